@@ -1,0 +1,29 @@
+//! Follows HAProxy's log, decides when a backend needs another server, warms a spare up, proves it
+//! healthy and enables it over HAProxy's admin socket; puts it away when things are quiet.
+//!
+//! # Layout
+//!
+//! - [`log`]: bytes → whole lines → [`scaler::event::Request`]
+//! - [`scaler`]: events with a time go in, actions come out; the only place that decides, and pure
+//! - [`runtime_api`], [`warm_up`]: the hands; they do one thing when told and report the outcome
+//! - [`daemon`]: one loop that carries events in and starts actions
+//! - [`replay`]: the same scaler over recorded logs in virtual time
+//! - [`config`], [`cli`]: what the operator says
+//! - [`control`], [`status`]: what the operator sees of a running daemon
+//! - [`stats`], [`parse`]: the log as numbers and as JSON
+//! - [`demo`]: the whole product against a pretend HAProxy
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod control;
+pub mod daemon;
+pub mod demo;
+pub mod log;
+pub mod parse;
+pub mod replay;
+pub mod runtime_api;
+pub mod scaler;
+pub mod stats;
+pub mod status;
+pub mod warm_up;

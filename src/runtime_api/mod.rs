@@ -1,0 +1,23 @@
+//! HAProxy's Runtime API (the admin socket): one fresh connection per transaction, a time limit on
+//! every step, replies as enums. Retry policy and memory do not live here: the scaler decides.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where HAProxy's admin socket is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A Unix socket: `socket = "/run/haproxy/admin.sock"`.
+    Unix(PathBuf),
+    /// `socket = "tcp:127.0.0.1:9999"`; HOST:PORT as given.
+    Tcp(String),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(formatter, "{}", path.display()),
+            Self::Tcp(address) => write!(formatter, "tcp:{address}"),
+        }
+    }
+}

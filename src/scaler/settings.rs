@@ -1,0 +1,141 @@
+//! What the scaler is told about each backend: plain data, already checked by `config`.
+//!
+//! Defaults and their texts belong to `config`, behaviour to the modules that read these.
+
+use std::time::Duration;
+
+/// One `[backend.NAME]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackendSettings {
+    /// HAProxy's name of the backend.
+    pub name: String,
+    /// Servers that are never disabled.
+    pub always_up: Vec<String>,
+    /// Servers that may be enabled and disabled.
+    pub spares: Spares,
+    /// UP servers to keep, always-up and foreign ones included; at least 1.
+    pub min: u32,
+    /// UP servers never to exceed; `None`: all.
+    pub max: Option<u32>,
+    /// What asks for more servers; at least one.
+    pub policies: Vec<PolicySettings>,
+    /// From an enabled spare to the next scale-up.
+    pub scale_up_cooldown: Duration,
+    /// Uninterrupted quiet after which one spare goes.
+    pub idle_timeout: Duration,
+    /// Quiet means below this share of every threshold; 0–1.
+    pub scale_down_ratio: f64,
+    /// Between two servers that go.
+    pub scale_down_cooldown: Duration,
+    /// A draining server goes to maint after this long even with sessions open.
+    pub drain_timeout: Duration,
+    /// A server enabled less than this ago gives no samples.
+    pub grace: Duration,
+    /// How long a server that an operator changed is left alone.
+    pub hold: Duration,
+    /// Warm-up and HAProxy's fresh checks together end after this long.
+    pub warm_up_deadline: Duration,
+    /// How often HAProxy is read.
+    pub poll_interval: Duration,
+    /// After this long without an outcome a read or a write is given up (its fate is unknown).
+    pub action_timeout: Duration,
+}
+
+/// Which servers are spares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Spares {
+    /// Every server marked `disabled` in haproxy.cfg that is not always-up.
+    Auto,
+    /// These, in the order in which they are tried.
+    Named(Vec<String>),
+}
+
+/// One `[[backend.NAME.policy]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicySettings {
+    /// What is measured.
+    pub signal: Signal,
+    /// What stands for a window.
+    pub statistic: Statistic,
+    /// How much is looked at together.
+    pub window: WindowSize,
+    /// How often it is looked at; `None`: when the window has been renewed completely.
+    pub every: Option<Duration>,
+    /// A window counted in requests lasts at least this long.
+    pub min_span: Duration,
+    /// A window in time holds at least this many samples.
+    pub min_samples: u32,
+    /// The threshold in milliseconds.
+    pub above_ms: f64,
+    /// Windows in a row above the threshold that ask for servers; at least 1.
+    pub breaches: u32,
+    /// How many servers are asked for.
+    pub add: Add,
+}
+
+/// What a policy measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Tw + Tc + Tr: what the client waited for because of the backend.
+    ResponseTime,
+    /// Tr alone: the server's own time (`timer = "Tr"`).
+    ServerTime,
+    /// Tw.
+    QueueTime,
+    /// Tc.
+    ConnectTime,
+}
+
+impl Signal {
+    /// Its name in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ResponseTime | Self::ServerTime => "response_time",
+            Self::QueueTime => "queue_time",
+            Self::ConnectTime => "connect_time",
+        }
+    }
+}
+
+/// What stands for all samples of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistic {
+    /// The arithmetic mean.
+    Mean,
+    /// The middle one, or the mean of the two in the middle.
+    Median,
+    /// The nearest-rank percentile, 1–99.
+    Percentile(u8),
+    /// The largest.
+    Max,
+}
+
+impl Statistic {
+    /// Its name in the configuration and in messages.
+    pub fn name(self) -> String {
+        match self {
+            Self::Mean => "mean".to_owned(),
+            Self::Median => "median".to_owned(),
+            Self::Percentile(rank) => format!("p{rank}"),
+            Self::Max => "max".to_owned(),
+        }
+    }
+}
+
+/// The size of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowSize {
+    /// So many requests.
+    Requests(u32),
+    /// So long.
+    Span(Duration),
+}
+
+/// How many servers one scale-up brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Add {
+    /// So many.
+    Servers(u32),
+    /// This share of the UP servers, rounded up, in percent.
+    Percent(u32),
+}

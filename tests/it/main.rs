@@ -1,0 +1,17 @@
+//! All integration tests, one binary. One line of purpose each.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod cli; // the spawned binary: exit codes, streams, help
+mod config; // every mistake of a file, with line, column and a way out
+mod daemon; // the whole daemon against a fake admin socket
+mod follower; // generated writes, rotations and truncations against a model
+mod haproxy; // the whole daemon against a real HAProxy
+mod line; // what a log line says, and what can be forged
+mod replay; // every fixture gives its expected output
+mod runtime_api; // the admin socket, cut and delayed at every byte
+mod scaler; // what must never happen, over generated schedules
+mod stats; // numbers per server
+mod support; // real HAProxy, small HTTP servers, temp dirs: not tests
+mod tidy; // the shape of the repository
+mod warm_up; // small servers that are slow, dead or odd
