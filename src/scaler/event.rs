@@ -327,6 +327,18 @@ impl ServerRead {
         matches!(self.operational, 1 | 2) && self.admin & 0x3b == 0
     }
 
+    /// The state that somebody forced over the Runtime API: FMAINT 1, FDRAIN 8. Tracking and name
+    /// resolution, which come and go by themselves, do not show here.
+    pub fn forced_state(&self) -> AdminState {
+        if self.admin & 0x1 != 0 {
+            AdminState::Maint
+        } else if self.admin & 0x8 != 0 {
+            AdminState::Drain
+        } else {
+            AdminState::Ready
+        }
+    }
+
     /// Its admin state in the three words of the Runtime API.
     pub fn admin_state(&self) -> AdminState {
         if self.is_maint() {

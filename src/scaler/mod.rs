@@ -1,10 +1,177 @@
 //! Decides. Events with a time go in, actions come out.
 //!
 //! No clock, no file, no socket, no async, no randomness, no `HashMap`: the same events with the
-//! same times give the same actions, in the daemon, in `replay` and in the tests.
+//! same times give the same actions, in the daemon, in `replay` and in the tests. Reading order:
+//! `event` (the boundary), `decision`, `settings`; then `backend`, which ties `policy` (numbers)
+//! and `pool` (servers) together.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+#![deny(clippy::indexing_slicing)]
 
 pub mod decision;
 pub mod event;
 pub mod settings;
+
+mod agreement;
+mod backend;
+mod policy;
+mod pool;
+mod quiet;
+mod sample;
+mod window;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::backend::{Backend, Outbox};
+use self::event::{Action, Event, Timestamp};
+use self::settings::BackendSettings;
+
+pub use self::backend::{BackendView, ServerView};
+pub use self::policy::PolicyView;
+pub use self::pool::{Role, Stage};
+
+/// Instants that one `handle` runs through at most; far above what any gap between two events
+/// needs, and a bound all the same.
+const INSTANTS_MAX: usize = 10_000_000;
+
+/// All backends, and who is due next.
+pub struct Scaler {
+    backends: Vec<Backend>,
+    by_name: BTreeMap<String, usize>,
+    /// Each backend's next instant: an event costs the same with one backend or a thousand.
+    due: BTreeSet<(Timestamp, usize)>,
+    due_of: Vec<Timestamp>,
+    now: Timestamp,
+    out: Outbox,
+}
+
+impl Scaler {
+    /// Knows its settings and nothing of the world; its first deadline is `now`.
+    pub fn new(now: Timestamp, settings: impl IntoIterator<Item = BackendSettings>) -> Self {
+        let backends: Vec<Backend> = settings
+            .into_iter()
+            .map(|settings| Backend::new(now, settings))
+            .collect();
+        let named = backends.iter().enumerate();
+        let by_name = named
+            .map(|(index, it)| (it.name().to_owned(), index))
+            .collect();
+        let due_of: Vec<Timestamp> = backends.iter().map(Backend::due).collect();
+        let due = due_of
+            .iter()
+            .enumerate()
+            .map(|(index, due)| (*due, index))
+            .collect();
+        Self {
+            backends,
+            by_name,
+            due,
+            due_of,
+            now,
+            out: Outbox::default(),
+        }
+    }
+
+    /// Lets time pass until `now`, where everything that is due happens at its own instant and in
+    /// order, and takes the event then. A time before the last one counts as the last one.
+    #[must_use]
+    pub fn handle(&mut self, now: Timestamp, event: Event<'_>) -> Vec<Action> {
+        let now = now.max(self.now);
+        self.pass(now);
+        match event {
+            Event::Tick => {}
+            Event::Request(request) => self.at(now, request.backend, |backend, out| {
+                backend.request(now, &request, out);
+            }),
+            Event::Log(state) => {
+                for index in 0..self.backends.len() {
+                    self.touch(index, |backend, _| backend.log_state(now, state));
+                }
+            }
+            Event::ServersRead {
+                id,
+                backend,
+                outcome,
+            } => self.at(now, backend, |backend, out| {
+                backend.servers_read(now, id, outcome, out);
+            }),
+            Event::WarmUpEnded {
+                id,
+                server,
+                outcome,
+            } => {
+                self.at(now, &server.backend, |backend, out| {
+                    backend.warm_up_ended(now, id, outcome, out);
+                });
+            }
+            Event::StateSet {
+                id,
+                server,
+                outcome,
+            } => {
+                self.at(now, &server.backend, |backend, out| {
+                    backend.state_set(now, id, outcome, out);
+                });
+            }
+            Event::Stop => {
+                for index in 0..self.backends.len() {
+                    self.touch(index, Backend::stop);
+                }
+            }
+        }
+        self.pass(now);
+        std::mem::take(&mut self.out.actions)
+    }
+
+    /// When to send [`Event::Tick`] if nothing else happens before; `None` without a backend.
+    /// After `handle(now, …)` it lies after `now`.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// What people see.
+    pub fn snapshot(&mut self, now: Timestamp) -> Vec<BackendView> {
+        self.backends
+            .iter_mut()
+            .map(|backend| backend.view(now))
+            .collect()
+    }
+
+    fn pass(&mut self, now: Timestamp) {
+        for _ in 0..INSTANTS_MAX {
+            let Some(&(due, index)) = self.due.first() else {
+                break;
+            };
+            if due > now {
+                break;
+            }
+            self.now = self.now.max(due);
+            let instant = self.now;
+            self.touch(index, |backend, out| backend.run_due(instant, out));
+        }
+        self.now = now;
+    }
+
+    fn at(&mut self, now: Timestamp, name: &str, act: impl FnOnce(&mut Backend, &mut Outbox)) {
+        debug_assert!(self.now == now, "time has passed before an event is taken");
+        if let Some(&index) = self.by_name.get(name) {
+            self.touch(index, act);
+        }
+    }
+
+    /// Lets one backend act and notes when it is due next.
+    fn touch(&mut self, index: usize, act: impl FnOnce(&mut Backend, &mut Outbox)) {
+        let Some(backend) = self.backends.get_mut(index) else {
+            return;
+        };
+        act(backend, &mut self.out);
+        let due = backend.due();
+        if let Some(noted) = self.due_of.get_mut(index)
+            && *noted != due
+        {
+            self.due.remove(&(*noted, index));
+            self.due.insert((due, index));
+            *noted = due;
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! One backend: where requests, HAProxy's answers and outcomes meet. What they mean is said in the
+//! modules below; signals live in `policy`, servers in `pool`.
+
+mod change;
+mod need;
+mod reading;
+mod view;
+
+use std::time::Duration;
+
+use super::agreement::{Agreement, Comparison};
+use super::decision::{Breach, Change, Decision, Reason, Span, Wanted};
+use super::event::{
+    Action, ActionId, AdminState, Generation, LogState, Request, ServerName, Timestamp,
+};
+use super::policy::{Policy, Verdict, strongest};
+use super::pool::{Member, Pool};
+use super::quiet::{self, slice_of};
+use super::settings::BackendSettings;
+
+pub use self::view::{BackendView, ServerView};
+
+/// Collects what one backend asks for.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    pub(super) actions: Vec<Action>,
+    last_id: u64,
+}
+
+impl Outbox {
+    const fn next_id(&mut self) -> ActionId {
+        self.last_id += 1;
+        ActionId(self.last_id)
+    }
+
+    /// The id given out last: an answer to an older one was asked for before now.
+    const fn last_id(&self) -> ActionId {
+        ActionId(self.last_id)
+    }
+}
+
+/// One `[backend.NAME]` at work.
+pub(super) struct Backend {
+    settings: BackendSettings,
+    started: Timestamp,
+    policies: Vec<Policy>,
+    pool: Pool,
+    comparison: Comparison,
+    log: LogState,
+    reading: reading::Reading,
+    generation: Option<Generation>,
+    /// `qcur` and the summed `hrsp_*` of the BACKEND row, as read last.
+    queued: u32,
+    responses: u64,
+    change: Option<change::Underway>,
+    /// Servers that a policy asked for and that are still to come, and why.
+    owed: Option<(u32, Wanted)>,
+    up_not_before: Timestamp,
+    down_not_before: Timestamp,
+    quiet: Quiet,
+    /// Spares brought in since the log began to contradict HAProxy's counters.
+    brought_in_doubt: u32,
+    /// An empty-handed search was reported, and nothing has changed since: one for load, one for
+    /// capacity that is missing whatever the load is.
+    no_spare_said: NoSpareSaid,
+    notes_said: Vec<String>,
+}
+
+/// What has been said, so as not to say it each time.
+#[derive(Debug, Default)]
+struct NoSpareSaid {
+    for_load: bool,
+    for_capacity: bool,
+}
+
+/// Uninterrupted quiet.
+#[derive(Debug)]
+struct Quiet {
+    since: Option<Timestamp>,
+    /// Quiet cannot have begun earlier: until then something else than a policy forbade it.
+    floor: Timestamp,
+    slice: Duration,
+    next_slice: Timestamp,
+    /// The largest share of its threshold that a policy shows.
+    share: Option<f64>,
+}
+
+impl Backend {
+    /// Nothing is known yet; the first read is due at once.
+    pub(super) fn new(now: Timestamp, settings: BackendSettings) -> Self {
+        let slice = slice_of(settings.idle_timeout);
+        let policies = settings
+            .policies
+            .iter()
+            .map(|policy| Policy::new(policy, &settings, slice))
+            .collect();
+        Self {
+            started: now,
+            policies,
+            pool: Pool::default(),
+            comparison: Comparison::new(),
+            log: LogState::Flowing,
+            reading: reading::Reading::due_at(now),
+            generation: None,
+            queued: 0,
+            responses: 0,
+            change: None,
+            owed: None,
+            up_not_before: now,
+            down_not_before: now,
+            quiet: Quiet {
+                since: None,
+                floor: now,
+                slice,
+                next_slice: next_slice(now, slice),
+                share: None,
+            },
+            brought_in_doubt: 0,
+            no_spare_said: NoSpareSaid::default(),
+            notes_said: Vec::new(),
+            settings,
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    /// Takes one finished request.
+    pub(super) fn request(&mut self, now: Timestamp, request: &Request<'_>, out: &mut Outbox) {
+        self.comparison.line();
+        if !self.counts(now, request.server) {
+            return;
+        }
+        for policy in &mut self.policies {
+            policy.push(now, request);
+        }
+        // The request may have completed a window; a window waits for nothing.
+        self.evaluate(now, out);
+    }
+
+    /// Samples of a server that HAProxy does not list are nobody's; those of a server that has
+    /// just joined say more about its caches than about the load.
+    fn counts(&self, now: Timestamp, server: &str) -> bool {
+        if server.starts_with('<') || self.pool.members.is_empty() {
+            return true;
+        }
+        self.pool.member(server).is_some_and(|member| {
+            !member
+                .ready_at
+                .is_some_and(|at| self.started < at && now.since(at) < self.settings.grace)
+        })
+    }
+
+    /// The log is read well, late or not at all.
+    pub(super) fn log_state(&mut self, now: Timestamp, state: LogState) {
+        if state != self.log && state != LogState::Flowing {
+            self.not_quiet(now);
+        }
+        self.log = state;
+    }
+
+    /// The next instant at which something happens by itself.
+    pub(super) fn due(&self) -> Timestamp {
+        let policies = self.policies.iter().filter_map(Policy::due);
+        policies
+            .chain([self.reading.due(), self.quiet.next_slice])
+            .chain(self.change.as_ref().and_then(change::Underway::due))
+            .chain(self.put_away_due().map(|(due, _)| due))
+            .min()
+            .unwrap_or_else(|| self.reading.due())
+    }
+
+    /// Does everything that is due at `now`, each thing at most once.
+    pub(super) fn run_due(&mut self, now: Timestamp, out: &mut Outbox) {
+        self.evaluate(now, out);
+        if self.quiet.next_slice <= now {
+            self.quiet.next_slice = next_slice(now, self.quiet.slice);
+            self.judge_quiet(now);
+        }
+        if self
+            .change
+            .as_ref()
+            .and_then(change::Underway::due)
+            .is_some_and(|due| due <= now)
+        {
+            self.change_overdue(now, out);
+        }
+        if let Some((due, name)) = self.put_away_due()
+            && due <= now
+        {
+            self.put_away(now, name, out);
+        }
+        self.read_if_due(now, out);
+    }
+
+    /// Looks at every window that is complete.
+    fn evaluate(&mut self, now: Timestamp, out: &mut Outbox) {
+        let mut breaches: Vec<(u32, Breach)> = Vec::new();
+        let mut any_window = false;
+        let up = self.pool.up();
+        let mut reports = Vec::new();
+        for policy in &mut self.policies {
+            if policy.due().is_none_or(|due| due > now) {
+                continue;
+            }
+            let Some(verdict) = policy.evaluate(now) else {
+                continue;
+            };
+            any_window = true;
+            match verdict {
+                Verdict::Breach(breach) => {
+                    reports.push(breach);
+                    breaches.push((policy.wanted(&breach, up), breach));
+                }
+                Verdict::Below | Verdict::Broken => {}
+            }
+        }
+        if !any_window {
+            return;
+        }
+        for breach in reports {
+            self.report(now, None, Change::Breach, Reason::Breach(breach), out);
+        }
+        match breaches.first() {
+            Some((_, breach)) => self.load_returned(now, Wanted::Slow(*breach), out),
+            None => self.no_spare_said.for_load = false,
+        }
+        let ask = strongest(breaches.into_iter());
+        if let Some((servers, breach)) = ask
+            && self.change.is_none()
+            && self.owed.is_none()
+            && self.has_picture()
+            && now >= self.up_not_before
+        {
+            self.owed = Some((servers, Wanted::Slow(breach)));
+            self.seek_work(now, out);
+        }
+    }
+
+    /// Judges quiet over the last span; happens at the end of each slice.
+    fn judge_quiet(&mut self, now: Timestamp) {
+        let started = self.started;
+        let verdicts: Vec<_> = self
+            .policies
+            .iter_mut()
+            .map(|policy| {
+                (
+                    policy.recent.judge(now, started),
+                    policy.recent.last_sample(),
+                )
+            })
+            .collect();
+        let is_busy = verdicts
+            .iter()
+            .any(|(verdict, _)| *verdict == quiet::Verdict::Busy);
+        if is_busy {
+            self.quiet.since = None;
+            return;
+        }
+        if self.log != LogState::Flowing
+            || self.comparison.verdict() != Agreement::Agree
+            || !self.reading.is_current()
+            || self.queued > 0
+        {
+            self.not_quiet(now);
+            return;
+        }
+        let shares = verdicts.iter().filter_map(|(verdict, _)| match verdict {
+            quiet::Verdict::Quiet(share) => Some(*share),
+            quiet::Verdict::Empty | quiet::Verdict::Unchanged | quiet::Verdict::Busy => None,
+        });
+        self.quiet.share = shares.fold(None, |most: Option<f64>, share| {
+            Some(most.map_or(share, |most| most.max(share)))
+        });
+        let is_unchanged = verdicts
+            .iter()
+            .any(|(verdict, _)| *verdict == quiet::Verdict::Unchanged);
+        if self.quiet.since.is_some() || is_unchanged {
+            return;
+        }
+        // Silence was quiet from its first moment on.
+        let is_empty = verdicts
+            .iter()
+            .all(|(verdict, _)| *verdict == quiet::Verdict::Empty);
+        let last_sample = verdicts
+            .iter()
+            .filter_map(|(_, at)| *at)
+            .max()
+            .unwrap_or(started);
+        let since = if is_empty { last_sample } else { now };
+        self.quiet.since = Some(since.max(self.quiet.floor));
+    }
+
+    /// Something else than a policy says that it is not quiet.
+    const fn not_quiet(&mut self, now: Timestamp) {
+        self.quiet.since = None;
+        self.quiet.floor = now;
+    }
+
+    /// Ends what is between two stages; ready servers stay.
+    pub(super) fn stop(&mut self, out: &mut Outbox) {
+        let Some(change) = self.change.take() else {
+            return;
+        };
+        if change.left_maint() {
+            self.set_state(&change.server, AdminState::Maint, out);
+        }
+    }
+
+    fn report(
+        &self,
+        now: Timestamp,
+        server: Option<&str>,
+        change: Change,
+        reason: Reason,
+        out: &mut Outbox,
+    ) {
+        out.actions.push(Action::Report(Decision {
+            at: now,
+            backend: self.settings.name.clone(),
+            server: server.map(str::to_owned),
+            change,
+            reason,
+        }));
+    }
+
+    /// Says something once, until it is said again after having been untrue.
+    fn note_once(&mut self, now: Timestamp, text: String, out: &mut Outbox) {
+        if !self.notes_said.contains(&text) {
+            self.report(now, None, Change::Note, Reason::Text(text.clone()), out);
+            self.notes_said.push(text);
+        }
+    }
+
+    fn set_state(&self, server: &str, state: AdminState, out: &mut Outbox) -> ActionId {
+        let id = out.next_id();
+        let server = ServerName::new(self.settings.name.clone(), server);
+        out.actions.push(Action::SetState { id, server, state });
+        id
+    }
+
+    /// UP servers below which nothing is taken away.
+    fn floor(&self) -> u32 {
+        self.settings.min.max(1)
+    }
+
+    fn freeze_text(&self, verdict: Agreement) -> String {
+        let (lines, responses) = self.comparison.since_baseline(self.responses);
+        match verdict {
+            Agreement::Agree => "log and HAProxy's counters agree again".to_owned(),
+            Agreement::Lost => format!(
+                "no scale-down: HAProxy counted {responses} responses and the log shows {lines} \
+                 lines; is logging complete (option dontlog-normal, rate limits, a full disk)?"
+            ),
+            Agreement::Inflated => format!(
+                "no scale-down: the log shows {lines} lines and HAProxy counted {responses} \
+                 responses; is this the log of that HAProxy?"
+            ),
+        }
+    }
+}
+
+/// The end of the slice that `now` lies in.
+fn next_slice(now: Timestamp, slice: Duration) -> Timestamp {
+    let slice_ms = u64::try_from(slice.as_millis()).unwrap_or(u64::MAX).max(1);
+    Timestamp::from_ms(
+        (now.as_ms() / slice_ms)
+            .saturating_add(1)
+            .saturating_mul(slice_ms),
+    )
+}
+
+/// A member's name, to keep while the pool is changed.
+fn name_of(member: &Member) -> String {
+    member.read.name.clone()
+}
+
+/// Text for a deadline in `status`.
+fn within(now: Timestamp, due: Timestamp) -> Span {
+    Span(due.since(now))
+}

@@ -1,0 +1,203 @@
+//! What a backend needs next: back after a reload, in place of a dead server, because it is slow;
+//! or one spare less, because it is quiet.
+
+use super::super::agreement::Agreement;
+use super::super::decision::{Change, Reason, Span, Wanted};
+use super::super::event::{LogState, Timestamp};
+use super::super::pool::{Role, Stage};
+use super::{Backend, NoSpareSaid, Outbox, name_of};
+
+impl Backend {
+    /// Begins the most urgent change, unless one is under way.
+    pub(super) fn seek_work(&mut self, now: Timestamp, out: &mut Outbox) {
+        if self.change.is_some() || !self.has_picture() {
+            return;
+        }
+        if let Some(name) = self.found_draining(now) {
+            return self.finish_drain(now, name);
+        }
+        if let Some(name) = self.wanted_back(now) {
+            return self.bring_in(now, &name, Wanted::Reloaded, false, out);
+        }
+        if let Some(wanted) = self.capacity_wanted() {
+            self.bring_in_next(now, wanted, out);
+        } else {
+            self.no_spare_said.for_capacity = false;
+            let Some((_, wanted)) = self.owed.clone() else {
+                return;
+            };
+            self.bring_in_next(now, wanted, out);
+        }
+        if self.change.is_none() {
+            self.owed = None; // None to be had: the next breach asks again.
+        }
+    }
+
+    fn bring_in_next(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
+        if self.forbids_bringing_in(&wanted).is_some() {
+            return self.say_no_spare(now, wanted, out);
+        }
+        let candidates = self.pool.candidates(now, &self.settings);
+        let first = candidates.first().map(|member| name_of(member));
+        let has_another = candidates.len() > 1;
+        match first {
+            Some(name) => self.bring_in(now, &name, wanted, has_another, out),
+            None => self.say_no_spare(now, wanted, out),
+        }
+    }
+
+    fn say_no_spare(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
+        let said = match wanted {
+            Wanted::DeadServer { .. } | Wanted::BelowMin { .. } => {
+                &mut self.no_spare_said.for_capacity
+            }
+            Wanted::Slow(_) | Wanted::Reloaded | Wanted::Waiting { .. } => {
+                &mut self.no_spare_said.for_load
+            }
+        };
+        if std::mem::replace(said, true) {
+            return;
+        }
+        let spares = || {
+            self.pool
+                .members
+                .iter()
+                .filter(|member| member.role == Role::Spare)
+        };
+        let spares = match self.forbids_bringing_in(&wanted) {
+            Some(text) => vec![text],
+            None if spares().next().is_none() => vec!["there are no spares".to_owned()],
+            None => spares()
+                .filter_map(|member| Some(format!("{} {}", member.read.name, member.note(now)?)))
+                .collect(),
+        };
+        self.report(
+            now,
+            None,
+            Change::NoSpare,
+            Reason::NoSpare { wanted, spares },
+            out,
+        );
+    }
+
+    /// Capacity that is missing whatever the log says: below `min`, or an always-up server that
+    /// takes no traffic and for which no spare stands in.
+    fn capacity_wanted(&self) -> Option<Wanted> {
+        let (up, min) = (self.pool.up(), self.floor());
+        let dead = self.pool.dead_always_up();
+        if let Some((server, shows)) = dead.get(self.pool.stand_ins()) {
+            return Some(Wanted::DeadServer {
+                server: (*server).to_owned(),
+                shows,
+            });
+        }
+        (up < min).then_some(Wanted::BelowMin { up, min })
+    }
+
+    /// Why no server may be brought in, judged on the last picture.
+    pub(super) fn forbids_bringing_in(&self, wanted: &Wanted) -> Option<String> {
+        let up = self.pool.up();
+        if self.settings.max.is_some_and(|max| up >= max) {
+            return Some(format!("{up} servers are UP and that is `max`"));
+        }
+        match wanted {
+            // Forged or replayed lines alone can wake one spare and no more.
+            Wanted::Slow(_)
+                if self.comparison.verdict() != Agreement::Agree && self.brought_in_doubt > 0 =>
+            {
+                Some(format!(
+                    "one spare came in on a log that contradicts HAProxy's counters; another one \
+                     waits until they agree ({})",
+                    self.freeze_text(self.comparison.verdict())
+                ))
+            }
+            Wanted::DeadServer { .. } | Wanted::BelowMin { .. } => self
+                .capacity_wanted()
+                .is_none()
+                .then(|| "the missing server is back".to_owned()),
+            Wanted::Slow(_) | Wanted::Reloaded | Wanted::Waiting { .. } => None,
+        }
+    }
+
+    fn found_draining(&self, now: Timestamp) -> Option<String> {
+        self.pool
+            .members
+            .iter()
+            .find(|member| {
+                member.role == Role::Spare
+                    && member.stage == Stage::DrainingOut
+                    && !member.is_held(now)
+            })
+            .map(name_of)
+    }
+
+    fn wanted_back(&self, now: Timestamp) -> Option<String> {
+        let is_full = self.settings.max.is_some_and(|max| self.pool.up() >= max);
+        let is_quiet = self
+            .quiet
+            .since
+            .is_some_and(|since| now.since(since) >= self.settings.idle_timeout);
+        let candidates = self.pool.candidates(now, &self.settings);
+        let back = candidates.iter().find(|member| member.is_wanted_back)?;
+        (!is_full && !is_quiet).then(|| name_of(back))
+    }
+
+    /// A spare joined for that reason.
+    pub(super) fn spare_arrived(&mut self, now: Timestamp, wanted: &Wanted) {
+        if self.comparison.verdict() != Agreement::Agree {
+            self.brought_in_doubt = self.brought_in_doubt.saturating_add(1);
+        }
+        self.no_spare_said = NoSpareSaid::default();
+        if let Some((servers, _)) = &mut self.owed {
+            *servers = servers.saturating_sub(1);
+            if *servers == 0 {
+                self.owed = None;
+            }
+        }
+        if matches!(wanted, Wanted::Slow(_) | Wanted::Waiting { .. }) {
+            self.up_not_before = now.after(self.settings.scale_up_cooldown);
+        }
+        // What was measured before is about another number of servers.
+        for policy in &mut self.policies {
+            policy.start_over();
+        }
+    }
+
+    /// The spare that goes next and the instant at which quiet has lasted long enough.
+    pub(super) fn put_away_due(&self) -> Option<(Timestamp, String)> {
+        if self.change.is_some() || !self.has_picture() || self.owed.is_some() {
+            return None;
+        }
+        let quiet_since = self.quiet.since?;
+        let member = self.pool.first_to_go(self.reading.read_at?)?;
+        if !self.may_put_away(&member.read.name) {
+            return None;
+        }
+        let ready_at = member.ready_at.unwrap_or(self.started);
+        let due = quiet_since.max(ready_at).after(self.settings.idle_timeout);
+        Some((due.max(self.down_not_before), name_of(member)))
+    }
+
+    /// Never fewer than `min`, never the last, never while anything speaks against it; judged on
+    /// the last picture.
+    pub(super) fn may_put_away(&self, name: &str) -> bool {
+        self.pool.can_spare(name, self.floor())
+            && self.queued == 0
+            && self
+                .pool
+                .member(name)
+                .is_some_and(|member| member.read.queued == 0)
+            && self.comparison.verdict() == Agreement::Agree
+            && self.log == LogState::Flowing
+            && self.quiet.since.is_some()
+    }
+
+    /// What will happen next, for `status`.
+    pub(super) fn next_text(&self, now: Timestamp) -> Option<String> {
+        let (due, name) = self.put_away_due()?;
+        Some(format!(
+            "{name} goes in {} if it stays quiet",
+            Span(due.since(now))
+        ))
+    }
+}

@@ -1,0 +1,352 @@
+//! Reading HAProxy: when, and what a read means. HAProxy is the truth about servers; what is
+//! remembered only explains.
+
+use std::time::Duration;
+
+use super::super::agreement::Agreement;
+use super::super::decision::{Change, Reason};
+use super::super::event::{Action, ActionId, AdminState, BackendRead, ReadFailure, Timestamp};
+use super::super::pool::{Role, Stage};
+use super::super::settings::Spares;
+use super::{Backend, NoSpareSaid, Outbox, name_of};
+
+/// After a failed read the next one waits this long, doubling …
+const BACKOFF_MIN: Duration = Duration::from_millis(250);
+/// … up to this, or `poll_interval` when that is longer: a connection attempt costs nothing, and a
+/// restarted HAProxy must not wait for us.
+const BACKOFF_MAX: Duration = Duration::from_secs(4);
+/// An old process that is ending answered: the new one is there in a moment.
+const STOPPING_PAUSE: Duration = Duration::from_millis(100);
+
+/// One read at a time.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// The read under way, and when it is given up.
+    under_way: Option<(ActionId, Timestamp)>,
+    /// Another one is wanted as soon as that one has ended.
+    again: bool,
+    next: Timestamp,
+    failures: u32,
+    /// Why the last read failed.
+    pub(super) failure: Option<ReadFailure>,
+    /// When HAProxy was read last.
+    pub(super) read_at: Option<Timestamp>,
+}
+
+impl Reading {
+    pub(super) const fn due_at(next: Timestamp) -> Self {
+        Self {
+            under_way: None,
+            again: false,
+            next,
+            failures: 0,
+            failure: None,
+            read_at: None,
+        }
+    }
+
+    /// When to read, or to give up the read under way.
+    pub(super) fn due(&self) -> Timestamp {
+        self.under_way.map_or(self.next, |(_, until)| until)
+    }
+
+    /// The last read gave a picture.
+    pub(super) const fn is_current(&self) -> bool {
+        self.read_at.is_some() && self.failure.is_none()
+    }
+
+    /// A read that begins from now on is wanted.
+    pub(super) const fn want(&mut self, now: Timestamp) {
+        if self.under_way.is_some() {
+            self.again = true;
+        } else {
+            self.next = now;
+        }
+    }
+}
+
+impl Backend {
+    /// Wants a picture that is newer than everything asked for so far, and says from which id on
+    /// an answer is one.
+    pub(super) fn want_fresh(&mut self, now: Timestamp, out: &mut Outbox) -> ActionId {
+        let after = out.last_id();
+        self.reading.want(now);
+        self.read_if_due(now, out);
+        after
+    }
+
+    pub(super) fn read_if_due(&mut self, now: Timestamp, out: &mut Outbox) {
+        if let Some((id, until)) = self.reading.under_way {
+            if until <= now {
+                let failure = ReadFailure::Unreachable("HAProxy gave no answer in time".to_owned());
+                self.servers_read(now, id, Err(failure), out);
+            }
+            return;
+        }
+        if self.reading.next <= now {
+            let id = out.next_id();
+            self.reading.under_way = Some((id, now.after(self.settings.action_timeout)));
+            self.reading.again = false;
+            out.actions.push(Action::Read {
+                id,
+                backend: self.settings.name.clone(),
+            });
+        }
+    }
+
+    /// HAProxy answered, or did not.
+    pub(in super::super) fn servers_read(
+        &mut self,
+        now: Timestamp,
+        id: ActionId,
+        outcome: Result<BackendRead, ReadFailure>,
+        out: &mut Outbox,
+    ) {
+        if self
+            .reading
+            .under_way
+            .is_none_or(|(under_way, _)| under_way != id)
+        {
+            return; // Given up long ago.
+        }
+        self.reading.under_way = None;
+        match outcome {
+            Ok(read) => {
+                self.said_reachable(now, out);
+                self.reading.next = now.after(self.read_interval());
+                self.take_picture(now, read, out);
+                self.step_change(now, id, out);
+                self.seek_work(now, out);
+            }
+            Err(failure) => self.read_failed(now, failure, out),
+        }
+        if self.reading.again {
+            self.reading.next = now;
+        }
+        self.read_if_due(now, out);
+    }
+
+    fn said_reachable(&mut self, now: Timestamp, out: &mut Outbox) {
+        self.reading.failures = 0;
+        self.reading.read_at = Some(now);
+        if let Some(failure) = self.reading.failure.take()
+            && failure != ReadFailure::Stopping
+        {
+            let text = "HAProxy answers again".to_owned();
+            self.report(now, None, Change::Reachable, Reason::Text(text), out);
+        }
+    }
+
+    fn read_failed(&mut self, now: Timestamp, failure: ReadFailure, out: &mut Outbox) {
+        self.not_quiet(now);
+        let doublings = self.reading.failures.min(8);
+        let longest = self.settings.poll_interval.max(BACKOFF_MAX);
+        let pause = match failure {
+            ReadFailure::Stopping => STOPPING_PAUSE,
+            ReadFailure::Unreachable(_) => (BACKOFF_MIN * 2_u32.pow(doublings)).min(longest),
+            ReadFailure::UnknownBackend => self.settings.poll_interval,
+        };
+        self.reading.failures = self.reading.failures.saturating_add(1);
+        self.reading.next = now.after(pause);
+        self.reading.again = false;
+        if self.reading.failure.as_ref() != Some(&failure) && failure != ReadFailure::Stopping {
+            let text = failure.to_string();
+            self.report(now, None, Change::Unreachable, Reason::Text(text), out);
+        }
+        self.reading.failure = Some(failure);
+    }
+
+    /// Holds one read against what is remembered.
+    fn take_picture(&mut self, now: Timestamp, read: BackendRead, out: &mut Outbox) {
+        if self.generation != Some(read.generation) {
+            self.begin_generation(now, out);
+            self.generation = Some(read.generation);
+        }
+        self.responses = read.responses;
+        self.queued = read.queued;
+        if read.queued > 0 {
+            self.not_quiet(now);
+        }
+        self.pool.take(read.servers, &self.settings);
+        if self.comparison.compare(now, read.responses, read.sessions) {
+            self.agreement_changed(now, out);
+        }
+        self.say_what_is_missing(now, out);
+        let names: Vec<String> = self.pool.members.iter().map(name_of).collect();
+        for name in &names {
+            self.look_at(now, name, out);
+        }
+        if read.queued > 0 {
+            let wanted = super::Wanted::Waiting {
+                queued: read.queued,
+            };
+            self.load_returned(now, wanted, out);
+        }
+    }
+
+    fn begin_generation(&mut self, now: Timestamp, out: &mut Outbox) {
+        if self.generation.is_none() {
+            return;
+        }
+        let text = "HAProxy was reloaded or restarted: its states are learnt anew".to_owned();
+        self.report(now, None, Change::Reload, Reason::Text(text), out);
+        let is_needed = self
+            .quiet
+            .since
+            .is_none_or(|since| now.since(since) < self.settings.idle_timeout);
+        self.pool.begin_generation(now, is_needed);
+        self.change = None;
+        self.owed = None;
+        self.comparison.forget();
+        self.brought_in_doubt = 0;
+        self.no_spare_said = NoSpareSaid::default();
+        for policy in &mut self.policies {
+            policy.start_over();
+        }
+        self.not_quiet(now);
+    }
+
+    fn agreement_changed(&mut self, now: Timestamp, out: &mut Outbox) {
+        let verdict = self.comparison.verdict();
+        let change = match verdict {
+            Agreement::Agree => Change::Thaw,
+            Agreement::Lost | Agreement::Inflated => Change::Freeze,
+        };
+        // Spares that came in on lines which are in doubt now count as brought in by them.
+        let doubted = self.comparison.doubted_since(now);
+        self.brought_in_doubt = self.pool.joined_since(doubted);
+        self.not_quiet(now);
+        let text = self.freeze_text(verdict);
+        self.report(now, None, change, Reason::Text(text), out);
+    }
+
+    /// Names of the configuration that HAProxy does not list, and spares that cannot be proven.
+    fn say_what_is_missing(&mut self, now: Timestamp, out: &mut Outbox) {
+        let mut texts = Vec::new();
+        for name in &self.settings.always_up {
+            if self.pool.member(name).is_none() {
+                texts.push(format!(
+                    "HAProxy has no server {name}; always_up names it in vain"
+                ));
+            }
+        }
+        match &self.settings.spares {
+            Spares::Named(names) => {
+                for name in names.iter().filter(|name| self.pool.member(name).is_none()) {
+                    texts.push(format!(
+                        "HAProxy has no server {name}; spares names it in vain"
+                    ));
+                }
+            }
+            Spares::Auto => {
+                if !self
+                    .pool
+                    .members
+                    .iter()
+                    .any(|member| member.role == Role::Spare)
+                {
+                    texts.push(
+                        "no spare: mark a server `disabled` in haproxy.cfg, or name it in spares"
+                            .to_owned(),
+                    );
+                }
+            }
+        }
+        for member in &self.pool.members {
+            if member.role == Role::Spare && member.read.check.is_none() {
+                texts.push(format!(
+                    "HAProxy does not check {}: only our warm-up proves it, and nobody would take \
+                     it out if it died later; add `check`",
+                    member.read.name
+                ));
+            }
+        }
+        for text in texts {
+            self.note_once(now, text, out);
+        }
+    }
+
+    /// One server's state against the one that we know of.
+    fn look_at(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
+        let writing = self
+            .change
+            .as_ref()
+            .and_then(|change| change.writes_to(name));
+        let Some(member) = self.pool.member_mut(name) else {
+            return;
+        };
+        let shown = member.read.forced_state();
+        let Some(expected) = member.expected.replace(shown) else {
+            return self.first_sight(name, shown);
+        };
+        if shown == expected || member.role != Role::Spare {
+            return;
+        }
+        if writing == Some(shown) {
+            return; // Our own doing.
+        }
+        let hold = self.settings.hold;
+        member.hold(now, hold);
+        member.is_wanted_back = false;
+        member.stands_in = false;
+        member.stage = stage_of(shown);
+        member.ready_at = (shown == AdminState::Ready).then_some(now);
+        if self
+            .change
+            .as_ref()
+            .is_some_and(|change| change.server == name)
+        {
+            self.change = None;
+        }
+        let reason = Reason::Operator {
+            from: expected.as_str(),
+            to: shown.as_str(),
+            hold,
+        };
+        self.report(now, Some(name), Change::Hold, reason, out);
+    }
+
+    /// First sight adopts: what is ready is ours and goes after `idle_timeout` like any other.
+    fn first_sight(&mut self, name: &str, shown: AdminState) {
+        let started = self.started;
+        let Some(member) = self.pool.member_mut(name) else {
+            return;
+        };
+        if member.role != Role::Spare {
+            return;
+        }
+        member.stage = stage_of(shown);
+        if shown == AdminState::Ready {
+            member.is_wanted_back = false;
+            // Nobody knows for how long it has served: it is no newcomer whose caches are cold.
+            member.ready_at = Some(started);
+        }
+    }
+
+    /// How soon to look again: soon while a spare is on its way.
+    fn read_interval(&self) -> Duration {
+        let poll = self.settings.poll_interval;
+        self.change
+            .as_ref()
+            .map_or(poll, |change| change.read_interval().min(poll))
+    }
+
+    /// After a change of its step the next look may have to come sooner.
+    pub(super) fn read_sooner(&mut self, now: Timestamp) {
+        let next = now.after(self.read_interval());
+        self.reading.next = self.reading.next.min(next);
+    }
+
+    /// Whether spares may be brought in or sent away on what is known.
+    pub(super) const fn has_picture(&self) -> bool {
+        self.generation.is_some() && self.reading.is_current()
+    }
+}
+
+const fn stage_of(state: AdminState) -> Stage {
+    match state {
+        AdminState::Ready => Stage::Ready,
+        AdminState::Drain => Stage::DrainingOut,
+        AdminState::Maint => Stage::Maint,
+    }
+}

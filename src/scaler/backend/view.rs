@@ -1,0 +1,174 @@
+//! What people see of a backend: plain data for `status`.
+
+use super::super::agreement::Agreement;
+use super::super::event::{LogState, Timestamp};
+use super::super::policy::PolicyView;
+use super::super::pool::{Role, Stage};
+use super::{Backend, within};
+use crate::scaler::event::AdminState;
+
+/// One backend at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackendView {
+    /// Its name.
+    pub name: String,
+    /// One word: `ok`, `slow`, `broken`, `unreachable`, `unknown`.
+    pub state: &'static str,
+    /// The policy that is nearest to asking for a server.
+    pub policy: Option<PolicyView>,
+    /// Its servers, in the order of haproxy.cfg.
+    pub servers: Vec<ServerView>,
+    /// What happens next, in words.
+    pub next: String,
+    /// What keeps it from acting, if anything; one line each.
+    pub problems: Vec<String>,
+    /// It has been read at least once and the last read worked.
+    pub is_readable: bool,
+}
+
+/// One server at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerView {
+    /// Its name.
+    pub name: String,
+    /// What it is to us.
+    pub role: Role,
+    /// Where it is.
+    pub stage: Stage,
+    /// It takes balanced traffic.
+    pub is_up: bool,
+    /// What an operator should know about it.
+    pub note: Option<String>,
+}
+
+impl Backend {
+    pub(in super::super) fn view(&mut self, now: Timestamp) -> BackendView {
+        let policy = self
+            .policies
+            .iter_mut()
+            .map(|policy| policy.view(now))
+            .reduce(|most, other| {
+                let urgency = |view: &PolicyView| {
+                    let share = view.value_ms.unwrap_or(0.0) / view.settings.above_ms;
+                    (view.streak, share)
+                };
+                if urgency(&other) > urgency(&most) {
+                    other
+                } else {
+                    most
+                }
+            });
+        let servers = self.pool.members.iter().map(|member| {
+            let stage = if member.role == Role::Spare {
+                member.stage
+            } else {
+                match member.read.admin_state() {
+                    AdminState::Ready => Stage::Ready,
+                    AdminState::Drain => Stage::DrainingOut,
+                    AdminState::Maint => Stage::Maint,
+                }
+            };
+            ServerView {
+                name: member.read.name.clone(),
+                role: member.role,
+                stage,
+                is_up: member.read.is_up(),
+                note: member.note(now),
+            }
+        });
+        BackendView {
+            name: self.settings.name.clone(),
+            state: self.state_word(policy.as_ref()),
+            servers: servers.collect(),
+            next: self.next(now, policy.as_ref()),
+            problems: self.problems(),
+            is_readable: self.has_picture(),
+            policy,
+        }
+    }
+
+    fn state_word(&self, policy: Option<&PolicyView>) -> &'static str {
+        match policy {
+            _ if self.reading.failure.is_some() => "unreachable",
+            _ if self.generation.is_none() => "unknown",
+            Some(view) if view.is_broken => "broken",
+            Some(view) if view.streak > 0 => "slow",
+            Some(_) | None => "ok",
+        }
+    }
+
+    fn next(&self, now: Timestamp, policy: Option<&PolicyView>) -> String {
+        if !self.has_picture() {
+            return "read HAProxy again".to_owned();
+        }
+        if let Some(change) = &self.change {
+            let stage = self
+                .pool
+                .member(&change.server)
+                .map_or(Stage::Unknown, |it| it.stage);
+            let goal = if change.is_inbound() {
+                "ready"
+            } else {
+                "maint"
+            };
+            return format!(
+                "{} is {}, on its way to {goal}",
+                change.server,
+                stage_word(stage)
+            );
+        }
+        if let Some(text) = self.next_text(now) {
+            return text;
+        }
+        let streak = policy.map_or(0, |view| view.streak);
+        if streak == 0 {
+            return "nothing to do".to_owned();
+        }
+        if now < self.up_not_before {
+            let left = within(now, self.up_not_before);
+            return format!("nothing for {left}: scale_up_cooldown");
+        }
+        match (self.pool.candidates(now, &self.settings).first(), policy) {
+            (Some(spare), Some(view)) => format!(
+                "warm up {} if the next {} above {} ms too ({streak} of {})",
+                spare.read.name,
+                match view.settings.breaches.saturating_sub(streak) {
+                    0 | 1 => "window is".to_owned(),
+                    more => format!("{more} windows are"),
+                },
+                view.settings.above_ms,
+                view.settings.breaches
+            ),
+            (Some(_), None) | (None, _) => "no spare to bring in".to_owned(),
+        }
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if let Some(failure) = &self.reading.failure {
+            problems.push(failure.to_string());
+        }
+        let verdict = self.comparison.verdict();
+        if verdict != Agreement::Agree {
+            problems.push(self.freeze_text(verdict));
+        }
+        match self.log {
+            LogState::Flowing => {}
+            LogState::Absent => problems.push("no scale-down: there is no log to read".to_owned()),
+            LogState::Lagging => problems.push("no scale-down: the log is read late".to_owned()),
+        }
+        problems
+    }
+}
+
+/// The stage's word of the contract.
+pub(super) const fn stage_word(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Unknown => "unknown",
+        Stage::Maint => "maint",
+        Stage::Warming => "warming",
+        Stage::DrainingIn => "draining-in",
+        Stage::Ready => "ready",
+        Stage::DrainingOut => "draining-out",
+    }
+}

@@ -1,0 +1,154 @@
+//! One policy: signal, windows, streak of breaches, verdict; and how several verdicts combine.
+//! Servers do not belong here.
+
+use super::decision::Breach;
+use super::event::{Request, Timestamp};
+use super::quiet::Recent;
+use super::sample::Sample;
+use super::settings::{Add, BackendSettings, PolicySettings};
+use super::window::{Evaluation, Window};
+
+/// What a complete window means.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Verdict {
+    /// Above the threshold.
+    Breach(Breach),
+    /// Not above the threshold.
+    Below,
+    /// More than half of the requests failed: broken, not slow; more servers do not help.
+    Broken,
+}
+
+/// One policy with what it has seen.
+pub(super) struct Policy {
+    settings: PolicySettings,
+    window: Window,
+    pub(super) recent: Recent,
+    /// Windows in a row above the threshold. A pause in traffic does not end it.
+    streak: u32,
+    /// The last complete window, for people.
+    last: Option<(Evaluation, Verdict)>,
+}
+
+impl Policy {
+    /// Nothing seen so far.
+    pub(super) fn new(
+        settings: &PolicySettings,
+        backend: &BackendSettings,
+        slice: std::time::Duration,
+    ) -> Self {
+        Self {
+            window: Window::new(settings),
+            recent: Recent::new(settings, backend.scale_down_ratio, slice),
+            settings: settings.clone(),
+            streak: 0,
+            last: None,
+        }
+    }
+
+    /// Takes one request.
+    pub(super) fn push(&mut self, now: Timestamp, request: &Request<'_>) {
+        let took_ms = match Sample::of(request, self.settings.signal) {
+            Sample::Took(ms) => Some(ms),
+            // A lower bound below the threshold proves nothing.
+            Sample::AtLeast(ms) if f64::from(ms) > self.settings.above_ms => Some(ms),
+            Sample::Error => None,
+            Sample::AtLeast(_) | Sample::Nothing => return,
+        };
+        self.window.push(now, took_ms);
+        self.recent.push(now, took_ms);
+    }
+
+    /// The instant at which a window is complete.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        self.window.due()
+    }
+
+    /// Looks at a window that is due.
+    pub(super) fn evaluate(&mut self, now: Timestamp) -> Option<Verdict> {
+        let evaluation = self.window.evaluate(now)?;
+        let verdict = self.judge(&evaluation);
+        self.streak = match &verdict {
+            Verdict::Breach(breach) => breach.streak,
+            Verdict::Below | Verdict::Broken => 0,
+        };
+        self.last = Some((evaluation, verdict));
+        Some(verdict)
+    }
+
+    fn judge(&self, evaluation: &Evaluation) -> Verdict {
+        if evaluation.errors.saturating_mul(2) > evaluation.requests {
+            return Verdict::Broken;
+        }
+        match evaluation.value_ms {
+            Some(value_ms) if value_ms > self.settings.above_ms => Verdict::Breach(Breach {
+                signal: self.settings.signal,
+                statistic: self.settings.statistic,
+                value_ms,
+                above_ms: self.settings.above_ms,
+                requests: evaluation.requests,
+                span: evaluation.span,
+                streak: self.streak.saturating_add(1),
+                needed: self.settings.breaches,
+            }),
+            Some(_) | None => Verdict::Below,
+        }
+    }
+
+    /// Servers asked for by a streak that is long enough, of `up` that are UP.
+    pub(super) fn wanted(&self, breach: &Breach, up: u32) -> u32 {
+        if breach.streak < breach.needed {
+            return 0;
+        }
+        match self.settings.add {
+            Add::Servers(servers) => servers,
+            Add::Percent(percent) => up.saturating_mul(percent).div_ceil(100).max(1),
+        }
+    }
+
+    /// Forgets what was seen: another situation begins, with another number of servers.
+    pub(super) fn start_over(&mut self) {
+        self.window.clear();
+        self.streak = 0;
+    }
+
+    /// What people see of it.
+    pub(super) fn view(&mut self, now: Timestamp) -> PolicyView {
+        let partial = self.window.peek(now);
+        let (last, verdict) = match self.last {
+            Some((evaluation, verdict)) => (Some(evaluation), Some(verdict)),
+            None => (partial, None),
+        };
+        PolicyView {
+            settings: self.settings.clone(),
+            value_ms: last.and_then(|evaluation| evaluation.value_ms),
+            requests: last.map_or(0, |evaluation| evaluation.requests),
+            streak: self.streak,
+            is_broken: verdict == Some(Verdict::Broken),
+        }
+    }
+}
+
+/// What people see of a policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyView {
+    /// Its settings.
+    pub settings: PolicySettings,
+    /// The statistic of the last complete window, or of the first partial one; milliseconds.
+    pub value_ms: Option<f64>,
+    /// Requests in that window.
+    pub requests: u32,
+    /// Windows in a row above the threshold.
+    pub streak: u32,
+    /// More than half of the last window failed.
+    pub is_broken: bool,
+}
+
+/// The policy that asks for most servers wins; among equals the first.
+pub(super) fn strongest(asks: impl Iterator<Item = (u32, Breach)>) -> Option<(u32, Breach)> {
+    asks.filter(|(servers, _)| *servers > 0)
+        .fold(None, |best, ask| match best {
+            Some((servers, _)) if servers >= ask.0 => best,
+            Some(_) | None => Some(ask),
+        })
+}

@@ -1,0 +1,308 @@
+//! One backend's servers: roles, stages, who is next, what may never be touched.
+//! Signals and numbers from the log do not belong here.
+
+use std::time::Duration;
+
+use super::event::{AdminState, ServerRead, Timestamp};
+use super::settings::{BackendSettings, Spares};
+
+/// The first quarantine of a spare that failed; it doubles up to [`QUARANTINE_MAX`].
+const QUARANTINE_MIN: Duration = Duration::from_secs(60);
+/// The longest quarantine.
+const QUARANTINE_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// What a server is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Never disabled by us.
+    AlwaysUp,
+    /// May be enabled and disabled by us.
+    Spare,
+    /// Neither; never touched.
+    Other,
+}
+
+/// Where a spare is on its way.
+///
+/// ```text
+///  Unknown ── seen in maint ─▶ Maint ── wanted ─▶ Warming ── N in a row pass ─▶ DrainingIn
+///     │                         ▲ ▲                  │                              │
+///     │                         │ └─ failed: quarantine ◀───────────────────────────┤
+///     │      no sessions left,  │                                 fresh, full health │
+///     │      or drain_timeout   │                                                    ▼
+///     └── seen ready ──────▶ DrainingOut ◀───── quiet for idle_timeout ─────────── Ready
+///                               └──────────────── load returns ─────────────────────▲
+/// ```
+///
+/// A server without `check` goes from Warming straight to Ready. Unknown: after the start, and
+/// after every reload or restart of HAProxy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// HAProxy has not told yet.
+    #[default]
+    Unknown,
+    /// In maintenance.
+    Maint,
+    /// In maintenance, and being sent our own requests.
+    Warming,
+    /// Checked by HAProxy, without balanced traffic.
+    DrainingIn,
+    /// Takes traffic.
+    Ready,
+    /// Finishes its sessions.
+    DrainingOut,
+}
+
+/// One server with what we remember about it.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    /// What HAProxy said last; its name is the identity.
+    pub(super) read: ServerRead,
+    pub(super) role: Role,
+    pub(super) stage: Stage,
+    /// The state that we set or saw last in this HAProxy's lifetime; another one is an operator's.
+    pub(super) expected: Option<AdminState>,
+    /// Since when it is in [`Stage::Ready`], by our doing or because we found it so.
+    pub(super) ready_at: Option<Timestamp>,
+    /// It was ready before HAProxy lost its states, and is still needed.
+    pub(super) is_wanted_back: bool,
+    /// It stands in for an always-up server that does not take traffic.
+    pub(super) stands_in: bool,
+    hold_until: Option<Timestamp>,
+    quarantined_until: Option<Timestamp>,
+    failures: u32,
+}
+
+impl Member {
+    /// An operator changed it by hand not long ago.
+    pub(super) fn is_held(&self, now: Timestamp) -> bool {
+        self.hold_until.is_some_and(|until| now < until)
+    }
+
+    /// It failed not long ago.
+    pub(super) fn is_quarantined(&self, now: Timestamp) -> bool {
+        self.quarantined_until.is_some_and(|until| now < until)
+    }
+
+    /// Leaves it alone for a while.
+    pub(super) fn hold(&mut self, now: Timestamp, hold: Duration) {
+        self.hold_until = Some(now.after(hold));
+    }
+
+    /// No candidate for a minute, doubling with each failure in a row to an hour.
+    pub(super) fn quarantine(&mut self, now: Timestamp) -> Duration {
+        let doublings = self.failures.min(6);
+        let span = (QUARANTINE_MIN * 2_u32.pow(doublings)).min(QUARANTINE_MAX);
+        self.failures = self.failures.saturating_add(1);
+        self.quarantined_until = Some(now.after(span));
+        span
+    }
+
+    /// It took traffic: earlier failures are forgotten.
+    pub(super) fn became_ready(&mut self, now: Timestamp) {
+        self.stage = Stage::Ready;
+        self.ready_at = Some(now);
+        self.expected = Some(AdminState::Ready);
+        self.is_wanted_back = false;
+        self.failures = 0;
+        self.quarantined_until = None;
+    }
+
+    /// It is in maintenance.
+    pub(super) fn became_maint(&mut self) {
+        self.stage = Stage::Maint;
+        self.ready_at = None;
+        self.stands_in = false;
+        self.expected = Some(AdminState::Maint);
+    }
+
+    /// What an operator reads beside it in `status`.
+    pub(super) fn note(&self, now: Timestamp) -> Option<String> {
+        let until = |until: Timestamp| super::decision::Span(until.since(now));
+        match (self.hold_until, self.quarantined_until) {
+            (Some(hold), _) if now < hold => {
+                Some(format!("on hold for {}: changed by hand", until(hold)))
+            }
+            (_, Some(quarantine)) if now < quarantine => {
+                Some(format!("quarantined for {}: it failed", until(quarantine)))
+            }
+            _ if self.role == Role::Spare && self.read.is_tracked => {
+                Some("not touched: other servers track it".to_owned())
+            }
+            _ if self.role == Role::Spare && self.read.is_beyond_us() => {
+                Some("not touched: tracked or unresolved".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// One backend's servers, in the order of haproxy.cfg.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    pub(super) members: Vec<Member>,
+}
+
+impl Pool {
+    /// The server of that name.
+    pub(super) fn member(&self, name: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.read.name == name)
+    }
+
+    /// The server of that name.
+    pub(super) fn member_mut(&mut self, name: &str) -> Option<&mut Member> {
+        self.members
+            .iter_mut()
+            .find(|member| member.read.name == name)
+    }
+
+    /// Takes HAProxy's word: its servers in its order, with what we remember of each.
+    pub(super) fn take(&mut self, servers: Vec<ServerRead>, settings: &BackendSettings) {
+        let mut known = std::mem::take(&mut self.members);
+        for read in servers {
+            let role = role_of(&read, settings);
+            let position = known
+                .iter()
+                .position(|member| member.read.name == read.name);
+            let member = match position {
+                Some(position) => Member {
+                    read,
+                    role,
+                    ..known.swap_remove(position)
+                },
+                None => Member {
+                    read,
+                    role,
+                    stage: Stage::Unknown,
+                    expected: None,
+                    ready_at: None,
+                    is_wanted_back: false,
+                    stands_in: false,
+                    hold_until: None,
+                    quarantined_until: None,
+                    failures: 0,
+                },
+            };
+            self.members.push(member);
+        }
+    }
+
+    /// Forgets what belongs to one HAProxy process: states and holds. Quarantines stay, they are
+    /// about the server. `is_needed`: what was ready is wanted back.
+    pub(super) fn begin_generation(&mut self, now: Timestamp, is_needed: bool) {
+        for member in &mut self.members {
+            let was_ours = member.role == Role::Spare && !member.is_held(now);
+            let was_in = matches!(
+                member.stage,
+                Stage::Ready | Stage::DrainingIn | Stage::Warming
+            );
+            member.is_wanted_back = was_ours && is_needed && (was_in || member.is_wanted_back);
+            member.stage = Stage::Unknown;
+            member.expected = None;
+            member.ready_at = None;
+            member.hold_until = None;
+        }
+    }
+
+    /// Spares that have become ready since then.
+    pub(super) fn joined_since(&self, since: Timestamp) -> u32 {
+        let joined = self.members.iter().filter(|member| {
+            member.role == Role::Spare && member.ready_at.is_some_and(|at| at > since)
+        });
+        u32::try_from(joined.count()).unwrap_or(u32::MAX)
+    }
+
+    /// UP servers, whoever's they are.
+    pub(super) fn up(&self) -> u32 {
+        let up = self
+            .members
+            .iter()
+            .filter(|member| member.read.is_up())
+            .count();
+        u32::try_from(up).unwrap_or(u32::MAX)
+    }
+
+    /// The first always-up server that takes no traffic, and what HAProxy shows of it.
+    pub(super) fn dead_always_up(&self) -> Vec<(&str, &'static str)> {
+        self.members
+            .iter()
+            .filter(|member| member.role == Role::AlwaysUp && !member.read.is_up())
+            .map(|member| (member.read.name.as_str(), shows(&member.read)))
+            .collect()
+    }
+
+    /// Spares that stand in for dead always-up servers.
+    pub(super) fn stand_ins(&self) -> usize {
+        self.members
+            .iter()
+            .filter(|member| member.stands_in && member.stage == Stage::Ready)
+            .count()
+    }
+
+    /// Spares that may be brought in, best first.
+    pub(super) fn candidates(&self, now: Timestamp, settings: &BackendSettings) -> Vec<&Member> {
+        let mut candidates: Vec<&Member> = self
+            .members
+            .iter()
+            .filter(|member| {
+                member.role == Role::Spare
+                    && member.stage == Stage::Maint
+                    && member.read.is_maint()
+                    && !member.read.is_beyond_us()
+                    && !member.read.is_tracked
+                    && !member.is_held(now)
+                    && !member.is_quarantined(now)
+            })
+            .collect();
+        if let Spares::Named(names) = &settings.spares {
+            candidates.sort_by_key(|member| {
+                names
+                    .iter()
+                    .position(|name| *name == member.read.name)
+                    .unwrap_or(usize::MAX)
+            });
+        }
+        candidates
+    }
+
+    /// The spare that would go first: the one that was enabled last.
+    pub(super) fn first_to_go(&self, now: Timestamp) -> Option<&Member> {
+        self.members
+            .iter()
+            .filter(|member| {
+                member.role == Role::Spare
+                    && member.stage == Stage::Ready
+                    && !member.is_held(now)
+                    && !member.read.is_tracked
+                    && !member.read.is_beyond_us()
+            })
+            .max_by_key(|member| member.ready_at)
+    }
+
+    /// The backend would keep `floor` UP servers, and each always-up one, without this server.
+    pub(super) fn can_spare(&self, name: &str, floor: u32) -> bool {
+        let is_up = self.member(name).is_some_and(|member| member.read.is_up());
+        let left = self.up().saturating_sub(u32::from(is_up));
+        left >= floor.max(1) && self.dead_always_up().is_empty()
+    }
+}
+
+fn role_of(read: &ServerRead, settings: &BackendSettings) -> Role {
+    if settings.always_up.contains(&read.name) {
+        return Role::AlwaysUp;
+    }
+    let is_spare = match &settings.spares {
+        Spares::Auto => read.is_disabled_in_cfg(),
+        Spares::Named(names) => names.contains(&read.name),
+    };
+    if is_spare { Role::Spare } else { Role::Other }
+}
+
+/// HAProxy's word for a server that takes no balanced traffic.
+fn shows(read: &ServerRead) -> &'static str {
+    match read.admin_state() {
+        AdminState::Maint => "in maint",
+        AdminState::Drain => "draining",
+        AdminState::Ready => "DOWN",
+    }
+}

@@ -1,0 +1,158 @@
+//! Is a signal well below its threshold? Judged over the last minute in a dozen slices, so that a
+//! request costs two additions and an answer a dozen, at any load.
+//!
+//! A percentile lies below a limit exactly when enough of the samples do: counting those replaces
+//! keeping them.
+
+use std::time::Duration;
+
+use super::event::Timestamp;
+use super::settings::{PolicySettings, Statistic};
+
+/// Slices that the span is cut into.
+const SLICES: usize = 12;
+/// The longest span that quiet is judged on.
+const SPAN_MAX: Duration = Duration::from_secs(60);
+/// The shortest, so that the slices stay instants apart.
+const SPAN_MIN: Duration = Duration::from_millis(600);
+/// A signal without a sample for this long is empty: no load, if HAProxy's counters agree.
+pub(super) const EMPTY_AFTER: Duration = Duration::from_secs(10);
+
+/// The length of one slice: a twelfth of a minute, or of a fifth of `idle_timeout` when that is
+/// shorter, so that one slow request does not postpone quiet for ever.
+pub(super) fn slice_of(idle_timeout: Duration) -> Duration {
+    let span = (idle_timeout / 5).clamp(SPAN_MIN, SPAN_MAX);
+    Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX) / SLICES as u64)
+}
+
+/// What the last span says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Verdict {
+    /// Well below the threshold; its share of the threshold, for people.
+    Quiet(f64),
+    /// No sample for [`EMPTY_AFTER`].
+    Empty,
+    /// Neither samples nor silence for long enough: what was said before still holds.
+    Unchanged,
+    /// Not well below the threshold, or more than half of the requests failed.
+    Busy,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Slice {
+    samples: u64,
+    /// Samples at or above the limit.
+    slow: u64,
+    errors: u64,
+    sum_ms: u64,
+}
+
+/// The recent past of one policy.
+#[derive(Debug)]
+pub(super) struct Recent {
+    statistic: Statistic,
+    above_ms: f64,
+    limit_ms: f64,
+    slice_ms: u64,
+    slices: [Slice; SLICES],
+    /// The number of the newest slice, counted from the start of time.
+    newest: u64,
+    last_sample: Option<Timestamp>,
+}
+
+impl Recent {
+    /// Nothing seen so far.
+    pub(super) fn new(policy: &PolicySettings, scale_down_ratio: f64, slice: Duration) -> Self {
+        Self {
+            statistic: policy.statistic,
+            above_ms: policy.above_ms,
+            limit_ms: policy.above_ms * scale_down_ratio,
+            slice_ms: u64::try_from(slice.as_millis()).unwrap_or(u64::MAX).max(1),
+            slices: [Slice::default(); SLICES],
+            newest: 0,
+            last_sample: None,
+        }
+    }
+
+    /// Takes one request: what it took, or `None` for one that failed.
+    pub(super) fn push(&mut self, now: Timestamp, took_ms: Option<u32>) {
+        self.last_sample = Some(now);
+        self.turn_to(now);
+        let number = self.newest;
+        let limit_ms = self.limit_ms;
+        let Some(slice) = self.slice_mut(number) else {
+            return;
+        };
+        match took_ms {
+            Some(ms) => {
+                slice.samples += 1;
+                slice.slow += u64::from(f64::from(ms) >= limit_ms);
+                slice.sum_ms += u64::from(ms);
+            }
+            None => slice.errors += 1,
+        }
+    }
+
+    /// When the last sample came.
+    pub(super) fn last_sample(&self) -> Option<Timestamp> {
+        self.last_sample
+    }
+
+    /// Judges the span that ends now; `started` is when watching began.
+    pub(super) fn judge(&mut self, now: Timestamp, started: Timestamp) -> Verdict {
+        self.turn_to(now);
+        let sum = self
+            .slices
+            .iter()
+            .fold(Slice::default(), |sum, slice| Slice {
+                samples: sum.samples + slice.samples,
+                slow: sum.slow + slice.slow,
+                errors: sum.errors + slice.errors,
+                sum_ms: sum.sum_ms.saturating_add(slice.sum_ms),
+            });
+        if sum.errors > sum.samples {
+            return Verdict::Busy;
+        }
+        if sum.samples == 0 {
+            let silent_since = self.last_sample.unwrap_or(started);
+            let is_empty = now.since(silent_since) >= EMPTY_AFTER;
+            return if is_empty {
+                Verdict::Empty
+            } else {
+                Verdict::Unchanged
+            };
+        }
+        let mean_ms = sum.sum_ms as f64 / sum.samples as f64;
+        let fast = sum.samples - sum.slow;
+        let is_quiet = match self.statistic {
+            Statistic::Mean => mean_ms < self.limit_ms,
+            Statistic::Median => fast >= sum.samples.div_ceil(2),
+            Statistic::Percentile(percent) => {
+                fast >= (sum.samples * u64::from(percent)).div_ceil(100)
+            }
+            Statistic::Max => sum.slow == 0,
+        };
+        if is_quiet {
+            Verdict::Quiet(mean_ms / self.above_ms)
+        } else {
+            Verdict::Busy
+        }
+    }
+
+    /// Empties the slices that lie between the newest one and now.
+    fn turn_to(&mut self, now: Timestamp) {
+        let number = now.as_ms() / self.slice_ms;
+        let passed = number.saturating_sub(self.newest).min(SLICES as u64);
+        for back in 0..passed {
+            if let Some(slice) = self.slice_mut(number - back) {
+                *slice = Slice::default();
+            }
+        }
+        self.newest = self.newest.max(number);
+    }
+
+    fn slice_mut(&mut self, number: u64) -> Option<&mut Slice> {
+        let index = usize::try_from(number % SLICES as u64).unwrap_or(0);
+        self.slices.get_mut(index)
+    }
+}

@@ -1,0 +1,94 @@
+//! What one request proves about a signal. Thresholds and servers do not belong here.
+
+use super::event::Request;
+use super::settings::Signal;
+
+/// What a request says about one signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sample {
+    /// It took so many milliseconds.
+    Took(u32),
+    /// It never got its answer, and waited at least so many milliseconds: proof of slowness, not
+    /// of speed.
+    AtLeast(u32),
+    /// It failed fast: no time to learn from, but a request.
+    Error,
+    /// It says nothing.
+    Nothing,
+}
+
+impl Sample {
+    /// Reads `request` for `signal`.
+    pub(super) fn of(request: &Request<'_>, signal: Signal) -> Self {
+        if let Some(waited_ms) = abandoned_queue_ms(request) {
+            return match signal {
+                Signal::ResponseTime | Signal::QueueTime => Self::AtLeast(waited_ms),
+                Signal::ServerTime | Signal::ConnectTime => Self::Nothing,
+            };
+        }
+        // `<STATS>`, `<NOSRV>`, `<CACHE>` … answered without a server; TR = -1: no full request.
+        if request.server.starts_with('<') || request.request_ms.is_none() {
+            return Self::Nothing;
+        }
+        if let Some(bound) = hung(request, signal) {
+            return bound;
+        }
+        if request.status.is_some_and(|status| status >= 500) {
+            return Self::Error;
+        }
+        let (queue_ms, connect_ms) = (request.queue_ms, request.connect_ms);
+        let took = match signal {
+            Signal::ServerTime => request.response_ms,
+            Signal::QueueTime => queue_ms,
+            Signal::ConnectTime => connect_ms,
+            Signal::ResponseTime => request.response_ms.and_then(|response_ms| {
+                Some(
+                    queue_ms?
+                        .saturating_add(connect_ms?)
+                        .saturating_add(response_ms),
+                )
+            }),
+        };
+        took.map_or(Self::Nothing, Self::Took)
+    }
+}
+
+/// Milliseconds in the queue of a request that left it without ever reaching a server: a queue
+/// timeout (`sQ`) or a client that gave up there (`CQ`). A tarpit has TR = -1 and is none. Where
+/// the flags cannot be trusted, the timers and `<NOSRV>` tell (haproxy.cfg manual §8.5).
+fn abandoned_queue_ms(request: &Request<'_>) -> Option<u32> {
+    let queue_ms = request.queue_ms.filter(|&queue_ms| queue_ms > 0)?;
+    if request.request_ms.is_none() || request.connect_ms.is_some() {
+        return None;
+    }
+    let left_in_queue = match request.tail {
+        Some(tail) => matches!(tail.termination, [b's' | b'C', b'Q', ..]),
+        None => request.server == "<NOSRV>",
+    };
+    left_in_queue.then_some(queue_ms)
+}
+
+/// A request whose server was connected and sent no headers, and that did not fail by an error of
+/// the server's: the server timeout struck (504) or the client gave up. Ta includes TR, the time
+/// that the client took to send its request, which is not the backend's.
+fn hung(request: &Request<'_>, signal: Signal) -> Option<Sample> {
+    let connect_ms = request.connect_ms?;
+    let is_error = request
+        .status
+        .is_some_and(|status| status >= 500 && status != 504);
+    if request.response_ms.is_some() || is_error {
+        return None;
+    }
+    let queue_ms = request.queue_ms.unwrap_or(0);
+    let waited_ms = request.total_ms?.saturating_sub(request.request_ms?);
+    Some(match signal {
+        Signal::ResponseTime => Sample::AtLeast(waited_ms),
+        Signal::ServerTime => Sample::AtLeast(
+            waited_ms
+                .saturating_sub(queue_ms)
+                .saturating_sub(connect_ms),
+        ),
+        Signal::QueueTime => Sample::Took(queue_ms),
+        Signal::ConnectTime => Sample::Took(connect_ms),
+    })
+}
