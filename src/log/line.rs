@@ -1,6 +1,44 @@
 //! One log line → [`Record`] or a named [`Reject`]. Neither I/O nor configuration lives here.
+//!
+//! The safety of the whole product hangs on one rule: a line is read from its first byte to the
+//! right, and never past the bytes field, because everything further right can hold bytes that a
+//! client chose. Only two literal `-` in place of the captured cookies, which no client can
+//! produce, open the way to the termination flags, connections and queues.
 
-use crate::scaler::event::Request;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
+
+use super::head;
+use super::reject::{classify, is_client};
+use crate::scaler::event::{Request, Tail};
+
+pub use super::date::{format_local_ms, parse_local_ms};
+pub use super::reject::Reject;
+
+/// The longest timer that is believed, one day, milliseconds.
+pub const TIMER_MAX_MS: u32 = 86_400_000;
+/// More digits than this are never a number.
+const DIGITS_MAX: usize = 19;
+
+/// `%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B`, the stock httplog format (1.5 to 3.5-dev)
+/// up to the bytes field. Anchored, and at every byte there is one way on only, so that the
+/// one-pass engine of `regex` fills in the groups.
+const HTTPLOG: &str = r"(?x) \A
+    ([^\ ]+) \ \[ ([0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}) \]
+    \  ([A-Za-z0-9_.:-]+|<[A-Za-z0-9_.:-]+>) ~?
+    \  ([A-Za-z0-9_.:-]+|<[A-Za-z0-9_.:-]+>) / ([A-Za-z0-9_.:-]+|<[A-Za-z0-9_.:-]+>)
+    \  (-?[0-9]+) / (-?[0-9]+) / (-?[0-9]+) / (-?[0-9]+) / (-[0-9]+|\+?[0-9]+)
+    \  (-?[0-9]+) \  \+?([0-9]+)";
+
+/// ` - - %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq`, from the bytes field on.
+const TAIL: &str = r"(?x) \A
+    \ -\ - \  ([A-Za-z-]{4})
+    \  [0-9]+ / [0-9]+ / [0-9]+ / ([0-9]+) / \+?([0-9]+)
+    \  ([0-9]+) / ([0-9]+)";
+
+static HTTPLOG_REGEX: LazyLock<Regex> = LazyLock::new(|| compile(HTTPLOG));
+static TAIL_REGEX: LazyLock<Regex> = LazyLock::new(|| compile(TAIL));
 
 /// Everything that is read from one httplog line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,4 +61,173 @@ impl Record<'_> {
         self.accepted_ms
             .saturating_add(u64::from(self.request.total_ms.unwrap_or(0)))
     }
+}
+
+/// Reads lines of one format behind the heads of one program.
+#[derive(Debug)]
+pub struct Parser {
+    tag: Vec<u8>,
+    httplog: Regex,
+    tail: Regex,
+    /// Where the groups of the last line were: kept, so that a line costs no allocation.
+    places: Mutex<Places>,
+}
+
+#[derive(Debug)]
+struct Places {
+    httplog: CaptureLocations,
+    tail: CaptureLocations,
+}
+
+impl Parser {
+    /// A parser of the stock httplog format. `tag` is the program name that a syslog head must
+    /// carry; heads without a program name are not affected by it.
+    pub fn httplog(tag: &str) -> Self {
+        let (httplog, tail) = (HTTPLOG_REGEX.clone(), TAIL_REGEX.clone());
+        let places = Places {
+            httplog: httplog.capture_locations(),
+            tail: tail.capture_locations(),
+        };
+        Self {
+            tag: tag.as_bytes().to_vec(),
+            httplog,
+            tail,
+            places: Mutex::new(places),
+        }
+    }
+
+    /// What one line says; `line` is without its newline and may end in one carriage return.
+    ///
+    /// Total: any bytes give a record or a named reason, in time linear in the line. Two lines that
+    /// are equal up to the bytes field (if both cookies are `-`: up to the queues) give the same.
+    pub fn parse<'a>(&self, line: &'a [u8]) -> Result<Record<'a>, Reject> {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let body = head::strip(line, &self.tag)?;
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = self.httplog.captures_read(&mut places.httplog, body.text);
+        let Some(found) = found else {
+            return Err(classify(body));
+        };
+        let groups = Groups {
+            text: body.text,
+            places: &places.httplog,
+        };
+        let rest = body.text.get(found.end()..).unwrap_or_default();
+        if !is_client(groups.bytes(1)) || !ends_field(rest) {
+            return Err(classify(body));
+        }
+        let mut record = read_httplog(&groups)?;
+        record.request.tail = self.read_tail(&mut places.tail, rest);
+        Ok(record)
+    }
+
+    /// The fields behind the bytes field, if no client can have written them.
+    fn read_tail(&self, places: &mut CaptureLocations, rest: &[u8]) -> Option<Tail> {
+        let found = self.tail.captures_read(places, rest)?;
+        if !ends_field(rest.get(found.end()..).unwrap_or_default()) {
+            return None;
+        }
+        let groups = Groups { text: rest, places };
+        let count = |group| u32::try_from(unsigned(groups.bytes(group))?).ok();
+        Some(Tail {
+            termination: groups.bytes(1).try_into().ok()?,
+            server_connections: count(2)?,
+            retries: count(3)?,
+            server_queue: count(4)?,
+            backend_queue: count(5)?,
+        })
+    }
+}
+
+/// The groups of one match.
+struct Groups<'a, 'p> {
+    text: &'a [u8],
+    places: &'p CaptureLocations,
+}
+
+impl<'a> Groups<'a, '_> {
+    /// The bytes of a group; nothing if it took no part in the match.
+    fn bytes(&self, group: usize) -> &'a [u8] {
+        self.places
+            .get(group)
+            .and_then(|(start, end)| self.text.get(start..end))
+            .unwrap_or_default()
+    }
+
+    /// A group whose bytes the pattern limits to ASCII.
+    fn text(&self, group: usize) -> Result<&'a str, Reject> {
+        std::str::from_utf8(self.bytes(group)).map_err(|_| Reject::NotHttplog)
+    }
+
+    fn timer(&self, group: usize) -> Result<Option<u32>, Reject> {
+        let field = self.bytes(group);
+        if field == b"-1" {
+            return Ok(None);
+        }
+        unsigned(field.strip_prefix(b"+").unwrap_or(field))
+            .and_then(|ms| u32::try_from(ms).ok())
+            .filter(|&ms| ms <= TIMER_MAX_MS)
+            .map(Some)
+            .ok_or(Reject::BadNumber)
+    }
+}
+
+/// The values of a line whose shape matched; the tail is left out.
+fn read_httplog<'a>(groups: &Groups<'a, '_>) -> Result<Record<'a>, Reject> {
+    Ok(Record {
+        frontend: groups.text(3)?,
+        accepted: groups.text(2)?,
+        accepted_ms: parse_local_ms(groups.bytes(2)).ok_or(Reject::BadDate)?,
+        bytes: unsigned(groups.bytes(12)).ok_or(Reject::BadNumber)?,
+        request: Request {
+            backend: groups.text(4)?,
+            server: groups.text(5)?,
+            request_ms: groups.timer(6)?,
+            queue_ms: groups.timer(7)?,
+            connect_ms: groups.timer(8)?,
+            response_ms: groups.timer(9)?,
+            total_ms: groups.timer(10)?,
+            status: status(groups.bytes(11))?,
+            tail: None,
+        },
+    })
+}
+
+/// `%ST`: three digits; `-1` and `0` stand for requests that were never answered.
+fn status(field: &[u8]) -> Result<Option<u16>, Reject> {
+    match field {
+        b"-1" | b"0" | b"000" => Ok(None),
+        &[a @ b'1'..=b'9', b, c] => Ok(Some(
+            u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0'),
+        )),
+        _ => Err(Reject::BadNumber),
+    }
+}
+
+/// A decimal number as HAProxy writes it: up to 19 digits, no sign, no leading zero.
+fn unsigned(digits: &[u8]) -> Option<u64> {
+    let has_leading_zero = digits.len() > 1 && digits.starts_with(b"0");
+    if digits.is_empty() || digits.len() > DIGITS_MAX || has_leading_zero {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |value, byte| {
+        byte.is_ascii_digit()
+            .then(|| value * 10 + u64::from(byte - b'0'))
+    })
+}
+
+/// A field ends at a space or with the line.
+fn ends_field(rest: &[u8]) -> bool {
+    matches!(rest, [] | [b' ', ..])
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "both patterns are constants of this file"
+)]
+fn compile(pattern: &str) -> Regex {
+    RegexBuilder::new(pattern)
+        .unicode(false)
+        .build()
+        .expect("a valid pattern")
 }

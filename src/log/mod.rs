@@ -1,6 +1,9 @@
 //! From bytes to requests: sources of whole lines, and what a line says.
 
+mod date;
 pub mod file;
+mod head;
 pub mod input;
 pub mod line;
+mod reject;
 pub mod source;

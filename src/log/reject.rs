@@ -1,0 +1,229 @@
+//! Why a line gives no record: a closed list of reasons, and how to tell them apart.
+//!
+//! Runs only after a line was refused, and can turn a refusal into nothing but another name for it.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::date::parse_local_ms;
+use super::head::{Body, split_word};
+
+/// Why a line gives no record. The names are part of the output of `parse` and `stats`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reject {
+    /// Nothing in it.
+    Empty,
+    /// Longer than `max_line_bytes`. Found by whoever reads, not by the parser.
+    TooLong,
+    /// NUL bytes where text was expected: a hole that truncating a file left behind.
+    Nul,
+    /// No known head and no known text.
+    UnknownHead,
+    /// A known head with another program's name.
+    OtherProgram,
+    /// HAProxy about itself: server up or down, health check, proxy started or stopped.
+    HaproxyMessage,
+    /// A connection that never became a request: `CI:CP [date] FRONTEND/BIND: MESSAGE`.
+    FrontendError,
+    /// A frontend without a log option: `Connect from … to …`, which has no timers.
+    Connect,
+    /// `option tcplog`: no request, no response time.
+    Tcplog,
+    /// `option httplog clf`.
+    Clf,
+    /// A date of another shape, or a day that does not exist.
+    BadDate,
+    /// A number that HAProxy cannot have meant: too large, `-0`, `-7`, leading zeros.
+    BadNumber,
+    /// HAProxy's, or said to be, but not the stock httplog format.
+    NotHttplog,
+}
+
+/// Beginnings of the messages that HAProxy writes about itself (2.4 to 3.5-dev5).
+const MESSAGE_STARTS: [&[u8]; 17] = [
+    b"Server ",
+    b"Backup Server ",
+    b"Health check for ",
+    b"Agent check for ",
+    b"backend ",
+    b"Proxy ",
+    b"Pausing ",
+    b"Paused ",
+    b"Resuming ",
+    b"Resumed ",
+    b"Enabling ",
+    b"Stopping ",
+    b"SPOE: ",
+    b"[NOTICE]",
+    b"[WARNING]",
+    b"[ALERT]",
+    b"[DIAG]",
+];
+
+impl Reject {
+    /// Every reason, in the order of the enum.
+    pub const ALL: [Self; 13] = [
+        Self::Empty,
+        Self::TooLong,
+        Self::Nul,
+        Self::UnknownHead,
+        Self::OtherProgram,
+        Self::HaproxyMessage,
+        Self::FrontendError,
+        Self::Connect,
+        Self::Tcplog,
+        Self::Clf,
+        Self::BadDate,
+        Self::BadNumber,
+        Self::NotHttplog,
+    ];
+
+    /// The name in JSON and in tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::TooLong => "too_long",
+            Self::Nul => "nul",
+            Self::UnknownHead => "unknown_head",
+            Self::OtherProgram => "other_program",
+            Self::HaproxyMessage => "haproxy_message",
+            Self::FrontendError => "frontend_error",
+            Self::Connect => "connect",
+            Self::Tcplog => "tcplog",
+            Self::Clf => "clf",
+            Self::BadDate => "bad_date",
+            Self::BadNumber => "bad_number",
+            Self::NotHttplog => "not_httplog",
+        }
+    }
+
+    /// Lines that stand in a healthy log beside the requests, and so are no sign of a wrong format.
+    pub const fn is_ordinary(self) -> bool {
+        match self {
+            Self::OtherProgram | Self::HaproxyMessage | Self::FrontendError => true,
+            Self::Empty
+            | Self::TooLong
+            | Self::Nul
+            | Self::UnknownHead
+            | Self::Connect
+            | Self::Tcplog
+            | Self::Clf
+            | Self::BadDate
+            | Self::BadNumber
+            | Self::NotHttplog => false,
+        }
+    }
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+/// Names the reason for a body that is not httplog.
+pub(super) fn classify(body: Body<'_>) -> Reject {
+    let text = body.text;
+    if text.is_empty() {
+        return Reject::Empty;
+    }
+    if starts_like_traffic(text) {
+        let (_, after_client) = split_word(text);
+        return classify_traffic(after_client);
+    }
+    let (first, rest) = split_word(text);
+    if text.starts_with(b"Connect from ") {
+        Reject::Connect
+    } else if MESSAGE_STARTS.iter().any(|start| text.starts_with(start))
+        || (first.contains(&b'/') && rest.starts_with(b"changed its IP from "))
+    {
+        Reject::HaproxyMessage
+    } else if rest.starts_with(b"- - [") && is_ip(first) {
+        Reject::Clf
+    } else if text.contains(&0) {
+        Reject::Nul
+    } else if body.has_head {
+        Reject::NotHttplog
+    } else {
+        Reject::UnknownHead
+    }
+}
+
+/// What follows the client's address, from the `[` of the date on.
+fn classify_traffic(text: &[u8]) -> Reject {
+    let date_end = text.iter().position(|&byte| byte == b']');
+    let Some((date, rest)) = date_end.and_then(|end| text.split_at_checked(end)) else {
+        return Reject::BadDate;
+    };
+    let Some(rest) = rest.strip_prefix(b"] ") else {
+        return Reject::BadDate;
+    };
+    if parse_local_ms(date.get(1..).unwrap_or_default()).is_none() {
+        return Reject::BadDate;
+    }
+    let (frontend, rest) = split_word(rest);
+    if frontend.ends_with(b":") && frontend.contains(&b'/') {
+        return Reject::FrontendError;
+    }
+    let (names, rest) = split_word(rest);
+    let (timers, _) = split_word(rest);
+    if is_tcplog_timers(timers) {
+        Reject::Tcplog
+    } else if [frontend, names, timers]
+        .iter()
+        .any(|word| word.contains(&0))
+    {
+        Reject::Nul
+    } else {
+        Reject::NotHttplog
+    }
+}
+
+/// `Tw/Tc/Tt`: three where httplog has five.
+fn is_tcplog_timers(word: &[u8]) -> bool {
+    let is_timer = |timer: &[u8]| {
+        let digits = timer
+            .strip_prefix(b"-")
+            .or_else(|| timer.strip_prefix(b"+"))
+            .unwrap_or(timer);
+        !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
+    };
+    let mut timers = word.split(|&byte| byte == b'/');
+    timers
+        .by_ref()
+        .take(3)
+        .filter(|timer| is_timer(timer))
+        .count()
+        == 3
+        && timers.next().is_none()
+}
+
+/// The start of every line about a connection, `ADDRESS:PORT [`.
+pub(super) fn starts_like_traffic(text: &[u8]) -> bool {
+    let (client, rest) = split_word(text);
+    rest.starts_with(b"[") && is_client(client)
+}
+
+/// `%ci:%cp`: an IPv4 address or an IPv6 one without brackets, split from the port at the last
+/// colon; `unix:3` with the listener's number; `-` for what is not known.
+pub(super) fn is_client(word: &[u8]) -> bool {
+    if word == b"-" {
+        return true;
+    }
+    let colon = word.iter().rposition(|&byte| byte == b':');
+    let Some((address, port)) = colon.and_then(|colon| word.split_at_checked(colon)) else {
+        return false;
+    };
+    let is_port = match port {
+        b":-" => true,
+        [_, digits @ ..] => {
+            (1..=10).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
+        }
+        [] => false,
+    };
+    is_port && (address == b"unix" || address == b"-" || is_ip(address))
+}
+
+fn is_ip(word: &[u8]) -> bool {
+    std::str::from_utf8(word).is_ok_and(|text| text.parse::<IpAddr>().is_ok())
+}
