@@ -3,6 +3,7 @@
 mod attacks;
 mod heads;
 mod input;
+mod parse;
 mod properties;
 mod rejects;
 
