@@ -1,0 +1,191 @@
+//! `stats`: requests, status classes and percentiles of every timer, per backend and server.
+//!
+//! Counts what the parser reads. What counts as a sample for scaling is decided in the scaler and
+//! is another question.
+
+mod histogram;
+mod json;
+mod text;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use crate::log::input::{self, InputError, Line};
+use crate::log::line::{Parser, Record, Reject};
+use crate::scaler::event::Request;
+
+pub use histogram::{Histogram, Summary};
+
+/// Servers that are told apart. A log of stock HAProxy never gets near; a file of random names must
+/// not fill the memory. Further ones are counted together as [`OVERFLOW_NAME`].
+pub const SERVERS_MAX: usize = 4096;
+/// Backend and server that stand for all beyond [`SERVERS_MAX`].
+pub const OVERFLOW_NAME: &str = "<other>";
+
+/// The numbers of one or more logs.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    lines: u64,
+    requests: u64,
+    rejected: BTreeMap<Reject, u64>,
+    /// Where in `servers`, by backend, then server.
+    places: BTreeMap<String, BTreeMap<String, usize>>,
+    servers: Vec<ServerStats>,
+}
+
+/// The numbers of one server.
+#[derive(Clone, Debug, Default)]
+pub struct ServerStats {
+    /// Every HTTP line.
+    pub requests: u64,
+    /// By the status sent to the client.
+    pub status: StatusClasses,
+    /// Tw + Tc + Tr in ms, of lines that have all three and a status below 500.
+    pub response_time: Histogram,
+    /// Tw in ms.
+    pub queue_time: Histogram,
+    /// Tc in ms.
+    pub connect_time: Histogram,
+    /// Tr in ms.
+    pub server_time: Histogram,
+}
+
+/// Requests by status class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StatusClasses {
+    /// 1xx to 5xx.
+    pub classes: [u64; 5],
+    /// Any other status, and none.
+    pub other: u64,
+}
+
+/// Reads whole logs. Errors name the log.
+pub fn stats_of_logs(
+    sources: &[String],
+    parser: &Parser,
+    max_line_bytes: usize,
+) -> Result<Stats, InputError> {
+    let mut stats = Stats::default();
+    for source in sources {
+        let mut log = input::open(source, max_line_bytes)?;
+        while let Some(line) = log.next_line()? {
+            let parsed = match line {
+                Line::Whole(text) => parser.parse(text),
+                Line::TooLong(_) => Err(Reject::TooLong),
+            };
+            stats.add_line(parsed.as_ref().map_err(|reason| *reason));
+        }
+    }
+    Ok(stats)
+}
+
+impl Stats {
+    /// Counts one line.
+    pub fn add_line(&mut self, line: Result<&Record<'_>, Reject>) {
+        self.lines += 1;
+        match line {
+            Ok(record) => {
+                self.requests += 1;
+                let place = self.place_of(record.request.backend, record.request.server);
+                if let Some(server) = self.servers.get_mut(place) {
+                    server.add(&record.request);
+                }
+            }
+            Err(reason) => *self.rejected.entry(reason).or_default() += 1,
+        }
+    }
+
+    /// Lines counted.
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// Lines that were HTTP requests.
+    pub fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    /// The other lines, by reason; reasons that did not occur are absent.
+    pub fn rejected(&self) -> impl Iterator<Item = (Reject, u64)> {
+        self.rejected
+            .iter()
+            .map(|(&reason, &count)| (reason, count))
+    }
+
+    /// Backend, server and its numbers, sorted by backend and server.
+    pub fn servers(&self) -> impl Iterator<Item = (&str, &str, &ServerStats)> {
+        let servers = &self.servers;
+        self.places.iter().flat_map(move |(backend, places)| {
+            places.iter().filter_map(move |(server, &place)| {
+                let stats = servers.get(place)?;
+                Some((backend.as_str(), server.as_str(), stats))
+            })
+        })
+    }
+
+    /// One JSON object, on one line.
+    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+        json::write(self, out)
+    }
+
+    /// Tables for people.
+    pub fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        text::write(self, out)
+    }
+
+    /// One server's numbers, found without allocating once they exist.
+    fn place_of(&mut self, backend: &str, server: &str) -> usize {
+        if let Some(&place) = self.places.get(backend).and_then(|it| it.get(server)) {
+            return place;
+        }
+        let overflow = (OVERFLOW_NAME, OVERFLOW_NAME);
+        if self.servers.len() >= SERVERS_MAX && (backend, server) != overflow {
+            return self.place_of(OVERFLOW_NAME, OVERFLOW_NAME);
+        }
+        let place = self.servers.len();
+        self.servers.push(ServerStats::default());
+        self.places
+            .entry(backend.to_owned())
+            .or_default()
+            .insert(server.to_owned(), place);
+        place
+    }
+}
+
+impl ServerStats {
+    fn add(&mut self, request: &Request<'_>) {
+        self.requests += 1;
+        self.status.add(request.status);
+        let timers = [
+            (&mut self.queue_time, request.queue_ms),
+            (&mut self.connect_time, request.connect_ms),
+            (&mut self.server_time, request.response_ms),
+            (&mut self.response_time, response_time_ms(request)),
+        ];
+        for (histogram, ms) in timers {
+            if let Some(ms) = ms {
+                histogram.add(ms);
+            }
+        }
+    }
+}
+
+impl StatusClasses {
+    fn add(&mut self, status: Option<u16>) {
+        let class = status.map_or(0, |status| usize::from(status / 100));
+        match class.checked_sub(1).and_then(|at| self.classes.get_mut(at)) {
+            Some(count) => *count += 1,
+            None => self.other += 1,
+        }
+    }
+}
+
+/// What the client waited for because of the backend; errors answer fast and would make a broken
+/// server look good.
+fn response_time_ms(request: &Request<'_>) -> Option<u32> {
+    if request.status.is_some_and(|status| status >= 500) {
+        return None;
+    }
+    let queue_and_connect = request.queue_ms?.saturating_add(request.connect_ms?);
+    Some(queue_and_connect.saturating_add(request.response_ms?))
+}

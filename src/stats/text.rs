@@ -1,0 +1,146 @@
+//! The numbers as tables for people: one table per question, one row per server.
+
+use std::io::{self, Write};
+
+use super::{Histogram, ServerStats, Stats};
+
+const STATUS_HEADS: [&str; 7] = ["requests", "1xx", "2xx", "3xx", "4xx", "5xx", "other"];
+const TIMES_HEADS: [&str; 7] = ["count", "mean", "p50", "p90", "p95", "p99", "max"];
+/// What stands for a number that does not exist.
+const NONE: &str = "-";
+const GAP: &str = "  ";
+
+/// One table: a title, heads, and rows of a name and seven numbers.
+struct Table {
+    title: &'static str,
+    heads: [&'static str; 7],
+    rows: Vec<(String, [String; 7])>,
+}
+
+pub(super) fn write(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
+    let rejected: u64 = stats.rejected().map(|(_, count)| count).sum();
+    writeln!(
+        out,
+        "{} lines read, {} requests, {rejected} rejected",
+        stats.lines(),
+        stats.requests(),
+    )?;
+    if stats.requests() > 0 {
+        let tables = [
+            table(stats, "requests by status", STATUS_HEADS, status_cells),
+            table(
+                stats,
+                "response time in ms (Tw + Tc + Tr, status below 500)",
+                TIMES_HEADS,
+                |server| times_cells(&server.response_time),
+            ),
+            table(stats, "queue time in ms (Tw)", TIMES_HEADS, |server| {
+                times_cells(&server.queue_time)
+            }),
+            table(stats, "connect time in ms (Tc)", TIMES_HEADS, |server| {
+                times_cells(&server.connect_time)
+            }),
+            table(stats, "server time in ms (Tr)", TIMES_HEADS, |server| {
+                times_cells(&server.server_time)
+            }),
+        ];
+        for table in tables {
+            write_table(&table, out)?;
+        }
+    }
+    write_rejected(stats, out)?;
+    out.flush()
+}
+
+fn table(
+    stats: &Stats,
+    title: &'static str,
+    heads: [&'static str; 7],
+    cells: impl Fn(&ServerStats) -> [String; 7],
+) -> Table {
+    let rows = stats
+        .servers()
+        .map(|(backend, server, stats)| (format!("{backend}/{server}"), cells(stats)))
+        .collect();
+    Table { title, heads, rows }
+}
+
+fn status_cells(server: &ServerStats) -> [String; 7] {
+    let [c1, c2, c3, c4, c5] = server.status.classes;
+    [server.requests, c1, c2, c3, c4, c5, server.status.other].map(|count| count.to_string())
+}
+
+fn times_cells(histogram: &Histogram) -> [String; 7] {
+    let count = histogram.count().to_string();
+    let Some(summary) = histogram.summary() else {
+        let [c1, c2, c3, c4, c5, c6] = [NONE; 6].map(str::to_owned);
+        return [count, c1, c2, c3, c4, c5, c6];
+    };
+    let [p50, p90, p95, p99, max] = [
+        summary.p50,
+        summary.p90,
+        summary.p95,
+        summary.p99,
+        summary.max,
+    ]
+    .map(|ms| ms.to_string());
+    [
+        count,
+        format!("{:.1}", summary.mean),
+        p50,
+        p90,
+        p95,
+        p99,
+        max,
+    ]
+}
+
+/// Names left, numbers right, each column as wide as its widest cell.
+fn write_table(table: &Table, out: &mut dyn Write) -> io::Result<()> {
+    const NAME_HEAD: &str = "backend/server";
+    let name_width = table
+        .rows
+        .iter()
+        .map(|(name, _)| name.len())
+        .fold(NAME_HEAD.len(), usize::max);
+    let mut widths = table.heads.map(str::len);
+    for (_, cells) in &table.rows {
+        for (width, cell) in widths.iter_mut().zip(cells) {
+            *width = cell.len().max(*width);
+        }
+    }
+    writeln!(out, "\n{}", table.title)?;
+    write!(out, "{NAME_HEAD:<name_width$}")?;
+    for (head, width) in table.heads.iter().zip(widths) {
+        write!(out, "{GAP}{head:>width$}")?;
+    }
+    writeln!(out)?;
+    for (name, cells) in &table.rows {
+        write!(out, "{name:<name_width$}")?;
+        for (cell, width) in cells.iter().zip(widths) {
+            write!(out, "{GAP}{cell:>width$}")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn write_rejected(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
+    let rows: Vec<_> = stats
+        .rejected()
+        .map(|(reason, count)| (reason.as_str(), count.to_string()))
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let name_width = rows.iter().map(|(name, _)| name.len()).fold(0, usize::max);
+    let count_width = rows
+        .iter()
+        .map(|(_, count)| count.len())
+        .fold(0, usize::max);
+    writeln!(out, "\nrejected lines by reason")?;
+    for (name, count) in rows {
+        writeln!(out, "{name:<name_width$}{GAP}{count:>count_width$}")?;
+    }
+    Ok(())
+}
