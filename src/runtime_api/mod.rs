@@ -1,8 +1,26 @@
 //! HAProxy's Runtime API (the admin socket): one fresh connection per transaction, a time limit on
 //! every step, replies as enums. Retry policy and memory do not live here: the scaler decides.
+//!
+//! Reading and writing are two types, so that `mode = "observe"` can hold a [`Reader`] and no
+//! [`Writer`] at all.
+//!
+//! Replies are judged with suspicion. HAProxy ends each reply with an empty line and then closes
+//! the connection; a reply without both was cut short and counts for nothing.
 
 use std::fmt;
 use std::path::PathBuf;
+
+mod command;
+mod connection;
+mod reader;
+pub mod reply;
+mod servers;
+mod table;
+mod writer;
+
+pub use connection::REPLY_MAX_BYTES;
+pub use reader::Reader;
+pub use writer::Writer;
 
 /// Where HAProxy's admin socket is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -452,7 +452,7 @@ impl fmt::Display for ReadFailure {
 impl fmt::Display for WriteFailure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(text) => write!(formatter, "HAProxy answered \"{text}\""),
+            Self::Refused(text) => write!(formatter, "HAProxy refused: {text}"),
             Self::Unknown(text) => formatter.write_str(text),
             Self::Stopping => formatter.write_str("an old HAProxy process that is ending answered"),
         }

@@ -1,0 +1,103 @@
+//! Every line that we ever send to HAProxy. One function builds them, from a closed enum; there is
+//! no way to pass a text through.
+
+use crate::scaler::event::{AdminState, ServerName};
+
+/// Longest backend or server name that is sent, bytes. HAProxy itself has no limit; its command
+/// line buffer (`tune.bufsize`, 16 KiB) is far above this.
+const NAME_MAX_BYTES: usize = 1024;
+
+/// What can be asked of HAProxy.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Command<'a> {
+    /// The process, the servers of one backend, and the counters.
+    ReadBackend(&'a str),
+    /// The process alone.
+    ReadProcess,
+    /// The level of the socket: user, operator or admin.
+    ReadLevel,
+    /// The names of all backends.
+    ReadBackends,
+    /// `set server B/S state …`.
+    SetState(&'a ServerName, AdminState),
+}
+
+/// A name that HAProxy could not have; nothing was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ImpossibleName;
+
+impl Command<'_> {
+    /// The line to send, with its newline. Since 3.0 HAProxy executes only the first line of a
+    /// connection, so several commands share one line.
+    ///
+    /// Counters are asked for with `-1` (all proxies) and not by the backend's name, for two
+    /// reasons measured on 2.6.12: when a frontend has the same name, `show stat web` finds the
+    /// frontend and gives no row of the backend at all; and a server of *another* backend that
+    /// tracks one of ours shows only in its own row. The type mask 6 is BACKEND 2 + SERVER 4. The
+    /// price: 0.3 ms become 6 ms of HAProxy's time where it has 1000 servers.
+    pub(super) fn line(self) -> Result<String, ImpossibleName> {
+        Ok(match self {
+            Self::ReadBackend(backend) => {
+                let backend = checked(backend)?;
+                format!("show info;show servers state {backend};show stat -1 6 -1\n")
+            }
+            Self::ReadProcess => "show info\n".to_owned(),
+            Self::ReadLevel => "show cli level\n".to_owned(),
+            Self::ReadBackends => "show backend\n".to_owned(),
+            Self::SetState(name, state) => {
+                let backend = checked(&name.backend)?;
+                let server = checked(&name.server)?;
+                format!("set server {backend}/{server} state {state}\n")
+            }
+        })
+    }
+}
+
+/// Lets through exactly what HAProxy allows in a proxy or server name (`configuration.txt` §2.4:
+/// letters, digits, `-`, `_`, `.`, `:`), so no `;`, space or newline can start another command.
+fn checked(name: &str) -> Result<&str, ImpossibleName> {
+    let is_possible = !name.is_empty()
+        && name.len() <= NAME_MAX_BYTES
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte));
+    if is_possible {
+        Ok(name)
+    } else {
+        Err(ImpossibleName)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Command, ImpossibleName};
+    use crate::scaler::event::{AdminState, ServerName};
+
+    #[test]
+    fn a_name_that_could_smuggle_a_command_is_never_built_into_a_line() {
+        for name in ["", "a b", "a;b", "a\nb", "a\\", "#2", "ä", "a/b", "$x"] {
+            assert_eq!(Command::ReadBackend(name).line(), Err(ImpossibleName));
+            let server = ServerName::new("web", name);
+            let command = Command::SetState(&server, AdminState::Maint);
+            assert_eq!(command.line(), Err(ImpossibleName), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn every_command_is_one_line() {
+        let server = ServerName::new("web.1", "a_b:443");
+        let lines = [
+            Command::ReadBackend("web").line(),
+            Command::ReadProcess.line(),
+            Command::ReadLevel.line(),
+            Command::ReadBackends.line(),
+            Command::SetState(&server, AdminState::Drain).line(),
+        ];
+        for line in &lines {
+            let line = line.as_ref().unwrap();
+            assert_eq!(line.find('\n'), Some(line.len() - 1), "{line:?}");
+        }
+        let set = lines[4].as_ref().unwrap();
+        assert_eq!(set, "set server web.1/a_b:443 state drain\n");
+    }
+}

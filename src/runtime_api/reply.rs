@@ -1,0 +1,225 @@
+//! What HAProxy's replies mean: text → plain data. Pure; no byte sequence makes it panic, and
+//! nothing but a whole reply gives a result.
+
+use super::servers::{server, take_states, take_stats};
+use super::table::take_line;
+use crate::scaler::event::{BackendRead, Generation};
+
+/// Longest piece of HAProxy's own words in a message, characters.
+const QUOTE_MAX_CHARS: usize = 200;
+
+/// Why a reply gives nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReplyError {
+    /// It ended too early.
+    Cut,
+    /// It is not what was asked for; the text says in what way.
+    Odd(String),
+    /// HAProxy has no such backend.
+    UnknownBackend,
+    /// A process that is about to end answered.
+    Stopping,
+    /// The socket's level does not allow it.
+    Denied,
+}
+
+/// What a write was answered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteReply {
+    /// An empty line.
+    Accepted,
+    /// Any text; on one line, and bounded.
+    Refused(String),
+    /// `Permission denied`: the socket is not of level admin.
+    Denied,
+    /// `Proxy is disabled.`: an old process that is about to end.
+    Stopping,
+    /// No whole line came.
+    Cut,
+}
+
+/// What `show info` says about the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessRead {
+    /// `Version`.
+    pub version: String,
+    /// `Pid` and `Start_time_sec`.
+    pub generation: Generation,
+}
+
+/// The reply to `show info`.
+///
+/// # Errors
+/// Any [`ReplyError`] but `UnknownBackend`.
+pub fn process(text: &str) -> Result<ProcessRead, ReplyError> {
+    let mut rest = text;
+    let process = take_process(&mut rest)?;
+    ended(rest)?;
+    Ok(process)
+}
+
+/// The reply to `show info;show servers state BACKEND;show stat -1 6 -1`.
+///
+/// # Errors
+/// Any [`ReplyError`].
+pub fn backend(text: &str, backend: &str) -> Result<BackendRead, ReplyError> {
+    let mut rest = text;
+    let generation = take_process(&mut rest)?.generation;
+    let rows = take_states(&mut rest, backend)?;
+    let stats = take_stats(&mut rest, backend)?;
+    ended(rest)?;
+    let mut servers = Vec::with_capacity(rows.len());
+    for state in rows {
+        let Some(stat) = stats.servers.get(state.name) else {
+            return Err(ReplyError::Odd(format!(
+                "it lists {backend}/{} in show servers state and not in show stat",
+                state.name
+            )));
+        };
+        servers.push(server(&state, stat, stats.tracked.contains(state.name)));
+    }
+    let Some(totals) = stats.totals else {
+        return Err(ReplyError::Odd(format!(
+            "show stat has no BACKEND row of {backend}"
+        )));
+    };
+    Ok(BackendRead {
+        generation,
+        responses: totals.responses,
+        sessions: totals.sessions,
+        queued: totals.queued,
+        servers,
+    })
+}
+
+/// The reply to `show cli level`: `user`, `operator` or `admin`.
+///
+/// # Errors
+/// [`ReplyError::Cut`] or [`ReplyError::Odd`].
+pub fn level(text: &str) -> Result<String, ReplyError> {
+    let mut rest = text;
+    let level = take_line(&mut rest)?;
+    if !matches!(level, "user" | "operator" | "admin") {
+        return Err(odd_answer(level));
+    }
+    let end = take_line(&mut rest)?;
+    if !end.is_empty() {
+        return Err(odd_answer(end));
+    }
+    ended(rest)?;
+    Ok(level.to_owned())
+}
+
+/// The reply to `show backend`: a header `# name`, then one name a line.
+///
+/// # Errors
+/// [`ReplyError::Cut`], [`ReplyError::Odd`] or [`ReplyError::Denied`].
+pub fn backends(text: &str) -> Result<Vec<String>, ReplyError> {
+    let mut rest = text;
+    let header = take_line(&mut rest)?;
+    if !header.starts_with("# name") {
+        return Err(odd_answer(header));
+    }
+    let mut names = Vec::new();
+    loop {
+        let line = take_line(&mut rest)?;
+        if line.is_empty() {
+            ended(rest)?;
+            return Ok(names);
+        }
+        names.push(line.to_owned());
+    }
+}
+
+/// The reply to `set server …`: an empty line is a yes, any text is a no (`management.txt` §9.3).
+pub fn write(text: &str) -> WriteReply {
+    if text == "\n" {
+        return WriteReply::Accepted;
+    }
+    if !text.ends_with('\n') {
+        return WriteReply::Cut;
+    }
+    match quote(text).as_str() {
+        "" => WriteReply::Cut,
+        "Permission denied" => WriteReply::Denied,
+        "Proxy is disabled." => WriteReply::Stopping,
+        words => WriteReply::Refused(words.to_owned()),
+    }
+}
+
+/// Somebody's words made fit for a message: one line, no control characters, bounded.
+fn quote(text: &str) -> String {
+    let mut words = String::new();
+    for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
+        if !word.is_empty() {
+            if !words.is_empty() {
+                words.push(' ');
+            }
+            words.push_str(word);
+        }
+    }
+    match words.char_indices().nth(QUOTE_MAX_CHARS) {
+        Some((at, _)) => format!("{}…", words.get(..at).unwrap_or_default()),
+        None => words,
+    }
+}
+
+/// The first line of an answer that nobody asked for.
+pub(super) fn odd_answer(line: &str) -> ReplyError {
+    match line.trim() {
+        "Permission denied" => ReplyError::Denied,
+        "Can't find backend." | "No such proxy." => ReplyError::UnknownBackend,
+        "Proxy is disabled." => ReplyError::Stopping,
+        other => ReplyError::Odd(format!("it answered \"{}\"", quote(other))),
+    }
+}
+
+/// Nothing may follow the last section.
+fn ended(rest: &str) -> Result<(), ReplyError> {
+    if rest.is_empty() {
+        Ok(())
+    } else {
+        Err(odd_answer(rest.lines().next().unwrap_or_default()))
+    }
+}
+
+fn take_process(rest: &mut &str) -> Result<ProcessRead, ReplyError> {
+    let (mut version, mut pid, mut start, mut stopping) = (None, None, None, None);
+    let mut is_first = true;
+    loop {
+        let line = take_line(rest)?;
+        if line.is_empty() {
+            break;
+        }
+        let (key, value) = line.split_once(": ").unwrap_or((line, ""));
+        if is_first && key != "Name" {
+            return Err(odd_answer(line));
+        }
+        is_first = false;
+        match key {
+            "Version" => version = Some(value),
+            "Pid" => pid = value.parse().ok(),
+            "Start_time_sec" => start = value.parse().ok(),
+            "Stopping" => stopping = Some(value),
+            _ => {}
+        }
+    }
+    let version = quote(version.ok_or_else(|| missing("Version", "unknown"))?);
+    if stopping.ok_or_else(|| missing("Stopping", &version))? != "0" {
+        return Err(ReplyError::Stopping);
+    }
+    let generation = Generation {
+        pid: pid.ok_or_else(|| missing("Pid", &version))?,
+        start_time_s: start.ok_or_else(|| missing("Start_time_sec", &version))?,
+    };
+    Ok(ProcessRead {
+        version,
+        generation,
+    })
+}
+
+fn missing(key: &str, version: &str) -> ReplyError {
+    ReplyError::Odd(format!(
+        "show info (version {version}) has no {key}; HAProxy 2.4 or later is needed"
+    ))
+}

@@ -1,0 +1,61 @@
+//! The writing half of the Runtime API: one command. `mode = "observe"` never makes one of these.
+
+use std::time::Duration;
+
+use super::command::{Command, ImpossibleName};
+use super::reply::{self, WriteReply};
+use super::{Address, connection};
+use crate::scaler::event::{AdminState, ServerName, WriteFailure};
+
+/// Sets admin states, each time on a fresh connection.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    address: Address,
+    timeout: Duration,
+}
+
+impl Writer {
+    /// `timeout` is that of one step: connect, write, and the reading of the whole reply.
+    pub const fn new(address: Address, timeout: Duration) -> Self {
+        Self { address, timeout }
+    }
+
+    /// `set server B/S state …`. HAProxy answers yes to some commands that change nothing (a
+    /// server that tracks another, an unresolved one), so an `Ok` is to be read back.
+    ///
+    /// # Errors
+    /// [`WriteFailure::Refused`] with HAProxy's words (or ours, for a name that HAProxy could not
+    /// have: nothing is sent then); [`WriteFailure::Stopping`] when an old process answered;
+    /// [`WriteFailure::Unknown`] when no whole answer came: the command may have been executed.
+    pub async fn set_state(
+        &self,
+        server: &ServerName,
+        state: AdminState,
+    ) -> Result<(), WriteFailure> {
+        let line = Command::SetState(server, state)
+            .line()
+            .map_err(|ImpossibleName| {
+                WriteFailure::Refused(format!(
+                    "not sent, {:?} is no name that HAProxy allows",
+                    server.to_string()
+                ))
+            })?;
+        let address = &self.address;
+        let reply = connection::ask(address, self.timeout, &line)
+            .await
+            .map_err(WriteFailure::Unknown)?;
+        match reply::write(&String::from_utf8_lossy(&reply)) {
+            WriteReply::Accepted => Ok(()),
+            WriteReply::Refused(words) => Err(WriteFailure::Refused(words)),
+            WriteReply::Denied => Err(WriteFailure::Refused(format!(
+                "Permission denied; add `level admin` to the `stats socket {address}` line in \
+                 haproxy.cfg"
+            ))),
+            WriteReply::Stopping => Err(WriteFailure::Stopping),
+            WriteReply::Cut => Err(WriteFailure::Unknown(format!(
+                "the answer from {address} was cut short: HAProxy closed the connection before \
+                 its end"
+            ))),
+        }
+    }
+}
