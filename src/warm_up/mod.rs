@@ -1,0 +1,277 @@
+//! Makes a spare ready: requests straight to the server, before any user reaches it, until enough
+//! in a row pass. Enabling the server is not done here, and nothing of a body is kept or logged.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+
+mod http;
+mod target;
+mod tls;
+
+use self::target::Target;
+use self::tls::Tls;
+use crate::config::WarmUpConfig;
+use crate::scaler::event::{ServerName, WarmUpEvidence, WarmUpFailure};
+
+pub use self::target::check_url;
+
+/// Pause after a refused connection: a machine that is starting is noticed at once.
+const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(25);
+
+/// Pause after any other failure. It does not grow: the deadline bounds the number of attempts.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
+
+/// An attempt that the deadline cut off says something new only when it had lasted so long.
+const TELLING_SILENCE: Duration = Duration::from_secs(1);
+
+/// What `requests = 0` cannot be told, or what a server speaks that we do not.
+const WAYS_OUT: &str = "if it speaks the PROXY protocol or HTTP/2 only, set warm_up_url to an \
+                        address that answers HTTP/1.1, or requests = 0";
+
+/// How the spares of one backend are warmed up.
+#[derive(Debug)]
+pub struct WarmUp {
+    config: WarmUpConfig,
+    /// By server; a text where the URL is unusable.
+    urls: BTreeMap<String, Result<Target, String>>,
+    tls: Tls,
+}
+
+/// Why one attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Fault {
+    /// Nothing listens there.
+    Refused,
+    /// No answer in time.
+    TimedOut,
+    /// A status that is not expected.
+    Status(u16),
+    /// Something else.
+    Broken(String),
+    /// It will never work; trying again is pointless.
+    Hopeless(String),
+}
+
+/// What happened so far in one warm-up.
+struct Progress {
+    started: Instant,
+    /// Successes in a row.
+    row: u32,
+    attempts: u32,
+    failed: u32,
+    first_ms: Option<u32>,
+    last_ms: u32,
+    is_only_refused: bool,
+    fault: Option<Fault>,
+}
+
+impl WarmUp {
+    /// `urls` are the `warm_up_url`s by server name. An unusable one makes the warm-up of that
+    /// server fail with a text; `config` finds it earlier with [`check_url`].
+    pub fn new(config: &WarmUpConfig, urls: &BTreeMap<String, String>) -> Self {
+        let urls = urls
+            .iter()
+            .map(|(server, url)| (server.clone(), Target::from_url(url)))
+            .collect();
+        Self {
+            config: config.clone(),
+            urls,
+            tls: Tls::new(config.tls_verify),
+        }
+    }
+
+    /// Warms `server` up: `requests` successes in a row, or with `requests = 0` one TCP (and TLS)
+    /// connection, within `deadline`. Failures restart the row and are tried again; when every
+    /// attempt was refused for `refusals_for`, it gives up early.
+    ///
+    /// # Errors
+    /// The last telling failure, see [`WarmUpFailure`].
+    pub async fn run(
+        &self,
+        server: &ServerName,
+        address: Option<SocketAddr>,
+        is_tls: bool,
+        deadline: Duration,
+        refusals_for: Duration,
+    ) -> Result<WarmUpEvidence, WarmUpFailure> {
+        let target = match (self.urls.get(&server.server), address) {
+            (Some(Ok(target)), _) => target.clone(),
+            (Some(Err(text)), _) => return Err(WarmUpFailure::Broken(text.clone())),
+            (None, Some(address)) => Target::from_address(address, is_tls, &self.config.path),
+            (None, None) => return Err(WarmUpFailure::NoAddress),
+        };
+        let target = target.with_host(self.config.host.as_deref());
+        let mut progress = Progress::start();
+        loop {
+            let left = deadline.saturating_sub(progress.started.elapsed());
+            if left.is_zero() {
+                return Err(self.failure(&progress));
+            }
+            let limit = self.config.timeout.min(left);
+            let attempt_started = Instant::now();
+            let outcome = match timeout(limit, self.attempt(&target)).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(Fault::TimedOut),
+            };
+            let took = attempt_started.elapsed();
+            tracing::debug!(%server, ?took, ?outcome, "warm-up attempt");
+            let is_cut = limit < self.config.timeout && took < TELLING_SILENCE;
+            let Some(pause) = progress.take(outcome, took, is_cut) else {
+                if progress.row >= self.config.requests.max(1) {
+                    return Ok(progress.evidence(self.config.requests));
+                }
+                continue;
+            };
+            let is_over = matches!(progress.fault, Some(Fault::Hopeless(_)))
+                || progress.is_only_refused && progress.started.elapsed() >= refusals_for;
+            if is_over {
+                return Err(self.failure(&progress));
+            }
+            sleep(pause.min(deadline.saturating_sub(progress.started.elapsed()))).await;
+        }
+    }
+
+    /// One connection, and one request unless `requests = 0`.
+    async fn attempt(&self, target: &Target) -> Result<(), Fault> {
+        let stream = connect(target).await?;
+        let wants_request = self.config.requests > 0;
+        if target.is_tls {
+            let stream = self.tls.handshake(stream, target).await?;
+            if wants_request {
+                http::get(stream, target, &self.config.expect_status).await?;
+            }
+        } else if wants_request {
+            http::get(stream, target, &self.config.expect_status).await?;
+        }
+        Ok(())
+    }
+
+    fn failure(&self, progress: &Progress) -> WarmUpFailure {
+        let attempts = progress.attempts;
+        match &progress.fault {
+            Some(Fault::Refused) => WarmUpFailure::Refused { attempts },
+            Some(Fault::TimedOut) | None => WarmUpFailure::TimedOut { attempts },
+            Some(Fault::Status(status)) => WarmUpFailure::Status {
+                status: *status,
+                expected: ranges(&self.config.expect_status),
+            },
+            Some(Fault::Broken(text) | Fault::Hopeless(text)) => {
+                WarmUpFailure::Broken(text.clone())
+            }
+        }
+    }
+}
+
+impl Progress {
+    fn start() -> Self {
+        Self {
+            started: Instant::now(),
+            row: 0,
+            attempts: 0,
+            failed: 0,
+            first_ms: None,
+            last_ms: 0,
+            is_only_refused: true,
+            fault: None,
+        }
+    }
+
+    /// Notes one attempt; `None` for a success, else how long to pause. `is_cut`: the warm-up's
+    /// deadline ended it before it had a fair time, so an earlier fault says more.
+    fn take(
+        &mut self,
+        outcome: Result<(), Fault>,
+        took: Duration,
+        is_cut: bool,
+    ) -> Option<Duration> {
+        self.attempts = self.attempts.saturating_add(1);
+        let took_ms = whole_ms(took);
+        if matches!(outcome, Ok(()) | Err(Fault::Status(_))) {
+            self.first_ms.get_or_insert(took_ms);
+            self.last_ms = took_ms;
+        }
+        let Err(fault) = outcome else {
+            self.row = self.row.saturating_add(1);
+            self.is_only_refused = false;
+            return None;
+        };
+        self.row = 0;
+        self.failed = self.failed.saturating_add(1);
+        let is_refusal = fault == Fault::Refused;
+        if !(is_cut && fault == Fault::TimedOut && self.fault.is_some()) {
+            self.is_only_refused &= is_refusal;
+            self.fault = Some(fault);
+        }
+        Some(if is_refusal {
+            PAUSE_AFTER_REFUSAL
+        } else {
+            PAUSE_AFTER_FAILURE
+        })
+    }
+
+    fn evidence(&self, requests: u32) -> WarmUpEvidence {
+        WarmUpEvidence {
+            passed: if requests == 0 { 0 } else { self.row },
+            failed: self.failed,
+            first_ms: self.first_ms.unwrap_or(0),
+            last_ms: self.last_ms,
+            took_ms: whole_ms(self.started.elapsed()),
+        }
+    }
+}
+
+/// Connects to the first address of the target that answers.
+async fn connect(target: &Target) -> Result<TcpStream, Fault> {
+    let mut fault = None;
+    for address in target.addresses().await? {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                fault.get_or_insert(Fault::Refused);
+            }
+            Err(error) => {
+                let text = format!("cannot connect to {address}: {}", plain(&error));
+                fault = Some(Fault::Broken(text));
+            }
+        }
+    }
+    Err(fault.unwrap_or_else(|| Fault::Broken(format!("{} has no address", target.authority))))
+}
+
+/// `200-399,404`, as `expect_status` is written.
+fn ranges(ranges: &[(u16, u16)]) -> String {
+    let mut text = String::new();
+    for (from, to) in ranges {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        // Writing to a String cannot fail.
+        let _ = if from == to {
+            write!(text, "{from}")
+        } else {
+            write!(text, "{from}-{to}")
+        };
+    }
+    text
+}
+
+fn whole_ms(span: Duration) -> u32 {
+    u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// The system's own words without Rust's `(os error 111)`, starting in lower case.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => format!("{}{}", first.to_lowercase(), chars.as_str()),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,244 @@
+//! Where a warm-up goes: the address that HAProxy reports for a server, or the operator's own
+//! `warm_up_url`. Connecting and speaking do not live here.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use super::Fault;
+
+/// Longest `warm_up_url`, bytes.
+const URL_MAX_BYTES: usize = 2048;
+
+/// Most addresses of one name that are tried.
+const ADDRESSES_MAX: usize = 8;
+
+/// The metadata service of some clouds over IPv6; the IPv4 one is link-local.
+const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+
+/// One place to send a request to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    place: Place,
+    /// Whether TLS is spoken.
+    pub(super) is_tls: bool,
+    /// HOST:PORT as it stands in messages and, unless a host is configured, in the Host header.
+    pub(super) authority: String,
+    /// Path and query.
+    pub(super) path: String,
+    /// The name that a verified certificate must carry; also SNI when it is no address.
+    pub(super) name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Address(SocketAddr),
+    Name(String, u16),
+}
+
+/// Whether a `warm_up_url` can be used.
+///
+/// # Errors
+/// A text for the operator that quotes the URL.
+pub fn check_url(url: &str) -> Result<(), String> {
+    Target::from_url(url).map(|_| ())
+}
+
+impl Target {
+    /// The address that HAProxy connects to, with the configured path.
+    pub(super) fn from_address(address: SocketAddr, is_tls: bool, path: &str) -> Self {
+        Self {
+            place: Place::Address(address),
+            is_tls,
+            authority: address.to_string(),
+            path: path.to_owned(),
+            name: address.ip().to_string(),
+        }
+    }
+
+    /// `http://HOST[:PORT][/PATH]` or https; no user name, no fragment.
+    pub(super) fn from_url(url: &str) -> Result<Self, String> {
+        let wrong = |what: &str| Err(format!("warm_up_url {url:?}: {what}"));
+        if url.len() > URL_MAX_BYTES {
+            return Err(format!("warm_up_url: longer than {URL_MAX_BYTES} bytes"));
+        }
+        if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return wrong("holds a space or a character beyond ASCII; write it as %XX");
+        }
+        let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+        let (is_tls, default_port) = match scheme.to_ascii_lowercase().as_str() {
+            "http" => (false, 80),
+            "https" => (true, 443),
+            _ => return wrong("must start with http:// or https://"),
+        };
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        if path.contains('#') {
+            return wrong("a fragment (#…) is never sent to a server; leave it out");
+        }
+        if authority.contains('@') {
+            return wrong("a user name or password is not sent; leave it out");
+        }
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/{path}")
+        };
+        let Some((host, port)) = split_host_port(authority) else {
+            return wrong("must name a host, and a port from 1 to 65535 if any");
+        };
+        let port = port.unwrap_or(default_port);
+        let place = match host.parse::<IpAddr>() {
+            Ok(ip) if is_forbidden(ip) => return wrong(FORBIDDEN),
+            Ok(ip) => Place::Address(SocketAddr::new(ip, port)),
+            Err(_) if is_host_name(host) => Place::Name(host.to_owned(), port),
+            Err(_) => return wrong("this is no host name or address"),
+        };
+        Ok(Self {
+            place,
+            is_tls,
+            authority: authority.to_owned(),
+            path,
+            name: host.to_owned(),
+        })
+    }
+
+    /// The same with the configured Host header, if there is one.
+    pub(super) fn with_host(mut self, host: Option<&str>) -> Self {
+        if let Some(host) = host {
+            host.clone_into(&mut self.authority);
+            if let Some((name, _)) = split_host_port(host) {
+                name.clone_into(&mut self.name);
+            }
+        }
+        self
+    }
+
+    /// Its addresses now, at least one; a name is looked up each time.
+    pub(super) async fn addresses(&self) -> Result<Vec<SocketAddr>, Fault> {
+        let found: Vec<SocketAddr> = match &self.place {
+            Place::Address(address) => vec![*address],
+            Place::Name(name, port) => {
+                match tokio::net::lookup_host((name.as_str(), *port)).await {
+                    Ok(found) => found.take(ADDRESSES_MAX).collect(),
+                    Err(error) => {
+                        let text = format!("cannot look up {name}: {}", super::plain(&error));
+                        return Err(Fault::Broken(text));
+                    }
+                }
+            }
+        };
+        // One forbidden address spoils a name: nothing good has both.
+        match found.iter().find(|address| is_forbidden(address.ip())) {
+            Some(address) => Err(Fault::Hopeless(format!("{address}: {FORBIDDEN}"))),
+            None => Ok(found),
+        }
+    }
+}
+
+const FORBIDDEN: &str = "link-local and cloud metadata addresses are never sent a request";
+
+/// `169.254/16`, `fe80::/10` and `fd00:ec2::254`, also written as v4-in-v6.
+fn is_forbidden(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local() || ip == METADATA_V6,
+    }
+}
+
+/// `host`, `host:80`, `[::1]`, `[::1]:80` → host without brackets, port.
+fn split_host_port(authority: &str) -> Option<(&str, Option<u16>)> {
+    let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
+        let (host, after) = rest.split_once(']')?;
+        host.parse::<Ipv6Addr>().ok()?;
+        match after {
+            "" => (host, None),
+            _ => (host, Some(after.strip_prefix(':')?)),
+        }
+    } else {
+        match authority.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        }
+    };
+    let port = match port {
+        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(port.parse().ok().filter(|port| *port != 0)?)
+        }
+        Some(_) => return None,
+        None => None,
+    };
+    (!host.is_empty()).then_some((host, port))
+}
+
+fn is_host_name(host: &str) -> bool {
+    host.len() <= 253
+        && host
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::{Target, check_url, is_forbidden};
+
+    #[test]
+    fn a_url_is_taken_apart() {
+        let target = Target::from_url("http://app.example:8080/warm?x=1").unwrap();
+        assert_eq!(target.authority, "app.example:8080");
+        assert_eq!(target.path, "/warm?x=1");
+        assert_eq!(target.name, "app.example");
+        assert!(!target.is_tls);
+        let target = Target::from_url("HTTPS://[::1]?x").unwrap();
+        assert_eq!((target.path.as_str(), target.name.as_str()), ("/?x", "::1"));
+        assert!(target.is_tls);
+        assert_eq!(Target::from_url("http://10.0.0.13").unwrap().path, "/");
+    }
+
+    #[test]
+    fn an_unusable_url_is_refused_with_its_text() {
+        for url in [
+            "",
+            "10.0.0.1/",
+            "ftp://a/",
+            "http://",
+            "http:///x",
+            "http://a:0/",
+            "http://a:99999/",
+            "http://a:/",
+            "http://u:p@a/",
+            "http://a/#x",
+            "http://a/ x",
+            "http://a/\r\nX: y",
+            "http://[::1/",
+            "http://[::1]x/",
+            "http://a;b/",
+            "http://169.254.169.254/latest",
+            "http://[fe80::1]/",
+            "http://[::ffff:169.254.1.1]/",
+        ] {
+            let text = check_url(url).unwrap_err();
+            assert!(text.starts_with("warm_up_url"), "{url}: {text}");
+        }
+    }
+
+    #[test]
+    fn link_local_and_metadata_addresses_are_forbidden_and_private_ones_are_not() {
+        for (ip, expected) in [
+            ("169.254.0.1", true),
+            ("fe80::1", true),
+            ("febf::1", true),
+            ("fd00:ec2::254", true),
+            ("::ffff:169.254.169.254", true),
+            ("127.0.0.1", false),
+            ("10.0.0.1", false),
+            ("fd00:ec2::253", false),
+            ("::1", false),
+        ] {
+            assert_eq!(
+                is_forbidden(ip.parse::<IpAddr>().unwrap()),
+                expected,
+                "{ip}"
+            );
+        }
+    }
+}
