@@ -5,6 +5,7 @@
 mod cli; // the spawned binary: exit codes, streams, help
 mod config; // every mistake of a file, with line, column and a way out
 mod daemon; // the whole daemon against a fake admin socket
+mod demo; // the pretend world: its replies, its load, its log, its story
 mod follower; // generated writes, rotations and truncations against a model
 mod haproxy; // the whole daemon against a real HAProxy
 mod line; // what a log line says, and what can be forged

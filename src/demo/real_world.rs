@@ -1,0 +1,330 @@
+//! The same story with a real HAProxy: its configuration and process, and users who really come in
+//! through its frontend. All of it on loopback and in the demo's own folder.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, sleep_until, timeout};
+
+use super::DemoError;
+use super::load::{Arrival, Arrivals};
+use super::model::Answer;
+use super::scenario::{
+    ALWAYS_UP, BACKEND, CHECK_INTERVAL, FRONTEND, Place, SERVERS, SPARE, Scenario, micros,
+};
+use super::servers::{HEALTH_PATH, SmallServer};
+use super::warmth::Warmth;
+use super::world::Sample;
+
+/// Users waiting at a time; more are not sent, so that a stuck HAProxy is not buried.
+const MAX_USERS: usize = 256;
+/// A user who has waited so long leaves.
+const USER_TIMEOUT: Duration = Duration::from_secs(10);
+/// HAProxy answers on its admin socket within this long after its start, or it has failed.
+const START_TIMEOUT: Duration = Duration::from_secs(5);
+const START_PAUSE: Duration = Duration::from_millis(20);
+/// One question on the admin socket.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// A reply or a page is read up to this length.
+const MAX_REPLY_BYTES: u64 = 64 * 1024;
+/// So much of what HAProxy says on stderr stands in our error.
+const MAX_QUOTE_CHARS: usize = 400;
+
+/// A world around a real HAProxy; ends, and with it HAProxy, when dropped.
+#[derive(Debug)]
+pub struct RealWorld {
+    haproxy: HaproxyProcess,
+    socket: PathBuf,
+    users: Arc<Users>,
+    spare_warmth: Warmth,
+    _servers: Vec<SmallServer>,
+    _tasks: JoinSet<()>,
+}
+
+#[derive(Debug)]
+struct Users {
+    started: Instant,
+    frontend: SocketAddr,
+    crowd: Mutex<Crowd>,
+}
+
+#[derive(Debug)]
+struct Crowd {
+    arrivals: Arrivals,
+    answers: Vec<Answer>,
+}
+
+/// Our child. Never outlives us.
+#[derive(Debug)]
+struct HaproxyProcess {
+    child: Child,
+    /// Where its stderr goes.
+    errors: PathBuf,
+}
+
+impl Drop for HaproxyProcess {
+    fn drop(&mut self) {
+        // It may have ended by itself; there is nothing to do about it then.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl HaproxyProcess {
+    fn check_alive(&mut self) -> Result<(), DemoError> {
+        match self.child.try_wait() {
+            Ok(None) => Ok(()),
+            Ok(Some(status)) => {
+                let said = fs::read_to_string(&self.errors).unwrap_or_default();
+                let said: String = said.trim().chars().take(MAX_QUOTE_CHARS).collect();
+                let said = if said.is_empty() { "nothing" } else { &said };
+                Err(DemoError::World(format!(
+                    "HAProxy ended ({status}) and said: {said}"
+                )))
+            }
+            Err(error) => Err(failed("look after HAProxy", &error)),
+        }
+    }
+}
+
+async fn wait_until_it_answers(
+    haproxy: &mut HaproxyProcess,
+    socket: &Path,
+) -> Result<(), DemoError> {
+    let started = Instant::now();
+    loop {
+        haproxy.check_alive()?;
+        match ask(socket, "show info").await {
+            Ok(reply) if !reply.is_empty() => return Ok(()),
+            Ok(_) | Err(_) if started.elapsed() < START_TIMEOUT => sleep(START_PAUSE).await,
+            Ok(_) => return Err(DemoError::World("HAProxy does not answer".to_owned())),
+            Err(error) => return Err(failed("reach HAProxy's admin socket", &error)),
+        }
+    }
+}
+
+impl RealWorld {
+    /// Writes the configuration, starts HAProxy in the foreground and sends the first users.
+    ///
+    /// # Errors
+    ///
+    /// What could not be started, with HAProxy's own words where it refused.
+    pub async fn start(
+        program: &Path,
+        scenario: &Scenario,
+        place: &Place,
+    ) -> Result<Self, DemoError> {
+        let warmths = [Warmth::warm(), Warmth::cold()];
+        let mut servers = Vec::new();
+        for (warmth, seed) in warmths.iter().zip(scenario.seed..) {
+            let server = SmallServer::start(warmth.clone(), seed).await;
+            servers.push(server.map_err(|error| failed("start a small HTTP server", &error))?);
+        }
+        let frontend = free_port()
+            .await
+            .map_err(|error| failed("find a free port on 127.0.0.1", &error))?;
+        let addresses: Vec<_> = servers.iter().map(SmallServer::address).collect();
+        let configuration = place.folder.join("haproxy.cfg");
+        fs::write(&configuration, haproxy_cfg(place, frontend, &addresses))
+            .map_err(|error| failed("write haproxy.cfg", &error))?;
+        let errors = place.folder.join("haproxy.err");
+        let mut haproxy = HaproxyProcess {
+            child: spawn(program, &configuration, &place.log, &errors)?,
+            errors,
+        };
+        wait_until_it_answers(&mut haproxy, &place.admin_socket).await?;
+        // Time begins now, not while HAProxy was starting.
+        let users = Arc::new(Users {
+            started: Instant::now(),
+            frontend,
+            crowd: Mutex::new(Crowd {
+                arrivals: scenario.arrivals(),
+                answers: Vec::new(),
+            }),
+        });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(send_users(Arc::clone(&users)));
+        let [_, spare_warmth] = warmths;
+        Ok(Self {
+            haproxy,
+            socket: place.admin_socket.clone(),
+            users,
+            spare_warmth,
+            _servers: servers,
+            _tasks: tasks,
+        })
+    }
+
+    /// What happened since the last sample.
+    ///
+    /// # Errors
+    ///
+    /// When HAProxy ended or does not answer.
+    pub async fn sample(&mut self) -> Result<Sample, DemoError> {
+        self.haproxy.check_alive()?;
+        let question = format!("show stat {BACKEND} 4 -1");
+        let reply = ask(&self.socket, &question)
+            .await
+            .map_err(|error| failed("ask HAProxy for its servers", &error))?;
+        let status = |server: usize| {
+            let name = SERVERS.get(server).copied().unwrap_or_default();
+            cell(&reply, name, "status").unwrap_or_default().to_owned()
+        };
+        Ok(Sample {
+            at_us: self.users.now_us(),
+            status: [status(ALWAYS_UP), status(SPARE)],
+            answers: std::mem::take(&mut self.users.locked().answers),
+            spare_answers: self.spare_warmth.answered(),
+        })
+    }
+
+    /// The evening begins.
+    pub fn end_rush(&self) {
+        let now_us = self.users.now_us();
+        let mut crowd = self.users.locked();
+        crowd.arrivals.curve.falls_at_us.get_or_insert(now_us);
+    }
+}
+
+impl Users {
+    fn now_us(&self) -> u64 {
+        micros(self.started.elapsed())
+    }
+
+    /// Never held across an await; a panic elsewhere leaves numbers that are still good.
+    fn locked(&self) -> MutexGuard<'_, Crowd> {
+        self.crowd.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn failed(what: &str, error: &io::Error) -> DemoError {
+    DemoError::World(format!("cannot {what}: {error}"))
+}
+
+/// A port that was free a moment ago; HAProxy says so if somebody was faster.
+async fn free_port() -> io::Result<SocketAddr> {
+    TcpListener::bind(("127.0.0.1", 0)).await?.local_addr()
+}
+
+fn haproxy_cfg(place: &Place, frontend: SocketAddr, servers: &[SocketAddr]) -> String {
+    use std::fmt::Write as _;
+
+    let mut text = format!(
+        "global\n    \
+         log stdout len 8192 format raw local0 info\n    \
+         stats socket \"{}\" mode 600 level admin\n    \
+         maxconn 1000\n\n\
+         defaults\n    mode http\n    log global\n    option httplog\n    option dontlognull\n    \
+         timeout connect 1s\n    timeout client 30s\n    timeout server 10s\n\n\
+         frontend {FRONTEND}\n    bind {frontend}\n    default_backend {BACKEND}\n\n\
+         backend {BACKEND}\n    balance roundrobin\n    option httpchk GET {HEALTH_PATH}\n    \
+         default-server check inter {}ms rise 2 fall 3\n",
+        place.admin_socket.display(),
+        CHECK_INTERVAL.as_millis(),
+    );
+    for (index, (name, address)) in SERVERS.iter().zip(servers).enumerate() {
+        let mark = if index == SPARE { " disabled" } else { "" };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "    server {name} {address}{mark}");
+    }
+    text
+}
+
+fn spawn(
+    program: &Path,
+    configuration: &Path,
+    log: &Path,
+    errors: &Path,
+) -> Result<Child, DemoError> {
+    // Appended to: HAProxy writes each line with one write, and nothing of it is ever overwritten.
+    let append = |path: &Path| OpenOptions::new().create(true).append(true).open(path);
+    let log = append(log).map_err(|error| failed("create the log", &error))?;
+    let errors = append(errors).map_err(|error| failed("create HAProxy's error file", &error))?;
+    Command::new(program)
+        .arg("-db")
+        .arg("-f")
+        .arg(configuration)
+        .stdin(Stdio::null())
+        .stdout(log)
+        .stderr(errors)
+        .spawn()
+        .map_err(|error| {
+            DemoError::World(format!(
+                "cannot start {}: {error}; give the path of an haproxy program, or leave --haproxy \
+                 out to use the pretend one",
+                program.display()
+            ))
+        })
+}
+
+/// One command, one reply, one connection.
+async fn ask(socket: &Path, command: &str) -> io::Result<String> {
+    let transaction = async {
+        let mut stream = UnixStream::connect(socket).await?;
+        stream.write_all(format!("{command}\n").as_bytes()).await?;
+        let mut reply = Vec::new();
+        stream.take(MAX_REPLY_BYTES).read_to_end(&mut reply).await?;
+        Ok(String::from_utf8_lossy(&reply).into_owned())
+    };
+    timeout(ADMIN_TIMEOUT, transaction).await?
+}
+
+/// One cell of `show stat`, by server and column name.
+fn cell<'a>(csv: &'a str, server: &str, column: &str) -> Option<&'a str> {
+    let mut lines = csv.lines();
+    let header = lines.next()?.trim_start_matches("# ");
+    let position = header.split(',').position(|name| name == column)?;
+    lines
+        .find(|line| line.split(',').nth(1) == Some(server))?
+        .split(',')
+        .nth(position)
+}
+
+async fn send_users(users: Arc<Users>) {
+    let mut waiting = JoinSet::new();
+    loop {
+        let arrival = users.locked().arrivals.draw();
+        sleep_until((users.started + Duration::from_micros(arrival.at_us)).into()).await;
+        while waiting.try_join_next().is_some() {}
+        if waiting.len() < MAX_USERS {
+            let users = Arc::clone(&users);
+            waiting.spawn(async move { one_user(&users, arrival).await });
+        }
+    }
+}
+
+async fn one_user(users: &Users, arrival: Arrival) {
+    // The clock starts when the user really came, not when the plan had it.
+    let arrived_us = users.now_us().max(arrival.at_us);
+    let status = match timeout(USER_TIMEOUT, get(users.frontend)).await {
+        Ok(Ok(status)) => status,
+        Ok(Err(_)) | Err(_) => 0,
+    };
+    let answer = Answer {
+        arrived_us,
+        ended_us: users.now_us(),
+        server: None,
+        status,
+        open: (0, 0),
+    };
+    users.locked().answers.push(answer);
+}
+
+async fn get(frontend: SocketAddr) -> io::Result<u16> {
+    let mut stream = TcpStream::connect(frontend).await?;
+    let request = "GET /basket HTTP/1.1\r\nHost: demo\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await?;
+    let mut page = Vec::new();
+    stream.take(MAX_REPLY_BYTES).read_to_end(&mut page).await?;
+    let page = String::from_utf8_lossy(&page);
+    let status = page.split(' ').nth(1).and_then(|word| word.parse().ok());
+    Ok(status.unwrap_or(0))
+}

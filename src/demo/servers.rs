@@ -1,0 +1,150 @@
+//! Small real HTTP servers on loopback: a few workers, some thinking time, and cold at first.
+//! In the pretend world only the warm-up and the health checks reach them; with a real HAProxy its
+//! users do too.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::load::Dice;
+use super::scenario::{SERVICE_MS, WORKERS};
+use super::warmth::Warmth;
+
+/// Connections open at a time; more wait in the system's queue.
+const MAX_CONNECTIONS: usize = 512;
+/// A request's head is at most this long.
+const MAX_HEAD_BYTES: usize = 8 * 1024;
+/// A client that has not sent its request by then is dropped.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// After an accept that failed (no file descriptors), before the next.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// What HAProxy's health checks ask for. Answered at once: it proves that the process is there,
+/// and warms nothing, as with most applications.
+pub const HEALTH_PATH: &str = "/health";
+
+/// A running server; ends when dropped.
+#[derive(Debug)]
+pub struct SmallServer {
+    address: SocketAddr,
+    _tasks: JoinSet<()>,
+}
+
+struct Shop {
+    warmth: Warmth,
+    workers: Semaphore,
+    /// A cold server fills its caches behind one lock.
+    cold_turn: tokio::sync::Mutex<()>,
+    dice: Mutex<Dice>,
+}
+
+impl SmallServer {
+    /// Listens on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// What the system said when no port can be had.
+    pub async fn start(warmth: Warmth, seed: u64) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let shop = Arc::new(Shop {
+            warmth,
+            workers: Semaphore::new(WORKERS),
+            cold_turn: tokio::sync::Mutex::new(()),
+            dice: Mutex::new(Dice::new(seed)),
+        });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(accept(listener, shop));
+        Ok(Self {
+            address,
+            _tasks: tasks,
+        })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+async fn accept(listener: TcpListener, shop: Arc<Shop>) {
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        if connections.len() >= MAX_CONNECTIONS {
+            connections.join_next().await;
+        }
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let shop = Arc::clone(&shop);
+                // A client that goes away in between is its own affair.
+                connections.spawn(async move {
+                    let _ = serve(stream, &shop).await;
+                });
+            }
+            Err(_) => sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+/// One request, one answer, and the connection is closed.
+async fn serve(mut stream: TcpStream, shop: &Shop) -> io::Result<()> {
+    let head = timeout(HEAD_TIMEOUT, read_head(&mut stream)).await??;
+    let Some(head) = head else {
+        return Ok(()); // a health check that only connects
+    };
+    let path = head.split(' ').nth(1).unwrap_or("/");
+    if path != HEALTH_PATH {
+        shop.work().await;
+    }
+    let body = "hello\n";
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(answer.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+/// The request's head; `None` when the client left without sending one.
+async fn read_head(stream: &mut TcpStream) -> io::Result<Option<String>> {
+    let mut head = Vec::new();
+    let mut piece = [0; 1024];
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        let count = stream.read(&mut piece).await?;
+        if count == 0 || head.len() > MAX_HEAD_BYTES {
+            return Ok(None);
+        }
+        head.extend_from_slice(piece.get(..count).unwrap_or_default());
+    }
+    Ok(Some(String::from_utf8_lossy(&head).into_owned()))
+}
+
+impl Shop {
+    async fn work(&self) {
+        // The semaphore is never closed, and without a permit there is nothing better to do.
+        let Ok(_worker) = self.workers.acquire().await else {
+            return;
+        };
+        if self.warmth.next_cold_ms().is_some() {
+            let _turn = self.cold_turn.lock().await;
+            if let Some(cold_ms) = self.warmth.next_cold_ms() {
+                sleep(Duration::from_secs_f64(cold_ms / 1000.0)).await;
+                self.warmth.note_answer();
+                return;
+            }
+        }
+        let work = {
+            let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
+            dice.between(0.8, 1.2)
+        };
+        sleep(Duration::from_secs_f64(SERVICE_MS * work / 1000.0)).await;
+        self.warmth.note_answer();
+    }
+}
