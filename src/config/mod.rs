@@ -1,13 +1,39 @@
 //! The configuration file: TOML → [`Config`], with every mistake of the file at once.
 //!
-//! Touches neither the network nor the clock. Defaults live here and nowhere else.
+//! Touches neither the network nor the clock. Defaults live in the module of each table and nowhere
+//! else. Nothing stops at the first mistake: the file is parsed with recovery, then read key by key
+//! by a [`reader::Reader`] that collects what is wrong.
+
+mod backend;
+pub mod check;
+mod diagnostic;
+mod duration;
+pub mod keys;
+mod policy;
+mod reader;
+mod render;
+mod sections;
+mod servers;
+mod syntax;
+mod values;
+mod warm_up;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use toml::de::DeTable;
+
+use self::reader::{Reader, Table};
 use crate::runtime_api::Address;
 use crate::scaler::settings::BackendSettings;
+
+pub use self::diagnostic::{Code, ConfigErrors, Diagnostic, Findings, Label, Severity, Span};
+
+/// Largest file that is read.
+pub const MAX_FILE_BYTES: usize = 1024 * 1024;
 
 /// A checked configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,4 +118,169 @@ pub struct WarmUpConfig {
     pub expect_status: Vec<(u16, u16)>,
     /// Time limit of one request.
     pub timeout: Duration,
+}
+
+/// A configuration that can be used, and what looks wrong about it all the same.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// What the file says.
+    pub config: Config,
+    /// Only warnings, in the order of the text.
+    pub warnings: Vec<Diagnostic>,
+    /// Name and text of the file with the warnings, to show them.
+    pub findings: Findings,
+}
+
+impl Loaded {
+    /// The warnings as [`ConfigErrors::render`] shows them; empty without warnings.
+    pub fn render_warnings(&self, color: bool) -> String {
+        self.findings.render(color)
+    }
+}
+
+/// Reads and checks a file. Every mistake of the file comes back at once.
+pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
+    let bytes = read_limited(path).map_err(|error| ConfigErrors::Unreadable {
+        path: path.to_owned(),
+        error,
+    })?;
+    let name = path.display().to_string();
+    if bytes.len() > MAX_FILE_BYTES {
+        return Err(too_large(&name));
+    }
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => parse(text, &name),
+        Err(error) => Err(not_utf8(&bytes, error.valid_up_to(), &name)),
+    }
+}
+
+/// At most one byte more than the limit, so that a device or a growing file ends too.
+fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX) + 1;
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Checks the text of a file that is called `name` in messages.
+pub fn parse(text: &str, name: &str) -> Result<Loaded, ConfigErrors> {
+    if text.len() > MAX_FILE_BYTES {
+        return Err(too_large(name));
+    }
+    let (table, syntax) = DeTable::parse_recoverable(text);
+    let mut reader = Reader::new(text);
+    let config = if table.get_ref().is_empty() && syntax.is_empty() {
+        reader.add(empty());
+        None
+    } else {
+        Some(read(table.get_ref(), &mut reader))
+    };
+    let (errors, warnings, mut left_out) = reader.into_parts();
+    let syntax = syntax::mistakes(&syntax, table.get_ref(), text);
+    left_out += syntax.left_out;
+    let errors = syntax::without_echoes(errors, &syntax, text);
+    let has_errors = !(errors.is_empty() && syntax.found.is_empty());
+    let mut diagnostics = [syntax.found, errors, warnings].concat();
+    for diagnostic in &mut diagnostics {
+        let others = diagnostic.secondary.iter_mut();
+        for label in std::iter::once(&mut diagnostic.primary).chain(others) {
+            label.span = render::within(&label.span, text);
+        }
+    }
+    diagnostics.sort_by_key(|found| (found.primary.span.start, found.primary.span.end, found.code));
+    let findings = Findings {
+        name: name.to_owned(),
+        source: text.to_owned(),
+        diagnostics,
+        left_out,
+    };
+    match config {
+        Some(config) if !has_errors => Ok(Loaded {
+            config,
+            warnings: findings.diagnostics.clone(),
+            findings,
+        }),
+        _ => Err(ConfigErrors::Invalid(Box::new(findings))),
+    }
+}
+
+/// Every key of the file, whatever becomes of the others.
+fn read(entries: &DeTable<'_>, reader: &mut Reader<'_>) -> Config {
+    let top = Table::top(entries, keys::TOP);
+    top.reject_unknown(reader);
+    let mode = sections::mode(&top, reader);
+    let haproxy = sections::haproxy(&top, reader);
+    let log = sections::log(&top, reader);
+    let control_socket = sections::control_socket(&top, reader);
+    let state_dir = sections::state_dir(&top, reader);
+    let defaults = backend::Draft::defaults(&top, reader);
+    let backends = backend::backends(&top, &defaults, &haproxy, reader);
+    if backends.is_empty() && !top.has_entries("backend") {
+        reader.add(Diagnostic::new(
+            Code::Missing,
+            "no backend",
+            Label::new(
+                top.place("backend").unwrap_or(0..0),
+                "nothing to look after",
+            ),
+            "add a table with HAProxy's name of the backend: `[backend.web]` with \
+             `always_up = [\"web1\"]` and `response_time = \"500ms\"`",
+        ));
+    }
+    Config {
+        mode,
+        haproxy,
+        log,
+        control_socket,
+        state_dir,
+        backends,
+    }
+}
+
+fn empty() -> Diagnostic {
+    Diagnostic::new(
+        Code::BadFile,
+        "the file is empty",
+        Label::new(0..0, "no key in all of the file"),
+        "the least that works: `[haproxy]` with `socket`, `[log]` with `source`, `[backend.web]` \
+         with `always_up = [\"web1\"]` and `response_time = \"500ms\"`; see config.example.toml",
+    )
+}
+
+fn too_large(name: &str) -> ConfigErrors {
+    bad_file(
+        name,
+        String::new(),
+        Diagnostic::new(
+            Code::BadFile,
+            format!("the file is larger than {} KiB", MAX_FILE_BYTES / 1024),
+            Label::new(0..0, "not read"),
+            "name the configuration file, not a log, with -c FILE",
+        ),
+    )
+}
+
+fn not_utf8(bytes: &[u8], valid_bytes: usize, name: &str) -> ConfigErrors {
+    let source = String::from_utf8_lossy(bytes).into_owned();
+    let end = valid_bytes + char::REPLACEMENT_CHARACTER.len_utf8();
+    bad_file(
+        name,
+        source,
+        Diagnostic::new(
+            Code::BadFile,
+            "the file is not UTF-8",
+            Label::new(valid_bytes..end, "this byte is not UTF-8"),
+            "save the file as UTF-8",
+        ),
+    )
+}
+
+fn bad_file(name: &str, source: String, diagnostic: Diagnostic) -> ConfigErrors {
+    ConfigErrors::Invalid(Box::new(Findings {
+        name: name.to_owned(),
+        source,
+        diagnostics: vec![diagnostic],
+        left_out: 0,
+    }))
 }

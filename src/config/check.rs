@@ -1,0 +1,43 @@
+//! The command `check`: every mistake of the file in one go. Touches nothing but the file.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::{Config, Mode, load};
+
+/// The file is valid.
+pub const EXIT_VALID: u8 = 0;
+/// The file has mistakes, or could not be read.
+pub const EXIT_INVALID: u8 = 1;
+
+/// Checks the file: one line to `out` when it is valid, every warning and error to `err`. Gives the
+/// exit code, 0 or 1; `Err` only when `out` or `err` could not be written.
+pub fn check(path: &Path, out: &mut dyn Write, err: &mut dyn Write, color: bool) -> io::Result<u8> {
+    match load(path) {
+        Ok(loaded) => {
+            err.write_all(loaded.render_warnings(color).as_bytes())?;
+            writeln!(out, "{}", summary(path, &loaded.config))?;
+            Ok(EXIT_VALID)
+        }
+        Err(errors) => {
+            err.write_all(errors.report(color).as_bytes())?;
+            Ok(EXIT_INVALID)
+        }
+    }
+}
+
+fn summary(path: &Path, config: &Config) -> String {
+    let backends = config.backends.len();
+    let plural = if backends == 1 { "" } else { "s" };
+    let mode = match config.mode {
+        Mode::Act => "act",
+        Mode::Observe => "observe",
+    };
+    let name: String = path
+        .display()
+        .to_string()
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .collect();
+    format!("ok: {name} is valid ({backends} backend{plural}, mode {mode})")
+}
