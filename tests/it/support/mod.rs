@@ -1,1 +1,65 @@
-//! What several tests need: not tests.
+//! What the tests stand on: a real HAProxy, small HTTP servers, a load, a syslog receiver.
+//!
+//! No test and no rule of the product lives here. Everything listens on loopback, on ports that
+//! the kernel chose, and ends when its value is dropped. `examples/record.rs` includes this folder.
+
+#![allow(dead_code, unreachable_pub, unused_imports)]
+
+use std::time::{Duration, Instant};
+
+pub mod haproxy;
+pub mod haproxy_config;
+pub mod load;
+pub mod log_file;
+pub mod port;
+pub mod server;
+pub mod server_state;
+pub mod syslog;
+pub mod versions;
+
+pub use haproxy::RealHaproxy;
+pub use haproxy_config::{Backend, HaproxyConfig};
+pub use load::{Answer, Load};
+pub use log_file::LogFile;
+pub use port::ReservedPort;
+pub use server::TinyServer;
+pub use server_state::{Behaviour, Cold, Visit, Visitor};
+pub use syslog::SyslogFile;
+pub use versions::{Version, for_each_version, versions};
+
+/// How often [`wait_for`] looks.
+const POLL: Duration = Duration::from_millis(2);
+
+/// Waits until `condition` holds; panics with `what` when it does not within `limit`.
+#[track_caller]
+pub fn wait_for(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
+    assert!(
+        holds_within(limit, &mut condition),
+        "not within {limit:?}: {what}"
+    );
+}
+
+/// Waits until `read` gives a value; panics with `what` when it does not within `limit`.
+#[track_caller]
+pub fn wait_for_some<T>(what: &str, limit: Duration, mut read: impl FnMut() -> Option<T>) -> T {
+    let mut found = None;
+    wait_for(what, limit, || {
+        found = read();
+        found.is_some()
+    });
+    found.expect("just found")
+}
+
+/// Whether `condition` comes true within `limit`; returns as soon as it does.
+pub fn holds_within(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + limit;
+    loop {
+        if condition() {
+            return true;
+        }
+        if Instant::now() >= end {
+            return false;
+        }
+        std::thread::sleep(POLL);
+    }
+}
