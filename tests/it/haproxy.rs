@@ -211,6 +211,24 @@ mod support_works {
     }
 
     #[test]
+    fn the_configurations_that_we_show_are_valid() {
+        for_each_version(|version| {
+            for name in ["demo.cfg", "your-haproxy.cfg"] {
+                let output = std::process::Command::new(&version.path)
+                    .args(["-c", "-f"])
+                    .arg(format!("{}/haproxy/{name}", env!("CARGO_MANIFEST_DIR")))
+                    .envs([("DEMO_DIR", "/nowhere"), ("DEMO_PORT", "18080")])
+                    .envs(["WEB1", "WEB2", "WEB3"].map(|web| (web, "127.0.0.1:18101")))
+                    .output()
+                    .expect("haproxy -c");
+                let complaint = String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success(), "{name}: {complaint}");
+                assert!(!complaint.contains("WARNING"), "{name}: {complaint}");
+            }
+        });
+    }
+
+    #[test]
     fn a_server_with_few_workers_gets_slow_under_load_and_fast_again_with_help() {
         let server = TinyServer::start("web1", Behaviour::capacity(2, 20));
         let load = Load::open(server.address(), 150.0);

@@ -1,1 +1,229 @@
+//! The shape of the repository: cheap rules that nobody has to remember.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Longest file of code.
+const MAX_LINES: usize = 600;
+/// Longest ARCHITECTURE.md.
+const MAX_ARCHITECTURE_LINES: usize = 150;
+/// Not ours to look at.
+const SKIPPED: [&str; 3] = ["target", ".git", ".haproxy"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file below `folder`, with its text; files that are not UTF-8 are left out.
+fn files(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let name = entry.file_name();
+            let kind = entry.file_type().expect("a file type");
+            if SKIPPED.iter().any(|skipped| name == *skipped) {
+                continue;
+            }
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file()
+                && let Ok(text) = fs::read_to_string(&path)
+            {
+                let path = path.strip_prefix(root()).expect("below the root");
+                found.push((path.to_owned(), text));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "no files in {folder}");
+    found
+}
+
+fn rust_files(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut found = files(folder);
+    found.retain(|(path, _)| path.extension().is_some_and(|extension| extension == "rs"));
+    found
+}
+
+/// Numbered lines that are not comments.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.lines().enumerate();
+    lines
+        .map(|(index, line)| (index + 1, line))
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+/// Panics with all of `faults`, one a line.
+#[track_caller]
+fn none(rule: &str, faults: &[String]) {
+    assert!(faults.is_empty(), "{rule}:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn no_file_of_code_is_too_long_to_read_at_once() {
+    let mut faults = Vec::new();
+    for folder in ["src", "tests", "examples"] {
+        for (path, text) in rust_files(folder) {
+            let lines = text.lines().count();
+            if lines > MAX_LINES {
+                faults.push(format!("{}: {lines} lines", path.display()));
+            }
+        }
+    }
+    none("at most 600 lines", &faults);
+}
+
+#[test]
+fn every_source_file_opens_with_what_lives_there() {
+    let mut faults = Vec::new();
+    for folder in ["src", "tests", "examples"] {
+        for (path, text) in rust_files(folder) {
+            if !text.trim().is_empty() && !text.starts_with("//! ") {
+                faults.push(path.display().to_string());
+            }
+        }
+    }
+    none("opens with //!", &faults);
+}
+
+#[test]
+fn the_scaler_touches_nothing() {
+    let mut faults = Vec::new();
+    for (path, text) in rust_files("src/scaler") {
+        for (number, line) in code(&text) {
+            let rest = line.replace("std::net::SocketAddr;", "");
+            let banned = [
+                "tokio", "std::fs", "std::net", "Instant", "std::io", "async ", ".await",
+            ];
+            if let Some(word) = banned.iter().find(|word| rest.contains(**word)) {
+                faults.push(format!("{}:{number}: {word}", path.display()));
+            }
+        }
+    }
+    none("src/scaler is pure", &faults);
+}
+
+#[test]
+fn only_the_command_line_prints_to_the_process_streams() {
+    let mut faults = Vec::new();
+    for (path, text) in rust_files("src") {
+        let is_front = [Path::new("src/main.rs"), Path::new("src/cli.rs")].contains(&&*path)
+            || path.starts_with("src/cli");
+        for (number, line) in code(&text) {
+            let prints = ["println!", "print!", "eprintln!", "eprint!"];
+            if !is_front
+                && prints
+                    .iter()
+                    .any(|print| line.trim_start().starts_with(print))
+            {
+                faults.push(format!("{}:{number}: {}", path.display(), line.trim()));
+            }
+        }
+    }
+    none("the library writes to what it is given", &faults);
+}
+
+#[test]
+fn no_file_names_a_path_of_somebodys_machine() {
+    // Put together here, or this file would be the first to fail.
+    let machines = ["home", "root", "work", "tmp/wt"].map(|folder| format!("/{folder}/"));
+    let mut faults = Vec::new();
+    for (path, text) in files("") {
+        for (index, line) in text.lines().enumerate() {
+            let names_one = machines.iter().any(|machine| {
+                line.match_indices(machine.as_str()).any(|(at, _)| {
+                    let before = line[..at].chars().next_back();
+                    before
+                        .is_none_or(|before| before.is_whitespace() || "\"'`=(:<".contains(before))
+                })
+            });
+            if names_one {
+                faults.push(format!("{}:{}: {line}", path.display(), index + 1));
+            }
+        }
+    }
+    none("no path of a machine", &faults);
+}
+
+#[test]
+fn the_architecture_page_stays_a_page() {
+    if let Ok(text) = fs::read_to_string(root().join("ARCHITECTURE.md")) {
+        let lines = text.lines().count();
+        assert!(
+            lines <= MAX_ARCHITECTURE_LINES,
+            "ARCHITECTURE.md: {lines} lines"
+        );
+    }
+}
+
+#[test]
+fn every_recorded_log_is_named_in_the_fixtures_page() {
+    let page = fs::read_to_string(root().join("fixtures/README.md")).expect("fixtures/README.md");
+    let mut faults = Vec::new();
+    for (path, text) in files("fixtures") {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let name = name.trim_end_matches(".log");
+        if !page.contains(name) && path.extension().is_some_and(|extension| extension != "md") {
+            faults.push(format!("{}: not in fixtures/README.md", path.display()));
+        }
+        if text.lines().count() > MAX_LINES {
+            faults.push(format!("{}: more than {MAX_LINES} lines", path.display()));
+        }
+    }
+    none("fixtures are small and explained", &faults);
+}
+
+#[test]
+fn every_licence_is_on_the_list_of_deny_toml() {
+    let deny = fs::read_to_string(root().join("deny.toml")).expect("deny.toml");
+    let deny: toml::Table = deny.parse().expect("deny.toml is TOML");
+    let allowed: Vec<_> = deny["licenses"]["allow"]
+        .as_array()
+        .expect("licenses.allow")
+        .iter()
+        .filter_map(toml::Value::as_str)
+        .collect();
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let platform = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let output = Command::new(cargo)
+        .args(["metadata", "--locked", "--offline", "--format-version", "1"])
+        .args(["--filter-platform", &platform])
+        .current_dir(root())
+        .output()
+        .expect("cargo metadata");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "cargo metadata: {complaint}");
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    assert!(packages.len() > 20, "{} packages", packages.len());
+    let mut faults = Vec::new();
+    for package in packages {
+        let licence = package["license"].as_str().unwrap_or("none given");
+        if !is_allowed(licence, &allowed) {
+            faults.push(format!("{} {licence}", package["name"]));
+        }
+    }
+    none("a licence that deny.toml does not allow", &faults);
+}
+
+/// Whether an SPDX expression can be met: every part of `AND` has an allowed one among its `OR`s.
+/// The old `MIT/Apache-2.0` means `OR`.
+fn is_allowed(expression: &str, allowed: &[&str]) -> bool {
+    let plain = expression.replace(['(', ')'], "").replace('/', " OR ");
+    plain.split(" AND ").all(|part| {
+        part.split(" OR ")
+            .any(|licence| allowed.contains(&licence.trim()))
+    })
+}
+
+#[test]
+fn a_licence_expression_is_read_as_spdx_means_it() {
+    let allowed = ["MIT", "Unicode-3.0"];
+    assert!(is_allowed("MIT/Apache-2.0", &allowed));
+    assert!(is_allowed("(MIT OR Apache-2.0) AND Unicode-3.0", &allowed));
+    assert!(!is_allowed("MIT AND GPL-3.0", &allowed));
+    assert!(!is_allowed("GPL-3.0", &allowed));
+    assert!(!is_allowed("none given", &allowed));
+}

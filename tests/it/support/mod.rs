@@ -5,6 +5,7 @@
 
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 pub mod haproxy;
@@ -29,6 +30,18 @@ pub use versions::{Version, for_each_version, versions};
 
 /// How often [`wait_for`] looks.
 const POLL: Duration = Duration::from_millis(2);
+
+/// The program under test: the debug build, with overflow checks.
+pub fn binary() -> PathBuf {
+    option_env!("CARGO_BIN_EXE_haproxy-autoscale")
+        .expect("cargo test names the binary")
+        .into()
+}
+
+/// The program whose figures count: the release build that `tests/run` made, else the debug build.
+pub fn release_binary() -> PathBuf {
+    std::env::var_os("HAPROXY_AUTOSCALE_RELEASE").map_or_else(binary, PathBuf::from)
+}
 
 /// Waits until `condition` holds; panics with `what` when it does not within `limit`.
 #[track_caller]
