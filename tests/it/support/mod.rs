@@ -33,9 +33,10 @@ const POLL: Duration = Duration::from_millis(2);
 
 /// The program under test: the debug build, with overflow checks.
 pub fn binary() -> PathBuf {
-    option_env!("CARGO_BIN_EXE_haproxy-autoscale")
-        .expect("cargo test names the binary")
-        .into()
+    match option_env!("CARGO_BIN_EXE_haproxy-autoscale") {
+        Some(path) => path.into(),
+        None => panic!("only a test knows the binary under test"),
+    }
 }
 
 /// The program whose figures count: the release build that `tests/run` made, else the debug build.
