@@ -192,6 +192,7 @@ fn every_way_to_fail([web1, queue1, hung1, dead1]: [SocketAddr; 4]) -> HaproxyCo
         .backend(Backend::new("dead").server("dead1", dead1, ""))
         .backend(Backend::new("empty").server("empty1", web1, "disabled"))
         .defaults("retries 1")
+        .defaults("option abortonclose")
         .defaults("timeout http-request 700ms")
         .defaults("timeout tarpit 300ms")
         .frontend("stats enable")
@@ -245,7 +246,13 @@ fn minus_one_and_nosrv(version: &Version, folder: &Path) {
     );
     let crowd = Load::open_with(frontend, 15.0, &get("/queue/", &[]));
     let patient = Load::open_with(frontend, 6.0, &get("/hung/", &[]));
-    sleep(Duration::from_secs(3));
+    sleep(Duration::from_secs(2));
+    abandon(
+        frontend,
+        &get("/queue/left", &[]),
+        Duration::from_millis(100),
+    );
+    sleep(Duration::from_secs(1));
     let beside = [crowd.stop(), patient.stop()].concat();
     assert!(
         beside.iter().any(|answer| answer.status == Some(503)),
