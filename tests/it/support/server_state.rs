@@ -1,6 +1,6 @@
 //! How a [`super::TinyServer`] behaves, and what it remembers. No sockets here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -135,7 +135,18 @@ struct Inner {
     counts: BTreeMap<Visitor, usize>,
     first_request: Option<Instant>,
     busy: usize,
+    /// Who waits for a worker, first come, first served.
+    waiting: VecDeque<u64>,
+    last_ticket: u64,
     stopped: bool,
+}
+
+impl Inner {
+    fn may_start(&self, ticket: u64) -> bool {
+        let Behaviour { hang, workers, .. } = self.behaviour;
+        let is_full = workers > 0 && self.busy >= workers;
+        !hang && !is_full && self.waiting.front() == Some(&ticket)
+    }
 }
 
 impl State {
@@ -147,6 +158,12 @@ impl State {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
+        self.changed
+            .wait(inner)
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn change(&self, change: impl FnOnce(&mut Behaviour)) {
@@ -219,25 +236,26 @@ impl State {
     /// `None` when the server was stopped meanwhile.
     pub(super) fn work(&self, visitor: Visitor, extra: Duration) -> Option<u16> {
         let mut inner = self.lock();
-        let is_full = |inner: &Inner| {
-            let workers = inner.behaviour.workers;
-            visitor != Visitor::Check && workers > 0 && inner.busy >= workers
-        };
-        while !inner.stopped && (inner.behaviour.hang || is_full(&inner)) {
-            inner = self
-                .changed
-                .wait(inner)
-                .unwrap_or_else(PoisonError::into_inner);
+        if visitor == Visitor::Check {
+            while inner.behaviour.hang && !inner.stopped {
+                inner = self.wait(inner);
+            }
+            return (!inner.stopped).then_some(inner.behaviour.check_status);
         }
+        inner.last_ticket += 1;
+        let ticket = inner.last_ticket;
+        inner.waiting.push_back(ticket);
+        while !inner.stopped && !inner.may_start(ticket) {
+            inner = self.wait(inner);
+        }
+        inner.waiting.pop_front();
         if inner.stopped {
             return None;
-        }
-        if visitor == Visitor::Check {
-            return Some(inner.behaviour.check_status);
         }
         inner.busy += 1;
         let delay = inner.behaviour.delay + extra;
         drop(inner);
+        self.changed.notify_all();
         if !delay.is_zero() {
             std::thread::sleep(delay);
         }
