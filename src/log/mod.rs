@@ -5,5 +5,6 @@ pub mod file;
 mod head;
 pub mod input;
 pub mod line;
+pub mod lines;
 mod reject;
 pub mod source;

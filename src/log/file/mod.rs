@@ -1,0 +1,492 @@
+//! Follows one growing file through rotation, truncation and replacement, and hands out whole
+//! lines. Neither a clock nor a thread lives here: whoever calls [`Follower::turn`] says what time
+//! it is, and how often it is called is how soon things are noticed.
+//!
+//! What is promised: no line twice, no half line, no two lines joined; every line under rotation by
+//! renaming, also those written late to the renamed file and those of a file that came and went
+//! between two turns. When a file is cut in place, only what was not yet read is lost.
+//!
+//! What nobody can see: a writer that completes, after its file was cut, a line whose first half was
+//! cut away (the rest looks like a line); and what is written and cut away between two turns. What
+//! we give up on purpose, never to read a line twice: a file that came and went between two turns
+//! and begins with a short line (under 64 bytes), with a hole, or with the first line of another.
+
+mod open_file;
+mod siblings;
+mod state;
+
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use self::open_file::{OpenFile, Shared};
+use self::siblings::{FileId, Head, Sibling};
+pub use self::state::FileState;
+use self::state::{Kind, Trouble};
+pub use crate::log::lines::{Counters, Item};
+use crate::scaler::event::Timestamp;
+
+/// Bytes read in one turn at most.
+pub const TURN_BYTES_MAX: usize = 256 * 1024;
+/// Renamed files held open at most, beside the one under the log's name.
+pub const OLD_FILES_MAX: usize = 4;
+/// How long a renamed file must stand still before it is closed.
+pub const ROTATE_GRACE: Duration = Duration::from_secs(30);
+/// Whatever changed less than this ago is looked at again even if its times stand still: two
+/// changes within one tick of the file system's clock have the same time.
+const TIMES_SETTLE: Duration = Duration::from_secs(1);
+/// `log.max_line_bytes` where nothing else is said.
+pub const MAX_LINE_BYTES: usize = 16 * 1024;
+
+/// How a file is followed.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// A longer line is passed over in constant memory and reported as [`Item::TooLong`].
+    pub max_line_bytes: usize,
+    /// A renamed file is closed when it stood still for this long and its successor has grown.
+    pub rotate_grace: Duration,
+    /// With more unread bytes in a file than this, go on with its newest half as many, at the
+    /// beginning of a line. `None`: read everything, however old.
+    pub skip_when_behind: Option<u64>,
+    /// Where to begin in a file that is there when following starts.
+    pub start: Start,
+    /// Prove before each read that the file still is what it was. Only tests turn this off, to
+    /// show that they notice.
+    #[doc(hidden)]
+    pub is_marker_checked: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_line_bytes: MAX_LINE_BYTES,
+            rotate_grace: ROTATE_GRACE,
+            skip_when_behind: None,
+            start: Start::End,
+            is_marker_checked: true,
+        }
+    }
+}
+
+/// Where to begin in a file that is there when following starts. One that appears later is always
+/// read from its first line. A proven checkpoint would be a third way to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With the next line that is completed.
+    End,
+    /// With the first line.
+    Beginning,
+}
+
+/// What one turn came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// There is more to read right now.
+    pub more: bool,
+    /// How the source stands after it.
+    pub state: FileState,
+}
+
+/// What stood under the name when following started and was not opened.
+#[derive(Clone, Copy, Debug)]
+enum First {
+    /// Nothing, or nothing that could be a log.
+    Absent,
+    /// This file.
+    There(FileId),
+    /// The directory does not let us see it.
+    Unseen,
+}
+
+/// Follows the file under one name. See the module's text for what it promises.
+#[derive(Debug)]
+pub struct Follower {
+    path: PathBuf,
+    shared: Shared,
+    current: Option<OpenFile>,
+    /// Renamed or deleted files, oldest first.
+    old: Vec<OpenFile>,
+    first: First,
+    /// Rotated files without a complete first line, which were there while the log still was.
+    headless: Vec<FileId>,
+    directory_seen: Option<(FileId, i64, i64)>,
+    directory_changed_at: Timestamp,
+    /// There were more new rotated files than could be held.
+    is_scan_due: bool,
+    trouble: Option<Trouble>,
+    state: FileState,
+}
+
+impl Follower {
+    /// Starts to follow `path`: what is in it and beside it now is old. Nothing has to be there.
+    pub fn new(path: PathBuf, limits: Limits) -> Self {
+        let mut this = Self {
+            path,
+            shared: Shared::new(limits),
+            current: None,
+            old: Vec::with_capacity(OLD_FILES_MAX),
+            first: First::Unseen,
+            headless: Vec::new(),
+            directory_seen: None,
+            directory_changed_at: Timestamp::default(),
+            is_scan_due: false,
+            trouble: None,
+            state: FileState::Reading,
+        };
+        this.directory_seen = this.directory();
+        this.note_siblings(|_| true);
+        this.first = match fs::metadata(&this.path) {
+            Ok(meta) if meta.is_file() => First::There(FileId::of(&meta)),
+            Ok(_) => First::Absent,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => First::Absent,
+            Err(_) => First::Unseen,
+        };
+        this.look_at_path(Timestamp::default());
+        this
+    }
+
+    /// The name that is followed.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What has been read so far.
+    pub const fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    /// How the file stood at the last turn.
+    pub const fn state(&self) -> &FileState {
+        &self.state
+    }
+
+    /// Bytes that the last turn saw and left unread, in all open files.
+    pub fn behind_bytes(&self) -> u64 {
+        self.files().map(OpenFile::behind_bytes).sum()
+    }
+
+    /// Files held open.
+    pub fn open_files(&self) -> usize {
+        self.files().count()
+    }
+
+    /// Reads what is new, at most [`TURN_BYTES_MAX`] bytes, and looks what became of the file.
+    /// `now` must not go backwards.
+    pub fn turn(&mut self, now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> Turn {
+        let mut budget = TURN_BYTES_MAX;
+        let read = self.read(now, &mut budget, sink);
+        let more = budget == 0 || self.look_at_path(now);
+        if let Err(error) = read {
+            self.set_trouble(Some(Trouble::Other(error.raw_os_error())));
+        }
+        self.let_go(now);
+        Turn {
+            more,
+            state: self.state.clone(),
+        }
+    }
+
+    fn files(&self) -> impl Iterator<Item = &OpenFile> {
+        self.old.iter().chain(&self.current)
+    }
+
+    /// Old files first, so that lines come in the order in which they were written.
+    fn read(
+        &mut self,
+        now: Timestamp,
+        budget: &mut usize,
+        sink: &mut dyn FnMut(Item<'_>),
+    ) -> io::Result<()> {
+        let mut index = 0;
+        while let Some(file) = self.old.get_mut(index) {
+            // An old file that cannot be read any more must not stop the new one.
+            if file
+                .look(now, budget, &mut self.shared, sink)
+                .unwrap_or(false)
+            {
+                index += 1;
+            } else {
+                self.old.remove(index).close(&mut self.shared);
+            }
+        }
+        match &mut self.current {
+            Some(file) if !self.is_scan_due => {
+                file.look(now, budget, &mut self.shared, sink).map(|_| ())
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Looks which file stands under the name. True: there is more to read because of it. Called
+    /// only when everything known was read.
+    fn look_at_path(&mut self, now: Timestamp) -> bool {
+        if self.is_scan_due {
+            self.scan(now);
+            return true;
+        }
+        let found = fs::metadata(&self.path).map_err(|error| Trouble::of(&self.path, &error));
+        let opened = found.and_then(|meta| {
+            if !meta.is_file() {
+                return Err(Trouble::NotAFile(Kind::of(meta.file_type())));
+            }
+            if self.is_current(FileId::of(&meta)) {
+                return Ok(None);
+            }
+            let (file, meta) =
+                open_file::open(&self.path).map_err(|error| Trouble::of(&self.path, &error))?;
+            if meta.is_file() {
+                Ok(Some((file, meta)))
+            } else {
+                Err(Trouble::NotAFile(Kind::of(meta.file_type())))
+            }
+        });
+        match opened {
+            Ok(None) => {
+                self.set_trouble(None);
+                self.note_new_siblings();
+                false
+            }
+            Ok(Some((file, meta))) => match self.replace(file, &meta, now) {
+                Ok(()) => {
+                    self.set_trouble(None);
+                    true
+                }
+                Err(error) => {
+                    self.set_trouble(Some(Trouble::of(&self.path, &error)));
+                    false
+                }
+            },
+            Err(trouble) => {
+                let is_missing = matches!(trouble, Trouble::Missing | Trouble::MissingDirectory);
+                if is_missing && self.trouble != Some(trouble) {
+                    self.directory_changed_at = now;
+                }
+                self.set_trouble(Some(trouble));
+                is_missing && self.scan_without_log(now)
+            }
+        }
+    }
+
+    fn is_current(&self, id: FileId) -> bool {
+        self.current.as_ref().is_some_and(|file| file.id == id)
+    }
+
+    /// Another file stands under the name.
+    fn replace(&mut self, file: File, meta: &Metadata, now: Timestamp) -> io::Result<()> {
+        let id = FileId::of(meta);
+        let returned = self.old.iter().position(|old| old.id == id);
+        let next = match returned {
+            Some(index) => self.old.remove(index),
+            None => self.open_next(file, meta, now)?,
+        };
+        self.first = First::Absent;
+        let Some(mut before) = self.current.replace(next) else {
+            self.scan(now);
+            return Ok(());
+        };
+        self.shared.counters.rotations += 1;
+        before.touch(now);
+        self.make_room();
+        self.old.push(before);
+        self.scan(now);
+        Ok(())
+    }
+
+    /// The file now under the name: from its first byte, unless it was there before us or is one
+    /// that was read before and comes back.
+    fn open_next(&mut self, file: File, meta: &Metadata, now: Timestamp) -> io::Result<OpenFile> {
+        let is_first = match self.first {
+            First::Absent => false,
+            First::There(id) => id == FileId::of(meta),
+            First::Unseen => true,
+        };
+        let is_wanted = is_first && self.shared.limits.start == Start::Beginning;
+        if is_first && !is_wanted {
+            if let First::Unseen = self.first {
+                self.note_siblings(|_| true);
+            }
+            return OpenFile::at_end(file, meta, now, &mut self.shared);
+        }
+        if let Some(offset) = self
+            .shared
+            .known
+            .proven_offset(&file)?
+            .filter(|_| !is_first)
+        {
+            return OpenFile::at_offset(file, meta, now, &mut self.shared, offset);
+        }
+        let max = self.shared.limits.max_line_bytes;
+        Ok(OpenFile::at_beginning(file, meta, now, max))
+    }
+
+    /// Makes room for one more old file. What was just opened is not yet read and stays; all others
+    /// have been read to their end when this is called, and the one written to last is the most
+    /// likely to be written to again.
+    fn make_room(&mut self) {
+        if self.old.len() < OLD_FILES_MAX {
+            return;
+        }
+        let oldest = (0..self.old.len())
+            .filter(|index| self.old.get(*index).is_some_and(|file| !file.is_fresh()))
+            .min_by_key(|index| self.old.get(*index).map(OpenFile::modified));
+        if let Some(index) = oldest {
+            self.old.remove(index).close(&mut self.shared);
+        }
+    }
+
+    /// A file without content that proves anything is worth one that was written to before it.
+    fn has_room_for(&self, modified: (i64, i64)) -> bool {
+        self.old.len() < OLD_FILES_MAX
+            || self
+                .old
+                .iter()
+                .any(|file| !file.is_fresh() && file.modified() < modified)
+    }
+
+    /// Opens the rotated files that came and went under the name between two looks.
+    /// True: there are some.
+    fn scan(&mut self, now: Timestamp) -> bool {
+        /// Beside these the file that was just renamed is held.
+        const NEW_FILES_MAX: usize = OLD_FILES_MAX - 1;
+        self.is_scan_due = false;
+        let mut opened = 0;
+        // Newest first: nothing proves that these are copies, or that they are not.
+        let mut headless = Vec::new();
+        for sibling in siblings::list(&self.path) {
+            let Some((file, meta, head)) = self.open_sibling(&sibling) else {
+                continue;
+            };
+            if head.is_none() {
+                headless.push(sibling);
+            } else if opened == NEW_FILES_MAX {
+                self.is_scan_due = true;
+                return true;
+            } else {
+                opened += 1;
+                self.hold_suspect(file, &meta, now);
+            }
+        }
+        for sibling in headless.into_iter().rev() {
+            let is_worth_it = opened < NEW_FILES_MAX && self.has_room_for(sibling.modified);
+            match self.open_sibling(&sibling) {
+                Some((file, meta, _)) if is_worth_it => {
+                    opened += 1;
+                    self.hold_suspect(file, &meta, now);
+                }
+                // When the unread ones have been read they may make room.
+                Some(_) if opened > 0 => self.is_scan_due = true,
+                Some(_) => self.headless.push(sibling.id),
+                None => {}
+            }
+        }
+        opened > 0
+    }
+
+    fn hold_suspect(&mut self, file: File, meta: &Metadata, now: Timestamp) {
+        let max = self.shared.limits.max_line_bytes;
+        self.shared.counters.rotations += 1;
+        self.make_room();
+        self.old
+            .push(OpenFile::at_beginning(file, meta, now, max).suspected());
+    }
+
+    /// Nothing stands under the name; something may have done so since the last look.
+    fn scan_without_log(&mut self, now: Timestamp) -> bool {
+        self.first = First::Absent;
+        let directory = self.directory();
+        if directory != self.directory_seen {
+            self.directory_changed_at = now;
+        } else if now.since(self.directory_changed_at) > TIMES_SETTLE {
+            return false;
+        }
+        self.directory_seen = directory;
+        self.scan(now)
+    }
+
+    /// A rotated file that may never have been read, with its head if that is complete.
+    fn open_sibling(&self, sibling: &Sibling) -> Option<(File, Metadata, Option<Head>)> {
+        let is_open = |id| self.files().any(|file| file.id == id);
+        if is_open(sibling.id) || self.headless.contains(&sibling.id) {
+            return None;
+        }
+        let (file, meta) = open_file::open(&sibling.path).ok()?;
+        let head = self.shared.known.read_head(&file).ok()?;
+        let is_known =
+            head.is_some_and(|head| !head.is_telling() || self.shared.known.contains(head));
+        let is_wanted = meta.is_file() && !is_known && !is_open(FileId::of(&meta));
+        is_wanted.then_some((file, meta, head))
+    }
+
+    /// Notes the rotated files that appeared while the log itself stayed what it is: copies, and
+    /// old files unpacked by somebody. They are never read.
+    fn note_new_siblings(&mut self) {
+        let directory = self.directory();
+        if directory == self.directory_seen {
+            return;
+        }
+        self.directory_seen = directory;
+        let path = self.path.clone();
+        let current = self.current.as_ref().map(|file| file.id);
+        // The names are listed first: if the log still is under its name after that, nothing that
+        // was listed can have been the log since the last look.
+        self.note_siblings(|_| {
+            fs::metadata(&path).is_ok_and(|meta| Some(FileId::of(&meta)) == current)
+        });
+    }
+
+    fn note_siblings(&mut self, is_valid: impl Fn(&Self) -> bool) {
+        let siblings = siblings::list(&self.path);
+        if !is_valid(self) {
+            self.directory_seen = None;
+            return;
+        }
+        self.headless.clear();
+        for sibling in siblings {
+            let is_open = self.files().any(|file| file.id == sibling.id);
+            if !is_open && !self.shared.known.note(&sibling) {
+                self.headless.push(sibling.id);
+            }
+        }
+    }
+
+    fn directory(&self) -> Option<(FileId, i64, i64)> {
+        use std::os::unix::fs::MetadataExt;
+
+        let meta = fs::metadata(parent_of(&self.path)).ok()?;
+        Some((FileId::of(&meta), meta.mtime(), meta.mtime_nsec()))
+    }
+
+    /// Closes old files that stood still for long enough while a newer one has grown.
+    fn let_go(&mut self, now: Timestamp) {
+        let mut has_newer_grown = self.current.as_ref().is_some_and(OpenFile::has_grown);
+        let grace = self.shared.limits.rotate_grace;
+        for index in (0..self.old.len()).rev() {
+            let Some(file) = self.old.get_mut(index) else {
+                continue;
+            };
+            let is_over =
+                has_newer_grown && file.behind_bytes() == 0 && file.quiet_for(now) >= grace;
+            has_newer_grown |= file.has_grown();
+            if is_over {
+                self.old.remove(index).close(&mut self.shared);
+            }
+        }
+    }
+
+    fn set_trouble(&mut self, trouble: Option<Trouble>) {
+        if trouble == self.trouble {
+            return;
+        }
+        self.trouble = trouble;
+        self.state = trouble.map_or(FileState::Reading, |trouble| trouble.state(&self.path));
+    }
+}
+
+/// The directory of a file's name; `.` for a bare name.
+pub(crate) fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    }
+}

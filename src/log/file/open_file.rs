@@ -1,0 +1,412 @@
+//! One open file: what of it was read, the proof that it is still the same content, and what
+//! happens when it is not. Which files are open does not live here.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags, SeekFrom};
+
+use super::siblings::{FileId, HEAD_BYTES_MAX, Head, KnownHeads, Proof};
+use super::{Limits, TIMES_SETTLE};
+use crate::log::lines::{Counters, Item, LineBuffer};
+use crate::scaler::event::Timestamp;
+
+/// The last bytes before the offset, read again with all new data.
+pub(super) const MARKER_BYTES: usize = 256;
+/// Read at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// What all open files of a follower share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) limits: Limits,
+    pub(super) counters: Counters,
+    pub(super) known: KnownHeads,
+    buffer: Box<[u8]>,
+}
+
+impl Shared {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            counters: Counters::default(),
+            known: KnownHeads::default(),
+            buffer: vec![0; MARKER_BYTES + CHUNK_BYTES].into_boxed_slice(),
+        }
+    }
+}
+
+/// What is known about the first line.
+#[derive(Debug)]
+enum HeadState {
+    /// All bytes read so far; the first line is not complete.
+    Growing(Vec<u8>),
+    Known(Head),
+    /// Its place is a hole.
+    None,
+}
+
+/// What `stat` says changes with the content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Seen {
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Seen {
+    fn of(meta: &Metadata) -> Self {
+        Self {
+            size: meta.len(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+            changed: (meta.ctime(), meta.ctime_nsec()),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct OpenFile {
+    file: File,
+    pub(super) id: FileId,
+    offset: u64,
+    marker: Vec<u8>,
+    head: HeadState,
+    lines: LineBuffer,
+    seen: Seen,
+    /// When its size or times were last seen to move, or when it was renamed.
+    changed_at: Timestamp,
+    /// It may be a copy of a file that was read: not read before its head proves that it is not.
+    is_suspect: bool,
+    /// Never looked at.
+    is_fresh: bool,
+}
+
+/// Opens without waiting for a FIFO's writer and without adopting a terminal.
+pub(super) fn open(path: &Path) -> io::Result<(File, Metadata)> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let meta = file.metadata()?;
+    Ok((file, meta))
+}
+
+impl OpenFile {
+    /// To be read from its first byte.
+    pub(super) fn at_beginning(file: File, meta: &Metadata, now: Timestamp, max: usize) -> Self {
+        Self {
+            file,
+            id: FileId::of(meta),
+            offset: 0,
+            marker: Vec::with_capacity(MARKER_BYTES),
+            head: HeadState::Growing(Vec::new()),
+            lines: LineBuffer::new(max),
+            seen: Seen::of(meta),
+            changed_at: now,
+            is_suspect: false,
+            is_fresh: true,
+        }
+    }
+
+    /// To be read from its end: from the beginning of the line that is being written, so that
+    /// this one is whole when it is complete.
+    pub(super) fn at_end(
+        file: File,
+        meta: &Metadata,
+        now: Timestamp,
+        shared: &mut Shared,
+    ) -> io::Result<Self> {
+        let max = shared.limits.max_line_bytes;
+        let mut this = Self::at_beginning(file, meta, now, max);
+        let size = meta.len();
+        let window_bytes = usize::try_from(size).unwrap_or(usize::MAX);
+        let mut window = vec![0; window_bytes.min(max.saturating_add(1))];
+        let start = size.saturating_sub(window.len() as u64);
+        let count = this.file.read_at(&mut window, start)?;
+        window.truncate(count);
+        let target = match window.iter().rposition(|byte| *byte == b'\n') {
+            Some(newline) => start + newline as u64 + 1,
+            // Its beginning is further back than a line may be long.
+            None if start > 0 => start + count as u64,
+            None => 0,
+        };
+        if target > 0 {
+            this.jump(target)?;
+            this.learn_head(shared)?;
+        }
+        Ok(this)
+    }
+
+    /// To be read from where its reading was once given up.
+    pub(super) fn at_offset(
+        file: File,
+        meta: &Metadata,
+        now: Timestamp,
+        shared: &mut Shared,
+        offset: u64,
+    ) -> io::Result<Self> {
+        let mut this = Self::at_beginning(file, meta, now, shared.limits.max_line_bytes);
+        this.jump(offset)?;
+        this.learn_head(shared)?;
+        Ok(this)
+    }
+
+    /// It is to be read only once its head proves that it was not read before.
+    pub(super) fn suspected(mut self) -> Self {
+        self.is_suspect = true;
+        self
+    }
+
+    /// Bytes seen to be there and not read.
+    pub(super) const fn behind_bytes(&self) -> u64 {
+        if self.is_suspect {
+            return 0;
+        }
+        self.seen.size.saturating_sub(self.offset)
+    }
+
+    pub(super) const fn is_fresh(&self) -> bool {
+        self.is_fresh
+    }
+
+    /// When it was last written to, as far as seen: seconds and nanoseconds of the file system.
+    pub(super) const fn modified(&self) -> (i64, i64) {
+        self.seen.modified
+    }
+
+    /// Something has been read from it.
+    pub(super) const fn has_grown(&self) -> bool {
+        self.offset > 0
+    }
+
+    /// Starts to measure how long it stands still.
+    pub(super) fn touch(&mut self, now: Timestamp) {
+        self.changed_at = now;
+    }
+
+    pub(super) fn quiet_for(&self, now: Timestamp) -> Duration {
+        now.since(self.changed_at)
+    }
+
+    /// Its file is given up: a half line will never be whole.
+    pub(super) fn close(mut self, shared: &mut Shared) {
+        self.drop_half_line(&mut shared.counters);
+        if let HeadState::Known(head) = self.head {
+            shared
+                .known
+                .keep_proof(Proof::new(head, self.offset, &self.marker));
+        }
+    }
+
+    fn drop_half_line(&mut self, counters: &mut Counters) {
+        counters.dropped_partial += u64::from(self.lines.drop_held());
+    }
+
+    /// Reads what is new, at most `budget` bytes, and takes those off it. False: it is a copy of
+    /// a file that was read, and must be closed.
+    pub(super) fn look(
+        &mut self,
+        now: Timestamp,
+        budget: &mut usize,
+        shared: &mut Shared,
+        sink: &mut dyn FnMut(Item<'_>),
+    ) -> io::Result<bool> {
+        self.is_fresh = false;
+        let seen = Seen::of(&self.file.metadata()?);
+        if seen != self.seen {
+            self.note_shrinking(seen.size, &mut shared.counters);
+            self.seen = seen;
+            self.changed_at = now;
+        } else if self.behind_bytes() == 0 && self.quiet_for(now) > TIMES_SETTLE {
+            return Ok(true);
+        }
+        if self.is_suspect {
+            match shared.known.read_head(&self.file)? {
+                None => return Ok(true),
+                Some(head) if !head.is_telling() || shared.known.contains(head) => {
+                    return Ok(false);
+                }
+                Some(_) => self.is_suspect = false,
+            }
+        }
+        while *budget > 0 {
+            let count = self.read_chunk(*budget, shared, sink)?;
+            if count == 0 {
+                break;
+            }
+            *budget = budget.saturating_sub(count);
+            self.skip_when_behind(shared)?;
+        }
+        Ok(true)
+    }
+
+    /// Marker and new data in one read; returns the number of new bytes, 0 at the end.
+    fn read_chunk(
+        &mut self,
+        budget: usize,
+        shared: &mut Shared,
+        sink: &mut dyn FnMut(Item<'_>),
+    ) -> io::Result<usize> {
+        let is_checked = shared.limits.is_marker_checked;
+        let marked = if is_checked { self.marker.len() } else { 0 };
+        let unread = self.seen.size.saturating_sub(self.offset);
+        let wanted = usize::try_from(unread)
+            .unwrap_or(usize::MAX)
+            .min(budget)
+            .min(CHUNK_BYTES);
+        // The buffer leaves this struct for the call, so that both can be borrowed.
+        let mut buffer = std::mem::take(&mut shared.buffer);
+        let outcome = self.read_into(&mut buffer, marked, wanted);
+        let result = match outcome {
+            Ok(Some(count)) if self.seen.size >= self.offset => {
+                let data = buffer.get(marked..marked + count).unwrap_or_default();
+                self.consume(data, shared, sink);
+                self.jump_over_hole(data).map(|()| count)
+            }
+            Ok(_) => self.restart(shared),
+            Err(error) => Err(error),
+        };
+        shared.buffer = buffer;
+        result
+    }
+
+    /// `None`: the bytes before the offset are not what they were.
+    fn read_into(
+        &self,
+        buffer: &mut [u8],
+        marked: usize,
+        wanted: usize,
+    ) -> io::Result<Option<usize>> {
+        let Some(buffer) = buffer.get_mut(..marked + wanted) else {
+            return Ok(Some(0));
+        };
+        let count = self.file.read_at(buffer, self.offset - marked as u64)?;
+        let before = buffer.get(..marked.min(count)).unwrap_or_default();
+        let is_intact = marked == 0 || before == self.marker;
+        Ok(is_intact.then(|| count.saturating_sub(marked)))
+    }
+
+    fn consume(&mut self, data: &[u8], shared: &mut Shared, sink: &mut dyn FnMut(Item<'_>)) {
+        if let HeadState::Growing(prefix) = &mut self.head {
+            let room = HEAD_BYTES_MAX.saturating_sub(prefix.len()).min(data.len());
+            prefix.extend_from_slice(data.get(..room).unwrap_or_default());
+            if let Some(head) = shared.known.head_of(prefix) {
+                shared.known.insert(head);
+                self.head = HeadState::Known(head);
+            } else if prefix.len() == HEAD_BYTES_MAX {
+                self.head = HeadState::None;
+            }
+        }
+        self.lines.feed(data, &mut shared.counters, sink);
+        shared.counters.bytes += data.len() as u64;
+        self.offset += data.len() as u64;
+        let last = data
+            .get(data.len().saturating_sub(MARKER_BYTES)..)
+            .unwrap_or_default();
+        let surplus = (self.marker.len() + last.len()).saturating_sub(MARKER_BYTES);
+        self.marker.drain(..surplus);
+        self.marker.extend_from_slice(last);
+    }
+
+    /// The file was cut or rewritten in place. With its old first line it is a part of what was
+    /// read, and only what comes next is new; else all of it is new.
+    fn restart(&mut self, shared: &mut Shared) -> io::Result<usize> {
+        shared.counters.truncations += 1;
+        self.drop_half_line(&mut shared.counters);
+        let now_there = shared.known.read_head(&self.file)?;
+        let is_same = match (&self.head, now_there) {
+            (HeadState::Known(before), Some(after)) => *before == after,
+            (HeadState::Known(_) | HeadState::Growing(_) | HeadState::None, _) => false,
+        };
+        self.seen = Seen::of(&self.file.metadata()?);
+        if is_same && self.seen.size > 0 {
+            self.jump(self.seen.size)?;
+        } else {
+            self.offset = 0;
+            self.marker.clear();
+            self.head = HeadState::Growing(Vec::new());
+        }
+        // Whatever is there now is read by the next chunk, which must not take this for the end.
+        Ok(usize::from(self.behind_bytes() > 0))
+    }
+
+    /// Goes on at `target`: with the next line, if that is not the beginning of one.
+    fn jump(&mut self, target: u64) -> io::Result<()> {
+        let start = target.saturating_sub(MARKER_BYTES as u64);
+        let mut before = [0; MARKER_BYTES];
+        let wanted = usize::try_from(target - start).unwrap_or(MARKER_BYTES);
+        let buffer = before.get_mut(..wanted).unwrap_or_default();
+        let count = self.file.read_at(buffer, start)?;
+        let before = before.get(..count).unwrap_or_default();
+        self.offset = start + count as u64;
+        self.marker.clear();
+        self.marker.extend_from_slice(before);
+        if before.last() == Some(&b'\n') {
+            self.lines.drop_held();
+        } else {
+            self.lines.resync();
+        }
+        Ok(())
+    }
+
+    fn learn_head(&mut self, shared: &mut Shared) -> io::Result<()> {
+        self.head = match shared.known.read_head(&self.file)? {
+            Some(head) => {
+                shared.known.insert(head);
+                HeadState::Known(head)
+            }
+            None => HeadState::None,
+        };
+        Ok(())
+    }
+
+    /// Goes on with the newest half of the limit when more than the limit is waiting.
+    fn skip_when_behind(&mut self, shared: &mut Shared) -> io::Result<()> {
+        let behind = self.behind_bytes();
+        let Some(limit) = shared
+            .limits
+            .skip_when_behind
+            .filter(|limit| behind > *limit)
+        else {
+            return Ok(());
+        };
+        if matches!(self.head, HeadState::Growing(_)) {
+            self.learn_head(shared)?;
+        }
+        let before = self.offset;
+        self.drop_half_line(&mut shared.counters);
+        self.jump(self.seen.size - limit / 2)?;
+        shared.counters.skipped_bytes += self.offset.saturating_sub(before);
+        Ok(())
+    }
+
+    /// Passes over the rest of a hole at once instead of reading its NULs.
+    fn jump_over_hole(&mut self, data: &[u8]) -> io::Result<()> {
+        let is_hole = data.len() >= CHUNK_BYTES
+            && self.lines.is_at_line_start()
+            && data.iter().all(|byte| *byte == 0);
+        if !is_hole {
+            return Ok(());
+        }
+        // Any error means that the file system cannot tell, or that no data follows: read on.
+        match rustix::fs::seek(&self.file, SeekFrom::Data(self.offset)) {
+            Ok(data_at) if data_at > self.offset => self.jump_nuls(data_at.min(self.seen.size)),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    fn jump_nuls(&mut self, target: u64) -> io::Result<()> {
+        self.jump(target)?;
+        // The NULs before the target are no half line.
+        self.lines.drop_held();
+        Ok(())
+    }
+
+    fn note_shrinking(&self, size: u64, counters: &mut Counters) {
+        let seen_end = self.seen.size.max(self.offset);
+        if size < self.offset {
+            counters.lost_bytes += seen_end - self.offset;
+        }
+    }
+}

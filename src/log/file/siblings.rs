@@ -1,0 +1,290 @@
+//! The rotated files beside the log, and how one of them is recognised by its head. Reading them
+//! does not live here.
+//!
+//! A name or an inode proves nothing: names are shifted at every rotation and inodes are used
+//! again at once. The first line of a log is as good as unique, so a file whose first line is known
+//! has been read, or was there before us, or is a copy of such a file.
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata};
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use super::open_file::MARKER_BYTES;
+
+/// A head is the first line, or this much of it.
+pub(super) const HEAD_BYTES_MAX: usize = 1024;
+/// A shorter first line does not tell one file from another.
+const HEAD_BYTES_MIN: usize = 64;
+/// Heads remembered; the oldest is forgotten. Years of daily rotation.
+const HEADS_MAX: usize = 4096;
+/// Rotated files looked at in one directory; the newest ones.
+const SIBLINGS_MAX: usize = 256;
+/// Compressed files: never read, for they are copies of what was read uncompressed.
+const COMPRESSED: [&str; 4] = [".gz", ".xz", ".zst", ".bz2"];
+/// Words that people put behind the name of a rotated file, instead of a number or date.
+const ROTATED_WORDS: [&str; 6] = ["old", "bak", "prev", "save", "rotated", "orig"];
+
+/// Which file this is, as long as it is held open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    pub(super) fn of(meta: &Metadata) -> Self {
+        Self {
+            device: meta.dev(),
+            inode: meta.ino(),
+        }
+    }
+}
+
+/// A file's first line as a keyed hash, which no client can collide with on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    hash: u64,
+    bytes: usize,
+}
+
+impl Head {
+    /// Long enough to tell its file from every other.
+    pub(super) const fn is_telling(self) -> bool {
+        self.bytes >= HEAD_BYTES_MIN
+    }
+}
+
+/// The heads of all files that must not be read from their beginning.
+#[derive(Debug, Default)]
+pub(super) struct KnownHeads {
+    heads: VecDeque<Head>,
+    proofs: VecDeque<Proof>,
+    hasher: RandomState,
+}
+
+impl KnownHeads {
+    /// The head in a file's first bytes; `None` while the first line is not complete, or when a
+    /// hole stands where it should be.
+    pub(super) fn head_of(&self, prefix: &[u8]) -> Option<Head> {
+        let prefix = prefix.get(..HEAD_BYTES_MAX).unwrap_or(prefix);
+        let end = match prefix.iter().position(|byte| *byte == b'\n') {
+            Some(end) => end,
+            None if prefix.len() == HEAD_BYTES_MAX => prefix.len(),
+            None => return None,
+        };
+        let line = prefix.get(..end)?;
+        let is_hole = line.len() == HEAD_BYTES_MAX && line.iter().all(|byte| *byte == 0);
+        (!is_hole).then(|| Head {
+            hash: self.hasher.hash_one(line),
+            bytes: line.len(),
+        })
+    }
+
+    /// The head of an open file.
+    pub(super) fn read_head(&self, file: &File) -> io::Result<Option<Head>> {
+        let mut prefix = [0; HEAD_BYTES_MAX];
+        let count = file.read_at(&mut prefix, 0)?;
+        Ok(prefix.get(..count).and_then(|read| self.head_of(read)))
+    }
+
+    pub(super) fn insert(&mut self, head: Head) {
+        if !head.is_telling() || self.heads.contains(&head) {
+            return;
+        }
+        if self.heads.len() == HEADS_MAX {
+            self.heads.pop_front();
+        }
+        self.heads.push_back(head);
+    }
+
+    /// The file is closed, or was there before us.
+    pub(super) fn keep_proof(&mut self, proof: Proof) {
+        self.proofs.retain(|kept| kept.head != proof.head);
+        if self.proofs.len() == SIBLINGS_MAX {
+            self.proofs.pop_front();
+        }
+        self.proofs.push_back(proof);
+    }
+
+    /// Where to go on in a file that was read before and comes back.
+    pub(super) fn proven_offset(&self, file: &File) -> io::Result<Option<u64>> {
+        let Some(head) = self.read_head(file)? else {
+            return Ok(None);
+        };
+        let proof = self.proofs.iter().find(|proof| proof.holds_for(file, head));
+        Ok(proof.map(|proof| proof.offset))
+    }
+
+    /// Notes a file of which nothing is ever to be read. False: it has no complete first line.
+    pub(super) fn note(&mut self, sibling: &Sibling) -> bool {
+        let noted = super::open_file::open(&sibling.path).and_then(|(file, meta)| {
+            // The names may have been shifted since they were listed.
+            if FileId::of(&meta) != sibling.id {
+                return Ok(true);
+            }
+            let Some(head) = self.read_head(&file)? else {
+                return Ok(false);
+            };
+            if !self.contains(head) {
+                self.insert(head);
+                self.keep_proof(Proof::at_end(&file, head)?);
+            }
+            Ok(true)
+        });
+        noted.unwrap_or(false)
+    }
+
+    pub(super) fn contains(&self, head: Head) -> bool {
+        self.heads.contains(&head)
+    }
+}
+
+/// How far a file was read, and what stands there: enough to go on should it come back under the
+/// log's name.
+#[derive(Debug)]
+pub(super) struct Proof {
+    head: Head,
+    offset: u64,
+    before: Vec<u8>,
+}
+
+impl Proof {
+    pub(super) fn new(head: Head, offset: u64, before: &[u8]) -> Self {
+        Self {
+            head,
+            offset,
+            before: before.to_vec(),
+        }
+    }
+
+    /// Of a file of which nothing is ever to be read, as it is now.
+    fn at_end(file: &File, head: Head) -> io::Result<Self> {
+        let size = file.metadata()?.len();
+        let start = size.saturating_sub(MARKER_BYTES as u64);
+        let mut before = vec![0; MARKER_BYTES];
+        let count = file.read_at(&mut before, start)?;
+        before.truncate(count);
+        Ok(Self {
+            head,
+            offset: start + count as u64,
+            before,
+        })
+    }
+
+    fn holds_for(&self, file: &File, head: Head) -> bool {
+        let mut there = vec![0; self.before.len()];
+        let start = self.offset.saturating_sub(there.len() as u64);
+        self.head == head && file.read_exact_at(&mut there, start).is_ok() && there == self.before
+    }
+}
+
+/// A rotated file beside the log.
+#[derive(Debug)]
+pub(super) struct Sibling {
+    pub(super) path: PathBuf,
+    pub(super) id: FileId,
+    pub(super) modified: (i64, i64),
+}
+
+/// The rotated files of `path`, oldest first. A directory that cannot be read has none.
+pub(super) fn list(path: &Path) -> Vec<Sibling> {
+    let Some(name) = path.file_name() else {
+        return Vec::new();
+    };
+    let Ok(entries) = fs::read_dir(super::parent_of(path)) else {
+        return Vec::new();
+    };
+    let mut siblings: Vec<Sibling> = entries
+        .flatten()
+        .filter(|entry| is_rotated_name(name, &entry.file_name()))
+        .filter_map(|entry| {
+            // Not through symlinks: a link is another name of something, not a rotated file.
+            let meta = entry.metadata().ok().filter(Metadata::is_file)?;
+            Some(Sibling {
+                path: entry.path(),
+                id: FileId::of(&meta),
+                modified: (meta.mtime(), meta.mtime_nsec()),
+            })
+        })
+        .collect();
+    siblings.sort_by(|left, right| {
+        left.modified
+            .cmp(&right.modified)
+            .then_with(|| age_by_name(&right.path).cmp(&age_by_name(&left.path)))
+            .then_with(|| left.path.cmp(&right.path))
+    });
+    let surplus = siblings.len().saturating_sub(SIBLINGS_MAX);
+    siblings.drain(..surplus);
+    siblings
+}
+
+/// Of two that were changed in the same instant, `.2` is older than `.1`, and `.10` than `.9`; dates
+/// are compared as they are.
+fn age_by_name(path: &Path) -> Option<u16> {
+    let suffix = path.extension()?.to_str()?;
+    suffix.parse().ok()
+}
+
+/// `haproxy.log.1`, `haproxy.log-20261121`, `haproxy.log.old`; not `haproxy.log.1.gz`, and not
+/// `haproxy.log.errors`, which is another log that may be rotated at the same moment.
+fn is_rotated_name(log: &OsStr, name: &OsStr) -> bool {
+    let Some(suffix) = name.as_bytes().strip_prefix(log.as_bytes()) else {
+        return false;
+    };
+    let Ok(suffix) = std::str::from_utf8(suffix) else {
+        return false;
+    };
+    if COMPRESSED.iter().any(|ending| suffix.ends_with(ending)) {
+        return false;
+    }
+    let Some(rest) = suffix.strip_prefix(['.', '-', '_', '~']) else {
+        return false;
+    };
+    let is_part = |part: &str| {
+        ROTATED_WORDS.contains(&part)
+            || part
+                .chars()
+                .all(|char| char.is_ascii_digit() || "TZ:+".contains(char))
+    };
+    rest.split(['.', '-', '_', '~']).all(is_part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rotated_files_are_told_from_other_logs_by_their_names() {
+        let is_rotated = |name: &str| is_rotated_name(OsStr::new("h.log"), OsStr::new(name));
+        for name in [
+            "h.log.1",
+            "h.log.10",
+            "h.log-20261121",
+            "h.log-20261121.1",
+            "h.log.2026-11-21T10:00:00Z",
+            "h.log.old",
+            "h.log.1.old",
+            "h.log~",
+        ] {
+            assert!(is_rotated(name), "{name}");
+        }
+        for name in [
+            "h.log",
+            "h.log2",
+            "h.log.1.gz",
+            "h.log.2.zst",
+            "h.log-20261121.bz2",
+            "h.log.3.xz",
+            "h.log.errors",
+            "h.log.errors.1",
+            "other.log.1",
+        ] {
+            assert!(!is_rotated(name), "{name}");
+        }
+    }
+}
