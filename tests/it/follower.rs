@@ -2,6 +2,7 @@
 
 mod model;
 mod rows;
+mod source;
 
 use std::path::Path;
 

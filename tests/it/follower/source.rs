@@ -1,0 +1,171 @@
+//! The sources on a runtime: what wakes them, and that a dropped wait loses nothing.
+
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use haproxy_autoscale::config::LogSource;
+use haproxy_autoscale::log::file::FileState;
+use haproxy_autoscale::log::source::{Item, POLL_INTERVAL, Source, StdinSource};
+use haproxy_autoscale::scaler::event::Timestamp;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        tokio::time::timeout(LIMIT, test)
+            .await
+            .expect("the condition never came");
+    });
+}
+
+fn open(path: &Path) -> Source {
+    Source::open(&LogSource::File(path.to_owned()), 16 * 1024, None)
+}
+
+fn turn(source: &mut Source) -> Vec<String> {
+    let mut lines = Vec::new();
+    source.turn(Timestamp::from_ms(0), &mut |item| match item {
+        Item::Line(line) => lines.push(String::from_utf8_lossy(line).into_owned()),
+        Item::TooLong => lines.push("TOO LONG".to_owned()),
+    });
+    lines
+}
+
+async fn next(source: &mut Source) -> Vec<String> {
+    loop {
+        source.wait().await;
+        let lines = turn(source);
+        if !lines.is_empty() || source.state() == &FileState::Ended {
+            return lines;
+        }
+    }
+}
+
+#[test]
+fn a_line_is_seen_without_waiting_for_the_poll() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("haproxy.log");
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(&path)
+        .unwrap();
+    run(async {
+        let mut source = open(&path);
+        source.wait().await;
+        turn(&mut source);
+        let mut fastest = LIMIT;
+        for _ in 0..20 {
+            let started = Instant::now();
+            file.write_all(b"line\n").unwrap();
+            assert_eq!(next(&mut source).await, ["line"]);
+            fastest = fastest.min(started.elapsed());
+        }
+        assert!(fastest < POLL_INTERVAL / 5, "{fastest:?}");
+        assert_eq!(source.lag(Timestamp::from_ms(1)), Duration::ZERO);
+    });
+}
+
+#[test]
+fn a_file_whose_directory_appears_later_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log/haproxy.log");
+    run(async {
+        let mut source = open(&path);
+        source.wait().await;
+        turn(&mut source);
+        assert!(matches!(source.state(), FileState::Waiting(_)));
+        fs::create_dir(dir.path().join("log")).unwrap();
+        fs::write(&path, "line\n").unwrap();
+        assert_eq!(next(&mut source).await, ["line"]);
+        assert_eq!(source.state(), &FileState::Reading);
+    });
+}
+
+#[test]
+fn a_wait_that_is_dropped_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("haproxy.log");
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(&path)
+        .unwrap();
+    run(async {
+        let mut source = open(&path);
+        let mut lines = Vec::new();
+        for part in ["ha", "lf", "\nwhole\n", "ano", "ther\n"] {
+            file.write_all(part.as_bytes()).unwrap();
+            let _ = tokio::time::timeout(Duration::ZERO, source.wait()).await;
+            lines.extend(turn(&mut source));
+        }
+        assert_eq!(lines, ["half", "whole", "another"]);
+    });
+}
+
+#[test]
+fn what_is_left_unread_shows_as_lag() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("haproxy.log");
+    fs::write(&path, "").unwrap();
+    run(async {
+        let mut source = open(&path);
+        fs::write(&path, "0123456789abcde\n".repeat(100_000)).unwrap();
+        turn(&mut source);
+        assert!(source.behind_bytes() > 0);
+        assert_eq!(
+            source.lag(Timestamp::from_ms(70)),
+            Duration::from_millis(70)
+        );
+        while source.behind_bytes() > 0 {
+            source.wait().await;
+            turn(&mut source);
+        }
+        assert_eq!(source.lag(Timestamp::from_ms(70)), Duration::ZERO);
+        assert_eq!(source.counters().lines, 100_000);
+    });
+}
+
+#[test]
+fn a_reader_gives_its_last_line_unterminated_and_ends() {
+    run(async {
+        let input = std::io::Cursor::new("a\r\n\0\0b\nlast").chain(std::io::empty());
+        let mut source = Source::Stdin(StdinSource::new(input, "standard input", 100));
+        let mut lines = Vec::new();
+        while source.state() != &FileState::Ended {
+            lines.extend(next(&mut source).await);
+        }
+        assert_eq!(lines, ["a", "b", "last"]);
+        assert_eq!(source.describe(), "standard input");
+        let waited = tokio::time::timeout(Duration::from_millis(20), source.wait()).await;
+        assert!(
+            waited.is_err(),
+            "an ended source has nothing to wake up for"
+        );
+    });
+}
+
+#[test]
+fn a_reader_with_more_than_is_read_ahead_loses_nothing() {
+    run(async {
+        let text = format!(
+            "{}\n{}",
+            "x".repeat(200),
+            "0123456789abcde\n".repeat(100_000)
+        );
+        let input = std::io::Cursor::new(text);
+        let mut source = Source::Stdin(StdinSource::new(input, "standard input", 100));
+        let mut lines = Vec::new();
+        while source.state() != &FileState::Ended {
+            lines.extend(next(&mut source).await);
+        }
+        assert_eq!(lines.len(), 100_001);
+        assert_eq!(lines.first().unwrap(), "TOO LONG");
+    });
+}
