@@ -238,6 +238,11 @@ impl fmt::Display for Reason {
             Self::Breach(breach) => breach.fmt(formatter),
             Self::Wanted(wanted) => wanted.fmt(formatter),
             Self::Warmed {
+                wanted, evidence, ..
+            } if evidence.is_assumed => {
+                write!(formatter, "{wanted}; its warm-up is assumed to pass")
+            }
+            Self::Warmed {
                 wanted,
                 evidence,
                 checks,

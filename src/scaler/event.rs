@@ -388,6 +388,8 @@ pub struct WarmUpEvidence {
     pub last_ms: u32,
     /// All of it, milliseconds.
     pub took_ms: u32,
+    /// Nobody tried: `replay` and observe mode assume that it passes.
+    pub is_assumed: bool,
 }
 
 /// Why a warm-up gave up, by the last thing that went wrong.

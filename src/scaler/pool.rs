@@ -53,6 +53,31 @@ pub enum Stage {
     DrainingOut,
 }
 
+impl Role {
+    /// The word of the contract.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AlwaysUp => "always_up",
+            Self::Spare => "spare",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl Stage {
+    /// The word of the contract.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Maint => "maint",
+            Self::Warming => "warming",
+            Self::DrainingIn => "draining-in",
+            Self::Ready => "ready",
+            Self::DrainingOut => "draining-out",
+        }
+    }
+}
+
 /// One server with what we remember about it.
 #[derive(Clone, Debug)]
 pub(super) struct Member {

@@ -222,6 +222,7 @@ impl Progress {
             first_ms: self.first_ms.unwrap_or(0),
             last_ms: self.last_ms,
             took_ms: whole_ms(self.started.elapsed()),
+            is_assumed: false,
         }
     }
 }

@@ -592,6 +592,7 @@ impl Backend {
         let sessions = member.read.sessions;
         member.became_maint();
         self.down_not_before = now.after(self.settings.scale_down_cooldown);
+        self.start_policies_over();
         let reason = Reason::Emptied {
             took: now.since(change.since),
             sessions,

@@ -157,7 +157,11 @@ impl Backend {
         if matches!(wanted, Wanted::Slow(_) | Wanted::Waiting { .. }) {
             self.up_not_before = now.after(self.settings.scale_up_cooldown);
         }
-        // What was measured before is about another number of servers.
+        self.start_policies_over();
+    }
+
+    /// What was measured before is about another number of servers.
+    pub(super) fn start_policies_over(&mut self) {
         for policy in &mut self.policies {
             policy.start_over();
         }

@@ -200,9 +200,7 @@ impl Backend {
         self.comparison.forget();
         self.brought_in_doubt = 0;
         self.no_spare_said = NoSpareSaid::default();
-        for policy in &mut self.policies {
-            policy.start_over();
-        }
+        self.start_policies_over();
         self.not_quiet(now);
     }
 

@@ -91,6 +91,7 @@ impl Backend {
         match policy {
             _ if self.reading.failure.is_some() => "unreachable",
             _ if self.generation.is_none() => "unknown",
+            _ if self.quiet.since.is_some() => "ok",
             Some(view) if view.is_broken => "broken",
             Some(view) if view.streak > 0 => "slow",
             Some(_) | None => "ok",
@@ -114,14 +115,14 @@ impl Backend {
             return format!(
                 "{} is {}, on its way to {goal}",
                 change.server,
-                stage_word(stage)
+                stage.as_str()
             );
         }
         if let Some(text) = self.next_text(now) {
             return text;
         }
         let streak = policy.map_or(0, |view| view.streak);
-        if streak == 0 {
+        if streak == 0 || self.quiet.since.is_some() {
             return "nothing to do".to_owned();
         }
         if now < self.up_not_before {
@@ -158,17 +159,5 @@ impl Backend {
             LogState::Lagging => problems.push("no scale-down: the log is read late".to_owned()),
         }
         problems
-    }
-}
-
-/// The stage's word of the contract.
-pub(super) const fn stage_word(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Unknown => "unknown",
-        Stage::Maint => "maint",
-        Stage::Warming => "warming",
-        Stage::DrainingIn => "draining-in",
-        Stage::Ready => "ready",
-        Stage::DrainingOut => "draining-out",
     }
 }
