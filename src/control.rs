@@ -1,1 +1,166 @@
-//! Not yet written.
+//! The control socket: how `status` asks a running daemon. One connection, one line, one answer.
+//! What the answer says lives in `status`.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::status::Report;
+
+/// A caller that says nothing, or does not read, is let go after this.
+const CALLER_TIMEOUT: Duration = Duration::from_secs(2);
+/// The client waits this long; the daemon answers between two events.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// A request is one word.
+const REQUEST_BYTES_MAX: usize = 256;
+/// Callers at the same time; more of them wait.
+const CALLERS_MAX: usize = 16;
+/// The only request so far.
+const STATUS: &str = "status";
+
+/// The daemon's end.
+#[derive(Debug)]
+pub struct Server {
+    requests: mpsc::Receiver<Request>,
+    bound: Option<Bound>,
+}
+
+#[derive(Debug)]
+struct Bound {
+    path: PathBuf,
+    listening: JoinHandle<()>,
+}
+
+/// One caller who wants to know.
+#[derive(Debug)]
+pub struct Request {
+    answer: oneshot::Sender<String>,
+}
+
+impl Request {
+    /// Answers; a caller who has gone away is no error.
+    pub fn answer(self, report: &Report) {
+        let _ = self.answer.send(report.json());
+    }
+}
+
+impl Server {
+    /// Listens there. A socket that cannot be made is said, and the daemon goes on without.
+    pub fn bind(path: &Path) -> Self {
+        let (sender, requests) = mpsc::channel(CALLERS_MAX);
+        let bound = match listen(path) {
+            Ok(listener) => Some(Bound {
+                path: path.to_owned(),
+                listening: tokio::spawn(accept(listener, sender)),
+            }),
+            Err(error) => {
+                tracing::warn!(
+                    "cannot listen on the control socket {}: {error}; `status` will find nobody \
+                     (create its directory, or set socket under [control])",
+                    path.display()
+                );
+                None
+            }
+        };
+        Self { requests, bound }
+    }
+
+    /// The next caller; waits for ever when there is no socket. May be dropped at any time.
+    pub async fn next(&mut self) -> Request {
+        match self.requests.recv().await {
+            Some(request) => request,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(bound) = &self.bound {
+            bound.listening.abort();
+            let _ = fs::remove_file(&bound.path);
+        }
+    }
+}
+
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    if let Ok(found) = fs::symlink_metadata(path) {
+        if !found.file_type().is_socket() {
+            return Err(io::Error::other(
+                "something that is no socket has that name",
+            ));
+        }
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(io::Error::other("another daemon listens there"));
+        }
+        fs::remove_file(path)?; // Left behind by a daemon that was killed.
+    } else if let Some(parent) = path.parent().filter(|parent| !parent.exists()) {
+        fs::create_dir(parent)?;
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
+    Ok(listener)
+}
+
+async fn accept(listener: UnixListener, requests: mpsc::Sender<Request>) {
+    let mut callers = tokio::task::JoinSet::new();
+    loop {
+        while callers.len() >= CALLERS_MAX {
+            callers.join_next().await;
+        }
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let requests = requests.clone();
+                callers.spawn(timeout(CALLER_TIMEOUT, serve(stream, requests)));
+            }
+            // Out of descriptors, most likely: give the others time to end.
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+        while callers.try_join_next().is_some() {}
+    }
+}
+
+async fn serve(mut stream: UnixStream, requests: mpsc::Sender<Request>) -> io::Result<()> {
+    let mut line = Vec::new();
+    let mut piece = [0; REQUEST_BYTES_MAX];
+    while !line.contains(&b'\n') && line.len() < REQUEST_BYTES_MAX {
+        let read = stream.read(&mut piece).await?;
+        if read == 0 {
+            break;
+        }
+        line.extend(piece.iter().take(read));
+    }
+    if line.trim_ascii() != STATUS.as_bytes() {
+        return stream.write_all(b"{\"error\":\"unknown request\"}\n").await;
+    }
+    let (answer, answered) = oneshot::channel();
+    if requests.send(Request { answer }).await.is_ok()
+        && let Ok(text) = answered.await
+    {
+        stream.write_all(text.as_bytes()).await?;
+        stream.write_all(b"\n").await?;
+    }
+    Ok(())
+}
+
+/// Asks the daemon that listens at `path`; its answer is one JSON object.
+///
+/// # Errors
+/// Nobody listens there, or no answer came within some seconds.
+pub fn ask_status(path: &Path) -> io::Result<String> {
+    let mut stream = std::os::unix::net::UnixStream::connect(path)?;
+    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+    stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+    writeln!(stream, "{STATUS}")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}

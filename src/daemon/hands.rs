@@ -1,0 +1,203 @@
+//! Starts the scaler's actions and turns what became of them into events. In observe mode nothing
+//! that can write to HAProxy or call a spare exists here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::shadow::Shadow;
+use crate::config::{Config, Mode};
+use crate::runtime_api::{Reader, Writer};
+use crate::scaler::event::{
+    Action, ActionId, AdminState, BackendRead, Event, ReadFailure, ServerName, WarmUpEvidence,
+    WarmUpFailure, WriteFailure,
+};
+use crate::warm_up::WarmUp;
+
+/// What became of an action.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Read(ActionId, String, Result<BackendRead, ReadFailure>),
+    WarmedUp(ActionId, ServerName, Result<WarmUpEvidence, WarmUpFailure>),
+    StateSet(ActionId, ServerName, Result<(), WriteFailure>),
+    /// The answer to [`Hands::diagnose`].
+    Diagnosed(Diagnosis),
+}
+
+/// What is asked of HAProxy once after each (re)connection, for people.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Diagnosis {
+    pub(super) version: Option<String>,
+    /// Not `admin`: nothing can be changed.
+    pub(super) level: Option<String>,
+    pub(super) backends: Vec<String>,
+}
+
+/// Everything that touches HAProxy and the spares.
+pub(super) struct Hands {
+    reader: Reader,
+    acting: Acting,
+    under_way: JoinSet<Outcome>,
+}
+
+enum Acting {
+    /// `mode = "act"`.
+    Act {
+        writer: Writer,
+        warm_ups: BTreeMap<String, Arc<WarmUp>>,
+    },
+    /// `mode = "observe"`: a picture of what would be.
+    Observe(Shadow),
+}
+
+impl Hands {
+    pub(super) fn new(config: &Config) -> Self {
+        let address = &config.haproxy.socket;
+        let timeout = config.haproxy.timeout;
+        let acting = match config.mode {
+            Mode::Act => {
+                let warm_ups = config.backends.iter().map(|(name, backend)| {
+                    let warm_up = WarmUp::new(&backend.warm_up, &backend.warm_up_urls);
+                    (name.clone(), Arc::new(warm_up))
+                });
+                Acting::Act {
+                    writer: Writer::new(address.clone(), timeout),
+                    warm_ups: warm_ups.collect(),
+                }
+            }
+            Mode::Observe => Acting::Observe(Shadow::default()),
+        };
+        Self {
+            reader: Reader::new(address.clone(), timeout),
+            acting,
+            under_way: JoinSet::new(),
+        }
+    }
+
+    /// Starts an action; its outcome comes out of [`Hands::next_outcome`].
+    pub(super) fn start(&mut self, action: Action) {
+        match action {
+            Action::Read { id, backend } => {
+                let reader = self.reader.clone();
+                self.under_way.spawn(async move {
+                    let outcome = reader.read(&backend).await;
+                    Outcome::Read(id, backend, outcome)
+                });
+            }
+            Action::WarmUp {
+                id,
+                server,
+                address,
+                is_tls,
+                deadline,
+                refusals_for,
+            } => {
+                let warm_up = match &self.acting {
+                    Acting::Act { warm_ups, .. } => warm_ups.get(&server.backend).cloned(),
+                    Acting::Observe(_) => None,
+                };
+                self.under_way.spawn(async move {
+                    let outcome = match warm_up {
+                        Some(warm_up) => {
+                            warm_up
+                                .run(&server, address, is_tls, deadline, refusals_for)
+                                .await
+                        }
+                        None => Ok(WarmUpEvidence {
+                            is_assumed: true,
+                            ..Default::default()
+                        }),
+                    };
+                    Outcome::WarmedUp(id, server, outcome)
+                });
+            }
+            Action::SetState { id, server, state } => self.set_state(id, server, state),
+            Action::Report(_) => {}
+        }
+    }
+
+    fn set_state(&mut self, id: ActionId, server: ServerName, state: AdminState) {
+        match &mut self.acting {
+            Acting::Act { writer, .. } => {
+                let writer = writer.clone();
+                self.under_way.spawn(async move {
+                    let outcome = writer.set_state(&server, state).await;
+                    Outcome::StateSet(id, server, outcome)
+                });
+            }
+            Acting::Observe(shadow) => {
+                shadow.set(&server, state);
+                self.under_way
+                    .spawn(async move { Outcome::StateSet(id, server, Ok(())) });
+            }
+        }
+    }
+
+    /// Asks what HAProxy this is and whether we may change anything.
+    pub(super) fn diagnose(&mut self) {
+        let reader = self.reader.clone();
+        self.under_way.spawn(async move {
+            Outcome::Diagnosed(Diagnosis {
+                version: reader.version().await.ok(),
+                level: reader.level().await.ok(),
+                backends: reader.backends().await.unwrap_or_default(),
+            })
+        });
+    }
+
+    /// The next outcome; waits for ever while nothing is under way. May be dropped at any time.
+    pub(super) async fn next_outcome(&mut self) -> Outcome {
+        loop {
+            match self.under_way.join_next().await {
+                Some(Ok(mut outcome)) => {
+                    if let (Outcome::Read(_, backend, Ok(read)), Acting::Observe(shadow)) =
+                        (&mut outcome, &mut self.acting)
+                    {
+                        shadow.cast(backend, read);
+                    }
+                    return outcome;
+                }
+                // A task that panicked or was aborted has no outcome: its time limit passes.
+                Some(Err(_)) => {}
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// The last commands of a daemon that ends, all within `limit`; everything else is dropped.
+    pub(super) async fn finish(&mut self, actions: Vec<Action>, limit: Duration) {
+        self.under_way.abort_all();
+        self.under_way.detach_all();
+        for action in actions {
+            self.start(action);
+        }
+        let all = async { while self.under_way.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(limit, all).await;
+    }
+}
+
+impl Outcome {
+    /// The event that it is for the scaler; a diagnosis is none.
+    pub(super) fn event(&self) -> Option<Event<'_>> {
+        match self {
+            Self::Read(id, backend, outcome) => Some(Event::ServersRead {
+                id: *id,
+                backend,
+                outcome: outcome.clone(),
+            }),
+            Self::WarmedUp(id, server, outcome) => Some(Event::WarmUpEnded {
+                id: *id,
+                server: server.clone(),
+                outcome: outcome.clone(),
+            }),
+            Self::StateSet(id, server, outcome) => Some(Event::StateSet {
+                id: *id,
+                server: server.clone(),
+                outcome: outcome.clone(),
+            }),
+            Self::Diagnosed(_) => None,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The daemon's own log: each decision on one line with everything that led to it, the same text
+//! as in `replay`. What to say is decided elsewhere; here is how loud.
+
+use super::hands::Diagnosis;
+use crate::config::{Config, Mode};
+use crate::log::file::FileState;
+use crate::scaler::decision::{Change, Decision};
+
+/// One line for one decision.
+pub(super) fn write(decision: &Decision, mode: Mode) {
+    let backend = decision.backend.as_str();
+    let server = decision.server.as_deref().unwrap_or("-");
+    let would = match (mode, decision.change) {
+        (Mode::Observe, Change::WarmUp | Change::Enable | Change::Drain | Change::Disable) => {
+            "would "
+        }
+        _ => "",
+    };
+    let (change, reason) = (decision.change, &decision.reason);
+    match change {
+        Change::EnableFailed | Change::NoSpare | Change::Freeze | Change::Unreachable => {
+            tracing::warn!(backend, server, "{would}{change}: {reason}");
+        }
+        Change::Breach
+        | Change::WarmUp
+        | Change::Enable
+        | Change::Drain
+        | Change::Disable
+        | Change::Hold
+        | Change::Reload
+        | Change::Thaw
+        | Change::Reachable
+        | Change::Note => tracing::info!(backend, server, "{would}{change}: {reason}"),
+    }
+}
+
+/// What HAProxy this is, and what stands in the way.
+pub(super) fn write_diagnosis(diagnosis: &Diagnosis, config: &Config) {
+    if let Some(version) = &diagnosis.version {
+        tracing::info!(version, socket = %config.haproxy.socket, "connected to HAProxy");
+    }
+    if let (Mode::Act, Some(text)) = (config.mode, level_problem(diagnosis)) {
+        tracing::warn!("{text}");
+    }
+    if diagnosis.backends.is_empty() {
+        return;
+    }
+    for name in config.backends.keys() {
+        if !diagnosis.backends.contains(name) {
+            let known = diagnosis.backends.join(", ");
+            tracing::warn!("HAProxy has no backend {name}; it has {known}");
+        }
+    }
+}
+
+/// A socket that forbids every change.
+pub(super) fn level_problem(diagnosis: &Diagnosis) -> Option<String> {
+    let level = diagnosis
+        .level
+        .as_deref()
+        .filter(|level| *level != "admin")?;
+    Some(format!(
+        "the admin socket has level {level}: nothing can be changed over it; write `level admin` \
+         on its `stats socket` line in haproxy.cfg"
+    ))
+}
+
+/// How the log can be read.
+pub(super) fn write_source(state: &FileState, source: &str) {
+    match state {
+        FileState::Reading => tracing::info!(source, "reading the log"),
+        FileState::Waiting(text) | FileState::Refused(text) => tracing::warn!("{text}"),
+        FileState::Ended => tracing::info!(source, "the log has ended"),
+    }
+}

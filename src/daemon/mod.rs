@@ -1,0 +1,261 @@
+//! The daemon: one loop that carries events to the scaler and starts the actions that come back.
+//! What a number means for a backend is decided in `scaler` alone.
+
+mod hands;
+mod journal;
+mod shadow;
+mod twin;
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use self::hands::{Diagnosis, Hands, Outcome};
+use crate::clock::Clock;
+use crate::config::{Config, Mode};
+use crate::control;
+use crate::log::file::FileState;
+use crate::log::line::Parser;
+use crate::log::lines::Item;
+use crate::log::source::Source;
+use crate::scaler::Scaler;
+use crate::scaler::decision::{Change, Decision};
+use crate::scaler::event::{Action, Event, LogState, Timestamp};
+use crate::status::Report;
+
+/// With more unread than this the oldest is passed over: old lines make no good decisions.
+const BEHIND_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Read this much later than written, the log says nothing about now.
+const LAG_MAX: Duration = Duration::from_secs(2);
+/// What is between two stages goes back to maint within this time when the daemon ends.
+const FINISH_LIMIT: Duration = Duration::from_secs(1);
+
+/// Why the daemon did not start. Nothing else ends it but its stop.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// Another daemon acts on that admin socket.
+    #[error(
+        "another haproxy-autoscale{} acts on {address}; end it first, or run this one with --observe",
+        pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+    )]
+    Twin {
+        /// The admin socket.
+        address: String,
+        /// The other one's process, when the kernel tells.
+        pid: Option<i32>,
+    },
+}
+
+/// Runs until `stop`. `observer` sees each decision right when it is made; it must not block.
+///
+/// # Errors
+/// [`DaemonError::Twin`] at once. A missing log or HAProxy is waited for instead.
+pub async fn run(
+    config: Config,
+    stop: impl Future<Output = ()>,
+    mut observer: impl FnMut(&Decision),
+) -> Result<(), DaemonError> {
+    let _lock = take_lock(&config)?;
+    let mut control = control::Server::bind(&config.control_socket);
+    let mut source = Source::open(
+        &config.log.source,
+        config.log.max_line_bytes,
+        Some(BEHIND_BYTES_MAX),
+    );
+    let mut daemon = Daemon::new(config);
+    daemon.hello();
+    let mut stop = pin!(stop);
+    loop {
+        let deadline = daemon.scaler.deadline();
+        tokio::select! {
+            biased;
+            () = &mut stop => break,
+            outcome = daemon.hands.next_outcome() => daemon.take_outcome(&outcome, &mut observer),
+            request = control.next() => {
+                let report = daemon.report(&source);
+                request.answer(&report);
+            }
+            () = source.wait() => daemon.read_log(&mut source, &mut observer),
+            () = daemon.clock.sleep_until(deadline) => {
+                daemon.event(daemon.clock.now(), Event::Tick, &mut observer);
+            }
+        }
+    }
+    tracing::info!("stopping: ready servers stay as they are");
+    let last = daemon.scaler.handle(daemon.clock.now(), Event::Stop);
+    daemon.hands.finish(last, FINISH_LIMIT).await;
+    Ok(())
+}
+
+/// Everything that the loop's arms work on.
+struct Daemon {
+    config: Config,
+    clock: Clock,
+    scaler: Scaler,
+    hands: Hands,
+    parser: Parser,
+    log_state: LogState,
+    source_state: Option<FileState>,
+    lines: u64,
+    rejected: u64,
+    diagnosis: Diagnosis,
+    is_diagnosis_wanted: bool,
+}
+
+impl Daemon {
+    fn new(config: Config) -> Self {
+        let clock = Clock::start();
+        let settings = config
+            .backends
+            .values()
+            .map(|backend| backend.scaler.clone());
+        Self {
+            scaler: Scaler::new(clock.now(), settings),
+            hands: Hands::new(&config),
+            parser: Parser::httplog(&config.log.tag),
+            clock,
+            log_state: LogState::Flowing,
+            source_state: None,
+            lines: 0,
+            rejected: 0,
+            diagnosis: Diagnosis::default(),
+            is_diagnosis_wanted: true,
+            config,
+        }
+    }
+
+    fn hello(&self) {
+        let mode = match self.config.mode {
+            Mode::Act => "acting",
+            Mode::Observe => "observing: nothing is written to HAProxy, no spare is called",
+        };
+        let backends: Vec<&str> = self.config.backends.keys().map(String::as_str).collect();
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            socket = %self.config.haproxy.socket,
+            backends = backends.join(","),
+            "{mode}"
+        );
+    }
+
+    /// Hands one event to the scaler and starts what it asks for.
+    fn event(&mut self, now: Timestamp, event: Event<'_>, observer: &mut dyn FnMut(&Decision)) {
+        let actions = self.scaler.handle(now, event);
+        self.start(actions, observer);
+    }
+
+    fn start(&mut self, actions: Vec<Action>, observer: &mut dyn FnMut(&Decision)) {
+        for action in actions {
+            if let Action::Report(decision) = &action {
+                journal::write(decision, self.config.mode);
+                observer(decision);
+                self.is_diagnosis_wanted |=
+                    matches!(decision.change, Change::Reload | Change::Reachable);
+            } else {
+                self.hands.start(action);
+            }
+        }
+    }
+
+    fn take_outcome(&mut self, outcome: &Outcome, observer: &mut dyn FnMut(&Decision)) {
+        match outcome {
+            Outcome::Diagnosed(diagnosis) => {
+                journal::write_diagnosis(diagnosis, &self.config);
+                self.diagnosis = diagnosis.clone();
+            }
+            Outcome::Read(_, _, Ok(_)) if self.is_diagnosis_wanted => {
+                self.is_diagnosis_wanted = false;
+                self.hands.diagnose();
+            }
+            Outcome::Read(..) | Outcome::WarmedUp(..) | Outcome::StateSet(..) => {}
+        }
+        if let Some(event) = outcome.event() {
+            self.event(self.clock.now(), event, observer);
+        }
+    }
+
+    /// One bounded turn of the source: every line into the scaler.
+    fn read_log(&mut self, source: &mut Source, observer: &mut dyn FnMut(&Decision)) {
+        let now = self.clock.now();
+        let mut actions = Vec::new();
+        source.turn(now, &mut |item| {
+            self.lines += 1;
+            let parsed = match item {
+                Item::Line(line) => self.parser.parse(line).ok(),
+                Item::TooLong => None,
+            };
+            match parsed {
+                Some(record) => {
+                    actions.extend(self.scaler.handle(now, Event::Request(record.request)));
+                }
+                None => self.rejected += 1,
+            }
+        });
+        self.start(actions, observer);
+        self.watch_source(now, source, observer);
+    }
+
+    /// Tells the scaler, and the operator, when the log cannot be read as it should.
+    fn watch_source(
+        &mut self,
+        now: Timestamp,
+        source: &Source,
+        observer: &mut dyn FnMut(&Decision),
+    ) {
+        let file_state = source.state();
+        if self.source_state.as_ref() != Some(file_state) {
+            journal::write_source(file_state, &source.describe());
+            self.source_state = Some(file_state.clone());
+        }
+        let state = match file_state {
+            FileState::Reading if source.lag(now) > LAG_MAX => LogState::Lagging,
+            FileState::Reading => LogState::Flowing,
+            FileState::Waiting(_) | FileState::Refused(_) | FileState::Ended => LogState::Absent,
+        };
+        if state != self.log_state {
+            self.log_state = state;
+            self.event(now, Event::Log(state), observer);
+        }
+    }
+
+    /// What `status` shows.
+    fn report(&mut self, source: &Source) -> Report {
+        let now = self.clock.now();
+        let backends = self.scaler.snapshot(now);
+        let mut problems = Vec::new();
+        if let FileState::Waiting(text) | FileState::Refused(text) = source.state() {
+            problems.push(text.to_string());
+        }
+        if let (Mode::Act, Some(text)) = (self.config.mode, journal::level_problem(&self.diagnosis))
+        {
+            problems.push(text);
+        }
+        Report {
+            mode: self.config.mode,
+            version: self.diagnosis.version.clone(),
+            source: source.describe(),
+            lines: self.lines,
+            rejected: self.rejected,
+            lag: source.lag(now),
+            problems,
+            backends,
+        }
+    }
+}
+
+fn take_lock(config: &Config) -> Result<Option<twin::Lock>, DaemonError> {
+    if config.mode == Mode::Observe {
+        return Ok(None); // It changes nothing and may stand beside an acting one.
+    }
+    match twin::lock(&config.haproxy.socket) {
+        Ok(Ok(lock)) => Ok(Some(lock)),
+        Ok(Err(taken)) => Err(DaemonError::Twin {
+            address: config.haproxy.socket.to_string(),
+            pid: taken.pid,
+        }),
+        Err(error) => {
+            tracing::warn!(%error, "cannot tell whether another daemon runs");
+            Ok(None)
+        }
+    }
+}
