@@ -1,0 +1,280 @@
+//! `replay`: recorded logs through the same scaler in virtual time. Prints what would have been
+//! decided. Open loop: the log does not get faster because a spare was enabled.
+
+mod summary;
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::summary::{Printer, Summary};
+use self::world::World;
+use crate::config::Config;
+use crate::log::input::{self, Input, InputError, Line};
+use crate::log::line::{Parser, Record, Reject};
+use crate::scaler::Scaler;
+use crate::scaler::event::{BackendRead, Generation, Timestamp};
+use crate::scaler::settings::Spares;
+
+/// Standard input is read twice, from memory; more than this is refused.
+const STDIN_BYTES_MAX: u64 = 1 << 30;
+/// The server that is pretended when a log names no spare.
+const PRETENDED_SPARE: &str = "spare";
+/// Backends named in a note, at most.
+const NAMED_MAX: usize = 8;
+
+/// How to replay.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// JSON objects instead of text.
+    pub json: bool,
+    /// How long each warm-up takes.
+    pub warm_up: Duration,
+}
+
+/// Why a replay ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// A log could not be read.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// Standard input could not be kept.
+    #[error("cannot read standard input: {0}")]
+    Stdin(#[source] io::Error),
+    /// The output could not be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[source] io::Error),
+}
+
+/// Replays the logs in the order given and prints decisions and summary to `out`, notes of the
+/// JSON form to `talk`. A reader of `out` that went away is no error.
+///
+/// # Errors
+/// A log that cannot be read; output that cannot be written.
+pub fn replay(
+    config: &Config,
+    logs: &[String],
+    options: Options,
+    out: &mut dyn Write,
+    talk: &mut dyn Write,
+) -> Result<(), ReplayError> {
+    match run(config, logs, options, out, talk) {
+        Err(ReplayError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+fn run(
+    config: &Config,
+    logs: &[String],
+    options: Options,
+    out: &mut dyn Write,
+    talk: &mut dyn Write,
+) -> Result<(), ReplayError> {
+    let sources = Sources::keep(logs)?;
+    let parser = Parser::httplog(&config.log.tag);
+    let mut seen = Seen::default();
+    sources.each(config, &parser, |line| {
+        if let Ok(record) = line {
+            seen.take(config, &record);
+        }
+        Ok(())
+    })?;
+    let mut printer = Printer::new(out, options.json);
+    let mut notes = seen.notes(config);
+    let mut summary = Summary::default();
+    let mut replaying: Option<(World, Timestamp)> = None;
+    sources.each(config, &parser, |line| {
+        summary.lines += 1;
+        let Ok(record) = line else {
+            summary.rejected += 1;
+            return Ok(());
+        };
+        summary.requests += 1;
+        let ended = Timestamp::from_ms(record.ended_ms());
+        let (world, now) = replaying
+            .get_or_insert_with(|| (pretend(config, &seen, options.warm_up, ended), ended));
+        // Lines come in order of completion, but for milliseconds and for clocks that step back.
+        *now = ended.max(*now);
+        let mut written = Ok(());
+        world.request(*now, record.request, &mut |decision| {
+            summary.take(decision);
+            if written.is_ok() {
+                written = printer.decision(decision);
+            }
+        });
+        written
+    })?;
+    let end = replaying.map_or(Timestamp::default(), |(_, now)| now);
+    summary.end(end);
+    if summary.requests > 0 {
+        notes.push(
+            "replay is open loop: it cannot know how response times would have changed with \
+             other servers in"
+                .to_owned(),
+        );
+    }
+    printer
+        .summary(&summary, &notes, talk)
+        .map_err(ReplayError::Output)
+}
+
+/// The logs, readable twice.
+struct Sources<'a> {
+    logs: &'a [String],
+    stdin: Arc<[u8]>,
+}
+
+impl<'a> Sources<'a> {
+    fn keep(logs: &'a [String]) -> Result<Self, ReplayError> {
+        let mut stdin = Vec::new();
+        if logs.iter().any(|log| log == "-") {
+            let limited = &mut io::stdin().lock().take(STDIN_BYTES_MAX + 1);
+            limited
+                .read_to_end(&mut stdin)
+                .map_err(ReplayError::Stdin)?;
+            if stdin.len() as u64 > STDIN_BYTES_MAX {
+                let text = "more than 1 GiB, which does not fit into memory: give a file instead";
+                return Err(ReplayError::Stdin(io::Error::other(text)));
+            }
+        }
+        Ok(Self {
+            logs,
+            stdin: stdin.into(),
+        })
+    }
+
+    /// Hands every line of every log to `take`, until it fails.
+    fn each(
+        &self,
+        config: &Config,
+        parser: &Parser,
+        mut take: impl FnMut(Result<Record<'_>, Reject>) -> io::Result<()>,
+    ) -> Result<(), ReplayError> {
+        for log in self.logs {
+            let mut lines = self.open(log, config.log.max_line_bytes)?;
+            while let Some(line) = lines.next_line()? {
+                let parsed = match line {
+                    Line::Whole(text) => parser.parse(text),
+                    Line::TooLong(_) => Err(Reject::TooLong),
+                };
+                take(parsed).map_err(ReplayError::Output)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&self, log: &str, max_line_bytes: usize) -> Result<Input, InputError> {
+        if log == "-" {
+            let bytes = io::Cursor::new(Arc::clone(&self.stdin));
+            return input::from_reader("standard input", Box::new(bytes), max_line_bytes);
+        }
+        input::open(log, max_line_bytes)
+    }
+}
+
+/// Which servers the logs name.
+#[derive(Default)]
+struct Seen {
+    /// By configured backend.
+    servers: BTreeMap<String, BTreeSet<String>>,
+    /// Backends that are not configured.
+    others: BTreeSet<String>,
+}
+
+impl Seen {
+    fn take(&mut self, config: &Config, record: &Record<'_>) {
+        let (backend, server) = (record.request.backend, record.request.server);
+        if !config.backends.contains_key(backend) {
+            if self.others.len() < NAMED_MAX && !self.others.contains(backend) {
+                self.others.insert(backend.to_owned());
+            }
+            return;
+        }
+        let servers = match self.servers.get_mut(backend) {
+            Some(servers) => servers,
+            None => self.servers.entry(backend.to_owned()).or_default(),
+        };
+        if !server.starts_with('<') && !servers.contains(server) {
+            servers.insert(server.to_owned());
+        }
+    }
+
+    /// The servers of a backend as HAProxy would list them: always-up ones, spares, others.
+    fn pretended(&self, config: &Config, name: &str) -> BackendRead {
+        let mut read = BackendRead {
+            generation: Generation {
+                pid: 1,
+                start_time_s: 1,
+            },
+            ..BackendRead::default()
+        };
+        let Some(backend) = config.backends.get(name).map(|backend| &backend.scaler) else {
+            return read;
+        };
+        read.servers
+            .extend(backend.always_up.iter().map(|name| world::ready(name)));
+        let logged = self.servers.get(name).into_iter().flatten();
+        let logged = logged.filter(|server| !backend.always_up.contains(server));
+        match &backend.spares {
+            Spares::Named(spares) => {
+                read.servers
+                    .extend(spares.iter().map(|name| world::spare(name)));
+                let others = logged.filter(|server| !spares.contains(server));
+                read.servers.extend(others.map(|name| world::ready(name)));
+            }
+            Spares::Auto => {
+                read.servers.extend(logged.map(|name| world::spare(name)));
+                if self.lacks_spares(config, name) {
+                    read.servers.push(world::spare(PRETENDED_SPARE));
+                }
+            }
+        }
+        read
+    }
+
+    fn lacks_spares(&self, config: &Config, name: &str) -> bool {
+        config.backends.get(name).is_some_and(|backend| {
+            let logged = self.servers.get(name).into_iter().flatten();
+            backend.scaler.spares == Spares::Auto
+                && !logged
+                    .into_iter()
+                    .any(|it| !backend.scaler.always_up.contains(it))
+        })
+    }
+
+    fn notes(&self, config: &Config) -> Vec<String> {
+        let mut notes = Vec::new();
+        for name in config.backends.keys() {
+            if !self.servers.contains_key(name) {
+                let seen: Vec<&str> = self.others.iter().map(String::as_str).collect();
+                let seen = if seen.is_empty() {
+                    "it has no request at all".to_owned()
+                } else {
+                    format!("it has {}", seen.join(", "))
+                };
+                notes.push(format!("the log has no request of backend {name}; {seen}"));
+            } else if self.lacks_spares(config, name) {
+                notes.push(format!(
+                    "{name}: no spare is named and the log shows none, so one called \
+                     `{PRETENDED_SPARE}` is pretended"
+                ));
+            }
+        }
+        notes
+    }
+}
+
+fn pretend(config: &Config, seen: &Seen, warm_up: Duration, start: Timestamp) -> World {
+    let settings = config
+        .backends
+        .values()
+        .map(|backend| backend.scaler.clone());
+    let backends = config
+        .backends
+        .keys()
+        .map(|name| (name.clone(), seen.pretended(config, name)));
+    World::new(Scaler::new(start, settings), backends.collect(), warm_up)
+}

@@ -1,0 +1,214 @@
+//! What `replay` prints: decisions as they come, then the sum of them, as text or as JSON.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::log::line::format_local_ms;
+use crate::scaler::decision::{Change, Decision, Reason, Span};
+use crate::scaler::event::{ServerName, Timestamp};
+
+/// The sum of a replay.
+#[derive(Debug, Default)]
+pub(super) struct Summary {
+    pub(super) lines: u64,
+    pub(super) requests: u64,
+    pub(super) rejected: u64,
+    breaches: u64,
+    enables: u64,
+    disables: u64,
+    spare_time: Duration,
+    above_threshold: Duration,
+    /// Spares that serve, and since when.
+    serving: BTreeMap<ServerName, Timestamp>,
+    /// Up to when each backend's breaching windows have been counted: they may overlap.
+    counted: BTreeMap<String, Timestamp>,
+}
+
+impl Summary {
+    pub(super) fn take(&mut self, decision: &Decision) {
+        let server = decision.server.clone().unwrap_or_default();
+        let name = ServerName::new(decision.backend.clone(), server);
+        match decision.change {
+            Change::Breach => {
+                self.breaches += 1;
+                self.take_breach(decision);
+            }
+            Change::Enable => {
+                self.enables += 1;
+                self.serving.entry(name).or_insert(decision.at);
+            }
+            Change::Disable => {
+                self.disables += 1;
+                if let Some(since) = self.serving.remove(&name) {
+                    self.spare_time += decision.at.since(since);
+                }
+            }
+            Change::WarmUp
+            | Change::EnableFailed
+            | Change::Drain
+            | Change::NoSpare
+            | Change::Hold
+            | Change::Reload
+            | Change::Freeze
+            | Change::Thaw
+            | Change::Unreachable
+            | Change::Reachable
+            | Change::Note => {}
+        }
+    }
+
+    fn take_breach(&mut self, decision: &Decision) {
+        let Reason::Breach(breach) = &decision.reason else {
+            return;
+        };
+        let counted = self.counted.entry(decision.backend.clone()).or_default();
+        self.above_threshold += breach.span.min(decision.at.since(*counted));
+        *counted = decision.at;
+    }
+
+    /// Nothing happens after the last line.
+    pub(super) fn end(&mut self, end: Timestamp) {
+        for since in std::mem::take(&mut self.serving).into_values() {
+            self.spare_time += end.since(since);
+        }
+    }
+}
+
+/// Writes decisions and summary.
+pub(super) struct Printer<'a> {
+    out: &'a mut dyn Write,
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct DecisionObject<'a> {
+    at: String,
+    backend: &'a str,
+    server: Option<&'a str>,
+    change: &'a str,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct SummaryObject {
+    summary: SummaryNumbers,
+}
+
+#[derive(Serialize)]
+struct SummaryNumbers {
+    lines: u64,
+    requests: u64,
+    rejected: u64,
+    breaches: u64,
+    enables: u64,
+    disables: u64,
+    spare_seconds: f64,
+    above_threshold_seconds: f64,
+}
+
+impl<'a> Printer<'a> {
+    pub(super) fn new(out: &'a mut dyn Write, json: bool) -> Self {
+        Self { out, json }
+    }
+
+    /// One decision of the contract's seven; the others are about a live HAProxy.
+    pub(super) fn decision(&mut self, decision: &Decision) -> io::Result<()> {
+        match decision.change {
+            Change::Breach
+            | Change::WarmUp
+            | Change::Enable
+            | Change::EnableFailed
+            | Change::Drain
+            | Change::Disable
+            | Change::NoSpare => {}
+            Change::Hold
+            | Change::Reload
+            | Change::Freeze
+            | Change::Thaw
+            | Change::Unreachable
+            | Change::Reachable
+            | Change::Note => return Ok(()),
+        }
+        let at = format_local_ms(decision.at.as_ms());
+        let change = decision.change.as_str();
+        let server = decision.server.as_deref();
+        if self.json {
+            let backend = &decision.backend;
+            let reason = decision.reason.to_string();
+            return self.object(&DecisionObject {
+                at,
+                backend,
+                server,
+                change,
+                reason,
+            });
+        }
+        writeln!(
+            self.out,
+            "{at}  {}  {change:13}  {}{}",
+            decision.backend,
+            server
+                .map(|server| format!("{server}: "))
+                .unwrap_or_default(),
+            decision.reason
+        )
+    }
+
+    /// The end. Notes belong to the text, and beside the JSON.
+    pub(super) fn summary(
+        &mut self,
+        summary: &Summary,
+        notes: &[String],
+        talk: &mut dyn Write,
+    ) -> io::Result<()> {
+        let notes_to: &mut dyn Write = if self.json {
+            self.object(&SummaryObject {
+                summary: summary.numbers(),
+            })?;
+            talk
+        } else {
+            writeln!(
+                self.out,
+                "{} lines, {} requests, {} rejected",
+                summary.lines, summary.requests, summary.rejected
+            )?;
+            writeln!(
+                self.out,
+                "{} breaches, {} enables, {} disables · spare time {} · above the threshold {}",
+                summary.breaches,
+                summary.enables,
+                summary.disables,
+                Span(summary.spare_time),
+                Span(summary.above_threshold),
+            )?;
+            self.out
+        };
+        for note in notes {
+            writeln!(notes_to, "note: {note}")?;
+        }
+        notes_to.flush()
+    }
+
+    fn object(&mut self, object: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer(&mut *self.out, object)?;
+        self.out.write_all(b"\n")
+    }
+}
+
+impl Summary {
+    fn numbers(&self) -> SummaryNumbers {
+        SummaryNumbers {
+            lines: self.lines,
+            requests: self.requests,
+            rejected: self.rejected,
+            breaches: self.breaches,
+            enables: self.enables,
+            disables: self.disables,
+            spare_seconds: self.spare_time.as_millis() as f64 / 1000.0,
+            above_threshold_seconds: self.above_threshold.as_millis() as f64 / 1000.0,
+        }
+    }
+}
