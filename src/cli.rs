@@ -1,1 +1,382 @@
-//! Not yet written.
+//! The command line: arguments, what goes to which stream, exit codes. Decides nothing.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anstream::ColorChoice;
+use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{self, Config, LogSource, Mode};
+use crate::log::line;
+use crate::{daemon, demo, parse, replay, stats, status};
+
+/// Where the configuration is unless `-c` or the environment says otherwise.
+const CONFIG_DEFAULT: &str = "/etc/haproxy-autoscale/config.toml";
+/// `max_line_bytes` and `tag` of a command that was given no configuration.
+const MAX_LINE_BYTES: usize = 16 * 1024;
+const TAG: &str = "haproxy";
+
+/// Something failed; its text was printed.
+const EXIT_FAILED: u8 = 1;
+/// `status`: no daemon runs (LSB's code for that).
+const EXIT_NOT_RUNNING: u8 = 3;
+/// `run`: another daemon acts on that socket (`EX_TEMPFAIL` of sysexits.h).
+const EXIT_TWIN: u8 = 75;
+/// `run`: bad configuration (`EX_CONFIG` of sysexits.h).
+const EXIT_CONFIG: u8 = 78;
+
+/// Enable a spare HAProxy server before users notice, put it away when it is quiet.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  haproxy-autoscale demo
+  haproxy-autoscale stats /var/log/haproxy.log
+  haproxy-autoscale replay -c config.toml /var/log/haproxy.log.*.gz"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the whole product against a pretend HAProxy (nothing to install)
+    Demo {
+        /// Use this real HAProxy instead of the pretend one
+        #[arg(long, value_name = "PATH")]
+        haproxy: Option<PathBuf>,
+    },
+    /// Find every mistake in the config file in one go
+    Check {
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Run the daemon in the foreground (what systemd starts)
+    Run {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Decide and report; write nothing to HAProxy and call no spare
+        #[arg(long)]
+        observe: bool,
+    },
+    /// What the running daemon sees, does and will do next
+    Status {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// What is read from each log line, as JSON
+    Parse {
+        #[command(flatten)]
+        config: MaybeConfigFile,
+        /// Start at the end and go on for ever, through rotations
+        #[arg(short, long)]
+        follow: bool,
+        /// The rejected lines instead, each with its reason
+        #[arg(long)]
+        rejects: bool,
+        /// A log, plain or .gz; `-` is standard input
+        #[arg(required = true, value_name = "SOURCE")]
+        sources: Vec<String>,
+    },
+    /// Requests, status classes and percentiles of every timer per server
+    Stats {
+        #[command(flatten)]
+        config: MaybeConfigFile,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+        /// Logs, plain or .gz; `-` is standard input
+        #[arg(required = true, value_name = "LOG")]
+        logs: Vec<String>,
+    },
+    /// Recorded logs through the same rules: what would have happened
+    Replay {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+        /// How long each warm-up takes
+        #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+        warm_up: Duration,
+        /// Logs, plain or .gz; `-` is standard input
+        #[arg(required = true, value_name = "LOG")]
+        logs: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// Config file
+    #[arg(
+        short,
+        long = "config",
+        value_name = "FILE",
+        env = "HAPROXY_AUTOSCALE_CONFIG",
+        default_value = CONFIG_DEFAULT
+    )]
+    config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct MaybeConfigFile {
+    /// Config file, of which tag and line length of its log section are used
+    #[arg(
+        short,
+        long = "config",
+        value_name = "FILE",
+        env = "HAPROXY_AUTOSCALE_CONFIG"
+    )]
+    config: Option<PathBuf>,
+}
+
+fn duration(text: &str) -> Result<Duration, humantime::DurationError> {
+    humantime::parse_duration(text)
+}
+
+/// Runs one command; what it says has gone to standard output and standard error.
+pub fn run(cli: Cli) -> ExitCode {
+    let code = match cli.command {
+        Command::Demo { haproxy } => run_demo(haproxy),
+        Command::Check { config } => {
+            let color = wants_color(&io::stderr());
+            let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
+            config::check::check(&config.config, &mut out, &mut err, color).unwrap_or(EXIT_FAILED)
+        }
+        Command::Run { config, observe } => run_daemon(&config.config, observe),
+        Command::Status { config, json } => run_status(&config.config, json),
+        Command::Parse {
+            config,
+            follow,
+            rejects,
+            sources,
+        } => run_parse(config.config.as_deref(), &sources, follow, rejects),
+        Command::Stats { config, json, logs } => run_stats(config.config.as_deref(), &logs, json),
+        Command::Replay {
+            config,
+            json,
+            warm_up,
+            logs,
+        } => {
+            let options = replay::Options { json, warm_up };
+            with_config(&config.config, EXIT_FAILED, |config| {
+                let mut out = io::BufWriter::new(io::stdout().lock());
+                finish(replay::replay(
+                    &config,
+                    &logs,
+                    options,
+                    &mut out,
+                    &mut io::stderr(),
+                ))
+            })
+        }
+    };
+    ExitCode::from(code)
+}
+
+/// Prints why a command failed, if it did.
+fn finish<E: std::fmt::Display>(result: Result<(), E>) -> u8 {
+    match result {
+        Ok(()) => 0,
+        Err(error) => {
+            complain(&error);
+            EXIT_FAILED
+        }
+    }
+}
+
+fn complain(error: &dyn std::fmt::Display) {
+    // Nobody is left to tell when standard error is gone.
+    let _ = writeln!(io::stderr(), "haproxy-autoscale: {error}");
+}
+
+/// `NO_COLOR`, `CLICOLOR_FORCE`, `TERM=dumb` and terminals, as everybody expects.
+fn wants_color(stream: &impl anstream::stream::RawStream) -> bool {
+    match anstream::AutoStream::choice(stream) {
+        ColorChoice::Never | ColorChoice::Auto => false,
+        ColorChoice::AlwaysAnsi | ColorChoice::Always => true,
+    }
+}
+
+/// Loads the configuration, showing its warnings, or its mistakes and `failed` as the exit code.
+fn with_config(path: &Path, failed: u8, act: impl FnOnce(Config) -> u8) -> u8 {
+    let color = wants_color(&io::stderr());
+    match config::load(path) {
+        Ok(loaded) => {
+            let _ = io::stderr().write_all(loaded.render_warnings(color).as_bytes());
+            act(loaded.config)
+        }
+        Err(errors) => {
+            let _ = io::stderr().write_all(errors.report(color).as_bytes());
+            failed
+        }
+    }
+}
+
+/// What of the configuration a command that only reads lines needs.
+fn with_log_format(path: Option<&Path>, act: impl FnOnce(&line::Parser, usize) -> u8) -> u8 {
+    match path {
+        None => act(&line::Parser::httplog(TAG), MAX_LINE_BYTES),
+        Some(path) => with_config(path, EXIT_FAILED, |config| {
+            act(
+                &line::Parser::httplog(&config.log.tag),
+                config.log.max_line_bytes,
+            )
+        }),
+    }
+}
+
+fn run_daemon(path: &Path, observe: bool) -> u8 {
+    with_config(path, EXIT_CONFIG, |mut config| {
+        if observe {
+            config.mode = Mode::Observe;
+        }
+        start_tracing();
+        let result = on_runtime(async {
+            let stop = stop_requested().map_err(|error| error.to_string())?;
+            match daemon::run(config, stop, |_| {}).await {
+                Ok(()) => Ok(0),
+                Err(error @ daemon::DaemonError::Twin { .. }) => {
+                    complain(&error);
+                    Ok(EXIT_TWIN)
+                }
+            }
+        });
+        result.unwrap_or_else(|error| {
+            complain(&error);
+            EXIT_FAILED
+        })
+    })
+}
+
+fn run_status(path: &Path, json: bool) -> u8 {
+    with_config(path, EXIT_FAILED, |config| {
+        match status::status(&config.control_socket, json) {
+            Ok(text) => {
+                let _ = io::stdout().write_all(text.as_bytes());
+                0
+            }
+            Err(error) => {
+                complain(&error);
+                EXIT_NOT_RUNNING
+            }
+        }
+    })
+}
+
+fn run_parse(config: Option<&Path>, sources: &[String], follow: bool, rejects: bool) -> u8 {
+    with_log_format(config, |parser, max_line_bytes| {
+        let mut out = io::stdout().lock();
+        if !follow {
+            return finish(parse::parse_logs(
+                sources,
+                parser,
+                max_line_bytes,
+                rejects,
+                &mut out,
+            ));
+        }
+        let [source] = sources else {
+            complain(&"--follow takes one source");
+            return EXIT_FAILED;
+        };
+        let source = match source.as_str() {
+            "-" => LogSource::Stdin,
+            path => LogSource::File(PathBuf::from(path)),
+        };
+        let result = on_runtime(async {
+            let stop = stop_requested().map_err(|error| error.to_string())?;
+            parse::follow(&source, parser, max_line_bytes, rejects, &mut out, stop)
+                .await
+                .map_err(|error| error.to_string())
+        });
+        finish(result)
+    })
+}
+
+fn run_stats(config: Option<&Path>, logs: &[String], json: bool) -> u8 {
+    with_log_format(config, |parser, max_line_bytes| {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let result = stats::stats_of_logs(logs, parser, max_line_bytes).map(|stats| {
+            let written = if json {
+                stats.write_json(&mut out)
+            } else {
+                stats.write_text(&mut out)
+            };
+            written.and_then(|()| out.flush())
+        });
+        match result {
+            Ok(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
+                complain(&format!("cannot write the output: {error}"));
+                EXIT_FAILED
+            }
+            Ok(_) => 0,
+            Err(error) => {
+                complain(&error);
+                EXIT_FAILED
+            }
+        }
+    })
+}
+
+fn run_demo(haproxy: Option<PathBuf>) -> u8 {
+    let color = wants_color(&io::stdout());
+    let options = demo::Options {
+        haproxy,
+        color,
+        ..demo::Options::default()
+    };
+    finish(on_runtime(async {
+        demo::run(options, &mut io::stdout().lock())
+            .await
+            .map_err(|error| error.to_string())
+    }))
+}
+
+/// One thread: the daemon is one loop with one owner.
+fn on_runtime<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start: {error}"))?
+        .block_on(work)
+}
+
+/// Ends with SIGTERM or SIGINT.
+fn stop_requested() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// The daemon's log goes to standard error; journald adds the time itself.
+fn start_tracing() {
+    use tracing_subscriber::EnvFilter;
+    let filter =
+        EnvFilter::try_from_env("HAPROXY_AUTOSCALE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_target(false)
+        .with_ansi(wants_color(&io::stderr()));
+    // A second initialisation would mean that a library user has a log of his own: his wins.
+    let _ = if std::env::var_os("JOURNAL_STREAM").is_some() {
+        builder.without_time().try_init()
+    } else {
+        builder.try_init()
+    };
+}

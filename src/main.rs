@@ -1,3 +1,9 @@
 //! The thin binary: everything lives in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    haproxy_autoscale::cli::run(haproxy_autoscale::cli::Cli::parse())
+}

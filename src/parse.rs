@@ -6,8 +6,13 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::clock::Clock;
+use crate::config::LogSource;
+use crate::log::file::FileState;
 use crate::log::input::{self, InputError, Line};
 use crate::log::line::{Parser, Record, Reject};
+use crate::log::lines::Item;
+use crate::log::source::Source;
 
 /// The bytes of a rejected line that are shown.
 pub const REJECT_TEXT_BYTES: usize = 1024;
@@ -156,4 +161,51 @@ struct RejectObject<'a> {
     line: u64,
     reason: &'a str,
     text: &'a str,
+}
+/// Writes what each line says as it is written to the log, until `stop` or the end of standard
+/// input. Gives every line however far behind it is.
+pub async fn follow(
+    source: &LogSource,
+    parser: &Parser,
+    max_line_bytes: usize,
+    rejects: bool,
+    out: &mut dyn Write,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ParseError> {
+    let clock = Clock::start();
+    let mut source = Source::open(source, max_line_bytes, None);
+    let mut stop = std::pin::pin!(stop);
+    let mut number = 0;
+    let mut said: Option<FileState> = None;
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut stop => return Ok(()),
+            () = source.wait() => {}
+        }
+        let mut written = Ok(());
+        let turn = source.turn(clock.now(), &mut |item| {
+            number += 1;
+            let line = match item {
+                Item::Line(text) => Line::Whole(text),
+                Item::TooLong => Line::TooLong(b""),
+            };
+            if written.is_ok() {
+                written = write_line(out, parser, line, number, rejects);
+            }
+        });
+        match written {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            Err(error) => return Err(ParseError::Output(error)),
+        }
+        if said.as_ref() != Some(&turn.state) {
+            match &turn.state {
+                FileState::Waiting(text) | FileState::Refused(text) => tracing::warn!("{text}"),
+                FileState::Reading => {}
+                FileState::Ended => return Ok(()),
+            }
+            said = Some(turn.state);
+        }
+    }
 }

@@ -40,6 +40,7 @@ use self::scratch::Scratch;
 use self::voice::Voice;
 use self::world::World;
 use crate::config::Config;
+use crate::daemon;
 use crate::scaler::decision::Decision;
 
 /// Decisions waiting to be told; more than this at once are lost, and nothing waits for them.
@@ -138,16 +139,18 @@ async fn interrupted() -> DemoError {
 
 /// Runs the real daemon until `stop` fires or its sender is dropped; every decision goes to
 /// `decisions`, and is lost when nobody takes it (`try_send`).
-#[allow(clippy::unused_async)]
 async fn start_daemon(
-    _config: Config,
-    _stop: oneshot::Receiver<()>,
-    _decisions: mpsc::Sender<Decision>,
+    config: Config,
+    stop: oneshot::Receiver<()>,
+    decisions: mpsc::Sender<Decision>,
 ) -> Result<(), DemoError> {
-    // INTEGRATION: the one call that starts the daemon. To be filled in with
-    //     let stop = async { let _ = stop.await; };
-    //     daemon::run(config, stop, |decision| { let _ = decisions.try_send(decision.clone()); })
-    //         .await
-    //         .map_err(|error| DemoError::Daemon(error.to_string()))
-    Err(DemoError::World("not wired yet".to_owned()))
+    let stop = async {
+        let _ = stop.await;
+    };
+    let tell = |decision: &Decision| {
+        let _ = decisions.try_send(decision.clone());
+    };
+    daemon::run(config, stop, tell)
+        .await
+        .map_err(|error| DemoError::Daemon(error.to_string()))
 }
