@@ -37,6 +37,8 @@ pub(super) struct Comparison {
     base: Option<Base>,
     /// The baseline of the comparison that ended agreement.
     doubted_since: Option<Timestamp>,
+    /// The counters vouch for the lines since the baseline, without the slack of a first doubt.
+    is_vouched_for: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -55,12 +57,20 @@ impl Comparison {
             lines: 0,
             base: None,
             doubted_since: None,
+            is_vouched_for: true,
         }
     }
 
     /// The verdict of the last comparison.
     pub(super) const fn verdict(&self) -> Agreement {
         self.verdict
+    }
+
+    /// Since when nothing but slack speaks for the lines; `None` while the counters vouch for them.
+    pub(super) fn unvouched_since(&self) -> Option<Timestamp> {
+        self.base
+            .filter(|_| !self.is_vouched_for)
+            .map(|base| base.at)
     }
 
     /// Since when the lines are in doubt: the baseline, or `now` when nothing was compared.
@@ -111,6 +121,7 @@ impl Comparison {
         let missing = grown.saturating_sub(lines).saturating_sub(sessions);
         let surplus = lines.saturating_sub(base.sessions);
         let before = self.verdict;
+        self.is_vouched_for = is_vouched_for(surplus, grown);
         if missing >= SLACK && missing.saturating_mul(2) > grown {
             self.verdict = Agreement::Lost;
         } else if surplus.saturating_mul(2) > grown.saturating_mul(3).saturating_add(2 * SLACK) {
@@ -129,8 +140,7 @@ impl Comparison {
         }
         // A contradiction is over when a whole period agrees without the slack that a first
         // doubt is granted.
-        let agrees = missing.saturating_mul(2) <= grown
-            && surplus.saturating_mul(2) <= grown.saturating_mul(3).saturating_add(2);
+        let agrees = missing.saturating_mul(2) <= grown && self.is_vouched_for;
         if before != Agreement::Agree && agrees {
             self.verdict = Agreement::Agree;
         }
@@ -142,4 +152,9 @@ impl Comparison {
         self.base = Some(here);
         self.lines = 0;
     }
+}
+
+/// Not more than half as many lines again as responses; one line may be ahead of its counter.
+const fn is_vouched_for(surplus: u64, grown: u64) -> bool {
+    surplus.saturating_mul(2) <= grown.saturating_mul(3).saturating_add(2)
 }

@@ -1,1 +1,7 @@
+//! What the scaler does and never does, told as events in virtual time.
 
+mod capacity;
+mod guards;
+mod properties;
+mod windows;
+mod world;

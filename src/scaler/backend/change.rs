@@ -45,8 +45,8 @@ enum Goal {
     },
     /// Found draining: finish that.
     FinishDrain,
-    /// Something failed on the way in: back to maint.
-    TakeBack { failure: Failure },
+    /// Something failed on the way in, or it is not wanted any more: back to maint.
+    TakeBack { failure: Option<Failure> },
 }
 
 #[derive(Debug)]
@@ -389,10 +389,7 @@ impl Backend {
                     is_stale.then(|| "its warm-up is too long ago to prove anything".to_owned())
                 });
                 if let Some(text) = forbidden {
-                    self.report(now, Some(&name), Change::Note, Reason::Text(text), out);
-                    self.owed = None;
-                    self.drop_change(now);
-                    return;
+                    return self.call_off(now, text, out);
                 }
                 let is_checked = member.read.check.is_some();
                 let first = if is_checked {
@@ -404,14 +401,16 @@ impl Backend {
             }
             Goal::GiveBack { .. } => {
                 // The checks go on while it drains: a server that died there stays away.
-                if matches!(member.read.operational, 1 | 2) {
-                    self.write(now, AdminState::Ready, out);
-                } else {
+                if !matches!(member.read.operational, 1 | 2) {
                     self.fail(
                         now,
                         Failure::Command("it died while draining".to_owned()),
                         out,
                     );
+                } else if self.is_full() {
+                    self.call_off(now, "its place has been taken".to_owned(), out);
+                } else {
+                    self.write(now, AdminState::Ready, out);
                 }
             }
             Goal::PutAway { .. } => {
@@ -488,6 +487,11 @@ impl Backend {
         let Some(member) = self.pool.member(&change.server) else {
             return;
         };
+        if let Goal::BringIn { wanted, .. } = &change.goal
+            && let Some(text) = self.forbids_bringing_in(wanted)
+        {
+            return self.call_off(now, text, out);
+        }
         let (is_full, health, full) = match member.read.check {
             Some(check) => (
                 check.is_full(),
@@ -606,11 +610,29 @@ impl Backend {
             return;
         };
         let name = change.server.clone();
-        change.goal = Goal::TakeBack { failure };
+        change.goal = Goal::TakeBack {
+            failure: Some(failure),
+        };
         change.since = now;
+        self.take_back(now, &name, out);
+    }
+
+    /// It is not wanted any more, through no fault of its own: to maint, if it has left maint.
+    fn call_off(&mut self, now: Timestamp, text: String, out: &mut Outbox) {
+        let Some(change) = &mut self.change else {
+            return;
+        };
+        let name = change.server.clone();
+        change.goal = Goal::TakeBack { failure: None };
+        self.report(now, Some(&name), Change::Note, Reason::Text(text), out);
+        self.owed = None;
+        self.take_back(now, &name, out);
+    }
+
+    fn take_back(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
         if self
             .pool
-            .member(&name)
+            .member(name)
             .is_some_and(|member| member.read.is_maint())
         {
             self.taken_back(now, out);
@@ -631,6 +653,7 @@ impl Backend {
             return;
         };
         member.became_maint();
+        let Some(failure) = failure else { return };
         let quarantined_for = member.quarantine(now);
         if std::mem::take(&mut member.is_wanted_back) {
             self.owed.get_or_insert((1, Wanted::Reloaded)); // Another one may do instead.

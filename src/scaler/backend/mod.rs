@@ -346,18 +346,22 @@ impl Backend {
     }
 
     fn freeze_text(&self, verdict: Agreement) -> String {
-        let (lines, responses) = self.comparison.since_baseline(self.responses);
+        let compared = self.compared_text();
         match verdict {
             Agreement::Agree => "log and HAProxy's counters agree again".to_owned(),
             Agreement::Lost => format!(
-                "no scale-down: HAProxy counted {responses} responses and the log shows {lines} \
-                 lines; is logging complete (option dontlog-normal, rate limits, a full disk)?"
+                "no scale-down: {compared}; is logging complete (option dontlog-normal, rate \
+                 limits, a full disk)?"
             ),
-            Agreement::Inflated => format!(
-                "no scale-down: the log shows {lines} lines and HAProxy counted {responses} \
-                 responses; is this the log of that HAProxy?"
-            ),
+            Agreement::Inflated => {
+                format!("no scale-down: {compared}; is this the log of that HAProxy?")
+            }
         }
+    }
+
+    fn compared_text(&self) -> String {
+        let (lines, responses) = self.comparison.since_baseline(self.responses);
+        format!("the log shows {lines} lines and HAProxy counted {responses} responses")
     }
 }
 

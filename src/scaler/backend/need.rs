@@ -96,27 +96,38 @@ impl Backend {
 
     /// Why no server may be brought in, judged on the last picture.
     pub(super) fn forbids_bringing_in(&self, wanted: &Wanted) -> Option<String> {
-        let up = self.pool.up();
-        if self.settings.max.is_some_and(|max| up >= max) {
-            return Some(format!("{up} servers are UP and that is `max`"));
+        if self.is_full() {
+            return Some(format!(
+                "{} servers are UP and that is `max`",
+                self.pool.up()
+            ));
         }
         match wanted {
             // Forged or replayed lines alone can wake one spare and no more.
-            Wanted::Slow(_)
-                if self.comparison.verdict() != Agreement::Agree && self.brought_in_doubt > 0 =>
-            {
-                Some(format!(
-                    "one spare came in on a log that contradicts HAProxy's counters; another one \
-                     waits until they agree ({})",
-                    self.freeze_text(self.comparison.verdict())
-                ))
-            }
+            Wanted::Slow(_) if self.has_joined_in_doubt() => Some(format!(
+                "one spare came in on lines that HAProxy's counters do not vouch for; another \
+                     one waits until they do ({})",
+                self.compared_text()
+            )),
             Wanted::DeadServer { .. } | Wanted::BelowMin { .. } => self
                 .capacity_wanted()
                 .is_none()
                 .then(|| "the missing server is back".to_owned()),
             Wanted::Slow(_) | Wanted::Reloaded | Wanted::Waiting { .. } => None,
         }
+    }
+
+    /// `max` servers are UP.
+    pub(super) fn is_full(&self) -> bool {
+        self.settings.max.is_some_and(|max| self.pool.up() >= max)
+    }
+
+    /// A spare came in, and the counters do not confirm the lines that asked for it.
+    fn has_joined_in_doubt(&self) -> bool {
+        let contradicts = self.comparison.verdict() != Agreement::Agree;
+        let unvouched = self.comparison.unvouched_since();
+        contradicts && self.brought_in_doubt > 0
+            || unvouched.is_some_and(|since| self.pool.joined_since(since) > 0)
     }
 
     fn found_draining(&self, now: Timestamp) -> Option<String> {
@@ -132,14 +143,13 @@ impl Backend {
     }
 
     fn wanted_back(&self, now: Timestamp) -> Option<String> {
-        let is_full = self.settings.max.is_some_and(|max| self.pool.up() >= max);
         let is_quiet = self
             .quiet
             .since
             .is_some_and(|since| now.since(since) >= self.settings.idle_timeout);
         let candidates = self.pool.candidates(now, &self.settings);
         let back = candidates.iter().find(|member| member.is_wanted_back)?;
-        (!is_full && !is_quiet).then(|| name_of(back))
+        (!self.is_full() && !is_quiet).then(|| name_of(back))
     }
 
     /// A spare joined for that reason.

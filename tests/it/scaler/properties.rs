@@ -1,0 +1,270 @@
+//! Generated schedules with faults: what must never happen does not, whatever comes. The promises
+//! about writes are asserted by the world at each command.
+
+use std::time::Duration;
+
+use haproxy_autoscale::scaler::decision::Change;
+use haproxy_autoscale::scaler::event::{AdminState, LogState};
+use haproxy_autoscale::scaler::settings::{Add, BackendSettings, Spares, WindowSize};
+use proptest::prelude::*;
+
+use super::world::{Fault, World, settings};
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+enum Step {
+    Requests {
+        count: u32,
+        ms: u32,
+        gap_ms: u64,
+    },
+    Errors {
+        count: u32,
+    },
+    Forged {
+        count: u32,
+        ms: u32,
+    },
+    Unlogged {
+        count: u64,
+    },
+    Pass {
+        ms: u64,
+    },
+    Alive {
+        server: &'static str,
+        is_alive: bool,
+    },
+    ByHand {
+        server: &'static str,
+        state: AdminState,
+    },
+    Sessions {
+        server: &'static str,
+        sessions: u32,
+    },
+    Queued {
+        queued: u32,
+    },
+    Reload,
+    Reachable {
+        is_reachable: bool,
+    },
+    Log {
+        state: LogState,
+    },
+}
+
+const SERVERS: [&str; 4] = ["web1", "web2", "web3", "other"];
+
+fn server() -> impl Strategy<Value = &'static str> {
+    proptest::sample::select(&SERVERS[..])
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let ms = prop_oneof![Just(20_u32), Just(400), Just(900), Just(5000)];
+    let state = prop_oneof![
+        Just(AdminState::Ready),
+        Just(AdminState::Drain),
+        Just(AdminState::Maint)
+    ];
+    let log = prop_oneof![
+        3 => Just(LogState::Flowing),
+        1 => Just(LogState::Absent),
+        1 => Just(LogState::Lagging)
+    ];
+    prop_oneof![
+        8 => (1..40_u32, ms.clone(), 1..500_u64)
+            .prop_map(|(count, ms, gap_ms)| Step::Requests { count, ms, gap_ms }),
+        1 => (1..20_u32).prop_map(|count| Step::Errors { count }),
+        1 => (1..60_u32, ms).prop_map(|(count, ms)| Step::Forged { count, ms }),
+        1 => (1..100_u64).prop_map(|count| Step::Unlogged { count }),
+        6 => (1..40_000_u64).prop_map(|ms| Step::Pass { ms }),
+        2 => (server(), any::<bool>())
+            .prop_map(|(server, is_alive)| Step::Alive { server, is_alive }),
+        1 => (server(), state).prop_map(|(server, state)| Step::ByHand { server, state }),
+        1 => (server(), 0..3_u32)
+            .prop_map(|(server, sessions)| Step::Sessions { server, sessions }),
+        1 => (0..3_u32).prop_map(|queued| Step::Queued { queued }),
+        1 => Just(Step::Reload),
+        1 => any::<bool>().prop_map(|is_reachable| Step::Reachable { is_reachable }),
+        1 => log.prop_map(|state| Step::Log { state }),
+    ]
+}
+
+fn any_settings() -> impl Strategy<Value = BackendSettings> {
+    (
+        1..3_u32,
+        1..3_u32,
+        prop_oneof![Just(None), Just(Some(2)), Just(Some(3))],
+        any::<bool>(),
+        any::<bool>(),
+    )
+        .prop_map(|(min, add, max, is_named, in_time)| {
+            let mut settings = settings();
+            settings.min = min;
+            settings.max = max.filter(|max| *max >= min);
+            settings.policies[0].add = Add::Servers(add);
+            if is_named {
+                let names = ["web3", "web2"].map(str::to_owned);
+                settings.spares = Spares::Named(names.to_vec());
+            }
+            if in_time {
+                settings.policies[0].window = WindowSize::Span(Duration::from_secs(2));
+                settings.policies[0].min_samples = 3;
+            }
+            settings
+        })
+}
+
+/// The same number gives the same fault, in every run.
+fn fault(seed: u64, share: u64) -> Box<dyn Fn(u64) -> Fault> {
+    Box::new(move |action| {
+        let mut bits = seed ^ action.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^= bits >> 31;
+        if bits % 100 >= share {
+            return Fault::None;
+        }
+        match (bits >> 8) % 4 {
+            0 => Fault::Lost,
+            1 => Fault::AnswerLost,
+            2 => Fault::Refused,
+            _ => Fault::Late(Duration::from_millis((bits >> 16) % 9000)),
+        }
+    })
+}
+
+fn run(settings: &BackendSettings, steps: &[Step], faults: (u64, u64), ticks: u64) -> World {
+    let mut world = World::new(settings.clone());
+    world.faults = fault(faults.0, faults.1);
+    world.pass(Duration::ZERO);
+    for step in steps {
+        for tick in 0..ticks {
+            let _ = tick;
+            world.extra_tick();
+        }
+        play(&mut world, step, ticks);
+    }
+    world
+}
+
+fn play(world: &mut World, step: &Step, ticks: u64) {
+    match *step {
+        Step::Requests { count, ms, gap_ms } => {
+            world.requests(count, ms, Duration::from_millis(gap_ms));
+        }
+        Step::Errors { count } => {
+            for _ in 0..count {
+                world.responses += 1;
+                world.line("web1", 1, 502);
+            }
+        }
+        Step::Forged { count, ms } => {
+            for _ in 0..count {
+                world.line("web1", ms, 200);
+            }
+        }
+        Step::Unlogged { count } => world.responses += count,
+        Step::Pass { ms } => pass_with_ticks(world, ms, ticks),
+        Step::Alive { server, is_alive } => world.server(server).is_alive = is_alive,
+        Step::ByHand { server, state } => world.by_hand(server, state),
+        Step::Sessions { server, sessions } => world.server(server).read.sessions = sessions,
+        Step::Queued { queued } => world.queued = queued,
+        Step::Reload => world.reload(),
+        Step::Reachable { is_reachable } => world.is_reachable = is_reachable,
+        Step::Log { state } => world.log_state(state),
+    }
+}
+
+/// The same time, with calls in between that nothing asked for.
+fn pass_with_ticks(world: &mut World, ms: u64, ticks: u64) {
+    let pieces = ticks + 1;
+    for piece in 0..pieces {
+        let until = ms * (piece + 1) / pieces - ms * piece / pieces;
+        world.pass(Duration::from_millis(until));
+        if ticks > 0 {
+            world.extra_tick();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(400), ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_schedule_makes_it_break_a_promise(
+        settings in any_settings(),
+        steps in proptest::collection::vec(step(), 1..60),
+        seed in any::<u64>(),
+        share in prop_oneof![Just(0_u64), Just(10), Just(40)],
+    ) {
+        run(&settings, &steps, (seed, share), 0);
+    }
+
+    #[test]
+    fn the_same_events_give_the_same_actions_and_an_extra_tick_changes_nothing(
+        settings in any_settings(),
+        steps in proptest::collection::vec(step(), 1..30),
+        seed in any::<u64>(),
+        ticks in 1..4_u64,
+    ) {
+        let once = run(&settings, &steps, (seed, 20), 0);
+        let again = run(&settings, &steps, (seed, 20), 0);
+        let ticked = run(&settings, &steps, (seed, 20), ticks);
+        prop_assert_eq!(&once.done, &again.done);
+        prop_assert_eq!(&once.decisions, &again.decisions);
+        prop_assert_eq!(&once.done, &ticked.done);
+        prop_assert_eq!(&once.decisions, &ticked.decisions);
+    }
+
+    #[test]
+    fn after_any_schedule_a_steady_breach_brings_a_healthy_spare_in(
+        steps in proptest::collection::vec(step(), 1..40),
+        seed in any::<u64>(),
+    ) {
+        let mut world = run(&settings(), &steps, (seed, 20), 0);
+        world.faults = Box::new(|_| Fault::None);
+        world.is_reachable = true;
+        world.queued = 0;
+        world.reload();
+        for name in SERVERS {
+            world.server(name).is_alive = true;
+        }
+        world.log_state(LogState::Flowing);
+        // Quarantines of up to an hour come first.
+        world.pass(Duration::from_secs(3700));
+        let enabled = world.count(Change::Enable);
+        world.requests(100, 900, Duration::from_millis(100));
+        world.pass(Duration::from_secs(30));
+        let is_in = world.is_up("web2") || world.is_up("web3");
+        prop_assert!(is_in && world.count(Change::Enable) > enabled, "{:?}", world.done);
+    }
+
+    #[test]
+    fn after_any_schedule_steady_quiet_puts_every_spare_away(
+        steps in proptest::collection::vec(step(), 1..40),
+        seed in any::<u64>(),
+    ) {
+        let mut world = run(&settings(), &steps, (seed, 20), 0);
+        world.faults = Box::new(|_| Fault::None);
+        world.is_reachable = true;
+        world.queued = 0;
+        for name in SERVERS {
+            let server = world.server(name);
+            server.is_alive = true;
+            server.read.sessions = 0;
+        }
+        world.by_hand("web1", AdminState::Ready);
+        world.log_state(LogState::Flowing);
+        // Holds of ten minutes come first.
+        for _ in 0..200 {
+            world.pass(Duration::from_secs(10));
+            world.request("web1", 20);
+        }
+        for name in ["web2", "web3"] {
+            prop_assert!(world.server(name).read.is_maint(), "{name}: {:?}", world.changes());
+        }
+    }
+}

@@ -1,0 +1,637 @@
+//! A model of HAProxy with faults, in virtual time, that holds every promise about writes against
+//! the real scaler. The scaler is driven exactly as the daemon drives it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use haproxy_autoscale::scaler::decision::{Change, Decision};
+use haproxy_autoscale::scaler::event::{
+    Action, ActionId, AdminState, BackendRead, CheckRead, Event, Generation, LogState, ReadFailure,
+    Request, ServerRead, Timestamp, WarmUpEvidence, WarmUpFailure, WriteFailure,
+};
+use haproxy_autoscale::scaler::settings::{
+    Add, BackendSettings, PolicySettings, Signal, Spares, Statistic, WindowSize,
+};
+use haproxy_autoscale::scaler::{BackendView, Scaler};
+
+pub(crate) const BACKEND: &str = "web";
+/// Between two health checks of the model.
+const CHECK_INTERVAL: Duration = Duration::from_millis(200);
+const RISE: u32 = 2;
+const FALL: u32 = 3;
+
+/// Window 5, breaches 3, no minimum span, short times: a test's seconds are a day's minutes.
+pub(crate) fn settings() -> BackendSettings {
+    BackendSettings {
+        name: BACKEND.to_owned(),
+        always_up: vec!["web1".to_owned()],
+        spares: Spares::Auto,
+        min: 1,
+        max: None,
+        policies: vec![policy()],
+        scale_up_cooldown: Duration::from_secs(5),
+        idle_timeout: Duration::from_secs(30),
+        scale_down_ratio: 0.6,
+        scale_down_cooldown: Duration::from_secs(5),
+        drain_timeout: Duration::from_secs(10),
+        grace: Duration::from_secs(2),
+        hold: Duration::from_secs(600),
+        warm_up_deadline: Duration::from_secs(20),
+        poll_interval: Duration::from_secs(2),
+        action_timeout: Duration::from_secs(6),
+    }
+}
+
+pub(crate) fn policy() -> PolicySettings {
+    PolicySettings {
+        signal: Signal::ResponseTime,
+        statistic: Statistic::Mean,
+        window: WindowSize::Requests(5),
+        every: None,
+        min_span: Duration::ZERO,
+        min_samples: 1,
+        above_ms: 500.0,
+        breaches: 3,
+        add: Add::Servers(1),
+    }
+}
+
+/// One server of the model.
+#[allow(clippy::struct_excessive_bools)] // Independent facts about one server, each with a name.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    pub(crate) read: ServerRead,
+    /// It answers warm-ups and health checks.
+    pub(crate) is_alive: bool,
+    next_check: Timestamp,
+    /// Our own proof: a warm-up passed since it was last seen in traffic or given up.
+    is_warm: bool,
+    /// It was made ready by us, or found ready, and has not been in maint since.
+    served: bool,
+
+    /// The scaler was shown an operator's change at this time.
+    held_at: Option<Timestamp>,
+    touched_by_hand: bool,
+    /// What the scaler told it last: a hand that does the same cannot be told apart.
+    told: Option<AdminState>,
+}
+
+impl Server {
+    fn new(name: &str, is_spare: bool, has_check: bool) -> Self {
+        let check = has_check.then_some(CheckRead {
+            result: if is_spare { 0 } else { 3 },
+            health: if is_spare { 0 } else { RISE + FALL - 1 },
+            rise: RISE,
+            fall: FALL,
+        });
+        Self {
+            read: ServerRead {
+                name: name.to_owned(),
+                admin: if is_spare { 5 } else { 0 },
+                operational: if is_spare { 0 } else { 2 },
+                check,
+                ..ServerRead::default()
+            },
+            is_alive: true,
+            next_check: Timestamp::default(),
+            is_warm: false,
+            served: !is_spare,
+            held_at: None,
+            touched_by_hand: false,
+            told: None,
+        }
+    }
+
+    fn is_spare(&self) -> bool {
+        self.read.is_disabled_in_cfg()
+    }
+
+    /// HAProxy's part of `set server … state`.
+    fn set(&mut self, state: AdminState, now: Timestamp) {
+        let was_maint = self.read.is_maint();
+        let forced = match state {
+            AdminState::Ready => 0,
+            AdminState::Drain => 8,
+            AdminState::Maint => 1,
+        };
+        self.read.admin = self.read.admin & 4 | forced;
+        match state {
+            AdminState::Maint => {
+                self.read.operational = 0;
+                if let Some(check) = &mut self.read.check {
+                    check.health = 0;
+                }
+            }
+            AdminState::Ready | AdminState::Drain if was_maint => {
+                // UP at once, before any check: the quirk that the product exists for.
+                self.read.operational = 2;
+                if let Some(check) = &mut self.read.check {
+                    check.health = RISE;
+                }
+                self.next_check = now.after(CHECK_INTERVAL);
+            }
+            AdminState::Ready | AdminState::Drain => {}
+        }
+    }
+
+    fn run_checks(&mut self, now: Timestamp) {
+        while self.next_check <= now {
+            self.next_check = self
+                .next_check
+                .max(Timestamp::from_ms(1))
+                .after(CHECK_INTERVAL);
+            let is_alive = self.is_alive;
+            if self.read.is_maint() {
+                continue;
+            }
+            let Some(check) = &mut self.read.check else {
+                continue;
+            };
+            if is_alive {
+                check.result = 3;
+                check.health = (check.health + 1).min(RISE + FALL - 1);
+                if check.health >= RISE {
+                    self.read.operational = 2;
+                }
+            } else {
+                check.result = 2;
+                check.health = if check.health > RISE {
+                    check.health - 1
+                } else {
+                    0
+                };
+                if check.health < RISE {
+                    self.read.operational = 0;
+                }
+            }
+        }
+    }
+}
+
+/// What can go wrong with one action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    None,
+    /// Nothing happens and nothing is answered.
+    Lost,
+    /// Done, and the answer is lost.
+    AnswerLost,
+    /// Not done, and said so.
+    Refused,
+    /// Done late.
+    Late(Duration),
+}
+
+#[derive(Debug)]
+enum Pending {
+    Read(ActionId, Result<BackendRead, ReadFailure>),
+    WarmedUp(ActionId, String, Result<WarmUpEvidence, WarmUpFailure>),
+    Set(ActionId, String, AdminState, bool, Result<(), WriteFailure>),
+}
+
+/// The scaler in the model.
+pub(crate) struct World {
+    pub(crate) scaler: Scaler,
+    settings: BackendSettings,
+    pub(crate) now: Timestamp,
+    pub(crate) servers: Vec<Server>,
+    pub(crate) generation: Generation,
+    pub(crate) responses: u64,
+    pub(crate) queued: u32,
+    pub(crate) is_reachable: bool,
+    /// The fault of the n-th action.
+    pub(crate) faults: Box<dyn Fn(u64) -> Fault>,
+    actions: u64,
+    pending: BTreeMap<(Timestamp, u64), Pending>,
+    /// The picture that the scaler was given last, and when.
+    shown: Option<BackendRead>,
+    /// The command under way, and when the daemon's own limits would have ended it.
+    writing: Option<(ActionId, Timestamp)>,
+    pub(crate) decisions: Vec<Decision>,
+    /// Every action but reads and reports, with its time: what runs are compared by.
+    pub(crate) done: Vec<String>,
+}
+
+impl World {
+    /// An always-up web1 and two spares: web2 with `check`, web3 without.
+    pub(crate) fn new(settings: BackendSettings) -> Self {
+        let servers = vec![
+            Server::new("web1", false, true),
+            Server::new("web2", true, true),
+            Server::new("web3", true, false),
+            Server::new("other", false, false),
+        ];
+        Self {
+            scaler: Scaler::new(Timestamp::default(), [settings.clone()]),
+            settings,
+            now: Timestamp::default(),
+            servers,
+            generation: Generation {
+                pid: 7,
+                start_time_s: 1,
+            },
+            responses: 0,
+            queued: 0,
+            is_reachable: true,
+            faults: Box::new(|_| Fault::None),
+            actions: 0,
+            pending: BTreeMap::new(),
+            shown: None,
+            writing: None,
+            decisions: Vec::new(),
+            done: Vec::new(),
+        }
+    }
+
+    pub(crate) fn server(&mut self, name: &str) -> &mut Server {
+        self.servers
+            .iter_mut()
+            .find(|server| server.read.name == name)
+            .expect("a known server")
+    }
+
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.servers.retain(|server| server.read.name != name);
+        self
+    }
+
+    pub(crate) fn is_up(&mut self, name: &str) -> bool {
+        self.server(name).read.is_up()
+    }
+
+    pub(crate) fn changes(&self) -> Vec<(Change, Option<&str>)> {
+        let pairs = self.decisions.iter();
+        pairs
+            .map(|decision| (decision.change, decision.server.as_deref()))
+            .collect()
+    }
+
+    pub(crate) fn count(&self, change: Change) -> usize {
+        self.decisions
+            .iter()
+            .filter(|decision| decision.change == change)
+            .count()
+    }
+
+    pub(crate) fn view(&mut self) -> BackendView {
+        self.scaler.snapshot(self.now).remove(0)
+    }
+
+    /// Lets time pass; everything that is due happens at its own instant.
+    pub(crate) fn pass(&mut self, span: Duration) {
+        let end = self.now.after(span);
+        for _ in 0..100_000 {
+            let due = self.scaler.deadline().filter(|due| *due <= end);
+            let outcome = self
+                .pending
+                .keys()
+                .next()
+                .map(|(at, _)| *at)
+                .filter(|at| *at <= end);
+            match (outcome, due) {
+                (Some(at), due) if due.is_none_or(|due| at <= due) => {
+                    self.advance(at);
+                    let ((_, _), pending) = self.pending.pop_first().expect("one is pending");
+                    self.deliver(pending);
+                }
+                (_, Some(due)) => {
+                    self.advance(due);
+                    self.step(Event::Tick);
+                }
+                (_, None) => {
+                    self.advance(end);
+                    return;
+                }
+            }
+        }
+        panic!("busy loop: more than 100,000 instants within {span:?}");
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        for server in &mut self.servers {
+            server.run_checks(self.now);
+        }
+    }
+
+    /// A call that the daemon could make at any time; it may change nothing.
+    pub(crate) fn extra_tick(&mut self) {
+        self.step(Event::Tick);
+    }
+
+    pub(crate) fn log_state(&mut self, state: LogState) {
+        self.step(Event::Log(state));
+    }
+
+    /// One request that was answered after `ms` by `server`, logged and counted.
+    pub(crate) fn request(&mut self, server: &str, ms: u32) {
+        self.responses += 1;
+        self.line(server, ms, 200);
+    }
+
+    /// `count` requests to web1, `gap` apart.
+    pub(crate) fn requests(&mut self, count: u32, ms: u32, gap: Duration) {
+        for _ in 0..count {
+            self.pass(gap);
+            self.request("web1", ms);
+        }
+    }
+
+    /// A line of the log that HAProxy's counters may or may not know of.
+    pub(crate) fn line(&mut self, server: &str, ms: u32, status: u16) {
+        self.step(Event::Request(Request {
+            backend: BACKEND,
+            server,
+            request_ms: Some(0),
+            queue_ms: Some(0),
+            connect_ms: Some(0),
+            response_ms: Some(ms),
+            total_ms: Some(ms),
+            status: Some(status),
+            tail: None,
+        }));
+    }
+
+    pub(crate) fn event(&mut self, request: Request<'_>) {
+        self.step(Event::Request(request));
+    }
+
+    /// An operator's hand.
+    pub(crate) fn by_hand(&mut self, name: &str, state: AdminState) {
+        let now = self.now;
+        let server = self.server(name);
+        server.set(state, now);
+        server.touched_by_hand = server.told != Some(state);
+        server.served |= state == AdminState::Ready;
+    }
+
+    /// A reload: every runtime state is back to haproxy.cfg's.
+    pub(crate) fn reload(&mut self) {
+        self.generation.pid += 1;
+        self.responses = 0;
+        // What is under way reaches the old process, which ends.
+        self.writing = None;
+        for pending in self.pending.values_mut() {
+            if let Pending::Set(_, _, _, is_done, _) = pending {
+                *is_done = false;
+            }
+        }
+        for server in &mut self.servers {
+            let fresh = Server::new(
+                &server.read.name,
+                server.is_spare(),
+                server.read.check.is_some(),
+            );
+            // The servers themselves know nothing of it.
+            let (is_alive, is_warm) = (server.is_alive, server.is_warm);
+            *server = Server {
+                is_alive,
+                is_warm,
+                next_check: self.now,
+                ..fresh
+            };
+        }
+    }
+
+    /// The daemon's end.
+    pub(crate) fn stop(&mut self) {
+        self.step(Event::Stop);
+    }
+
+    fn step(&mut self, event: Event<'_>) {
+        let mut actions = VecDeque::from(self.scaler.handle(self.now, event));
+        while let Some(action) = actions.pop_front() {
+            self.start(action);
+        }
+        let deadline = self
+            .scaler
+            .deadline()
+            .expect("a backend always has a next instant");
+        assert!(
+            deadline > self.now,
+            "the next instant {deadline:?} lies in the past"
+        );
+    }
+
+    fn later(&mut self, delay: Duration, pending: Pending) {
+        self.pending
+            .insert((self.now.after(delay), self.actions), pending);
+    }
+
+    fn start(&mut self, action: Action) {
+        if let Action::Report(decision) = action {
+            assert!(!decision.reason.to_string().is_empty());
+            self.decisions.push(decision);
+            return;
+        }
+        self.actions += 1;
+        let fault = (self.faults)(self.actions);
+        let delay = match fault {
+            Fault::Late(delay) => delay,
+            Fault::None | Fault::Lost | Fault::AnswerLost | Fault::Refused => {
+                Duration::from_millis(1)
+            }
+        };
+        match action {
+            Action::Read { id, .. } => self.start_read(id, fault, delay),
+            Action::WarmUp {
+                id,
+                server,
+                deadline,
+                ..
+            } => {
+                self.done.push(format!("{:?} warm_up {server}", self.now));
+                if fault == Fault::Lost {
+                    return;
+                }
+                let is_alive = self.server(&server.server).is_alive;
+                let (took, outcome) = if is_alive {
+                    (Duration::from_millis(300), Ok(WarmUpEvidence::default()))
+                } else {
+                    (deadline, Err(WarmUpFailure::Refused { attempts: 3 }))
+                };
+                self.later(
+                    took.max(delay),
+                    Pending::WarmedUp(id, server.server, outcome),
+                );
+            }
+            Action::SetState { id, server, state } => {
+                let is_writing = self.writing.is_some_and(|(_, until)| self.now < until);
+                assert!(!is_writing, "two commands at once");
+                self.done
+                    .push(format!("{:?} set {server} {state}", self.now));
+                self.assert_allowed(&server.server, state);
+                let (is_done, outcome) = match fault {
+                    Fault::None | Fault::Late(_) => (true, Ok(())),
+                    Fault::Lost => return,
+                    Fault::AnswerLost => (
+                        true,
+                        Err(WriteFailure::Unknown("no answer in time".to_owned())),
+                    ),
+                    Fault::Refused => (false, Err(WriteFailure::Refused("no".to_owned()))),
+                };
+                self.writing = Some((id, self.now.after(self.settings.action_timeout)));
+                let pending = Pending::Set(id, server.server, state, is_done, outcome);
+                self.later(delay, pending);
+            }
+            Action::Report(_) => {}
+        }
+    }
+
+    fn start_read(&mut self, id: ActionId, fault: Fault, delay: Duration) {
+        if delay >= self.settings.action_timeout {
+            return; // The daemon's own limits end a read before that.
+        }
+        let unreachable = || Err(ReadFailure::Unreachable("connection refused".to_owned()));
+        let outcome = match fault {
+            Fault::Lost | Fault::AnswerLost => return,
+            Fault::None | Fault::Late(_) if self.is_reachable => Ok(BackendRead {
+                generation: self.generation,
+                responses: self.responses,
+                sessions: 0,
+                queued: self.queued,
+                servers: self
+                    .servers
+                    .iter()
+                    .map(|server| server.read.clone())
+                    .collect(),
+            }),
+            Fault::Refused | Fault::None | Fault::Late(_) => unreachable(),
+        };
+        self.later(delay, Pending::Read(id, outcome));
+    }
+
+    fn deliver(&mut self, pending: Pending) {
+        match pending {
+            Pending::Read(id, outcome) => {
+                if let Ok(read) = &outcome {
+                    self.show(read);
+                }
+                self.step(Event::ServersRead {
+                    id,
+                    backend: BACKEND,
+                    outcome,
+                });
+            }
+            Pending::WarmedUp(id, name, outcome) => {
+                self.server(&name).is_warm |= outcome.is_ok();
+                let server = haproxy_autoscale::scaler::event::ServerName::new(BACKEND, name);
+                self.step(Event::WarmUpEnded {
+                    id,
+                    server,
+                    outcome,
+                });
+            }
+            Pending::Set(id, name, state, is_done, outcome) => {
+                self.writing = self.writing.filter(|(writing, _)| *writing != id);
+                let now = self.now;
+                let server = self.server(&name);
+                if is_done {
+                    server.set(state, now);
+                    match state {
+                        AdminState::Ready => server.served = true,
+                        AdminState::Maint => (server.served, server.is_warm) = (false, false),
+                        AdminState::Drain => {}
+                    }
+                }
+                let server = haproxy_autoscale::scaler::event::ServerName::new(BACKEND, name);
+                self.step(Event::StateSet {
+                    id,
+                    server,
+                    outcome,
+                });
+            }
+        }
+    }
+
+    /// Notes what the scaler is about to be shown; from then on a hand's work is no secret.
+    fn show(&mut self, read: &BackendRead) {
+        let now = self.now;
+        let is_same = self
+            .shown
+            .as_ref()
+            .is_none_or(|shown| shown.generation == read.generation);
+        for server in &mut self.servers {
+            server.is_warm &= is_same; // What was proven before a reload is not believed after it.
+            let in_read = read.servers.iter().any(|it| {
+                it.name == server.read.name && it.forced_state() == server.read.forced_state()
+            });
+            if server.touched_by_hand && in_read {
+                server.touched_by_hand = false;
+                let before = self
+                    .shown
+                    .as_ref()
+                    .and_then(|shown| shown.servers.iter().find(|it| it.name == server.read.name));
+                let is_seen =
+                    before.is_some_and(|it| it.forced_state() != server.read.forced_state());
+                if is_seen && is_same && server.is_spare() {
+                    server.held_at = Some(now);
+                }
+            }
+        }
+        self.shown = Some(read.clone());
+    }
+
+    /// What led here, for the message of a failed promise.
+    fn trace(&self) -> String {
+        let decisions = self
+            .decisions
+            .iter()
+            .map(|it| format!("{} {it}", it.at.as_ms()));
+        let lines: Vec<String> = decisions.chain(self.done.iter().cloned()).collect();
+        format!(" at {:?}\n{}", self.now, lines.join("\n"))
+    }
+
+    /// The promises about writes, each judged on the picture that the scaler was given last.
+    fn assert_allowed(&mut self, name: &str, state: AdminState) {
+        let (now, hold) = (self.now, self.settings.hold);
+        let floor = self.settings.min.max(1) as usize;
+        let shown = self
+            .shown
+            .clone()
+            .expect("no command before the first picture");
+        self.server(name).told = Some(state);
+        let server = self.server(name).clone();
+        assert!(
+            server.is_spare(),
+            "C-2: {name} is no spare and was told {state}"
+        );
+        let is_held = server
+            .held_at
+            .is_some_and(|at| now < at.after(hold) && now > at);
+        assert!(
+            !is_held,
+            "C-2: {name} is on hold and was told {state}{}",
+            self.trace()
+        );
+        let in_picture = shown
+            .servers
+            .iter()
+            .find(|it| it.name == name)
+            .expect("listed")
+            .clone();
+        let up = shown.servers.iter().filter(|it| it.is_up()).count();
+        match state {
+            AdminState::Drain | AdminState::Maint if in_picture.is_up() => {
+                assert!(
+                    up > floor,
+                    "C-1: {name} was told {state} with {up} servers UP"
+                );
+            }
+            AdminState::Drain | AdminState::Maint => {}
+            AdminState::Ready => {
+                let from_drain = in_picture.is_drain();
+                let is_checked = in_picture.check.is_none_or(|check| check.is_full());
+                let is_proven = server.is_warm && is_checked;
+                let is_given_back = from_drain && server.served;
+                assert!(
+                    is_proven || is_given_back,
+                    "C-4: {name} was made ready while cold {server:?} {in_picture:?}{}",
+                    self.trace()
+                );
+                let max = self.settings.max.map_or(usize::MAX, |max| max as usize);
+                assert!(up < max, "C-3: {name} was made ready with {up} servers UP");
+            }
+        }
+    }
+}
