@@ -3,5 +3,6 @@
 mod capacity;
 mod guards;
 mod properties;
+mod server;
 mod windows;
 mod world;

@@ -1,11 +1,11 @@
 //! What a backend needs next: back after a reload, in place of a dead server, because it is slow;
 //! or one spare less, because it is quiet.
 
-use super::super::agreement::Agreement;
-use super::super::decision::{Change, Reason, Span, Wanted};
-use super::super::event::{LogState, Timestamp};
-use super::super::pool::{Role, Stage};
 use super::{Backend, NoSpareSaid, Outbox, name_of};
+use crate::scaler::agreement::Agreement;
+use crate::scaler::decision::{Change, Reason, Span, Wanted};
+use crate::scaler::event::{LogState, Timestamp};
+use crate::scaler::pool::{Role, Stage};
 
 impl Backend {
     /// Begins the most urgent change, unless one is under way.

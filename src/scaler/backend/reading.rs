@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use super::super::agreement::Agreement;
-use super::super::decision::{Change, Reason};
-use super::super::event::{Action, ActionId, AdminState, BackendRead, ReadFailure, Timestamp};
-use super::super::pool::{Role, Stage};
-use super::super::settings::Spares;
 use super::{Backend, NoSpareSaid, Outbox, name_of};
+use crate::scaler::agreement::Agreement;
+use crate::scaler::decision::{Change, Reason};
+use crate::scaler::event::{Action, ActionId, AdminState, BackendRead, ReadFailure, Timestamp};
+use crate::scaler::pool::{Role, Stage};
+use crate::scaler::settings::Spares;
 
 /// After a failed read the next one waits this long, doubling …
 const BACKOFF_MIN: Duration = Duration::from_millis(250);
@@ -95,7 +95,7 @@ impl Backend {
     }
 
     /// HAProxy answered, or did not.
-    pub(in super::super) fn servers_read(
+    pub(in crate::scaler) fn servers_read(
         &mut self,
         now: Timestamp,
         id: ActionId,

@@ -1,11 +1,11 @@
 //! What people see of a backend: plain data for `status`.
 
-use super::super::agreement::Agreement;
-use super::super::event::{LogState, Timestamp};
-use super::super::policy::PolicyView;
-use super::super::pool::{Role, Stage};
 use super::{Backend, within};
+use crate::scaler::agreement::Agreement;
 use crate::scaler::event::AdminState;
+use crate::scaler::event::{LogState, Timestamp};
+use crate::scaler::policy::PolicyView;
+use crate::scaler::pool::{Role, Stage};
 
 /// One backend at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +42,7 @@ pub struct ServerView {
 }
 
 impl Backend {
-    pub(in super::super) fn view(&mut self, now: Timestamp) -> BackendView {
+    pub(in crate::scaler) fn view(&mut self, now: Timestamp) -> BackendView {
         let policy = self
             .policies
             .iter_mut()

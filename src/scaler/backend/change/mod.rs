@@ -1,15 +1,17 @@
 //! The change under way: one spare on its way in or out, one step after another. Each write is
 //! decided on a read that is newer than the wish for it, and believed only when read back.
 
+mod steps;
+
 use std::time::Duration;
 
-use super::super::decision::{Change, Checks, Failure, Reason, Wanted};
-use super::super::event::{
+use super::{Backend, Outbox};
+use crate::scaler::decision::{Change, Failure, Reason, Wanted};
+use crate::scaler::event::{
     Action, ActionId, AdminState, ServerName, Timestamp, WarmUpEvidence, WarmUpFailure,
     WriteFailure,
 };
-use super::super::pool::Stage;
-use super::{Backend, Outbox};
+use crate::scaler::pool::Stage;
 
 /// While HAProxy's checks or a drain are watched.
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
@@ -245,7 +247,7 @@ impl Backend {
     }
 
     /// The warm-up ended.
-    pub(in super::super) fn warm_up_ended(
+    pub(in crate::scaler) fn warm_up_ended(
         &mut self,
         now: Timestamp,
         id: ActionId,
@@ -271,7 +273,7 @@ impl Backend {
     }
 
     /// A command was answered.
-    pub(in super::super) fn state_set(
+    pub(in crate::scaler) fn state_set(
         &mut self,
         now: Timestamp,
         id: ActionId,
@@ -373,296 +375,5 @@ impl Backend {
             Step::Checking => self.watch_checks(now, out),
             Step::Emptying { since } => self.watch_drain(now, since, out),
         }
-    }
-
-    /// Decides on a fresh picture whether the first write of a change may happen.
-    fn judge(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = &self.change else { return };
-        let name = change.server.clone();
-        let Some(member) = self.pool.member(&name) else {
-            return;
-        };
-        match &change.goal {
-            Goal::BringIn { wanted, .. } => {
-                let is_stale = now > change.since.after(self.settings.warm_up_deadline);
-                let forbidden = self.forbids_bringing_in(wanted).or_else(|| {
-                    is_stale.then(|| "its warm-up is too long ago to prove anything".to_owned())
-                });
-                if let Some(text) = forbidden {
-                    return self.call_off(now, text, out);
-                }
-                let is_checked = member.read.check.is_some();
-                let first = if is_checked {
-                    AdminState::Drain
-                } else {
-                    AdminState::Ready
-                };
-                self.write(now, first, out);
-            }
-            Goal::GiveBack { .. } => {
-                // The checks go on while it drains: a server that died there stays away.
-                if !matches!(member.read.operational, 1 | 2) {
-                    self.fail(
-                        now,
-                        Failure::Command("it died while draining".to_owned()),
-                        out,
-                    );
-                } else if self.is_full() {
-                    self.call_off(now, "its place has been taken".to_owned(), out);
-                } else {
-                    self.write(now, AdminState::Ready, out);
-                }
-            }
-            Goal::PutAway { .. } => {
-                if self.may_put_away(&name) {
-                    self.write(now, AdminState::Drain, out);
-                } else {
-                    self.change = None;
-                    self.down_not_before = now.after(self.settings.poll_interval);
-                }
-            }
-            Goal::FinishDrain | Goal::TakeBack { .. } => self.write(now, AdminState::Maint, out),
-        }
-    }
-
-    fn write(&mut self, now: Timestamp, state: AdminState, out: &mut Outbox) {
-        let Some(change) = &self.change else { return };
-        let id = self.set_state(&change.server, state, out);
-        self.set_step(Step::Writing {
-            id,
-            state,
-            until: now.after(self.settings.action_timeout),
-        });
-    }
-
-    /// Reads back what a command did.
-    fn verify(&mut self, now: Timestamp, state: AdminState, out: &mut Outbox) {
-        let Some(change) = &self.change else { return };
-        let name = change.server.clone();
-        let Some(member) = self.pool.member(&name) else {
-            return;
-        };
-        let is_so = member.read.admin_state() == state;
-        match (&change.goal, state) {
-            (Goal::BringIn { .. }, AdminState::Drain) if is_so => {
-                self.enter(&name, Stage::DrainingIn);
-                self.set_step(Step::Checking);
-                self.watch_checks(now, out);
-            }
-            (Goal::BringIn { .. } | Goal::GiveBack { .. }, AdminState::Ready)
-                if member.read.is_up() =>
-            {
-                self.arrived(now, out);
-            }
-            (Goal::BringIn { .. } | Goal::GiveBack { .. }, _) => {
-                let text = format!("HAProxy was told `{state}` and still shows it otherwise");
-                self.fail(now, Failure::Command(text), out);
-            }
-            (Goal::PutAway { .. }, AdminState::Drain) if is_so => self.drains(now, out),
-            (Goal::PutAway { .. }, AdminState::Drain | AdminState::Ready) => {
-                self.change = None;
-                self.down_not_before = now.after(self.settings.poll_interval);
-            }
-            (Goal::PutAway { .. } | Goal::FinishDrain, AdminState::Maint) if is_so => {
-                self.departed(now, out);
-            }
-            (Goal::TakeBack { .. }, AdminState::Maint) if is_so => self.taken_back(now, out),
-            (Goal::PutAway { .. } | Goal::FinishDrain | Goal::TakeBack { .. }, _) => {
-                // The command was lost: watch on, and say it again at the next look.
-                self.set_step(Step::Emptying { since: now });
-                self.read_sooner(now);
-            }
-        }
-    }
-
-    fn enter(&mut self, name: &str, stage: Stage) {
-        if let Some(member) = self.pool.member_mut(name) {
-            member.stage = stage;
-        }
-    }
-
-    /// Draining in: ready as soon as fresh checks have brought full health.
-    fn watch_checks(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = &self.change else { return };
-        let Some(member) = self.pool.member(&change.server) else {
-            return;
-        };
-        if let Goal::BringIn { wanted, .. } = &change.goal
-            && let Some(text) = self.forbids_bringing_in(wanted)
-        {
-            return self.call_off(now, text, out);
-        }
-        let (is_full, health, full) = match member.read.check {
-            Some(check) => (
-                check.is_full(),
-                check.health,
-                (check.rise + check.fall).saturating_sub(1),
-            ),
-            None => (true, 0, 0),
-        };
-        if is_full {
-            self.write(now, AdminState::Ready, out);
-        } else if now >= change.since.after(self.settings.warm_up_deadline) {
-            self.fail(now, Failure::Checks { health, full }, out);
-        } else {
-            self.read_sooner(now);
-        }
-    }
-
-    /// Draining out: maint as soon as its sessions have ended, or waited for long enough.
-    fn watch_drain(&mut self, now: Timestamp, since: Timestamp, out: &mut Outbox) {
-        let Some(change) = &self.change else { return };
-        let Some(member) = self.pool.member(&change.server) else {
-            return;
-        };
-        let is_empty = member.read.sessions == 0 && member.read.queued == 0;
-        if is_empty || now >= since.after(self.settings.drain_timeout) {
-            self.write(now, AdminState::Maint, out);
-        } else {
-            self.read_sooner(now);
-        }
-    }
-
-    /// The drain is confirmed.
-    fn drains(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = &mut self.change else {
-            return;
-        };
-        let name = change.server.clone();
-        let returned = change.returned.take();
-        if let Goal::PutAway { quiet_for, share } = change.goal {
-            let reason = Reason::Quiet { quiet_for, share };
-            self.report(now, Some(&name), Change::Drain, reason, out);
-        }
-        self.enter(&name, Stage::DrainingOut);
-        self.set_step(Step::Emptying { since: now });
-        let (up, min) = (self.pool.up(), self.floor());
-        if up < min {
-            // A race that the picture before the write could not show: undone at once.
-            self.load_returned(now, Wanted::BelowMin { up, min }, out);
-        } else if let Some(wanted) = returned {
-            self.load_returned(now, wanted, out);
-        } else {
-            self.read_sooner(now);
-        }
-    }
-
-    /// The spare takes traffic.
-    fn arrived(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = self.change.take() else {
-            return;
-        };
-        let took = now.since(change.since);
-        let (reason, wanted) = match change.goal {
-            Goal::BringIn { wanted, evidence } => {
-                let checks = self.proven_by(&change.server);
-                (
-                    Reason::Warmed {
-                        wanted: wanted.clone(),
-                        evidence,
-                        checks,
-                        took,
-                    },
-                    wanted,
-                )
-            }
-            Goal::GiveBack { wanted } => (Reason::GivenBack(wanted.clone()), wanted),
-            Goal::PutAway { .. } | Goal::FinishDrain | Goal::TakeBack { .. } => return,
-        };
-        if let Some(member) = self.pool.member_mut(&change.server) {
-            member.became_ready(now);
-            member.stands_in = matches!(wanted, Wanted::DeadServer { .. });
-        }
-        self.report(now, Some(&change.server), Change::Enable, reason, out);
-        self.spare_arrived(now, &wanted);
-    }
-
-    fn proven_by(&self, name: &str) -> Checks {
-        match self.pool.member(name).and_then(|member| member.read.check) {
-            None => Checks::NotConfigured,
-            Some(check) if check.fall <= 1 => Checks::ProveNothing,
-            Some(_) => Checks::Passed,
-        }
-    }
-
-    /// The spare is back in maint, as wished.
-    fn departed(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = self.change.take() else {
-            return;
-        };
-        let Some(member) = self.pool.member_mut(&change.server) else {
-            return;
-        };
-        let sessions = member.read.sessions;
-        member.became_maint();
-        self.down_not_before = now.after(self.settings.scale_down_cooldown);
-        self.start_policies_over();
-        let reason = Reason::Emptied {
-            took: now.since(change.since),
-            sessions,
-        };
-        self.report(now, Some(&change.server), Change::Disable, reason, out);
-    }
-
-    /// Something failed on the way in: to maint, if it has left maint.
-    fn fail(&mut self, now: Timestamp, failure: Failure, out: &mut Outbox) {
-        let Some(change) = &mut self.change else {
-            return;
-        };
-        let name = change.server.clone();
-        change.goal = Goal::TakeBack {
-            failure: Some(failure),
-        };
-        change.since = now;
-        self.take_back(now, &name, out);
-    }
-
-    /// It is not wanted any more, through no fault of its own: to maint, if it has left maint.
-    fn call_off(&mut self, now: Timestamp, text: String, out: &mut Outbox) {
-        let Some(change) = &mut self.change else {
-            return;
-        };
-        let name = change.server.clone();
-        change.goal = Goal::TakeBack { failure: None };
-        self.report(now, Some(&name), Change::Note, Reason::Text(text), out);
-        self.owed = None;
-        self.take_back(now, &name, out);
-    }
-
-    fn take_back(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
-        if self
-            .pool
-            .member(name)
-            .is_some_and(|member| member.read.is_maint())
-        {
-            self.taken_back(now, out);
-        } else {
-            self.write(now, AdminState::Maint, out);
-        }
-    }
-
-    /// It failed and is back in maint: the next one is tried.
-    fn taken_back(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = self.change.take() else {
-            return;
-        };
-        let Goal::TakeBack { failure } = change.goal else {
-            return;
-        };
-        let Some(member) = self.pool.member_mut(&change.server) else {
-            return;
-        };
-        member.became_maint();
-        let Some(failure) = failure else { return };
-        let quarantined_for = member.quarantine(now);
-        if std::mem::take(&mut member.is_wanted_back) {
-            self.owed.get_or_insert((1, Wanted::Reloaded)); // Another one may do instead.
-        }
-        let reason = Reason::Failed {
-            what: failure,
-            quarantined_for,
-        };
-        self.report(now, Some(&change.server), Change::EnableFailed, reason, out);
-        self.seek_work(now, out);
     }
 }
