@@ -73,3 +73,12 @@ pub(super) fn write_source(state: &FileState, source: &str) {
         FileState::Ended => tracing::info!(source, "the log has ended"),
     }
 }
+
+/// Too much was unread at once: the oldest of it was passed over.
+pub(super) fn write_skipped(bytes: u64, source: &str) {
+    tracing::warn!(
+        source,
+        bytes,
+        "the log is read too late: passed over its oldest unread part"
+    );
+}

@@ -98,6 +98,7 @@ struct Daemon {
     source_state: Option<FileState>,
     lines: u64,
     rejected: u64,
+    skipped_bytes: u64,
     diagnosis: Diagnosis,
     is_diagnosis_wanted: bool,
 }
@@ -118,6 +119,7 @@ impl Daemon {
             source_state: None,
             lines: 0,
             rejected: 0,
+            skipped_bytes: 0,
             diagnosis: Diagnosis::default(),
             is_diagnosis_wanted: true,
             config,
@@ -203,6 +205,11 @@ impl Daemon {
         observer: &mut dyn FnMut(&Decision),
     ) {
         let file_state = source.state();
+        let skipped_bytes = source.counters().skipped_bytes;
+        if skipped_bytes > self.skipped_bytes {
+            journal::write_skipped(skipped_bytes - self.skipped_bytes, &source.describe());
+            self.skipped_bytes = skipped_bytes;
+        }
         if self.source_state.as_ref() != Some(file_state) {
             journal::write_source(file_state, &source.describe());
             self.source_state = Some(file_state.clone());
