@@ -80,7 +80,7 @@ pub(super) fn unreadable(path: &Path, error: &io::Error, color: bool) -> String 
         .filter(|letter| !letter.is_control())
         .collect();
     let help = if error.kind() == io::ErrorKind::NotFound {
-        "name another file with -c FILE, or copy config.example.toml to this place"
+        "write one there (four settings are enough, see the README), or name another with -c FILE"
     } else if error.kind() == io::ErrorKind::PermissionDenied {
         "let the user that runs this read the file and enter its directories"
     } else {

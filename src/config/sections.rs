@@ -237,8 +237,8 @@ fn source(text: &At<String>, reader: &mut Reader<'_>) -> Option<LogSource> {
         reader.add(unsupported(
             format!("log sources with `{prefix}` are not supported by this version"),
             text.span.clone(),
-            "write the path of a file that rsyslog or HAProxy's log receiver appends to, \
-             or \"-\" for standard input",
+            "write the path of the file that rsyslog writes (`apt-get install rsyslog`), or \"-\" for \
+             standard input",
         ));
         return None;
     }

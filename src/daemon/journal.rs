@@ -8,18 +8,15 @@ use crate::scaler::decision::{Change, Decision};
 
 /// One line for one decision.
 pub(super) fn write(decision: &Decision, mode: Mode) {
-    let backend = decision.backend.as_str();
-    let server = decision.server.as_deref().unwrap_or("-");
     let would = match (mode, decision.change) {
         (Mode::Observe, Change::WarmUp | Change::Enable | Change::Drain | Change::Disable) => {
-            "would "
+            "[observe] would "
         }
-        _ => "",
+        (Mode::Observe | Mode::Act, _) => "",
     };
-    let (change, reason) = (decision.change, &decision.reason);
-    match change {
+    match decision.change {
         Change::EnableFailed | Change::NoSpare | Change::Freeze | Change::Unreachable => {
-            tracing::warn!(backend, server, "{would}{change}: {reason}");
+            tracing::warn!("{would}{decision}");
         }
         Change::Breach
         | Change::WarmUp
@@ -30,7 +27,7 @@ pub(super) fn write(decision: &Decision, mode: Mode) {
         | Change::Reload
         | Change::Thaw
         | Change::Reachable
-        | Change::Note => tracing::info!(backend, server, "{would}{change}: {reason}"),
+        | Change::Note => tracing::info!("{would}{decision}"),
     }
 }
 

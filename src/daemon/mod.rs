@@ -81,7 +81,7 @@ pub async fn run(
             }
         }
     }
-    tracing::info!("stopping: ready servers stay as they are");
+    tracing::info!("stopping: every server stays as it is, but for a spare that is half-way");
     let last = daemon.scaler.handle(daemon.clock.now(), Event::Stop);
     daemon.hands.finish(last, FINISH_LIMIT).await;
     Ok(())

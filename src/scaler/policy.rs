@@ -110,6 +110,7 @@ impl Policy {
     pub(super) fn start_over(&mut self) {
         self.window.clear();
         self.streak = 0;
+        self.last = None;
     }
 
     /// What people see of it.

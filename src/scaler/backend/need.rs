@@ -67,6 +67,9 @@ impl Backend {
         let spares = match self.forbids_bringing_in(&wanted) {
             Some(text) => vec![text],
             None if spares().next().is_none() => vec!["there are no spares".to_owned()],
+            None if spares().all(|member| member.stage == Stage::Ready) => {
+                vec![format!("all spares serve already ({})", spares().count())]
+            }
             None => spares()
                 .filter_map(|member| Some(format!("{} {}", member.read.name, member.note(now)?)))
                 .collect(),
@@ -209,8 +212,13 @@ impl Backend {
     /// What will happen next, for `status`.
     pub(super) fn next_text(&self, now: Timestamp) -> Option<String> {
         let (due, name) = self.put_away_due()?;
+        let waits_for = if due == self.down_not_before {
+            " (scale_down_cooldown)"
+        } else {
+            ""
+        };
         Some(format!(
-            "{name} goes in {} if it stays quiet",
+            "{name} goes in {} if it stays quiet{waits_for}",
             Span(due.since(now))
         ))
     }

@@ -100,7 +100,8 @@ impl Backend {
 
     fn next(&self, now: Timestamp, policy: Option<&PolicyView>) -> String {
         if !self.has_picture() {
-            return "read HAProxy again".to_owned();
+            let due = within(now, self.reading.due());
+            return format!("HAProxy is read again in {due}");
         }
         if let Some(change) = &self.change {
             let stage = self
