@@ -53,6 +53,8 @@ pub(super) struct Backend {
     queued: u32,
     responses: u64,
     change: Option<change::Underway>,
+    /// The command under way, and when it is given up; it may outlive its change.
+    writing: Option<(ActionId, Timestamp)>,
     /// Servers that a policy asked for and that are still to come, and why.
     owed: Option<(u32, Wanted)>,
     up_not_before: Timestamp,
@@ -105,6 +107,7 @@ impl Backend {
             queued: 0,
             responses: 0,
             change: None,
+            writing: None,
             owed: None,
             up_not_before: now,
             down_not_before: now,
@@ -165,7 +168,7 @@ impl Backend {
         let policies = self.policies.iter().filter_map(Policy::due);
         policies
             .chain([self.reading.due(), self.quiet.next_slice])
-            .chain(self.change.as_ref().and_then(change::Underway::due))
+            .chain(self.writing.map(|(_, until)| until))
             .chain(self.put_away_due().map(|(due, _)| due))
             .min()
             .unwrap_or_else(|| self.reading.due())
@@ -178,13 +181,8 @@ impl Backend {
             self.quiet.next_slice = next_slice(now, self.quiet.slice);
             self.judge_quiet(now);
         }
-        if self
-            .change
-            .as_ref()
-            .and_then(change::Underway::due)
-            .is_some_and(|due| due <= now)
-        {
-            self.change_overdue(now, out);
+        if self.writing.is_some_and(|(_, until)| until <= now) {
+            self.write_overdue(now, out);
         }
         if let Some((due, name)) = self.put_away_due()
             && due <= now

@@ -10,7 +10,7 @@ use crate::scaler::pool::{Role, Stage};
 impl Backend {
     /// Begins the most urgent change, unless one is under way.
     pub(super) fn seek_work(&mut self, now: Timestamp, out: &mut Outbox) {
-        if self.change.is_some() || !self.has_picture() {
+        if self.change.is_some() || self.writing.is_some() || !self.has_picture() {
             return;
         }
         if let Some(name) = self.found_draining(now) {
@@ -182,7 +182,8 @@ impl Backend {
 
     /// The spare that goes next and the instant at which quiet has lasted long enough.
     pub(super) fn put_away_due(&self) -> Option<(Timestamp, String)> {
-        if self.change.is_some() || !self.has_picture() || self.owed.is_some() {
+        let is_free = self.change.is_none() && self.writing.is_none() && self.owed.is_none();
+        if !is_free || !self.has_picture() {
             return None;
         }
         let quiet_since = self.quiet.since?;

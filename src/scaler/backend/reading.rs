@@ -196,6 +196,7 @@ impl Backend {
             .is_none_or(|since| now.since(since) < self.settings.idle_timeout);
         self.pool.begin_generation(now, is_needed);
         self.change = None;
+        self.writing = None; // It reached the old process, or nobody.
         self.owed = None;
         self.comparison.forget();
         self.brought_in_doubt = 0;
@@ -266,10 +267,6 @@ impl Backend {
 
     /// One server's state against the one that we know of.
     fn look_at(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
-        let writing = self
-            .change
-            .as_ref()
-            .and_then(|change| change.writes_to(name));
         let Some(member) = self.pool.member_mut(name) else {
             return;
         };
@@ -280,7 +277,11 @@ impl Backend {
         if shown == expected || member.role != Role::Spare {
             return;
         }
-        if writing == Some(shown) {
+        if self
+            .change
+            .as_ref()
+            .is_some_and(|change| change.told(name, shown))
+        {
             return; // Our own doing.
         }
         let hold = self.settings.hold;

@@ -26,8 +26,8 @@ pub(crate) struct Server {
     /// The scaler was shown an operator's change at this time.
     pub(crate) held_at: Option<Timestamp>,
     pub(crate) touched_by_hand: bool,
-    /// What the scaler told it last: a hand that does the same cannot be told apart.
-    pub(crate) told: Option<AdminState>,
+    /// What the scaler told it: a hand that does the same cannot be told apart.
+    pub(crate) told: Vec<(Timestamp, AdminState)>,
 }
 
 impl Server {
@@ -52,7 +52,7 @@ impl Server {
             served: !is_spare,
             held_at: None,
             touched_by_hand: false,
-            told: None,
+            told: Vec::new(),
         }
     }
 

@@ -17,6 +17,8 @@ use haproxy_autoscale::scaler::{BackendView, Scaler};
 use super::server::Server;
 
 pub(crate) const BACKEND: &str = "web";
+/// So long after a command a state that it asked for may be its doing.
+const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 
 /// Window 5, breaches 3, no minimum span, short times: a test's seconds are a day's minutes.
 pub(crate) fn settings() -> BackendSettings {
@@ -91,6 +93,7 @@ pub(crate) struct World {
     pending: BTreeMap<(Timestamp, u64), Pending>,
     /// The picture that the scaler was given last, and when.
     shown: Option<BackendRead>,
+    shown_at: Timestamp,
     /// The command under way, and when the daemon's own limits would have ended it.
     writing: Option<(ActionId, Timestamp)>,
     pub(crate) decisions: Vec<Decision>,
@@ -123,6 +126,7 @@ impl World {
             actions: 0,
             pending: BTreeMap::new(),
             shown: None,
+            shown_at: Timestamp::default(),
             writing: None,
             decisions: Vec::new(),
             done: Vec::new(),
@@ -247,7 +251,7 @@ impl World {
         let now = self.now;
         let server = self.server(name);
         server.set(state, now);
-        server.touched_by_hand = server.told != Some(state);
+        server.touched_by_hand = true;
         server.served |= state == AdminState::Ready;
     }
 
@@ -343,7 +347,12 @@ impl World {
             }
             Action::SetState { id, server, state } => {
                 let is_writing = self.writing.is_some_and(|(_, until)| self.now < until);
-                assert!(!is_writing, "two commands at once");
+                assert!(
+                    !is_writing,
+                    "two commands at once: {:?}{}",
+                    self.writing,
+                    self.trace()
+                );
                 self.done
                     .push(format!("{:?} set {server} {state}", self.now));
                 self.assert_allowed(&server.server, state);
@@ -450,12 +459,17 @@ impl World {
                     .and_then(|shown| shown.servers.iter().find(|it| it.name == server.read.name));
                 let is_seen =
                     before.is_some_and(|it| it.forced_state() != server.read.forced_state());
-                if is_seen && is_same && server.is_spare() {
+                let is_ours = server.told.iter().any(|(at, state)| {
+                    let is_unknown = *at >= self.shown_at || now.since(*at) < UNKNOWN_FOR;
+                    *state == server.read.forced_state() && is_unknown
+                });
+                if is_seen && is_same && !is_ours && server.is_spare() {
                     server.held_at = Some(now);
                 }
             }
         }
         self.shown = Some(read.clone());
+        self.shown_at = now;
     }
 
     /// What led here, for the message of a failed promise.
@@ -476,7 +490,7 @@ impl World {
             .shown
             .clone()
             .expect("no command before the first picture");
-        self.server(name).told = Some(state);
+        self.server(name).told.push((now, state));
         let server = self.server(name).clone();
         assert!(
             server.is_spare(),

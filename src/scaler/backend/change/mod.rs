@@ -29,6 +29,8 @@ pub(super) struct Underway {
     since: Timestamp,
     /// Load came back while it was on its way out.
     returned: Option<Wanted>,
+    /// The states that it was told. A command whose answer was lost may still be carried out late.
+    told: Vec<AdminState>,
 }
 
 #[derive(Debug)]
@@ -57,12 +59,8 @@ enum Step {
     WarmingUp { id: ActionId },
     /// A fresh picture is awaited to decide on.
     Judging { after: ActionId },
-    /// A command is under way; given up at `until`, with an unknown outcome.
-    Writing {
-        id: ActionId,
-        state: AdminState,
-        until: Timestamp,
-    },
+    /// A command is under way.
+    Writing { id: ActionId, state: AdminState },
     /// A fresh picture is awaited to see what the command did.
     Verifying { after: ActionId, state: AdminState },
     /// HAProxy checks it, without balanced traffic.
@@ -72,18 +70,6 @@ enum Step {
 }
 
 impl Underway {
-    /// When the present step is overdue.
-    pub(super) const fn due(&self) -> Option<Timestamp> {
-        match &self.step {
-            Step::Writing { until, .. } => Some(*until),
-            Step::WarmingUp { .. }
-            | Step::Judging { .. }
-            | Step::Verifying { .. }
-            | Step::Checking
-            | Step::Emptying { .. } => None,
-        }
-    }
-
     /// How soon the present step wants to see HAProxy again.
     pub(super) const fn read_interval(&self) -> Duration {
         match &self.step {
@@ -95,19 +81,9 @@ impl Underway {
         }
     }
 
-    /// The state that a command of ours may bring about on that server.
-    pub(super) fn writes_to(&self, name: &str) -> Option<AdminState> {
-        match &self.step {
-            Step::Writing { state, .. } | Step::Verifying { state, .. } if self.server == name => {
-                Some(*state)
-            }
-            Step::WarmingUp { .. }
-            | Step::Judging { .. }
-            | Step::Writing { .. }
-            | Step::Verifying { .. }
-            | Step::Checking
-            | Step::Emptying { .. } => None,
-        }
+    /// A command of ours may bring about that state on that server.
+    pub(super) fn told(&self, name: &str, state: AdminState) -> bool {
+        self.server == name && self.told.contains(&state)
     }
 
     /// The server may be elsewhere than in maint, because of us.
@@ -180,6 +156,7 @@ impl Backend {
             step: Step::WarmingUp { id },
             since: now,
             returned: None,
+            told: Vec::new(),
         });
     }
 
@@ -199,6 +176,7 @@ impl Backend {
             step: Step::Judging { after },
             since: now,
             returned: None,
+            told: Vec::new(),
         });
     }
 
@@ -210,6 +188,7 @@ impl Backend {
             step: Step::Emptying { since: now },
             since: now,
             returned: None,
+            told: Vec::new(),
         });
         self.read_sooner(now);
     }
@@ -280,6 +259,7 @@ impl Backend {
         outcome: Result<(), WriteFailure>,
         out: &mut Outbox,
     ) {
+        self.writing = self.writing.filter(|(writing, _)| *writing != id);
         let Some(change) = &self.change else { return };
         let Step::Writing {
             id: awaited, state, ..
@@ -333,19 +313,13 @@ impl Backend {
         }
     }
 
-    /// A step took too long: its outcome is unknown.
-    pub(super) fn change_overdue(&mut self, now: Timestamp, out: &mut Outbox) {
+    /// A command took too long: its outcome is unknown, only reading back tells.
+    pub(super) fn write_overdue(&mut self, now: Timestamp, out: &mut Outbox) {
+        self.writing = None;
         let Some(change) = &self.change else { return };
-        match change.step {
-            Step::Writing { state, .. } => {
-                let after = self.want_fresh(now, out);
-                self.set_step(Step::Verifying { after, state });
-            }
-            Step::WarmingUp { .. }
-            | Step::Judging { .. }
-            | Step::Verifying { .. }
-            | Step::Checking
-            | Step::Emptying { .. } => {}
+        if let Step::Writing { state, .. } = change.step {
+            let after = self.want_fresh(now, out);
+            self.set_step(Step::Verifying { after, state });
         }
     }
 

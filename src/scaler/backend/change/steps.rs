@@ -59,13 +59,15 @@ impl Backend {
     }
 
     fn write(&mut self, now: Timestamp, state: AdminState, out: &mut Outbox) {
-        let Some(change) = &self.change else { return };
-        let id = self.set_state(&change.server, state, out);
-        self.set_step(Step::Writing {
-            id,
-            state,
-            until: now.after(self.settings.action_timeout),
-        });
+        let Some(change) = &mut self.change else {
+            return;
+        };
+        change.told.push(state);
+        let name = change.server.clone();
+        let id = self.set_state(&name, state, out);
+        let until = now.after(self.settings.action_timeout);
+        self.writing = Some((id, until));
+        self.set_step(Step::Writing { id, state });
     }
 
     /// Reads back what a command did.
