@@ -150,6 +150,9 @@ impl Backend {
         let Some(member) = self.pool.member(&change.server) else {
             return;
         };
+        if member.read.is_up() && change.told(&change.server, AdminState::Ready) {
+            return self.arrived_late(now, out);
+        }
         let is_empty = member.read.sessions == 0 && member.read.queued == 0;
         if is_empty || now >= since.after(self.settings.drain_timeout) {
             self.write(now, AdminState::Maint, out);
@@ -210,6 +213,26 @@ impl Backend {
         }
         self.report(now, Some(&change.server), Change::Enable, reason, out);
         self.spare_arrived(now, &wanted);
+    }
+
+    /// A `ready` that was given up took effect after all, on a server that had been proven: taking
+    /// it away again could leave too few.
+    fn arrived_late(&mut self, now: Timestamp, out: &mut Outbox) {
+        let Some(change) = self.change.take() else {
+            return;
+        };
+        if let Some(member) = self.pool.member_mut(&change.server) {
+            member.became_ready(now);
+        }
+        let text = "HAProxy carried `ready` out after its answer was given up".to_owned();
+        self.report(
+            now,
+            Some(&change.server),
+            Change::Enable,
+            Reason::Text(text),
+            out,
+        );
+        self.start_policies_over();
     }
 
     fn proven_by(&self, name: &str) -> Checks {
