@@ -6,10 +6,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anstream::ColorChoice;
-use clap::{Args, Parser, Subcommand};
-use tokio::signal::unix::{SignalKind, signal};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{self, Config, LogSource, Mode};
+use crate::demo::DemoError;
 use crate::log::line;
 use crate::{daemon, demo, parse, replay, stats, status};
 
@@ -150,7 +152,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check { config } => {
             let color = wants_color(&io::stderr());
             let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
-            config::check::check(&config.config, &mut out, &mut err, color).unwrap_or(EXIT_FAILED)
+            let checked = config::check::check(&config.config, &mut out, &mut err, color);
+            drop((out, err));
+            checked.unwrap_or_else(|error| cannot_write(&error))
         }
         Command::Run { config, observe } => run_daemon(&config.config, observe),
         Command::Status { config, json } => run_status(&config.config, json),
@@ -199,6 +203,11 @@ fn complain(error: &dyn std::fmt::Display) {
     let _ = writeln!(io::stderr(), "haproxy-autoscale: {error}");
 }
 
+fn cannot_write(error: &io::Error) -> u8 {
+    complain(&format!("cannot write the output: {error}"));
+    EXIT_FAILED
+}
+
 /// `NO_COLOR`, `CLICOLOR_FORCE`, `TERM=dumb` and terminals, as everybody expects.
 fn wants_color(stream: &impl anstream::stream::RawStream) -> bool {
     match anstream::AutoStream::choice(stream) {
@@ -236,20 +245,12 @@ fn with_log_format(path: Option<&Path>, act: impl FnOnce(&line::Parser, usize) -
 }
 
 fn run_daemon(path: &Path, observe: bool) -> u8 {
-    with_config(path, EXIT_CONFIG, |mut config| {
-        if observe {
-            config.mode = Mode::Observe;
-        }
+    with_config(path, EXIT_CONFIG, |config| {
         start_tracing();
         let result = on_runtime(async {
-            let stop = stop_requested().map_err(|error| error.to_string())?;
-            match daemon::run(config, stop, |_| {}).await {
-                Ok(()) => Ok(0),
-                Err(error @ daemon::DaemonError::Twin { .. }) => {
-                    complain(&error);
-                    Ok(EXIT_TWIN)
-                }
-            }
+            keep_running(path, config, observe)
+                .await
+                .map_err(|error| error.to_string())
         });
         result.unwrap_or_else(|error| {
             complain(&error);
@@ -258,13 +259,62 @@ fn run_daemon(path: &Path, observe: bool) -> u8 {
     })
 }
 
+/// Runs the daemon, and after each SIGHUP that finds a valid file the next one with that. What the
+/// one before knew is read from HAProxy again.
+async fn keep_running(path: &Path, mut config: Config, observe: bool) -> io::Result<u8> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut stop = std::pin::pin!(stop_requested()?);
+    loop {
+        if observe {
+            config.mode = Mode::Observe;
+        }
+        let mut next = None;
+        let until = async {
+            tokio::select! {
+                () = &mut stop => {}
+                found = reloaded(path, &mut hangup) => next = Some(found),
+            }
+        };
+        if let Err(error @ daemon::DaemonError::Twin { .. }) =
+            daemon::run(config, until, |_| {}).await
+        {
+            complain(&error);
+            return Ok(EXIT_TWIN);
+        }
+        match next {
+            Some(found) => config = found,
+            None => return Ok(0),
+        }
+    }
+}
+
+/// The next configuration without mistakes that a SIGHUP finds; those with some are reported.
+async fn reloaded(path: &Path, hangup: &mut Signal) -> Config {
+    loop {
+        if hangup.recv().await.is_none() {
+            return std::future::pending().await;
+        }
+        let mut found = None;
+        with_config(path, EXIT_CONFIG, |config| {
+            found = Some(config);
+            0
+        });
+        let shown = path.display();
+        if let Some(config) = found {
+            tracing::info!("SIGHUP: starting again with {shown}");
+            return config;
+        }
+        tracing::warn!("SIGHUP: {shown} is bad, the configuration stays as it was");
+    }
+}
+
 fn run_status(path: &Path, json: bool) -> u8 {
     with_config(path, EXIT_FAILED, |config| {
         match status::status(&config.control_socket, json) {
-            Ok(text) => {
-                let _ = io::stdout().write_all(text.as_bytes());
-                0
-            }
+            Ok(text) => match io::stdout().write_all(text.as_bytes()) {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => cannot_write(&error),
+                Ok(()) | Err(_) => 0,
+            },
             Err(error) => {
                 complain(&error);
                 EXIT_NOT_RUNNING
@@ -275,27 +325,23 @@ fn run_status(path: &Path, json: bool) -> u8 {
 
 fn run_parse(config: Option<&Path>, sources: &[String], follow: bool, rejects: bool) -> u8 {
     with_log_format(config, |parser, max_line_bytes| {
-        let mut out = io::stdout().lock();
         if !follow {
-            return finish(parse::parse_logs(
-                sources,
-                parser,
-                max_line_bytes,
-                rejects,
-                &mut out,
-            ));
+            let out = &mut io::stdout().lock();
+            let parsed = parse::parse_logs(sources, parser, max_line_bytes, rejects, out);
+            return finish(parsed);
         }
         let [source] = sources else {
-            complain(&"--follow takes one source");
-            return EXIT_FAILED;
+            let text = "--follow takes one SOURCE";
+            Cli::command().error(ErrorKind::TooManyValues, text).exit();
         };
+        start_tracing();
         let source = match source.as_str() {
             "-" => LogSource::Stdin,
             path => LogSource::File(PathBuf::from(path)),
         };
         let result = on_runtime(async {
             let stop = stop_requested().map_err(|error| error.to_string())?;
-            parse::follow(&source, parser, max_line_bytes, rejects, &mut out, stop)
+            parse::follow(&source, parser, max_line_bytes, rejects, io::stdout(), stop)
                 .await
                 .map_err(|error| error.to_string())
         });
@@ -315,10 +361,7 @@ fn run_stats(config: Option<&Path>, logs: &[String], json: bool) -> u8 {
             written.and_then(|()| out.flush())
         });
         match result {
-            Ok(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
-                complain(&format!("cannot write the output: {error}"));
-                EXIT_FAILED
-            }
+            Ok(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => cannot_write(&error),
             Ok(_) => 0,
             Err(error) => {
                 complain(&error);
@@ -336,9 +379,11 @@ fn run_demo(haproxy: Option<PathBuf>) -> u8 {
         ..demo::Options::default()
     };
     finish(on_runtime(async {
-        demo::run(options, &mut io::stdout().lock())
-            .await
-            .map_err(|error| error.to_string())
+        match demo::run(options, &mut io::stdout().lock()).await {
+            // Nobody wants to hear the rest of the story.
+            Err(DemoError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            told => told.map_err(|error| error.to_string()),
+        }
     }))
 }
 

@@ -159,7 +159,7 @@ pub fn ask_status(path: &Path) -> io::Result<String> {
     let mut stream = std::os::unix::net::UnixStream::connect(path)?;
     stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
     stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
-    writeln!(stream, "{STATUS}")?;
+    stream.write_all(format!("{STATUS}\n").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)

@@ -3,8 +3,11 @@
 //! The parser decides what a line says and `log::input` where it comes from; here it is written.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::config::LogSource;
@@ -16,6 +19,8 @@ use crate::log::source::Source;
 
 /// The bytes of a rejected line that are shown.
 pub const REJECT_TEXT_BYTES: usize = 1024;
+/// A reader that sleeps gets this long for the last lines once [`follow`] was told to stop.
+const FINISH_LIMIT: Duration = Duration::from_millis(500);
 
 /// Why `parse` ended early.
 #[derive(Debug, thiserror::Error)]
@@ -162,50 +167,124 @@ struct RejectObject<'a> {
     reason: &'a str,
     text: &'a str,
 }
+
 /// Writes what each line says as it is written to the log, until `stop` or the end of standard
-/// input. Gives every line however far behind it is.
+/// input. Gives every line however far behind it is. What stands in the way of reading is said
+/// with `tracing`.
+///
+/// `out` is written by a thread of its own: a reader that sleeps makes the log wait, and never
+/// `stop`.
+///
+/// # Errors
+/// `out` could not be written. A reader that went away is no error.
 pub async fn follow(
     source: &LogSource,
     parser: &Parser,
     max_line_bytes: usize,
     rejects: bool,
-    out: &mut dyn Write,
+    out: impl Write + Send + 'static,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ParseError> {
-    let clock = Clock::start();
     let mut source = Source::open(source, max_line_bytes, None);
+    let output = Output::start(out).map_err(ParseError::Output)?;
     let mut stop = std::pin::pin!(stop);
-    let mut number = 0;
-    let mut said: Option<FileState> = None;
-    loop {
+    let is_stopped = tokio::select! {
+        biased;
+        () = &mut stop => true,
+        ended = pump(&mut source, parser, rejects, &output) => {
+            ended.map_err(ParseError::Output)?;
+            false
+        }
+    };
+    let mut finish = std::pin::pin!(output.finish());
+    if !is_stopped {
         tokio::select! {
             biased;
-            () = &mut stop => return Ok(()),
-            () = source.wait() => {}
+            written = &mut finish => return written,
+            () = stop => {}
         }
+    }
+    timeout(FINISH_LIMIT, finish).await.unwrap_or(Ok(()))
+}
+
+/// Carries lines from the source to the output until one of them ends. May be dropped at any time.
+async fn pump(
+    source: &mut Source,
+    parser: &Parser,
+    rejects: bool,
+    output: &Output,
+) -> io::Result<()> {
+    let clock = Clock::start();
+    let mut number = 0;
+    let mut said = FileState::Reading;
+    while said != FileState::Ended {
+        source.wait().await;
+        let mut text = Vec::new();
         let mut written = Ok(());
         let turn = source.turn(clock.now(), &mut |item| {
             number += 1;
             let line = match item {
-                Item::Line(text) => Line::Whole(text),
+                Item::Line(line) => Line::Whole(line),
                 Item::TooLong => Line::TooLong(b""),
             };
             if written.is_ok() {
-                written = write_line(out, parser, line, number, rejects);
+                written = write_line(&mut text, parser, line, number, rejects);
             }
         });
-        match written {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            Err(error) => return Err(ParseError::Output(error)),
+        written?;
+        if turn.state != said
+            && let FileState::Waiting(text) | FileState::Refused(text) = &turn.state
+        {
+            tracing::warn!("{text}");
         }
-        if said.as_ref() != Some(&turn.state) {
-            match &turn.state {
-                FileState::Waiting(text) | FileState::Refused(text) => tracing::warn!("{text}"),
-                FileState::Reading => {}
-                FileState::Ended => return Ok(()),
-            }
-            said = Some(turn.state);
+        said = turn.state;
+        if !output.send(text).await {
+            return Ok(());
         }
     }
+    Ok(())
+}
+
+/// What writes while the log is read.
+struct Output {
+    chunks: mpsc::Sender<Vec<u8>>,
+    ended: oneshot::Receiver<io::Result<()>>,
+}
+
+impl Output {
+    fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
+        let (chunks, received) = mpsc::channel(1);
+        let (end, ended) = oneshot::channel();
+        std::thread::Builder::new()
+            .name("output".to_owned())
+            .spawn(move || end.send(write_chunks(out, received)))?;
+        Ok(Self { chunks, ended })
+    }
+
+    /// Waits while the reader is slower than the log; `false` when it has gone away.
+    async fn send(&self, text: Vec<u8>) -> bool {
+        if text.is_empty() {
+            return !self.chunks.is_closed();
+        }
+        self.chunks.send(text).await.is_ok()
+    }
+
+    /// Waits until everything is written.
+    async fn finish(self) -> Result<(), ParseError> {
+        drop(self.chunks);
+        match self.ended.await {
+            Ok(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(ParseError::Output(error))
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+fn write_chunks(mut out: impl Write, mut chunks: mpsc::Receiver<Vec<u8>>) -> io::Result<()> {
+    while let Some(chunk) = chunks.blocking_recv() {
+        out.write_all(&chunk)?;
+        out.flush()?;
+    }
+    Ok(())
 }

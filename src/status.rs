@@ -32,7 +32,7 @@ pub struct Report {
     pub backends: Vec<BackendView>,
 }
 
-/// `status --json`.
+/// What goes over the control socket: all that `status --json` and the text need.
 #[derive(Debug, Serialize, Deserialize)]
 struct Status {
     mode: String,
@@ -79,6 +79,36 @@ struct ServerStatus {
     stage: String,
     up: bool,
     note: Option<String>,
+}
+
+/// `status --json`: of all that goes over the control socket the fields that are promised to
+/// scripts, in their order. Serde leaves out the others when it reads.
+#[derive(Debug, Serialize, Deserialize)]
+struct Promised {
+    mode: String,
+    haproxy: HaproxyStatus,
+    log: LogStatus,
+    backends: Vec<PromisedBackend>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct PromisedBackend {
+    name: String,
+    state: String,
+    statistic_ms: Option<f64>,
+    threshold_ms: Option<f64>,
+    breaches: u32,
+    breaches_needed: u32,
+    servers: Vec<PromisedServer>,
+    next: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct PromisedServer {
+    name: String,
+    role: String,
+    stage: String,
+    up: bool,
 }
 
 impl Report {
@@ -162,7 +192,7 @@ pub enum StatusError {
     },
 }
 
-/// The running daemon's status: its JSON as it came, or text for people.
+/// The running daemon's status: JSON with the contract's names, or text for people.
 ///
 /// # Errors
 /// No daemon runs there.
@@ -172,13 +202,14 @@ pub fn status(control_socket: &Path, as_json: bool) -> Result<String, StatusErro
         path: path.clone(),
         error,
     })?;
-    let status: Status =
-        serde_json::from_str(&answer).map_err(|error| StatusError::NotOurs { path, error })?;
-    Ok(if as_json {
-        format!("{}\n", answer.trim_end())
-    } else {
-        text(&status)
-    })
+    let read = || {
+        if as_json {
+            let promised: Promised = serde_json::from_str(&answer)?;
+            return Ok(serde_json::to_string(&promised)? + "\n");
+        }
+        Ok(text(&serde_json::from_str(&answer)?))
+    };
+    read().map_err(|error| StatusError::NotOurs { path, error })
 }
 
 fn text(status: &Status) -> String {

@@ -16,8 +16,11 @@ pub fn check(path: &Path, out: &mut dyn Write, err: &mut dyn Write, color: bool)
     match load(path) {
         Ok(loaded) => {
             err.write_all(loaded.render_warnings(color).as_bytes())?;
-            writeln!(out, "{}", summary(path, &loaded.config))?;
-            Ok(EXIT_VALID)
+            match writeln!(out, "{}", summary(path, &loaded.config)) {
+                // The exit code says it all to a script that does not read.
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+                Ok(()) | Err(_) => Ok(EXIT_VALID),
+            }
         }
         Err(errors) => {
             err.write_all(errors.report(color).as_bytes())?;
