@@ -82,7 +82,8 @@ fn run(
         }
         Ok(())
     })?;
-    let mut printer = Printer::new(out, options.json);
+    let name_width = config.backends.keys().map(String::len).max();
+    let mut printer = Printer::new(out, options.json, name_width.unwrap_or_default());
     let mut notes = seen.notes(config);
     let mut summary = Summary::default();
     let mut replaying: Option<(World, Timestamp)> = None;

@@ -81,6 +81,8 @@ impl Summary {
 pub(super) struct Printer<'a> {
     out: &'a mut dyn Write,
     json: bool,
+    /// The longest name of a backend, so that the text has columns.
+    name_width: usize,
 }
 
 #[derive(Serialize)]
@@ -110,8 +112,12 @@ struct SummaryNumbers {
 }
 
 impl<'a> Printer<'a> {
-    pub(super) fn new(out: &'a mut dyn Write, json: bool) -> Self {
-        Self { out, json }
+    pub(super) fn new(out: &'a mut dyn Write, json: bool, name_width: usize) -> Self {
+        Self {
+            out,
+            json,
+            name_width,
+        }
     }
 
     /// One decision of the contract's seven; the others are about a live HAProxy.
@@ -148,12 +154,13 @@ impl<'a> Printer<'a> {
         }
         writeln!(
             self.out,
-            "{at}  {}  {change:13}  {}{}",
+            "{at}  {:name_width$}  {change:13}  {}{}",
             decision.backend,
             server
                 .map(|server| format!("{server}: "))
                 .unwrap_or_default(),
-            decision.reason
+            decision.reason,
+            name_width = self.name_width,
         )
     }
 
@@ -168,19 +175,22 @@ impl<'a> Printer<'a> {
             self.object(&SummaryObject {
                 summary: summary.numbers(),
             })?;
+            self.out.flush()?;
             talk
         } else {
             writeln!(
                 self.out,
-                "{} lines, {} requests, {} rejected",
-                summary.lines, summary.requests, summary.rejected
+                "{}, {}, {} rejected",
+                counted(summary.lines, "line", "lines"),
+                counted(summary.requests, "request", "requests"),
+                summary.rejected
             )?;
             writeln!(
                 self.out,
-                "{} breaches, {} enables, {} disables · spare time {} · above the threshold {}",
-                summary.breaches,
-                summary.enables,
-                summary.disables,
+                "{}, {}, {} · spare time {} · above the threshold {}",
+                counted(summary.breaches, "breach", "breaches"),
+                counted(summary.enables, "enable", "enables"),
+                counted(summary.disables, "disable", "disables"),
                 Span(summary.spare_time),
                 Span(summary.above_threshold),
             )?;
@@ -211,4 +221,8 @@ impl Summary {
             above_threshold_seconds: self.above_threshold.as_millis() as f64 / 1000.0,
         }
     }
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }

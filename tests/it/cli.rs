@@ -1,1 +1,10 @@
+//! The spawned binary: exit codes, streams, help, and what each reading command prints.
 
+pub(crate) mod program;
+
+mod check;
+mod follow;
+mod numbers;
+mod parse;
+mod story;
+mod streams;

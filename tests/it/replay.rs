@@ -1,1 +1,5 @@
+//! `replay`: every fixture gives its expected output, and virtual time is counted by hand.
 
+mod fixtures;
+mod made;
+mod virtual_time;

@@ -164,7 +164,7 @@ fn every_recorded_log_is_named_in_the_fixtures_page() {
     let mut faults = Vec::new();
     for (path, text) in files("fixtures") {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        let name = name.trim_end_matches(".log");
+        let name = name.trim_end_matches(".expected").trim_end_matches(".log");
         if !page.contains(name) && path.extension().is_some_and(|extension| extension != "md") {
             faults.push(format!("{}: not in fixtures/README.md", path.display()));
         }

@@ -1,0 +1,184 @@
+//! A pretend HAProxy on a real admin socket, which can fall silent, and a daemon beside it. No test
+//! lives here.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use haproxy_autoscale::demo::pretend_haproxy::PretendHaproxy;
+use rustix::process::Signal;
+
+use crate::cli::program::{Ran, Running, SOON, file, program, run};
+use crate::support::{LogFile, wait_for};
+
+/// The admin socket of a pretend HAProxy with `web/web1` ready and `web/web2` a spare.
+pub(super) struct FakeHaproxy {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    haproxy: Mutex<PretendHaproxy>,
+    started: Instant,
+    is_hanging: AtomicBool,
+    connections: AtomicUsize,
+    lines: Mutex<Vec<String>>,
+}
+
+impl FakeHaproxy {
+    pub(super) fn start(socket: &Path) -> Self {
+        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        // Port 9 is nobody's: the spare is dead.
+        let servers = [("web1", address(9), false), ("web2", address(9), true)];
+        let shared = Arc::new(Shared {
+            haproxy: Mutex::new(PretendHaproxy::new(4711, 1_795_312_498, &servers)),
+            started: Instant::now(),
+            is_hanging: AtomicBool::new(false),
+            connections: AtomicUsize::new(0),
+            lines: Mutex::new(Vec::new()),
+        });
+        let listener = UnixListener::bind(socket).unwrap();
+        let ours = Arc::clone(&shared);
+        // Both threads end with the test's process.
+        std::thread::spawn(move || {
+            let mut kept = Vec::new();
+            for stream in listener.incoming().map_while(Result::ok) {
+                ours.connections.fetch_add(1, Ordering::SeqCst);
+                if ours.is_hanging.load(Ordering::SeqCst) {
+                    kept.push(stream);
+                    continue;
+                }
+                let shared = Arc::clone(&ours);
+                std::thread::spawn(move || shared.serve(&stream));
+            }
+        });
+        Self { shared }
+    }
+
+    /// From now on it accepts and never answers.
+    pub(super) fn hang(&self) {
+        self.shared.is_hanging.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// Every line that it was sent.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let lines = self.shared.lines.lock();
+        lines.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Shared {
+    fn serve(&self, mut stream: &UnixStream) {
+        let mut line = String::new();
+        let mut reader = BufReader::new(stream);
+        if reader.read_line(&mut line).is_err() || !line.ends_with('\n') {
+            return;
+        }
+        let line = line.trim_end();
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.push(line.to_owned());
+        drop(lines);
+        let now_us = u64::try_from(self.started.elapsed().as_micros()).unwrap();
+        let mut haproxy = self.haproxy.lock().unwrap_or_else(PoisonError::into_inner);
+        let reply = haproxy.answer(line, now_us);
+        drop(haproxy);
+        let _ = stream.write_all(reply.as_bytes());
+    }
+}
+
+/// A folder with a configuration and everything that it names.
+pub(super) struct Place {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) config: String,
+    pub(super) log: LogFile,
+    pub(super) control: PathBuf,
+    pub(super) admin: PathBuf,
+}
+
+impl Place {
+    pub(super) fn new() -> Self {
+        Self::with_control("control.sock")
+    }
+
+    /// `control` is the control socket's path in the folder.
+    pub(super) fn with_control(control: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let (admin, control, log) = (path("admin.sock"), path(control), path("x.log"));
+        let [admin_text, control_text, log_text] =
+            [&admin, &control, &log].map(|path| path.display());
+        let text = format!(
+            "[haproxy]\nsocket = \"{admin_text}\"\ntimeout = \"300ms\"\n\
+             poll_interval = \"100ms\"\n[log]\nsource = \"{log_text}\"\n\
+             [control]\nsocket = \"{control_text}\"\n[state]\ndir = \"\"\n\
+             [backend.web]\nalways_up = [\"web1\"]\nresponse_time = \"500ms\"\n\
+             [backend.web.warm_up]\ndeadline = \"1s\"\n"
+        );
+        Self {
+            config: file(folder.path(), "config.toml", text),
+            log: LogFile::open(&log),
+            folder,
+            control,
+            admin,
+        }
+    }
+
+    /// Starts the daemon and waits until it reads the log.
+    pub(super) fn daemon(&self) -> Running {
+        let running = Running::start(&mut program(&["run", "-c", &self.config]));
+        running.err.wait_for("reading the log");
+        running
+    }
+
+    pub(super) fn status(&self) -> Ran {
+        run(&["status", "-c", &self.config])
+    }
+
+    /// What the daemon says about itself.
+    pub(super) fn json(&self) -> serde_json::Value {
+        let out = run(&["status", "--json", "-c", &self.config]).succeeded();
+        serde_json::from_str(&out).unwrap()
+    }
+
+    /// Waits until it says that.
+    #[track_caller]
+    pub(super) fn wait_for(&self, what: &str, is: impl Fn(&serde_json::Value) -> bool) {
+        wait_for(what, SOON, || is(&self.json()));
+    }
+
+    /// One request of so many milliseconds.
+    pub(super) fn request(&self, response_ms: u32) {
+        let line = format!(
+            "127.0.0.1:5 [21/Nov/2026:23:36:31.172] fe web/web1 0/0/0/{response_ms}/{response_ms} \
+             200 161 - - ---- 1/1/0/0/0 0/0 \"GET / HTTP/1.1\""
+        );
+        self.log.append(line.as_bytes());
+    }
+
+    /// Sends that to the control socket; what came back until the daemon hung up.
+    pub(super) fn ask(&self, bytes: &[u8]) -> String {
+        let mut stream = UnixStream::connect(&self.control).unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        // It may hang up before it has read everything.
+        let _ = stream.write_all(bytes);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+/// Ends a daemon as systemd does: within 2 s, with exit code 0.
+#[track_caller]
+pub(super) fn stop(running: &mut Running, signal: Signal) {
+    let (code, took) = running.stop(signal);
+    assert_eq!(code, Some(0), "{}", running.err.text());
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}

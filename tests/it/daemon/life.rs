@@ -1,0 +1,211 @@
+//! The daemon's life: an HAProxy that hangs or is not there, lines counted, signals.
+
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+
+use haproxy_autoscale::daemon;
+use haproxy_autoscale::scaler::decision::Change;
+use rustix::process::Signal;
+use tokio::sync::oneshot;
+
+use super::fake::{FakeHaproxy, Place, stop};
+use crate::cli::program::{Running, SOON, program, run};
+use crate::support::{LogFile, wait_for};
+
+#[test]
+fn every_line_is_counted_rejected_ones_included() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let _daemon = place.daemon();
+    place.request(10);
+    place.log.append(b"");
+    place.log.append(b"hello");
+    place.log.append(&vec![b'x'; 20_000]);
+    place.request(10);
+    place.wait_for("all lines", |status| status["log"]["lines"] == 5);
+    assert_eq!(place.json()["log"]["rejected"], 3);
+}
+
+#[test]
+fn an_haproxy_that_hangs_stops_neither_the_log_nor_status_nor_the_end() {
+    let place = Place::new();
+    let haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.wait_for("connected", |status| status["haproxy"]["connected"] == true);
+    haproxy.hang();
+    place.wait_for("not connected", |status| {
+        status["haproxy"]["connected"] == false
+    });
+    for _ in 0..100 {
+        place.request(700);
+    }
+    let written = Instant::now();
+    place.wait_for("the log is read", |status| status["log"]["lines"] == 100);
+    assert!(
+        written.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        written.elapsed()
+    );
+    let asked = Instant::now();
+    let text = place.status().succeeded();
+    assert!(
+        asked.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        asked.elapsed()
+    );
+    assert!(text.contains("HAProxy does not answer"), "{text}");
+    assert!(
+        text.contains(place.admin.to_str().unwrap()),
+        "what was tried: {text}"
+    );
+    stop(&mut daemon, Signal::TERM);
+    let writes = haproxy
+        .lines()
+        .into_iter()
+        .filter(|line| line.starts_with("set "));
+    assert_eq!(
+        writes.collect::<Vec<_>>(),
+        Vec::<String>::new(),
+        "nothing on what is not known"
+    );
+}
+
+#[test]
+fn nothing_there_at_all_is_said_and_waited_for() {
+    let place = Place::new();
+    std::fs::remove_file(place.folder.path().join("x.log")).unwrap();
+    let mut running = Running::start(&mut program(&["run", "-c", &place.config]));
+    running.err.wait_for("waiting for it");
+    running.err.wait_for(place.admin.to_str().unwrap());
+    let text = place.status().succeeded();
+    assert!(text.contains("x.log does not exist"), "{text}");
+    assert!(text.contains("HAProxy does not answer"), "{text}");
+    // Now both come.
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let log = LogFile::open(&place.folder.path().join("x.log"));
+    place.wait_for("HAProxy", |status| status["haproxy"]["connected"] == true);
+    running.err.wait_for("reading the log");
+    log.append(b"whatever it is, it is a line");
+    place.wait_for("the line", |status| status["log"]["lines"] == 1);
+    stop(&mut running, Signal::INT);
+}
+
+#[test]
+fn sigterm_and_sigint_end_it_and_leave_servers_as_they_are() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let place = Place::new();
+        let haproxy = FakeHaproxy::start(&place.admin);
+        let mut daemon = place.daemon();
+        place.wait_for("connected", |status| status["haproxy"]["connected"] == true);
+        stop(&mut daemon, signal);
+        assert!(haproxy.lines().iter().all(|line| !line.starts_with("set ")));
+        assert_eq!(daemon.out.text(), "", "all talk goes to standard error");
+    }
+}
+
+#[test]
+fn sighup_reads_the_file_again_all_or_nothing() {
+    let place = Place::new();
+    let haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.wait_for("connected", |status| status["haproxy"]["connected"] == true);
+    let good = std::fs::read_to_string(&place.config).unwrap();
+    std::fs::write(&place.config, good.replace("500ms", "500")).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.err.wait_for("error[E");
+    daemon.err.wait_for("the configuration stays as it was");
+    std::fs::write(&place.config, good.replace("500ms", "900ms")).unwrap();
+    daemon.signal(Signal::HUP);
+    let is_new = |status: &serde_json::Value| status["backends"][0]["threshold_ms"] == 900.0;
+    wait_for("the new threshold", SOON, || {
+        let ran = run(&["status", "--json", "-c", &place.config]);
+        // For an instant between the two nobody listens.
+        ran.code == Some(0) && is_new(&serde_json::from_str(&ran.out).unwrap())
+    });
+    stop(&mut daemon, Signal::TERM);
+    assert!(haproxy.lines().iter().all(|line| !line.starts_with("set ")));
+}
+
+#[test]
+fn observing_sends_no_command_that_changes_anything() {
+    let place = Place::new();
+    let haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = Running::start(&mut program(&["run", "--observe", "-c", &place.config]));
+    daemon.err.wait_for("reading the log");
+    place.wait_for("connected", |status| status["haproxy"]["connected"] == true);
+    assert_eq!(place.json()["mode"], "observe");
+    let end = Instant::now() + Duration::from_secs(20);
+    while !daemon.err.text().contains("would enable") && Instant::now() < end {
+        place.request(700);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    daemon.err.wait_for("would enable");
+    stop(&mut daemon, Signal::TERM);
+    let lines = haproxy.lines();
+    assert!(
+        lines.iter().all(|line| line.starts_with("show ")),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn the_library_runs_it_and_shows_every_decision() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let config = haproxy_autoscale::config::load(place.config.as_ref()).unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut stop = Some(stop);
+    let mut seen = Vec::new();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let log = std::thread::scope(|scope| {
+        let (done, is_done) = std::sync::mpsc::channel::<()>();
+        scope.spawn(|| {
+            let is_done = is_done;
+            while is_done.recv_timeout(Duration::from_millis(20)) == Err(RecvTimeoutError::Timeout)
+            {
+                place.request(700);
+            }
+        });
+        let observer = |decision: &haproxy_autoscale::scaler::decision::Decision| {
+            seen.push((decision.change, decision.server.clone()));
+            // Nothing listens where the spare should be.
+            if decision.change == Change::EnableFailed
+                && let Some(stop) = stop.take()
+            {
+                let _ = stop.send(());
+            }
+        };
+        let until = async {
+            let limit = tokio::time::sleep(Duration::from_secs(30));
+            tokio::select! {
+                _ = stopped => {}
+                () = limit => {}
+            }
+        };
+        let ended = runtime.block_on(daemon::run(config.config, until, observer));
+        drop(done);
+        ended
+    });
+    log.unwrap();
+    let changes: Vec<_> = seen
+        .iter()
+        .map(|(change, _)| *change)
+        // The counters of this HAProxy do not move with the log, which is a freeze.
+        .filter(|change| !matches!(change, Change::Note | Change::Freeze))
+        .collect();
+    let first = [
+        Change::Breach,
+        Change::Breach,
+        Change::Breach,
+        Change::WarmUp,
+    ];
+    assert_eq!(changes[..4], first, "{seen:?}");
+    // More breaches may come while it is tried.
+    assert!(changes.contains(&Change::EnableFailed), "{seen:?}");
+    assert!(!changes.contains(&Change::Enable), "{seen:?}");
+    let servers = seen.iter().filter_map(|(_, server)| server.as_deref());
+    assert!(servers.clone().all(|server| server == "web2"), "{seen:?}");
+}
