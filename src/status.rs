@@ -122,7 +122,7 @@ impl Report {
             .to_owned(),
             haproxy: HaproxyStatus {
                 version: self.version.clone(),
-                connected: self.backends.iter().any(|backend| backend.is_readable),
+                connected: self.backends.iter().any(|backend| backend.is_answered),
             },
             log: LogStatus {
                 source: self.source.clone(),

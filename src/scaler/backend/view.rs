@@ -2,7 +2,7 @@
 
 use super::{Backend, within};
 use crate::scaler::agreement::Agreement;
-use crate::scaler::event::AdminState;
+use crate::scaler::event::{AdminState, ReadFailure};
 use crate::scaler::event::{LogState, Timestamp};
 use crate::scaler::policy::PolicyView;
 use crate::scaler::pool::{Role, Stage};
@@ -22,8 +22,8 @@ pub struct BackendView {
     pub next: String,
     /// What keeps it from acting, if anything; one line each.
     pub problems: Vec<String>,
-    /// It has been read at least once and the last read worked.
-    pub is_readable: bool,
+    /// HAProxy answered the last time that it was asked, even if it knows no such backend.
+    pub is_answered: bool,
 }
 
 /// One server at one moment.
@@ -82,7 +82,8 @@ impl Backend {
             servers: servers.collect(),
             next: self.next(now, policy.as_ref()),
             problems: self.problems(),
-            is_readable: self.has_picture(),
+            is_answered: self.has_picture()
+                || self.reading.failure == Some(ReadFailure::UnknownBackend),
             policy,
         }
     }
