@@ -31,6 +31,14 @@ const WATCH_RETRY: Duration = Duration::from_secs(10);
 const IDLE_HINTS_MAX: u32 = 8;
 /// See [`IDLE_HINTS_MAX`]: at most 50 needless looks a second.
 const IDLE_HINT_SPACING: Duration = Duration::from_millis(20);
+/// So many hints in a row, each with lines and within [`BUSY_GAP`] of the last one, and the file
+/// is busy: the watch rests and the file is looked at every [`BUSY_SPACING`] instead. A thousand
+/// hints a second cost more than all the lines behind them.
+const BUSY_HINTS_MAX: u32 = 64;
+/// See [`BUSY_HINTS_MAX`].
+const BUSY_GAP: Duration = Duration::from_millis(4);
+/// See [`BUSY_HINTS_MAX`]. A busy file's lines are read this much later at most.
+const BUSY_SPACING: Duration = Duration::from_millis(20);
 /// Read from standard input at once.
 const STDIN_CHUNK_BYTES: usize = 64 * 1024;
 /// Chunks of standard input that are read ahead; then whoever writes has to wait.
@@ -163,6 +171,9 @@ pub struct FileSource {
     idle_hints: u32,
     /// A hint before this instant waits for it.
     hints_from: Instant,
+    /// Turns with lines in quick succession, see [`BUSY_HINTS_MAX`].
+    busy_turns: u32,
+    last_turn: Instant,
     goal: Option<Goal>,
 }
 
@@ -173,7 +184,9 @@ struct Watch {
     /// Its device and inode, to notice that another directory took its place.
     directory: (u64, u64),
     /// Watching ends when this is dropped.
-    _watcher: RecommendedWatcher,
+    watcher: RecommendedWatcher,
+    /// It rests because the file is busy.
+    is_resting: bool,
 }
 
 impl FileSource {
@@ -190,6 +203,8 @@ impl FileSource {
             is_hinted: false,
             idle_hints: 0,
             hints_from: now,
+            busy_turns: 0,
+            last_turn: now,
             goal: None,
         };
         this.watch_if_due(now);
@@ -228,7 +243,8 @@ impl FileSource {
         let before = self.follower.counters().bytes;
         let turn = self.follower.turn(now, sink);
         let counters = self.follower.counters();
-        if counters.bytes != before || turn.more {
+        let had_lines = counters.bytes != before;
+        if had_lines || turn.more {
             self.idle_hints = 0;
         } else if self.is_hinted {
             self.idle_hints = self.idle_hints.saturating_add(1);
@@ -245,7 +261,43 @@ impl FileSource {
             counters.bytes.saturating_add(counters.skipped_bytes),
             self.follower.behind_bytes(),
         );
+        self.rest_while_busy(started, had_lines);
         turn
+    }
+
+    /// Lets the watch rest while the file is busy, and wakes it with the first turn that found
+    /// nothing.
+    fn rest_while_busy(&mut self, now: Instant, had_lines: bool) {
+        let is_quick = now.saturating_duration_since(self.last_turn) <= BUSY_GAP;
+        self.last_turn = now;
+        let Some(watch) = &mut self.watch else { return };
+        let parent = super::file::parent_of(self.follower.path());
+        if watch.is_resting {
+            if had_lines {
+                self.next_poll = now + BUSY_SPACING;
+            } else if watch
+                .watcher
+                .watch(parent, RecursiveMode::NonRecursive)
+                .is_ok()
+            {
+                watch.is_resting = false;
+                self.busy_turns = 0;
+                // What was written before the watch was awake gave no hint.
+                self.is_hinted = true;
+            } else {
+                self.watch = None; // Made anew soon; until then the poll does it.
+            }
+            return;
+        }
+        self.busy_turns = if is_quick && had_lines {
+            self.busy_turns.saturating_add(1)
+        } else {
+            0
+        };
+        if self.busy_turns >= BUSY_HINTS_MAX && watch.watcher.unwatch(parent).is_ok() {
+            watch.is_resting = true;
+            self.next_poll = now + BUSY_SPACING;
+        }
     }
 
     /// Makes the watch, or makes it anew when its directory is another one.
@@ -283,7 +335,8 @@ impl FileSource {
                 self.watch = Some(Watch {
                     hints,
                     directory,
-                    _watcher: watcher,
+                    watcher,
+                    is_resting: false,
                 });
             }
             (Ok(_), None) => self.watch = None,

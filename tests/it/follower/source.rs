@@ -73,6 +73,41 @@ fn a_line_is_seen_without_waiting_for_the_poll() {
 }
 
 #[test]
+fn a_busy_file_is_read_fifty_times_a_second_and_a_quiet_one_at_once_again() {
+    const MOST: u32 = 20_000;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("haproxy.log");
+    let mut file = fs::File::create(&path).unwrap();
+    run(async {
+        let mut source = open(&path);
+        source.wait().await;
+        turn(&mut source);
+        let mut timed_line = async |source: &mut Source| {
+            let started = Instant::now();
+            file.write_all(b"line\n").unwrap();
+            assert_eq!(next(source).await, ["line"]);
+            started.elapsed()
+        };
+        let (mut written, mut slow_in_a_row) = (0, 0);
+        while slow_in_a_row < 5 {
+            let is_slow = timed_line(&mut source).await > Duration::from_millis(15);
+            slow_in_a_row = if is_slow { slow_in_a_row + 1 } else { 0 };
+            written += 1;
+            assert!(written < MOST, "never taken for busy");
+        }
+        assert!(written > 50, "a short burst is no busy file: {written}");
+        let mut fastest = LIMIT;
+        for _ in 0..20 {
+            // Nothing comes, and the watch wakes.
+            let pause = tokio::time::timeout(Duration::from_millis(60), next(&mut source));
+            assert!(pause.await.is_err());
+            fastest = fastest.min(timed_line(&mut source).await);
+        }
+        assert!(fastest < Duration::from_millis(5), "{fastest:?}");
+    });
+}
+
+#[test]
 fn a_file_whose_directory_appears_later_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log/haproxy.log");
