@@ -1,5 +1,14 @@
 //! The whole daemon against a real HAProxy.
 
+mod by_hand;
+mod failing_spares;
+mod in_and_out;
+mod life;
+mod log_file;
+mod modes;
+mod reload;
+mod scene;
+
 /// Facts of HAProxy that the product's safety stands on, held for each version that it promises.
 mod support_works {
     use std::time::Duration;

@@ -8,6 +8,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+pub mod daemon;
 pub mod haproxy;
 pub mod haproxy_config;
 pub mod load;
@@ -15,9 +16,11 @@ pub mod log_file;
 pub mod port;
 pub mod server;
 pub mod server_state;
+pub mod states;
 pub mod syslog;
 pub mod versions;
 
+pub use daemon::{Daemon, DaemonConfig, Told};
 pub use haproxy::RealHaproxy;
 pub use haproxy_config::{Backend, HaproxyConfig};
 pub use load::{Answer, Load};
@@ -25,8 +28,9 @@ pub use log_file::LogFile;
 pub use port::ReservedPort;
 pub use server::TinyServer;
 pub use server_state::{Behaviour, Cold, Visit, Visitor};
+pub use states::StateWatch;
 pub use syslog::SyslogFile;
-pub use versions::{Version, for_each_version, versions};
+pub use versions::{Version, for_each_version, for_each_version_at_once, versions};
 
 /// How often [`wait_for`] looks.
 const POLL: Duration = Duration::from_millis(2);

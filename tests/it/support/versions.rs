@@ -64,6 +64,28 @@ pub fn for_each_version(test: impl Fn(&Version) + std::panic::RefUnwindSafe) {
     }
 }
 
+/// The same for a test that mostly waits: against all of them at the same time. `test` gets its
+/// version's name in every failure.
+pub fn for_each_version_at_once(test: impl Fn(&Version) + Sync) {
+    std::thread::scope(|scope| {
+        let test = &test;
+        let running: Vec<_> = versions()
+            .iter()
+            .map(|version| (version, scope.spawn(move || test(version))))
+            .collect();
+        let mut failure = None;
+        for (version, thread) in running {
+            if let Err(panic) = thread.join() {
+                eprintln!("*** failed against HAProxy {}", version.name);
+                failure = Some(panic);
+            }
+        }
+        if let Some(panic) = failure {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
 fn parse(list: &str) -> Vec<Version> {
     list.split(':')
         .filter(|entry| !entry.is_empty())

@@ -1,0 +1,364 @@
+//! The daemon under test: the built binary with a configuration of its own.
+
+#![allow(clippy::print_stderr)] // what the daemon wrote is told beside a failure
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::haproxy::RealHaproxy;
+use super::{holds_within, wait_for};
+
+/// From the start of the process to its first answer on the control socket.
+const START_LIMIT: Duration = Duration::from_secs(10);
+/// Lines of its log that are kept.
+const MAX_LINES: usize = 100_000;
+
+/// What a configuration file is to hold. The defaults are made for tests: HAProxy is read often,
+/// windows are short, `web1` alone is always up. Values are TOML: a text needs its quotes.
+#[derive(Clone, Debug)]
+pub struct DaemonConfig {
+    /// [`super::binary`] unless set.
+    binary: Option<PathBuf>,
+    arguments: Vec<String>,
+    haproxy: BTreeMap<String, String>,
+    log: BTreeMap<String, String>,
+    backend: BTreeMap<String, String>,
+    warm_up: BTreeMap<String, String>,
+}
+
+impl DaemonConfig {
+    /// For backend `web` of that HAProxy.
+    pub fn new(haproxy: &RealHaproxy) -> Self {
+        Self::at(&haproxy.admin_socket(), &haproxy.log())
+    }
+
+    /// For backend `web` of whatever listens there.
+    pub fn at(socket: &Path, log: &Path) -> Self {
+        let pairs = |pairs: &[(&str, &str)]| {
+            let owned = pairs
+                .iter()
+                .map(|(key, value)| ((*key).into(), (*value).into()));
+            owned.collect::<BTreeMap<String, String>>()
+        };
+        Self {
+            binary: None,
+            arguments: Vec::new(),
+            haproxy: pairs(&[("poll_interval", "\"100ms\"")]),
+            log: BTreeMap::new(),
+            backend: pairs(&[
+                ("always_up", "[\"web1\"]"),
+                ("response_time", "\"100ms\""),
+                ("window", "6"),
+                ("min_span", "\"200ms\""),
+                ("grace", "\"0s\""),
+                ("idle_timeout", "\"2s\""),
+                ("scale_down_cooldown", "\"1s\""),
+            ]),
+            warm_up: BTreeMap::new(),
+        }
+        .haproxy("socket", &format!("\"{}\"", socket.display()))
+        .log("source", &format!("\"{}\"", log.display()))
+    }
+
+    /// Runs another binary: [`super::release_binary`].
+    #[must_use]
+    pub fn binary(mut self, binary: PathBuf) -> Self {
+        self.binary = Some(binary);
+        self
+    }
+
+    /// One more argument of `run`.
+    #[must_use]
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Sets a key of `[haproxy]`.
+    #[must_use]
+    pub fn haproxy(mut self, key: &str, value: &str) -> Self {
+        self.haproxy.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Sets a key of `[log]`.
+    #[must_use]
+    pub fn log(mut self, key: &str, value: &str) -> Self {
+        self.log.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Sets a key of `[backend.web]`.
+    #[must_use]
+    pub fn backend(mut self, key: &str, value: &str) -> Self {
+        self.backend.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Goes back to the product's own default for a key that is otherwise set for tests.
+    #[must_use]
+    pub fn default_of(mut self, key: &str) -> Self {
+        self.haproxy.remove(key);
+        self.backend.remove(key);
+        self
+    }
+
+    /// Sets a key of `[backend.web.warm_up]`.
+    #[must_use]
+    pub fn warm_up(mut self, key: &str, value: &str) -> Self {
+        self.warm_up.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Writes the file, starts the daemon and waits until it answers `status`.
+    pub fn start(&self) -> Daemon {
+        let mut daemon = self.spawn();
+        let mut exited = None;
+        let answers = holds_within(START_LIMIT, || {
+            exited = daemon.child.try_wait().ok().flatten();
+            exited.is_some() || daemon.try_status().is_some()
+        });
+        assert!(
+            answers && exited.is_none(),
+            "the daemon did not start ({exited:?}):\n{}",
+            daemon.text()
+        );
+        daemon
+    }
+
+    /// The same without waiting for anything, for a daemon that is to end at once.
+    pub fn spawn(&self) -> Daemon {
+        let folder = tempfile::Builder::new().prefix("daemon-").tempdir();
+        let folder = folder.expect("a temporary folder");
+        let config = folder.path().join("config.toml");
+        std::fs::write(&config, self.render(folder.path())).expect("config.toml");
+        let binary = self.binary.clone().unwrap_or_else(super::binary);
+        let mut child = Command::new(&binary)
+            .arg("run")
+            .arg("-c")
+            .arg(&config)
+            .args(&self.arguments)
+            .env_remove("HAPROXY_AUTOSCALE_LOG")
+            .env_remove("JOURNAL_STREAM")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("starting {}: {error}", binary.display()));
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let stderr = child.stderr.take().expect("a pipe");
+        let thread = std::thread::spawn({
+            let lines = Arc::clone(&lines);
+            move || collect(stderr, &lines)
+        });
+        Daemon {
+            binary,
+            folder,
+            child,
+            lines,
+            thread: Some(thread),
+        }
+    }
+
+    fn render(&self, folder: &Path) -> String {
+        let control = format!("\"{}\"", folder.join("control.sock").display());
+        let control = BTreeMap::from([("socket".to_owned(), control)]);
+        let state = BTreeMap::from([("dir".to_owned(), "\"\"".to_owned())]);
+        let mut text = String::new();
+        for (name, keys) in [
+            ("haproxy", &self.haproxy),
+            ("log", &self.log),
+            ("control", &control),
+            ("state", &state),
+            ("backend.web", &self.backend),
+            ("backend.web.warm_up", &self.warm_up),
+        ] {
+            let _ = writeln!(text, "[{name}]");
+            for (key, value) in keys {
+                let _ = writeln!(text, "{key} = {value}");
+            }
+        }
+        text
+    }
+}
+
+/// One line that the daemon wrote to its standard error.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// When it arrived here.
+    pub at: Instant,
+    /// The line.
+    pub text: String,
+}
+
+impl Told {
+    /// It tells this change (`enable`, `would drain`) of this server, or of the backend (`-`).
+    pub fn is(&self, change: &str, server: &str) -> bool {
+        self.text.contains(&format!(" {change}: "))
+            && self.text.contains(&format!("server=\"{server}\""))
+    }
+}
+
+/// A running daemon with a folder of its own. Killed when dropped.
+pub struct Daemon {
+    binary: PathBuf,
+    folder: TempDir,
+    child: Child,
+    lines: Arc<Mutex<Vec<Told>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Daemon {
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything it wrote so far.
+    pub fn told(&self) -> Vec<Told> {
+        self.lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The same as one text, to be shown when a test fails.
+    pub fn text(&self) -> String {
+        let told = self.told();
+        told.iter()
+            .fold(String::new(), |text, told| text + &told.text + "\n")
+    }
+
+    /// How often it told this change of this server, see [`Told::is`].
+    pub fn count(&self, change: &str, server: &str) -> usize {
+        let told = self.told();
+        told.iter().filter(|told| told.is(change, server)).count()
+    }
+
+    /// Waits until it has told this change of this server `times` times; returns that line.
+    #[track_caller]
+    pub fn wait_for_nth(&self, change: &str, server: &str, times: usize, limit: Duration) -> Told {
+        let nth = || {
+            let told = self.told();
+            told.into_iter()
+                .filter(|told| told.is(change, server))
+                .nth(times - 1)
+        };
+        let found = holds_within(limit, || nth().is_some());
+        assert!(
+            found,
+            "no {change} of {server} within {limit:?} (number {times}):\n{}",
+            self.text()
+        );
+        nth().expect("just found")
+    }
+
+    /// Waits until it has told this change of this server; returns that line.
+    #[track_caller]
+    pub fn wait_for(&self, change: &str, server: &str, limit: Duration) -> Told {
+        self.wait_for_nth(change, server, 1, limit)
+    }
+
+    /// `status --json` by the same binary.
+    pub fn status(&self) -> Value {
+        self.try_status()
+            .unwrap_or_else(|| panic!("no status:\n{}", self.text()))
+    }
+
+    /// The same, `None` while nobody answers.
+    pub fn try_status(&self) -> Option<Value> {
+        let output = self.ask(&["status", "--json"]);
+        (output.status.success())
+            .then(|| serde_json::from_slice(&output.stdout).expect("status --json is JSON"))
+    }
+
+    /// Runs another command of the binary with this daemon's configuration.
+    pub fn ask(&self, arguments: &[&str]) -> Output {
+        Command::new(&self.binary)
+            .args(arguments)
+            .arg("-c")
+            .arg(self.folder.path().join("config.toml"))
+            .output()
+            .expect("the binary runs")
+    }
+
+    /// The stage that `status` shows for a server of backend `web`.
+    pub fn stage(&self, server: &str) -> String {
+        let status = self.status();
+        let servers = status["backends"][0]["servers"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let found = servers.iter().find(|row| row["name"] == server);
+        let stage = found.and_then(|row| row["stage"].as_str().map(str::to_owned));
+        stage.unwrap_or_default()
+    }
+
+    /// Everything in `problems` of `status`, of the daemon and of its backends.
+    pub fn problems(&self) -> String {
+        let status = self.status();
+        format!(
+            "{} {}",
+            status["problems"], status["backends"][0]["problems"]
+        )
+    }
+
+    /// Still running.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Sends SIGTERM; the exit code, and how long it took. Panics when it does not end.
+    pub fn terminate(&mut self, limit: Duration) -> (Option<i32>, Duration) {
+        let sent = Instant::now();
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a process id"), Signal::TERM).expect("SIGTERM");
+        (self.wait_for_exit(limit), sent.elapsed())
+    }
+
+    /// Waits for its end; the exit code.
+    pub fn wait_for_exit(&mut self, limit: Duration) -> Option<i32> {
+        let mut code = None;
+        wait_for("the end of the daemon", limit, || {
+            code = self.child.try_wait().expect("its exit status");
+            code.is_some()
+        });
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        code.and_then(|status| status.code())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        if std::thread::panicking() {
+            eprintln!("--- what the daemon wrote ---\n{}", self.text());
+        }
+    }
+}
+
+fn collect(stderr: ChildStderr, lines: &Mutex<Vec<Told>>) {
+    for text in BufReader::new(stderr).lines().map_while(Result::ok) {
+        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() < MAX_LINES {
+            let at = Instant::now();
+            lines.push(Told { at, text });
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What HAProxy shows of its servers over a whole test: each change of an admin state, with its
+//! moment.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::haproxy::{RealHaproxy, command_to};
+
+/// How often HAProxy is asked. On its way out a server drains for at least 100 ms; on its way in
+/// it may take less than 10 ms, see [`StateWatch::path`].
+const POLL: Duration = Duration::from_millis(10);
+
+/// A change of one server's admin state.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// When it was seen.
+    pub at: Instant,
+    /// The server.
+    pub server: String,
+    /// `ready`, `drain` or `maint`.
+    pub state: String,
+}
+
+/// Asks the admin socket again and again, until dropped.
+pub struct StateWatch {
+    seen: Arc<Mutex<Vec<Seen>>>,
+    stopped: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl StateWatch {
+    /// Watches every server of backend `web`; has seen each once when it returns.
+    pub fn start(haproxy: &RealHaproxy) -> Self {
+        let socket = haproxy.admin_socket();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        look(&socket, &seen);
+        let stopped = Arc::new(AtomicBool::new(false));
+        let thread = std::thread::spawn({
+            let (seen, stopped) = (Arc::clone(&seen), Arc::clone(&stopped));
+            move || {
+                while !stopped.load(Ordering::SeqCst) {
+                    look(&socket, &seen);
+                    std::thread::sleep(POLL);
+                }
+            }
+        });
+        Self {
+            seen,
+            stopped,
+            thread: Some(thread),
+        }
+    }
+
+    /// Every change so far.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The states that a server went through, the first one included.
+    pub fn of(&self, server: &str) -> Vec<String> {
+        let seen = self.seen().into_iter();
+        seen.filter(|seen| seen.server == server)
+            .map(|seen| seen.state)
+            .collect()
+    }
+
+    /// The same without the drain between maint and ready, which may be too short to be seen.
+    pub fn path(&self, server: &str) -> Vec<String> {
+        let states = self.of(server);
+        let is_on_the_way_in = |index: usize| {
+            let at = |index: usize| states.get(index).map(String::as_str);
+            at(index) == Some("drain")
+                && at(index.wrapping_sub(1)) == Some("maint")
+                && at(index + 1) == Some("ready")
+        };
+        let kept = (0..states.len()).filter(|index| !is_on_the_way_in(*index));
+        kept.map(|index| states[index].clone()).collect()
+    }
+
+    /// The state that a server is in.
+    pub fn now(&self, server: &str) -> String {
+        self.of(server).pop().unwrap_or_default()
+    }
+
+    /// When a server was first seen in this state.
+    pub fn first(&self, server: &str, state: &str) -> Option<Instant> {
+        let seen = self.seen();
+        let found = seen
+            .iter()
+            .find(|seen| seen.server == server && seen.state == state);
+        found.map(|seen| seen.at)
+    }
+}
+
+impl Drop for StateWatch {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn look(socket: &Path, seen: &Mutex<Vec<Seen>>) {
+    let Ok(answer) = command_to(socket, "show servers state web") else {
+        return;
+    };
+    let mut lines = answer.lines().skip(1);
+    let header = lines.next().unwrap_or_default().trim_start_matches("# ");
+    let column = |name: &str| header.split(' ').position(|column| column == name);
+    let (Some(name_at), Some(admin_at)) = (column("srv_name"), column("srv_admin_state")) else {
+        return;
+    };
+    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    for row in lines {
+        let cells: Vec<_> = row.split(' ').collect();
+        let (Some(name), Some(admin)) = (cells.get(name_at), cells.get(admin_at)) else {
+            continue;
+        };
+        let Ok(admin) = admin.parse::<u32>() else {
+            continue;
+        };
+        let state = match (admin & 0x23, admin & 0x18) {
+            (0, 0) => "ready",
+            (0, _) => "drain",
+            (_, _) => "maint",
+        };
+        let last = seen.iter().rev().find(|seen| seen.server == *name);
+        if last.is_none_or(|last| last.state != state) {
+            seen.push(Seen {
+                at: Instant::now(),
+                server: (*name).to_owned(),
+                state: state.to_owned(),
+            });
+        }
+    }
+}
