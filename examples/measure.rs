@@ -1,0 +1,321 @@
+//! Measures the release binary beside a real HAProxy: `benches/run`.
+//!
+//! `latency`: from the write of the log line that completes the last breach to the spare being
+//! ready, as read on the admin socket. `idle`: CPU and memory with nothing to do. `flood`: 20,000
+//! lines a second. Figures are printed and nothing is asserted; what must hold is in `tests/`.
+
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+#[path = "../tests/it/support/mod.rs"]
+mod support;
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use support::haproxy::command_to;
+use support::load::fetch;
+use support::{
+    Backend, Behaviour, Daemon, DaemonConfig, HaproxyConfig, RealHaproxy, TinyServer, holds_within,
+    release_binary, versions, wait_for,
+};
+
+/// How often the way from line to ready is measured.
+const TRIES: usize = 50;
+/// Requests of one window, and breaches that are needed.
+const WINDOW: usize = 5;
+const BREACHES: usize = 3;
+/// How long the idle daemon is watched, and how long it may settle before.
+const IDLE: Duration = Duration::from_secs(60);
+const SETTLE: Duration = Duration::from_secs(5);
+/// The flood.
+const LINES_PER_SECOND: usize = 20_000;
+const FLOOD: Duration = Duration::from_secs(10);
+/// A write every so often, as a syslog daemon under load does …
+const WRITE_EVERY: Duration = Duration::from_millis(1);
+/// How long anything may take.
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn main() {
+    let named: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |name: &str| named.is_empty() || named.iter().any(|named| named == name);
+    let version = versions().first().expect("a real HAProxy, see tests/run");
+    println!(
+        "{} beside HAProxy {}",
+        release_binary().file_name().unwrap_or_default().display(),
+        version.name
+    );
+    let world = World::start();
+    if wanted("latency") {
+        latency(&world);
+    }
+    if wanted("idle") {
+        idle(&world);
+    }
+    if wanted("flood") {
+        flood(&world, "a write a millisecond", LINES_PER_SECOND / 1000);
+        flood(&world, "a write a line", 1);
+    }
+}
+
+/// HAProxy with one always-up server and two spares, none of them checked.
+struct World {
+    haproxy: RealHaproxy,
+    _servers: [TinyServer; 3],
+}
+
+impl World {
+    fn start() -> Self {
+        let servers =
+            ["web1", "web2", "web3"].map(|name| TinyServer::start(name, Behaviour::default()));
+        let mut backend = Backend::new("web");
+        for server in &servers {
+            let disabled = if server.name() == "web1" {
+                ""
+            } else {
+                "disabled"
+            };
+            backend = backend.server(server.name(), server.address(), disabled);
+        }
+        let version = versions().first().expect("a real HAProxy");
+        Self {
+            haproxy: RealHaproxy::start(version, HaproxyConfig::new(backend)),
+            _servers: servers,
+        }
+    }
+
+    fn config(&self, log: &Path) -> DaemonConfig {
+        DaemonConfig::at(&self.haproxy.admin_socket(), log).binary(release_binary())
+    }
+
+    /// A log line that HAProxy itself has written.
+    fn line(&self) -> String {
+        let before = self.haproxy.log_lines();
+        assert!(fetch(self.haproxy.frontend(), "/").is_ok());
+        wait_for("HAProxy's line", LIMIT, || {
+            self.haproxy.log_lines() > before
+        });
+        let text = self.haproxy.log_text();
+        text.lines().last().expect("a line").to_owned() + "\n"
+    }
+}
+
+fn latency(world: &World) {
+    let log = world.haproxy.folder().join("latency.log");
+    let mut file = File::create(&log).expect("a log file");
+    let daemon = world
+        .config(&log)
+        .default_of("poll_interval")
+        .haproxy("poll_interval", "\"250ms\"")
+        .backend("window", &WINDOW.to_string())
+        .backend("breaches", &BREACHES.to_string())
+        .backend("min_span", "\"0s\"")
+        .backend("scale_up_cooldown", "\"0s\"")
+        .backend("idle_timeout", "\"300ms\"")
+        .backend("scale_down_cooldown", "\"0s\"")
+        .warm_up("requests", "0")
+        .start();
+    wait_for("a picture", LIMIT, || daemon.stage("web2") == "maint");
+    let mut took: Vec<Duration> = (0..TRIES).map(|_| one_try(world, &mut file)).collect();
+    took.sort_unstable();
+    let ms = |part: usize| took[(took.len() - 1) * part / 100].as_secs_f64() * 1000.0;
+    println!(
+        "latency: line written -> spare ready, {TRIES} tries: p50 {:.2} ms, p90 {:.2} ms, p99 {:.2} \
+         ms, max {:.2} ms (goal: p50 < 3, p99 < 15)",
+        ms(50),
+        ms(90),
+        ms(99),
+        ms(100)
+    );
+}
+
+/// Writes all lines but the last, then the last, and waits for the spare.
+fn one_try(world: &World, file: &mut File) -> Duration {
+    let fast = world.line();
+    let slow = with_response_ms(&fast, 900);
+    let lines = WINDOW * BREACHES;
+    // The same number of real requests, so that HAProxy's counters agree with the log.
+    (1..lines).for_each(|_| assert!(fetch(world.haproxy.frontend(), "/").is_ok()));
+    file.write_all(slow.repeat(lines - 1).as_bytes())
+        .expect("lines");
+    sleep(Duration::from_millis(20 + u64::from(rand_byte())));
+    let socket = world.haproxy.admin_socket();
+    let (ready, seen) = mpsc::channel();
+    let watch = std::thread::spawn(move || {
+        let end = Instant::now() + LIMIT;
+        while Instant::now() < end {
+            let answer = command_to(&socket, "show servers state web").unwrap_or_default();
+            if is_ready(&answer, "web2") {
+                let _ = ready.send(Instant::now());
+                return;
+            }
+        }
+    });
+    sleep(Duration::from_millis(5));
+    let written = Instant::now();
+    file.write_all(slow.as_bytes()).expect("the last line");
+    let ready_at = seen.recv_timeout(LIMIT).expect("the spare is ready");
+    watch.join().expect("the watch");
+    // Fast lines until it has gone again.
+    let is_away = || world.haproxy.status("web", "web2") == "MAINT";
+    let end = Instant::now() + LIMIT;
+    while !is_away() {
+        assert!(Instant::now() < end, "the spare does not go");
+        file.write_all(world.line().as_bytes())
+            .expect("a fast line");
+        sleep(Duration::from_millis(20));
+    }
+    ready_at - written
+}
+
+/// Something between 0 and 255, so that the tries do not keep step with the daemon's polling.
+fn rand_byte() -> u8 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |now| now.subsec_micros().to_le_bytes()[0])
+}
+
+/// The same line with other timers: `TR/Tw/Tc/Tr/Ta` is the field after `backend/server`.
+fn with_response_ms(line: &str, ms: u32) -> String {
+    let mut fields: Vec<String> = line.split(' ').map(str::to_owned).collect();
+    let at = fields.iter().position(|field| field.starts_with("web/"));
+    let timers = at.expect("a server") + 1;
+    fields[timers] = format!("0/0/0/{ms}/{ms}");
+    fields.join(" ")
+}
+
+fn is_ready(answer: &str, server: &str) -> bool {
+    let mut lines = answer.lines().skip(1);
+    let header = lines.next().unwrap_or_default().trim_start_matches("# ");
+    let column = |name: &str| header.split(' ').position(|column| column == name);
+    let (Some(name), Some(admin)) = (column("srv_name"), column("srv_admin_state")) else {
+        return false;
+    };
+    lines.any(|row| {
+        let cells: Vec<_> = row.split(' ').collect();
+        let mask = cells.get(admin).and_then(|admin| admin.parse::<u32>().ok());
+        cells.get(name) == Some(&server) && mask.is_some_and(|mask| mask & 0x3b == 0)
+    })
+}
+
+fn idle(world: &World) {
+    let daemon = DaemonConfig::new(&world.haproxy)
+        .binary(release_binary())
+        .default_of("poll_interval")
+        .default_of("idle_timeout")
+        .default_of("window")
+        .default_of("min_span")
+        .start();
+    sleep(SETTLE);
+    let (cpu, started) = (cpu_of(&daemon), Instant::now());
+    sleep(IDLE);
+    let used = cpu_of(&daemon).checked_sub(cpu).unwrap_or_default();
+    println!(
+        "idle: {:.4} % of a core over {:.0} s (goal: < 0.15), {:.1} MiB resident (goal: < 16)",
+        100.0 * used.as_secs_f64() / started.elapsed().as_secs_f64(),
+        started.elapsed().as_secs_f64(),
+        resident_mib(&daemon, "VmRSS")
+    );
+}
+
+fn flood(world: &World, how: &str, lines_per_write: usize) {
+    let log = world.haproxy.folder().join("flood.log");
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&log)
+        .expect("a log file");
+    let daemon = world
+        .config(&log)
+        .default_of("poll_interval")
+        .default_of("window")
+        .default_of("min_span")
+        .start();
+    let recorded = recorded_lines();
+    let lines: Vec<&str> = recorded.lines().collect();
+    let total = LINES_PER_SECOND * usize::try_from(FLOOD.as_secs()).unwrap_or(0);
+    let (cpu, started) = (cpu_of(&daemon), Instant::now());
+    let mut written = 0;
+    let mut behind = Duration::ZERO;
+    while written < total {
+        let due = written * 1000 / LINES_PER_SECOND;
+        let due = WRITE_EVERY * u32::try_from(due).unwrap_or(u32::MAX);
+        let elapsed = started.elapsed();
+        sleep(due.saturating_sub(elapsed));
+        behind = behind.max(elapsed.saturating_sub(due));
+        let mut text = String::new();
+        for index in written..written + lines_per_write {
+            text.push_str(lines[index % lines.len()]);
+            text.push('\n');
+        }
+        file.write_all(text.as_bytes()).expect("lines");
+        written += lines_per_write;
+    }
+    let wrote_in = started.elapsed();
+    let counted = || {
+        let lines = daemon.status()["log"]["lines"].as_u64();
+        usize::try_from(lines.unwrap_or(0)).unwrap_or(0)
+    };
+    holds_within(LIMIT, || counted() >= written);
+    let caught_up = started.elapsed().checked_sub(wrote_in).unwrap_or_default();
+    let used = cpu_of(&daemon).checked_sub(cpu).unwrap_or_default();
+    let status = daemon.status();
+    println!(
+        "flood, {how}: {written} lines in {:.1} s ({:.0} a second, writer at most {:.0} ms late), \
+         {} counted, {} rejected; all counted {:.0} ms after the last write; {:.2} s of CPU per \
+         million lines (goal: <= 1), at most {:.1} MiB resident (goal: < 24)",
+        wrote_in.as_secs_f64(),
+        written as f64 / wrote_in.as_secs_f64(),
+        behind.as_secs_f64() * 1000.0,
+        status["log"]["lines"],
+        status["log"]["rejected"],
+        caught_up.as_secs_f64() * 1000.0,
+        used.as_secs_f64() / (written as f64 / 1e6),
+        resident_mib(&daemon, "VmHWM")
+    );
+}
+
+/// Every line of the recorded logs: all kinds of requests, under each head.
+fn recorded_lines() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut paths: Vec<_> = [root.clone(), root.join("heads")]
+        .iter()
+        .flat_map(|folder| folder.read_dir().expect("fixtures").flatten())
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .collect();
+    paths.sort();
+    let texts = paths
+        .iter()
+        .map(|path| std::fs::read_to_string(path).expect("a fixture"));
+    texts.fold(String::new(), |all, text| all + text.trim_end() + "\n")
+}
+
+/// CPU time of all its threads, to the nanosecond, without what children of it used.
+fn cpu_of(daemon: &Daemon) -> Duration {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", daemon.pid())).expect("its threads");
+    let mut total_ns = 0;
+    for task in tasks.flatten() {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+        let first = text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok());
+        total_ns += first.unwrap_or(0);
+    }
+    Duration::from_nanos(total_ns)
+}
+
+/// `VmRSS` or `VmHWM`.
+fn resident_mib(daemon: &Daemon, field: &str) -> f64 {
+    let path = format!("/proc/{}/status", daemon.pid());
+    let text = std::fs::read_to_string(path).expect("its status");
+    let line = text.lines().find_map(|line| line.strip_prefix(field));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
+    kib.unwrap_or(f64::NAN) / 1024.0
+}
