@@ -11,6 +11,7 @@ use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 
 use super::head;
 use super::reject::{classify, is_client};
+use super::scan::{self, Spans};
 use crate::scaler::event::{Request, Tail};
 
 pub use super::date::{format_local_ms, parse_local_ms};
@@ -23,7 +24,7 @@ const DIGITS_MAX: usize = 19;
 
 /// `%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B`, the stock httplog format (1.5 to 3.5-dev)
 /// up to the bytes field. Anchored, and at every byte there is one way on only, so that the
-/// one-pass engine of `regex` fills in the groups.
+/// one-pass engine of `regex` fills in the groups. `scan` finds the same in plain lines, faster.
 const HTTPLOG: &str = r"(?x) \A
     ([^\ ]+) \ \[ ([0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}) \]
     \  ([A-Za-z0-9_.:-]+|<[A-Za-z0-9_.:-]+>) ~?
@@ -103,31 +104,36 @@ impl Parser {
     pub fn parse<'a>(&self, line: &'a [u8]) -> Result<Record<'a>, Reject> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let body = head::strip(line, &self.tag)?;
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = self.httplog.captures_read(&mut places.httplog, body.text);
-        let Some(found) = found else {
+        let spans = scan::httplog(body.text).or_else(|| {
+            let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+            spans_of(&self.httplog, &mut places.httplog, body.text)
+        });
+        let Some(spans) = spans else {
             return Err(classify(body));
         };
         let groups = Groups {
             text: body.text,
-            places: &places.httplog,
+            spans,
         };
-        let rest = body.text.get(found.end()..).unwrap_or_default();
+        let rest = groups.rest();
         if !is_client(groups.bytes(1)) || !ends_field(rest) {
             return Err(classify(body));
         }
         let mut record = read_httplog(&groups)?;
-        record.request.tail = self.read_tail(&mut places.tail, rest);
+        record.request.tail = self.read_tail(rest);
         Ok(record)
     }
 
     /// The fields behind the bytes field, if no client can have written them.
-    fn read_tail(&self, places: &mut CaptureLocations, rest: &[u8]) -> Option<Tail> {
-        let found = self.tail.captures_read(places, rest)?;
-        if !ends_field(rest.get(found.end()..).unwrap_or_default()) {
+    fn read_tail(&self, rest: &[u8]) -> Option<Tail> {
+        let spans = scan::tail(rest).or_else(|| {
+            let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+            spans_of(&self.tail, &mut places.tail, rest)
+        })?;
+        let groups = Groups { text: rest, spans };
+        if !ends_field(groups.rest()) {
             return None;
         }
-        let groups = Groups { text: rest, places };
         let count = |group| u32::try_from(unsigned(groups.bytes(group))?).ok();
         Some(Tail {
             termination: groups.bytes(1).try_into().ok()?,
@@ -139,19 +145,45 @@ impl Parser {
     }
 }
 
-/// The groups of one match.
-struct Groups<'a, 'p> {
-    text: &'a [u8],
-    places: &'p CaptureLocations,
+/// What a pattern finds at the beginning of the text.
+fn spans_of(pattern: &Regex, places: &mut CaptureLocations, text: &[u8]) -> Option<Spans> {
+    pattern.captures_read(places, text)?;
+    let mut spans = Spans::default();
+    for (group, span) in spans.iter_mut().enumerate() {
+        *span = places.get(group).unwrap_or_default();
+    }
+    Some(spans)
 }
 
-impl<'a> Groups<'a, '_> {
+#[cfg(test)]
+pub(super) fn spans_of_httplog(text: &[u8]) -> Option<Spans> {
+    spans_of(&HTTPLOG_REGEX, &mut HTTPLOG_REGEX.capture_locations(), text)
+}
+
+#[cfg(test)]
+pub(super) fn spans_of_tail(text: &[u8]) -> Option<Spans> {
+    spans_of(&TAIL_REGEX, &mut TAIL_REGEX.capture_locations(), text)
+}
+
+/// The groups of one match.
+struct Groups<'a> {
+    text: &'a [u8],
+    spans: Spans,
+}
+
+impl<'a> Groups<'a> {
     /// The bytes of a group; nothing if it took no part in the match.
     fn bytes(&self, group: usize) -> &'a [u8] {
-        self.places
+        self.spans
             .get(group)
-            .and_then(|(start, end)| self.text.get(start..end))
+            .and_then(|&(start, end)| self.text.get(start..end))
             .unwrap_or_default()
+    }
+
+    /// What follows the match.
+    fn rest(&self) -> &'a [u8] {
+        let [(_, end), ..] = self.spans;
+        self.text.get(end..).unwrap_or_default()
     }
 
     /// A group whose bytes the pattern limits to ASCII.
@@ -173,7 +205,7 @@ impl<'a> Groups<'a, '_> {
 }
 
 /// The values of a line whose shape matched; the tail is left out.
-fn read_httplog<'a>(groups: &Groups<'a, '_>) -> Result<Record<'a>, Reject> {
+fn read_httplog<'a>(groups: &Groups<'a>) -> Result<Record<'a>, Reject> {
     Ok(Record {
         frontend: groups.text(3)?,
         accepted: groups.text(2)?,

@@ -7,4 +7,5 @@ pub mod input;
 pub mod line;
 pub mod lines;
 mod reject;
+mod scan;
 pub mod source;
