@@ -2,7 +2,7 @@
 //!
 //! Touches neither the network nor the clock. Defaults live in the module of each table and nowhere
 //! else. Nothing stops at the first mistake: the file is parsed with recovery, then read key by key
-//! by a [`reader::Reader`] that collects what is wrong.
+//! by a `reader::Reader` that collects what is wrong.
 
 mod backend;
 pub mod check;
