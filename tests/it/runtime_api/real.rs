@@ -1,7 +1,7 @@
 //! Reading and writing a real HAProxy, where one is installed.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use super::{SECOND, SHORT, server_named, unreachable_text};
+use crate::support::versions;
 
 /// A HAProxy in the foreground, killed at the end.
 struct RealHaproxy {
@@ -20,28 +21,10 @@ struct RealHaproxy {
 }
 
 impl RealHaproxy {
-    /// Starts one with these proxies (`DIR` stands for its directory), or says loudly that there is
-    /// none.
-    #[allow(clippy::print_stderr)] // a skipped test has to be heard
+    /// Starts one with these proxies (`DIR` stands for its directory); `None` where there is none,
+    /// which the support has said loudly then.
     async fn start(proxies: &str) -> Option<Self> {
-        let program = std::env::var_os("HAPROXY_AUTOSCALE_HAPROXY")
-            .map(PathBuf::from)
-            .or_else(|| {
-                let path = std::env::var_os("PATH").unwrap_or_default();
-                std::env::split_paths(&path)
-                    .chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")])
-                    .map(|dir| dir.join("haproxy"))
-                    .find(|file| file.is_file())
-            });
-        let Some(program) = program else {
-            let is_required = std::env::var("HAPROXY_REQUIRED").is_ok_and(|value| value == "1");
-            assert!(
-                !is_required,
-                "HAPROXY_REQUIRED=1 and there is no haproxy in PATH"
-            );
-            eprintln!("NOT TESTED: there is no haproxy in PATH (see HAPROXY_AUTOSCALE_HAPROXY)");
-            return None;
-        };
+        let program = &versions().first()?.path;
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("haproxy.cfg");
         let cfg = format!(

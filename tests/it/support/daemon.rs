@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use haproxy_autoscale::control;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -204,8 +205,12 @@ pub struct Told {
 impl Told {
     /// It tells this change (`enable`, `would drain`) of this server, or of the backend (`-`).
     pub fn is(&self, change: &str, server: &str) -> bool {
-        self.text.contains(&format!(" {change}: "))
-            && self.text.contains(&format!("server=\"{server}\""))
+        let words = format!(" {change} ");
+        let Some((_, rest)) = self.text.split_once(&words) else {
+            return false;
+        };
+        let place = rest.split_once(": ").map_or(rest, |(place, _)| place);
+        place.split_once('/').map_or("-", |(_, server)| server) == server
     }
 }
 
@@ -269,17 +274,17 @@ impl Daemon {
         self.wait_for_nth(change, server, 1, limit)
     }
 
-    /// `status --json` by the same binary.
+    /// What the daemon answers on its control socket.
     pub fn status(&self) -> Value {
         self.try_status()
             .unwrap_or_else(|| panic!("no status:\n{}", self.text()))
     }
 
-    /// The same, `None` while nobody answers.
+    /// The same, `None` while nobody answers. It is what the text of `status` is made from, with
+    /// notes and problems, which `status --json` leaves out.
     pub fn try_status(&self) -> Option<Value> {
-        let output = self.ask(&["status", "--json"]);
-        (output.status.success())
-            .then(|| serde_json::from_slice(&output.stdout).expect("status --json is JSON"))
+        let answer = control::ask_status(&self.folder.path().join("control.sock")).ok()?;
+        Some(serde_json::from_str(&answer).expect("the daemon answers in JSON"))
     }
 
     /// Runs another command of the binary with this daemon's configuration.
