@@ -20,7 +20,7 @@ use crate::log::lines::Item;
 use crate::log::source::Source;
 use crate::scaler::Scaler;
 use crate::scaler::decision::{Change, Decision};
-use crate::scaler::event::{Action, Event, LogState, Timestamp};
+use crate::scaler::event::{Action, Event, LogState, ReadFailure, Timestamp};
 use crate::status::Report;
 
 /// With more unread than this the oldest is passed over: old lines make no good decisions.
@@ -99,6 +99,8 @@ struct Daemon {
     lines: u64,
     rejected: u64,
     skipped_bytes: u64,
+    /// Why HAProxy does not answer, as it was said.
+    outage: Option<String>,
     diagnosis: Diagnosis,
     is_diagnosis_wanted: bool,
 }
@@ -120,6 +122,7 @@ impl Daemon {
             lines: 0,
             rejected: 0,
             skipped_bytes: 0,
+            outage: None,
             diagnosis: Diagnosis::default(),
             is_diagnosis_wanted: true,
             config,
@@ -149,7 +152,9 @@ impl Daemon {
     fn start(&mut self, actions: Vec<Action>, observer: &mut dyn FnMut(&Decision)) {
         for action in actions {
             if let Action::Report(decision) = &action {
-                journal::write(decision, self.config.mode);
+                if self.is_news(decision) {
+                    journal::write(decision, self.config.mode);
+                }
                 observer(decision);
                 self.is_diagnosis_wanted |=
                     matches!(decision.change, Change::Reload | Change::Reachable);
@@ -159,13 +164,38 @@ impl Daemon {
         }
     }
 
+    /// An outage is one piece of news, however many backends it cuts off.
+    fn is_news(&mut self, decision: &Decision) -> bool {
+        match decision.change {
+            Change::Unreachable => {
+                let text = decision.reason.to_string();
+                self.outage.replace(text.clone()) != Some(text)
+            }
+            Change::Reachable => self.outage.take().is_some(),
+            Change::Breach
+            | Change::WarmUp
+            | Change::Enable
+            | Change::EnableFailed
+            | Change::Drain
+            | Change::Disable
+            | Change::NoSpare
+            | Change::Hold
+            | Change::Reload
+            | Change::Freeze
+            | Change::Thaw
+            | Change::Note => true,
+        }
+    }
+
     fn take_outcome(&mut self, outcome: &Outcome, observer: &mut dyn FnMut(&Decision)) {
         match outcome {
             Outcome::Diagnosed(diagnosis) => {
                 journal::write_diagnosis(diagnosis, &self.config);
                 self.diagnosis = diagnosis.clone();
             }
-            Outcome::Read(_, _, Ok(_)) if self.is_diagnosis_wanted => {
+            Outcome::Read(_, _, Ok(_) | Err(ReadFailure::UnknownBackend))
+                if self.is_diagnosis_wanted =>
+            {
                 self.is_diagnosis_wanted = false;
                 self.hands.diagnose();
             }

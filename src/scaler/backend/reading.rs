@@ -129,12 +129,12 @@ impl Backend {
     fn said_reachable(&mut self, now: Timestamp, out: &mut Outbox) {
         self.reading.failures = 0;
         self.reading.read_at = Some(now);
-        if let Some(failure) = self.reading.failure.take()
-            && failure != ReadFailure::Stopping
-        {
-            let text = "HAProxy answers again".to_owned();
-            self.report(now, None, Change::Reachable, Reason::Text(text), out);
-        }
+        let (change, text) = match self.reading.failure.take() {
+            Some(ReadFailure::Unreachable(_)) => (Change::Reachable, "HAProxy answers again"),
+            Some(ReadFailure::UnknownBackend) => (Change::Note, "HAProxy has this backend now"),
+            Some(ReadFailure::Stopping) | None => return,
+        };
+        self.report(now, None, change, Reason::Text(text.to_owned()), out);
     }
 
     fn read_failed(&mut self, now: Timestamp, failure: ReadFailure, out: &mut Outbox) {
@@ -149,9 +149,15 @@ impl Backend {
         self.reading.failures = self.reading.failures.saturating_add(1);
         self.reading.next = now.after(pause);
         self.reading.again = false;
-        if self.reading.failure.as_ref() != Some(&failure) && failure != ReadFailure::Stopping {
-            let text = failure.to_string();
-            self.report(now, None, Change::Unreachable, Reason::Text(text), out);
+        if self.reading.failure.as_ref() != Some(&failure) {
+            let change = match failure {
+                ReadFailure::Unreachable(_) => Some(Change::Unreachable),
+                ReadFailure::UnknownBackend => Some(Change::Note),
+                ReadFailure::Stopping => None,
+            };
+            if let Some(change) = change {
+                self.report(now, None, change, Reason::Text(failure.to_string()), out);
+            }
         }
         self.reading.failure = Some(failure);
     }

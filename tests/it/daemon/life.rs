@@ -209,3 +209,44 @@ fn the_library_runs_it_and_shows_every_decision() {
     let servers = seen.iter().filter_map(|(_, server)| server.as_deref());
     assert!(servers.clone().all(|server| server == "web2"), "{seen:?}");
 }
+
+/// Adds backends to the configuration, each like `web` but for its name.
+fn add_backends(place: &Place, names: &[&str]) {
+    let mut text = std::fs::read_to_string(&place.config).unwrap();
+    for name in names {
+        text += &format!("[backend.{name}]\nalways_up = [\"web1\"]\nresponse_time = \"500ms\"\n");
+    }
+    std::fs::write(&place.config, text).unwrap();
+}
+
+#[test]
+fn an_outage_is_said_once_however_many_backends_it_cuts_off() {
+    let place = Place::new();
+    add_backends(&place, &["api", "shop", "blog"]);
+    let mut running = Running::start(&mut program(&["run", "-c", &place.config]));
+    running.err.wait_for("unreachable");
+    place.wait_for("all backends are looked at", |status| {
+        let backends = status["backends"].as_array().cloned().unwrap_or_default();
+        backends.len() == 4 && backends.iter().all(|it| it["state"] == "unreachable")
+    });
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    running.err.wait_for("reachable web");
+    running.err.wait_for("HAProxy has no such backend");
+    stop(&mut running, Signal::TERM);
+    let text = running.err.text();
+    assert_eq!(text.matches("unreachable").count(), 1, "{text}");
+}
+
+#[test]
+fn a_backend_that_haproxy_does_not_have_is_said_with_those_that_it_has() {
+    let place = Place::new();
+    let text = std::fs::read_to_string(&place.config).unwrap();
+    std::fs::write(&place.config, text.replace("backend.web", "backend.wbe")).unwrap();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut running = Running::start(&mut program(&["run", "-c", &place.config]));
+    running
+        .err
+        .wait_for("HAProxy has no backend wbe; it has web");
+    assert_eq!(place.json()["haproxy"]["connected"], true);
+    stop(&mut running, Signal::TERM);
+}
