@@ -265,16 +265,22 @@ fn headline(backend: &BackendStatus) -> String {
         return state;
     };
     let Some(value_ms) = backend.statistic_ms else {
-        return format!("{state}  no requests so far, threshold {statistic} {threshold_ms} ms");
+        return format!(
+            "{state}  no request to judge yet, threshold {statistic} {threshold_ms} ms"
+        );
     };
     let sign = if value_ms > threshold_ms { ">" } else { "<=" };
+    let (breaches, needed) = (backend.breaches, backend.breaches_needed);
+    let streak = if breaches > needed {
+        format!("{breaches} breaches in a row, {needed} needed")
+    } else {
+        format!("{breaches} of {needed} breaches")
+    };
     format!(
-        "{state}  {} {statistic} {value_ms:.0} ms {sign} {threshold_ms} ms  (last {} requests, {} \
-         of {} breaches)",
+        "{state}  {} {statistic} {value_ms:.0} ms {sign} {threshold_ms} ms  (last {} requests, \
+         {streak})",
         backend.signal.as_deref().unwrap_or(""),
         backend.window_requests,
-        backend.breaches,
-        backend.breaches_needed
     )
 }
 

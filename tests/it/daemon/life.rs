@@ -211,18 +211,18 @@ fn the_library_runs_it_and_shows_every_decision() {
 }
 
 /// Adds backends to the configuration, each like `web` but for its name.
-fn add_backends(place: &Place, names: &[&str]) {
-    let mut text = std::fs::read_to_string(&place.config).unwrap();
-    for name in names {
-        text += &format!("[backend.{name}]\nalways_up = [\"web1\"]\nresponse_time = \"500ms\"\n");
-    }
-    std::fs::write(&place.config, text).unwrap();
+fn add_backends<const N: usize>(place: &Place, names: [&str; N]) {
+    let text = std::fs::read_to_string(&place.config).unwrap();
+    let added = names.map(|name| {
+        format!("[backend.{name}]\nalways_up = [\"web1\"]\nresponse_time = \"500ms\"\n")
+    });
+    std::fs::write(&place.config, text + &added.concat()).unwrap();
 }
 
 #[test]
 fn an_outage_is_said_once_however_many_backends_it_cuts_off() {
     let place = Place::new();
-    add_backends(&place, &["api", "shop", "blog"]);
+    add_backends(&place, ["api", "shop", "blog"]);
     let mut running = Running::start(&mut program(&["run", "-c", &place.config]));
     running.err.wait_for("unreachable");
     place.wait_for("all backends are looked at", |status| {
