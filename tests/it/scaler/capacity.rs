@@ -246,6 +246,26 @@ fn max_counts_every_server_that_is_up() {
 }
 
 #[test]
+fn a_server_that_comes_back_while_a_spare_is_checked_takes_its_place_under_max() {
+    let mut settings = settings();
+    settings.max = Some(2);
+    let mut world = World::new(settings);
+    world.by_hand("other", AdminState::Maint);
+    world.pass(GAP);
+    world.requests(15, 900, GAP);
+    world.pass(Duration::from_millis(350));
+    assert_eq!(stage(&mut world, "web2"), Stage::DrainingIn);
+    world.by_hand("other", AdminState::Ready);
+    world.pass(seconds(5));
+    assert!(
+        world.server("web2").read.is_maint(),
+        "{:?}",
+        world.changes()
+    );
+    assert_eq!(world.count(Change::EnableFailed), 0, "it did nothing wrong");
+}
+
+#[test]
 fn named_spares_are_tried_in_the_order_of_the_list() {
     let mut settings = settings();
     settings.spares = Spares::Named(vec!["web3".to_owned(), "web2".to_owned()]);
