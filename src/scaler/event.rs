@@ -133,7 +133,7 @@ pub enum Action {
         is_tls: bool,
         /// Give up after this long in total.
         deadline: Duration,
-        /// Give up when every attempt was refused for this long. Shorter than `deadline` when
+        /// Give up when no attempt got a connection for this long. Shorter than `deadline` when
         /// another spare is waiting to be tried.
         refusals_for: Duration,
     },

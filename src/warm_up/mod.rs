@@ -27,6 +27,10 @@ const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(25);
 /// Pause after any other failure. It does not grow: the deadline bounds the number of attempts.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
 
+/// Whoever does not take a connection within this time is not there: a machine that is switched
+/// off answers nothing at all, where a running one refuses.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// An attempt that the deadline cut off says something new only when it had lasted so long.
 const TELLING_SILENCE: Duration = Duration::from_secs(1);
 
@@ -48,6 +52,8 @@ pub struct WarmUp {
 enum Fault {
     /// Nothing listens there.
     Refused,
+    /// Nobody is there: the connection was not answered, or there is no way to it.
+    Unreached(String),
     /// No answer in time.
     TimedOut,
     /// A status that is not expected.
@@ -67,7 +73,7 @@ struct Progress {
     failed: u32,
     first_ms: Option<u32>,
     last_ms: u32,
-    is_only_refused: bool,
+    is_never_connected: bool,
     fault: Option<Fault>,
 }
 
@@ -88,7 +94,7 @@ impl WarmUp {
 
     /// Warms `server` up: `requests` successes in a row, or with `requests = 0` one TCP (and TLS)
     /// connection, within `deadline`. Failures restart the row and are tried again; when every
-    /// attempt was refused for `refusals_for`, it gives up early.
+    /// attempt ended without a connection for `refusals_for`, it gives up early.
     ///
     /// # Errors
     /// The last telling failure, see [`WarmUpFailure`].
@@ -115,7 +121,7 @@ impl WarmUp {
             }
             let limit = self.config.timeout.min(left);
             let attempt_started = Instant::now();
-            let outcome = match timeout(limit, self.attempt(&target)).await {
+            let outcome = match timeout(limit, self.attempt(&target, limit)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(Fault::TimedOut),
             };
@@ -129,7 +135,7 @@ impl WarmUp {
                 continue;
             };
             let is_over = matches!(progress.fault, Some(Fault::Hopeless(_)))
-                || progress.is_only_refused && progress.started.elapsed() >= refusals_for;
+                || progress.is_never_connected && progress.started.elapsed() >= refusals_for;
             if is_over {
                 return Err(self.failure(&progress));
             }
@@ -138,8 +144,8 @@ impl WarmUp {
     }
 
     /// One connection, and one request unless `requests = 0`.
-    async fn attempt(&self, target: &Target) -> Result<(), Fault> {
-        let stream = connect(target).await?;
+    async fn attempt(&self, target: &Target, limit: Duration) -> Result<(), Fault> {
+        let stream = connect(target, limit.min(CONNECT_TIMEOUT)).await?;
         let wants_request = self.config.requests > 0;
         if target.is_tls {
             let stream = self.tls.handshake(stream, target).await?;
@@ -161,7 +167,7 @@ impl WarmUp {
                 status: *status,
                 expected: ranges(&self.config.expect_status),
             },
-            Some(Fault::Broken(text) | Fault::Hopeless(text)) => {
+            Some(Fault::Unreached(text) | Fault::Broken(text) | Fault::Hopeless(text)) => {
                 WarmUpFailure::Broken(text.clone())
             }
         }
@@ -177,7 +183,7 @@ impl Progress {
             failed: 0,
             first_ms: None,
             last_ms: 0,
-            is_only_refused: true,
+            is_never_connected: true,
             fault: None,
         }
     }
@@ -198,14 +204,14 @@ impl Progress {
         }
         let Err(fault) = outcome else {
             self.row = self.row.saturating_add(1);
-            self.is_only_refused = false;
+            self.is_never_connected = false;
             return None;
         };
         self.row = 0;
         self.failed = self.failed.saturating_add(1);
         let is_refusal = fault == Fault::Refused;
         if !(is_cut && fault == Fault::TimedOut && self.fault.is_some()) {
-            self.is_only_refused &= is_refusal;
+            self.is_never_connected &= is_refusal || matches!(fault, Fault::Unreached(_));
             self.fault = Some(fault);
         }
         Some(if is_refusal {
@@ -228,19 +234,21 @@ impl Progress {
 }
 
 /// Connects to the first address of the target that answers.
-async fn connect(target: &Target) -> Result<TcpStream, Fault> {
+async fn connect(target: &Target, limit: Duration) -> Result<TcpStream, Fault> {
     let mut fault = None;
     for address in target.addresses().await? {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+        let text = match timeout(limit, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 fault.get_or_insert(Fault::Refused);
+                continue;
             }
-            Err(error) => {
-                let text = format!("cannot connect to {address}: {}", plain(&error));
-                fault = Some(Fault::Broken(text));
-            }
-        }
+            Ok(Err(error)) => plain(&error),
+            Err(_) => format!("no answer within {:.1} s", limit.as_secs_f64()),
+        };
+        fault = Some(Fault::Unreached(format!(
+            "cannot connect to {address}: {text}"
+        )));
     }
     Err(fault.unwrap_or_else(|| Fault::Broken(format!("{} has no address", target.authority))))
 }

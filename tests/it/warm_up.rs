@@ -405,6 +405,32 @@ async fn a_refusing_server_is_given_up_when_another_waits_and_else_at_the_deadli
 }
 
 #[tokio::test]
+async fn a_machine_that_is_switched_off_does_not_hold_the_next_spare_for_the_whole_deadline() {
+    // A listener whose queue is full drops what comes, as if nobody were there.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..4 {
+        waiting.push(tokio::spawn(tokio::net::TcpStream::connect(address)));
+    }
+    tokio::time::sleep(MS * 100).await;
+    let warm_up = WarmUp::new(&config(), &BTreeMap::new());
+    let started = Instant::now();
+    let outcome = warm_up
+        .run(&name(), Some(address), false, MS * 20_000, MS * 500)
+        .await;
+    let text = broken(outcome);
+    assert!(text.contains("cannot connect to 127.0.0.1"), "{text}");
+    assert!(text.contains("no answer within 2.0 s"), "{text}");
+    assert!(started.elapsed() < MS * 8000, "{:?}", started.elapsed());
+    waiting
+        .into_iter()
+        .for_each(|connecting| connecting.abort());
+}
+
+#[tokio::test]
 async fn a_machine_that_starts_is_noticed_at_once() {
     let address = free_address().await;
     let config = config();

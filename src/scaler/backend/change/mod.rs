@@ -17,7 +17,7 @@ use crate::scaler::pool::Stage;
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 /// The warm-up keeps its deadline itself; this much later its outcome counts as lost.
 const OUTCOME_SLACK: Duration = Duration::from_secs(1);
-/// With another spare at hand, refused connections are not waited out.
+/// With another spare at hand, one that takes no connection is not waited for.
 const REFUSALS_FOR: Duration = Duration::from_secs(2);
 
 /// One spare between two stages.
