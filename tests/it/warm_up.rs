@@ -413,7 +413,7 @@ async fn a_machine_that_is_switched_off_does_not_hold_the_next_spare_for_the_who
     let address = listener.local_addr().unwrap();
     let mut waiting = Vec::new();
     for _ in 0..4 {
-        waiting.push(tokio::spawn(tokio::net::TcpStream::connect(address)));
+        waiting.push(tokio::spawn(TcpStream::connect(address)));
     }
     tokio::time::sleep(MS * 100).await;
     let warm_up = WarmUp::new(&config(), &BTreeMap::new());
@@ -425,9 +425,9 @@ async fn a_machine_that_is_switched_off_does_not_hold_the_next_spare_for_the_who
     assert!(text.contains("cannot connect to 127.0.0.1"), "{text}");
     assert!(text.contains("no answer within 2.0 s"), "{text}");
     assert!(started.elapsed() < MS * 8000, "{:?}", started.elapsed());
-    waiting
-        .into_iter()
-        .for_each(|connecting| connecting.abort());
+    for connecting in waiting {
+        connecting.abort();
+    }
 }
 
 #[tokio::test]

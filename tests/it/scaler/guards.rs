@@ -236,6 +236,30 @@ fn a_lost_command_is_said_again_and_a_lost_answer_is_read_back() {
 }
 
 #[test]
+fn an_accepted_command_that_changed_nothing_is_not_believed() {
+    let mut world = World::new(settings()).without("web2");
+    world.faults = Box::new(|action| {
+        // HAProxy reads well, and does nothing of what it is told.
+        if action > 1 {
+            Fault::Ignored
+        } else {
+            Fault::None
+        }
+    });
+    world.pass(GAP);
+    world.requests(15, 900, GAP);
+    world.pass(seconds(5));
+    assert!(!world.is_up("web3"));
+    assert_eq!(world.count(Change::Enable), 0, "{:?}", world.changes());
+    assert_eq!(
+        world.count(Change::EnableFailed),
+        1,
+        "{:?}",
+        world.changes()
+    );
+}
+
+#[test]
 fn a_warm_up_without_an_outcome_is_given_up() {
     let mut world = World::new(settings());
     world.faults = Box::new(|action| {

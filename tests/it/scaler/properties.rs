@@ -127,10 +127,11 @@ fn fault(seed: u64, share: u64) -> Box<dyn Fn(u64) -> Fault> {
         if bits % 100 >= share {
             return Fault::None;
         }
-        match (bits >> 8) % 4 {
+        match (bits >> 8) % 5 {
             0 => Fault::Lost,
             1 => Fault::AnswerLost,
             2 => Fault::Refused,
+            3 => Fault::Ignored,
             _ => Fault::Late(Duration::from_millis((bits >> 16) % 9000)),
         }
     })

@@ -66,6 +66,8 @@ pub(crate) enum Fault {
     AnswerLost,
     /// Not done, and said so.
     Refused,
+    /// Not done, and answered as if it were: HAProxy does so on a server that tracks another.
+    Ignored,
     /// Done late.
     Late(Duration),
 }
@@ -318,7 +320,7 @@ impl World {
         let fault = (self.faults)(self.actions);
         let delay = match fault {
             Fault::Late(delay) => delay,
-            Fault::None | Fault::Lost | Fault::AnswerLost | Fault::Refused => {
+            Fault::None | Fault::Lost | Fault::AnswerLost | Fault::Refused | Fault::Ignored => {
                 Duration::from_millis(1)
             }
         };
@@ -364,6 +366,7 @@ impl World {
                         Err(WriteFailure::Unknown("no answer in time".to_owned())),
                     ),
                     Fault::Refused => (false, Err(WriteFailure::Refused("no".to_owned()))),
+                    Fault::Ignored => (false, Ok(())),
                 };
                 self.writing = Some((id, self.now.after(self.settings.action_timeout)));
                 let pending = Pending::Set(id, server.server, state, is_done, outcome);
@@ -380,7 +383,7 @@ impl World {
         let unreachable = || Err(ReadFailure::Unreachable("connection refused".to_owned()));
         let outcome = match fault {
             Fault::Lost | Fault::AnswerLost => return,
-            Fault::None | Fault::Late(_) if self.is_reachable => Ok(BackendRead {
+            Fault::None | Fault::Ignored | Fault::Late(_) if self.is_reachable => Ok(BackendRead {
                 generation: self.generation,
                 responses: self.responses,
                 sessions: 0,
@@ -391,7 +394,7 @@ impl World {
                     .map(|server| server.read.clone())
                     .collect(),
             }),
-            Fault::Refused | Fault::None | Fault::Late(_) => unreachable(),
+            Fault::Refused | Fault::None | Fault::Ignored | Fault::Late(_) => unreachable(),
         };
         self.later(delay, Pending::Read(id, outcome));
     }
