@@ -260,6 +260,40 @@ fn an_accepted_command_that_changed_nothing_is_not_believed() {
 }
 
 #[test]
+fn a_ready_that_takes_effect_late_is_ours_and_is_kept() {
+    let mut world = World::new(settings()).without("web3");
+    world.state_faults = vec![
+        (AdminState::Ready, Fault::Late(seconds(8))),
+        (AdminState::Maint, Fault::Lost),
+    ];
+    world.pass(GAP);
+    world.requests(15, 900, GAP);
+    world.pass(seconds(20));
+    assert_eq!(world.count(Change::Hold), 0, "{:?}", world.changes());
+    assert_eq!(world.count(Change::Enable), 1, "{:?}", world.changes());
+    assert!(
+        world.is_up("web2"),
+        "it was proven, and taking it back could leave too few"
+    );
+}
+
+#[test]
+fn nothing_new_begins_while_a_command_may_be_under_way() {
+    let mut world = World::new(settings());
+    world.state_faults = vec![(AdminState::Drain, Fault::Late(seconds(5)))];
+    world.pass(GAP);
+    world.requests(15, 900, GAP);
+    world.pass(Duration::from_millis(400));
+    // The command for web2 is under way; a hand at web2 ends the change, not the command. That
+    // web3 gets none meanwhile is asserted by the world.
+    world.by_hand("web2", AdminState::Ready);
+    world.requests(30, 900, GAP);
+    world.requests(60, 900, GAP);
+    assert!(world.count(Change::Hold) >= 1, "{:?}", world.changes());
+    assert!(world.is_up("web3"), "{:?}", world.changes());
+}
+
+#[test]
 fn a_warm_up_without_an_outcome_is_given_up() {
     let mut world = World::new(settings());
     world.faults = Box::new(|action| {

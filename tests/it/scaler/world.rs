@@ -91,6 +91,8 @@ pub(crate) struct World {
     pub(crate) is_reachable: bool,
     /// The fault of the n-th action.
     pub(crate) faults: Box<dyn Fn(u64) -> Fault>,
+    /// Faults of the next command that asks for that state, each used once.
+    pub(crate) state_faults: Vec<(AdminState, Fault)>,
     actions: u64,
     pending: BTreeMap<(Timestamp, u64), Pending>,
     /// The picture that the scaler was given last, and when.
@@ -125,6 +127,7 @@ impl World {
             queued: 0,
             is_reachable: true,
             faults: Box::new(|_| Fault::None),
+            state_faults: Vec::new(),
             actions: 0,
             pending: BTreeMap::new(),
             shown: None,
@@ -317,7 +320,9 @@ impl World {
             return;
         }
         self.actions += 1;
-        let fault = (self.faults)(self.actions);
+        let fault = self
+            .state_fault(&action)
+            .unwrap_or_else(|| (self.faults)(self.actions));
         let delay = match fault {
             Fault::Late(delay) => delay,
             Fault::None | Fault::Lost | Fault::AnswerLost | Fault::Refused | Fault::Ignored => {
@@ -374,6 +379,17 @@ impl World {
             }
             Action::Report(_) => {}
         }
+    }
+
+    fn state_fault(&mut self, action: &Action) -> Option<Fault> {
+        let Action::SetState { state, .. } = action else {
+            return None;
+        };
+        let index = self
+            .state_faults
+            .iter()
+            .position(|(wanted, _)| wanted == state)?;
+        Some(self.state_faults.remove(index).1)
     }
 
     fn start_read(&mut self, id: ActionId, fault: Fault, delay: Duration) {
