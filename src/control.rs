@@ -63,8 +63,8 @@ impl Server {
             }),
             Err(error) => {
                 tracing::warn!(
-                    "cannot listen on the control socket {}: {error}; `status` will find nobody \
-                     (create its directory, or set socket under [control])",
+                    "cannot listen on the control socket {}: {error} (socket under [control]; its \
+                     directory must be there and writable)",
                     path.display()
                 );
                 None
@@ -99,7 +99,9 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
             ));
         }
         if std::os::unix::net::UnixStream::connect(path).is_ok() {
-            return Err(io::Error::other("another daemon listens there"));
+            return Err(io::Error::other(
+                "another daemon listens there and answers `status`; give this one a socket of its own",
+            ));
         }
         fs::remove_file(path)?; // Left behind by a daemon that was killed.
     } else if let Some(parent) = path.parent().filter(|parent| !parent.exists()) {

@@ -230,7 +230,7 @@ fn text(status: &Status) -> String {
         let _ = writeln!(text, "problem: {problem}");
     }
     let mode = match status.mode.as_str() {
-        "observe" => "observing: nothing is changed",
+        "observe" => "observing: nothing is changed, spares are shown as they would be",
         _ => "acting",
     };
     let haproxy = match (&status.haproxy.version, status.haproxy.connected) {
@@ -265,12 +265,15 @@ fn headline(backend: &BackendStatus) -> String {
         return state;
     };
     let Some(value_ms) = backend.statistic_ms else {
-        return format!(
-            "{state}  no request to judge yet, threshold {statistic} {threshold_ms} ms"
-        );
+        return format!("{state}  nothing to judge, threshold {statistic} {threshold_ms} ms");
     };
     let sign = if value_ms > threshold_ms { ">" } else { "<=" };
     let (breaches, needed) = (backend.breaches, backend.breaches_needed);
+    if backend.window_requests == 0 {
+        return format!(
+            "{state}  quiet, mean {value_ms:.0} ms, threshold {statistic} {threshold_ms} ms"
+        );
+    }
     let streak = if breaches > needed {
         format!("{breaches} breaches in a row, {needed} needed")
     } else {

@@ -154,6 +154,9 @@ impl Member {
             _ if self.role == Role::Spare && self.read.is_tracked => {
                 Some("not touched: other servers track it".to_owned())
             }
+            _ if self.stage == Stage::Ready && !self.read.is_up() => {
+                Some("DOWN by HAProxy's checks".to_owned())
+            }
             _ if self.role == Role::Spare && self.read.is_beyond_us() => {
                 Some("not touched: tracked or unresolved".to_owned())
             }

@@ -12,7 +12,8 @@ use crate::scaler::pool::{Role, Stage};
 pub struct BackendView {
     /// Its name.
     pub name: String,
-    /// One word: `ok`, `slow`, `broken`, `unreachable`, `unknown`.
+    /// One word: `ok`, `slow`, `broken`; `short` of servers; `blind`: scaling down is frozen;
+    /// `unreachable`, `unknown`.
     pub state: &'static str,
     /// The policy that is nearest to asking for a server.
     pub policy: Option<PolicyView>,
@@ -58,6 +59,21 @@ impl Backend {
                     most
                 }
             });
+        // What an old window showed says nothing about a backend that is quiet.
+        let policy = policy.map(|view| match self.quiet.since {
+            Some(_) => {
+                // The share is that of the busiest policy: with several it may be another one's.
+                let share = self.quiet.share.filter(|_| self.policies.len() == 1);
+                let value_ms = share.map(|share| share * view.settings.above_ms);
+                PolicyView {
+                    value_ms,
+                    requests: 0,
+                    is_broken: false,
+                    ..view
+                }
+            }
+            None => view,
+        });
         let servers = self.pool.members.iter().map(|member| {
             let stage = if member.role == Role::Spare {
                 member.stage
@@ -89,12 +105,24 @@ impl Backend {
     }
 
     fn state_word(&self, policy: Option<&PolicyView>) -> &'static str {
+        match self.reading.failure {
+            Some(ReadFailure::UnknownBackend) => return "unknown",
+            Some(ReadFailure::Unreachable(_) | ReadFailure::Stopping) => return "unreachable",
+            None if self.generation.is_none() => return "unknown",
+            None => {}
+        }
+        let is_slow = |view: &PolicyView| {
+            view.streak > 0
+                || view
+                    .value_ms
+                    .is_some_and(|value| value > view.settings.above_ms)
+        };
         match policy {
-            _ if self.reading.failure.is_some() => "unreachable",
-            _ if self.generation.is_none() => "unknown",
-            _ if self.quiet.since.is_some() => "ok",
+            _ if self.pool.up() < self.floor() || !self.pool.dead_always_up().is_empty() => "short",
             Some(view) if view.is_broken => "broken",
-            Some(view) if view.streak > 0 => "slow",
+            Some(view) if self.quiet.since.is_none() && is_slow(view) => "slow",
+            _ if self.log != LogState::Flowing => "blind",
+            _ if self.comparison.verdict() != Agreement::Agree => "blind",
             Some(_) | None => "ok",
         }
     }
@@ -150,6 +178,14 @@ impl Backend {
         let mut problems = Vec::new();
         if let Some(failure) = &self.reading.failure {
             problems.push(failure.to_string());
+        }
+        if self.has_picture() {
+            let named = self.settings.always_up.iter();
+            for name in named.filter(|name| self.pool.member(name).is_none()) {
+                problems.push(format!(
+                    "always_up names {name}, which HAProxy does not have"
+                ));
+            }
         }
         let verdict = self.comparison.verdict();
         if verdict != Agreement::Agree {
