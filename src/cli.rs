@@ -416,6 +416,8 @@ fn start_tracing() {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // A standard error that is gone must not take the daemon with it.
+        .log_internal_errors(false)
         .with_target(false)
         .with_ansi(wants_color(&io::stderr()));
     // A second initialisation would mean that a library user has a log of his own: his wins.

@@ -250,3 +250,25 @@ fn a_backend_that_haproxy_does_not_have_is_said_with_those_that_it_has() {
     assert_eq!(place.json()["haproxy"]["connected"], true);
     stop(&mut running, Signal::TERM);
 }
+
+#[test]
+fn a_daemon_whose_standard_error_is_gone_goes_on() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut command = program(&["run", "-c", &place.config]);
+    let mut child = command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stderr.take());
+    place.wait_for("connected", |status| status["haproxy"]["connected"] == true);
+    for _ in 0..100 {
+        place.request(700);
+    }
+    place.wait_for("the log is read", |status| status["log"]["lines"] == 100);
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(!place.control.exists(), "it cleaned up");
+}
