@@ -7,6 +7,7 @@ use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::scaler::event::{AdminState, LogState};
 use haproxy_autoscale::scaler::settings::{Add, BackendSettings, Spares, WindowSize};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::world::{Fault, World, settings};
 
@@ -191,8 +192,22 @@ fn pass_with_ticks(world: &mut World, ms: u64, ticks: u64) {
     }
 }
 
+/// The same 400 schedules in every run, so that a red run is red again; others, and as many as are
+/// wanted, with `PROPTEST_CASES` in the environment.
+fn config() -> ProptestConfig {
+    let config = ProptestConfig::default();
+    if std::env::var_os("PROPTEST_CASES").is_some() {
+        return config;
+    }
+    ProptestConfig {
+        cases: 400,
+        rng_seed: RngSeed::Fixed(20_261_122),
+        ..config
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(400), ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn no_schedule_makes_it_break_a_promise(

@@ -17,7 +17,8 @@ use haproxy_autoscale::scaler::{BackendView, Scaler};
 use super::server::Server;
 
 pub(crate) const BACKEND: &str = "web";
-/// So long after a command a state that it asked for may be its doing.
+/// A state that a command asked for may be its doing, unless a picture this much later showed
+/// another one.
 const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 
 /// Window 5, breaches 3, no minimum span, short times: a test's seconds are a day's minutes.
@@ -479,7 +480,7 @@ impl World {
                 let is_seen =
                     before.is_some_and(|it| it.forced_state() != server.read.forced_state());
                 let is_ours = server.told.iter().any(|(at, state)| {
-                    let is_unknown = *at >= self.shown_at || now.since(*at) < UNKNOWN_FOR;
+                    let is_unknown = self.shown_at.since(*at) < UNKNOWN_FOR;
                     *state == server.read.forced_state() && is_unknown
                 });
                 if is_seen && is_same && !is_ours && server.is_spare() {
