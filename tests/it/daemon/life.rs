@@ -3,8 +3,8 @@
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-use haproxy_autoscale::daemon;
 use haproxy_autoscale::scaler::decision::Change;
+use haproxy_autoscale::{control, daemon};
 use rustix::process::Signal;
 use tokio::sync::oneshot;
 
@@ -262,6 +262,9 @@ fn a_daemon_whose_standard_error_is_gone_goes_on() {
         .spawn()
         .unwrap();
     drop(child.stderr.take());
+    wait_for("an answer", SOON, || {
+        control::ask_status(&place.control).is_ok()
+    });
     place.wait_for("connected", |status| status["haproxy"]["connected"] == true);
     for _ in 0..100 {
         place.request(700);
