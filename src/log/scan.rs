@@ -1,16 +1,20 @@
-//! The fast way through a plain line: the same groups as the two patterns of `line`, found in one
-//! pass without an engine. It gives up at the first byte that is out of the ordinary, and the
+//! The fast way through a plain httplog line: the record that the patterns of `line` lead to, read
+//! in one pass without an engine. It gives up at the first byte that is out of the ordinary, and the
 //! pattern decides then; what it does find, the pattern finds too (a property of the tests).
-//! What the groups mean does not live here.
+#![expect(
+    clippy::option_option,
+    reason = "the outer one: is it there; the inner one: HAProxy had no value"
+)]
 
-/// Groups of the larger pattern, the whole match included.
-pub(super) const GROUPS: usize = 13;
+use super::date::parse_local_ms;
+use super::line::{Record, TIMER_MAX_MS};
+use super::reject::is_client;
+use crate::scaler::event::{Request, Tail};
 
-/// Where each group begins and ends; group 0 is the whole match.
-pub(super) type Spans = [(usize, usize); GROUPS];
-
-/// `21/Nov/2026:23:36:31.172`: a digit, a capital, a small letter, or itself.
-const DATE: &[u8; 24] = b"00/Aaa/0000:00:00:00.000";
+/// More digits than this are left to the pattern; fewer cannot overflow.
+const DIGITS_MAX: usize = 18;
+/// Bytes of `21/Nov/2026:23:36:31.172`.
+const DATE_BYTES: usize = 24;
 
 /// Bytes of HAProxy's names.
 const IS_NAME: [bool; 256] = {
@@ -24,94 +28,107 @@ const IS_NAME: [bool; 256] = {
     table
 };
 
-/// The groups of the httplog pattern.
-pub(super) fn httplog(text: &[u8]) -> Option<Spans> {
+/// The record of a plain line up to the bytes field, and what stands behind that.
+pub(super) fn httplog(text: &[u8]) -> Option<(Record<'_>, &[u8])> {
     let mut cursor = Cursor { text, at: 0 };
-    let mut spans = [(0, 0); GROUPS];
-    let [
-        whole,
-        client,
-        date,
-        frontend,
-        backend,
-        server,
-        timers @ ..,
-        status,
-        bytes,
-    ] = &mut spans;
-    *client = cursor.run(|byte| byte != b' ')?;
+    let client = cursor.run(|byte| byte != b' ')?;
     cursor.skip(b" [")?;
-    *date = cursor.date()?;
+    let date = cursor.take(DATE_BYTES)?;
     cursor.skip(b"] ")?;
-    *frontend = cursor.name()?;
+    let frontend = cursor.name()?;
     cursor.skip_if(b'~');
     cursor.skip(b" ")?;
-    *backend = cursor.name()?;
+    let backend = cursor.name()?;
     cursor.skip(b"/")?;
-    *server = cursor.name()?;
-    let [first @ .., last] = timers;
-    let mut before: &[u8] = b" ";
-    for timer in first {
-        cursor.skip(before)?;
-        *timer = cursor.number(b'-')?;
-        before = b"/";
-    }
-    cursor.skip(before)?;
-    *last = cursor.number(b'-').or_else(|| cursor.number(b'+'))?;
+    let server = cursor.name()?;
     cursor.skip(b" ")?;
-    *status = cursor.number(b'-')?;
+    let request_ms = cursor.timer()?;
+    cursor.skip(b"/")?;
+    let queue_ms = cursor.timer()?;
+    cursor.skip(b"/")?;
+    let connect_ms = cursor.timer()?;
+    cursor.skip(b"/")?;
+    let response_ms = cursor.timer()?;
+    cursor.skip(b"/")?;
+    let total_ms = match cursor.skip(b"+") {
+        Some(()) => Some(cursor.timer_value()?),
+        None => cursor.timer()?,
+    };
+    cursor.skip(b" ")?;
+    let status = cursor.status()?;
     cursor.skip(b" ")?;
     cursor.skip_if(b'+');
-    *bytes = cursor.run(|byte| byte.is_ascii_digit())?;
-    *whole = (0, cursor.at);
-    Some(spans)
-}
-
-/// The groups of the pattern behind the bytes field.
-pub(super) fn tail(text: &[u8]) -> Option<Spans> {
-    let mut cursor = Cursor { text, at: 0 };
-    let mut spans = [(0, 0); GROUPS];
-    cursor.skip(b" - - ")?;
-    let flags = cursor.run(|byte| byte.is_ascii_alphabetic() || byte == b'-')?;
-    if flags.1 - flags.0 != 4 {
+    let bytes = cursor.number()?;
+    let rest = cursor.rest();
+    if !matches!(rest, [] | [b' ', ..]) || !is_client(cursor.bytes(client)) {
         return None;
     }
-    let digits = |byte: u8| byte.is_ascii_digit();
+    let accepted_ms = parse_local_ms(cursor.bytes(date))?;
+    // One look at all the bytes is quicker than one at each name.
+    let read = std::str::from_utf8(text.get(..cursor.at)?).ok()?;
+    let record = Record {
+        frontend: read.get(frontend.0..frontend.1)?,
+        accepted: read.get(date.0..date.1)?,
+        accepted_ms,
+        bytes,
+        request: Request {
+            backend: read.get(backend.0..backend.1)?,
+            server: read.get(server.0..server.1)?,
+            request_ms,
+            queue_ms,
+            connect_ms,
+            response_ms,
+            total_ms,
+            status,
+            tail: None,
+        },
+    };
+    Some((record, rest))
+}
+
+/// What stands behind the bytes field, if both cookies are `-`.
+pub(super) fn tail(text: &[u8]) -> Option<Tail> {
+    let mut cursor = Cursor { text, at: 0 };
+    cursor.skip(b" - - ")?;
+    let flags = cursor.run(|byte| byte.is_ascii_alphabetic() || byte == b'-')?;
+    let termination = cursor.bytes(flags).try_into().ok()?;
     cursor.skip(b" ")?;
     for _ in 0..3 {
-        cursor.run(digits)?;
+        cursor.run(|byte| byte.is_ascii_digit())?;
         cursor.skip(b"/")?;
     }
-    let server_connections = cursor.run(digits)?;
+    let server_connections = cursor.count()?;
     cursor.skip(b"/")?;
     cursor.skip_if(b'+');
-    let retries = cursor.run(digits)?;
+    let retries = cursor.count()?;
     cursor.skip(b" ")?;
-    let server_queue = cursor.run(digits)?;
+    let server_queue = cursor.count()?;
     cursor.skip(b"/")?;
-    let backend_queue = cursor.run(digits)?;
-    let found = [
-        (0, cursor.at),
-        flags,
+    let backend_queue = cursor.count()?;
+    matches!(cursor.rest(), [] | [b' ', ..]).then_some(Tail {
+        termination,
         server_connections,
         retries,
         server_queue,
         backend_queue,
-    ];
-    for (span, found) in spans.iter_mut().zip(found) {
-        *span = found;
-    }
-    Some(spans)
+    })
 }
+
+/// Where a field begins and ends.
+type Span = (usize, usize);
 
 struct Cursor<'a> {
     text: &'a [u8],
     at: usize,
 }
 
-impl Cursor<'_> {
-    fn rest(&self) -> &[u8] {
+impl<'a> Cursor<'a> {
+    fn rest(&self) -> &'a [u8] {
         self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn bytes(&self, (start, end): Span) -> &'a [u8] {
+        self.text.get(start..end).unwrap_or_default()
     }
 
     fn skip(&mut self, wanted: &[u8]) -> Option<()> {
@@ -121,38 +138,75 @@ impl Cursor<'_> {
     }
 
     fn skip_if(&mut self, byte: u8) {
-        if self.rest().first() == Some(&byte) {
+        if self.text.get(self.at) == Some(&byte) {
             self.at += 1;
         }
     }
 
-    /// As many bytes of a kind as there are, at least one.
-    fn run(&mut self, is_wanted: impl Fn(u8) -> bool) -> Option<(usize, usize)> {
-        let rest = self.rest();
-        let length = rest
-            .iter()
-            .position(|&byte| !is_wanted(byte))
-            .unwrap_or(rest.len());
+    fn take(&mut self, count: usize) -> Option<Span> {
         let start = self.at;
-        self.at += length;
-        (length > 0).then_some((start, self.at))
+        self.at = start.checked_add(count)?;
+        (self.at <= self.text.len()).then_some((start, self.at))
     }
 
-    /// Digits, with that sign in front or without; where there are none, the place is kept.
-    fn number(&mut self, sign: u8) -> Option<(usize, usize)> {
+    /// As many bytes of a kind as there are, at least one.
+    fn run(&mut self, is_wanted: impl Fn(u8) -> bool) -> Option<Span> {
         let start = self.at;
-        self.skip_if(sign);
-        let digits = self.run(|byte| byte.is_ascii_digit());
-        if digits.is_none() {
-            self.at = start;
+        while self.text.get(self.at).is_some_and(|&byte| is_wanted(byte)) {
+            self.at += 1;
         }
-        digits.map(|(_, end)| (start, end))
+        (self.at > start).then_some((start, self.at))
+    }
+
+    /// A number as HAProxy writes it, without sign and leading zeros.
+    fn number(&mut self) -> Option<u64> {
+        let start = self.at;
+        let mut value = 0_u64;
+        while let Some(&byte) = self.text.get(self.at) {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+            self.at += 1;
+        }
+        let digits = self.at - start;
+        let has_leading_zero = digits > 1 && self.text.get(start) == Some(&b'0');
+        ((1..=DIGITS_MAX).contains(&digits) && !has_leading_zero).then_some(value)
+    }
+
+    fn count(&mut self) -> Option<u32> {
+        u32::try_from(self.number()?).ok()
+    }
+
+    /// Milliseconds, or `-1` for none.
+    fn timer(&mut self) -> Option<Option<u32>> {
+        if self.skip(b"-1").is_some() {
+            return Some(None);
+        }
+        self.timer_value().map(Some)
+    }
+
+    fn timer_value(&mut self) -> Option<u32> {
+        self.count().filter(|&ms| ms <= TIMER_MAX_MS)
+    }
+
+    /// Three digits, or one of the two ways to say that there was no answer.
+    fn status(&mut self) -> Option<Option<u16>> {
+        if self.skip(b"-1").is_some() {
+            return Some(None);
+        }
+        match self.number()? {
+            0 => Some(None),
+            status @ 100..=999 => Some(u16::try_from(status).ok()),
+            _ => None,
+        }
     }
 
     /// A name, or a name in `<>`.
-    fn name(&mut self) -> Option<(usize, usize)> {
+    fn name(&mut self) -> Option<Span> {
         let start = self.at;
-        let is_pseudo = self.rest().first() == Some(&b'<');
+        let is_pseudo = self.text.get(start) == Some(&b'<');
         self.skip_if(b'<');
         self.run(|byte| IS_NAME.get(usize::from(byte)) == Some(&true))?;
         if is_pseudo {
@@ -160,26 +214,13 @@ impl Cursor<'_> {
         }
         Some((start, self.at))
     }
-
-    fn date(&mut self) -> Option<(usize, usize)> {
-        let date = self.rest().get(..DATE.len())?;
-        let has_shape = date.iter().zip(DATE).all(|(&byte, shape)| match shape {
-            b'0' => byte.is_ascii_digit(),
-            b'A' => byte.is_ascii_uppercase(),
-            b'a' => byte.is_ascii_lowercase(),
-            &literal => byte == literal,
-        });
-        let start = self.at;
-        self.at += DATE.len();
-        has_shape.then_some((start, self.at))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::line::{spans_of_httplog, spans_of_tail};
+    use super::super::line::Parser;
     use super::*;
 
     /// Mostly what HAProxy writes, now and then something else.
@@ -228,14 +269,15 @@ mod tests {
     }
 
     fn check(text: &[u8]) -> Result<bool, TestCaseError> {
+        let parser = Parser::httplog("haproxy");
         let found = httplog(text);
-        if let Some(spans) = found {
-            prop_assert_eq!(Some(spans), spans_of_httplog(text));
+        if found.is_some() {
+            prop_assert_eq!(found, parser.read_by_pattern(text));
         }
-        let from = found.map_or(0, |spans| spans[0].1);
-        let rest = text.get(from..).unwrap_or_default();
-        if let Some(spans) = tail(rest) {
-            prop_assert_eq!(Some(spans), spans_of_tail(rest));
+        let rest = found.map_or(text, |(_, rest)| rest);
+        let after = tail(rest);
+        if after.is_some() {
+            prop_assert_eq!(after, parser.read_tail(rest));
         }
         Ok(found.is_some())
     }
@@ -270,7 +312,7 @@ mod tests {
         let text = b"127.0.0.1:39518 [21/Nov/2026:23:36:31.172] fe be/s1 0/0/0/1/1 200 87 - - \
             ---- 1/1/0/0/0 0/0 \"GET / HTTP/1.1\"";
         assert!(check(text).expect("no difference"));
-        let end = httplog(text).expect("a plain line")[0].1;
-        assert!(tail(&text[end..]).is_some());
+        let (_, rest) = httplog(text).expect("a plain line");
+        assert!(tail(rest).is_some());
     }
 }
