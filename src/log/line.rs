@@ -105,17 +105,27 @@ impl Parser {
     /// Total: any bytes give a record or a named reason, in time linear in the line. Two lines that
     /// are equal up to the bytes field (if both cookies are `-`: up to the queues) give the same.
     pub fn parse<'a>(&self, line: &'a [u8]) -> Result<Record<'a>, Reject> {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let body = head::strip(line, &self.tag)?;
-        let (mut record, rest) = match scan::httplog(body.text) {
-            Some(found) => found,
-            None => self.read(body)?,
-        };
+        let (mut record, rest) = self.parse_front(line)?;
         record.request.tail = scan::tail(rest).or_else(|| self.read_tail(rest));
         Ok(record)
     }
 
+    /// The same record, or reason, for a reader who needs no [`Tail`].
+    pub fn parse_without_tail<'a>(&self, line: &'a [u8]) -> Result<Record<'a>, Reject> {
+        self.parse_front(line).map(|(record, _)| record)
+    }
+
     /// The record up to the bytes field, and what stands behind that.
+    fn parse_front<'a>(&self, line: &'a [u8]) -> Result<(Record<'a>, &'a [u8]), Reject> {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let body = head::strip(line, &self.tag)?;
+        match scan::httplog(body.text) {
+            Some(found) => Ok(found),
+            None => self.read(body),
+        }
+    }
+
+    /// The same by the pattern.
     fn read<'a>(&self, body: Body<'a>) -> Result<(Record<'a>, &'a [u8]), Reject> {
         let spans = {
             let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);

@@ -31,7 +31,7 @@ const IS_NAME: [bool; 256] = {
 /// The record of a plain line up to the bytes field, and what stands behind that.
 pub(super) fn httplog(text: &[u8]) -> Option<(Record<'_>, &[u8])> {
     let mut cursor = Cursor { text, at: 0 };
-    let client = cursor.run(|byte| byte != b' ')?;
+    cursor.client()?;
     cursor.skip(b" [")?;
     let date = cursor.take(DATE_BYTES)?;
     cursor.skip(b"] ")?;
@@ -60,7 +60,7 @@ pub(super) fn httplog(text: &[u8]) -> Option<(Record<'_>, &[u8])> {
     cursor.skip_if(b'+');
     let bytes = cursor.number()?;
     let rest = cursor.rest();
-    if !matches!(rest, [] | [b' ', ..]) || !is_client(cursor.bytes(client)) {
+    if !matches!(rest, [] | [b' ', ..]) {
         return None;
     }
     let accepted_ms = parse_local_ms(cursor.bytes(date))?;
@@ -114,6 +114,23 @@ pub(super) fn tail(text: &[u8]) -> Option<Tail> {
     })
 }
 
+/// What follows `127.0.0.1:39518`, the common case of [`is_client`].
+fn strip_ipv4_client(text: &[u8]) -> Option<&[u8]> {
+    let mut rest = text;
+    for end in *b"...:" {
+        rest = match rest {
+            [b'0'..=b'9', it, tail @ ..] if *it == end => tail,
+            [b'1'..=b'9', b'0'..=b'9', it, tail @ ..] if *it == end => tail,
+            [b'1', b'0'..=b'9', b'0'..=b'9', it, tail @ ..] if *it == end => tail,
+            [b'2', b'0'..=b'4', b'0'..=b'9', it, tail @ ..] if *it == end => tail,
+            [b'2', b'5', b'0'..=b'5', it, tail @ ..] if *it == end => tail,
+            _ => return None,
+        };
+    }
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (1..=5).contains(&digits).then(|| rest.get(digits..))?
+}
+
 /// Where a field begins and ends.
 type Span = (usize, usize);
 
@@ -123,26 +140,42 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    #[inline]
     fn rest(&self) -> &'a [u8] {
         self.text.get(self.at..).unwrap_or_default()
     }
 
+    #[inline]
     fn bytes(&self, (start, end): Span) -> &'a [u8] {
         self.text.get(start..end).unwrap_or_default()
     }
 
+    /// Up to the space behind it.
+    #[inline]
+    fn client(&mut self) -> Option<()> {
+        if let Some(rest @ [b' ', ..]) = strip_ipv4_client(self.text) {
+            self.at = self.text.len() - rest.len();
+            return Some(());
+        }
+        let client = self.run(|byte| byte != b' ')?;
+        is_client(self.bytes(client)).then_some(())
+    }
+
+    #[inline]
     fn skip(&mut self, wanted: &[u8]) -> Option<()> {
         self.rest()
             .starts_with(wanted)
             .then(|| self.at += wanted.len())
     }
 
+    #[inline]
     fn skip_if(&mut self, byte: u8) {
         if self.text.get(self.at) == Some(&byte) {
             self.at += 1;
         }
     }
 
+    #[inline]
     fn take(&mut self, count: usize) -> Option<Span> {
         let start = self.at;
         self.at = start.checked_add(count)?;
@@ -150,6 +183,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// As many bytes of a kind as there are, at least one.
+    #[inline]
     fn run(&mut self, is_wanted: impl Fn(u8) -> bool) -> Option<Span> {
         let start = self.at;
         while self.text.get(self.at).is_some_and(|&byte| is_wanted(byte)) {
@@ -159,6 +193,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A number as HAProxy writes it, without sign and leading zeros.
+    #[inline]
     fn number(&mut self) -> Option<u64> {
         let start = self.at;
         let mut value = 0_u64;
@@ -175,11 +210,13 @@ impl<'a> Cursor<'a> {
         ((1..=DIGITS_MAX).contains(&digits) && !has_leading_zero).then_some(value)
     }
 
+    #[inline]
     fn count(&mut self) -> Option<u32> {
         u32::try_from(self.number()?).ok()
     }
 
     /// Milliseconds, or `-1` for none.
+    #[inline]
     fn timer(&mut self) -> Option<Option<u32>> {
         if self.skip(b"-1").is_some() {
             return Some(None);
@@ -187,11 +224,13 @@ impl<'a> Cursor<'a> {
         self.timer_value().map(Some)
     }
 
+    #[inline]
     fn timer_value(&mut self) -> Option<u32> {
         self.count().filter(|&ms| ms <= TIMER_MAX_MS)
     }
 
     /// Three digits, or one of the two ways to say that there was no answer.
+    #[inline]
     fn status(&mut self) -> Option<Option<u16>> {
         if self.skip(b"-1").is_some() {
             return Some(None);
@@ -204,6 +243,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A name, or a name in `<>`.
+    #[inline]
     fn name(&mut self) -> Option<Span> {
         let start = self.at;
         let is_pseudo = self.text.get(start) == Some(&b'<');

@@ -51,6 +51,19 @@ impl Histogram {
         self.max_ms = self.max_ms.max(ms);
     }
 
+    /// Adds the values of another one.
+    pub fn merge(&mut self, other: &Self) {
+        if self.buckets.len() < other.buckets.len() {
+            self.buckets.resize(other.buckets.len(), 0);
+        }
+        for (count, more) in self.buckets.iter_mut().zip(&other.buckets) {
+            *count += more;
+        }
+        self.count += other.count;
+        self.sum_ms = self.sum_ms.saturating_add(other.sum_ms);
+        self.max_ms = self.max_ms.max(other.max_ms);
+    }
+
     /// Values counted.
     pub fn count(&self) -> u64 {
         self.count

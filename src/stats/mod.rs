@@ -5,6 +5,7 @@
 
 mod histogram;
 mod json;
+mod servers;
 mod text;
 
 use std::collections::BTreeMap;
@@ -14,13 +15,10 @@ use crate::log::input::{self, InputError, Line};
 use crate::log::line::{Parser, Record, Reject};
 use crate::scaler::event::Request;
 
-pub use histogram::{Histogram, Summary};
+use self::servers::Servers;
 
-/// Servers that are told apart. A log of stock HAProxy never gets near; a file of random names must
-/// not fill the memory. Further ones are counted together as [`OVERFLOW_NAME`].
-pub const SERVERS_MAX: usize = 4096;
-/// Backend and server that stand for all beyond [`SERVERS_MAX`].
-pub const OVERFLOW_NAME: &str = "<other>";
+pub use self::histogram::{Histogram, Summary};
+pub use self::servers::{OVERFLOW_NAME, SERVERS_MAX};
 
 /// The numbers of one or more logs.
 #[derive(Clone, Debug, Default)]
@@ -28,9 +26,7 @@ pub struct Stats {
     lines: u64,
     requests: u64,
     rejected: BTreeMap<Reject, u64>,
-    /// Where in `servers`, by backend, then server.
-    places: BTreeMap<String, BTreeMap<String, usize>>,
-    servers: Vec<ServerStats>,
+    servers: Servers,
 }
 
 /// The numbers of one server.
@@ -70,7 +66,7 @@ pub fn stats_of_logs(
         let mut log = input::open(source, max_line_bytes)?;
         while let Some(line) = log.next_line()? {
             let parsed = match line {
-                Line::Whole(text) => parser.parse(text),
+                Line::Whole(text) => parser.parse_without_tail(text),
                 Line::TooLong(_) => Err(Reject::TooLong),
             };
             stats.add_line(parsed.as_ref().map_err(|reason| *reason));
@@ -86,10 +82,8 @@ impl Stats {
         match line {
             Ok(record) => {
                 self.requests += 1;
-                let place = self.place_of(record.request.backend, record.request.server);
-                if let Some(server) = self.servers.get_mut(place) {
-                    server.add(&record.request);
-                }
+                let (backend, server) = (record.request.backend, record.request.server);
+                self.servers.of(backend, server).add(&record.request);
             }
             Err(reason) => *self.rejected.entry(reason).or_default() += 1,
         }
@@ -114,13 +108,19 @@ impl Stats {
 
     /// Backend, server and its numbers, sorted by backend and server.
     pub fn servers(&self) -> impl Iterator<Item = (&str, &str, &ServerStats)> {
-        let servers = &self.servers;
-        self.places.iter().flat_map(move |(backend, places)| {
-            places.iter().filter_map(move |(server, &place)| {
-                let stats = servers.get(place)?;
-                Some((backend.as_str(), server.as_str(), stats))
-            })
-        })
+        self.servers.sorted()
+    }
+
+    /// Adds the numbers of other lines.
+    pub fn merge(&mut self, other: &Self) {
+        self.lines += other.lines;
+        self.requests += other.requests;
+        for (reason, count) in other.rejected() {
+            *self.rejected.entry(reason).or_default() += count;
+        }
+        for (backend, server, stats) in other.servers() {
+            self.servers.of(backend, server).merge(stats);
+        }
     }
 
     /// One JSON object, on one line.
@@ -132,27 +132,18 @@ impl Stats {
     pub fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         text::write(self, out)
     }
-
-    /// One server's numbers, found without allocating once they exist.
-    fn place_of(&mut self, backend: &str, server: &str) -> usize {
-        if let Some(&place) = self.places.get(backend).and_then(|it| it.get(server)) {
-            return place;
-        }
-        let overflow = (OVERFLOW_NAME, OVERFLOW_NAME);
-        if self.servers.len() >= SERVERS_MAX && (backend, server) != overflow {
-            return self.place_of(OVERFLOW_NAME, OVERFLOW_NAME);
-        }
-        let place = self.servers.len();
-        self.servers.push(ServerStats::default());
-        self.places
-            .entry(backend.to_owned())
-            .or_default()
-            .insert(server.to_owned(), place);
-        place
-    }
 }
 
 impl ServerStats {
+    fn merge(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.status.merge(&other.status);
+        self.response_time.merge(&other.response_time);
+        self.queue_time.merge(&other.queue_time);
+        self.connect_time.merge(&other.connect_time);
+        self.server_time.merge(&other.server_time);
+    }
+
     fn add(&mut self, request: &Request<'_>) {
         self.requests += 1;
         self.status.add(request.status);
@@ -171,6 +162,13 @@ impl ServerStats {
 }
 
 impl StatusClasses {
+    fn merge(&mut self, other: &Self) {
+        for (count, more) in self.classes.iter_mut().zip(other.classes) {
+            *count += more;
+        }
+        self.other += other.other;
+    }
+
     fn add(&mut self, status: Option<u16>) {
         let class = status.map_or(0, |status| usize::from(status / 100));
         match class.checked_sub(1).and_then(|at| self.classes.get_mut(at)) {
