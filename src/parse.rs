@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::config::LogSource;
 use crate::log::file::FileState;
-use crate::log::input::{self, InputError, Line};
+use crate::log::input::{Block, InputError, Line, Logs};
 use crate::log::line::{Parser, Record, Reject};
 use crate::log::lines::Item;
 use crate::log::source::Source;
@@ -44,10 +44,14 @@ pub fn parse_logs(
     rejects: bool,
     out: &mut dyn Write,
 ) -> Result<(), ParseError> {
-    for source in sources {
-        let mut log = input::open(source, max_line_bytes)?;
-        let mut number = 0;
-        while let Some(line) = log.next_line()? {
+    let mut logs = Logs::open(sources, max_line_bytes);
+    let mut block = Block::new();
+    let (mut log, mut number) = (0, 0);
+    while logs.next_block(&mut block)? {
+        if block.log() != log {
+            (log, number) = (block.log(), 0);
+        }
+        for line in block.lines() {
             number += 1;
             match write_line(out, parser, line, number, rejects) {
                 Ok(()) => {}

@@ -5,21 +5,18 @@ mod summary;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read, Write};
-use std::sync::Arc;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use self::summary::{Printer, Summary};
 use self::world::World;
 use crate::config::Config;
-use crate::log::input::{self, Input, InputError, Line};
+use crate::log::input::{Block, InputError, Line, LogSet};
 use crate::log::line::{Parser, Record, Reject};
 use crate::scaler::Scaler;
 use crate::scaler::event::{BackendRead, Generation, Timestamp};
 use crate::scaler::settings::Spares;
 
-/// Standard input is read twice, from memory; more than this is refused.
-const STDIN_BYTES_MAX: u64 = 1 << 30;
 /// The server that is pretended when a log names no spare.
 const PRETENDED_SPARE: &str = "spare";
 /// Backends named in a note, at most.
@@ -40,9 +37,6 @@ pub enum ReplayError {
     /// A log could not be read.
     #[error(transparent)]
     Input(#[from] InputError),
-    /// Standard input could not be kept.
-    #[error("cannot read standard input: {0}")]
-    Stdin(#[source] io::Error),
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[source] io::Error),
@@ -123,28 +117,15 @@ fn run(
 }
 
 /// The logs, readable twice.
-struct Sources<'a> {
-    logs: &'a [String],
-    stdin: Arc<[u8]>,
+struct Sources {
+    logs: LogSet,
 }
 
-impl<'a> Sources<'a> {
-    fn keep(logs: &'a [String]) -> Result<Self, ReplayError> {
-        let mut stdin = Vec::new();
-        if logs.iter().any(|log| log == "-") {
-            let limited = &mut io::stdin().lock().take(STDIN_BYTES_MAX + 1);
-            limited
-                .read_to_end(&mut stdin)
-                .map_err(ReplayError::Stdin)?;
-            if stdin.len() as u64 > STDIN_BYTES_MAX {
-                let text = "more than 1 GiB, which does not fit into memory: give a file instead";
-                return Err(ReplayError::Stdin(io::Error::other(text)));
-            }
-        }
-        Ok(Self {
-            logs,
-            stdin: stdin.into(),
-        })
+impl Sources {
+    fn keep(logs: &[String]) -> Result<Self, ReplayError> {
+        let mut logs = LogSet::new(logs);
+        logs.keep_pipes()?;
+        Ok(Self { logs })
     }
 
     /// Hands every line of every log to `take`, until it fails.
@@ -154,9 +135,10 @@ impl<'a> Sources<'a> {
         parser: &Parser,
         mut take: impl FnMut(Result<Record<'_>, Reject>) -> io::Result<()>,
     ) -> Result<(), ReplayError> {
-        for log in self.logs {
-            let mut lines = self.open(log, config.log.max_line_bytes)?;
-            while let Some(line) = lines.next_line()? {
+        let mut logs = self.logs.read(config.log.max_line_bytes);
+        let mut block = Block::new();
+        while logs.next_block(&mut block)? {
+            for line in block.lines() {
                 let parsed = match line {
                     Line::Whole(text) => parser.parse(text),
                     Line::TooLong(_) => Err(Reject::TooLong),
@@ -165,14 +147,6 @@ impl<'a> Sources<'a> {
             }
         }
         Ok(())
-    }
-
-    fn open(&self, log: &str, max_line_bytes: usize) -> Result<Input, InputError> {
-        if log == "-" {
-            let bytes = io::Cursor::new(Arc::clone(&self.stdin));
-            return input::from_reader("standard input", Box::new(bytes), max_line_bytes);
-        }
-        input::open(log, max_line_bytes)
     }
 }
 

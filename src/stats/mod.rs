@@ -11,7 +11,7 @@ mod text;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::log::input::{self, InputError, Line};
+use crate::log::input::{Block, InputError, Line, LogSet};
 use crate::log::line::{Parser, Record, Reject};
 use crate::scaler::event::Request;
 
@@ -62,9 +62,12 @@ pub fn stats_of_logs(
     max_line_bytes: usize,
 ) -> Result<Stats, InputError> {
     let mut stats = Stats::default();
-    for source in sources {
-        let mut log = input::open(source, max_line_bytes)?;
-        while let Some(line) = log.next_line()? {
+    let logs = LogSet::new(sources);
+    logs.check()?;
+    let mut logs = logs.read(max_line_bytes);
+    let mut block = Block::new();
+    while logs.next_block(&mut block)? {
+        for line in block.lines() {
             let parsed = match line {
                 Line::Whole(text) => parser.parse_without_tail(text),
                 Line::TooLong(_) => Err(Reject::TooLong),

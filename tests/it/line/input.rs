@@ -4,26 +4,41 @@ use std::io::{Cursor, Read, Write as _};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use haproxy_autoscale::log::input::{Input, Line, from_reader, open};
+use haproxy_autoscale::log::input::{Block, Line, Logs};
 use proptest::prelude::*;
 
 /// A length limit that tests can reach.
 const MAX_LINE_BYTES: usize = 20;
 
 /// Every line as text; over-long ones with an exclamation mark in front.
-fn all_lines(mut input: Input) -> Result<Vec<String>, String> {
+fn all_lines(mut logs: Logs) -> Result<Vec<String>, String> {
     let mut lines = Vec::new();
-    while let Some(line) = input.next_line().map_err(|error| error.to_string())? {
-        lines.push(match line {
+    let mut block = Block::new();
+    while logs
+        .next_block(&mut block)
+        .map_err(|error| error.to_string())?
+    {
+        lines.extend(block.lines().map(|line| match line {
             Line::Whole(text) => String::from_utf8_lossy(text).into_owned(),
             Line::TooLong(start) => format!("!{}", String::from_utf8_lossy(start)),
-        });
+        }));
     }
     Ok(lines)
 }
 
 fn lines_of(bytes: impl Into<Vec<u8>>) -> Result<Vec<String>, String> {
-    all_lines(from_reader("test.log", Cursor::new(bytes.into()), MAX_LINE_BYTES).unwrap())
+    all_lines(Logs::from_reader("test.log", Cursor::new(bytes.into()), MAX_LINE_BYTES).unwrap())
+}
+
+/// That many lines, each with its number from 0.
+fn numbers(count: u32) -> String {
+    let numbers: Vec<_> = (0..count).map(|number| number.to_string()).collect();
+    numbers.join("\n") + "\n"
+}
+
+/// The lines of a file.
+fn lines_in(path: &str) -> Result<Vec<String>, String> {
+    all_lines(Logs::open(&[path.to_owned()], MAX_LINE_BYTES))
 }
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -85,7 +100,7 @@ fn gzip_is_known_by_its_first_bytes_in_one_member_or_several() {
     // A line may begin in one member and end in the next.
     let two = [gzip("a\nb"), gzip("c\r\nd\n"), gzip(""), gzip("e")].concat();
     assert_eq!(lines_of(two.clone()).unwrap(), ["a", "bc", "d", "e"]);
-    let slow = from_reader("slow", OneByOne(Cursor::new(two)), MAX_LINE_BYTES).unwrap();
+    let slow = Logs::from_reader("slow", OneByOne(Cursor::new(two)), MAX_LINE_BYTES).unwrap();
     assert_eq!(all_lines(slow).unwrap(), ["a", "bc", "d", "e"]);
     assert_eq!(lines_of([0x1f]).unwrap().len(), 1);
 }
@@ -112,22 +127,96 @@ fn a_log_that_cannot_be_read_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let missing = dir.path().join("y.log");
     let missing = missing.to_str().unwrap();
-    let error = open(missing, MAX_LINE_BYTES).unwrap_err();
+    let error = lines_in(missing).unwrap_err();
     assert_eq!(
-        error.to_string(),
+        error,
         format!("cannot read {missing}: No such file or directory")
     );
     let directory = dir.path().to_str().unwrap();
-    let error = open(directory, MAX_LINE_BYTES).unwrap_err();
+    let error = lines_in(directory).unwrap_err();
     assert_eq!(
-        error.to_string(),
+        error,
         format!("cannot read {directory}: it is a directory; name the log files in it")
     );
     std::fs::write(missing, gzip("a\nb\n")).unwrap();
-    assert_eq!(
-        all_lines(open(missing, MAX_LINE_BYTES).unwrap()).unwrap(),
-        ["a", "b"]
-    );
+    assert_eq!(lines_in(missing).unwrap(), ["a", "b"]);
+}
+
+#[test]
+fn a_log_of_many_blocks_gives_the_lines_of_a_plain_split() {
+    let text = numbers(60_000);
+    let lines: Vec<&str> = text.lines().collect();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.log");
+    for bytes in [text.clone().into_bytes(), gzip(&text)] {
+        std::fs::write(&path, bytes).unwrap();
+        assert!(lines_in(path.to_str().unwrap()).unwrap() == lines);
+    }
+    assert!(lines_of(text.clone()).unwrap() == lines);
+}
+
+#[test]
+fn a_block_never_holds_lines_of_two_logs_and_says_which_it_is_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = ["a", "", "c"].map(|text| {
+        let path = dir.path().join(format!("{text}.log"));
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    });
+    let mut logs = Logs::open(&names, MAX_LINE_BYTES);
+    let mut block = Block::new();
+    let mut seen = Vec::new();
+    while logs.next_block(&mut block).unwrap() {
+        seen.push((block.log(), block.bytes().to_vec()));
+    }
+    assert_eq!(seen, [(0, b"a".to_vec()), (2, b"c".to_vec())]);
+    assert_eq!(logs.names(), names);
+    assert_eq!(logs.bytes_read(), 2);
+}
+
+#[test]
+fn a_long_line_that_is_allowed_makes_a_block_grow_and_a_longer_one_does_not() {
+    let allowed = 1_000_000;
+    for (length, is_whole) in [(allowed, true), (allowed + 1, false), (9 * allowed, false)] {
+        let text = format!("a\n{}\nb\n", "x".repeat(length));
+        let mut logs =
+            Logs::from_reader("test.log", Cursor::new(text.into_bytes()), allowed).unwrap();
+        let mut block = Block::new();
+        let mut seen = Vec::new();
+        while logs.next_block(&mut block).unwrap() {
+            assert!(block.bytes().len() < 2 * allowed);
+            seen.extend(block.lines().map(|line| match line {
+                Line::Whole(text) => (true, text.len()),
+                Line::TooLong(start) => (false, start.len()),
+            }));
+        }
+        assert_eq!(seen, [(true, 1), (is_whole, allowed), (true, 1)]);
+    }
+}
+
+#[test]
+fn whole_lines_before_damage_are_handed_out_first_and_half_a_line_never() {
+    let text = numbers(200_000);
+    let mut damaged = gzip(&text);
+    damaged.truncate(damaged.len() * 3 / 4);
+    let mut logs = Logs::from_reader("x.gz", Cursor::new(damaged), MAX_LINE_BYTES).unwrap();
+    let mut block = Block::new();
+    let mut count = 0;
+    let error = loop {
+        match logs.next_block(&mut block) {
+            Ok(true) => {
+                for line in block.lines() {
+                    assert_eq!(line, Line::Whole(count.to_string().as_bytes()));
+                    count += 1;
+                }
+            }
+            Ok(false) => panic!("damage was not seen"),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!((100_000..200_000).contains(&count), "{count}");
+    assert!(error.starts_with("cannot read x.gz: "), "{error}");
+    assert!(!logs.next_block(&mut block).unwrap());
 }
 
 proptest! {
@@ -147,6 +236,9 @@ proptest! {
                 None => String::from_utf8_lossy(line).into_owned(),
             })
             .collect();
-        prop_assert_eq!(lines_of(bytes.clone()).unwrap(), expected);
+        prop_assert_eq!(&lines_of(bytes.clone()).unwrap(), &expected);
+        let slow = OneByOne(Cursor::new(bytes));
+        let slow = Logs::from_reader("slow", slow, MAX_LINE_BYTES).unwrap();
+        prop_assert_eq!(&all_lines(slow).unwrap(), &expected);
     }
 }
