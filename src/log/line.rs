@@ -83,15 +83,33 @@ struct Places {
     tail: CaptureLocations,
 }
 
+impl Clone for Parser {
+    /// Another one for another thread; they share nothing that either has to wait for.
+    fn clone(&self) -> Self {
+        Self {
+            tag: self.tag.clone(),
+            httplog: self.httplog.clone(),
+            tail: self.tail.clone(),
+            places: Mutex::new(Places::of(&self.httplog, &self.tail)),
+        }
+    }
+}
+
+impl Places {
+    fn of(httplog: &Regex, tail: &Regex) -> Self {
+        Self {
+            httplog: httplog.capture_locations(),
+            tail: tail.capture_locations(),
+        }
+    }
+}
+
 impl Parser {
     /// A parser of the stock httplog format. `tag` is the program name that a syslog head must
     /// carry; heads without a program name are not affected by it.
     pub fn httplog(tag: &str) -> Self {
         let (httplog, tail) = (HTTPLOG_REGEX.clone(), TAIL_REGEX.clone());
-        let places = Places {
-            httplog: httplog.capture_locations(),
-            tail: tail.capture_locations(),
-        };
+        let places = Places::of(&httplog, &tail);
         Self {
             tag: tag.as_bytes().to_vec(),
             httplog,

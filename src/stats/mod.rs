@@ -11,7 +11,7 @@ mod text;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::log::input::{Block, InputError, Line, LogSet};
+use crate::log::input::{self, InputError, Line, LogSet};
 use crate::log::line::{Parser, Record, Reject};
 use crate::scaler::event::Request;
 
@@ -61,21 +61,27 @@ pub fn stats_of_logs(
     parser: &Parser,
     max_line_bytes: usize,
 ) -> Result<Stats, InputError> {
-    let mut stats = Stats::default();
     let logs = LogSet::new(sources);
     logs.check()?;
-    let mut logs = logs.read(max_line_bytes);
-    let mut block = Block::new();
-    while logs.next_block(&mut block)? {
-        for line in block.lines() {
-            let parsed = match line {
-                Line::Whole(text) => parser.parse_without_tail(text),
-                Line::TooLong(_) => Err(Reject::TooLong),
-            };
-            stats.add_line(parsed.as_ref().map_err(|reason| *reason));
-        }
+    let start = || (Stats::default(), parser.clone());
+    let made = input::on_threads(
+        logs.read(max_line_bytes),
+        start,
+        |(stats, parser), _, block| {
+            for line in block.lines() {
+                let parsed = match line {
+                    Line::Whole(text) => parser.parse_without_tail(text),
+                    Line::TooLong(_) => Err(Reject::TooLong),
+                };
+                stats.add_line(parsed.as_ref().map_err(|reason| *reason));
+            }
+        },
+    )?;
+    let mut all = Stats::default();
+    for (stats, _) in &made {
+        all.merge(stats);
     }
-    Ok(stats)
+    Ok(all)
 }
 
 impl Stats {

@@ -6,6 +6,7 @@
 
 mod block;
 mod reader;
+mod threads;
 
 use std::fs::File;
 use std::io::{self, Cursor, Read};
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use self::reader::{Count, Reader};
 
 pub use self::block::{BLOCK_BYTES, Block, Line, Lines};
+pub use self::threads::on_threads;
 
 /// The name of standard input on the command line.
 pub const STDIN: &str = "-";
