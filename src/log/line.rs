@@ -5,13 +5,14 @@
 //! client chose. Only two literal `-` in place of the captured cookies, which no client can
 //! produce, open the way to the termination flags, connections and queues.
 
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::cell::RefCell;
+use std::sync::LazyLock;
 
 use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 
 use super::head::{self, Body};
 use super::reject::{classify, is_client};
-use super::scan;
+use super::scan::{self, LastSecond};
 use crate::scaler::event::{Request, Tail};
 
 pub use super::date::{format_local_ms, parse_local_ms};
@@ -62,8 +63,46 @@ pub struct Record<'a> {
 impl Record<'_> {
     /// The moment of the line, local milliseconds since 1970: its date + Ta (Ta includes TR).
     pub fn ended_ms(&self) -> u64 {
-        self.accepted_ms
-            .saturating_add(u64::from(self.request.total_ms.unwrap_or(0)))
+        ended_ms(self.accepted_ms, self.request.total_ms)
+    }
+}
+
+fn ended_ms(accepted_ms: u64, total_ms: Option<u32>) -> u64 {
+    accepted_ms.saturating_add(u64::from(total_ms.unwrap_or(0)))
+}
+
+/// A few numbers of one line, for who counts a million of them. Timers are milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brief<'a> {
+    /// `%b`, ASCII.
+    pub backend: &'a [u8],
+    /// `%s`, ASCII.
+    pub server: &'a [u8],
+    /// `%Tw`.
+    pub queue_ms: Option<u32>,
+    /// `%Tc`.
+    pub connect_ms: Option<u32>,
+    /// `%Tr`.
+    pub response_ms: Option<u32>,
+    /// `%ST`; `None` where HAProxy wrote `-1` or `0`.
+    pub status: Option<u16>,
+    /// The moment of the line, see [`Record::ended_ms`].
+    pub ended_ms: u64,
+}
+
+impl<'a> Brief<'a> {
+    /// The same numbers of a whole record.
+    pub fn of(record: &Record<'a>) -> Self {
+        let request = &record.request;
+        Self {
+            backend: request.backend.as_bytes(),
+            server: request.server.as_bytes(),
+            queue_ms: request.queue_ms,
+            connect_ms: request.connect_ms,
+            response_ms: request.response_ms,
+            status: request.status,
+            ended_ms: record.ended_ms(),
+        }
     }
 }
 
@@ -74,7 +113,8 @@ pub struct Parser {
     httplog: Regex,
     tail: Regex,
     /// Where the groups of the last line were: kept, so that a line costs no allocation.
-    places: Mutex<Places>,
+    places: RefCell<Places>,
+    last: LastSecond,
 }
 
 #[derive(Debug)]
@@ -84,13 +124,14 @@ struct Places {
 }
 
 impl Clone for Parser {
-    /// Another one for another thread; they share nothing that either has to wait for.
+    /// Another one for another thread: one parser belongs to one thread.
     fn clone(&self) -> Self {
         Self {
             tag: self.tag.clone(),
             httplog: self.httplog.clone(),
             tail: self.tail.clone(),
-            places: Mutex::new(Places::of(&self.httplog, &self.tail)),
+            places: RefCell::new(Places::of(&self.httplog, &self.tail)),
+            last: LastSecond::default(),
         }
     }
 }
@@ -114,7 +155,8 @@ impl Parser {
             tag: tag.as_bytes().to_vec(),
             httplog,
             tail,
-            places: Mutex::new(places),
+            places: RefCell::new(places),
+            last: LastSecond::default(),
         }
     }
 
@@ -123,30 +165,42 @@ impl Parser {
     /// Total: any bytes give a record or a named reason, in time linear in the line. Two lines that
     /// are equal up to the bytes field (if both cookies are `-`: up to the queues) give the same.
     pub fn parse<'a>(&self, line: &'a [u8]) -> Result<Record<'a>, Reject> {
-        let (mut record, rest) = self.parse_front(line)?;
+        let body = self.body_of(line)?;
+        let scanned = scan::httplog(body.text, &self.last);
+        let (mut record, rest) = match scanned.and_then(|it| Some((it.record()?, it.rest))) {
+            Some(found) => found,
+            None => self.read(body)?,
+        };
         record.request.tail = scan::tail(rest).or_else(|| self.read_tail(rest));
         Ok(record)
     }
 
-    /// The same record, or reason, for a reader who needs no [`Tail`].
-    pub fn parse_without_tail<'a>(&self, line: &'a [u8]) -> Result<Record<'a>, Reject> {
-        self.parse_front(line).map(|(record, _)| record)
+    /// What `stats` counts of a line, or the same reason as [`Parser::parse`] gives.
+    pub fn parse_brief<'a>(&self, line: &'a [u8]) -> Result<Brief<'a>, Reject> {
+        let body = self.body_of(line)?;
+        match scan::httplog(body.text, &self.last) {
+            Some(front) => Ok(Brief {
+                backend: front.backend,
+                server: front.server,
+                queue_ms: front.queue_ms,
+                connect_ms: front.connect_ms,
+                response_ms: front.response_ms,
+                status: front.status,
+                ended_ms: ended_ms(front.accepted_ms, front.total_ms),
+            }),
+            None => self.read(body).map(|(record, _)| Brief::of(&record)),
+        }
     }
 
-    /// The record up to the bytes field, and what stands behind that.
-    fn parse_front<'a>(&self, line: &'a [u8]) -> Result<(Record<'a>, &'a [u8]), Reject> {
+    fn body_of<'a>(&self, line: &'a [u8]) -> Result<Body<'a>, Reject> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let body = head::strip(line, &self.tag)?;
-        match scan::httplog(body.text) {
-            Some(found) => Ok(found),
-            None => self.read(body),
-        }
+        head::strip(line, &self.tag)
     }
 
     /// The same by the pattern.
     fn read<'a>(&self, body: Body<'a>) -> Result<(Record<'a>, &'a [u8]), Reject> {
         let spans = {
-            let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut places = self.places.borrow_mut();
             spans_of(&self.httplog, &mut places.httplog, body.text)
         };
         let Some(spans) = spans else {
@@ -176,7 +230,7 @@ impl Parser {
             return None;
         }
         let spans = {
-            let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut places = self.places.borrow_mut();
             spans_of(&self.tail, &mut places.tail, rest)?
         };
         let groups = Groups { text: rest, spans };

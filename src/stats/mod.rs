@@ -12,8 +12,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::log::input::{self, InputError, Line, LogSet};
-use crate::log::line::{Parser, Record, Reject};
-use crate::scaler::event::Request;
+use crate::log::line::{Brief, Parser, Reject};
 
 use self::servers::Servers;
 
@@ -70,7 +69,7 @@ pub fn stats_of_logs(
         |(stats, parser), _, block| {
             for line in block.lines() {
                 let parsed = match line {
-                    Line::Whole(text) => parser.parse_without_tail(text),
+                    Line::Whole(text) => parser.parse_brief(text),
                     Line::TooLong(_) => Err(Reject::TooLong),
                 };
                 stats.add_line(parsed.as_ref().map_err(|reason| *reason));
@@ -86,13 +85,12 @@ pub fn stats_of_logs(
 
 impl Stats {
     /// Counts one line.
-    pub fn add_line(&mut self, line: Result<&Record<'_>, Reject>) {
+    pub fn add_line(&mut self, line: Result<&Brief<'_>, Reject>) {
         self.lines += 1;
         match line {
-            Ok(record) => {
+            Ok(brief) => {
                 self.requests += 1;
-                let (backend, server) = (record.request.backend, record.request.server);
-                self.servers.of(backend, server).add(&record.request);
+                self.servers.of(brief.backend, brief.server).add(brief);
             }
             Err(reason) => *self.rejected.entry(reason).or_default() += 1,
         }
@@ -128,7 +126,9 @@ impl Stats {
             *self.rejected.entry(reason).or_default() += count;
         }
         for (backend, server, stats) in other.servers() {
-            self.servers.of(backend, server).merge(stats);
+            self.servers
+                .of(backend.as_bytes(), server.as_bytes())
+                .merge(stats);
         }
     }
 
@@ -153,14 +153,14 @@ impl ServerStats {
         self.server_time.merge(&other.server_time);
     }
 
-    fn add(&mut self, request: &Request<'_>) {
+    fn add(&mut self, brief: &Brief<'_>) {
         self.requests += 1;
-        self.status.add(request.status);
+        self.status.add(brief.status);
         let timers = [
-            (&mut self.queue_time, request.queue_ms),
-            (&mut self.connect_time, request.connect_ms),
-            (&mut self.server_time, request.response_ms),
-            (&mut self.response_time, response_time_ms(request)),
+            (&mut self.queue_time, brief.queue_ms),
+            (&mut self.connect_time, brief.connect_ms),
+            (&mut self.server_time, brief.response_ms),
+            (&mut self.response_time, response_time_ms(brief)),
         ];
         for (histogram, ms) in timers {
             if let Some(ms) = ms {
@@ -189,10 +189,10 @@ impl StatusClasses {
 
 /// What the client waited for because of the backend; errors answer fast and would make a broken
 /// server look good.
-fn response_time_ms(request: &Request<'_>) -> Option<u32> {
-    if request.status.is_some_and(|status| status >= 500) {
+fn response_time_ms(brief: &Brief<'_>) -> Option<u32> {
+    if brief.status.is_some_and(|status| status >= 500) {
         return None;
     }
-    let queue_and_connect = request.queue_ms?.saturating_add(request.connect_ms?);
-    Some(queue_and_connect.saturating_add(request.response_ms?))
+    let queue_and_connect = brief.queue_ms?.saturating_add(brief.connect_ms?);
+    Some(queue_and_connect.saturating_add(brief.response_ms?))
 }

@@ -33,13 +33,15 @@ struct Entry {
 
 impl Servers {
     /// One server's numbers, made on first sight.
-    pub(super) fn of(&mut self, backend: &str, server: &str) -> &mut ServerStats {
+    pub(super) fn of(&mut self, backend: &[u8], server: &[u8]) -> &mut ServerStats {
         let place = match self.find(backend, server) {
             Ok(place) => place,
             Err(_) if self.list.len() >= SERVERS_MAX => {
-                match self.find(OVERFLOW_NAME, OVERFLOW_NAME) {
+                match self.find(OVERFLOW_NAME.as_bytes(), OVERFLOW_NAME.as_bytes()) {
                     Ok(place) => place,
-                    Err(slot) => self.insert(slot, OVERFLOW_NAME, OVERFLOW_NAME),
+                    Err(slot) => {
+                        self.insert(slot, OVERFLOW_NAME.as_bytes(), OVERFLOW_NAME.as_bytes())
+                    }
                 }
             }
             Err(slot) => self.insert(slot, backend, server),
@@ -57,7 +59,7 @@ impl Servers {
     }
 
     /// The place of a server, or the empty slot where it belongs.
-    fn find(&self, backend: &str, server: &str) -> Result<usize, usize> {
+    fn find(&self, backend: &[u8], server: &[u8]) -> Result<usize, usize> {
         let mask = self.slots.len().wrapping_sub(1);
         let mut slot = hash(backend, server) & mask;
         loop {
@@ -66,8 +68,8 @@ impl Servers {
             };
             let place = place as usize;
             if let Some(found) = self.list.get(place)
-                && found.server == server
-                && found.backend == backend
+                && found.server.as_bytes() == server
+                && found.backend.as_bytes() == backend
             {
                 return Ok(place);
             }
@@ -75,11 +77,11 @@ impl Servers {
         }
     }
 
-    fn insert(&mut self, slot: usize, backend: &str, server: &str) -> usize {
+    fn insert(&mut self, slot: usize, backend: &[u8], server: &[u8]) -> usize {
         let place = self.list.len();
         self.list.push(Entry {
-            backend: backend.to_owned(),
-            server: server.to_owned(),
+            backend: String::from_utf8_lossy(backend).into_owned(),
+            server: String::from_utf8_lossy(server).into_owned(),
             stats: ServerStats::default(),
         });
         if self.list.len() * 2 > self.slots.len() {
@@ -95,7 +97,7 @@ impl Servers {
         let slots = (self.slots.len() * 2).max(SLOTS_MIN);
         self.slots = vec![0; slots];
         for (number, server) in (1..).zip(&self.list) {
-            let mut slot = hash(&server.backend, &server.server) & (slots - 1);
+            let mut slot = hash(server.backend.as_bytes(), server.server.as_bytes()) & (slots - 1);
             while self.slots.get(slot).is_some_and(|&taken| taken != 0) {
                 slot = (slot + 1) & (slots - 1);
             }
@@ -107,9 +109,9 @@ impl Servers {
 }
 
 /// Eight bytes at a time; good enough for names that nobody chose to collide.
-fn hash(backend: &str, server: &str) -> usize {
+fn hash(backend: &[u8], server: &[u8]) -> usize {
     let mut hash = (backend.len() as u64) << 32 | server.len() as u64;
-    for name in [backend.as_bytes(), server.as_bytes()] {
+    for name in [backend, server] {
         let mut words = name.chunks_exact(8);
         for word in &mut words {
             let word = word.try_into().map_or(0, u64::from_le_bytes);

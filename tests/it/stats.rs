@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use haproxy_autoscale::log::line::{Parser, Record, Reject};
+use haproxy_autoscale::log::line::{Brief, Parser, Record, Reject};
 use haproxy_autoscale::scaler::event::Request;
 use haproxy_autoscale::stats::{Histogram, OVERFLOW_NAME, SERVERS_MAX, Stats, stats_of_logs};
 use proptest::prelude::*;
@@ -158,9 +158,9 @@ fn random_names_cannot_fill_the_memory() {
     let mut stats = Stats::default();
     for number in 0..SERVERS_MAX + 10 {
         let server = format!("s{number}");
-        stats.add_line(Ok(&record(&server, [Some(1); 3], Some(200))));
+        stats.add_line(Ok(&Brief::of(&record(&server, [Some(1); 3], Some(200)))));
     }
-    stats.add_line(Ok(&record("s0", [Some(1); 3], Some(200))));
+    stats.add_line(Ok(&Brief::of(&record("s0", [Some(1); 3], Some(200)))));
     assert_eq!(stats.servers().count(), SERVERS_MAX + 1);
     let of = |name: &str| {
         let mut servers = stats.servers();
@@ -252,7 +252,7 @@ proptest! {
         let names = ["s0", "s1", "<NOSRV>"];
         let mut stats = Stats::default();
         for (server, timers, status) in &requests {
-            stats.add_line(Ok(&record(names[*server], *timers, *status)));
+            stats.add_line(Ok(&Brief::of(&record(names[*server], *timers, *status))));
         }
         let mut seen = 0;
         for (_, name, numbers) in stats.servers() {

@@ -10,15 +10,15 @@ use super::{Block, InputError, Logs};
 /// Threads at most; more would only wait for the one that reads.
 const THREADS_MAX: usize = 8;
 
-/// Hands every block to one thread of several. Each thread makes its own `T` with `start` and adds
-/// its blocks to it with `take`, which also gets the block's number, from 0 without a gap. Gives the
+/// Hands every block to one thread of several. Each thread has its own `T` from `start` and adds its
+/// blocks to it with `take`, which also gets the block's number, from 0 without a gap. Gives the
 /// threads' work in no particular order.
 ///
 /// # Errors
 /// The first one that reading met; the work is lost then.
 pub fn on_threads<T: Send>(
     logs: Logs,
-    start: impl Fn() -> T + Sync,
+    start: impl Fn() -> T,
     take: impl Fn(&mut T, u64, &Block) + Sync,
 ) -> Result<Vec<T>, InputError> {
     let count = thread::available_parallelism().map_or(1, NonZero::get);
@@ -27,8 +27,7 @@ pub fn on_threads<T: Send>(
         next: 0,
         failed: None,
     });
-    let work = || {
-        let mut made = start();
+    let work = |mut made| {
         let mut block = Block::new();
         while let Some(number) = next_block(&shared, &mut block) {
             take(&mut made, number, &block);
@@ -37,9 +36,13 @@ pub fn on_threads<T: Send>(
     };
     let made = thread::scope(|scope| {
         let others: Vec<_> = (1..count.min(THREADS_MAX))
-            .filter_map(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
+            .filter_map(|_| {
+                let made = start();
+                let thread = thread::Builder::new();
+                thread.spawn_scoped(scope, || work(made)).ok()
+            })
             .collect();
-        let mut made = vec![work()];
+        let mut made = vec![work(start())];
         made.extend(others.into_iter().filter_map(|other| other.join().ok()));
         made
     });
