@@ -85,7 +85,7 @@ enum Command {
         /// The rejected lines instead, each with its reason
         #[arg(long)]
         rejects: bool,
-        /// A log, plain or .gz; `-` is standard input
+        /// A log, plain, .gz or .zst; `-` is standard input
         #[arg(required = true, value_name = "SOURCE")]
         sources: Vec<String>,
     },
@@ -96,7 +96,7 @@ enum Command {
         /// One JSON object
         #[arg(long)]
         json: bool,
-        /// Logs, plain or .gz; `-` is standard input
+        /// Logs, plain, .gz or .zst; `-` is standard input
         #[arg(required = true, value_name = "LOG")]
         logs: Vec<String>,
     },
@@ -110,7 +110,7 @@ enum Command {
         /// How long each warm-up takes
         #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
         warm_up: Duration,
-        /// Logs, plain or .gz; `-` is standard input
+        /// Logs, plain, .gz or .zst; `-` is standard input
         #[arg(required = true, value_name = "LOG")]
         logs: Vec<String>,
     },

@@ -5,8 +5,10 @@
 //! and what a line says is not decided here.
 
 mod block;
+mod magic;
 mod reader;
 mod threads;
+mod zstd;
 
 use std::fs::File;
 use std::io::{self, Cursor, Read};

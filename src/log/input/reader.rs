@@ -1,18 +1,14 @@
-//! One opened log: what its first bytes say about its compression, and its bytes as blocks.
+//! One opened log, read as blocks. What its first bytes say about its compression is `magic`'s.
 
 use std::io::{self, BufReader, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use flate2::bufread::MultiGzDecoder;
 use memchr::{memchr, memrchr};
 
 use super::block::{BLOCK_BYTES, Block};
+use super::magic;
 
-/// The first two bytes of every gzip member (RFC 1952 §2.3.1).
-const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
-/// Bytes that are looked at to know the compression.
-const MAGIC_BYTES: usize = 2;
 /// Compressed bytes asked for in one read.
 const READ_BYTES: usize = 64 * 1024;
 /// A block of a file is handed out when it holds as much; of a pipe as soon as it holds a line.
@@ -47,12 +43,17 @@ impl Reader {
             reader,
             count: Arc::clone(count),
         };
-        let start = first_bytes(&mut reader)?;
-        let (bytes, carry): (Box<dyn Read + Send>, _) = if start.starts_with(GZIP_MAGIC) {
-            let whole = BufReader::with_capacity(READ_BYTES, Cursor::new(start).chain(reader));
-            (Box::new(MultiGzDecoder::new(whole)), Vec::new())
-        } else {
-            (Box::new(reader), start)
+        let start = magic::first_bytes(&mut reader)?;
+        let compression = magic::compression(&start);
+        let (bytes, carry): (Box<dyn Read + Send>, _) = match compression {
+            None => (Box::new(reader), start),
+            Some(kind) => {
+                let packed = Cursor::new(start).chain(reader);
+                (
+                    kind.unpack(BufReader::with_capacity(READ_BYTES, packed))?,
+                    Vec::new(),
+                )
+            }
         };
         Ok(Self {
             bytes,
@@ -139,13 +140,6 @@ impl Reader {
         block.add(count);
         Ok(end.map(|at| before + at + 1))
     }
-}
-
-/// The first bytes, as many as are needed to tell the compression. A pipe may give one at a time.
-fn first_bytes(reader: &mut impl Read) -> io::Result<Vec<u8>> {
-    let mut start = Vec::with_capacity(MAGIC_BYTES);
-    reader.take(MAGIC_BYTES as u64).read_to_end(&mut start)?;
-    Ok(start)
 }
 
 /// Counts what is read.

@@ -1,6 +1,7 @@
 //! Recorded logs, whole and damaged, become whole lines.
 
 use std::io::{Cursor, Read, Write as _};
+use std::process::{Command, Stdio};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -46,6 +47,27 @@ fn gzip(text: &str) -> Vec<u8> {
     encoder.write_all(text.as_bytes()).unwrap();
     encoder.finish().unwrap()
 }
+
+/// One frame with a checksum, made by the `zstd` program: what we unpack is not packed by us.
+fn zstd(text: &str) -> Option<Vec<u8>> {
+    let mut child = Command::new("zstd")
+        .args(["-q", "-c"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .ok()?;
+    let mut stdin = child.stdin.take().unwrap();
+    let text = text.to_owned();
+    let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
+    let packed = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    packed.status.success().then_some(packed.stdout)
+}
+
+/// `a\nb` and `c\r\nd\n` as zstd frames with checksums, and a frame that carries no text.
+const ZSTD_AB: &[u8] = b"\x28\xb5\x2f\xfd\x04\x58\x19\x00\x00\x61\x0a\x62\x8e\x4e\x6c\x77";
+const ZSTD_CD: &[u8] = b"\x28\xb5\x2f\xfd\x04\x58\x29\x00\x00\x63\x0d\x0a\x64\x0a\xde\x30\x8b\xc7";
+const ZSTD_SKIPPED: &[u8] = b"\x5a\x2a\x4d\x18\x03\0\0\0\n\n\n";
 
 /// Gives one byte at a time, as a slow pipe may.
 struct OneByOne(Cursor<Vec<u8>>);
@@ -219,7 +241,74 @@ fn whole_lines_before_damage_are_handed_out_first_and_half_a_line_never() {
     assert!(!logs.next_block(&mut block).unwrap());
 }
 
+#[test]
+fn zstd_is_known_by_its_first_bytes_in_one_frame_or_several() {
+    assert_eq!(lines_of(ZSTD_AB).unwrap(), ["a", "b"]);
+    let all = [ZSTD_SKIPPED, ZSTD_AB, ZSTD_CD, ZSTD_SKIPPED, ZSTD_AB].concat();
+    assert_eq!(lines_of(all.clone()).unwrap(), ["a", "bc", "d", "a", "b"]);
+    let slow = Logs::from_reader("slow", OneByOne(Cursor::new(all)), MAX_LINE_BYTES).unwrap();
+    assert_eq!(all_lines(slow).unwrap(), ["a", "bc", "d", "a", "b"]);
+    let text = numbers(100_000);
+    if let Some(packed) = zstd(&text) {
+        assert!(lines_of(packed).unwrap() == text.lines().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn damaged_zstd_is_an_error_with_its_name_wherever_it_is_cut() {
+    for end in 4..ZSTD_CD.len() {
+        let error = lines_of([ZSTD_AB, &ZSTD_CD[..end]].concat()).unwrap_err();
+        assert!(
+            error.starts_with("cannot read test.log: zstd data that is damaged or cut off"),
+            "{end}: {error}"
+        );
+    }
+    for garbage in [&b"garbage"[..], b"x", b"\n", &ZSTD_SKIPPED[..9]] {
+        let error = lines_of([ZSTD_AB, garbage].concat()).unwrap_err();
+        assert!(error.starts_with("cannot read test.log: "), "{error}");
+    }
+    let mut wrong = ZSTD_AB.to_vec();
+    *wrong.last_mut().unwrap() ^= 1;
+    assert_eq!(
+        lines_of(wrong).unwrap_err(),
+        "cannot read test.log: damaged zstd data: its checksum is wrong"
+    );
+}
+
+#[test]
+fn other_compressions_are_refused_with_what_to_do() {
+    for (start, name, tool) in [
+        (&b"\xfd7zXZ\0\0\x04"[..], "xz", "xzcat"),
+        (b"BZh91AY&SY", "bzip2", "bzcat"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.log");
+        std::fs::write(&path, start).unwrap();
+        let path = path.to_str().unwrap();
+        let error = lines_in(path).unwrap_err();
+        assert_eq!(
+            error,
+            format!(
+                "cannot read {path}: it is packed by {name}, which is not unpacked here; write \
+                 `{tool} FILE | haproxy-autoscale …` with `-` in its place"
+            )
+        );
+    }
+    assert_eq!(lines_of(*b"BZh91\nP*M\n").unwrap(), ["BZh91", "P*M"]);
+}
+
 proptest! {
+    #[test]
+    fn zstd_data_with_any_damage_gives_lines_or_an_error(
+        at in 4..ZSTD_CD.len(), byte in any::<u8>(),
+    ) {
+        let mut damaged = ZSTD_CD.to_vec();
+        damaged[at] = byte;
+        if let Ok(lines) = lines_of(damaged) {
+            prop_assert_eq!(lines, ["c", "d"]);
+        }
+    }
+
     #[test]
     fn lines_are_those_of_a_plain_split(
         bytes in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), b'a'..=b'f'], 0..200),
