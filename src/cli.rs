@@ -237,7 +237,7 @@ fn with_log_format(path: Option<&Path>, act: impl FnOnce(&line::Parser, usize) -
         None => act(&line::Parser::httplog(TAG), MAX_LINE_BYTES),
         Some(path) => with_config(path, EXIT_FAILED, |config| {
             act(
-                &line::Parser::httplog(&config.log.tag),
+                &line::Parser::new(&config.log.format, &config.log.tag),
                 config.log.max_line_bytes,
             )
         }),

@@ -95,7 +95,7 @@ pub fn write_record(out: &mut dyn Write, record: &Record<'_>) -> io::Result<()> 
             backend: request.backend,
             server: request.server,
             accepted: record.accepted,
-            request_ms: request.request_ms,
+            request_ms: request.request_ms.filter(|_| record.has_request_ms),
             queue_ms: request.queue_ms,
             connect_ms: request.connect_ms,
             response_ms: request.response_ms,
@@ -141,7 +141,7 @@ fn write_object(out: &mut dyn Write, object: &impl Serialize) -> io::Result<()> 
 /// The names and their order are a promise to scripts.
 #[derive(Serialize)]
 struct RecordObject<'a> {
-    frontend: &'a str,
+    frontend: Option<&'a str>,
     backend: &'a str,
     server: &'a str,
     accepted: &'a str,
@@ -156,7 +156,7 @@ struct RecordObject<'a> {
     #[serde(rename = "Ta")]
     total_ms: Option<u32>,
     status: Option<u16>,
-    bytes: u64,
+    bytes: Option<u64>,
     termination: Option<&'a str>,
     srvconn: Option<u32>,
     retries: Option<u32>,

@@ -56,6 +56,14 @@ pub enum Code {
     BadText,
     /// A file that is empty, too large or not UTF-8.
     BadFile,
+    /// A log format that cannot be understood.
+    LogFormat,
+    /// A log format in which a client could forge what is read.
+    UnsafeLogFormat,
+    /// A log format without a field that is needed.
+    IncompleteLogFormat,
+    /// A log format with fields that cannot be told apart.
+    AmbiguousLogFormat,
     /// A duration above one day.
     LongDuration,
     /// `max` below the number of always-up servers.
@@ -75,7 +83,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// The stable code, `E0001` to `E0016` and `W0001` to `W0008`.
+    /// The stable code, `E0001` to `E0020` and `W0001` to `W0008`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Syntax => "E0001",
@@ -94,6 +102,10 @@ impl Code {
             Self::PolicyTarget => "E0014",
             Self::BadText => "E0015",
             Self::BadFile => "E0016",
+            Self::LogFormat => "E0017",
+            Self::UnsafeLogFormat => "E0018",
+            Self::IncompleteLogFormat => "E0019",
+            Self::AmbiguousLogFormat => "E0020",
             Self::LongDuration => "W0001",
             Self::MaxBelowAlwaysUp => "W0002",
             Self::TimeoutAboveDeadline => "W0003",

@@ -27,6 +27,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use self::reader::{Reader, Table};
+use crate::log::format::LogFormat;
 use crate::runtime_api::Address;
 use crate::scaler::settings::BackendSettings;
 
@@ -77,6 +78,8 @@ pub struct HaproxyConfig {
 pub struct LogConfig {
     /// Where lines come from.
     pub source: LogSource,
+    /// How its lines are written.
+    pub format: LogFormat,
     /// The program name that a syslog head must carry.
     pub tag: String,
     /// A longer line is rejected in constant memory.

@@ -7,6 +7,7 @@ use super::diagnostic::{Code, Diagnostic, Label, escaped, quoted};
 use super::keys::{self, nearest};
 use super::reader::{At, Reader, Table, WholeOrText};
 use super::{HaproxyConfig, LogConfig, LogSource, Mode};
+use crate::log::format::{Fault, LogFormat, WORDS};
 use crate::runtime_api::Address;
 
 const DEFAULT_ADMIN_SOCKET: &str = "/run/haproxy/admin.sock";
@@ -195,6 +196,7 @@ fn path(key: &str, text: &At<String>, help: &str, reader: &mut Reader<'_>) -> Op
 pub(super) fn log(top: &Table<'_>, reader: &mut Reader<'_>) -> LogConfig {
     let mut config = LogConfig {
         source: LogSource::File(PathBuf::from(DEFAULT_LOG)),
+        format: LogFormat::httplog(),
         tag: DEFAULT_TAG.to_owned(),
         max_line_bytes: DEFAULT_MAX_LINE_BYTES as usize,
     };
@@ -206,8 +208,10 @@ pub(super) fn log(top: &Table<'_>, reader: &mut Reader<'_>) -> LogConfig {
     {
         config.source = source;
     }
-    if let Some(text) = table.text("format", reader) {
-        check_format(&text, reader);
+    if let Some(text) = table.text("format", reader)
+        && let Some(format) = format(&text, reader)
+    {
+        config.format = format;
     }
     if let Some(text) = table.text("tag", reader) {
         check_tag(&text, reader);
@@ -246,21 +250,30 @@ fn source(text: &At<String>, reader: &mut Reader<'_>) -> Option<LogSource> {
     path("source", text, help, reader).map(LogSource::File)
 }
 
-fn check_format(text: &At<String>, reader: &mut Reader<'_>) {
-    let help = "write \"httplog\" and set `option httplog` in haproxy.cfg";
-    let title = match text.value.as_str() {
-        "httplog" => return,
-        "httpslog" | "clf" => format!("format \"{}\" is not supported by this version", text.value),
-        other if other.contains('%') => {
-            "log-format strings are not supported by this version".to_owned()
-        }
-        _ => {
-            let words = ["httplog"].into_iter();
-            reader.add(not_one_of("format", text, words));
-            return;
-        }
+fn format(text: &At<String>, reader: &mut Reader<'_>) -> Option<LogFormat> {
+    if !WORDS.contains(&text.value.as_str()) && !text.value.contains('%') {
+        let mut mistake = not_one_of("format", text, WORDS.into_iter());
+        mistake
+            .help
+            .push_str(", or a log-format string of haproxy.cfg");
+        reader.add(mistake);
+        return None;
+    }
+    let error = match LogFormat::compile(&text.value) {
+        Ok(format) => return Some(format),
+        Err(error) => error,
     };
-    reader.add(unsupported(title, text.span.clone(), help));
+    let code = match error.fault {
+        Fault::Syntax => Code::LogFormat,
+        Fault::Unsafe => Code::UnsafeLogFormat,
+        Fault::Incomplete => Code::IncompleteLogFormat,
+        Fault::Ambiguous => Code::AmbiguousLogFormat,
+        Fault::Unsupported => Code::Unsupported,
+    };
+    let span = reader.within(&text.span, &text.value, Some(error.range));
+    let label = Label::new(span, error.label);
+    reader.add(Diagnostic::new(code, error.title, label, error.help));
+    None
 }
 
 fn check_tag(text: &At<String>, reader: &mut Reader<'_>) {

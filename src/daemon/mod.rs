@@ -115,7 +115,7 @@ impl Daemon {
         Self {
             scaler: Scaler::new(clock.now(), settings),
             hands: Hands::new(&config),
-            parser: Parser::httplog(&config.log.tag),
+            parser: Parser::new(&config.log.format, &config.log.tag),
             clock,
             log_state: LogState::Flowing,
             source_state: None,

@@ -10,6 +10,7 @@ use super::scratch::Scratch;
 use crate::config::{
     BackendConfig, Config, HaproxyConfig, LogConfig, LogSource, Mode, WarmUpConfig,
 };
+use crate::log::format::LogFormat;
 use crate::runtime_api::Address;
 use crate::scaler::settings::{
     Add, BackendSettings, PolicySettings, Signal, Spares, Statistic, WindowSize,
@@ -117,6 +118,7 @@ impl Scenario {
                 poll_interval: Duration::from_millis(250),
             },
             log: LogConfig {
+                format: LogFormat::httplog(),
                 source: LogSource::File(place.log.clone()),
                 tag: "haproxy".to_owned(),
                 max_line_bytes: 16 * 1024,

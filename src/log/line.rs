@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 
 use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 
+use super::format::{LogFormat, Reader};
 use super::head::{self, Body};
 use super::reject::{classify, is_client};
 use super::scan::{self, LastSecond};
@@ -48,14 +49,17 @@ static TAIL_REGEX: LazyLock<Regex> = LazyLock::new(|| compile(TAIL));
 /// Everything that is read from one httplog line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// `%ft` without the `~` of a TLS frontend.
-    pub frontend: &'a str,
-    /// `%tr` as written: `21/Nov/2026:23:36:31.172`.
+    /// `%ft` without the `~` of a TLS frontend; `None` where the format has none.
+    pub frontend: Option<&'a str>,
+    /// The date as written: of `%tr`, `21/Nov/2026:23:36:31.172`.
     pub accepted: &'a str,
-    /// The same as milliseconds since 1970 of the log's own local time.
+    /// The same as milliseconds since 1970 of the log's own local time; of dates with a zone, in
+    /// the zone of the first line that was read.
     pub accepted_ms: u64,
-    /// `%B`, without the `+` of `option logasap`.
-    pub bytes: u64,
+    /// `%B`, without the `+` of `option logasap`; `None` where the format has none.
+    pub bytes: Option<u64>,
+    /// The format has `%TR`. Without it `request_ms` is what the other timers leave room for.
+    pub has_request_ms: bool,
     /// What scaling looks at.
     pub request: Request<'a>,
 }
@@ -110,6 +114,8 @@ impl<'a> Brief<'a> {
 #[derive(Debug)]
 pub struct Parser {
     tag: Vec<u8>,
+    /// Reads another format than httplog.
+    other: Option<Reader>,
     httplog: Regex,
     tail: Regex,
     /// Where the groups of the last line were: kept, so that a line costs no allocation.
@@ -128,6 +134,7 @@ impl Clone for Parser {
     fn clone(&self) -> Self {
         Self {
             tag: self.tag.clone(),
+            other: self.other.clone(),
             httplog: self.httplog.clone(),
             tail: self.tail.clone(),
             places: RefCell::new(Places::of(&self.httplog, &self.tail)),
@@ -146,13 +153,19 @@ impl Places {
 }
 
 impl Parser {
-    /// A parser of the stock httplog format. `tag` is the program name that a syslog head must
-    /// carry; heads without a program name are not affected by it.
+    /// A parser of the stock httplog format; see [`Self::new`].
     pub fn httplog(tag: &str) -> Self {
+        Self::new(&LogFormat::httplog(), tag)
+    }
+
+    /// A parser of lines in `format`. `tag` is the program name that a syslog head must carry;
+    /// heads without a program name are not affected by it.
+    pub fn new(format: &LogFormat, tag: &str) -> Self {
         let (httplog, tail) = (HTTPLOG_REGEX.clone(), TAIL_REGEX.clone());
         let places = Places::of(&httplog, &tail);
         Self {
             tag: tag.as_bytes().to_vec(),
+            other: format.reader(),
             httplog,
             tail,
             places: RefCell::new(places),
@@ -166,6 +179,9 @@ impl Parser {
     /// are equal up to the bytes field (if both cookies are `-`: up to the queues) give the same.
     pub fn parse<'a>(&self, line: &'a [u8]) -> Result<Record<'a>, Reject> {
         let body = self.body_of(line)?;
+        if let Some(other) = &self.other {
+            return other.read(body);
+        }
         let scanned = scan::httplog(body.text, &self.last);
         let (mut record, rest) = match scanned.and_then(|it| Some((it.record()?, it.rest))) {
             Some(found) => found,
@@ -178,6 +194,9 @@ impl Parser {
     /// What `stats` counts of a line, or the same reason as [`Parser::parse`] gives.
     pub fn parse_brief<'a>(&self, line: &'a [u8]) -> Result<Brief<'a>, Reject> {
         let body = self.body_of(line)?;
+        if let Some(other) = &self.other {
+            return other.read(body).map(|record| Brief::of(&record));
+        }
         match scan::httplog(body.text, &self.last) {
             Some(front) => Ok(Brief {
                 backend: front.backend,
@@ -306,10 +325,11 @@ impl<'a> Groups<'a> {
 /// The values of a line whose shape matched; the tail is left out.
 fn read_httplog<'a>(groups: &Groups<'a>) -> Result<Record<'a>, Reject> {
     Ok(Record {
-        frontend: groups.text(3)?,
+        frontend: Some(groups.text(3)?),
         accepted: groups.text(2)?,
         accepted_ms: parse_local_ms(groups.bytes(2)).ok_or(Reject::BadDate)?,
-        bytes: unsigned(groups.bytes(12)).ok_or(Reject::BadNumber)?,
+        bytes: Some(unsigned(groups.bytes(12)).ok_or(Reject::BadNumber)?),
+        has_request_ms: true,
         request: Request {
             backend: groups.text(4)?,
             server: groups.text(5)?,

@@ -2,6 +2,7 @@
 
 mod date;
 pub mod file;
+pub mod format;
 mod head;
 pub mod input;
 pub mod line;

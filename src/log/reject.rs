@@ -37,6 +37,8 @@ pub enum Reject {
     BadNumber,
     /// HAProxy's, or said to be, but not the stock httplog format.
     NotHttplog,
+    /// HAProxy's, or said to be, but not the format that the configuration names.
+    NotFormat,
 }
 
 /// Beginnings of the messages that HAProxy writes about itself (2.4 to 3.5-dev5).
@@ -62,7 +64,7 @@ const MESSAGE_STARTS: [&[u8]; 17] = [
 
 impl Reject {
     /// Every reason, in the order of the enum.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Empty,
         Self::TooLong,
         Self::Nul,
@@ -76,6 +78,7 @@ impl Reject {
         Self::BadDate,
         Self::BadNumber,
         Self::NotHttplog,
+        Self::NotFormat,
     ];
 
     /// The name in JSON and in tables.
@@ -94,6 +97,7 @@ impl Reject {
             Self::BadDate => "bad_date",
             Self::BadNumber => "bad_number",
             Self::NotHttplog => "not_httplog",
+            Self::NotFormat => "not_format",
         }
     }
 
@@ -110,7 +114,8 @@ impl Reject {
             | Self::Clf
             | Self::BadDate
             | Self::BadNumber
-            | Self::NotHttplog => false,
+            | Self::NotHttplog
+            | Self::NotFormat => false,
         }
     }
 }

@@ -52,10 +52,11 @@ impl<'a> Front<'a> {
     pub(super) fn record(&self) -> Option<Record<'a>> {
         let text = |bytes: &'a [u8]| std::str::from_utf8(bytes).ok();
         Some(Record {
-            frontend: text(self.frontend)?,
+            frontend: Some(text(self.frontend)?),
             accepted: text(self.accepted)?,
             accepted_ms: self.accepted_ms,
-            bytes: self.bytes,
+            bytes: Some(self.bytes),
+            has_request_ms: true,
             request: Request {
                 backend: text(self.backend)?,
                 server: text(self.server)?,

@@ -68,7 +68,7 @@ fn run(
     talk: &mut dyn Write,
 ) -> Result<(), ReplayError> {
     let sources = Sources::keep(logs)?;
-    let parser = Parser::httplog(&config.log.tag);
+    let parser = Parser::new(&config.log.format, &config.log.tag);
     let mut seen = Seen::default();
     sources.each(config, &parser, |line| {
         if let Ok(record) = line {

@@ -175,10 +175,11 @@ fn random_names_cannot_fill_the_memory() {
 fn record(server: &str, timers: [Option<u32>; 3], status: Option<u16>) -> Record<'_> {
     let [queue_ms, connect_ms, response_ms] = timers;
     Record {
-        frontend: "fe",
+        frontend: Some("fe"),
         accepted: "21/Nov/2026:23:36:31.172",
         accepted_ms: 0,
-        bytes: 0,
+        bytes: Some(0),
+        has_request_ms: true,
         request: Request {
             backend: "web",
             server,

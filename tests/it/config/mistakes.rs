@@ -284,6 +284,44 @@ signal = "queue_time" ;; above = "1s" ;; statistic = "p50" => E0006 7:13 | "mean
     }
 }
 
+/// Each row's format goes into one file, with single quotes around it.
+#[test]
+fn a_log_format_is_refused_at_the_item_that_is_wrong() {
+    let cases = r#"
+htplog => E0006 5:10 | did you mean "httplog"? | log-format string
+"" => E0006 5:10 | "httplog", "httpslog", "clf"
+%ci:%cp [%tr] %ft => E0019 5:11 | lacks %b, %s, %Tw, %Tc, %Tr, %ST
+%b %s %Tw %Tc %Tr %ST => E0019 5:11 | lacks a date (%tr)
+%tr %b %s %Tw %Tc %ST => E0019 5:11 | lacks %Tr
+%tr %r %b/%s %Tw/%Tc/%Tr %ST => E0018 5:15 | `%r` stands left of `%b` | a log target of
+%tr %b/%s %HM %Tw/%Tc/%Tr %ST => E0018 5:21 | `%HM` stands left of `%Tw`
+%ID %tr %b/%s %Tw/%Tc/%Tr %ST => E0018 5:11 | `%ID` stands left of
+%tr %CC %b/%s %Tw/%Tc/%Tr %ST => E0018 5:15
+%tr %b/%s %hr %Tw/%Tc/%Tr %ST => E0018 5:21
+%tr %[path,url_dec] %b/%s %Tw/%Tc/%Tr %ST => E0018 5:15 | `%[path,url_dec]` stands left
+%tr %[src,map(/etc/x)] %b/%s %Tw/%Tc/%Tr %ST => E0018 5:15
+%{+Q}o %ci - - [%T] %r %ST %b %s %Tw %Tc %Tr => E0018 5:31 | write "clf"
+%tr %b%s %Tw/%Tc/%Tr %ST => E0020 5:15 | `%b` is followed by `%s`
+%tr %b:%s %Tw/%Tc/%Tr %ST => E0020 5:15 | `%b` is followed by `:`
+%tr %b/%s %Tw%Tc/%Tr %ST => E0020 5:21
+%tr %b/%s %Tw/%Tc/%Tr %ST%r => E0020 5:33
+%tr %b/%s %XX/%Tc/%Tr %ST => E0017 5:21 | no item `%XX`
+%tr %b/%s %Tw/%Tc/%Tr %ST % => E0017 5:37 | no item `%`
+%tr %b/%s %{+Q}Tw/%{+Z}Tc/%Tr %ST => E0017 5:29
+%tr %{-M}b/%s %Tw/%Tc/%Tr %ST => E0009 5:15 | remove `-M`
+%{+cbor}o %tr %b/%s %Tw/%Tc/%Tr %ST => E0009 5:11
+%tr %b/%s %Tw/%Tc/%Tr %ST %[src => E0017 5:37 | lacks its `]`
+log-format %tr\ %b/%s %Tw => E0017 5:33 | ends at a space
+"#;
+    for case in cases.lines().filter(|case| !case.is_empty()) {
+        let (format, wanted) = case.split_once(" => ").expect("a row");
+        let mut wanted = wanted.split(" | ");
+        let place = wanted.next().expect("a place");
+        let text = format!("{BASE}[log]\nformat = '{format}'\n");
+        one(&text, place, &wanted.collect::<Vec<_>>());
+    }
+}
+
 #[test]
 fn what_a_later_version_can_do_is_said_to_be_missing_in_this_one() {
     each(
@@ -292,10 +330,6 @@ fn what_a_later_version_can_do_is_said_to_be_missing_in_this_one() {
 [log] ;; source = "unix:/run/log" => E0009 5:10 | not supported by this version
 [log] ;; source = "tcp:[::1]:514" => E0009 5:10 | not supported by this version
 [log] ;; source = "journal:haproxy" => E0009 5:10 | not supported by this version
-[log] ;; format = "httpslog" => E0009 5:10 | not supported by this version | "httplog"
-[log] ;; format = "clf" => E0009 5:10 | not supported by this version
-[log] ;; format = "%ci:%cp [%tr] %ft" => E0009 5:10 | not supported by this version
-[log] ;; format = "htplog" => E0006 5:10 | did you mean "httplog"?
 [log] ;; allow_remote = true => E0009 5:16 | this version listens nowhere
 "#,
     );

@@ -95,10 +95,11 @@ impl Logged {
     fn record<'a>(&'a self, accepted: &'a str, tail: Option<Tail>) -> Record<'a> {
         let [request_ms, queue_ms, connect_ms, response_ms, total_ms] = self.timers;
         Record {
-            frontend: &self.frontend,
+            frontend: Some(&self.frontend),
             accepted,
             accepted_ms: self.accepted_ms,
-            bytes: self.bytes,
+            bytes: Some(self.bytes),
+            has_request_ms: true,
             request: Request {
                 backend: &self.backend,
                 server: &self.server,
@@ -320,7 +321,7 @@ proptest! {
         let parser = Parser::httplog("haproxy");
         let parsed = parser.parse(line.as_bytes());
         if place == 5 {
-            prop_assert_eq!(parsed.ok().map(|record| record.bytes), value);
+            prop_assert_eq!(parsed.ok().and_then(|record| record.bytes), value);
         } else {
             let request = parsed.ok().map(|record| record.request);
             let timers = request.map(|it| {

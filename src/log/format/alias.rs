@@ -1,0 +1,182 @@
+//! HAProxy's log items: what each one means to us, and what it can look like.
+//!
+//! From `configuration.txt` §8.2.6 of 2.4 to 3.2, and from lines of 2.6, 3.0 and 3.2. Which items a
+//! format needs, and in which order, is decided elsewhere.
+
+/// What an item tells us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Backend,
+    Server,
+    Frontend,
+    /// `%TR`: from the request's first byte until all of it had arrived.
+    RequestTime,
+    /// `%Tq`: the same from the accepted connection on (all there was before 1.7).
+    AcceptRequestTime,
+    QueueTime,
+    ConnectTime,
+    ResponseTime,
+    /// `%Ta`: from the request's first byte to the end.
+    TotalTime,
+    /// `%Tt`: from the accepted connection to the end.
+    AcceptTotalTime,
+    Status,
+    Bytes,
+    /// `%tr`, `%trg`, `%trl`: of the request's first byte.
+    RequestDate,
+    /// `%t`, `%T`, `%Tl`: of the accepted connection.
+    AcceptDate,
+    /// `%Ts`: the same, seconds since 1970.
+    AcceptSeconds,
+    /// `%ms`: its milliseconds.
+    AcceptMillis,
+    Termination,
+    ServerConnections,
+    Retries,
+    ServerQueue,
+    BackendQueue,
+    /// Passed over.
+    Other,
+}
+
+/// What an item can look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// A name of HAProxy's configuration, or one in `<>`.
+    Name,
+    /// The same with `~` behind it where the frontend speaks TLS.
+    FrontendName,
+    /// A signed number, `+` in front with `option logasap`.
+    Timer,
+    /// A number, `+` in front of the retries of a redispatch and the bytes of `option logasap`.
+    Count,
+    Status,
+    /// A number that `+X` writes in hexadecimal digits.
+    Number,
+    /// The same, or `-`.
+    Port,
+    /// An address, `unix`, or `-`; `+X` writes it in hexadecimal digits.
+    Address,
+    /// `21/Nov/2026:23:36:31.172`.
+    DateMs,
+    /// `21/Nov/2026:23:36:31 +0000`.
+    DateZone,
+    /// Three digits.
+    Millis,
+    /// As many letters or `-`.
+    Flags(usize),
+    /// A word that nobody outside chooses, or `-`.
+    Word,
+    /// Bytes that a client, or a server's answer, chooses.
+    Client,
+}
+
+/// One `%NAME`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Alias {
+    pub(super) name: &'static str,
+    pub(super) role: Role,
+    pub(super) shape: Shape,
+}
+
+const fn alias(name: &'static str, role: Role, shape: Shape) -> Alias {
+    Alias { name, role, shape }
+}
+
+const fn other(name: &'static str, shape: Shape) -> Alias {
+    alias(name, Role::Other, shape)
+}
+
+/// Every item but `%o`.
+const ALIASES: &[Alias] = &[
+    alias("b", Role::Backend, Shape::Name),
+    alias("s", Role::Server, Shape::Name),
+    alias("f", Role::Frontend, Shape::Name),
+    alias("ft", Role::Frontend, Shape::FrontendName),
+    alias("TR", Role::RequestTime, Shape::Timer),
+    alias("Tq", Role::AcceptRequestTime, Shape::Timer),
+    alias("Tw", Role::QueueTime, Shape::Timer),
+    alias("Tc", Role::ConnectTime, Shape::Timer),
+    alias("Tr", Role::ResponseTime, Shape::Timer),
+    alias("Ta", Role::TotalTime, Shape::Timer),
+    alias("Tt", Role::AcceptTotalTime, Shape::Timer),
+    alias("ST", Role::Status, Shape::Status),
+    alias("B", Role::Bytes, Shape::Count),
+    alias("tr", Role::RequestDate, Shape::DateMs),
+    alias("trg", Role::RequestDate, Shape::DateZone),
+    alias("trl", Role::RequestDate, Shape::DateZone),
+    alias("t", Role::AcceptDate, Shape::DateMs),
+    alias("T", Role::AcceptDate, Shape::DateZone),
+    alias("Tl", Role::AcceptDate, Shape::DateZone),
+    alias("Ts", Role::AcceptSeconds, Shape::Number),
+    alias("ms", Role::AcceptMillis, Shape::Millis),
+    alias("tsc", Role::Termination, Shape::Flags(4)),
+    alias("ts", Role::Termination, Shape::Flags(2)),
+    alias("sc", Role::ServerConnections, Shape::Count),
+    alias("rc", Role::Retries, Shape::Count),
+    alias("sq", Role::ServerQueue, Shape::Count),
+    alias("bq", Role::BackendQueue, Shape::Count),
+    other("ac", Shape::Count),
+    other("fc", Shape::Count),
+    other("bc", Shape::Count),
+    other("U", Shape::Count),
+    other("lc", Shape::Number),
+    other("rt", Shape::Number),
+    other("pid", Shape::Number),
+    other("Th", Shape::Timer),
+    other("Ti", Shape::Timer),
+    other("Td", Shape::Timer),
+    other("Tu", Shape::Timer),
+    other("ci", Shape::Address),
+    other("fi", Shape::Address),
+    other("bi", Shape::Address),
+    other("si", Shape::Address),
+    other("cp", Shape::Port),
+    other("fp", Shape::Port),
+    other("bp", Shape::Port),
+    other("sp", Shape::Port),
+    other("H", Shape::Word),
+    other("sslv", Shape::Word),
+    other("sslc", Shape::Word),
+    other("r", Shape::Client),
+    other("HM", Shape::Client),
+    other("HP", Shape::Client),
+    other("HPO", Shape::Client),
+    other("HQ", Shape::Client),
+    other("HU", Shape::Client),
+    other("HV", Shape::Client),
+    other("CC", Shape::Client),
+    other("CS", Shape::Client),
+    other("hr", Shape::Client),
+    other("hs", Shape::Client),
+    other("hrl", Shape::Client),
+    other("hsl", Shape::Client),
+    // Anything that `unique-id-format` says.
+    other("ID", Shape::Client),
+];
+
+/// What stands for a sample, `%[…]`, that a client may choose.
+pub(super) const CLIENT_SAMPLE: Alias = other("[…]", Shape::Client);
+/// What stands for one that it cannot.
+pub(super) const SAFE_SAMPLE: Alias = other("[…]", Shape::Word);
+
+/// Samples that nobody outside chooses: numbers, addresses and names of HAProxy's own. Without
+/// converters and arguments, so that this list is all there is to know.
+const SAFE_SAMPLES: &[&str] = &[
+    "be_conn", "be_id", "be_name", "date", "date_us", "dst", "dst_port", "fe_conn", "fe_id",
+    "fe_name", "hostname", "rand", "so_id", "src", "src_port", "srv_id", "srv_name", "uuid",
+];
+
+/// The item called so.
+pub(super) fn find(name: &str) -> Option<Alias> {
+    ALIASES.iter().find(|alias| alias.name == name).copied()
+}
+
+/// The item that stands for a sample expression.
+pub(super) fn sample(expression: &str) -> Alias {
+    if SAFE_SAMPLES.contains(&expression.trim()) {
+        SAFE_SAMPLE
+    } else {
+        CLIENT_SAMPLE
+    }
+}

@@ -1,0 +1,164 @@
+//! `[log] format`: httplog, httpslog, clf, or a HAProxy `log-format` string, compiled into an
+//! anchored pattern.
+//!
+//! What is refused here could be forged or misread later: a format is safe when nothing that a
+//! client chooses stands left of a field that is read, and when each field ends at a byte that it
+//! cannot hold. Heads do not live here, nor does the fast way through stock httplog.
+
+mod alias;
+mod error;
+mod pattern;
+mod reader;
+mod shape;
+mod text;
+mod token;
+mod value;
+
+use std::sync::Arc;
+
+pub use error::{Fault, FormatError};
+pub(super) use reader::Reader;
+
+use pattern::{Part, Pattern, Trust};
+use shape::Style;
+
+/// The longest format, in bytes. HAProxy's own lines end at 2048 (`LINESIZE`).
+pub const FORMAT_BYTES_MAX: usize = 4096;
+
+/// `option httplog` (1.5 to 3.5-dev) up to its queues.
+const HTTPLOG: &str = "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc \
+    %ac/%fc/%bc/%sc/%rc %sq/%bq";
+/// `option httplog clf` of 1.7 to 3.5-dev; before it had `%T`, `%Tq` and `%Tt`, which look alike.
+const CLF: &str = "%{+Q}o %{-Q}ci - - [%trg] %r %ST %B \"\" \"\" %cp %ms %ft %b %s \
+    %TR %Tw %Tc %Tr %Ta %tsc %ac %fc %bc %sc %rc %sq %bq";
+
+/// The words that stand for a format.
+pub const WORDS: [&str; 3] = ["httplog", "httpslog", "clf"];
+
+/// How lines are written behind their heads.
+#[derive(Clone, Debug)]
+pub struct LogFormat {
+    given: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Httplog,
+    Clf(Arc<Pattern>),
+    Custom(Arc<Pattern>),
+}
+
+impl LogFormat {
+    /// `option httplog`, and `option httpslog`, which is the same as far as it is read.
+    pub fn httplog() -> Self {
+        Self {
+            given: "httplog".to_owned(),
+            kind: Kind::Httplog,
+        }
+    }
+
+    /// `httplog`, `httpslog`, `clf`, or a `log-format` string with or without the quotes and
+    /// backslashes of haproxy.cfg.
+    ///
+    /// # Errors
+    /// [`FormatError`] for what is no format, cannot be read safely, or says too little. Total: any
+    /// text gives a format or an error, in time and memory bounded by [`FORMAT_BYTES_MAX`].
+    pub fn compile(given: &str) -> Result<Self, FormatError> {
+        let kind = match given {
+            "httplog" | "httpslog" => Kind::Httplog,
+            "clf" => Kind::Clf(Arc::new(pattern_of(CLF, Trust::QuotedRequest)?.0)),
+            _ => {
+                let (pattern, is_httplog) = pattern_of(given, Trust::Nobody)?;
+                if is_httplog {
+                    Kind::Httplog
+                } else {
+                    Kind::Custom(Arc::new(pattern))
+                }
+            }
+        };
+        Ok(Self {
+            given: given.to_owned(),
+            kind,
+        })
+    }
+
+    /// As it was given.
+    pub fn as_str(&self) -> &str {
+        &self.given
+    }
+
+    /// What reads its lines; `None` for stock httplog, which has a faster way.
+    pub(super) fn reader(&self) -> Option<Reader> {
+        match &self.kind {
+            Kind::Httplog => None,
+            Kind::Clf(pattern) => Some(Reader::new(pattern, true)),
+            Kind::Custom(pattern) => Some(Reader::new(pattern, false)),
+        }
+    }
+}
+
+impl Default for LogFormat {
+    fn default() -> Self {
+        Self::httplog()
+    }
+}
+
+impl PartialEq for LogFormat {
+    fn eq(&self, other: &Self) -> bool {
+        self.given == other.given
+    }
+}
+
+impl Eq for LogFormat {}
+
+/// The pattern of a format, and whether the format is stock httplog as far as that is read.
+fn pattern_of(given: &str, trust: Trust) -> Result<(Pattern, bool), FormatError> {
+    let whole = 0..given.len();
+    if given.len() > FORMAT_BYTES_MAX {
+        return Err(FormatError::new(
+            Fault::Unsupported,
+            format!("the log format has {} bytes", given.len()),
+            whole,
+            "too long",
+            format!("at most {FORMAT_BYTES_MAX} bytes are read"),
+        ));
+    }
+    let tokens = token::tokens(&text::unquote(given)?)?;
+    let style = if tokens.is_json {
+        Style::Json
+    } else {
+        Style::Text
+    };
+    let parts = pattern::parts(&tokens);
+    let pattern = pattern::build(&parts, style, trust, &whole)?;
+    Ok((pattern, style == Style::Text && is_httplog(&parts)))
+}
+
+/// Whether a format begins with all of httplog up to the queues, the flags aside.
+fn is_httplog(parts: &[Part]) -> bool {
+    let Ok(stock) = text::unquote(HTTPLOG).and_then(|glyphs| token::tokens(&glyphs)) else {
+        return false;
+    };
+    let stock = pattern::parts(&stock);
+    let ends = matches!(parts.get(stock.len()), None | Some(Part::Literal(b' ', _)));
+    let same = |(one, two): (&Part, &Part)| match (one, two) {
+        (Part::Literal(one, _), Part::Literal(two, _)) => one == two,
+        (Part::Field(one), Part::Field(two)) => {
+            let plain = !one.flags.is_quoted && !one.flags.is_hex;
+            plain && as_since_1_7(one.alias.name) == two.alias.name
+        }
+        (Part::Literal(..), Part::Field(_)) | (Part::Field(_), Part::Literal(..)) => false,
+    };
+    ends && parts.len() >= stock.len() && parts.iter().zip(&stock).all(same)
+}
+
+/// What stood in its place before 1.7 looks the same.
+fn as_since_1_7(name: &str) -> &str {
+    match name {
+        "t" => "tr",
+        "Tq" => "TR",
+        "Tt" => "Ta",
+        name => name,
+    }
+}

@@ -1,0 +1,163 @@
+//! What an item looks like in a line: a piece of a pattern, and by which bytes it could begin and
+//! go on. That decides whether two neighbours can be told apart.
+
+use super::alias::Shape;
+use super::token::Flags;
+
+/// A set of bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Bytes([bool; 256]);
+
+impl Bytes {
+    pub(super) const NONE: Self = Self([false; 256]);
+
+    pub(super) fn of(holds: impl Fn(u8) -> bool) -> Self {
+        let mut bytes = Self::NONE;
+        for (byte, slot) in (0..=u8::MAX).zip(&mut bytes.0) {
+            *slot = holds(byte);
+        }
+        bytes
+    }
+
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(one, two)| *one && *two)
+    }
+}
+
+/// One item as a pattern. `value` has no groups in it; `before` and `after` stand around it.
+pub(super) struct Look {
+    pub(super) before: &'static str,
+    pub(super) value: String,
+    pub(super) after: &'static str,
+    /// By which bytes it may begin.
+    pub(super) first: Bytes,
+    /// By which bytes it might go on where it could end; none, if its end is plain.
+    pub(super) more: Bytes,
+}
+
+/// How the line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+const NAME: &str = "(?:[A-Za-z0-9_.:-]+|<[A-Za-z0-9_.:-]+>)";
+const TIMER: &str = "[+-]?[0-9]+";
+const COUNT: &str = r"\+?[0-9]+";
+const DATE_MS: &str = r"[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}";
+const DATE_ZONE: &str = r"[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}";
+
+/// What `shape` looks like; `None` for what a client chooses.
+pub(super) fn look(shape: Shape, flags: Flags, style: Style) -> Option<Look> {
+    let is_hex = flags.is_hex;
+    let is_json = style == Style::Json;
+    let is_text = match shape {
+        Shape::Name | Shape::FrontendName | Shape::Address | Shape::Word => {
+            (flags.is_quoted && !(is_hex && shape == Shape::Address)) || is_json
+        }
+        Shape::DateMs | Shape::DateZone | Shape::Flags(_) => is_json,
+        // Numbers stand in quotes where a JSON item has the type `str`, and `-` becomes "".
+        Shape::Timer | Shape::Count | Shape::Status | Shape::Number => false,
+        Shape::Port | Shape::Millis => false,
+        Shape::Client => return None,
+    };
+    let (value, first, more) = plain(shape, is_hex, is_json)?;
+    if is_text {
+        let empty_too = matches!(shape, Shape::Address | Shape::Word);
+        let value = if empty_too {
+            format!("(?:{value})?")
+        } else {
+            value
+        };
+        let (before, after) = match shape {
+            Shape::FrontendName => ("\"", "~?\""),
+            _ => ("\"", "\""),
+        };
+        return Some(Look {
+            before,
+            value,
+            after,
+            first: Bytes::of(|byte| byte == b'"'),
+            more: Bytes::NONE,
+        });
+    }
+    let after_name = if shape == Shape::FrontendName {
+        "~?"
+    } else {
+        ""
+    };
+    let (before, after) = if is_json {
+        ("\"?", "\"?")
+    } else {
+        ("", after_name)
+    };
+    Some(Look {
+        before,
+        value,
+        after,
+        first,
+        more,
+    })
+}
+
+/// Without quotes: the pattern, its first bytes, and those by which it may go on.
+fn plain(shape: Shape, is_hex: bool, is_json: bool) -> Option<(String, Bytes, Bytes)> {
+    let digit = Bytes::of(|byte| byte.is_ascii_digit());
+    let hex = Bytes::of(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    let name = Bytes::of(is_name);
+    Some(match shape {
+        Shape::Name => (
+            NAME.to_owned(),
+            Bytes::of(|byte| is_name(byte) || byte == b'<'),
+            name,
+        ),
+        Shape::FrontendName => (
+            NAME.to_owned(),
+            Bytes::of(|byte| is_name(byte) || byte == b'<'),
+            Bytes::of(|byte| is_name(byte) || byte == b'~'),
+        ),
+        Shape::Timer => (
+            TIMER.to_owned(),
+            Bytes::of(|byte| byte.is_ascii_digit() || b"+-".contains(&byte)),
+            digit,
+        ),
+        Shape::Count => (
+            COUNT.to_owned(),
+            Bytes::of(|byte| byte.is_ascii_digit() || byte == b'+'),
+            digit,
+        ),
+        Shape::Status => (
+            "-?[0-9]+".to_owned(),
+            Bytes::of(|byte| byte.is_ascii_digit() || byte == b'-'),
+            digit,
+        ),
+        Shape::Number | Shape::Millis if is_hex => ("[0-9A-Fa-f]+".to_owned(), hex, hex),
+        Shape::Number => ("[0-9]+".to_owned(), digit, digit),
+        // JSON numbers have no leading zeros.
+        Shape::Millis if is_json => ("[0-9]{1,3}".to_owned(), digit, digit),
+        Shape::Millis => ("[0-9]{3}".to_owned(), digit, Bytes::NONE),
+        Shape::Port if is_json => ("[0-9A-Fa-f]*".to_owned(), hex, hex),
+        Shape::Port => ("(?:[0-9A-Fa-f]+|-)".to_owned(), hex, hex),
+        Shape::Address => {
+            // Hexadecimal digits, dots and colons, `unix`, or `-`.
+            let address = Bytes::of(|byte| byte.is_ascii_hexdigit() || b".:unix-".contains(&byte));
+            ("[0-9A-Fa-f.:unix-]+".to_owned(), address, address)
+        }
+        Shape::DateMs => (DATE_MS.to_owned(), digit, Bytes::NONE),
+        Shape::DateZone => (DATE_ZONE.to_owned(), digit, Bytes::NONE),
+        Shape::Flags(count) => (
+            format!("[A-Za-z-]{{{count}}}"),
+            Bytes::of(|byte| byte.is_ascii_alphabetic() || byte == b'-'),
+            Bytes::NONE,
+        ),
+        Shape::Word => ("[A-Za-z0-9_.:-]+".to_owned(), name, name),
+        Shape::Client => return None,
+    })
+}
+
+/// Bytes of HAProxy's names.
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte)
+}
