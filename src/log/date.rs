@@ -119,9 +119,10 @@ fn number(digits: &[u8]) -> Option<u64> {
     })
 }
 
-/// Strips a syslog date, `Nov 21 23:36:31 ` or `Nov  1 23:36:31 ` (RFC 3164 §4.1.2).
+/// Strips a syslog date, `Nov 21 23:36:31 ` or `Nov  1 23:36:31 ` (RFC 3164 §4.1.2); with
+/// microseconds behind a dot in `journalctl -o short-precise`.
 pub(super) fn strip_bsd(line: &[u8]) -> Option<&[u8]> {
-    let (date, rest) = line.split_at_checked(16)?;
+    let (date, rest) = line.split_at_checked(15)?;
     let &[
         m1,
         m2,
@@ -138,7 +139,6 @@ pub(super) fn strip_bsd(line: &[u8]) -> Option<&[u8]> {
         b':',
         s1,
         s2,
-        b' ',
     ] = date
     else {
         return None;
@@ -146,22 +146,41 @@ pub(super) fn strip_bsd(line: &[u8]) -> Option<&[u8]> {
     month_index([m1, m2, m3])?;
     let is_day = (d1 == b' ' || d1.is_ascii_digit()) && d2.is_ascii_digit();
     let is_time = [h1, h2, n1, n2, s1, s2].iter().all(u8::is_ascii_digit);
-    (is_day && is_time).then_some(rest)
+    if !is_day || !is_time {
+        return None;
+    }
+    match rest {
+        [b' ', rest @ ..] => Some(rest),
+        [b'.', fraction @ ..] => skip_digits(fraction, 1..=9)?.strip_prefix(b" "),
+        _ => None,
+    }
+}
+
+/// Strips `Sat 2026-11-21 23:36:31 UTC `, as `journalctl` writes it with `-o short-full` and
+/// `-o with-unit`.
+pub(super) fn strip_weekday(line: &[u8]) -> Option<&[u8]> {
+    const DAYS: [&[u8; 3]; 7] = [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"];
+    /// A zone's letters (`CEST`) or its offset (`+0330`).
+    const ZONE_BYTES_MAX: usize = 6;
+    let (day, rest) = line.split_at_checked(3)?;
+    if !DAYS.iter().any(|name| day == *name) {
+        return None;
+    }
+    let rest = strip_shape(rest, b" dddd-dd-dd dd:dd:dd ")?;
+    let zone = rest
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-'))
+        .count();
+    if !(1..=ZONE_BYTES_MAX).contains(&zone) {
+        return None;
+    }
+    rest.get(zone..)?.strip_prefix(b" ")
 }
 
 /// Strips `2026-11-21T23:36:31.172726+00:00 ` (RFC 3339; the fraction may be absent, the zone may
 /// be `Z` or lack its colon).
 pub(super) fn strip_iso(line: &[u8]) -> Option<&[u8]> {
-    /// `YYYY-MM-DDThh:mm:ss`.
-    const WITHOUT_FRACTION: &[u8] = b"dddd-dd-ddTdd:dd:dd";
-    let (date, rest) = line.split_at_checked(WITHOUT_FRACTION.len())?;
-    let fits = |(byte, shape): (&u8, &u8)| match shape {
-        b'd' => byte.is_ascii_digit(),
-        literal => byte == literal,
-    };
-    if !date.iter().zip(WITHOUT_FRACTION).all(fits) {
-        return None;
-    }
+    let rest = strip_shape(line, b"dddd-dd-ddTdd:dd:dd")?;
     let rest = match rest.strip_prefix(b".") {
         Some(fraction) => skip_digits(fraction, 1..=9)?,
         None => rest,
@@ -178,6 +197,16 @@ pub(super) fn strip_iso(line: &[u8]) -> Option<&[u8]> {
         _ => return None,
     };
     rest.strip_prefix(b" ")
+}
+
+/// What follows a text of that shape: `d` is a digit, every other byte is itself.
+fn strip_shape<'a>(text: &'a [u8], shape: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = text.split_at_checked(shape.len())?;
+    let fits = |(byte, shape): (&u8, &u8)| match shape {
+        b'd' => byte.is_ascii_digit(),
+        literal => byte == literal,
+    };
+    start.iter().zip(shape).all(fits).then_some(rest)
 }
 
 /// What follows the leading digits, if there are as many as `count` allows.

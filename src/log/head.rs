@@ -1,10 +1,11 @@
 //! What stands before HAProxy's own text: a closed list of heads, stripped from the left.
 //!
-//! A head is recognised byte by byte or not at all; nothing is ever looked for further right. What
-//! a head hides behind another one (containers, a second syslog server) would be stripped here
-//! too, before [`strip`] returns. What the body says is not decided here.
+//! A head is recognised byte by byte or not at all; nothing is ever looked for further right. Heads
+//! may be stacked (a container's, a relay's, HAProxy's own), up to [`HEADS_MAX`]. What containers
+//! write is in `container`; what the body says is not decided here.
 
-use super::date::{skip_digits, strip_bsd, strip_iso};
+use super::container;
+use super::date::{skip_digits, strip_bsd, strip_iso, strip_weekday};
 use super::reject::{Reject, starts_like_traffic};
 
 /// HAProxy's own text, without its head.
@@ -16,10 +17,52 @@ pub(super) struct Body<'a> {
     pub(super) has_head: bool,
 }
 
+/// Heads that may stand one behind the other: a container's, two relays' and HAProxy's own.
+const HEADS_MAX: usize = 4;
 /// Highest syslog priority: facility 23, level 7 (RFC 5424 §6.2.1).
 const PRIORITY_MAX: u16 = 191;
+/// The facilities and levels that rsyslog writes as `local2.info` (`syslogfacility-text`,
+/// `syslogseverity-text`).
+const FACILITIES: [&[u8]; 20] = [
+    b"kern",
+    b"user",
+    b"mail",
+    b"daemon",
+    b"auth",
+    b"syslog",
+    b"lpr",
+    b"news",
+    b"uucp",
+    b"cron",
+    b"authpriv",
+    b"ftp",
+    b"local0",
+    b"local1",
+    b"local2",
+    b"local3",
+    b"local4",
+    b"local5",
+    b"local6",
+    b"local7",
+];
+const LEVELS: [&[u8]; 11] = [
+    b"emerg", b"alert", b"crit", b"err", b"error", b"warning", b"warn", b"notice", b"info",
+    b"debug", b"panic",
+];
 
-/// Strips the head of a line.
+/// What one head says about who wrote what follows it.
+pub(super) enum Head<'a> {
+    /// The program is ours: its own text follows, or another head of it.
+    Ours(&'a [u8]),
+    /// A relay's date and host, without a program: a head that names ours has to follow.
+    Relay(&'a [u8]),
+    /// A date, or what a container's runtime put there: no program is named.
+    Unnamed(&'a [u8]),
+    /// The last of them, which HAProxy alone writes so: its body follows at once.
+    Last(&'a [u8]),
+}
+
+/// Strips the head of a line, or the heads.
 ///
 /// | form | head |
 /// |---|---|
@@ -30,94 +73,196 @@ const PRIORITY_MAX: u16 = 191;
 /// | rfc3164 | `<142>Nov 21 23:36:31 localhost haproxy[23269]: ` |
 /// | rfc5424 | `<142>1 2026-11-21T23:36:31.172675+00:00 - haproxy 23269 - - ` |
 /// | rsyslog, traditional | `Nov 21 23:36:31 host haproxy[23269]: ` (also `journalctl -o short`) |
-/// | rsyslog, RFC 3339 | `2026-11-21T23:36:31.172726+00:00 host haproxy[23269]: ` |
+/// | rsyslog, syslog-ng, RFC 3339 | `2026-11-21T23:36:31.172726+00:00 host haproxy[23269]: ` (also `-o short-iso`) |
+/// | journal, precise | `Nov 21 23:36:31.172726 host haproxy[23269]: ` |
+/// | journal, full or by unit | `Sat 2026-11-21 23:36:31 UTC host haproxy.service[23269]: ` |
+/// | relay | `Nov 21 23:36:31 relay ` or `2026-11-21T23:36:31+00:00 relay `, also with `local2.info ` in place of the relay, before any form that names the program; rfc5424 then without its priority, or without priority and version |
+/// | docker compose | `haproxy-1  \| ` |
+/// | Kubernetes | `2026-11-21T23:36:31.17+00:00 stdout F `, `[pod/lb-0/haproxy] ` |
+/// | docker json-file | `{"log":"…\n","stream":"stdout",…}` |
+/// | rsyslog, repeated | `message repeated 3 times: [ …]` behind a form that names the program |
+///
+/// What stands in a repeated line is read as one request, whatever the number says: the line is
+/// proof of one more than the line before it, and nothing counts twice.
+///
+/// A text that follows a date and a host directly could just as well name the program itself, so
+/// that relays let nobody in who could not come in without them.
 ///
 /// Errors: [`Reject::OtherProgram`] where the program is not `tag`, [`Reject::UnknownHead`] where
-/// a syslog head breaks off.
+/// a syslog head breaks off, [`Reject::Partial`] where a container's runtime cut the line.
 pub(super) fn strip<'a>(line: &'a [u8], tag: &[u8]) -> Result<Body<'a>, Reject> {
-    let after_priority = strip_priority(line);
-    let rest = after_priority.unwrap_or(line);
-    let has_priority = after_priority.is_some();
-    if let Some(rest) = strip_bsd(rest) {
-        return strip_bsd_names(rest, tag);
+    let mut text = line;
+    let mut has_head = false;
+    // A relay was there, and nobody has said yet that the text is ours.
+    let mut is_name_wanted = false;
+    for depth in 0..HEADS_MAX {
+        let Some(head) = strip_one(text, tag, depth == 0, is_name_wanted)? else {
+            break;
+        };
+        match head {
+            Head::Ours(rest) => {
+                (has_head, is_name_wanted) = (true, false);
+                if let Some(inner) = strip_repeated(rest) {
+                    text = inner;
+                    break;
+                }
+                text = rest;
+            }
+            Head::Relay(rest) => {
+                is_name_wanted = true;
+                text = rest;
+            }
+            Head::Unnamed(rest) => text = rest,
+            Head::Last(rest) => {
+                has_head = true;
+                text = rest;
+                break;
+            }
+        }
     }
-    if let Some(rest) = strip_iso(rest) {
-        return strip_iso_names(rest, tag);
+    if is_name_wanted {
+        return Err(Reject::UnknownHead);
     }
-    if has_priority && let Some(rest) = rest.strip_prefix(b"1 ") {
-        return strip_rfc5424(rest, tag);
-    }
-    Ok(Body {
-        text: rest,
-        has_head: has_priority,
-    })
+    Ok(Body { text, has_head })
 }
 
-/// `<142>` with a priority that exists.
+/// The head that the text begins with, if there is one.
+fn strip_one<'a>(
+    text: &'a [u8],
+    tag: &[u8],
+    is_first: bool,
+    is_behind_relay: bool,
+) -> Result<Option<Head<'a>>, Reject> {
+    let after_priority = strip_priority(text);
+    let rest = after_priority.unwrap_or(text);
+    let has_priority = after_priority.is_some();
+    if let Some(rest) = strip_bsd(rest) {
+        return strip_bsd_names(rest, tag).map(Some);
+    }
+    if let Some(rest) = strip_iso(rest) {
+        if is_first && let Some(head) = container::strip_stream(rest) {
+            return head.map(Some);
+        }
+        return strip_iso_names(rest, tag).map(Some);
+    }
+    if (has_priority || is_behind_relay)
+        && let Some(rest) = rest.strip_prefix(b"1 ")
+    {
+        return strip_rfc5424(rest, tag).map(|text| Some(Head::Ours(text)));
+    }
+    if has_priority {
+        return Ok(Some(Head::Last(rest)));
+    }
+    if let Some(rest) = strip_weekday(rest) {
+        return strip_bsd_names(rest, tag).map(Some);
+    }
+    if is_first {
+        return container::strip(rest, tag).transpose();
+    }
+    Ok(None)
+}
+
+/// `<142>` with a priority that exists; docker's json-file writes `<` and `>` as escapes.
 fn strip_priority(line: &[u8]) -> Option<&[u8]> {
-    let digits = line.strip_prefix(b"<")?;
+    let (digits, end): (_, &[u8]) = match line {
+        [b'<', digits @ ..] => (digits, b">"),
+        [b'\\', ..] => (line.strip_prefix(br"\u003c")?, br"\u003e"),
+        _ => return None,
+    };
     let rest = skip_digits(digits, 1..=3)?;
     let priority = digits
         .iter()
         .take_while(|byte| byte.is_ascii_digit())
         .fold(0, |value, byte| value * 10 + u16::from(byte - b'0'));
-    rest.strip_prefix(b">").filter(|_| priority <= PRIORITY_MAX)
+    rest.strip_prefix(end).filter(|_| priority <= PRIORITY_MAX)
 }
 
-/// `haproxy[23269]: ` or `localhost haproxy[23269]: `.
-fn strip_bsd_names<'a>(rest: &'a [u8], tag: &[u8]) -> Result<Body<'a>, Reject> {
+/// `haproxy[23269]: `, `localhost haproxy[23269]: `, or a relay's name.
+fn strip_bsd_names<'a>(rest: &'a [u8], tag: &[u8]) -> Result<Head<'a>, Reject> {
     if let Some(text) = strip_tag(rest, tag) {
-        return Ok(headed(text));
+        return Ok(Head::Ours(text));
     }
     let (first, behind) = split_word(rest);
     // A word that ends in a colon is a program, never a host: otherwise `sshd[9]: haproxy[1]: …`
-    // would let another program's text pass for ours.
-    if first.ends_with(b":") {
+    // would let another program's text pass for ours. The other is what an old syslogd says itself.
+    if first.ends_with(b":") || behind.starts_with(b"last message repeated ") {
         return Err(Reject::OtherProgram);
     }
-    strip_host_and_tag(first, behind, tag).unwrap_or(Err(Reject::UnknownHead))
+    strip_host(first, behind, tag).unwrap_or(Err(Reject::UnknownHead))
 }
 
-/// Nothing (HAProxy's `iso` and `timed`), or `host haproxy[23269]: ` (rsyslog's file format).
-fn strip_iso_names<'a>(rest: &'a [u8], tag: &[u8]) -> Result<Body<'a>, Reject> {
+/// Nothing (HAProxy's `iso` and `timed`), `host haproxy[23269]: ` (rsyslog's file format), or a
+/// relay's name.
+fn strip_iso_names<'a>(rest: &'a [u8], tag: &[u8]) -> Result<Head<'a>, Reject> {
     if starts_like_traffic(rest) {
-        return Ok(headed(rest));
+        return Ok(Head::Last(rest));
     }
     let (first, behind) = split_word(rest);
     // Without host and program it may still be a message of HAProxy's own, which says who it is.
-    strip_host_and_tag(first, behind, tag).unwrap_or(Ok(Body {
-        text: rest,
-        has_head: false,
-    }))
+    strip_host(first, behind, tag).unwrap_or(Ok(Head::Unnamed(rest)))
 }
 
-/// `None` when what follows is not a host and a program.
-fn strip_host_and_tag<'a>(
+/// What follows a date: a host or a facility, then the program or another head. `None` when it is
+/// something else.
+fn strip_host<'a>(
     host: &[u8],
     behind: &'a [u8],
     tag: &[u8],
-) -> Option<Result<Body<'a>, Reject>> {
+) -> Option<Result<Head<'a>, Reject>> {
     if !is_host(host) {
         return None;
     }
     if let Some(text) = strip_tag(behind, tag) {
-        return Some(Ok(headed(text)));
+        return Some(Ok(Head::Ours(text)));
     }
-    let (program, _) = split_word(behind);
-    program.ends_with(b":").then_some(Err(Reject::OtherProgram))
+    if starts_dated(behind) {
+        return Some(Ok(Head::Relay(behind)));
+    }
+    if is_facility(host) {
+        let (host, behind) = split_word(behind);
+        // Once is enough: a facility in the place of the host would be no host.
+        return if is_facility(host) {
+            None
+        } else {
+            strip_host(host, behind, tag)
+        };
+    }
+    let (program, after) = split_word(behind);
+    if program.ends_with(b":") {
+        return Some(Err(Reject::OtherProgram));
+    }
+    // The rest of an rfc5424 head whose priority and version a template left out.
+    (program == tag).then(|| strip_after_program(after).map(Head::Ours))
+}
+
+/// What follows is a head of its own, with a date.
+fn starts_dated(text: &[u8]) -> bool {
+    let text = strip_priority(text).unwrap_or(text);
+    let text = text.strip_prefix(b"1 ").unwrap_or(text);
+    strip_iso(text).or_else(|| strip_bsd(text)).is_some()
+}
+
+/// `local2.info`.
+fn is_facility(word: &[u8]) -> bool {
+    let dot = word.iter().position(|&byte| byte == b'.');
+    let Some((facility, level)) = dot.and_then(|dot| word.split_at_checked(dot)) else {
+        return false;
+    };
+    let level = level.get(1..).unwrap_or_default();
+    FACILITIES.contains(&facility) && LEVELS.contains(&level)
 }
 
 /// `2026-11-21T23:36:31.172675+00:00 - haproxy 23269 - - `: date, host, program, process id,
 /// message id, structured data (RFC 5424 §6).
-fn strip_rfc5424<'a>(rest: &'a [u8], tag: &[u8]) -> Result<Body<'a>, Reject> {
+fn strip_rfc5424<'a>(rest: &'a [u8], tag: &[u8]) -> Result<&'a [u8], Reject> {
     let rest = rest
         .strip_prefix(b"- ")
         .or_else(|| strip_iso(rest))
         .ok_or(Reject::UnknownHead)?;
     let (host, rest) = split_word(rest);
     let (program, rest) = split_word(rest);
-    let (process, rest) = split_word(rest);
-    let (message, rest) = split_word(rest);
+    let (process, behind) = split_word(rest);
+    let (message, _) = split_word(behind);
     if [host, program, process, message]
         .iter()
         .any(|word| word.is_empty())
@@ -127,13 +272,20 @@ fn strip_rfc5424<'a>(rest: &'a [u8], tag: &[u8]) -> Result<Body<'a>, Reject> {
     if program != tag {
         return Err(Reject::OtherProgram);
     }
+    strip_after_program(rest)
+}
+
+/// `23269 - - `: process id, message id, structured data.
+fn strip_after_program(rest: &[u8]) -> Result<&[u8], Reject> {
+    let (_process, rest) = split_word(rest);
+    let (_message, rest) = split_word(rest);
     let rest = match rest.strip_prefix(b"-") {
         Some(rest) => rest,
         None => strip_structured_data(rest).ok_or(Reject::UnknownHead)?,
     };
     match rest {
-        [] => Ok(headed(rest)),
-        [b' ', text @ ..] => Ok(headed(text)),
+        [] => Ok(rest),
+        [b' ', text @ ..] => Ok(text),
         _ => Err(Reject::UnknownHead),
     }
 }
@@ -157,9 +309,10 @@ fn strip_structured_data(text: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// `haproxy[23269]: ` or `haproxy: `.
+/// `haproxy[23269]: ` or `haproxy: `; the journal by unit says `haproxy.service[23269]: `.
 fn strip_tag<'a>(text: &'a [u8], tag: &[u8]) -> Option<&'a [u8]> {
     let rest = text.strip_prefix(tag)?;
+    let rest = rest.strip_prefix(b".service").unwrap_or(rest);
     let rest = match rest.strip_prefix(b"[") {
         Some(process) => skip_digits(process, 1..=10)?.strip_prefix(b"]")?,
         None => rest,
@@ -169,6 +322,14 @@ fn strip_tag<'a>(text: &'a [u8], tag: &[u8]) -> Option<&'a [u8]> {
         [b' ', text @ ..] => Some(text),
         _ => None,
     }
+}
+
+/// The text in `message repeated 3 times: [ …]`, as rsyslog's reduction writes it. The bracket at
+/// the end is missing where the line was cut.
+fn strip_repeated(text: &[u8]) -> Option<&[u8]> {
+    let count = text.strip_prefix(b"message repeated ")?;
+    let inner = skip_digits(count, 1..=10)?.strip_prefix(b" times: [ ")?;
+    Some(inner.strip_suffix(b"]").unwrap_or(inner))
 }
 
 /// A host name or address as a syslog daemon writes it.
@@ -183,12 +344,5 @@ pub(super) fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
     match end.and_then(|end| text.split_at_checked(end)) {
         Some((word, rest)) => (word, rest.get(1..).unwrap_or_default()),
         None => (text, &[]),
-    }
-}
-
-fn headed(text: &[u8]) -> Body<'_> {
-    Body {
-        text,
-        has_head: true,
     }
 }

@@ -12,7 +12,7 @@ use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 
 use super::format::{LogFormat, Reader};
 use super::head::{self, Body};
-use super::reject::{classify, is_client};
+use super::reject::{classify, is_client, server_change};
 use super::scan::{self, LastSecond};
 use crate::scaler::event::{Request, Tail};
 
@@ -241,6 +241,13 @@ impl Parser {
     pub(super) fn read_by_pattern<'a>(&self, text: &'a [u8]) -> Option<(Record<'a>, &'a [u8])> {
         let has_head = false;
         self.read(Body { text, has_head }).ok()
+    }
+
+    /// The backend of which a refused line says, in HAProxy's own words, that a server of it went up
+    /// or down. Never proof of anything: a reason to look at HAProxy, and no more.
+    pub fn server_change<'a>(&self, line: &'a [u8]) -> Option<&'a str> {
+        let body = head::strip(line, &self.tag).ok()?;
+        server_change(body.text)
     }
 
     /// The fields behind the bytes field, if no client can have written them.

@@ -15,6 +15,8 @@ pub enum Reject {
     Empty,
     /// Longer than `max_line_bytes`. Found by whoever reads, not by the parser.
     TooLong,
+    /// A piece of a line that a container's runtime cut and says so (CRI's `P`).
+    Partial,
     /// NUL bytes where text was expected: a hole that truncating a file left behind.
     Nul,
     /// No known head and no known text.
@@ -67,6 +69,7 @@ impl Reject {
     pub const ALL: [Self; 14] = [
         Self::Empty,
         Self::TooLong,
+        Self::Partial,
         Self::Nul,
         Self::UnknownHead,
         Self::OtherProgram,
@@ -86,6 +89,7 @@ impl Reject {
         match self {
             Self::Empty => "empty",
             Self::TooLong => "too_long",
+            Self::Partial => "partial",
             Self::Nul => "nul",
             Self::UnknownHead => "unknown_head",
             Self::OtherProgram => "other_program",
@@ -107,6 +111,7 @@ impl Reject {
             Self::OtherProgram | Self::HaproxyMessage | Self::FrontendError => true,
             Self::Empty
             | Self::TooLong
+            | Self::Partial
             | Self::Nul
             | Self::UnknownHead
             | Self::Connect
@@ -152,6 +157,53 @@ pub(super) fn classify(body: Body<'_>) -> Reject {
     } else {
         Reject::UnknownHead
     }
+}
+
+/// The backend in which one of HAProxy's own messages says that a server changed, or that none is
+/// left. Somebody else may have written it (a health check's answer, another program on the same
+/// socket), so it may be a reason to look at HAProxy and never one to believe.
+pub(super) fn server_change(text: &[u8]) -> Option<&str> {
+    let text = strip_stderr_level(text);
+    if let Some(rest) = text.strip_prefix(b"backend ") {
+        let (backend, rest) = split_word(rest);
+        return rest
+            .starts_with(b"has no server available!")
+            .then(|| name(backend))?;
+    }
+    let text = text.strip_prefix(b"Backup ").unwrap_or(text);
+    let (server, rest) = split_word(text.strip_prefix(b"Server ")?);
+    let slash = server.iter().position(|&byte| byte == b'/')?;
+    let (backend, server) = server.split_at_checked(slash)?;
+    name(server.get(1..)?)?;
+    // `('nope.invalid') ` stands there where the address is found by name.
+    let rest = match rest {
+        [b'(', ..] => split_word(rest).1,
+        _ => rest,
+    };
+    let (verb, _) = split_word(rest);
+    let says_change = [&b"is"[..], b"was", b"enters", b"remains", b"leaves"].contains(&verb);
+    says_change.then(|| name(backend))?
+}
+
+/// `[WARNING]  (31) : ` of the copy on standard error, `[WARNING] 324/233631 (31) : ` before 2.5.
+fn strip_stderr_level(text: &[u8]) -> &[u8] {
+    /// Longer than any such beginning.
+    const BYTES_MAX: usize = 48;
+    if !text.starts_with(b"[") {
+        return text;
+    }
+    let start = text.get(..BYTES_MAX).unwrap_or(text);
+    let colon = start.windows(3).position(|bytes| bytes == b" : ");
+    colon
+        .and_then(|colon| text.get(colon + 3..))
+        .unwrap_or(text)
+}
+
+/// A name as HAProxy allows it.
+fn name(word: &[u8]) -> Option<&str> {
+    let is_name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(byte);
+    let is_name = !word.is_empty() && word.iter().all(is_name_byte);
+    std::str::from_utf8(word).ok().filter(|_| is_name)
 }
 
 /// What follows the client's address, from the `[` of the date on.
