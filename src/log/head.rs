@@ -204,11 +204,7 @@ fn strip_iso_names<'a>(rest: &'a [u8], tag: &[u8]) -> Result<Head<'a>, Reject> {
 
 /// What follows a date: a host or a facility, then the program or another head. `None` when it is
 /// something else.
-fn strip_host<'a>(
-    host: &[u8],
-    behind: &'a [u8],
-    tag: &[u8],
-) -> Option<Result<Head<'a>, Reject>> {
+fn strip_host<'a>(host: &[u8], behind: &'a [u8], tag: &[u8]) -> Option<Result<Head<'a>, Reject>> {
     if !is_host(host) {
         return None;
     }

@@ -19,8 +19,21 @@ use crate::scaler::event::{Request, Tail};
 pub use super::date::{format_local_ms, parse_local_ms};
 pub use super::reject::Reject;
 
-/// The longest timer that is believed, one day, milliseconds.
+/// The longest TR, Tw, Tc or Tr that is believed, one day, milliseconds.
 pub const TIMER_MAX_MS: u32 = 86_400_000;
+/// The longest Ta that is believed, 49 days, milliseconds: a websocket may be open for weeks, and
+/// its line has a response time like any other.
+pub const TOTAL_MAX_MS: u32 = u32::MAX;
+/// Pseudo servers as docker's json-file driver writes them, and what HAProxy had written.
+const ESCAPED_SERVERS: [(&[u8], &str); 7] = [
+    (br"\u003cNOSRV\u003e", "<NOSRV>"),
+    (br"\u003cSTATS\u003e", "<STATS>"),
+    (br"\u003cPROMEX\u003e", "<PROMEX>"),
+    (br"\u003cCACHE\u003e", "<CACHE>"),
+    (br"\u003cHTTPCLIENT\u003e", "<HTTPCLIENT>"),
+    (br"\u003cSPOE\u003e", "<SPOE>"),
+    (br"\u003cCLI\u003e", "<CLI>"),
+];
 /// More digits than this are never a number.
 const DIGITS_MAX: usize = 19;
 
@@ -30,7 +43,8 @@ const DIGITS_MAX: usize = 19;
 const HTTPLOG: &str = r"(?x) \A
     ([^\ ]+) \ \[ ([0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}) \]
     \  ([A-Za-z0-9_.:-]+|<[A-Za-z0-9_.:-]+>) ~?
-    \  ([A-Za-z0-9_.:-]+|<[A-Za-z0-9_.:-]+>) / ([A-Za-z0-9_.:-]+|<[A-Za-z0-9_.:-]+>)
+    \  ([A-Za-z0-9_.:-]+|<[A-Za-z0-9_.:-]+>)
+    /   ([A-Za-z0-9_.:-]+|<[A-Za-z0-9_.:-]+>|\\u003c[A-Za-z0-9_.:-]+\\u003e)
     \  (-?[0-9]+) / (-?[0-9]+) / (-?[0-9]+) / (-?[0-9]+) / (-[0-9]+|\+?[0-9]+)
     \  (-?[0-9]+) \  \+?([0-9]+)";
 
@@ -316,14 +330,26 @@ impl<'a> Groups<'a> {
         std::str::from_utf8(self.bytes(group)).map_err(|_| Reject::NotHttplog)
     }
 
-    fn timer(&self, group: usize) -> Result<Option<u32>, Reject> {
+    /// The server, with `<` and `>` back in their places where a container's runtime escaped them.
+    fn server(&self, group: usize) -> Result<&'a str, Reject> {
+        let name = self.bytes(group);
+        if !name.starts_with(b"\\") {
+            return self.text(group);
+        }
+        let mut servers = ESCAPED_SERVERS.iter();
+        let server = servers.find(|(escaped, _)| *escaped == name);
+        server.map(|(_, plain)| *plain).ok_or(Reject::NotHttplog)
+    }
+
+    /// `-1` is none; more than `max_ms` is no timer.
+    fn timer(&self, group: usize, max_ms: u32) -> Result<Option<u32>, Reject> {
         let field = self.bytes(group);
         if field == b"-1" {
             return Ok(None);
         }
         unsigned(field.strip_prefix(b"+").unwrap_or(field))
             .and_then(|ms| u32::try_from(ms).ok())
-            .filter(|&ms| ms <= TIMER_MAX_MS)
+            .filter(|&ms| ms <= max_ms)
             .map(Some)
             .ok_or(Reject::BadNumber)
     }
@@ -339,12 +365,12 @@ fn read_httplog<'a>(groups: &Groups<'a>) -> Result<Record<'a>, Reject> {
         has_request_ms: true,
         request: Request {
             backend: groups.text(4)?,
-            server: groups.text(5)?,
-            request_ms: groups.timer(6)?,
-            queue_ms: groups.timer(7)?,
-            connect_ms: groups.timer(8)?,
-            response_ms: groups.timer(9)?,
-            total_ms: groups.timer(10)?,
+            server: groups.server(5)?,
+            request_ms: groups.timer(6, TIMER_MAX_MS)?,
+            queue_ms: groups.timer(7, TIMER_MAX_MS)?,
+            connect_ms: groups.timer(8, TIMER_MAX_MS)?,
+            response_ms: groups.timer(9, TIMER_MAX_MS)?,
+            total_ms: groups.timer(10, TOTAL_MAX_MS)?,
             status: status(groups.bytes(11))?,
             tail: None,
         },

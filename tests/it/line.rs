@@ -9,7 +9,9 @@ mod parse;
 mod properties;
 mod rejects;
 
-use haproxy_autoscale::log::line::{Parser, Record, Reject, TIMER_MAX_MS, format_local_ms};
+use haproxy_autoscale::log::line::{
+    Parser, Record, Reject, TIMER_MAX_MS, TOTAL_MAX_MS, format_local_ms,
+};
 use haproxy_autoscale::scaler::event::{Request, Tail};
 
 /// A line up to the place of its frontend.
@@ -218,6 +220,47 @@ fn a_number_is_read_whole_or_the_line_is_refused() {
             Reject::BadNumber
         };
         assert_eq!(parsed, Err(reason), "{rest}");
+    }
+}
+
+#[test]
+fn a_connection_that_was_open_for_days_keeps_its_line() {
+    let week = 7 * 86_400_000;
+    for total in [86_400_001, week, TOTAL_MAX_MS] {
+        let mut line = String::new();
+        let rest = format!("fe be/s1 0/0/1/51/{total} 101 140");
+        let record = parse_rest(&mut line, &rest).unwrap();
+        assert_eq!(record.request.response_ms, Some(51));
+        assert_eq!(record.request.total_ms, Some(total));
+        assert_eq!(record.ended_ms(), START_MS + u64::from(total));
+    }
+    for timers in ["0/0/0/1/4294967296", "86400001/0/0/1/1", "0/86400001/0/1/1"] {
+        let mut line = String::new();
+        let parsed = parse_rest(&mut line, &format!("fe be/s1 {timers} 101 1"));
+        assert_eq!(parsed, Err(Reject::BadNumber), "{timers}");
+    }
+}
+
+#[test]
+fn lines_from_twenty_bytes_to_the_limit_are_read_or_refused_by_their_start() {
+    let line = format!("{START} fe be/s1 0/0/0/1/1 200 1 - - ---- 1/1/1/1/0 0/0 \"GET /");
+    for length in 0..line.len() {
+        let is_whole = length > line.find(" 1 - -").unwrap() + 1;
+        assert_eq!(
+            parse(&line[..length]).is_ok(),
+            is_whole,
+            "{}",
+            &line[..length]
+        );
+    }
+    // Truncated by HAProxy (`len`), so without a closing quote, or as long as the limit allows.
+    for length in [1023, 16 * 1024] {
+        let line = format!("{line}{}", "a".repeat(length - line.len()));
+        let record = parse(&line).unwrap();
+        assert_eq!(
+            record.request.tail.map(|tail| tail.server_connections),
+            Some(1)
+        );
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use haproxy_autoscale::log::line::{
-    Parser, Record, Reject, TIMER_MAX_MS, format_local_ms, parse_local_ms,
+    Parser, Record, Reject, TIMER_MAX_MS, TOTAL_MAX_MS, format_local_ms, parse_local_ms,
 };
 use haproxy_autoscale::scaler::event::{Request, Tail};
 use proptest::prelude::*;
@@ -140,6 +140,11 @@ fn timer() -> impl Strategy<Value = Option<u32>> {
     ]
 }
 
+/// Ta may be of any length that fits.
+fn total() -> impl Strategy<Value = Option<u32>> {
+    prop_oneof![timer(), (0..=TOTAL_MAX_MS).prop_map(Some)]
+}
+
 fn tail() -> impl Strategy<Value = Tail> {
     (
         "[CSPLRIDUKcs-][RQCHDLT-][NIDVEOU-][NIUPRD-]",
@@ -172,7 +177,8 @@ fn logged() -> impl Strategy<Value = Logged> {
     // Up to the end of the year 9999, the last that the log's date has room for.
     let when = 0..253_402_300_800_000_u64;
     let numbers = (
-        [timer(), timer(), timer(), timer(), timer()],
+        [timer(), timer(), timer(), timer()],
+        total(),
         any::<bool>(),
         proptest::option::of(100..=999_u16),
         0..=9_999_999_999_999_999_999_u64,
@@ -181,7 +187,8 @@ fn logged() -> impl Strategy<Value = Logged> {
     (head, client(), when, names, numbers, tail(), any::<bool>()).prop_map(
         |(head, client, accepted_ms, names, numbers, tail, is_redispatched)| {
             let (frontend, is_tls, backend, server) = names;
-            let (timers, is_early, status, bytes) = numbers;
+            let ([request, queue, connect, response], total, is_early, status, bytes) = numbers;
+            let timers = [request, queue, connect, response, total];
             Logged {
                 head,
                 client,
@@ -327,7 +334,8 @@ proptest! {
             let timers = request.map(|it| {
                 [it.request_ms, it.queue_ms, it.connect_ms, it.response_ms, it.total_ms]
             });
-            let value = value.and_then(|ms| u32::try_from(ms).ok()).filter(|&ms| ms <= TIMER_MAX_MS);
+            let max_ms = if place == 4 { TOTAL_MAX_MS } else { TIMER_MAX_MS };
+            let value = value.and_then(|ms| u32::try_from(ms).ok()).filter(|&ms| ms <= max_ms);
             let expected = if digits == "-1" { Some(None) } else { value.map(Some) };
             prop_assert_eq!(timers.map(|timers| timers[place]), expected);
         }
