@@ -44,7 +44,7 @@ pub enum Reject {
 }
 
 /// Beginnings of the messages that HAProxy writes about itself (2.4 to 3.5-dev5).
-const MESSAGE_STARTS: [&[u8]; 17] = [
+const MESSAGE_STARTS: [&[u8]; 19] = [
     b"Server ",
     b"Backup Server ",
     b"Health check for ",
@@ -58,6 +58,8 @@ const MESSAGE_STARTS: [&[u8]; 17] = [
     b"Enabling ",
     b"Stopping ",
     b"SPOE: ",
+    b"SIGHUP: Proxy ",
+    b"Loading success.",
     b"[NOTICE]",
     b"[WARNING]",
     b"[ALERT]",
@@ -145,7 +147,9 @@ pub(super) fn classify(body: Body<'_>) -> Reject {
     if text.starts_with(b"Connect from ") {
         Reject::Connect
     } else if MESSAGE_STARTS.iter().any(|start| text.starts_with(start))
-        || (first.contains(&b'/') && rest.starts_with(b"changed its IP from "))
+        || (first.contains(&b'/')
+            && (rest.starts_with(b"changed its IP from ")
+                || rest.starts_with(b"changed its FQDN from ")))
     {
         Reject::HaproxyMessage
     } else if rest.starts_with(b"- - [") && is_ip(first) {
@@ -166,6 +170,10 @@ pub(super) fn server_change(text: &[u8]) -> Option<&str> {
     let text = strip_stderr_level(text);
     if let Some(rest) = text.strip_prefix(b"backend ") {
         let (backend, rest) = split_word(rest);
+        let quoted = backend
+            .strip_prefix(b"'")
+            .and_then(|it| it.strip_suffix(b"'"));
+        let backend = quoted.unwrap_or(backend);
         return rest
             .starts_with(b"has no server available!")
             .then(|| name(backend))?;
@@ -181,7 +189,7 @@ pub(super) fn server_change(text: &[u8]) -> Option<&str> {
         _ => rest,
     };
     let (verb, _) = split_word(rest);
-    let says_change = [&b"is"[..], b"was", b"enters", b"remains", b"leaves"].contains(&verb);
+    let says_change = [&b"is"[..], b"was", b"enters", b"remains", b"resolves"].contains(&verb);
     says_change.then(|| name(backend))?
 }
 
