@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::control;
 use crate::log::file::FileState;
-use crate::log::line::Parser;
+use crate::log::line::{Parser, Reject};
 use crate::log::lines::Item;
 use crate::log::source::Source;
 use crate::scaler::Scaler;
@@ -212,15 +212,22 @@ impl Daemon {
         let mut actions = Vec::new();
         source.turn(now, &mut |item| {
             self.lines += 1;
-            let parsed = match item {
-                Item::Line(line) => self.parser.parse(line).ok(),
-                Item::TooLong => None,
+            let line = match item {
+                Item::Line(line) => line,
+                Item::TooLong => &[],
             };
-            match parsed {
-                Some(record) => {
+            match self.parser.parse(line) {
+                Ok(record) => {
                     actions.extend(self.scaler.handle(now, Event::Request(record.request)));
                 }
-                None => self.rejected += 1,
+                Err(reason) => {
+                    self.rejected += 1;
+                    if reason == Reject::HaproxyMessage
+                        && let Some(backend) = self.parser.server_change(line)
+                    {
+                        actions.extend(self.scaler.handle(now, Event::Hint { backend }));
+                    }
+                }
             }
         });
         self.start(actions, observer);

@@ -79,6 +79,12 @@ pub enum Event<'a> {
     Request(Request<'a>),
     /// What became of the log since the last such event.
     Log(LogState),
+    /// A line says that a server of this backend went up or down. Anybody may have written it, so
+    /// nothing of it is believed: the next look at HAProxy comes at once, at most one a second.
+    Hint {
+        /// The backend that the line names, which may not exist.
+        backend: &'a str,
+    },
     /// The outcome of [`Action::Read`]: what HAProxy says, or why it could not be read.
     ServersRead {
         /// The action that this answers.

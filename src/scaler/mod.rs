@@ -88,6 +88,9 @@ impl Scaler {
                     self.touch(index, |backend, _| backend.log_state(now, state));
                 }
             }
+            Event::Hint { backend } => {
+                self.at(now, backend, |backend, _| backend.hint(now));
+            }
             Event::ServersRead {
                 id,
                 backend,

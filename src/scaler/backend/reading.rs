@@ -17,6 +17,9 @@ const BACKOFF_MIN: Duration = Duration::from_millis(250);
 const BACKOFF_MAX: Duration = Duration::from_secs(4);
 /// An old process that is ending answered: the new one is there in a moment.
 const STOPPING_PAUSE: Duration = Duration::from_millis(100);
+/// Lines that say that a server changed cause no more than one read in this time: whoever can write
+/// such lines can make HAProxy be asked twice as often as by itself, and nothing else.
+const HINT_PAUSE: Duration = Duration::from_secs(1);
 
 /// One read at a time.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub(super) struct Reading {
     again: bool,
     next: Timestamp,
     failures: u32,
+    /// When a line was a reason to read last.
+    hinted_at: Option<Timestamp>,
     /// Why the last read failed.
     pub(super) failure: Option<ReadFailure>,
     /// When HAProxy was read last.
@@ -40,6 +45,7 @@ impl Reading {
             again: false,
             next,
             failures: 0,
+            hinted_at: None,
             failure: None,
             read_at: None,
         }
@@ -53,6 +59,16 @@ impl Reading {
     /// The last read gave a picture.
     pub(super) const fn is_current(&self) -> bool {
         self.read_at.is_some() && self.failure.is_none()
+    }
+
+    /// A line is a reason to look soon. While HAProxy does not answer it is none: the pauses between
+    /// attempts are for HAProxy's sake.
+    fn hint(&mut self, now: Timestamp) {
+        let is_too_soon = self.hinted_at.is_some_and(|at| now.since(at) < HINT_PAUSE);
+        if self.failures == 0 && !is_too_soon {
+            self.hinted_at = Some(now);
+            self.want(now);
+        }
     }
 
     /// A read that begins from now on is wanted.
@@ -73,6 +89,11 @@ impl Backend {
         self.reading.want(now);
         self.read_if_due(now, out);
         after
+    }
+
+    /// A line says that a server changed; whether it is true is for HAProxy to say.
+    pub(in crate::scaler) fn hint(&mut self, now: Timestamp) {
+        self.reading.hint(now);
     }
 
     pub(super) fn read_if_due(&mut self, now: Timestamp, out: &mut Outbox) {

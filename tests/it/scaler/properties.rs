@@ -54,6 +54,10 @@ enum Step {
     Log {
         state: LogState,
     },
+    /// Lines that say that a server changed.
+    Hints {
+        count: u32,
+    },
 }
 
 const SERVERS: [&str; 4] = ["web1", "web2", "web3", "other"];
@@ -90,6 +94,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Reload),
         1 => any::<bool>().prop_map(|is_reachable| Step::Reachable { is_reachable }),
         1 => log.prop_map(|state| Step::Log { state }),
+        1 => (1..50_u32).prop_map(|count| Step::Hints { count }),
     ]
 }
 
@@ -177,6 +182,11 @@ fn play(world: &mut World, step: &Step, ticks: u64) {
         Step::Reload => world.reload(),
         Step::Reachable { is_reachable } => world.is_reachable = is_reachable,
         Step::Log { state } => world.log_state(state),
+        Step::Hints { count } => {
+            for _ in 0..count {
+                world.hint();
+            }
+        }
     }
 }
 
@@ -233,6 +243,43 @@ proptest! {
         prop_assert_eq!(&once.decisions, &again.decisions);
         prop_assert_eq!(&once.done, &ticked.done);
         prop_assert_eq!(&once.decisions, &ticked.decisions);
+    }
+
+    #[test]
+    fn forged_messages_about_servers_change_nothing_but_how_often_haproxy_is_read(
+        loads in proptest::collection::vec((1..40_u32, 20..450_u32, 20..500_u64), 0..20),
+        hints in 1..20_u32,
+        is_spare_in in any::<bool>(),
+    ) {
+        let play = |hints: u32| {
+            let mut world = World::new(settings());
+            if is_spare_in {
+                world.by_hand("web2", AdminState::Ready);
+            }
+            world.pass(Duration::ZERO);
+            for (count, ms, gap_ms) in &loads {
+                for _ in 0..*count {
+                    (0..hints).for_each(|_| world.hint());
+                    world.requests(1, *ms, Duration::from_millis(*gap_ms));
+                }
+            }
+            for _ in 0..300 {
+                (0..hints).for_each(|_| world.hint());
+                world.pass(Duration::from_millis(700));
+            }
+            world
+        };
+        let (without, with) = (play(0), play(hints));
+        // What HAProxy is found to be like a moment earlier, it is acted on a moment earlier.
+        let what = |world: &World| -> Vec<String> {
+            let words = world.done.iter().map(|done| done.split_once(' ').unwrap().1.to_owned());
+            words.collect()
+        };
+        prop_assert_eq!(what(&without), what(&with));
+        prop_assert_eq!(without.changes(), with.changes());
+        let seconds = u32::try_from(with.now.as_ms() / 1000).unwrap();
+        prop_assert!(with.reads > without.reads);
+        prop_assert!(with.reads <= without.reads + seconds + 1, "{} {}", without.reads, with.reads);
     }
 
     #[test]

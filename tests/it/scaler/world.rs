@@ -104,6 +104,8 @@ pub(crate) struct World {
     pub(crate) decisions: Vec<Decision>,
     /// Every action but reads and reports, with its time: what runs are compared by.
     pub(crate) done: Vec<String>,
+    /// How often HAProxy was read.
+    pub(crate) reads: u32,
 }
 
 impl World {
@@ -136,6 +138,7 @@ impl World {
             writing: None,
             decisions: Vec::new(),
             done: Vec::new(),
+            reads: 0,
         }
     }
 
@@ -213,6 +216,11 @@ impl World {
     /// A call that the daemon could make at any time; it may change nothing.
     pub(crate) fn extra_tick(&mut self) {
         self.step(Event::Tick);
+    }
+
+    /// A line of the log says that a server changed, truly or not.
+    pub(crate) fn hint(&mut self) {
+        self.step(Event::Hint { backend: BACKEND });
     }
 
     pub(crate) fn log_state(&mut self, state: LogState) {
@@ -394,6 +402,7 @@ impl World {
     }
 
     fn start_read(&mut self, id: ActionId, fault: Fault, delay: Duration) {
+        self.reads += 1;
         if delay >= self.settings.action_timeout {
             return; // The daemon's own limits end a read before that.
         }
