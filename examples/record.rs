@@ -11,6 +11,8 @@
     clippy::print_stderr
 )]
 
+#[path = "record/odd.rs"]
+mod odd;
 #[path = "../tests/it/support/mod.rs"]
 mod support;
 
@@ -35,15 +37,21 @@ const HEADS: [&str; 8] = [
     "raw", "rfc3164", "rfc5424", "local", "priority", "short", "timed", "iso",
 ];
 
+/// The newer HAProxy of which the heads and the odd lines are recorded too.
+const NEWER: &str = "3.2";
+
 type Recording = fn(&Version, &Path);
 
-const RECORDINGS: [(&str, Recording); 6] = [
+const RECORDINGS: [(&str, Recording); 9] = [
     ("spike-then-idle", spike_then_idle),
     ("slow-single-request", slow_single_request),
     ("slow-always-up", slow_always_up),
     ("minus-one-and-nosrv", minus_one_and_nosrv),
     ("rotation", rotation),
     ("heads", heads),
+    ("heads-3.2", heads),
+    ("odd", odd::record),
+    ("odd-3.2", odd::record),
 ];
 
 fn main() {
@@ -53,18 +61,30 @@ fn main() {
         PathBuf::from,
     );
     let names: Vec<String> = arguments.collect();
-    let version = versions().first().expect("a real HAProxy, see tests/run");
-    eprintln!(
-        "recording HAProxy {} into {}",
-        version.name,
-        folder.display()
-    );
-    fs::create_dir_all(folder.join("heads")).expect("the fixtures' folder");
+    let own = versions().first().expect("a real HAProxy, see tests/run");
     for (name, record) in RECORDINGS {
-        if names.is_empty() || names.iter().any(|wanted| wanted == name) {
-            eprintln!("{name} …");
-            record(version, &folder);
+        if !names.is_empty() && !names.iter().any(|wanted| wanted == name) {
+            continue;
         }
+        let version = if name.ends_with(NEWER) {
+            versions().iter().find(|version| version.name == NEWER)
+        } else {
+            Some(own)
+        };
+        let Some(version) = version else {
+            eprintln!("{name}: no HAProxy {NEWER} here, see tests/haproxy-versions");
+            continue;
+        };
+        eprintln!("{name}, HAProxy {} …", version.name);
+        // Recordings of many files have a folder of their own.
+        let is_folder = name.starts_with("heads") || name.starts_with("odd");
+        let folder = if is_folder {
+            folder.join(name)
+        } else {
+            folder.clone()
+        };
+        fs::create_dir_all(&folder).expect("the fixtures' folder");
+        record(version, &folder);
     }
 }
 
@@ -280,7 +300,7 @@ fn heads(version: &Version, folder: &Path) {
     .global(HOST_LINE);
     let mut receivers = Vec::new();
     for format in HEADS {
-        let file = folder.join("heads").join(format!("{format}.log"));
+        let file = folder.join(format!("{format}.log"));
         let _ = fs::remove_file(&file);
         let syslog = SyslogFile::udp(&file, false);
         config = config.global(format!(

@@ -27,7 +27,8 @@ pub enum Reject {
     HaproxyMessage,
     /// A connection that never became a request: `CI:CP [date] FRONTEND/BIND: MESSAGE`.
     FrontendError,
-    /// A frontend without a log option: `Connect from … to …`, which has no timers.
+    /// A frontend without a log option: `Connect from … to …`, or `Connect to unix:1 …`, which has no
+    /// timers.
     Connect,
     /// `option tcplog`: no request, no response time.
     Tcplog,
@@ -144,7 +145,7 @@ pub(super) fn classify(body: Body<'_>) -> Reject {
         return classify_traffic(after_client);
     }
     let (first, rest) = split_word(text);
-    if text.starts_with(b"Connect from ") {
+    if text.starts_with(b"Connect from ") || text.starts_with(b"Connect to ") {
         Reject::Connect
     } else if MESSAGE_STARTS.iter().any(|start| text.starts_with(start))
         || (first.contains(&b'/')

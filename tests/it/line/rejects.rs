@@ -14,6 +14,7 @@ fn other_lines_of_the_same_file_have_reasons_of_their_own() {
             "Connect from 10.0.1.2:33312 to 10.0.3.31:8012 (www/HTTP)",
             Reject::Connect,
         ),
+        ("Connect to unix:1 (silent/HTTP)", Reject::Connect),
         (
             "127.0.0.1:60794 [21/Nov/2026:23:36:31.172] fes/1: SSL handshake failure",
             Reject::FrontendError,
