@@ -4,6 +4,7 @@ mod attacks;
 mod formats;
 mod formats_properties;
 mod heads;
+mod independent;
 mod input;
 mod parse;
 mod properties;

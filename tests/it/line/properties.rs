@@ -8,6 +8,7 @@ use haproxy_autoscale::log::line::{
 };
 use haproxy_autoscale::scaler::event::{Request, Tail};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::heads::HEADS;
 
@@ -17,7 +18,7 @@ const MONTHS: [&str; 12] = [
 
 /// One request, before HAProxy writes it down.
 #[derive(Clone, Debug)]
-struct Logged {
+pub(super) struct Logged {
     head: &'static str,
     client: String,
     accepted_ms: u64,
@@ -49,8 +50,12 @@ impl Logged {
         )
     }
 
+    pub(super) fn head(&self) -> &'static str {
+        self.head
+    }
+
     /// As HAProxy writes it, up to the bytes field.
-    fn up_to_bytes(&self) -> String {
+    pub(super) fn up_to_bytes(&self) -> String {
         let mut line = format!(
             "{}{} [{}] {}{} {}/{} ",
             self.head,
@@ -79,7 +84,7 @@ impl Logged {
     }
 
     /// ` - - ---- 1/1/1/1/0 0/0`.
-    fn tail_text(&self) -> String {
+    pub(super) fn tail_text(&self) -> String {
         let tail = &self.tail;
         format!(
             " - - {} 9/8/7/{}/{}{} {}/{}",
@@ -162,7 +167,7 @@ fn tail() -> impl Strategy<Value = Tail> {
         })
 }
 
-fn logged() -> impl Strategy<Value = Logged> {
+pub(super) fn logged() -> impl Strategy<Value = Logged> {
     let pseudo = prop_oneof![
         Just("<NOSRV>".to_owned()),
         Just("<STATS>".to_owned()),
@@ -227,6 +232,20 @@ fn without_tail(parsed: Result<Record<'_>, Reject>) -> Result<Record<'_>, Reject
         record.request.tail = None;
         record
     })
+}
+
+/// The same cases in every run, so that a red run is red again; others, and as many as are wanted,
+/// with `PROPTEST_CASES` in the environment.
+pub(super) fn fixed(cases: u32) -> ProptestConfig {
+    let config = ProptestConfig::default();
+    if std::env::var_os("PROPTEST_CASES").is_some() {
+        return config;
+    }
+    ProptestConfig {
+        cases,
+        rng_seed: RngSeed::Fixed(20_261_122),
+        ..config
+    }
 }
 
 proptest! {
