@@ -6,6 +6,7 @@ mod formats_properties;
 mod heads;
 mod independent;
 mod input;
+mod mutations;
 mod parse;
 mod properties;
 mod rejects;

@@ -88,7 +88,7 @@ fn the_same_body_is_found_behind_every_head() {
 }
 
 /// Heads that must not be stripped, and why.
-const OTHERS: [(&str, Reject); 56] = [
+pub(super) const OTHERS: [(&str, Reject); 56] = [
     (
         "2026-11-21T23:36:31.172726+00:00 cron: haproxy[1]: ",
         Reject::UnknownHead,

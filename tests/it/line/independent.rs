@@ -251,13 +251,15 @@ fn read_words(words: &[&str]) -> Option<Fields> {
     let mut read = [None; 5];
     for (index, timer) in read.iter_mut().enumerate() {
         let word = numbers.next()?;
-        let (word, limit) = match index {
-            4 => (word.strip_prefix('+').unwrap_or(word), u64::from(u32::MAX)),
-            _ => (word, DAY_MS),
+        let limit = if index == 4 {
+            u64::from(u32::MAX)
+        } else {
+            DAY_MS
         };
-        *timer = match word {
-            "-1" => None,
-            _ => Some(number(word).filter(|ms| *ms <= limit)?),
+        let early = word.strip_prefix('+').filter(|_| index == 4);
+        *timer = match early {
+            None if word == "-1" => None,
+            _ => Some(number(early.unwrap_or(word)).filter(|ms| *ms <= limit)?),
         };
     }
     let timers = numbers.next().is_none().then_some(read)?;

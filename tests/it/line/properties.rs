@@ -50,6 +50,11 @@ impl Logged {
         )
     }
 
+    /// Backend and server.
+    pub(super) fn names(&self) -> (&str, &str) {
+        (&self.backend, &self.server)
+    }
+
     pub(super) fn head(&self) -> &'static str {
         self.head
     }
@@ -214,7 +219,7 @@ pub(super) fn logged() -> impl Strategy<Value = Logged> {
 }
 
 /// What a client may put into a line: bytes, and text that looks like a line.
-fn hostile() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn hostile() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..200),
         r#"[-/ 0-9+{}|"\[\]:a-z]{0,80}"#.prop_map(String::into_bytes),
