@@ -69,7 +69,7 @@ const MESSAGE_STARTS: [&[u8]; 19] = [
 
 impl Reject {
     /// Every reason, in the order of the enum.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Empty,
         Self::TooLong,
         Self::Partial,

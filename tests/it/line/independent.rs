@@ -41,12 +41,17 @@ impl Fields {
             request.total_ms,
         ];
         Self {
-            names: [record.frontend, request.backend, request.server].map(str::to_owned),
+            names: [
+                record.frontend.unwrap_or_default(),
+                request.backend,
+                request.server,
+            ]
+            .map(str::to_owned),
             accepted: record.accepted.to_owned(),
             accepted_ms: u128::from(record.accepted_ms),
             timers: timers.map(|timer| timer.map(u64::from)),
             status: request.status.map(u64::from),
-            bytes: record.bytes,
+            bytes: record.bytes.unwrap_or_default(),
             tail: request.tail.map(|tail| {
                 let numbers = [
                     tail.server_connections,
