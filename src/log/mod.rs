@@ -8,6 +8,7 @@ mod head;
 pub mod input;
 pub mod line;
 pub mod lines;
+pub(crate) mod names;
 mod reject;
 mod scan;
 pub mod source;

@@ -90,7 +90,9 @@ impl Stats {
         match line {
             Ok(brief) => {
                 self.requests += 1;
-                self.servers.of(brief.backend, brief.server).add(brief);
+                if let Some(server) = self.servers.of(brief.backend, brief.server) {
+                    server.add(brief);
+                }
             }
             Err(reason) => *self.rejected.entry(reason).or_default() += 1,
         }
@@ -126,9 +128,9 @@ impl Stats {
             *self.rejected.entry(reason).or_default() += count;
         }
         for (backend, server, stats) in other.servers() {
-            self.servers
-                .of(backend.as_bytes(), server.as_bytes())
-                .merge(stats);
+            if let Some(sum) = self.servers.of(backend.as_bytes(), server.as_bytes()) {
+                sum.merge(stats);
+            }
         }
     }
 

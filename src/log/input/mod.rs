@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use self::reader::{Count, Reader};
 
 pub use self::block::{BLOCK_BYTES, Block, Line, Lines};
-pub use self::threads::on_threads;
+pub use self::threads::{in_order, on_threads};
 
 /// The name of standard input on the command line.
 pub const STDIN: &str = "-";
