@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{self, Config, LogSource, Mode};
 use crate::demo::DemoError;
+use crate::log::input::{self, Period};
 use crate::log::line;
 use crate::{daemon, demo, parse, replay, stats, status};
 
@@ -80,11 +81,13 @@ enum Command {
         #[command(flatten)]
         config: MaybeConfigFile,
         /// Start at the end and go on for ever, through rotations
-        #[arg(short, long)]
+        #[arg(short, long, conflicts_with_all = ["since", "until"])]
         follow: bool,
         /// The rejected lines instead, each with its reason
         #[arg(long)]
         rejects: bool,
+        #[command(flatten)]
+        period: PeriodArgs,
         /// A log, plain, .gz or .zst; `-` is standard input
         #[arg(required = true, value_name = "SOURCE")]
         sources: Vec<String>,
@@ -96,6 +99,8 @@ enum Command {
         /// One JSON object
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        period: PeriodArgs,
         /// Logs, plain, .gz or .zst; `-` is standard input
         #[arg(required = true, value_name = "LOG")]
         logs: Vec<String>,
@@ -110,7 +115,9 @@ enum Command {
         /// How long each warm-up takes
         #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
         warm_up: Duration,
-        /// Logs, plain, .gz or .zst; `-` is standard input
+        #[command(flatten)]
+        period: PeriodArgs,
+        /// Logs, plain, .gz or .zst, in any order; `-` is standard input
         #[arg(required = true, value_name = "LOG")]
         logs: Vec<String>,
     },
@@ -127,6 +134,34 @@ struct ConfigFile {
         default_value = CONFIG_DEFAULT
     )]
     config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct PeriodArgs {
+    /// Only requests that ended then or later: 2026-11-21, 2026-11-21T23:00, in the log's own time
+    #[arg(long, value_name = "TIME", value_parser = input::parse_moment)]
+    since: Option<u64>,
+    /// Only requests that ended before
+    #[arg(long, value_name = "TIME", value_parser = input::parse_moment)]
+    until: Option<u64>,
+}
+
+impl PeriodArgs {
+    /// Ends the program if there is no time between the two.
+    fn period(&self) -> Period {
+        if let (Some(since), Some(until)) = (self.since, self.until)
+            && since >= until
+        {
+            let text = "--since must be earlier than --until";
+            Cli::command()
+                .error(ErrorKind::ValueValidation, text)
+                .exit();
+        }
+        Period {
+            since_ms: self.since,
+            until_ms: self.until,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -162,16 +197,30 @@ pub fn run(cli: Cli) -> ExitCode {
             config,
             follow,
             rejects,
+            period,
             sources,
-        } => run_parse(config.config.as_deref(), &sources, follow, rejects),
-        Command::Stats { config, json, logs } => run_stats(config.config.as_deref(), &logs, json),
+        } => {
+            let period = period.period();
+            run_parse(config.config.as_deref(), &sources, follow, rejects, period)
+        }
+        Command::Stats {
+            config,
+            json,
+            period,
+            logs,
+        } => run_stats(config.config.as_deref(), &logs, json, period.period()),
         Command::Replay {
             config,
             json,
             warm_up,
+            period,
             logs,
         } => {
-            let options = replay::Options { json, warm_up };
+            let options = replay::Options {
+                json,
+                warm_up,
+                period: period.period(),
+            };
             with_config(&config.config, EXIT_FAILED, |config| {
                 let mut out = io::BufWriter::new(io::stdout().lock());
                 finish(replay::replay(
@@ -323,11 +372,17 @@ fn run_status(path: &Path, json: bool) -> u8 {
     })
 }
 
-fn run_parse(config: Option<&Path>, sources: &[String], follow: bool, rejects: bool) -> u8 {
+fn run_parse(
+    config: Option<&Path>,
+    sources: &[String],
+    follow: bool,
+    rejects: bool,
+    period: Period,
+) -> u8 {
     with_log_format(config, |parser, max_line_bytes| {
         if !follow {
             let out = &mut io::stdout().lock();
-            let parsed = parse::parse_logs(sources, parser, max_line_bytes, rejects, out);
+            let parsed = parse::parse_logs(sources, parser, max_line_bytes, rejects, period, out);
             return finish(parsed);
         }
         let [source] = sources else {
@@ -349,10 +404,10 @@ fn run_parse(config: Option<&Path>, sources: &[String], follow: bool, rejects: b
     })
 }
 
-fn run_stats(config: Option<&Path>, logs: &[String], json: bool) -> u8 {
+fn run_stats(config: Option<&Path>, logs: &[String], json: bool, period: Period) -> u8 {
     with_log_format(config, |parser, max_line_bytes| {
         let mut out = io::BufWriter::new(io::stdout().lock());
-        let result = stats::stats_of_logs(logs, parser, max_line_bytes).map(|stats| {
+        let result = stats::stats_of_logs(logs, parser, max_line_bytes, period).map(|stats| {
             let written = if json {
                 stats.write_json(&mut out)
             } else {

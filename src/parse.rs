@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::config::LogSource;
 use crate::log::file::FileState;
-use crate::log::input::{Block, InputError, Line, Logs};
+use crate::log::input::{Block, InputError, Line, Logs, Period};
 use crate::log::line::{Parser, Record, Reject};
 use crate::log::lines::Item;
 use crate::log::source::Source;
@@ -35,13 +35,14 @@ pub enum ParseError {
 
 /// Writes what each line of the logs says, or with `rejects` which lines say nothing and why.
 ///
-/// Each object is flushed at once. A closed pipe ends it quietly. Lines are counted from 1 in each
+/// Of requests only those of `period` are written. Each object is flushed at once. A closed pipe ends it quietly. Lines are counted from 1 in each
 /// log.
 pub fn parse_logs(
     sources: &[String],
     parser: &Parser,
     max_line_bytes: usize,
     rejects: bool,
+    period: Period,
     out: &mut dyn Write,
 ) -> Result<(), ParseError> {
     let mut logs = Logs::open(sources, max_line_bytes);
@@ -53,7 +54,11 @@ pub fn parse_logs(
         }
         for line in block.lines() {
             number += 1;
-            match write_line(out, parser, line, number, rejects) {
+            let parsed = parse_line(parser, line);
+            if !period.takes(&parsed.0) {
+                continue;
+            }
+            match write_parsed(out, parsed, number, rejects) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
                 Err(error) => return Err(ParseError::Output(error)),
@@ -72,10 +77,23 @@ pub fn write_line(
     number: u64,
     rejects: bool,
 ) -> io::Result<()> {
-    let (parsed, text) = match line {
+    write_parsed(out, parse_line(parser, line), number, rejects)
+}
+
+/// What a line says, and its text.
+fn parse_line<'a>(parser: &Parser, line: Line<'a>) -> (Result<Record<'a>, Reject>, &'a [u8]) {
+    match line {
         Line::Whole(text) => (parser.parse(text), text),
         Line::TooLong(start) => (Err(Reject::TooLong), start),
-    };
+    }
+}
+
+fn write_parsed(
+    out: &mut dyn Write,
+    (parsed, text): (Result<Record<'_>, Reject>, &[u8]),
+    number: u64,
+    rejects: bool,
+) -> io::Result<()> {
     match parsed {
         Ok(record) if !rejects => write_record(out, &record),
         Err(reason) if rejects => write_reject(out, number, reason, text),

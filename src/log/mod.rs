@@ -9,6 +9,7 @@ pub mod input;
 pub mod line;
 pub mod lines;
 pub(crate) mod names;
+pub mod local_time;
 mod reject;
 mod scan;
 pub mod source;

@@ -11,8 +11,9 @@ use std::time::Duration;
 use self::summary::{Printer, Summary};
 use self::world::World;
 use crate::config::Config;
-use crate::log::input::{Block, InputError, Line, LogSet};
+use crate::log::input::{Block, InputError, Line, LogSet, Period, Spans};
 use crate::log::line::{Parser, Record, Reject};
+use crate::log::local_time::LocalTime;
 use crate::scaler::Scaler;
 use crate::scaler::event::{BackendRead, Generation, Timestamp};
 use crate::scaler::settings::Spares;
@@ -29,6 +30,8 @@ pub struct Options {
     pub json: bool,
     /// How long each warm-up takes.
     pub warm_up: Duration,
+    /// Only these lines, and those that cannot be read.
+    pub period: Period,
 }
 
 /// Why a replay ended early.
@@ -42,7 +45,7 @@ pub enum ReplayError {
     Output(#[source] io::Error),
 }
 
-/// Replays the logs in the order given and prints decisions and summary to `out`, notes of the
+/// Replays the logs in the order of their first requests and prints decisions and summary to `out`, notes of the
 /// JSON form to `talk`. A reader of `out` that went away is no error.
 ///
 /// # Errors
@@ -67,37 +70,39 @@ fn run(
     out: &mut dyn Write,
     talk: &mut dyn Write,
 ) -> Result<(), ReplayError> {
-    let sources = Sources::keep(logs)?;
     let parser = Parser::new(&config.log.format, &config.log.tag);
-    let mut seen = Seen::default();
-    sources.each(config, &parser, |line| {
+    let sources = Sources::keep(logs, config, &parser, options.period)?;
+    let (mut seen, mut spans) = (Seen::default(), Spans::default());
+    sources.each(config, &parser, |log, line| {
         if let Ok(record) = line {
             seen.take(config, &record);
+            spans.take(log, record.ended_ms());
         }
         Ok(())
     })?;
     let name_width = config.backends.keys().map(String::len).max();
     let mut printer = Printer::new(out, options.json, name_width.unwrap_or_default());
     let mut notes = seen.notes(config);
+    notes.extend(spans.overlap(&sources.logs.names()));
+    let mut time = LocalTime::default();
     let mut summary = Summary::default();
     let mut replaying: Option<(World, Timestamp)> = None;
-    sources.each(config, &parser, |line| {
+    sources.each(config, &parser, |_, line| {
         summary.lines += 1;
         let Ok(record) = line else {
             summary.rejected += 1;
             return Ok(());
         };
         summary.requests += 1;
-        let ended = Timestamp::from_ms(record.ended_ms());
+        let ended = Timestamp::from_ms(time.take(record.ended_ms()));
         let (world, now) = replaying
             .get_or_insert_with(|| (pretend(config, &seen, options.warm_up, ended), ended));
-        // Lines come in order of completion, but for milliseconds and for clocks that step back.
-        *now = ended.max(*now);
+        *now = ended;
         let mut written = Ok(());
         world.request(*now, record.request, &mut |decision| {
             summary.take(decision);
             if written.is_ok() {
-                written = printer.decision(decision);
+                written = printer.decision(decision, time.as_logged(decision.at.as_ms()));
             }
         });
         written
@@ -119,21 +124,28 @@ fn run(
 /// The logs, readable twice.
 struct Sources {
     logs: LogSet,
+    period: Period,
 }
 
 impl Sources {
-    fn keep(logs: &[String]) -> Result<Self, ReplayError> {
+    fn keep(
+        logs: &[String],
+        config: &Config,
+        parser: &Parser,
+        period: Period,
+    ) -> Result<Self, ReplayError> {
         let mut logs = LogSet::new(logs);
         logs.keep_pipes()?;
-        Ok(Self { logs })
+        logs.sort_by_time(parser, config.log.max_line_bytes)?;
+        Ok(Self { logs, period })
     }
 
-    /// Hands every line of every log to `take`, until it fails.
+    /// Hands every line of the period with its log to `take`, until it fails.
     fn each(
         &self,
         config: &Config,
         parser: &Parser,
-        mut take: impl FnMut(Result<Record<'_>, Reject>) -> io::Result<()>,
+        mut take: impl FnMut(usize, Result<Record<'_>, Reject>) -> io::Result<()>,
     ) -> Result<(), ReplayError> {
         let mut logs = self.logs.read(config.log.max_line_bytes);
         let mut block = Block::new();
@@ -143,7 +155,9 @@ impl Sources {
                     Line::Whole(text) => parser.parse(text),
                     Line::TooLong(_) => Err(Reject::TooLong),
                 };
-                take(parsed).map_err(ReplayError::Output)?;
+                if self.period.takes(&parsed) {
+                    take(block.log(), parsed).map_err(ReplayError::Output)?;
+                }
             }
         }
         Ok(())

@@ -121,7 +121,8 @@ impl<'a> Printer<'a> {
     }
 
     /// One decision of the contract's seven; the others are about a live HAProxy.
-    pub(super) fn decision(&mut self, decision: &Decision) -> io::Result<()> {
+    /// `at_ms` is its time as the log's clock shows it.
+    pub(super) fn decision(&mut self, decision: &Decision, at_ms: u64) -> io::Result<()> {
         match decision.change {
             Change::Breach
             | Change::WarmUp
@@ -138,7 +139,7 @@ impl<'a> Printer<'a> {
             | Change::Reachable
             | Change::Note => return Ok(()),
         }
-        let at = format_local_ms(decision.at.as_ms());
+        let at = format_local_ms(at_ms);
         let change = decision.change.as_str();
         let server = decision.server.as_deref();
         if self.json {

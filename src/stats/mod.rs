@@ -11,7 +11,7 @@ mod text;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::log::input::{self, InputError, Line, LogSet};
+use crate::log::input::{self, InputError, Line, LogSet, Period};
 use crate::log::line::{Brief, Parser, Reject};
 
 use self::servers::Servers;
@@ -54,11 +54,13 @@ pub struct StatusClasses {
     pub other: u64,
 }
 
-/// Reads whole logs. Errors name the log.
+/// Reads the lines of logs that belong to `period`, and those that cannot be read. Errors name the
+/// log.
 pub fn stats_of_logs(
     sources: &[String],
     parser: &Parser,
     max_line_bytes: usize,
+    period: Period,
 ) -> Result<Stats, InputError> {
     let logs = LogSet::new(sources);
     logs.check()?;
@@ -72,7 +74,9 @@ pub fn stats_of_logs(
                     Line::Whole(text) => parser.parse_brief(text),
                     Line::TooLong(_) => Err(Reject::TooLong),
                 };
-                stats.add_line(parsed.as_ref().map_err(|reason| *reason));
+                if period.takes(parsed.as_ref().map(|brief| brief.ended_ms).ok()) {
+                    stats.add_line(parsed.as_ref().map_err(|reason| *reason));
+                }
             }
         },
     )?;

@@ -7,6 +7,7 @@ mod heads;
 mod independent;
 mod input;
 mod mutations;
+mod moments;
 mod parse;
 mod properties;
 mod rejects;

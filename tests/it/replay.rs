@@ -2,4 +2,5 @@
 
 mod fixtures;
 mod made;
+mod several;
 mod virtual_time;

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use haproxy_autoscale::log::input::Period;
 use haproxy_autoscale::log::line::{Brief, Parser, Record, Reject};
 use haproxy_autoscale::scaler::event::Request;
 use haproxy_autoscale::stats::{Histogram, OVERFLOW_NAME, SERVERS_MAX, Stats, stats_of_logs};
@@ -17,7 +18,13 @@ fn stats_of(log: &str) -> Stats {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(log.as_bytes()).unwrap();
     let sources = [file.path().to_str().unwrap().to_owned()];
-    stats_of_logs(&sources, &Parser::httplog("haproxy"), MAX_LINE_BYTES).unwrap()
+    stats_of_logs(
+        &sources,
+        &Parser::httplog("haproxy"),
+        MAX_LINE_BYTES,
+        Period::default(),
+    )
+    .unwrap()
 }
 
 fn json_of(stats: &Stats) -> String {
@@ -143,10 +150,16 @@ fn several_logs_are_counted_together_and_a_missing_one_is_named() {
     std::fs::write(path("a.log"), line("web/web1", "0/0/0/1/1 200")).unwrap();
     std::fs::write(path("b.log"), line("web/web1", "0/0/0/3/3 200").trim_end()).unwrap();
     let parser = Parser::httplog("haproxy");
-    let both = stats_of_logs(&[path("a.log"), path("b.log")], &parser, MAX_LINE_BYTES).unwrap();
+    let both = stats_of_logs(
+        &[path("a.log"), path("b.log")],
+        &parser,
+        MAX_LINE_BYTES,
+        Period::default(),
+    )
+    .unwrap();
     assert_eq!(both.requests(), 2);
     let missing = [path("a.log"), path("c.log")];
-    let error = stats_of_logs(&missing, &parser, MAX_LINE_BYTES).unwrap_err();
+    let error = stats_of_logs(&missing, &parser, MAX_LINE_BYTES, Period::default()).unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("cannot read {}: No such file or directory", path("c.log"))

@@ -6,6 +6,8 @@
 
 mod block;
 mod magic;
+mod order;
+mod period;
 mod reader;
 mod threads;
 mod zstd;
@@ -19,6 +21,8 @@ use self::reader::{Count, Reader};
 
 pub use self::block::{BLOCK_BYTES, Block, Line, Lines};
 pub use self::threads::{in_order, on_threads};
+pub use self::order::Spans;
+pub use self::period::{Period, parse_moment};
 
 /// The name of standard input on the command line.
 pub const STDIN: &str = "-";
@@ -105,10 +109,15 @@ impl LogSet {
         Ok(())
     }
 
+    /// Their names as given, in the order in which they are read.
+    pub fn names(&self) -> Vec<String> {
+        self.logs.iter().map(|log| log.name.clone()).collect()
+    }
+
     /// Reads them from their beginning.
     pub fn read(&self, max_line_bytes: usize) -> Logs {
         Logs {
-            names: self.logs.iter().map(|log| log.name.clone()).collect(),
+            names: self.names(),
             queue: self.logs.clone(),
             next: 0,
             open: None,

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use haproxy_autoscale::log::input::Period;
 use haproxy_autoscale::log::line::{Parser, Reject};
 use haproxy_autoscale::parse::{ParseError, REJECT_TEXT_BYTES, parse_logs, write_reject};
 
@@ -23,6 +24,7 @@ fn output_of(log: &[u8], rejects: bool) -> String {
         &Parser::httplog("haproxy"),
         MAX_LINE_BYTES,
         rejects,
+        Period::default(),
         &mut out,
     )
     .unwrap();
@@ -95,6 +97,7 @@ fn a_reader_that_goes_away_is_no_error_and_a_full_disk_is() {
             &parser,
             MAX_LINE_BYTES,
             false,
+            Period::default(),
             &mut Fails(kind, 0),
         )
     };
@@ -115,7 +118,15 @@ fn a_log_that_is_missing_is_said_after_those_before_it() {
     ];
     let mut out = Vec::new();
     let parser = Parser::httplog("haproxy");
-    let error = parse_logs(&sources, &parser, MAX_LINE_BYTES, false, &mut out).unwrap_err();
+    let error = parse_logs(
+        &sources,
+        &parser,
+        MAX_LINE_BYTES,
+        false,
+        Period::default(),
+        &mut out,
+    )
+    .unwrap_err();
     assert_eq!(
         error.to_string(),
         "cannot read /nonexistent/x.log: No such file or directory"

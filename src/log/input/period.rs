@@ -1,0 +1,61 @@
+//! `--since` and `--until`: which lines of a log are looked at, by their moments.
+
+use crate::log::line::{Record, Reject, parse_local_ms};
+
+/// As a log writes them.
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// A part of a log. Both ends are milliseconds since 1970 of the log's own local time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Period {
+    /// The first moment that belongs to it; `None`: from the beginning.
+    pub since_ms: Option<u64>,
+    /// The first moment that does not; `None`: to the end.
+    pub until_ms: Option<u64>,
+}
+
+impl Period {
+    /// Whether a moment, [`Record::ended_ms`], belongs to it.
+    pub fn contains(&self, ended_ms: u64) -> bool {
+        self.since_ms.is_none_or(|since| since <= ended_ms)
+            && self.until_ms.is_none_or(|until| ended_ms < until)
+    }
+
+    /// Whether a line belongs to it. One that could not be read has no moment: it is counted
+    /// wherever it stands, so that the reasons of a log that is hard to read are never hidden.
+    pub fn takes(&self, line: &Result<Record<'_>, Reject>) -> bool {
+        line.as_ref()
+            .map_or(true, |record| self.contains(record.ended_ms()))
+    }
+}
+
+/// Reads `2026-11-21`, `2026-11-21T23:00`, `2026-11-21 23:00:05` or `2026-11-21T23:00:05.5`: the
+/// log's own local time, as milliseconds since 1970.
+///
+/// # Errors
+/// Anything else, in words that say what is accepted.
+pub fn parse_moment(text: &str) -> Result<u64, String> {
+    read_moment(text).ok_or_else(|| {
+        "write the log's own local time, without a zone: 2026-11-21, 2026-11-21T23:00 or \
+         2026-11-21T23:00:05.500"
+            .to_owned()
+    })
+}
+
+fn read_moment(text: &str) -> Option<u64> {
+    let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00"));
+    let (year, rest) = date.split_once('-')?;
+    let (month, day) = rest.split_once('-')?;
+    let (hour, rest) = time.split_once(':')?;
+    let (minute, seconds) = rest.split_once(':').unwrap_or((rest, "00"));
+    let (second, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
+    let is_month = month.len() == 2 && month.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_month || fraction.is_empty() {
+        return None;
+    }
+    let month = MONTHS.get(month.parse::<usize>().ok()?.checked_sub(1)?)?;
+    let as_logged = format!("{day}/{month}/{year}:{hour}:{minute}:{second}.{fraction:0<3}");
+    parse_local_ms(as_logged.as_bytes())
+}

@@ -1,0 +1,147 @@
+//! Moments: what `--since` accepts, and a local clock that steps back once a year.
+
+use haproxy_autoscale::log::input::{Period, parse_moment};
+use haproxy_autoscale::log::line::format_local_ms;
+use haproxy_autoscale::log::local_time::LocalTime;
+use proptest::prelude::*;
+
+const MINUTE: u64 = 60_000;
+const HOUR: u64 = 60 * MINUTE;
+/// Some day at three in the morning.
+const THREE: u64 = 20_000 * 24 * HOUR + 3 * HOUR;
+
+/// The clock at a true time, set back by an hour at [`THREE`].
+fn shown(time: u64) -> u64 {
+    if time < THREE { time } else { time - HOUR }
+}
+
+#[test]
+fn a_moment_is_a_date_with_as_much_time_as_wanted_and_no_zone() {
+    for (text, meant) in [
+        ("2026-11-21", "2026-11-21T00:00:00.000"),
+        ("2026-11-21T23:00", "2026-11-21T23:00:00.000"),
+        ("2026-11-21 23:59:58", "2026-11-21T23:59:58.000"),
+        ("2026-11-21 23:00:00.5", "2026-11-21T23:00:00.500"),
+        ("2024-02-29T00:00:00.007", "2024-02-29T00:00:00.007"),
+    ] {
+        assert_eq!(format_local_ms(parse_moment(text).unwrap()), meant);
+    }
+    for text in [
+        "",
+        "yesterday",
+        "2026-11-21T",
+        "2026-11-21T23",
+        "2026-11-21T23:00Z",
+        "2026-11-21T23:00:00+01:00",
+        "2026-11-21T24:00",
+        "2026-02-29",
+        "2026-13-01",
+        "2026-00-01",
+        "2026-+1-01",
+        "2026-1-1",
+        "26-11-21",
+        "2026-11-21T23:00:00.",
+        "2026-11-21T23:00:00.1234",
+        "2026-11-21T23:00.5",
+        "21/Nov/2026:23:00:00",
+        "1763766000",
+    ] {
+        let error = parse_moment(text).expect_err(text);
+        assert!(error.contains("2026-11-21T23:00"), "{error}");
+    }
+}
+
+#[test]
+fn a_period_begins_with_since_and_ends_before_until() {
+    let period = Period {
+        since_ms: Some(10),
+        until_ms: Some(20),
+    };
+    let inside: Vec<_> = (0..30).filter(|at| period.contains(*at)).collect();
+    assert_eq!(inside, (10..20).collect::<Vec<_>>());
+    assert!(Period::default().contains(0) && Period::default().contains(u64::MAX));
+}
+
+#[test]
+fn one_line_from_an_hour_ago_is_no_fold() {
+    let mut time = LocalTime::default();
+    for second in 0..20 {
+        assert_eq!(time.take(THREE + second * 1000), THREE + second * 1000);
+    }
+    let now = THREE + 19_000;
+    assert_eq!(time.take(now - HOUR), now);
+    for second in 20..7200 {
+        let at = THREE + second * 1000;
+        assert_eq!(time.take(at), at);
+        assert_eq!(time.as_logged(at), at);
+    }
+}
+
+#[test]
+fn two_clocks_in_one_log_make_neither_run_away() {
+    let mut time = LocalTime::default();
+    for second in 0..10_000 {
+        let at = THREE + second * 1000;
+        assert!(time.take(at) <= at + MINUTE);
+        assert!(time.take(at - HOUR) <= at + MINUTE);
+    }
+}
+
+#[test]
+fn a_request_that_began_before_the_fold_ends_when_it_ended() {
+    let mut time = LocalTime::default();
+    for second in 0..7200 {
+        let now = THREE - HOUR + second * 1000;
+        assert_eq!(time.take(shown(now)), now);
+        // One that was accepted half an hour ago: date as shown then, and Ta.
+        let ended = shown(now - HOUR / 2) + HOUR / 2;
+        assert_eq!(time.take(ended), now, "{second}");
+    }
+}
+
+#[test]
+fn a_step_back_that_is_no_fold_lets_time_stand_still() {
+    for back in [1, 29 * MINUTE, 62 * MINUTE, 24 * HOUR] {
+        let mut time = LocalTime::default();
+        assert_eq!(time.take(THREE), THREE);
+        for line in 0..20 {
+            assert_eq!(time.take(THREE - back + line.min(1)), THREE);
+        }
+        assert_eq!(time.take(THREE + 1), THREE + 1);
+    }
+}
+
+#[test]
+fn a_log_with_pauses_is_through_the_fold_after_a_few_lines() {
+    let mut time = LocalTime::default();
+    let mut late = 0;
+    // A line every twelve minutes until the fold, then one a second.
+    for now in (0..10).map(|line| THREE - (120 - 12 * line) * MINUTE) {
+        assert_eq!(time.take(shown(now)), now);
+    }
+    for now in (0..600).map(|second| THREE + second * 1000) {
+        late += u32::from(time.take(shown(now)) != now);
+    }
+    assert_eq!(late, 7);
+}
+
+proptest! {
+    /// A line every second or so, a little out of order, through a fold and the day behind it.
+    #[test]
+    fn through_a_fold_time_is_what_it_was(
+        gaps in proptest::collection::vec(0..240_000_u64, 200..400), late in 0..50_u64,
+    ) {
+        let (mut plain, mut folded) = (LocalTime::default(), LocalTime::default());
+        let (mut now, mut was_in_it) = (THREE - 100 * 120_000, false);
+        for (number, gap) in gaps.into_iter().enumerate() {
+            now += gap;
+            let ended = if number % 3 == 0 { now - late } else { now };
+            let time = plain.take(ended);
+            prop_assert_eq!(folded.take(shown(ended)), time);
+            if number % 3 != 0 && was_in_it == (ended >= THREE) {
+                prop_assert_eq!(folded.as_logged(time), shown(time));
+            }
+            was_in_it = ended >= THREE;
+        }
+    }
+}
