@@ -1,6 +1,8 @@
 //! The command line: arguments, what goes to which stream, exit codes. Decides nothing.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{self, Config, LogSource, Mode};
 use crate::demo::DemoError;
-use crate::log::input::{self, Period};
+use crate::log::input::{self, Bar, Period, Progress, Reading};
 use crate::log::line;
 use crate::{daemon, demo, parse, replay, stats, status};
 
@@ -220,16 +222,22 @@ pub fn run(cli: Cli) -> ExitCode {
                 json,
                 warm_up,
                 period: period.period(),
+                progress: Progress::default(),
             };
             with_config(&config.config, EXIT_FAILED, |config| {
-                let mut out = io::BufWriter::new(io::stdout().lock());
-                finish(replay::replay(
-                    &config,
-                    &logs,
-                    options,
-                    &mut out,
-                    &mut io::stderr(),
-                ))
+                let is_ours = io::stdout().is_terminal() || writes_to_file();
+                let bar = bar(is_ours, &options.progress);
+                let (stdout, mut err): (Box<dyn Write>, Box<dyn Write>) = match &bar {
+                    Some(bar) => (
+                        Box::new(bar.beside(io::stdout())),
+                        Box::new(bar.beside(io::stderr())),
+                    ),
+                    None => (Box::new(io::stdout().lock()), Box::new(io::stderr())),
+                };
+                let mut out = io::BufWriter::new(stdout);
+                let replayed = replay::replay(&config, &logs, &options, &mut out, &mut err);
+                drop(bar);
+                finish(replayed)
             })
         }
     };
@@ -263,6 +271,24 @@ fn wants_color(stream: &impl anstream::stream::RawStream) -> bool {
         ColorChoice::Never | ColorChoice::Auto => false,
         ColorChoice::AlwaysAnsi | ColorChoice::Always => true,
     }
+}
+
+/// A progress bar, if it would disturb nothing: on a terminal that can erase a line, and `wanted`.
+fn bar(wanted: bool, progress: &Progress) -> Option<Bar> {
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    let shows = wanted && !is_dumb && io::stderr().is_terminal();
+    shows.then(|| Bar::start(progress.clone(), io::stderr()))
+}
+
+/// Whether standard output is neither a terminal nor a pipe, behind which another program may write
+/// to the same terminal.
+fn writes_to_file() -> bool {
+    let Ok(stdout) = io::stdout().as_fd().try_clone_to_owned() else {
+        return false;
+    };
+    let metadata = std::fs::File::from(stdout).metadata();
+    !io::stdout().is_terminal()
+        && metadata.is_ok_and(|it| it.is_file() || it.file_type().is_char_device())
 }
 
 /// Loads the configuration, showing its warnings, or its mistakes and `failed` as the exit code.
@@ -381,8 +407,14 @@ fn run_parse(
 ) -> u8 {
     with_log_format(config, |parser, max_line_bytes| {
         if !follow {
+            let reading = Reading {
+                period,
+                ..Reading::all(max_line_bytes)
+            };
+            let bar = bar(writes_to_file(), &reading.progress);
             let out = &mut io::stdout().lock();
-            let parsed = parse::parse_logs(sources, parser, max_line_bytes, rejects, period, out);
+            let parsed = parse::parse_logs(sources, parser, &reading, rejects, out);
+            drop(bar);
             return finish(parsed);
         }
         let [source] = sources else {
@@ -407,7 +439,14 @@ fn run_parse(
 fn run_stats(config: Option<&Path>, logs: &[String], json: bool, period: Period) -> u8 {
     with_log_format(config, |parser, max_line_bytes| {
         let mut out = io::BufWriter::new(io::stdout().lock());
-        let result = stats::stats_of_logs(logs, parser, max_line_bytes, period).map(|stats| {
+        let reading = Reading {
+            period,
+            ..Reading::all(max_line_bytes)
+        };
+        let bar = bar(true, &reading.progress);
+        let counted = stats::stats_of_logs(logs, parser, &reading);
+        drop(bar);
+        let result = counted.map(|stats| {
             let written = if json {
                 stats.write_json(&mut out)
             } else {

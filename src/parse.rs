@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::config::LogSource;
 use crate::log::file::FileState;
-use crate::log::input::{Block, InputError, Line, Logs, Period};
+use crate::log::input::{Block, InputError, Line, LogSet, Reading};
 use crate::log::line::{Parser, Record, Reject};
 use crate::log::lines::Item;
 use crate::log::source::Source;
@@ -35,17 +35,18 @@ pub enum ParseError {
 
 /// Writes what each line of the logs says, or with `rejects` which lines say nothing and why.
 ///
-/// Of requests only those of `period` are written. Each object is flushed at once. A closed pipe ends it quietly. Lines are counted from 1 in each
+/// Of requests only those of the period are written. Each object is flushed at once. A closed pipe ends it quietly. Lines are counted from 1 in each
 /// log.
 pub fn parse_logs(
     sources: &[String],
     parser: &Parser,
-    max_line_bytes: usize,
+    reading: &Reading,
     rejects: bool,
-    period: Period,
     out: &mut dyn Write,
 ) -> Result<(), ParseError> {
-    let mut logs = Logs::open(sources, max_line_bytes);
+    let mut logs = LogSet::new(sources);
+    logs.watch(&reading.progress, 1);
+    let mut logs = logs.read(reading.max_line_bytes);
     let mut block = Block::new();
     let (mut log, mut number) = (0, 0);
     while logs.next_block(&mut block)? {
@@ -55,7 +56,10 @@ pub fn parse_logs(
         for line in block.lines() {
             number += 1;
             let parsed = parse_line(parser, line);
-            if !period.takes(&parsed.0) {
+            if !reading
+                .period
+                .takes(parsed.0.as_ref().ok().map(Record::ended_ms))
+            {
                 continue;
             }
             match write_parsed(out, parsed, number, rejects) {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use self::summary::{Printer, Summary};
 use self::world::World;
 use crate::config::Config;
-use crate::log::input::{Block, InputError, Line, LogSet, Period, Spans};
+use crate::log::input::{Block, InputError, Line, LogSet, Period, Progress, Spans};
 use crate::log::line::{Parser, Record, Reject};
 use crate::log::local_time::LocalTime;
 use crate::scaler::Scaler;
@@ -24,7 +24,7 @@ const PRETENDED_SPARE: &str = "spare";
 const NAMED_MAX: usize = 8;
 
 /// How to replay.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// JSON objects instead of text.
     pub json: bool,
@@ -32,6 +32,8 @@ pub struct Options {
     pub warm_up: Duration,
     /// Only these lines, and those that cannot be read.
     pub period: Period,
+    /// Is told how far reading is.
+    pub progress: Progress,
 }
 
 /// Why a replay ended early.
@@ -53,7 +55,7 @@ pub enum ReplayError {
 pub fn replay(
     config: &Config,
     logs: &[String],
-    options: Options,
+    options: &Options,
     out: &mut dyn Write,
     talk: &mut dyn Write,
 ) -> Result<(), ReplayError> {
@@ -66,12 +68,13 @@ pub fn replay(
 fn run(
     config: &Config,
     logs: &[String],
-    options: Options,
+    options: &Options,
     out: &mut dyn Write,
     talk: &mut dyn Write,
 ) -> Result<(), ReplayError> {
     let parser = Parser::new(&config.log.format, &config.log.tag);
-    let sources = Sources::keep(logs, config, &parser, options.period)?;
+    let mut sources = Sources::keep(logs, config, &parser, options.period)?;
+    sources.logs.watch(&options.progress, 2);
     let (mut seen, mut spans) = (Seen::default(), Spans::default());
     sources.each(config, &parser, |log, line| {
         if let Ok(record) = line {
@@ -155,7 +158,10 @@ impl Sources {
                     Line::Whole(text) => parser.parse(text),
                     Line::TooLong(_) => Err(Reject::TooLong),
                 };
-                if self.period.takes(&parsed) {
+                if self
+                    .period
+                    .takes(parsed.as_ref().ok().map(Record::ended_ms))
+                {
                     take(block.log(), parsed).map_err(ReplayError::Output)?;
                 }
             }

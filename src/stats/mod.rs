@@ -11,7 +11,7 @@ mod text;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::log::input::{self, InputError, Line, LogSet, Period};
+use crate::log::input::{self, InputError, Line, LogSet, Reading};
 use crate::log::line::{Brief, Parser, Reject};
 
 use self::servers::Servers;
@@ -54,32 +54,30 @@ pub struct StatusClasses {
     pub other: u64,
 }
 
-/// Reads the lines of logs that belong to `period`, and those that cannot be read. Errors name the
+/// Reads the lines of logs that belong to the period, and those that cannot be read. Errors name the
 /// log.
 pub fn stats_of_logs(
     sources: &[String],
     parser: &Parser,
-    max_line_bytes: usize,
-    period: Period,
+    reading: &Reading,
 ) -> Result<Stats, InputError> {
-    let logs = LogSet::new(sources);
+    let mut logs = LogSet::new(sources);
     logs.check()?;
+    logs.watch(&reading.progress, 1);
+    let logs = logs.read(reading.max_line_bytes);
     let start = || (Stats::default(), parser.clone());
-    let made = input::on_threads(
-        logs.read(max_line_bytes),
-        start,
-        |(stats, parser), _, block| {
-            for line in block.lines() {
-                let parsed = match line {
-                    Line::Whole(text) => parser.parse_brief(text),
-                    Line::TooLong(_) => Err(Reject::TooLong),
-                };
-                if period.takes(parsed.as_ref().map(|brief| brief.ended_ms).ok()) {
-                    stats.add_line(parsed.as_ref().map_err(|reason| *reason));
-                }
+    let made = input::on_threads(logs, start, |(stats, parser), _, block| {
+        for line in block.lines() {
+            let parsed = match line {
+                Line::Whole(text) => parser.parse_brief(text),
+                Line::TooLong(_) => Err(Reject::TooLong),
+            };
+            let moment = parsed.as_ref().ok().map(|brief| brief.ended_ms);
+            if reading.period.takes(moment) {
+                stats.add_line(parsed.as_ref().map_err(|reason| *reason));
             }
-        },
-    )?;
+        }
+    })?;
     let mut all = Stats::default();
     for (stats, _) in &made {
         all.merge(stats);

@@ -6,9 +6,10 @@ mod formats_properties;
 mod heads;
 mod independent;
 mod input;
-mod mutations;
 mod moments;
+mod mutations;
 mod parse;
+mod progress;
 mod properties;
 mod rejects;
 

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use haproxy_autoscale::log::input::Period;
+use haproxy_autoscale::log::input::Reading;
 use haproxy_autoscale::log::line::{Brief, Parser, Record, Reject};
 use haproxy_autoscale::scaler::event::Request;
 use haproxy_autoscale::stats::{Histogram, OVERFLOW_NAME, SERVERS_MAX, Stats, stats_of_logs};
@@ -21,8 +21,7 @@ fn stats_of(log: &str) -> Stats {
     stats_of_logs(
         &sources,
         &Parser::httplog("haproxy"),
-        MAX_LINE_BYTES,
-        Period::default(),
+        &Reading::all(MAX_LINE_BYTES),
     )
     .unwrap()
 }
@@ -153,13 +152,12 @@ fn several_logs_are_counted_together_and_a_missing_one_is_named() {
     let both = stats_of_logs(
         &[path("a.log"), path("b.log")],
         &parser,
-        MAX_LINE_BYTES,
-        Period::default(),
+        &Reading::all(MAX_LINE_BYTES),
     )
     .unwrap();
     assert_eq!(both.requests(), 2);
     let missing = [path("a.log"), path("c.log")];
-    let error = stats_of_logs(&missing, &parser, MAX_LINE_BYTES, Period::default()).unwrap_err();
+    let error = stats_of_logs(&missing, &parser, &Reading::all(MAX_LINE_BYTES)).unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("cannot read {}: No such file or directory", path("c.log"))

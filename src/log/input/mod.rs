@@ -8,6 +8,7 @@ mod block;
 mod magic;
 mod order;
 mod period;
+mod progress;
 mod reader;
 mod threads;
 mod zstd;
@@ -15,14 +16,15 @@ mod zstd;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use self::reader::{Count, Reader};
 
 pub use self::block::{BLOCK_BYTES, Block, Line, Lines};
-pub use self::threads::{in_order, on_threads};
 pub use self::order::Spans;
-pub use self::period::{Period, parse_moment};
+pub use self::period::{Period, Reading, parse_moment};
+pub use self::progress::{Bar, Beside, Progress};
+pub use self::threads::{in_order, on_threads};
 
 /// The name of standard input on the command line.
 pub const STDIN: &str = "-";
@@ -55,6 +57,7 @@ pub enum InputError {
 #[derive(Clone, Debug)]
 pub struct LogSet {
     logs: Vec<Log>,
+    progress: Progress,
 }
 
 /// One log that has not been opened.
@@ -78,6 +81,7 @@ impl LogSet {
         let logs = names.iter().map(|name| Log::new(name));
         Self {
             logs: logs.collect(),
+            progress: Progress::default(),
         }
     }
 
@@ -109,6 +113,14 @@ impl LogSet {
         Ok(())
     }
 
+    /// Tells `progress` of all further reading, which is going to be `times` times all of it.
+    pub fn watch(&mut self, progress: &Progress, times: u64) {
+        let mut sizes = self.logs.iter().map(Log::stored_bytes);
+        let total = sizes.try_fold(0_u64, |total, size| total.checked_add(size?));
+        progress.expect(total.unwrap_or(0).saturating_mul(times));
+        self.progress = progress.clone();
+    }
+
     /// Their names as given, in the order in which they are read.
     pub fn names(&self) -> Vec<String> {
         self.logs.iter().map(|log| log.name.clone()).collect()
@@ -121,7 +133,7 @@ impl LogSet {
             queue: self.logs.clone(),
             next: 0,
             open: None,
-            count: Arc::new(AtomicU64::new(0)),
+            count: Arc::clone(&self.progress.read),
             max_line_bytes,
         }
     }
@@ -155,6 +167,18 @@ impl Log {
             }
             Place::Stdin => Ok(true),
             Place::Kept(_) => Ok(false),
+        }
+    }
+
+    /// Its length; `None` if that shows at its end only.
+    fn stored_bytes(&self) -> Option<u64> {
+        match &self.place {
+            Place::Path => {
+                let metadata = std::fs::metadata(&self.name).ok()?;
+                metadata.is_file().then_some(metadata.len())
+            }
+            Place::Stdin => None,
+            Place::Kept(bytes) => u64::try_from(bytes.len()).ok(),
         }
     }
 
@@ -273,7 +297,7 @@ impl Logs {
         &self.names
     }
 
-    /// Bytes read so far from all logs, as they are stored: compressed ones before they are
+    /// Bytes read so far from all logs, by this and earlier readings of the same [`LogSet`], as they are stored: compressed ones before they are
     /// unpacked.
     pub fn bytes_read(&self) -> u64 {
         self.count.load(Ordering::Relaxed)

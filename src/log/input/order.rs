@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Block, InputError, Line, LogSet, Logs};
+use super::{Block, InputError, Line, LogSet, Logs, Progress};
 use crate::log::line::Parser;
 
 /// Blocks that are searched for a log's first request.
@@ -35,6 +35,7 @@ impl LogSet {
             } else {
                 let alone = Self {
                     logs: vec![log.clone()],
+                    progress: Progress::default(),
                 };
                 first_moment(alone.read(max_line_bytes), parser)?
             };

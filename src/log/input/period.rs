@@ -1,6 +1,7 @@
 //! `--since` and `--until`: which lines of a log are looked at, by their moments.
 
-use crate::log::line::{Record, Reject, parse_local_ms};
+use super::Progress;
+use crate::log::line::parse_local_ms;
 
 /// As a log writes them.
 const MONTHS: [&str; 12] = [
@@ -17,17 +18,39 @@ pub struct Period {
 }
 
 impl Period {
-    /// Whether a moment, [`Record::ended_ms`], belongs to it.
+    /// Whether a moment, [`crate::log::line::Record::ended_ms`], belongs to it.
     pub fn contains(&self, ended_ms: u64) -> bool {
         self.since_ms.is_none_or(|since| since <= ended_ms)
             && self.until_ms.is_none_or(|until| ended_ms < until)
     }
 
-    /// Whether a line belongs to it. One that could not be read has no moment: it is counted
-    /// wherever it stands, so that the reasons of a log that is hard to read are never hidden.
-    pub fn takes(&self, line: &Result<Record<'_>, Reject>) -> bool {
-        line.as_ref()
-            .map_or(true, |record| self.contains(record.ended_ms()))
+    /// Whether a line with that moment belongs to it. One that could not be read has none: it is
+    /// counted wherever it stands, so that the reasons of a log that is hard to read are never
+    /// hidden.
+    pub fn takes(&self, ended_ms: Option<u64>) -> bool {
+        ended_ms.is_none_or(|ended_ms| self.contains(ended_ms))
+    }
+}
+
+/// How logs are to be read.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The longest line that is looked at, in bytes without its end.
+    pub max_line_bytes: usize,
+    /// The part of the logs that is wanted.
+    pub period: Period,
+    /// Is told how far it is.
+    pub progress: Progress,
+}
+
+impl Reading {
+    /// Everything, unwatched.
+    pub fn all(max_line_bytes: usize) -> Self {
+        Self {
+            max_line_bytes,
+            period: Period::default(),
+            progress: Progress::default(),
+        }
     }
 }
 

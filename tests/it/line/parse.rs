@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use haproxy_autoscale::log::input::Period;
+use haproxy_autoscale::log::input::Reading;
 use haproxy_autoscale::log::line::{Parser, Reject};
 use haproxy_autoscale::parse::{ParseError, REJECT_TEXT_BYTES, parse_logs, write_reject};
 
@@ -22,9 +22,8 @@ fn output_of(log: &[u8], rejects: bool) -> String {
     parse_logs(
         &sources,
         &Parser::httplog("haproxy"),
-        MAX_LINE_BYTES,
+        &Reading::all(MAX_LINE_BYTES),
         rejects,
-        Period::default(),
         &mut out,
     )
     .unwrap();
@@ -95,9 +94,8 @@ fn a_reader_that_goes_away_is_no_error_and_a_full_disk_is() {
         parse_logs(
             &sources,
             &parser,
-            MAX_LINE_BYTES,
+            &Reading::all(MAX_LINE_BYTES),
             false,
-            Period::default(),
             &mut Fails(kind, 0),
         )
     };
@@ -121,9 +119,8 @@ fn a_log_that_is_missing_is_said_after_those_before_it() {
     let error = parse_logs(
         &sources,
         &parser,
-        MAX_LINE_BYTES,
+        &Reading::all(MAX_LINE_BYTES),
         false,
-        Period::default(),
         &mut out,
     )
     .unwrap_err();
