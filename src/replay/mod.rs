@@ -1,27 +1,26 @@
 //! `replay`: recorded logs through the same scaler in virtual time. Prints what would have been
 //! decided. Open loop: the log does not get faster because a spare was enabled.
 
+mod batch;
+mod play;
+mod seen;
 mod summary;
 mod world;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use self::summary::{Printer, Summary};
-use self::world::World;
+use self::batch::{Batch, Tables, Worker};
+use self::play::Play;
+use self::seen::Seen;
+use self::summary::Printer;
 use crate::config::Config;
-use crate::log::input::{Block, InputError, Line, LogSet, Period, Progress, Spans};
-use crate::log::line::{Parser, Record, Reject};
-use crate::log::local_time::LocalTime;
-use crate::scaler::Scaler;
-use crate::scaler::event::{BackendRead, Generation, Timestamp};
-use crate::scaler::settings::Spares;
+use crate::log::input::{self, InputError, LogSet, Period, Progress, Spans};
+use crate::log::line::Parser;
 
-/// The server that is pretended when a log names no spare.
-const PRETENDED_SPARE: &str = "spare";
-/// Backends named in a note, at most.
-const NAMED_MAX: usize = 8;
+/// Decisions that are kept while it may still turn out that a server was missing.
+const TRIAL_DECISIONS_MAX: u64 = 50_000;
 
 /// How to replay.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +64,8 @@ pub fn replay(
     }
 }
 
+/// A log is read once if its first lines name every server that it has, as most do. A server that
+/// comes up later was there from the start, so that all before it has to be thought through again.
 fn run(
     config: &Config,
     logs: &[String],
@@ -73,203 +74,97 @@ fn run(
     talk: &mut dyn Write,
 ) -> Result<(), ReplayError> {
     let parser = Parser::new(&config.log.format, &config.log.tag);
-    let mut sources = Sources::keep(logs, config, &parser, options.period)?;
-    sources.logs.watch(&options.progress, 2);
-    let (mut seen, mut spans) = (Seen::default(), Spans::default());
-    sources.each(config, &parser, |log, line| {
-        if let Ok(record) = line {
-            seen.take(config, &record);
-            spans.take(log, record.ended_ms());
+    let mut sources = LogSet::new(logs);
+    sources.keep_pipes()?;
+    sources.sort_by_time(&parser, config.log.max_line_bytes)?;
+    sources.watch(&options.progress, 1);
+    let source = Source {
+        logs: &sources,
+        config,
+        parser: &parser,
+        options,
+    };
+    let mut first = Vec::new();
+    let seen = match source.replay(None, &mut first, talk)? {
+        Ended::Whole => {
+            let written = out.write_all(&first).and_then(|()| out.flush());
+            return written.map_err(ReplayError::Output);
         }
-        Ok(())
-    })?;
-    let name_width = config.backends.keys().map(String::len).max();
-    let mut printer = Printer::new(out, options.json, name_width.unwrap_or_default());
-    let mut notes = seen.notes(config);
-    notes.extend(spans.overlap(&sources.logs.names()));
-    let mut time = LocalTime::default();
-    let mut summary = Summary::default();
-    let mut replaying: Option<(World, Timestamp)> = None;
-    sources.each(config, &parser, |_, line| {
-        summary.lines += 1;
-        let Ok(record) = line else {
-            summary.rejected += 1;
-            return Ok(());
-        };
-        summary.requests += 1;
-        let ended = Timestamp::from_ms(time.take(record.ended_ms()));
-        let (world, now) = replaying
-            .get_or_insert_with(|| (pretend(config, &seen, options.warm_up, ended), ended));
-        *now = ended;
-        let mut written = Ok(());
-        world.request(*now, record.request, &mut |decision| {
-            summary.take(decision);
-            if written.is_ok() {
-                written = printer.decision(decision, time.as_logged(decision.at.as_ms()));
-            }
-        });
-        written
-    })?;
-    let end = replaying.map_or(Timestamp::default(), |(_, now)| now);
-    summary.end(end);
-    if summary.requests > 0 {
-        notes.push(
-            "replay is open loop: it cannot know how response times would have changed with \
-             other servers in"
-                .to_owned(),
-        );
-    }
-    printer
-        .summary(&summary, &notes, talk)
-        .map_err(ReplayError::Output)
+        Ended::Otherwise(seen) => seen,
+    };
+    drop(first);
+    let mut from_start = sources.clone();
+    from_start.watch(&options.progress, 1);
+    let again = Source {
+        logs: &from_start,
+        ..source
+    };
+    again.replay(Some(seen), out, talk).map(|_| ())
 }
 
-/// The logs, readable twice.
-struct Sources {
-    logs: LogSet,
-    period: Period,
+/// What is replayed.
+struct Source<'a> {
+    logs: &'a LogSet,
+    config: &'a Config,
+    parser: &'a Parser,
+    options: &'a Options,
 }
 
-impl Sources {
-    fn keep(
-        logs: &[String],
-        config: &Config,
-        parser: &Parser,
-        period: Period,
-    ) -> Result<Self, ReplayError> {
-        let mut logs = LogSet::new(logs);
-        logs.keep_pipes()?;
-        logs.sort_by_time(parser, config.log.max_line_bytes)?;
-        Ok(Self { logs, period })
-    }
+/// How a replay ended.
+enum Ended {
+    /// Everything was printed.
+    Whole,
+    /// These servers are in the logs, and not all of them were known at the beginning.
+    Otherwise(Seen),
+}
 
-    /// Hands every line of the period with its log to `take`, until it fails.
-    fn each(
+impl Source<'_> {
+    /// Replays with the servers that are `known`; if none are, with those of the first block.
+    fn replay(
         &self,
-        config: &Config,
-        parser: &Parser,
-        mut take: impl FnMut(usize, Result<Record<'_>, Reject>) -> io::Result<()>,
-    ) -> Result<(), ReplayError> {
-        let mut logs = self.logs.read(config.log.max_line_bytes);
-        let mut block = Block::new();
-        while logs.next_block(&mut block)? {
-            for line in block.lines() {
-                let parsed = match line {
-                    Line::Whole(text) => parser.parse(text),
-                    Line::TooLong(_) => Err(Reject::TooLong),
-                };
-                if self
-                    .period
-                    .takes(parsed.as_ref().ok().map(Record::ended_ms))
-                {
-                    take(block.log(), parsed).map_err(ReplayError::Output)?;
+        known: Option<Seen>,
+        out: &mut dyn Write,
+        talk: &mut dyn Write,
+    ) -> Result<Ended, ReplayError> {
+        let is_trial = known.is_none();
+        let config = self.config;
+        let mut seen = known.unwrap_or_default();
+        let mut spans = Spans::default();
+        let mut tables = Tables::default();
+        let started = Cell::new(0);
+        let start = || {
+            let number = started.replace(started.get() + 1);
+            Worker::new(number, self.parser.clone(), self.options.period)
+        };
+        let name_width = config.backends.keys().map(String::len).max();
+        let printer = Printer::new(out, self.options.json, name_width.unwrap_or_default());
+        let mut play = Some(Play::new(config, self.options.warm_up, printer));
+        let logs = self.logs.read(config.log.max_line_bytes);
+        input::in_order(logs, start, Worker::parse, |batch: Batch| {
+            let mut is_new = false;
+            for (backend, server) in &batch.new_names {
+                is_new |= seen.take(config, backend, server);
+            }
+            batch.spans(&mut spans);
+            if is_trial && is_new && play.as_ref().is_some_and(Play::has_begun) {
+                play = None;
+            }
+            let names = tables.of(config, &batch);
+            if let Some(it) = &mut play {
+                it.batch(&batch, names, &seen)
+                    .map_err(ReplayError::Output)?;
+                if is_trial && it.decisions() > TRIAL_DECISIONS_MAX {
+                    play = None;
                 }
             }
-        }
-        Ok(())
-    }
-}
-
-/// Which servers the logs name.
-#[derive(Default)]
-struct Seen {
-    /// By configured backend.
-    servers: BTreeMap<String, BTreeSet<String>>,
-    /// Backends that are not configured.
-    others: BTreeSet<String>,
-}
-
-impl Seen {
-    fn take(&mut self, config: &Config, record: &Record<'_>) {
-        let (backend, server) = (record.request.backend, record.request.server);
-        if !config.backends.contains_key(backend) {
-            if self.others.len() < NAMED_MAX && !self.others.contains(backend) {
-                self.others.insert(backend.to_owned());
-            }
-            return;
-        }
-        let servers = match self.servers.get_mut(backend) {
-            Some(servers) => servers,
-            None => self.servers.entry(backend.to_owned()).or_default(),
+            Ok::<(), ReplayError>(())
+        })?;
+        let Some(play) = play else {
+            return Ok(Ended::Otherwise(seen));
         };
-        if !server.starts_with('<') && !servers.contains(server) {
-            servers.insert(server.to_owned());
-        }
+        let mut notes = seen.notes(config);
+        notes.extend(spans.overlap(&self.logs.names()));
+        play.end(notes, talk).map_err(ReplayError::Output)?;
+        Ok(Ended::Whole)
     }
-
-    /// The servers of a backend as HAProxy would list them: always-up ones, spares, others.
-    fn pretended(&self, config: &Config, name: &str) -> BackendRead {
-        let mut read = BackendRead {
-            generation: Generation {
-                pid: 1,
-                start_time_s: 1,
-            },
-            ..BackendRead::default()
-        };
-        let Some(backend) = config.backends.get(name).map(|backend| &backend.scaler) else {
-            return read;
-        };
-        read.servers
-            .extend(backend.always_up.iter().map(|name| world::ready(name)));
-        let logged = self.servers.get(name).into_iter().flatten();
-        let logged = logged.filter(|server| !backend.always_up.contains(server));
-        match &backend.spares {
-            Spares::Named(spares) => {
-                read.servers
-                    .extend(spares.iter().map(|name| world::spare(name)));
-                let others = logged.filter(|server| !spares.contains(server));
-                read.servers.extend(others.map(|name| world::ready(name)));
-            }
-            Spares::Auto => {
-                read.servers.extend(logged.map(|name| world::spare(name)));
-                if self.lacks_spares(config, name) {
-                    read.servers.push(world::spare(PRETENDED_SPARE));
-                }
-            }
-        }
-        read
-    }
-
-    fn lacks_spares(&self, config: &Config, name: &str) -> bool {
-        config.backends.get(name).is_some_and(|backend| {
-            let logged = self.servers.get(name).into_iter().flatten();
-            backend.scaler.spares == Spares::Auto
-                && !logged
-                    .into_iter()
-                    .any(|it| !backend.scaler.always_up.contains(it))
-        })
-    }
-
-    fn notes(&self, config: &Config) -> Vec<String> {
-        let mut notes = Vec::new();
-        for name in config.backends.keys() {
-            if !self.servers.contains_key(name) {
-                let seen: Vec<&str> = self.others.iter().map(String::as_str).collect();
-                let seen = if seen.is_empty() {
-                    "it has no request at all".to_owned()
-                } else {
-                    format!("it has {}", seen.join(", "))
-                };
-                notes.push(format!("the log has no request of backend {name}; {seen}"));
-            } else if self.lacks_spares(config, name) {
-                notes.push(format!(
-                    "{name}: no spare is named and the log shows none, so one called \
-                     `{PRETENDED_SPARE}` is pretended"
-                ));
-            }
-        }
-        notes
-    }
-}
-
-fn pretend(config: &Config, seen: &Seen, warm_up: Duration, start: Timestamp) -> World {
-    let settings = config
-        .backends
-        .values()
-        .map(|backend| backend.scaler.clone());
-    let backends = config
-        .backends
-        .keys()
-        .map(|name| (name.clone(), seen.pretended(config, name)));
-    World::new(Scaler::new(start, settings), backends.collect(), warm_up)
 }

@@ -1,0 +1,165 @@
+//! What other threads make of a block: the numbers of its lines, without the text. What they mean for
+//! a backend is not decided here.
+
+use crate::config::Config;
+use crate::log::input::{Block, Line, Period, Spans};
+use crate::log::line::{Parser, Record, Reject};
+use crate::log::names::Names;
+use crate::scaler::event::Request;
+
+/// Servers that one thread tells apart; far more than an HAProxy can have.
+const NAMES_MAX: usize = 1 << 16;
+
+/// One thread's parser, and the names it has met.
+#[derive(Debug)]
+pub(super) struct Worker {
+    number: usize,
+    parser: Parser,
+    period: Period,
+    names: Names,
+    /// Names that earlier batches have told.
+    told: usize,
+}
+
+/// The lines of one block.
+#[derive(Debug)]
+pub(super) struct Batch {
+    worker: usize,
+    log: usize,
+    /// Lines of the period, and those of them that say nothing.
+    pub(super) lines: u64,
+    pub(super) rejected: u64,
+    /// Names that no earlier batch of this worker has told, in the order of their numbers.
+    pub(super) new_names: Vec<(String, String)>,
+    pub(super) requests: Vec<Numbers>,
+}
+
+/// One request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Numbers {
+    /// Its moment, see [`Record::ended_ms`].
+    pub(super) ended_ms: u64,
+    /// The worker's number for its backend and server; `None` beyond [`NAMES_MAX`].
+    name: Option<u32>,
+    /// Without its names.
+    request: Request<'static>,
+}
+
+impl Worker {
+    pub(super) fn new(number: usize, parser: Parser, period: Period) -> Self {
+        Self {
+            number,
+            parser,
+            period,
+            names: Names::default(),
+            told: 0,
+        }
+    }
+
+    pub(super) fn parse(&mut self, block: &Block) -> Batch {
+        let mut batch = Batch {
+            worker: self.number,
+            log: block.log(),
+            lines: 0,
+            rejected: 0,
+            new_names: Vec::new(),
+            requests: Vec::new(),
+        };
+        for line in block.lines() {
+            let parsed = match line {
+                Line::Whole(text) => self.parser.parse(text),
+                Line::TooLong(_) => Err(Reject::TooLong),
+            };
+            if !self
+                .period
+                .takes(parsed.as_ref().ok().map(Record::ended_ms))
+            {
+                continue;
+            }
+            batch.lines += 1;
+            match parsed {
+                Ok(record) => batch.requests.push(self.numbers(&record)),
+                Err(_) => batch.rejected += 1,
+            }
+        }
+        let new_names = self.names.list().get(self.told..).unwrap_or_default();
+        batch.new_names = new_names.to_vec();
+        self.told = self.names.list().len();
+        batch
+    }
+
+    fn numbers(&mut self, record: &Record<'_>) -> Numbers {
+        let Request {
+            backend,
+            server,
+            request_ms,
+            queue_ms,
+            connect_ms,
+            response_ms,
+            total_ms,
+            status,
+            tail,
+        } = record.request;
+        let (backend, server) = (backend.as_bytes(), server.as_bytes());
+        let name = self.names.number(backend, server, NAMES_MAX);
+        Numbers {
+            ended_ms: record.ended_ms(),
+            name: name.and_then(|name| u32::try_from(name).ok()),
+            request: Request {
+                backend: "",
+                server: "",
+                request_ms,
+                queue_ms,
+                connect_ms,
+                response_ms,
+                total_ms,
+                status,
+                tail,
+            },
+        }
+    }
+}
+
+impl Batch {
+    /// Notes from when to when it goes.
+    pub(super) fn spans(&self, spans: &mut Spans) {
+        let moments = || self.requests.iter().map(|it| it.ended_ms);
+        for ended_ms in moments().take(1).chain(moments().max()) {
+            spans.take(self.log, ended_ms);
+        }
+    }
+}
+
+/// Backend and server by each worker's numbers; `None` where the backend is not configured.
+#[derive(Debug, Default)]
+pub(super) struct Tables(Vec<Vec<Option<(String, String)>>>);
+
+impl Tables {
+    /// Takes what a batch has to tell, and gives the names that it uses.
+    pub(super) fn of(&mut self, config: &Config, batch: &Batch) -> &[Option<(String, String)>] {
+        if self.0.len() <= batch.worker {
+            self.0.resize(batch.worker + 1, Vec::new());
+        }
+        let Some(names) = self.0.get_mut(batch.worker) else {
+            return &[];
+        };
+        let told = batch.new_names.iter().map(|name| {
+            let is_wanted = config.backends.contains_key(&name.0);
+            is_wanted.then(|| name.clone())
+        });
+        names.extend(told);
+        names
+    }
+}
+
+impl Numbers {
+    /// The request, if its backend is configured.
+    pub(super) fn request<'a>(&self, names: &'a [Option<(String, String)>]) -> Option<Request<'a>> {
+        let (backend, server) = names.get(self.name? as usize)?.as_ref()?;
+        Some(Request {
+            backend,
+            server,
+            ..self.request
+        })
+    }
+}

@@ -1,0 +1,121 @@
+//! One replay: requests into a pretended world, its decisions to the printer.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use super::batch::Batch;
+use super::seen::Seen;
+use super::summary::{Printer, Summary};
+use super::world::World;
+use crate::config::Config;
+use crate::log::local_time::LocalTime;
+use crate::scaler::Scaler;
+use crate::scaler::event::Timestamp;
+
+/// A replay under way.
+pub(super) struct Play<'a> {
+    config: &'a Config,
+    warm_up: Duration,
+    printer: Printer<'a>,
+    summary: Summary,
+    time: LocalTime,
+    /// From the first request on; with the time of the last one.
+    world: Option<(World, Timestamp)>,
+    decisions: u64,
+}
+
+impl<'a> Play<'a> {
+    pub(super) fn new(config: &'a Config, warm_up: Duration, printer: Printer<'a>) -> Self {
+        Self {
+            config,
+            warm_up,
+            printer,
+            summary: Summary::default(),
+            time: LocalTime::default(),
+            world: None,
+            decisions: 0,
+        }
+    }
+
+    /// A world has been made of the servers known then.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.world.is_some()
+    }
+
+    /// Decisions so far.
+    pub(super) const fn decisions(&self) -> u64 {
+        self.decisions
+    }
+
+    /// The lines of one block. The first request makes the world, of the servers `seen` by then.
+    pub(super) fn batch(
+        &mut self,
+        batch: &Batch,
+        names: &[Option<(String, String)>],
+        seen: &Seen,
+    ) -> io::Result<()> {
+        self.summary.lines += batch.lines;
+        self.summary.rejected += batch.rejected;
+        self.summary.requests += batch.requests.len() as u64;
+        for numbers in &batch.requests {
+            let ended = Timestamp::from_ms(self.time.take(numbers.ended_ms));
+            let (config, warm_up) = (self.config, self.warm_up);
+            let (world, now) = self
+                .world
+                .get_or_insert_with(|| (pretend(config, seen, warm_up, ended), ended));
+            *now = ended;
+            let Some(request) = numbers.request(names) else {
+                continue; // Time passes with the next request that matters, or at the end.
+            };
+            let (printer, time, summary) = (&mut self.printer, &self.time, &mut self.summary);
+            let mut written = Ok(());
+            world.request(ended, request, &mut |decision| {
+                self.decisions += 1;
+                summary.take(decision);
+                if written.is_ok() {
+                    written = printer.decision(decision, time.as_logged(decision.at.as_ms()));
+                }
+            });
+            written?;
+        }
+        Ok(())
+    }
+
+    /// Lets time pass until the last line, and prints the sum.
+    pub(super) fn end(mut self, mut notes: Vec<String>, talk: &mut dyn Write) -> io::Result<()> {
+        let mut end = Timestamp::default();
+        if let Some((world, now)) = &mut self.world {
+            end = *now;
+            let (printer, time, summary) = (&mut self.printer, &self.time, &mut self.summary);
+            let mut written = Ok(());
+            world.pass(end, &mut |decision| {
+                summary.take(decision);
+                if written.is_ok() {
+                    written = printer.decision(decision, time.as_logged(decision.at.as_ms()));
+                }
+            });
+            written?;
+        }
+        self.summary.end(end);
+        if self.summary.requests > 0 {
+            notes.push(
+                "replay is open loop: it cannot know how response times would have changed with \
+                 other servers in"
+                    .to_owned(),
+            );
+        }
+        self.printer.summary(&self.summary, &notes, talk)
+    }
+}
+
+fn pretend(config: &Config, seen: &Seen, warm_up: Duration, start: Timestamp) -> World {
+    let settings = config
+        .backends
+        .values()
+        .map(|backend| backend.scaler.clone());
+    let backends = config
+        .backends
+        .keys()
+        .map(|name| (name.clone(), seen.pretended(config, name)));
+    World::new(Scaler::new(start, settings), backends.collect(), warm_up)
+}

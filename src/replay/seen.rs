@@ -1,0 +1,107 @@
+//! Which servers the logs name, and the HAProxy that is pretended because of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::world;
+use crate::config::Config;
+use crate::scaler::event::{BackendRead, Generation};
+use crate::scaler::settings::Spares;
+
+/// The server that is pretended when a log names no spare.
+const PRETENDED_SPARE: &str = "spare";
+/// Backends named in a note, at most.
+const NAMED_MAX: usize = 8;
+
+/// Which servers the logs name.
+#[derive(Clone, Default)]
+pub(super) struct Seen {
+    /// By configured backend.
+    servers: BTreeMap<String, BTreeSet<String>>,
+    /// Backends that are not configured.
+    others: BTreeSet<String>,
+}
+
+impl Seen {
+    /// Notes a server; whether the pretended HAProxy would be another one with it.
+    pub(super) fn take(&mut self, config: &Config, backend: &str, server: &str) -> bool {
+        let Some(known) = config.backends.get(backend) else {
+            if self.others.len() < NAMED_MAX {
+                self.others.insert(backend.to_owned());
+            }
+            return false;
+        };
+        let servers = self.servers.entry(backend.to_owned()).or_default();
+        if server.starts_with('<') || !servers.insert(server.to_owned()) {
+            return false;
+        }
+        let is_named = match &known.scaler.spares {
+            Spares::Named(spares) => spares.iter().any(|spare| spare == server),
+            Spares::Auto => false,
+        };
+        !is_named && !known.scaler.always_up.iter().any(|it| it == server)
+    }
+
+    /// The servers of a backend as HAProxy would list them: always-up ones, spares, others.
+    pub(super) fn pretended(&self, config: &Config, name: &str) -> BackendRead {
+        let mut read = BackendRead {
+            generation: Generation {
+                pid: 1,
+                start_time_s: 1,
+            },
+            ..BackendRead::default()
+        };
+        let Some(backend) = config.backends.get(name).map(|backend| &backend.scaler) else {
+            return read;
+        };
+        read.servers
+            .extend(backend.always_up.iter().map(|name| world::ready(name)));
+        let logged = self.servers.get(name).into_iter().flatten();
+        let logged = logged.filter(|server| !backend.always_up.contains(server));
+        match &backend.spares {
+            Spares::Named(spares) => {
+                read.servers
+                    .extend(spares.iter().map(|name| world::spare(name)));
+                let others = logged.filter(|server| !spares.contains(server));
+                read.servers.extend(others.map(|name| world::ready(name)));
+            }
+            Spares::Auto => {
+                read.servers.extend(logged.map(|name| world::spare(name)));
+                if self.lacks_spares(config, name) {
+                    read.servers.push(world::spare(PRETENDED_SPARE));
+                }
+            }
+        }
+        read
+    }
+
+    fn lacks_spares(&self, config: &Config, name: &str) -> bool {
+        config.backends.get(name).is_some_and(|backend| {
+            let logged = self.servers.get(name).into_iter().flatten();
+            backend.scaler.spares == Spares::Auto
+                && !logged
+                    .into_iter()
+                    .any(|it| !backend.scaler.always_up.contains(it))
+        })
+    }
+
+    pub(super) fn notes(&self, config: &Config) -> Vec<String> {
+        let mut notes = Vec::new();
+        for name in config.backends.keys() {
+            if !self.servers.contains_key(name) {
+                let seen: Vec<&str> = self.others.iter().map(String::as_str).collect();
+                let seen = if seen.is_empty() {
+                    "it has no request at all".to_owned()
+                } else {
+                    format!("it has {}", seen.join(", "))
+                };
+                notes.push(format!("the log has no request of backend {name}; {seen}"));
+            } else if self.lacks_spares(config, name) {
+                notes.push(format!(
+                    "{name}: no spare is named and the log shows none, so one called \
+                     `{PRETENDED_SPARE}` is pretended"
+                ));
+            }
+        }
+        notes
+    }
+}
