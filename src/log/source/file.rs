@@ -1,0 +1,232 @@
+//! A followed file on the runtime: when to look at it again. What is read from it lives in
+//! [`crate::log::file`].
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::Goal;
+use crate::log::file::{self, Follower, Limits, Turn};
+use crate::log::lines::Item;
+use crate::scaler::event::Timestamp;
+
+/// How often a file is looked at whatever the watcher says. This alone makes following correct;
+/// the watcher only makes it sooner.
+pub const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// How often it is tried again to watch a directory that could not be watched, or was replaced.
+const WATCH_RETRY: Duration = Duration::from_secs(10);
+/// After this many hints in a row that led to nothing (another file in the same directory is
+/// busy) the next one waits for [`IDLE_HINT_SPACING`].
+const IDLE_HINTS_MAX: u32 = 8;
+/// See [`IDLE_HINTS_MAX`]: at most 50 needless looks a second.
+const IDLE_HINT_SPACING: Duration = Duration::from_millis(20);
+/// So many hints in a row, each with lines and within [`BUSY_GAP`] of the last one, and the file
+/// is busy: the watch rests and the file is looked at every [`BUSY_SPACING`] instead. A thousand
+/// hints a second cost more than all the lines behind them.
+const BUSY_HINTS_MAX: u32 = 64;
+/// See [`BUSY_HINTS_MAX`].
+const BUSY_GAP: Duration = Duration::from_millis(4);
+/// See [`BUSY_HINTS_MAX`]. A busy file's lines are read this much later at most.
+const BUSY_SPACING: Duration = Duration::from_millis(20);
+/// A followed file with what wakes its reader.
+#[derive(Debug)]
+pub struct FileSource {
+    pub(super) follower: Follower,
+    watch: Option<Watch>,
+    next_watch: Instant,
+    is_watch_warned: bool,
+    next_poll: Instant,
+    has_more: bool,
+    is_hinted: bool,
+    /// Hints in a row that led to nothing.
+    idle_hints: u32,
+    /// A hint before this instant waits for it.
+    hints_from: Instant,
+    /// Turns with lines in quick succession, see [`BUSY_HINTS_MAX`].
+    busy_turns: u32,
+    last_turn: Instant,
+    pub(super) goal: Option<Goal>,
+}
+
+/// A watched directory.
+#[derive(Debug)]
+struct Watch {
+    hints: mpsc::Receiver<()>,
+    /// Its device and inode, to notice that another directory took its place.
+    directory: (u64, u64),
+    /// Watching ends when this is dropped.
+    watcher: RecommendedWatcher,
+    /// It rests because the file is busy.
+    is_resting: bool,
+}
+
+impl FileSource {
+    /// Starts to follow `path`.
+    pub fn new(path: PathBuf, limits: Limits) -> Self {
+        let now = Instant::now();
+        let mut this = Self {
+            follower: Follower::new(path, limits),
+            watch: None,
+            next_watch: now,
+            is_watch_warned: false,
+            next_poll: now,
+            has_more: false,
+            is_hinted: false,
+            idle_hints: 0,
+            hints_from: now,
+            busy_turns: 0,
+            last_turn: now,
+            goal: None,
+        };
+        this.watch_if_due(now);
+        this
+    }
+
+    pub(super) async fn wait(&mut self) {
+        if self.has_more {
+            // Others get their turn, however much there is to read.
+            tokio::task::yield_now().await;
+            return;
+        }
+        let next_poll = self.next_poll;
+        if !self.is_hinted
+            && let Some(watch) = &mut self.watch
+        {
+            tokio::select! {
+                () = sleep_until(next_poll) => {}
+                hint = watch.hints.recv() => match hint {
+                    Some(()) => self.is_hinted = true,
+                    None => self.watch = None,
+                },
+            }
+        }
+        let until = if self.is_hinted {
+            self.hints_from.min(next_poll)
+        } else {
+            next_poll
+        };
+        sleep_until(until).await;
+    }
+
+    pub(super) fn turn(&mut self, now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> Turn {
+        let started = Instant::now();
+        self.watch_if_due(started);
+        let before = self.follower.counters().bytes;
+        let turn = self.follower.turn(now, sink);
+        let counters = self.follower.counters();
+        let had_lines = counters.bytes != before;
+        if had_lines || turn.more {
+            self.idle_hints = 0;
+        } else if self.is_hinted {
+            self.idle_hints = self.idle_hints.saturating_add(1);
+        }
+        if self.idle_hints > IDLE_HINTS_MAX {
+            self.hints_from = started + IDLE_HINT_SPACING;
+        }
+        self.is_hinted = false;
+        self.has_more = turn.more;
+        self.next_poll = started + POLL_INTERVAL;
+        self.goal = Goal::next(
+            self.goal,
+            now,
+            counters.bytes.saturating_add(counters.skipped_bytes),
+            self.follower.behind_bytes(),
+        );
+        self.rest_while_busy(started, had_lines);
+        turn
+    }
+
+    /// Lets the watch rest while the file is busy, and wakes it with the first turn that found
+    /// nothing.
+    fn rest_while_busy(&mut self, now: Instant, had_lines: bool) {
+        let is_quick = now.saturating_duration_since(self.last_turn) <= BUSY_GAP;
+        self.last_turn = now;
+        let Some(watch) = &mut self.watch else { return };
+        let parent = file::parent_of(self.follower.path());
+        if watch.is_resting {
+            if had_lines {
+                self.next_poll = now + BUSY_SPACING;
+            } else if watch
+                .watcher
+                .watch(parent, RecursiveMode::NonRecursive)
+                .is_ok()
+            {
+                watch.is_resting = false;
+                self.busy_turns = 0;
+                // What was written before the watch was awake gave no hint.
+                self.is_hinted = true;
+            } else {
+                self.watch = None; // Made anew soon; until then the poll does it.
+            }
+            return;
+        }
+        self.busy_turns = if is_quick && had_lines {
+            self.busy_turns.saturating_add(1)
+        } else {
+            0
+        };
+        if self.busy_turns >= BUSY_HINTS_MAX && watch.watcher.unwatch(parent).is_ok() {
+            watch.is_resting = true;
+            self.next_poll = now + BUSY_SPACING;
+        }
+    }
+
+    /// Makes the watch, or makes it anew when its directory is another one.
+    fn watch_if_due(&mut self, now: Instant) {
+        if now < self.next_watch {
+            return;
+        }
+        self.next_watch = now + WATCH_RETRY;
+        let parent = file::parent_of(self.follower.path());
+        let there = fs::metadata(parent)
+            .map(|meta| (meta.dev(), meta.ino()))
+            .ok();
+        if self
+            .watch
+            .as_ref()
+            .is_some_and(|watch| Some(watch.directory) == there)
+        {
+            return;
+        }
+        let (hint, hints) = mpsc::channel(1);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Our own opening of files raises these. Of everything else, errors and overflows
+            // included, only that something happened is of interest.
+            if !matches!(&event, Ok(event) if matches!(event.kind, EventKind::Access(_))) {
+                let _ = hint.try_send(());
+            }
+        })
+        .and_then(|mut watcher| {
+            watcher.watch(parent, RecursiveMode::NonRecursive)?;
+            Ok(watcher)
+        });
+        match (watcher, there) {
+            (Ok(watcher), Some(directory)) => {
+                self.is_hinted = true;
+                self.watch = Some(Watch {
+                    hints,
+                    directory,
+                    watcher,
+                    is_resting: false,
+                });
+            }
+            (Ok(_), None) => self.watch = None,
+            (Err(error), _) => {
+                self.watch = None;
+                if !self.is_watch_warned {
+                    self.is_watch_warned = true;
+                    tracing::warn!(
+                        directory = %parent.display(),
+                        %error,
+                        "cannot watch the log's directory, looking at the log every 250 ms instead"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Where the daemon's lines come from, on its runtime. What is read from a file lives in
+//! [`super::file`]; what a line says does not live here.
+//!
+//! The half-read line lives in the source and never in a future, so [`Source::wait`] may be
+//! dropped at any time.
+
+mod file;
+mod stdin;
+
+use std::time::Duration;
+
+pub use self::file::{FileSource, POLL_INTERVAL};
+pub use self::stdin::StdinSource;
+use super::file::Limits;
+pub use super::file::{FileState, Turn};
+pub use super::lines::{Counters, Item};
+use crate::config::LogSource;
+use crate::scaler::event::Timestamp;
+
+/// One source of lines.
+#[derive(Debug)]
+pub enum Source {
+    /// A growing file.
+    File(Box<FileSource>),
+    /// Standard input, or whatever can be read to its end.
+    Stdin(StdinSource),
+}
+
+impl Source {
+    /// Opens what `[log] source` names. Never fails: what is missing or forbidden is waited for
+    /// and shown in the state. `skip_when_behind` is in bytes (see [`Limits`]) and does not apply
+    /// to standard input, which makes its writer wait instead.
+    pub fn open(source: &LogSource, max_line_bytes: usize, skip_when_behind: Option<u64>) -> Self {
+        match source {
+            LogSource::File(path) => {
+                let limits = Limits {
+                    max_line_bytes,
+                    skip_when_behind,
+                    ..Limits::default()
+                };
+                Self::File(Box::new(FileSource::new(path.clone(), limits)))
+            }
+            LogSource::Stdin => Self::Stdin(StdinSource::new(
+                std::io::stdin(),
+                "standard input",
+                max_line_bytes,
+            )),
+        }
+    }
+
+    /// Returns when there may be something to read: now, after a hint, or after
+    /// [`POLL_INTERVAL`]. May be dropped at any time. Never returns once the source has ended and
+    /// all of it was handed out.
+    pub async fn wait(&mut self) {
+        match self {
+            Self::File(file) => file.wait().await,
+            Self::Stdin(stdin) => stdin.wait().await,
+        }
+    }
+
+    /// Hands out the lines that are there, of a bounded number of bytes. `now` must not go
+    /// backwards.
+    pub fn turn(&mut self, now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> Turn {
+        match self {
+            Self::File(file) => file.turn(now, sink),
+            Self::Stdin(stdin) => stdin.turn(now, sink),
+        }
+    }
+
+    /// How the source stood at the last turn.
+    pub fn state(&self) -> &FileState {
+        match self {
+            Self::File(file) => file.follower.state(),
+            Self::Stdin(stdin) => &stdin.state,
+        }
+    }
+
+    /// What has been read so far.
+    pub const fn counters(&self) -> &Counters {
+        match self {
+            Self::File(file) => file.follower.counters(),
+            Self::Stdin(stdin) => &stdin.counters,
+        }
+    }
+
+    /// How long the oldest unread data has been waiting at most; zero when all is read.
+    pub fn lag(&self, now: Timestamp) -> Duration {
+        let goal = match self {
+            Self::File(file) => file.goal,
+            Self::Stdin(stdin) => stdin.goal,
+        };
+        goal.map_or(Duration::ZERO, |goal| now.since(goal.seen_at))
+    }
+
+    /// Unread bytes at the last turn.
+    pub fn behind_bytes(&self) -> u64 {
+        match self {
+            Self::File(file) => file.follower.behind_bytes(),
+            Self::Stdin(stdin) => stdin.behind_bytes(),
+        }
+    }
+
+    /// The source in words: the path, or `standard input`.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::File(file) => file.follower.path().display().to_string(),
+            Self::Stdin(stdin) => stdin.name.to_owned(),
+        }
+    }
+}
+
+/// Data that was seen and not yet read: once everything up to `position` is read, nothing is
+/// older than what is seen then.
+#[derive(Clone, Copy, Debug)]
+struct Goal {
+    seen_at: Timestamp,
+    position: u64,
+}
+
+impl Goal {
+    fn next(before: Option<Self>, now: Timestamp, read: u64, behind: u64) -> Option<Self> {
+        match before {
+            _ if behind == 0 => None,
+            Some(goal) if read < goal.position => Some(goal),
+            Some(_) | None => Some(Self {
+                seen_at: now,
+                position: read.saturating_add(behind),
+            }),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Standard input, or whatever can be read to its end, as a source of lines.
+
+use std::io::Read;
+
+use tokio::sync::mpsc;
+
+use super::Goal;
+use crate::log::file::{FileState, TURN_BYTES_MAX, Turn};
+use crate::log::lines::{Counters, Item, LineBuffer};
+use crate::scaler::event::Timestamp;
+
+/// Read from standard input at once.
+const STDIN_CHUNK_BYTES: usize = 64 * 1024;
+/// Chunks of standard input that are read ahead; then whoever writes has to wait.
+const STDIN_CHUNKS: usize = 4;
+
+/// A reader that blocks, read by a thread of its own.
+#[derive(Debug)]
+pub struct StdinSource {
+    pub(super) name: &'static str,
+    chunks: mpsc::Receiver<Vec<u8>>,
+    /// Received and not handed out.
+    pending: Option<Vec<u8>>,
+    lines: LineBuffer,
+    pub(super) counters: Counters,
+    pub(super) state: FileState,
+    pub(super) goal: Option<Goal>,
+}
+
+impl StdinSource {
+    /// Reads `input` to its end; its last line counts even if it is not terminated.
+    pub fn new(
+        mut input: impl Read + Send + 'static,
+        name: &'static str,
+        max_line_bytes: usize,
+    ) -> Self {
+        let (sender, chunks) = mpsc::channel(STDIN_CHUNKS);
+        let started = std::thread::Builder::new()
+            .name("log-reader".to_owned())
+            .spawn(move || read_chunks(&mut input, name, &sender));
+        // Without its thread the source is at its end, and says so.
+        if let Err(error) = started {
+            tracing::error!(source = name, %error, "cannot start a thread to read the log");
+        }
+        Self {
+            name,
+            chunks,
+            pending: None,
+            lines: LineBuffer::new(max_line_bytes),
+            counters: Counters::default(),
+            state: FileState::Reading,
+            goal: None,
+        }
+    }
+
+    pub(super) async fn wait(&mut self) {
+        if self.state == FileState::Ended {
+            std::future::pending::<()>().await;
+        }
+        if self.pending.is_some() {
+            tokio::task::yield_now().await;
+            return;
+        }
+        self.pending = self.chunks.recv().await;
+    }
+
+    pub(super) fn turn(&mut self, now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> Turn {
+        let mut budget = TURN_BYTES_MAX;
+        while let Some(chunk) = self.pending.take() {
+            self.lines.feed(&chunk, &mut self.counters, sink);
+            self.counters.bytes += chunk.len() as u64;
+            budget = budget.saturating_sub(chunk.len());
+            self.pending = self.chunks.try_recv().ok();
+            if budget == 0 {
+                break;
+            }
+        }
+        if self.pending.is_none() && self.state != FileState::Ended {
+            match self.chunks.try_recv() {
+                Ok(chunk) => self.pending = Some(chunk),
+                Err(mpsc::error::TryRecvError::Empty) => {}
+                Err(mpsc::error::TryRecvError::Disconnected) => {
+                    self.lines.end(&mut self.counters, sink);
+                    self.state = FileState::Ended;
+                }
+            }
+        }
+        self.goal = Goal::next(self.goal, now, self.counters.bytes, self.behind_bytes());
+        Turn {
+            more: self.pending.is_some(),
+            state: self.state.clone(),
+        }
+    }
+
+    pub(super) fn behind_bytes(&self) -> u64 {
+        self.pending.as_ref().map_or(0, |chunk| chunk.len() as u64)
+    }
+}
+
+/// Ends when the input does, when it fails, or when nobody wants it any more.
+fn read_chunks(input: &mut impl Read, name: &'static str, sender: &mpsc::Sender<Vec<u8>>) {
+    let mut buffer = vec![0; STDIN_CHUNK_BYTES];
+    loop {
+        match input.read(&mut buffer) {
+            Ok(0) => return,
+            Ok(count) => {
+                let chunk = buffer.get(..count).unwrap_or_default().to_vec();
+                if sender.blocking_send(chunk).is_err() {
+                    return;
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                tracing::warn!(source = name, %error, "cannot read the log any further");
+                return;
+            }
+        }
+    }
+}
