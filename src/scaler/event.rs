@@ -233,6 +233,8 @@ pub enum LogState {
     Absent,
     /// Lines are read later than they are written.
     Lagging,
+    /// Lines were lost on their way to us a moment ago: what is measured is a sample.
+    Incomplete,
 }
 
 /// One HAProxy process's lifetime: (`Pid`, `Start_time_sec`) of `show info`. A reload or restart

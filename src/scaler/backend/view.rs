@@ -195,6 +195,9 @@ impl Backend {
             LogState::Flowing => {}
             LogState::Absent => problems.push("no scale-down: there is no log to read".to_owned()),
             LogState::Lagging => problems.push("no scale-down: the log is read late".to_owned()),
+            LogState::Incomplete => {
+                problems.push("no scale-down: lines of the log were lost".to_owned());
+            }
         }
         problems
     }

@@ -113,7 +113,7 @@ fn a_contradiction_does_not_keep_the_first_spare_away() {
 
 #[test]
 fn a_missing_or_late_log_disables_nothing() {
-    for state in [LogState::Absent, LogState::Lagging] {
+    for state in [LogState::Absent, LogState::Lagging, LogState::Incomplete] {
         let mut world = with_a_spare_in();
         world.log_state(state);
         world.pass(seconds(600));

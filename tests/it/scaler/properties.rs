@@ -76,7 +76,8 @@ fn step() -> impl Strategy<Value = Step> {
     let log = prop_oneof![
         3 => Just(LogState::Flowing),
         1 => Just(LogState::Absent),
-        1 => Just(LogState::Lagging)
+        1 => Just(LogState::Lagging),
+        1 => Just(LogState::Incomplete)
     ];
     prop_oneof![
         8 => (1..40_u32, ms.clone(), 1..500_u64)
