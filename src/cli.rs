@@ -90,7 +90,8 @@ enum Command {
         rejects: bool,
         #[command(flatten)]
         period: PeriodArgs,
-        /// A log, plain, .gz or .zst; `-` is standard input
+        /// A log, plain, .gz or .zst; `-` is standard input; with --follow also udp:ADDR:PORT,
+        /// tcp:ADDR:PORT, unix:PATH and journal:UNIT
         #[arg(required = true, value_name = "SOURCE")]
         sources: Vec<String>,
     },
@@ -407,6 +408,10 @@ fn run_parse(
 ) -> u8 {
     with_log_format(config, |parser, max_line_bytes| {
         if !follow {
+            if let Some(source) = sources.iter().find(|source| must_be_followed(source)) {
+                let text = format!("{source} is no recorded log: add --follow");
+                return finish(Err(text));
+            }
             let reading = Reading {
                 period,
                 ..Reading::all(max_line_bytes)
@@ -421,11 +426,11 @@ fn run_parse(
             let text = "--follow takes one SOURCE";
             Cli::command().error(ErrorKind::TooManyValues, text).exit();
         };
-        start_tracing();
-        let source = match source.as_str() {
-            "-" => LogSource::Stdin,
-            path => LogSource::File(PathBuf::from(path)),
+        let source = match LogSource::parse(source) {
+            Ok(source) => source,
+            Err(mistake) => return finish(Err(format!("cannot follow {source}: {mistake}"))),
         };
+        start_tracing();
         let result = on_runtime(async {
             let stop = stop_requested().map_err(|error| error.to_string())?;
             parse::follow(&source, parser, max_line_bytes, rejects, io::stdout(), stop)
@@ -434,6 +439,17 @@ fn run_parse(
         });
         finish(result)
     })
+}
+
+/// It names something that has no end, and no file has that name.
+fn must_be_followed(source: &str) -> bool {
+    let is_live = match LogSource::parse(source) {
+        Ok(LogSource::File(_) | LogSource::Stdin) | Err(_) => false,
+        Ok(LogSource::Udp(_) | LogSource::Unix(_) | LogSource::Tcp(_) | LogSource::Journal(_)) => {
+            true
+        }
+    };
+    is_live && !Path::new(source).exists()
 }
 
 fn run_stats(config: Option<&Path>, logs: &[String], json: bool, period: Period) -> u8 {

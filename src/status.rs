@@ -24,6 +24,10 @@ pub struct Report {
     pub lines: u64,
     /// Rejected ones.
     pub rejected: u64,
+    /// Lines that are known to have been lost on their way to us, half ones included.
+    pub lost: u64,
+    /// Connections and datagrams that were turned away.
+    pub refused: u64,
     /// How late the log is read.
     pub lag: Duration,
     /// What keeps it from working, beside what the backends say; one sentence each.
@@ -54,6 +58,8 @@ struct LogStatus {
     lines: u64,
     rejected: u64,
     lag_ms: u64,
+    lost: u64,
+    refused: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -87,8 +93,16 @@ struct ServerStatus {
 struct Promised {
     mode: String,
     haproxy: HaproxyStatus,
-    log: LogStatus,
+    log: PromisedLog,
     backends: Vec<PromisedBackend>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct PromisedLog {
+    source: String,
+    lines: u64,
+    rejected: u64,
+    lag_ms: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -129,6 +143,8 @@ impl Report {
                 lines: self.lines,
                 rejected: self.rejected,
                 lag_ms: u64::try_from(self.lag.as_millis()).unwrap_or(u64::MAX),
+                lost: self.lost,
+                refused: self.refused,
             },
             backends: self.backends.iter().map(backend_status).collect(),
             problems: self.problems.clone(),
@@ -246,14 +262,27 @@ fn text(status: &Status) -> String {
             .sum::<usize>();
     let _ = writeln!(
         text,
-        "{mode} · {haproxy} · log {}: {} lines, {} rejected, {} behind · {problems} problem{}",
+        "{mode} · {haproxy} · log {}: {} lines, {} rejected, {}{} behind · {problems} problem{}",
         status.log.source,
         status.log.lines,
         status.log.rejected,
+        not_arrived(&status.log),
         Span(Duration::from_millis(status.log.lag_ms)),
         if problems == 1 { "" } else { "s" },
     );
     text
+}
+
+/// Only where there is something to tell.
+fn not_arrived(log: &LogStatus) -> String {
+    let told = |count: u64, what: &str| {
+        if count == 0 {
+            String::new()
+        } else {
+            format!("{count} {what}, ")
+        }
+    };
+    told(log.lost, "lost") + &told(log.refused, "refused")
 }
 
 fn headline(backend: &BackendStatus) -> String {

@@ -64,6 +64,8 @@ pub enum Code {
     IncompleteLogFormat,
     /// A log format with fields that cannot be told apart.
     AmbiguousLogFormat,
+    /// A source that listens beyond loopback without `allow_remote`.
+    NotLoopback,
     /// A duration above one day.
     LongDuration,
     /// `max` below the number of always-up servers.
@@ -80,10 +82,12 @@ pub enum Code {
     NoSpares,
     /// `scale_down_ratio = 1`.
     NoHysteresis,
+    /// A source that others can reach.
+    RemoteSource,
 }
 
 impl Code {
-    /// The stable code, `E0001` to `E0020` and `W0001` to `W0008`.
+    /// The stable code, `E0001` to `E0021` and `W0001` to `W0009`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Syntax => "E0001",
@@ -106,6 +110,7 @@ impl Code {
             Self::UnsafeLogFormat => "E0018",
             Self::IncompleteLogFormat => "E0019",
             Self::AmbiguousLogFormat => "E0020",
+            Self::NotLoopback => "E0021",
             Self::LongDuration => "W0001",
             Self::MaxBelowAlwaysUp => "W0002",
             Self::TimeoutAboveDeadline => "W0003",
@@ -114,6 +119,7 @@ impl Code {
             Self::FewSamples => "W0006",
             Self::NoSpares => "W0007",
             Self::NoHysteresis => "W0008",
+            Self::RemoteSource => "W0009",
         }
     }
 

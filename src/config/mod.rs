@@ -9,6 +9,7 @@ pub mod check;
 mod diagnostic;
 mod duration;
 pub mod keys;
+mod log_source;
 mod policy;
 mod reader;
 mod render;
@@ -32,6 +33,7 @@ use crate::runtime_api::Address;
 use crate::scaler::settings::BackendSettings;
 
 pub use self::diagnostic::{Code, ConfigErrors, Diagnostic, Findings, Label, Severity, Span};
+pub use self::log_source::{LogSource, SourceMistake, is_loopback};
 
 /// Largest file that is read.
 pub const MAX_FILE_BYTES: usize = 1024 * 1024;
@@ -84,15 +86,8 @@ pub struct LogConfig {
     pub tag: String,
     /// A longer line is rejected in constant memory.
     pub max_line_bytes: usize,
-}
-
-/// `[log] source`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogSource {
-    /// A growing file.
-    File(PathBuf),
-    /// `"-"`.
-    Stdin,
+    /// `source` may listen beyond loopback.
+    pub allow_remote: bool,
 }
 
 /// `[backend.NAME]`.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::diagnostic::{Code, Diagnostic, Label, escaped, quoted};
 use super::keys::{self, nearest};
+use super::log_source;
 use super::reader::{At, Reader, Table, WholeOrText};
 use super::{HaproxyConfig, LogConfig, LogSource, Mode};
 use crate::log::format::{Fault, LogFormat, WORDS};
@@ -24,7 +25,7 @@ pub(super) const MIN_DURATION: Duration = Duration::from_millis(1);
 /// Shortest `poll_interval`: below it HAProxy would be busy with us.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Longest path of a Unix socket (`sun_path` of Linux, without its last NUL).
-const MAX_SOCKET_PATH_BYTES: usize = 107;
+pub(super) const MAX_SOCKET_PATH_BYTES: usize = 107;
 /// Range of `max_line_bytes`: a httplog line without captures has about 200 bytes, and HAProxy's
 /// `log … len` ends at 65535.
 const MIN_LINE_BYTES: u32 = 256;
@@ -199,12 +200,14 @@ pub(super) fn log(top: &Table<'_>, reader: &mut Reader<'_>) -> LogConfig {
         format: LogFormat::httplog(),
         tag: DEFAULT_TAG.to_owned(),
         max_line_bytes: DEFAULT_MAX_LINE_BYTES as usize,
+        allow_remote: false,
     };
     let Some(table) = top.table("log", keys::LOG, reader) else {
         return config;
     };
-    if let Some(text) = table.text("source", reader)
-        && let Some(source) = source(&text, reader)
+    let source = table.text("source", reader);
+    if let Some(text) = &source
+        && let Some(source) = log_source::source(text, reader)
     {
         config.source = source;
     }
@@ -220,34 +223,13 @@ pub(super) fn log(top: &Table<'_>, reader: &mut Reader<'_>) -> LogConfig {
     if let Some(bytes) = max_line_bytes(&table, reader) {
         config.max_line_bytes = bytes as usize;
     }
-    if let Some(flag) = table.flag("allow_remote", reader)
-        && flag.value
-    {
-        reader.add(unsupported(
-            "`allow_remote = true` is not supported by this version".to_owned(),
-            flag.span,
-            "this version listens nowhere; remove the key or write false",
-        ));
+    if let Some(flag) = table.flag("allow_remote", reader) {
+        config.allow_remote = flag.value;
+    }
+    if let Some(At { value, span }) = source {
+        log_source::check_remote(&config.source, &value, span, config.allow_remote, reader);
     }
     config
-}
-
-fn source(text: &At<String>, reader: &mut Reader<'_>) -> Option<LogSource> {
-    if text.value == "-" {
-        return Some(LogSource::Stdin);
-    }
-    let later = ["udp:", "unix:", "tcp:", "journal:"];
-    if let Some(prefix) = later.iter().find(|prefix| text.value.starts_with(**prefix)) {
-        reader.add(unsupported(
-            format!("log sources with `{prefix}` are not supported by this version"),
-            text.span.clone(),
-            "write the path of the file that rsyslog writes (`apt-get install rsyslog`), or \"-\" for \
-             standard input",
-        ));
-        return None;
-    }
-    let help = "write the path of HAProxy's log, or \"-\" for standard input";
-    path("source", text, help, reader).map(LogSource::File)
 }
 
 fn format(text: &At<String>, reader: &mut Reader<'_>) -> Option<LogFormat> {

@@ -4,6 +4,7 @@
 use super::hands::Diagnosis;
 use crate::config::{Config, Mode};
 use crate::log::file::FileState;
+use crate::log::source::Source;
 use crate::scaler::decision::{Change, Decision};
 
 /// One line for one decision.
@@ -78,4 +79,19 @@ pub(super) fn write_skipped(bytes: u64, source: &str) {
         bytes,
         "the log is read too late: passed over its oldest unread part"
     );
+}
+
+/// Lines were sent and never arrived.
+pub(super) fn write_lost(lines: u64, source: &Source) {
+    tracing::warn!("{}", lost_problem(lines, source));
+}
+
+/// The same for `status`.
+pub(super) fn lost_problem(lines: u64, source: &Source) -> String {
+    format!(
+        "{lines} line{} sent to {} were lost: {}",
+        if lines == 1 { "" } else { "s" },
+        source.describe(),
+        source.loss_advice()
+    )
 }

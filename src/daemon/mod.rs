@@ -27,6 +27,8 @@ use crate::status::Report;
 const BEHIND_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Read this much later than written, the log says nothing about now.
 const LAG_MAX: Duration = Duration::from_secs(2);
+/// So long after lines were lost the log is not taken for whole.
+const LOSS_HOLD: Duration = Duration::from_secs(60);
 /// What is between two stages goes back to maint within this time when the daemon ends.
 const FINISH_LIMIT: Duration = Duration::from_secs(1);
 
@@ -99,6 +101,8 @@ struct Daemon {
     lines: u64,
     rejected: u64,
     skipped_bytes: u64,
+    lost: u64,
+    is_whole_from: Timestamp,
     /// Why HAProxy does not answer, as it was said.
     outage: Option<String>,
     diagnosis: Diagnosis,
@@ -122,6 +126,8 @@ impl Daemon {
             lines: 0,
             rejected: 0,
             skipped_bytes: 0,
+            lost: 0,
+            is_whole_from: Timestamp::from_ms(0),
             outage: None,
             diagnosis: Diagnosis::default(),
             is_diagnosis_wanted: true,
@@ -247,12 +253,21 @@ impl Daemon {
             journal::write_skipped(skipped_bytes - self.skipped_bytes, &source.describe());
             self.skipped_bytes = skipped_bytes;
         }
+        let lost = source.counters().lost;
+        if lost > self.lost {
+            if now >= self.is_whole_from {
+                journal::write_lost(lost - self.lost, source);
+            }
+            self.lost = lost;
+            self.is_whole_from = now.after(LOSS_HOLD);
+        }
         if self.source_state.as_ref() != Some(file_state) {
             journal::write_source(file_state, &source.describe());
             self.source_state = Some(file_state.clone());
         }
         let state = match file_state {
             FileState::Reading if source.lag(now) > LAG_MAX => LogState::Lagging,
+            FileState::Reading if now < self.is_whole_from => LogState::Incomplete,
             FileState::Reading => LogState::Flowing,
             FileState::Waiting(_) | FileState::Refused(_) | FileState::Ended => LogState::Absent,
         };
@@ -270,6 +285,9 @@ impl Daemon {
         if let FileState::Waiting(text) | FileState::Refused(text) = source.state() {
             problems.push(text.to_string());
         }
+        if now < self.is_whole_from {
+            problems.push(journal::lost_problem(self.lost, source));
+        }
         if let (Mode::Act, Some(text)) = (self.config.mode, journal::level_problem(&self.diagnosis))
         {
             problems.push(text);
@@ -280,6 +298,8 @@ impl Daemon {
             source: source.describe(),
             lines: self.lines,
             rejected: self.rejected,
+            lost: source.counters().lost + source.counters().dropped_partial,
+            refused: source.counters().refused,
             lag: source.lag(now),
             problems,
             backends,

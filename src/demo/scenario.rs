@@ -122,6 +122,7 @@ impl Scenario {
                 source: LogSource::File(place.log.clone()),
                 tag: "haproxy".to_owned(),
                 max_line_bytes: 16 * 1024,
+                allow_remote: false,
             },
             control_socket: place.control_socket.clone(),
             state_dir: None,

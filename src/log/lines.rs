@@ -21,7 +21,7 @@ pub struct Counters {
     pub rotations: u64,
     /// Files that were cut or rewritten in place.
     pub truncations: u64,
-    /// Half lines whose file is gone: never handed out.
+    /// Half lines whose file or connection is gone: never handed out.
     pub dropped_partial: u64,
     /// Lines longer than `max_line_bytes`.
     pub too_long: u64,
@@ -30,6 +30,10 @@ pub struct Counters {
     /// Bytes that were seen to be there and were cut away before they were read. What is written
     /// and cut away between two looks is in no counter: nobody can see it.
     pub lost_bytes: u64,
+    /// Lines that were sent to us and are known to be lost: the kernel had no room for them.
+    pub lost: u64,
+    /// Datagrams and connections that were turned away: not from this host, or too many.
+    pub refused: u64,
 }
 
 /// The line that is being received.

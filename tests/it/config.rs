@@ -303,6 +303,35 @@ fn min_is_the_number_of_always_up_servers_unless_max_is_less() {
 }
 
 #[test]
+fn every_kind_of_source_is_read() {
+    let source = |text: &str| {
+        let config = config(&format!("{BASE}[log]\nsource = \"{text}\"\n"));
+        config.log.source
+    };
+    assert_eq!(
+        source("udp:127.0.0.1:5514"),
+        LogSource::Udp("127.0.0.1:5514".parse().unwrap())
+    );
+    assert_eq!(
+        source("tcp:[::1]:514"),
+        LogSource::Tcp("[::1]:514".parse().unwrap())
+    );
+    assert_eq!(
+        source("udp:[::ffff:127.0.0.1]:514"),
+        LogSource::Udp("[::ffff:127.0.0.1]:514".parse().unwrap())
+    );
+    assert_eq!(
+        source("unix:/run/log.sock"),
+        LogSource::Unix(PathBuf::from("/run/log.sock"))
+    );
+    assert_eq!(
+        source("journal:haproxy@a\\\\x2d1.service"),
+        LogSource::Journal("haproxy@a\\x2d1.service".to_owned())
+    );
+    assert_eq!(source("./udp:x"), LogSource::File(PathBuf::from("./udp:x")));
+}
+
+#[test]
 fn other_values_mean_what_they_say() {
     let config = config(&format!(
         "mode = \"observe\"\nhaproxy.socket = \"tcp:[::1]:9999\"\nstate.dir = \"\"\n\

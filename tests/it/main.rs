@@ -12,6 +12,7 @@ mod line; // what a log line says, and what can be forged
 mod replay; // every fixture gives its expected output
 mod runtime_api; // the admin socket, cut and delayed at every byte
 mod scaler; // what must never happen, over generated schedules
+mod sources; // what listens: datagrams, connections, the journal
 mod stats; // numbers per server
 mod support; // real HAProxy, small HTTP servers, temp dirs: not tests
 mod tidy; // the shape of the repository

@@ -4,13 +4,21 @@
 //! The half-read line lives in the source and never in a future, so [`Source::wait`] may be
 //! dropped at any time.
 
+mod datagram;
 mod file;
+pub mod framing;
+mod journal;
+mod listen;
 mod stdin;
+mod stream;
 
 use std::time::Duration;
 
+pub use self::datagram::DatagramSource;
 pub use self::file::{FileSource, POLL_INTERVAL};
+pub use self::journal::JournalSource;
 pub use self::stdin::StdinSource;
+pub use self::stream::{CONNECTIONS_MAX, StreamSource};
 use super::file::Limits;
 pub use super::file::{FileState, Turn};
 pub use super::lines::{Counters, Item};
@@ -24,12 +32,20 @@ pub enum Source {
     File(Box<FileSource>),
     /// Standard input, or whatever can be read to its end.
     Stdin(StdinSource),
+    /// Syslog datagrams.
+    Datagram(DatagramSource),
+    /// Connections that bring lines.
+    Stream(StreamSource),
+    /// systemd's journal.
+    Journal(JournalSource),
 }
 
 impl Source {
     /// Opens what `[log] source` names. Never fails: what is missing or forbidden is waited for
-    /// and shown in the state. `skip_when_behind` is in bytes (see [`Limits`]) and does not apply
-    /// to standard input, which makes its writer wait instead.
+    /// and shown in the state. `skip_when_behind` is in bytes (see [`Limits`]) and applies to files
+    /// alone: the others make their writer wait, or lose what does not fit into a socket's buffer.
+    ///
+    /// Only on a runtime with I/O and time.
     pub fn open(source: &LogSource, max_line_bytes: usize, skip_when_behind: Option<u64>) -> Self {
         match source {
             LogSource::File(path) => {
@@ -45,6 +61,16 @@ impl Source {
                 "standard input",
                 max_line_bytes,
             )),
+            LogSource::Udp(address) => {
+                Self::Datagram(DatagramSource::udp(*address, max_line_bytes))
+            }
+            LogSource::Unix(path) => {
+                Self::Datagram(DatagramSource::unix(path.clone(), max_line_bytes))
+            }
+            LogSource::Tcp(address) => Self::Stream(StreamSource::new(*address, max_line_bytes)),
+            LogSource::Journal(unit) => {
+                Self::Journal(JournalSource::new(unit.clone(), max_line_bytes))
+            }
         }
     }
 
@@ -55,6 +81,9 @@ impl Source {
         match self {
             Self::File(file) => file.wait().await,
             Self::Stdin(stdin) => stdin.wait().await,
+            Self::Datagram(datagram) => datagram.wait().await,
+            Self::Stream(stream) => stream.wait().await,
+            Self::Journal(journal) => journal.wait().await,
         }
     }
 
@@ -64,6 +93,9 @@ impl Source {
         match self {
             Self::File(file) => file.turn(now, sink),
             Self::Stdin(stdin) => stdin.turn(now, sink),
+            Self::Datagram(datagram) => datagram.turn(now, sink),
+            Self::Stream(stream) => stream.turn(now, sink),
+            Self::Journal(journal) => journal.turn(now, sink),
         }
     }
 
@@ -72,6 +104,9 @@ impl Source {
         match self {
             Self::File(file) => file.follower.state(),
             Self::Stdin(stdin) => &stdin.state,
+            Self::Datagram(datagram) => &datagram.state,
+            Self::Stream(stream) => &stream.state,
+            Self::Journal(journal) => &journal.state,
         }
     }
 
@@ -80,14 +115,21 @@ impl Source {
         match self {
             Self::File(file) => file.follower.counters(),
             Self::Stdin(stdin) => &stdin.counters,
+            Self::Datagram(datagram) => &datagram.counters,
+            Self::Stream(stream) => &stream.counters,
+            Self::Journal(journal) => &journal.counters,
         }
     }
 
-    /// How long the oldest unread data has been waiting at most; zero when all is read.
+    /// How long the oldest unread data has been waiting here at most; zero when all is read. What
+    /// waited before, in HAProxy's ring or at a syslog daemon, nobody tells us.
     pub fn lag(&self, now: Timestamp) -> Duration {
         let goal = match self {
             Self::File(file) => file.goal,
             Self::Stdin(stdin) => stdin.goal,
+            Self::Datagram(datagram) => datagram.goal,
+            Self::Stream(stream) => stream.goal,
+            Self::Journal(journal) => journal.goal(),
         };
         goal.map_or(Duration::ZERO, |goal| now.since(goal.seen_at))
     }
@@ -97,14 +139,28 @@ impl Source {
         match self {
             Self::File(file) => file.follower.behind_bytes(),
             Self::Stdin(stdin) => stdin.behind_bytes(),
+            Self::Datagram(datagram) => datagram.behind_bytes(),
+            Self::Stream(stream) => stream.behind_bytes(),
+            Self::Journal(journal) => journal.behind_bytes(),
         }
     }
 
-    /// The source in words: the path, or `standard input`.
+    /// What to do about lines that were lost on their way to us.
+    pub fn loss_advice(&self) -> &'static str {
+        match self {
+            Self::Datagram(datagram) => datagram.loss_advice(),
+            Self::File(_) | Self::Stdin(_) | Self::Stream(_) | Self::Journal(_) => "",
+        }
+    }
+
+    /// The source in words: the path, `standard input`, or as in the configuration.
     pub fn describe(&self) -> String {
         match self {
             Self::File(file) => file.follower.path().display().to_string(),
             Self::Stdin(stdin) => stdin.name.to_owned(),
+            Self::Datagram(datagram) => datagram.describe(),
+            Self::Stream(stream) => stream.describe(),
+            Self::Journal(journal) => journal.describe(),
         }
     }
 }

@@ -323,19 +323,6 @@ log-format %tr\ %b/%s %Tw => E0017 5:33 | ends at a space
 }
 
 #[test]
-fn what_a_later_version_can_do_is_said_to_be_missing_in_this_one() {
-    each(
-        r#"
-[log] ;; source = "udp:127.0.0.1:5514" => E0009 5:10 | not supported by this version | standard input
-[log] ;; source = "unix:/run/log" => E0009 5:10 | not supported by this version
-[log] ;; source = "tcp:[::1]:514" => E0009 5:10 | not supported by this version
-[log] ;; source = "journal:haproxy" => E0009 5:10 | not supported by this version
-[log] ;; allow_remote = true => E0009 5:16 | this version listens nowhere
-"#,
-    );
-}
-
-#[test]
 fn sockets_paths_and_urls_are_checked() {
     each(
         r#"
@@ -345,6 +332,24 @@ fn sockets_paths_and_urls_are_checked() {
 [haproxy] ;; socket = "127.0.0.1:99" => E0015 5:10 | write "tcp:127.0.0.1:99"
 [haproxy] ;; socket = "unix@/run/a" => E0015 5:10 | prefix
 [state] ;; dir = "a\u0000b" => E0015 5:7 | control characters
+[log] ;; source = "" => E0015 5:10 | empty | "udp:127.0.0.1:5514"
+[log] ;; source = "udp:" => E0015 5:10 | no ADDR:PORT
+[log] ;; source = "udp:5514" => E0015 5:10 | no ADDR:PORT | "udp:127.0.0.1:5514"
+[log] ;; source = "tcp:127.0.0.1" => E0015 5:10 | no ADDR:PORT
+[log] ;; source = "udp:127.0.0.1:70000" => E0015 5:10 | no port
+[log] ;; source = "tcp:localhost:5514" => E0015 5:10 | "tcp:127.0.0.1:5514"
+[log] ;; source = "tcp:::1:514" => E0015 5:10 | "tcp:[::1]:514"
+[log] ;; source = "udp:*:514" => E0015 5:10 | no address to listen on | allow_remote
+[log] ;; source = "udp:log.example:514" => E0015 5:10 | not an IP address
+[log] ;; source = "unix:" => E0015 5:10 | empty
+[log] ;; source = "journal:" => E0015 5:10 | no unit
+[log] ;; source = "journal:--vacuum-size=1" => E0015 5:10 | begins with a dash
+[log] ;; source = "journal:haproxy service" => E0015 5:10 | not the name of a systemd unit
+[log] ;; source = "journal:*" => E0015 5:10 | not the name of a systemd unit
+[log] ;; source = "udp:0.0.0.0:514" => E0021 5:10 | not a loopback address | "udp:127.0.0.1:514" | allow_remote = true
+[log] ;; source = "tcp:[::]:514" => E0021 5:10 | not a loopback address
+[log] ;; source = "tcp:192.0.2.1:514" => E0021 5:10 | forge log lines
+[log] ;; allow_remote = true ;; source = "udp:0.0.0.0:514" => W0009 6:10 | whoever reaches this port | firewall
 [log] ;; tag = "ha proxy" => E0015 5:7 | log-tag
 [log] ;; max_line_bytes = "16kb" => E0015 5:18 | KiB
 [log] ;; max_line_bytes = "1KiB2" => E0015 5:18 | KiB

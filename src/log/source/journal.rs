@@ -1,0 +1,319 @@
+//! Lines from systemd's journal, through `journalctl --follow`: one entry is one line.
+//!
+//! Each entry comes as JSON, so that a newline in a message begins no second entry, and gets a head
+//! that names the program it came from: whether that is HAProxy is decided where heads are read.
+
+use std::io::{self, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::time::{Instant, sleep_until};
+
+use super::stdin::StdinSource;
+use crate::log::file::{FileState, Turn};
+use crate::log::lines::{Counters, Item};
+use crate::scaler::event::Timestamp;
+
+/// The program that reads the journal, looked for on the `PATH`.
+const PROGRAM: &str = "journalctl";
+/// An entry is JSON: a byte is at most six characters in it, and there are some fields beside it.
+const ENTRY_BYTES_PER_BYTE: usize = 6;
+/// See [`ENTRY_BYTES_PER_BYTE`].
+const ENTRY_BYTES_BESIDE: usize = 16 * 1024;
+/// After its first end it is started again so soon, then twice as late each time.
+const RESTART_FIRST: Duration = Duration::from_secs(1);
+/// The longest pause before it is started again.
+const RESTART_LAST: Duration = Duration::from_secs(60);
+/// Having run for so long, it works.
+const SETTLED: Duration = Duration::from_secs(2);
+/// Lines of its standard error that are passed on for each start, and the length of each.
+const COMPLAINTS_MAX: usize = 5;
+/// See [`COMPLAINTS_MAX`].
+const COMPLAINT_BYTES_MAX: usize = 300;
+
+/// A running `journalctl`. Killed when dropped.
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    entries: StdinSource,
+    complaint: Arc<Mutex<String>>,
+    started: Instant,
+}
+
+/// What `journalctl` finds of one unit from now on.
+#[derive(Debug)]
+pub struct JournalSource {
+    unit: String,
+    max_line_bytes: usize,
+    running: Option<Running>,
+    next_start: Instant,
+    pause: Duration,
+    pub(super) counters: Counters,
+    pub(super) state: FileState,
+}
+
+impl JournalSource {
+    /// Starts `journalctl`. `unit` is what `config::LogSource` lets pass: it goes to a command line.
+    pub fn new(unit: String, max_line_bytes: usize) -> Self {
+        let mut this = Self {
+            unit,
+            max_line_bytes,
+            running: None,
+            next_start: Instant::now(),
+            pause: RESTART_FIRST,
+            counters: Counters::default(),
+            state: FileState::Reading,
+        };
+        this.start(Instant::now());
+        this
+    }
+
+    pub(super) async fn wait(&mut self) {
+        let is_unsettled = self.state != FileState::Reading;
+        let Some(running) = &mut self.running else {
+            sleep_until(self.next_start).await;
+            return;
+        };
+        let settled = running.started + SETTLED;
+        tokio::select! {
+            () = running.entries.wait() => {}
+            () = sleep_until(settled), if is_unsettled => {}
+        }
+    }
+
+    pub(super) fn turn(&mut self, now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> Turn {
+        let started = Instant::now();
+        if self.running.is_none() && started >= self.next_start {
+            self.start(started);
+        }
+        let mut more = false;
+        if let Some(running) = &mut self.running {
+            let (counters, max_line_bytes) = (&mut self.counters, self.max_line_bytes);
+            let before = counters.lines;
+            let bytes = running.entries.counters.bytes;
+            let turn = running.entries.turn(now, &mut |item| {
+                hand_out(item, max_line_bytes, counters, sink);
+            });
+            more = turn.more;
+            counters.bytes += running.entries.counters.bytes.saturating_sub(bytes);
+            let is_settled = started.saturating_duration_since(running.started) >= SETTLED;
+            if turn.state == FileState::Ended {
+                self.note_end(started);
+            } else if is_settled || counters.lines > before {
+                self.state = FileState::Reading;
+            }
+        }
+        Turn {
+            more,
+            state: self.state.clone(),
+        }
+    }
+
+    pub(super) fn goal(&self) -> Option<super::Goal> {
+        self.running.as_ref()?.entries.goal
+    }
+
+    pub(super) fn behind_bytes(&self) -> u64 {
+        let entries = self.running.as_ref().map(|running| &running.entries);
+        entries.map_or(0, StdinSource::behind_bytes)
+    }
+
+    /// `journal:haproxy`.
+    pub(super) fn describe(&self) -> String {
+        format!("journal:{}", self.unit)
+    }
+
+    fn start(&mut self, now: Instant) {
+        match Running::start(&self.unit, self.max_line_bytes, now) {
+            Ok(running) => self.running = Some(running),
+            Err(error) => {
+                let cause = if error.kind() == io::ErrorKind::NotFound {
+                    format!(
+                        "there is no {PROGRAM} on the PATH: a journal needs systemd; take another \
+                         [log] source"
+                    )
+                } else {
+                    format!("cannot run {PROGRAM}: {error}")
+                };
+                self.retry(now, &cause);
+            }
+        }
+    }
+
+    fn retry(&mut self, now: Instant, cause: &str) {
+        self.running = None;
+        self.next_start = now + self.pause;
+        self.pause = (self.pause * 2).min(RESTART_LAST);
+        self.state = FileState::Waiting(Arc::from(format!(
+            "cannot read {}: {cause}; trying again",
+            self.describe()
+        )));
+    }
+
+    fn note_end(&mut self, now: Instant) {
+        let Some(mut running) = self.running.take() else {
+            return;
+        };
+        if now.saturating_duration_since(running.started) >= RESTART_LAST {
+            self.pause = RESTART_FIRST;
+        }
+        let status = running.stop();
+        let complaint = running.complaint();
+        let mut cause = match status {
+            Ok(status) => format!("{PROGRAM} ended ({status})"),
+            Err(error) => format!("{PROGRAM} ended ({error})"),
+        };
+        if !complaint.is_empty() {
+            cause = format!("{cause}: {complaint}");
+        }
+        self.retry(now, &cause);
+    }
+}
+
+impl Running {
+    fn start(unit: &str, max_line_bytes: usize, now: Instant) -> io::Result<Self> {
+        let mut child = Command::new(PROGRAM)
+            .args(["--follow", "--lines=0", "--no-pager", "--output=json"])
+            // Without it a long message comes as `null`.
+            .arg("--all")
+            .arg("--output-fields=MESSAGE,SYSLOG_IDENTIFIER")
+            .arg(format!("--unit={unit}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let streams = (child.stdout.take(), child.stderr.take());
+        let (Some(entries), Some(complaints)) = streams else {
+            return Err(io::Error::other("it has no output"));
+        };
+        let entry_bytes = max_line_bytes
+            .saturating_mul(ENTRY_BYTES_PER_BYTE)
+            .saturating_add(ENTRY_BYTES_BESIDE);
+        let complaint = Arc::new(Mutex::new(String::new()));
+        let running = Self {
+            child,
+            entries: StdinSource::new(entries, PROGRAM, entry_bytes),
+            complaint: Arc::clone(&complaint),
+            started: now,
+        };
+        std::thread::Builder::new()
+            .name("journalctl-stderr".to_owned())
+            .spawn(move || pass_on(complaints, &complaint))?;
+        Ok(running)
+    }
+
+    /// Ends it if it has not ended, and waits for it: no process is left behind.
+    fn stop(&mut self) -> io::Result<std::process::ExitStatus> {
+        if let Some(status) = self.child.try_wait()? {
+            return Ok(status);
+        }
+        self.child.kill()?;
+        self.child.wait()
+    }
+
+    /// The last that it wrote to its standard error.
+    fn complaint(&self) -> String {
+        let complaint = self.complaint.lock();
+        complaint.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.stop();
+    }
+}
+
+/// Reads its standard error to the end: says the first lines of it and keeps the last.
+fn pass_on(mut complaints: impl Read, last: &Mutex<String>) {
+    let mut said = 0;
+    let mut line = Vec::new();
+    let mut buffer = [0; 1024];
+    while let Ok(count @ 1..) = complaints.read(&mut buffer) {
+        for &byte in buffer.iter().take(count) {
+            if byte != b'\n' {
+                if line.len() < COMPLAINT_BYTES_MAX && !byte.is_ascii_control() {
+                    line.push(byte);
+                }
+                continue;
+            }
+            let text = String::from_utf8_lossy(&line).trim().to_owned();
+            line.clear();
+            if !text.is_empty() {
+                if said < COMPLAINTS_MAX {
+                    said += 1;
+                    tracing::warn!("{PROGRAM}: {text}");
+                }
+                *last.lock().unwrap_or_else(PoisonError::into_inner) = text;
+            }
+        }
+    }
+}
+
+/// What is of interest in an entry.
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(rename = "MESSAGE", default)]
+    message: Field,
+    #[serde(rename = "SYSLOG_IDENTIFIER", default)]
+    identifier: Field,
+}
+
+/// A field of the journal's JSON: text, or bytes where it is no text.
+#[derive(Default, Deserialize)]
+#[serde(untagged)]
+enum Field {
+    Text(String),
+    Bytes(Vec<u8>),
+    /// `null`, or a list where an entry has the field twice.
+    Other(serde::de::IgnoredAny),
+    #[default]
+    Missing,
+}
+
+impl Field {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
+            Self::Other(_) | Self::Missing => b"",
+        }
+    }
+}
+
+/// One line of `journalctl --output=json` as the line that a syslog daemon would send (RFC 5424),
+/// so that the program's name is judged where all are.
+fn hand_out(
+    item: Item<'_>,
+    max_line_bytes: usize,
+    counters: &mut Counters,
+    sink: &mut dyn FnMut(Item<'_>),
+) {
+    let entry = match item {
+        Item::Line(json) if json.starts_with(b"{") => json,
+        // `-- Journal begins at …`, `-- Boot … --`: not from the journal.
+        Item::Line(_) => return,
+        Item::TooLong => {
+            counters.too_long += 1;
+            return sink(Item::TooLong);
+        }
+    };
+    let Ok(entry) = serde_json::from_slice::<Entry>(entry) else {
+        counters.dropped_partial += 1; // Cut off when it ended.
+        return;
+    };
+    let message = entry.message.bytes();
+    if message.len() > max_line_bytes {
+        counters.too_long += 1;
+        return sink(Item::TooLong);
+    }
+    let identifier = entry.identifier.bytes();
+    // Any process of the unit can choose it: a space in it must not end it.
+    let is_word = !identifier.is_empty() && identifier.iter().all(u8::is_ascii_graphic);
+    let program = if is_word { identifier } else { b"-" };
+    let line = [b"<6>1 - - ", program, b" - - - ", message].concat();
+    counters.lines += 1;
+    sink(Item::Line(&line));
+}

@@ -1,0 +1,84 @@
+//! The same lines arrive whole, whatever way they take.
+
+use std::fs::OpenOptions;
+use std::io::{Cursor, Write};
+use std::net::{TcpStream, UdpSocket};
+use std::os::unix::net::UnixDatagram;
+
+use haproxy_autoscale::log::source::{Source, StdinSource};
+
+use super::{MAX_LINE_BYTES, address, line, open, read, run, turn, unix};
+
+const LINES: usize = 2000;
+/// Sent before the reader gets its turn: fewer than the smallest queue (ten datagrams of a Unix
+/// socket) holds.
+const BURST: usize = 8;
+
+/// Sends in bursts, and reads each before the next.
+async fn through(source: &mut Source, lines: &[String], mut send: impl FnMut(&str)) -> Vec<String> {
+    let mut arrived = turn(source);
+    assert!(arrived.is_empty());
+    for burst in lines.chunks(BURST) {
+        for line in burst {
+            send(line);
+        }
+        arrived.extend(read(source, burst.len()).await);
+    }
+    arrived
+}
+
+#[test]
+fn the_same_2000_lines_arrive_whole_through_every_source() {
+    let lines: Vec<String> = (0..LINES).map(line).collect();
+    let folder = tempfile::tempdir().unwrap();
+    run(async {
+        let path = folder.path().join("haproxy.log");
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .unwrap();
+        let mut source = open(path.to_str().unwrap());
+        let send = |line: &str| file.write_all(format!("{line}\n").as_bytes()).unwrap();
+        assert_eq!(through(&mut source, &lines, send).await, lines, "file");
+
+        let text = lines.join("\n") + "\n";
+        let input = StdinSource::new(Cursor::new(text), "standard input", MAX_LINE_BYTES);
+        let arrived = read(&mut Source::Stdin(input), LINES).await;
+        assert_eq!(arrived, lines, "standard input");
+
+        let mut source = open("udp:127.0.0.1:0");
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        sender.connect(address(&source)).unwrap();
+        // As HAProxy sends it.
+        let send = |line: &str| {
+            sender.send(format!("{line}\n").as_bytes()).unwrap();
+        };
+        assert_eq!(through(&mut source, &lines, send).await, lines, "UDP");
+
+        let path = folder.path().join("log.sock");
+        let mut source = open(&unix(&path));
+        let sender = UnixDatagram::unbound().unwrap();
+        sender.connect(&path).unwrap();
+        let send = |line: &str| {
+            sender.send(format!("{line}\n").as_bytes()).unwrap();
+        };
+        let arrived = through(&mut source, &lines, send).await;
+        assert_eq!(arrived, lines, "Unix datagrams");
+
+        let mut source = open("tcp:127.0.0.1:0");
+        let mut newlines = TcpStream::connect(address(&source)).unwrap();
+        let send = |line: &str| newlines.write_all(format!("{line}\n").as_bytes()).unwrap();
+        let arrived = through(&mut source, &lines, send).await;
+        assert_eq!(arrived, lines, "TCP, newlines");
+
+        let mut counted = TcpStream::connect(address(&source)).unwrap();
+        let send = |line: &str| {
+            let frame = format!("{} {line}", line.len());
+            counted.write_all(frame.as_bytes()).unwrap();
+        };
+        let arrived = through(&mut source, &lines, send).await;
+        assert_eq!(arrived, lines, "TCP, octet counts");
+        assert_eq!(source.counters().lines, 2 * LINES as u64);
+    });
+}
