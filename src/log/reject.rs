@@ -45,7 +45,7 @@ pub enum Reject {
 }
 
 /// Beginnings of the messages that HAProxy writes about itself (2.4 to 3.5-dev5).
-const MESSAGE_STARTS: [&[u8]; 19] = [
+const MESSAGE_STARTS: [&[u8]; 15] = [
     b"Server ",
     b"Backup Server ",
     b"Health check for ",
@@ -61,11 +61,10 @@ const MESSAGE_STARTS: [&[u8]; 19] = [
     b"SPOE: ",
     b"SIGHUP: Proxy ",
     b"Loading success.",
-    b"[NOTICE]",
-    b"[WARNING]",
-    b"[ALERT]",
-    b"[DIAG]",
 ];
+
+/// Beginnings of the copies on standard error.
+const STDERR_LEVELS: [&[u8]; 4] = [b"[NOTICE]", b"[WARNING]", b"[ALERT]", b"[DIAG]"];
 
 impl Reject {
     /// Every reason, in the order of the enum.
@@ -147,7 +146,10 @@ pub(super) fn classify(body: Body<'_>) -> Reject {
     let (first, rest) = split_word(text);
     if text.starts_with(b"Connect from ") || text.starts_with(b"Connect to ") {
         Reject::Connect
-    } else if MESSAGE_STARTS.iter().any(|start| text.starts_with(start))
+    } else if MESSAGE_STARTS
+        .iter()
+        .chain(&STDERR_LEVELS)
+        .any(|start| text.starts_with(start))
         || (first.contains(&b'/')
             && (rest.starts_with(b"changed its IP from ")
                 || rest.starts_with(b"changed its FQDN from ")))
@@ -198,7 +200,7 @@ pub(super) fn server_change(text: &[u8]) -> Option<&str> {
 fn strip_stderr_level(text: &[u8]) -> &[u8] {
     /// Longer than any such beginning.
     const BYTES_MAX: usize = 48;
-    if !text.starts_with(b"[") {
+    if !STDERR_LEVELS.iter().any(|level| text.starts_with(level)) {
         return text;
     }
     let start = text.get(..BYTES_MAX).unwrap_or(text);

@@ -3,6 +3,7 @@
 mod attacks;
 mod formats;
 mod formats_properties;
+mod corpus;
 mod heads;
 mod independent;
 mod input;

@@ -33,6 +33,7 @@ impl Fields {
     /// The first parser's record in the second one's form.
     fn of(record: &Record<'_>) -> Self {
         let request = record.request;
+        let frontend = Option::<&str>::from(record.frontend).expect("httplog has one");
         let timers = [
             request.request_ms,
             request.queue_ms,
@@ -41,17 +42,12 @@ impl Fields {
             request.total_ms,
         ];
         Self {
-            names: [
-                record.frontend.unwrap_or_default(),
-                request.backend,
-                request.server,
-            ]
-            .map(str::to_owned),
+            names: [frontend, request.backend, request.server].map(str::to_owned),
             accepted: record.accepted.to_owned(),
             accepted_ms: u128::from(record.accepted_ms),
             timers: timers.map(|timer| timer.map(u64::from)),
             status: request.status.map(u64::from),
-            bytes: record.bytes.unwrap_or_default(),
+            bytes: Option::<u64>::from(record.bytes).expect("httplog has one"),
             tail: request.tail.map(|tail| {
                 let numbers = [
                     tail.server_connections,
