@@ -2,6 +2,8 @@
 //! nothing behind the bytes field changes what stands before it (P-2). Run by the fuzz target, and
 //! on the whole corpus by the tests.
 
+#![allow(unreachable_pub)] // included by the fuzz target and by the tests
+
 use haproxy_autoscale::log::line::{Parser, Record, Reject, TIMER_MAX_MS};
 
 /// Programs whose lines are asked for.

@@ -27,6 +27,45 @@ fn every_line_is_counted_rejected_ones_included() {
 }
 
 #[test]
+fn a_line_about_a_server_wakes_the_next_look_at_haproxy_and_nothing_else() {
+    let place = Place::new();
+    let text = std::fs::read_to_string(&place.config).unwrap();
+    let rarely = text.replace("poll_interval = \"100ms\"", "poll_interval = \"1h\"");
+    assert_ne!(text, rarely);
+    std::fs::write(&place.config, rarely).unwrap();
+    let haproxy = FakeHaproxy::start(&place.admin);
+    let _daemon = place.daemon();
+    place.wait_for("connected", |status| status["haproxy"]["connected"] == true);
+    let reads = || {
+        let lines = haproxy.lines().into_iter();
+        lines
+            .filter(|line| line.contains("show servers state web"))
+            .count()
+    };
+    let before = reads();
+    place.log.append(b"Server other/web1 is DOWN.");
+    place
+        .log
+        .append(b"Server web/web1 is DOWN, reason: Layer4 timeout.");
+    wait_for("another look", SOON, || reads() > before);
+    for _ in 0..200 {
+        place.log.append(b"backend web has no server available!");
+    }
+    place.wait_for("all lines", |status| status["log"]["lines"] == 202);
+    assert_eq!(place.json()["log"]["rejected"], 202);
+    assert!(
+        reads() < before + 100,
+        "{} reads for 202 lines",
+        reads() - before
+    );
+    let lines = haproxy.lines();
+    assert!(
+        !lines.iter().any(|line| line.starts_with("set ")),
+        "{lines:?}"
+    );
+}
+
+#[test]
 fn an_haproxy_that_hangs_stops_neither_the_log_nor_status_nor_the_end() {
     let place = Place::new();
     let haproxy = FakeHaproxy::start(&place.admin);

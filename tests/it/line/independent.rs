@@ -25,7 +25,7 @@ struct Fields {
     timers: [Option<u64>; 5],
     status: Option<u64>,
     bytes: u64,
-    /// Termination, srv_conn, retries, srv_queue, backend_queue.
+    /// Termination, `srv_conn`, `retries`, `srv_queue`, `backend_queue`.
     tail: Option<(String, [u64; 4])>,
 }
 
@@ -70,9 +70,10 @@ fn read(line: &[u8]) -> Option<Fields> {
         Some(text) => text.to_owned(),
         None => text,
     };
-    let text = match text.starts_with("{\"log\":\"") {
-        true => log_of_json(&text)?,
-        false => text,
+    let text = if text.starts_with("{\"log\":\"") {
+        log_of_json(&text)?
+    } else {
+        text
     };
     let mut words: Vec<&str> = text.split(' ').collect();
     drop_heads(&mut words)?;
@@ -300,7 +301,7 @@ fn read_tail(words: &[&str]) -> Option<(String, [u64; 4])> {
         == 3)
         .then_some(())?;
     let retries = retries.strip_prefix('+').unwrap_or(retries);
-    let count = |word: &str| number(word).filter(|it| *it <= u64::from(u32::MAX));
+    let count = |word: &str| number(word).filter(|it| u32::try_from(*it).is_ok());
     let counts = [
         count(server)?,
         count(retries)?,
