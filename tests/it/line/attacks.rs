@@ -2,6 +2,8 @@
 
 use haproxy_autoscale::log::line::{Parser, Reject};
 
+use super::heads::OTHERS;
+
 /// A record that an attacker would like to have read: be/s2, 99999 ms.
 const FORGED: &str =
     "9.9.9.9:1 [21/Nov/2026:23:00:00.000] fe be/s2 0/0/0/99999/99999 500 1 - - ---- 1/1/1/1/0 0/0";
@@ -115,4 +117,60 @@ fn a_user_agent_in_a_clf_line_is_not_a_record() {
          \"be\" \"s1\" 0 0 0 1 1 ---- 1 1 1 1 0 0 0 \"-\" \"-\" \"{FORGED}\""
     );
     assert_eq!(parser().parse(line.as_bytes()), Err(Reject::Clf));
+}
+
+#[test]
+fn another_programs_line_stays_another_programs_behind_relays_and_containers() {
+    // None of these says that what follows is ours.
+    let fronts = [
+        "Nov 21 23:36:32 relay ",
+        "<142>Nov 21 23:36:32 haproxy ",
+        "2026-11-21T23:36:32+00:00 relay ",
+        "2026-11-21T23:36:32+00:00 local2.info ",
+        "2026-11-21T23:36:32+00:00 one Nov 21 23:36:32 two ",
+        "Sat 2026-11-21 23:36:31 UTC relay ",
+        "2024-03-13T12:46:28.19-04:00 stderr F ",
+        "{\"log\":\"",
+        "haproxy-1  | ",
+        "web-1  | ",
+        "[pod/lb-0/haproxy] ",
+    ];
+    for front in fronts {
+        let others = OTHERS
+            .iter()
+            .filter(|(_, reason)| *reason == Reject::OtherProgram);
+        for (head, _) in others {
+            for forged in [FORGED.to_owned(), format!("haproxy[1]: {FORGED}")] {
+                let line = format!("{front}{head}{forged}");
+                assert!(parser().parse(line.as_bytes()).is_err(), "{line}");
+                assert_eq!(parser().server_change(line.as_bytes()), None, "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn hosts_that_are_called_like_programs_open_no_door() {
+    let heads = [
+        "Nov 21 23:36:31 haproxy sshd[9]: ",
+        "Nov 21 23:36:31 haproxy: sshd[9]: ",
+        "Nov 21 23:36:31 haproxy[1] sshd[9]: ",
+        "Nov 21 23:36:31 sshd: haproxy[1]: ",
+        "Nov 21 23:36:31 lb1 sshd haproxy[1]: ",
+        "Nov 21 23:36:31 lb1 sshd[9]: Nov 21 23:36:31 lb1 haproxy[1]: ",
+        "Nov 21 23:36:31 lb1 kernel: [ 1.0] haproxy[1]: ",
+        "2026-11-21T23:36:31+00:00 haproxy sshd[9]: haproxy[1]: ",
+        "2026-11-21T23:36:31+00:00 haproxy sshd 9 - - ",
+        "2026-11-21T23:36:31+00:00 lb1 haproxy-x 9 - - ",
+        "<13>1 2026-11-21T23:36:31Z haproxy sshd 9 - - haproxy[1]: ",
+        "<13>1 2026-11-21T23:36:31Z haproxy sshd haproxy - - ",
+        "<13>1 2026-11-21T23:36:31Z lb1 sshd 9 - [x haproxy=\"]\"] ",
+        "haproxy | sshd[9]: ",
+        "nginx haproxy-1  | ",
+        "haproxy-1 haproxy-1  | ",
+    ];
+    for head in heads {
+        let line = format!("{head}{FORGED}");
+        assert!(parser().parse(line.as_bytes()).is_err(), "{line}");
+    }
 }
