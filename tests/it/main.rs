@@ -7,6 +7,7 @@ mod config; // every mistake of a file, with line, column and a way out
 mod daemon; // the whole daemon against a fake admin socket
 mod demo; // the pretend world: its replies, its load, its log, its story
 mod follower; // generated writes, rotations and truncations against a model
+mod halog; // the same numbers as HAProxy's own log analyser, and exact ones
 mod haproxy; // the whole daemon against a real HAProxy
 mod line; // what a log line says, and what can be forged
 mod replay; // every fixture gives its expected output

@@ -1,4 +1,5 @@
-//! What the tests stand on: a real HAProxy, small HTTP servers, a load, a syslog receiver.
+//! What the tests stand on: a real HAProxy, small HTTP servers, a load, a syslog receiver, a
+//! made-up log.
 //!
 //! No test and no rule of the product lives here. Everything listens on loopback, on ports that
 //! the kernel chose, and ends when its value is dropped. `examples/record.rs` includes this folder.
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 pub mod daemon;
+pub mod generated_log;
 pub mod haproxy;
 pub mod haproxy_config;
 pub mod load;
