@@ -134,12 +134,16 @@ fn classes_of(server: &Value) -> [u64; 6] {
     ["1xx", "2xx", "3xx", "4xx", "5xx", "other"].map(|it| server["status"][it].as_u64().unwrap())
 }
 
-/// Debian's haproxy package brings it. Says so loudly when there is none; panics when
+/// Debian's haproxy package brings it, the one that `tests/run` unpacks too. Says so loudly when there is none; panics when
 /// `HAPROXY_REQUIRED=1`.
 fn halog() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/bin", "/usr/sbin"].map(PathBuf::from));
-    let mut candidates = folders.map(|folder| folder.join("halog"));
+    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join(".haproxy");
+    let unpacked = unpacked.read_dir().into_iter().flatten().flatten();
+    let mut candidates = std::env::split_paths(&path)
+        .chain(["/usr/bin", "/usr/sbin"].map(PathBuf::from))
+        .chain(unpacked.map(|suite| suite.path().join("root/usr/bin")))
+        .map(|folder| folder.join("halog"));
     let found = candidates.find(|it| it.is_file() && rows_of(it, "/dev/null").is_ok());
     if found.is_none() {
         let required = std::env::var(REQUIRED).is_ok_and(|value| value == "1");
