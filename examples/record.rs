@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
+use haproxy_autoscale::config;
 use support::load::{abandon, exchange, fetch, get};
 use support::{
     Backend, Behaviour, HaproxyConfig, Load, RealHaproxy, SyslogFile, TinyServer, Version,
@@ -42,7 +43,10 @@ const NEWER: &str = "3.2";
 
 type Recording = fn(&Version, &Path);
 
-const RECORDINGS: [(&str, Recording); 9] = [
+/// Formats of lines; `fixtures/formats/NAME.toml` says each, for HAProxy and for us.
+const FORMATS: [&str; 5] = ["httpslog", "clf", "custom", "json-like", "secret"];
+
+const RECORDINGS: [(&str, Recording); 10] = [
     ("spike-then-idle", spike_then_idle),
     ("slow-single-request", slow_single_request),
     ("slow-always-up", slow_always_up),
@@ -52,6 +56,7 @@ const RECORDINGS: [(&str, Recording); 9] = [
     ("heads-3.2", heads),
     ("odd", odd::record),
     ("odd-3.2", odd::record),
+    ("formats", formats),
 ];
 
 fn main() {
@@ -323,4 +328,54 @@ fn heads(version: &Version, folder: &Path) {
     for syslog in &receivers {
         wait_for("a line for each event", LINE_LIMIT, || syslog.lines() >= 20);
     }
+}
+
+fn formats(version: &Version, folder: &Path) {
+    for name in FORMATS {
+        let web1 = TinyServer::start("web1", Behaviour::delay_ms(20));
+        let web2 = TinyServer::dead("web2", Behaviour::delay_ms(2));
+        let backend = Backend::new("web")
+            .server("web1", web1.address(), "")
+            .server("web2", web2.address(), "disabled");
+        let file = folder.join("formats").join(format!("{name}.toml"));
+        let loaded = config::load(&file).expect("a configuration");
+        let option = match loaded.config.log.format.as_str() {
+            "clf" => "option httplog clf",
+            "httpslog" => "option httpslog",
+            format => format,
+        };
+        let config = HaproxyConfig::new(backend)
+            .defaults("retries 0")
+            .defaults(option)
+            .frontend("http-request deny if { path /denied }")
+            .frontend("http-request tarpit if { path /tarpit }")
+            .frontend("timeout tarpit 200ms");
+        let haproxy = RealHaproxy::start(version, config);
+        let frontend = haproxy.frontend();
+        for number in 0..4 {
+            fetch(frontend, &format!("/before/{number}?q=\"1\""));
+        }
+        for path in ["/denied", "/tarpit"] {
+            fetch(frontend, path);
+        }
+        exchange(frontend, "this is not HTTP\r\n\r\n");
+        // Nobody listens at web2: 503.
+        haproxy.set_state("web/web2", "ready");
+        haproxy.set_state("web/web1", "maint");
+        fetch(frontend, "/refused");
+        haproxy.set_state("web/web2", "maint");
+        fetch(frontend, "/nobody");
+        haproxy.set_state("web/web1", "ready");
+        fetch(frontend, "/after");
+        wait_for("a line for each event", LINE_LIMIT, || {
+            requests(&haproxy.log_text()) >= 10
+        });
+        keep(haproxy, folder, &format!("formats/{name}.log"));
+    }
+}
+
+/// Lines that are no messages of HAProxy's own.
+fn requests(text: &str) -> usize {
+    let is_message = |line: &&str| line.starts_with("Server ") || line.starts_with("backend ");
+    text.lines().filter(|line| !is_message(line)).count()
 }

@@ -1,9 +1,11 @@
 //! What a log line says, and what can be forged.
 
 mod attacks;
-mod formats;
-mod formats_properties;
 mod corpus;
+mod formats;
+mod formats_corpus;
+mod formats_properties;
+mod formats_real;
 mod heads;
 mod independent;
 mod input;

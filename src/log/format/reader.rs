@@ -87,10 +87,12 @@ impl Reader {
             .position(|&other| other == role)
             .ok_or(Reject::BadDate)?;
         let written = fields.group(place).ok_or(Reject::BadDate)?;
-        let ms = match shape {
-            Shape::DateZone => self.in_the_logs_zone(written),
-            Shape::Number => seconds_ms(written),
-            _ => parse_local_ms(written),
+        let ms = if shape == Shape::DateZone {
+            self.in_the_logs_zone(written)
+        } else if shape == Shape::Number {
+            seconds_ms(written)
+        } else {
+            parse_local_ms(written)
         };
         let mut ms = ms.ok_or(Reject::BadDate)?;
         let is_whole_second = shape != Shape::DateMs && role != Role::RequestDate;
@@ -108,11 +110,14 @@ impl Reader {
 
     /// The reason for a body that the pattern does not find.
     fn reason(&self, body: Body<'_>) -> Reject {
-        match classify(body) {
-            Reject::NotHttplog | Reject::BadDate => Reject::NotFormat,
-            Reject::Clf if self.is_clf => Reject::NotFormat,
-            Reject::UnknownHead if self.begins_like_the_format(body.text) => Reject::NotFormat,
-            reason => reason,
+        let reason = classify(body);
+        let is_of_the_format = matches!(reason, Reject::NotHttplog | Reject::BadDate)
+            || (reason == Reject::Clf && self.is_clf)
+            || (reason == Reject::UnknownHead && self.begins_like_the_format(body.text));
+        if is_of_the_format {
+            Reject::NotFormat
+        } else {
+            reason
         }
     }
 

@@ -54,16 +54,24 @@ pub(super) fn look(shape: Shape, flags: Flags, style: Style) -> Option<Look> {
     let is_hex = flags.is_hex;
     let is_json = style == Style::Json;
     let is_text = match shape {
-        Shape::Name | Shape::FrontendName | Shape::Address | Shape::Word => {
-            (flags.is_quoted && !(is_hex && shape == Shape::Address)) || is_json
-        }
+        Shape::Name | Shape::FrontendName => flags.is_quoted || is_json,
+        Shape::Address => (flags.is_quoted && !is_hex) || is_json,
+        Shape::Word => flags.is_quoted && !is_json,
         Shape::DateMs | Shape::DateZone | Shape::Flags(_) => is_json,
         // Numbers stand in quotes where a JSON item has the type `str`, and `-` becomes "".
-        Shape::Timer | Shape::Count | Shape::Status | Shape::Number => false,
-        Shape::Port | Shape::Millis => false,
+        Shape::Timer
+        | Shape::Count
+        | Shape::Status
+        | Shape::Number
+        | Shape::Port
+        | Shape::Millis => false,
         Shape::Client => return None,
     };
-    let (value, first, more) = plain(shape, is_hex, is_json)?;
+    let (mut value, first, more) = plain(shape, is_hex, is_json)?;
+    if is_json && shape == Shape::Word {
+        // A sample that is a number stands in no quotes.
+        value = format!("(?:\"(?:{value})?\"|{value})");
+    }
     if is_text {
         let empty_too = matches!(shape, Shape::Address | Shape::Word);
         let value = if empty_too {
@@ -71,12 +79,13 @@ pub(super) fn look(shape: Shape, flags: Flags, style: Style) -> Option<Look> {
         } else {
             value
         };
-        let (before, after) = match shape {
-            Shape::FrontendName => ("\"", "~?\""),
-            _ => ("\"", "\""),
+        let after = if shape == Shape::FrontendName {
+            "~?\""
+        } else {
+            "\""
         };
         return Some(Look {
-            before,
+            before: "\"",
             value,
             after,
             first: Bytes::of(|byte| byte == b'"'),

@@ -215,7 +215,7 @@ impl Tokenizer<'_> {
     /// `NAME` or `NAME:TYPE`.
     fn item_name(&self, start: usize, given: &str) -> Result<String, FormatError> {
         let (name, kind) = given.split_once(':').unwrap_or((given, ""));
-        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_.-".contains(letter);
+        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-".contains(letter);
         let has_plain_name = !name.is_empty() && name.chars().all(is_plain);
         if has_plain_name && matches!(kind, "" | "str" | "sint") {
             return Ok(name.to_owned());
@@ -225,7 +225,7 @@ impl Tokenizer<'_> {
             "an item's name or type is not read by this version",
             self.range_from(start),
             "here",
-            "names of letters, digits, `_`, `.` and `-`, and the types str and sint, are",
+            "names of letters, digits, `_` and `-`, and the types str and sint, are",
         ))
     }
 

@@ -35,15 +35,13 @@ fn request() -> Request<'static> {
     }
 }
 
-fn tail() -> Option<Tail> {
-    Some(Tail {
-        termination: *b"----",
-        server_connections: 4,
-        retries: 1,
-        server_queue: 3,
-        backend_queue: 2,
-    })
-}
+const TAIL: Option<Tail> = Some(Tail {
+    termination: *b"----",
+    server_connections: 4,
+    retries: 1,
+    server_queue: 3,
+    backend_queue: 2,
+});
 
 const PLAIN: &str = "%ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B [%tr]";
 const PLAIN_LINE: &str = "fe be/s1 10/2/3/40/55 200 2750 [21/Nov/2026:23:36:31.172]";
@@ -108,7 +106,7 @@ fn clf_lines_are_read_over_their_quoted_request() {
     let line = r#"127.0.0.1 - - [21/Nov/2026:23:36:31 +0000] "GET /x?a=#22b HTTP/1.1" 200 2750 "" "" 36162 683 "fe~" "be" "s1" 10 2 3 40 55 ---- 7 6 5 4 1 3 2 "a=b" "" """#;
     record_of("clf", line, |record| {
         let expected = Request {
-            tail: tail(),
+            tail: TAIL,
             ..request()
         };
         assert_eq!(record.request, expected);
@@ -142,7 +140,7 @@ fn httpslog_and_a_string_that_says_httplog_are_httplog() {
     for format in ["httplog", "httpslog", stock, old, &tls, &quoted] {
         record_of(format, line, |record| {
             let expected = Request {
-                tail: tail(),
+                tail: TAIL,
                 ..request()
             };
             assert_eq!(record.request, expected, "{format}");
@@ -153,11 +151,11 @@ fn httpslog_and_a_string_that_says_httplog_are_httplog() {
 #[test]
 fn the_tail_is_read_where_no_client_stands_left_of_it() {
     let rows = [
-        (format!("{PLAIN} %tsc %sc/%rc %sq/%bq %r"), tail()),
+        (format!("{PLAIN} %tsc %sc/%rc %sq/%bq %r"), TAIL),
         (format!("{PLAIN} %tsc %HM %sc/%rc %sq/%bq"), None),
         (format!("{PLAIN} %HM %tsc %sc/%rc %sq/%bq"), None),
-        (format!("%tsc %sc/%rc %sq/%bq {PLAIN}"), tail()),
-        (format!("{PLAIN} %ts %sc/%rc %sq/%bq"), tail()),
+        (format!("%tsc %sc/%rc %sq/%bq {PLAIN}"), TAIL),
+        (format!("{PLAIN} %ts %sc/%rc %sq/%bq"), TAIL),
     ];
     for (format, expected) in rows {
         let line = format

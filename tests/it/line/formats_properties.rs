@@ -188,7 +188,7 @@ proptest! {
         let parser = Parser::new(&format, "haproxy");
         let line = |uri: &str, behind: &[u8]| {
             let start = format!(
-                "1.2.3.4 - - [21/Nov/2026:23:36:31 +0000] \"GET {uri}\" 200 9 \"\" \"\" 5 6 \"fe\" \"be\" \"s1\" 1 2 3 4 5 ---- 1 1 1 1 0 0 0 "
+                "1.2.3.4 - - [21/Nov/2026:23:36:31 +0000] \"GET {uri}\" 200 9 \"\" \"\" 5 006 \"fe\" \"be\" \"s1\" 1 2 3 4 5 ---- 1 1 1 1 0 0 0 "
             );
             [start.as_bytes(), behind].concat()
         };
