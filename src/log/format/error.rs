@@ -58,3 +58,14 @@ impl fmt::Display for FormatError {
 }
 
 impl std::error::Error for FormatError {}
+
+/// What a message quotes of an item.
+const WRITTEN_CHARS_MAX: usize = 40;
+
+/// The beginning of what is too long to be quoted.
+pub(super) fn shortened(written: &str) -> String {
+    match written.char_indices().nth(WRITTEN_CHARS_MAX) {
+        Some((end, _)) => written.get(..end).unwrap_or_default().to_owned() + "…",
+        None => written.to_owned(),
+    }
+}

@@ -7,6 +7,7 @@
 
 mod alias;
 mod error;
+mod part;
 mod pattern;
 mod reader;
 mod shape;
@@ -19,7 +20,8 @@ use std::sync::Arc;
 pub use error::{Fault, FormatError};
 pub(super) use reader::Reader;
 
-use pattern::{Part, Pattern, Trust};
+use part::Part;
+use pattern::{Pattern, Trust};
 use shape::Style;
 
 /// The longest format, in bytes. HAProxy's own lines end at 2048 (`LINESIZE`).
@@ -130,7 +132,7 @@ fn pattern_of(given: &str, trust: Trust) -> Result<(Pattern, bool), FormatError>
     } else {
         Style::Text
     };
-    let parts = pattern::parts(&tokens);
+    let parts = part::parts(&tokens);
     let pattern = pattern::build(&parts, style, trust, &whole)?;
     Ok((pattern, style == Style::Text && is_httplog(&parts)))
 }
@@ -140,7 +142,7 @@ fn is_httplog(parts: &[Part]) -> bool {
     let Ok(stock) = text::unquote(HTTPLOG).and_then(|glyphs| token::tokens(&glyphs)) else {
         return false;
     };
-    let stock = pattern::parts(&stock);
+    let stock = part::parts(&stock);
     let ends = matches!(parts.get(stock.len()), None | Some(Part::Literal(b' ', _)));
     let same = |(one, two): (&Part, &Part)| match (one, two) {
         (Part::Literal(one, _), Part::Literal(two, _)) => one == two,

@@ -7,8 +7,8 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::alias::{Role, Shape};
 use super::error::{Fault, FormatError};
+use super::part::Part;
 use super::shape::{Bytes, Look, Style, look};
-use super::token::{Item, Token, Tokens};
 
 /// The largest pattern, compiled, in bytes: far above what the longest format needs.
 const PATTERN_BYTES_MAX: usize = 4 << 20;
@@ -22,36 +22,6 @@ pub(super) enum Trust {
     QuotedRequest,
 }
 
-/// A part of the line: a byte that always stands there, or a field.
-#[derive(Clone, Debug)]
-pub(super) enum Part {
-    Literal(u8, Range<usize>),
-    Field(Item),
-}
-
-impl Part {
-    fn range(&self) -> Range<usize> {
-        match self {
-            Self::Literal(_, range) => range.clone(),
-            Self::Field(item) => item.range.clone(),
-        }
-    }
-
-    fn written(&self) -> String {
-        match self {
-            Self::Literal(byte, _) => char::from(*byte).to_string(),
-            Self::Field(item) => shortened(&item.written),
-        }
-    }
-
-    fn role(&self) -> Role {
-        match self {
-            Self::Literal(..) => Role::Other,
-            Self::Field(item) => item.alias.role,
-        }
-    }
-}
-
 /// A pattern, and what its groups are.
 #[derive(Debug)]
 pub(super) struct Pattern {
@@ -62,56 +32,6 @@ pub(super) struct Pattern {
     pub(super) date: (Role, Shape),
     /// Bytes that every line begins with.
     pub(super) prefix: Vec<u8>,
-}
-
-/// The parts of the line, left to right.
-pub(super) fn parts(tokens: &Tokens) -> Vec<Part> {
-    if tokens.is_json {
-        return json_parts(tokens);
-    }
-    let mut parts = Vec::new();
-    for token in &tokens.tokens {
-        match token {
-            Token::Text(letter, range) => literal(&mut parts, &letter.to_string(), range),
-            Token::Space(range) => literal(&mut parts, " ", range),
-            Token::Item(item) => parts.push(Part::Field(item.clone())),
-        }
-    }
-    parts
-}
-
-/// `{"name": value, "name": value}` of the items with a name (3.0 and 3.2); all else is left out.
-fn json_parts(tokens: &Tokens) -> Vec<Part> {
-    let mut parts = Vec::new();
-    let mut before = "{";
-    for token in &tokens.tokens {
-        if let Token::Item(item) = token
-            && let Some(name) = &item.name
-        {
-            literal(&mut parts, &format!("{before}\"{name}\": "), &item.range);
-            parts.push(Part::Field(item.clone()));
-            before = ", ";
-        }
-    }
-    if let Some(last) = parts.last().map(Part::range) {
-        literal(&mut parts, "}", &last);
-    }
-    parts
-}
-
-fn literal(parts: &mut Vec<Part>, text: &str, range: &Range<usize>) {
-    parts.extend(text.bytes().map(|byte| Part::Literal(byte, range.clone())));
-}
-
-/// What a message quotes of an item.
-const WRITTEN_CHARS_MAX: usize = 40;
-
-/// The beginning of what is too long to be quoted.
-pub(super) fn shortened(written: &str) -> String {
-    match written.char_indices().nth(WRITTEN_CHARS_MAX) {
-        Some((end, _)) => written.get(..end).unwrap_or_default().to_owned() + "…",
-        None => written.to_owned(),
-    }
 }
 
 /// Fields without which a line is no evidence, and how to write them.

@@ -6,8 +6,7 @@
 use std::ops::Range;
 
 use super::alias::{self, Alias};
-use super::error::{Fault, FormatError};
-use super::pattern::shortened;
+use super::error::{Fault, FormatError, shortened};
 use super::text::Glyph;
 
 /// Flags of one item, or from `%o` on of all that follow.
