@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod failing_spares;
+mod formats;
 mod in_and_out;
 mod life;
 mod log_file;

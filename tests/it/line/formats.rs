@@ -1,7 +1,9 @@
 //! Formats other than stock httplog: what is read from their lines, and what is refused.
 
 use haproxy_autoscale::log::format::{Fault, LogFormat};
+use haproxy_autoscale::log::input::Line;
 use haproxy_autoscale::log::line::{Parser, Record, Reject};
+use haproxy_autoscale::parse::write_line;
 use haproxy_autoscale::scaler::event::{Request, Tail};
 
 /// 2026-11-21 23:36:31, milliseconds since 1970 of whatever zone.
@@ -184,6 +186,19 @@ fn what_a_format_does_not_say_is_unknown() {
         assert_eq!(record.request.total_ms, None);
         assert_eq!(record.request.tail, None);
     });
+}
+
+#[test]
+fn parse_prints_null_for_what_is_unknown() {
+    let mut out = Vec::new();
+    let parser = parser("%b %s %Tw %Tc %Tr %ST %tr");
+    let line = b"be s1 2 3 40 200 21/Nov/2026:23:36:31.172";
+    write_line(&mut out, &parser, Line::Whole(line), 1, false).expect("a line");
+    let object: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
+    for unknown in ["frontend", "TR", "Ta", "bytes", "termination", "retries"] {
+        assert!(object[unknown].is_null(), "{unknown}: {object}");
+    }
+    assert_eq!(object["Tr"], 40);
 }
 
 #[test]
