@@ -113,6 +113,15 @@ impl LineBuffer {
         self.mode == Mode::Keep && self.held.is_empty()
     }
 
+    /// Bytes held of a line that began where they begin; `None` in the middle of a line whose
+    /// beginning is not held.
+    pub fn held_bytes(&self) -> Option<usize> {
+        match self.mode {
+            Mode::Keep => Some(self.held.len()),
+            Mode::TooLong | Mode::Resync => None,
+        }
+    }
+
     /// A part of a line, or of one that is too long, has been received.
     fn is_holding(&self) -> bool {
         match self.mode {

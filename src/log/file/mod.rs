@@ -6,11 +6,23 @@
 //! renaming, also those written late to the renamed file and those of a file that came and went
 //! between two turns. When a file is cut in place, only what was not yet read is lost.
 //!
+//! Over a restart the same holds between an orderly stop and the next start within a minute, if
+//! everything proves that the log is what it was (see [`checkpoint`]); else it is read from its end.
+//!
 //! What nobody can see: a writer that completes, after its file was cut, a line whose first half was
-//! cut away (the rest looks like a line); and what is written and cut away between two turns. What
-//! we give up on purpose, never to read a line twice: a file that came and went between two turns
-//! and begins with a short line (under 64 bytes), with a hole, or with the first line of another.
+//! cut away (the rest looks like a line; HAProxy and rsyslog write whole lines, a syslog daemon that
+//! flushes full buffers does not); and what is written and cut away between two turns.
+//!
+//! What we give up on purpose, never to read a line twice: a file that came and went between two
+//! turns and begins with a short line (under 64 bytes), with a hole, or with the first line of
+//! another; lines written late to a renamed file after four younger ones, or, over a restart, to one
+//! of which nothing had been read. An editor's changed copy of the log under its name is a new file.
+//!
+//! Order: within a file as written. Files that came and went between two turns are read in the order
+//! of their last change, and by their numbers (`.2` before `.1`) where that is the same; so one that
+//! was written to late may come after a younger one.
 
+pub mod checkpoint;
 mod open_file;
 mod siblings;
 mod state;
@@ -31,6 +43,10 @@ use crate::scaler::event::Timestamp;
 pub const TURN_BYTES_MAX: usize = 256 * 1024;
 /// Renamed files held open at most, beside the one under the log's name.
 pub const OLD_FILES_MAX: usize = 4;
+/// See [`Follower::make_room`]: writers of so many old files never wait.
+const WAITS_FOR_ROOM_MAX: u32 = 16;
+/// So often a start is tried that a rotation comes in between.
+const STARTS_MAX: u32 = 16;
 /// How long a renamed file must stand still before it is closed.
 pub const ROTATE_GRACE: Duration = Duration::from_secs(30);
 /// Whatever changed less than this ago is looked at again even if its times stand still: two
@@ -70,7 +86,7 @@ impl Default for Limits {
 }
 
 /// Where to begin in a file that is there when following starts. One that appears later is always
-/// read from its first line. A proven checkpoint would be a third way to begin.
+/// read from its first line. [`Follower::resumed`] is the third way to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// With the next line that is completed.
@@ -89,7 +105,7 @@ pub struct Turn {
 }
 
 /// What stood under the name when following started and was not opened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum First {
     /// Nothing, or nothing that could be a log.
     Absent,
@@ -114,6 +130,8 @@ pub struct Follower {
     directory_changed_at: Timestamp,
     /// There were more new rotated files than could be held.
     is_scan_due: bool,
+    /// Turns in a row in which no old file could be closed without losing something.
+    waits_for_room: u32,
     trouble: Option<Trouble>,
     state: FileState,
 }
@@ -121,7 +139,44 @@ pub struct Follower {
 impl Follower {
     /// Starts to follow `path`: what is in it and beside it now is old. Nothing has to be there.
     pub fn new(path: PathBuf, limits: Limits) -> Self {
-        let mut this = Self {
+        let (mut this, mut is_steady) = Self::started(path, limits);
+        for _ in 1..STARTS_MAX {
+            if is_steady {
+                break;
+            }
+            (this, is_steady) = Self::started(this.path, this.shared.limits);
+        }
+        this
+    }
+
+    /// False: something was rotated between the looks at the log and at what is beside it, and the
+    /// log of the whole day might be taken for a file that came and went.
+    fn started(path: PathBuf, limits: Limits) -> (Self, bool) {
+        let mut this = Self::blank(path, limits);
+        this.directory_seen = this.directory();
+        let first = this.what_is_there();
+        this.first = first;
+        let is_noted = this.note_siblings(|this| this.what_is_there() == first);
+        this.look_at_path(Timestamp::default());
+        let is_steady = match first {
+            First::There(id) => is_noted && this.is_current(id),
+            First::Absent | First::Unseen => is_noted,
+        };
+        (this, is_steady)
+    }
+
+    fn what_is_there(&self) -> First {
+        match fs::metadata(&self.path) {
+            Ok(meta) if meta.is_file() => First::There(FileId::of(&meta)),
+            Ok(_) => First::Absent,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => First::Absent,
+            Err(_) => First::Unseen,
+        }
+    }
+
+    /// Nothing was looked at.
+    fn blank(path: PathBuf, limits: Limits) -> Self {
+        Self {
             path,
             shared: Shared::new(limits),
             current: None,
@@ -131,24 +186,20 @@ impl Follower {
             directory_seen: None,
             directory_changed_at: Timestamp::default(),
             is_scan_due: false,
+            waits_for_room: 0,
             trouble: None,
             state: FileState::Reading,
-        };
-        this.directory_seen = this.directory();
-        this.note_siblings(|_| true);
-        this.first = match fs::metadata(&this.path) {
-            Ok(meta) if meta.is_file() => First::There(FileId::of(&meta)),
-            Ok(_) => First::Absent,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => First::Absent,
-            Err(_) => First::Unseen,
-        };
-        this.look_at_path(Timestamp::default());
-        this
+        }
     }
 
     /// The name that is followed.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// How it is followed.
+    pub const fn limits(&self) -> &Limits {
+        &self.shared.limits
     }
 
     /// What has been read so far.
@@ -198,6 +249,7 @@ impl Follower {
         budget: &mut usize,
         sink: &mut dyn FnMut(Item<'_>),
     ) -> io::Result<()> {
+        self.know_the_untouched();
         let mut index = 0;
         while let Some(file) = self.old.get_mut(index) {
             // An old file that cannot be read any more must not stop the new one.
@@ -215,6 +267,17 @@ impl Follower {
                 file.look(now, budget, &mut self.shared, sink).map(|_| ())
             }
             Some(_) | None => Ok(()),
+        }
+    }
+
+    /// What is about to be read from the log itself must not be read from a copy of it first: a
+    /// `copytruncate` may be under way.
+    fn know_the_untouched(&mut self) {
+        let untouched = self.current.as_ref().filter(|file| file.is_untouched());
+        if let Some(file) = untouched.filter(|_| self.old.iter().any(OpenFile::is_suspect))
+            && let Some(head) = file.read_head(&self.shared.known)
+        {
+            self.shared.known.insert(head);
         }
     }
 
@@ -275,6 +338,9 @@ impl Follower {
     /// Another file stands under the name.
     fn replace(&mut self, file: File, meta: &Metadata, now: Timestamp) -> io::Result<()> {
         let id = FileId::of(meta);
+        if self.current.is_some() && !self.make_room() {
+            return Ok(());
+        }
         let returned = self.old.iter().position(|old| old.id == id);
         let next = match returned {
             Some(index) => self.old.remove(index),
@@ -287,9 +353,10 @@ impl Follower {
         };
         self.shared.counters.rotations += 1;
         before.touch(now);
-        self.make_room();
         self.old.push(before);
         self.scan(now);
+        // A directory that is read while names are shifted may hide one of them: once more.
+        self.is_scan_due = true;
         Ok(())
     }
 
@@ -316,23 +383,51 @@ impl Follower {
         {
             return OpenFile::at_offset(file, meta, now, &mut self.shared, offset);
         }
+        if let Some(offset) = self.copied_offset(&file)? {
+            return OpenFile::at_offset(file, meta, now, &mut self.shared, offset);
+        }
         let max = self.shared.limits.max_line_bytes;
         Ok(OpenFile::at_beginning(file, meta, now, max))
     }
 
-    /// Makes room for one more old file. What was just opened is not yet read and stays; all others
-    /// have been read to their end when this is called, and the one written to last is the most
-    /// likely to be written to again.
-    fn make_room(&mut self) {
+    /// How far a file that is held was read, if the new one is a copy of it: an editor writes one
+    /// and renames it.
+    fn copied_offset(&self, file: &File) -> io::Result<Option<u64>> {
+        let known = &self.shared.known;
+        let Some(head) = known.read_head(file)?.filter(|head| head.is_telling()) else {
+            return Ok(None);
+        };
+        let proofs = self.files().filter_map(|held| held.proof(known));
+        let offsets = proofs
+            .filter(|proof| proof.holds_for(file, head))
+            .map(|proof| proof.offset());
+        Ok(offsets.max())
+    }
+
+    /// Makes room for one more old file, if that loses nothing: one goes that was read to its end,
+    /// and of these the one written to first, for it is the least likely to be written to again.
+    /// Where each of them has something unread this waits, but not for ever.
+    fn make_room(&mut self) -> bool {
         if self.old.len() < OLD_FILES_MAX {
-            return;
+            self.waits_for_room = 0;
+            return true;
         }
+        let is_urgent = self.waits_for_room >= WAITS_FOR_ROOM_MAX;
         let oldest = (0..self.old.len())
-            .filter(|index| self.old.get(*index).is_some_and(|file| !file.is_fresh()))
-            .min_by_key(|index| self.old.get(*index).map(OpenFile::modified));
-        if let Some(index) = oldest {
-            self.old.remove(index).close(&mut self.shared);
-        }
+            .filter_map(|index| Some((index, self.old.get(index)?.drained())))
+            .filter_map(|(index, drained)| match drained {
+                Some(modified) => Some((index, (true, modified))),
+                None if is_urgent => Some((index, (false, (0, 0)))),
+                None => None,
+            })
+            .min_by_key(|(_, (is_drained, modified))| (!is_drained, *modified));
+        let Some((index, _)) = oldest else {
+            self.waits_for_room += 1;
+            return false;
+        };
+        self.waits_for_room = 0;
+        self.old.remove(index).close(&mut self.shared);
+        true
     }
 
     /// A file without content that proves anything is worth one that was written to before it.
@@ -362,17 +457,22 @@ impl Follower {
             } else if opened == NEW_FILES_MAX {
                 self.is_scan_due = true;
                 return true;
-            } else {
+            } else if self.hold_suspect(file, &meta, now) {
                 opened += 1;
-                self.hold_suspect(file, &meta, now);
+            } else {
+                self.is_scan_due = true;
+                return true;
             }
         }
         for sibling in headless.into_iter().rev() {
             let is_worth_it = opened < NEW_FILES_MAX && self.has_room_for(sibling.modified);
             match self.open_sibling(&sibling) {
                 Some((file, meta, _)) if is_worth_it => {
-                    opened += 1;
-                    self.hold_suspect(file, &meta, now);
+                    if self.hold_suspect(file, &meta, now) {
+                        opened += 1;
+                    } else {
+                        self.is_scan_due = true;
+                    }
                 }
                 // When the unread ones have been read they may make room.
                 Some(_) if opened > 0 => self.is_scan_due = true,
@@ -380,15 +480,18 @@ impl Follower {
                 None => {}
             }
         }
-        opened > 0
+        opened > 0 || self.is_scan_due
     }
 
-    fn hold_suspect(&mut self, file: File, meta: &Metadata, now: Timestamp) {
-        let max = self.shared.limits.max_line_bytes;
-        self.shared.counters.rotations += 1;
-        self.make_room();
-        self.old
-            .push(OpenFile::at_beginning(file, meta, now, max).suspected());
+    fn hold_suspect(&mut self, file: File, meta: &Metadata, now: Timestamp) -> bool {
+        let has_room = self.make_room();
+        if has_room {
+            let max = self.shared.limits.max_line_bytes;
+            self.shared.counters.rotations += 1;
+            self.old
+                .push(OpenFile::at_beginning(file, meta, now, max).suspected());
+        }
+        has_room
     }
 
     /// Nothing stands under the name; something may have done so since the last look.
@@ -435,11 +538,12 @@ impl Follower {
         });
     }
 
-    fn note_siblings(&mut self, is_valid: impl Fn(&Self) -> bool) {
+    /// Notes what is beside the log, if nothing was rotated meanwhile; says whether it did.
+    fn note_siblings(&mut self, is_valid: impl Fn(&Self) -> bool) -> bool {
         let siblings = siblings::list(&self.path);
         if !is_valid(self) {
             self.directory_seen = None;
-            return;
+            return false;
         }
         self.headless.clear();
         for sibling in siblings {
@@ -448,6 +552,7 @@ impl Follower {
                 self.headless.push(sibling.id);
             }
         }
+        true
     }
 
     fn directory(&self) -> Option<(FileId, i64, i64)> {

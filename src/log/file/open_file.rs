@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags, SeekFrom};
+use serde::{Deserialize, Serialize};
 
 use super::siblings::{FileId, HEAD_BYTES_MAX, Head, KnownHeads, Proof};
 use super::{Limits, TIMES_SETTLE};
@@ -65,6 +66,21 @@ impl Seen {
             changed: (meta.ctime(), meta.ctime_nsec()),
         }
     }
+}
+
+/// How far a file was read, and what proves after a restart that it still is that file. Hashes are
+/// those of [`KnownHeads::hash`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Mark {
+    pub(super) id: FileId,
+    pub(super) head: Head,
+    offset: u64,
+    /// Of these, so many before the offset are a line that was not complete. `None`: the offset is
+    /// in the middle of a line that is passed over.
+    held_bytes: Option<u64>,
+    marker_bytes: u64,
+    marker_hash: u64,
 }
 
 #[derive(Debug)]
@@ -152,6 +168,73 @@ impl OpenFile {
         Ok(this)
     }
 
+    /// What proves after a restart how far it was read; `None` when nothing can.
+    pub(super) fn mark(&self, shared: &Shared) -> Option<Mark> {
+        if self.is_suspect || self.offset == 0 {
+            return None;
+        }
+        let head = self
+            .known_head(&shared.known)
+            .filter(|head| head.is_telling())?;
+        Some(Mark {
+            id: self.id,
+            head,
+            offset: self.offset,
+            held_bytes: self.lines.held_bytes().map(|bytes| bytes as u64),
+            marker_bytes: self.marker.len() as u64,
+            marker_hash: shared.known.hash(&self.marker),
+        })
+    }
+
+    /// To be read from its mark; `None` when it is not the file or not the content of the mark.
+    pub(super) fn at_mark(
+        file: File,
+        meta: &Metadata,
+        now: Timestamp,
+        shared: &mut Shared,
+        mark: &Mark,
+    ) -> io::Result<Option<Self>> {
+        let marker_bytes = usize::try_from(mark.marker_bytes).unwrap_or(usize::MAX);
+        let is_possible = meta.is_file()
+            && FileId::of(meta) == mark.id
+            && mark.head.is_telling()
+            && (1..=MARKER_BYTES).contains(&marker_bytes)
+            && (mark.marker_bytes..=meta.len()).contains(&mark.offset);
+        if !is_possible || shared.known.read_head(&file)? != Some(mark.head) {
+            return Ok(None);
+        }
+        let mut before = vec![0; marker_bytes];
+        file.read_exact_at(&mut before, mark.offset - mark.marker_bytes)?;
+        if shared.known.hash(&before) != mark.marker_hash {
+            return Ok(None);
+        }
+        let mut this = Self::at_beginning(file, meta, now, shared.limits.max_line_bytes);
+        this.head = HeadState::Known(mark.head);
+        let held_bytes = mark.held_bytes.unwrap_or(0);
+        this.jump(mark.offset.saturating_sub(held_bytes))?;
+        if mark.held_bytes.is_some() {
+            // It is the beginning of a line, even if NULs stand before it.
+            this.lines.drop_held();
+        }
+        Ok(Some(this))
+    }
+
+    /// The proof that another file is a copy of what was read of this one.
+    pub(super) fn proof(&self, known: &KnownHeads) -> Option<Proof> {
+        let head = self.known_head(known)?;
+        Some(Proof::new(head, self.offset, &self.marker))
+    }
+
+    /// The head; that of a file whose first line was completed after it was opened behind it, or
+    /// stands behind a hole, is read now.
+    fn known_head(&self, known: &KnownHeads) -> Option<Head> {
+        match &self.head {
+            HeadState::Known(head) => Some(*head),
+            HeadState::None => self.read_head(known),
+            HeadState::Growing(_) => None,
+        }
+    }
+
     /// It is to be read only once its head proves that it was not read before.
     pub(super) fn suspected(mut self) -> Self {
         self.is_suspect = true;
@@ -170,9 +253,30 @@ impl OpenFile {
         self.is_fresh
     }
 
+    pub(super) const fn is_suspect(&self) -> bool {
+        self.is_suspect
+    }
+
+    /// Its head as it is now.
+    pub(super) fn read_head(&self, known: &KnownHeads) -> Option<Head> {
+        known.read_head(&self.file).ok().flatten()
+    }
+
+    /// When it was last written to, if it was looked at and all that is there now has been read.
+    pub(super) fn drained(&self) -> Option<(i64, i64)> {
+        let seen = Seen::of(&self.file.metadata().ok()?);
+        let is_drained = self.is_suspect || seen.size == self.offset;
+        (!self.is_fresh && is_drained).then_some(seen.modified)
+    }
+
     /// When it was last written to, as far as seen: seconds and nanoseconds of the file system.
     pub(super) const fn modified(&self) -> (i64, i64) {
         self.seen.modified
+    }
+
+    /// Not one line of it has been handed out.
+    pub(super) const fn is_untouched(&self) -> bool {
+        matches!(self.head, HeadState::Growing(_))
     }
 
     /// Something has been read from it.
@@ -192,7 +296,8 @@ impl OpenFile {
     /// Its file is given up: a half line will never be whole.
     pub(super) fn close(mut self, shared: &mut Shared) {
         self.drop_half_line(&mut shared.counters);
-        if let HeadState::Known(head) = self.head {
+        if let Some(head) = self.known_head(&shared.known) {
+            shared.known.insert(head);
             shared
                 .known
                 .keep_proof(Proof::new(head, self.offset, &self.marker));
@@ -212,13 +317,13 @@ impl OpenFile {
         shared: &mut Shared,
         sink: &mut dyn FnMut(Item<'_>),
     ) -> io::Result<bool> {
-        self.is_fresh = false;
+        let is_fresh = std::mem::take(&mut self.is_fresh);
         let seen = Seen::of(&self.file.metadata()?);
         if seen != self.seen {
             self.note_shrinking(seen.size, &mut shared.counters);
             self.seen = seen;
             self.changed_at = now;
-        } else if self.behind_bytes() == 0 && self.quiet_for(now) > TIMES_SETTLE {
+        } else if !is_fresh && self.behind_bytes() == 0 && self.quiet_for(now) > TIMES_SETTLE {
             return Ok(true);
         }
         if self.is_suspect {

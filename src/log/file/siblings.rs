@@ -8,11 +8,13 @@
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
 
 use super::open_file::MARKER_BYTES;
 
@@ -30,7 +32,8 @@ const COMPRESSED: [&str; 4] = [".gz", ".xz", ".zst", ".bz2"];
 const ROTATED_WORDS: [&str; 6] = ["old", "bak", "prev", "save", "rotated", "orig"];
 
 /// Which file this is, as long as it is held open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct FileId {
     device: u64,
     inode: u64,
@@ -46,7 +49,8 @@ impl FileId {
 }
 
 /// A file's first line as a keyed hash, which no client can collide with on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Head {
     hash: u64,
     bytes: usize,
@@ -60,14 +64,53 @@ impl Head {
 }
 
 /// The heads of all files that must not be read from their beginning.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct KnownHeads {
     heads: VecDeque<Head>,
     proofs: VecDeque<Proof>,
-    hasher: RandomState,
+    /// Goes before everything that is hashed.
+    salt: u64,
+}
+
+impl Default for KnownHeads {
+    fn default() -> Self {
+        // The standard library's own source of keys that nobody can guess.
+        Self::restored(RandomState::new().hash_one("salt"), &[])
+    }
 }
 
 impl KnownHeads {
+    /// What an earlier process knew.
+    pub(super) fn restored(salt: u64, heads: &[Head]) -> Self {
+        let mut this = Self {
+            heads: VecDeque::new(),
+            proofs: VecDeque::new(),
+            salt,
+        };
+        for head in heads {
+            this.insert(*head);
+        }
+        this
+    }
+
+    pub(super) const fn salt(&self) -> u64 {
+        self.salt
+    }
+
+    /// The newest `count` heads, oldest first.
+    pub(super) fn newest(&self, count: usize) -> Vec<Head> {
+        let surplus = self.heads.len().saturating_sub(count);
+        self.heads.iter().skip(surplus).copied().collect()
+    }
+
+    /// The same in this process and in one that was given its salt.
+    pub(super) fn hash(&self, bytes: &[u8]) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.salt);
+        hasher.write(bytes);
+        hasher.finish()
+    }
+
     /// The head in a file's first bytes; `None` while the first line is not complete, or when a
     /// hole stands where it should be.
     pub(super) fn head_of(&self, prefix: &[u8]) -> Option<Head> {
@@ -80,7 +123,7 @@ impl KnownHeads {
         let line = prefix.get(..end)?;
         let is_hole = line.len() == HEAD_BYTES_MAX && line.iter().all(|byte| *byte == 0);
         (!is_hole).then(|| Head {
-            hash: self.hasher.hash_one(line),
+            hash: self.hash(line),
             bytes: line.len(),
         })
     }
@@ -176,7 +219,11 @@ impl Proof {
         })
     }
 
-    fn holds_for(&self, file: &File, head: Head) -> bool {
+    pub(super) const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    pub(super) fn holds_for(&self, file: &File, head: Head) -> bool {
         let mut there = vec![0; self.before.len()];
         let start = self.offset.saturating_sub(there.len() as u64);
         self.head == head && file.read_exact_at(&mut there, start).is_ok() && there == self.before

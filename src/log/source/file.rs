@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::Goal;
+use crate::log::file::checkpoint::CheckpointFile;
 use crate::log::file::{self, Follower, Limits, Turn};
 use crate::log::lines::Item;
 use crate::scaler::event::Timestamp;
@@ -33,6 +34,9 @@ const BUSY_HINTS_MAX: u32 = 64;
 const BUSY_GAP: Duration = Duration::from_millis(4);
 /// See [`BUSY_HINTS_MAX`]. A busy file's lines are read this much later at most.
 const BUSY_SPACING: Duration = Duration::from_millis(20);
+/// So long at most what an earlier daemon left unread is taken for that; then the lag speaks.
+const CATCH_UP_MAX: Duration = Duration::from_secs(5);
+
 /// A followed file with what wakes its reader.
 #[derive(Debug)]
 pub struct FileSource {
@@ -51,6 +55,8 @@ pub struct FileSource {
     busy_turns: u32,
     last_turn: Instant,
     pub(super) goal: Option<Goal>,
+    /// Until then, unless all is read before, lines may be of the time without a daemon.
+    pub(super) catch_up: Option<Timestamp>,
 }
 
 /// A watched directory.
@@ -82,9 +88,42 @@ impl FileSource {
             busy_turns: 0,
             last_turn: now,
             goal: None,
+            catch_up: None,
         };
         this.watch_if_due(now);
         this
+    }
+
+    pub(super) fn resume(&mut self, checkpoint: &CheckpointFile) {
+        let (path, limits) = (self.follower.path(), self.follower.limits());
+        match checkpoint.resume(path, limits) {
+            Ok(None) => {}
+            Ok(Some(follower)) => {
+                tracing::info!(
+                    source = %path.display(),
+                    "going on in the log where the daemon before stopped"
+                );
+                self.follower = follower;
+                self.has_more = true;
+                self.catch_up = Some(Timestamp::default().after(CATCH_UP_MAX));
+            }
+            Err(reason) => tracing::info!(
+                source = %path.display(),
+                %reason,
+                "starting at the end of the log"
+            ),
+        }
+    }
+
+    pub(super) fn leave(&self, checkpoint: &CheckpointFile) {
+        if let Err(error) = checkpoint.leave(&self.follower) {
+            tracing::warn!(
+                file = %checkpoint.path().display(),
+                %error,
+                "cannot remember where reading the log ended, the next daemon starts at its end; \
+                 let this daemon's user write to [state] dir, or set it to \"\""
+            );
+        }
     }
 
     pub(super) async fn wait(&mut self) {
@@ -130,6 +169,9 @@ impl FileSource {
         }
         self.is_hinted = false;
         self.has_more = turn.more;
+        if !turn.more {
+            self.catch_up = None;
+        }
         self.next_poll = started + POLL_INTERVAL;
         self.goal = Goal::next(
             self.goal,

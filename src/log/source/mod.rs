@@ -20,6 +20,7 @@ pub use self::journal::JournalSource;
 pub use self::stdin::StdinSource;
 pub use self::stream::{CONNECTIONS_MAX, StreamSource};
 use super::file::Limits;
+use super::file::checkpoint::CheckpointFile;
 pub use super::file::{FileState, Turn};
 pub use super::lines::{Counters, Item};
 use crate::config::LogSource;
@@ -71,6 +72,30 @@ impl Source {
             LogSource::Journal(unit) => {
                 Self::Journal(JournalSource::new(unit.clone(), max_line_bytes))
             }
+        }
+    }
+
+    /// Goes on where the daemon before stopped, if its checkpoint is there and proven; says so, or
+    /// why not. To be called before the first turn.
+    pub fn resume(&mut self, checkpoint: Option<&CheckpointFile>) {
+        if let (Self::File(file), Some(checkpoint)) = (self, checkpoint) {
+            file.resume(checkpoint);
+        }
+    }
+
+    /// Leaves a checkpoint for the next daemon. To be called after the last turn.
+    pub fn leave(&self, checkpoint: Option<&CheckpointFile>) {
+        if let (Self::File(file), Some(checkpoint)) = (self, checkpoint) {
+            file.leave(checkpoint);
+        }
+    }
+
+    /// What comes next was written while no daemon ran, or may have been. When it was written is
+    /// not known any more.
+    pub fn is_catching_up(&self, now: Timestamp) -> bool {
+        match self {
+            Self::File(file) => file.catch_up.is_some_and(|until| now < until),
+            Self::Stdin(_) | Self::Datagram(_) | Self::Stream(_) | Self::Journal(_) => false,
         }
     }
 

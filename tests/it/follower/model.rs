@@ -8,7 +8,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
+use haproxy_autoscale::log::file::checkpoint::Checkpoint;
 use haproxy_autoscale::log::file::{Follower, Item, Limits, OLD_FILES_MAX};
 use haproxy_autoscale::scaler::event::Timestamp;
 use proptest::prelude::*;
@@ -32,6 +34,9 @@ pub(super) enum Op {
     SymlinkSwap,
     Hole(u32),
     Turn,
+    /// The daemon stops: in an orderly way, or killed.
+    Stop(bool),
+    Start,
 }
 
 pub(super) fn rename_ops() -> impl Strategy<Value = Vec<Op>> {
@@ -42,6 +47,8 @@ pub(super) fn rename_ops() -> impl Strategy<Value = Vec<Op>> {
         2 => Just(Op::Reopen),
         3 => Just(Op::LateWrite),
         1 => (0..3_u8).prop_map(Op::DoubleRotation),
+        1 => Just(Op::Stop(true)),
+        2 => Just(Op::Start),
         5 => Just(Op::Turn),
     ];
     proptest::collection::vec(op, 1..40)
@@ -62,6 +69,8 @@ pub(super) fn all_ops() -> impl Strategy<Value = Vec<Op>> {
         1 => Just(Op::DeleteRecreate),
         1 => Just(Op::SymlinkSwap),
         1 => prop_oneof![Just(0), Just(3000), Just(300_000)].prop_map(Op::Hole),
+        1 => proptest::bool::weighted(0.8).prop_map(Op::Stop),
+        2 => Just(Op::Start),
         6 => Just(Op::Turn),
     ];
     proptest::collection::vec(op, 1..40)
@@ -87,21 +96,30 @@ struct Written {
     is_half_shrunk: bool,
     /// It went out of sight before any turn saw it, and under a name that is not searched.
     is_out_of_sight: bool,
+    /// It never had the log's name itself.
+    is_elsewhere: bool,
 }
 
 pub(super) struct World {
     dir: PathBuf,
     path: PathBuf,
-    follower: Follower,
+    /// `None` while the daemon is stopped.
+    follower: Option<Follower>,
+    limits: Limits,
+    checkpoint: Option<Checkpoint>,
     now_ms: u64,
     current: Option<Written>,
     renamed: Vec<Written>,
+    /// The log's name led to them before it was made to lead elsewhere.
+    elsewhere: Vec<Written>,
     is_symlink: bool,
     next_line: usize,
     next_file: usize,
     /// Every line that was completed, with the number of its file.
     written: BTreeMap<String, usize>,
     may_be_lost: BTreeSet<String>,
+    /// Those that a stop may lose, whatever else happens.
+    excused: BTreeSet<String>,
     emitted: Vec<String>,
 }
 
@@ -110,8 +128,9 @@ pub(super) fn run(dir: &Path, ops: &[Op], limits: Limits, is_lossless: bool) -> 
     let mut world = World::new(dir, limits);
     for op in ops {
         world.apply(op);
-        if world.follower.open_files() > OLD_FILES_MAX + 1 {
-            return Err(format!("{} files are open", world.follower.open_files()));
+        let open_files = world.follower.as_ref().map_or(0, Follower::open_files);
+        if open_files > OLD_FILES_MAX + 1 {
+            return Err(format!("{open_files} files are open"));
         }
     }
     world.settle();
@@ -130,16 +149,20 @@ impl World {
         .unwrap();
         let mut world = Self {
             dir: dir.to_owned(),
-            follower: Follower::new(path.clone(), limits),
+            follower: Some(Follower::new(path.clone(), limits.clone())),
+            limits,
+            checkpoint: None,
             path,
             now_ms: 0,
             current: None,
             renamed: Vec::new(),
+            elsewhere: Vec::new(),
             is_symlink: false,
             next_line: 0,
             next_file: 0,
             written: BTreeMap::new(),
             may_be_lost: BTreeSet::new(),
+            excused: BTreeSet::new(),
             emitted: Vec::new(),
         };
         let mut first = world.create(&world.path.clone());
@@ -169,6 +192,7 @@ impl World {
             is_shrunk: false,
             is_half_shrunk: false,
             is_out_of_sight: false,
+            is_elsewhere: false,
         }
     }
 
@@ -196,8 +220,11 @@ impl World {
         self.written.insert(line.clone(), to.number);
         // Only so many old files are held. Copies count, for they may be held until proven.
         let is_let_go = self.next_file - to.number > OLD_FILES_MAX;
-        if is_let_go || to.is_shrunk || to.is_half_shrunk || to.is_out_of_sight {
+        if is_let_go || to.is_shrunk || to.is_half_shrunk {
             self.may_be_lost.insert(line.clone());
+        }
+        if to.is_out_of_sight {
+            self.excused.insert(line.clone());
         }
         to.is_half_shrunk = false;
         to.unread.push(line);
@@ -236,7 +263,9 @@ impl World {
         self.shift_names();
         fs::rename(&self.path, self.dir.join("haproxy.log.1")).unwrap();
         // A renamed link leads to no rotated file.
-        if (self.is_symlink || current.has_hole) && !current.is_seen {
+        let is_watched = current.is_seen && self.follower.is_some();
+        current.is_elsewhere = self.is_symlink;
+        if (self.is_symlink || current.has_hole) && !is_watched {
             self.may_be_lost.extend(current.unread.drain(..));
             current.is_out_of_sight = true;
         }
@@ -290,6 +319,8 @@ impl World {
                 }
             }
             Op::Turn => self.turn(),
+            Op::Stop(is_orderly) => self.stop(*is_orderly),
+            Op::Start => self.start(),
         }
     }
 
@@ -377,7 +408,9 @@ impl World {
             | Op::DoubleRotation(_)
             | Op::DeleteRecreate
             | Op::SymlinkSwap
-            | Op::Turn => unreachable!("not a rewrite"),
+            | Op::Turn
+            | Op::Stop(_)
+            | Op::Start => unreachable!("not a rewrite"),
         }
     }
 
@@ -400,30 +433,76 @@ impl World {
         let link = self.dir.join("link");
         std::os::unix::fs::symlink(&target, &link).unwrap();
         fs::rename(&link, &self.path).unwrap();
-        if let Some(mut before) = self.current.replace(created)
-            && !before.is_seen
-        {
-            self.may_be_lost.extend(before.unread.drain(..));
+        if let Some(mut before) = self.current.replace(created) {
+            if !before.is_seen || self.follower.is_none() {
+                self.may_be_lost.extend(before.unread.drain(..));
+            }
+            self.elsewhere.push(before);
         }
         self.is_symlink = true;
     }
 
+    fn stop(&mut self, is_orderly: bool) {
+        if let Some(follower) = self.follower.take() {
+            self.checkpoint = follower
+                .checkpoint(SystemTime::now())
+                .filter(|_| is_orderly);
+            // Of a renamed file of which no line was read nothing can be proven later.
+            for file in &mut self.renamed {
+                let is_unread = file.lines.len() == file.unread.len();
+                file.is_out_of_sight |= is_unread || file.has_hole || file.is_elsewhere;
+                if file.is_out_of_sight {
+                    self.excused.extend(file.unread.drain(..));
+                }
+            }
+            for file in &mut self.elsewhere {
+                self.excused.extend(file.unread.drain(..));
+            }
+        }
+    }
+
+    fn start(&mut self) {
+        if self.follower.is_some() {
+            return;
+        }
+        let (path, limits) = (self.path.clone(), self.limits.clone());
+        let resumed = self.checkpoint.take().and_then(|checkpoint| {
+            let now = SystemTime::now();
+            Follower::resumed(path.clone(), limits.clone(), &checkpoint, now).ok()
+        });
+        if resumed.is_none() {
+            // Of what is there now nothing will be read but a line that is being written.
+            for file in self.renamed.iter_mut().chain(&mut self.current) {
+                self.excused.extend(file.unread.drain(..));
+            }
+            for file in &mut self.renamed {
+                file.is_out_of_sight = true;
+            }
+            if let Some(current) = &mut self.current {
+                current.is_seen = true;
+            }
+        }
+        self.follower = Some(resumed.unwrap_or_else(|| Follower::new(path, limits)));
+    }
+
     fn turn(&mut self) {
+        let Some(follower) = &mut self.follower else {
+            return;
+        };
         self.now_ms += 250;
         for _ in 0..100 {
             let emitted = &mut self.emitted;
-            let turn =
-                self.follower
-                    .turn(Timestamp::from_ms(self.now_ms), &mut |item| match item {
-                        Item::Line(line) => {
-                            emitted.push(String::from_utf8_lossy(line).into_owned());
-                        }
-                        Item::TooLong => emitted.push("TOO LONG".to_owned()),
-                    });
+            let turn = follower.turn(Timestamp::from_ms(self.now_ms), &mut |item| match item {
+                Item::Line(line) => {
+                    emitted.push(String::from_utf8_lossy(line).into_owned());
+                }
+                Item::TooLong => emitted.push("TOO LONG".to_owned()),
+            });
             if !turn.more {
                 break;
             }
         }
+        self.elsewhere.clear();
         for file in self.renamed.iter_mut().chain(&mut self.current) {
             file.unread.clear();
             file.is_shrunk = false;
@@ -435,6 +514,7 @@ impl World {
 
     /// Long enough for everything that is going to be noticed.
     fn settle(&mut self) {
+        self.start();
         self.turn();
         self.turn();
         self.now_ms += 60_000;
@@ -452,7 +532,7 @@ impl World {
                 return Err(format!("twice: {line:?}"));
             }
             // What comes from the copy of a file that was cut twice unseen may come after it.
-            let is_copy = self.may_be_lost.contains(line);
+            let is_copy = self.may_be_lost.contains(line) || self.excused.contains(line);
             if !is_copy
                 && last_of_file
                     .insert(*file, line)
@@ -462,12 +542,14 @@ impl World {
             }
         }
         let lost = self.written.keys().find(|line| {
-            !seen.contains(line) && (is_lossless || !self.may_be_lost.contains(*line))
+            !seen.contains(line)
+                && !self.excused.contains(*line)
+                && (is_lossless || !self.may_be_lost.contains(*line))
         });
         if let Some(line) = lost {
             return Err(format!("lost: {line:?}"));
         }
-        match self.follower.behind_bytes() {
+        match self.follower.as_ref().map_or(0, Follower::behind_bytes) {
             0 => Ok(()),
             behind => Err(format!("{behind} bytes behind after quiet")),
         }

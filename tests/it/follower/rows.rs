@@ -12,26 +12,27 @@ use haproxy_autoscale::log::file::{
 use haproxy_autoscale::scaler::event::Timestamp;
 use tempfile::TempDir;
 
-struct Fixture {
-    dir: TempDir,
-    path: PathBuf,
-    follower: Follower,
-    now: Timestamp,
+/// A log in a folder of its own and who follows it.
+pub(super) struct Fixture {
+    pub(super) dir: TempDir,
+    pub(super) path: PathBuf,
+    pub(super) follower: Follower,
+    pub(super) now: Timestamp,
 }
 
 /// At least as long as a line that tells one file from another.
-fn long(name: &str) -> String {
+pub(super) fn long(name: &str) -> String {
     format!("{name:.<70}")
 }
 
-fn append(file: &mut File, names: &[&str]) {
+pub(super) fn append(file: &mut File, names: &[&str]) {
     for name in names {
         writeln!(file, "{}", long(name)).unwrap();
     }
 }
 
 impl Fixture {
-    fn new(content: Option<&str>, limits: Limits) -> Self {
+    pub(super) fn new(content: Option<&str>, limits: Limits) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("haproxy.log");
         if let Some(content) = content {
@@ -46,11 +47,11 @@ impl Fixture {
         }
     }
 
-    fn with_empty_file() -> Self {
+    pub(super) fn with_empty_file() -> Self {
         Self::new(Some(""), Limits::default())
     }
 
-    fn file(&self) -> File {
+    pub(super) fn file(&self) -> File {
         OpenOptions::new()
             .append(true)
             .create(true)
@@ -58,12 +59,12 @@ impl Fixture {
             .unwrap()
     }
 
-    fn beside(&self, name: &str) -> PathBuf {
+    pub(super) fn beside(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// All that can be read now; a line that is too long as `TOO LONG`.
-    fn read(&mut self) -> Vec<String> {
+    pub(super) fn read(&mut self) -> Vec<String> {
         self.now = self.now.after(Duration::from_millis(250));
         let mut lines = Vec::new();
         loop {
@@ -81,7 +82,7 @@ impl Fixture {
         }
     }
 
-    fn refusal(&mut self) -> String {
+    pub(super) fn refusal(&mut self) -> String {
         self.read();
         match self.follower.state() {
             FileState::Waiting(text) | FileState::Refused(text) => text.to_string(),
