@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::control;
 use crate::log::file::FileState;
+use crate::log::file::checkpoint::CheckpointFile;
 use crate::log::line::{Parser, Reject};
 use crate::log::lines::Item;
 use crate::log::source::Source;
@@ -64,8 +65,10 @@ pub async fn run(
         config.log.max_line_bytes,
         Some(BEHIND_BYTES_MAX),
     );
+    let checkpoint = CheckpointFile::of(&config);
     let mut daemon = Daemon::new(config);
     daemon.hello();
+    source.resume(checkpoint.as_ref());
     let mut stop = pin!(stop);
     loop {
         let deadline = daemon.scaler.deadline();
@@ -83,6 +86,7 @@ pub async fn run(
             }
         }
     }
+    source.leave(checkpoint.as_ref());
     tracing::info!("stopping: every server stays as it is, but for a spare that is half-way");
     let last = daemon.scaler.handle(daemon.clock.now(), Event::Stop);
     daemon.hands.finish(last, FINISH_LIMIT).await;
@@ -212,9 +216,12 @@ impl Daemon {
         }
     }
 
-    /// One bounded turn of the source: every line into the scaler.
+    /// One bounded turn of the source: every line into the scaler, but for those that were written
+    /// while no daemon ran: they arrive all at once, and no window may take that for a rush. They
+    /// are counted; what comes after them fills the first window.
     fn read_log(&mut self, source: &mut Source, observer: &mut dyn FnMut(&Decision)) {
         let now = self.clock.now();
+        let is_late = source.is_catching_up(now);
         let mut actions = Vec::new();
         source.turn(now, &mut |item| {
             self.lines += 1;
@@ -223,6 +230,7 @@ impl Daemon {
                 Item::TooLong => &[],
             };
             match self.parser.parse(line) {
+                Ok(_) if is_late => {}
                 Ok(record) => {
                     actions.extend(self.scaler.handle(now, Event::Request(record.request)));
                 }
@@ -266,7 +274,9 @@ impl Daemon {
             self.source_state = Some(file_state.clone());
         }
         let state = match file_state {
-            FileState::Reading if source.lag(now) > LAG_MAX => LogState::Lagging,
+            FileState::Reading if source.is_catching_up(now) || source.lag(now) > LAG_MAX => {
+                LogState::Lagging
+            }
             FileState::Reading if now < self.is_whole_from => LogState::Incomplete,
             FileState::Reading => LogState::Flowing,
             FileState::Waiting(_) | FileState::Refused(_) | FileState::Ended => LogState::Absent,

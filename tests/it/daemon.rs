@@ -1,5 +1,6 @@
 //! The whole daemon against a fake admin socket.
 
+mod checkpoint;
 mod control;
 mod fake;
 mod life;

@@ -297,7 +297,15 @@ impl CheckpointFile {
         let haproxy = config.haproxy.socket.to_string();
         match (&config.log.source, config.mode) {
             (LogSource::File(log), Mode::Act) => Some(Self::new(dir, log, &haproxy)),
-            (LogSource::File(_), Mode::Observe) | (LogSource::Stdin, _) => None,
+            (LogSource::File(_), Mode::Observe)
+            | (
+                LogSource::Stdin
+                | LogSource::Udp(_)
+                | LogSource::Unix(_)
+                | LogSource::Tcp(_)
+                | LogSource::Journal(_),
+                _,
+            ) => None,
         }
     }
 

@@ -33,7 +33,7 @@ impl Fields {
     /// The first parser's record in the second one's form.
     fn of(record: &Record<'_>) -> Self {
         let request = record.request;
-        let frontend = Option::<&str>::from(record.frontend).expect("httplog has one");
+        let frontend = record.frontend.expect("httplog has one");
         let timers = [
             request.request_ms,
             request.queue_ms,
@@ -47,7 +47,7 @@ impl Fields {
             accepted_ms: u128::from(record.accepted_ms),
             timers: timers.map(|timer| timer.map(u64::from)),
             status: request.status.map(u64::from),
-            bytes: Option::<u64>::from(record.bytes).expect("httplog has one"),
+            bytes: record.bytes.expect("httplog has one"),
             tail: request.tail.map(|tail| {
                 let numbers = [
                     tail.server_connections,
