@@ -37,6 +37,14 @@ pub enum Head {
 }
 
 impl Head {
+    /// It says which program wrote the line.
+    pub const fn names_program(self) -> bool {
+        match self {
+            Self::Rsyslog | Self::RsyslogIso | Self::Local | Self::Rfc3164 | Self::Rfc5424 => true,
+            Self::Raw | Self::Priority | Self::Short | Self::Timed | Self::Iso => false,
+        }
+    }
+
     /// Every head with its name.
     pub const ALL: [(&'static str, Self); 10] = [
         ("rsyslog", Self::Rsyslog),

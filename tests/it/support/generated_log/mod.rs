@@ -78,6 +78,8 @@ pub struct Request {
 pub enum Halog<'a> {
     /// The request that it is, or nothing.
     Right,
+    /// Nothing, though it is a request.
+    Missed,
     /// A request, though HAProxy logged none there, or not a whole one.
     Request(Request),
     /// Tc and Tr go into the averages, but no request is counted.
@@ -107,6 +109,7 @@ struct Made {
 
 enum MadeHalog {
     Right,
+    Missed,
     Request(Request),
     Timers(Request),
     /// From here to there in the text.
@@ -173,6 +176,7 @@ impl Generator {
         let made = self.make(kind);
         let halog = match made.halog {
             MadeHalog::Right => Halog::Right,
+            MadeHalog::Missed => Halog::Missed,
             MadeHalog::Request(request) => Halog::Request(request),
             MadeHalog::Timers(request) => Halog::Timers(request),
             MadeHalog::Name(start, end) => {

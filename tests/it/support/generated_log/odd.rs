@@ -235,13 +235,17 @@ impl Generator {
         Made::only_halog(MadeHalog::Request(http.request))
     }
 
-    /// What rsyslog makes of equal messages with `RepeatedMsgReduction on`.
+    /// What rsyslog makes of equal messages with `RepeatedMsgReduction on`: proof of one request more.
     fn repeated(&mut self) -> Made {
         let http = self.http(Kind::Plain);
         self.write_text(&["message repeated 2 times: [ "]);
         super::http::push_http(&mut self.text, &mut self.prng, self.now_ms, &http);
         push(&mut self.text, "]");
-        Made::nothing()
+        // No syslog daemon writes it behind a head that names no program, and nobody reads it there.
+        Made {
+            request: self.options.head.names_program().then_some(http.request),
+            halog: MadeHalog::Missed,
+        }
     }
 
     /// A day that does not exist, so no HAProxy wrote it. halog looks at one digit of it.
