@@ -13,7 +13,7 @@ use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 use super::format::{LogFormat, Reader};
 use super::head::{self, Body};
 use super::reject::{classify, is_client, server_change};
-use super::scan::{self, LastSecond};
+use super::scan::{self, Front, LastHead, LastSecond};
 use crate::scaler::event::{Request, Tail};
 
 pub use super::date::{format_local_ms, parse_local_ms};
@@ -85,25 +85,31 @@ impl Record<'_> {
     }
 }
 
-fn ended_ms(accepted_ms: u64, total_ms: Option<u32>) -> u64 {
+pub(super) fn ended_ms(accepted_ms: u64, total_ms: Option<u32>) -> u64 {
     accepted_ms.saturating_add(u64::from(total_ms.unwrap_or(0)))
 }
 
-/// A few numbers of one line, for who counts a million of them. Timers are milliseconds.
+/// What one line says in numbers, for who reads a million of them. Timers are milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Brief<'a> {
     /// `%b`, ASCII.
     pub backend: &'a [u8],
     /// `%s`, ASCII.
     pub server: &'a [u8],
+    /// `%TR`.
+    pub request_ms: Option<u32>,
     /// `%Tw`.
     pub queue_ms: Option<u32>,
     /// `%Tc`.
     pub connect_ms: Option<u32>,
     /// `%Tr`.
     pub response_ms: Option<u32>,
+    /// `%Ta`.
+    pub total_ms: Option<u32>,
     /// `%ST`; `None` where HAProxy wrote `-1` or `0`.
     pub status: Option<u16>,
+    /// What stands right of the cookies, as in [`Request`].
+    pub tail: Option<Tail>,
     /// The moment of the line, see [`Record::ended_ms`].
     pub ended_ms: u64,
 }
@@ -115,10 +121,13 @@ impl<'a> Brief<'a> {
         Self {
             backend: request.backend.as_bytes(),
             server: request.server.as_bytes(),
+            request_ms: request.request_ms,
             queue_ms: request.queue_ms,
             connect_ms: request.connect_ms,
             response_ms: request.response_ms,
+            total_ms: request.total_ms,
             status: request.status,
+            tail: request.tail,
             ended_ms: record.ended_ms(),
         }
     }
@@ -134,7 +143,8 @@ pub struct Parser {
     tail: Regex,
     /// Where the groups of the last line were: kept, so that a line costs no allocation.
     places: RefCell<Places>,
-    last: LastSecond,
+    last_head: LastHead,
+    last_second: LastSecond,
 }
 
 #[derive(Debug)]
@@ -152,7 +162,8 @@ impl Clone for Parser {
             httplog: self.httplog.clone(),
             tail: self.tail.clone(),
             places: RefCell::new(Places::of(&self.httplog, &self.tail)),
-            last: LastSecond::default(),
+            last_head: LastHead::default(),
+            last_second: LastSecond::default(),
         }
     }
 }
@@ -183,7 +194,8 @@ impl Parser {
             httplog,
             tail,
             places: RefCell::new(places),
-            last: LastSecond::default(),
+            last_head: LastHead::default(),
+            last_second: LastSecond::default(),
         }
     }
 
@@ -192,42 +204,63 @@ impl Parser {
     /// Total: any bytes give a record or a named reason, in time linear in the line. Two lines that
     /// are equal up to the bytes field (if both cookies are `-`: up to the queues) give the same.
     pub fn parse<'a>(&self, line: &'a [u8]) -> Result<Record<'a>, Reject> {
-        let body = self.body_of(line)?;
-        if let Some(other) = &self.other {
-            return other.read(body);
-        }
-        let scanned = scan::httplog(body.text, &self.last);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let scanned = self.scan(line);
         let (mut record, rest) = match scanned.and_then(|it| Some((it.record()?, it.rest))) {
             Some(found) => found,
-            None => self.read(body)?,
+            None => match self.read_slowly(line)? {
+                (record, Some(rest)) => (record, rest),
+                (record, None) => return Ok(record),
+            },
         };
         record.request.tail = scan::tail(rest).or_else(|| self.read_tail(rest));
         Ok(record)
     }
 
-    /// What `stats` counts of a line, or the same reason as [`Parser::parse`] gives.
-    pub fn parse_brief<'a>(&self, line: &'a [u8]) -> Result<Brief<'a>, Reject> {
-        let body = self.body_of(line)?;
-        if let Some(other) = &self.other {
-            return other.read(body).map(|record| Brief::of(&record));
+    /// The numbers of a line, or the same reason as [`Parser::parse`] gives. `wants_tail`: what
+    /// stands behind the bytes field, too.
+    pub fn parse_brief<'a>(&self, line: &'a [u8], wants_tail: bool) -> Result<Brief<'a>, Reject> {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let (mut brief, rest) = match self.scan(line) {
+            Some(front) => (front.brief(), front.rest),
+            None => match self.read_slowly(line)? {
+                (record, Some(rest)) => (Brief::of(&record), rest),
+                (record, None) => return Ok(Brief::of(&record)),
+            },
+        };
+        if wants_tail {
+            brief.tail = scan::tail(rest).or_else(|| self.read_tail(rest));
         }
-        match scan::httplog(body.text, &self.last) {
-            Some(front) => Ok(Brief {
-                backend: front.backend,
-                server: front.server,
-                queue_ms: front.queue_ms,
-                connect_ms: front.connect_ms,
-                response_ms: front.response_ms,
-                status: front.status,
-                ended_ms: ended_ms(front.accepted_ms, front.total_ms),
-            }),
-            None => self.read(body).map(|(record, _)| Brief::of(&record)),
-        }
+        Ok(brief)
     }
 
-    fn body_of<'a>(&self, line: &'a [u8]) -> Result<Body<'a>, Reject> {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        head::strip(line, &self.tag)
+    /// A plain line of httplog, quickly; `None` is no verdict.
+    #[inline]
+    fn scan<'a>(&self, line: &'a [u8]) -> Option<Front<'a>> {
+        if self.other.is_some() {
+            return None;
+        }
+        // What is no head behind another head is none behind the same one in the next line either:
+        // no head begins like a client's address.
+        if let Some(text) = self.last_head.strip(line)
+            && let Some(front) = scan::httplog(text, &self.last_second)
+        {
+            return Some(front);
+        }
+        let body = head::strip(line, &self.tag).ok()?;
+        let front = scan::httplog(body.text, &self.last_second)?;
+        self.last_head.keep(line, body.text);
+        Some(front)
+    }
+
+    /// By the pattern: the record, without its tail where that may stand in what follows.
+    #[cold]
+    fn read_slowly<'a>(&self, line: &'a [u8]) -> Result<(Record<'a>, Option<&'a [u8]>), Reject> {
+        let body = head::strip(line, &self.tag)?;
+        match &self.other {
+            Some(other) => other.read(body).map(|record| (record, None)),
+            None => self.read(body).map(|(record, rest)| (record, Some(rest))),
+        }
     }
 
     /// The same by the pattern.

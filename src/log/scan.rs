@@ -2,10 +2,10 @@
 //! without an engine. It gives up at the first byte that is out of the ordinary, and the pattern
 //! decides then; what it does find, the pattern finds too (a property of the tests).
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use super::date::parse_local_ms;
-use super::line::{Record, TIMER_MAX_MS};
+use super::line::{Brief, Record, TIMER_MAX_MS, ended_ms};
 use super::reject::is_client;
 use crate::scaler::event::{Request, Tail};
 
@@ -13,6 +13,8 @@ use crate::scaler::event::{Request, Tail};
 const DIGITS_MAX: usize = 18;
 /// Bytes of `21/Nov/2026:23:36:31.172`.
 const DATE_BYTES: usize = 24;
+/// Longer heads are read anew in each line.
+const HEAD_BYTES_MAX: usize = 80;
 /// The same up to the seconds.
 const SECOND_BYTES: usize = 20;
 
@@ -70,6 +72,64 @@ impl<'a> Front<'a> {
             },
         })
     }
+
+    /// Its numbers, without its tail.
+    #[inline]
+    pub(super) fn brief(&self) -> Brief<'a> {
+        Brief {
+            backend: self.backend,
+            server: self.server,
+            request_ms: self.request_ms,
+            queue_ms: self.queue_ms,
+            connect_ms: self.connect_ms,
+            response_ms: self.response_ms,
+            total_ms: self.total_ms,
+            status: self.status,
+            tail: None,
+            ended_ms: ended_ms(self.accepted_ms, self.total_ms),
+        }
+    }
+}
+
+/// The head of the last plain line: the next line mostly has the same, to the second.
+#[derive(Clone, Debug)]
+pub(super) struct LastHead {
+    bytes: RefCell<[u8; HEAD_BYTES_MAX]>,
+    /// Of them; zero: there is none.
+    len: Cell<usize>,
+}
+
+impl Default for LastHead {
+    fn default() -> Self {
+        Self {
+            bytes: RefCell::new([0; HEAD_BYTES_MAX]),
+            len: Cell::new(0),
+        }
+    }
+}
+
+impl LastHead {
+    /// What follows the head, if the line has the same one.
+    #[inline]
+    pub(super) fn strip<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
+        let (head, text) = line.split_at_checked(self.len.get())?;
+        let bytes = self.bytes.borrow();
+        (bytes.get(..head.len())? == head).then_some(text)
+    }
+
+    /// Keeps the head of a line, if `text` is all that follows it.
+    pub(super) fn keep(&self, line: &[u8], text: &[u8]) {
+        let head = line.strip_suffix(text).unwrap_or_default();
+        // What docker and rsyslog's reduction write around a line also has an end, of which the head
+        // does not tell.
+        let is_alone = head.first().is_some_and(|&byte| byte != b'{') && !head.ends_with(b"[ ");
+        let mut bytes = self.bytes.borrow_mut();
+        let place = bytes.get_mut(..head.len()).filter(|_| is_alone);
+        self.len.set(place.as_ref().map_or(0, |place| place.len()));
+        if let Some(place) = place {
+            place.copy_from_slice(head);
+        }
+    }
 }
 
 /// The second of the last line and its milliseconds since 1970: the next line mostly has the same.
@@ -109,8 +169,8 @@ pub(super) fn httplog<'a>(text: &'a [u8], last: &LastSecond) -> Option<Front<'a>
     let (connect_ms, rest) = timer(skip(rest, b'/')?)?;
     let (response_ms, rest) = timer(skip(rest, b'/')?)?;
     let (total_ms, rest) = match skip(rest, b'/')? {
-        [b'+', b'-', ..] => return None,
-        [b'+', rest @ ..] | rest => timer(rest)?,
+        [b'-', b'1', rest @ ..] => (None, rest),
+        [b'+', rest @ ..] | rest => count(rest).map(|(ms, rest)| (Some(ms), rest))?,
     };
     let (status, rest) = status(skip(rest, b' ')?)?;
     let (bytes, rest) = number(skip_if(skip(rest, b' ')?, b'+'))?;

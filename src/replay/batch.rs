@@ -3,7 +3,7 @@
 
 use crate::config::Config;
 use crate::log::input::{Block, Line, Period, Spans};
-use crate::log::line::{Parser, Record, Reject};
+use crate::log::line::{Brief, Parser, Reject};
 use crate::log::names::Names;
 use crate::scaler::event::Request;
 
@@ -37,7 +37,7 @@ pub(super) struct Batch {
 /// One request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Numbers {
-    /// Its moment, see [`Record::ended_ms`].
+    /// Its moment, see [`crate::log::line::Record::ended_ms`].
     pub(super) ended_ms: u64,
     /// The worker's number for its backend and server; `None` beyond [`NAMES_MAX`].
     name: Option<u32>,
@@ -67,18 +67,16 @@ impl Worker {
         };
         for line in block.lines() {
             let parsed = match line {
-                Line::Whole(text) => self.parser.parse(text),
+                Line::Whole(text) => self.parser.parse_brief(text, true),
                 Line::TooLong(_) => Err(Reject::TooLong),
             };
-            if !self
-                .period
-                .takes(parsed.as_ref().ok().map(Record::ended_ms))
-            {
+            let moment = parsed.as_ref().ok().map(|brief| brief.ended_ms);
+            if !self.period.takes(moment) {
                 continue;
             }
             batch.lines += 1;
             match parsed {
-                Ok(record) => batch.requests.push(self.numbers(&record)),
+                Ok(brief) => batch.requests.push(self.numbers(&brief)),
                 Err(_) => batch.rejected += 1,
             }
         }
@@ -88,33 +86,21 @@ impl Worker {
         batch
     }
 
-    fn numbers(&mut self, record: &Record<'_>) -> Numbers {
-        let Request {
-            backend,
-            server,
-            request_ms,
-            queue_ms,
-            connect_ms,
-            response_ms,
-            total_ms,
-            status,
-            tail,
-        } = record.request;
-        let (backend, server) = (backend.as_bytes(), server.as_bytes());
-        let name = self.names.number(backend, server, NAMES_MAX);
+    fn numbers(&mut self, brief: &Brief<'_>) -> Numbers {
+        let name = self.names.number(brief.backend, brief.server, NAMES_MAX);
         Numbers {
-            ended_ms: record.ended_ms(),
+            ended_ms: brief.ended_ms,
             name: name.and_then(|name| u32::try_from(name).ok()),
             request: Request {
                 backend: "",
                 server: "",
-                request_ms,
-                queue_ms,
-                connect_ms,
-                response_ms,
-                total_ms,
-                status,
-                tail,
+                request_ms: brief.request_ms,
+                queue_ms: brief.queue_ms,
+                connect_ms: brief.connect_ms,
+                response_ms: brief.response_ms,
+                total_ms: brief.total_ms,
+                status: brief.status,
+                tail: brief.tail,
             },
         }
     }

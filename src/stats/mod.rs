@@ -69,7 +69,7 @@ pub fn stats_of_logs(
     let made = input::on_threads(logs, start, |(stats, parser), _, block| {
         for line in block.lines() {
             let parsed = match line {
-                Line::Whole(text) => parser.parse_brief(text),
+                Line::Whole(text) => parser.parse_brief(text, false),
                 Line::TooLong(_) => Err(Reject::TooLong),
             };
             let moment = parsed.as_ref().ok().map(|brief| brief.ended_ms);

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use haproxy_autoscale::log::line::{
-    Parser, Record, Reject, TIMER_MAX_MS, TOTAL_MAX_MS, format_local_ms, parse_local_ms,
+    Brief, Parser, Record, Reject, TIMER_MAX_MS, TOTAL_MAX_MS, format_local_ms, parse_local_ms,
 };
 use haproxy_autoscale::scaler::event::{Request, Tail};
 use proptest::prelude::*;
@@ -362,6 +362,57 @@ proptest! {
             let value = value.and_then(|ms| u32::try_from(ms).ok()).filter(|&ms| ms <= max_ms);
             let expected = if digits == "-1" { Some(None) } else { value.map(Some) };
             prop_assert_eq!(timers.map(|timers| timers[place]), expected);
+        }
+    }
+}
+
+/// Bodies that begin like a head, like a body or like both.
+const BODIES: [&str; 8] = [
+    "10.0.0.1:1 [21/Nov/2026:23:36:31.172] fe be/s1 0/0/0/1/1 200 87 - - ---- 1/1/0/0/0 0/0 \"GET /\"",
+    "10.0.0.1:1 [21/Nov/2026:23:36:31.999] fe~ be/<NOSRV> 0/-1/-1/-1/0 503 217 a=b - SC-- 1/1/0/0/0 0/0",
+    "::1:9 [21/Nov/2026:23:36:31.5] fe be/s2 0/0/0/1/1 200 87",
+    "10.0.0.1:1 [21/Nov/2026:23:36:31.172] fe be/s1 0/0/0/1/1 200 87 - - ---- 1/1/0/0/0 0/0]",
+    "Nov 21 23:36:31 lb1 haproxy[7]: 10.0.0.2:2 [21/Nov/2026:23:36:31.172] fe be/s9 0/0/0/9/9 200 9",
+    "message repeated 2 times: [ 10.0.0.3:3 [21/Nov/2026:23:36:31.172] fe be/s8 0/0/0/8/8 200 8 - - ---- 1/1/0/0/0 0/0]",
+    "sshd[9]: 10.0.0.4:4 [21/Nov/2026:23:36:31.172] fe be/s7 0/0/0/7/7 200 7",
+    "Server be/s2 is DOWN.",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 2000,
+        rng_seed: RngSeed::Fixed(20_261_122),
+        ..ProptestConfig::default()
+    })]
+
+    /// A parser remembers the head and the second of the line before, to be quick.
+    #[test]
+    fn what_a_line_says_does_not_depend_on_the_lines_before(
+        heads in proptest::array::uniform2(0..HEADS.len()),
+        lines in proptest::collection::vec(
+            (any::<bool>(), 0..BODIES.len(), 0..24_usize, any::<(u8, u8)>()),
+            2..8,
+        ),
+    ) {
+        let remembers = Parser::httplog("haproxy");
+        for (is_first, body, cut, (at, byte)) in lines {
+            let head = HEADS[heads[usize::from(is_first)]];
+            let mut line = format!("{head}{}", BODIES[body]).into_bytes();
+            // Most lines are whole; of the others a byte is damaged or the end is missing.
+            if cut > 20 {
+                line.truncate(line.len().saturating_sub(cut));
+            } else if cut > 16 && !line.is_empty() {
+                let at = usize::from(at) % line.len();
+                line[at] = byte;
+            }
+            let fresh = Parser::httplog("haproxy");
+            prop_assert_eq!(remembers.parse(&line), fresh.parse(&line));
+            let fresh = Parser::httplog("haproxy");
+            let record = fresh.parse(&line);
+            prop_assert_eq!(
+                remembers.parse_brief(&line, true),
+                record.as_ref().map(Brief::of).map_err(|reason| *reason)
+            );
         }
     }
 }
