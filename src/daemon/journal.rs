@@ -16,7 +16,11 @@ pub(super) fn write(decision: &Decision, mode: Mode) {
         (Mode::Observe | Mode::Act, _) => "",
     };
     match decision.change {
-        Change::EnableFailed | Change::NoSpare | Change::Freeze | Change::Unreachable => {
+        Change::EnableFailed
+        | Change::NoSpare
+        | Change::NotHelping
+        | Change::Freeze
+        | Change::Unreachable => {
             tracing::warn!("{would}{decision}");
         }
         Change::Breach
@@ -28,6 +32,7 @@ pub(super) fn write(decision: &Decision, mode: Mode) {
         | Change::Reload
         | Change::Thaw
         | Change::Reachable
+        | Change::Stay
         | Change::Note => tracing::info!("{would}{decision}"),
     }
 }

@@ -121,7 +121,7 @@ impl Daemon {
             .values()
             .map(|backend| backend.scaler.clone());
         Self {
-            scaler: Scaler::new(clock.now(), settings),
+            scaler: Scaler::new(clock.now(), settings).with_seed(seed()),
             hands: Hands::new(&config),
             parser: Parser::new(&config.log.format, &config.log.tag),
             clock,
@@ -193,6 +193,8 @@ impl Daemon {
             | Change::Reload
             | Change::Freeze
             | Change::Thaw
+            | Change::NotHelping
+            | Change::Stay
             | Change::Note => true,
         }
     }
@@ -315,6 +317,11 @@ impl Daemon {
             backends,
         }
     }
+}
+
+/// Another number in each process: daemons whose HAProxy went away together come back one by one.
+fn seed() -> u64 {
+    std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id())
 }
 
 fn take_lock(config: &Config) -> Result<Option<twin::Lock>, DaemonError> {

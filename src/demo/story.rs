@@ -203,6 +203,8 @@ impl Telling<'_, '_> {
             | Change::Thaw
             | Change::Unreachable
             | Change::Reachable
+            | Change::NotHelping
+            | Change::Stay
             | Change::Note => {}
         }
         self.look_at_spare(now_us)

@@ -56,12 +56,14 @@ impl Summary {
             | Change::Thaw
             | Change::Unreachable
             | Change::Reachable
+            | Change::NotHelping
+            | Change::Stay
             | Change::Note => {}
         }
     }
 
     fn take_breach(&mut self, decision: &Decision) {
-        let Reason::Breach(breach) = &decision.reason else {
+        let Reason::Breach { breach, .. } = &decision.reason else {
             return;
         };
         let counted = self.counted.entry(decision.backend.clone()).or_default();
@@ -137,6 +139,8 @@ impl<'a> Printer<'a> {
             | Change::Thaw
             | Change::Unreachable
             | Change::Reachable
+            | Change::NotHelping
+            | Change::Stay
             | Change::Note => return Ok(()),
         }
         let at = format_local_ms(at_ms);

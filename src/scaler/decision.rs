@@ -8,6 +8,9 @@ use std::time::Duration;
 use super::event::{Timestamp, WarmUpEvidence, WarmUpFailure};
 use super::settings::{Signal, Statistic};
 
+pub use super::load::TooSlow;
+pub use super::trial::NotHelping;
+
 /// Something that was decided, done, or found out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
@@ -63,6 +66,10 @@ pub enum Change {
     Unreachable,
     /// HAProxy can be read again.
     Reachable,
+    /// More servers do not help: no more are asked for, for the time being.
+    NotHelping,
+    /// A spare that could go stays.
+    Stay,
     /// Something that an operator should know.
     Note,
 }
@@ -84,6 +91,8 @@ impl Change {
             Self::Thaw => "thaw",
             Self::Unreachable => "unreachable",
             Self::Reachable => "reachable",
+            Self::NotHelping => "not_helping",
+            Self::Stay => "stay",
             Self::Note => "note",
         }
     }
@@ -99,7 +108,39 @@ impl fmt::Display for Change {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reason {
     /// A window was above its threshold.
-    Breach(Breach),
+    Breach {
+        /// The window.
+        breach: Breach,
+        /// The one server that was slow while the others were not.
+        slow: Option<SlowServer>,
+    },
+    /// The last spare made nothing better.
+    NotHelping {
+        /// What is measured.
+        signal: Signal,
+        /// What stands for the window.
+        statistic: Statistic,
+        /// Before the spare joined, and the better one of two complete windows since.
+        verdict: NotHelping,
+    },
+    /// So many servers were too slow at a load that is about the present one.
+    TooSlow {
+        /// Servers, and the load of then.
+        entry: TooSlow,
+        /// Requests a second now.
+        rate: f64,
+        /// The spare goes after this long all the same, if it stays quiet.
+        left: Duration,
+    },
+    /// The server has been changed as often as it may be within a time.
+    Budget {
+        /// Changes of late.
+        changes: usize,
+        /// The time that they are counted in.
+        within: Duration,
+        /// It is left alone for this long.
+        left: Duration,
+    },
     /// A server is wanted.
     Wanted(Wanted),
     /// A spare was proven healthy and takes traffic.
@@ -177,6 +218,19 @@ pub struct Breach {
     pub needed: u32,
 }
 
+/// One server that is slow while the others are not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SlowServer {
+    /// Its name.
+    pub server: String,
+    /// The mean of its requests in the window, milliseconds.
+    pub mean_ms: f64,
+    /// The other servers of the window.
+    pub others: u32,
+    /// The mean of their requests, milliseconds.
+    pub others_ms: f64,
+}
+
 /// Why a server is wanted.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wanted {
@@ -188,6 +242,11 @@ pub enum Wanted {
         server: String,
         /// What HAProxy shows: `DOWN`, `maint`, `drain`.
         shows: &'static str,
+    },
+    /// A spare that was ready is DOWN.
+    DeadSpare {
+        /// Which.
+        server: String,
     },
     /// Fewer UP servers than `min`.
     BelowMin {
@@ -235,13 +294,34 @@ pub enum Failure {
 impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Breach(breach) => breach.fmt(formatter),
-            Self::Wanted(wanted) => wanted.fmt(formatter),
-            Self::Warmed {
-                wanted, evidence, ..
-            } if evidence.is_assumed => {
-                write!(formatter, "{wanted}; its warm-up is assumed to pass")
+            Self::Breach { breach, slow } => write_breach(formatter, breach, slow.as_ref()),
+            Self::NotHelping {
+                signal,
+                statistic,
+                verdict,
+            } => {
+                write_signal(formatter, *signal)?;
+                write!(formatter, "{} {verdict}", statistic.name())
             }
+            Self::TooSlow { entry, rate, left } => {
+                let (rate, left) = (PerSecond(*rate), Span(*left));
+                write!(
+                    formatter,
+                    "{entry}, now {rate}; goes in {left} if it stays quiet"
+                )
+            }
+            Self::Budget {
+                changes,
+                within,
+                left,
+            } => {
+                let (within, left) = (Span(*within), Span(*left));
+                write!(
+                    formatter,
+                    "changed {changes} times within {within}: left alone for {left}"
+                )
+            }
+            Self::Wanted(wanted) => wanted.fmt(formatter),
             Self::Warmed {
                 wanted,
                 evidence,
@@ -249,6 +329,9 @@ impl fmt::Display for Reason {
                 took,
             } => {
                 write!(formatter, "{wanted}; ")?;
+                if evidence.is_assumed {
+                    return formatter.write_str("its warm-up is assumed to pass");
+                }
                 write_evidence(formatter, *evidence)?;
                 write!(formatter, ", {checks}; took {}", Span(*took))
             }
@@ -257,50 +340,71 @@ impl fmt::Display for Reason {
                 what,
                 quarantined_for,
             } => {
-                write!(
-                    formatter,
-                    "{what}; left in maint, not tried for {}",
-                    Span(*quarantined_for)
-                )
+                let span = Span(*quarantined_for);
+                write!(formatter, "{what}; left in maint, not tried for {span}")
             }
-            Self::Quiet {
-                quiet_for,
-                share: Some(share),
-            } => {
-                let percent = share * 100.0;
-                write!(
-                    formatter,
-                    "quiet for {} ({percent:.0} % of the threshold)",
-                    Span(*quiet_for)
-                )
-            }
-            Self::Quiet {
-                quiet_for,
-                share: None,
-            } => {
-                write!(formatter, "quiet for {} (no requests)", Span(*quiet_for))
-            }
-            Self::Emptied { took, sessions: 0 } => {
-                write!(formatter, "drained in {}", Span(*took))
-            }
-            Self::Emptied { took, sessions } => write!(
-                formatter,
-                "still {sessions} sessions after {}; they end in peace",
-                Span(*took)
-            ),
+            Self::Quiet { quiet_for, share } => write_quiet(formatter, *quiet_for, *share),
+            Self::Emptied { took, sessions } => write_emptied(formatter, *took, *sessions),
             Self::NoSpare { wanted, spares } if spares.is_empty() => {
                 write!(formatter, "{wanted}; every spare is in use")
             }
             Self::NoSpare { wanted, spares } => {
                 write!(formatter, "{wanted}; {}", spares.join(", "))
             }
-            Self::Operator { from, to, hold } => write!(
-                formatter,
-                "was {from}, is {to}, not by us: left alone for {}",
-                Span(*hold)
-            ),
+            Self::Operator { from, to, hold } => {
+                let hold = Span(*hold);
+                write!(
+                    formatter,
+                    "was {from}, is {to}, not by us: left alone for {hold}"
+                )
+            }
             Self::Text(text) => formatter.write_str(text),
         }
+    }
+}
+
+fn write_breach(
+    formatter: &mut fmt::Formatter<'_>,
+    breach: &Breach,
+    slow: Option<&SlowServer>,
+) -> fmt::Result {
+    write!(formatter, "{breach}")?;
+    slow.map_or(Ok(()), |slow| write!(formatter, "; {slow}"))
+}
+
+fn write_quiet(
+    formatter: &mut fmt::Formatter<'_>,
+    quiet_for: Duration,
+    share: Option<f64>,
+) -> fmt::Result {
+    write!(formatter, "quiet for {} ", Span(quiet_for))?;
+    match share {
+        Some(share) => write!(formatter, "({:.0} % of the threshold)", share * 100.0),
+        None => formatter.write_str("(no requests)"),
+    }
+}
+
+fn write_emptied(formatter: &mut fmt::Formatter<'_>, took: Duration, sessions: u32) -> fmt::Result {
+    let took = Span(took);
+    match sessions {
+        0 => write!(formatter, "drained in {took}"),
+        more => write!(
+            formatter,
+            "still {more} sessions after {took}; they end in peace"
+        ),
+    }
+}
+
+impl fmt::Display for NotHelping {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{:.0} ms before the last spare joined, {:.0} ms since: no more servers for {}, or \
+             until the request rate has grown by a quarter",
+            self.before_ms,
+            self.after_ms,
+            Span(self.until().since(self.since))
+        )
     }
 }
 
@@ -323,13 +427,7 @@ fn write_evidence(formatter: &mut fmt::Formatter<'_>, evidence: WarmUpEvidence) 
 
 impl fmt::Display for Breach {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.signal {
-            Signal::ResponseTime => {}
-            Signal::ServerTime => formatter.write_str("Tr ")?,
-            Signal::QueueTime | Signal::ConnectTime => {
-                write!(formatter, "{} ", self.signal.as_str())?;
-            }
-        }
+        write_signal(formatter, self.signal)?;
         write!(
             formatter,
             "{} {:.0} ms > {} ms over {} requests in {} ",
@@ -351,6 +449,58 @@ impl fmt::Display for Breach {
     }
 }
 
+fn write_signal(formatter: &mut fmt::Formatter<'_>, signal: Signal) -> fmt::Result {
+    match signal {
+        Signal::ResponseTime => Ok(()),
+        Signal::ServerTime => formatter.write_str("Tr "),
+        Signal::QueueTime | Signal::ConnectTime => write!(formatter, "{} ", signal.as_str()),
+    }
+}
+
+impl fmt::Display for SlowServer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            server,
+            mean_ms,
+            others,
+            others_ms,
+        } = self;
+        let others = match others {
+            1 => "the other one is".to_owned(),
+            more => format!("the other {more} are"),
+        };
+        write!(
+            formatter,
+            "{server} is slow ({mean_ms:.0} ms), {others} not ({others_ms:.0} ms)"
+        )
+    }
+}
+
+impl fmt::Display for TooSlow {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let servers = match self.servers {
+            1 => "1 server was".to_owned(),
+            more => format!("{more} servers were"),
+        };
+        write!(
+            formatter,
+            "{servers} too slow at {} requests/s",
+            PerSecond(self.rate)
+        )
+    }
+}
+
+/// A rate as people write it: `0.3`, `4.8`, `48`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PerSecond(pub(super) f64);
+
+impl fmt::Display for PerSecond {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = usize::from(self.0 < 9.95);
+        write!(formatter, "{:.digits$}", self.0)
+    }
+}
+
 impl fmt::Display for Wanted {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -358,6 +508,7 @@ impl fmt::Display for Wanted {
             Self::DeadServer { server, shows } => {
                 write!(formatter, "always-up server {server} is {shows}")
             }
+            Self::DeadSpare { server } => write!(formatter, "ready spare {server} is DOWN"),
             Self::BelowMin { up, min } => write!(formatter, "{up} UP servers, min is {min}"),
             Self::Reloaded => {
                 formatter.write_str("it was ready before HAProxy was reloaded and is still needed")

@@ -14,10 +14,15 @@ pub mod settings;
 
 mod agreement;
 mod backend;
+mod budget;
+mod by_server;
+mod jitter;
+mod load;
 mod policy;
 mod pool;
 mod quiet;
 mod sample;
+mod trial;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,6 +75,14 @@ impl Scaler {
             now,
             out: Outbox::default(),
         }
+    }
+
+    /// The same, with pauses of its own after failed reads: daemons whose HAProxy went away
+    /// together do not come back in step. The same seed gives the same actions.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.out.seed = seed;
+        self
     }
 
     /// Lets time pass until `now`, where everything that is due happens at its own instant and in
@@ -138,6 +151,14 @@ impl Scaler {
             .iter_mut()
             .map(|backend| backend.view(now))
             .collect()
+    }
+
+    /// Things held in all collections that could grow: samples, servers, names, what is
+    /// remembered. Bounded by the settings and by HAProxy's servers, whatever happens for however
+    /// long.
+    pub fn held(&self) -> usize {
+        let backends: usize = self.backends.iter().map(Backend::held).sum();
+        backends + self.by_name.len() + self.due.len() + self.due_of.len()
     }
 
     fn pass(&mut self, now: Timestamp) {

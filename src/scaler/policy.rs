@@ -1,11 +1,13 @@
 //! One policy: signal, windows, streak of breaches, verdict; and how several verdicts combine.
 //! Servers do not belong here.
 
-use super::decision::Breach;
+use super::by_server::ByServer;
+use super::decision::{Breach, SlowServer};
 use super::event::{Request, Timestamp};
 use super::quiet::Recent;
 use super::sample::Sample;
-use super::settings::{Add, BackendSettings, PolicySettings};
+use super::settings::{Add, BackendSettings, PolicySettings, Signal, Statistic};
+use super::trial::{NotHelping, Trial};
 use super::window::{Evaluation, Window};
 
 /// What a complete window means.
@@ -28,6 +30,10 @@ pub(super) struct Policy {
     streak: u32,
     /// The last complete window, for people.
     last: Option<(Evaluation, Verdict)>,
+    by_server: ByServer,
+    /// The spare that joined last because of this policy.
+    trial: Option<Trial>,
+    not_helping: Option<NotHelping>,
 }
 
 impl Policy {
@@ -43,6 +49,9 @@ impl Policy {
             settings: settings.clone(),
             streak: 0,
             last: None,
+            by_server: ByServer::default(),
+            trial: None,
+            not_helping: None,
         }
     }
 
@@ -57,6 +66,16 @@ impl Policy {
         };
         self.window.push(now, took_ms);
         self.recent.push(now, took_ms);
+        if let Some(took_ms) = took_ms {
+            self.by_server.push(request.server, took_ms);
+        }
+    }
+
+    /// A request of the backend ended, whether it counts or not.
+    pub(super) fn request(&mut self, server: &str) {
+        if let Some(trial) = &mut self.trial {
+            trial.request(server);
+        }
     }
 
     /// The instant at which a window is complete.
@@ -65,15 +84,23 @@ impl Policy {
     }
 
     /// Looks at a window that is due.
-    pub(super) fn evaluate(&mut self, now: Timestamp) -> Option<Verdict> {
+    pub(super) fn evaluate(&mut self, now: Timestamp) -> Option<(Verdict, Option<SlowServer>)> {
         let evaluation = self.window.evaluate(now)?;
+        if let Some(trial) = &mut self.trial {
+            trial.window(evaluation.value_ms);
+        }
         let verdict = self.judge(&evaluation);
         self.streak = match &verdict {
             Verdict::Breach(breach) => breach.streak,
             Verdict::Below | Verdict::Broken => 0,
         };
         self.last = Some((evaluation, verdict));
-        Some(verdict)
+        let slow = match verdict {
+            Verdict::Breach(_) => self.by_server.slow_one(self.settings.above_ms),
+            Verdict::Below | Verdict::Broken => None,
+        };
+        self.by_server.clear();
+        Some((verdict, slow))
     }
 
     fn judge(&self, evaluation: &Evaluation) -> Verdict {
@@ -106,9 +133,66 @@ impl Policy {
         }
     }
 
+    /// `server` joins `servers` UP others: did it help?
+    pub(super) fn try_out(
+        &mut self,
+        now: Timestamp,
+        server: &str,
+        servers: u32,
+        rate: Option<f64>,
+    ) {
+        let is_slow = |value: &f64| *value > self.settings.above_ms;
+        let last = self.last.and_then(|(evaluation, _)| evaluation.value_ms);
+        let open = self.trial.as_ref().filter(|trial| trial.is_open());
+        // Of several that join for one breach the first one saw the statistic before.
+        let before_ms = last.filter(is_slow).or_else(|| open.map(Trial::before_ms));
+        self.trial = before_ms.map(|ms| Trial::new(now, server, servers, ms, rate));
+    }
+
+    /// Whether more servers may be asked for; a verdict against them that is new.
+    pub(super) fn may_ask(
+        &mut self,
+        now: Timestamp,
+        rate: Option<f64>,
+    ) -> Result<(), Option<NotHelping>> {
+        if let Some(verdict) = self.not_helping {
+            if !verdict.is_over(now, rate) {
+                return Err(None);
+            }
+            self.not_helping = None;
+        }
+        self.not_helping = self.trial.as_ref().and_then(|trial| trial.verdict(now));
+        self.trial = self.trial.take().filter(Trial::is_open);
+        self.not_helping
+            .map_or(Ok(()), |verdict| Err(Some(verdict)))
+    }
+
+    /// The verdict against more servers, while it holds.
+    pub(super) fn not_helping(&self, now: Timestamp, rate: Option<f64>) -> Option<NotHelping> {
+        self.not_helping
+            .filter(|verdict| !verdict.is_over(now, rate))
+    }
+
+    /// What it measures, and what stands for a window.
+    pub(super) const fn measures(&self) -> (Signal, Statistic) {
+        (self.settings.signal, self.settings.statistic)
+    }
+
+    /// Another situation, about which the last spare tells nothing.
+    pub(super) fn end_trial(&mut self) {
+        self.trial = None;
+        self.not_helping = None;
+    }
+
+    /// Samples and names that are held.
+    pub(super) fn held(&self) -> usize {
+        self.window.held() + self.by_server.held()
+    }
+
     /// Forgets what was seen: another situation begins, with another number of servers.
     pub(super) fn start_over(&mut self) {
         self.window.clear();
+        self.by_server.clear();
         self.streak = 0;
         self.last = None;
     }

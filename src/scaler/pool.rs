@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::budget::Budget;
 use super::event::{AdminState, ServerRead, Timestamp};
 use super::settings::{BackendSettings, Spares};
 
@@ -93,6 +94,8 @@ pub(super) struct Member {
     pub(super) is_wanted_back: bool,
     /// It stands in for an always-up server that does not take traffic.
     pub(super) stands_in: bool,
+    /// Its changes within the last hour.
+    pub(super) budget: Budget,
     hold_until: Option<Timestamp>,
     quarantined_until: Option<Timestamp>,
     failures: u32,
@@ -107,6 +110,12 @@ impl Member {
     /// It failed not long ago.
     pub(super) fn is_quarantined(&self, now: Timestamp) -> bool {
         self.quarantined_until.is_some_and(|until| now < until)
+    }
+
+    /// It has been changed too often to come in for load.
+    pub(super) fn is_spent(&self, now: Timestamp, idle_timeout: Duration) -> bool {
+        let free_at = self.budget.may_come_at(idle_timeout);
+        free_at.is_some_and(|at| now < at)
     }
 
     /// Leaves it alone for a while.
@@ -131,6 +140,7 @@ impl Member {
         self.is_wanted_back = false;
         self.failures = 0;
         self.quarantined_until = None;
+        self.budget.spend(now);
     }
 
     /// It is in maintenance.
@@ -206,6 +216,7 @@ impl Pool {
                     ready_at: None,
                     is_wanted_back: false,
                     stands_in: false,
+                    budget: Budget::default(),
                     hold_until: None,
                     quarantined_until: None,
                     failures: 0,
@@ -259,12 +270,32 @@ impl Pool {
             .collect()
     }
 
-    /// Spares that stand in for dead always-up servers.
+    /// Spares in traffic that stand in for dead servers.
     pub(super) fn stand_ins(&self) -> usize {
         self.members
             .iter()
-            .filter(|member| member.stands_in && member.stage == Stage::Ready)
+            .filter(|member| {
+                member.stands_in && member.stage == Stage::Ready && member.read.is_up()
+            })
             .count()
+    }
+
+    /// Ready spares that HAProxy's checks found DOWN, but for those that stood in themselves: the
+    /// server that they stood in for still counts.
+    pub(super) fn dead_spares(&self, now: Timestamp) -> Vec<&str> {
+        self.members
+            .iter()
+            .filter(|member| {
+                member.role == Role::Spare
+                    && member.stage == Stage::Ready
+                    && member.read.admin_state() == AdminState::Ready
+                    && !member.read.is_up()
+                    && !member.stands_in
+                    && !member.is_held(now)
+                    && !member.read.is_tracked
+            })
+            .map(|member| member.read.name.as_str())
+            .collect()
     }
 
     /// Spares that may be brought in, best first.
@@ -293,7 +324,7 @@ impl Pool {
         candidates
     }
 
-    /// The spare that would go first: the one that was enabled last.
+    /// The spare that would go first: a dead one, or the one that was enabled last.
     pub(super) fn first_to_go(&self, now: Timestamp) -> Option<&Member> {
         self.members
             .iter()
@@ -304,7 +335,7 @@ impl Pool {
                     && !member.read.is_tracked
                     && !member.read.is_beyond_us()
             })
-            .max_by_key(|member| member.ready_at)
+            .max_by_key(|member| (!member.read.is_up(), member.ready_at))
     }
 
     /// The backend would keep `floor` UP servers, and each always-up one, without this server.

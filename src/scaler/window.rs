@@ -116,6 +116,11 @@ impl Window {
         self.next = None;
     }
 
+    /// Samples that there is room for.
+    pub(super) fn held(&self) -> usize {
+        self.entries.capacity().get() + self.scratch.capacity()
+    }
+
     /// The instant at which the window is complete; `None` while only another request can make
     /// it so.
     pub(super) fn due(&self) -> Option<Timestamp> {

@@ -2,6 +2,7 @@
 //! modules below; signals live in `policy`, servers in `pool`.
 
 mod change;
+mod judgement;
 mod need;
 mod reading;
 mod view;
@@ -9,11 +10,12 @@ mod view;
 use std::time::Duration;
 
 use super::agreement::{Agreement, Comparison};
-use super::decision::{Breach, Change, Decision, Reason, Span, Wanted};
+use super::decision::{Change, Decision, Reason, Span, Wanted};
 use super::event::{
     Action, ActionId, AdminState, Generation, LogState, Request, ServerName, Timestamp,
 };
-use super::policy::{Policy, Verdict, strongest};
+use super::load::{Memory, Rate};
+use super::policy::{Policy, strongest};
 use super::pool::{Member, Pool};
 use super::quiet::{self, slice_of};
 use super::settings::BackendSettings;
@@ -25,6 +27,8 @@ pub use self::view::{BackendView, ServerView};
 pub(super) struct Outbox {
     pub(super) actions: Vec<Action>,
     last_id: u64,
+    /// What this scaler's pauses differ by from another one's.
+    pub(super) seed: u64,
 }
 
 impl Outbox {
@@ -60,6 +64,11 @@ pub(super) struct Backend {
     up_not_before: Timestamp,
     down_not_before: Timestamp,
     quiet: Quiet,
+    rate: Rate,
+    /// Loads that so many servers were too slow for.
+    memory: Memory,
+    /// What was said about the spare that stays, since one joined or left.
+    stay_said: Vec<(String, judgement::Stay)>,
     /// Spares brought in since the log began to contradict HAProxy's counters.
     brought_in_doubt: u32,
     /// An empty-handed search was reported, and nothing has changed since: one for load, one for
@@ -118,6 +127,9 @@ impl Backend {
                 next_slice: next_slice(now, slice),
                 share: None,
             },
+            rate: Rate::new(now, slice),
+            memory: Memory::default(),
+            stay_said: Vec::new(),
             brought_in_doubt: 0,
             no_spare_said: NoSpareSaid::default(),
             notes_said: Vec::new(),
@@ -132,6 +144,10 @@ impl Backend {
     /// Takes one finished request.
     pub(super) fn request(&mut self, now: Timestamp, request: &Request<'_>, out: &mut Outbox) {
         self.comparison.line();
+        self.rate.request();
+        for policy in &mut self.policies {
+            policy.request(request.server);
+        }
         if !self.counts(now, request.server) {
             return;
         }
@@ -179,7 +195,10 @@ impl Backend {
         self.evaluate(now, out);
         if self.quiet.next_slice <= now {
             self.quiet.next_slice = next_slice(now, self.quiet.slice);
+            self.rate.turn();
+            self.memory.fade(now, self.rate.busiest());
             self.judge_quiet(now);
+            self.say_stay(now, out);
         }
         if self.writing.is_some_and(|(_, until)| until <= now) {
             self.write_overdue(now, out);
@@ -194,43 +213,24 @@ impl Backend {
 
     /// Looks at every window that is complete.
     fn evaluate(&mut self, now: Timestamp, out: &mut Outbox) {
-        let mut breaches: Vec<(u32, Breach)> = Vec::new();
-        let mut any_window = false;
-        let up = self.pool.up();
-        let mut reports = Vec::new();
-        for policy in &mut self.policies {
-            if policy.due().is_none_or(|due| due > now) {
-                continue;
-            }
-            let Some(verdict) = policy.evaluate(now) else {
-                continue;
-            };
-            any_window = true;
-            match verdict {
-                Verdict::Breach(breach) => {
-                    reports.push(breach);
-                    breaches.push((policy.wanted(&breach, up), breach));
-                }
-                Verdict::Below | Verdict::Broken => {}
-            }
-        }
-        if !any_window {
-            return;
-        }
-        for breach in reports {
-            self.report(now, None, Change::Breach, Reason::Breach(breach), out);
-        }
-        match breaches.first() {
-            Some((_, breach)) => self.load_returned(now, Wanted::Slow(*breach), out),
-            None => self.no_spare_said.for_load = false,
-        }
-        let ask = strongest(breaches.into_iter());
-        if let Some((servers, breach)) = ask
-            && self.change.is_none()
+        let may_act = self.change.is_none()
             && self.owed.is_none()
             && self.has_picture()
-            && now >= self.up_not_before
-        {
+            && now >= self.up_not_before;
+        let asks = self.ask(now, may_act, out);
+        if !asks.any_window {
+            return;
+        }
+        let first = asks.breaches.first().map(|(breach, _)| *breach);
+        for (breach, slow) in asks.breaches {
+            let reason = Reason::Breach { breach, slow };
+            self.report(now, None, Change::Breach, reason, out);
+        }
+        match first {
+            Some(breach) => self.load_returned(now, Wanted::Slow(breach), out),
+            None => self.no_spare_said.for_load = false,
+        }
+        if let Some((servers, breach)) = strongest(asks.servers.into_iter()) {
             self.owed = Some((servers, Wanted::Slow(breach)));
             self.seek_work(now, out);
         }
@@ -286,6 +286,9 @@ impl Backend {
             .filter_map(|(_, at)| *at)
             .max()
             .unwrap_or(started);
+        if !is_empty {
+            self.end_trials(); // It is fast again: more servers may help the next time.
+        }
         let since = if is_empty { last_sample } else { now };
         self.quiet.since = Some(since.max(self.quiet.floor));
     }

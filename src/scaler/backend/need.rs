@@ -5,7 +5,7 @@ use super::{Backend, NoSpareSaid, Outbox, name_of};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{Change, Reason, Span, Wanted};
 use crate::scaler::event::{LogState, Timestamp};
-use crate::scaler::pool::{Role, Stage};
+use crate::scaler::pool::{Member, Role, Stage};
 
 impl Backend {
     /// Begins the most urgent change, unless one is under way.
@@ -37,7 +37,10 @@ impl Backend {
         if self.forbids_bringing_in(&wanted).is_some() {
             return self.say_no_spare(now, wanted, out);
         }
-        let candidates = self.pool.candidates(now, &self.settings);
+        let mut candidates = self.pool.candidates(now, &self.settings);
+        if matches!(wanted, Wanted::Slow(_)) {
+            candidates.retain(|member| !member.is_spent(now, self.settings.idle_timeout));
+        }
         let first = candidates.first().map(|member| name_of(member));
         let has_another = candidates.len() > 1;
         match first {
@@ -48,7 +51,7 @@ impl Backend {
 
     fn say_no_spare(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
         let said = match wanted {
-            Wanted::DeadServer { .. } | Wanted::BelowMin { .. } => {
+            Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => {
                 &mut self.no_spare_said.for_capacity
             }
             Wanted::Slow(_) | Wanted::Reloaded | Wanted::Waiting { .. } => {
@@ -71,7 +74,10 @@ impl Backend {
                 vec![format!("all spares serve already ({})", spares().count())]
             }
             None => spares()
-                .filter_map(|member| Some(format!("{} {}", member.read.name, member.note(now)?)))
+                .filter_map(|member| {
+                    let note = member.note(now).or_else(|| self.spent_note(now, member))?;
+                    Some(format!("{} {note}", member.read.name))
+                })
                 .collect(),
         };
         self.report(
@@ -83,16 +89,31 @@ impl Backend {
         );
     }
 
-    /// Capacity that is missing whatever the log says: below `min`, or an always-up server that
-    /// takes no traffic and for which no spare stands in.
-    fn capacity_wanted(&self) -> Option<Wanted> {
+    fn spent_note(&self, now: Timestamp, member: &Member) -> Option<String> {
+        let free_at = member.budget.may_come_at(self.settings.idle_timeout)?;
+        let left = Span(free_at.since(now));
+        (now < free_at).then(|| format!("left alone for {left}: it has been changed too often"))
+    }
+
+    /// Capacity that is missing whatever the log says: below `min`, or a server that takes no
+    /// traffic and for which no spare stands in: an always-up one, or a ready spare that died
+    /// before it was superfluous. What is lost is no scale-up and waits for no cooldown.
+    pub(super) fn capacity_wanted(&self) -> Option<Wanted> {
         let (up, min) = (self.pool.up(), self.floor());
-        let dead = self.pool.dead_always_up();
-        if let Some((server, shows)) = dead.get(self.pool.stand_ins()) {
-            return Some(Wanted::DeadServer {
-                server: (*server).to_owned(),
-                shows,
-            });
+        let always_up = self.pool.dead_always_up().into_iter();
+        let always_up = always_up.map(|(server, shows)| Wanted::DeadServer {
+            server: server.to_owned(),
+            shows,
+        });
+        let now = self.reading.read_at.unwrap_or(self.started);
+        let is_superfluous = self.is_quiet_for_long(now);
+        let spares = self.pool.dead_spares(now).into_iter();
+        let spares = spares.map(|server| Wanted::DeadSpare {
+            server: server.to_owned(),
+        });
+        let mut missing = always_up.chain(spares.filter(|_| !is_superfluous));
+        if let Some(wanted) = missing.nth(self.pool.stand_ins()) {
+            return Some(wanted);
         }
         (up < min).then_some(Wanted::BelowMin { up, min })
     }
@@ -112,7 +133,7 @@ impl Backend {
                      one waits until they do ({})",
                 self.compared_text()
             )),
-            Wanted::DeadServer { .. } | Wanted::BelowMin { .. } => self
+            Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => self
                 .capacity_wanted()
                 .is_none()
                 .then(|| "the missing server is back".to_owned()),
@@ -146,17 +167,21 @@ impl Backend {
     }
 
     fn wanted_back(&self, now: Timestamp) -> Option<String> {
-        let is_quiet = self
-            .quiet
-            .since
-            .is_some_and(|since| now.since(since) >= self.settings.idle_timeout);
+        let is_quiet = self.is_quiet_for_long(now);
         let candidates = self.pool.candidates(now, &self.settings);
         let back = candidates.iter().find(|member| member.is_wanted_back)?;
         (!self.is_full() && !is_quiet).then(|| name_of(back))
     }
 
+    fn is_quiet_for_long(&self, now: Timestamp) -> bool {
+        self.quiet
+            .since
+            .is_some_and(|since| now.since(since) >= self.settings.idle_timeout)
+    }
+
     /// A spare joined for that reason.
-    pub(super) fn spare_arrived(&mut self, now: Timestamp, wanted: &Wanted) {
+    pub(super) fn spare_arrived(&mut self, now: Timestamp, server: &str, wanted: &Wanted) {
+        self.learn_from_arrival(now, server, wanted);
         if self.comparison.verdict() != Agreement::Agree {
             self.brought_in_doubt = self.brought_in_doubt.saturating_add(1);
         }
@@ -182,18 +207,8 @@ impl Backend {
 
     /// The spare that goes next and the instant at which quiet has lasted long enough.
     pub(super) fn put_away_due(&self) -> Option<(Timestamp, String)> {
-        let is_free = self.change.is_none() && self.writing.is_none() && self.owed.is_none();
-        if !is_free || !self.has_picture() {
-            return None;
-        }
-        let quiet_since = self.quiet.since?;
-        let member = self.pool.first_to_go(self.reading.read_at?)?;
-        if !self.may_put_away(&member.read.name) {
-            return None;
-        }
-        let ready_at = member.ready_at.unwrap_or(self.started);
-        let due = quiet_since.max(ready_at).after(self.settings.idle_timeout);
-        Some((due.max(self.down_not_before), name_of(member)))
+        let leaving = self.leaving()?;
+        Some((leaving.due, leaving.name))
     }
 
     /// Never fewer than `min`, never the last, never while anything speaks against it; judged on
@@ -208,19 +223,5 @@ impl Backend {
             && self.comparison.verdict() == Agreement::Agree
             && self.log == LogState::Flowing
             && self.quiet.since.is_some()
-    }
-
-    /// What will happen next, for `status`.
-    pub(super) fn next_text(&self, now: Timestamp) -> Option<String> {
-        let (due, name) = self.put_away_due()?;
-        let waits_for = if due == self.down_not_before {
-            " (scale_down_cooldown)"
-        } else {
-            ""
-        };
-        Some(format!(
-            "{name} goes in {} if it stays quiet{waits_for}",
-            Span(due.since(now))
-        ))
     }
 }

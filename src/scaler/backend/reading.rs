@@ -7,14 +7,10 @@ use super::{Backend, NoSpareSaid, Outbox, name_of};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{Change, Reason};
 use crate::scaler::event::{Action, ActionId, AdminState, BackendRead, ReadFailure, Timestamp};
+use crate::scaler::jitter;
 use crate::scaler::pool::{Role, Stage};
 use crate::scaler::settings::Spares;
 
-/// After a failed read the next one waits this long, doubling …
-const BACKOFF_MIN: Duration = Duration::from_millis(250);
-/// … up to this, or `poll_interval` when that is longer: a connection attempt costs nothing, and a
-/// restarted HAProxy must not wait for us.
-const BACKOFF_MAX: Duration = Duration::from_secs(4);
 /// An old process that is ending answered: the new one is there in a moment.
 const STOPPING_PAUSE: Duration = Duration::from_millis(100);
 /// Lines that say that a server changed cause no more than one read in this time: whoever can write
@@ -160,11 +156,15 @@ impl Backend {
 
     fn read_failed(&mut self, now: Timestamp, failure: ReadFailure, out: &mut Outbox) {
         self.not_quiet(now);
-        let doublings = self.reading.failures.min(8);
-        let longest = self.settings.poll_interval.max(BACKOFF_MAX);
+        let outage = jitter::outage(now, self.reading.read_at, self.started);
         let pause = match failure {
             ReadFailure::Stopping => STOPPING_PAUSE,
-            ReadFailure::Unreachable(_) => (BACKOFF_MIN * 2_u32.pow(doublings)).min(longest),
+            ReadFailure::Unreachable(_) => jitter::pause(
+                (out.seed, out.last_id()),
+                self.reading.failures,
+                outage,
+                self.settings.poll_interval,
+            ),
             ReadFailure::UnknownBackend => self.settings.poll_interval,
         };
         self.reading.failures = self.reading.failures.saturating_add(1);
@@ -194,7 +194,11 @@ impl Backend {
         if read.queued > 0 {
             self.not_quiet(now);
         }
+        let up_before = self.pool.up();
         self.pool.take(read.servers, &self.settings);
+        if self.pool.up() < up_before {
+            self.servers_are_missing(now);
+        }
         if self.comparison.compare(now, read.responses, read.sessions) {
             self.agreement_changed(now, out);
         }
@@ -229,6 +233,7 @@ impl Backend {
         self.brought_in_doubt = 0;
         self.no_spare_said = NoSpareSaid::default();
         self.start_policies_over();
+        self.end_trials();
         self.not_quiet(now);
     }
 

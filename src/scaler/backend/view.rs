@@ -2,6 +2,7 @@
 
 use super::{Backend, within};
 use crate::scaler::agreement::Agreement;
+use crate::scaler::decision::Reason;
 use crate::scaler::event::{AdminState, ReadFailure};
 use crate::scaler::event::{LogState, Timestamp};
 use crate::scaler::policy::PolicyView;
@@ -12,7 +13,7 @@ use crate::scaler::pool::{Role, Stage};
 pub struct BackendView {
     /// Its name.
     pub name: String,
-    /// One word: `ok`, `slow`, `broken`; `short` of servers; `blind`: scaling down is frozen;
+    /// One word: `ok`, `slow`, `not_helping`: slow, and more servers do not help; `broken`; `short` of servers; `blind`: scaling down is frozen;
     /// `unreachable`, `unknown`.
     pub state: &'static str,
     /// The policy that is nearest to asking for a server.
@@ -94,17 +95,17 @@ impl Backend {
         });
         BackendView {
             name: self.settings.name.clone(),
-            state: self.state_word(policy.as_ref()),
+            state: self.state_word(now, policy.as_ref()),
             servers: servers.collect(),
             next: self.next(now, policy.as_ref()),
-            problems: self.problems(),
+            problems: self.problems(now),
             is_answered: self.has_picture()
                 || self.reading.failure == Some(ReadFailure::UnknownBackend),
             policy,
         }
     }
 
-    fn state_word(&self, policy: Option<&PolicyView>) -> &'static str {
+    fn state_word(&self, now: Timestamp, policy: Option<&PolicyView>) -> &'static str {
         match self.reading.failure {
             Some(ReadFailure::UnknownBackend) => return "unknown",
             Some(ReadFailure::Unreachable(_) | ReadFailure::Stopping) => return "unreachable",
@@ -120,7 +121,13 @@ impl Backend {
         match policy {
             _ if self.pool.up() < self.floor() || !self.pool.dead_always_up().is_empty() => "short",
             Some(view) if view.is_broken => "broken",
-            Some(view) if self.quiet.since.is_none() && is_slow(view) => "slow",
+            Some(view) if self.quiet.since.is_none() && is_slow(view) => {
+                if self.not_helping(now).is_some() {
+                    "not_helping"
+                } else {
+                    "slow"
+                }
+            }
             _ if self.log != LogState::Flowing => "blind",
             _ if self.comparison.verdict() != Agreement::Agree => "blind",
             Some(_) | None => "ok",
@@ -159,7 +166,13 @@ impl Backend {
             let left = within(now, self.up_not_before);
             return format!("nothing for {left}: scale_up_cooldown");
         }
-        match (self.pool.candidates(now, &self.settings).first(), policy) {
+        if let Some(Reason::NotHelping { verdict, .. }) = self.not_helping(now) {
+            let left = within(now, verdict.until());
+            return format!("nothing for {left}: more servers do not help");
+        }
+        let mut candidates = self.pool.candidates(now, &self.settings);
+        candidates.retain(|member| !member.is_spent(now, self.settings.idle_timeout));
+        match (candidates.first(), policy) {
             (Some(spare), Some(view)) => format!(
                 "warm up {} if the next {} above {} ms too ({streak} of {})",
                 spare.read.name,
@@ -174,7 +187,7 @@ impl Backend {
         }
     }
 
-    fn problems(&self) -> Vec<String> {
+    fn problems(&self, now: Timestamp) -> Vec<String> {
         let mut problems = Vec::new();
         if let Some(failure) = &self.reading.failure {
             problems.push(failure.to_string());
@@ -186,6 +199,9 @@ impl Backend {
                     "always_up names {name}, which HAProxy does not have"
                 ));
             }
+        }
+        if let Some(reason) = self.not_helping(now) {
+            problems.push(format!("more servers do not help: {reason}"));
         }
         let verdict = self.comparison.verdict();
         if verdict != Agreement::Agree {

@@ -90,6 +90,8 @@ fn a_second_spare_comes_in_when_one_is_not_enough_and_the_last_one_in_is_the_fir
     for_each_version_at_once(|version| {
         let servers = ["web1", "web2", "web3"].map(|name| TinyServer::start(name, slow()));
         let [web1, web2, web3] = &servers;
+        // Each spare helps, and is not enough.
+        web1.change(|behaviour| *behaviour = Behaviour::delay_ms(450));
         let haproxy =
             RealHaproxy::start(version, HaproxyConfig::new(web(CHECK, &[web1, web2, web3])));
         let states = StateWatch::start(&haproxy);

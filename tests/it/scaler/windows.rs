@@ -26,7 +26,7 @@ fn with_policy(
 
 fn breaches(world: &World) -> impl Iterator<Item = &Breach> {
     world.decisions.iter().filter_map(|decision| {
-        let Reason::Breach(breach) = &decision.reason else {
+        let Reason::Breach { breach, .. } = &decision.reason else {
             return None;
         };
         Some(breach)

@@ -83,7 +83,7 @@ enum Pending {
 /// The scaler in the model.
 pub(crate) struct World {
     pub(crate) scaler: Scaler,
-    settings: BackendSettings,
+    pub(crate) settings: BackendSettings,
     pub(crate) now: Timestamp,
     pub(crate) servers: Vec<Server>,
     pub(crate) generation: Generation,
@@ -95,12 +95,15 @@ pub(crate) struct World {
     /// Faults of the next command that asks for that state, each used once.
     pub(crate) state_faults: Vec<(AdminState, Fault)>,
     actions: u64,
+    pub(crate) commands: u64,
+    /// The daemon is killed right after that command, which may get lost with it.
+    pub(crate) crash_after: Option<(u64, bool)>,
     pending: BTreeMap<(Timestamp, u64), Pending>,
     /// The picture that the scaler was given last, and when.
-    shown: Option<BackendRead>,
+    pub(crate) shown: Option<BackendRead>,
     shown_at: Timestamp,
     /// The command under way, and when the daemon's own limits would have ended it.
-    writing: Option<(ActionId, Timestamp)>,
+    pub(crate) writing: Option<(ActionId, Timestamp)>,
     pub(crate) decisions: Vec<Decision>,
     /// Every action but reads and reports, with its time: what runs are compared by.
     pub(crate) done: Vec<String>,
@@ -132,6 +135,8 @@ impl World {
             faults: Box::new(|_| Fault::None),
             state_faults: Vec::new(),
             actions: 0,
+            commands: 0,
+            crash_after: None,
             pending: BTreeMap::new(),
             shown: None,
             shown_at: Timestamp::default(),
@@ -306,6 +311,13 @@ impl World {
         let mut actions = VecDeque::from(self.scaler.handle(self.now, event));
         while let Some(action) = actions.pop_front() {
             self.start(action);
+            if self
+                .crash_after
+                .is_some_and(|(after, _)| after == self.commands)
+            {
+                self.crash_after = None;
+                return self.crash();
+            }
         }
         let deadline = self
             .scaler
@@ -369,12 +381,14 @@ impl World {
                     self.writing,
                     self.trace()
                 );
+                self.commands += 1;
                 self.done
                     .push(format!("{:?} set {server} {state}", self.now));
                 self.assert_allowed(&server.server, state);
                 let (is_done, outcome) = match fault {
                     Fault::None | Fault::Late(_) => (true, Ok(())),
                     Fault::Lost => return,
+                    _ if self.crash_after == Some((self.commands, true)) => return,
                     Fault::AnswerLost => (
                         true,
                         Err(WriteFailure::Unknown("no answer in time".to_owned())),

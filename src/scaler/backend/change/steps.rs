@@ -48,6 +48,7 @@ impl Backend {
             }
             Goal::PutAway { .. } => {
                 if self.may_put_away(&name) {
+                    self.leave_out_if_dead(now, &name);
                     self.write(now, AdminState::Drain, out);
                 } else {
                     self.change = None;
@@ -55,6 +56,14 @@ impl Backend {
                 }
             }
             Goal::FinishDrain | Goal::TakeBack { .. } => self.write(now, AdminState::Maint, out),
+        }
+    }
+
+    /// A spare that goes because it is dead is not the first one to be tried again.
+    fn leave_out_if_dead(&mut self, now: Timestamp, name: &str) {
+        let member = self.pool.member_mut(name);
+        if let Some(member) = member.filter(|member| !member.read.is_up()) {
+            member.quarantine(now);
         }
     }
 
@@ -154,6 +163,10 @@ impl Backend {
             return self.arrived_late(now, out);
         }
         let is_empty = member.read.sessions == 0 && member.read.queued == 0;
+        // A server died meanwhile, or a race left too few: the way back is the shortest.
+        if let (Goal::PutAway { .. }, Some(wanted)) = (&change.goal, self.capacity_wanted()) {
+            return self.load_returned(now, wanted, out);
+        }
         if is_empty || now >= since.after(self.settings.drain_timeout) {
             self.write(now, AdminState::Maint, out);
         } else {
@@ -169,6 +182,10 @@ impl Backend {
         let name = change.server.clone();
         let returned = change.returned.take();
         if let Goal::PutAway { quiet_for, share } = change.goal {
+            if let Some(member) = self.pool.member_mut(&name) {
+                member.budget.spend(now);
+            }
+            self.learn_from_departure(now);
             let reason = Reason::Quiet { quiet_for, share };
             self.report(now, Some(&name), Change::Drain, reason, out);
         }
@@ -209,10 +226,11 @@ impl Backend {
         };
         if let Some(member) = self.pool.member_mut(&change.server) {
             member.became_ready(now);
-            member.stands_in = matches!(wanted, Wanted::DeadServer { .. });
+            member.stands_in =
+                matches!(wanted, Wanted::DeadServer { .. } | Wanted::DeadSpare { .. });
         }
         self.report(now, Some(&change.server), Change::Enable, reason, out);
-        self.spare_arrived(now, &wanted);
+        self.spare_arrived(now, &change.server, &wanted);
     }
 
     /// A `ready` that was given up took effect after all, on a server that had been proven: taking

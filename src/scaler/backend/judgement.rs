@@ -1,0 +1,261 @@
+//! Second thoughts: whether more servers help, whether a spare that could go had better stay, and
+//! that either is said. When servers come and go otherwise is decided in `need`.
+
+use super::{Backend, Outbox, name_of};
+use crate::scaler::budget;
+use crate::scaler::decision::{
+    Breach, Change, PerSecond, Reason, SlowServer, Span, TooSlow, Wanted,
+};
+use crate::scaler::event::Timestamp;
+use crate::scaler::policy::{Policy, Verdict};
+use crate::scaler::pool::Member;
+
+/// A spare that is next to go.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    pub(super) name: String,
+    /// When quiet has lasted for `idle_timeout`.
+    pub(super) ordinary: Timestamp,
+    /// When it goes, if it stays quiet.
+    pub(super) due: Timestamp,
+    /// Why that is later.
+    pub(super) stay: Option<Stay>,
+}
+
+/// Why a spare that could go stays.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Stay {
+    /// So few servers were too slow at such a load, not long ago.
+    TooSlow(TooSlow),
+    /// It has been changed too often lately.
+    Budget,
+}
+
+impl Stay {
+    /// The same kind of reason: of several remembered loads the present one picks now this, now
+    /// that.
+    const fn is_like(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::TooSlow(_), Self::TooSlow(_)) | (Self::Budget, Self::Budget) => true,
+            (Self::TooSlow(_), Self::Budget) | (Self::Budget, Self::TooSlow(_)) => false,
+        }
+    }
+}
+
+/// What the windows that are complete ask for.
+#[derive(Debug, Default)]
+pub(super) struct Asks {
+    pub(super) any_window: bool,
+    pub(super) breaches: Vec<(Breach, Option<SlowServer>)>,
+    /// Servers asked for, each with its breach.
+    pub(super) servers: Vec<(u32, Breach)>,
+}
+
+impl Backend {
+    /// Looks at every window that is complete. `may_act`: what is asked for would be done now, so
+    /// the last spare is judged.
+    pub(super) fn ask(&mut self, now: Timestamp, may_act: bool, out: &mut Outbox) -> Asks {
+        let (up, rate) = (self.pool.up(), self.rate.per_second());
+        let mut asks = Asks::default();
+        let mut verdicts = Vec::new();
+        for policy in &mut self.policies {
+            if policy.due().is_none_or(|due| due > now) {
+                continue;
+            }
+            let Some((verdict, slow)) = policy.evaluate(now) else {
+                continue;
+            };
+            asks.any_window = true;
+            let Verdict::Breach(breach) = verdict else {
+                continue;
+            };
+            asks.breaches.push((breach, slow));
+            let servers = policy.wanted(&breach, up);
+            if !may_act || servers == 0 {
+                continue;
+            }
+            match policy.may_ask(now, rate) {
+                Ok(()) => asks.servers.push((servers, breach)),
+                Err(None) => {}
+                Err(Some(verdict)) => verdicts.push((policy.measures(), verdict)),
+            }
+        }
+        for ((signal, statistic), verdict) in verdicts {
+            let reason = Reason::NotHelping {
+                signal,
+                statistic,
+                verdict,
+            };
+            self.report(now, None, Change::NotHelping, reason, out);
+        }
+        asks
+    }
+
+    /// A spare joined, and the policies have not started over yet.
+    pub(super) fn learn_from_arrival(&mut self, now: Timestamp, server: &str, wanted: &Wanted) {
+        self.stay_said.clear();
+        let before = self.pool.up().saturating_sub(1);
+        let rate = self.rate.with_these_servers(now);
+        self.rate.servers_changed(now);
+        match wanted {
+            Wanted::Slow(_) => {
+                // What was fast enough a moment ago needs no trial.
+                if !self.memory.needed(now, before, self.rate.per_second()) {
+                    for policy in &mut self.policies {
+                        policy.try_out(now, server, before, rate);
+                    }
+                }
+            }
+            Wanted::Waiting { .. } => {
+                self.memory.needed(now, before, self.rate.per_second());
+            }
+            Wanted::DeadServer { .. }
+            | Wanted::DeadSpare { .. }
+            | Wanted::BelowMin { .. }
+            | Wanted::Reloaded => {}
+        }
+    }
+
+    /// A spare takes no balanced traffic any more.
+    pub(super) fn learn_from_departure(&mut self, now: Timestamp) {
+        self.stay_said.clear();
+        self.rate.servers_changed(now);
+        let (servers, rate) = (self.pool.up(), self.rate.busiest());
+        let idle_timeout = self.settings.idle_timeout;
+        let objection = self.memory.objection(servers, rate, idle_timeout);
+        let waited = objection.map_or(idle_timeout, |(_, wait)| wait);
+        self.memory.left(now, servers, waited);
+        self.end_trials();
+    }
+
+    /// Fewer servers are UP than a moment ago, whoever did that: one more may help now.
+    pub(super) fn servers_are_missing(&mut self, now: Timestamp) {
+        self.rate.servers_changed(now);
+        self.end_trials();
+    }
+
+    /// What the last spare did tells nothing any more.
+    pub(super) fn end_trials(&mut self) {
+        self.policies.iter_mut().for_each(Policy::end_trial);
+    }
+
+    /// The spare that is next to go, and when.
+    pub(super) fn leaving(&self) -> Option<Leaving> {
+        let is_free = self.change.is_none() && self.writing.is_none() && self.owed.is_none();
+        if !is_free || !self.has_picture() {
+            return None;
+        }
+        let quiet_since = self.quiet.since?;
+        let member = self.pool.first_to_go(self.reading.read_at?)?;
+        if !self.may_put_away(&member.read.name) {
+            return None;
+        }
+        let quiet_from = quiet_since.max(member.ready_at.unwrap_or(self.started));
+        let ordinary = quiet_from
+            .after(self.settings.idle_timeout)
+            .max(self.down_not_before);
+        let stay = self
+            .stays(member, quiet_from)
+            .filter(|(until, _)| *until > ordinary);
+        Some(Leaving {
+            name: name_of(member),
+            ordinary,
+            due: stay.map_or(ordinary, |(until, _)| until),
+            stay: stay.map(|(_, stay)| stay),
+        })
+    }
+
+    /// What keeps a spare longer than `idle_timeout`, and until when. A dead one is no loss.
+    fn stays(&self, member: &Member, quiet_from: Timestamp) -> Option<(Timestamp, Stay)> {
+        if !member.read.is_up() {
+            return None;
+        }
+        let left = self.pool.up().saturating_sub(1);
+        let objection =
+            self.memory
+                .objection(left, self.rate.busiest(), self.settings.idle_timeout);
+        let by_load = objection.map(|(entry, wait)| (quiet_from.after(wait), Stay::TooSlow(entry)));
+        let by_budget = member
+            .budget
+            .may_go_at(self.settings.idle_timeout)
+            .map(|at| (at, Stay::Budget));
+        let by_step = self.memory.next_step_at(self.settings.idle_timeout);
+        let by_step = by_step.map(|(entry, at)| (at, Stay::TooSlow(entry)));
+        let all = by_load.into_iter().chain(by_step).chain(by_budget);
+        all.max_by_key(|(at, _)| *at)
+    }
+
+    /// Says once that a spare stays which would go otherwise.
+    pub(super) fn say_stay(&mut self, now: Timestamp, out: &mut Outbox) {
+        let Some(leaving) = self.leaving() else {
+            return;
+        };
+        let Some(stay) = leaving.stay else { return };
+        let is_said = self
+            .stay_said
+            .iter()
+            .any(|(name, said)| *name == leaving.name && said.is_like(stay));
+        if is_said || now < leaving.ordinary {
+            return;
+        }
+        let left = leaving.due.since(now);
+        let reason = match stay {
+            Stay::TooSlow(entry) => Reason::TooSlow {
+                entry,
+                rate: self.rate.busiest().unwrap_or_default(),
+                left,
+            },
+            Stay::Budget => {
+                let within = budget::period(self.settings.idle_timeout);
+                let member = self.pool.member(&leaving.name);
+                Reason::Budget {
+                    changes: member.map_or(0, |member| member.budget.spent(now, within)),
+                    within,
+                    left,
+                }
+            }
+        };
+        self.report(now, Some(&leaving.name), Change::Stay, reason, out);
+        self.stay_said.push((leaving.name, stay));
+    }
+
+    /// What will happen next, for `status`.
+    pub(super) fn next_text(&self, now: Timestamp) -> Option<String> {
+        let leaving = self.leaving()?;
+        let because = match leaving.stay {
+            Some(Stay::TooSlow(entry)) => {
+                let rate = self.rate.busiest().unwrap_or_default();
+                format!(": {entry}, now {}", PerSecond(rate))
+            }
+            Some(Stay::Budget) => ": it has been changed too often lately".to_owned(),
+            None if leaving.due == self.down_not_before => " (scale_down_cooldown)".to_owned(),
+            None => String::new(),
+        };
+        Some(format!(
+            "{} goes in {} if it stays quiet{because}",
+            leaving.name,
+            Span(leaving.due.since(now))
+        ))
+    }
+
+    /// The first policy's verdict against more servers, while it holds.
+    pub(super) fn not_helping(&self, now: Timestamp) -> Option<Reason> {
+        let rate = self.rate.per_second();
+        self.policies.iter().find_map(|policy| {
+            let (signal, statistic) = policy.measures();
+            Some(Reason::NotHelping {
+                signal,
+                statistic,
+                verdict: policy.not_helping(now, rate)?,
+            })
+        })
+    }
+
+    /// Samples, servers and names that are held.
+    pub(in crate::scaler) fn held(&self) -> usize {
+        let policies: usize = self.policies.iter().map(Policy::held).sum();
+        let members = &self.pool.members;
+        let budgets: usize = members.iter().map(|member| member.budget.held()).sum();
+        policies + members.len() + budgets + self.notes_said.len() + self.stay_said.len()
+    }
+}

@@ -1,0 +1,96 @@
+//! Who is slow: what each server of a window took. Whether the window is a breach is not asked
+//! here, and nothing that is found here keeps a spare away: one server more takes load off a slow
+//! one as well.
+
+use std::collections::BTreeMap;
+
+use super::decision::SlowServer;
+
+/// Servers told apart in one window; the samples of further ones are nobody's.
+const SERVERS_MAX: usize = 256;
+/// A server with fewer samples than this in a window is not called slow.
+const SAMPLES_MIN: u32 = 2;
+/// A slow server takes at least so many times as long as the others.
+const FACTOR_MIN: f64 = 2.0;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    samples: u32,
+    sum_ms: u64,
+}
+
+impl Tally {
+    fn mean_ms(self) -> Option<f64> {
+        (self.samples > 0).then(|| self.sum_ms as f64 / f64::from(self.samples))
+    }
+}
+
+/// Sums of the window that is filling, one for each server.
+#[derive(Debug, Default)]
+pub(super) struct ByServer {
+    tallies: BTreeMap<String, Tally>,
+}
+
+impl ByServer {
+    /// Takes one sample.
+    pub(super) fn push(&mut self, server: &str, took_ms: u32) {
+        if server.starts_with('<') {
+            return;
+        }
+        if !self.tallies.contains_key(server) {
+            if self.tallies.len() >= SERVERS_MAX {
+                return;
+            }
+            self.tallies.insert(server.to_owned(), Tally::default());
+        }
+        if let Some(tally) = self.tallies.get_mut(server) {
+            tally.samples = tally.samples.saturating_add(1);
+            tally.sum_ms = tally.sum_ms.saturating_add(u64::from(took_ms));
+        }
+    }
+
+    /// The one server that was above `above_ms` while each of the others was not.
+    pub(super) fn slow_one(&self, above_ms: f64) -> Option<SlowServer> {
+        let means = || {
+            self.tallies
+                .iter()
+                .filter_map(|(name, tally)| Some((name, tally.mean_ms()?, tally)))
+        };
+        let mut slow = means().filter(|(_, mean_ms, _)| *mean_ms > above_ms);
+        let (Some((server, mean_ms, tally)), None) = (slow.next(), slow.next()) else {
+            return None;
+        };
+        let others = means().filter(|(name, ..)| *name != server).fold(
+            (0_u32, Tally::default()),
+            |(servers, sum), (_, _, tally)| {
+                let sum = Tally {
+                    samples: sum.samples.saturating_add(tally.samples),
+                    sum_ms: sum.sum_ms.saturating_add(tally.sum_ms),
+                };
+                (servers + 1, sum)
+            },
+        );
+        let (others, others_ms) = (others.0, others.1.mean_ms()?);
+        let stands_out = tally.samples >= SAMPLES_MIN && mean_ms >= FACTOR_MIN * others_ms;
+        stands_out.then(|| SlowServer {
+            server: server.clone(),
+            mean_ms,
+            others,
+            others_ms,
+        })
+    }
+
+    /// Begins with another window.
+    pub(super) fn clear(&mut self) {
+        // The names stay, so that a window costs no memory; those that are gone leave here.
+        self.tallies.retain(|_, tally| tally.samples > 0);
+        for tally in self.tallies.values_mut() {
+            *tally = Tally::default();
+        }
+    }
+
+    /// Names that are held.
+    pub(super) fn held(&self) -> usize {
+        self.tallies.len()
+    }
+}

@@ -1,0 +1,145 @@
+//! Did the last spare help? A backend whose database is slow gets no faster with more servers, and
+//! each one more is load on the database. Servers do not belong here, and no spare goes because of
+//! what is found here.
+
+use std::time::Duration;
+
+use super::event::Timestamp;
+
+/// A spare helped when the statistic is this share of what it was, or less.
+const HELPED_SHARE: f64 = 0.9;
+/// Complete windows that it is given.
+const WINDOWS: usize = 2;
+/// A verdict against more servers ends after this long …
+const STUCK_FOR: Duration = Duration::from_secs(5 * 60);
+/// … or when the request rate has grown by this share.
+const RATE_GROWN: f64 = 0.25;
+/// A saturated backend answers more requests with one server more, even if its queues still grow:
+/// that counts as help. Asked for is this share of what the new server adds.
+const THROUGHPUT_SHARE: f64 = 0.5;
+
+/// A spare that joined because of a policy, on trial.
+#[derive(Debug)]
+pub(super) struct Trial {
+    server: String,
+    joined_at: Timestamp,
+    /// The policy's statistic before it joined, milliseconds.
+    before_ms: f64,
+    /// Requests a second before it joined.
+    rate: Option<f64>,
+    /// UP servers before it joined.
+    servers: u32,
+    /// It has answered a request: before that it had no chance to help.
+    has_served: bool,
+    requests: u64,
+    /// The statistic of the latest windows since it serves, oldest first.
+    windows: [Option<f64>; WINDOWS],
+}
+
+/// More servers do not help, for the time being.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NotHelping {
+    /// The statistic before the last spare joined, milliseconds.
+    pub before_ms: f64,
+    /// The better one of the two latest windows since, milliseconds.
+    pub after_ms: f64,
+    /// Since when no more servers are asked for.
+    pub since: Timestamp,
+    /// Requests a second then.
+    rate: Option<f64>,
+}
+
+impl NotHelping {
+    /// When it ends, if the request rate does not end it before.
+    pub fn until(&self) -> Timestamp {
+        self.since.after(STUCK_FOR)
+    }
+
+    /// Time or a rate that has grown ends it.
+    pub(super) fn is_over(&self, now: Timestamp, rate: Option<f64>) -> bool {
+        let has_grown = match (self.rate, rate) {
+            (Some(then), Some(rate)) => rate >= then * (1.0 + RATE_GROWN),
+            (None | Some(_), None) | (None, Some(_)) => false,
+        };
+        has_grown || now >= self.until()
+    }
+}
+
+impl Trial {
+    /// `server` joins `servers` others; the statistic was `before_ms` at `rate` requests a second.
+    pub(super) fn new(
+        now: Timestamp,
+        server: &str,
+        servers: u32,
+        before_ms: f64,
+        rate: Option<f64>,
+    ) -> Self {
+        Self {
+            server: server.to_owned(),
+            joined_at: now,
+            before_ms,
+            rate,
+            servers,
+            has_served: false,
+            requests: 0,
+            windows: [None; WINDOWS],
+        }
+    }
+
+    /// The statistic before it began.
+    pub(super) const fn before_ms(&self) -> f64 {
+        self.before_ms
+    }
+
+    /// Nothing can be said yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.windows.contains(&None)
+    }
+
+    /// One more request of the backend was answered.
+    pub(super) fn request(&mut self, server: &str) {
+        self.requests = self.requests.saturating_add(1);
+        self.has_served = self.has_served || self.server == server;
+    }
+
+    /// One more window is complete.
+    pub(super) fn window(&mut self, value_ms: Option<f64>) {
+        if let (true, Some(value_ms)) = (self.has_served, value_ms) {
+            self.windows.rotate_left(1);
+            if let Some(last) = self.windows.last_mut() {
+                *last = Some(value_ms);
+            }
+        }
+    }
+
+    /// The verdict against more servers, once two windows tell.
+    pub(super) fn verdict(&self, now: Timestamp) -> Option<NotHelping> {
+        if self.is_open() {
+            return None;
+        }
+        let after_ms = self
+            .windows
+            .iter()
+            .flatten()
+            .copied()
+            .fold(f64::INFINITY, f64::min);
+        let seconds = now.since(self.joined_at).as_secs_f64();
+        let rate = (seconds > 0.0).then(|| self.requests as f64 / seconds);
+        let is_faster = after_ms <= self.before_ms * HELPED_SHARE;
+        (!is_faster && !self.answers_more(rate)).then_some(NotHelping {
+            before_ms: self.before_ms,
+            after_ms,
+            since: now,
+            rate,
+        })
+    }
+
+    fn answers_more(&self, rate: Option<f64>) -> bool {
+        let added = THROUGHPUT_SHARE / f64::from(self.servers.max(1));
+        match (self.rate, rate) {
+            (Some(before), Some(after)) => after >= before * (1.0 + added.min(RATE_GROWN)),
+            // Nobody knows: no verdict.
+            (None | Some(_), None) | (None, Some(_)) => true,
+        }
+    }
+}
