@@ -242,3 +242,16 @@ fn a_haproxy_that_is_gone_is_asked_again_soon_then_seldom_and_never_in_step() {
     assert_ne!(soon, pauses(2, seconds(60)), "another daemon, other pauses");
     assert_eq!(soon, pauses(1, seconds(60)), "the same run again");
 }
+
+#[test]
+fn a_stand_in_that_dies_itself_is_replaced() {
+    let mut world = World::new(settings());
+    world.requests(20, 20, GAP);
+    world.server("web1").is_alive = false;
+    world.requests(6, 20, seconds(1));
+    assert!(world.is_up("web2"), "{:?}", world.changes());
+    world.server("web2").is_alive = false;
+    world.requests(6, 20, seconds(1));
+    assert!(world.is_up("web3"), "{:?}", world.changes());
+    assert_eq!(world.count(Change::WarmUp), 2, "one for one");
+}
