@@ -272,11 +272,10 @@ proptest! {
         prop_assert_eq!(&once.done, &ticked.done);
         prop_assert_eq!(&once.decisions, &ticked.decisions);
     }
-
 }
 
 proptest! {
-    #![proptest_config(schedules("C-14, in", 2000))]
+    #![proptest_config(schedules("forged messages", 200))]
 
     #[test]
     fn forged_messages_about_servers_change_nothing_but_how_often_haproxy_is_read(
@@ -314,6 +313,10 @@ proptest! {
         prop_assert!(with.reads > without.reads);
         prop_assert!(with.reads <= without.reads + seconds + 1, "{} {}", without.reads, with.reads);
     }
+}
+
+proptest! {
+    #![proptest_config(schedules("C-14, in", 2000))]
 
     #[test]
     fn after_any_schedule_a_steady_breach_brings_a_healthy_spare_in(
