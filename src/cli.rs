@@ -1,5 +1,7 @@
 //! The command line: arguments, what goes to which stream, exit codes. Decides nothing.
 
+mod order;
+
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileTypeExt as _;
@@ -10,7 +12,8 @@ use std::time::Duration;
 use anstream::ColorChoice;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use crate::config::{self, Config, LogSource, Mode};
 use crate::demo::DemoError;
@@ -26,7 +29,7 @@ const TAG: &str = "haproxy";
 
 /// Something failed; its text was printed.
 const EXIT_FAILED: u8 = 1;
-/// `status`: no daemon runs (LSB's code for that).
+/// `status` and orders: no daemon runs (LSB's code for that).
 const EXIT_NOT_RUNNING: u8 = 3;
 /// `run`: another daemon acts on that socket (`EX_TEMPFAIL` of sysexits.h).
 const EXIT_TWIN: u8 = 75;
@@ -78,6 +81,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    #[command(flatten)]
+    Order(order::Command),
     /// What is read from each log line, as JSON
     Parse {
         #[command(flatten)]
@@ -196,6 +201,7 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Run { config, observe } => run_daemon(&config.config, observe),
         Command::Status { config, json } => run_status(&config.config, json),
+        Command::Order(order) => order::run(order),
         Command::Parse {
             config,
             follow,
@@ -335,52 +341,49 @@ fn run_daemon(path: &Path, observe: bool) -> u8 {
     })
 }
 
-/// Runs the daemon, and after each SIGHUP that finds a valid file the next one with that. What the
-/// one before knew is read from HAProxy again.
+/// Runs the daemon, and hands it what each SIGHUP finds in the file.
 async fn keep_running(path: &Path, mut config: Config, observe: bool) -> io::Result<u8> {
     let mut hangup = signal(SignalKind::hangup())?;
-    let mut stop = std::pin::pin!(stop_requested()?);
-    loop {
-        if observe {
-            config.mode = Mode::Observe;
+    let stop = stop_requested()?;
+    if observe {
+        config.mode = Mode::Observe;
+    }
+    let (sender, reloads) = mpsc::channel(1);
+    let watch = async {
+        while hangup.recv().await.is_some() {
+            // A daemon that has ended needs no configuration.
+            let _ = sender.send(read_again(path, observe)).await;
         }
-        let mut next = None;
-        let until = async {
-            tokio::select! {
-                () = &mut stop => {}
-                found = reloaded(path, &mut hangup) => next = Some(found),
-            }
-        };
-        if let Err(error @ daemon::DaemonError::Twin { .. }) =
-            daemon::run(config, until, |_| {}).await
-        {
+        std::future::pending::<()>().await;
+    };
+    let ended = tokio::select! {
+        ended = daemon::run_with(config, stop, reloads, |_| {}) => ended,
+        () = watch => Ok(()),
+    };
+    match ended {
+        Ok(()) => Ok(0),
+        Err(error @ daemon::DaemonError::Twin { .. }) => {
             complain(&error);
-            return Ok(EXIT_TWIN);
-        }
-        match next {
-            Some(found) => config = found,
-            None => return Ok(0),
+            Ok(EXIT_TWIN)
         }
     }
 }
 
-/// The next configuration without mistakes that a SIGHUP finds; those with some are reported.
-async fn reloaded(path: &Path, hangup: &mut Signal) -> Config {
-    loop {
-        if hangup.recv().await.is_none() {
-            return std::future::pending().await;
+/// The file once more; its mistakes and warnings are shown here.
+fn read_again(path: &Path, observe: bool) -> daemon::Reload {
+    let color = wants_color(&io::stderr());
+    match config::load(path) {
+        Ok(mut loaded) => {
+            let _ = io::stderr().write_all(loaded.render_warnings(color).as_bytes());
+            if observe {
+                loaded.config.mode = Mode::Observe;
+            }
+            daemon::Reload::Config(Box::new(loaded.config))
         }
-        let mut found = None;
-        with_config(path, EXIT_CONFIG, |config| {
-            found = Some(config);
-            0
-        });
-        let shown = path.display();
-        if let Some(config) = found {
-            tracing::info!("SIGHUP: starting again with {shown}");
-            return config;
+        Err(errors) => {
+            let _ = io::stderr().write_all(errors.report(color).as_bytes());
+            daemon::Reload::bad(path, &errors)
         }
-        tracing::warn!("SIGHUP: {shown} is bad, the configuration stays as it was");
     }
 }
 

@@ -9,7 +9,8 @@
 //! - [`daemon`]: one loop that carries events in and starts actions
 //! - [`replay`]: the same scaler over recorded logs in virtual time
 //! - [`config`], [`cli`]: what the operator says
-//! - [`control`], [`status`]: what the operator sees of a running daemon
+//! - [`control`], [`status`]: what the operator sees and orders of a running daemon
+//! - [`state`]: what outlives it, on disk
 //! - [`stats`], [`parse`]: the log as numbers and as JSON
 //! - [`demo`]: the whole product against a pretend HAProxy
 
@@ -24,6 +25,7 @@ pub mod parse;
 pub mod replay;
 pub mod runtime_api;
 pub mod scaler;
+pub mod state;
 pub mod stats;
 pub mod status;
 pub mod warm_up;

@@ -75,6 +75,7 @@ struct BackendStatus {
     breaches_needed: u32,
     servers: Vec<ServerStatus>,
     next: String,
+    paused: Option<String>,
     problems: Vec<String>,
 }
 
@@ -170,6 +171,7 @@ fn backend_status(view: &BackendView) -> BackendStatus {
         breaches_needed: settings.map_or(0, |settings| settings.breaches),
         servers: view.servers.iter().map(server_status).collect(),
         next: view.next.clone(),
+        paused: view.paused.clone(),
         problems: view.problems.clone(),
     }
 }
@@ -237,6 +239,9 @@ fn text(status: &Status) -> String {
     for backend in &status.backends {
         let _ = writeln!(text, "{:name_width$}  {}", backend.name, headline(backend));
         let _ = writeln!(text, "{:name_width$}  next: {}", "", backend.next);
+        if let Some(paused) = &backend.paused {
+            let _ = writeln!(text, "{:name_width$}  {paused}", "");
+        }
         for problem in &backend.problems {
             let _ = writeln!(text, "{:name_width$}  problem: {problem}", "");
         }

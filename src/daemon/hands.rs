@@ -14,6 +14,7 @@ use crate::scaler::event::{
     Action, ActionId, AdminState, BackendRead, Event, ReadFailure, ServerName, WarmUpEvidence,
     WarmUpFailure, WriteFailure,
 };
+use crate::state::Written;
 use crate::warm_up::WarmUp;
 
 /// What became of an action.
@@ -76,8 +77,26 @@ impl Hands {
         }
     }
 
+    /// Works by that configuration from now on. What is under way goes on, but for another HAProxy
+    /// or mode.
+    pub(super) fn reconfigure(&mut self, config: &Config, is_elsewhere: bool) {
+        let Self {
+            reader,
+            acting,
+            under_way,
+        } = Self::new(config);
+        self.reader = reader;
+        if is_elsewhere {
+            self.under_way = under_way;
+        } else if let Acting::Observe(_) = acting {
+            return; // The pretence goes on.
+        }
+        self.acting = acting;
+    }
+
     /// Starts an action; its outcome comes out of [`Hands::next_outcome`].
-    pub(super) fn start(&mut self, action: Action) {
+    /// A command waits for `written`: what it belongs to is on disk before it is sent.
+    pub(super) fn start(&mut self, action: Action, written: Written) {
         match action {
             Action::Read { id, backend } => {
                 let reader = self.reader.clone();
@@ -113,16 +132,17 @@ impl Hands {
                     Outcome::WarmedUp(id, server, outcome)
                 });
             }
-            Action::SetState { id, server, state } => self.set_state(id, server, state),
+            Action::SetState { id, server, state } => self.set_state(id, server, state, written),
             Action::Report(_) => {}
         }
     }
 
-    fn set_state(&mut self, id: ActionId, server: ServerName, state: AdminState) {
+    fn set_state(&mut self, id: ActionId, server: ServerName, state: AdminState, written: Written) {
         match &mut self.acting {
             Acting::Act { writer, .. } => {
                 let writer = writer.clone();
                 self.under_way.spawn(async move {
+                    written.wait().await;
                     let outcome = writer.set_state(&server, state).await;
                     Outcome::StateSet(id, server, outcome)
                 });
@@ -167,11 +187,11 @@ impl Hands {
     }
 
     /// The last commands of a daemon that ends, all within `limit`; everything else is dropped.
-    pub(super) async fn finish(&mut self, actions: Vec<Action>, limit: Duration) {
+    pub(super) async fn finish(&mut self, actions: Vec<Action>, written: Written, limit: Duration) {
         self.under_way.abort_all();
         self.under_way.detach_all();
         for action in actions {
-            self.start(action);
+            self.start(action, written.clone());
         }
         let all = async { while self.under_way.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(limit, all).await;

@@ -33,7 +33,9 @@ pub(super) fn write(decision: &Decision, mode: Mode) {
         | Change::Thaw
         | Change::Reachable
         | Change::Stay
-        | Change::Note => tracing::info!("{would}{decision}"),
+        | Change::Note
+        | Change::Operator
+        | Change::Paused => tracing::info!("{would}{decision}"),
     }
 }
 

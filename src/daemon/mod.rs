@@ -3,6 +3,8 @@
 
 mod hands;
 mod journal;
+mod memory;
+mod reload;
 mod shadow;
 mod twin;
 
@@ -10,8 +12,10 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use self::hands::{Diagnosis, Hands, Outcome};
-use crate::clock::Clock;
+use crate::clock::{Clock, Standstill};
 use crate::config::{Config, Mode};
 use crate::control;
 use crate::log::file::FileState;
@@ -22,7 +26,10 @@ use crate::log::source::Source;
 use crate::scaler::Scaler;
 use crate::scaler::decision::{Change, Decision};
 use crate::scaler::event::{Action, Event, LogState, ReadFailure, Timestamp};
+use crate::state::Keeper;
 use crate::status::Report;
+
+pub use self::reload::Reload;
 
 /// With more unread than this the oldest is passed over: old lines make no good decisions.
 const BEHIND_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -32,6 +39,10 @@ const LAG_MAX: Duration = Duration::from_secs(2);
 const LOSS_HOLD: Duration = Duration::from_secs(60);
 /// What is between two stages goes back to maint within this time when the daemon ends.
 const FINISH_LIMIT: Duration = Duration::from_secs(1);
+/// Standing still for so many poll intervals …
+const STANDSTILL_POLLS: u32 = 3;
+/// … and at least for this long makes what was measured worthless. A busy machine is late, too.
+const STANDSTILL_MIN: Duration = Duration::from_secs(5);
 
 /// Why the daemon did not start. Nothing else ends it but its stop.
 #[derive(Debug, thiserror::Error)]
@@ -56,41 +67,110 @@ pub enum DaemonError {
 pub async fn run(
     config: Config,
     stop: impl Future<Output = ()>,
+    observer: impl FnMut(&Decision),
+) -> Result<(), DaemonError> {
+    let (_sender, reloads) = mpsc::channel(1);
+    run_with(config, stop, reloads, observer).await
+}
+
+/// The same, with a new configuration now and then.
+///
+/// # Errors
+/// As [`run`]; never because of a new configuration.
+pub async fn run_with(
+    config: Config,
+    stop: impl Future<Output = ()>,
+    mut reloads: mpsc::Receiver<Reload>,
     mut observer: impl FnMut(&Decision),
 ) -> Result<(), DaemonError> {
-    let _lock = take_lock(&config)?;
-    let mut control = control::Server::bind(&config.control_socket);
-    let mut source = Source::open(
-        &config.log.source,
-        config.log.max_line_bytes,
-        Some(BEHIND_BYTES_MAX),
-    );
-    let checkpoint = CheckpointFile::of(&config);
+    let mut parts = Parts {
+        lock: take_lock(&config)?,
+        control: control::Server::bind(&config.control_socket),
+        source: open_source(&config),
+    };
     let mut daemon = Daemon::new(config);
     daemon.hello();
-    source.resume(checkpoint.as_ref());
+    parts
+        .source
+        .resume(CheckpointFile::of(&daemon.config).as_ref());
+    daemon.recall(&mut observer);
     let mut stop = pin!(stop);
     loop {
         let deadline = daemon.scaler.deadline();
-        tokio::select! {
+        let turn = tokio::select! {
             biased;
             () = &mut stop => break,
-            outcome = daemon.hands.next_outcome() => daemon.take_outcome(&outcome, &mut observer),
-            request = control.next() => {
-                let report = daemon.report(&source);
-                request.answer(&report);
+            outcome = daemon.hands.next_outcome() => Turn::Outcome(outcome),
+            request = parts.control.next() => Turn::Request(request),
+            reload = next_reload(&mut reloads) => Turn::Reload(reload),
+            () = parts.source.wait() => Turn::Log,
+            () = kept(&mut daemon.keeper) => Turn::Kept,
+            () = daemon.clock.sleep_until(deadline) => Turn::Tick,
+        };
+        daemon.notice_standstill(deadline, &mut observer);
+        match turn {
+            Turn::Outcome(outcome) => daemon.take_outcome(&outcome, &mut observer),
+            Turn::Request(request) => daemon.answer(request, &parts.source, &mut observer),
+            Turn::Reload(reload) => {
+                reload::take(&mut daemon, &mut parts, reload, &mut observer).await;
             }
-            () = source.wait() => daemon.read_log(&mut source, &mut observer),
-            () = daemon.clock.sleep_until(deadline) => {
-                daemon.event(daemon.clock.now(), Event::Tick, &mut observer);
-            }
+            Turn::Log => daemon.read_log(&mut parts.source, &mut observer),
+            Turn::Kept => daemon.watch_keeper(),
+            Turn::Tick => daemon.event(daemon.clock.now(), Event::Tick, &mut observer),
         }
     }
-    source.leave(checkpoint.as_ref());
+    parts
+        .source
+        .leave(CheckpointFile::of(&daemon.config).as_ref());
     tracing::info!("stopping: every server stays as it is, but for a spare that is half-way");
     let last = daemon.scaler.handle(daemon.clock.now(), Event::Stop);
-    daemon.hands.finish(last, FINISH_LIMIT).await;
+    daemon.remember();
+    let written = daemon.written();
+    daemon
+        .hands
+        .finish(last, written.clone(), FINISH_LIMIT)
+        .await;
+    written.wait().await;
     Ok(())
+}
+
+/// What a new configuration may exchange, beside the daemon itself.
+struct Parts {
+    lock: Option<twin::Lock>,
+    control: control::Server,
+    source: Source,
+}
+
+/// What ended one wait of the loop.
+enum Turn {
+    Outcome(Outcome),
+    Request(control::Request),
+    Reload(Reload),
+    Log,
+    Kept,
+    Tick,
+}
+
+fn open_source(config: &Config) -> Source {
+    Source::open(
+        &config.log.source,
+        config.log.max_line_bytes,
+        Some(BEHIND_BYTES_MAX),
+    )
+}
+
+async fn next_reload(reloads: &mut mpsc::Receiver<Reload>) -> Reload {
+    match reloads.recv().await {
+        Some(reload) => reload,
+        None => std::future::pending().await,
+    }
+}
+
+async fn kept(keeper: &mut Option<Keeper>) {
+    match keeper {
+        Some(keeper) => keeper.changed().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Everything that the loop's arms work on.
@@ -111,6 +191,15 @@ struct Daemon {
     outage: Option<String>,
     diagnosis: Diagnosis,
     is_diagnosis_wanted: bool,
+    standstill: Standstill,
+    /// Keeps on disk what should outlive this daemon; `None` when nothing is to be kept.
+    keeper: Option<Keeper>,
+    /// Why nothing can be kept, as it was said.
+    keeper_problem: Option<String>,
+    /// What SIGHUP found last cannot be used, or waits.
+    config_problem: Option<String>,
+    /// A change of most servers, which waits for a second SIGHUP.
+    waiting_config: Option<Config>,
 }
 
 impl Daemon {
@@ -135,6 +224,11 @@ impl Daemon {
             outage: None,
             diagnosis: Diagnosis::default(),
             is_diagnosis_wanted: true,
+            standstill: Standstill::start(),
+            keeper: None,
+            keeper_problem: None,
+            config_problem: None,
+            waiting_config: None,
             config,
         }
     }
@@ -160,6 +254,11 @@ impl Daemon {
     }
 
     fn start(&mut self, actions: Vec<Action>, observer: &mut dyn FnMut(&Decision)) {
+        let is_read = |action: &Action| matches!(action, Action::Read { .. });
+        if !actions.iter().all(is_read) {
+            self.remember(); // Before the first command of a change.
+        }
+        let written = self.written();
         for action in actions {
             if let Action::Report(decision) = &action {
                 if self.is_news(decision) {
@@ -169,7 +268,7 @@ impl Daemon {
                 self.is_diagnosis_wanted |=
                     matches!(decision.change, Change::Reload | Change::Reachable);
             } else {
-                self.hands.start(action);
+                self.hands.start(action, written.clone());
             }
         }
     }
@@ -195,7 +294,9 @@ impl Daemon {
             | Change::Thaw
             | Change::NotHelping
             | Change::Stay
-            | Change::Note => true,
+            | Change::Note
+            | Change::Operator
+            | Change::Paused => true,
         }
     }
 
@@ -215,6 +316,9 @@ impl Daemon {
         }
         if let Some(event) = outcome.event() {
             self.event(self.clock.now(), event, observer);
+        }
+        if matches!(outcome, Outcome::Read(..)) {
+            self.remember(); // A state that was seen is worth keeping, too.
         }
     }
 
@@ -304,6 +408,8 @@ impl Daemon {
         {
             problems.push(text);
         }
+        problems.extend(self.keeper_problem.clone());
+        problems.extend(self.config_problem.clone());
         Report {
             mode: self.config.mode,
             version: self.diagnosis.version.clone(),

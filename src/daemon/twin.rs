@@ -12,6 +12,8 @@ use crate::runtime_api::Address;
 
 /// Abstract names hold 107 bytes.
 const NAME_BYTES_MAX: usize = 100;
+/// Of the socket's own name in that of a file.
+const FILE_NAME_CHARS_MAX: usize = 60;
 
 /// Held as long as this daemon may act.
 #[derive(Debug)]
@@ -44,11 +46,39 @@ pub(super) fn lock(address: &Address) -> io::Result<Result<Lock, Taken>> {
     }
 }
 
-fn name_of(address: &Address) -> Vec<u8> {
-    let place = match address {
+/// One name for one HAProxy, whichever way its socket is written.
+fn place_of(address: &Address) -> String {
+    match address {
         Address::Unix(path) => canonical(path),
         Address::Tcp(address) => format!("tcp:{address}"),
-    };
+    }
+}
+
+/// The two lead to the same HAProxy.
+pub(super) fn is_same(one: &Address, other: &Address) -> bool {
+    place_of(one) == place_of(other)
+}
+
+/// The name of the file that remembers what belongs to that admin socket: each HAProxy's daemon
+/// may use the same directory.
+pub(super) fn file_name(address: &Address) -> String {
+    let place = place_of(address);
+    let last: String = place
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .map(|letter| match letter {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '-' | '_' => letter,
+            _ => '_',
+        })
+        .take(FILE_NAME_CHARS_MAX)
+        .collect();
+    format!("{last}-{:016x}.state", fnv1a(place.as_bytes()))
+}
+
+fn name_of(address: &Address) -> Vec<u8> {
+    let place = place_of(address);
     let mut name = format!("haproxy-autoscale:{place}").into_bytes();
     if name.len() > NAME_BYTES_MAX {
         let hash = fnv1a(&name);

@@ -205,7 +205,9 @@ impl Telling<'_, '_> {
             | Change::Reachable
             | Change::NotHelping
             | Change::Stay
-            | Change::Note => {}
+            | Change::Note
+            | Change::Operator
+            | Change::Paused => {}
         }
         self.look_at_spare(now_us)
     }

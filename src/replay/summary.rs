@@ -58,7 +58,9 @@ impl Summary {
             | Change::Reachable
             | Change::NotHelping
             | Change::Stay
-            | Change::Note => {}
+            | Change::Note
+            | Change::Operator
+            | Change::Paused => {}
         }
     }
 
@@ -141,7 +143,9 @@ impl<'a> Printer<'a> {
             | Change::Reachable
             | Change::NotHelping
             | Change::Stay
-            | Change::Note => return Ok(()),
+            | Change::Note
+            | Change::Operator
+            | Change::Paused => return Ok(()),
         }
         let at = format_local_ms(at_ms);
         let change = decision.change.as_str();

@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::event::{Timestamp, WarmUpEvidence, WarmUpFailure};
+use super::hand::Answer;
 use super::settings::{Signal, Statistic};
 
 pub use super::load::TooSlow;
@@ -72,6 +73,10 @@ pub enum Change {
     Stay,
     /// Something that an operator should know.
     Note,
+    /// The answer to an operator's order.
+    Operator,
+    /// Something would be done if it were not for a pause.
+    Paused,
 }
 
 impl Change {
@@ -94,6 +99,8 @@ impl Change {
             Self::NotHelping => "not_helping",
             Self::Stay => "stay",
             Self::Note => "note",
+            Self::Operator => "operator",
+            Self::Paused => "paused",
         }
     }
 }
@@ -193,6 +200,8 @@ pub enum Reason {
         /// How long it is left alone.
         hold: Duration,
     },
+    /// What became of an operator's order.
+    Answer(Answer),
     /// Anything else, in words.
     Text(String),
 }
@@ -262,6 +271,8 @@ pub enum Wanted {
         /// Requests waiting in the backend's queue.
         queued: u32,
     },
+    /// An operator's order, in words.
+    Ordered(String),
 }
 
 /// What HAProxy's own health checks proved about a spare.
@@ -358,6 +369,7 @@ impl fmt::Display for Reason {
                     "was {from}, is {to}, not by us: left alone for {hold}"
                 )
             }
+            Self::Answer(answer) => formatter.write_str(&answer.text),
             Self::Text(text) => formatter.write_str(text),
         }
     }
@@ -514,6 +526,7 @@ impl fmt::Display for Wanted {
                 formatter.write_str("it was ready before HAProxy was reloaded and is still needed")
             }
             Self::Waiting { queued } => write!(formatter, "{queued} requests wait in the queue"),
+            Self::Ordered(text) => formatter.write_str(text),
         }
     }
 }

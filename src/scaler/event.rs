@@ -7,6 +7,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::decision::Decision;
+use super::hand::Order;
+use super::memory::Memory;
+use super::settings::BackendSettings;
 
 /// An instant in whole milliseconds since an arbitrary start.
 ///
@@ -111,6 +114,24 @@ pub enum Event<'a> {
         server: ServerName,
         /// Accepted, or why not. An accepted write is still read back.
         outcome: Result<(), WriteFailure>,
+    },
+    /// An operator's order; one [`super::decision::Change::Operator`] for each backend that it is
+    /// about answers it.
+    Operator(&'a Order),
+    /// What an earlier daemon knew; comes before anything else.
+    Remembered(&'a Memory),
+    /// A new configuration: backends that go are left as they are once nothing is half-way,
+    /// backends that come begin fresh, the others keep what they know.
+    Settings {
+        /// All backends of the new configuration.
+        backends: &'a [BackendSettings],
+        /// Another HAProxy, or observing instead of acting: what is known of servers is void.
+        is_elsewhere: bool,
+    },
+    /// The daemon or the machine stood still for that long.
+    Gap {
+        /// Longer than the pictures and lines that one decides on may be apart.
+        lasted: Duration,
     },
     /// The daemon is about to end: what is between two stages goes back to maint.
     Stop,

@@ -10,6 +10,8 @@
 
 pub mod decision;
 pub mod event;
+pub mod hand;
+pub mod memory;
 pub mod settings;
 
 mod agreement;
@@ -18,6 +20,7 @@ mod budget;
 mod by_server;
 mod jitter;
 mod load;
+mod operator;
 mod policy;
 mod pool;
 mod quiet;
@@ -32,6 +35,7 @@ use self::event::{Action, Event, Timestamp};
 use self::settings::BackendSettings;
 
 pub use self::backend::{BackendView, ServerView};
+pub use self::operator::Affected;
 pub use self::policy::PolicyView;
 pub use self::pool::{Role, Stage};
 
@@ -48,6 +52,8 @@ pub struct Scaler {
     due_of: Vec<Timestamp>,
     now: Timestamp,
     out: Outbox,
+    /// `pause` without a name; holds for backends that come later, too.
+    everything: Option<hand::Mark>,
 }
 
 impl Scaler {
@@ -74,6 +80,7 @@ impl Scaler {
             due_of,
             now,
             out: Outbox::default(),
+            everything: None,
         }
     }
 
@@ -129,13 +136,25 @@ impl Scaler {
                     backend.state_set(now, id, outcome, out);
                 });
             }
+            Event::Operator(order) => self.order(now, order),
+            Event::Remembered(memory) => self.remember(now, memory),
+            Event::Settings {
+                backends,
+                is_elsewhere,
+            } => self.reconfigure(now, backends, is_elsewhere),
+            Event::Gap { lasted } => {
+                for index in 0..self.backends.len() {
+                    self.touch(index, |backend, out| backend.gap(now, lasted, out));
+                }
+            }
             Event::Stop => {
                 for index in 0..self.backends.len() {
-                    self.touch(index, Backend::stop);
+                    self.touch(index, |backend, out| backend.stop(now, out));
                 }
             }
         }
         self.pass(now);
+        self.let_go(now);
         std::mem::take(&mut self.out.actions)
     }
 
@@ -189,6 +208,7 @@ impl Scaler {
             return;
         };
         act(backend, &mut self.out);
+        backend.after_event(self.now);
         let due = backend.due();
         if let Some(noted) = self.due_of.get_mut(index)
             && *noted != due

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::budget::Budget;
 use super::event::{AdminState, ServerRead, Timestamp};
+use super::hand::{Kept, Marks};
 use super::settings::{BackendSettings, Spares};
 
 /// The first quarantine of a spare that failed; it doubles up to [`QUARANTINE_MAX`].
 const QUARANTINE_MIN: Duration = Duration::from_secs(60);
 /// The longest quarantine.
-const QUARANTINE_MAX: Duration = Duration::from_secs(60 * 60);
+pub(super) const QUARANTINE_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// What a server is to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +97,8 @@ pub(super) struct Member {
     pub(super) stands_in: bool,
     /// Its changes within the last hour.
     pub(super) budget: Budget,
+    /// What an operator set for it.
+    pub(super) marks: Marks,
     hold_until: Option<Timestamp>,
     quarantined_until: Option<Timestamp>,
     failures: u32,
@@ -151,8 +154,48 @@ impl Member {
         self.expected = Some(AdminState::Maint);
     }
 
+    /// Ends a hold: it is ours again.
+    pub(super) const fn end_hold(&mut self) {
+        self.hold_until = None;
+    }
+
+    /// Ends a quarantine: an operator wants it tried now.
+    pub(super) const fn end_quarantine(&mut self) {
+        self.quarantined_until = None;
+        self.failures = 0;
+    }
+
+    /// When a hold ends.
+    pub(super) const fn hold_until(&self) -> Option<Timestamp> {
+        self.hold_until
+    }
+
+    /// When a quarantine ends.
+    pub(super) const fn quarantined_until(&self) -> Option<Timestamp> {
+        self.quarantined_until
+    }
+
+    /// Failures in a row.
+    pub(super) const fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Takes a hold from before a restart.
+    pub(super) const fn restore_hold(&mut self, until: Option<Timestamp>) {
+        self.hold_until = until;
+    }
+
+    /// Takes a quarantine from before a restart.
+    pub(super) const fn restore_quarantine(&mut self, until: Option<Timestamp>, failures: u32) {
+        self.quarantined_until = until;
+        self.failures = failures;
+    }
+
     /// What an operator reads beside it in `status`.
     pub(super) fn note(&self, now: Timestamp) -> Option<String> {
+        if let Some(text) = self.marks.note(now) {
+            return Some(text);
+        }
         let until = |until: Timestamp| super::decision::Span(until.since(now));
         match (self.hold_until, self.quarantined_until) {
             (Some(hold), _) if now < hold => {
@@ -217,6 +260,7 @@ impl Pool {
                     is_wanted_back: false,
                     stands_in: false,
                     budget: Budget::default(),
+                    marks: Marks::default(),
                     hold_until: None,
                     quarantined_until: None,
                     failures: 0,
@@ -311,6 +355,8 @@ impl Pool {
                     && !member.read.is_tracked
                     && !member.is_held(now)
                     && !member.is_quarantined(now)
+                    && !member.marks.is_fixed()
+                    && member.marks.kept() != Some(Kept::Out)
             })
             .collect();
         if let Spares::Named(names) = &settings.spares {
@@ -332,6 +378,8 @@ impl Pool {
                 member.role == Role::Spare
                     && member.stage == Stage::Ready
                     && !member.is_held(now)
+                    && !member.marks.is_fixed()
+                    && member.marks.kept() != Some(Kept::In)
                     && !member.read.is_tracked
                     && !member.read.is_beyond_us()
             })
@@ -346,7 +394,8 @@ impl Pool {
     }
 }
 
-fn role_of(read: &ServerRead, settings: &BackendSettings) -> Role {
+/// What a server is to us, by HAProxy's marks and our settings.
+pub(super) fn role_of(read: &ServerRead, settings: &BackendSettings) -> Role {
     if settings.always_up.contains(&read.name) {
         return Role::AlwaysUp;
     }

@@ -112,6 +112,7 @@ impl Backend {
             Wanted::DeadServer { .. }
             | Wanted::DeadSpare { .. }
             | Wanted::BelowMin { .. }
+            | Wanted::Ordered(_)
             | Wanted::Reloaded => {}
         }
     }
@@ -142,6 +143,9 @@ impl Backend {
     /// The spare that is next to go, and when.
     pub(super) fn leaving(&self) -> Option<Leaving> {
         let is_free = self.change.is_none() && self.writing.is_none() && self.owed.is_none();
+        if self.past.is_lost || self.is_changing_settings() {
+            return None;
+        }
         if !is_free || !self.has_picture() {
             return None;
         }

@@ -3,8 +3,11 @@
 
 mod change;
 mod judgement;
+mod memory;
 mod need;
+mod orders;
 mod reading;
+mod reconfigure;
 mod view;
 
 use std::time::Duration;
@@ -14,6 +17,7 @@ use super::decision::{Change, Decision, Reason, Span, Wanted};
 use super::event::{
     Action, ActionId, AdminState, Generation, LogState, Request, ServerName, Timestamp,
 };
+use super::hand::Hand;
 use super::load::{Memory, Rate};
 use super::policy::{Policy, strongest};
 use super::pool::{Member, Pool};
@@ -75,6 +79,14 @@ pub(super) struct Backend {
     /// capacity that is missing whatever the load is.
     no_spare_said: NoSpareSaid,
     notes_said: Vec<String>,
+    /// What operators have ordered.
+    hand: Hand,
+    /// What an earlier daemon knew.
+    past: memory::Past,
+    /// New settings, or the end, once no change is under way.
+    next: reconfigure::Next,
+    /// Until then nothing begins and nothing is measured: the daemon stood still.
+    settling_until: Option<Timestamp>,
 }
 
 /// What has been said, so as not to say it each time.
@@ -133,6 +145,10 @@ impl Backend {
             brought_in_doubt: 0,
             no_spare_said: NoSpareSaid::default(),
             notes_said: Vec::new(),
+            hand: Hand::default(),
+            past: memory::Past::default(),
+            next: reconfigure::Next::default(),
+            settling_until: None,
             settings,
         }
     }
@@ -161,6 +177,9 @@ impl Backend {
     /// Samples of a server that HAProxy does not list are nobody's; those of a server that has
     /// just joined say more about its caches than about the load.
     fn counts(&self, now: Timestamp, server: &str) -> bool {
+        if self.is_settling(now) {
+            return false;
+        }
         if server.starts_with('<') || self.pool.members.is_empty() {
             return true;
         }
@@ -186,12 +205,16 @@ impl Backend {
             .chain([self.reading.due(), self.quiet.next_slice])
             .chain(self.writing.map(|(_, until)| until))
             .chain(self.put_away_due().map(|(due, _)| due))
+            .chain(self.hand.due())
+            .chain(self.settling_until)
             .min()
             .unwrap_or_else(|| self.reading.due())
     }
 
     /// Does everything that is due at `now`, each thing at most once.
     pub(super) fn run_due(&mut self, now: Timestamp, out: &mut Outbox) {
+        self.hand_due(now, out);
+        self.settle_due(now);
         self.evaluate(now, out);
         if self.quiet.next_slice <= now {
             self.quiet.next_slice = next_slice(now, self.quiet.slice);
@@ -221,6 +244,7 @@ impl Backend {
         if !asks.any_window {
             return;
         }
+        self.past.is_lost = false;
         let first = asks.breaches.first().map(|(breach, _)| *breach);
         for (breach, slow) in asks.breaches {
             let reason = Reason::Breach { breach, slow };
@@ -300,10 +324,11 @@ impl Backend {
     }
 
     /// Ends what is between two stages; ready servers stay.
-    pub(super) fn stop(&mut self, out: &mut Outbox) {
+    pub(super) fn stop(&mut self, now: Timestamp, out: &mut Outbox) {
         let Some(change) = self.change.take() else {
             return;
         };
+        self.leave_behind(now, &change.server, change.told_so_far().to_vec());
         if change.left_maint() {
             self.set_state(&change.server, AdminState::Maint, out);
         }

@@ -13,8 +13,21 @@ impl Backend {
         if self.change.is_some() || self.writing.is_some() || !self.has_picture() {
             return;
         }
+        if self.is_changing_settings() || self.is_settling(now) {
+            return;
+        }
+        if self.hand.pause().is_some() {
+            return self.seek_pretended_work(now, out);
+        }
         if let Some(name) = self.found_draining(now) {
             return self.finish_drain(now, name);
+        }
+        if let Some(name) = self.ordered_in(now) {
+            let wanted = self.ordered_text(&name);
+            return self.bring_in(now, &name, wanted, false, out);
+        }
+        if let Some(name) = self.ordered_out() {
+            return self.send_away(now, name, out);
         }
         if let Some(name) = self.wanted_back(now) {
             return self.bring_in(now, &name, Wanted::Reloaded, false, out);
@@ -30,6 +43,26 @@ impl Backend {
         }
         if self.change.is_none() {
             self.owed = None; // None to be had: the next breach asks again.
+        }
+    }
+
+    /// Paused: the same search, and what would begin is only said.
+    fn seek_pretended_work(&mut self, now: Timestamp, out: &mut Outbox) {
+        let back = self.wanted_back(now);
+        let wanted = self
+            .capacity_wanted()
+            .or_else(|| self.owed.clone().map(|(_, wanted)| wanted));
+        self.owed = None;
+        let next = || {
+            let wanted = wanted.filter(|wanted| self.forbids_bringing_in(wanted).is_none())?;
+            drop(wanted);
+            let candidates = self.pool.candidates(now, &self.settings);
+            candidates.first().map(|member| name_of(member))
+        };
+        if let Some(name) = self.found_draining(now) {
+            self.say_would(now, "finish draining", &name, out);
+        } else if let Some(name) = back.or_else(next) {
+            self.say_would(now, "warm up and enable", &name, out);
         }
     }
 
@@ -54,7 +87,7 @@ impl Backend {
             Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => {
                 &mut self.no_spare_said.for_capacity
             }
-            Wanted::Slow(_) | Wanted::Reloaded | Wanted::Waiting { .. } => {
+            Wanted::Slow(_) | Wanted::Reloaded | Wanted::Waiting { .. } | Wanted::Ordered(_) => {
                 &mut self.no_spare_said.for_load
             }
         };
@@ -137,7 +170,9 @@ impl Backend {
                 .capacity_wanted()
                 .is_none()
                 .then(|| "the missing server is back".to_owned()),
-            Wanted::Slow(_) | Wanted::Reloaded | Wanted::Waiting { .. } => None,
+            Wanted::Slow(_) | Wanted::Reloaded | Wanted::Waiting { .. } | Wanted::Ordered(_) => {
+                None
+            }
         }
     }
 
@@ -162,6 +197,7 @@ impl Backend {
                 member.role == Role::Spare
                     && member.stage == Stage::DrainingOut
                     && !member.is_held(now)
+                    && !member.marks.is_fixed()
             })
             .map(name_of)
     }

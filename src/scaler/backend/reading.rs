@@ -199,6 +199,8 @@ impl Backend {
         if self.pool.up() < up_before {
             self.servers_are_missing(now);
         }
+        self.show_marks();
+        self.recall(now, read.generation, out);
         if self.comparison.compare(now, read.responses, read.sessions) {
             self.agreement_changed(now, out);
         }
@@ -316,6 +318,9 @@ impl Backend {
         {
             return; // Our own doing.
         }
+        if self.past.told(now, name, shown) {
+            return self.first_sight(name, shown); // That of a daemon before us.
+        }
         let hold = self.settings.hold;
         member.hold(now, hold);
         member.is_wanted_back = false;
@@ -334,6 +339,8 @@ impl Backend {
             to: shown.as_str(),
             hold,
         };
+        self.forget_order(name);
+        self.show_marks();
         self.report(now, Some(name), Change::Hold, reason, out);
     }
 

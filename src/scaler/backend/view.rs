@@ -8,6 +8,9 @@ use crate::scaler::event::{LogState, Timestamp};
 use crate::scaler::policy::PolicyView;
 use crate::scaler::pool::{Role, Stage};
 
+/// Why no spare goes although it is quiet.
+const LOST: &str = "no scale-down before a window of requests: what was remembered is lost";
+
 /// One backend at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BackendView {
@@ -22,6 +25,8 @@ pub struct BackendView {
     pub servers: Vec<ServerView>,
     /// What happens next, in words.
     pub next: String,
+    /// Nothing is changed: by whom and for how long.
+    pub paused: Option<String>,
     /// What keeps it from acting, if anything; one line each.
     pub problems: Vec<String>,
     /// HAProxy answered the last time that it was asked, even if it knows no such backend.
@@ -98,6 +103,10 @@ impl Backend {
             state: self.state_word(now, policy.as_ref()),
             servers: servers.collect(),
             next: self.next(now, policy.as_ref()),
+            paused: self
+                .hand
+                .pause()
+                .map(|mark| format!("paused{}", mark.text(now))),
             problems: self.problems(now),
             is_answered: self.has_picture()
                 || self.reading.failure == Some(ReadFailure::UnknownBackend),
@@ -155,6 +164,15 @@ impl Backend {
                 stage.as_str()
             );
         }
+        if self.is_settling(now) {
+            return "nothing yet: the daemon stood still".to_owned();
+        }
+        if self.hand.pause().is_some() {
+            return match &self.hand.would {
+                Some(would) => format!("nothing, it is paused: {would}"),
+                None => "nothing, it is paused".to_owned(),
+            };
+        }
         if let Some(text) = self.next_text(now) {
             return text;
         }
@@ -206,6 +224,9 @@ impl Backend {
         let verdict = self.comparison.verdict();
         if verdict != Agreement::Agree {
             problems.push(self.freeze_text(verdict));
+        }
+        if self.past.is_lost {
+            problems.push(LOST.to_owned());
         }
         match self.log {
             LogState::Flowing => {}

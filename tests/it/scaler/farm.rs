@@ -156,7 +156,9 @@ impl Farm {
                     | Change::Reachable
                     | Change::NotHelping
                     | Change::Stay
-                    | Change::Note => None,
+                    | Change::Note
+                    | Change::Operator
+                    | Change::Paused => None,
                 })
                 .collect(),
             requests: self.requests,

@@ -1,6 +1,7 @@
 //! The change under way: one spare on its way in or out, one step after another. Each write is
 //! decided on a read that is newer than the wish for it, and believed only when read back.
 
+mod by_hand;
 mod steps;
 
 use std::time::Duration;
@@ -19,6 +20,8 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 const OUTCOME_SLACK: Duration = Duration::from_secs(1);
 /// With another spare at hand, one that takes no connection is not waited for.
 const REFUSALS_FOR: Duration = Duration::from_secs(2);
+/// In a pause it is looked again no sooner than this whether a spare would go.
+const PAUSED_AGAIN: Duration = Duration::from_secs(1);
 
 /// One spare between two stages.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub(super) struct Underway {
     since: Timestamp,
     /// Load came back while it was on its way out.
     returned: Option<Wanted>,
+    /// On its way in, and not wanted any more: why.
+    unwanted: Option<String>,
     /// The states that it was told. A command whose answer was lost may still be carried out late.
     told: Vec<AdminState>,
 }
@@ -47,6 +52,8 @@ enum Goal {
         quiet_for: Duration,
         share: Option<f64>,
     },
+    /// ready → maint, because an operator said so.
+    SendAway { by: Option<u32> },
     /// Found draining: finish that.
     FinishDrain,
     /// Something failed on the way in, or it is not wanted any more: back to maint.
@@ -90,7 +97,7 @@ impl Underway {
     pub(super) const fn left_maint(&self) -> bool {
         match (&self.goal, &self.step) {
             (Goal::BringIn { .. }, Step::WarmingUp { .. } | Step::Judging { .. })
-            | (Goal::PutAway { .. }, Step::Judging { .. }) => false,
+            | (Goal::PutAway { .. } | Goal::SendAway { .. }, Step::Judging { .. }) => false,
             // A command to make it ready may have been carried out: ready servers stay.
             (_, Step::Writing { state, .. } | Step::Verifying { state, .. }) => {
                 !matches!(state, AdminState::Ready)
@@ -156,12 +163,17 @@ impl Backend {
             step: Step::WarmingUp { id },
             since: now,
             returned: None,
+            unwanted: None,
             told: Vec::new(),
         });
     }
 
     /// Begins to send a spare away: a fresh picture decides whether it may go.
     pub(super) fn put_away(&mut self, now: Timestamp, name: String, out: &mut Outbox) {
+        if self.hand.pause().is_some() {
+            self.down_not_before = now.after(self.settings.scale_down_cooldown.max(PAUSED_AGAIN));
+            return self.say_would(now, "drain", &name, out);
+        }
         let quiet_for = self
             .quiet
             .since
@@ -176,6 +188,7 @@ impl Backend {
             step: Step::Judging { after },
             since: now,
             returned: None,
+            unwanted: None,
             told: Vec::new(),
         });
     }
@@ -188,6 +201,7 @@ impl Backend {
             step: Step::Emptying { since: now },
             since: now,
             returned: None,
+            unwanted: None,
             told: Vec::new(),
         });
         self.read_sooner(now);
@@ -198,7 +212,11 @@ impl Backend {
         let Some(change) = &mut self.change else {
             return;
         };
-        if !matches!(change.goal, Goal::PutAway { .. }) {
+        let is_undone = matches!(
+            (&change.goal, &wanted),
+            (Goal::PutAway { .. }, _) | (Goal::SendAway { .. }, Wanted::BelowMin { .. })
+        );
+        if !is_undone {
             return;
         }
         match change.step {
@@ -290,7 +308,10 @@ impl Backend {
             Goal::BringIn { .. } | Goal::GiveBack { .. } => {
                 self.fail(now, Failure::Command(text), out);
             }
-            Goal::PutAway { .. } | Goal::FinishDrain | Goal::TakeBack { .. } => {
+            Goal::PutAway { .. }
+            | Goal::SendAway { .. }
+            | Goal::FinishDrain
+            | Goal::TakeBack { .. } => {
                 let server = change.server.clone();
                 self.report(now, Some(&server), Change::Note, Reason::Text(text), out);
                 self.drop_change(now);

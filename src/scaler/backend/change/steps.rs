@@ -55,6 +55,7 @@ impl Backend {
                     self.down_not_before = now.after(self.settings.poll_interval);
                 }
             }
+            Goal::SendAway { .. } => self.judge_send_away(now, &name, out),
             Goal::FinishDrain | Goal::TakeBack { .. } => self.write(now, AdminState::Maint, out),
         }
     }
@@ -67,7 +68,7 @@ impl Backend {
         }
     }
 
-    fn write(&mut self, now: Timestamp, state: AdminState, out: &mut Outbox) {
+    pub(super) fn write(&mut self, now: Timestamp, state: AdminState, out: &mut Outbox) {
         let Some(change) = &mut self.change else {
             return;
         };
@@ -102,16 +103,28 @@ impl Backend {
                 let text = format!("HAProxy was told `{state}` and still shows it otherwise");
                 self.fail(now, Failure::Command(text), out);
             }
-            (Goal::PutAway { .. }, AdminState::Drain) if is_so => self.drains(now, out),
-            (Goal::PutAway { .. }, AdminState::Drain | AdminState::Ready) => {
+            (Goal::PutAway { .. } | Goal::SendAway { .. }, AdminState::Drain) if is_so => {
+                self.drains(now, out);
+            }
+            (
+                Goal::PutAway { .. } | Goal::SendAway { .. },
+                AdminState::Drain | AdminState::Ready,
+            ) => {
                 self.change = None;
                 self.down_not_before = now.after(self.settings.poll_interval);
             }
-            (Goal::PutAway { .. } | Goal::FinishDrain, AdminState::Maint) if is_so => {
-                self.departed(now, out);
-            }
+            (
+                Goal::PutAway { .. } | Goal::SendAway { .. } | Goal::FinishDrain,
+                AdminState::Maint,
+            ) if is_so => self.departed(now, out),
             (Goal::TakeBack { .. }, AdminState::Maint) if is_so => self.taken_back(now, out),
-            (Goal::PutAway { .. } | Goal::FinishDrain | Goal::TakeBack { .. }, _) => {
+            (
+                Goal::PutAway { .. }
+                | Goal::SendAway { .. }
+                | Goal::FinishDrain
+                | Goal::TakeBack { .. },
+                _,
+            ) => {
                 // The command was lost: watch on, and say it again at the next look.
                 self.set_step(Step::Emptying { since: now });
                 self.read_sooner(now);
@@ -127,6 +140,12 @@ impl Backend {
 
     /// Draining in: ready as soon as fresh checks have brought full health.
     pub(super) fn watch_checks(&mut self, now: Timestamp, out: &mut Outbox) {
+        let Some(change) = &mut self.change else {
+            return;
+        };
+        if let Some(text) = change.unwanted.take() {
+            return self.call_off(now, text, out);
+        }
         let Some(change) = &self.change else { return };
         let Some(member) = self.pool.member(&change.server) else {
             return;
@@ -188,6 +207,9 @@ impl Backend {
             self.learn_from_departure(now);
             let reason = Reason::Quiet { quiet_for, share };
             self.report(now, Some(&name), Change::Drain, reason, out);
+        } else if let Goal::SendAway { by } = change.goal {
+            let reason = Self::sent_away_reason(by);
+            self.report(now, Some(&name), Change::Drain, reason, out);
         }
         self.enter(&name, Stage::DrainingOut);
         self.set_step(Step::Emptying { since: now });
@@ -195,6 +217,8 @@ impl Backend {
         if up < min {
             // A race that the picture before the write could not show: undone at once.
             self.load_returned(now, Wanted::BelowMin { up, min }, out);
+        } else if let Some(wanted @ Wanted::Ordered(_)) = returned {
+            self.retreat(now, wanted, out);
         } else if let Some(wanted) = returned {
             self.load_returned(now, wanted, out);
         } else {
@@ -222,7 +246,10 @@ impl Backend {
                 )
             }
             Goal::GiveBack { wanted } => (Reason::GivenBack(wanted.clone()), wanted),
-            Goal::PutAway { .. } | Goal::FinishDrain | Goal::TakeBack { .. } => return,
+            Goal::PutAway { .. }
+            | Goal::SendAway { .. }
+            | Goal::FinishDrain
+            | Goal::TakeBack { .. } => return,
         };
         if let Some(member) = self.pool.member_mut(&change.server) {
             member.became_ready(now);
@@ -294,7 +321,7 @@ impl Backend {
     }
 
     /// It is not wanted any more, through no fault of its own: to maint, if it has left maint.
-    fn call_off(&mut self, now: Timestamp, text: String, out: &mut Outbox) {
+    pub(super) fn call_off(&mut self, now: Timestamp, text: String, out: &mut Outbox) {
         let Some(change) = &mut self.change else {
             return;
         };

@@ -1,5 +1,17 @@
-//! The control socket: how `status` asks a running daemon. One connection, one line, one answer.
-//! What the answer says lives in `status`.
+//! The control socket: how `status` and an operator's orders reach a running daemon. What `status`
+//! answers lives in `status`, what an order does in `scaler`.
+//!
+//! One connection, one line, one answer, each ended by a newline:
+//!
+//! | line | answer |
+//! |---|---|
+//! | `status` | one JSON object |
+//! | `VERB [BACKEND[/SERVER]] [for DURATION]`, VERB one of `pause`, `resume`, `pin`, `unpin`, `enable`, `disable` | `{"verdict":"accepted"\|"refused"\|"unknown","texts":[…]}` |
+//! | anything else | `{"error":…}` |
+//!
+//! The kernel tells who asks (`SO_PEERCRED`); the socket's mode 0660 says who may.
+
+mod order;
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -13,17 +25,20 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::scaler::hand::Order;
 use crate::status::Report;
+
+pub use self::order::{Reply, lasts, place};
 
 /// A caller that says nothing, or does not read, is let go after this.
 const CALLER_TIMEOUT: Duration = Duration::from_secs(2);
 /// The client waits this long; the daemon answers between two events.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-/// A request is one word.
-const REQUEST_BYTES_MAX: usize = 256;
+/// A request is a verb, two names and a duration.
+const REQUEST_BYTES_MAX: usize = 1024;
 /// Callers at the same time; more of them wait.
 const CALLERS_MAX: usize = 16;
-/// The only request so far.
+/// The request of `status`; all others are orders.
 const STATUS: &str = "status";
 
 /// The daemon's end.
@@ -39,16 +54,30 @@ struct Bound {
     listening: JoinHandle<()>,
 }
 
-/// One caller who wants to know.
+/// One caller.
 #[derive(Debug)]
-pub struct Request {
+pub enum Request {
+    /// Wants to know.
+    Status(Caller),
+    /// Wants something done.
+    Order(Order, Caller),
+}
+
+/// Who waits for an answer; one who has gone away is no error.
+#[derive(Debug)]
+pub struct Caller {
     answer: oneshot::Sender<String>,
 }
 
-impl Request {
-    /// Answers; a caller who has gone away is no error.
-    pub fn answer(self, report: &Report) {
+impl Caller {
+    /// Answers `status`.
+    pub fn report(self, report: &Report) {
         let _ = self.answer.send(report.json());
+    }
+
+    /// Answers an order.
+    pub fn reply(self, reply: &Reply) {
+        let _ = self.answer.send(reply.json());
     }
 }
 
@@ -71,6 +100,11 @@ impl Server {
             }
         };
         Self { requests, bound }
+    }
+
+    /// Somebody can reach it.
+    pub const fn is_bound(&self) -> bool {
+        self.bound.is_some()
     }
 
     /// The next caller; waits for ever when there is no socket. May be dropped at any time.
@@ -140,11 +174,16 @@ async fn serve(mut stream: UnixStream, requests: mpsc::Sender<Request>) -> io::R
         }
         line.extend(piece.iter().take(read));
     }
-    if line.trim_ascii() != STATUS.as_bytes() {
-        return stream.write_all(b"{\"error\":\"unknown request\"}\n").await;
-    }
+    let by = stream.peer_cred().ok().map(|peer| peer.uid());
     let (answer, answered) = oneshot::channel();
-    if requests.send(Request { answer }).await.is_ok()
+    let request = match request(&line, by, Caller { answer }) {
+        Ok(request) => request,
+        Err(text) => {
+            let text = serde_json::json!({ "error": text });
+            return stream.write_all(format!("{text}\n").as_bytes()).await;
+        }
+    };
+    if requests.send(request).await.is_ok()
         && let Ok(text) = answered.await
     {
         stream.write_all(text.as_bytes()).await?;
@@ -153,15 +192,47 @@ async fn serve(mut stream: UnixStream, requests: mpsc::Sender<Request>) -> io::R
     Ok(())
 }
 
-/// Asks the daemon that listens at `path`; its answer is one JSON object.
+fn request(line: &[u8], by: Option<u32>, caller: Caller) -> Result<Request, String> {
+    let unknown = || "unknown request".to_owned();
+    let end = line.iter().position(|byte| *byte == b'\n');
+    let (line, rest) = line.split_at(end.unwrap_or(line.len()));
+    let line = std::str::from_utf8(line.trim_ascii()).map_err(|_| unknown())?;
+    if line == STATUS {
+        return Ok(Request::Status(caller));
+    }
+    // One that was cut off could be another order than the one that was meant.
+    if rest.is_empty() {
+        return Err(unknown());
+    }
+    let order = order::parse(line, by).ok_or_else(unknown)??;
+    Ok(Request::Order(order, caller))
+}
+
+/// Asks the daemon that listens at `path` for its status; its answer is one JSON object.
 ///
 /// # Errors
 /// Nobody listens there, or no answer came within some seconds.
 pub fn ask_status(path: &Path) -> io::Result<String> {
+    ask(path, STATUS)
+}
+
+/// Gives an order to the daemon that listens at `path`.
+///
+/// # Errors
+/// Nobody listens there, no answer came within some seconds, or none that is ours.
+pub fn give_order(path: &Path, order: &Order) -> io::Result<Reply> {
+    let answer = ask(path, &order::line(order))?;
+    Reply::read(&answer).ok_or_else(|| {
+        let start: String = answer.chars().take(200).collect();
+        io::Error::other(format!("it answered {start:?}"))
+    })
+}
+
+fn ask(path: &Path, line: &str) -> io::Result<String> {
     let mut stream = std::os::unix::net::UnixStream::connect(path)?;
     stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
     stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
-    stream.write_all(format!("{STATUS}\n").as_bytes())?;
+    stream.write_all(format!("{line}\n").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)

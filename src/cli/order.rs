@@ -1,0 +1,155 @@
+//! `pause`, `resume`, `pin`, `unpin`, `enable`, `disable`: an operator's order, given to the running
+//! daemon. What it does is decided there.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::{ConfigFile, EXIT_FAILED, EXIT_NOT_RUNNING, cannot_write, complain, with_config};
+use crate::scaler::event::ServerName;
+use crate::scaler::hand::{Order, Place, Verb, Verdict};
+use crate::{control, status};
+
+/// An order for a backend or server that is not there.
+const EXIT_UNKNOWN: u8 = 4;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Change nothing: everywhere, in a backend, or at a server; decisions are still told
+    Pause {
+        #[command(flatten)]
+        config: ConfigFile,
+        #[command(flatten)]
+        lasts: Lasts,
+        /// Everything without one
+        #[arg(value_name = "BACKEND[/SERVER]", value_parser = control::place)]
+        place: Option<Place>,
+    },
+    /// End pauses and holds, and what enable and disable left; pins stay
+    Resume {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Everything without one
+        #[arg(value_name = "BACKEND[/SERVER]", value_parser = control::place)]
+        place: Option<Place>,
+    },
+    /// Leave a server as it is: neither bring it in nor send it away
+    Pin {
+        #[command(flatten)]
+        config: ConfigFile,
+        #[command(flatten)]
+        lasts: Lasts,
+        #[arg(value_name = "BACKEND/SERVER", value_parser = server)]
+        server: ServerName,
+    },
+    /// End a pin
+    Unpin {
+        #[command(flatten)]
+        config: ConfigFile,
+        #[arg(value_name = "BACKEND/SERVER", value_parser = server)]
+        server: ServerName,
+    },
+    /// Warm a spare up, have it checked, make it ready now, and keep it in
+    Enable {
+        #[command(flatten)]
+        config: ConfigFile,
+        #[command(flatten)]
+        lasts: Lasts,
+        #[arg(value_name = "BACKEND/SERVER", value_parser = server)]
+        server: ServerName,
+    },
+    /// Drain a spare now, put it into maint, and keep it out
+    Disable {
+        #[command(flatten)]
+        config: ConfigFile,
+        #[command(flatten)]
+        lasts: Lasts,
+        #[arg(value_name = "BACKEND/SERVER", value_parser = server)]
+        server: ServerName,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Lasts {
+    /// How long it stands, such as 90s or 2h; without it until it is taken back, or for `hold` after
+    /// enable and disable
+    #[arg(long = "for", value_name = "DURATION", value_parser = control::lasts)]
+    lasts: Option<Duration>,
+}
+
+fn server(text: &str) -> Result<ServerName, String> {
+    match control::place(text)? {
+        Place::Server(name) => Ok(name),
+        Place::Everything | Place::Backend(_) => {
+            Err("it takes BACKEND/SERVER, such as web/web2".to_owned())
+        }
+    }
+}
+
+/// Gives the order to the daemon of that configuration.
+pub(super) fn run(command: Command) -> u8 {
+    let everything = |place: Option<Place>| place.unwrap_or(Place::Everything);
+    let (verb, config, place, lasts) = match command {
+        Command::Pause {
+            config,
+            lasts,
+            place,
+        } => (Verb::Pause, config, everything(place), lasts.lasts),
+        Command::Resume { config, place } => (Verb::Resume, config, everything(place), None),
+        Command::Pin {
+            config,
+            lasts,
+            server,
+        } => (Verb::Pin, config, Place::Server(server), lasts.lasts),
+        Command::Unpin { config, server } => (Verb::Unpin, config, Place::Server(server), None),
+        Command::Enable {
+            config,
+            lasts,
+            server,
+        } => (Verb::Enable, config, Place::Server(server), lasts.lasts),
+        Command::Disable {
+            config,
+            lasts,
+            server,
+        } => (Verb::Disable, config, Place::Server(server), lasts.lasts),
+    };
+    let order = Order {
+        verb,
+        place,
+        lasts,
+        by: None, // The kernel tells the daemon.
+    };
+    with_config(&config.config, EXIT_FAILED, |config| {
+        give(&config.control_socket, &order)
+    })
+}
+
+fn give(socket: &Path, order: &Order) -> u8 {
+    let reply = match control::give_order(socket, order) {
+        Ok(reply) => reply,
+        Err(error) => {
+            complain(&status::StatusError::NotRunning {
+                path: socket.display().to_string(),
+                error,
+            });
+            return EXIT_NOT_RUNNING;
+        }
+    };
+    let text = reply.texts.join("\n");
+    match reply.verdict {
+        Verdict::Accepted => match writeln!(io::stdout(), "{text}") {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => cannot_write(&error),
+            Ok(()) | Err(_) => 0,
+        },
+        Verdict::Refused => {
+            complain(&text);
+            EXIT_FAILED
+        }
+        Verdict::Unknown => {
+            complain(&text);
+            EXIT_UNKNOWN
+        }
+    }
+}

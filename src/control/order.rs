@@ -1,0 +1,154 @@
+//! An operator's order as one line on the control socket, and the line that answers it. What an
+//! order does is decided in `scaler`.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::scaler::event::ServerName;
+use crate::scaler::hand::{Answer, Order, Place, Verb, Verdict};
+
+/// No order stands longer: whoever means "for ever" leaves the duration out.
+const LASTS_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// Longest name of a backend or server that is taken.
+const NAME_BYTES_MAX: usize = 256;
+
+/// Reads `VERB [BACKEND[/SERVER]] [for DURATION]`; `by` is the user id of who wrote it. `None` when
+/// the first word is no verb.
+pub(super) fn parse(line: &str, by: Option<u32>) -> Option<Result<Order, String>> {
+    let (words, lasts) = match line.split_once(" for ") {
+        Some((words, lasts)) => (words, Some(lasts)),
+        None => (line, None),
+    };
+    let mut words = words.split_ascii_whitespace();
+    let verb = words.next()?;
+    let verb = Verb::ALL.into_iter().find(|it| it.as_str() == verb)?;
+    let mut read = || {
+        let place = match words.next() {
+            Some(text) => place(text)?,
+            None => Place::Everything,
+        };
+        if let Some(word) = words.next() {
+            return Err(format!("`{word}` is one word too many"));
+        }
+        let lasts = lasts.map(self::lasts).transpose()?;
+        Ok(Order {
+            verb,
+            place,
+            lasts,
+            by,
+        })
+    };
+    Some(read())
+}
+
+/// Reads `BACKEND` or `BACKEND/SERVER`.
+///
+/// # Errors
+/// A name that HAProxy could not have.
+pub fn place(text: &str) -> Result<Place, String> {
+    let check = |name: &str| {
+        let is_name = |letter: char| letter.is_ascii_alphanumeric() || "_.:-".contains(letter);
+        if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(is_name) {
+            return Err(format!(
+                "`{}` is not BACKEND or BACKEND/SERVER, such as web or web/web2",
+                text.escape_default()
+            ));
+        }
+        Ok(name.to_owned())
+    };
+    match text.split_once('/') {
+        Some((backend, server)) => Ok(Place::Server(ServerName::new(
+            check(backend)?,
+            check(server)?,
+        ))),
+        None => Ok(Place::Backend(check(text)?)),
+    }
+}
+
+/// Reads how long an order stands: `90s`, `1h 30m`.
+///
+/// # Errors
+/// No duration, none at all, or more than a year.
+pub fn lasts(text: &str) -> Result<Duration, String> {
+    let lasts = humantime::parse_duration(text.trim()).map_err(|error| error.to_string())?;
+    if lasts.is_zero() {
+        return Err("it must last longer than nothing".to_owned());
+    }
+    if lasts > LASTS_MAX {
+        return Err("at most 366 days; without a duration it stands until taken back".to_owned());
+    }
+    Ok(lasts)
+}
+
+/// The line for an order; [`parse`] reads it.
+pub(super) fn line(order: &Order) -> String {
+    let mut line = order.verb.to_string();
+    match &order.place {
+        Place::Everything => {}
+        Place::Backend(name) => line = format!("{line} {name}"),
+        Place::Server(name) => line = format!("{line} {name}"),
+    }
+    if let Some(lasts) = order.lasts {
+        line = format!("{line} for {}", humantime::format_duration(lasts));
+    }
+    line
+}
+
+/// What became of an order, of all backends that it was about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The worst of them.
+    pub verdict: Verdict,
+    /// One sentence for each.
+    pub texts: Vec<String>,
+}
+
+/// The same on the wire.
+#[derive(Debug, Serialize, Deserialize)]
+struct Wire {
+    verdict: String,
+    texts: Vec<String>,
+}
+
+impl Reply {
+    /// Adds one backend's answer; `place` goes before its text.
+    pub fn add(&mut self, place: &str, answer: &Answer) {
+        self.verdict = self.verdict.max(answer.verdict);
+        self.texts.push(format!("{place}: {}", answer.text));
+    }
+
+    pub(super) fn json(&self) -> String {
+        let wire = Wire {
+            verdict: word(self.verdict).to_owned(),
+            texts: self.texts.clone(),
+        };
+        serde_json::to_string(&wire).unwrap_or_default()
+    }
+
+    pub(super) fn read(line: &str) -> Option<Self> {
+        let wire: Wire = serde_json::from_str(line).ok()?;
+        let all = [Verdict::Accepted, Verdict::Refused, Verdict::Unknown];
+        Some(Self {
+            verdict: all.into_iter().find(|it| word(*it) == wire.verdict)?,
+            texts: wire.texts,
+        })
+    }
+}
+
+impl Default for Reply {
+    fn default() -> Self {
+        Self {
+            verdict: Verdict::Accepted,
+            texts: Vec::new(),
+        }
+    }
+}
+
+const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Accepted => "accepted",
+        Verdict::Refused => "refused",
+        Verdict::Unknown => "unknown",
+    }
+}

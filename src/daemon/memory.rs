@@ -1,0 +1,151 @@
+//! The daemon's care for what outlives it: the journal on disk, an operator's orders, a standstill.
+//! What any of it means for a server is decided in `scaler`.
+
+use std::time::Duration;
+
+use super::{Daemon, STANDSTILL_MIN, STANDSTILL_POLLS, twin};
+use crate::config::Mode;
+use crate::control::{self, Reply};
+use crate::log::source::Source;
+use crate::scaler::decision::{Decision, Reason};
+use crate::scaler::event::{Action, Event, Timestamp};
+use crate::scaler::hand::{Order, Place};
+use crate::scaler::memory::Memory;
+use crate::state::{self, Found, Keeper};
+
+impl Daemon {
+    /// Takes what an earlier daemon kept, and begins to keep. An observing one has nothing to keep:
+    /// the file is that of the acting one beside it.
+    pub(super) fn recall(&mut self, observer: &mut dyn FnMut(&Decision)) {
+        let now = self.clock.now();
+        if let (Mode::Act, Some(dir)) = (self.config.mode, &self.config.state_dir) {
+            let name = twin::file_name(&self.config.haproxy.socket);
+            let memory = match state::load(dir, &name, now, state::wall_ms()) {
+                Found::Nothing => None,
+                Found::Memory(memory) => Some(memory),
+                Found::Lost(text) => {
+                    tracing::warn!("{text}; no enabled spare goes before a window of requests");
+                    Some(Memory {
+                        is_lost: true,
+                        ..Memory::default()
+                    })
+                }
+            };
+            if let Some(memory) = memory {
+                self.event(now, Event::Remembered(&memory), observer);
+            }
+        }
+        self.start_keeper();
+        self.remember();
+    }
+
+    /// Keeps the file that the configuration asks for.
+    pub(super) fn start_keeper(&mut self) {
+        self.keeper_problem = None;
+        self.keeper = None;
+        let (Mode::Act, Some(dir)) = (self.config.mode, &self.config.state_dir) else {
+            return;
+        };
+        let name = twin::file_name(&self.config.haproxy.socket);
+        match Keeper::start(dir.clone(), name) {
+            Ok(keeper) => self.keeper = Some(keeper),
+            Err(error) => {
+                let text = format!("cannot keep the state: no thread: {error}");
+                tracing::warn!("{text}");
+                self.keeper_problem = Some(text);
+            }
+        }
+    }
+
+    /// Has what is known now written, if that is another thing than before.
+    pub(super) fn remember(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            let now = self.clock.now();
+            keeper.keep(now, self.scaler.memory(now));
+        }
+    }
+
+    /// Ends when what is to be kept so far is on disk, or cannot be.
+    pub(super) fn written(&self) -> state::Written {
+        self.keeper
+            .as_ref()
+            .map_or_else(state::Written::at_once, Keeper::written)
+    }
+
+    /// A write has ended: says once that it failed, and once that it works again.
+    pub(super) fn watch_keeper(&mut self) {
+        let problem = self.keeper.as_ref().and_then(Keeper::problem);
+        if problem == self.keeper_problem {
+            return;
+        }
+        if let Some(text) = &problem {
+            tracing::warn!("{text}");
+        } else {
+            tracing::info!("the state is kept on disk again");
+        }
+        self.keeper_problem = problem;
+    }
+
+    /// Answers a caller of the control socket. That an order stands is said when it is on disk.
+    pub(super) fn answer(
+        &mut self,
+        request: control::Request,
+        source: &Source,
+        observer: &mut dyn FnMut(&Decision),
+    ) {
+        match request {
+            control::Request::Status(caller) => caller.report(&self.report(source)),
+            control::Request::Order(order, caller) => {
+                let reply = self.obey(&order, observer);
+                let written = self.written();
+                tokio::spawn(async move {
+                    written.wait().await;
+                    caller.reply(&reply);
+                });
+            }
+        }
+    }
+
+    fn obey(&mut self, order: &Order, observer: &mut dyn FnMut(&Decision)) -> Reply {
+        let actions = self.scaler.handle(self.clock.now(), Event::Operator(order));
+        let mut reply = Reply::default();
+        for action in &actions {
+            if let Action::Report(decision) = action
+                && let Reason::Answer(answer) = &decision.reason
+            {
+                let place = match (&order.place, &decision.server) {
+                    (Place::Server(name), Some(_)) => name.to_string(),
+                    (Place::Everything | Place::Backend(_) | Place::Server(_), _) => {
+                        decision.backend.clone()
+                    }
+                };
+                reply.add(&place, answer);
+            }
+        }
+        match (self.config.mode, &self.keeper_problem) {
+            (Mode::Observe, _) => reply
+                .texts
+                .push("observing: this is pretended and not remembered".to_owned()),
+            (Mode::Act, Some(text)) => reply.texts.push(text.clone()),
+            (Mode::Act, None) => {}
+        }
+        self.start(actions, observer);
+        reply
+    }
+
+    /// Notices that this process, or the machine, stood still: the loop should have been awake at
+    /// `deadline`.
+    pub(super) fn notice_standstill(
+        &mut self,
+        deadline: Option<Timestamp>,
+        observer: &mut dyn FnMut(&Decision),
+    ) {
+        let now = self.clock.now();
+        let late = deadline.map_or(Duration::ZERO, |deadline| now.since(deadline));
+        let lasted = late + self.standstill.suspended();
+        let poll = self.config.haproxy.poll_interval;
+        if lasted > (poll * STANDSTILL_POLLS).max(STANDSTILL_MIN) {
+            self.event(now, Event::Gap { lasted }, observer);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! A new configuration for a daemon at work: all of it or nothing. What did not change goes on as if
+//! nothing had happened. Reading the file is `cli`'s business, what a setting means `scaler`'s.
+
+use super::{Daemon, FINISH_LIMIT, Parts, take_lock, twin};
+use crate::config::{Config, ConfigErrors, Mode, Severity};
+use crate::control;
+use crate::log::line::Parser;
+use crate::scaler::decision::Decision;
+use crate::scaler::event::Event;
+use crate::scaler::settings::BackendSettings;
+
+/// What became of the file when it was read again.
+#[derive(Debug)]
+pub enum Reload {
+    /// A configuration without mistakes.
+    Config(Box<Config>),
+    /// One with mistakes, in one line; the old one stays.
+    Bad(String),
+}
+
+impl Reload {
+    /// The first mistake of a file and how many there are, for `status`; all of them have been
+    /// shown elsewhere.
+    pub fn bad(path: &std::path::Path, errors: &ConfigErrors) -> Self {
+        let path = path.display();
+        let what = match errors {
+            ConfigErrors::Unreadable { error, .. } => error.to_string(),
+            ConfigErrors::Invalid(findings) => {
+                let mut mistakes = findings
+                    .diagnostics
+                    .iter()
+                    .filter(|found| found.code.severity() == Severity::Error);
+                let first = mistakes.next().map_or_else(String::new, |first| {
+                    let before = findings.source.get(..first.primary.span.start);
+                    let line = before.unwrap_or_default().matches('\n').count() + 1;
+                    format!("line {line}: {}", first.title)
+                });
+                match mistakes.count() {
+                    0 => first,
+                    more => format!("{first} (and {more} more)"),
+                }
+            }
+        };
+        Self::Bad(format!(
+            "SIGHUP: {path} is bad, the configuration stays as it was: {what}"
+        ))
+    }
+}
+
+/// Takes what SIGHUP found.
+pub(super) async fn take(
+    daemon: &mut Daemon,
+    parts: &mut Parts,
+    reload: Reload,
+    observer: &mut dyn FnMut(&Decision),
+) {
+    let refused = match reload {
+        Reload::Bad(text) => Err(text),
+        Reload::Config(config) => match consider(daemon, *config) {
+            Ok(Some(config)) => apply(daemon, parts, config, observer).await,
+            Ok(None) => Ok(()),
+            Err(text) => Err(text),
+        },
+    };
+    match refused {
+        Ok(()) => daemon.config_problem = None,
+        Err(text) => {
+            tracing::warn!("{text}");
+            daemon.config_problem = Some(text);
+        }
+    }
+}
+
+/// A change of most servers is rarely what was meant: it waits until it is asked for again.
+fn consider(daemon: &mut Daemon, config: Config) -> Result<Option<Config>, String> {
+    let asked_before = daemon.waiting_config.take();
+    if config == daemon.config {
+        tracing::info!("SIGHUP: the configuration is what it was");
+        return Ok(None);
+    }
+    let affected = daemon.scaler.affected(&settings(&config));
+    if affected.is_most() && asked_before.as_ref() != Some(&config) {
+        daemon.waiting_config = Some(config);
+        return Err(format!(
+            "SIGHUP: the new configuration would treat {} of {} servers differently and waits; send \
+             SIGHUP once more to apply it, or restore the file",
+            affected.changed, affected.servers
+        ));
+    }
+    Ok(Some(config))
+}
+
+async fn apply(
+    daemon: &mut Daemon,
+    parts: &mut Parts,
+    config: Config,
+    observer: &mut dyn FnMut(&Decision),
+) -> Result<(), String> {
+    let (old, new) = (&daemon.config, &config);
+    let is_other_haproxy = !twin::is_same(&old.haproxy.socket, &new.haproxy.socket);
+    let is_elsewhere = is_other_haproxy || old.mode != new.mode;
+    if is_elsewhere {
+        // First of all what can fail.
+        let lock = take_lock(new)
+            .map_err(|error| format!("SIGHUP: {error}; the configuration stays as it was"))?;
+        daemon.let_go().await;
+        parts.lock = lock;
+    }
+    if daemon.config.control_socket != config.control_socket {
+        let bound = control::Server::bind(&config.control_socket);
+        if bound.is_bound() {
+            parts.control = bound;
+        }
+    }
+    if daemon.config.log != config.log {
+        parts.source = super::open_source(&config);
+        daemon.parser = Parser::httplog(&config.log.tag);
+        daemon.source_state = None;
+        daemon.skipped_bytes = 0;
+    }
+    let is_kept_elsewhere = is_elsewhere || daemon.config.state_dir != config.state_dir;
+    daemon.hands.reconfigure(&config, is_elsewhere);
+    daemon.config = config;
+    if is_kept_elsewhere {
+        daemon.start_keeper();
+    }
+    tracing::info!("SIGHUP: the new configuration holds from now on");
+    daemon.hello();
+    daemon.is_diagnosis_wanted |= is_elsewhere;
+    let backends = settings(&daemon.config);
+    let event = Event::Settings {
+        backends: &backends,
+        is_elsewhere,
+    };
+    daemon.event(daemon.clock.now(), event, observer);
+    daemon.remember();
+    Ok(())
+}
+
+fn settings(config: &Config) -> Vec<BackendSettings> {
+    let backends = config.backends.values();
+    backends.map(|backend| backend.scaler.clone()).collect()
+}
+
+impl Daemon {
+    /// Leaves nothing half-way at the HAProxy that is looked after no longer.
+    async fn let_go(&mut self) {
+        if self.config.mode == Mode::Observe {
+            return;
+        }
+        let last = self.scaler.handle(self.clock.now(), Event::Stop);
+        self.remember();
+        let written = self.written();
+        self.hands.finish(last, written, FINISH_LIMIT).await;
+    }
+}

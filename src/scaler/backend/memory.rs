@@ -1,0 +1,201 @@
+//! What a backend wants to be remembered over a restart of the daemon, and what it makes of that
+//! afterwards. HAProxy stays the truth: memory only tells our own doing from an operator's.
+
+use std::collections::BTreeMap;
+
+use super::{Backend, Outbox};
+use crate::scaler::decision::{Change, Reason};
+use crate::scaler::event::{AdminState, Generation, Timestamp};
+use crate::scaler::hand::{Mark, Until};
+use crate::scaler::memory::{BackendMemory, ServerMemory};
+use crate::scaler::pool::{Member, QUARANTINE_MAX, Role};
+
+/// What was known before this daemon began.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    /// Waits for the first picture, which tells whether it is about this HAProxy process.
+    remembered: Option<BackendMemory>,
+    /// A change that ended with its daemon, or was taken back by its last command.
+    told: Option<Told>,
+    /// It could not be read: no spare goes before a window of requests has been seen.
+    pub(super) is_lost: bool,
+}
+
+#[derive(Debug)]
+struct Told {
+    server: String,
+    states: Vec<AdminState>,
+    /// Until then one of its commands may still take effect.
+    until: Timestamp,
+}
+
+impl Past {
+    /// A command from before may have brought about that state on that server.
+    pub(super) fn told(&self, now: Timestamp, server: &str, state: AdminState) -> bool {
+        self.told.as_ref().is_some_and(|told| {
+            told.server == server && now < told.until && told.states.contains(&state)
+        })
+    }
+}
+
+impl Backend {
+    /// Takes what an earlier daemon knew. Pauses and pins hold at once, the rest when HAProxy has
+    /// been read.
+    pub(in crate::scaler) fn remember(
+        &mut self,
+        memory: Option<&BackendMemory>,
+        everything: Option<Mark>,
+        is_lost: bool,
+    ) {
+        self.hand.everything = everything;
+        self.past.is_lost = is_lost;
+        let Some(memory) = memory else { return };
+        self.hand.backend = memory.paused;
+        for (name, server) in &memory.servers {
+            self.hand.change(name, |marks| *marks = server.marks);
+        }
+        self.show_marks();
+        self.past.remembered = Some(memory.clone());
+    }
+
+    /// Holds what is remembered against the first picture. Another HAProxy process has lost its
+    /// states, and with them what an operator did by hand; quarantines are about the servers.
+    pub(super) fn recall(&mut self, now: Timestamp, generation: Generation, out: &mut Outbox) {
+        let Some(memory) = self.past.remembered.take() else {
+            return;
+        };
+        let is_same = memory.generation == Some(generation);
+        for (name, past) in memory.servers {
+            let Some(member) = self.pool.member_mut(&name) else {
+                continue;
+            };
+            if member.role != Role::Spare {
+                continue;
+            }
+            member.restore_quarantine(past.quarantine.map(|until| until.at), past.failures);
+            if !is_same {
+                continue;
+            }
+            member.restore_hold(past.hold.map(|until| until.at));
+            let shown = member.read.forced_state();
+            member.stands_in = past.stands_in && shown == AdminState::Ready;
+            if past.told.is_empty() {
+                if past.expected.is_some_and(|expected| expected != shown) {
+                    member.expected = past.expected; // The next look finds an operator's change.
+                }
+                continue;
+            }
+            self.resume_change(now, &name, past, shown, out);
+        }
+    }
+
+    /// A change was under way when the daemon ended. What it did is our own doing: a drain is
+    /// finished, a `ready` stays.
+    fn resume_change(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        past: ServerMemory,
+        shown: AdminState,
+        out: &mut Outbox,
+    ) {
+        let is_ours = past.told.contains(&shown);
+        if let Some(member) = self.pool.member_mut(name)
+            && !is_ours
+            && past.expected.is_some_and(|expected| expected != shown)
+        {
+            member.expected = past.expected;
+            return;
+        }
+        self.past.told = Some(Told {
+            server: name.to_owned(),
+            states: past.told,
+            until: now.after(self.settings.action_timeout),
+        });
+        if !is_ours {
+            return;
+        }
+        if shown == AdminState::Ready {
+            self.up_not_before = now.after(self.settings.scale_up_cooldown);
+        }
+        let what = match shown {
+            AdminState::Ready => "it is ready and stays",
+            AdminState::Drain => "it drains and goes to maint",
+            AdminState::Maint => "it is in maint",
+        };
+        let text = format!("a change was under way when the daemon ended: {what}");
+        self.report(now, Some(name), Change::Note, Reason::Text(text), out);
+    }
+
+    /// The daemon ends, or lets go of its servers: what it told them last is remembered.
+    pub(super) fn leave_behind(&mut self, now: Timestamp, server: &str, mut told: Vec<AdminState>) {
+        if !told.contains(&AdminState::Maint) {
+            told.push(AdminState::Maint);
+        }
+        self.past.told = Some(Told {
+            server: server.to_owned(),
+            states: told,
+            until: now.after(self.settings.action_timeout),
+        });
+    }
+
+    /// What should be known after a restart.
+    pub(in crate::scaler) fn memory(&self, now: Timestamp) -> BackendMemory {
+        let mut memory = match &self.past.remembered {
+            Some(remembered) => {
+                let mut memory = remembered.clone();
+                for server in memory.servers.values_mut() {
+                    server.marks = crate::scaler::hand::Marks::default();
+                }
+                memory
+            }
+            None => BackendMemory {
+                generation: self.generation,
+                paused: None,
+                servers: self.server_memories(now),
+            },
+        };
+        memory.paused = self.hand.backend;
+        for (name, marks) in &self.hand.servers {
+            memory.servers.entry(name.clone()).or_default().marks = *marks;
+        }
+        memory
+            .servers
+            .retain(|_, server| *server != ServerMemory::default());
+        memory
+    }
+
+    fn server_memories(&self, now: Timestamp) -> BTreeMap<String, ServerMemory> {
+        let spares = self.pool.members.iter().filter(|it| it.role == Role::Spare);
+        spares
+            .map(|member| (member.read.name.clone(), self.server_memory(now, member)))
+            .collect()
+    }
+
+    fn server_memory(&self, now: Timestamp, member: &Member) -> ServerMemory {
+        let name = &member.read.name;
+        let underway = self.change.as_ref().filter(|it| it.server == *name);
+        let past = self
+            .past
+            .told
+            .as_ref()
+            .filter(|told| told.server == *name && now < told.until);
+        let told = match (underway, past) {
+            (Some(change), _) => change.may_cause(member.read.check.is_some()),
+            (None, Some(told)) => told.states.clone(),
+            (None, None) => Vec::new(),
+        };
+        let left = |at: Option<Timestamp>, length| {
+            at.filter(|at| now < *at).map(|at| Until { at, length })
+        };
+        ServerMemory {
+            marks: member.marks,
+            expected: member.expected,
+            stands_in: member.stands_in,
+            hold: left(member.hold_until(), self.settings.hold),
+            quarantine: left(member.quarantined_until(), QUARANTINE_MAX),
+            failures: member.failures(),
+            told,
+        }
+    }
+}

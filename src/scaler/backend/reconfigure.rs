@@ -1,0 +1,196 @@
+//! New settings for a backend that is at work, and a standstill of the daemon: what stays known and
+//! what must be measured anew.
+
+use std::time::Duration;
+
+use super::{Backend, Outbox, next_slice};
+use crate::scaler::decision::{Change, Reason, Span, Wanted};
+use crate::scaler::event::Timestamp;
+use crate::scaler::policy::Policy;
+use crate::scaler::pool::{Role, Stage, role_of};
+use crate::scaler::quiet::{Recent, slice_of};
+use crate::scaler::settings::BackendSettings;
+
+/// After a standstill lines and HAProxy's checks come in late for this long.
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// What becomes of this backend when the change under way has been taken back.
+#[derive(Debug, Default)]
+pub(super) enum Next {
+    /// It stays as it is.
+    #[default]
+    Same,
+    /// It gets new settings.
+    Settings(Box<BackendSettings>),
+    /// It is not looked after any more.
+    Gone,
+}
+
+impl Backend {
+    /// New settings. A change of a server that is no spare any more is taken back first.
+    pub(in crate::scaler) fn reconfigure(
+        &mut self,
+        now: Timestamp,
+        settings: BackendSettings,
+        out: &mut Outbox,
+    ) {
+        let is_no_spare = self.change.as_ref().is_some_and(|change| {
+            let member = self.pool.member(&change.server);
+            member.is_some_and(|member| role_of(&member.read, &settings) != Role::Spare)
+        });
+        self.next = Next::Settings(Box::new(settings));
+        if is_no_spare {
+            self.retreat(now, no_longer(), out);
+        } else {
+            self.apply_settings(now);
+        }
+    }
+
+    /// It is in the configuration no more. A change under way is taken back first.
+    pub(in crate::scaler) fn leave(&mut self, now: Timestamp, out: &mut Outbox) {
+        self.next = Next::Gone;
+        self.retreat(now, no_longer(), out);
+    }
+
+    /// New settings wait for the end of a change.
+    pub(super) const fn is_changing_settings(&self) -> bool {
+        !matches!(self.next, Next::Same)
+    }
+
+    /// Applies what had to wait for the change under way.
+    pub(in crate::scaler) fn after_event(&mut self, now: Timestamp) {
+        if self.is_changing_settings() && self.change.is_none() && self.writing.is_none() {
+            self.apply_settings(now);
+        }
+    }
+
+    /// It has left nothing half-way and may be forgotten.
+    pub(in crate::scaler) fn is_gone(&self) -> bool {
+        matches!(self.next, Next::Gone) && self.change.is_none() && self.writing.is_none()
+    }
+
+    /// What stays behind of a backend that is not looked after any more.
+    pub(in crate::scaler) fn say_goodbye(&self, now: Timestamp, out: &mut Outbox) {
+        let ready: Vec<&str> = self
+            .pool
+            .members
+            .iter()
+            .filter(|member| member.role == Role::Spare && member.stage == Stage::Ready)
+            .map(|member| member.read.name.as_str())
+            .collect();
+        let text = if ready.is_empty() {
+            "no longer in the configuration; no spare of it is enabled".to_owned()
+        } else {
+            format!(
+                "no longer in the configuration; left enabled: {}",
+                ready.join(", ")
+            )
+        };
+        self.report(now, None, Change::Note, Reason::Text(text), out);
+    }
+
+    fn apply_settings(&mut self, now: Timestamp) {
+        let settings = match std::mem::take(&mut self.next) {
+            Next::Settings(settings) => *settings,
+            Next::Same => return,
+            Next::Gone => {
+                self.next = Next::Gone;
+                return;
+            }
+        };
+        if settings == self.settings {
+            return;
+        }
+        let slice = slice_of(settings.idle_timeout);
+        let is_quiet_same = slice == self.quiet.slice
+            && settings.scale_down_ratio.to_bits() == self.settings.scale_down_ratio.to_bits();
+        let mut old: Vec<(_, Policy)> = self
+            .settings
+            .policies
+            .iter()
+            .cloned()
+            .zip(std::mem::take(&mut self.policies))
+            .collect();
+        for wanted in &settings.policies {
+            let kept = old.iter().position(|(had, _)| had == wanted);
+            let policy = match kept {
+                Some(at) => {
+                    let (_, mut policy) = old.swap_remove(at);
+                    if !is_quiet_same {
+                        policy.recent = Recent::new(wanted, settings.scale_down_ratio, slice);
+                    }
+                    policy
+                }
+                None => Policy::new(wanted, &settings, slice),
+            };
+            self.policies.push(policy);
+        }
+        if !is_quiet_same || settings.policies != self.settings.policies {
+            self.quiet.slice = slice;
+            self.quiet.next_slice = next_slice(now, slice);
+            self.not_quiet(now);
+        }
+        self.settings = settings;
+        for member in &mut self.pool.members {
+            member.role = role_of(&member.read, &self.settings);
+        }
+        self.notes_said.clear();
+        self.reading.want(now);
+    }
+
+    /// Servers that are looked after, and those of them that `next` would treat differently.
+    pub(in crate::scaler) fn affected(&self, next: Option<&BackendSettings>) -> (usize, usize) {
+        let ours = || {
+            let members = self.pool.members.iter();
+            members.filter(|member| member.role != Role::Other)
+        };
+        let changed = ours()
+            .filter(|member| next.is_none_or(|next| role_of(&member.read, next) != member.role));
+        (ours().count(), changed.count())
+    }
+
+    /// Another HAProxy, or another way to touch it: its servers are met for the first time.
+    pub(in crate::scaler) fn forget_servers(&mut self, now: Timestamp) {
+        self.change = None;
+        self.writing = None;
+        self.owed = None;
+        self.generation = None;
+        self.comparison.forget();
+        self.pool.members.clear();
+        self.reading = super::reading::Reading::due_at(now);
+        self.start_policies_over();
+        self.not_quiet(now);
+    }
+
+    /// The daemon stood still, or the machine did: no window straddles that, and nothing begins
+    /// before lines and checks have caught up.
+    pub(in crate::scaler) fn gap(&mut self, now: Timestamp, lasted: Duration, out: &mut Outbox) {
+        let text = format!(
+            "stood still for {}: what was measured before does not count",
+            Span(lasted)
+        );
+        self.retreat(now, Wanted::Ordered(text.clone()), out);
+        self.report(now, None, Change::Note, Reason::Text(text), out);
+        self.owed = None;
+        self.start_policies_over();
+        self.settling_until = Some(now.after(SETTLE));
+        self.not_quiet(now.after(SETTLE));
+        self.reading.want(now);
+    }
+
+    /// Lines and checks are catching up after a standstill.
+    pub(super) fn is_settling(&self, now: Timestamp) -> bool {
+        self.settling_until.is_some_and(|until| now < until)
+    }
+
+    pub(super) fn settle_due(&mut self, now: Timestamp) {
+        if self.settling_until.is_some_and(|until| until <= now) {
+            self.settling_until = None;
+            self.reading.want(now);
+        }
+    }
+}
+
+fn no_longer() -> Wanted {
+    Wanted::Ordered("the new configuration does not name it as a spare any more".to_owned())
+}

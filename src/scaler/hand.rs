@@ -1,0 +1,293 @@
+//! The operator's hand: what may be asked of a running daemon, and what stands because of it.
+//! Plain data; what an order does to a backend lives in `backend::orders`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use super::decision::Span;
+use super::event::{ServerName, Timestamp};
+
+/// One order of an operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// What to do.
+    pub verb: Verb,
+    /// With what.
+    pub place: Place,
+    /// For how long it stands; `None`: until it is taken back, or for `hold` with
+    /// [`Verb::Enable`] and [`Verb::Disable`].
+    pub lasts: Option<Duration>,
+    /// The user id of who gave it, when the kernel told.
+    pub by: Option<u32>,
+}
+
+/// What an operator can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// No writes to HAProxy: for one server, one backend, or all of them. What would be done is
+    /// still decided and said. A change under way is first taken to where it may stay.
+    Pause,
+    /// Ends pauses, holds, and what `enable` and `disable` left behind. Pins stay.
+    Resume,
+    /// That server stays as it is: we neither bring it in nor send it away.
+    Pin,
+    /// Ends a pin.
+    Unpin,
+    /// Brings that spare in now, by the full warm path, and keeps it in.
+    Enable,
+    /// Drains that spare, puts it into maint, and keeps it out.
+    Disable,
+}
+
+impl Verb {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Pause,
+        Self::Resume,
+        Self::Pin,
+        Self::Unpin,
+        Self::Enable,
+        Self::Disable,
+    ];
+
+    /// The word on the command line and on the control socket.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Pin => "pin",
+            Self::Unpin => "unpin",
+            Self::Enable => "enable",
+            Self::Disable => "disable",
+        }
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// What an order is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Every backend, also those that a later configuration adds.
+    Everything,
+    /// One backend.
+    Backend(String),
+    /// One server.
+    Server(ServerName),
+}
+
+/// What became of an order; the daemon hands it back to who gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// In one word.
+    pub verdict: Verdict,
+    /// In a sentence: what will happen, or why not.
+    pub text: String,
+}
+
+/// What became of an order, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// It stands, or stood already.
+    Accepted,
+    /// It would break a promise, or makes no sense now.
+    Refused,
+    /// No such backend or server.
+    Unknown,
+}
+
+/// When something ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Until {
+    /// The instant.
+    pub at: Timestamp,
+    /// The length that was configured or asked for: whatever a clock says later, no more than
+    /// this is ever left.
+    pub length: Duration,
+}
+
+impl Until {
+    /// That long from now.
+    pub fn after(now: Timestamp, length: Duration) -> Self {
+        Self {
+            at: now.after(length),
+            length,
+        }
+    }
+}
+
+/// Something that an operator set, and that stands until it ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// The user id of who set it, when the kernel told.
+    pub by: Option<u32>,
+    /// `None`: until it is taken back.
+    pub until: Option<Until>,
+}
+
+impl Mark {
+    pub(super) fn of(order: &Order, now: Timestamp) -> Self {
+        Self {
+            by: order.by,
+            until: order.lasts.map(|length| Until::after(now, length)),
+        }
+    }
+
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until.at <= now)
+    }
+
+    /// ` by uid 0 for 59m`, as far as both are known.
+    pub(super) fn text(&self, now: Timestamp) -> String {
+        let by = by(self.by);
+        match self.until {
+            Some(until) => format!("{by} for {}", Span(until.at.since(now))),
+            None => by,
+        }
+    }
+}
+
+/// ` by uid 0`, or nothing.
+pub(super) fn by(uid: Option<u32>) -> String {
+    uid.map(|uid| format!(" by uid {uid}")).unwrap_or_default()
+}
+
+/// Where an operator wants a spare to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// Ready: `enable`.
+    In,
+    /// In maint: `disable`.
+    Out,
+}
+
+/// What an operator set for one server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// `pause B/S`.
+    pub paused: Option<Mark>,
+    /// `pin B/S`.
+    pub pinned: Option<Mark>,
+    /// `enable B/S` or `disable B/S`.
+    pub kept: Option<(Kept, Mark)>,
+}
+
+impl Marks {
+    /// Nothing is set.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// We neither bring it in nor send it away.
+    pub(super) const fn is_fixed(&self) -> bool {
+        self.paused.is_some() || self.pinned.is_some()
+    }
+
+    /// Where the operator wants it.
+    pub(super) fn kept(&self) -> Option<Kept> {
+        self.kept.map(|(kept, _)| kept)
+    }
+
+    /// What is read beside the server in `status`.
+    pub(super) fn note(&self, now: Timestamp) -> Option<String> {
+        let said = |word: &str, mark: &Mark| format!("{word}{}", mark.text(now));
+        let kept = self.kept.map(|(kept, mark)| match kept {
+            Kept::In => said("kept in", &mark),
+            Kept::Out => said("kept out", &mark),
+        });
+        let all: Vec<String> = [
+            self.pinned.map(|mark| said("pinned", &mark)),
+            self.paused.map(|mark| said("paused", &mark)),
+            kept,
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        (!all.is_empty()).then(|| all.join(", "))
+    }
+
+    fn each(&self) -> impl Iterator<Item = Mark> {
+        let kept = self.kept.map(|(_, mark)| mark);
+        [self.paused, self.pinned, kept].into_iter().flatten()
+    }
+}
+
+/// Everything that operators have set in one backend.
+#[derive(Debug, Default)]
+pub(super) struct Hand {
+    /// `pause` without a name.
+    pub(super) everything: Option<Mark>,
+    /// `pause B`.
+    pub(super) backend: Option<Mark>,
+    /// By server; only those with something set.
+    pub(super) servers: BTreeMap<String, Marks>,
+    /// What would have been done in the pause, as it was said last.
+    pub(super) would: Option<String>,
+}
+
+impl Hand {
+    /// The pause of the whole backend, if there is one.
+    pub(super) fn pause(&self) -> Option<Mark> {
+        self.everything.or(self.backend)
+    }
+
+    /// What is set for that server.
+    pub(super) fn marks(&self, server: &str) -> Marks {
+        self.servers.get(server).copied().unwrap_or_default()
+    }
+
+    /// Changes what is set for that server.
+    pub(super) fn change(&mut self, server: &str, change: impl FnOnce(&mut Marks)) {
+        let mut marks = self.marks(server);
+        change(&mut marks);
+        if marks.is_empty() {
+            self.servers.remove(server);
+        } else {
+            self.servers.insert(server.to_owned(), marks);
+        }
+    }
+
+    /// When something ends by itself.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        let of_servers = self.servers.values().flat_map(Marks::each);
+        [self.everything, self.backend]
+            .into_iter()
+            .flatten()
+            .chain(of_servers)
+            .filter_map(|mark| mark.until)
+            .map(|until| until.at)
+            .min()
+    }
+
+    /// Ends what is over, and says what that was.
+    pub(super) fn expire(&mut self, now: Timestamp) -> Vec<(Option<String>, &'static str)> {
+        let mut ended = Vec::new();
+        let is_over = |mark: Mark| mark.is_over(now);
+        for pause in [&mut self.everything, &mut self.backend] {
+            if pause.take_if(|mark| is_over(*mark)).is_some() {
+                ended.push((None, "the pause has ended"));
+            }
+        }
+        for (name, marks) in &mut self.servers {
+            let mut say = |text| ended.push((Some(name.clone()), text));
+            if marks.paused.take_if(|mark| is_over(*mark)).is_some() {
+                say("the pause has ended");
+            }
+            if marks.pinned.take_if(|mark| is_over(*mark)).is_some() {
+                say("the pin has ended");
+            }
+            match marks.kept.take_if(|(_, mark)| is_over(*mark)) {
+                Some((Kept::In, _)) => say("is no longer kept in"),
+                Some((Kept::Out, _)) => say("is no longer kept out"),
+                None => {}
+            }
+        }
+        self.servers.retain(|_, marks| !marks.is_empty());
+        ended
+    }
+}

@@ -1,0 +1,162 @@
+//! What concerns all backends at once: orders, memory, new settings. What each means for one of
+//! them lives in `backend`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Scaler;
+use super::backend::Backend;
+use super::decision::{Change, Decision, Reason};
+use super::event::{Action, Timestamp};
+use super::hand::{Answer, Mark, Order, Place, Verb, Verdict, by};
+use super::memory::Memory;
+use super::settings::BackendSettings;
+
+/// How many servers a new configuration would treat differently.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Affected {
+    /// Servers that are looked after now: always-up ones and spares.
+    pub servers: usize,
+    /// Those of them that would be something else, or nobody's.
+    pub changed: usize,
+}
+
+impl Affected {
+    /// More than half: that is rarely what was meant.
+    pub const fn is_most(self) -> bool {
+        self.changed.saturating_mul(2) > self.servers
+    }
+}
+
+impl Scaler {
+    pub(super) fn order(&mut self, now: Timestamp, order: &Order) {
+        let name = match &order.place {
+            Place::Everything => None,
+            Place::Backend(name) => Some(name.clone()),
+            Place::Server(name) => Some(name.backend.clone()),
+        };
+        let Some(name) = name else {
+            match order.verb {
+                Verb::Pause => self.everything = Some(Mark::of(order, now)),
+                Verb::Resume => self.everything = None,
+                Verb::Pin | Verb::Unpin | Verb::Enable | Verb::Disable => {}
+            }
+            for index in 0..self.backends.len() {
+                self.touch(index, |backend, out| backend.order(now, order, out));
+            }
+            return;
+        };
+        if self.by_name.contains_key(&name) {
+            return self.at(now, &name, |backend, out| backend.order(now, order, out));
+        }
+        let known: Vec<&str> = self.by_name.keys().map(String::as_str).collect();
+        let text = format!(
+            "{}{}: no backend {name} is looked after; there is {}",
+            order.verb,
+            by(order.by),
+            known.join(", ")
+        );
+        let server = match &order.place {
+            Place::Server(name) => Some(name.server.clone()),
+            Place::Everything | Place::Backend(_) => None,
+        };
+        self.out.actions.push(Action::Report(Decision {
+            at: now,
+            backend: name,
+            server,
+            change: Change::Operator,
+            reason: Reason::Answer(Answer {
+                verdict: Verdict::Unknown,
+                text,
+            }),
+        }));
+    }
+
+    /// What should be known after a restart. Changes only when something has happened.
+    pub fn memory(&self, now: Timestamp) -> Memory {
+        Memory {
+            everything: self.everything.filter(|mark| !mark.is_over(now)),
+            backends: self
+                .backends
+                .iter()
+                .map(|backend| (backend.name().to_owned(), backend.memory(now)))
+                .collect(),
+            is_lost: false,
+        }
+    }
+
+    pub(super) fn remember(&mut self, now: Timestamp, memory: &Memory) {
+        self.everything = memory.everything.filter(|mark| !mark.is_over(now));
+        for index in 0..self.backends.len() {
+            let everything = self.everything;
+            self.touch(index, |backend, _| {
+                let remembered = memory.backends.get(backend.name());
+                backend.remember(remembered, everything, memory.is_lost);
+            });
+        }
+    }
+
+    /// How much of what HAProxy showed last a new configuration would treat differently.
+    pub fn affected(&self, settings: &[BackendSettings]) -> Affected {
+        let mut affected = Affected::default();
+        for backend in &self.backends {
+            let next = settings.iter().find(|next| next.name == backend.name());
+            let (servers, changed) = backend.affected(next);
+            affected.servers += servers;
+            affected.changed += changed;
+        }
+        affected
+    }
+
+    pub(super) fn reconfigure(
+        &mut self,
+        now: Timestamp,
+        settings: &[BackendSettings],
+        is_elsewhere: bool,
+    ) {
+        for index in 0..self.backends.len() {
+            self.touch(index, |backend, out| {
+                if is_elsewhere {
+                    backend.forget_servers(now);
+                }
+                match settings.iter().find(|next| next.name == backend.name()) {
+                    Some(next) => backend.reconfigure(now, next.clone(), out),
+                    None => backend.leave(now, out),
+                }
+            });
+        }
+        for next in settings {
+            if !self.by_name.contains_key(&next.name) {
+                let mut backend = Backend::new(now, next.clone());
+                let everything = self.everything.filter(|mark| !mark.is_over(now));
+                backend.remember(None, everything, false);
+                self.backends.push(backend);
+            }
+        }
+        self.index_anew();
+        self.pass(now);
+    }
+
+    /// Lets backends go that a new configuration does not name, once nothing of them is half-way.
+    pub(super) fn let_go(&mut self, now: Timestamp) {
+        if !self.backends.iter().any(Backend::is_gone) {
+            return;
+        }
+        for backend in self.backends.iter().filter(|backend| backend.is_gone()) {
+            backend.say_goodbye(now, &mut self.out);
+        }
+        self.backends.retain(|backend| !backend.is_gone());
+        self.index_anew();
+    }
+
+    fn index_anew(&mut self) {
+        let named = self.backends.iter().enumerate();
+        self.by_name = named
+            .map(|(index, it)| (it.name().to_owned(), index))
+            .collect::<BTreeMap<_, _>>();
+        self.due_of = self.backends.iter().map(Backend::due).collect();
+        let due = self.due_of.iter().enumerate();
+        self.due = due
+            .map(|(index, due)| (*due, index))
+            .collect::<BTreeSet<_>>();
+    }
+}

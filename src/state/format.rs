@@ -1,0 +1,252 @@
+//! What the file says: one line with version, CRC-32 and length, then one JSON object. Ends are
+//! wall-clock milliseconds with the length that was configured: however a clock has stepped, no more
+//! than that is ever left.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::scaler::event::{AdminState, Generation, Timestamp};
+use crate::scaler::hand::{Kept, Mark, Marks, Until};
+use crate::scaler::memory::{BackendMemory, Memory, ServerMemory};
+
+/// The first words of the file.
+const TITLE: &str = "haproxy-autoscale state";
+/// Files of any other version are not understood.
+const VERSION: u32 = 1;
+/// Nothing lasts longer: a damaged length must not either.
+const LASTS_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    everything: Option<Stands>,
+    backends: BTreeMap<String, Backend>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Backend {
+    /// (`Pid`, `Start_time_sec`).
+    generation: Option<(u32, u64)>,
+    paused: Option<Stands>,
+    servers: BTreeMap<String, Server>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Server {
+    paused: Option<Stands>,
+    pinned: Option<Stands>,
+    kept_in: Option<Stands>,
+    kept_out: Option<Stands>,
+    expected: Option<String>,
+    stands_in: bool,
+    hold: Option<Ends>,
+    quarantine: Option<Ends>,
+    failures: u32,
+    told: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stands {
+    by: Option<u32>,
+    ends: Option<Ends>,
+}
+
+/// An end by the wall clock, and the whole length.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ends {
+    at_ms: u64,
+    length_ms: u64,
+}
+
+/// The file's text. `now` and `wall_ms` are the same moment by the scaler's and by the wall clock.
+pub fn encode(memory: &Memory, now: Timestamp, wall_ms: u64) -> String {
+    let out = Clocks { now, wall_ms };
+    let body = Body {
+        everything: memory.everything.map(|mark| out.mark(mark)),
+        backends: memory
+            .backends
+            .iter()
+            .map(|(name, backend)| (name.clone(), out.backend(backend)))
+            .collect(),
+    };
+    // These types have nothing that JSON cannot say.
+    let json = serde_json::to_string(&body).unwrap_or_default();
+    let mut text = String::new();
+    let crc = crc32(json.as_bytes());
+    let length = json.len();
+    let _ = write!(text, "{TITLE} {VERSION} {crc:08x} {length}\n{json}\n");
+    text
+}
+
+/// What a file said. The text of the error goes behind the file's name.
+pub fn decode(bytes: &[u8], now: Timestamp, wall_ms: u64) -> Result<Memory, String> {
+    let damaged = || "is damaged or was cut off".to_owned();
+    let end = bytes.iter().position(|byte| *byte == b'\n');
+    let (head, rest) = bytes.split_at(end.ok_or_else(damaged)?);
+    let head = std::str::from_utf8(head).map_err(|_| damaged())?;
+    let head = head.strip_prefix(TITLE).ok_or_else(damaged)?;
+    let words: Vec<&str> = head.split_ascii_whitespace().collect();
+    let [version, crc, length] = words.as_slice() else {
+        return Err(damaged());
+    };
+    if version.parse() != Ok(VERSION) {
+        return Err(format!(
+            "is of version {version}, this program writes {VERSION}"
+        ));
+    }
+    let body = rest
+        .strip_prefix(b"\n")
+        .and_then(|it| it.strip_suffix(b"\n"));
+    let body = body.ok_or_else(damaged)?;
+    let is_whole =
+        length.parse() == Ok(body.len()) && u32::from_str_radix(crc, 16) == Ok(crc32(body));
+    if !is_whole {
+        return Err(damaged());
+    }
+    let body: Body = serde_json::from_slice(body)
+        .map_err(|error| format!("says what it should not: {error}"))?;
+    let clocks = Clocks { now, wall_ms };
+    Ok(Memory {
+        everything: body.everything.map(|stands| clocks.read_mark(&stands)),
+        backends: body
+            .backends
+            .into_iter()
+            .map(|(name, backend)| (name, clocks.read_backend(backend)))
+            .collect(),
+        is_lost: false,
+    })
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    crc.sum()
+}
+
+/// One moment by two clocks.
+#[derive(Clone, Copy)]
+struct Clocks {
+    now: Timestamp,
+    wall_ms: u64,
+}
+
+impl Clocks {
+    fn ends(self, until: Until) -> Ends {
+        Ends {
+            at_ms: self.wall_ms.saturating_add(ms(until.at.since(self.now))),
+            length_ms: ms(until.length),
+        }
+    }
+
+    fn read_ends(self, ends: &Ends) -> Until {
+        let length = Duration::from_millis(ends.length_ms).min(LASTS_MAX);
+        let left = Duration::from_millis(ends.at_ms.saturating_sub(self.wall_ms)).min(length);
+        Until {
+            at: self.now.after(left),
+            length,
+        }
+    }
+
+    fn mark(self, mark: Mark) -> Stands {
+        Stands {
+            by: mark.by,
+            ends: mark.until.map(|until| self.ends(until)),
+        }
+    }
+
+    fn read_mark(self, stands: &Stands) -> Mark {
+        Mark {
+            by: stands.by,
+            until: stands.ends.as_ref().map(|ends| self.read_ends(ends)),
+        }
+    }
+
+    fn backend(self, backend: &BackendMemory) -> Backend {
+        let servers = backend.servers.iter();
+        Backend {
+            generation: backend.generation.map(|it| (it.pid, it.start_time_s)),
+            paused: backend.paused.map(|mark| self.mark(mark)),
+            servers: servers
+                .map(|(name, server)| (name.clone(), self.server(server)))
+                .collect(),
+        }
+    }
+
+    fn read_backend(self, backend: Backend) -> BackendMemory {
+        let servers = backend.servers.into_iter();
+        BackendMemory {
+            generation: backend
+                .generation
+                .map(|(pid, start_time_s)| Generation { pid, start_time_s }),
+            paused: backend.paused.map(|stands| self.read_mark(&stands)),
+            servers: servers
+                .map(|(name, server)| (name, self.read_server(&server)))
+                .collect(),
+        }
+    }
+
+    fn server(self, server: &ServerMemory) -> Server {
+        let Marks {
+            paused,
+            pinned,
+            kept,
+        } = server.marks;
+        let kept_as = |wanted: Kept| {
+            kept.filter(|(kept, _)| *kept == wanted)
+                .map(|(_, mark)| self.mark(mark))
+        };
+        Server {
+            paused: paused.map(|mark| self.mark(mark)),
+            pinned: pinned.map(|mark| self.mark(mark)),
+            kept_in: kept_as(Kept::In),
+            kept_out: kept_as(Kept::Out),
+            expected: server.expected.map(|state| state.as_str().to_owned()),
+            stands_in: server.stands_in,
+            hold: server.hold.map(|until| self.ends(until)),
+            quarantine: server.quarantine.map(|until| self.ends(until)),
+            failures: server.failures,
+            told: server
+                .told
+                .iter()
+                .map(|state| state.as_str().to_owned())
+                .collect(),
+        }
+    }
+
+    fn read_server(self, server: &Server) -> ServerMemory {
+        let mark = |stands: &Option<Stands>| stands.as_ref().map(|it| self.read_mark(it));
+        let until = |ends: &Option<Ends>| ends.as_ref().map(|it| self.read_ends(it));
+        let kept_in = mark(&server.kept_in).map(|mark| (Kept::In, mark));
+        let kept_out = mark(&server.kept_out).map(|mark| (Kept::Out, mark));
+        ServerMemory {
+            marks: Marks {
+                paused: mark(&server.paused),
+                pinned: mark(&server.pinned),
+                kept: kept_in.or(kept_out),
+            },
+            expected: server.expected.as_deref().and_then(state),
+            stands_in: server.stands_in,
+            hold: until(&server.hold),
+            quarantine: until(&server.quarantine),
+            failures: server.failures,
+            told: server.told.iter().filter_map(|it| state(it)).collect(),
+        }
+    }
+}
+
+fn ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn state(word: &str) -> Option<AdminState> {
+    [AdminState::Ready, AdminState::Drain, AdminState::Maint]
+        .into_iter()
+        .find(|state| state.as_str() == word)
+}

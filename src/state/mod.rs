@@ -1,0 +1,238 @@
+//! The journal on disk: what should outlive the daemon, in one small file for each admin socket.
+//! A new file, fsync, rename, fsync of the directory: at every instant the old or the new one is
+//! whole. What the file says lives in `format`, what it means in `scaler::memory`.
+//!
+//! A disk that is full, read-only, missing or slow stops nothing: the daemon goes on from memory and
+//! says so. Files are opened without following a link.
+
+mod format;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::OFlags;
+use tokio::sync::watch;
+
+use crate::scaler::event::Timestamp;
+use crate::scaler::memory::Memory;
+
+pub use self::format::{decode, encode};
+
+/// Largest file that is read.
+const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// A command to HAProxy waits this long for the journal and no longer: slow users are worse than a
+/// forgotten intent.
+const WRITE_LIMIT: Duration = Duration::from_millis(500);
+/// What could not be written is tried again after this.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// Milliseconds since 1970 by the wall clock, which may step. Used for the ends of what is kept on
+/// disk and for nothing else.
+pub fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
+}
+
+/// What was found on disk.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    /// No file: a first start.
+    Nothing,
+    /// A whole one.
+    Memory(Memory),
+    /// One that cannot be read or understood, and what was done about it.
+    Lost(String),
+}
+
+/// Reads the file of that name. One that is torn, damaged or of another version is renamed to
+/// `NAME.bad` and kept for whoever wants to know.
+pub fn load(dir: &Path, name: &str, now: Timestamp, wall_ms: u64) -> Found {
+    let path = dir.join(name);
+    let shown = path.display();
+    let bytes = match read(&path) {
+        Ok(bytes) => bytes,
+        // Without a directory there was no memory; that none can be kept is said when it is tried.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Found::Nothing;
+        }
+        Err(error) => {
+            return Found::Lost(format!("cannot read the remembered state {shown}: {error}"));
+        }
+    };
+    match decode(&bytes, now, wall_ms) {
+        Ok(memory) => Found::Memory(memory),
+        Err(why) => {
+            let bad = dir.join(format!("{name}.bad"));
+            let moved = match fs::rename(&path, &bad) {
+                Ok(()) => format!("it is {} now", bad.display()),
+                Err(error) => format!("and it cannot be renamed: {error}"),
+            };
+            Found::Lost(format!("the remembered state {shown} {why}; {moved}"))
+        }
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    // Without NONBLOCK a pipe of that name would be waited for.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn flags(flags: OFlags) -> i32 {
+    i32::try_from(flags.bits()).unwrap_or(0)
+}
+
+/// Writes the file anew and has it on disk before it returns.
+fn write(dir: &Path, name: &str, text: &str) -> io::Result<()> {
+    if let Err(error) = fs::metadata(dir) {
+        if error.kind() != io::ErrorKind::NotFound {
+            return Err(error);
+        }
+        fs::DirBuilder::new().mode(0o700).create(dir)?;
+    }
+    let new = dir.join(format!("{name}.new"));
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .custom_flags(flags(OFlags::NOFOLLOW))
+        .open(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(&new, dir.join(name))?;
+    File::open(dir)?.sync_all()
+}
+
+/// How the last write went.
+#[derive(Clone, Debug, Default)]
+struct Done {
+    number: u64,
+    problem: Option<String>,
+}
+
+/// Waits for a write.
+#[derive(Clone, Debug)]
+pub struct Written(Option<(watch::Receiver<Done>, u64)>);
+
+impl Written {
+    /// Of a daemon that keeps nothing.
+    pub const fn at_once() -> Self {
+        Self(None)
+    }
+
+    /// Returns when it is on disk, or could not be, or takes too long.
+    pub async fn wait(self) {
+        if let Self(Some((mut done, number))) = self {
+            let all = done.wait_for(|done| done.number >= number);
+            let _ = tokio::time::timeout(WRITE_LIMIT, all).await;
+        }
+    }
+}
+
+/// Keeps the file as the daemon's memory is, on a thread of its own.
+#[derive(Debug)]
+pub struct Keeper {
+    jobs: mpsc::Sender<(u64, String)>,
+    done: watch::Receiver<Done>,
+    asked: u64,
+    last: Option<Memory>,
+}
+
+impl Keeper {
+    /// Keeps that file from now on; nothing is written yet.
+    ///
+    /// # Errors
+    /// No thread could be started.
+    pub fn start(dir: PathBuf, name: String) -> io::Result<Self> {
+        let (jobs, receiver) = mpsc::channel();
+        let (sender, done) = watch::channel(Done::default());
+        std::thread::Builder::new()
+            .name("state".to_owned())
+            .spawn(move || keep(&dir, &name, &receiver, &sender))?;
+        Ok(Self {
+            jobs,
+            done,
+            asked: 0,
+            last: None,
+        })
+    }
+
+    /// Has that written unless it is what was written last.
+    pub fn keep(&mut self, now: Timestamp, memory: Memory) {
+        if self.last.as_ref() == Some(&memory) {
+            return;
+        }
+        self.asked += 1;
+        let text = encode(&memory, now, wall_ms());
+        // A thread that has ended has said why.
+        let _ = self.jobs.send((self.asked, text));
+        self.last = Some(memory);
+    }
+
+    /// Waits for all that is to be kept so far.
+    pub fn written(&self) -> Written {
+        Written(Some((self.done.clone(), self.asked)))
+    }
+
+    /// Why the file is not as it should be.
+    pub fn problem(&self) -> Option<String> {
+        self.done.borrow().problem.clone()
+    }
+
+    /// Returns when a write has ended. May be dropped at any time.
+    pub async fn changed(&mut self) {
+        if self.done.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn keep(dir: &Path, name: &str, jobs: &mpsc::Receiver<(u64, String)>, done: &watch::Sender<Done>) {
+    let mut failed: Option<(u64, String)> = None;
+    loop {
+        let next = match &failed {
+            None => jobs.recv().ok(),
+            Some(again) => match jobs.recv_timeout(RETRY) {
+                Ok(next) => Some(next),
+                Err(mpsc::RecvTimeoutError::Timeout) => Some(again.clone()),
+                Err(mpsc::RecvTimeoutError::Disconnected) => None,
+            },
+        };
+        let Some(next) = next else { return };
+        // Only the newest counts.
+        let (number, text) = jobs.try_iter().last().unwrap_or(next);
+        let problem = write(dir, name, &text).err().map(|error| {
+            format!(
+                "cannot keep the state in {}: {error} (dir under [state]); pauses, pins and holds \
+                 are kept in memory alone and forgotten at a restart",
+                dir.display()
+            )
+        });
+        failed = problem.is_some().then_some((number, text));
+        done.send_replace(Done { number, problem });
+    }
+}
