@@ -14,6 +14,7 @@ mod replay; // every fixture gives its expected output
 mod runtime_api; // the admin socket, cut and delayed at every byte
 mod scaler; // what must never happen, over generated schedules
 mod sources; // what listens: datagrams, connections, the journal
+mod state; // what outlives the daemon, torn at every byte
 mod stats; // numbers per server
 mod support; // real HAProxy, small HTTP servers, temp dirs: not tests
 mod tidy; // the shape of the repository

@@ -9,6 +9,7 @@ use haproxy_autoscale::scaler::event::{
     Action, ActionId, AdminState, BackendRead, Event, Generation, LogState, ReadFailure, Request,
     Timestamp, WarmUpEvidence, WarmUpFailure, WriteFailure,
 };
+use haproxy_autoscale::scaler::memory::Memory;
 use haproxy_autoscale::scaler::settings::{
     Add, BackendSettings, PolicySettings, Signal, Spares, Statistic, WindowSize,
 };
@@ -74,10 +75,12 @@ pub(crate) enum Fault {
 }
 
 #[derive(Debug)]
-enum Pending {
+pub(super) enum Pending {
     Read(ActionId, Result<BackendRead, ReadFailure>),
     WarmedUp(ActionId, String, Result<WarmUpEvidence, WarmUpFailure>),
     Set(ActionId, String, AdminState, bool, Result<(), WriteFailure>),
+    /// A command of a daemon that is gone.
+    Orphan(String, AdminState),
 }
 
 /// The scaler in the model.
@@ -98,12 +101,16 @@ pub(crate) struct World {
     pub(crate) commands: u64,
     /// The daemon is killed right after that command, which may get lost with it.
     pub(crate) crash_after: Option<(u64, bool)>,
-    pending: BTreeMap<(Timestamp, u64), Pending>,
+    pub(super) pending: BTreeMap<(Timestamp, u64), Pending>,
     /// The picture that the scaler was given last, and when.
     pub(crate) shown: Option<BackendRead>,
     shown_at: Timestamp,
     /// The command under way, and when the daemon's own limits would have ended it.
     pub(crate) writing: Option<(ActionId, Timestamp)>,
+    /// No change may begin: the backend is paused.
+    pub(crate) is_paused: bool,
+    /// What was on disk when the last command was sent.
+    pub(crate) durable: Memory,
     pub(crate) decisions: Vec<Decision>,
     /// Every action but reads and reports, with its time: what runs are compared by.
     pub(crate) done: Vec<String>,
@@ -141,6 +148,8 @@ impl World {
             shown: None,
             shown_at: Timestamp::default(),
             writing: None,
+            is_paused: false,
+            durable: Memory::default(),
             decisions: Vec::new(),
             done: Vec::new(),
             reads: 0,
@@ -307,7 +316,7 @@ impl World {
         self.step(Event::Stop);
     }
 
-    fn step(&mut self, event: Event<'_>) {
+    pub(crate) fn step(&mut self, event: Event<'_>) {
         let mut actions = VecDeque::from(self.scaler.handle(self.now, event));
         while let Some(action) = actions.pop_front() {
             self.start(action);
@@ -384,6 +393,12 @@ impl World {
                 self.commands += 1;
                 self.done
                     .push(format!("{:?} set {server} {state}", self.now));
+                self.durable = self.scaler.memory(self.now);
+                assert!(
+                    !(self.is_paused && state == AdminState::Drain),
+                    "C-12: a change of {server} began in a pause{}",
+                    self.trace()
+                );
                 self.assert_allowed(&server.server, state);
                 let (is_done, outcome) = match fault {
                     Fault::None | Fault::Late(_) => (true, Ok(())),
@@ -459,6 +474,10 @@ impl World {
                     server,
                     outcome,
                 });
+            }
+            Pending::Orphan(name, state) => {
+                let now = self.now;
+                self.server(&name).set(state, now);
             }
             Pending::Set(id, name, state, is_done, outcome) => {
                 self.writing = self.writing.filter(|(writing, _)| *writing != id);

@@ -1,0 +1,225 @@
+//! New settings for a scaler at work, and a standstill of the daemon.
+
+use std::time::Duration;
+
+use haproxy_autoscale::scaler::decision::Change;
+use haproxy_autoscale::scaler::event::{AdminState, Event};
+use haproxy_autoscale::scaler::hand::Verb;
+use haproxy_autoscale::scaler::settings::{BackendSettings, Signal, Spares};
+
+use super::world::{World, policy, settings};
+
+const GAP: Duration = Duration::from_millis(100);
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn idle() -> World {
+    let mut world = World::new(settings());
+    world.pass(GAP);
+    world
+}
+
+fn reconfigure(world: &mut World, backends: &[BackendSettings]) {
+    world.step(Event::Settings {
+        backends,
+        is_elsewhere: false,
+    });
+}
+
+fn streak(world: &mut World) -> u32 {
+    world.view().policy.expect("a policy").streak
+}
+
+#[test]
+fn a_policy_that_did_not_change_keeps_its_streak_and_its_window() {
+    let mut world = idle();
+    world.requests(12, 900, GAP);
+    assert_eq!(streak(&mut world), 2);
+    let mut next = settings();
+    next.hold = seconds(1);
+    next.drain_timeout = seconds(2);
+    reconfigure(&mut world, &[next]);
+    assert_eq!(streak(&mut world), 2);
+    world.requests(3, 900, GAP);
+    world.pass(seconds(1));
+    assert!(world.is_up("web2"), "the third window was half full");
+}
+
+#[test]
+fn only_a_changed_policy_starts_anew() {
+    let mut first = settings();
+    let mut other = policy();
+    other.signal = Signal::ServerTime;
+    first.policies.push(other.clone());
+    let mut world = World::new(first.clone());
+    world.pass(GAP);
+    world.requests(10, 900, GAP);
+    let mut next = first;
+    next.policies[0].above_ms = 10_000.0;
+    reconfigure(&mut world, &[next]);
+    assert_eq!(streak(&mut world), 2, "the second one goes on");
+    world.requests(5, 900, GAP);
+    world.pass(seconds(1));
+    assert!(world.is_up("web2"));
+}
+
+#[test]
+fn holds_quarantines_and_cooldowns_stay() {
+    let mut world = idle();
+    world.requests(15, 900, GAP);
+    world.pass(seconds(1));
+    world.by_hand("web2", AdminState::Maint);
+    world.pass(seconds(3));
+    let mut next = settings();
+    next.idle_timeout = seconds(60);
+    reconfigure(&mut world, &[next]);
+    world.requests(100, 900, GAP);
+    assert!(!world.is_up("web2"), "on hold");
+    assert!(world.is_up("web3"));
+}
+
+#[test]
+fn a_new_threshold_holds_from_the_next_window_on() {
+    let mut world = idle();
+    let mut next = settings();
+    next.policies[0].above_ms = 2_000.0;
+    reconfigure(&mut world, &[next]);
+    world.requests(60, 900, GAP);
+    assert_eq!(world.count(Change::Breach), 0);
+}
+
+#[test]
+fn a_change_of_a_server_that_is_no_spare_any_more_is_taken_back_first() {
+    let mut world = idle();
+    world.order(Verb::Enable, "web/web2", None);
+    for _ in 0..1000 {
+        if world.server("web2").read.is_drain() {
+            break;
+        }
+        world.pass(Duration::from_millis(1));
+    }
+    assert!(world.server("web2").read.is_drain());
+    let mut next = settings();
+    next.spares = Spares::Named(vec!["web3".to_owned()]);
+    reconfigure(&mut world, &[next]);
+    world.pass(seconds(2));
+    assert!(world.server("web2").read.is_maint());
+    let view = world.view();
+    let role = view
+        .servers
+        .iter()
+        .find(|it| it.name == "web2")
+        .unwrap()
+        .role;
+    assert_eq!(role.as_str(), "other");
+    world.requests(15, 900, GAP);
+    world.pass(seconds(2));
+    assert!(!world.is_up("web2") && world.is_up("web3"));
+}
+
+#[test]
+fn a_backend_that_goes_leaves_its_enabled_spares_and_says_which() {
+    let mut world = idle();
+    world.requests(15, 900, GAP);
+    world.pass(seconds(1));
+    assert!(world.is_up("web2"));
+    let mut other = settings();
+    other.name = "api".to_owned();
+    reconfigure(&mut world, &[other]);
+    assert!(world.is_up("web2"));
+    let said = world
+        .decisions
+        .iter()
+        .any(|it| it.reason.to_string().contains("left enabled: web2"));
+    assert!(said, "{:?}", world.changes());
+    assert_eq!(world.view().name, "api", "the new one is looked after");
+}
+
+#[test]
+fn a_backend_that_goes_in_the_middle_of_a_change_takes_that_back_first() {
+    let mut world = idle();
+    world.order(Verb::Enable, "web/web2", None);
+    for _ in 0..1000 {
+        if world.server("web2").read.is_drain() {
+            break;
+        }
+        world.pass(Duration::from_millis(1));
+    }
+    let mut other = settings();
+    other.name = "api".to_owned();
+    reconfigure(&mut world, &[other]);
+    world.pass(seconds(2));
+    assert!(world.server("web2").read.is_maint());
+    assert_eq!(world.view().name, "api");
+}
+
+#[test]
+fn a_pause_of_everything_holds_for_a_backend_that_comes_later() {
+    let mut world = idle();
+    world.order(Verb::Pause, "", None);
+    let mut other = settings();
+    other.name = "api".to_owned();
+    reconfigure(&mut world, &[settings(), other]);
+    let now = world.now;
+    let views = world.scaler.snapshot(now);
+    assert!(views.iter().all(|view| view.paused.is_some()), "{views:?}");
+    assert_eq!(views.len(), 2);
+}
+
+#[test]
+fn what_a_new_configuration_would_treat_differently_is_counted() {
+    let world = idle();
+    // web1 is always-up, web2 and web3 are spares, `other` is nobody's.
+    let affected = world.scaler.affected(&[settings()]);
+    assert_eq!((affected.servers, affected.changed), (3, 0));
+    let mut next = settings();
+    next.spares = Spares::Named(vec!["web2".to_owned()]);
+    let affected = world.scaler.affected(&[next]);
+    assert_eq!((affected.servers, affected.changed), (3, 1));
+    assert!(!affected.is_most());
+    let affected = world.scaler.affected(&[]);
+    assert_eq!((affected.servers, affected.changed), (3, 3));
+    assert!(affected.is_most());
+}
+
+#[test]
+fn no_window_straddles_a_standstill_and_nothing_begins_right_after_it() {
+    let mut world = idle();
+    world.requests(14, 900, GAP);
+    world.step(Event::Gap {
+        lasted: seconds(120),
+    });
+    assert_eq!(streak(&mut world), 0);
+    // What was written meanwhile comes in at once.
+    world.requests(40, 900, Duration::from_millis(1));
+    assert_eq!(world.count(Change::WarmUp), 0);
+    world.pass(seconds(5));
+    world.requests(15, 900, GAP);
+    world.pass(seconds(1));
+    assert!(world.is_up("web2"));
+}
+
+#[test]
+fn a_standstill_takes_a_spare_that_is_half_way_back_and_starts_quiet_anew() {
+    let mut world = idle();
+    world.order(Verb::Enable, "web/web3", Some(Duration::from_millis(1)));
+    world.pass(Duration::from_millis(100));
+    world.step(Event::Gap {
+        lasted: seconds(120),
+    });
+    world.pass(seconds(3));
+    assert!(!world.is_up("web3"), "its warm-up is too long ago");
+    world.requests(100, 900, GAP);
+    world.pass(seconds(1));
+    assert!(world.is_up("web2"));
+    world.pass(seconds(25));
+    world.step(Event::Gap {
+        lasted: seconds(600),
+    });
+    world.pass(seconds(25));
+    assert!(world.is_up("web2"), "the standstill was no quiet");
+    world.pass(seconds(20));
+    assert!(!world.is_up("web2"));
+}
