@@ -5,6 +5,7 @@ mod order;
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -387,17 +388,32 @@ fn read_again(path: &Path, observe: bool) -> daemon::Reload {
     }
 }
 
+/// Where the daemon listens, for a command that asks it. A file with mistakes is enough for that if
+/// somebody listens there.
+fn with_control_socket(path: &Path, act: impl FnOnce(&Path) -> u8) -> u8 {
+    if config::load(path).is_err()
+        && let Some(socket) = config::control_socket_of(path)
+        && UnixStream::connect(&socket).is_ok()
+    {
+        complain(&format!(
+            "{} has mistakes, `check` shows them; asking the daemon on {}",
+            path.display(),
+            socket.display()
+        ));
+        return act(&socket);
+    }
+    with_config(path, EXIT_FAILED, |config| act(&config.control_socket))
+}
+
 fn run_status(path: &Path, json: bool) -> u8 {
-    with_config(path, EXIT_FAILED, |config| {
-        match status::status(&config.control_socket, json) {
-            Ok(text) => match io::stdout().write_all(text.as_bytes()) {
-                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => cannot_write(&error),
-                Ok(()) | Err(_) => 0,
-            },
-            Err(error) => {
-                complain(&error);
-                EXIT_NOT_RUNNING
-            }
+    with_control_socket(path, |socket| match status::status(socket, json) {
+        Ok(text) => match io::stdout().write_all(text.as_bytes()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => cannot_write(&error),
+            Ok(()) | Err(_) => 0,
+        },
+        Err(error) => {
+            complain(&error);
+            EXIT_NOT_RUNNING
         }
     })
 }

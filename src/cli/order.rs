@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{ConfigFile, EXIT_FAILED, EXIT_NOT_RUNNING, cannot_write, complain, with_config};
+use super::{
+    ConfigFile, EXIT_FAILED, EXIT_NOT_RUNNING, cannot_write, complain, with_control_socket,
+};
 use crate::scaler::event::ServerName;
 use crate::scaler::hand::{Order, Place, Verb, Verdict};
 use crate::{control, status};
@@ -121,9 +123,7 @@ pub(super) fn run(command: Command) -> u8 {
         lasts,
         by: None, // The kernel tells the daemon.
     };
-    with_config(&config.config, EXIT_FAILED, |config| {
-        give(&config.control_socket, &order)
-    })
+    with_control_socket(&config.config, |socket| give(socket, &order))
 }
 
 fn give(socket: &Path, order: &Order) -> u8 {

@@ -152,6 +152,23 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
     }
 }
 
+/// Where the daemon of that file listens, whatever else the file gets wrong: who has broken it still
+/// wants to see and to pause what runs. `None` when it cannot be read, is no TOML, or names no usable
+/// socket.
+pub fn control_socket_of(path: &Path) -> Option<PathBuf> {
+    let bytes = read_limited(path).ok()?;
+    let text = std::str::from_utf8(&bytes).ok()?;
+    let (table, syntax) = DeTable::parse_recoverable(text);
+    if !syntax.is_empty() {
+        return None;
+    }
+    let mut reader = Reader::new(text);
+    let top = Table::top(table.get_ref(), keys::TOP);
+    let socket = sections::control_socket(&top, &mut reader);
+    let (errors, ..) = reader.into_parts();
+    errors.is_empty().then_some(socket)
+}
+
 /// At most one byte more than the limit, so that a device or a growing file ends too.
 fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;

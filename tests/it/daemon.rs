@@ -4,3 +4,5 @@ mod checkpoint;
 mod control;
 mod fake;
 mod life;
+mod orders;
+mod reload;

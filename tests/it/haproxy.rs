@@ -1,12 +1,14 @@
 //! The whole daemon against a real HAProxy.
 
 mod by_hand;
+mod crash;
 mod failing_spares;
 mod formats;
 mod in_and_out;
 mod life;
 mod log_file;
 mod modes;
+mod orders;
 mod reload;
 mod scene;
 

@@ -35,6 +35,8 @@ pub struct DaemonConfig {
     log: BTreeMap<String, String>,
     backend: BTreeMap<String, String>,
     warm_up: BTreeMap<String, String>,
+    /// `""`: nothing is remembered.
+    state_dir: PathBuf,
 }
 
 impl DaemonConfig {
@@ -66,6 +68,7 @@ impl DaemonConfig {
                 ("scale_down_cooldown", "\"1s\""),
             ]),
             warm_up: BTreeMap::new(),
+            state_dir: PathBuf::new(),
         }
         .haproxy("socket", &format!("\"{}\"", socket.display()))
         .log("source", &format!("\"{}\"", log.display()))
@@ -118,6 +121,13 @@ impl DaemonConfig {
     #[must_use]
     pub fn warm_up(mut self, key: &str, value: &str) -> Self {
         self.warm_up.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Remembers there; without this nothing is remembered.
+    #[must_use]
+    pub fn state_dir(mut self, dir: &Path) -> Self {
+        dir.clone_into(&mut self.state_dir);
         self
     }
 
@@ -174,7 +184,8 @@ impl DaemonConfig {
     fn render(&self, folder: &Path) -> String {
         let control = format!("\"{}\"", folder.join("control.sock").display());
         let control = BTreeMap::from([("socket".to_owned(), control)]);
-        let state = BTreeMap::from([("dir".to_owned(), "\"\"".to_owned())]);
+        let state = format!("\"{}\"", self.state_dir.display());
+        let state = BTreeMap::from([("dir".to_owned(), state)]);
         let mut text = String::new();
         for (name, keys) in [
             ("haproxy", &self.haproxy),
@@ -329,6 +340,12 @@ impl Daemon {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         kill_process(pid.expect("a process id"), Signal::TERM).expect("SIGTERM");
         (self.wait_for_exit(limit), sent.elapsed())
+    }
+
+    /// Ends it at once, as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("SIGKILL");
+        self.wait_for_exit(Duration::from_secs(10));
     }
 
     /// Waits for its end; the exit code.

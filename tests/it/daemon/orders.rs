@@ -1,0 +1,297 @@
+//! `pause`, `pin`, `enable` … through the real binary: exit codes, texts, who asked, and what is
+//! remembered when the daemon is killed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use haproxy_autoscale::control;
+use haproxy_autoscale::scaler::hand::{Order, Place, Verb, Verdict};
+use rustix::process::Signal;
+
+use super::fake::{FakeHaproxy, Place as Folder, stop};
+use crate::cli::program::{Ran, Running, SOON, program, run};
+use crate::support::{holds_within, wait_for};
+
+impl Folder {
+    /// The same with a state directory in it.
+    fn remembering(self) -> Self {
+        let dir = self.state_dir();
+        let text = std::fs::read_to_string(&self.config).unwrap();
+        let text = text.replace("dir = \"\"", &format!("dir = \"{}\"", dir.display()));
+        std::fs::write(&self.config, text).unwrap();
+        self
+    }
+
+    pub(super) fn state_dir(&self) -> std::path::PathBuf {
+        self.folder.path().join("state")
+    }
+
+    pub(super) fn order(&self, arguments: &[&str]) -> Ran {
+        run(&[arguments, &["-c", &self.config]].concat())
+    }
+
+    /// Waits until the daemon has read HAProxy.
+    pub(super) fn read(&self) {
+        self.wait_for("HAProxy's servers", |status| {
+            let servers = status["backends"][0]["servers"].as_array();
+            servers.is_some_and(|servers| servers.len() == 2)
+        });
+    }
+}
+
+fn state_file(dir: &Path) -> Option<std::path::PathBuf> {
+    let entries = std::fs::read_dir(dir).ok()?;
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|it| it == "state"))
+}
+
+fn uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+#[test]
+fn a_pause_is_accepted_shown_with_who_asked_and_ended() {
+    let place = Folder::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let daemon = place.daemon();
+    place.read();
+    let out = place.order(&["pause", "web", "--for", "90s"]).succeeded();
+    let by = format!("by uid {}", uid());
+    assert_eq!(
+        out,
+        format!("web: pause {by}: nothing is changed here for 1m 30s\n")
+    );
+    let text = place.status().succeeded();
+    assert!(text.contains(&format!("paused {by} for 1m")), "{text}");
+    daemon.err.wait_for(&format!("operator web: pause {by}"));
+    place.order(&["resume"]).succeeded();
+    let text = place.status().succeeded();
+    assert!(!text.contains("paused"), "{text}");
+}
+
+#[test]
+fn exit_codes_tell_refused_unknown_and_not_running_apart() {
+    let place = Folder::new();
+    let said = place.order(&["pause"]).failed(3);
+    assert!(said.contains("no daemon answers"), "{said}");
+    let haproxy = FakeHaproxy::start(&place.admin);
+    let _daemon = place.daemon();
+    place.read();
+    let said = place.order(&["pin", "web/web9"]).failed(4);
+    assert!(
+        said.contains("no server web9") && said.contains("web1, web2"),
+        "{said}"
+    );
+    let said = place.order(&["pause", "shop"]).failed(4);
+    assert!(
+        said.contains("no backend shop is looked after; there is web"),
+        "{said}"
+    );
+    let said = place.order(&["enable", "shop/web1"]).failed(4);
+    assert!(said.contains("shop"), "{said}");
+    let said = place.order(&["disable", "web/web1"]).failed(1);
+    assert!(said.contains("it is always-up"), "{said}");
+    place.order(&["pin", "web/web2"]).succeeded();
+    let said = place.order(&["enable", "web/web2"]).failed(1);
+    assert!(said.contains("it is pinned; `unpin` it first"), "{said}");
+    place.order(&["unpin", "web/web2"]).succeeded();
+    place.order(&["unpin", "web/web2"]).succeeded();
+    for wrong in [
+        &["pin"][..],
+        &["pin", "web"],
+        &["enable", "web/"],
+        &["pause", "we b"],
+        &["pause", "web", "--for", "0s"],
+        &["pause", "web", "--for", "20y"],
+        &["pause", "web", "--for", "soon"],
+        &["resume", "web", "--for", "1h"],
+    ] {
+        place.order(wrong).failed(2);
+    }
+    assert!(haproxy.lines().iter().all(|line| !line.starts_with("set ")));
+}
+
+#[test]
+fn enable_of_a_dead_spare_never_writes_to_haproxy() {
+    let place = Folder::new();
+    let haproxy = FakeHaproxy::start(&place.admin);
+    let daemon = place.daemon();
+    place.read();
+    let out = place.order(&["enable", "web/web2"]).succeeded();
+    assert!(
+        out.contains("warmed up, checked and then made ready; kept in for 1h"),
+        "{out}"
+    );
+    daemon.err.wait_for("warm_up web/web2: enable by uid");
+    daemon.err.wait_for("enable_failed web/web2");
+    assert!(haproxy.lines().iter().all(|line| !line.starts_with("set ")));
+}
+
+#[test]
+fn orders_need_their_newline_and_names_that_could_be_names() {
+    let place = Folder::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let _daemon = place.daemon();
+    place.read();
+    for garbage in [&b"pause"[..], b"pause web/web2", b"PAUSE\n", b"paus\n"] {
+        assert_eq!(
+            place.ask(garbage),
+            "{\"error\":\"unknown request\"}\n",
+            "{garbage:?}"
+        );
+    }
+    for wrong in [
+        &b"pause web;shutdown\n"[..],
+        b"pause web web2\n",
+        b"pause \xc3\xa4\n",
+        b"pause web for ever\n",
+        b"pin a/b/c\n",
+    ] {
+        let answer = place.ask(wrong);
+        assert!(answer.starts_with("{\"error\":"), "{answer}");
+        assert!(!answer.contains("unknown request"), "{answer}");
+    }
+    let long = format!("pause {}\n", "x".repeat(2000));
+    assert!(place.ask(long.as_bytes()).starts_with("{\"error\":"));
+    assert!(!place.status().succeeded().contains("paused"));
+    // Only the first line counts.
+    let answer = place.ask(b"pause web for 1h 30m\nresume\n");
+    assert!(
+        answer.starts_with("{\"verdict\":\"accepted\",\"texts\":[\"web: pause"),
+        "{answer}"
+    );
+    assert!(place.status().succeeded().contains("paused"));
+}
+
+#[test]
+fn an_order_can_be_given_by_a_program_too() {
+    let place = Folder::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let _daemon = place.daemon();
+    place.read();
+    let order = Order {
+        verb: Verb::Pause,
+        place: Place::Everything,
+        lasts: Some(Duration::from_millis(5_025_001)),
+        by: None,
+    };
+    let reply = control::give_order(&place.control, &order).unwrap();
+    assert_eq!(reply.verdict, Verdict::Accepted);
+    assert!(reply.texts[0].contains("for 1h 23m"), "{reply:?}");
+}
+
+#[test]
+fn pauses_and_pins_survive_kill_9() {
+    let place = Folder::new().remembering();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.read();
+    place.order(&["pin", "web/web2"]).succeeded();
+    place.order(&["pause", "--for", "2h"]).succeeded();
+    // The answer came: it is on disk.
+    daemon.child.kill().unwrap();
+    daemon.child.wait().unwrap();
+    let mut daemon = place.daemon();
+    place.read();
+    let text = place.status().succeeded();
+    assert!(
+        text.contains("paused by uid") && text.contains("for 1h 59m"),
+        "{text}"
+    );
+    assert!(text.contains("pinned by uid"), "{text}");
+    place.order(&["resume"]).succeeded();
+    stop(&mut daemon, Signal::TERM);
+    let _daemon = place.daemon();
+    place.read();
+    let text = place.status().succeeded();
+    assert!(
+        !text.contains("paused") && text.contains("pinned by uid"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_damaged_memory_is_put_aside_and_the_daemon_starts_without() {
+    let place = Folder::new().remembering();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.read();
+    place.order(&["pause"]).succeeded();
+    stop(&mut daemon, Signal::TERM);
+    let file = state_file(&place.state_dir()).expect("a state file");
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    let daemon = place.daemon();
+    daemon.err.wait_for("is damaged or was cut off");
+    place.read();
+    let text = place.status().succeeded();
+    assert!(!text.contains("paused"), "{text}");
+    assert!(text.contains("what was remembered is lost"), "{text}");
+    wait_for("a new file", SOON, || {
+        state_file(&place.state_dir()).is_some()
+    });
+}
+
+#[test]
+fn a_state_dir_that_cannot_be_is_said_once_and_shown_and_stops_nothing() {
+    let place = Folder::new().remembering();
+    std::fs::write(place.state_dir(), "a file").unwrap();
+    let haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    daemon.err.wait_for("cannot keep the state in");
+    place.read();
+    let text = place.status().succeeded();
+    assert!(text.contains("problem: cannot keep the state in"), "{text}");
+    let out = place.order(&["pause", "web"]).succeeded();
+    assert!(out.contains("kept in memory alone"), "{out}");
+    assert!(place.status().succeeded().contains("paused by uid"));
+    place.order(&["resume"]).succeeded();
+    place.order(&["enable", "web/web2"]).succeeded();
+    daemon.err.wait_for("enable_failed web/web2");
+    stop(&mut daemon, Signal::TERM);
+    assert!(haproxy.connections() > 0);
+    let text = daemon.err.text();
+    let said = text
+        .lines()
+        .filter(|line| line.contains("WARN cannot keep the state in"));
+    assert_eq!(said.count(), 1, "{text}");
+}
+
+#[test]
+fn an_observing_daemon_pretends_and_keeps_nothing() {
+    let place = Folder::new().remembering();
+    let haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = Running::start(&mut program(&["run", "--observe", "-c", &place.config]));
+    daemon.err.wait_for("reading the log");
+    place.read();
+    let out = place.order(&["enable", "web/web2"]).succeeded();
+    assert!(
+        out.contains("observing: this is pretended and not remembered"),
+        "{out}"
+    );
+    daemon.err.wait_for("would enable web/web2");
+    stop(&mut daemon, Signal::TERM);
+    assert!(haproxy.lines().iter().all(|line| line.starts_with("show ")));
+    assert!(!place.state_dir().exists());
+}
+
+#[test]
+fn a_daemon_that_was_stopped_for_long_counts_nothing_of_before() {
+    let place = Folder::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let daemon = place.daemon();
+    place.read();
+    daemon.signal(Signal::STOP);
+    // Longer than the 5 s that a busy machine may be late.
+    std::thread::sleep(Duration::from_secs(7));
+    for _ in 0..100 {
+        place.request(700);
+    }
+    daemon.signal(Signal::CONT);
+    daemon.err.wait_for("stood still for");
+    place.wait_for("the lines", |status| status["log"]["lines"] == 100);
+    let is_breached = || daemon.err.text().contains(" breach web");
+    assert!(!holds_within(Duration::from_secs(2), is_breached));
+}

@@ -1,0 +1,229 @@
+//! SIGHUP at a daemon at work: what stays, what changes, what waits.
+
+use rustix::process::Signal;
+
+use super::fake::{FakeHaproxy, Place, stop};
+use crate::cli::program::{Running, program, run};
+
+fn change(place: &Place, from: &str, to: &str) {
+    let text = std::fs::read_to_string(&place.config).unwrap();
+    assert!(text.contains(from), "{text}");
+    std::fs::write(&place.config, text.replace(from, to)).unwrap();
+}
+
+fn threshold_is(place: &Place, threshold_ms: f64) {
+    place.wait_for("the threshold", |status| {
+        status["backends"][0]["threshold_ms"] == threshold_ms
+    });
+}
+
+#[test]
+fn what_did_not_change_goes_on_as_if_nothing_had_happened() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.read();
+    place.order(&["pin", "web/web2"]).succeeded();
+    for _ in 0..30 {
+        place.request(700);
+    }
+    place.wait_for("a breach", |status| status["backends"][0]["breaches"] == 1);
+    change(
+        &place,
+        "poll_interval = \"100ms\"",
+        "poll_interval = \"150ms\"",
+    );
+    daemon.signal(Signal::HUP);
+    daemon
+        .err
+        .wait_for("the new configuration holds from now on");
+    let status = place.json();
+    assert_eq!(status["backends"][0]["breaches"], 1, "{status}");
+    assert_eq!(status["log"]["lines"], 30, "counted on");
+    assert!(place.status().succeeded().contains("pinned"));
+    // The log goes on where it was.
+    place.request(10);
+    place.wait_for("the next line", |status| status["log"]["lines"] == 31);
+    assert_eq!(daemon.err.text().matches("reading the log").count(), 1);
+    stop(&mut daemon, Signal::TERM);
+}
+
+#[test]
+fn a_bad_file_leaves_all_of_the_old_one_and_is_shown() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.read();
+    change(
+        &place,
+        "response_time = \"500ms\"",
+        "response_time = \"900ms\"\nbreeches = 2",
+    );
+    daemon.signal(Signal::HUP);
+    daemon.err.wait_for("error[E0002]");
+    daemon
+        .err
+        .wait_for("is bad, the configuration stays as it was");
+    // The file of an order or of `status` may have mistakes as long as it names the socket.
+    assert_eq!(place.json()["backends"][0]["threshold_ms"], 500.0);
+    let ran = place.status();
+    assert!(
+        ran.err.contains("has mistakes, `check` shows them"),
+        "{ran:?}"
+    );
+    let text = ran.succeeded();
+    assert!(
+        text.contains("problem: SIGHUP:") && text.contains("`breeches`"),
+        "{text}"
+    );
+    place.order(&["pause"]).succeeded();
+    change(&place, "breeches = 2", "");
+    daemon.signal(Signal::HUP);
+    threshold_is(&place, 900.0);
+    assert!(
+        !place.status().succeeded().contains("SIGHUP"),
+        "the problem is gone"
+    );
+    stop(&mut daemon, Signal::TERM);
+}
+
+#[test]
+fn a_change_of_most_servers_waits_for_a_second_sighup() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.read();
+    change(&place, "[backend.web]", "[backend.api]");
+    change(&place, "[backend.web.warm_up]", "[backend.api.warm_up]");
+    daemon.signal(Signal::HUP);
+    daemon
+        .err
+        .wait_for("would treat 2 of 2 servers differently and waits");
+    let status = place.json();
+    assert_eq!(status["backends"][0]["name"], "web", "{status}");
+    assert!(place.status().succeeded().contains("send SIGHUP once more"));
+    // Another file is judged anew.
+    change(&place, "500ms", "600ms");
+    daemon.signal(Signal::HUP);
+    place.wait_for("two warnings", |_| {
+        daemon.err.text().matches("and waits; send SIGHUP").count() == 2
+    });
+    assert_eq!(place.json()["backends"][0]["name"], "web");
+    daemon.signal(Signal::HUP);
+    place.wait_for("the new backend", |status| {
+        status["backends"][0]["name"] == "api"
+    });
+    daemon
+        .err
+        .wait_for("no longer in the configuration; no spare of it is enabled");
+    daemon.err.wait_for("HAProxy has no such backend");
+    stop(&mut daemon, Signal::TERM);
+}
+
+#[test]
+fn a_backend_that_comes_begins_fresh_beside_the_others() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.read();
+    let text = std::fs::read_to_string(&place.config).unwrap();
+    let more = "[backend.api]\nalways_up = [\"api1\"]\nresponse_time = \"500ms\"\n";
+    std::fs::write(&place.config, text + more).unwrap();
+    daemon.signal(Signal::HUP);
+    place.wait_for("both", |status| {
+        status["backends"]
+            .as_array()
+            .is_some_and(|it| it.len() == 2)
+    });
+    stop(&mut daemon, Signal::TERM);
+}
+
+#[test]
+fn control_socket_log_and_admin_socket_are_exchanged_while_it_runs() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.read();
+    place.order(&["pause"]).succeeded();
+    let other = place.folder.path().join("other.sock");
+    let _other = FakeHaproxy::start(&other);
+    let log = place.folder.path().join("other.log");
+    std::fs::write(&log, "").unwrap();
+    change(&place, "control.sock", "new.sock");
+    change(&place, "x.log", "other.log");
+    change(&place, "admin.sock", "other.sock");
+    daemon.signal(Signal::HUP);
+    daemon
+        .err
+        .wait_for("the new configuration holds from now on");
+    place.read();
+    let status = place.json();
+    assert_eq!(status["log"]["source"], log.to_str().unwrap());
+    assert!(!place.control.exists(), "the old control socket is gone");
+    assert!(
+        place.status().succeeded().contains("paused by uid"),
+        "it stands all the same"
+    );
+    assert!(
+        !daemon.err.text().contains(" hold "),
+        "{}",
+        daemon.err.text()
+    );
+    // The lock of the old one is free, that of the new one is taken.
+    let said = run(&["run", "-c", &place.config]).failed(75);
+    assert!(said.contains("other.sock"), "{said}");
+    stop(&mut daemon, Signal::TERM);
+}
+
+#[test]
+fn an_admin_socket_that_another_daemon_has_leaves_all_as_it_was() {
+    let (first, second) = (Place::new(), Place::new());
+    let _haproxies = [&first, &second].map(|place| FakeHaproxy::start(&place.admin));
+    let _first = first.daemon();
+    let mut daemon = second.daemon();
+    second.read();
+    change(
+        &second,
+        second.admin.to_str().unwrap(),
+        first.admin.to_str().unwrap(),
+    );
+    daemon.signal(Signal::HUP);
+    daemon.err.wait_for("the configuration stays as it was");
+    let text = second.status().succeeded();
+    assert!(
+        text.contains("problem: SIGHUP: another haproxy-autoscale"),
+        "{text}"
+    );
+    assert_eq!(second.json()["haproxy"]["connected"], true);
+    stop(&mut daemon, Signal::TERM);
+}
+
+#[test]
+fn observing_becomes_acting_and_back_without_a_hold() {
+    let place = Place::new();
+    let haproxy = FakeHaproxy::start(&place.admin);
+    change(&place, "[haproxy]", "mode = \"observe\"\n[haproxy]");
+    let mut daemon = Running::start(&mut program(&["run", "-c", &place.config]));
+    daemon.err.wait_for("reading the log");
+    place.read();
+    place.order(&["enable", "web/web2"]).succeeded();
+    daemon.err.wait_for("would enable web/web2");
+    change(&place, "\"observe\"", "\"act\"");
+    daemon.signal(Signal::HUP);
+    place.wait_for("acting", |status| status["mode"] == "act");
+    place.wait_for("what HAProxy really shows", |status| {
+        let stage = &status["backends"][0]["servers"][1]["stage"];
+        stage == "maint" || stage == "warming"
+    });
+    assert!(
+        !daemon.err.text().contains(" hold "),
+        "{}",
+        daemon.err.text()
+    );
+    let lines = haproxy.lines();
+    assert!(
+        lines.iter().all(|line| line.starts_with("show ")),
+        "nothing was written: {lines:?}"
+    );
+    stop(&mut daemon, Signal::TERM);
+}

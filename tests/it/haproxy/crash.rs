@@ -1,0 +1,212 @@
+//! The daemon is killed again and again while spares come and go at a real HAProxy.
+
+#![allow(clippy::print_stderr)] // the seed is told beside a failure
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::scene::{SOON, fast, slow, web};
+use crate::support::haproxy::command_to;
+use crate::support::{
+    DaemonConfig, HaproxyConfig, Load, RealHaproxy, StateWatch, TinyServer, versions, wait_for,
+};
+
+/// How often the daemon is killed.
+const KILLS: u32 = 200;
+/// The longest life of a daemon that is killed, milliseconds; the shortest is 20.
+const LIFE_MAX_MS: u64 = 460;
+/// Fresh full health after some 60 ms.
+const CHECK: &str = "check inter 30ms fastinter 30ms downinter 30ms rise 2 fall 2";
+/// Try the same moments again: the seed that a run has printed.
+const SEED: &str = "CRASH_SEED";
+/// Requests a second at which nothing is saturated.
+const RATE: f64 = 60.0;
+
+/// Numbers from a seed (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ (bits >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+}
+
+/// Servers of backend `web` that take traffic.
+fn up(haproxy: &RealHaproxy) -> Vec<String> {
+    up_of(&command_to(&haproxy.admin_socket(), "show servers state web").unwrap_or_default())
+}
+
+fn up_of(answer: &str) -> Vec<String> {
+    let mut lines = answer.lines().skip(1);
+    let header = lines.next().unwrap_or_default().trim_start_matches("# ");
+    let column = |name: &str| header.split(' ').position(|column| column == name);
+    let (Some(name), Some(admin), Some(state)) = (
+        column("srv_name"),
+        column("srv_admin_state"),
+        column("srv_op_state"),
+    ) else {
+        return Vec::new();
+    };
+    let rows = lines.map(|row| row.split(' ').collect::<Vec<_>>());
+    rows.filter(|row| row.len() > state.max(admin))
+        .filter(|row| {
+            let admin: u32 = row[admin].parse().unwrap_or(1);
+            admin & 0x3b == 0 && ["1", "2"].contains(&row[state])
+        })
+        .map(|row| row[name].to_owned())
+        .collect()
+}
+
+/// Looks all the time whether anybody takes traffic.
+struct Witness {
+    samples: Arc<AtomicUsize>,
+    alone: Arc<Mutex<Vec<String>>>,
+    stopped: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Witness {
+    fn start(haproxy: &RealHaproxy) -> Self {
+        let socket = haproxy.admin_socket();
+        let samples = Arc::new(AtomicUsize::new(0));
+        let alone = Arc::new(Mutex::new(Vec::new()));
+        let stopped = Arc::new(AtomicBool::new(false));
+        let thread = std::thread::spawn({
+            let (samples, alone, stopped) = (samples.clone(), alone.clone(), stopped.clone());
+            move || {
+                while !stopped.load(Ordering::SeqCst) {
+                    if let Ok(answer) = command_to(&socket, "show servers state web") {
+                        samples.fetch_add(1, Ordering::SeqCst);
+                        if up_of(&answer).is_empty() {
+                            let mut alone = alone.lock().unwrap_or_else(PoisonError::into_inner);
+                            alone.push(answer);
+                        }
+                    }
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            }
+        });
+        Self {
+            samples,
+            alone,
+            stopped,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn config(haproxy: &RealHaproxy, state_dir: &std::path::Path) -> DaemonConfig {
+    DaemonConfig::new(haproxy)
+        .haproxy("poll_interval", "\"20ms\"")
+        .backend("window", "3")
+        .backend("min_span", "\"20ms\"")
+        .backend("breaches", "1")
+        .backend("idle_timeout", "\"120ms\"")
+        .backend("scale_up_cooldown", "\"50ms\"")
+        .backend("scale_down_cooldown", "\"50ms\"")
+        .backend("drain_timeout", "\"300ms\"")
+        .warm_up("requests", "1")
+        .state_dir(state_dir)
+}
+
+#[test]
+fn killed_at_200_moments_it_leaves_a_server_up_and_nothing_half_way() {
+    let Some(version) = versions().first() else {
+        return;
+    };
+    let given = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok());
+    let seed: u64 = given.unwrap_or_else(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        now.map_or(0, |now| u64::from(now.subsec_nanos()) ^ now.as_secs())
+    });
+    eprintln!("{SEED}={seed}");
+    let mut dice = Dice(seed);
+    let web1 = TinyServer::start("web1", fast());
+    let web2 = TinyServer::start("web2", fast());
+    let web3 = TinyServer::start("web3", fast());
+    let backend = web(CHECK, &[&web1, &web2, &web3]);
+    let haproxy = RealHaproxy::start(version, HaproxyConfig::new(backend));
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = config(&haproxy, folder.path());
+    let states = StateWatch::start(&haproxy);
+    let witness = Witness::start(&haproxy);
+    let load = Load::open(haproxy.frontend(), RATE);
+    let mut said = String::new();
+    let mut is_always_up_gone = false;
+    let mut alone = 0;
+    for kill in 0..KILLS {
+        // Whole lives in which spares are wanted, and whole lives in which they are not.
+        let is_slow = (kill / 3) % 2 == 0;
+        let behaviour = if is_slow { slow() } else { fast() };
+        web1.change(|its| *its = behaviour);
+        // Nobody else writes now: with a spare in, the always-up server may go for a while.
+        let up = up(&haproxy);
+        if is_always_up_gone {
+            haproxy.set_state("web/web1", "ready");
+            is_always_up_gone = false;
+        } else if !is_slow && up.len() > 1 && dice.below(2) == 0 {
+            haproxy.set_state("web/web1", "maint");
+            is_always_up_gone = true;
+            alone += 1;
+        }
+        let mut daemon = config.spawn();
+        std::thread::sleep(Duration::from_millis(20 + dice.below(LIFE_MAX_MS)));
+        assert!(daemon.is_running(), "it ended by itself: {}", daemon.text());
+        daemon.kill();
+        said += &daemon.text();
+    }
+    haproxy.set_state("web/web1", "ready");
+    web1.change(|its| *its = fast());
+    let last = config.start();
+    wait_for("every spare to be in maint", SOON, || {
+        ["web2", "web3"]
+            .iter()
+            .all(|name| states.now(name) == "maint")
+    });
+    said += &last.text();
+    let told = |word: &str| said.matches(&format!(" {word} web/")).count();
+    let figures = format!(
+        "{} changes of state, {} enables, {} drains, {} disables, {} found half-way, web1 away {alone} \
+         times, {} samples",
+        states.seen().len(),
+        told("enable"),
+        told("drain"),
+        told("disable"),
+        said.matches("a change was under way").count(),
+        witness.samples.load(Ordering::SeqCst),
+    );
+    eprintln!("{figures}");
+    let dark = witness.alone.lock().unwrap_or_else(PoisonError::into_inner);
+    assert!(dark.is_empty(), "nobody was UP ({SEED}={seed}): {dark:?}");
+    drop(dark);
+    assert_eq!(
+        told("hold"),
+        0,
+        "taken for an operator ({SEED}={seed}): {said}"
+    );
+    let failures = load.failures();
+    assert!(
+        failures.is_empty(),
+        "{} users failed ({SEED}={seed})",
+        failures.len()
+    );
+    assert!(states.seen().len() > 40, "too little happened: {figures}");
+}
