@@ -99,18 +99,28 @@ async fn apply(
     let (old, new) = (&daemon.config, &config);
     let is_other_haproxy = !twin::is_same(&old.haproxy.socket, &new.haproxy.socket);
     let is_elsewhere = is_other_haproxy || old.mode != new.mode;
+    // First of all what can fail.
+    let control = if old.control_socket == new.control_socket {
+        None
+    } else {
+        let bound = control::Server::bind(&new.control_socket);
+        if !bound.is_bound() {
+            return Err(format!(
+                "SIGHUP: cannot listen on the new control socket {}; the configuration stays as it \
+                 was",
+                new.control_socket.display()
+            ));
+        }
+        Some(bound)
+    };
     if is_elsewhere {
-        // First of all what can fail.
         let lock = take_lock(new)
             .map_err(|error| format!("SIGHUP: {error}; the configuration stays as it was"))?;
         daemon.let_go().await;
         parts.lock = lock;
     }
-    if daemon.config.control_socket != config.control_socket {
-        let bound = control::Server::bind(&config.control_socket);
-        if bound.is_bound() {
-            parts.control = bound;
-        }
+    if let Some(control) = control {
+        parts.control = control;
     }
     if daemon.config.log != config.log {
         parts.source = super::open_source(&config);

@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use haproxy_autoscale::demo::pretend_haproxy::PretendHaproxy;
 use rustix::process::Signal;
@@ -24,8 +24,9 @@ struct Shared {
     haproxy: Mutex<PretendHaproxy>,
     started: Instant,
     is_hanging: AtomicBool,
+    never_answers_set: AtomicBool,
     connections: AtomicUsize,
-    lines: Mutex<Vec<String>>,
+    lines: Mutex<Vec<(SystemTime, String)>>,
 }
 
 impl FakeHaproxy {
@@ -37,6 +38,7 @@ impl FakeHaproxy {
             haproxy: Mutex::new(PretendHaproxy::new(4711, 1_795_312_498, &servers)),
             started: Instant::now(),
             is_hanging: AtomicBool::new(false),
+            never_answers_set: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             lines: Mutex::new(Vec::new()),
         });
@@ -70,7 +72,21 @@ impl FakeHaproxy {
     /// Every line that it was sent.
     pub(super) fn lines(&self) -> Vec<String> {
         let lines = self.shared.lines.lock();
-        lines.unwrap_or_else(PoisonError::into_inner).clone()
+        let lines = lines.unwrap_or_else(PoisonError::into_inner);
+        lines.iter().map(|(_, line)| line.clone()).collect()
+    }
+
+    /// From now on it takes commands that change something and never answers them.
+    pub(super) fn never_answer_set(&self) {
+        self.shared.never_answers_set.store(true, Ordering::SeqCst);
+    }
+
+    /// When the first command came that changes something.
+    pub(super) fn first_set(&self) -> Option<SystemTime> {
+        let lines = self.shared.lines.lock();
+        let lines = lines.unwrap_or_else(PoisonError::into_inner);
+        let set = lines.iter().find(|(_, line)| line.starts_with("set "))?;
+        Some(set.0)
     }
 }
 
@@ -83,8 +99,11 @@ impl Shared {
         }
         let line = line.trim_end();
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.push(line.to_owned());
+        lines.push((SystemTime::now(), line.to_owned()));
         drop(lines);
+        while line.starts_with("set ") && self.never_answers_set.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(100)); // Ends with the test's process.
+        }
         let now_us = u64::try_from(self.started.elapsed().as_micros()).unwrap();
         let mut haproxy = self.haproxy.lock().unwrap_or_else(PoisonError::into_inner);
         let reply = haproxy.answer(line, now_us);

@@ -1,8 +1,9 @@
 //! `pause`, `pin`, `enable` … through the real binary: exit codes, texts, who asked, and what is
 //! remembered when the daemon is killed.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use haproxy_autoscale::control;
 use haproxy_autoscale::scaler::hand::{Order, Place, Verb, Verdict};
@@ -10,7 +11,7 @@ use rustix::process::Signal;
 
 use super::fake::{FakeHaproxy, Place as Folder, stop};
 use crate::cli::program::{Ran, Running, SOON, program, run};
-use crate::support::{holds_within, wait_for};
+use crate::support::{Behaviour, TinyServer, holds_within, wait_for};
 
 impl Folder {
     /// The same with a state directory in it.
@@ -210,6 +211,32 @@ fn pauses_and_pins_survive_kill_9() {
         !text.contains("paused") && text.contains("pinned by uid"),
         "{text}"
     );
+}
+
+#[test]
+fn what_a_change_is_about_is_on_disk_before_its_first_command() {
+    let place = Folder::new().remembering();
+    let web2 = TinyServer::start("web2", Behaviour::default());
+    let text = std::fs::read_to_string(&place.config).unwrap();
+    let url = format!("warm_up_url = \"http://{}/\"\n", web2.address());
+    std::fs::write(&place.config, text + "[backend.web.server.web2]\n" + &url).unwrap();
+    let haproxy = FakeHaproxy::start(&place.admin);
+    haproxy.never_answer_set();
+    let _daemon = place.daemon();
+    place.read();
+    place.order(&["enable", "web/web2"]).succeeded();
+    wait_for("the first command", SOON, || haproxy.first_set().is_some());
+    let file = state_file(&place.state_dir()).expect("a state file");
+    // A rename sets the time of the inode's last change: when the file was whole and in its place.
+    let meta = std::fs::metadata(&file).unwrap();
+    let seconds = u64::try_from(meta.ctime()).unwrap();
+    let nanos = u32::try_from(meta.ctime_nsec()).unwrap();
+    let renamed = UNIX_EPOCH + Duration::new(seconds, nanos);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("\"told\":[\"drain\""), "{text}");
+    // The kernel's stamps are up to one tick old.
+    let came = haproxy.first_set().unwrap();
+    assert!(renamed <= came, "{renamed:?} after {came:?}");
 }
 
 #[test]

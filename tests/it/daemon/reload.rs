@@ -199,6 +199,30 @@ fn an_admin_socket_that_another_daemon_has_leaves_all_as_it_was() {
 }
 
 #[test]
+fn a_control_socket_that_cannot_be_made_leaves_all_as_it_was() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.read();
+    let good = std::fs::read_to_string(&place.config).unwrap();
+    change(&place, "control.sock", "x.log/control.sock");
+    change(&place, "500ms", "900ms");
+    daemon.signal(Signal::HUP);
+    daemon
+        .err
+        .wait_for("cannot listen on the new control socket");
+    std::fs::write(&place.config, good).unwrap();
+    assert_eq!(place.json()["backends"][0]["threshold_ms"], 500.0);
+    assert!(
+        place
+            .status()
+            .succeeded()
+            .contains("problem: SIGHUP: cannot listen")
+    );
+    stop(&mut daemon, Signal::TERM);
+}
+
+#[test]
 fn observing_becomes_acting_and_back_without_a_hold() {
     let place = Place::new();
     let haproxy = FakeHaproxy::start(&place.admin);

@@ -343,12 +343,21 @@ fn play(world: &mut World, step: &Step) {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig {
+/// The same schedules in every run; others with `PROPTEST_CASES` in the environment.
+fn config() -> ProptestConfig {
+    let config = ProptestConfig::default();
+    if std::env::var_os("PROPTEST_CASES").is_some() {
+        return config;
+    }
+    ProptestConfig {
         cases: 400,
         rng_seed: RngSeed::Fixed(20_261_122),
-        ..ProptestConfig::default()
-    })]
+        ..config
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
 
     #[test]
     fn killed_at_any_moment_it_breaks_no_promise_and_leaves_nothing_half_way(

@@ -394,11 +394,6 @@ impl World {
                 self.done
                     .push(format!("{:?} set {server} {state}", self.now));
                 self.durable = self.scaler.memory(self.now);
-                assert!(
-                    !(self.is_paused && state == AdminState::Drain),
-                    "C-12: a change of {server} began in a pause{}",
-                    self.trace()
-                );
                 self.assert_allowed(&server.server, state);
                 let (is_done, outcome) = match fault {
                     Fault::None | Fault::Late(_) => (true, Ok(())),
@@ -554,6 +549,11 @@ impl World {
             .expect("no command before the first picture");
         self.server(name).told.push((now, state));
         let server = self.server(name).clone();
+        assert!(
+            !(self.is_paused && state == AdminState::Drain),
+            "C-12: a change of {name} began in a pause{}",
+            self.trace()
+        );
         assert!(
             server.is_spare(),
             "C-2: {name} is no spare and was told {state}"
