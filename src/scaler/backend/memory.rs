@@ -30,6 +30,11 @@ struct Told {
 }
 
 impl Past {
+    /// No command from before can still take effect: another HAProxy process answers.
+    pub(super) fn forget_told(&mut self) {
+        self.told = None;
+    }
+
     /// A command from before may have brought about that state on that server.
     pub(super) fn told(&self, now: Timestamp, server: &str, state: AdminState) -> bool {
         self.told.as_ref().is_some_and(|told| {

@@ -230,6 +230,7 @@ impl Backend {
         self.pool.begin_generation(now, is_needed);
         self.change = None;
         self.writing = None; // It reached the old process, or nobody.
+        self.past.forget_told();
         self.owed = None;
         self.comparison.forget();
         self.brought_in_doubt = 0;

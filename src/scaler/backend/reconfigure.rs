@@ -153,6 +153,7 @@ impl Backend {
     pub(in crate::scaler) fn forget_servers(&mut self, now: Timestamp) {
         self.change = None;
         self.writing = None;
+        self.past.forget_told();
         self.owed = None;
         self.generation = None;
         self.comparison.forget();

@@ -182,31 +182,33 @@ fn killed_at_200_moments_it_leaves_a_server_up_and_nothing_half_way() {
             .all(|name| states.now(name) == "maint")
     });
     said += &last.text();
+    let figures = figures(&said, &states, &witness);
+    eprintln!("{figures}, web1 away {alone} times");
+    let dark = witness.alone.lock().unwrap_or_else(PoisonError::into_inner);
+    assert!(dark.is_empty(), "nobody was UP ({SEED}={seed}): {dark:?}");
+    drop(dark);
+    let holds = said.matches(" hold web/").count();
+    assert_eq!(holds, 0, "taken for an operator ({SEED}={seed}): {said}");
+    let failures = load.failures();
+    assert!(
+        failures.is_empty(),
+        "{} users failed ({SEED}={seed}): {failures:?}",
+        failures.len()
+    );
+    assert!(states.seen().len() > 40, "too little happened: {figures}");
+}
+
+/// What happened, for whoever wants to know whether it was enough.
+fn figures(said: &str, states: &StateWatch, witness: &Witness) -> String {
     let told = |word: &str| said.matches(&format!(" {word} web/")).count();
-    let figures = format!(
-        "{} changes of state, {} enables, {} drains, {} disables, {} found half-way, web1 away {alone} \
-         times, {} samples",
+    format!(
+        "{KILLS} kills, {} changes of state, {} enables, {} drains, {} disables, {} found half-way, \
+         {} samples",
         states.seen().len(),
         told("enable"),
         told("drain"),
         told("disable"),
         said.matches("a change was under way").count(),
         witness.samples.load(Ordering::SeqCst),
-    );
-    eprintln!("{figures}");
-    let dark = witness.alone.lock().unwrap_or_else(PoisonError::into_inner);
-    assert!(dark.is_empty(), "nobody was UP ({SEED}={seed}): {dark:?}");
-    drop(dark);
-    assert_eq!(
-        told("hold"),
-        0,
-        "taken for an operator ({SEED}={seed}): {said}"
-    );
-    let failures = load.failures();
-    assert!(
-        failures.is_empty(),
-        "{} users failed ({SEED}={seed})",
-        failures.len()
-    );
-    assert!(states.seen().len() > 40, "too little happened: {figures}");
+    )
 }

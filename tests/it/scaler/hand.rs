@@ -53,14 +53,13 @@ impl World {
             }
         }
         self.step(Event::Operator(&order));
-        let answers =
-            self.decisions[before..]
-                .iter()
-                .filter_map(|decision| match &decision.reason {
-                    Reason::Answer(answer) => Some(answer.clone()),
-                    _ => None,
-                });
-        answers.last().expect("every order is answered")
+        let answer = self.decisions[before..].iter().rev().find_map(|decision| {
+            if let Reason::Answer(answer) = &decision.reason {
+                return Some(answer.clone());
+            }
+            None
+        });
+        answer.expect("every order is answered")
     }
 
     fn accepted(&mut self, verb: Verb, at: &str, lasts: Option<Duration>) -> String {

@@ -328,6 +328,7 @@ fn play(world: &mut World, step: &Step) {
                     server.touched_by_hand = false;
                 }
                 world.is_paused = false;
+                world.shown = None;
                 world.durable.clone()
             } else {
                 world.scaler.memory(world.now)
@@ -374,12 +375,16 @@ proptest! {
         }
         world.faults = Box::new(|_| Fault::None);
         world.log_state(LogState::Flowing);
+        world.pass(seconds(10));
         world.order(Verb::Resume, "", None);
         for name in ["web/web2", "web/web3"] {
             world.order(Verb::Unpin, name, None);
         }
         world.pass(seconds(30));
         for name in ["web2", "web3"] {
+            if world.server(name).read.is_drain() {
+                world.pass(settings().drain_timeout + seconds(5)); // It may have begun just now.
+            }
             let is_held = note(&mut world, name).contains("on hold");
             let is_between = world.server(name).read.is_drain();
             prop_assert!(!is_between || is_held, "{name} drains for good: {:?}", world.done);

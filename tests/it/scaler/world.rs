@@ -472,7 +472,9 @@ impl World {
             }
             Pending::Orphan(name, state) => {
                 let now = self.now;
-                self.server(&name).set(state, now);
+                let server = self.server(&name);
+                server.set(state, now);
+                server.served |= state == AdminState::Ready;
             }
             Pending::Set(id, name, state, is_done, outcome) => {
                 self.writing = self.writing.filter(|(writing, _)| *writing != id);
@@ -508,7 +510,9 @@ impl World {
             let in_read = read.servers.iter().any(|it| {
                 it.name == server.read.name && it.forced_state() == server.read.forced_state()
             });
-            if server.touched_by_hand && in_read {
+            // A picture of the process before a reload says nothing about what was done since.
+            let is_current = read.generation == self.generation;
+            if server.touched_by_hand && in_read && is_current {
                 server.touched_by_hand = false;
                 let before = self
                     .shown
