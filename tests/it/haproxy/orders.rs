@@ -85,7 +85,7 @@ fn a_pause_in_the_middle_of_the_checks_takes_the_spare_back_to_maint() {
         let daemon = DaemonConfig::new(&haproxy).start();
         let load = Load::open(haproxy.frontend(), RATE);
         wait_for("draining-in", SOON, || {
-            daemon.stage("web2") == "draining-in"
+            daemon.stage("web2") == "draining-in" && states.now("web2") == "drain"
         });
         let out = daemon.ask(&["pause", "web", "--for", "1h"]);
         let text = String::from_utf8_lossy(&out.stdout).into_owned();
