@@ -229,7 +229,6 @@ impl Backend {
             .is_none_or(|since| now.since(since) < self.settings.idle_timeout);
         self.pool.begin_generation(now, is_needed);
         self.change = None;
-        self.writing = None; // It reached the old process, or nobody.
         self.past.forget_told();
         self.owed = None;
         self.comparison.forget();

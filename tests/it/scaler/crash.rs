@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use haproxy_autoscale::scaler::Scaler;
-
 use super::world::{World, settings};
 
 const GAP: Duration = Duration::from_millis(100);
@@ -13,11 +11,9 @@ impl World {
     /// The scaler is gone with all that it knew. Commands under way reach HAProxy, answers reach
     /// nobody, and the promises are judged on what the next scaler is told.
     pub(crate) fn crash(&mut self) {
-        self.scaler = Scaler::new(self.now, [self.settings.clone()]);
-        self.writing = None;
+        self.restart(None);
         self.shown = None;
         for server in &mut self.servers {
-            server.is_warm = false;
             server.held_at = None;
             server.touched_by_hand = false;
             server.told.clear();
