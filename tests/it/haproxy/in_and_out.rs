@@ -55,7 +55,8 @@ fn a_spare_comes_in_warm_and_goes_in_peace(version: &Version, flags: &str) {
         ["maint"],
         "the spare that was not needed"
     );
-    assert_eq!(states.path("web2"), ["maint", "ready", "drain", "maint"]);
+    assert_eq!(states.path("web2"), ["maint", "ready", "maint"]);
+    assert_eq!(daemon.count("drain", "web2"), 1);
     let checked = flags.contains("check");
     let checks = before
         .iter()

@@ -70,16 +70,16 @@ impl StateWatch {
             .collect()
     }
 
-    /// The same without the drain between maint and ready, which may be too short to be seen.
+    /// The same without the drains between maint and ready, which may be too short to be seen: HAProxy
+    /// logs each, and that makes the daemon look again at once.
     pub fn path(&self, server: &str) -> Vec<String> {
         let states = self.of(server);
-        let is_on_the_way_in = |index: usize| {
-            let at = |index: usize| states.get(index).map(String::as_str);
-            at(index) == Some("drain")
-                && at(index.wrapping_sub(1)) == Some("maint")
-                && at(index + 1) == Some("ready")
+        let is_passing = |index: usize| {
+            let at = |index: usize| states.get(index).map_or("", String::as_str);
+            let around = (at(index.wrapping_sub(1)), at(index + 1));
+            at(index) == "drain" && matches!(around, ("maint", "ready") | ("ready", "maint"))
         };
-        let kept = (0..states.len()).filter(|index| !is_on_the_way_in(*index));
+        let kept = (0..states.len()).filter(|index| !is_passing(*index));
         kept.map(|index| states[index].clone()).collect()
     }
 
