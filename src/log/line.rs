@@ -12,18 +12,15 @@ use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 
 use super::format::{LogFormat, Reader};
 use super::head::{self, Body};
+use super::number::{status, timer, unsigned, without_plus};
 use super::reject::{classify, is_client, server_change};
 use super::scan::{self, Front, LastHead, LastSecond};
 use crate::scaler::event::{Request, Tail};
 
 pub use super::date::{format_local_ms, parse_local_ms};
+pub use super::number::{TIMER_MAX_MS, TOTAL_MAX_MS};
 pub use super::reject::Reject;
 
-/// The longest TR, Tw, Tc or Tr that is believed, one day, milliseconds.
-pub const TIMER_MAX_MS: u32 = 86_400_000;
-/// The longest Ta that is believed, 49 days, milliseconds: a websocket may be open for weeks, and
-/// its line has a response time like any other.
-pub const TOTAL_MAX_MS: u32 = u32::MAX;
 /// Pseudo servers as docker's json-file driver writes them, and what HAProxy had written.
 const ESCAPED_SERVERS: [(&[u8], &str); 7] = [
     (br"\u003cNOSRV\u003e", "<NOSRV>"),
@@ -34,8 +31,6 @@ const ESCAPED_SERVERS: [(&[u8], &str); 7] = [
     (br"\u003cSPOE\u003e", "<SPOE>"),
     (br"\u003cCLI\u003e", "<CLI>"),
 ];
-/// More digits than this are never a number.
-const DIGITS_MAX: usize = 19;
 
 /// `%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B`, the stock httplog format (1.5 to 3.5-dev)
 /// up to the bytes field. Anchored, and at every byte there is one way on only, so that the
@@ -376,15 +371,7 @@ impl<'a> Groups<'a> {
 
     /// `-1` is none; more than `max_ms` is no timer.
     fn timer(&self, group: usize, max_ms: u32) -> Result<Option<u32>, Reject> {
-        let field = self.bytes(group);
-        if field == b"-1" {
-            return Ok(None);
-        }
-        unsigned(field.strip_prefix(b"+").unwrap_or(field))
-            .and_then(|ms| u32::try_from(ms).ok())
-            .filter(|&ms| ms <= max_ms)
-            .map(Some)
-            .ok_or(Reject::BadNumber)
+        timer(without_plus(self.bytes(group)), max_ms)
     }
 }
 
@@ -407,29 +394,6 @@ fn read_httplog<'a>(groups: &Groups<'a>) -> Result<Record<'a>, Reject> {
             status: status(groups.bytes(11))?,
             tail: None,
         },
-    })
-}
-
-/// `%ST`: three digits; `-1` and `0` stand for requests that were never answered.
-fn status(field: &[u8]) -> Result<Option<u16>, Reject> {
-    match field {
-        b"-1" | b"0" | b"000" => Ok(None),
-        &[a @ b'1'..=b'9', b, c] => Ok(Some(
-            u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0'),
-        )),
-        _ => Err(Reject::BadNumber),
-    }
-}
-
-/// A decimal number as HAProxy writes it: up to 19 digits, no sign, no leading zero.
-fn unsigned(digits: &[u8]) -> Option<u64> {
-    let has_leading_zero = digits.len() > 1 && digits.starts_with(b"0");
-    if digits.is_empty() || digits.len() > DIGITS_MAX || has_leading_zero {
-        return None;
-    }
-    digits.iter().try_fold(0_u64, |value, byte| {
-        byte.is_ascii_digit()
-            .then(|| value * 10 + u64::from(byte - b'0'))
     })
 }
 

@@ -10,6 +10,7 @@ pub mod line;
 pub mod lines;
 pub mod local_time;
 pub(crate) mod names;
+mod number;
 mod reject;
 mod scan;
 pub mod source;

@@ -5,7 +5,8 @@
 use std::cell::{Cell, RefCell};
 
 use super::date::parse_local_ms;
-use super::line::{Brief, Record, TIMER_MAX_MS, ended_ms};
+use super::line::{Brief, Record, ended_ms};
+use super::number::TIMER_MAX_MS;
 use super::reject::is_client;
 use crate::scaler::event::{Request, Tail};
 

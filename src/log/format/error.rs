@@ -43,7 +43,8 @@ impl FormatError {
     ) -> Self {
         Self {
             fault,
-            title: title.into(),
+            // It quotes what was given; a message is one line.
+            title: title.into().replace(char::is_control, " "),
             range,
             label: label.into(),
             help: help.into(),

@@ -8,10 +8,11 @@ use regex::bytes::CaptureLocations;
 use super::super::date::parse_local_ms;
 use super::super::head::Body;
 use super::super::line::Record;
+use super::super::number::{TIMER_MAX_MS, TOTAL_MAX_MS, status, timer, unsigned, without_plus};
 use super::super::reject::{Reject, classify};
 use super::alias::{Role, Shape};
 use super::pattern::Pattern;
-use super::value::{millis, seconds_ms, status, timer, unsigned, without_plus, zoned_ms};
+use super::value::{millis, seconds_ms, zoned_ms};
 use crate::scaler::event::{Request, Tail};
 
 /// Reads bodies of one format.
@@ -154,7 +155,7 @@ impl<'a> Fields<'a, '_> {
     }
 
     fn timer(&self, role: Role) -> Result<Option<u32>, Reject> {
-        timer(self.bytes(role).ok_or(Reject::NotFormat)?)
+        timer(self.bytes(role).ok_or(Reject::NotFormat)?, TIMER_MAX_MS)
     }
 
     fn count(&self, role: Role) -> Option<u32> {
@@ -182,15 +183,16 @@ fn total_time<'a>(fields: &Fields<'a, '_>) -> Option<&'a [u8]> {
 }
 
 fn request<'a>(fields: &Fields<'a, '_>) -> Result<Request<'a>, Reject> {
-    let optional = |field: Option<&[u8]>| field.map_or(Ok(None), timer);
+    let optional =
+        |field: Option<&[u8]>, max_ms| field.map_or(Ok(None), |field| timer(field, max_ms));
     let mut request = Request {
         backend: fields.name(Role::Backend)?,
         server: fields.name(Role::Server)?,
-        request_ms: optional(request_time(fields))?,
+        request_ms: optional(request_time(fields), TIMER_MAX_MS)?,
         queue_ms: fields.timer(Role::QueueTime)?,
         connect_ms: fields.timer(Role::ConnectTime)?,
         response_ms: fields.timer(Role::ResponseTime)?,
-        total_ms: optional(total_time(fields).map(without_plus))?,
+        total_ms: optional(total_time(fields).map(without_plus), TOTAL_MAX_MS)?,
         status: status(fields.bytes(Role::Status).unwrap_or_default())?,
         tail: tail(fields),
     };

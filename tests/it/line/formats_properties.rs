@@ -277,6 +277,12 @@ fn check_total(given: &str) -> Result<(), TestCaseError> {
 }
 
 #[test]
+fn a_message_about_a_format_is_one_line_whatever_it_quotes() {
+    check_total("%{\t}").unwrap();
+    check_total("%b\n%{\u{7}}x").unwrap();
+}
+
+#[test]
 fn the_longest_format_compiles_in_bounded_size() {
     let needed = "%b %s %Tw %Tc %Tr %ST %tr";
     for filler in ["%b ", "%ci:%cp ", "%T ", "<>", "é"] {
