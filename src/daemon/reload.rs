@@ -124,7 +124,7 @@ async fn apply(
     }
     if daemon.config.log != config.log {
         parts.source = super::open_source(&config);
-        daemon.parser = Parser::httplog(&config.log.tag);
+        daemon.parser = Parser::new(&config.log.format, &config.log.tag);
         daemon.source_state = None;
         daemon.skipped_bytes = 0;
     }
