@@ -27,7 +27,7 @@ const RECEIVE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// Read of a table of the kernel at most, at 128 bytes for each UDP socket of this host.
 const TABLE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Where the kernel tells how many datagrams it dropped for want of room.
-const TABLES: [&str; 2] = ["/proc/net/udp", "/proc/net/udp6"];
+const TABLES: [&str; 2] = ["/proc/self/net/udp", "/proc/self/net/udp6"];
 
 /// Where datagrams are received.
 #[derive(Clone, Debug)]
