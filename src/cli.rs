@@ -349,6 +349,7 @@ async fn keep_running(path: &Path, mut config: Config, observe: bool) -> io::Res
     if observe {
         config.mode = Mode::Observe;
     }
+    let supervisor = daemon::Supervisor::from_env();
     let (sender, reloads) = mpsc::channel(1);
     let watch = async {
         while hangup.recv().await.is_some() {
@@ -358,7 +359,7 @@ async fn keep_running(path: &Path, mut config: Config, observe: bool) -> io::Res
         std::future::pending::<()>().await;
     };
     let ended = tokio::select! {
-        ended = daemon::run_with(config, stop, reloads, |_| {}) => ended,
+        ended = daemon::run_with(config, stop, reloads, supervisor, |_| {}) => ended,
         () = watch => Ok(()),
     };
     match ended {

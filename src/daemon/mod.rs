@@ -6,6 +6,7 @@ mod journal;
 mod memory;
 mod reload;
 mod shadow;
+mod supervisor;
 mod twin;
 
 use std::future::Future;
@@ -30,6 +31,7 @@ use crate::state::Keeper;
 use crate::status::Report;
 
 pub use self::reload::Reload;
+pub use self::supervisor::Supervisor;
 
 /// With more unread than this the oldest is passed over: old lines make no good decisions.
 const BEHIND_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -70,10 +72,10 @@ pub async fn run(
     observer: impl FnMut(&Decision),
 ) -> Result<(), DaemonError> {
     let (_sender, reloads) = mpsc::channel(1);
-    run_with(config, stop, reloads, observer).await
+    run_with(config, stop, reloads, Supervisor::none(), observer).await
 }
 
-/// The same, with a new configuration now and then.
+/// The same, with a new configuration now and then, and a service manager that is told.
 ///
 /// # Errors
 /// As [`run`]; never because of a new configuration.
@@ -81,6 +83,7 @@ pub async fn run_with(
     config: Config,
     stop: impl Future<Output = ()>,
     mut reloads: mpsc::Receiver<Reload>,
+    mut supervisor: Supervisor,
     mut observer: impl FnMut(&Decision),
 ) -> Result<(), DaemonError> {
     let mut parts = Parts {
@@ -106,19 +109,24 @@ pub async fn run_with(
             () = parts.source.wait() => Turn::Log,
             () = kept(&mut daemon.keeper) => Turn::Kept,
             () = daemon.clock.sleep_until(deadline) => Turn::Tick,
+            () = supervisor.due() => Turn::Tick,
         };
         daemon.notice_standstill(deadline, &mut observer);
         match turn {
             Turn::Outcome(outcome) => daemon.take_outcome(&outcome, &mut observer),
             Turn::Request(request) => daemon.answer(request, &parts.source, &mut observer),
             Turn::Reload(reload) => {
+                supervisor.reloading();
                 reload::take(&mut daemon, &mut parts, reload, &mut observer).await;
+                supervisor.ready();
             }
             Turn::Log => daemon.read_log(&mut parts.source, &mut observer),
             Turn::Kept => daemon.watch_keeper(),
             Turn::Tick => daemon.event(daemon.clock.now(), Event::Tick, &mut observer),
         }
+        daemon.tell(&mut supervisor, &parts.source);
     }
+    supervisor.stopping();
     parts
         .source
         .leave(CheckpointFile::of(&daemon.config).as_ref());
@@ -200,6 +208,10 @@ struct Daemon {
     config_problem: Option<String>,
     /// A change of most servers, which waits for a second SIGHUP.
     waiting_config: Option<Config>,
+    /// The scaler was asked since the service manager was told, and what it wanted is started.
+    has_decided: bool,
+    /// HAProxy was asked once, whatever came of it.
+    has_looked: bool,
 }
 
 impl Daemon {
@@ -229,6 +241,8 @@ impl Daemon {
             keeper_problem: None,
             config_problem: None,
             waiting_config: None,
+            has_decided: false,
+            has_looked: false,
             config,
         }
     }
@@ -270,6 +284,23 @@ impl Daemon {
             } else {
                 self.hands.start(action, written.clone());
             }
+        }
+        self.has_decided = true;
+    }
+
+    /// Tells the service manager, if this turn of the loop finished a decision.
+    fn tell(&mut self, supervisor: &mut Supervisor, source: &Source) {
+        if !std::mem::take(&mut self.has_decided) {
+            return;
+        }
+        supervisor.decided(self.has_looked);
+        if supervisor.wants_status() {
+            let report = self.report(source);
+            supervisor.status(supervisor::status_line(
+                report.mode,
+                &report.backends,
+                report.problems.len(),
+            ));
         }
     }
 
@@ -318,6 +349,7 @@ impl Daemon {
             self.event(self.clock.now(), event, observer);
         }
         if matches!(outcome, Outcome::Read(..)) {
+            self.has_looked = true;
             self.remember(); // A state that was seen is worth keeping, too.
         }
     }

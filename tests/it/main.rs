@@ -17,5 +17,6 @@ mod sources; // what listens: datagrams, connections, the journal
 mod state; // what outlives the daemon, torn at every byte
 mod stats; // numbers per server
 mod support; // real HAProxy, small HTTP servers, temp dirs: not tests
+mod systemd; // the unit, what it is told, and a daemon without root
 mod tidy; // the shape of the repository
 mod warm_up; // small servers that are slow, dead or odd

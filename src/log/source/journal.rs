@@ -180,6 +180,8 @@ impl Running {
             .arg("--all")
             .arg("--output-fields=MESSAGE,SYSLOG_IDENTIFIER")
             .arg(format!("--unit={unit}"))
+            // It speaks for nobody but itself.
+            .env_remove("NOTIFY_SOCKET")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

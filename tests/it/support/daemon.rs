@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr)] // what the daemon wrote is told beside a failure
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,9 @@ const MAX_LINES: usize = 100_000;
 pub struct DaemonConfig {
     /// [`super::binary`] unless set.
     binary: Option<PathBuf>,
+    /// A program and its arguments that end up running the rest of the command line.
+    through: Vec<String>,
+    environment: BTreeMap<String, OsString>,
     arguments: Vec<String>,
     haproxy: BTreeMap<String, String>,
     log: BTreeMap<String, String>,
@@ -55,6 +59,8 @@ impl DaemonConfig {
         };
         Self {
             binary: None,
+            through: Vec::new(),
+            environment: BTreeMap::new(),
             arguments: Vec::new(),
             haproxy: pairs(&[("poll_interval", "\"100ms\"")]),
             log: BTreeMap::new(),
@@ -78,6 +84,20 @@ impl DaemonConfig {
     #[must_use]
     pub fn binary(mut self, binary: PathBuf) -> Self {
         self.binary = Some(binary);
+        self
+    }
+
+    /// Started by another program, which must become the daemon: `setpriv …`.
+    #[must_use]
+    pub fn through(mut self, command: &[&str]) -> Self {
+        self.through = command.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// One more variable of its environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.insert(name.to_owned(), value.into());
         self
     }
 
@@ -150,17 +170,31 @@ impl DaemonConfig {
     /// The same without waiting for anything, for a daemon that is to end at once.
     pub fn spawn(&self) -> Daemon {
         let folder = tempfile::Builder::new().prefix("daemon-").tempdir();
-        let folder = folder.expect("a temporary folder");
+        self.spawn_in(folder.expect("a temporary folder"))
+    }
+
+    /// The same in a folder that was prepared for it; the control socket comes to be there.
+    pub fn spawn_in(&self, folder: TempDir) -> Daemon {
         let config = folder.path().join("config.toml");
         std::fs::write(&config, self.render(folder.path())).expect("config.toml");
         let binary = self.binary.clone().unwrap_or_else(super::binary);
-        let mut child = Command::new(&binary)
+        let mut command = match self.through.split_first() {
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(&binary);
+                command
+            }
+            None => Command::new(&binary),
+        };
+        let mut child = command
             .arg("run")
             .arg("-c")
             .arg(&config)
             .args(&self.arguments)
             .env_remove("HAPROXY_AUTOSCALE_LOG")
             .env_remove("JOURNAL_STREAM")
+            .env_remove("NOTIFY_SOCKET")
+            .envs(&self.environment)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -238,6 +272,11 @@ impl Daemon {
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Its configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("config.toml")
     }
 
     /// Everything it wrote so far.
@@ -334,11 +373,16 @@ impl Daemon {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a process id"), signal).expect("a signal");
+    }
+
     /// Sends SIGTERM; the exit code, and how long it took. Panics when it does not end.
     pub fn terminate(&mut self, limit: Duration) -> (Option<i32>, Duration) {
         let sent = Instant::now();
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        kill_process(pid.expect("a process id"), Signal::TERM).expect("SIGTERM");
+        self.signal(Signal::TERM);
         (self.wait_for_exit(limit), sent.elapsed())
     }
 

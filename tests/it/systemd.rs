@@ -1,0 +1,5 @@
+//! The daemon as a service: its unit, what it tells a service manager, and life without root.
+
+mod notify;
+mod unit;
+mod unprivileged;
