@@ -22,6 +22,7 @@ mod warm_up;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub use self::log_source::{LogSource, SourceMistake, is_loopback};
 
 /// Largest file that is read.
 pub const MAX_FILE_BYTES: usize = 1024 * 1024;
+/// Everybody on the host may write.
+const WRITABLE_BY_ALL: u32 = 0o002;
 
 /// A checked configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,10 +141,12 @@ impl Loaded {
 
 /// Reads and checks a file. Every mistake of the file comes back at once.
 pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
-    let bytes = read_limited(path).map_err(|error| ConfigErrors::Unreadable {
-        path: path.to_owned(),
-        error,
-    })?;
+    let bytes = trusted(path)
+        .and_then(|()| read_limited(path))
+        .map_err(|error| ConfigErrors::Unreadable {
+            path: path.to_owned(),
+            error,
+        })?;
     let name = path.display().to_string();
     if bytes.len() > MAX_FILE_BYTES {
         return Err(too_large(&name));
@@ -150,6 +155,18 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
         Ok(text) => parse(text, &name),
         Err(error) => Err(not_utf8(&bytes, error.valid_up_to(), &name)),
     }
+}
+
+/// Nobody obeys a file that everybody may write: it names the servers that may go. A pipe has no
+/// such right.
+fn trusted(path: &Path) -> io::Result<()> {
+    let found = std::fs::metadata(path)?;
+    if found.is_file() && found.mode() & WRITABLE_BY_ALL != 0 {
+        return Err(io::Error::other(
+            "everybody on this host may write it; take that right away (chmod o-w)",
+        ));
+    }
+    Ok(())
 }
 
 /// Where the daemon of that file listens, whatever else the file gets wrong: who has broken it still

@@ -7,6 +7,7 @@ mod memory;
 mod reload;
 mod shadow;
 mod supervisor;
+mod trust;
 mod twin;
 
 use std::future::Future;
@@ -93,6 +94,7 @@ pub async fn run_with(
     };
     let mut daemon = Daemon::new(config);
     daemon.hello();
+    daemon.look_around();
     parts
         .source
         .resume(CheckpointFile::of(&daemon.config).as_ref());
@@ -208,6 +210,8 @@ struct Daemon {
     config_problem: Option<String>,
     /// A change of most servers, which waits for a second SIGHUP.
     waiting_config: Option<Config>,
+    /// What strangers could change, as it was said.
+    distrust: Vec<String>,
     /// The scaler was asked since the service manager was told, and what it wanted is started.
     has_decided: bool,
     /// HAProxy was asked once, whatever came of it.
@@ -241,6 +245,7 @@ impl Daemon {
             keeper_problem: None,
             config_problem: None,
             waiting_config: None,
+            distrust: Vec::new(),
             has_decided: false,
             has_looked: false,
             config,
@@ -259,6 +264,15 @@ impl Daemon {
             backends = backends.join(","),
             "{mode}"
         );
+    }
+
+    /// Says what strangers could change, when it is something new.
+    fn look_around(&mut self) {
+        let problems = trust::problems(&self.config);
+        for text in problems.iter().filter(|text| !self.distrust.contains(text)) {
+            tracing::warn!("{text}");
+        }
+        self.distrust = problems;
     }
 
     /// Hands one event to the scaler and starts what it asks for.
@@ -336,6 +350,7 @@ impl Daemon {
             Outcome::Diagnosed(diagnosis) => {
                 journal::write_diagnosis(diagnosis, &self.config);
                 self.diagnosis = diagnosis.clone();
+                self.look_around();
             }
             Outcome::Read(_, _, Ok(_) | Err(ReadFailure::UnknownBackend))
                 if self.is_diagnosis_wanted =>
@@ -440,6 +455,7 @@ impl Daemon {
         {
             problems.push(text);
         }
+        problems.extend(self.distrust.iter().cloned());
         problems.extend(self.keeper_problem.clone());
         problems.extend(self.config_problem.clone());
         Report {

@@ -136,6 +136,7 @@ async fn apply(
     }
     tracing::info!("SIGHUP: the new configuration holds from now on");
     daemon.hello();
+    daemon.look_around();
     daemon.is_diagnosis_wanted |= is_elsewhere;
     let backends = settings(&daemon.config);
     let event = Event::Settings {

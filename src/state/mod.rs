@@ -9,7 +9,7 @@ mod format;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -29,6 +29,8 @@ const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 const WRITE_LIMIT: Duration = Duration::from_millis(500);
 /// What could not be written is tried again after this.
 const RETRY: Duration = Duration::from_secs(10);
+/// Everybody on the host may write.
+const WRITABLE_BY_ALL: u32 = 0o002;
 
 /// Milliseconds since 1970 by the wall clock, which may step. Used for the ends of what is kept on
 /// disk and for nothing else.
@@ -55,6 +57,13 @@ pub enum Found {
 pub fn load(dir: &Path, name: &str, now: Timestamp, wall_ms: u64) -> Found {
     let path = dir.join(name);
     let shown = path.display();
+    if path.exists()
+        && let Err(error) = fs::metadata(dir).and_then(|found| trusted(&found))
+    {
+        return Found::Lost(format!(
+            "the remembered state {shown} is not believed: {error}"
+        ));
+    }
     let bytes = match read(&path) {
         Ok(bytes) => bytes,
         // Without a directory there was no memory; that none can be kept is said when it is tried.
@@ -83,6 +92,16 @@ pub fn load(dir: &Path, name: &str, now: Timestamp, wall_ms: u64) -> Found {
     }
 }
 
+/// Nobody but those whom the operator chose can have written there.
+fn trusted(dir: &fs::Metadata) -> io::Result<()> {
+    if dir.mode() & WRITABLE_BY_ALL != 0 {
+        return Err(io::Error::other(
+            "everybody on this host may write in its directory (chmod 700)",
+        ));
+    }
+    Ok(())
+}
+
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     // Without NONBLOCK a pipe of that name would be waited for.
     let file = OpenOptions::new()
@@ -103,11 +122,12 @@ fn flags(flags: OFlags) -> i32 {
 
 /// Writes the file anew and has it on disk before it returns.
 fn write(dir: &Path, name: &str, text: &str) -> io::Result<()> {
-    if let Err(error) = fs::metadata(dir) {
-        if error.kind() != io::ErrorKind::NotFound {
-            return Err(error);
+    match fs::metadata(dir) {
+        Ok(found) => trusted(&found)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::DirBuilder::new().mode(0o700).create(dir)?;
         }
-        fs::DirBuilder::new().mode(0o700).create(dir)?;
+        Err(error) => return Err(error),
     }
     let new = dir.join(format!("{name}.new"));
     match fs::remove_file(&new) {
