@@ -3,7 +3,8 @@
 use rustix::process::Signal;
 
 use super::fake::{FakeHaproxy, Place, stop};
-use crate::cli::program::{Running, program, run};
+use crate::cli::program::{Running, SOON, program, run};
+use crate::support::wait_for;
 
 fn change(place: &Place, from: &str, to: &str) {
     let text = std::fs::read_to_string(&place.config).unwrap();
@@ -249,5 +250,28 @@ fn observing_becomes_acting_and_back_without_a_hold() {
         lines.iter().all(|line| line.starts_with("show ")),
         "nothing was written: {lines:?}"
     );
+    stop(&mut daemon, Signal::TERM);
+}
+
+#[test]
+fn another_line_length_leaves_the_format_of_the_file() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let text = std::fs::read_to_string(&place.config).unwrap();
+    let format = "[log]\nformat = '''log-format \"[%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %tsc \
+                  %ac/%fc/%bc/%sc/%rc %sq/%bq\"'''\n";
+    let text = text.replace("[log]\n", format);
+    std::fs::write(&place.config, &text).unwrap();
+    let mut daemon = place.daemon();
+    let text = text.replace("[log]\n", "[log]\nmax_line_bytes = 9000\n");
+    std::fs::write(&place.config, text).unwrap();
+    daemon.signal(Signal::HUP);
+    wait_for("the log, opened again", SOON, || {
+        daemon.err.text().matches("reading the log").count() == 2
+    });
+    let line = "[21/Nov/2026:23:36:31.172] fe web/web1 0/0/0/10/10 200 161 ---- 1/1/0/0/0 0/0";
+    place.log.append(line.as_bytes());
+    place.wait_for("the line", |status| status["log"]["lines"] == 1);
+    assert_eq!(place.json()["log"]["rejected"], 0);
     stop(&mut daemon, Signal::TERM);
 }
