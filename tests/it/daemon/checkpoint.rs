@@ -126,8 +126,16 @@ fn a_state_directory_that_cannot_be_written_is_said_and_nothing_else_is_wrong() 
     let mut daemon = place.daemon();
     place.request(10);
     wait_for_lines(&place, 1);
-    let _ = std::fs::remove_dir_all(checkpoint.parent().unwrap());
-    std::fs::write(checkpoint.parent().unwrap(), "not a directory").unwrap();
+    // The daemon may be writing there, and make the directory anew.
+    let dir = checkpoint.parent().unwrap();
+    wait_for(
+        "a file in place of the directory",
+        Duration::from_secs(8),
+        || {
+            let _ = std::fs::remove_dir_all(dir);
+            std::fs::write(dir, "not a directory").is_ok()
+        },
+    );
     stop(&mut daemon, Signal::TERM);
     let text = daemon.err.text();
     assert!(

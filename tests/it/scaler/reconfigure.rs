@@ -223,3 +223,16 @@ fn a_standstill_takes_a_spare_that_is_half_way_back_and_starts_quiet_anew() {
     world.pass(seconds(20));
     assert!(!world.is_up("web2"));
 }
+
+#[test]
+fn a_server_found_missing_right_after_a_standstill_is_looked_at_twice() {
+    let mut world = idle();
+    world.step(Event::Gap {
+        lasted: seconds(120),
+    });
+    world.by_hand("web1", AdminState::Maint);
+    world.pass(seconds(4));
+    assert_eq!(world.count(Change::WarmUp), 0, "checks may lag behind");
+    world.pass(seconds(3));
+    assert!(world.is_up("web2"));
+}
