@@ -1,5 +1,6 @@
 //! The whole daemon against a real HAProxy.
 
+mod back_within;
 mod by_hand;
 mod crash;
 mod failing_spares;
@@ -8,9 +9,13 @@ mod in_and_out;
 mod life;
 mod log_file;
 mod modes;
+mod odd_servers;
 mod orders;
+mod overload;
 mod reload;
 mod scene;
+mod silence;
+mod socket;
 
 /// Facts of HAProxy that the product's safety stands on, held for each version that it promises.
 mod support_works {

@@ -39,6 +39,8 @@ pub struct DaemonConfig {
     log: BTreeMap<String, String>,
     backend: BTreeMap<String, String>,
     warm_up: BTreeMap<String, String>,
+    /// More of the file, behind everything else.
+    more: String,
     /// `""`: nothing is remembered.
     state_dir: PathBuf,
 }
@@ -74,6 +76,7 @@ impl DaemonConfig {
                 ("scale_down_cooldown", "\"1s\""),
             ]),
             warm_up: BTreeMap::new(),
+            more: String::new(),
             state_dir: PathBuf::new(),
         }
         .haproxy("socket", &format!("\"{}\"", socket.display()))
@@ -141,6 +144,13 @@ impl DaemonConfig {
     #[must_use]
     pub fn warm_up(mut self, key: &str, value: &str) -> Self {
         self.warm_up.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Adds tables of one's own, for example another backend.
+    #[must_use]
+    pub fn more(mut self, tables: &str) -> Self {
+        self.more.push_str(tables);
         self
     }
 
@@ -234,7 +244,7 @@ impl DaemonConfig {
                 let _ = writeln!(text, "{key} = {value}");
             }
         }
-        text
+        text + &self.more
     }
 }
 

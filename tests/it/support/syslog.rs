@@ -99,12 +99,11 @@ fn receive(socket: &Socket, shared: &Shared) {
             Socket::Udp(socket) => socket.recv(&mut buffer),
             Socket::Unix(socket) => socket.recv(&mut buffer),
         };
-        let Ok(bytes) = received else {
-            if shared.stopped.load(Ordering::SeqCst) {
-                return;
-            }
-            continue;
-        };
+        // Also in the middle of traffic, as a receiver that dies.
+        if shared.stopped.load(Ordering::SeqCst) {
+            return;
+        }
+        let Ok(bytes) = received else { continue };
         let line = &buffer[..bytes];
         let head = &line[..bytes.min(MAX_PRIORITY_BYTES)];
         match head.iter().position(|byte| *byte == b'>') {
