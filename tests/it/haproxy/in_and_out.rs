@@ -92,13 +92,15 @@ fn a_second_spare_comes_in_when_one_is_not_enough_and_the_last_one_in_is_the_fir
         let servers = ["web1", "web2", "web3"].map(|name| TinyServer::start(name, slow()));
         let [web1, web2, web3] = &servers;
         // Each spare helps, and is not enough.
-        web1.change(|behaviour| *behaviour = Behaviour::delay_ms(450));
+        web1.change(|behaviour| *behaviour = Behaviour::delay_ms(600));
         let haproxy =
             RealHaproxy::start(version, HaproxyConfig::new(web(CHECK, &[web1, web2, web3])));
         let states = StateWatch::start(&haproxy);
         let daemon = DaemonConfig::new(&haproxy)
             .backend("scale_up_cooldown", "\"500ms\"")
             .backend("idle_timeout", "\"1s\"")
+            // Wide enough that each window has its share of every server.
+            .backend("window", "24")
             .start();
         let load = Load::open(haproxy.frontend(), RATE);
         daemon.wait_for("enable", "web2", SOON);

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::haproxy::{RealHaproxy, command_to};
 
-/// How often HAProxy is asked. On its way out a server drains for at least 100 ms; on its way in
-/// it may take less than 10 ms, see [`StateWatch::path`].
+/// How often HAProxy is asked. A drain on the way in or out may take a few milliseconds, see
+/// [`StateWatch::path`].
 const POLL: Duration = Duration::from_millis(10);
 
 /// A change of one server's admin state.
