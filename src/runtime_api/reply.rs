@@ -45,6 +45,8 @@ pub struct ProcessRead {
     pub version: String,
     /// `Pid` and `Start_time_sec`.
     pub generation: Generation,
+    /// `DroppedLogs`; 0 where it is not said.
+    pub dropped_logs: u64,
 }
 
 /// The reply to `show info`.
@@ -64,7 +66,7 @@ pub fn process(text: &str) -> Result<ProcessRead, ReplyError> {
 /// Any [`ReplyError`].
 pub fn backend(text: &str, backend: &str) -> Result<BackendRead, ReplyError> {
     let mut rest = text;
-    let generation = take_process(&mut rest)?.generation;
+    let process = take_process(&mut rest)?;
     let rows = take_states(&mut rest, backend)?;
     let stats = take_stats(&mut rest, backend)?;
     ended(rest)?;
@@ -84,7 +86,8 @@ pub fn backend(text: &str, backend: &str) -> Result<BackendRead, ReplyError> {
         )));
     };
     Ok(BackendRead {
-        generation,
+        generation: process.generation,
+        dropped_logs: process.dropped_logs,
         responses: totals.responses,
         sessions: totals.sessions,
         queued: totals.queued,
@@ -185,6 +188,7 @@ fn ended(rest: &str) -> Result<(), ReplyError> {
 
 fn take_process(rest: &mut &str) -> Result<ProcessRead, ReplyError> {
     let (mut version, mut pid, mut start, mut stopping) = (None, None, None, None);
+    let mut dropped_logs = 0;
     let mut is_first = true;
     loop {
         let line = take_line(rest)?;
@@ -200,6 +204,7 @@ fn take_process(rest: &mut &str) -> Result<ProcessRead, ReplyError> {
             "Version" => version = Some(value),
             "Pid" => pid = value.parse().ok(),
             "Start_time_sec" => start = value.parse().ok(),
+            "DroppedLogs" => dropped_logs = value.parse().unwrap_or(0),
             "Stopping" => stopping = Some(value),
             _ => {}
         }
@@ -215,6 +220,7 @@ fn take_process(rest: &mut &str) -> Result<ProcessRead, ReplyError> {
     Ok(ProcessRead {
         version,
         generation,
+        dropped_logs,
     })
 }
 

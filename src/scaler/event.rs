@@ -274,6 +274,9 @@ pub struct Generation {
 pub struct BackendRead {
     /// Whose answer this is.
     pub generation: Generation,
+    /// `DroppedLogs`: lines that HAProxy could give to none of its log targets, because the other
+    /// side did not take them. Of the whole process.
+    pub dropped_logs: u64,
     /// Sum of `hrsp_*` of the BACKEND row: responses sent to clients, whoever made them. The only
     /// counter that neither counts retries nor misses persistence, timeouts and refusals.
     pub responses: u64,

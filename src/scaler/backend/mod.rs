@@ -75,6 +75,8 @@ pub(super) struct Backend {
     stay_said: Vec<(String, judgement::Stay)>,
     /// Spares brought in since the log began to contradict HAProxy's counters.
     brought_in_doubt: u32,
+    /// Lines of the log that HAProxy itself dropped.
+    dropped: reading::Dropped,
     /// An empty-handed search was reported, and nothing has changed since: one for load, one for
     /// capacity that is missing whatever the load is.
     no_spare_said: NoSpareSaid,
@@ -143,6 +145,7 @@ impl Backend {
             memory: Memory::default(),
             stay_said: Vec::new(),
             brought_in_doubt: 0,
+            dropped: reading::Dropped::default(),
             no_spare_said: NoSpareSaid::default(),
             notes_said: Vec::new(),
             hand: Hand::default(),
@@ -282,6 +285,7 @@ impl Backend {
         }
         if self.log != LogState::Flowing
             || self.comparison.verdict() != Agreement::Agree
+            || self.dropped.is_recent()
             || !self.reading.is_current()
             || self.queued > 0
         {

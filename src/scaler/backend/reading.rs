@@ -17,6 +17,44 @@ const STOPPING_PAUSE: Duration = Duration::from_millis(100);
 /// such lines can make HAProxy be asked twice as often as by itself, and nothing else.
 const HINT_PAUSE: Duration = Duration::from_secs(1);
 
+/// HAProxy drops no lines of its log any more when it has dropped none for so long.
+const DROPS_OVER: Duration = Duration::from_secs(60);
+/// While it does: what is left is a sample, and nobody knows of what.
+pub(super) const DROPS: &str = "no scale-down: HAProxy drops lines of its log (DroppedLogs of show info), \
+                                because a log target does not take them; is it running, and fast enough?";
+
+/// What HAProxy says of lines that it could not get rid of.
+#[derive(Debug, Default)]
+pub(super) struct Dropped {
+    count: Option<u64>,
+    /// When there were more of them last.
+    risen_at: Option<Timestamp>,
+}
+
+impl Dropped {
+    /// Lines were dropped not long ago.
+    pub(super) const fn is_recent(&self) -> bool {
+        self.risen_at.is_some()
+    }
+
+    /// Takes the newest count; true when [`Dropped::is_recent`] says something else now.
+    fn take(&mut self, now: Timestamp, count: u64) -> bool {
+        let was_recent = self.is_recent();
+        if self
+            .count
+            .replace(count)
+            .is_some_and(|before| before < count)
+        {
+            self.risen_at = Some(now);
+        }
+        let is_over = |at: Timestamp| now.since(at) >= DROPS_OVER;
+        if self.risen_at.is_some_and(is_over) {
+            self.risen_at = None;
+        }
+        was_recent != self.is_recent()
+    }
+}
+
 /// One read at a time.
 #[derive(Debug)]
 pub(super) struct Reading {
@@ -191,7 +229,10 @@ impl Backend {
         }
         self.responses = read.responses;
         self.queued = read.queued;
-        if read.queued > 0 {
+        if self.dropped.take(now, read.dropped_logs) {
+            self.dropping_changed(now, out);
+        }
+        if read.queued > 0 || self.dropped.is_recent() {
             self.not_quiet(now);
         }
         let up_before = self.pool.up();
@@ -233,10 +274,23 @@ impl Backend {
         self.owed = None;
         self.comparison.forget();
         self.brought_in_doubt = 0;
+        self.dropped = Dropped::default();
         self.no_spare_said = NoSpareSaid::default();
         self.start_policies_over();
         self.end_trials();
         self.not_quiet(now);
+    }
+
+    fn dropping_changed(&mut self, now: Timestamp, out: &mut Outbox) {
+        let (change, text) = if self.dropped.is_recent() {
+            (Change::Freeze, DROPS)
+        } else {
+            (
+                Change::Thaw,
+                "HAProxy has dropped no line of its log for a minute",
+            )
+        };
+        self.report(now, None, change, Reason::Text(text.to_owned()), out);
     }
 
     fn agreement_changed(&mut self, now: Timestamp, out: &mut Outbox) {

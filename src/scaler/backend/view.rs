@@ -138,7 +138,9 @@ impl Backend {
                 }
             }
             _ if self.log != LogState::Flowing => "blind",
-            _ if self.comparison.verdict() != Agreement::Agree => "blind",
+            _ if self.comparison.verdict() != Agreement::Agree || self.dropped.is_recent() => {
+                "blind"
+            }
             Some(_) | None => "ok",
         }
     }
@@ -224,6 +226,9 @@ impl Backend {
         let verdict = self.comparison.verdict();
         if verdict != Agreement::Agree {
             problems.push(self.freeze_text(verdict));
+        }
+        if self.dropped.is_recent() {
+            problems.push(super::reading::DROPS.to_owned());
         }
         if self.past.is_lost {
             problems.push(LOST.to_owned());

@@ -10,8 +10,8 @@ use crate::support::{
 
 /// Longer than what makes a signal empty, and `idle_timeout` after it.
 const LONG_SILENCE: Duration = Duration::from_secs(14);
-/// A flood lasts several times `idle_timeout`.
-const FLOOD: Duration = Duration::from_secs(8);
+/// A flood lasts more than twice `idle_timeout`.
+const FLOOD: Duration = Duration::from_secs(5);
 /// Forged lines written at a time, a hundred times a second.
 const FLOOD_LINES: usize = 30;
 
@@ -160,6 +160,35 @@ fn a_flood_of_forged_fast_lines_takes_no_spare_away() {
         let freeze = daemon.wait_for("freeze", "-", SOON);
         assert!(freeze.text.contains("lines"), "{}", freeze.text);
         assert_eq!(states.path("web2"), ["maint", "ready"], "{}", daemon.text());
+        assert_users_content(&load, &[&web1, &web2]);
+    });
+}
+
+#[test]
+fn while_haproxy_drops_lines_of_its_log_no_spare_goes() {
+    for_each_version_at_once(|version| {
+        let web1 = TinyServer::start("web1", fast());
+        let web2 = TinyServer::start("web2", fast());
+        let folder = tempfile::tempdir().expect("a folder");
+        // Bound, and nobody reads: it fills up, and HAProxy drops what it has for it.
+        let full = folder.path().join("full.sock");
+        let _full = std::os::unix::net::UnixDatagram::bind(&full).expect("a socket");
+        let config = HaproxyConfig::new(web(CHECK, &[&web1, &web2])).global(format!(
+            "log {} len 8192 format rfc3164 local0 info",
+            full.display()
+        ));
+        let haproxy = RealHaproxy::start(version, config);
+        haproxy.set_state("web/web2", "ready");
+        let states = StateWatch::start(&haproxy);
+        // Its own log is complete, so that nothing else speaks against going.
+        let daemon = DaemonConfig::new(&haproxy).start();
+        let load = Load::open(haproxy.frontend(), RATE);
+        let freeze = daemon.wait_for("freeze", "-", SOON);
+        assert!(freeze.text.contains("DroppedLogs"), "{}", freeze.text);
+        std::thread::sleep(Duration::from_secs(6));
+        assert_eq!(states.of("web2"), ["ready"], "{}", daemon.text());
+        assert_eq!(daemon.count("freeze", "-"), 1, "{}", daemon.text());
+        assert!(daemon.problems().contains("DroppedLogs"));
         assert_users_content(&load, &[&web1, &web2]);
     });
 }

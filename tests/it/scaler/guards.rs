@@ -54,6 +54,26 @@ fn a_trickle_that_is_not_logged_disables_nothing() {
 }
 
 #[test]
+fn while_haproxy_drops_lines_of_its_log_no_spare_goes() {
+    let mut world = with_a_spare_in();
+    for _ in 0..600 {
+        world.pass(seconds(1));
+        world.requests(2, 20, GAP);
+        world.dropped_logs += 1;
+    }
+    assert!(world.is_up("web2"));
+    assert_eq!(world.count(Change::Freeze), 1, "said once");
+    let problems = world.view().problems;
+    assert!(
+        problems.iter().any(|text| text.contains("DroppedLogs")),
+        "{problems:?}"
+    );
+    world.pass(seconds(600));
+    assert_eq!(world.count(Change::Thaw), 1);
+    assert!(!world.is_up("web2"));
+}
+
+#[test]
 fn a_log_that_speaks_again_ends_the_freeze() {
     let mut world = with_a_spare_in();
     for _ in 0..60 {

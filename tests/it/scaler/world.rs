@@ -18,8 +18,7 @@ use haproxy_autoscale::scaler::{BackendView, Scaler};
 use super::server::Server;
 
 pub(crate) const BACKEND: &str = "web";
-/// A state that a command asked for may be its doing, unless a picture this much later showed
-/// another one.
+/// A command may explain a state, unless a picture this much later showed another one.
 const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 
 /// Window 5, breaches 3, no minimum span, short times: a test's seconds are a day's minutes.
@@ -91,6 +90,7 @@ pub(crate) struct World {
     pub(crate) servers: Vec<Server>,
     pub(crate) generation: Generation,
     pub(crate) responses: u64,
+    pub(crate) dropped_logs: u64,
     pub(crate) queued: u32,
     pub(crate) is_reachable: bool,
     /// The fault of the n-th action.
@@ -137,6 +137,7 @@ impl World {
                 start_time_s: 1,
             },
             responses: 0,
+            dropped_logs: 0,
             queued: 0,
             is_reachable: true,
             faults: Box::new(|_| Fault::None),
@@ -320,10 +321,8 @@ impl World {
         let mut actions = VecDeque::from(self.scaler.handle(self.now, event));
         while let Some(action) = actions.pop_front() {
             self.start(action);
-            if self
-                .crash_after
-                .is_some_and(|(after, _)| after == self.commands)
-            {
+            let after = self.crash_after.map(|(after, _)| after);
+            if after == Some(self.commands) {
                 self.crash_after = None;
                 return self.crash();
             }
@@ -431,18 +430,16 @@ impl World {
             return; // The daemon's own limits end a read before that.
         }
         let unreachable = || Err(ReadFailure::Unreachable("connection refused".to_owned()));
+        let servers = self.servers.iter().map(|server| server.read.clone());
         let outcome = match fault {
             Fault::Lost | Fault::AnswerLost => return,
             Fault::None | Fault::Ignored | Fault::Late(_) if self.is_reachable => Ok(BackendRead {
                 generation: self.generation,
                 responses: self.responses,
+                dropped_logs: self.dropped_logs,
                 sessions: 0,
                 queued: self.queued,
-                servers: self
-                    .servers
-                    .iter()
-                    .map(|server| server.read.clone())
-                    .collect(),
+                servers: servers.collect(),
             }),
             Fault::Refused | Fault::None | Fault::Ignored | Fault::Late(_) => unreachable(),
         };
