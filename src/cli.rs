@@ -16,7 +16,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::config::{self, Config, LogSource, Mode};
+use crate::config::{self, Config, LogConfig, LogSource, Mode};
 use crate::demo::DemoError;
 use crate::log::input::{self, Bar, Period, Progress, Reading};
 use crate::log::line;
@@ -24,9 +24,6 @@ use crate::{daemon, demo, parse, replay, stats, status};
 
 /// Where the configuration is unless `-c` or the environment says otherwise.
 const CONFIG_DEFAULT: &str = "/etc/haproxy-autoscale/config.toml";
-/// `max_line_bytes` and `tag` of a command that was given no configuration.
-const MAX_LINE_BYTES: usize = 16 * 1024;
-const TAG: &str = "haproxy";
 
 /// Something failed; its text was printed.
 const EXIT_FAILED: u8 = 1;
@@ -175,7 +172,7 @@ impl PeriodArgs {
 
 #[derive(Debug, Args)]
 struct MaybeConfigFile {
-    /// Config file, of which tag and line length of its log section are used
+    /// Config file, of which format, tag and line length of its log section are used
     #[arg(
         short,
         long = "config",
@@ -315,14 +312,15 @@ fn with_config(path: &Path, failed: u8, act: impl FnOnce(Config) -> u8) -> u8 {
 }
 
 /// What of the configuration a command that only reads lines needs.
-fn with_log_format(path: Option<&Path>, act: impl FnOnce(&line::Parser, usize) -> u8) -> u8 {
+fn with_log_format(path: Option<&Path>, act: impl FnOnce(&line::Parser, &LogConfig) -> u8) -> u8 {
     match path {
-        None => act(&line::Parser::httplog(TAG), MAX_LINE_BYTES),
+        None => {
+            let log = LogConfig::default();
+            act(&line::Parser::new(&log.format, &log.tag), &log)
+        }
         Some(path) => with_config(path, EXIT_FAILED, |config| {
-            act(
-                &line::Parser::new(&config.log.format, &config.log.tag),
-                config.log.max_line_bytes,
-            )
+            let parser = line::Parser::new(&config.log.format, &config.log.tag);
+            act(&parser, &config.log)
         }),
     }
 }
@@ -426,7 +424,7 @@ fn run_parse(
     rejects: bool,
     period: Period,
 ) -> u8 {
-    with_log_format(config, |parser, max_line_bytes| {
+    with_log_format(config, |parser, log| {
         if !follow {
             if let Some(source) = sources.iter().find(|source| must_be_followed(source)) {
                 let text = format!("{source} is no recorded log: add --follow");
@@ -434,7 +432,7 @@ fn run_parse(
             }
             let reading = Reading {
                 period,
-                ..Reading::all(max_line_bytes)
+                ..Reading::all(log.max_line_bytes)
             };
             let bar = bar(writes_to_file(), &reading.progress);
             let out = &mut io::stdout().lock();
@@ -450,12 +448,26 @@ fn run_parse(
             Ok(source) => source,
             Err(mistake) => return finish(Err(format!("cannot follow {source}: {mistake}"))),
         };
+        if let Some(address) = source.remote_address().filter(|_| !log.allow_remote) {
+            let text = format!(
+                "{address} is not a loopback address, and whoever reaches it could write lines: give \
+                 -c with a configuration that has `allow_remote = true` under [log]"
+            );
+            return finish(Err(text));
+        }
         start_tracing();
         let result = on_runtime(async {
             let stop = stop_requested().map_err(|error| error.to_string())?;
-            parse::follow(&source, parser, max_line_bytes, rejects, io::stdout(), stop)
-                .await
-                .map_err(|error| error.to_string())
+            parse::follow(
+                &source,
+                parser,
+                log.max_line_bytes,
+                rejects,
+                io::stdout(),
+                stop,
+            )
+            .await
+            .map_err(|error| error.to_string())
         });
         finish(result)
     })
@@ -473,11 +485,11 @@ fn must_be_followed(source: &str) -> bool {
 }
 
 fn run_stats(config: Option<&Path>, logs: &[String], json: bool, period: Period) -> u8 {
-    with_log_format(config, |parser, max_line_bytes| {
+    with_log_format(config, |parser, log| {
         let mut out = io::BufWriter::new(io::stdout().lock());
         let reading = Reading {
             period,
-            ..Reading::all(max_line_bytes)
+            ..Reading::all(log.max_line_bytes)
         };
         let bar = bar(true, &reading.progress);
         let counted = stats::stats_of_logs(logs, parser, &reading);

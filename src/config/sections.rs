@@ -194,14 +194,20 @@ fn path(key: &str, text: &At<String>, help: &str, reader: &mut Reader<'_>) -> Op
     None
 }
 
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            source: LogSource::File(PathBuf::from(DEFAULT_LOG)),
+            format: LogFormat::httplog(),
+            tag: DEFAULT_TAG.to_owned(),
+            max_line_bytes: DEFAULT_MAX_LINE_BYTES as usize,
+            allow_remote: false,
+        }
+    }
+}
+
 pub(super) fn log(top: &Table<'_>, reader: &mut Reader<'_>) -> LogConfig {
-    let mut config = LogConfig {
-        source: LogSource::File(PathBuf::from(DEFAULT_LOG)),
-        format: LogFormat::httplog(),
-        tag: DEFAULT_TAG.to_owned(),
-        max_line_bytes: DEFAULT_MAX_LINE_BYTES as usize,
-        allow_remote: false,
-    };
+    let mut config = LogConfig::default();
     let Some(table) = top.table("log", keys::LOG, reader) else {
         return config;
     };

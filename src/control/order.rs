@@ -69,9 +69,17 @@ pub fn place(text: &str) -> Result<Place, String> {
 /// Reads how long an order stands: `90s`, `1h 30m`.
 ///
 /// # Errors
-/// No duration, none at all, or more than a year.
+/// No duration, none at all, months (`5M` was surely meant as `5m`), or more than a year.
 pub fn lasts(text: &str) -> Result<Duration, String> {
-    let lasts = humantime::parse_duration(text.trim()).map_err(|error| error.to_string())?;
+    let text = text.trim();
+    let lasts = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let mut units = text.split(|letter: char| !letter.is_alphabetic());
+    if units.any(|unit| unit == "M") {
+        let minutes = text.replace('M', "m");
+        return Err(format!(
+            "capital M means months; write {minutes} for minutes"
+        ));
+    }
     if lasts.is_zero() {
         return Err("it must last longer than nothing".to_owned());
     }

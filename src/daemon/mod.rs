@@ -9,6 +9,7 @@ mod shadow;
 mod supervisor;
 mod trust;
 mod twin;
+mod unread;
 
 use std::future::Future;
 use std::pin::pin;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use self::hands::{Diagnosis, Hands, Outcome};
+use self::unread::Unread;
 use crate::clock::{Clock, Standstill};
 use crate::config::{Config, Mode};
 use crate::control;
@@ -192,8 +194,7 @@ struct Daemon {
     parser: Parser,
     log_state: LogState,
     source_state: Option<FileState>,
-    lines: u64,
-    rejected: u64,
+    unread: Unread,
     skipped_bytes: u64,
     lost: u64,
     is_whole_from: Timestamp,
@@ -232,8 +233,7 @@ impl Daemon {
             clock,
             log_state: LogState::Flowing,
             source_state: None,
-            lines: 0,
-            rejected: 0,
+            unread: Unread::default(),
             skipped_bytes: 0,
             lost: 0,
             is_whole_from: Timestamp::from_ms(0),
@@ -377,18 +377,18 @@ impl Daemon {
         let is_late = source.is_catching_up(now);
         let mut actions = Vec::new();
         source.turn(now, &mut |item| {
-            self.lines += 1;
             let line = match item {
                 Item::Line(line) => line,
                 Item::TooLong => &[],
             };
-            match self.parser.parse(line) {
+            let parsed = self.parser.parse(line);
+            self.unread.take(parsed.as_ref().err().copied());
+            match parsed {
                 Ok(_) if is_late => {}
                 Ok(record) => {
                     actions.extend(self.scaler.handle(now, Event::Request(record.request)));
                 }
                 Err(reason) => {
-                    self.rejected += 1;
                     if reason == Reject::HaproxyMessage
                         && let Some(backend) = self.parser.server_change(line)
                     {
@@ -398,6 +398,9 @@ impl Daemon {
             }
         });
         self.start(actions, observer);
+        if let Some(text) = self.unread.news() {
+            tracing::warn!("{text}");
+        }
         self.watch_source(now, source, observer);
     }
 
@@ -455,6 +458,7 @@ impl Daemon {
         {
             problems.push(text);
         }
+        problems.extend(self.unread.problem());
         problems.extend(self.distrust.iter().cloned());
         problems.extend(self.keeper_problem.clone());
         problems.extend(self.config_problem.clone());
@@ -462,8 +466,8 @@ impl Daemon {
             mode: self.config.mode,
             version: self.diagnosis.version.clone(),
             source: source.describe(),
-            lines: self.lines,
-            rejected: self.rejected,
+            lines: self.unread.lines(),
+            rejected: self.unread.rejected(),
             lost: source.counters().lost + source.counters().dropped_partial,
             refused: source.counters().refused,
             lag: source.lag(now),

@@ -125,6 +125,7 @@ async fn apply(
     if daemon.config.log != config.log {
         parts.source = super::open_source(&config);
         daemon.parser = Parser::new(&config.log.format, &config.log.tag);
+        daemon.unread = super::Unread::default();
         daemon.source_state = None;
         daemon.skipped_bytes = 0;
     }

@@ -193,9 +193,14 @@ impl Member {
 
     /// What an operator reads beside it in `status`.
     pub(super) fn note(&self, now: Timestamp) -> Option<String> {
-        if let Some(text) = self.marks.note(now) {
-            return Some(text);
+        let of_its_own = self.own_note(now);
+        match (self.marks.note(now), of_its_own) {
+            (Some(marks), Some(own)) => Some(format!("{own}; {marks}")),
+            (marks, own) => marks.or(own),
         }
+    }
+
+    fn own_note(&self, now: Timestamp) -> Option<String> {
         let until = |until: Timestamp| super::decision::Span(until.since(now));
         match (self.hold_until, self.quarantined_until) {
             (Some(hold), _) if now < hold => {

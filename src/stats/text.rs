@@ -21,9 +21,9 @@ pub(super) fn write(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
     let rejected: u64 = stats.rejected().map(|(_, count)| count).sum();
     writeln!(
         out,
-        "{} lines read, {} requests, {rejected} rejected",
-        stats.lines(),
-        stats.requests(),
+        "{} read, {}, {rejected} rejected",
+        counted(stats.lines(), "line"),
+        counted(stats.requests(), "request"),
     )?;
     if stats.requests() > 0 {
         let tables = [
@@ -143,4 +143,8 @@ fn write_rejected(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{name:<name_width$}{GAP}{count:>count_width$}")?;
     }
     Ok(())
+}
+
+fn counted(count: u64, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }

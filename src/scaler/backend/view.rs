@@ -3,10 +3,10 @@
 use super::{Backend, within};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::Reason;
-use crate::scaler::event::{AdminState, ReadFailure};
-use crate::scaler::event::{LogState, Timestamp};
+use crate::scaler::event::{AdminState, LogState, ReadFailure, Timestamp};
 use crate::scaler::policy::PolicyView;
 use crate::scaler::pool::{Role, Stage};
+use crate::scaler::settings::Spares;
 
 /// Why no spare goes although it is quiet.
 const LOST: &str = "no scale-down before a window of requests: what was remembered is lost";
@@ -16,8 +16,8 @@ const LOST: &str = "no scale-down before a window of requests: what was remember
 pub struct BackendView {
     /// Its name.
     pub name: String,
-    /// One word: `ok`, `slow`, `not_helping`: slow, and more servers do not help; `broken`; `short` of servers; `blind`: scaling down is frozen;
-    /// `unreachable`, `unknown`.
+    /// One word: `ok`; `slow`; `not_helping`: slow, and more servers do not help; `broken`; `short` of
+    /// servers; `blind`: scaling down is frozen; `unreachable`; `unknown`.
     pub state: &'static str,
     /// The policy that is nearest to asking for a server.
     pub policy: Option<PolicyView>,
@@ -213,11 +213,23 @@ impl Backend {
             problems.push(failure.to_string());
         }
         if self.has_picture() {
-            let named = self.settings.always_up.iter();
-            for name in named.filter(|name| self.pool.member(name).is_none()) {
-                problems.push(format!(
-                    "always_up names {name}, which HAProxy does not have"
-                ));
+            let always_up = self
+                .settings
+                .always_up
+                .iter()
+                .map(|name| ("always_up", name));
+            let spares = match &self.settings.spares {
+                Spares::Named(names) => names.as_slice(),
+                Spares::Auto => &[],
+            };
+            let spares = spares.iter().map(|name| ("spares", name));
+            for (key, name) in always_up.chain(spares) {
+                if self.pool.member(name).is_none() {
+                    problems.push(format!("{key} names {name}, which HAProxy does not have"));
+                }
+            }
+            if !self.pool.members.iter().any(|it| it.role == Role::Spare) {
+                problems.push("there is no spare, so nothing can be brought in".to_owned());
             }
         }
         if let Some(reason) = self.not_helping(now) {

@@ -1,5 +1,7 @@
 //! The daemon's life: an HAProxy that hangs or is not there, lines counted, signals.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
@@ -313,4 +315,25 @@ fn a_daemon_whose_standard_error_is_gone_goes_on() {
     rustix::process::kill_process(pid, Signal::TERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(!place.control.exists(), "it cleaned up");
+}
+
+#[test]
+fn a_log_of_another_format_or_program_is_said_with_the_way_out() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let daemon = place.daemon();
+    place.wait_for("the daemon", |status| status["mode"] == "act");
+    let line = "Nov 21 23:36:31 lb1 lb[7]: 127.0.0.1:5 [21/Nov/2026:23:36:31.172] fe web/web1 \
+                0/0/0/1/1 200 87 - - ---- 1/1/0/0/0 0/0 \"GET / HTTP/1.1\"\n";
+    let log = place.folder.path().join("x.log");
+    let mut log = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(log)
+        .unwrap();
+    log.write_all(line.repeat(30).as_bytes()).unwrap();
+    daemon
+        .err
+        .wait_for("none of the log's 30 lines can be read (other_program 30)");
+    daemon.err.wait_for("`format` and `tag` under [log]");
 }
