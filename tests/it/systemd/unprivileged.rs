@@ -117,12 +117,13 @@ fn two_groups_are_all_that_it_needs() {
         };
         assert_eq!(fact("Uid:"), [USER.to_string().as_str(); 4].join(" "));
         assert_eq!(fact("CapEff:"), "0000000000000000");
+        assert_eq!(daemon.terminate(SOON).0, Some(0));
+        // Not before: while it runs, the next state lies beside the last for as long as it is written.
         let kept = fs::read_dir(host.folder.path().join("state")).unwrap();
         let kept: Vec<_> = kept.flatten().collect();
         assert_eq!(kept.len(), 1, "{kept:?}");
         let kept = kept[0].metadata().unwrap();
         assert_eq!((kept.uid(), kept.mode() & 0o777), (USER, 0o600));
-        assert_eq!(daemon.terminate(SOON).0, Some(0));
     });
 }
 
