@@ -377,11 +377,10 @@ impl Daemon {
         let is_late = source.is_catching_up(now);
         let mut actions = Vec::new();
         source.turn(now, &mut |item| {
-            let line = match item {
-                Item::Line(line) => line,
-                Item::TooLong => &[],
+            let (line, parsed) = match item {
+                Item::Line(line) => (line, self.parser.parse(line)),
+                Item::TooLong => (&[][..], Err(Reject::TooLong)),
             };
-            let parsed = self.parser.parse(line);
             self.unread.take(parsed.as_ref().err().copied());
             match parsed {
                 Ok(_) if is_late => {}

@@ -39,25 +39,33 @@ impl Unread {
 
     /// [`Unread::problem`], when it begins.
     pub(super) fn news(&mut self) -> Option<String> {
-        let problem = self.problem();
-        let is_old = std::mem::replace(&mut self.is_said, problem.is_some());
-        problem.filter(|_| !is_old)
+        let is_bad = self.is_bad();
+        let is_news = is_bad && !self.is_said;
+        self.is_said = is_bad;
+        if is_news { self.problem() } else { None }
     }
 
-    /// For the operator: most of the log cannot be read, or nothing in it is HAProxy's.
-    pub(super) fn problem(&self) -> Option<String> {
-        let rejected = self.rejected();
+    /// Nothing in the log is HAProxy's, or most of that cannot be read.
+    fn is_bad(&self) -> bool {
         let odd = self.rejected.iter().filter(|(it, _)| !it.is_ordinary());
         let odd: u64 = odd.map(|(_, count)| count).sum();
-        let is_none_read = rejected == self.lines;
-        if self.lines < LINES_MIN || (!is_none_read && odd.saturating_mul(2) <= self.lines) {
+        self.lines >= LINES_MIN && (self.is_none_read() || odd.saturating_mul(2) > self.lines)
+    }
+
+    fn is_none_read(&self) -> bool {
+        self.rejected() == self.lines
+    }
+
+    /// The same for the operator, with the reasons.
+    pub(super) fn problem(&self) -> Option<String> {
+        if !self.is_bad() {
             return None;
         }
         let mut reasons: Vec<_> = self.rejected.iter().collect();
         reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         let reasons = reasons.iter().take(REASONS_MAX);
         let reasons: Vec<_> = reasons.map(|(it, count)| format!("{it} {count}")).collect();
-        let how_many = if is_none_read { "none" } else { "few" };
+        let how_many = if self.is_none_read() { "none" } else { "few" };
         Some(format!(
             "{how_many} of the log's {} lines can be read ({}), so nothing can be scaled by them: compare \
              `format` and `tag` under [log] with what `parse --rejects` shows",

@@ -84,27 +84,15 @@ pub(super) fn ended_ms(accepted_ms: u64, total_ms: Option<u32>) -> u64 {
     accepted_ms.saturating_add(u64::from(total_ms.unwrap_or(0)))
 }
 
-/// What one line says in numbers, for who reads a million of them. Timers are milliseconds.
+/// What one line says in numbers, for who reads a million of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Brief<'a> {
     /// `%b`, ASCII.
     pub backend: &'a [u8],
     /// `%s`, ASCII.
     pub server: &'a [u8],
-    /// `%TR`.
-    pub request_ms: Option<u32>,
-    /// `%Tw`.
-    pub queue_ms: Option<u32>,
-    /// `%Tc`.
-    pub connect_ms: Option<u32>,
-    /// `%Tr`.
-    pub response_ms: Option<u32>,
-    /// `%Ta`.
-    pub total_ms: Option<u32>,
-    /// `%ST`; `None` where HAProxy wrote `-1` or `0`.
-    pub status: Option<u16>,
-    /// What stands right of the cookies, as in [`Request`].
-    pub tail: Option<Tail>,
+    /// Everything but those two names, which are empty in it.
+    pub request: Request<'static>,
     /// The moment of the line, see [`Record::ended_ms`].
     pub ended_ms: u64,
 }
@@ -112,17 +100,31 @@ pub struct Brief<'a> {
 impl<'a> Brief<'a> {
     /// The same numbers of a whole record.
     pub fn of(record: &Record<'a>) -> Self {
-        let request = &record.request;
+        let Request {
+            backend,
+            server,
+            request_ms,
+            queue_ms,
+            connect_ms,
+            response_ms,
+            total_ms,
+            status,
+            tail,
+        } = record.request;
         Self {
-            backend: request.backend.as_bytes(),
-            server: request.server.as_bytes(),
-            request_ms: request.request_ms,
-            queue_ms: request.queue_ms,
-            connect_ms: request.connect_ms,
-            response_ms: request.response_ms,
-            total_ms: request.total_ms,
-            status: request.status,
-            tail: request.tail,
+            backend: backend.as_bytes(),
+            server: server.as_bytes(),
+            request: Request {
+                backend: "",
+                server: "",
+                request_ms,
+                queue_ms,
+                connect_ms,
+                response_ms,
+                total_ms,
+                status,
+                tail,
+            },
             ended_ms: record.ended_ms(),
         }
     }
@@ -224,7 +226,7 @@ impl Parser {
             },
         };
         if wants_tail {
-            brief.tail = scan::tail(rest).or_else(|| self.read_tail(rest));
+            brief.request.tail = scan::tail(rest).or_else(|| self.read_tail(rest));
         }
         Ok(brief)
     }

@@ -39,12 +39,8 @@ pub(super) struct Front<'a> {
     pub(super) accepted_ms: u64,
     pub(super) backend: &'a [u8],
     pub(super) server: &'a [u8],
-    pub(super) request_ms: Option<u32>,
-    pub(super) queue_ms: Option<u32>,
-    pub(super) connect_ms: Option<u32>,
-    pub(super) response_ms: Option<u32>,
-    pub(super) total_ms: Option<u32>,
-    pub(super) status: Option<u16>,
+    /// Without those two names, and without its tail.
+    pub(super) request: Request<'static>,
     pub(super) bytes: u64,
     /// What stands behind the bytes field.
     pub(super) rest: &'a [u8],
@@ -63,13 +59,7 @@ impl<'a> Front<'a> {
             request: Request {
                 backend: text(self.backend)?,
                 server: text(self.server)?,
-                request_ms: self.request_ms,
-                queue_ms: self.queue_ms,
-                connect_ms: self.connect_ms,
-                response_ms: self.response_ms,
-                total_ms: self.total_ms,
-                status: self.status,
-                tail: None,
+                ..self.request
             },
         })
     }
@@ -80,14 +70,8 @@ impl<'a> Front<'a> {
         Brief {
             backend: self.backend,
             server: self.server,
-            request_ms: self.request_ms,
-            queue_ms: self.queue_ms,
-            connect_ms: self.connect_ms,
-            response_ms: self.response_ms,
-            total_ms: self.total_ms,
-            status: self.status,
-            tail: None,
-            ended_ms: ended_ms(self.accepted_ms, self.total_ms),
+            request: self.request,
+            ended_ms: ended_ms(self.accepted_ms, self.request.total_ms),
         }
     }
 }
@@ -184,12 +168,17 @@ pub(super) fn httplog<'a>(text: &'a [u8], last: &LastSecond) -> Option<Front<'a>
         accepted_ms: last.parse_local_ms(accepted)?,
         backend,
         server,
-        request_ms,
-        queue_ms,
-        connect_ms,
-        response_ms,
-        total_ms,
-        status,
+        request: Request {
+            backend: "",
+            server: "",
+            request_ms,
+            queue_ms,
+            connect_ms,
+            response_ms,
+            total_ms,
+            status,
+            tail: None,
+        },
         bytes,
         rest,
     })

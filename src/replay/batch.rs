@@ -91,17 +91,7 @@ impl Worker {
         Numbers {
             ended_ms: brief.ended_ms,
             name: name.and_then(|name| u32::try_from(name).ok()),
-            request: Request {
-                backend: "",
-                server: "",
-                request_ms: brief.request_ms,
-                queue_ms: brief.queue_ms,
-                connect_ms: brief.connect_ms,
-                response_ms: brief.response_ms,
-                total_ms: brief.total_ms,
-                status: brief.status,
-                tail: brief.tail,
-            },
+            request: brief.request,
         }
     }
 }

@@ -46,8 +46,8 @@ pub enum ReplayError {
     Output(#[source] io::Error),
 }
 
-/// Replays the logs in the order of their first requests and prints decisions and summary to `out`, notes of the
-/// JSON form to `talk`. A reader of `out` that went away is no error.
+/// Replays the logs in the order of their first requests and prints decisions and summary to `out`,
+/// notes of the JSON form to `talk`. A reader of `out` that went away is no error.
 ///
 /// # Errors
 /// A log that cannot be read; output that cannot be written.

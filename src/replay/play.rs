@@ -10,6 +10,7 @@ use super::world::World;
 use crate::config::Config;
 use crate::log::local_time::LocalTime;
 use crate::scaler::Scaler;
+use crate::scaler::decision::Decision;
 use crate::scaler::event::Timestamp;
 
 /// A replay under way.
@@ -21,7 +22,6 @@ pub(super) struct Play<'a> {
     time: LocalTime,
     /// From the first request on; with the time of the last one.
     world: Option<(World, Timestamp)>,
-    decisions: u64,
 }
 
 impl<'a> Play<'a> {
@@ -33,7 +33,6 @@ impl<'a> Play<'a> {
             summary: Summary::default(),
             time: LocalTime::default(),
             world: None,
-            decisions: 0,
         }
     }
 
@@ -44,7 +43,7 @@ impl<'a> Play<'a> {
 
     /// Decisions so far.
     pub(super) const fn decisions(&self) -> u64 {
-        self.decisions
+        self.summary.decisions
     }
 
     /// The lines of one block. The first request makes the world, of the servers `seen` by then.
@@ -67,16 +66,9 @@ impl<'a> Play<'a> {
             let Some(request) = numbers.request(names) else {
                 continue; // Time passes with the next request that matters, or at the end.
             };
-            let (printer, time, summary) = (&mut self.printer, &self.time, &mut self.summary);
-            let mut written = Ok(());
-            world.request(ended, request, &mut |decision| {
-                self.decisions += 1;
-                summary.take(decision);
-                if written.is_ok() {
-                    written = printer.decision(decision, time.as_logged(decision.at.as_ms()));
-                }
-            });
-            written?;
+            let mut told = Telling::new(&mut self.printer, &mut self.summary, &self.time);
+            world.request(ended, request, &mut |decision| told.take(decision));
+            told.written?;
         }
         Ok(())
     }
@@ -86,15 +78,9 @@ impl<'a> Play<'a> {
         let mut end = Timestamp::default();
         if let Some((world, now)) = &mut self.world {
             end = *now;
-            let (printer, time, summary) = (&mut self.printer, &self.time, &mut self.summary);
-            let mut written = Ok(());
-            world.pass(end, &mut |decision| {
-                summary.take(decision);
-                if written.is_ok() {
-                    written = printer.decision(decision, time.as_logged(decision.at.as_ms()));
-                }
-            });
-            written?;
+            let mut told = Telling::new(&mut self.printer, &mut self.summary, &self.time);
+            world.pass(end, &mut |decision| told.take(decision));
+            told.written?;
         }
         self.summary.end(end);
         if self.summary.requests > 0 {
@@ -105,6 +91,33 @@ impl<'a> Play<'a> {
             );
         }
         self.printer.summary(&self.summary, &notes, talk)
+    }
+}
+
+/// Takes the decisions of one step: sums them up, and prints them until that fails.
+struct Telling<'a, 'b> {
+    printer: &'a mut Printer<'b>,
+    summary: &'a mut Summary,
+    time: &'a LocalTime,
+    written: io::Result<()>,
+}
+
+impl<'a, 'b> Telling<'a, 'b> {
+    fn new(printer: &'a mut Printer<'b>, summary: &'a mut Summary, time: &'a LocalTime) -> Self {
+        Self {
+            printer,
+            summary,
+            time,
+            written: Ok(()),
+        }
+    }
+
+    fn take(&mut self, decision: &Decision) {
+        self.summary.take(decision);
+        if self.written.is_ok() {
+            let at_ms = self.time.as_logged(decision.at.as_ms());
+            self.written = self.printer.decision(decision, at_ms);
+        }
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Summary {
     pub(super) lines: u64,
     pub(super) requests: u64,
     pub(super) rejected: u64,
+    /// Of every kind, also those that are not printed.
+    pub(super) decisions: u64,
     breaches: u64,
     enables: u64,
     disables: u64,
@@ -29,6 +31,7 @@ pub(super) struct Summary {
 
 impl Summary {
     pub(super) fn take(&mut self, decision: &Decision) {
+        self.decisions += 1;
         let server = decision.server.clone().unwrap_or_default();
         let name = ServerName::new(decision.backend.clone(), server);
         match decision.change {

@@ -13,6 +13,7 @@ use std::io::{self, Write};
 
 use crate::log::input::{self, InputError, Line, LogSet, Reading};
 use crate::log::line::{Brief, Parser, Reject};
+use crate::scaler::event::Request;
 
 use self::servers::Servers;
 
@@ -66,7 +67,7 @@ pub fn stats_of_logs(
     logs.watch(&reading.progress, 1);
     let logs = logs.read(reading.max_line_bytes);
     let start = || (Stats::default(), parser.clone());
-    let made = input::on_threads(logs, start, |(stats, parser), _, block| {
+    let made = input::on_threads(logs, start, |(stats, parser), block| {
         for line in block.lines() {
             let parsed = match line {
                 Line::Whole(text) => parser.parse_brief(text, false),
@@ -93,7 +94,7 @@ impl Stats {
             Ok(brief) => {
                 self.requests += 1;
                 if let Some(server) = self.servers.of(brief.backend, brief.server) {
-                    server.add(brief);
+                    server.add(&brief.request);
                 }
             }
             Err(reason) => *self.rejected.entry(reason).or_default() += 1,
@@ -157,14 +158,14 @@ impl ServerStats {
         self.server_time.merge(&other.server_time);
     }
 
-    fn add(&mut self, brief: &Brief<'_>) {
+    fn add(&mut self, request: &Request<'_>) {
         self.requests += 1;
-        self.status.add(brief.status);
+        self.status.add(request.status);
         let timers = [
-            (&mut self.queue_time, brief.queue_ms),
-            (&mut self.connect_time, brief.connect_ms),
-            (&mut self.server_time, brief.response_ms),
-            (&mut self.response_time, response_time_ms(brief)),
+            (&mut self.queue_time, request.queue_ms),
+            (&mut self.connect_time, request.connect_ms),
+            (&mut self.server_time, request.response_ms),
+            (&mut self.response_time, response_time_ms(request)),
         ];
         for (histogram, ms) in timers {
             if let Some(ms) = ms {
@@ -193,10 +194,10 @@ impl StatusClasses {
 
 /// What the client waited for because of the backend; errors answer fast and would make a broken
 /// server look good.
-fn response_time_ms(brief: &Brief<'_>) -> Option<u32> {
-    if brief.status.is_some_and(|status| status >= 500) {
+fn response_time_ms(request: &Request<'_>) -> Option<u32> {
+    if request.status.is_some_and(|status| status >= 500) {
         return None;
     }
-    let queue_and_connect = brief.queue_ms?.saturating_add(brief.connect_ms?);
-    Some(queue_and_connect.saturating_add(brief.response_ms?))
+    let queue_and_connect = request.queue_ms?.saturating_add(request.connect_ms?);
+    Some(queue_and_connect.saturating_add(request.response_ms?))
 }

@@ -11,6 +11,7 @@ mod memory;
 mod promises;
 mod properties;
 mod reconfigure;
+mod scenes;
 mod server;
 mod windows;
 mod world;

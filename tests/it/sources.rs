@@ -21,15 +21,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 const MAX_LINE_BYTES: usize = 16 * 1024;
 
 fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        tokio::time::timeout(LIMIT, test)
-            .await
-            .expect("the condition never came");
-    });
+    crate::support::run_within(LIMIT, test);
 }
 
 /// What the text of `[log] source` names.

@@ -15,21 +15,20 @@ const THREADS_MAX: usize = 8;
 const AHEAD_MAX: u64 = 8;
 
 /// Hands every block to one thread of several. Each thread has its own `T` from `start` and adds its
-/// blocks to it with `take`, which also gets the block's number, from 0 without a gap. Gives the
-/// threads' work in no particular order.
+/// blocks to it with `take`. Gives the threads' work in no particular order.
 ///
 /// # Errors
 /// The first one that reading met; the work is lost then.
 pub fn on_threads<T: Send>(
     logs: Logs,
     start: impl Fn() -> T,
-    take: impl Fn(&mut T, u64, &Block) + Sync,
+    take: impl Fn(&mut T, &Block) + Sync,
 ) -> Result<Vec<T>, InputError> {
     let shared = Mutex::new(Shared::new(logs));
     let work = |mut made| {
         let mut block = Block::new();
-        while let Some(number) = next_block(&shared, &mut block) {
-            take(&mut made, number, &block);
+        while next_block(&shared, &mut block).is_some() {
+            take(&mut made, &block);
         }
         made
     };
@@ -58,10 +57,20 @@ pub fn in_order<T: Send, B: Send, E: From<InputError>>(
     logs: Logs,
     start: impl Fn() -> T,
     parse: impl Fn(&mut T, &Block) -> B + Sync,
+    consume: impl FnMut(B) -> Result<(), E>,
+) -> Result<(), E> {
+    in_order_on(thread_count(), logs, start, parse, consume)
+}
+
+fn in_order_on<T: Send, B: Send, E: From<InputError>>(
+    threads: usize,
+    logs: Logs,
+    start: impl Fn() -> T,
+    parse: impl Fn(&mut T, &Block) -> B + Sync,
     mut consume: impl FnMut(B) -> Result<(), E>,
 ) -> Result<(), E> {
     let shared = Mutex::new(Shared::new(logs));
-    let belt = Belt::new(thread_count());
+    let belt = Belt::new(threads);
     let work = |mut state| {
         let _leaves = Leaves(&belt);
         let mut block = Block::new();
@@ -72,19 +81,22 @@ pub fn in_order<T: Send, B: Send, E: From<InputError>>(
         }
     };
     thread::scope(|scope| {
-        for _ in 1..thread_count() {
+        for _ in 0..threads {
             let state = start();
             let thread = thread::Builder::new();
             if thread.spawn_scoped(scope, move || work(state)).is_err() {
                 belt.leave();
             }
         }
-        let state = start();
-        scope.spawn(|| work(state));
         let consumed = std::iter::from_fn(|| belt.take()).try_for_each(&mut consume);
         belt.close();
         consumed
     })?;
+    // Where no thread could be had at all, everything is left to do.
+    let (mut state, mut block) = (start(), Block::new());
+    while next_block(&shared, &mut block).is_some() {
+        consume(parse(&mut state, &block))?;
+    }
     let shared = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
     shared.failed.map_or(Ok(()), |error| Err(error.into()))
 }
@@ -213,6 +225,48 @@ fn next_block(shared: &Mutex<Shared>, block: &mut Block) -> Option<u64> {
         Err(error) => {
             shared.failed = Some(error);
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Line;
+    use super::*;
+
+    /// So many lines that they fill some blocks.
+    const LINES: u32 = 200_000;
+
+    #[test]
+    fn lines_come_in_order_from_any_number_of_threads_and_from_none() {
+        for threads in [0, 1, 3] {
+            let numbers: Vec<String> = (0..LINES).map(|number| number.to_string()).collect();
+            let text = std::io::Cursor::new(numbers.join("\n").into_bytes());
+            let logs = Logs::from_reader("numbers", text, 100).expect("lines");
+            let mut next = 0;
+            let parse = |(): &mut (), block: &Block| -> Vec<String> {
+                let lines = block.lines().map(|line| match line {
+                    Line::Whole(text) | Line::TooLong(text) => {
+                        String::from_utf8_lossy(text).into_owned()
+                    }
+                });
+                lines.collect()
+            };
+            let ended = in_order_on(
+                threads,
+                logs,
+                || (),
+                parse,
+                |lines| {
+                    for line in lines {
+                        assert_eq!(line, next.to_string(), "{threads} threads");
+                        next += 1;
+                    }
+                    Ok::<(), InputError>(())
+                },
+            );
+            ended.expect("an end");
+            assert_eq!(next, LINES, "{threads} threads");
         }
     }
 }

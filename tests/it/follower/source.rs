@@ -13,15 +13,7 @@ use haproxy_autoscale::scaler::event::Timestamp;
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        tokio::time::timeout(LIMIT, test)
-            .await
-            .expect("the condition never came");
-    });
+    crate::support::run_within(LIMIT, test);
 }
 
 fn open(path: &Path) -> Source {

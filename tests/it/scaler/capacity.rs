@@ -7,13 +7,8 @@ use haproxy_autoscale::scaler::decision::{Change, Reason};
 use haproxy_autoscale::scaler::event::AdminState;
 use haproxy_autoscale::scaler::settings::{Add, Spares};
 
+use super::scenes::{GAP, seconds};
 use super::world::{World, settings};
-
-const GAP: Duration = Duration::from_millis(100);
-
-fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
 
 /// A world in which web2 has just joined because web1 was slow.
 fn with_a_spare_in(mut world: World) -> World {

@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
+use super::scenes::GAP;
 use super::world::{World, settings};
-
-const GAP: Duration = Duration::from_millis(100);
 
 impl World {
     /// The scaler is gone with all that it knew. Commands under way reach HAProxy, answers reach

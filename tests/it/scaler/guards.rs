@@ -7,22 +7,8 @@ use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::scaler::event::{AdminState, LogState};
 use haproxy_autoscale::scaler::settings::Add;
 
+use super::scenes::{GAP, seconds, with_a_spare_in};
 use super::world::{Fault, World, settings};
-
-const GAP: Duration = Duration::from_millis(100);
-
-fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-fn with_a_spare_in() -> World {
-    let mut world = World::new(settings());
-    world.pass(GAP);
-    world.requests(15, 900, GAP);
-    world.pass(seconds(1));
-    assert!(world.is_up("web2"));
-    world
-}
 
 #[test]
 fn a_log_that_falls_silent_under_traffic_disables_nothing() {

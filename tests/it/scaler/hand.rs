@@ -7,13 +7,8 @@ use haproxy_autoscale::scaler::decision::{Change, Reason};
 use haproxy_autoscale::scaler::event::{AdminState, Event, ServerName};
 use haproxy_autoscale::scaler::hand::{Answer, Order, Place, Verb, Verdict};
 
+use super::scenes::{GAP, seconds};
 use super::world::{BACKEND, World, settings};
-
-const GAP: Duration = Duration::from_millis(100);
-
-fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
 
 /// `web`, `web/web2`, or everything when empty.
 fn place(text: &str) -> Place {

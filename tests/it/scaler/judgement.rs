@@ -6,9 +6,8 @@ use haproxy_autoscale::scaler::Scaler;
 use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::scaler::event::{Action, AdminState, Event, ReadFailure, Timestamp};
 
+use super::scenes::{GAP, seconds, with_a_spare_in};
 use super::world::{BACKEND, Fault, World, settings};
-
-const GAP: Duration = Duration::from_millis(100);
 
 impl World {
     /// The texts of all such decisions, one a line.
@@ -17,19 +16,6 @@ impl World {
         let texts: Vec<String> = texts.map(ToString::to_string).collect();
         texts.join("\n")
     }
-}
-
-fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-fn with_a_spare_in() -> World {
-    let mut world = World::new(settings());
-    world.pass(GAP);
-    world.requests(15, 900, GAP);
-    world.pass(seconds(1));
-    assert!(world.is_up("web2"), "{:?}", world.changes());
-    world
 }
 
 #[test]

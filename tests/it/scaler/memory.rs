@@ -11,22 +11,8 @@ use haproxy_autoscale::state;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
+use super::scenes::{GAP, seconds, with_a_spare_in};
 use super::world::{Fault, Pending, World, settings};
-
-const GAP: Duration = Duration::from_millis(100);
-
-fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-fn with_a_spare_in() -> World {
-    let mut world = World::new(settings());
-    world.pass(GAP);
-    world.requests(15, 900, GAP);
-    world.pass(seconds(1));
-    assert!(world.is_up("web2"));
-    world
-}
 
 impl World {
     /// The daemon is killed and another one starts with that memory. What HAProxy was told may still

@@ -7,13 +7,8 @@ use haproxy_autoscale::scaler::event::{AdminState, Event};
 use haproxy_autoscale::scaler::hand::Verb;
 use haproxy_autoscale::scaler::settings::{BackendSettings, Signal, Spares};
 
+use super::scenes::{GAP, seconds};
 use super::world::{World, policy, settings};
-
-const GAP: Duration = Duration::from_millis(100);
-
-fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
 
 fn idle() -> World {
     let mut world = World::new(settings());

@@ -6,9 +6,8 @@ use haproxy_autoscale::scaler::decision::{Breach, Change, Reason};
 use haproxy_autoscale::scaler::event::{Request, Tail};
 use haproxy_autoscale::scaler::settings::{Add, Signal, Statistic, WindowSize};
 
+use super::scenes::GAP;
 use super::world::{BACKEND, World, policy, settings};
-
-const GAP: Duration = Duration::from_millis(100);
 
 fn ready(world: &mut World) {
     world.pass(Duration::from_millis(10));

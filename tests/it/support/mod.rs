@@ -83,3 +83,16 @@ pub fn holds_within(limit: Duration, mut condition: impl FnMut() -> bool) -> boo
         std::thread::sleep(POLL);
     }
 }
+
+/// Runs a test on a runtime of its own, for at most `limit`.
+pub fn run_within(limit: Duration, test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        tokio::time::timeout(limit, test)
+            .await
+            .expect("the condition never came");
+    });
+}
