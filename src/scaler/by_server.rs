@@ -20,6 +20,11 @@ struct Tally {
 }
 
 impl Tally {
+    const fn add(&mut self, took_ms: u32) {
+        self.samples = self.samples.saturating_add(1);
+        self.sum_ms = self.sum_ms.saturating_add(took_ms as u64);
+    }
+
     fn mean_ms(self) -> Option<f64> {
         (self.samples > 0).then(|| self.sum_ms as f64 / f64::from(self.samples))
     }
@@ -37,15 +42,12 @@ impl ByServer {
         if server.starts_with('<') {
             return;
         }
-        if !self.tallies.contains_key(server) {
-            if self.tallies.len() >= SERVERS_MAX {
-                return;
-            }
-            self.tallies.insert(server.to_owned(), Tally::default());
-        }
         if let Some(tally) = self.tallies.get_mut(server) {
-            tally.samples = tally.samples.saturating_add(1);
-            tally.sum_ms = tally.sum_ms.saturating_add(u64::from(took_ms));
+            tally.add(took_ms);
+        } else if self.tallies.len() < SERVERS_MAX {
+            let mut tally = Tally::default();
+            tally.add(took_ms);
+            self.tallies.insert(server.to_owned(), tally);
         }
     }
 

@@ -31,7 +31,7 @@ mod window;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::backend::{Backend, Outbox};
-use self::event::{Action, Event, Timestamp};
+use self::event::{Action, Event, Request, Timestamp};
 use self::settings::BackendSettings;
 
 pub use self::backend::{BackendView, ServerView};
@@ -100,9 +100,7 @@ impl Scaler {
         self.pass(now);
         match event {
             Event::Tick => {}
-            Event::Request(request) => self.at(now, request.backend, |backend, out| {
-                backend.request(now, &request, out);
-            }),
+            Event::Request(request) => self.request(now, &request),
             Event::Log(state) => {
                 for index in 0..self.backends.len() {
                     self.touch(index, |backend, _| backend.log_state(now, state));
@@ -195,6 +193,24 @@ impl Scaler {
         self.now = now;
     }
 
+    /// The one event that comes by the thousand: all that it can change about when its backend is
+    /// due is that a window gets complete.
+    fn request(&mut self, now: Timestamp, request: &Request<'_>) {
+        let Some(&index) = self.by_name.get(request.backend) else {
+            return;
+        };
+        let backend = self.backends.get_mut(index);
+        let Some(complete_at) = backend.and_then(|backend| backend.request(now, request)) else {
+            return;
+        };
+        if complete_at <= now {
+            // A window waits for nothing.
+            self.touch(index, |backend, out| backend.evaluate(now, out));
+        } else if self.due_of.get(index).is_some_and(|due| complete_at < *due) {
+            self.note_due(index, complete_at);
+        }
+    }
+
     fn at(&mut self, now: Timestamp, name: &str, act: impl FnOnce(&mut Backend, &mut Outbox)) {
         debug_assert!(self.now == now, "time has passed before an event is taken");
         if let Some(&index) = self.by_name.get(name) {
@@ -210,6 +226,10 @@ impl Scaler {
         act(backend, &mut self.out);
         backend.after_event(self.now);
         let due = backend.due();
+        self.note_due(index, due);
+    }
+
+    fn note_due(&mut self, index: usize, due: Timestamp) {
         if let Some(noted) = self.due_of.get_mut(index)
             && *noted != due
         {

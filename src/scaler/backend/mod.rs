@@ -160,21 +160,20 @@ impl Backend {
         &self.settings.name
     }
 
-    /// Takes one finished request.
-    pub(super) fn request(&mut self, now: Timestamp, request: &Request<'_>, out: &mut Outbox) {
+    /// Takes one finished request. Gives the instant at which a window is complete: if that is not
+    /// after `now`, [`Backend::evaluate`] is wanted at once.
+    pub(super) fn request(&mut self, now: Timestamp, request: &Request<'_>) -> Option<Timestamp> {
         self.comparison.line();
         self.rate.request();
         for policy in &mut self.policies {
             policy.request(request.server);
         }
-        if !self.counts(now, request.server) {
-            return;
+        if self.counts(now, request.server) {
+            for policy in &mut self.policies {
+                policy.push(now, request);
+            }
         }
-        for policy in &mut self.policies {
-            policy.push(now, request);
-        }
-        // The request may have completed a window; a window waits for nothing.
-        self.evaluate(now, out);
+        self.policies.iter().filter_map(Policy::due).min()
     }
 
     /// Samples of a server that HAProxy does not list are nobody's; those of a server that has
@@ -238,7 +237,7 @@ impl Backend {
     }
 
     /// Looks at every window that is complete.
-    fn evaluate(&mut self, now: Timestamp, out: &mut Outbox) {
+    pub(super) fn evaluate(&mut self, now: Timestamp, out: &mut Outbox) {
         let may_act = self.change.is_none()
             && self.owed.is_none()
             && self.has_picture()
