@@ -14,3 +14,4 @@ mod number;
 mod reject;
 mod scan;
 pub mod source;
+mod word;
