@@ -15,7 +15,7 @@ mod order;
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -51,6 +51,8 @@ pub struct Server {
 #[derive(Debug)]
 struct Bound {
     path: PathBuf,
+    /// Device and inode of the socket's name.
+    id: Option<(u64, u64)>,
     listening: JoinHandle<()>,
 }
 
@@ -88,6 +90,7 @@ impl Server {
         let bound = match listen(path) {
             Ok(listener) => Some(Bound {
                 path: path.to_owned(),
+                id: id_of(path),
                 listening: tokio::spawn(accept(listener, sender)),
             }),
             Err(error) => {
@@ -120,9 +123,17 @@ impl Drop for Server {
     fn drop(&mut self) {
         if let Some(bound) = &self.bound {
             bound.listening.abort();
-            let _ = fs::remove_file(&bound.path);
+            // Another daemon may have made one of its own there since.
+            if bound.id.is_some() && bound.id == id_of(&bound.path) {
+                let _ = fs::remove_file(&bound.path);
+            }
         }
     }
+}
+
+fn id_of(path: &Path) -> Option<(u64, u64)> {
+    let found = fs::symlink_metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 fn listen(path: &Path) -> io::Result<UnixListener> {

@@ -136,6 +136,18 @@ fn the_socket_is_for_owner_and_group_and_goes_with_the_daemon() {
 }
 
 #[test]
+fn a_socket_that_is_somebody_elses_by_now_stays() {
+    let place = Place::new();
+    let mut daemon = place.daemon();
+    place.status().succeeded();
+    std::fs::remove_file(&place.control).unwrap();
+    let other = UnixListener::bind(&place.control).unwrap();
+    stop(&mut daemon, Signal::TERM);
+    assert!(place.control.exists(), "it is the other one's");
+    drop(other);
+}
+
+#[test]
 fn what_a_killed_daemon_left_behind_is_replaced() {
     let place = Place::new();
     drop(UnixListener::bind(&place.control).unwrap());
