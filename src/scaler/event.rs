@@ -328,7 +328,7 @@ impl CheckRead {
     /// The last check passed and health is at its maximum. After leaving maint, where health is
     /// set to `rise`, this takes `fall - 1` fresh passed checks; none at all with `fall 1`.
     pub fn is_full(&self) -> bool {
-        self.result == 3 && self.health + 1 >= self.rise + self.fall
+        self.result == 3 && self.health >= (self.rise + self.fall).saturating_sub(1)
     }
 }
 

@@ -8,6 +8,7 @@ mod guards;
 mod hand;
 mod judgement;
 mod memory;
+mod odd;
 mod promises;
 mod properties;
 mod reconfigure;

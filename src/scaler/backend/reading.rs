@@ -348,6 +348,8 @@ impl Backend {
                 ));
             }
         }
+        // A name that is gone leaves nothing behind, and is said again when it comes back.
+        self.notes_said.retain(|said| texts.contains(said));
         for text in texts {
             self.note_once(now, text, out);
         }
