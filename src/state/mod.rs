@@ -93,7 +93,7 @@ pub fn load(dir: &Path, name: &str, now: Timestamp, wall_ms: u64) -> Found {
 }
 
 /// Nobody but those whom the operator chose can have written there.
-fn trusted(dir: &fs::Metadata) -> io::Result<()> {
+pub(crate) fn trusted(dir: &fs::Metadata) -> io::Result<()> {
     if dir.mode() & WRITABLE_BY_ALL != 0 {
         return Err(io::Error::other(
             "everybody on this host may write in its directory (chmod 700)",

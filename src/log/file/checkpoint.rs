@@ -24,6 +24,7 @@ use super::siblings::{self, FileId, Head, KnownHeads};
 use super::{First, Follower, Limits, OLD_FILES_MAX};
 use crate::config::{Config, LogSource, Mode};
 use crate::scaler::event::Timestamp;
+use crate::state;
 
 /// An older checkpoint is not believed, by the wall clock: what was logged before is no news.
 pub const GAP_MAX: Duration = Duration::from_secs(60);
@@ -352,6 +353,7 @@ impl CheckpointFile {
             .recursive(true)
             .mode(0o750)
             .create(&self.dir)?;
+        state::trusted(&fs::metadata(&self.dir)?)?;
         let new = self.dir.join(NEW_FILE_NAME);
         let mut file = OpenOptions::new()
             .write(true)
@@ -377,7 +379,9 @@ impl CheckpointFile {
             Err(error) => return Err(error),
         };
         let content = if meta.is_file() {
-            read_content(file)
+            fs::metadata(&self.dir)
+                .and_then(|dir| state::trusted(&dir))
+                .and_then(|()| read_content(file))
         } else {
             Err(io::Error::other("not a regular file"))
         };

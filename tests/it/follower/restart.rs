@@ -329,3 +329,16 @@ fn a_log_that_is_replaced_by_a_copy_of_itself_is_not_read_again() {
     append(&mut fixture.file(), &["c"]);
     assert_eq!(fixture.read(), ["c"]);
 }
+
+#[test]
+fn a_checkpoint_that_everybody_could_have_put_there_is_neither_believed_nor_left() {
+    let (fixture, checkpoint) = stopped();
+    let dir = fixture.beside("state");
+    let file = CheckpointFile::new(&dir, &fixture.path, "/run/haproxy/admin.sock");
+    file.save(&checkpoint).unwrap();
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o777)).unwrap();
+    let refusal = file.resume(&fixture.path, &Limits::default()).unwrap_err();
+    assert!(refusal.to_string().contains("chmod"), "{refusal}");
+    let error = file.leave(&fixture.follower).unwrap_err();
+    assert!(error.to_string().contains("chmod"), "{error}");
+}
