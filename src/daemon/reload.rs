@@ -6,7 +6,7 @@ use crate::config::{Config, ConfigErrors, Mode, Severity};
 use crate::control;
 use crate::log::line::Parser;
 use crate::scaler::decision::Decision;
-use crate::scaler::event::Event;
+use crate::scaler::event::{Event, Timestamp};
 use crate::scaler::settings::BackendSettings;
 
 /// What became of the file when it was read again.
@@ -122,13 +122,7 @@ async fn apply(
     if let Some(control) = control {
         parts.control = control;
     }
-    if daemon.config.log != config.log {
-        parts.source = super::open_source(&config);
-        daemon.parser = Parser::new(&config.log.format, &config.log.tag);
-        daemon.unread = super::Unread::default();
-        daemon.source_state = None;
-        daemon.skipped_bytes = 0;
-    }
+    change_log(daemon, parts, &config);
     let is_kept_elsewhere = is_elsewhere || daemon.config.state_dir != config.state_dir;
     daemon.hands.reconfigure(&config, is_elsewhere);
     daemon.config = config;
@@ -147,6 +141,24 @@ async fn apply(
     daemon.event(daemon.clock.now(), event, observer);
     daemon.remember();
     Ok(())
+}
+
+/// Reads the log by that configuration from now on. A source that is the same stays open: what is
+/// on its way to it must not be lost.
+fn change_log(daemon: &mut Daemon, parts: &mut Parts, config: &Config) {
+    let (old, new) = (&daemon.config.log, &config.log);
+    if old == new {
+        return;
+    }
+    if old.source != new.source || old.max_line_bytes != new.max_line_bytes {
+        parts.source = super::open_source(config);
+        daemon.source_state = None;
+        daemon.skipped_bytes = 0;
+        daemon.lost = 0;
+        daemon.is_whole_from = Timestamp::from_ms(0);
+    }
+    daemon.parser = Parser::new(&new.format, &new.tag);
+    daemon.unread = super::Unread::default();
 }
 
 fn settings(config: &Config) -> Vec<BackendSettings> {

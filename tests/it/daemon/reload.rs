@@ -1,10 +1,18 @@
 //! SIGHUP at a daemon at work: what stays, what changes, what waits.
 
+use std::net::UdpSocket;
+use std::time::Duration;
+
 use rustix::process::Signal;
 
 use super::fake::{FakeHaproxy, Place, stop};
 use crate::cli::program::{Running, SOON, program, run};
 use crate::support::wait_for;
+
+/// A port that the kernel chooses.
+const ANY_PORT: &str = "udp:127.0.0.1:0";
+/// Reading what a whole buffer holds, on a busy machine.
+const LONG: Duration = Duration::from_secs(60);
 
 fn change(place: &Place, from: &str, to: &str) {
     let text = std::fs::read_to_string(&place.config).unwrap();
@@ -273,5 +281,73 @@ fn another_line_length_leaves_the_format_of_the_file() {
     place.log.append(line.as_bytes());
     place.wait_for("the line", |status| status["log"]["lines"] == 1);
     assert_eq!(place.json()["log"]["rejected"], 0);
+    stop(&mut daemon, Signal::TERM);
+}
+
+/// A daemon that listens where the kernel chose, and a sender to it.
+fn listening(place: &Place) -> (Running, UdpSocket) {
+    let log = place.folder.path().join("x.log");
+    change(place, log.to_str().unwrap(), ANY_PORT);
+    let daemon = Running::start(&mut program(&["run", "-c", &place.config]));
+    daemon.err.wait_for("reading the log");
+    place.read();
+    let source = place.json()["log"]["source"].as_str().unwrap().to_owned();
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    sender
+        .connect(source.strip_prefix("udp:").unwrap())
+        .unwrap();
+    (daemon, sender)
+}
+
+#[test]
+fn another_tag_leaves_the_socket_that_the_log_comes_to_open() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let (mut daemon, sender) = listening(&place);
+    let send = |tag: &str, count: usize| {
+        let line = format!(
+            "<142>Nov 21 23:36:31 {tag}[7]: 127.0.0.1:5 [21/Nov/2026:23:36:31.172] fe web/web1 \
+             0/0/0/10/10 200 161 - - ---- 1/1/0/0/0 0/0 \"GET / HTTP/1.1\""
+        );
+        for _ in 0..count {
+            sender.send(line.as_bytes()).unwrap();
+        }
+    };
+    change(&place, "[log]\n", "[log]\ntag = \"edge\"\n");
+    daemon.signal(Signal::HUP);
+    daemon
+        .err
+        .wait_for("the new configuration holds from now on");
+    send("edge", 3);
+    send("haproxy", 2);
+    place.wait_for("all lines", |status| status["log"]["lines"] == 5);
+    assert_eq!(place.json()["log"]["rejected"], 2);
+    let text = daemon.err.text();
+    assert!(!text.contains("cannot listen"), "{text}");
+    stop(&mut daemon, Signal::TERM);
+}
+
+#[test]
+fn what_another_source_lost_is_not_said_of_the_new_one() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let (mut daemon, sender) = listening(&place);
+    sender.send(b"first").unwrap();
+    place.wait_for("the first line", |status| status["log"]["lines"] == 1);
+    // While it sleeps the socket's buffer fills.
+    daemon.signal(Signal::STOP);
+    for _ in 0..60_000 {
+        sender.send(&[b'x'; 160]).unwrap();
+    }
+    daemon.signal(Signal::CONT);
+    wait_for("losses", LONG, || daemon.err.text().contains("were lost"));
+    let log = place.folder.path().join("x.log");
+    change(&place, ANY_PORT, log.to_str().unwrap());
+    daemon.signal(Signal::HUP);
+    daemon
+        .err
+        .wait_for("the new configuration holds from now on");
+    let text = place.status().succeeded();
+    assert!(!text.contains("were lost"), "{text}");
     stop(&mut daemon, Signal::TERM);
 }
