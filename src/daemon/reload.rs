@@ -123,10 +123,12 @@ async fn apply(
         parts.control = control;
     }
     change_log(daemon, parts, &config);
-    let is_kept_elsewhere = is_elsewhere || daemon.config.state_dir != config.state_dir;
+    let is_kept_elsewhere = daemon.config.state_dir != config.state_dir;
     daemon.hands.reconfigure(&config, is_elsewhere);
     daemon.config = config;
-    if is_kept_elsewhere {
+    if is_elsewhere {
+        daemon.keeper = None; // That of the other HAProxy, which keeps what it has.
+    } else if is_kept_elsewhere {
         daemon.start_keeper();
     }
     tracing::info!("SIGHUP: the new configuration holds from now on");
@@ -139,6 +141,10 @@ async fn apply(
         is_elsewhere,
     };
     daemon.event(daemon.clock.now(), event, observer);
+    if is_elsewhere {
+        // What an acting daemon before us kept of that HAProxy holds, its pauses first of all.
+        daemon.recall(observer);
+    }
     daemon.remember();
     Ok(())
 }

@@ -85,7 +85,8 @@ impl Scaler {
     }
 
     pub(super) fn remember(&mut self, now: Timestamp, memory: &Memory) {
-        self.everything = memory.everything.filter(|mark| !mark.is_over(now));
+        let mut both = self.everything.into_iter().chain(memory.everything);
+        self.everything = both.find(|mark| !mark.is_over(now));
         for index in 0..self.backends.len() {
             let everything = self.everything;
             self.touch(index, |backend, _| {

@@ -45,7 +45,7 @@ impl Past {
 
 impl Backend {
     /// Takes what an earlier daemon knew. Pauses and pins hold at once, the rest when HAProxy has
-    /// been read.
+    /// been read. What an operator has ordered since then is newer and stands.
     pub(in crate::scaler) fn remember(
         &mut self,
         memory: Option<&BackendMemory>,
@@ -55,9 +55,13 @@ impl Backend {
         self.hand.everything = everything;
         self.past.is_lost = is_lost;
         let Some(memory) = memory else { return };
-        self.hand.backend = memory.paused;
+        self.hand.backend = self.hand.backend.or(memory.paused);
         for (name, server) in &memory.servers {
-            self.hand.change(name, |marks| *marks = server.marks);
+            self.hand.change(name, |marks| {
+                if marks.is_empty() {
+                    *marks = server.marks;
+                }
+            });
         }
         self.show_marks();
         self.past.remembered = Some(memory.clone());

@@ -322,3 +322,36 @@ fn a_daemon_that_was_stopped_for_long_counts_nothing_of_before() {
     let is_breached = || daemon.err.text().contains(" breach web");
     assert!(!holds_within(Duration::from_secs(2), is_breached));
 }
+
+#[test]
+fn a_pause_of_an_earlier_daemon_holds_when_observing_becomes_acting() {
+    let place = Folder::new().remembering();
+    let haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.read();
+    place.order(&["pause", "--for", "2h"]).succeeded();
+    place.order(&["pin", "web/web2"]).succeeded();
+    stop(&mut daemon, Signal::TERM);
+    let acting = std::fs::read_to_string(&place.config).unwrap();
+    std::fs::write(&place.config, format!("mode = \"observe\"\n{acting}")).unwrap();
+    let mut daemon = place.daemon();
+    place.read();
+    assert!(!place.status().succeeded().contains("paused"));
+    std::fs::write(&place.config, acting).unwrap();
+    daemon.signal(Signal::HUP);
+    place.wait_for("acting", |status| status["mode"] == "act");
+    place.read();
+    let text = place.status().succeeded();
+    assert!(
+        text.contains("paused by uid") && text.contains("for 1h 59m"),
+        "{text}"
+    );
+    assert!(text.contains("pinned by uid"), "{text}");
+    stop(&mut daemon, Signal::TERM);
+    // And it is still remembered.
+    let mut daemon = place.daemon();
+    place.read();
+    assert!(place.status().succeeded().contains("paused by uid"));
+    stop(&mut daemon, Signal::TERM);
+    assert!(haproxy.lines().iter().all(|line| line.starts_with("show ")));
+}
