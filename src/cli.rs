@@ -531,11 +531,14 @@ fn run_demo(haproxy: Option<PathBuf>) -> u8 {
 
 /// One thread: the daemon is one loop with one owner.
 fn on_runtime<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| format!("cannot start: {error}"))?
-        .block_on(work)
+        .map_err(|error| format!("cannot start: {error}"))?;
+    let ended = runtime.block_on(work);
+    // A lookup of a name whose server is gone takes half a minute: it is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Ends with SIGTERM or SIGINT.

@@ -2,17 +2,19 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::{control, daemon};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use rustix::process::Signal;
 use tokio::sync::oneshot;
 
 use super::fake::{FakeHaproxy, Place, stop};
 use crate::cli::program::{Running, SOON, program, run};
-use crate::support::{LogFile, wait_for};
+use crate::support::{Behaviour, LogFile, TinyServer, wait_for, wait_for_some};
 
 #[test]
 fn every_line_is_counted_rejected_ones_included() {
@@ -142,6 +144,33 @@ fn sigterm_and_sigint_end_it_and_leave_servers_as_they_are() {
         assert!(haproxy.lines().iter().all(|line| !line.starts_with("set ")));
         assert_eq!(daemon.out.text(), "", "all talk goes to standard error");
     }
+}
+
+#[test]
+fn what_hangs_in_the_system_does_not_hold_up_the_end() {
+    let place = Place::new();
+    let web2 = TinyServer::start("web2", Behaviour::default());
+    let text = std::fs::read_to_string(&place.config).unwrap();
+    let text = text.replace("deadline = \"1s\"", "deadline = \"60s\"\ntls_verify = true");
+    let url = format!("warm_up_url = \"https://{}/\"\n", web2.address());
+    std::fs::write(&place.config, text + "[backend.web.server.web2]\n" + &url).unwrap();
+    // Reading it never ends, like the lookup of a name whose server is gone.
+    let certificates = place.folder.path().join("certificates");
+    let mode = Mode::RUSR | Mode::WUSR;
+    mknodat(CWD, &certificates, FileType::Fifo, mode, 0).unwrap();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut command = program(&["run", "-c", &place.config]);
+    let mut daemon = Running::start(command.env("SSL_CERT_FILE", &certificates));
+    daemon.err.wait_for("reading the log");
+    place.read();
+    place.order(&["enable", "web/web2"]).succeeded();
+    let nonblock = i32::try_from(OFlags::NONBLOCK.bits()).unwrap();
+    let _held = wait_for_some("a reader that waits", SOON, || {
+        let mut options = OpenOptions::new();
+        options.write(true).custom_flags(nonblock);
+        options.open(&certificates).ok()
+    });
+    stop(&mut daemon, Signal::TERM);
 }
 
 #[test]
