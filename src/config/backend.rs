@@ -15,6 +15,7 @@ use super::servers;
 use super::warm_up::WarmUpDraft;
 use super::{BackendConfig, HaproxyConfig, keys};
 use crate::scaler::settings::BackendSettings;
+use crate::state::WRITE_LIMIT;
 
 const DEFAULT_SCALE_UP_COOLDOWN: Duration = Duration::from_secs(30);
 const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
@@ -173,7 +174,12 @@ impl Draft {
                 hold: self.hold.settled(DEFAULT_HOLD),
                 warm_up_deadline,
                 poll_interval: haproxy.poll_interval,
-                action_timeout: haproxy.timeout.saturating_mul(SOCKET_STEPS),
+                // A command waits for the journal first: given up before it is sent, it would look
+                // like an operator's when it comes.
+                action_timeout: haproxy
+                    .timeout
+                    .saturating_mul(SOCKET_STEPS)
+                    .saturating_add(WRITE_LIMIT),
             },
             warm_up,
             warm_up_urls: urls.collect(),

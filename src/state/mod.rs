@@ -26,7 +26,7 @@ pub use self::format::{decode, encode};
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// A command to HAProxy waits this long for the journal and no longer: slow users are worse than a
 /// forgotten intent.
-const WRITE_LIMIT: Duration = Duration::from_millis(500);
+pub const WRITE_LIMIT: Duration = Duration::from_millis(500);
 /// What could not be written is tried again after this.
 const RETRY: Duration = Duration::from_secs(10);
 /// Everybody on the host may write.
