@@ -16,6 +16,9 @@ use super::fake::{FakeHaproxy, Place, stop};
 use crate::cli::program::{Running, SOON, program, run};
 use crate::support::{Behaviour, LogFile, TinyServer, wait_for, wait_for_some};
 
+/// Reading some thousand lines on a busy machine.
+const LONG: Duration = Duration::from_secs(60);
+
 #[test]
 fn every_line_is_counted_rejected_ones_included() {
     let place = Place::new();
@@ -365,4 +368,29 @@ fn a_log_of_another_format_or_program_is_said_with_the_way_out() {
         .err
         .wait_for("none of the log's 30 lines can be read (other_program 30)");
     daemon.err.wait_for("`format` and `tag` under [log]");
+}
+
+#[test]
+fn a_log_that_cannot_be_read_any_more_is_said_after_however_many_good_lines() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let daemon = place.daemon();
+    let good = "127.0.0.1:5 [21/Nov/2026:23:36:31.172] fe web/web1 0/0/0/1/1 200 87 - - ---- \
+                1/1/0/0/0 0/0 \"GET / HTTP/1.1\"\n";
+    let log = place.folder.path().join("x.log");
+    let mut log = OpenOptions::new().append(true).open(log).unwrap();
+    let mut written = 0;
+    let mut write = |line: &str, count: usize| {
+        log.write_all(line.repeat(count).as_bytes()).unwrap();
+        written += count;
+        let all = written;
+        wait_for("all lines", LONG, || place.json()["log"]["lines"] == all);
+    };
+    write(good, 5000);
+    // HAProxy was given another format.
+    write("{\"status\": 200}\n", 2500);
+    daemon.err.wait_for("of the log's last ");
+    assert!(place.status().succeeded().contains("under [log]"));
+    write(good, 2500);
+    assert!(!place.status().succeeded().contains("under [log]"));
 }
