@@ -42,7 +42,10 @@ impl FakeHaproxy {
             connections: AtomicUsize::new(0),
             lines: Mutex::new(Vec::new()),
         });
-        let listener = UnixListener::bind(socket).unwrap();
+        // Under its name there is never a socket that nobody listens on yet.
+        let unnamed = socket.with_extension("new");
+        let listener = UnixListener::bind(&unnamed).unwrap();
+        std::fs::rename(&unnamed, socket).unwrap();
         let ours = Arc::clone(&shared);
         // Both threads end with the test's process.
         std::thread::spawn(move || {

@@ -218,6 +218,8 @@ fn what_a_change_is_about_is_on_disk_before_its_first_command() {
     let place = Folder::new().remembering();
     let web2 = TinyServer::start("web2", Behaviour::default());
     let text = std::fs::read_to_string(&place.config).unwrap();
+    // Nobody gives the command up, and changes what is kept, while the test looks at it.
+    let text = text.replace("timeout = \"300ms\"", "timeout = \"60s\"");
     let url = format!("warm_up_url = \"http://{}/\"\n", web2.address());
     std::fs::write(&place.config, text + "[backend.web.server.web2]\n" + &url).unwrap();
     let haproxy = FakeHaproxy::start(&place.admin);
