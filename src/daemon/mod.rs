@@ -131,18 +131,18 @@ pub async fn run_with(
         daemon.tell(&mut supervisor, &parts.source);
     }
     supervisor.stopping();
-    parts
-        .source
-        .leave(CheckpointFile::of(&daemon.config).as_ref());
     tracing::info!("stopping: every server stays as it is, but for a spare that is half-way");
     let last = daemon.scaler.handle(daemon.clock.now(), Event::Stop);
     daemon.remember();
     let written = daemon.written();
-    daemon
-        .hands
-        .finish(last, written.clone(), FINISH_LIMIT)
-        .await;
-    written.wait().await;
+    let checkpoint = CheckpointFile::of(&daemon.config);
+    let finish = async {
+        let limit = FINISH_LIMIT;
+        daemon.hands.finish(last, written.clone(), limit).await;
+        written.wait().await;
+    };
+    // The spare does not wait for the disk.
+    tokio::join!(finish, parts.source.leave(checkpoint.as_ref()));
     Ok(())
 }
 

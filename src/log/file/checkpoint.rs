@@ -327,19 +327,8 @@ impl CheckpointFile {
         Ok(Some(resumed?))
     }
 
-    /// Writes down where that follower is, if that can be proven later. There must be no turn
-    /// after this.
-    ///
-    /// # Errors
-    /// What the system said.
-    pub fn leave(&self, follower: &Follower) -> io::Result<()> {
-        match follower.checkpoint(SystemTime::now()) {
-            Some(checkpoint) => self.save(&checkpoint),
-            None => Ok(()),
-        }
-    }
-
-    /// Puts a checkpoint there, whole or not at all.
+    /// Puts a checkpoint there, whole or not at all. There must be no turn of its follower after it
+    /// was made.
     ///
     /// # Errors
     /// What the system said.

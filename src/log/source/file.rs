@@ -2,13 +2,14 @@
 //! [`crate::log::file`].
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Goal;
 use crate::log::file::checkpoint::CheckpointFile;
@@ -34,6 +35,8 @@ const BUSY_HINTS_MAX: u32 = 64;
 const BUSY_GAP: Duration = Duration::from_millis(4);
 /// See [`BUSY_HINTS_MAX`]. A busy file's lines are read this much later at most.
 const BUSY_SPACING: Duration = Duration::from_millis(20);
+/// A checkpoint is written within this time when the daemon ends, or not at all.
+const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 /// So long at most what an earlier daemon left unread is taken for that; then the lag speaks.
 const CATCH_UP_MAX: Duration = Duration::from_secs(5);
 
@@ -115,10 +118,21 @@ impl FileSource {
         }
     }
 
-    pub(super) fn leave(&self, checkpoint: &CheckpointFile) {
-        if let Err(error) = checkpoint.leave(&self.follower) {
+    /// Writes down where it is, if that can be proven later. A disk that hangs is not waited for.
+    pub(super) async fn leave(&self, file: &CheckpointFile) {
+        let Some(checkpoint) = self.follower.checkpoint(SystemTime::now()) else {
+            return;
+        };
+        let writer = file.clone();
+        let saved = tokio::task::spawn_blocking(move || writer.save(&checkpoint));
+        let saved = match timeout(LEAVE_LIMIT, saved).await {
+            Ok(Ok(saved)) => saved,
+            Ok(Err(error)) => Err(io::Error::other(error)),
+            Err(_) => Err(io::Error::other("the disk takes too long")),
+        };
+        if let Err(error) = saved {
             tracing::warn!(
-                file = %checkpoint.path().display(),
+                file = %file.path().display(),
                 %error,
                 "cannot remember where reading the log ended, the next daemon starts at its end; \
                  let this daemon's user write to [state] dir, or set it to \"\""

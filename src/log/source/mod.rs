@@ -84,9 +84,9 @@ impl Source {
     }
 
     /// Leaves a checkpoint for the next daemon. To be called after the last turn.
-    pub fn leave(&self, checkpoint: Option<&CheckpointFile>) {
+    pub async fn leave(&self, checkpoint: Option<&CheckpointFile>) {
         if let (Self::File(file), Some(checkpoint)) = (self, checkpoint) {
-            file.leave(checkpoint);
+            file.leave(checkpoint).await;
         }
     }
 

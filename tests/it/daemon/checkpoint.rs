@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::fake::{FakeHaproxy, Place, stop};
@@ -143,6 +144,26 @@ fn a_state_directory_that_cannot_be_written_is_said_and_nothing_else_is_wrong() 
         "{text}"
     );
     assert!(text.contains("log-checkpoint"), "{text}");
+}
+
+#[test]
+fn a_disk_that_hangs_does_not_hold_up_the_end() {
+    let (place, checkpoint) = place();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.request(10);
+    wait_for_lines(&place, 1);
+    let dir = checkpoint.parent().unwrap();
+    wait_for("the directory", Duration::from_secs(8), || dir.is_dir());
+    // Whoever writes to it waits for a reader that never comes.
+    let new = dir.join("log-checkpoint.new");
+    mknodat(CWD, &new, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    stop(&mut daemon, Signal::TERM);
+    let text = daemon.err.text();
+    assert!(
+        text.contains("cannot remember where reading the log ended"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -339,6 +339,6 @@ fn a_checkpoint_that_everybody_could_have_put_there_is_neither_believed_nor_left
     fs::set_permissions(&dir, fs::Permissions::from_mode(0o777)).unwrap();
     let refusal = file.resume(&fixture.path, &Limits::default()).unwrap_err();
     assert!(refusal.to_string().contains("chmod"), "{refusal}");
-    let error = file.leave(&fixture.follower).unwrap_err();
+    let error = file.save(&checkpoint).unwrap_err();
     assert!(error.to_string().contains("chmod"), "{error}");
 }
