@@ -5,12 +5,12 @@ use std::time::Duration;
 use haproxy_autoscale::log::line::Parser;
 
 use crate::support::{
-    Answer, Backend, Behaviour, Daemon, DaemonConfig, HaproxyConfig, Load, RealHaproxy,
-    ReservedPort, TinyServer, for_each_version_at_once, wait_for,
+    Backend, Behaviour, Daemon, DaemonConfig, HaproxyConfig, Load, RealHaproxy, ReservedPort,
+    TinyServer, for_each_version_at_once, wait_for,
 };
 
 const REQUESTS: usize = 300;
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn log(daemon: &Daemon, key: &str) -> usize {
     let number = daemon.status()["log"][key].as_u64();
@@ -105,10 +105,13 @@ fn a_real_haproxy_logs_straight_to_each_of_the_network_sources() {
             config = ring(config, name, "rfc5424", &server);
         }
         let haproxy = RealHaproxy::start(version, config);
-        let load = Load::open(haproxy.frontend(), 150.0);
+        let load = Load::open(haproxy.frontend(), 75.0);
         wait_for("the requests", LIMIT, || load.count() >= REQUESTS);
         let answers = load.stop();
-        assert!(answers.iter().all(Answer::is_ok));
+        // Of whichever status: HAProxy writes a line for each answer, also where a busy machine made
+        // it a 503.
+        let lost: Vec<_> = answers.iter().filter(|it| it.status.is_none()).collect();
+        assert!(lost.is_empty(), "{lost:?}");
         for daemon in &daemons {
             let read = || log(daemon, "lines") - log(daemon, "rejected");
             let what = daemon.status()["log"].to_string();
