@@ -5,7 +5,7 @@
 
 use std::io::{self, Read};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -33,12 +33,18 @@ const COMPLAINTS_MAX: usize = 5;
 /// See [`COMPLAINTS_MAX`].
 const COMPLAINT_BYTES_MAX: usize = 300;
 
+/// What it wrote last before it ended is waited for so long: whoever it started may hold its
+/// standard error open.
+const LAST_WORDS_LIMIT: Duration = Duration::from_millis(500);
+
 /// A running `journalctl`. Killed when dropped.
 #[derive(Debug)]
 struct Running {
     child: Child,
     entries: StdinSource,
     complaint: Arc<Mutex<String>>,
+    /// Closed when its standard error has been read to the end.
+    complaints_end: mpsc::Receiver<()>,
     started: Instant,
 }
 
@@ -194,15 +200,20 @@ impl Running {
             .saturating_mul(ENTRY_BYTES_PER_BYTE)
             .saturating_add(ENTRY_BYTES_BESIDE);
         let complaint = Arc::new(Mutex::new(String::new()));
+        let (reading, complaints_end) = mpsc::channel();
         let running = Self {
             child,
             entries: StdinSource::new(entries, PROGRAM, entry_bytes),
             complaint: Arc::clone(&complaint),
+            complaints_end,
             started: now,
         };
         std::thread::Builder::new()
             .name("journalctl-stderr".to_owned())
-            .spawn(move || pass_on(complaints, &complaint))?;
+            .spawn(move || {
+                let _reading = reading;
+                pass_on(complaints, &complaint);
+            })?;
         Ok(running)
     }
 
@@ -215,8 +226,9 @@ impl Running {
         self.child.wait()
     }
 
-    /// The last that it wrote to its standard error.
+    /// The last that it wrote to its standard error, once it has ended.
     fn complaint(&self) -> String {
+        let _ = self.complaints_end.recv_timeout(LAST_WORDS_LIMIT);
         let complaint = self.complaint.lock();
         complaint.unwrap_or_else(PoisonError::into_inner).clone()
     }
