@@ -21,8 +21,11 @@ fuzz_target!(|data: &[u8]| {
                 assert_eq!(parser.parse(line).is_ok(), is_record);
             }
         }
-        Err(error) => {
-            assert!(given.get(error.range.clone()).is_some(), "{error:?}");
+        Err(errors) => {
+            assert!(!errors.is_empty());
+            for error in errors {
+                assert!(given.get(error.range.clone()).is_some(), "{error:?}");
+            }
         }
     }
 });

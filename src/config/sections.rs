@@ -8,7 +8,7 @@ use super::keys::{self, nearest};
 use super::log_source;
 use super::reader::{At, Reader, Table, WholeOrText};
 use super::{HaproxyConfig, LogConfig, LogSource, Mode};
-use crate::log::format::{Fault, LogFormat, WORDS};
+use crate::log::format::{Fault, FormatError, LogFormat, WORDS};
 use crate::runtime_api::Address;
 
 const DEFAULT_ADMIN_SOCKET: &str = "/run/haproxy/admin.sock";
@@ -247,10 +247,17 @@ fn format(text: &At<String>, reader: &mut Reader<'_>) -> Option<LogFormat> {
         reader.add(mistake);
         return None;
     }
-    let error = match LogFormat::compile(&text.value) {
+    let errors = match LogFormat::compile(&text.value) {
         Ok(format) => return Some(format),
-        Err(error) => error,
+        Err(errors) => errors,
     };
+    for error in errors {
+        add_format_error(text, error, reader);
+    }
+    None
+}
+
+fn add_format_error(text: &At<String>, error: FormatError, reader: &mut Reader<'_>) {
     let code = match error.fault {
         Fault::Syntax => Code::LogFormat,
         Fault::Unsafe => Code::UnsafeLogFormat,
@@ -261,7 +268,6 @@ fn format(text: &At<String>, reader: &mut Reader<'_>) -> Option<LogFormat> {
     let span = reader.within(&text.span, &text.value, Some(error.range));
     let label = Label::new(span, error.label);
     reader.add(Diagnostic::new(code, error.title, label, error.help));
-    None
 }
 
 fn check_tag(text: &At<String>, reader: &mut Reader<'_>) {

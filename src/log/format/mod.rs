@@ -64,9 +64,10 @@ impl LogFormat {
     /// backslashes of haproxy.cfg.
     ///
     /// # Errors
-    /// [`FormatError`] for what is no format, cannot be read safely, or says too little. Total: any
-    /// text gives a format or an error, in time and memory bounded by [`FORMAT_BYTES_MAX`].
-    pub fn compile(given: &str) -> Result<Self, FormatError> {
+    /// Every [`FormatError`] of what is no format, cannot be read safely, or says too little: at least
+    /// one, in the order of the text. Total: any text gives a format or errors, in time and memory
+    /// bounded by [`FORMAT_BYTES_MAX`].
+    pub fn compile(given: &str) -> Result<Self, Vec<FormatError>> {
         let kind = match given {
             "httplog" | "httpslog" => Kind::Httplog,
             "clf" => Kind::Clf(Arc::new(pattern_of(CLF, Trust::QuotedRequest)?.0)),
@@ -115,34 +116,47 @@ impl PartialEq for LogFormat {
 impl Eq for LogFormat {}
 
 /// The pattern of a format, and whether the format is stock httplog as far as that is read.
-fn pattern_of(given: &str, trust: Trust) -> Result<(Pattern, bool), FormatError> {
+fn pattern_of(given: &str, trust: Trust) -> Result<(Pattern, bool), Vec<FormatError>> {
     let whole = 0..given.len();
     if given.len() > FORMAT_BYTES_MAX {
-        return Err(FormatError::new(
+        return Err(vec![FormatError::new(
             Fault::Unsupported,
             format!("the log format has {} bytes", given.len()),
             whole,
             "too long",
             format!("at most {FORMAT_BYTES_MAX} bytes are read"),
-        ));
+        )]);
     }
-    let tokens = token::tokens(&text::unquote(given)?)?;
+    let (tokens, mistakes) = token::tokens(&text::unquote(given).map_err(|error| vec![error])?);
     let style = if tokens.is_json {
         Style::Json
     } else {
         Style::Text
     };
     let parts = part::parts(&tokens);
-    let pattern = pattern::build(&parts, style, trust, &whole)?;
+    let pattern = pattern::build(&parts, style, trust, &whole);
+    if !mistakes.is_empty() {
+        return Err(with_others(mistakes, pattern.err().unwrap_or_default()));
+    }
+    let pattern = pattern?;
     Ok((pattern, style == Style::Text && is_httplog(&parts)))
+}
+
+/// Items that cannot be read, and what is wrong beside them. What is lacking is not known then: it may
+/// be what one of them was meant to be.
+fn with_others(mut mistakes: Vec<FormatError>, others: Vec<FormatError>) -> Vec<FormatError> {
+    let is_certain = |error: &FormatError| error.fault != Fault::Incomplete;
+    mistakes.extend(others.into_iter().filter(is_certain));
+    mistakes.sort_by_key(|error| error.range.start);
+    mistakes
 }
 
 /// Whether a format begins with all of httplog up to the queues, the flags aside.
 fn is_httplog(parts: &[Part]) -> bool {
-    let Ok(stock) = text::unquote(HTTPLOG).and_then(|glyphs| token::tokens(&glyphs)) else {
+    let Ok(stock) = text::unquote(HTTPLOG) else {
         return false;
     };
-    let stock = part::parts(&stock);
+    let stock = part::parts(&token::tokens(&stock).0);
     let ends = matches!(parts.get(stock.len()), None | Some(Part::Literal(b' ', _)));
     let same = |(one, two): (&Part, &Part)| match (one, two) {
         (Part::Literal(one, _), Part::Literal(two, _)) => one == two,

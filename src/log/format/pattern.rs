@@ -69,23 +69,20 @@ const WANTED: [Role; 12] = [
     Role::BackendQueue,
 ];
 
-/// Builds the pattern of a format.
+/// Builds the pattern of a format, or says all that is wrong with it, in the order of the text.
 pub(super) fn build(
     parts: &[Part],
     style: Style,
     trust: Trust,
     whole: &Range<usize>,
-) -> Result<Pattern, FormatError> {
+) -> Result<Pattern, Vec<FormatError>> {
     let looks: Vec<Option<Look>> = parts
         .iter()
         .map(|part| look_of(part, style, trust))
         .collect();
-    let is_client = |at: usize| {
-        matches!(parts.get(at), Some(Part::Field(_))) && looks.get(at).is_some_and(Option::is_none)
-    };
-    let client = (0..parts.len()).find(|&at| is_client(at));
-    let blurred = (0..client.unwrap_or(parts.len())).find(|&at| is_blurred(parts, &looks, at));
-    let boundary = blurred.or(client).unwrap_or(parts.len());
+    let is_end = |at: usize| is_client(parts, &looks, at) || is_blurred(parts, &looks, at);
+    let boundary = (0..parts.len()).find(|&at| is_end(at));
+    let boundary = boundary.unwrap_or(parts.len());
 
     let place = |role: Role| parts.iter().position(|part| part.role() == role);
     let date_places = DATES.iter().filter_map(|&date| {
@@ -95,39 +92,27 @@ pub(super) fn build(
     let date = date_places.clone().find(|(at, _)| *at < boundary);
     let date = date.or_else(|| date_places.clone().next());
 
-    let mut needed = Vec::new();
-    let mut missing = Vec::new();
-    for (role, written) in NEEDED {
-        match place(role) {
-            Some(at) => needed.push(at),
-            None => missing.push(written),
-        }
+    let mut read: Vec<usize> = NEEDED.iter().filter_map(|&(role, _)| place(role)).collect();
+    read.extend(date.map(|(at, _)| at));
+    read.sort_unstable();
+    let mut mistakes = unreadable(parts, &looks, &read);
+    let lacking = NEEDED.iter().filter(|&&(role, _)| place(role).is_none());
+    let mut lacking: Vec<&str> = lacking.map(|&(_, written)| written).collect();
+    if date.is_none() {
+        lacking.push("a date (%tr)");
     }
-    let Some((date_at, date)) = date.filter(|_| missing.is_empty()) else {
-        if date.is_none() {
-            missing.push("a date (%tr)");
-        }
-        return Err(incomplete(&missing, whole));
+    if !lacking.is_empty() {
+        mistakes.insert(0, incomplete(&lacking, whole));
+    }
+    let Some((_, date)) = date.filter(|_| mistakes.is_empty()) else {
+        return Err(mistakes);
     };
-    needed.push(date_at);
-    needed.sort_unstable();
-    if let Some(&beyond) = needed.iter().find(|&&at| at >= boundary) {
-        let at = boundary;
-        return Err(match blurred {
-            Some(_) => ambiguous(parts, at),
-            None => is_unsafe(parts, at, beyond),
-        });
-    }
     let wanted = WANTED.iter().filter_map(|&role| place(role));
-    let mut read: Vec<usize> = needed
-        .iter()
-        .copied()
-        .chain(wanted.filter(|&at| at < boundary))
-        .collect();
+    read.extend(wanted.filter(|&at| at < boundary));
     read.sort_unstable();
     read.dedup();
 
-    let regex = compile(&expression(parts, &looks, &read), whole)?;
+    let regex = compile(&expression(parts, &looks, &read), whole).map_err(|error| vec![error])?;
     let prefix = parts.iter().map_while(|part| match part {
         Part::Literal(byte, _) => Some(*byte),
         Part::Field(_) => None,
@@ -142,6 +127,26 @@ pub(super) fn build(
         date,
         prefix: prefix.collect(),
     })
+}
+
+/// What stands in the way of the fields in `needed`, which are in order: everything that a client
+/// chooses left of one, and every end, of one or left of one, that cannot be told.
+fn unreadable(parts: &[Part], looks: &[Option<Look>], needed: &[usize]) -> Vec<FormatError> {
+    let beyond = |at: usize| needed.iter().copied().find(|&needed| needed > at);
+    let unsafe_at = |at: usize| beyond(at).filter(|_| is_client(parts, looks, at));
+    let last = needed.last().map_or(0, |&last| last + 1);
+    let found = (0..last).filter_map(|at| match unsafe_at(at) {
+        Some(beyond) => Some(is_unsafe(parts, at, beyond)),
+        // What a client chooses must go from behind it anyway.
+        None if unsafe_at(at + 1).is_some() => None,
+        None => is_blurred(parts, looks, at).then(|| ambiguous(parts, at)),
+    });
+    found.collect()
+}
+
+/// Whether a client chooses what stands there.
+fn is_client(parts: &[Part], looks: &[Option<Look>], at: usize) -> bool {
+    matches!(parts.get(at), Some(Part::Field(_))) && looks.get(at).is_some_and(Option::is_none)
 }
 
 fn is_date(part: &Part, (role, shape): (Role, Shape)) -> bool {

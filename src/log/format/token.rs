@@ -48,20 +48,23 @@ pub(super) struct Tokens {
     pub(super) is_json: bool,
 }
 
-/// Reads a format.
-pub(super) fn tokens(glyphs: &[Glyph]) -> Result<Tokens, FormatError> {
+/// Reads a format. What is no item gives a mistake, and a space stands in its place, so that it makes
+/// nothing else look wrong.
+pub(super) fn tokens(glyphs: &[Glyph]) -> (Tokens, Vec<FormatError>) {
     let mut reader = Tokenizer {
         glyphs,
         at: 0,
         defaults: Flags::default(),
         is_json: false,
         tokens: Vec::new(),
+        mistakes: Vec::new(),
     };
-    while reader.step()? {}
-    Ok(Tokens {
+    while reader.step() {}
+    let tokens = Tokens {
         tokens: reader.tokens,
         is_json: reader.is_json,
-    })
+    };
+    (tokens, reader.mistakes)
 }
 
 struct Tokenizer<'a> {
@@ -70,6 +73,7 @@ struct Tokenizer<'a> {
     defaults: Flags,
     is_json: bool,
     tokens: Vec<Token>,
+    mistakes: Vec<FormatError>,
 }
 
 impl Tokenizer<'_> {
@@ -110,10 +114,10 @@ impl Tokenizer<'_> {
     }
 
     /// One token; `false` at the end.
-    fn step(&mut self) -> Result<bool, FormatError> {
+    fn step(&mut self) -> bool {
         let start = self.at;
         let Some(letter) = self.peek() else {
-            return Ok(false);
+            return false;
         };
         self.at += 1;
         match letter {
@@ -129,13 +133,19 @@ impl Tokenizer<'_> {
                 let range = self.range_from(start);
                 self.tokens.push(Token::Text('%', range));
             }
-            '%' => self.item(start)?,
+            '%' => {
+                if let Err(mistake) = self.item(start) {
+                    self.mistakes.push(mistake);
+                    self.alias_letters(); // Of an item whose name or flags are wrong.
+                    self.tokens.push(Token::Space(self.range_from(start)));
+                }
+            }
             letter => {
                 let range = self.range_from(start);
                 self.tokens.push(Token::Text(letter, range));
             }
         }
-        Ok(true)
+        true
     }
 
     /// What follows a percent sign: `(NAME)`, `{FLAGS}`, then an alias or `[SAMPLE]`.

@@ -323,6 +323,23 @@ log-format %tr\ %b/%s %Tw => E0017 5:33 | ends at a space
 }
 
 #[test]
+fn every_mistake_of_a_log_format_is_said_in_one_run() {
+    let cases = r#"
+%tr %r %b/%s %HM %Tw/%Tc/%Tr %ST => E0018 5:15 | E0018 5:24
+%tr %XX %b/%s %Tw/%YY/%Tr %ST % => E0017 5:15 | E0017 5:29 | E0017 5:41
+%CC %b%s %Tw/%Tc/%Tr => E0018 5:11 | E0019 5:11 | E0020 5:15
+%tr %r %b/%s %Tw%Tc/%Tr %{+Z}ST %{-M}ci => E0018 5:15 | E0020 5:24 | E0017 5:35 | E0009 5:43
+%tr %b%r/%s %Tw/%Tc/%Tr %ST => E0018 5:17
+"#;
+    for case in cases.lines().filter(|case| !case.is_empty()) {
+        let (format, wanted) = case.split_once(" => ").expect("a row");
+        let wanted: Vec<&str> = wanted.split(" | ").collect();
+        let (places, shown) = found(&format!("{BASE}[log]\nformat = '{format}'\n"));
+        assert_eq!(places, wanted, "{format}\n{shown}");
+    }
+}
+
+#[test]
 fn sockets_paths_and_urls_are_checked() {
     each(
         r#"

@@ -10,7 +10,7 @@ use haproxy_autoscale::scaler::event::{Request, Tail};
 const START_MS: u64 = 20_778 * 86_400_000 + ((23 * 60 + 36) * 60 + 31) * 1000;
 
 fn parser(format: &str) -> Parser {
-    let format = LogFormat::compile(format).unwrap_or_else(|error| panic!("{format}: {error}"));
+    let format = LogFormat::compile(format).unwrap_or_else(|errors| panic!("{format}: {errors:?}"));
     Parser::new(&format, "haproxy")
 }
 
@@ -418,10 +418,11 @@ fn numbers_are_as_strict_as_in_httplog() {
 #[test]
 fn a_refusal_points_at_bytes_of_what_was_given() {
     let given = r"log-format %tr\ é\ %r\ %b/%s\ %Tw/%Tc/%Tr\ %ST";
-    let error = LogFormat::compile(given).expect_err("a refusal");
-    assert_eq!(error.fault, Fault::Unsafe);
-    assert_eq!(&given[error.range], "%r");
+    let errors = LogFormat::compile(given).expect_err("a refusal");
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors[0].fault, Fault::Unsafe);
+    assert_eq!(&given[errors[0].range.clone()], "%r");
     let long = "%b".repeat(3000);
-    let error = LogFormat::compile(&long).expect_err("a refusal");
-    assert_eq!(error.fault, Fault::Unsupported);
+    let errors = LogFormat::compile(&long).expect_err("a refusal");
+    assert_eq!(errors[0].fault, Fault::Unsupported);
 }

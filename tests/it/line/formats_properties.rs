@@ -152,7 +152,7 @@ proptest! {
     #[test]
     fn a_record_survives_every_format(written in written(), head in select(vec!["", "<142>", "Nov 21 23:36:31 h haproxy[1]: "])) {
         let format = LogFormat::compile(&written.format)
-            .map_err(|error| TestCaseError::fail(format!("{}: {error}", written.format)))?;
+            .map_err(|errors| TestCaseError::fail(format!("{}: {errors:?}", written.format)))?;
         let line = format!("{head}{}", written.line);
         let parser = Parser::new(&format, "haproxy");
         let record = parser.parse(line.as_bytes());
@@ -176,7 +176,7 @@ proptest! {
     ) {
         let format = format!("{} {client} %tsc %f %rc", written.format);
         let format = LogFormat::compile(&format)
-            .map_err(|error| TestCaseError::fail(format!("{format}: {error}")))?;
+            .map_err(|errors| TestCaseError::fail(format!("{format}: {errors:?}")))?;
         let parser = Parser::new(&format, "haproxy");
         let lines = tails.map(|tail| [written.line.as_bytes(), b" ", &tail, b" ---- be/s2 0/0/0/99999/99999 500"].concat());
         let [one, two] = lines.each_ref().map(|line| parser.parse(line));
@@ -234,8 +234,9 @@ proptest! {
     ) {
         let mut items = vec!["%b", "%s", "%Tw", "%Tc", "%Tr", "%ST", "%tr"];
         items.insert(at, client);
-        let error = LogFormat::compile(&items.join(" ")).expect_err("a refusal");
-        prop_assert_eq!(error.fault, haproxy_autoscale::log::format::Fault::Unsafe);
+        let errors = LogFormat::compile(&items.join(" ")).expect_err("a refusal");
+        let faults: Vec<_> = errors.iter().map(|error| error.fault).collect();
+        prop_assert_eq!(faults, [haproxy_autoscale::log::format::Fault::Unsafe]);
         items.remove(at);
         items.push(client);
         prop_assert!(LogFormat::compile(&items.join(" ")).is_ok());
@@ -267,10 +268,13 @@ fn check_total(given: &str) -> Result<(), TestCaseError> {
             let parser = Parser::new(&format, "haproxy");
             let _ = parser.parse(given.as_bytes());
         }
-        Err(error) => {
-            prop_assert!(given.get(error.range.clone()).is_some(), "{error:?}");
-            prop_assert!(!error.label.is_empty() && !error.help.is_empty());
-            prop_assert!(!error.title.contains(char::is_control), "{error:?}");
+        Err(errors) => {
+            prop_assert!(!errors.is_empty(), "refused and no reason");
+            for error in errors {
+                prop_assert!(given.get(error.range.clone()).is_some(), "{error:?}");
+                prop_assert!(!error.label.is_empty() && !error.help.is_empty());
+                prop_assert!(!error.title.contains(char::is_control), "{error:?}");
+            }
         }
     }
     Ok(())
@@ -293,7 +297,7 @@ fn the_longest_format_compiles_in_bounded_size() {
                 let parsed = Parser::new(&format, "haproxy").parse(given.as_bytes());
                 assert!(parsed.is_err());
             }
-            Err(error) => panic!("{filler}: {error}"),
+            Err(errors) => panic!("{filler}: {errors:?}"),
         }
     }
 }

@@ -68,7 +68,7 @@ fn logged(version: &Version, lines: &[&str]) -> Vec<String> {
 }
 
 fn parser(format: &str) -> Parser {
-    let format = LogFormat::compile(format).unwrap_or_else(|error| panic!("{format}: {error}"));
+    let format = LogFormat::compile(format).unwrap_or_else(|errors| panic!("{format}: {errors:?}"));
     Parser::new(&format, "haproxy")
 }
 
