@@ -122,6 +122,7 @@ pub(super) fn run(command: Command) -> u8 {
         place,
         lasts,
         by: None, // The kernel tells the daemon.
+        barred: None,
     };
     with_control_socket(&config.config, |socket| give(socket, &order))
 }

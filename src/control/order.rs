@@ -37,6 +37,7 @@ pub(super) fn parse(line: &str, by: Option<u32>) -> Option<Result<Order, String>
             place,
             lasts,
             by,
+            barred: None,
         })
     };
     Some(read())

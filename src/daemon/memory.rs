@@ -107,6 +107,10 @@ impl Daemon {
     }
 
     fn obey(&mut self, order: &Order, observer: &mut dyn FnMut(&Decision)) -> Reply {
+        let order = &Order {
+            barred: self.level_problem(),
+            ..order.clone()
+        };
         let actions = self.scaler.handle(self.clock.now(), Event::Operator(order));
         let mut reply = Reply::default();
         for action in &actions {

@@ -442,6 +442,14 @@ impl Daemon {
         }
     }
 
+    /// Why HAProxy would take no command from us.
+    fn level_problem(&self) -> Option<String> {
+        match self.config.mode {
+            Mode::Act => journal::level_problem(&self.diagnosis),
+            Mode::Observe => None,
+        }
+    }
+
     /// What `status` shows.
     fn report(&mut self, source: &Source) -> Report {
         let now = self.clock.now();
@@ -453,10 +461,7 @@ impl Daemon {
         if now < self.is_whole_from {
             problems.push(journal::lost_problem(self.lost, source));
         }
-        if let (Mode::Act, Some(text)) = (self.config.mode, journal::level_problem(&self.diagnosis))
-        {
-            problems.push(text);
-        }
+        problems.extend(self.level_problem());
         problems.extend(self.unread.problem());
         problems.extend(self.distrust.iter().cloned());
         problems.extend(self.keeper_problem.clone());

@@ -20,6 +20,8 @@ pub struct Order {
     pub lasts: Option<Duration>,
     /// The user id of who gave it, when the kernel told.
     pub by: Option<u32>,
+    /// Why HAProxy would take no command now. The daemon knows, not who gave the order.
+    pub barred: Option<String>,
 }
 
 /// What an operator can ask for.

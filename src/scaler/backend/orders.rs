@@ -106,11 +106,13 @@ impl Backend {
             Verb::Unpin => self.hand.change(server, |marks| marks.pinned = None),
             Verb::Enable => {
                 self.may_enable(server)?;
+                self.must_be_taken(order, server, Stage::Ready)?;
                 self.keep(now, order, server, Kept::In);
                 self.give_back(now, server, ordered, out);
             }
             Verb::Disable => {
                 self.may_disable(server)?;
+                self.must_be_taken(order, server, Stage::Maint)?;
                 self.keep(now, order, server, Kept::Out);
                 self.call_back(now, server, ordered, out);
             }
@@ -199,6 +201,15 @@ impl Backend {
     fn may_disable(&self, server: &str) -> Result<(), Answer> {
         self.may_change(server)?;
         self.must_not_need(server)
+    }
+
+    /// Refuses what needs a command to HAProxy that it would not take.
+    fn must_be_taken(&self, order: &Order, server: &str, wanted: Stage) -> Result<(), Answer> {
+        let stage = self.pool.member(server).map(|member| member.stage);
+        match &order.barred {
+            Some(reason) if stage != Some(wanted) => refused(reason.clone()),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Refuses to take away what `min`, or the last user, needs; judged on the last picture.

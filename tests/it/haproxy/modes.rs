@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::scene::{CHECK, RATE, SOON, assert_no_user_on, assert_users_content, fast, slow, web};
 use crate::support::{
     DaemonConfig, HaproxyConfig, Load, RealHaproxy, StateWatch, TinyServer, Visitor,
-    for_each_version_at_once,
+    for_each_version_at_once, wait_for,
 };
 
 /// Another one runs.
@@ -40,6 +40,13 @@ fn an_operator_level_socket_is_said_and_nothing_is_changed() {
         let haproxy = RealHaproxy::start(version, HaproxyConfig::new(web(CHECK, &[&web1, &web2])));
         let states = StateWatch::start(&haproxy);
         let mut daemon = DaemonConfig::at(&haproxy.operator_socket(), &haproxy.log()).start();
+        wait_for("the level", SOON, || {
+            daemon.problems().contains("has level operator")
+        });
+        let out = daemon.ask(&["enable", "web/web2"]);
+        let text = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(1), "{out:?}");
+        assert!(text.contains("write `level admin`"), "{text}");
         let load = Load::open(haproxy.frontend(), RATE);
         let failed = daemon.wait_for("enable_failed", "web2", SOON);
         assert!(failed.text.contains("Permission denied"), "{}", failed.text);

@@ -28,6 +28,7 @@ impl World {
             place: place(at),
             lasts,
             by: Some(1000),
+            barred: self.barred.clone(),
         };
         if !at.contains('/') {
             match verb {
@@ -220,11 +221,40 @@ fn resume_of_one_backend_does_not_end_a_pause_of_everything() {
         place: place("web"),
         lasts: None,
         by: None,
+        barred: None,
     };
     world.step(Event::Operator(&order));
     assert!(world.view().paused.is_some());
     world.accepted(Verb::Resume, "", None);
     assert_eq!(world.view().paused, None);
+}
+
+#[test]
+fn an_order_that_haproxy_would_not_take_is_refused_with_the_reason_and_no_spare_is_called() {
+    let mut world = idle();
+    world.barred = Some("the socket is for looking only".to_owned());
+    let answer = world.order(Verb::Enable, "web/web2", None);
+    assert_eq!(answer.verdict, Verdict::Refused);
+    assert_eq!(
+        answer.text,
+        "enable by uid 1000: the socket is for looking only"
+    );
+    let unknown = world.order(Verb::Enable, "web/web9", None);
+    assert_eq!(unknown.verdict, Verdict::Unknown, "{}", unknown.text);
+    // What needs no command is promised as ever.
+    world.accepted(Verb::Disable, "web/web2", None);
+    world.accepted(Verb::Pause, "web", None);
+    world.accepted(Verb::Resume, "web", None);
+    world.pass(seconds(60));
+    assert_eq!((world.count(Change::WarmUp), world.writes()), (0, 0));
+    world.barred = None;
+    world.accepted(Verb::Enable, "web/web2", None);
+    world.pass(seconds(60));
+    assert!(world.is_up("web2"), "{:?}", world.changes());
+    world.barred = Some("no".to_owned());
+    world.accepted(Verb::Enable, "web/web2", None);
+    let answer = world.order(Verb::Disable, "web/web2", None);
+    assert_eq!(answer.verdict, Verdict::Refused, "{}", answer.text);
 }
 
 #[test]

@@ -109,6 +109,8 @@ pub(crate) struct World {
     pub(crate) writing: Option<(ActionId, Timestamp)>,
     /// No change may begin: the backend is paused.
     pub(crate) is_paused: bool,
+    /// Why HAProxy would take no command: what the daemon adds to an order.
+    pub(crate) barred: Option<String>,
     /// What was on disk when the last command was sent.
     pub(crate) durable: Memory,
     pub(crate) decisions: Vec<Decision>,
@@ -150,6 +152,7 @@ impl World {
             shown_at: Timestamp::default(),
             writing: None,
             is_paused: false,
+            barred: None,
             durable: Memory::default(),
             decisions: Vec::new(),
             done: Vec::new(),
