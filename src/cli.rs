@@ -144,7 +144,8 @@ struct ConfigFile {
 
 #[derive(Debug, Args)]
 struct PeriodArgs {
-    /// Only requests that ended then or later: 2026-11-21, 2026-11-21T23:00, in the log's own time
+    /// Only requests that ended then or later: 2026-11-21, 2026-11-21T23:00, in the log's own time;
+    /// lines that cannot be read belong to the requests around them
     #[arg(long, value_name = "TIME", value_parser = input::parse_moment)]
     since: Option<u64>,
     /// Only requests that ended before

@@ -35,8 +35,8 @@ pub enum ParseError {
 
 /// Writes what each line of the logs says, or with `rejects` which lines say nothing and why.
 ///
-/// Of requests only those of the period are written. Each object is flushed at once. A closed pipe ends it quietly. Lines are counted from 1 in each
-/// log.
+/// Only lines of the period are written. Each object is flushed at once. A closed pipe ends it quietly.
+/// Lines are counted from 1 in each log.
 pub fn parse_logs(
     sources: &[String],
     parser: &Parser,
@@ -53,13 +53,14 @@ pub fn parse_logs(
         if block.log() != log {
             (log, number) = (block.log(), 0);
         }
+        let moments = block
+            .lines()
+            .map(|line| moment(&parse_line(parser, line).0));
+        let mut sieve = reading.period.sieve(moments);
         for line in block.lines() {
             number += 1;
             let parsed = parse_line(parser, line);
-            if !reading
-                .period
-                .takes(parsed.0.as_ref().ok().map(Record::ended_ms))
-            {
+            if !sieve.takes(moment(&parsed.0)) {
                 continue;
             }
             match write_parsed(out, parsed, number, rejects) {
@@ -90,6 +91,10 @@ fn parse_line<'a>(parser: &Parser, line: Line<'a>) -> (Result<Record<'a>, Reject
         Line::Whole(text) => (parser.parse(text), text),
         Line::TooLong(start) => (Err(Reject::TooLong), start),
     }
+}
+
+fn moment(parsed: &Result<Record<'_>, Reject>) -> Option<u64> {
+    parsed.as_ref().ok().map(Record::ended_ms)
 }
 
 fn write_parsed(

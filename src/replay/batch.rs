@@ -65,13 +65,12 @@ impl Worker {
             new_names: Vec::new(),
             requests: Vec::new(),
         };
+        let parser = &self.parser;
+        let moments = block.lines().map(|line| moment(&parse_line(parser, line)));
+        let mut sieve = self.period.sieve(moments);
         for line in block.lines() {
-            let parsed = match line {
-                Line::Whole(text) => self.parser.parse_brief(text, true),
-                Line::TooLong(_) => Err(Reject::TooLong),
-            };
-            let moment = parsed.as_ref().ok().map(|brief| brief.ended_ms);
-            if !self.period.takes(moment) {
+            let parsed = parse_line(&self.parser, line);
+            if !sieve.takes(moment(&parsed)) {
                 continue;
             }
             batch.lines += 1;
@@ -94,6 +93,17 @@ impl Worker {
             request: brief.request,
         }
     }
+}
+
+fn parse_line<'a>(parser: &Parser, line: Line<'a>) -> Result<Brief<'a>, Reject> {
+    match line {
+        Line::Whole(text) => parser.parse_brief(text, true),
+        Line::TooLong(_) => Err(Reject::TooLong),
+    }
+}
+
+fn moment(parsed: &Result<Brief<'_>, Reject>) -> Option<u64> {
+    parsed.as_ref().ok().map(|brief| brief.ended_ms)
 }
 
 impl Batch {

@@ -55,8 +55,7 @@ pub struct StatusClasses {
     pub other: u64,
 }
 
-/// Reads the lines of logs that belong to the period, and those that cannot be read. Errors name the
-/// log.
+/// Reads the lines of logs that belong to the period. Errors name the log.
 pub fn stats_of_logs(
     sources: &[String],
     parser: &Parser,
@@ -68,13 +67,11 @@ pub fn stats_of_logs(
     let logs = logs.read(reading.max_line_bytes);
     let start = || (Stats::default(), parser.clone());
     let made = input::on_threads(logs, start, |(stats, parser), block| {
+        let moments = block.lines().map(|line| moment(&parse_line(parser, line)));
+        let mut sieve = reading.period.sieve(moments);
         for line in block.lines() {
-            let parsed = match line {
-                Line::Whole(text) => parser.parse_brief(text, false),
-                Line::TooLong(_) => Err(Reject::TooLong),
-            };
-            let moment = parsed.as_ref().ok().map(|brief| brief.ended_ms);
-            if reading.period.takes(moment) {
+            let parsed = parse_line(parser, line);
+            if sieve.takes(moment(&parsed)) {
                 stats.add_line(parsed.as_ref().map_err(|reason| *reason));
             }
         }
@@ -84,6 +81,17 @@ pub fn stats_of_logs(
         all.merge(stats);
     }
     Ok(all)
+}
+
+fn parse_line<'a>(parser: &Parser, line: Line<'a>) -> Result<Brief<'a>, Reject> {
+    match line {
+        Line::Whole(text) => parser.parse_brief(text, false),
+        Line::TooLong(_) => Err(Reject::TooLong),
+    }
+}
+
+fn moment(parsed: &Result<Brief<'_>, Reject>) -> Option<u64> {
+    parsed.as_ref().ok().map(|brief| brief.ended_ms)
 }
 
 impl Stats {

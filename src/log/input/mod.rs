@@ -22,7 +22,7 @@ use self::reader::{Count, Reader};
 
 pub use self::block::{BLOCK_BYTES, Block, Line, Lines};
 pub use self::order::Spans;
-pub use self::period::{Period, Reading, parse_moment};
+pub use self::period::{Period, Reading, Sieve, parse_moment};
 pub use self::progress::{Bar, Beside, Progress};
 pub use self::threads::{in_order, on_threads};
 

@@ -24,11 +24,39 @@ impl Period {
             && self.until_ms.is_none_or(|until| ended_ms < until)
     }
 
-    /// Whether a line with that moment belongs to it. One that could not be read has none: it is
-    /// counted wherever it stands, so that the reasons of a log that is hard to read are never
-    /// hidden.
-    pub fn takes(&self, ended_ms: Option<u64>) -> bool {
-        ended_ms.is_none_or(|ended_ms| self.contains(ended_ms))
+    /// Which lines of a piece of a log belong to it, of which the first moments are given.
+    ///
+    /// A line that could not be read has no moment. It belongs where the one before it belongs, and
+    /// at the beginning of the piece where the next one does. In a piece without any moment it does
+    /// belong, so that the reasons of a log that is hard to read are never hidden.
+    pub fn sieve(&self, mut moments: impl Iterator<Item = Option<u64>>) -> Sieve {
+        let is_whole = self.since_ms.is_none() && self.until_ms.is_none();
+        let first = if is_whole {
+            None
+        } else {
+            moments.find_map(|moment| moment)
+        };
+        Sieve {
+            period: *self,
+            is_inside: first.is_none_or(|ended_ms| self.contains(ended_ms)),
+        }
+    }
+}
+
+/// Goes through the lines of a piece of a log in their order, see [`Period::sieve`].
+#[derive(Clone, Debug)]
+pub struct Sieve {
+    period: Period,
+    is_inside: bool,
+}
+
+impl Sieve {
+    /// Whether the next line belongs to the period; `None` for a line without a moment.
+    pub fn takes(&mut self, ended_ms: Option<u64>) -> bool {
+        if let Some(ended_ms) = ended_ms {
+            self.is_inside = self.period.contains(ended_ms);
+        }
+        self.is_inside
     }
 }
 

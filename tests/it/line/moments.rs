@@ -63,6 +63,26 @@ fn a_period_begins_with_since_and_ends_before_until() {
 }
 
 #[test]
+fn a_line_without_a_moment_belongs_to_those_around_it() {
+    let taken = |moments: &[Option<u64>]| -> Vec<bool> {
+        let period = Period {
+            since_ms: Some(10),
+            until_ms: Some(20),
+        };
+        let mut sieve = period.sieve(moments.iter().copied());
+        moments.iter().map(|moment| sieve.takes(*moment)).collect()
+    };
+    assert_eq!(
+        taken(&[None, Some(9), None, Some(10), None, None, Some(20), None]),
+        [false, false, false, true, true, true, false, false]
+    );
+    assert_eq!(taken(&[None, None, Some(15)]), [true, true, true]);
+    assert_eq!(taken(&[None, None]), [true, true], "nothing is hidden");
+    let mut everything = Period::default().sieve([Some(0)].into_iter());
+    assert!(everything.takes(None) && everything.takes(Some(0)) && everything.takes(None));
+}
+
+#[test]
 fn one_line_from_an_hour_ago_is_no_fold() {
     let mut time = LocalTime::default();
     for second in 0..20 {

@@ -84,10 +84,15 @@ fn since_and_until_replay_a_part_of_the_log_as_if_it_were_all() {
         .filter(|(end, _)| (since..until).contains(end))
         .collect();
     assert!(part.len() > 200 && part.len() < 300);
-    let log = format!("not a request\n{}", text(&lines));
+    // Lines that are no requests belong to those around them.
+    let other = "not a request\n";
+    let of_part = format!("{}{other}{}{other}", text(&part[..9]), text(&part[9..]));
+    let before: Vec<_> = lines.iter().copied().filter(|it| it.0 < since).collect();
+    let after: Vec<_> = lines.iter().copied().filter(|it| it.0 >= until).collect();
+    let (before, after) = (text(&before), text(&after));
+    let log = format!("{other}{before}{other}{of_part}{after}{other}");
     let (from, to) = (at(since), at(until));
     let options = ["--json", "--since", &from, "--until", &to];
-    let of_part = format!("not a request\n{}", text(&part));
     assert_eq!(
         replay(BACKEND, &log, &options).succeeded(),
         replay(BACKEND, &of_part, &["--json"]).succeeded()
@@ -96,9 +101,11 @@ fn since_and_until_replay_a_part_of_the_log_as_if_it_were_all() {
     let log = file(folder.path(), "x.log", &log);
     let stats = run(&["stats", "--json", "--since", &from, "--until", &to, &log]).succeeded();
     assert_eq!(objects(&stats)[0]["requests"], part.len());
-    assert_eq!(objects(&stats)[0]["lines"], part.len() + 1);
+    assert_eq!(objects(&stats)[0]["lines"], part.len() + 2);
     let parsed = run(&["parse", "--since", &from, "--until", &to, &log]).succeeded();
     assert_eq!(parsed.lines().count(), part.len());
+    let parse = ["parse", "--rejects", "--since", &from, "--until", &to, &log];
+    assert_eq!(objects(&run(&parse).succeeded()).len(), 2);
 }
 
 #[test]
