@@ -221,23 +221,41 @@ pub(super) fn backends(
     backends
 }
 
+/// Warns of a `max` that leaves no room for a spare when load grows. `min` spares are there without
+/// load.
 fn warn_of_low_max(draft: &Draft, lists: &servers::Lists, reader: &mut Reader<'_>) {
     let (Some(max), Some(place)) = (&draft.max, &lists.always_up_place) else {
         return;
     };
-    let count = lists.always_up.len();
-    if usize::try_from(max.value).is_ok_and(|max| max >= count) {
+    let count = u32::try_from(lists.always_up.len()).unwrap_or(u32::MAX);
+    let min = draft.min.as_ref().filter(|min| min.value > count);
+    let needed = min.map_or(count, |min| min.value);
+    // More is said already when `min` is above `max`.
+    if max.value > needed || min.is_some_and(|min| min.value > max.value) {
         return;
     }
-    reader.add(
-        Diagnostic::new(
-            Code::MaxBelowAlwaysUp,
-            format!("`max` is {} and {count} servers are always up", max.value),
-            Label::new(max.span.clone(), "no spare is ever enabled"),
-            format!("write `max = {}` or more, or remove it", count + 1),
-        )
-        .with(Label::new(place.clone(), "these are never disabled")),
-    );
+    let (title, label, why) = match min {
+        Some(min) => (
+            format!("`min` and `max` are {}", max.value),
+            "no spare is ever enabled for load",
+            Label::new(min.span.clone(), "so many are up without load"),
+        ),
+        None => (
+            match count {
+                1 => format!("`max` is {} and one server is always up", max.value),
+                _ => format!("`max` is {} and {count} servers are always up", max.value),
+            },
+            if max.value == count {
+                "a spare comes in only while one of them is down"
+            } else {
+                "no spare is ever enabled"
+            },
+            Label::new(place.clone(), "these are never disabled"),
+        ),
+    };
+    let help = format!("write `max = {}` or more, or remove it", needed + 1);
+    let label = Label::new(max.span.clone(), label);
+    reader.add(Diagnostic::new(Code::LowMax, title, label, help).with(why));
 }
 
 fn ratio(table: &Table<'_>, reader: &mut Reader<'_>) -> Option<At<f64>> {

@@ -68,8 +68,8 @@ pub enum Code {
     NotLoopback,
     /// A duration above one day.
     LongDuration,
-    /// `max` below the number of always-up servers.
-    MaxBelowAlwaysUp,
+    /// `max` leaves no room for a spare when load grows.
+    LowMax,
     /// One warm-up request may take longer than the whole warm-up.
     TimeoutAboveDeadline,
     /// A table for a server that is in neither list.
@@ -84,10 +84,12 @@ pub enum Code {
     NoHysteresis,
     /// A source that others can reach.
     RemoteSource,
+    /// A file that more than its owner may write.
+    GroupMayWrite,
 }
 
 impl Code {
-    /// The stable code, `E0001` to `E0021` and `W0001` to `W0009`.
+    /// The stable code, `E0001` to `E0021` and `W0001` to `W0010`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Syntax => "E0001",
@@ -112,7 +114,7 @@ impl Code {
             Self::AmbiguousLogFormat => "E0020",
             Self::NotLoopback => "E0021",
             Self::LongDuration => "W0001",
-            Self::MaxBelowAlwaysUp => "W0002",
+            Self::LowMax => "W0002",
             Self::TimeoutAboveDeadline => "W0003",
             Self::UnlistedServer => "W0004",
             Self::ShortCooldown => "W0005",
@@ -120,6 +122,7 @@ impl Code {
             Self::NoSpares => "W0007",
             Self::NoHysteresis => "W0008",
             Self::RemoteSource => "W0009",
+            Self::GroupMayWrite => "W0010",
         }
     }
 

@@ -20,7 +20,7 @@ mod values;
 mod warm_up;
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -40,6 +40,9 @@ pub use self::log_source::{LogSource, SourceMistake, is_loopback};
 pub const MAX_FILE_BYTES: usize = 1024 * 1024;
 /// Everybody on the host may write.
 const WRITABLE_BY_ALL: u32 = 0o002;
+/// The members of the file's group may write.
+const WRITABLE_BY_GROUP: u32 = 0o020;
+const ROOT: u32 = 0;
 
 /// A checked configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,8 +144,8 @@ impl Loaded {
 
 /// Reads and checks a file. Every mistake of the file comes back at once.
 pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
-    let bytes = trusted(path)
-        .and_then(|()| read_limited(path))
+    let (found, bytes) = trusted(path)
+        .and_then(|found| Ok((found, read_limited(path)?)))
         .map_err(|error| ConfigErrors::Unreadable {
             path: path.to_owned(),
             error,
@@ -151,22 +154,42 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
     if bytes.len() > MAX_FILE_BYTES {
         return Err(too_large(&name));
     }
-    match std::str::from_utf8(&bytes) {
-        Ok(text) => parse(text, &name),
-        Err(error) => Err(not_utf8(&bytes, error.valid_up_to(), &name)),
+    let mut loaded = match std::str::from_utf8(&bytes) {
+        Ok(text) => parse(text, &name)?,
+        Err(error) => return Err(not_utf8(&bytes, error.valid_up_to(), &name)),
+    };
+    if let Some(warning) = others_who_write(&found) {
+        loaded.warnings.insert(0, warning.clone());
+        loaded.findings.diagnostics.insert(0, warning);
     }
+    Ok(loaded)
 }
 
 /// Nobody obeys a file that everybody may write: it names the servers that may go. A pipe has no
 /// such right.
-fn trusted(path: &Path) -> io::Result<()> {
+fn trusted(path: &Path) -> io::Result<Metadata> {
     let found = std::fs::metadata(path)?;
     if found.is_file() && found.mode() & WRITABLE_BY_ALL != 0 {
         return Err(io::Error::other(
             "everybody on this host may write it; take that right away (chmod o-w)",
         ));
     }
-    Ok(())
+    Ok(found)
+}
+
+/// A group may be meant to write, so it is only said. Root's group, and one with the number of the
+/// owner, which is the owner's own by custom, are nobody else.
+fn others_who_write(found: &Metadata) -> Option<Diagnostic> {
+    let (owner, group) = (found.uid(), found.gid());
+    if !found.is_file() || found.mode() & WRITABLE_BY_GROUP == 0 || [ROOT, owner].contains(&group) {
+        return None;
+    }
+    Some(Diagnostic::new(
+        Code::GroupMayWrite,
+        format!("every member of group {group} may write this file"),
+        Label::new(0..0, "whoever writes it says which servers may go"),
+        "take that right away (chmod g-w), unless all of them are meant to have it",
+    ))
 }
 
 /// Where the daemon of that file listens, whatever else the file gets wrong: who has broken it still

@@ -243,7 +243,20 @@ spares = [] => W0007 4:10 | nothing can ever be enabled
         &["`always_up` is missing"],
     );
     let text = format!("[backend.a]\nalways_up = [\"a\", \"b\"]\nmax = 1\n{rest}");
-    one(&text, "W0002 3:7", &["these are never disabled"]);
+    one(&text, "W0002 3:7", &["these are never disabled", "max = 3"]);
+    each(
+        r#"
+max = 1 => W0002 4:7 | one server is always up | comes in only while one of them is down | max = 2
+min = 1 ;; max = 1 => W0002 5:7 | max = 2
+min = 3 ;; max = 3 => W0002 5:7 | ever enabled for load | up without load | max = 4
+"#,
+    );
+    let two = format!("[backend.a]\nalways_up = [\"a\", \"b\"]\n{rest}");
+    one(&format!("{two}max = 2\n"), "W0002 4:7", &["2 servers"]);
+    for room in ["max = 3", "min = 1\nmax = 3", "min = 3\nmax = 4"] {
+        let loaded = good(&format!("{two}{room}\n"));
+        assert!(loaded.warnings.is_empty(), "{room}: {:?}", loaded.warnings);
+    }
 }
 
 #[test]

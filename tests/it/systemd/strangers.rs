@@ -1,7 +1,7 @@
 //! What everybody on the host could change: refused or said.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::Duration;
@@ -49,6 +49,30 @@ fn a_configuration_that_everybody_may_write_is_not_obeyed() {
     wait_for_problem(&daemon, &["SIGHUP", "everybody on this host may write it"]);
     let code = daemon.ask(&["run"]).status.code();
     assert_eq!(code, Some(78));
+}
+
+#[test]
+fn a_configuration_that_a_group_may_write_is_obeyed_and_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = config(folder.path()).start();
+    let warned = || {
+        let checked = daemon.ask(&["check"]);
+        assert!(checked.status.success(), "{checked:?}");
+        String::from_utf8_lossy(&checked.stderr).contains("warning[W0010]")
+    };
+    let owner = fs::metadata(daemon.config()).unwrap().uid();
+    set_mode(&daemon.config(), 0o660);
+    // Only root may give a file to a group that it is not in.
+    let group = owner.wrapping_add(12345);
+    if chown(daemon.config(), None, Some(group)).is_ok() {
+        assert!(warned());
+        set_mode(&daemon.config(), 0o640);
+        assert!(!warned());
+        set_mode(&daemon.config(), 0o660);
+    }
+    if chown(daemon.config(), None, Some(owner)).is_ok() {
+        assert!(!warned(), "the owner's own group");
+    }
 }
 
 #[test]
