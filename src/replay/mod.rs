@@ -162,7 +162,7 @@ impl Source<'_> {
         let Some(play) = play else {
             return Ok(Ended::Otherwise(seen));
         };
-        let mut notes = seen.notes(config);
+        let mut notes = seen.notes(config, self.options.period);
         notes.extend(spans.overlap(&self.logs.names()));
         play.end(notes, talk).map_err(ReplayError::Output)?;
         Ok(Ended::Whole)

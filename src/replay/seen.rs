@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::world;
 use crate::config::Config;
+use crate::log::input::Period;
 use crate::scaler::event::{BackendRead, Generation};
 use crate::scaler::settings::Spares;
 
@@ -84,7 +85,12 @@ impl Seen {
         })
     }
 
-    pub(super) fn notes(&self, config: &Config) -> Vec<String> {
+    pub(super) fn notes(&self, config: &Config, period: Period) -> Vec<String> {
+        let log = if period == Period::default() {
+            "the log"
+        } else {
+            "the part of the log between --since and --until"
+        };
         let mut notes = Vec::new();
         for name in config.backends.keys() {
             if !self.servers.contains_key(name) {
@@ -94,7 +100,7 @@ impl Seen {
                 } else {
                     format!("it has {}", seen.join(", "))
                 };
-                notes.push(format!("the log has no request of backend {name}; {seen}"));
+                notes.push(format!("{log} has no request of backend {name}; {seen}"));
             } else if self.lacks_spares(config, name) {
                 notes.push(format!(
                     "{name}: no spare is named and the log shows none, so one called \
