@@ -83,6 +83,8 @@ pub(super) fn unreadable(path: &Path, error: &io::Error, color: bool) -> String 
         "write one there (four settings are enough, see the README), or name another with -c FILE"
     } else if error.kind() == io::ErrorKind::PermissionDenied {
         "let the user that runs this read the file and enter its directories"
+    } else if error.kind() == io::ErrorKind::Other {
+        "it says which servers may go: only who may decide that should write it"
     } else {
         "name a plain file with -c FILE"
     };

@@ -245,11 +245,11 @@ spares = [] => W0007 4:10 | nothing can ever be enabled
     let text = format!("[backend.a]\nalways_up = [\"a\", \"b\"]\nmax = 1\n{rest}");
     one(&text, "W0002 3:7", &["these are never disabled", "max = 3"]);
     each(
-        r#"
+        r"
 max = 1 => W0002 4:7 | one server is always up | comes in only while one of them is down | max = 2
 min = 1 ;; max = 1 => W0002 5:7 | max = 2
 min = 3 ;; max = 3 => W0002 5:7 | ever enabled for load | up without load | max = 4
-"#,
+",
     );
     let two = format!("[backend.a]\nalways_up = [\"a\", \"b\"]\n{rest}");
     one(&format!("{two}max = 2\n"), "W0002 4:7", &["2 servers"]);
@@ -337,13 +337,13 @@ log-format %tr\ %b/%s %Tw => E0017 5:33 | ends at a space
 
 #[test]
 fn every_mistake_of_a_log_format_is_said_in_one_run() {
-    let cases = r#"
+    let cases = r"
 %tr %r %b/%s %HM %Tw/%Tc/%Tr %ST => E0018 5:15 | E0018 5:24
 %tr %XX %b/%s %Tw/%YY/%Tr %ST % => E0017 5:15 | E0017 5:29 | E0017 5:41
 %CC %b%s %Tw/%Tc/%Tr => E0018 5:11 | E0019 5:11 | E0020 5:15
 %tr %r %b/%s %Tw%Tc/%Tr %{+Z}ST %{-M}ci => E0018 5:15 | E0020 5:24 | E0017 5:35 | E0009 5:43
 %tr %b%r/%s %Tw/%Tc/%Tr %ST => E0018 5:17
-"#;
+";
     for case in cases.lines().filter(|case| !case.is_empty()) {
         let (format, wanted) = case.split_once(" => ").expect("a row");
         let wanted: Vec<&str> = wanted.split(" | ").collect();
