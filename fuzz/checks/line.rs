@@ -1,10 +1,18 @@
 //! What holds for every line, whatever its bytes: the parser gives a record or a reason (P-1), and
-//! nothing behind the bytes field changes what stands before it (P-2). Run by the fuzz target, and
-//! on the whole corpus by the tests.
+//! nothing behind the bytes field changes what stands before it (P-2). Neither do the lines before,
+//! nor does it matter in which of its ways the parser reads it. Run by the fuzz target, and on the
+//! whole corpus by the tests.
 
 #![allow(unreachable_pub)] // included by the fuzz target and by the tests
 
-use haproxy_autoscale::log::line::{Parser, Record, Reject, TIMER_MAX_MS};
+use std::sync::OnceLock;
+
+use haproxy_autoscale::log::format::LogFormat;
+use haproxy_autoscale::log::line::{Brief, Parser, Record, Reject, TIMER_MAX_MS};
+
+/// Stock httplog up to where its tail begins: compiled like any other format, so that its lines are
+/// read by neither of the ways that stock httplog has.
+const FRONT: &str = "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B";
 
 /// Programs whose lines are asked for.
 const TAGS: [&str; 3] = ["haproxy", "haproxy-new", "x"];
@@ -22,13 +30,44 @@ const TAILS: [&str; 9] = [
     "\u{0}\u{7f}] times: [",
 ];
 
+fn front() -> LogFormat {
+    static FRONT_FORMAT: OnceLock<LogFormat> = OnceLock::new();
+    let format = FRONT_FORMAT.get_or_init(|| LogFormat::compile(FRONT).expect("a format"));
+    format.clone()
+}
+
 /// Panics when a promise is broken. The bytes are read as one line, and line by line.
 pub fn check(bytes: &[u8]) {
+    let front = front();
     for tag in TAGS {
         let parser = Parser::httplog(tag);
-        check_line(&parser, bytes);
-        for line in bytes.split(|byte| *byte == b'\n') {
+        let front = Parser::new(&front, tag);
+        for line in [bytes]
+            .into_iter()
+            .chain(bytes.split(|byte| *byte == b'\n'))
+        {
             check_line(&parser, line);
+            check_ways(&parser, &front, line);
+        }
+    }
+}
+
+/// All ways to read a line lead to the same.
+fn check_ways(parser: &Parser, front: &Parser, line: &[u8]) {
+    let whole = parser.parse(line);
+    assert_eq!(parser.clone().parse(line), whole, "a parser's first line");
+    assert_eq!(
+        parser.parse_brief(line, true),
+        whole.map(|it| Brief::of(&it))
+    );
+    let start = whole.map(without_tail);
+    let brief = parser.parse_brief(line, false);
+    assert_eq!(brief, start.map(|it| Brief::of(&it)));
+    if let Ok(start) = start {
+        // HAProxy's own HTTP client has a lone `-` in place of `%ci:%cp`.
+        let at = date_of(line, &start);
+        if !line[..at].ends_with(b"- [") {
+            assert_eq!(front.parse(line), Ok(start), "as a format");
         }
     }
 }
@@ -93,10 +132,15 @@ fn check_tails(parser: &Parser, line: &[u8], record: Record<'_>) {
 
 /// `[%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B`: the bytes field is the fifth word behind the date.
 fn end_of_bytes(line: &[u8], record: &Record<'_>) -> usize {
-    let date = record.accepted.as_ptr().addr() - line.as_ptr().addr() + record.accepted.len();
+    let date = date_of(line, record) + record.accepted.len();
     let at = date + after_spaces(&line[date..], 5);
     let sign = usize::from(line.get(at) == Some(&b'+'));
     at + sign + run_of(&line[at + sign..], b"0123456789")
+}
+
+/// Where the date stands in the line.
+fn date_of(line: &[u8], record: &Record<'_>) -> usize {
+    record.accepted.as_ptr().addr() - line.as_ptr().addr()
 }
 
 /// How many bytes there are up to and including so many spaces.

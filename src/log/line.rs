@@ -334,6 +334,16 @@ fn spans_of(pattern: &Regex, places: &mut CaptureLocations, text: &[u8]) -> Opti
     Some(spans)
 }
 
+/// A server's name, ASCII; `None` for an escaped one that is no pseudo server of HAProxy's.
+pub(super) fn plain_server(name: &[u8]) -> Option<&str> {
+    if !name.starts_with(b"\\") {
+        return std::str::from_utf8(name).ok();
+    }
+    let mut servers = ESCAPED_SERVERS.iter();
+    let server = servers.find(|(escaped, _)| *escaped == name);
+    server.map(|(_, plain)| *plain)
+}
+
 /// The groups of one match.
 struct Groups<'a> {
     text: &'a [u8],
@@ -362,13 +372,7 @@ impl<'a> Groups<'a> {
 
     /// The server, with `<` and `>` back in their places where a container's runtime escaped them.
     fn server(&self, group: usize) -> Result<&'a str, Reject> {
-        let name = self.bytes(group);
-        if !name.starts_with(b"\\") {
-            return self.text(group);
-        }
-        let mut servers = ESCAPED_SERVERS.iter();
-        let server = servers.find(|(escaped, _)| *escaped == name);
-        server.map(|(_, plain)| *plain).ok_or(Reject::NotHttplog)
+        plain_server(self.bytes(group)).ok_or(Reject::NotHttplog)
     }
 
     /// `-1` is none; more than `max_ms` is no timer.

@@ -46,6 +46,8 @@ pub(super) enum Shape {
     Name,
     /// The same with `~` behind it where the frontend speaks TLS.
     FrontendName,
+    /// The same, or `<NOSRV>` as a container's runtime escapes it.
+    ServerName,
     /// A signed number, `+` in front with `option logasap`.
     Timer,
     /// A number, `+` in front of the retries of a redispatch and the bytes of `option logasap`.
@@ -90,7 +92,7 @@ const fn other(name: &'static str, shape: Shape) -> Alias {
 /// Every item but `%o`.
 const ALIASES: &[Alias] = &[
     alias("b", Role::Backend, Shape::Name),
-    alias("s", Role::Server, Shape::Name),
+    alias("s", Role::Server, Shape::ServerName),
     alias("f", Role::Frontend, Shape::Name),
     alias("ft", Role::Frontend, Shape::FrontendName),
     alias("TR", Role::RequestTime, Shape::Timer),

@@ -7,7 +7,7 @@ use regex::bytes::CaptureLocations;
 
 use super::super::date::parse_local_ms;
 use super::super::head::Body;
-use super::super::line::Record;
+use super::super::line::{Record, plain_server};
 use super::super::number::{TIMER_MAX_MS, TOTAL_MAX_MS, status, timer, unsigned, without_plus};
 use super::super::reject::{Reject, classify};
 use super::alias::{Role, Shape};
@@ -187,7 +187,10 @@ fn request<'a>(fields: &Fields<'a, '_>) -> Result<Request<'a>, Reject> {
         |field: Option<&[u8]>, max_ms| field.map_or(Ok(None), |field| timer(field, max_ms));
     let mut request = Request {
         backend: fields.name(Role::Backend)?,
-        server: fields.name(Role::Server)?,
+        server: fields
+            .bytes(Role::Server)
+            .and_then(plain_server)
+            .ok_or(Reject::NotFormat)?,
         request_ms: optional(request_time(fields), TIMER_MAX_MS)?,
         queue_ms: fields.timer(Role::QueueTime)?,
         connect_ms: fields.timer(Role::ConnectTime)?,

@@ -44,6 +44,7 @@ pub(super) enum Style {
 }
 
 const NAME: &str = "(?:[A-Za-z0-9_.:-]+|<[A-Za-z0-9_.:-]+>)";
+const SERVER: &str = r"(?:[A-Za-z0-9_.:-]+|<[A-Za-z0-9_.:-]+>|\\u003c[A-Za-z0-9_.:-]+\\u003e)";
 const TIMER: &str = "[+-]?[0-9]+";
 const COUNT: &str = r"\+?[0-9]+";
 const DATE_MS: &str = r"[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}";
@@ -54,7 +55,7 @@ pub(super) fn look(shape: Shape, flags: Flags, style: Style) -> Option<Look> {
     let is_hex = flags.is_hex;
     let is_json = style == Style::Json;
     let is_text = match shape {
-        Shape::Name | Shape::FrontendName => flags.is_quoted || is_json,
+        Shape::Name | Shape::FrontendName | Shape::ServerName => flags.is_quoted || is_json,
         Shape::Address => (flags.is_quoted && !is_hex) || is_json,
         Shape::Word => flags.is_quoted && !is_json,
         Shape::DateMs | Shape::DateZone | Shape::Flags(_) => is_json,
@@ -120,6 +121,11 @@ fn plain(shape: Shape, is_hex: bool, is_json: bool) -> Option<(String, Bytes, By
         Shape::Name => (
             NAME.to_owned(),
             Bytes::of(|byte| is_name(byte) || byte == b'<'),
+            name,
+        ),
+        Shape::ServerName => (
+            SERVER.to_owned(),
+            Bytes::of(|byte| is_name(byte) || b"<\\".contains(&byte)),
             name,
         ),
         Shape::FrontendName => (

@@ -1,5 +1,6 @@
 //! Every head that HAProxy and rsyslog write, and those that are not theirs.
 
+use haproxy_autoscale::log::format::LogFormat;
 use haproxy_autoscale::log::line::{Parser, Reject};
 
 /// What stands behind each head here.
@@ -274,6 +275,24 @@ fn a_line_in_dockers_json_gives_what_the_line_itself_gives() {
         parser.parse(message.as_bytes()),
         Err(Reject::HaproxyMessage)
     );
+}
+
+#[test]
+fn a_format_of_ones_own_is_read_in_dockers_json_as_well() {
+    let format = "%ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B [%tr]";
+    let parser = Parser::new(&LogFormat::compile(format).unwrap(), "haproxy");
+    for server in ["s1", "<NOSRV>", "<STATS>", "<PROMEX>", "<CACHE>"] {
+        let line = format!("fe be/{server} 0/9/-1/-1/9 503 12 [21/Nov/2026:23:36:31.172]");
+        let expected = parser.parse(line.as_bytes()).unwrap();
+        assert_eq!(expected.request.server, server);
+        let json = in_json(&line);
+        assert_eq!(parser.parse(json.as_bytes()), Ok(expected), "{json}");
+    }
+    for names in ["<be>/s1", "be/<OTHER>"] {
+        let line = format!("fe {names} 0/9/-1/-1/9 503 12 [21/Nov/2026:23:36:31.172]");
+        assert!(parser.parse(line.as_bytes()).is_ok());
+        assert!(parser.parse(in_json(&line).as_bytes()).is_err(), "{names}");
+    }
 }
 
 #[test]
