@@ -2,6 +2,9 @@
 //!
 //! Each entry comes as JSON, so that a newline in a message begins no second entry, and gets a head
 //! that names the program it came from: whether that is HAProxy is decided where heads are read.
+//! `look` finds out whether there is anything to follow.
+
+mod look;
 
 use std::io::{self, Read};
 use std::process::{Child, Command, Stdio};
@@ -11,6 +14,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until};
 
+use self::look::{Found, Look};
 use super::stdin::StdinSource;
 use crate::log::file::{FileState, Turn};
 use crate::log::lines::{Counters, Item};
@@ -28,11 +32,13 @@ const RESTART_FIRST: Duration = Duration::from_secs(1);
 const RESTART_LAST: Duration = Duration::from_secs(60);
 /// Having run for so long, it works.
 const SETTLED: Duration = Duration::from_secs(2);
+/// Whether there is anything of the unit is looked at so late: who may not read the journal is told
+/// before by who follows.
+const LOOK_AFTER: Duration = Duration::from_millis(500);
 /// Lines of its standard error that are passed on for each start, and the length of each.
 const COMPLAINTS_MAX: usize = 5;
 /// See [`COMPLAINTS_MAX`].
 const COMPLAINT_BYTES_MAX: usize = 300;
-
 /// What it wrote last before it ended is waited for so long: whoever it started may hold its
 /// standard error open.
 const LAST_WORDS_LIMIT: Duration = Duration::from_millis(500);
@@ -54,8 +60,13 @@ pub struct JournalSource {
     unit: String,
     max_line_bytes: usize,
     running: Option<Running>,
+    look: Look,
+    /// The last look found nothing, and no entry has come since.
+    is_bare: bool,
     next_start: Instant,
     pause: Duration,
+    /// With what the last one ended: the next one that says the same says nothing new.
+    last_complaint: String,
     pub(super) counters: Counters,
     pub(super) state: FileState,
 }
@@ -67,8 +78,11 @@ impl JournalSource {
             unit,
             max_line_bytes,
             running: None,
+            look: Look::Done,
+            is_bare: false,
             next_start: Instant::now(),
             pause: RESTART_FIRST,
+            last_complaint: String::new(),
             counters: Counters::default(),
             state: FileState::Reading,
         };
@@ -77,7 +91,7 @@ impl JournalSource {
     }
 
     pub(super) async fn wait(&mut self) {
-        let is_unsettled = self.state != FileState::Reading;
+        let is_unsettled = self.state != FileState::Reading && !self.is_bare;
         let Some(running) = &mut self.running else {
             sleep_until(self.next_start).await;
             return;
@@ -85,6 +99,7 @@ impl JournalSource {
         let settled = running.started + SETTLED;
         tokio::select! {
             () = running.entries.wait() => {}
+            () = self.look.wait() => {}
             () = sleep_until(settled), if is_unsettled => {}
         }
     }
@@ -93,6 +108,9 @@ impl JournalSource {
         let started = Instant::now();
         if self.running.is_none() && started >= self.next_start {
             self.start(started);
+        }
+        if let Some(found) = self.look.turn(&self.unit, started) {
+            self.note_found(started, &found);
         }
         let mut more = false;
         if let Some(running) = &mut self.running {
@@ -105,9 +123,13 @@ impl JournalSource {
             more = turn.more;
             counters.bytes += running.entries.counters.bytes.saturating_sub(bytes);
             let is_settled = started.saturating_duration_since(running.started) >= SETTLED;
+            if counters.lines > before {
+                (self.look, self.is_bare) = (Look::Done, false);
+                self.state = FileState::Reading;
+            }
             if turn.state == FileState::Ended {
                 self.note_end(started);
-            } else if is_settled || counters.lines > before {
+            } else if is_settled && !self.is_bare {
                 self.state = FileState::Reading;
             }
         }
@@ -132,8 +154,11 @@ impl JournalSource {
     }
 
     fn start(&mut self, now: Instant) {
-        match Running::start(&self.unit, self.max_line_bytes, now) {
-            Ok(running) => self.running = Some(running),
+        match Running::start(&self.unit, self.max_line_bytes, &self.last_complaint, now) {
+            Ok(running) => {
+                self.running = Some(running);
+                self.look = Look::Due(now + LOOK_AFTER);
+            }
             Err(error) => {
                 let cause = if error.kind() == io::ErrorKind::NotFound {
                     format!(
@@ -148,10 +173,41 @@ impl JournalSource {
         }
     }
 
+    fn note_found(&mut self, now: Instant, found: &Found) {
+        match found {
+            Found::Nothing(words) => {
+                self.is_bare = true;
+                let cause = if words.is_empty() {
+                    format!(
+                        "it has no entry of a unit of that name so far; `journalctl --unit={}` \
+                         shows what it has",
+                        self.unit
+                    )
+                } else {
+                    format!("{PROGRAM} says: {words}")
+                };
+                self.wait_because(&cause);
+            }
+            // What it followed before there was anything, it never sees.
+            Found::Entries if self.is_bare => {
+                self.is_bare = false;
+                self.running = None;
+                self.start(now);
+                self.look = Look::Done;
+            }
+            Found::Entries => {}
+        }
+    }
+
     fn retry(&mut self, now: Instant, cause: &str) {
         self.running = None;
+        (self.look, self.is_bare) = (Look::Done, false);
         self.next_start = now + self.pause;
         self.pause = (self.pause * 2).min(RESTART_LAST);
+        self.wait_because(cause);
+    }
+
+    fn wait_because(&mut self, cause: &str) {
         self.state = FileState::Waiting(Arc::from(format!(
             "cannot read {}: {cause}; trying again",
             self.describe()
@@ -174,12 +230,13 @@ impl JournalSource {
         if !complaint.is_empty() {
             cause = format!("{cause}: {complaint}");
         }
+        self.last_complaint = complaint;
         self.retry(now, &cause);
     }
 }
 
 impl Running {
-    fn start(unit: &str, max_line_bytes: usize, now: Instant) -> io::Result<Self> {
+    fn start(unit: &str, max_line_bytes: usize, known: &str, now: Instant) -> io::Result<Self> {
         let mut child = Command::new(PROGRAM)
             .args(["--follow", "--lines=0", "--no-pager", "--output=json"])
             // Without it a long message comes as `null`.
@@ -208,11 +265,12 @@ impl Running {
             complaints_end,
             started: now,
         };
+        let known = known.to_owned();
         std::thread::Builder::new()
             .name("journalctl-stderr".to_owned())
             .spawn(move || {
                 let _reading = reading;
-                pass_on(complaints, &complaint);
+                pass_on(complaints, &complaint, &known);
             })?;
         Ok(running)
     }
@@ -240,8 +298,9 @@ impl Drop for Running {
     }
 }
 
-/// Reads its standard error to the end: says the first lines of it and keeps the last.
-fn pass_on(mut complaints: impl Read, last: &Mutex<String>) {
+/// Reads its standard error to the end: says the first lines of it, but for one that is `known`, and
+/// keeps the last.
+fn pass_on(mut complaints: impl Read, last: &Mutex<String>, known: &str) {
     let mut said = 0;
     let mut line = Vec::new();
     let mut buffer = [0; 1024];
@@ -256,7 +315,7 @@ fn pass_on(mut complaints: impl Read, last: &Mutex<String>) {
             let text = String::from_utf8_lossy(&line).trim().to_owned();
             line.clear();
             if !text.is_empty() {
-                if said < COMPLAINTS_MAX {
+                if said < COMPLAINTS_MAX && text != known {
                     said += 1;
                     tracing::warn!("{PROGRAM}: {text}");
                 }

@@ -1,6 +1,7 @@
 //! The journal, with a `journalctl` of our own on the `PATH`: a script that writes what we say.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,7 +17,8 @@ use crate::support::wait_for;
 /// Restarts come after one second, then two.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A folder with a `journalctl` that notes its process and its arguments and then does `work`.
+/// A folder with a `journalctl` that notes its process and its arguments and then does `work`. One
+/// that only looks finds an entry, or what the files `found` and `words` say.
 struct Journal {
     folder: TempDir,
 }
@@ -25,7 +27,9 @@ impl Journal {
     fn new(work: &str) -> Self {
         let this = Self::absent();
         let script = format!(
-            "#!/bin/sh\nfolder=${{0%/*}}\necho $$ >> $folder/pids\necho \"$*\" >> $folder/args\n\
+            "#!/bin/sh\nfolder=${{0%/*}}\ncase \"$*\" in *--follow*) ;; *)\necho >> $folder/looks\n\
+             [ -e $folder/found ] || {{ echo an entry; exit; }}\n\
+             cat $folder/found; cat $folder/words >&2; exit;;\nesac\necho $$ >> $folder/pids\necho \"$*\" >> $folder/args\n\
              {work}\n"
         );
         // Written under another name: who executes a file that is open for writing fails.
@@ -185,6 +189,61 @@ fn a_journalctl_that_ends_is_said_with_its_words_and_started_again() {
         ),
         "{said}"
     );
+    let once = said.matches(" journalctl: No journal files were opened");
+    assert_eq!(once.count(), 1, "{said}");
+    assert_eq!(running.stop(Signal::TERM).0, Some(0));
+}
+
+#[test]
+fn a_journal_without_anything_of_the_unit_is_said_and_followed_anew_when_it_has() {
+    // What is followed before there is a journal never sees one.
+    let work = "if [ $(wc -l < $folder/pids) = 2 ]; then cat $folder/entries; fi\nexec sleep 600";
+    for (words, said) in [
+        (
+            "No journal files were found.\n",
+            "journalctl says: No journal files were found.",
+        ),
+        ("", "it has no entry of a unit of that name so far"),
+    ] {
+        let journal = Journal::new(work);
+        let entries = format!("{}\n", entry("haproxy", &body(1)));
+        fs::write(journal.path("entries"), entries).unwrap();
+        fs::write(journal.path("words"), words).unwrap();
+        fs::write(journal.path("found"), "-- No entries --\n").unwrap();
+        let mut running = journal.follow(&[]);
+        let said = format!("cannot read journal:haproxy: {said}");
+        running.err.wait_for(&said);
+        // It is looked again, and nothing new is said.
+        wait_for("the third look", LIMIT, || journal.text("looks").len() == 3);
+        assert_eq!(running.err.text().matches(&said).count(), 1);
+        assert_eq!(journal.text("pids").lines().count(), 1);
+        fs::write(journal.path("new"), "Nov 21 23:36:31 lb1 haproxy[1]: x\n").unwrap();
+        fs::rename(journal.path("new"), journal.path("found")).unwrap();
+        wait_for("its first line", LIMIT, || {
+            running.out.text().contains("\"Tr\":1,")
+        });
+        assert_eq!(running.stop(Signal::TERM).0, Some(0));
+    }
+}
+
+#[test]
+fn an_entry_ends_the_search_for_one() {
+    let work = "exec tail -n +1 -f $folder/entries";
+    let journal = Journal::new(work);
+    fs::write(journal.path("entries"), "").unwrap();
+    fs::write(journal.path("words"), "").unwrap();
+    fs::write(journal.path("found"), "-- No entries --\n").unwrap();
+    let mut running = journal.follow(&[]);
+    running
+        .err
+        .wait_for("it has no entry of a unit of that name");
+    let mut file = fs::OpenOptions::new()
+        .append(true)
+        .open(journal.path("entries"))
+        .unwrap();
+    writeln!(file, "{}", entry("haproxy", &body(1))).unwrap();
+    running.out.wait_for("\"Tr\":1,");
+    assert_eq!(journal.text("pids").lines().count(), 1);
     assert_eq!(running.stop(Signal::TERM).0, Some(0));
 }
 
