@@ -1,7 +1,8 @@
 //! Measures the release binary beside a real HAProxy: `benches/run`.
 //!
 //! `latency`: from the write of the log line that completes the last breach to the spare being
-//! ready, as read on the admin socket. `idle`: CPU and memory with nothing to do. `flood`: 20,000
+//! ready, as read on the admin socket. `state`: the same with nothing remembered, with `[state] dir` on
+//! the disk of `TMPDIR`, and with it in memory, in turns. `idle`: CPU and memory with nothing to do. `flood`: 20,000
 //! lines a second. Figures are printed and nothing is asserted; what must hold is in `tests/`.
 
 #![allow(
@@ -58,6 +59,9 @@ fn main() {
     if wanted("latency") {
         latency(&world);
     }
+    if wanted("state") {
+        state(&world);
+    }
     if wanted("idle") {
         idle(&world);
     }
@@ -112,33 +116,72 @@ impl World {
 fn latency(world: &World) {
     let log = world.haproxy.folder().join("latency.log");
     let mut file = File::create(&log).expect("a log file");
-    let mut took: Vec<Duration> = Vec::new();
+    let took = (0..TRIES).map(|_| latency_with(world, &log, &mut file, Path::new("")));
+    println!(
+        "latency: line written -> spare ready, {TRIES} tries: {} (goal: p50 < 3, p99 < 15)",
+        percentiles(took.collect())
+    );
+}
+
+/// What it costs that the intent is on disk before the first command.
+fn state(world: &World) {
+    let log = world.haproxy.folder().join("state.log");
+    let mut file = File::create(&log).expect("a log file");
+    let disk = tempfile::tempdir().expect("a folder");
+    let memory = tempfile::tempdir_in("/dev/shm").expect("a folder in memory");
+    let mut rows = [
+        ("nothing remembered", Path::new(""), Vec::new()),
+        ("remembered in memory", memory.path(), Vec::new()),
+        ("remembered on disk", disk.path(), Vec::new()),
+    ];
     for _ in 0..TRIES {
-        // A daemon each: one would remember that the spare was missed, and keep it longer and longer.
-        let daemon = world
-            .config(&log)
-            .default_of("poll_interval")
-            .haproxy("poll_interval", "\"250ms\"")
-            .backend("window", &WINDOW.to_string())
-            .backend("breaches", &BREACHES.to_string())
-            .backend("min_span", "\"0s\"")
-            .warm_up("requests", "0")
-            .start();
-        wait_for("a picture", LIMIT, || daemon.stage("web2") == "maint");
-        took.push(one_try(world, &mut file));
-        drop(daemon);
-        world.haproxy.set_state("web/web2", "maint");
+        for (_, dir, took) in &mut rows {
+            took.push(latency_with(world, &log, &mut file, dir));
+        }
     }
+    for (name, dir, took) in rows {
+        println!(
+            "state, {name}: line written -> spare ready, {TRIES} tries: {} [{}]",
+            percentiles(took),
+            dir.display()
+        );
+    }
+}
+
+fn percentiles(mut took: Vec<Duration>) -> String {
     took.sort_unstable();
     let ms = |part: usize| took[(took.len() - 1) * part / 100].as_secs_f64() * 1000.0;
-    println!(
-        "latency: line written -> spare ready, {TRIES} tries: p50 {:.2} ms, p90 {:.2} ms, p99 {:.2} \
-         ms, max {:.2} ms (goal: p50 < 3, p99 < 15)",
+    format!(
+        "p50 {:.2} ms, p90 {:.2} ms, p99 {:.2} ms, max {:.2} ms",
         ms(50),
         ms(90),
         ms(99),
         ms(100)
-    );
+    )
+}
+
+/// One try with a daemon of its own: one would remember that the spare was missed, and keep it longer
+/// and longer.
+fn latency_with(world: &World, log: &Path, file: &mut File, state_dir: &Path) -> Duration {
+    let daemon = world
+        .config(log)
+        .default_of("poll_interval")
+        .haproxy("poll_interval", "\"250ms\"")
+        .backend("window", &WINDOW.to_string())
+        .backend("breaches", &BREACHES.to_string())
+        .backend("min_span", "\"0s\"")
+        .warm_up("requests", "0")
+        .state_dir(state_dir)
+        .start();
+    wait_for("a picture", LIMIT, || daemon.stage("web2") == "maint");
+    let took = one_try(world, file);
+    drop(daemon);
+    world.haproxy.set_state("web/web2", "maint");
+    // Nothing of one try is remembered in the next.
+    for entry in state_dir.read_dir().into_iter().flatten().flatten() {
+        std::fs::remove_file(entry.path()).expect("a state file");
+    }
+    took
 }
 
 /// Writes all lines but the last, then the last, and waits for the spare.
