@@ -72,6 +72,15 @@ impl Daemon {
             .map_or_else(state::Written::at_once, Keeper::written)
     }
 
+    /// Waits for the last write of all.
+    pub(super) async fn keep_last(&mut self, written: state::Written) {
+        if let Some(text) = written.wait().await
+            && self.keeper_problem.as_ref() != Some(&text)
+        {
+            tracing::warn!("{text}");
+        }
+    }
+
     /// A write has ended: says once that it failed, and once that it works again.
     pub(super) fn watch_keeper(&mut self) {
         let problem = self.keeper.as_ref().and_then(Keeper::problem);
@@ -96,10 +105,10 @@ impl Daemon {
         match request {
             control::Request::Status(caller) => caller.report(&self.report(source)),
             control::Request::Order(order, caller) => {
-                let reply = self.obey(&order, observer);
+                let mut reply = self.obey(&order, observer);
                 let written = self.written();
                 tokio::spawn(async move {
-                    written.wait().await;
+                    reply.texts.extend(written.wait().await);
                     caller.reply(&reply);
                 });
             }
@@ -126,12 +135,13 @@ impl Daemon {
                 reply.add(&place, answer);
             }
         }
-        match (self.config.mode, &self.keeper_problem) {
-            (Mode::Observe, _) => reply
+        match self.config.mode {
+            Mode::Observe => reply
                 .texts
                 .push("observing: this is pretended and not remembered".to_owned()),
-            (Mode::Act, Some(text)) => reply.texts.push(text.clone()),
-            (Mode::Act, None) => {}
+            // Without a thread that keeps it, nobody else will say so.
+            Mode::Act if self.keeper.is_none() => reply.texts.extend(self.keeper_problem.clone()),
+            Mode::Act => {}
         }
         self.start(actions, observer);
         reply

@@ -139,7 +139,7 @@ pub async fn run_with(
     let finish = async {
         let limit = FINISH_LIMIT;
         daemon.hands.finish(last, written.clone(), limit).await;
-        written.wait().await;
+        daemon.keep_last(written).await;
     };
     // The spare does not wait for the disk.
     tokio::join!(finish, parts.source.leave(checkpoint.as_ref()));

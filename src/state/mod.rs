@@ -164,11 +164,20 @@ impl Written {
         Self(None)
     }
 
-    /// Returns when it is on disk, or could not be, or takes too long.
-    pub async fn wait(self) {
-        if let Self(Some((mut done, number))) = self {
-            let all = done.wait_for(|done| done.number >= number);
-            let _ = tokio::time::timeout(WRITE_LIMIT, all).await;
+    /// Returns when it is on disk, or could not be, or takes too long; why it is not, if it is not.
+    pub async fn wait(self) -> Option<String> {
+        let Self(Some((mut done, number))) = self else {
+            return None;
+        };
+        let all = done.wait_for(|done| done.number >= number);
+        match tokio::time::timeout(WRITE_LIMIT, all).await {
+            Ok(Ok(done)) => done.problem.clone(),
+            // The thread has ended, or the disk is slow.
+            Ok(Err(_)) | Err(_) => Some(format!(
+                "the state is not on disk after {} ms, the disk of [state] dir is slow or hangs; \
+                 until it is there a restart does not know of this",
+                WRITE_LIMIT.as_millis()
+            )),
         }
     }
 }
@@ -248,7 +257,7 @@ fn keep(dir: &Path, name: &str, jobs: &mpsc::Receiver<(u64, String)>, done: &wat
         let problem = write(dir, name, &text).err().map(|error| {
             format!(
                 "cannot keep the state in {}: {error} (dir under [state]); pauses, pins and holds \
-                 are kept in memory alone and forgotten at a restart",
+                 are kept in memory alone, and a restart knows those of before",
                 dir.display()
             )
         });

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod control;
 mod fake;
+mod faults;
 mod life;
 mod orders;
 mod reload;

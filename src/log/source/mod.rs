@@ -38,7 +38,7 @@ pub enum Source {
     /// Connections that bring lines.
     Stream(StreamSource),
     /// systemd's journal.
-    Journal(JournalSource),
+    Journal(Box<JournalSource>),
 }
 
 impl Source {
@@ -70,7 +70,7 @@ impl Source {
             }
             LogSource::Tcp(address) => Self::Stream(StreamSource::new(*address, max_line_bytes)),
             LogSource::Journal(unit) => {
-                Self::Journal(JournalSource::new(unit.clone(), max_line_bytes))
+                Self::Journal(Box::new(JournalSource::new(unit.clone(), max_line_bytes)))
             }
         }
     }

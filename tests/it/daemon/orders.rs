@@ -15,7 +15,7 @@ use crate::support::{Behaviour, TinyServer, holds_within, wait_for};
 
 impl Folder {
     /// The same with a state directory in it.
-    fn remembering(self) -> Self {
+    pub(super) fn remembering(self) -> Self {
         let dir = self.state_dir();
         let text = std::fs::read_to_string(&self.config).unwrap();
         let text = text.replace("dir = \"\"", &format!("dir = \"{}\"", dir.display()));
