@@ -269,8 +269,14 @@ impl Backend {
             .since
             .is_none_or(|since| now.since(since) < self.settings.idle_timeout);
         self.pool.begin_generation(now, is_needed);
-        self.change = None;
-        self.past.forget_told();
+        match self.change.take() {
+            // The new process may have got the command that is under way, and carry it out late.
+            Some(change) if self.writing.is_some() => {
+                let told = change.told_so_far().last().copied();
+                self.leave_behind(now, &change.server, told.into_iter().collect());
+            }
+            Some(_) | None => self.past.forget_told(),
+        }
         self.owed = None;
         self.comparison.forget();
         self.brought_in_doubt = 0;

@@ -8,7 +8,7 @@ use haproxy_autoscale::scaler::event::{AdminState, LogState};
 use haproxy_autoscale::scaler::settings::Add;
 
 use super::scenes::{GAP, seconds, with_a_spare_in};
-use super::world::{Fault, World, settings};
+use super::world::{Fault, Pending, World, settings};
 
 #[test]
 fn a_log_that_falls_silent_under_traffic_disables_nothing() {
@@ -297,6 +297,44 @@ fn nothing_new_begins_while_a_command_may_be_under_way() {
     world.requests(60, 900, GAP);
     assert!(world.count(Change::Hold) >= 1, "{:?}", world.changes());
     assert!(world.is_up("web3"), "{:?}", world.changes());
+}
+
+/// Slow requests called web2, HAProxy is reloaded between the last picture and the command for it,
+/// and the new process carries that out after five seconds.
+fn with_a_command_around_a_reload() -> World {
+    let mut world = World::new(settings()).without("web3");
+    world.state_faults = vec![(AdminState::Drain, Fault::Late(seconds(5)))];
+    world.pass(GAP);
+    world.requests(15, 900, GAP);
+    for _ in 0..1000 {
+        let mut pending = world.pending.values();
+        if pending.all(|it| matches!(it, Pending::Read(..))) && !world.pending.is_empty() {
+            break;
+        }
+        world.pass(Duration::from_millis(1));
+    }
+    assert_eq!(world.commands, 0, "the picture to decide on is under way");
+    world.reload();
+    world.pass(seconds(3));
+    assert_eq!(world.commands, 1, "{:?}", world.done);
+    assert_eq!(world.count(Change::Reload), 1, "{:?}", world.changes());
+    world
+}
+
+#[test]
+fn a_reload_does_not_end_a_command_under_way() {
+    let mut world = with_a_command_around_a_reload();
+    assert_eq!(world.count(Change::WarmUp), 1, "{:?}", world.changes());
+    world.pass(Duration::from_millis(1200));
+    assert_eq!(world.count(Change::WarmUp), 1, "it is still under way");
+}
+
+#[test]
+fn a_command_that_a_reload_overtook_is_ours_and_no_operators() {
+    let mut world = with_a_command_around_a_reload();
+    world.pass(seconds(7));
+    assert_eq!(world.count(Change::Hold), 0, "{:?}", world.changes());
+    assert!(world.is_up("web2"), "put away and brought back");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use haproxy_autoscale::scaler::Scaler;
 use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::scaler::event::{Action, AdminState, Event, ReadFailure, Timestamp};
+use haproxy_autoscale::scaler::hand::Verb;
 
 use super::scenes::{GAP, seconds, with_a_spare_in};
 use super::world::{BACKEND, Fault, World, settings};
@@ -181,6 +182,31 @@ fn a_spent_budget_does_not_keep_a_rescue_away() {
     }
     world.server("web1").is_alive = false;
     world.pass(seconds(5));
+    assert!(world.is_up("web2"), "{:?}", world.changes());
+}
+
+#[test]
+fn a_spare_that_was_changed_too_often_is_left_out_for_a_while() {
+    let mut world = World::new(settings()).without("web3");
+    world.pass(GAP);
+    // On its own a server goes only with changes left for the way back; an operator may spend all.
+    for _ in 0..6 {
+        world.order(Verb::Enable, "web/web2", None);
+        world.pass(seconds(2));
+        assert!(world.is_up("web2"), "{:?}", world.changes());
+        world.order(Verb::Disable, "web/web2", Some(seconds(1)));
+        world.pass(seconds(3));
+        assert!(!world.is_up("web2"), "{:?}", world.changes());
+    }
+    let warm_ups = world.count(Change::WarmUp);
+    world.requests(30, 900, GAP);
+    world.pass(seconds(2));
+    assert_eq!(world.count(Change::WarmUp), warm_ups);
+    let text = world.text_of(Change::NoSpare);
+    assert!(text.contains("it has been changed too often"), "{text}");
+    world.pass(seconds(12 * 30));
+    world.requests(15, 900, GAP);
+    world.pass(seconds(2));
     assert!(world.is_up("web2"), "{:?}", world.changes());
 }
 
