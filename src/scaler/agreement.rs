@@ -39,6 +39,8 @@ pub(super) struct Comparison {
     doubted_since: Option<Timestamp>,
     /// The counters vouch for the lines since the baseline, without the slack of a first doubt.
     is_vouched_for: bool,
+    /// The newest count of responses.
+    newest: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +60,7 @@ impl Comparison {
             base: None,
             doubted_since: None,
             is_vouched_for: true,
+            newest: 0,
         }
     }
 
@@ -107,9 +110,10 @@ impl Comparison {
             responses,
             sessions,
         };
+        // `clear counters` of an operator takes them back.
+        let has_grown = std::mem::replace(&mut self.newest, responses) <= responses;
         let base = match self.base {
-            // `clear counters` of an operator takes them back.
-            Some(base) if base.responses <= responses => base,
+            Some(base) if has_grown => base,
             Some(_) | None => {
                 self.base = Some(here);
                 self.lines = 0;
@@ -141,7 +145,7 @@ impl Comparison {
         // A contradiction is over when a whole period agrees without the slack that a first
         // doubt is granted.
         let agrees = missing.saturating_mul(2) <= grown && self.is_vouched_for;
-        if before != Agreement::Agree && agrees {
+        if agrees {
             self.verdict = Agreement::Agree;
         }
         self.rebase(here);

@@ -1,6 +1,7 @@
 //! What the scaler does and never does, told as events in virtual time.
 
 mod capacity;
+mod contradictions;
 mod crash;
 mod day;
 mod farm;
@@ -12,7 +13,9 @@ mod odd;
 mod promises;
 mod properties;
 mod reconfigure;
+mod refusals;
 mod scenes;
 mod server;
+mod spares;
 mod windows;
 mod world;

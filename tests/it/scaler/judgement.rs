@@ -185,8 +185,7 @@ fn a_spent_budget_does_not_keep_a_rescue_away() {
     assert!(world.is_up("web2"), "{:?}", world.changes());
 }
 
-#[test]
-fn a_spare_that_was_changed_too_often_is_left_out_for_a_while() {
+fn left_out_after_six_changes(is_needed: bool) {
     let mut world = World::new(settings()).without("web3");
     world.pass(GAP);
     // On its own a server goes only with changes left for the way back; an operator may spend all.
@@ -204,10 +203,23 @@ fn a_spare_that_was_changed_too_often_is_left_out_for_a_while() {
     assert_eq!(world.count(Change::WarmUp), warm_ups);
     let text = world.text_of(Change::NoSpare);
     assert!(text.contains("it has been changed too often"), "{text}");
-    world.pass(seconds(12 * 30));
-    world.requests(15, 900, GAP);
-    world.pass(seconds(2));
-    assert!(world.is_up("web2"), "{:?}", world.changes());
+    if is_needed {
+        world.server("web1").is_alive = false;
+        world.pass(seconds(5));
+        assert!(world.is_up("web2"), "lost capacity: {:?}", world.changes());
+    } else {
+        world.pass(seconds(12 * 30));
+        world.requests(15, 900, GAP);
+        world.pass(seconds(2));
+        assert!(world.is_up("web2"), "later: {:?}", world.changes());
+    }
+}
+
+#[test]
+fn a_spare_that_was_changed_too_often_is_left_out_for_a_while_but_for_lost_capacity() {
+    for is_needed in [false, true] {
+        left_out_after_six_changes(is_needed);
+    }
 }
 
 /// Pauses after failed reads within `span`, in milliseconds.

@@ -237,6 +237,36 @@ fn a_daemon_that_ended_in_the_middle_is_not_taken_for_an_operator() {
 }
 
 #[test]
+fn a_command_from_before_explains_one_state_of_one_server_for_a_while() {
+    let restarted = || {
+        let mut world = World::new(settings());
+        world.pass(GAP);
+        world.state_faults = vec![(AdminState::Drain, Fault::Lost)];
+        world.requests(15, 900, GAP);
+        world.pass(GAP * 5);
+        assert_eq!(world.commands, 1);
+        let memory = world.durable.clone();
+        world.restart(Some(memory));
+        world.pass(GAP);
+        world.faults = Box::new(|_| Fault::None);
+        world
+    };
+    for (name, state, after_s, holds) in [
+        ("web2", AdminState::Drain, 1, 0),
+        ("web2", AdminState::Ready, 1, 1),
+        ("web3", AdminState::Drain, 1, 1),
+        ("web2", AdminState::Drain, 10, 1),
+    ] {
+        let mut world = restarted();
+        world.pass(seconds(after_s));
+        world.by_hand(name, state);
+        world.pass(seconds(3));
+        let found = world.count(Change::Hold);
+        assert_eq!(found, holds, "{name} {state} after {after_s} s");
+    }
+}
+
+#[test]
 fn a_stand_in_is_known_as_such_after_a_restart() {
     let mut world = World::new(settings());
     world.pass(GAP);

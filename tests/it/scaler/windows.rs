@@ -143,6 +143,53 @@ fn every_looks_at_a_sliding_window_as_often_as_it_says() {
 }
 
 #[test]
+fn a_sliding_window_counted_in_requests_holds_the_newest_and_lasts_min_span() {
+    let mut world = with_policy(|policy| {
+        policy.every = Some(Duration::from_millis(500));
+        policy.min_span = Duration::from_secs(1);
+    });
+    world.requests(4, 900, GAP);
+    world.pass(Duration::from_secs(5));
+    assert_eq!(world.count(Change::Breach), 0, "four of five");
+    world.requests(20, 20, GAP);
+    assert_eq!(world.count(Change::Breach), 0, "the slow ones have left it");
+    world.requests(5, 900, Duration::from_millis(10));
+    world.pass(Duration::from_millis(600));
+    assert_eq!(world.count(Change::Breach), 0, "five within 50 ms");
+    world.requests(8, 900, Duration::from_millis(300));
+    assert!(world.count(Change::Breach) >= 1, "{:?}", world.changes());
+    assert!(breaches(&world).all(|it| it.requests == 5));
+}
+
+#[test]
+fn a_sliding_window_in_time_forgets_what_is_older() {
+    let mut world = with_policy(|policy| {
+        policy.window = WindowSize::Span(Duration::from_secs(2));
+        policy.every = Some(Duration::from_secs(1));
+        policy.min_samples = 3;
+    });
+    world.requests(10, 5000, Duration::from_millis(200));
+    let before = world.count(Change::Breach);
+    world.requests(15, 20, Duration::from_millis(200));
+    let within = world.count(Change::Breach);
+    assert!(before >= 1 && within > before, "{before} {within}");
+    world.requests(15, 20, Duration::from_millis(200));
+    assert_eq!(world.count(Change::Breach), within);
+}
+
+#[test]
+fn a_percentile_looks_at_every_request_of_a_full_window() {
+    let mut world = with_policy(|policy| {
+        policy.window = WindowSize::Span(Duration::from_secs(10));
+        policy.statistic = Statistic::Percentile(60);
+    });
+    world.requests(500, 900, Duration::from_millis(10));
+    world.requests(200, 20, Duration::from_millis(10));
+    world.pass(Duration::from_secs(4));
+    assert_eq!(breach_values(&world), vec![(900.0, 1)], "500 of 700");
+}
+
+#[test]
 fn each_statistic_is_the_textbooks() {
     let cases = [
         (Statistic::Mean, 780.0),
@@ -303,7 +350,24 @@ fn what_proves_nothing_is_no_sample() {
         status: Some(200),
         ..line("web99")
     };
+    let no_whole_request = Request {
+        request_ms: None,
+        ..unknown_server
+    };
+    let queued_for_no_time = Request {
+        queue_ms: Some(0),
+        total_ms: Some(9000),
+        ..tarpit
+    };
     for request in [
+        Request {
+            server: "web1",
+            ..no_whole_request
+        },
+        Request {
+            request_ms: Some(0),
+            ..queued_for_no_time
+        },
         statistics_page,
         tarpit,
         no_server,
