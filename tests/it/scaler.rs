@@ -17,5 +17,6 @@ mod refusals;
 mod scenes;
 mod server;
 mod spares;
+mod steps;
 mod windows;
 mod world;

@@ -439,7 +439,7 @@ impl Backend {
 
     /// Whether spares may be brought in or sent away on what is known.
     pub(super) const fn has_picture(&self) -> bool {
-        self.generation.is_some() && self.reading.is_current()
+        self.reading.is_current()
     }
 }
 

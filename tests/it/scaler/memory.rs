@@ -267,6 +267,28 @@ fn a_command_from_before_explains_one_state_of_one_server_for_a_while() {
 }
 
 #[test]
+fn a_hand_at_a_spare_whose_change_was_under_way_is_a_hold() {
+    let mut world = World::new(settings());
+    world.pass(GAP);
+    world.requests(15, 900, GAP);
+    assert_eq!(world.count(Change::WarmUp), 1);
+    let memory = world.scaler.memory(world.now);
+    world.by_hand("web2", AdminState::Ready);
+    world.restart(Some(memory));
+    world.pass(seconds(3));
+    assert_eq!(world.count(Change::Hold), 1, "it was told nothing so far");
+}
+
+#[test]
+fn a_spare_that_came_for_load_stands_in_for_nobody_after_a_restart() {
+    let mut world = with_a_spare_in();
+    restart(&mut world);
+    world.server("web1").is_alive = false;
+    world.requests(5, 400, seconds(1));
+    assert!(world.is_up("web3"), "{:?}", world.changes());
+}
+
+#[test]
 fn a_stand_in_is_known_as_such_after_a_restart() {
     let mut world = World::new(settings());
     world.pass(GAP);

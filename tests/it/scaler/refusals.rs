@@ -3,7 +3,7 @@
 use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::scaler::event::{AdminState, Event};
 use haproxy_autoscale::scaler::hand::{Verb, Verdict};
-use haproxy_autoscale::scaler::settings::BackendSettings;
+use haproxy_autoscale::scaler::settings::{BackendSettings, Spares};
 
 use super::scenes::{GAP, seconds, with_a_spare_in};
 use super::world::{World, settings};
@@ -22,11 +22,11 @@ fn refusal(world: &mut World, verb: Verb, at: &str) -> String {
 }
 
 fn settings_of(world: &mut World, names: &[&str], is_elsewhere: bool) {
-    let named = |name: &&str| BackendSettings {
+    let of_name = |name: &&str| BackendSettings {
         name: (*name).to_owned(),
         ..settings()
     };
-    let backends: Vec<_> = names.iter().map(named).collect();
+    let backends: Vec<_> = names.iter().map(of_name).collect();
     world.step(Event::Settings {
         backends: &backends,
         is_elsewhere,
@@ -179,15 +179,18 @@ fn only_the_backend_that_goes_says_goodbye() {
     let mut world = idle();
     settings_of(&mut world, &["web", "api"], false);
     let affected = |world: &World, names: &[&str]| {
-        let named = |name: &&str| BackendSettings {
+        let of_name = |name: &&str| BackendSettings {
             name: (*name).to_owned(),
-            always_up: Vec::new(),
+            spares: match *name {
+                "api" => Spares::Auto,
+                _ => Spares::Named(vec!["web2".to_owned()]),
+            },
             ..settings()
         };
-        let next: Vec<_> = names.iter().map(named).collect();
+        let next: Vec<_> = names.iter().map(of_name).collect();
         world.scaler.affected(&next).changed
     };
-    assert_eq!(affected(&world, &["api", "web"]), 1, "web1 of web");
+    assert_eq!(affected(&world, &["api", "web"]), 1, "web3 of web");
     settings_of(&mut world, &["web"], false);
     let said = world.text_of(Change::Note);
     assert_eq!(said.matches("no longer in the configuration").count(), 1);

@@ -137,8 +137,11 @@ fn a_ready_spare_that_another_server_tracks_is_neither_sent_away_nor_replaced() 
     assert_eq!(world.commands, commands, "{:?}", world.done);
     let answer = world.order(Verb::Disable, "web/web2", None);
     assert!(answer.text.contains("tracked"), "{}", answer.text);
+
+    let mut world = with_a_spare_in();
+    world.server("web2").read.is_tracked = true;
     world.server("web2").is_alive = false;
-    world.pass(seconds(10));
+    world.requests(10, 400, seconds(1));
     assert_eq!(world.commands, commands, "{:?}", world.done);
 }
 
@@ -152,6 +155,9 @@ fn a_server_that_is_no_spare_any_more_is_not_touched_whatever_stage_it_was_in() 
     let commands = world.commands;
     world.pass(seconds(100));
     assert_eq!(world.commands, commands, "ready: {:?}", world.done);
+    world.server("web2").is_alive = false;
+    world.requests(10, 400, seconds(1));
+    assert_eq!(world.commands, commands, "DOWN: {:?}", world.done);
 
     let mut world = with_a_spare_in();
     world.by_hand("web2", AdminState::Drain);
@@ -186,11 +192,14 @@ fn each_failure_in_a_row_doubles_the_quarantine() {
     let spans: Vec<u64> = world
         .decisions
         .iter()
-        .filter_map(|it| match &it.reason {
-            Reason::Failed {
+        .filter_map(|it| {
+            let Reason::Failed {
                 quarantined_for, ..
-            } => Some(quarantined_for.as_secs()),
-            _ => None,
+            } = &it.reason
+            else {
+                return None;
+            };
+            Some(quarantined_for.as_secs())
         })
         .collect();
     assert_eq!(spans, [60, 120, 240, 480]);

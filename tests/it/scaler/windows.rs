@@ -167,6 +167,7 @@ fn a_sliding_window_in_time_forgets_what_is_older() {
         policy.window = WindowSize::Span(Duration::from_secs(2));
         policy.every = Some(Duration::from_secs(1));
         policy.min_samples = 3;
+        policy.breaches = 100;
     });
     world.requests(10, 5000, Duration::from_millis(200));
     let before = world.count(Change::Breach);
@@ -217,6 +218,14 @@ fn each_statistic_is_the_textbooks() {
         vec![(800.0, 1)],
         "the mean of the two in the middle"
     );
+    let mut world = with_policy(|policy| {
+        policy.statistic = Statistic::Percentile(50);
+        policy.window = WindowSize::Requests(4);
+    });
+    for ms in [600, 1000, 700, 900] {
+        world.request("web1", ms);
+    }
+    assert_eq!(breach_values(&world), vec![(700.0, 1)], "the nearest rank");
 }
 
 #[test]
@@ -350,24 +359,7 @@ fn what_proves_nothing_is_no_sample() {
         status: Some(200),
         ..line("web99")
     };
-    let no_whole_request = Request {
-        request_ms: None,
-        ..unknown_server
-    };
-    let queued_for_no_time = Request {
-        queue_ms: Some(0),
-        total_ms: Some(9000),
-        ..tarpit
-    };
     for request in [
-        Request {
-            server: "web1",
-            ..no_whole_request
-        },
-        Request {
-            request_ms: Some(0),
-            ..queued_for_no_time
-        },
         statistics_page,
         tarpit,
         no_server,
@@ -386,6 +378,41 @@ fn what_proves_nothing_is_no_sample() {
             0,
             "{request:?}"
         );
+    }
+}
+
+#[test]
+fn a_request_without_its_whole_head_is_no_sample_and_a_failed_one_no_slow_one() {
+    let no_whole_request = Request {
+        queue_ms: Some(0),
+        connect_ms: Some(0),
+        response_ms: Some(9000),
+        total_ms: Some(9000),
+        status: Some(200),
+        ..line("web1")
+    };
+    let no_connection = Request {
+        request_ms: Some(0),
+        queue_ms: Some(5000),
+        total_ms: Some(5000),
+        status: Some(503),
+        ..line("web1")
+    };
+    let broken_off = Request {
+        request_ms: Some(0),
+        queue_ms: Some(0),
+        connect_ms: Some(0),
+        total_ms: Some(9000),
+        status: Some(502),
+        ..line("web1")
+    };
+    for request in [no_whole_request, no_connection, broken_off] {
+        let mut world = World::new(settings());
+        ready(&mut world);
+        for _ in 0..50 {
+            world.event(request);
+        }
+        assert_eq!(world.count(Change::Breach), 0, "{request:?}");
     }
 }
 
