@@ -20,7 +20,7 @@ use crate::config::{self, Config, LogConfig, LogSource, Mode};
 use crate::demo::DemoError;
 use crate::log::input::{self, Bar, Period, Progress, Reading};
 use crate::log::line;
-use crate::{daemon, demo, parse, replay, stats, status};
+use crate::{control, daemon, demo, parse, replay, stats, status};
 
 /// Where the configuration is unless `-c` or the environment says otherwise.
 const CONFIG_DEFAULT: &str = "/etc/haproxy-autoscale/config.toml";
@@ -119,7 +119,7 @@ enum Command {
         #[arg(long)]
         json: bool,
         /// How long each warm-up takes
-        #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+        #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = control::duration)]
         warm_up: Duration,
         #[command(flatten)]
         period: PeriodArgs,
@@ -181,10 +181,6 @@ struct MaybeConfigFile {
         env = "HAPROXY_AUTOSCALE_CONFIG"
     )]
     config: Option<PathBuf>,
-}
-
-fn duration(text: &str) -> Result<Duration, humantime::DurationError> {
-    humantime::parse_duration(text)
 }
 
 /// Runs one command; what it says has gone to standard output and standard error.

@@ -28,7 +28,7 @@ use tokio::time::timeout;
 use crate::scaler::hand::Order;
 use crate::status::Report;
 
-pub use self::order::{Reply, lasts, place};
+pub use self::order::{Reply, duration, lasts, place};
 
 /// A caller that says nothing, or does not read, is let go after this.
 const CALLER_TIMEOUT: Duration = Duration::from_secs(2);

@@ -67,13 +67,13 @@ pub fn place(text: &str) -> Result<Place, String> {
     }
 }
 
-/// Reads how long an order stands: `90s`, `1h 30m`.
+/// Reads a length of time on the command line: `90s`, `1h 30m`.
 ///
 /// # Errors
-/// No duration, none at all, months (`5M` was surely meant as `5m`), or more than a year.
-pub fn lasts(text: &str) -> Result<Duration, String> {
+/// No duration, or months (`5M` was surely meant as `5m`).
+pub fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
-    let lasts = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     let mut units = text.split(|letter: char| !letter.is_alphabetic());
     if units.any(|unit| unit == "M") {
         let minutes = text.replace('M', "m");
@@ -81,6 +81,15 @@ pub fn lasts(text: &str) -> Result<Duration, String> {
             "capital M means months; write {minutes} for minutes"
         ));
     }
+    Ok(duration)
+}
+
+/// Reads how long an order stands.
+///
+/// # Errors
+/// Those of [`duration`], no time at all, or more than a year.
+pub fn lasts(text: &str) -> Result<Duration, String> {
+    let lasts = duration(text)?;
     if lasts.is_zero() {
         return Err("it must last longer than nothing".to_owned());
     }

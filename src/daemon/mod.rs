@@ -293,8 +293,9 @@ impl Daemon {
                     journal::write(decision, self.config.mode);
                 }
                 observer(decision);
-                self.is_diagnosis_wanted |=
-                    matches!(decision.change, Change::Reload | Change::Reachable);
+                if matches!(decision.change, Change::Reload | Change::Reachable) {
+                    self.want_diagnosis();
+                }
             } else {
                 self.hands.start(action, written.clone());
             }
@@ -440,6 +441,12 @@ impl Daemon {
             self.log_state = state;
             self.event(now, Event::Log(state), observer);
         }
+    }
+
+    /// Another HAProxy, perhaps: what it lets us do is not known until it was asked.
+    fn want_diagnosis(&mut self) {
+        self.is_diagnosis_wanted = true;
+        self.diagnosis.level = None;
     }
 
     /// Why HAProxy would take no command from us.

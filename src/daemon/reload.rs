@@ -134,7 +134,9 @@ async fn apply(
     tracing::info!("SIGHUP: the new configuration holds from now on");
     daemon.hello();
     daemon.look_around();
-    daemon.is_diagnosis_wanted |= is_elsewhere;
+    if is_elsewhere {
+        daemon.want_diagnosis();
+    }
     let backends = settings(&daemon.config);
     let event = Event::Settings {
         backends: &backends,

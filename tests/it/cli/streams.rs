@@ -80,6 +80,8 @@ fn wrong_usage_is_2_and_says_how_it_goes() {
     }
     let said = run(&["replay", "--warm-up", "soon", &log]).failed(2);
     assert!(said.contains("--warm-up <DURATION>"), "{said}");
+    let said = run(&["replay", "--warm-up", "5M", &log]).failed(2);
+    assert!(said.contains("write 5m for minutes"), "{said}");
 }
 
 #[test]
