@@ -67,26 +67,33 @@ fn rotation_in_the_middle_of_load_loses_no_line() {
         let haproxy = RealHaproxy::start(version, HaproxyConfig::new(web("", &[&web1, &web2])));
         let daemon = DaemonConfig::new(&haproxy).start();
         let before = haproxy.log_lines();
-        let load = Load::open(haproxy.frontend(), 200.0);
+        let load = Load::open(haproxy.frontend(), 100.0);
         for rotation in 1..=4 {
-            wait_for("some users", SOON, || load.count() > rotation * 100);
+            wait_for("some users", SOON, || load.count() > rotation * 50);
             let name = format!("haproxy.log.{rotation}");
             haproxy.rotate_log(&haproxy.folder().join(name));
         }
-        wait_for("some more", SOON, || load.count() > 500);
+        wait_for("some more", SOON, || load.count() > 250);
         load.set_rate(0.0);
         std::thread::sleep(Duration::from_millis(100));
         let answers = load.stop();
-        assert!(answers.iter().all(crate::support::Answer::is_ok));
+        // Of whichever status: each answer is a line, also where a busy machine made it a 503.
+        let answered = answers.iter().filter(|answer| answer.status.is_some());
+        let answered = answered.count();
         wait_for("every line", SOON, || {
             lines_of(&daemon) == haproxy.log_lines() - before
         });
-        assert!(haproxy.log_lines() - before >= answers.len());
-        // The counters of the same HAProxy agree with what was read.
-        assert_eq!(
-            daemon.status()["backends"][0]["problems"],
-            serde_json::json!([])
-        );
+        // On a busy machine HAProxy itself drops lines: a Unix socket holds only ten.
+        let dropped = haproxy.dropped_logs();
+        let logged = haproxy.log_lines() - before;
+        assert!(logged + dropped >= answered, "{logged} {dropped}");
+        if dropped == 0 {
+            // The counters of the same HAProxy agree with what was read.
+            assert_eq!(
+                daemon.status()["backends"][0]["problems"],
+                serde_json::json!([])
+            );
+        }
     });
 }
 

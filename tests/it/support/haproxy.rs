@@ -166,6 +166,16 @@ impl RealHaproxy {
             .unwrap_or_else(|| panic!("no {backend}/{server} in show servers state:\n{answer}"))
     }
 
+    /// Lines of its log that it dropped itself, to whatever target, from `show info`.
+    pub fn dropped_logs(&self) -> usize {
+        let info = self.command("show info");
+        let dropped = info
+            .lines()
+            .find_map(|line| line.strip_prefix("DroppedLogs: "));
+        let dropped = dropped.and_then(|count| count.trim().parse().ok());
+        dropped.expect("show info counts its DroppedLogs")
+    }
+
     /// The worker's process id, from `show info`.
     pub fn worker_pid(&self) -> i32 {
         worker_pid(&self.command("show info")).expect("show info names its Pid")
