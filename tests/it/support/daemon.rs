@@ -399,7 +399,8 @@ impl Daemon {
     /// Ends it at once, as `kill -9` does.
     pub fn kill(&mut self) {
         self.child.kill().expect("SIGKILL");
-        self.wait_for_exit(Duration::from_secs(10));
+        // One that is writing to a busy disk (fsync) ends only when that is done.
+        self.wait_for_exit(Duration::from_secs(60));
     }
 
     /// Waits for its end; the exit code.
