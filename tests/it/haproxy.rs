@@ -176,8 +176,11 @@ mod support_works {
             wait_for("users on the spare", SOON, || load.count_of("web2") > 10);
             let before = haproxy.worker_pid();
             haproxy.reload();
-            assert_ne!(haproxy.worker_pid(), before);
-            assert_eq!(haproxy.server_state("web", "web2")["srv_admin_state"], "5");
+            // On a busy machine the old one may still take a connection or two.
+            wait_for("another worker and its states", SOON, || {
+                let state = haproxy.server_state("web", "web2");
+                haproxy.worker_pid() != before && state["srv_admin_state"] == "5"
+            });
             let failures = load.failures();
             assert!(failures.is_empty(), "{failures:?}");
         });
@@ -267,12 +270,12 @@ mod support_works {
 
     #[test]
     fn a_tiny_server_is_cold_dead_and_hung_at_a_word() {
-        let cold = Behaviour::default().cold_for_requests(2, 100);
+        let cold = Behaviour::default().cold_for_requests(2, 1000);
         let mut server = TinyServer::start("web1", cold);
         let warm_up =
             get("/", &["User-Agent: haproxy-autoscale/0"]).replace("User-Agent: load\r\n", "");
         let took = |request: &str| exchange(server.address(), request).took.as_millis();
-        assert!(took(&warm_up) >= 100 && took(&warm_up) >= 100 && took(&get("/", &[])) < 100);
+        assert!(took(&warm_up) >= 1000 && took(&warm_up) >= 1000 && took(&get("/", &[])) < 1000);
         assert_eq!((server.count(Visitor::WarmUp), server.cold_users()), (2, 0));
         server.die();
         assert!(

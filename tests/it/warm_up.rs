@@ -16,6 +16,8 @@ use tokio::task::JoinHandle;
 mod tls;
 
 const MS: Duration = Duration::from_millis(1);
+/// What is over much sooner has not waited for a deadline, on a busy machine either.
+const LONG: Duration = Duration::from_secs(30);
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 fn config() -> WarmUpConfig {
@@ -254,9 +256,7 @@ async fn a_body_without_end_is_left_after_64_kib() {
         }
     })
     .await;
-    let started = Instant::now();
     run(&config(), server.address, false, 5000).await.unwrap();
-    assert!(started.elapsed() < MS * 2000, "{:?}", started.elapsed());
     // What fits into the sockets' buffers comes on top; without the limit this grows for ever.
     assert!(sent.load(Ordering::Relaxed) < 64 * 1024);
 }
@@ -331,12 +331,13 @@ async fn headers_that_drip_cost_one_timeout_each() {
         ..config()
     };
     let started = Instant::now();
-    let outcome = run(&config, server.address, false, 500).await;
+    let outcome = run(&config, server.address, false, 2000).await;
+    // Each takes 100 ms, and the pause behind it 200.
     assert!(
-        matches!(outcome, Err(WarmUpFailure::TimedOut { attempts: 2..=3 })),
+        matches!(outcome, Err(WarmUpFailure::TimedOut { attempts: 2..=8 })),
         "{outcome:?}"
     );
-    assert!(started.elapsed() < MS * 1500, "{:?}", started.elapsed());
+    assert!(started.elapsed() < LONG, "{:?}", started.elapsed());
 }
 
 #[tokio::test]
@@ -389,14 +390,15 @@ async fn a_refusing_server_is_given_up_when_another_waits_and_else_at_the_deadli
     let warm_up = WarmUp::new(&config(), &BTreeMap::new());
     let started = Instant::now();
     let outcome = warm_up
-        .run(&name(), Some(address), false, MS * 10_000, MS * 150)
+        .run(&name(), Some(address), false, LONG * 2, MS * 150)
         .await;
     assert!(
         matches!(outcome, Err(WarmUpFailure::Refused { attempts: 2.. })),
         "{outcome:?}"
     );
     let took = started.elapsed();
-    assert!(took >= MS * 150 && took < MS * 1500, "{took:?}");
+    assert!(took >= MS * 150, "{took:?}");
+    assert!(took < LONG, "long before the deadline: {took:?}");
     let outcome = run(&config(), address, false, 200).await;
     assert!(
         matches!(outcome, Err(WarmUpFailure::Refused { .. })),
@@ -411,20 +413,24 @@ async fn a_machine_that_is_switched_off_does_not_hold_the_next_spare_for_the_who
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(0).unwrap();
     let address = listener.local_addr().unwrap();
-    let mut waiting = Vec::new();
-    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, MS * 500) {
-        waiting.push(stream);
+    let (mut waiting, mut unanswered) = (Vec::new(), 0);
+    // Once proves nothing: the kernel may have been late on a busy machine.
+    while unanswered < 3 {
+        match std::net::TcpStream::connect_timeout(&address, MS * 500) {
+            Ok(stream) => waiting.push(stream),
+            Err(_) => unanswered += 1,
+        }
         assert!(waiting.len() < 64, "its queue is never full");
     }
     let warm_up = WarmUp::new(&config(), &BTreeMap::new());
     let started = Instant::now();
     let outcome = warm_up
-        .run(&name(), Some(address), false, MS * 20_000, MS * 500)
+        .run(&name(), Some(address), false, LONG * 2, MS * 500)
         .await;
     let text = broken(outcome);
     assert!(text.contains("cannot connect to 127.0.0.1"), "{text}");
     assert!(text.contains("no answer within 2.0 s"), "{text}");
-    assert!(started.elapsed() < MS * 8000, "{:?}", started.elapsed());
+    assert!(started.elapsed() < LONG, "{:?}", started.elapsed());
     drop(waiting);
 }
 
@@ -512,18 +518,14 @@ async fn a_warm_up_url_replaces_address_and_path() {
 async fn link_local_addresses_are_refused_at_once() {
     let started = Instant::now();
     for address in ["169.254.169.254:80", "[fe80::1]:80", "[fd00:ec2::254]:80"] {
-        let text = broken(run(&config(), address.parse().unwrap(), false, 5000).await);
+        let text = broken(run(&config(), address.parse().unwrap(), false, 60_000).await);
         assert!(text.contains("link-local"), "{text}");
     }
     let urls = BTreeMap::from([("web3".to_owned(), "http://169.254.169.254/".to_owned())]);
     let warm_up = WarmUp::new(&config(), &urls);
-    let text = broken(
-        warm_up
-            .run(&name(), None, false, MS * 5000, MS * 5000)
-            .await,
-    );
+    let text = broken(warm_up.run(&name(), None, false, LONG * 2, LONG * 2).await);
     assert!(text.contains("link-local"), "{text}");
-    assert!(started.elapsed() < MS * 1000);
+    assert!(started.elapsed() < LONG);
 }
 
 #[tokio::test]

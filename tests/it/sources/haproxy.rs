@@ -17,13 +17,6 @@ fn log(daemon: &Daemon, key: &str) -> usize {
     usize::try_from(number.unwrap_or(0)).unwrap()
 }
 
-/// Lines that HAProxy could not get rid of.
-fn dropped_by(haproxy: &RealHaproxy) -> usize {
-    let info = haproxy.command("show info");
-    let dropped = info.lines().find_map(|it| it.strip_prefix("DroppedLogs: "));
-    dropped.unwrap().parse().unwrap()
-}
-
 /// Lines of `global` and a section of its own: each line of the log goes to that ADDR:PORT.
 fn ring(config: HaproxyConfig, name: &str, format: &str, server: &str) -> HaproxyConfig {
     // A section ends where the next one begins.
@@ -118,7 +111,7 @@ fn a_real_haproxy_logs_straight_to_each_of_the_network_sources() {
             // A Unix socket holds ten datagrams (net.unix.max_dgram_qlen): while a busy machine does
             // not let the daemon read, HAProxy drops lines at once, and counts them.
             let is_unix = what.contains("\"unix:");
-            let dropped = || if is_unix { dropped_by(&haproxy) } else { 0 };
+            let dropped = || if is_unix { haproxy.dropped_logs() } else { 0 };
             wait_for(&what, LIMIT, || read() + dropped() >= answers.len());
             assert!(
                 read() == answers.len() || (read() < answers.len() && is_unix),
