@@ -36,7 +36,7 @@ const BUSY_GAP: Duration = Duration::from_millis(4);
 /// See [`BUSY_HINTS_MAX`]. A busy file's lines are read this much later at most.
 const BUSY_SPACING: Duration = Duration::from_millis(20);
 /// A checkpoint is written within this time when the daemon ends, or not at all.
-const LEAVE_LIMIT: Duration = Duration::from_secs(1);
+const LEAVE_LIMIT: Duration = Duration::from_millis(500);
 /// So long at most what an earlier daemon left unread is taken for that; then the lag speaks.
 const CATCH_UP_MAX: Duration = Duration::from_secs(5);
 

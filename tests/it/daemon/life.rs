@@ -137,7 +137,8 @@ fn sigterm_and_sigint_end_it_and_leave_servers_as_they_are() {
         let haproxy = FakeHaproxy::start(&place.admin);
         let mut daemon = place.daemon();
         place.wait_for("connected", |status| status["haproxy"]["connected"] == true);
-        stop(&mut daemon, signal);
+        let took = stop(&mut daemon, signal);
+        assert!(took < Duration::from_secs(2), "{took:?}");
         assert!(haproxy.lines().iter().all(|line| !line.starts_with("set ")));
         assert_eq!(daemon.out.text(), "", "all talk goes to standard error");
     }
