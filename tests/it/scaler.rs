@@ -1,5 +1,6 @@
 //! What the scaler does and never does, told as events in virtual time.
 
+mod afterwards;
 mod capacity;
 mod contradictions;
 mod crash;

@@ -14,6 +14,8 @@ fn a_few_lines_less_are_no_contradiction() {
     world.responses += 18;
     world.pass(seconds(3));
     assert_eq!(world.count(Change::Freeze), 0, "18 of 18 are too few");
+    world.requests(60, 20, GAP); // From here on it is compared anew.
+    world.pass(seconds(3));
     world.requests(100, 20, GAP / 100);
     world.responses += 30;
     world.pass(seconds(3));
