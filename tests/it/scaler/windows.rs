@@ -417,6 +417,30 @@ fn a_request_without_its_whole_head_is_no_sample_and_a_failed_one_no_slow_one() 
 }
 
 #[test]
+fn one_server_is_called_slow_that_clearly_is_and_that_more_than_one_request_shows() {
+    // Times of web1 and of `other` in one window, and what the others took if web1 is named.
+    let cases: [(&[u32], &[u32], Option<f64>); 4] = [
+        (&[4000, 4000], &[20, 20, 20], Some(20.0)),
+        (&[9000], &[20, 20, 20, 20], None),
+        (&[900, 900, 900], &[480, 480], None),
+        (&[900, 900], &[700, 700, 700], None),
+    ];
+    for (ours, others, expected) in cases {
+        let mut world = World::new(settings());
+        ready(&mut world);
+        ours.iter().for_each(|ms| world.request("web1", *ms));
+        others.iter().for_each(|ms| world.request("other", *ms));
+        let found = world.decisions.iter().find_map(|decision| {
+            let Reason::Breach { slow, .. } = &decision.reason else {
+                return None;
+            };
+            Some(slow.as_ref().map(|slow| slow.others_ms))
+        });
+        assert_eq!(found, Some(expected), "{ours:?} {others:?}");
+    }
+}
+
+#[test]
 fn each_signal_reads_its_own_timers() {
     let request = Request {
         request_ms: Some(7000),
