@@ -248,7 +248,8 @@ impl Backend {
     }
 
     /// Never fewer than `min`, never the last, never while anything speaks against it; judged on
-    /// the last picture.
+    /// the last picture. The queue, the log and the counters have ended quiet already: each is
+    /// asked for twice on purpose, and a test fails only when both are taken out.
     pub(super) fn may_put_away(&self, name: &str) -> bool {
         self.pool.can_spare(name, self.floor())
             && self.queued == 0

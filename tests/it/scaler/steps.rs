@@ -5,7 +5,7 @@ use std::time::Duration;
 use haproxy_autoscale::scaler::Stage;
 use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::scaler::event::{
-    ActionId, AdminState, Event, ReadFailure, ServerName, WarmUpFailure, WriteFailure,
+    ActionId, AdminState, Event, LogState, ReadFailure, ServerName, WarmUpFailure, WriteFailure,
 };
 use haproxy_autoscale::scaler::hand::Verb;
 use haproxy_autoscale::scaler::settings::Spares;
@@ -170,20 +170,30 @@ fn the_picture_before_the_first_command_decides_whether_a_spare_goes() {
     let commands = world.commands;
     world.until(|world| world.commands > commands);
     let at = world.now;
-    // The same again, and something is waiting at that very moment.
-    for in_the_backend in [false, true] {
+    // The same again, and at that very moment something speaks against it.
+    let objections: [fn(&mut World); 4] = [
+        |world| world.queued = 1,
+        |world| world.server("web2").read.queued = 1,
+        |world| world.responses += 100,
+        |world| world.log_state(LogState::Lagging),
+    ];
+    for object in objections {
         let mut world = with_a_spare_in();
         let span = at.since(world.now);
         world.pass(span.saturating_sub(Duration::from_millis(2)));
         assert_eq!(world.commands, commands);
-        if in_the_backend {
-            world.queued = 1;
-        } else {
-            world.server("web2").read.queued = 1;
-        }
+        object(&mut world);
         world.pass(seconds(20));
         assert_eq!(world.commands, commands, "{:?}", world.done);
     }
+
+    // And between the decision and the picture.
+    let mut world = with_a_spare_in();
+    world.faults = Box::new(|_| Fault::Late(Duration::from_millis(500)));
+    world.until(|world| world.view().next.contains("on its way to maint"));
+    world.log_state(LogState::Lagging);
+    world.pass(seconds(20));
+    assert_eq!(world.commands, commands, "{:?}", world.done);
 }
 
 #[test]
