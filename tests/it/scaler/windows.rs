@@ -428,8 +428,12 @@ fn one_server_is_called_slow_that_clearly_is_and_that_more_than_one_request_show
     for (ours, others, expected) in cases {
         let mut world = World::new(settings());
         ready(&mut world);
-        ours.iter().for_each(|ms| world.request("web1", *ms));
-        others.iter().for_each(|ms| world.request("other", *ms));
+        for ms in ours {
+            world.request("web1", *ms);
+        }
+        for ms in others {
+            world.request("other", *ms);
+        }
         let found = world.decisions.iter().find_map(|decision| {
             let Reason::Breach { slow, .. } = &decision.reason else {
                 return None;
