@@ -229,8 +229,8 @@ impl JournalSource {
         };
         if !complaint.is_empty() {
             cause = format!("{cause}: {complaint}");
+            self.last_complaint = complaint;
         }
-        self.last_complaint = complaint;
         self.retry(now, &cause);
     }
 }
