@@ -6,15 +6,19 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
+
 use super::scene::{SOON, fast, slow};
 use crate::support::haproxy::command_to;
 use crate::support::{
-    Backend, DaemonConfig, HaproxyConfig, Load, RealHaproxy, StateWatch, TinyServer, versions,
-    wait_for,
+    Backend, Daemon, DaemonConfig, HaproxyConfig, Load, RealHaproxy, StateWatch, TinyServer,
+    versions, wait_for,
 };
 
 /// How often the daemon is killed.
 const KILLS: u32 = 200;
+/// One of so many ends as a panic does in a release build: by SIGABRT.
+const ABORTED_EACH: u32 = 4;
 /// The longest life of a daemon that is killed, milliseconds; the shortest is 20.
 const LIFE_MAX_MS: u64 = 500;
 /// Fresh full health within some 200 ms. `inter` is also how long a check may wait for its connection,
@@ -143,6 +147,22 @@ fn config(haproxy: &RealHaproxy, state_dir: &std::path::Path) -> DaemonConfig {
         .state_dir(state_dir)
 }
 
+/// Ends it by SIGKILL, or as `abort()` does, without an image of its memory on disk.
+fn end(daemon: &mut Daemon, is_aborted: bool) {
+    if !is_aborted {
+        daemon.kill();
+        return;
+    }
+    let pid = i32::try_from(daemon.pid()).ok().and_then(Pid::from_raw);
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    prlimit(pid, Resource::Core, none).expect("no core files");
+    daemon.signal(Signal::ABORT);
+    assert_eq!(daemon.wait_for_exit(SOON), None, "ended by the signal");
+}
+
 #[test]
 fn killed_at_200_moments_it_leaves_a_server_up_and_nothing_half_way() {
     let Some(version) = versions().first() else {
@@ -190,7 +210,7 @@ fn killed_at_200_moments_it_leaves_a_server_up_and_nothing_half_way() {
         let mut daemon = config.spawn();
         std::thread::sleep(Duration::from_millis(20 + dice.below(LIFE_MAX_MS)));
         assert!(daemon.is_running(), "it ended by itself: {}", daemon.text());
-        daemon.kill();
+        end(&mut daemon, kill % ABORTED_EACH == 0);
         said += &daemon.text();
     }
     haproxy.set_state("web/web1", "ready");
