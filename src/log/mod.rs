@@ -14,4 +14,3 @@ mod number;
 mod reject;
 mod scan;
 pub mod source;
-mod word;

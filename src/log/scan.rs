@@ -8,7 +8,6 @@ use super::date::parse_local_ms;
 use super::line::{Brief, Record, ended_ms};
 use super::number::TIMER_MAX_MS;
 use super::reject::is_client;
-use super::word::Word;
 use crate::scaler::event::{Request, Tail};
 
 /// More digits than this are left to the pattern; fewer cannot overflow.
@@ -227,14 +226,17 @@ fn strip_client(text: &[u8]) -> Option<&[u8]> {
 fn strip_ipv4_client(text: &[u8]) -> Option<&[u8]> {
     let mut rest = text;
     for end in *b"...:" {
-        let octet = Word::at_start_of(rest)?.digits()?;
-        if octet.value > 255 || octet.has_leading_zero {
-            return None;
-        }
-        rest = skip(rest.get(octet.count..)?, end)?;
+        rest = match rest {
+            [b'0'..=b'9', it, tail @ ..] if *it == end => tail,
+            [b'1'..=b'9', b'0'..=b'9', it, tail @ ..] if *it == end => tail,
+            [b'1', b'0'..=b'9', b'0'..=b'9', it, tail @ ..] if *it == end => tail,
+            [b'2', b'0'..=b'4', b'0'..=b'9', it, tail @ ..] if *it == end => tail,
+            [b'2', b'5', b'0'..=b'5', it, tail @ ..] if *it == end => tail,
+            _ => return None,
+        };
     }
-    let port = Word::at_start_of(rest)?.digits()?;
-    (port.count <= 5).then(|| rest.get(port.count..))?
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (1..=5).contains(&digits).then(|| rest.get(digits..))?
 }
 
 #[inline]
@@ -253,23 +255,20 @@ fn skip_if(text: &[u8], byte: u8) -> &[u8] {
 /// A number as HAProxy writes it, without sign and leading zeros.
 #[inline]
 fn number(text: &[u8]) -> Option<(u64, &[u8])> {
-    match Word::at_start_of(text).and_then(Word::digits) {
-        Some(digits) if digits.has_leading_zero => None,
-        Some(digits) => Some((u64::from(digits.value), text.get(digits.count..)?)),
-        None => long_number(text),
+    let digit = |text: &[u8]| text.first().map(|byte| byte.wrapping_sub(b'0'));
+    let first = digit(text).filter(|&first| first <= 9)?;
+    let mut value = u64::from(first);
+    let mut rest = text.get(1..)?;
+    let mut left = DIGITS_MAX;
+    while let Some(next) = digit(rest).filter(|&next| next <= 9) {
+        left -= 1;
+        if left == 0 || value == 0 {
+            return None;
+        }
+        value = value * 10 + u64::from(next);
+        rest = rest.get(1..)?;
     }
-}
-
-/// The same digit by digit, for what has many of them or stands at the very end.
-#[cold]
-fn long_number(text: &[u8]) -> Option<(u64, &[u8])> {
-    let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = text.split_at_checked(count)?;
-    if matches!(digits, [] | [b'0', _, ..]) || count > DIGITS_MAX {
-        return None;
-    }
-    let add = |sum, digit: &u8| sum * 10 + u64::from(digit - b'0');
-    Some((digits.iter().fold(0, add), rest))
+    Some((value, rest))
 }
 
 #[inline]
