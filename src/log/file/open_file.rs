@@ -102,7 +102,16 @@ pub(super) struct OpenFile {
 
 /// Opens without waiting for a FIFO's writer and without adopting a terminal.
 pub(super) fn open(path: &Path) -> io::Result<(File, Metadata)> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    open_with(path, OFlags::empty())
+}
+
+/// The same, and not through a symlink.
+pub(super) fn open_itself(path: &Path) -> io::Result<(File, Metadata)> {
+    open_with(path, OFlags::NOFOLLOW)
+}
+
+fn open_with(path: &Path, more: OFlags) -> io::Result<(File, Metadata)> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | more;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     let meta = file.metadata()?;
     Ok((file, meta))

@@ -122,7 +122,8 @@ impl Follower {
         if is_open(sibling.id) || self.headless.contains(&sibling.id) {
             return None;
         }
-        let (file, meta) = open_file::open(&sibling.path).ok()?;
+        // The names may have been shifted since they were listed, and a link have come to stand there.
+        let (file, meta) = open_file::open_itself(&sibling.path).ok()?;
         let head = self.shared.known.read_head(&file).ok()?;
         let is_known =
             head.is_some_and(|head| !head.is_telling() || self.shared.known.contains(head));
@@ -169,5 +170,28 @@ impl Follower {
 
         let meta = fs::metadata(parent_of(&self.path)).ok()?;
         Some((FileId::of(&meta), meta.mtime(), meta.mtime_nsec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::file::Limits;
+
+    #[test]
+    fn a_link_that_has_come_to_stand_under_a_listed_name_is_not_followed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let place = |name: &str| dir.path().join(name);
+        let text = format!("{:x<80}\n", "a line");
+        fs::write(place("haproxy.log"), "").expect("the log");
+        let follower = Follower::new(place("haproxy.log"), Limits::default());
+        fs::write(place("haproxy.log.1"), &text).expect("a rotated file");
+        let listed = siblings::list(&place("haproxy.log")).remove(0);
+        assert!(follower.open_sibling(&listed).is_some());
+        // Its own turn is over: what it leads to may have been read under the log's name.
+        fs::write(place("elsewhere"), &text).expect("another log");
+        fs::rename(place("haproxy.log.1"), place("haproxy.log.2")).expect("a shift");
+        std::os::unix::fs::symlink(place("elsewhere"), place("haproxy.log.1")).expect("a link");
+        assert!(follower.open_sibling(&listed).is_none());
     }
 }
