@@ -371,7 +371,7 @@ impl OpenFile {
             .min(CHUNK_BYTES);
         // The buffer leaves this struct for the call, so that both can be borrowed.
         let mut buffer = std::mem::take(&mut shared.buffer);
-        let outcome = self.read_into(&mut buffer, marked, wanted);
+        let outcome = self.read_into(&mut buffer, marked, wanted, is_checked);
         let result = match outcome {
             Ok(Some(count)) if self.seen.size >= self.offset => {
                 let data = buffer.get(marked..marked + count).unwrap_or_default();
@@ -385,20 +385,36 @@ impl OpenFile {
         result
     }
 
-    /// `None`: the bytes before the offset are not what they were.
+    /// `None`: the bytes before the offset are not what they were, or the file was cut while it was
+    /// read, which leaves a hole in what was read.
     fn read_into(
         &self,
         buffer: &mut [u8],
         marked: usize,
         wanted: usize,
+        is_checked: bool,
     ) -> io::Result<Option<usize>> {
         let Some(buffer) = buffer.get_mut(..marked + wanted) else {
             return Ok(Some(0));
         };
-        let count = self.file.read_at(buffer, self.offset - marked as u64)?;
+        let start = self.offset - marked as u64;
+        let count = self.file.read_at(buffer, start)?;
         let before = buffer.get(..marked.min(count)).unwrap_or_default();
         let is_intact = marked == 0 || before == self.marker;
-        Ok(is_intact.then(|| count.saturating_sub(marked)))
+        let is_new = count > marked && is_checked;
+        let read = buffer.get(..count).unwrap_or_default();
+        if !is_intact || is_new && !self.begins_with(start, read)? {
+            return Ok(None);
+        }
+        Ok(Some(count.saturating_sub(marked)))
+    }
+
+    /// Whether the first bytes of what was read at `start` still stand there.
+    fn begins_with(&self, start: u64, read: &[u8]) -> io::Result<bool> {
+        let mut again = [0; MARKER_BYTES];
+        let count = self.file.read_at(&mut again, start)?.min(read.len());
+        let is_whole = count == read.len().min(MARKER_BYTES);
+        Ok(is_whole && again.get(..count) == read.get(..count))
     }
 
     fn consume(&mut self, data: &[u8], shared: &mut Shared, sink: &mut dyn FnMut(Item<'_>)) {
