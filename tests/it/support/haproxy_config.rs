@@ -99,7 +99,8 @@ impl HaproxyConfig {
             "    stats socket {} mode 600 level operator",
             operator.display()
         ));
-        line("    stats timeout 60s\n    nbthread 2\n    hard-stop-after 5s");
+        // Of two threads that log to stdout at once HAProxy drops the line of one.
+        line("    stats timeout 60s\n    nbthread 1\n    hard-stop-after 5s");
         self.global_lines
             .iter()
             .for_each(|own| line(&format!("    {own}")));
