@@ -12,7 +12,7 @@ use haproxy_autoscale::scaler::event::{
     Action, BackendRead, Event, Generation, LogState, Request, ServerRead, Timestamp,
 };
 use haproxy_autoscale::scaler::settings::{
-    Add, BackendSettings, PolicySettings, Signal, Spares, Statistic, WindowSize,
+    Add, BackendSettings, OnOpenSessions, PolicySettings, Signal, Spares, Statistic, WindowSize,
 };
 
 /// From one request to the next, milliseconds.
@@ -89,7 +89,10 @@ impl World {
                     };
                     actions.extend(self.scaler.handle(now, read));
                 }
-                Action::WarmUp { .. } | Action::SetState { .. } | Action::Report(_) => {}
+                Action::WarmUp { .. }
+                | Action::SetState { .. }
+                | Action::SetMaxconn { .. }
+                | Action::Report(_) => {}
             }
         }
     }
@@ -136,6 +139,7 @@ fn settings(name: &str, window: WindowSize, statistic: Statistic) -> BackendSett
         scale_down_ratio: 0.6,
         scale_down_cooldown: Duration::from_secs(60),
         drain_timeout: Duration::from_secs(60),
+        on_open_sessions: OnOpenSessions::Wait,
         grace: Duration::from_secs(10),
         hold: Duration::from_secs(3600),
         warm_up_deadline: Duration::from_secs(60),

@@ -10,11 +10,11 @@ use std::time::Duration;
 use super::diagnostic::{Code, Diagnostic, Label, escaped};
 use super::policy::{Measuring, PolicyDraft, policies};
 use super::reader::{At, Given, Reader, Table};
-use super::sections::MIN_DURATION;
+use super::sections::{MIN_DURATION, word};
 use super::servers;
 use super::warm_up::WarmUpDraft;
 use super::{BackendConfig, HaproxyConfig, keys};
-use crate::scaler::settings::BackendSettings;
+use crate::scaler::settings::{BackendSettings, OnOpenSessions};
 use crate::state::WRITE_LIMIT;
 
 const DEFAULT_SCALE_UP_COOLDOWN: Duration = Duration::from_secs(30);
@@ -24,6 +24,12 @@ const DEFAULT_SCALE_DOWN_COOLDOWN: Duration = Duration::from_secs(60);
 const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(60);
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 const DEFAULT_HOLD: Duration = Duration::from_secs(3_600);
+
+/// The words of `on_open_sessions`.
+const ON_OPEN_SESSIONS: &[(&str, OnOpenSessions)] = &[
+    ("wait", OnOpenSessions::Wait),
+    ("maint", OnOpenSessions::Maint),
+];
 
 /// Most servers that `min` and `max` may count.
 const MAX_SERVERS: u32 = 10_000;
@@ -43,6 +49,7 @@ pub(super) struct Draft {
     scale_down_ratio: Option<At<f64>>,
     scale_down_cooldown: Option<At<Duration>>,
     drain_timeout: Option<At<Duration>>,
+    on_open_sessions: Option<At<OnOpenSessions>>,
     grace: Option<At<Duration>>,
     hold: Option<At<Duration>>,
     warm_up: WarmUpDraft,
@@ -75,6 +82,7 @@ impl Draft {
             scale_down_ratio: ratio(table, reader),
             scale_down_cooldown: table.duration("scale_down_cooldown", Duration::ZERO, reader),
             drain_timeout: table.duration("drain_timeout", Duration::ZERO, reader),
+            on_open_sessions: word(table, "on_open_sessions", ON_OPEN_SESSIONS, reader),
             grace: table.duration("grace", Duration::ZERO, reader),
             hold: table.duration("hold", Duration::ZERO, reader),
             warm_up: WarmUpDraft::read(table, reader),
@@ -95,6 +103,7 @@ impl Draft {
             scale_down_ratio: self.scale_down_ratio.over(&fallback.scale_down_ratio),
             scale_down_cooldown: self.scale_down_cooldown.over(&fallback.scale_down_cooldown),
             drain_timeout: self.drain_timeout.over(&fallback.drain_timeout),
+            on_open_sessions: self.on_open_sessions.over(&fallback.on_open_sessions),
             grace: self.grace.over(&fallback.grace),
             hold: self.hold.over(&fallback.hold),
             warm_up: self.warm_up.or(&fallback.warm_up),
@@ -170,6 +179,7 @@ impl Draft {
                     .scale_down_cooldown
                     .settled(DEFAULT_SCALE_DOWN_COOLDOWN),
                 drain_timeout: self.drain_timeout.settled(DEFAULT_DRAIN_TIMEOUT),
+                on_open_sessions: self.on_open_sessions.settled(OnOpenSessions::default()),
                 grace: self.grace.settled(DEFAULT_GRACE),
                 hold: self.hold.settled(DEFAULT_HOLD),
                 warm_up_deadline,

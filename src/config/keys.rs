@@ -66,6 +66,7 @@ pub(super) const BACKEND: &[Key] = &[
     key("scale_down_ratio", "0.6"),
     key("scale_down_cooldown", "\"1m\""),
     key("drain_timeout", "\"1m\""),
+    key("on_open_sessions", "\"wait\""),
     key("grace", "\"10s\""),
     key("hold", "\"1h\""),
     key("policy", "[[backend.web.policy]]"),

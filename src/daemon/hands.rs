@@ -23,6 +23,7 @@ pub(super) enum Outcome {
     Read(ActionId, String, Result<BackendRead, ReadFailure>),
     WarmedUp(ActionId, ServerName, Result<WarmUpEvidence, WarmUpFailure>),
     StateSet(ActionId, ServerName, Result<(), WriteFailure>),
+    MaxconnSet(ActionId, ServerName, Result<(), WriteFailure>),
     /// The answer to [`Hands::diagnose`].
     Diagnosed(Diagnosis),
 }
@@ -133,6 +134,11 @@ impl Hands {
                 });
             }
             Action::SetState { id, server, state } => self.set_state(id, server, state, written),
+            Action::SetMaxconn {
+                id,
+                server,
+                maxconn,
+            } => self.set_maxconn(id, server, maxconn, written),
             Action::Report(_) => {}
         }
     }
@@ -153,6 +159,23 @@ impl Hands {
                     .spawn(async move { Outcome::StateSet(id, server, Ok(())) });
             }
         }
+    }
+
+    fn set_maxconn(&mut self, id: ActionId, server: ServerName, maxconn: u32, written: Written) {
+        let writer = match &self.acting {
+            Acting::Act { writer, .. } => Some(writer.clone()),
+            Acting::Observe(_) => None,
+        };
+        self.under_way.spawn(async move {
+            let outcome = match writer {
+                Some(writer) => {
+                    written.wait().await;
+                    writer.set_maxconn(&server, maxconn).await
+                }
+                None => Ok(()),
+            };
+            Outcome::MaxconnSet(id, server, outcome)
+        });
     }
 
     /// Asks what HAProxy this is and whether we may change anything.
@@ -213,6 +236,11 @@ impl Outcome {
                 outcome: outcome.clone(),
             }),
             Self::StateSet(id, server, outcome) => Some(Event::StateSet {
+                id: *id,
+                server: server.clone(),
+                outcome: outcome.clone(),
+            }),
+            Self::MaxconnSet(id, server, outcome) => Some(Event::MaxconnSet {
                 id: *id,
                 server: server.clone(),
                 outcome: outcome.clone(),

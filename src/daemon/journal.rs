@@ -20,6 +20,9 @@ pub(super) fn write(decision: &Decision, mode: Mode) {
         | Change::NoSpare
         | Change::NotHelping
         | Change::Freeze
+        | Change::NotServing
+        | Change::ProbationFailed
+        | Change::Warning
         | Change::Unreachable => {
             tracing::warn!("{would}{decision}");
         }

@@ -342,7 +342,10 @@ impl Daemon {
             | Change::Stay
             | Change::Note
             | Change::Operator
-            | Change::Paused => true,
+            | Change::Paused
+            | Change::NotServing
+            | Change::ProbationFailed
+            | Change::Warning => true,
         }
     }
 
@@ -359,7 +362,10 @@ impl Daemon {
                 self.is_diagnosis_wanted = false;
                 self.hands.diagnose();
             }
-            Outcome::Read(..) | Outcome::WarmedUp(..) | Outcome::StateSet(..) => {}
+            Outcome::Read(..)
+            | Outcome::WarmedUp(..)
+            | Outcome::StateSet(..)
+            | Outcome::MaxconnSet(..) => {}
         }
         if let Some(event) = outcome.event() {
             self.event(self.clock.now(), event, observer);

@@ -58,6 +58,8 @@ fn pretend(server: &mut ServerRead, state: AdminState) {
     };
     server.admin = server.admin & !FMAINT_FDRAIN | mask;
     server.operational = operational;
+    // What it really does says nothing about what it would.
+    server.counters = None;
     if let Some(check) = &mut server.check {
         check.result = 3;
         check.health = (check.rise + check.fall).saturating_sub(1);

@@ -13,7 +13,7 @@ use crate::config::{
 use crate::log::format::LogFormat;
 use crate::runtime_api::Address;
 use crate::scaler::settings::{
-    Add, BackendSettings, PolicySettings, Signal, Spares, Statistic, WindowSize,
+    Add, BackendSettings, OnOpenSessions, PolicySettings, Signal, Spares, Statistic, WindowSize,
 };
 
 /// The frontend's name.
@@ -153,6 +153,7 @@ impl Scenario {
             scale_down_ratio: 0.6,
             scale_down_cooldown: Duration::from_secs(2),
             drain_timeout: Duration::from_secs(5),
+            on_open_sessions: OnOpenSessions::Wait,
             grace: Duration::from_secs(2),
             hold: Duration::from_secs(60),
             warm_up_deadline: Duration::from_secs(20),

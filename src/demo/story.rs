@@ -207,7 +207,10 @@ impl Telling<'_, '_> {
             | Change::Stay
             | Change::Note
             | Change::Operator
-            | Change::Paused => {}
+            | Change::Paused
+            | Change::NotServing
+            | Change::ProbationFailed
+            | Change::Warning => {}
         }
         self.look_at_spare(now_us)
     }

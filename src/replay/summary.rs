@@ -63,7 +63,10 @@ impl Summary {
             | Change::Stay
             | Change::Note
             | Change::Operator
-            | Change::Paused => {}
+            | Change::Paused
+            | Change::NotServing
+            | Change::ProbationFailed
+            | Change::Warning => {}
         }
     }
 
@@ -148,7 +151,10 @@ impl<'a> Printer<'a> {
             | Change::Stay
             | Change::Note
             | Change::Operator
-            | Change::Paused => return Ok(()),
+            | Change::Paused
+            | Change::NotServing
+            | Change::ProbationFailed
+            | Change::Warning => return Ok(()),
         }
         let at = format_local_ms(at_ms);
         let change = decision.change.as_str();

@@ -109,6 +109,15 @@ impl World {
                 Action::WarmUp { id, server, .. } => {
                     self.warming.insert((now.after(self.warm_up), id), server);
                 }
+                // Nothing queues here.
+                Action::SetMaxconn { id, server, .. } => {
+                    let event = Event::MaxconnSet {
+                        id,
+                        server,
+                        outcome: Ok(()),
+                    };
+                    actions.extend(self.scaler.handle(now, event));
+                }
                 Action::SetState { id, server, state } => {
                     self.set(&server, state);
                     let event = Event::StateSet {

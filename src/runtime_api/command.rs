@@ -20,6 +20,8 @@ pub(super) enum Command<'a> {
     ReadBackends,
     /// `set server B/S state …`.
     SetState(&'a ServerName, AdminState),
+    /// `set maxconn server B/S …`; 0 for no limit.
+    SetMaxconn(&'a ServerName, u32),
 }
 
 /// A name that HAProxy could not have; nothing was sent.
@@ -33,13 +35,13 @@ impl Command<'_> {
     /// Counters are asked for with `-1` (all proxies) and not by the backend's name, for two
     /// reasons measured on 2.6.12: when a frontend has the same name, `show stat web` finds the
     /// frontend and gives no row of the backend at all; and a server of *another* backend that
-    /// tracks one of ours shows only in its own row. The type mask 6 is BACKEND 2 + SERVER 4. The
-    /// price: 0.3 ms become 6 ms of HAProxy's time where it has 1000 servers.
+    /// tracks one of ours shows only in its own row. The type mask 7 is FRONTEND 1 + BACKEND 2 +
+    /// SERVER 4. The price: 0.3 ms become 6 ms of HAProxy's time where it has 1000 servers.
     pub(super) fn line(self) -> Result<String, ImpossibleName> {
         Ok(match self {
             Self::ReadBackend(backend) => {
                 let backend = checked(backend)?;
-                format!("show info;show servers state {backend};show stat -1 6 -1\n")
+                format!("show info;show servers state {backend};show stat -1 7 -1\n")
             }
             Self::ReadProcess => "show info\n".to_owned(),
             Self::ReadLevel => "show cli level\n".to_owned(),
@@ -48,6 +50,11 @@ impl Command<'_> {
                 let backend = checked(&name.backend)?;
                 let server = checked(&name.server)?;
                 format!("set server {backend}/{server} state {state}\n")
+            }
+            Self::SetMaxconn(name, maxconn) => {
+                let backend = checked(&name.backend)?;
+                let server = checked(&name.server)?;
+                format!("set maxconn server {backend}/{server} {maxconn}\n")
             }
         })
     }
@@ -80,6 +87,8 @@ mod tests {
             let server = ServerName::new("web", name);
             let command = Command::SetState(&server, AdminState::Maint);
             assert_eq!(command.line(), Err(ImpossibleName), "{name:?}");
+            let command = Command::SetMaxconn(&server, 4);
+            assert_eq!(command.line(), Err(ImpossibleName), "{name:?}");
         }
     }
 
@@ -92,6 +101,7 @@ mod tests {
             Command::ReadLevel.line(),
             Command::ReadBackends.line(),
             Command::SetState(&server, AdminState::Drain).line(),
+            Command::SetMaxconn(&server, 40).line(),
         ];
         for line in &lines {
             let line = line.as_ref().unwrap();
@@ -99,5 +109,7 @@ mod tests {
         }
         let set = lines[4].as_ref().unwrap();
         assert_eq!(set, "set server web.1/a_b:443 state drain\n");
+        let kick = lines[5].as_ref().unwrap();
+        assert_eq!(kick, "set maxconn server web.1/a_b:443 40\n");
     }
 }

@@ -1,9 +1,9 @@
 //! What HAProxy's replies mean: text → plain data. Pure; no byte sequence makes it panic, and
 //! nothing but a whole reply gives a result.
 
-use super::servers::{server, take_states, take_stats};
+use super::servers::{pass_over, server, take_states, take_stats};
 use super::table::take_line;
-use crate::scaler::event::{BackendRead, Generation};
+use crate::scaler::event::{BackendRead, Crowded, Generation};
 
 /// Longest piece of HAProxy's own words in a message, characters.
 const QUOTE_MAX_CHARS: usize = 200;
@@ -47,6 +47,8 @@ pub struct ProcessRead {
     pub generation: Generation,
     /// `DroppedLogs`; 0 where it is not said.
     pub dropped_logs: u64,
+    /// `Maxconn`, when `CurrConns` has reached it.
+    pub full_at: Option<u32>,
 }
 
 /// The reply to `show info`.
@@ -60,7 +62,7 @@ pub fn process(text: &str) -> Result<ProcessRead, ReplyError> {
     Ok(process)
 }
 
-/// The reply to `show info;show servers state BACKEND;show stat -1 6 -1`.
+/// The reply to `show info;show servers state BACKEND;show stat -1 7 -1`.
 ///
 /// # Errors
 /// Any [`ReplyError`].
@@ -85,12 +87,21 @@ pub fn backend(text: &str, backend: &str) -> Result<BackendRead, ReplyError> {
             "show stat has no BACKEND row of {backend}"
         )));
     };
+    pass_over(&mut servers, &totals);
+    let mut crowded = stats.crowded;
+    if let Some(limit) = process.full_at {
+        crowded.push(Crowded::Process { limit });
+    }
     Ok(BackendRead {
         generation: process.generation,
         dropped_logs: process.dropped_logs,
         responses: totals.responses,
         sessions: totals.sessions,
         queued: totals.queued,
+        requests: totals.requests,
+        balance: totals.balance,
+        has_cookie: totals.has_cookie,
+        crowded,
         servers,
     })
 }
@@ -189,6 +200,7 @@ fn ended(rest: &str) -> Result<(), ReplyError> {
 fn take_process(rest: &mut &str) -> Result<ProcessRead, ReplyError> {
     let (mut version, mut pid, mut start, mut stopping) = (None, None, None, None);
     let mut dropped_logs = 0;
+    let (mut connections, mut limit) = (None, None);
     let mut is_first = true;
     loop {
         let line = take_line(rest)?;
@@ -206,6 +218,8 @@ fn take_process(rest: &mut &str) -> Result<ProcessRead, ReplyError> {
             "Start_time_sec" => start = value.parse().ok(),
             "DroppedLogs" => dropped_logs = value.parse().unwrap_or(0),
             "Stopping" => stopping = Some(value),
+            "CurrConns" => connections = value.parse::<u32>().ok(),
+            "Maxconn" => limit = value.parse::<u32>().ok(),
             _ => {}
         }
     }
@@ -221,6 +235,7 @@ fn take_process(rest: &mut &str) -> Result<ProcessRead, ReplyError> {
         version,
         generation,
         dropped_logs,
+        full_at: limit.filter(|limit| *limit > 0 && connections >= Some(*limit)),
     })
 }
 

@@ -6,10 +6,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::reply::{ReplyError, odd_answer};
 use super::table::{Column, take_line, take_record};
-use crate::scaler::event::{CheckRead, ServerRead};
+use crate::scaler::event::{Balance, CheckRead, Crowded, ServerCounters, ServerRead};
 
-/// `srv_check_state` bit of a server that has `check` (`CHK_ST_CONFIGURED` in HAProxy's source).
+/// `srv_check_state` bits of a server that has `check`, and of one whose checks run
+/// (`CHK_ST_CONFIGURED`, `CHK_ST_ENABLED` in HAProxy's source).
 const CHECK_CONFIGURED: u32 = 2;
+const CHECK_ENABLED: u32 = 4;
 
 /// HAProxy's default `rise` and `fall`, for a server whose checks are paused: its `show stat` row
 /// leaves the real ones empty then.
@@ -17,6 +19,7 @@ const DEFAULT_RISE: u32 = 2;
 const DEFAULT_FALL: u32 = 3;
 
 /// Types of rows in `show stat` (`management.txt` §9.1, field `type`).
+const TYPE_FRONTEND: &str = "0";
 const TYPE_BACKEND: &str = "1";
 const TYPE_SERVER: &str = "2";
 
@@ -94,6 +97,8 @@ pub(super) struct Stats<'a> {
     pub(super) servers: BTreeMap<&'a str, StatRow>,
     /// Servers of the backend that another server, of any backend, follows.
     pub(super) tracked: BTreeSet<&'a str>,
+    /// Frontends whose connections are at their limit.
+    pub(super) crowded: Vec<Crowded>,
 }
 
 /// The BACKEND row.
@@ -101,6 +106,12 @@ pub(super) struct Totals {
     pub(super) responses: u64,
     pub(super) sessions: u32,
     pub(super) queued: u32,
+    pub(super) requests: u64,
+    pub(super) balance: Balance,
+    pub(super) has_cookie: bool,
+    pub(super) is_down: bool,
+    /// `act`: servers that are no backups and can take traffic.
+    pub(super) active: u32,
 }
 
 /// One server's row.
@@ -108,6 +119,161 @@ pub(super) struct StatRow {
     sessions: u32,
     queued: u32,
     rise_fall: Option<(u32, u32)>,
+    weight: u32,
+    is_backup: bool,
+    throttle: Option<u32>,
+    maxconn: Option<u32>,
+    is_by_agent: bool,
+    has_agent: bool,
+    counters: ServerCounters,
+}
+
+/// The columns of `show stat` that are read.
+struct Columns {
+    proxy: Column,
+    name: Column,
+    kind: Column,
+    sessions: Column,
+    limit: Column,
+    total: Column,
+    queued: Column,
+    rise: Column,
+    fall: Column,
+    tracked: Column,
+    status: Column,
+    weight: Column,
+    active: Column,
+    backup: Column,
+    throttle: Column,
+    connect_errors: Column,
+    response_errors: Column,
+    server_errors: Column,
+    /// `hrsp_*`, the 5xx ones included.
+    responses: [Column; 6],
+    /// Shown to operators and above only.
+    balance: Option<Column>,
+    cookie: Option<Column>,
+    agent: Option<Column>,
+}
+
+impl Columns {
+    fn find(header: &[&str]) -> Result<Self, ReplyError> {
+        let find = |name| Column::find(header, name);
+        Ok(Self {
+            proxy: find("pxname")?,
+            name: find("svname")?,
+            kind: find("type")?,
+            sessions: find("scur")?,
+            limit: find("slim")?,
+            total: find("stot")?,
+            queued: find("qcur")?,
+            rise: find("check_rise")?,
+            fall: find("check_fall")?,
+            tracked: find("tracked")?,
+            status: find("status")?,
+            weight: find("weight")?,
+            active: find("act")?,
+            backup: find("bck")?,
+            throttle: find("throttle")?,
+            connect_errors: find("econ")?,
+            response_errors: find("eresp")?,
+            server_errors: find("hrsp_5xx")?,
+            responses: [
+                find("hrsp_1xx")?,
+                find("hrsp_2xx")?,
+                find("hrsp_3xx")?,
+                find("hrsp_4xx")?,
+                find("hrsp_5xx")?,
+                find("hrsp_other")?,
+            ],
+            balance: find("algo").ok(),
+            cookie: find("cookie").ok(),
+            agent: find("agent_status").ok(),
+        })
+    }
+
+    fn responses(&self, row: &[&str]) -> Result<u64, ReplyError> {
+        let mut sum = 0_u64;
+        for class in &self.responses {
+            sum = sum.saturating_add(class.number(row)?.unwrap_or(0));
+        }
+        Ok(sum)
+    }
+
+    fn server(&self, row: &[&str]) -> Result<StatRow, ReplyError> {
+        let rise_fall = match (self.rise.number(row)?, self.fall.number(row)?) {
+            (Some(_), Some(_)) => Some((self.rise.gauge(row)?, self.fall.gauge(row)?)),
+            _ => None,
+        };
+        let count = |column: &Column| Ok(column.number(row)?.unwrap_or(0));
+        let errors = count(&self.connect_errors)?.saturating_add(count(&self.response_errors)?);
+        let optional = |column: &Column| -> Result<Option<u32>, ReplyError> {
+            let is_given = column.number(row)?.is_some();
+            Ok(if is_given {
+                Some(column.gauge(row)?)
+            } else {
+                None
+            })
+        };
+        Ok(StatRow {
+            sessions: self.sessions.gauge(row)?,
+            queued: self.queued.gauge(row)?,
+            rise_fall,
+            weight: self.weight.gauge(row)?,
+            is_backup: self.backup.gauge(row)? > 0,
+            throttle: optional(&self.throttle)?,
+            maxconn: optional(&self.limit)?.filter(|limit| *limit > 0),
+            is_by_agent: self.status.text(row)?.contains("(agent)"),
+            has_agent: match &self.agent {
+                Some(agent) => !agent.text(row)?.is_empty(),
+                None => false,
+            },
+            counters: ServerCounters {
+                taken: count(&self.total)?,
+                ended: self.responses(row)?.saturating_add(errors),
+                failed: count(&self.server_errors)?.saturating_add(errors),
+            },
+        })
+    }
+
+    fn totals(&self, row: &[&str]) -> Result<Totals, ReplyError> {
+        let text = |column: &Option<Column>| match column {
+            Some(column) => column.text(row),
+            None => Ok(""),
+        };
+        Ok(Totals {
+            responses: self.responses(row)?,
+            sessions: self.sessions.gauge(row)?,
+            queued: self.queued.gauge(row)?,
+            requests: self.total.number(row)?.unwrap_or(0),
+            balance: balance(text(&self.balance)?),
+            has_cookie: !text(&self.cookie)?.is_empty(),
+            is_down: self.status.text(row)?.starts_with("DOWN"),
+            active: self.active.gauge(row)?,
+        })
+    }
+
+    fn crowded(&self, row: &[&str]) -> Result<Option<Crowded>, ReplyError> {
+        let (open, limit) = (self.sessions.gauge(row)?, self.limit.gauge(row)?);
+        let is_crowded = limit > 0 && open >= limit;
+        Ok(if is_crowded {
+            let name = self.proxy.text(row)?.to_owned();
+            Some(Crowded::Frontend { name, limit })
+        } else {
+            None
+        })
+    }
+}
+
+/// HAProxy's names of its algorithms (`backend_lb_algo_str` in its source).
+fn balance(algorithm: &str) -> Balance {
+    match algorithm {
+        "roundrobin" | "static-rr" => Balance::InTurn,
+        "leastconn" | "random" => Balance::ByLoad,
+        "first" => Balance::First,
+        "source" | "uri" | "url_param" | "hdr" | "rdp-cookie" | "hash" => Balance::ByHash,
+        _ => Balance::Unknown,
+    }
 }
 
 /// Takes the section of `show stat` (`management.txt` §9.1): `# pxname,…`, then one row a line.
@@ -118,59 +284,35 @@ pub(super) fn take_stats<'a>(rest: &mut &'a str, backend: &str) -> Result<Stats<
     *rest = after;
     let mut fields = Vec::new();
     take_record(rest, &mut fields)?;
-    let find = |name| Column::find(&fields, name);
-    let [proxy, name, kind] = [find("pxname")?, find("svname")?, find("type")?];
-    let [sessions, queued] = [find("scur")?, find("qcur")?];
-    let [rise, fall] = [find("check_rise")?, find("check_fall")?];
-    let tracked = find("tracked")?;
-    let responses = [
-        find("hrsp_1xx")?,
-        find("hrsp_2xx")?,
-        find("hrsp_3xx")?,
-        find("hrsp_4xx")?,
-        find("hrsp_5xx")?,
-        find("hrsp_other")?,
-    ];
+    let columns = Columns::find(&fields)?;
     let mut stats = Stats {
         totals: None,
         servers: BTreeMap::new(),
         tracked: BTreeSet::new(),
+        crowded: Vec::new(),
     };
     while take_record(rest, &mut fields)? {
-        let kind = kind.text(&fields)?;
+        let kind = columns.kind.text(&fields)?;
+        if kind == TYPE_FRONTEND {
+            stats.crowded.extend(columns.crowded(&fields)?);
+            continue;
+        }
         if kind == TYPE_SERVER {
             // Shown as `web/web1` in the row of the server that follows it (measured on 2.6.12).
-            if let Some((of, followed)) = tracked.text(&fields)?.split_once('/')
+            if let Some((of, followed)) = columns.tracked.text(&fields)?.split_once('/')
                 && of == backend
             {
                 stats.tracked.insert(followed);
             }
         }
-        if proxy.text(&fields)? != backend {
+        if columns.proxy.text(&fields)? != backend {
             continue;
         }
-        let (sessions, queued) = (sessions.gauge(&fields)?, queued.gauge(&fields)?);
         if kind == TYPE_SERVER {
-            let rise_fall = match (rise.number(&fields)?, fall.number(&fields)?) {
-                (Some(_), Some(_)) => Some((rise.gauge(&fields)?, fall.gauge(&fields)?)),
-                _ => None,
-            };
-            let row = StatRow {
-                sessions,
-                queued,
-                rise_fall,
-            };
-            stats.servers.insert(name.text(&fields)?, row);
+            let row = columns.server(&fields)?;
+            stats.servers.insert(columns.name.text(&fields)?, row);
         } else if kind == TYPE_BACKEND {
-            let mut sum = 0_u64;
-            for class in responses {
-                sum = sum.saturating_add(class.number(&fields)?.unwrap_or(0));
-            }
-            stats.totals = Some(Totals {
-                responses: sum,
-                sessions,
-                queued,
-            });
+            stats.totals = Some(columns.totals(&fields)?);
         }
     }
     Ok(stats)
@@ -178,12 +320,14 @@ pub(super) fn take_stats<'a>(rest: &mut &'a str, backend: &str) -> Result<Stats<
 
 /// One server from both of its rows.
 pub(super) fn server(state: &StateRow<'_>, stat: &StatRow, is_tracked: bool) -> ServerRead {
+    let is_enabled = state.check_state & CHECK_ENABLED != 0;
     let check = (state.check_state & CHECK_CONFIGURED != 0).then(|| match stat.rise_fall {
         Some((rise, fall)) => CheckRead {
             result: state.check_result,
             health: state.check_health,
             rise: bounded(rise),
             fall: bounded(fall),
+            is_enabled,
         },
         // Checks do not run (maint, `disable health`), so an old result proves nothing now.
         None => CheckRead {
@@ -191,6 +335,7 @@ pub(super) fn server(state: &StateRow<'_>, stat: &StatRow, is_tracked: bool) -> 
             health: state.check_health,
             rise: DEFAULT_RISE,
             fall: DEFAULT_FALL,
+            is_enabled,
         },
     });
     ServerRead {
@@ -203,6 +348,26 @@ pub(super) fn server(state: &StateRow<'_>, stat: &StatRow, is_tracked: bool) -> 
         sessions: stat.sessions,
         queued: stat.queued,
         is_tracked,
+        weight: stat.weight,
+        is_backup: stat.is_backup,
+        is_passed_over: false,
+        throttle: stat.throttle,
+        maxconn: stat.maxconn,
+        is_by_agent: stat.is_by_agent,
+        has_agent: stat.has_agent,
+        counters: Some(stat.counters),
+    }
+}
+
+/// Marks the servers that get nothing whatever their own rows say. Beside an active server no
+/// backup gets anything; without one only the first does (`option allbackups` cannot be seen here,
+/// and one counted too few is the safe side); a backend that is DOWN has none that does.
+pub(super) fn pass_over(servers: &mut [ServerRead], totals: &Totals) {
+    let mut has_backup = false;
+    for server in servers {
+        let is_behind = server.is_backup && (totals.active > 0 || has_backup);
+        server.is_passed_over = totals.is_down || is_behind;
+        has_backup |= server.is_backup && server.is_in_balance();
     }
 }
 

@@ -1,4 +1,4 @@
-//! The writing half of the Runtime API: one command. `mode = "observe"` never makes one of these.
+//! The writing half of the Runtime API: two commands. `mode = "observe"` never makes one of these.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::reply::{self, WriteReply};
 use super::{Address, connection};
 use crate::scaler::event::{AdminState, ServerName, WriteFailure};
 
-/// Sets admin states, each time on a fresh connection.
+/// Sets admin states and limits, each time on a fresh connection.
 #[derive(Clone, Debug)]
 pub struct Writer {
     address: Address,
@@ -32,14 +32,26 @@ impl Writer {
         server: &ServerName,
         state: AdminState,
     ) -> Result<(), WriteFailure> {
-        let line = Command::SetState(server, state)
-            .line()
-            .map_err(|ImpossibleName| {
-                WriteFailure::Refused(format!(
-                    "not sent, {:?} is no name that HAProxy allows",
-                    server.to_string()
-                ))
-            })?;
+        self.write(server, Command::SetState(server, state)).await
+    }
+
+    /// `set maxconn server B/S …`, 0 for no limit. HAProxy gives the server what waits in the
+    /// backend's queue, as far as the limit allows, also when the limit is the one that it had.
+    ///
+    /// # Errors
+    /// As [`Writer::set_state`].
+    pub async fn set_maxconn(&self, server: &ServerName, maxconn: u32) -> Result<(), WriteFailure> {
+        let command = Command::SetMaxconn(server, maxconn);
+        self.write(server, command).await
+    }
+
+    async fn write(&self, server: &ServerName, command: Command<'_>) -> Result<(), WriteFailure> {
+        let line = command.line().map_err(|ImpossibleName| {
+            WriteFailure::Refused(format!(
+                "not sent, {:?} is no name that HAProxy allows",
+                server.to_string()
+            ))
+        })?;
         let address = &self.address;
         let reply = connection::ask(address, self.timeout, &line)
             .await

@@ -30,6 +30,17 @@ impl Tally {
     }
 }
 
+/// One server beside all others together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Contrast {
+    /// The mean of its requests, milliseconds.
+    pub(super) mean_ms: f64,
+    pub(super) requests: u32,
+    /// The mean of the others' requests, milliseconds.
+    pub(super) others_ms: f64,
+    pub(super) others_requests: u32,
+}
+
 /// Sums of the window that is filling, one for each server.
 #[derive(Debug, Default)]
 pub(super) struct ByServer {
@@ -79,6 +90,22 @@ impl ByServer {
             mean_ms,
             others,
             others_ms,
+        })
+    }
+
+    /// That server beside all others together; `None` where one side has no sample.
+    pub(super) fn contrast(&self, server: &str) -> Option<Contrast> {
+        let own = self.tallies.get(server)?;
+        let mut others = Tally::default();
+        for (_, tally) in self.tallies.iter().filter(|(name, _)| *name != server) {
+            others.samples = others.samples.saturating_add(tally.samples);
+            others.sum_ms = others.sum_ms.saturating_add(tally.sum_ms);
+        }
+        Some(Contrast {
+            mean_ms: own.mean_ms()?,
+            requests: own.samples,
+            others_ms: others.mean_ms()?,
+            others_requests: others.samples,
         })
     }
 

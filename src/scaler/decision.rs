@@ -5,11 +5,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::event::{Timestamp, WarmUpEvidence, WarmUpFailure};
+use super::event::{Crowded, Timestamp, WarmUpEvidence, WarmUpFailure};
 use super::hand::Answer;
 use super::settings::{Signal, Statistic};
 
 pub use super::load::TooSlow;
+pub use super::probation::Tally;
 pub use super::trial::NotHelping;
 
 /// Something that was decided, done, or found out.
@@ -77,6 +78,12 @@ pub enum Change {
     Operator,
     /// Something would be done if it were not for a pause.
     Paused,
+    /// A server that is ready gets no requests: it is no capacity.
+    NotServing,
+    /// A spare that takes requests answers them worse than the others do.
+    ProbationFailed,
+    /// Something that keeps users waiting or us from helping, and that an operator can mend.
+    Warning,
 }
 
 impl Change {
@@ -101,6 +108,9 @@ impl Change {
             Self::Note => "note",
             Self::Operator => "operator",
             Self::Paused => "paused",
+            Self::NotServing => "not_serving",
+            Self::ProbationFailed => "probation_failed",
+            Self::Warning => "warning",
         }
     }
 }
@@ -181,8 +191,31 @@ pub enum Reason {
     Emptied {
         /// How long that took.
         took: Duration,
-        /// Sessions still open; they end in peace.
+        /// Sessions that were open when it was put into maint.
         sessions: u32,
+    },
+    /// A drain has lasted for `drain_timeout`, and sessions are still open.
+    StillOpen {
+        /// How long it has lasted.
+        took: Duration,
+        /// Sessions that are open.
+        sessions: u32,
+    },
+    /// A server is ready and gets no requests.
+    NotServing {
+        /// What was counted; `None` when HAProxy's marks alone say so.
+        tally: Option<Tally>,
+        /// The likely cause.
+        cause: Cause,
+    },
+    /// A server that got no requests gets its share now.
+    Shares(Tally),
+    /// A spare answers worse than the others do.
+    Fault {
+        /// In what way.
+        fault: Fault,
+        /// What becomes of it.
+        consequence: Consequence,
     },
     /// There is no spare to bring in.
     NoSpare {
@@ -252,14 +285,18 @@ pub enum Wanted {
         /// What HAProxy shows: `DOWN`, `maint`, `drain`.
         shows: &'static str,
     },
-    /// A spare that was ready is DOWN.
+    /// A spare that was ready takes no traffic.
     DeadSpare {
         /// Which.
         server: String,
+        /// What HAProxy shows: `DOWN`, `weight 0`.
+        shows: &'static str,
     },
-    /// Fewer UP servers than `min`.
+    /// Users wait in front of HAProxy, and its servers are busy.
+    Crowded(Crowded),
+    /// Fewer servers serve than `min`.
     BelowMin {
-        /// UP servers.
+        /// Servers that serve.
         up: u32,
         /// `min`.
         min: u32,
@@ -275,6 +312,69 @@ pub enum Wanted {
     Ordered(String),
 }
 
+/// Why a server that is ready gets no requests, as far as HAProxy shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Its weight is 0.
+    NoWeight {
+        /// Its agent says so.
+        by_agent: bool,
+    },
+    /// It is marked `backup`, and others are active.
+    Backup,
+    /// Its weight is next to nothing beside the others'.
+    LittleWeight {
+        /// Its own.
+        weight: u32,
+        /// Of all servers together.
+        total: u32,
+    },
+    /// Requests wait in the backend's queue, and HAProxy does not hand them to it.
+    Queue,
+    /// `balance first`: the servers before it are not full.
+    First,
+    /// Clients keep the server that their cookie names.
+    Cookie,
+    /// The algorithm chooses by what the request says.
+    Hash,
+    /// Nothing that HAProxy shows: a rule, or a stick table.
+    Unknown,
+}
+
+/// In what way a spare answers worse than the others do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fault {
+    /// Its requests end in errors.
+    Errors(Tally),
+    /// Its requests do not end.
+    Hanging(Tally),
+    /// It takes many times as long.
+    Slow {
+        /// Its own mean, milliseconds.
+        mean_ms: f64,
+        /// That of the others, milliseconds.
+        others_ms: f64,
+        /// Requests of its that were measured.
+        requests: u32,
+    },
+}
+
+/// What becomes of a spare that answers worse than the others do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consequence {
+    /// It is drained and put into maint, and no candidate for this long.
+    Leaves {
+        /// How long.
+        quarantined_for: Duration,
+    },
+    /// It is watched: it leaves if that lasts.
+    Watched,
+    /// It stays: too few other servers serve.
+    TooFewOthers,
+    /// It stays: an operator wants it in, or as it is.
+    Ordered,
+}
+
 /// What HAProxy's own health checks proved about a spare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checks {
@@ -284,6 +384,8 @@ pub enum Checks {
     ProveNothing,
     /// The server has no `check`: nothing but our own warm-up proves it.
     NotConfigured,
+    /// It has `check`, and its checks do not run: nothing but our own warm-up proves it.
+    NotRunning,
 }
 
 /// Where bringing a spare in failed.
@@ -297,6 +399,15 @@ pub enum Failure {
         health: u32,
         /// `rise + fall - 1`.
         full: u32,
+    },
+    /// HAProxy's checks found it DOWN while it was draining.
+    ChecksFailed,
+    /// Users reached it while it was draining, and their requests failed.
+    Reached {
+        /// Requests that reached it.
+        taken: u64,
+        /// … and failed.
+        failed: u64,
     },
     /// HAProxy refused a command, or did not do what it accepted.
     Command(String),
@@ -356,6 +467,23 @@ impl fmt::Display for Reason {
             }
             Self::Quiet { quiet_for, share } => write_quiet(formatter, *quiet_for, *share),
             Self::Emptied { took, sessions } => write_emptied(formatter, *took, *sessions),
+            Self::StillOpen { took, sessions } => write!(
+                formatter,
+                "drain_timeout has passed with {} open after {}; it stays in drain until they end",
+                counted(u64::from(*sessions), "session"),
+                Span(*took)
+            ),
+            Self::NotServing { tally, cause } => {
+                write_not_serving(formatter, tally.as_ref(), *cause)
+            }
+            Self::Shares(tally) => write!(
+                formatter,
+                "takes its share now: {} of {} in {}",
+                tally.taken,
+                counted(tally.arrived, "request"),
+                Span(tally.within)
+            ),
+            Self::Fault { fault, consequence } => write!(formatter, "{fault}; {consequence}"),
             Self::NoSpare { wanted, spares } if spares.is_empty() => {
                 write!(formatter, "{wanted}; every spare is in use")
             }
@@ -402,8 +530,126 @@ fn write_emptied(formatter: &mut fmt::Formatter<'_>, took: Duration, sessions: u
         0 => write!(formatter, "drained in {took}"),
         more => write!(
             formatter,
-            "still {more} sessions after {took}; they end in peace"
+            "put into maint after {took} with {} open; HAProxy cuts none of them, unless the server \
+             has `on-marked-down shutdown-sessions`",
+            counted(u64::from(more), "session")
         ),
+    }
+}
+
+/// `1 request`, `3 requests`.
+fn counted(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
+fn write_not_serving(
+    formatter: &mut fmt::Formatter<'_>,
+    tally: Option<&Tally>,
+    cause: Cause,
+) -> fmt::Result {
+    match tally {
+        Some(tally) => write!(
+            formatter,
+            "ready, and took {} of {} in {}",
+            tally.taken,
+            counted(tally.arrived, "request"),
+            Span(tally.within)
+        )?,
+        None => formatter.write_str("ready, and gets no requests")?,
+    }
+    write!(formatter, ": {cause}; not counted as capacity")
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NoWeight { by_agent: true } => {
+                "its agent gives it weight 0 (with weight 1 every answer below 100 % does; a larger \
+                 weight in haproxy.cfg, such as `weight 100`, ends that)"
+            }
+            Self::NoWeight { by_agent: false } => "its weight is 0",
+            Self::Backup => "it is marked `backup`, and HAProxy sends a backup nothing while others serve",
+            Self::LittleWeight { weight, total } => {
+                return write!(
+                    formatter,
+                    "its weight is {weight}, that of all servers {total}"
+                );
+            }
+            Self::Queue => {
+                "HAProxy keeps its queue from it although it has room; `balance leastconn` in this \
+                 backend avoids that"
+            }
+            Self::First => "`balance first` fills the servers before it first, and they are not full",
+            Self::Cookie => "clients keep the server that their cookie names; new clients will reach it",
+            Self::Hash => "the balance algorithm chooses by what the request says",
+            Self::Unknown => {
+                "perhaps a `use-server` rule or a stick table keeps requests from it"
+            }
+        })
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Errors(tally) => write!(
+                formatter,
+                "{} of its last {} failed, of the others' {} {}",
+                tally.failed,
+                counted(tally.ended, "request"),
+                tally.others_ended,
+                tally.others_failed
+            ),
+            Self::Hanging(tally) => write!(
+                formatter,
+                "it took {} in {} and answered none, the others answered {}",
+                counted(tally.taken, "request"),
+                Span(tally.within),
+                tally.others_ended
+            ),
+            Self::Slow {
+                mean_ms,
+                others_ms,
+                requests,
+            } => write!(
+                formatter,
+                "it takes {mean_ms:.0} ms (mean of {}), the others {others_ms:.0} ms",
+                counted(u64::from(*requests), "request")
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Consequence {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Leaves { quarantined_for } => write!(
+                formatter,
+                "it is drained and put into maint, not tried for {}",
+                Span(*quarantined_for)
+            ),
+            Self::Watched => formatter.write_str("it goes if that lasts"),
+            Self::TooFewOthers => formatter.write_str("it stays: too few other servers serve"),
+            Self::Ordered => formatter.write_str("it stays: an operator wants it so"),
+        }
+    }
+}
+
+impl fmt::Display for Crowded {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frontend { name, limit } => write!(
+                formatter,
+                "frontend {name} has reached its `maxconn` of {limit} connections: users wait in \
+                 front of HAProxy"
+            ),
+            Self::Process { limit } => write!(
+                formatter,
+                "HAProxy has reached its global `maxconn` of {limit} connections: users wait in \
+                 front of it"
+            ),
+        }
     }
 }
 
@@ -520,8 +766,15 @@ impl fmt::Display for Wanted {
             Self::DeadServer { server, shows } => {
                 write!(formatter, "always-up server {server} is {shows}")
             }
-            Self::DeadSpare { server } => write!(formatter, "ready spare {server} is DOWN"),
-            Self::BelowMin { up, min } => write!(formatter, "{up} UP servers, min is {min}"),
+            Self::DeadSpare { server, shows } => {
+                write!(formatter, "ready spare {server} is {shows}")
+            }
+            Self::Crowded(crowded) => crowded.fmt(formatter),
+            Self::BelowMin { up, min } => write!(
+                formatter,
+                "{} serving, min is {min}",
+                counted(u64::from(*up), "server")
+            ),
             Self::Reloaded => {
                 formatter.write_str("it was ready before HAProxy was reloaded and is still needed")
             }
@@ -537,6 +790,7 @@ impl fmt::Display for Checks {
             Self::Passed => "HAProxy's checks passed",
             Self::ProveNothing => "HAProxy's checks prove nothing with `fall 1`",
             Self::NotConfigured => "HAProxy does not check it",
+            Self::NotRunning => "HAProxy's checks of it do not run (`enable health` starts them)",
         })
     }
 }
@@ -551,6 +805,13 @@ impl fmt::Display for Failure {
             Self::Checks { health, full } => write!(
                 formatter,
                 "HAProxy's checks did not pass in time (health {health} of {full})"
+            ),
+            Self::ChecksFailed => formatter.write_str("HAProxy's checks found it DOWN"),
+            Self::Reached { taken, failed } => write!(
+                formatter,
+                "users reached it while it was draining (a `use-server` rule or a cookie sends them), \
+                 and {failed} of {} failed",
+                counted(*taken, "request")
             ),
             Self::Command(text) => formatter.write_str(text),
         }

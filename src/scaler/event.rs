@@ -115,6 +115,15 @@ pub enum Event<'a> {
         /// Accepted, or why not. An accepted write is still read back.
         outcome: Result<(), WriteFailure>,
     },
+    /// The outcome of [`Action::SetMaxconn`].
+    MaxconnSet {
+        /// The action that this answers.
+        id: ActionId,
+        /// The server whose limit was to be set.
+        server: ServerName,
+        /// Accepted, or why not. What it did shows in the server's requests.
+        outcome: Result<(), WriteFailure>,
+    },
     /// An operator's order; one [`super::decision::Change::Operator`] for each backend that it is
     /// about answers it.
     Operator(&'a Order),
@@ -172,6 +181,16 @@ pub enum Action {
         server: ServerName,
         /// The state wanted.
         state: AdminState,
+    },
+    /// Set a server's `maxconn`, on a fresh connection: the kick that makes it take from the
+    /// backend's queue, or its end.
+    SetMaxconn {
+        /// To be repeated in the outcome.
+        id: ActionId,
+        /// The server.
+        server: ServerName,
+        /// The limit, connections; 0 for none.
+        maxconn: u32,
     },
     /// Something for people: the daemon's log, `replay`, `status`. Needs no answer.
     Report(Decision),
@@ -284,12 +303,54 @@ pub struct BackendRead {
     pub sessions: u32,
     /// `qcur` of the BACKEND row: requests waiting now.
     pub queued: u32,
+    /// `stot` of the BACKEND row: requests that have arrived, each counted once.
+    pub requests: u64,
+    /// `algo` of the BACKEND row.
+    pub balance: Balance,
+    /// `cookie` of the BACKEND row: clients come back to the server that they had.
+    pub has_cookie: bool,
+    /// Where users wait before HAProxy lets them in.
+    pub crowded: Vec<Crowded>,
     /// Its servers, in the order of haproxy.cfg.
     pub servers: Vec<ServerRead>,
 }
 
+/// How HAProxy chooses a server, as far as it matters to a newcomer (`balance` in
+/// `configuration.txt`; measured on 2.6, 3.0 and 3.2 what each does with one).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Balance {
+    /// Not told, or an algorithm that is not known here.
+    #[default]
+    Unknown,
+    /// `roundrobin`, `static-rr`: each in turn; new requests queue behind those that wait.
+    InTurn,
+    /// `leastconn`, `random`: a newcomer gets its share at once.
+    ByLoad,
+    /// `first`: the first server that is not full.
+    First,
+    /// `source`, `uri`, `url_param`, `hdr`, `rdp-cookie`, `hash`: by what the request says.
+    ByHash,
+}
+
+/// A limit of HAProxy's that is reached: whoever comes next waits in front of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Crowded {
+    /// FRONTEND `scur` is at `slim` (`maxconn` of the frontend).
+    Frontend {
+        /// Its name.
+        name: String,
+        /// The limit, connections.
+        limit: u32,
+    },
+    /// `CurrConns` is at `Maxconn` of `show info` (`maxconn` in `global`).
+    Process {
+        /// The limit, connections.
+        limit: u32,
+    },
+}
+
 /// What HAProxy says about one server.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerRead {
     /// The name in haproxy.cfg.
     pub name: String,
@@ -309,6 +370,62 @@ pub struct ServerRead {
     pub queued: u32,
     /// Another server follows this one's state (`track`).
     pub is_tracked: bool,
+    /// `weight` of its row: what it gets balanced traffic by. 0 by hand, in haproxy.cfg, or because
+    /// an agent said so (a share below 100 % of weight 1 is rounded to 0); HAProxy calls it UP all
+    /// the same.
+    pub weight: u32,
+    /// `bck` of its row: marked `backup`.
+    pub is_backup: bool,
+    /// It gets nothing, whatever its own row says: a backup beside an active server or behind
+    /// another backup, or its backend is DOWN.
+    pub is_passed_over: bool,
+    /// `throttle` of its row: the share of its weight that `slowstart` allows, percent.
+    pub throttle: Option<u32>,
+    /// `slim` of its row: its `maxconn`; `None` without one.
+    pub maxconn: Option<u32>,
+    /// Its agent, and no operator, made it what it is (HAProxy writes `(agent)` behind the status).
+    pub is_by_agent: bool,
+    /// It has an agent, which may change its weight and state at any time.
+    pub has_agent: bool,
+    /// What it has done; `None` where nobody counts (observing, `replay`).
+    pub counters: Option<ServerCounters>,
+}
+
+/// What one server has done since HAProxy started or its counters were cleared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServerCounters {
+    /// `stot`: requests given to it, each try counted.
+    pub taken: u64,
+    /// Tries that have ended: `hrsp_*`, `econ` and `eresp`.
+    pub ended: u64,
+    /// … in an error: `hrsp_5xx`, `econ` and `eresp`. A server that does not answer until HAProxy's
+    /// timeout is in `eresp`.
+    pub failed: u64,
+}
+
+impl Default for ServerRead {
+    /// A server without a check, of weight 1 as HAProxy makes it when haproxy.cfg says nothing.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            address: None,
+            is_tls: false,
+            admin: 0,
+            operational: 0,
+            check: None,
+            sessions: 0,
+            queued: 0,
+            is_tracked: false,
+            weight: 1,
+            is_backup: false,
+            is_passed_over: false,
+            throttle: None,
+            maxconn: None,
+            is_by_agent: false,
+            has_agent: false,
+            counters: None,
+        }
+    }
 }
 
 /// A server's health checks.
@@ -322,13 +439,25 @@ pub struct CheckRead {
     pub rise: u32,
     /// Failures in a row to be DOWN.
     pub fall: u32,
+    /// `srv_check_state` says that they run: `add server` only configures them, `disable health`
+    /// stops them.
+    pub is_enabled: bool,
 }
+
+/// `srv_check_result` of a check that failed, and of one that passed (`CHK_RES_*`).
+const CHECK_FAILED: u32 = 2;
+const CHECK_PASSED: u32 = 3;
 
 impl CheckRead {
     /// The last check passed and health is at its maximum. After leaving maint, where health is
     /// set to `rise`, this takes `fall - 1` fresh passed checks; none at all with `fall 1`.
     pub fn is_full(&self) -> bool {
-        self.result == 3 && self.health >= (self.rise + self.fall).saturating_sub(1)
+        self.result == CHECK_PASSED && self.health >= (self.rise + self.fall).saturating_sub(1)
+    }
+
+    /// A check has failed and health is at its end: HAProxy's verdict, and no matter of waiting.
+    pub const fn is_verdict_against(&self) -> bool {
+        self.result == CHECK_FAILED && self.health == 0
     }
 }
 
@@ -354,9 +483,20 @@ impl ServerRead {
         self.admin & 0x62 != 0
     }
 
-    /// Takes balanced traffic: running or starting, neither maint nor drain.
+    /// What HAProxy calls UP: running or starting, neither maint nor drain. That it gets requests
+    /// is another matter: see [`ServerRead::is_in_balance`].
     pub fn is_up(&self) -> bool {
         matches!(self.operational, 1 | 2) && self.admin & 0x3b == 0
+    }
+
+    /// HAProxy may send it balanced traffic: UP, of a weight, and not passed over.
+    pub fn is_in_balance(&self) -> bool {
+        self.is_up() && self.weight > 0 && !self.is_passed_over
+    }
+
+    /// The checks that HAProxy runs on it. One that is only configured will never pass.
+    pub fn running_check(&self) -> Option<CheckRead> {
+        self.check.filter(|check| check.is_enabled)
     }
 
     /// The state that somebody forced over the Runtime API: FMAINT 1, FDRAIN 8. Tracking and name

@@ -44,6 +44,8 @@ pub struct ServerMemory {
     pub quarantine: Option<Until>,
     /// Failures in a row.
     pub failures: u32,
+    /// The `maxconn` that a server without one was given for as long as HAProxy's queue lasts.
+    pub lent_maxconn: Option<u32>,
     /// A change that was begun: states that its commands have brought about or may yet.
     pub told: Vec<AdminState>,
 }

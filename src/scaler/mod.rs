@@ -19,10 +19,12 @@ mod backend;
 mod budget;
 mod by_server;
 mod jitter;
+mod kick;
 mod load;
 mod operator;
 mod policy;
 mod pool;
+mod probation;
 mod quiet;
 mod sample;
 mod trial;
@@ -132,6 +134,15 @@ impl Scaler {
             } => {
                 self.at(now, &server.backend, |backend, out| {
                     backend.state_set(now, id, outcome, out);
+                });
+            }
+            Event::MaxconnSet {
+                id,
+                server,
+                outcome,
+            } => {
+                self.at(now, &server.backend, |backend, out| {
+                    backend.maxconn_set(now, id, &server.server, outcome, out);
                 });
             }
             Event::Operator(order) => self.order(now, order),

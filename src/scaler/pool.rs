@@ -4,8 +4,11 @@
 use std::time::Duration;
 
 use super::budget::Budget;
+use super::decision::{Cause, Consequence, Fault, Wanted};
 use super::event::{AdminState, ServerRead, Timestamp};
 use super::hand::{Kept, Marks};
+use super::kick::Kick;
+use super::probation::Probation;
 use super::settings::{BackendSettings, Spares};
 
 /// The first quarantine of a spare that failed; it doubles up to [`QUARANTINE_MAX`].
@@ -80,6 +83,19 @@ impl Stage {
     }
 }
 
+/// What is wrong with a ready spare.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trouble {
+    /// Why it gets no requests, as it was said.
+    pub(super) idle: Option<Cause>,
+    /// In what way it answers worse than the others.
+    pub(super) fault: Option<Fault>,
+    /// What was said to become of it.
+    pub(super) said: Option<Consequence>,
+    /// It takes many times as long as the others, since then.
+    pub(super) slow_since: Option<Timestamp>,
+}
+
 /// One server with what we remember about it.
 #[derive(Clone, Debug)]
 pub(super) struct Member {
@@ -99,6 +115,23 @@ pub(super) struct Member {
     pub(super) budget: Budget,
     /// What an operator set for it.
     pub(super) marks: Marks,
+    /// Whether it takes requests and answers them, while it is ready.
+    pub(super) probation: Probation,
+    /// Getting it out of HAProxy's queue trap.
+    pub(super) kick: Kick,
+    /// What is wrong with it while it is ready, and whether that was said.
+    pub(super) trouble: Trouble,
+    /// Requests that it had taken when it was seen in maint first, or as said last.
+    pub(super) taken_in_maint: Option<u64>,
+    /// It gets requests although it is in maint.
+    pub(super) is_used_in_maint: bool,
+    /// Why it came in last.
+    pub(super) came_for: Option<Wanted>,
+    /// It drains, and its sessions last longer than `drain_timeout`: no change waits for them.
+    pub(super) is_lingering: bool,
+    /// It has been ready since it left maint, in this HAProxy's lifetime: it may be so again without
+    /// another proof.
+    pub(super) is_proven: bool,
     hold_until: Option<Timestamp>,
     quarantined_until: Option<Timestamp>,
     failures: u32,
@@ -121,6 +154,49 @@ impl Member {
         free_at.is_some_and(|at| now < at)
     }
 
+    /// It takes balanced traffic, as far as anybody can see: HAProxy may send it some, it was not
+    /// found to get none, and what it gets does not fail.
+    pub(super) fn is_serving(&self) -> bool {
+        self.read.is_in_balance() && !self.probation.is_idle() && !self.probation.is_failing()
+    }
+
+    /// It is ready, and not as good as the others: the first one to go.
+    fn is_worse(&self) -> bool {
+        !self.is_serving() || self.trouble.slow_since.is_some()
+    }
+
+    /// It is in [`Stage::Ready`] from now on, and is watched.
+    pub(super) fn is_now_ready(&mut self, now: Timestamp, since: Timestamp) {
+        self.stage = Stage::Ready;
+        self.ready_at = Some(since);
+        self.is_proven = true;
+        self.is_lingering = false;
+        self.trouble = Trouble::default();
+        self.probation = Probation::begin(now);
+    }
+
+    /// It was found in that stage; in [`Stage::Ready`] since `since`.
+    pub(super) fn enter(&mut self, now: Timestamp, stage: Stage, since: Timestamp) {
+        match stage {
+            Stage::Ready => self.is_now_ready(now, since),
+            Stage::Unknown
+            | Stage::Maint
+            | Stage::Warming
+            | Stage::DrainingIn
+            | Stage::DrainingOut => {
+                self.is_not_ready();
+                self.stage = stage;
+            }
+        }
+    }
+
+    /// It is not in [`Stage::Ready`] any more.
+    fn is_not_ready(&mut self) {
+        self.ready_at = None;
+        self.trouble = Trouble::default();
+        self.probation = Probation::default();
+    }
+
     /// Leaves it alone for a while.
     pub(super) fn hold(&mut self, now: Timestamp, hold: Duration) {
         self.hold_until = Some(now.after(hold));
@@ -137,8 +213,7 @@ impl Member {
 
     /// It took traffic: earlier failures are forgotten.
     pub(super) fn became_ready(&mut self, now: Timestamp) {
-        self.stage = Stage::Ready;
-        self.ready_at = Some(now);
+        self.is_now_ready(now, now);
         self.expected = Some(AdminState::Ready);
         self.is_wanted_back = false;
         self.failures = 0;
@@ -149,7 +224,9 @@ impl Member {
     /// It is in maintenance.
     pub(super) fn became_maint(&mut self) {
         self.stage = Stage::Maint;
-        self.ready_at = None;
+        self.is_not_ready();
+        self.is_lingering = false;
+        self.is_proven = false;
         self.stands_in = false;
         self.expected = Some(AdminState::Maint);
     }
@@ -215,6 +292,18 @@ impl Member {
             _ if self.stage == Stage::Ready && !self.read.is_up() => {
                 Some("DOWN by HAProxy's checks".to_owned())
             }
+            _ if self.read.is_up() && self.read.weight == 0 => {
+                Some("takes no requests: its weight is 0".to_owned())
+            }
+            _ if self.read.is_up() && self.read.is_passed_over => {
+                Some("takes no requests: it is a backup".to_owned())
+            }
+            _ if self.probation.is_idle() => Some("takes no requests".to_owned()),
+            _ if self.probation.is_failing() => Some("its requests fail".to_owned()),
+            _ if self.trouble.slow_since.is_some() => {
+                Some("many times slower than the others".to_owned())
+            }
+            _ if self.is_lingering => Some("waits for its sessions to end".to_owned()),
             _ if self.role == Role::Spare && self.read.is_beyond_us() => {
                 Some("not touched: tracked or unresolved".to_owned())
             }
@@ -266,6 +355,14 @@ impl Pool {
                     stands_in: false,
                     budget: Budget::default(),
                     marks: Marks::default(),
+                    probation: Probation::default(),
+                    kick: Kick::default(),
+                    trouble: Trouble::default(),
+                    taken_in_maint: None,
+                    is_used_in_maint: false,
+                    came_for: None,
+                    is_lingering: false,
+                    is_proven: false,
                     hold_until: None,
                     quarantined_until: None,
                     failures: 0,
@@ -287,7 +384,10 @@ impl Pool {
             member.is_wanted_back = was_ours && is_needed && (was_in || member.is_wanted_back);
             member.stage = Stage::Unknown;
             member.expected = None;
-            member.ready_at = None;
+            member.is_not_ready();
+            member.is_lingering = false;
+            member.is_proven = false;
+            member.kick = Kick::default();
             member.hold_until = None;
         }
     }
@@ -300,23 +400,42 @@ impl Pool {
         u32::try_from(joined.count()).unwrap_or(u32::MAX)
     }
 
-    /// UP servers, whoever's they are.
-    pub(super) fn up(&self) -> u32 {
-        let up = self
-            .members
-            .iter()
-            .filter(|member| member.read.is_up())
-            .count();
-        u32::try_from(up).unwrap_or(u32::MAX)
+    /// Servers that take requests and answer them, whoever's they are: what the backend can count on.
+    pub(super) fn serving(&self) -> u32 {
+        self.count(Member::is_serving)
     }
 
-    /// The first always-up server that takes no traffic, and what HAProxy shows of it.
+    /// The same, but for that one.
+    pub(super) fn serving_without(&self, name: &str) -> u32 {
+        self.count(|member| member.is_serving() && member.read.name != name)
+    }
+
+    /// Servers that HAProxy may send requests to, whoever's they are and whether or not they were
+    /// seen to get any; those whose requests fail are left out.
+    pub(super) fn in_balance(&self) -> u32 {
+        self.count(|member| member.read.is_in_balance() && !member.probation.is_failing())
+    }
+
+    fn count(&self, is_one: impl Fn(&Member) -> bool) -> u32 {
+        let count = self.members.iter().filter(|member| is_one(member)).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// The always-up servers that take no traffic, and what HAProxy shows of each. A backup one is
+    /// meant to rest while others serve.
     pub(super) fn dead_always_up(&self) -> Vec<(&str, &'static str)> {
         self.members
             .iter()
-            .filter(|member| member.role == Role::AlwaysUp && !member.read.is_up())
+            .filter(|member| member.role == Role::AlwaysUp && is_dead(&member.read))
             .map(|member| (member.read.name.as_str(), shows(&member.read)))
             .collect()
+    }
+
+    /// Always-up servers that are marked `backup`: no capacity while others serve.
+    pub(super) fn resting_backups(&self) -> u32 {
+        self.count(|member| {
+            member.role == Role::AlwaysUp && member.read.is_backup && member.read.is_passed_over
+        })
     }
 
     /// Spares in traffic that stand in for dead servers.
@@ -324,31 +443,33 @@ impl Pool {
         self.members
             .iter()
             .filter(|member| {
-                member.stands_in && member.stage == Stage::Ready && member.read.is_up()
+                member.stands_in && member.stage == Stage::Ready && member.is_serving()
             })
             .count()
     }
 
-    /// Ready spares that HAProxy's checks found DOWN, but for those that stood in themselves: the
-    /// server that they stood in for still counts.
-    pub(super) fn dead_spares(&self, now: Timestamp) -> Vec<&str> {
+    /// Ready spares that HAProxy sends nothing, DOWN or without weight, but for those that stood in
+    /// themselves: the server that they stood in for still counts.
+    pub(super) fn dead_spares(&self, now: Timestamp) -> Vec<(&str, &'static str)> {
         self.members
             .iter()
             .filter(|member| {
                 member.role == Role::Spare
                     && member.stage == Stage::Ready
                     && member.read.admin_state() == AdminState::Ready
-                    && !member.read.is_up()
+                    && is_dead(&member.read)
                     && !member.stands_in
                     && !member.is_held(now)
                     && !member.read.is_tracked
             })
-            .map(|member| member.read.name.as_str())
+            .map(|member| (member.read.name.as_str(), shows(&member.read)))
             .collect()
     }
 
-    /// Spares that may be brought in, best first.
+    /// Spares that may be brought in, best first. One without weight comes last: its agent may say
+    /// something else once it is in. A backup helps only where nobody else is active.
     pub(super) fn candidates(&self, now: Timestamp, settings: &BackendSettings) -> Vec<&Member> {
+        let has_active = self.has_active();
         let mut candidates: Vec<&Member> = self
             .members
             .iter()
@@ -362,6 +483,7 @@ impl Pool {
                     && !member.is_quarantined(now)
                     && !member.marks.is_fixed()
                     && member.marks.kept() != Some(Kept::Out)
+                    && !(member.read.is_backup && has_active)
             })
             .collect();
         if let Spares::Named(names) = &settings.spares {
@@ -372,10 +494,18 @@ impl Pool {
                     .unwrap_or(usize::MAX)
             });
         }
+        candidates.sort_by_key(|member| member.read.weight == 0);
         candidates
     }
 
-    /// The spare that would go first: a dead one, or the one that was enabled last.
+    /// A server that is no backup may get requests: backups get none.
+    pub(super) fn has_active(&self) -> bool {
+        let is_active = |member: &Member| member.read.is_in_balance() && !member.read.is_backup;
+        self.members.iter().any(is_active)
+    }
+
+    /// The spare that would go first: one that is dead, gets nothing, fails or is slow, or the one
+    /// that was enabled last.
     pub(super) fn first_to_go(&self, now: Timestamp) -> Option<&Member> {
         self.members
             .iter()
@@ -388,13 +518,13 @@ impl Pool {
                     && !member.read.is_tracked
                     && !member.read.is_beyond_us()
             })
-            .max_by_key(|member| (!member.read.is_up(), member.ready_at))
+            .max_by_key(|member| (member.is_worse(), member.ready_at))
     }
 
-    /// The backend would keep `floor` UP servers, and each always-up one, without this server.
+    /// The backend would keep `floor` serving servers, and each always-up one, without this server.
     pub(super) fn can_spare(&self, name: &str, floor: u32) -> bool {
-        let is_up = self.member(name).is_some_and(|member| member.read.is_up());
-        let left = self.up().saturating_sub(u32::from(is_up));
+        let is_serving = self.member(name).is_some_and(Member::is_serving);
+        let left = self.serving().saturating_sub(u32::from(is_serving));
         left >= floor.max(1) && self.dead_always_up().is_empty()
     }
 }
@@ -411,11 +541,23 @@ pub(super) fn role_of(read: &ServerRead, settings: &BackendSettings) -> Role {
     if is_spare { Role::Spare } else { Role::Other }
 }
 
-/// HAProxy's word for a server that takes no balanced traffic.
+/// HAProxy sends it nothing, and it is not a backup that rests.
+fn is_dead(read: &ServerRead) -> bool {
+    if read.is_backup {
+        !read.is_up() || read.weight == 0
+    } else {
+        !read.is_in_balance()
+    }
+}
+
+/// In a word or two, why a server takes no balanced traffic.
 fn shows(read: &ServerRead) -> &'static str {
     match read.admin_state() {
         AdminState::Maint => "in maint",
+        AdminState::Drain if read.is_by_agent => "draining (its agent says so)",
         AdminState::Drain => "draining",
+        AdminState::Ready if read.is_up() && read.weight == 0 => "of weight 0",
+        AdminState::Ready if read.is_by_agent => "DOWN (its agent says so)",
         AdminState::Ready => "DOWN",
     }
 }

@@ -27,8 +27,10 @@ pub struct BackendSettings {
     pub scale_down_ratio: f64,
     /// Between two servers that go.
     pub scale_down_cooldown: Duration,
-    /// A draining server goes to maint after this long even with sessions open.
+    /// How long a drain is waited for before [`OnOpenSessions`] decides.
     pub drain_timeout: Duration,
+    /// What becomes of a draining server whose sessions do not end.
+    pub on_open_sessions: OnOpenSessions,
     /// A server enabled less than this ago gives no samples.
     pub grace: Duration,
     /// How long a server that an operator changed is left alone.
@@ -39,6 +41,16 @@ pub struct BackendSettings {
     pub poll_interval: Duration,
     /// After this long without an outcome a read or a write is given up (its fate is unknown).
     pub action_timeout: Duration,
+}
+
+/// What happens when `drain_timeout` has passed, sessions are open and no new request comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnOpenSessions {
+    /// The server stays in drain until they have ended.
+    #[default]
+    Wait,
+    /// It goes to maint, which cuts them where haproxy.cfg says `on-marked-down shutdown-sessions`.
+    Maint,
 }
 
 /// Which servers are spares.
@@ -87,6 +99,14 @@ pub enum Signal {
 }
 
 impl Signal {
+    /// A time in which a server answers.
+    pub const fn is_response(self) -> bool {
+        match self {
+            Self::ResponseTime | Self::ServerTime => true,
+            Self::QueueTime | Self::ConnectTime => false,
+        }
+    }
+
     /// Its name in the configuration.
     pub const fn as_str(self) -> &'static str {
         match self {

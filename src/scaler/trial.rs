@@ -18,6 +18,11 @@ const RATE_GROWN: f64 = 0.25;
 /// that counts as help. Asked for is this share of what the new server adds.
 const THROUGHPUT_SHARE: f64 = 0.5;
 
+/// A window tells about a spare that got this part of an equal share in it, or more: one that gets
+/// next to nothing (its weight, `slowstart`, cookies, a queue that HAProxy keeps from it) had no
+/// chance to help.
+const SHARE_MIN: f64 = 0.5;
+
 /// A spare that joined because of a policy, on trial.
 #[derive(Debug)]
 pub(super) struct Trial {
@@ -29,10 +34,11 @@ pub(super) struct Trial {
     rate: Option<f64>,
     /// UP servers before it joined.
     servers: u32,
-    /// It has answered a request: before that it had no chance to help.
-    has_served: bool,
     requests: u64,
-    /// The statistic of the latest windows since it serves, oldest first.
+    /// Requests that servers answered in the window that is filling, its own and all.
+    own: u64,
+    all: u64,
+    /// The statistic of the latest windows in which it had its share, oldest first.
     windows: [Option<f64>; WINDOWS],
 }
 
@@ -80,8 +86,9 @@ impl Trial {
             before_ms,
             rate,
             servers,
-            has_served: false,
             requests: 0,
+            own: 0,
+            all: 0,
             windows: [None; WINDOWS],
         }
     }
@@ -99,12 +106,18 @@ impl Trial {
     /// One more request of the backend was answered.
     pub(super) fn request(&mut self, server: &str) {
         self.requests = self.requests.saturating_add(1);
-        self.has_served = self.has_served || self.server == server;
+        if !server.starts_with('<') {
+            self.all = self.all.saturating_add(1);
+            self.own = self.own.saturating_add(u64::from(self.server == server));
+        }
     }
 
     /// One more window is complete.
     pub(super) fn window(&mut self, value_ms: Option<f64>) {
-        if let (true, Some(value_ms)) = (self.has_served, value_ms) {
+        let (own, all) = (std::mem::take(&mut self.own), std::mem::take(&mut self.all));
+        let equal = all as f64 / (f64::from(self.servers) + 1.0);
+        let has_share = own > 0 && own as f64 >= SHARE_MIN * equal;
+        if let (true, Some(value_ms)) = (has_share, value_ms) {
             self.windows.rotate_left(1);
             if let Some(last) = self.windows.last_mut() {
                 *last = Some(value_ms);

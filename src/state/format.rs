@@ -48,6 +48,9 @@ struct Server {
     quarantine: Option<Ends>,
     failures: u32,
     told: Vec<String>,
+    /// Since 0.2; left out where there is none, so that 0.1 can read the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lent_maxconn: Option<u32>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -212,6 +215,7 @@ impl Clocks {
             hold: server.hold.map(|until| self.ends(until)),
             quarantine: server.quarantine.map(|until| self.ends(until)),
             failures: server.failures,
+            lent_maxconn: server.lent_maxconn,
             told: server
                 .told
                 .iter()
@@ -236,6 +240,7 @@ impl Clocks {
             hold: until(&server.hold),
             quarantine: until(&server.quarantine),
             failures: server.failures,
+            lent_maxconn: server.lent_maxconn,
             told: server.told.iter().filter_map(|it| state(it)).collect(),
         }
     }

@@ -43,6 +43,7 @@ fn memory() -> Memory {
         hold: Some(until(3_000_000, 3600)),
         quarantine: Some(until(20_000, 60)),
         failures: 3,
+        lent_maxconn: Some(40),
         told: vec![AdminState::Drain, AdminState::Ready],
     };
     let web3 = ServerMemory {

@@ -55,7 +55,7 @@ impl Backend {
     /// Looks at every window that is complete. `may_act`: what is asked for would be done now, so
     /// the last spare is judged.
     pub(super) fn ask(&mut self, now: Timestamp, may_act: bool, out: &mut Outbox) -> Asks {
-        let (up, rate) = (self.pool.up(), self.rate.per_second());
+        let (up, rate) = (self.pool.serving(), self.rate.per_second());
         let mut asks = Asks::default();
         let mut verdicts = Vec::new();
         for policy in &mut self.policies {
@@ -94,7 +94,7 @@ impl Backend {
     /// A spare joined, and the policies have not started over yet.
     pub(super) fn learn_from_arrival(&mut self, now: Timestamp, server: &str, wanted: &Wanted) {
         self.stay_said.clear();
-        let before = self.pool.up().saturating_sub(1);
+        let before = self.pool.serving_without(server);
         let rate = self.rate.with_these_servers(now);
         self.rate.servers_changed(now);
         match wanted {
@@ -112,6 +112,7 @@ impl Backend {
             Wanted::DeadServer { .. }
             | Wanted::DeadSpare { .. }
             | Wanted::BelowMin { .. }
+            | Wanted::Crowded(_)
             | Wanted::Ordered(_)
             | Wanted::Reloaded => {}
         }
@@ -121,7 +122,7 @@ impl Backend {
     pub(super) fn learn_from_departure(&mut self, now: Timestamp) {
         self.stay_said.clear();
         self.rate.servers_changed(now);
-        let (servers, rate) = (self.pool.up(), self.rate.busiest());
+        let (servers, rate) = (self.pool.serving(), self.rate.busiest());
         let idle_timeout = self.settings.idle_timeout;
         let objection = self.memory.objection(servers, rate, idle_timeout);
         let waited = objection.map_or(idle_timeout, |(_, wait)| wait);
@@ -129,7 +130,7 @@ impl Backend {
         self.end_trials();
     }
 
-    /// Fewer servers are UP than a moment ago, whoever did that: one more may help now.
+    /// Fewer servers serve than a moment ago, whoever did that: one more may help now.
     pub(super) fn servers_are_missing(&mut self, now: Timestamp) {
         self.rate.servers_changed(now);
         self.end_trials();
@@ -169,12 +170,13 @@ impl Backend {
         })
     }
 
-    /// What keeps a spare longer than `idle_timeout`, and until when. A dead one is no loss.
+    /// What keeps a spare longer than `idle_timeout`, and until when. One that serves nobody is no
+    /// loss.
     fn stays(&self, member: &Member, quiet_from: Timestamp) -> Option<(Timestamp, Stay)> {
-        if !member.read.is_up() {
+        if !member.is_serving() {
             return None;
         }
-        let left = self.pool.up().saturating_sub(1);
+        let left = self.pool.serving().saturating_sub(1);
         let objection =
             self.memory
                 .objection(left, self.rate.busiest(), self.settings.idle_timeout);
@@ -260,6 +262,8 @@ impl Backend {
         let policies: usize = self.policies.iter().map(Policy::held).sum();
         let members = &self.pool.members;
         let budgets: usize = members.iter().map(|member| member.budget.held()).sum();
-        policies + members.len() + budgets + self.notes_said.len() + self.stay_said.len()
+        let looks: usize = members.iter().map(|it| it.probation.held()).sum();
+        let watched = looks + self.times.held();
+        policies + members.len() + budgets + watched + self.notes_said.len() + self.stay_said.len()
     }
 }

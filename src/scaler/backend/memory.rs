@@ -88,6 +88,7 @@ impl Backend {
             member.restore_hold(past.hold.map(|until| until.at));
             let shown = member.read.forced_state();
             member.stands_in = past.stands_in && shown == AdminState::Ready;
+            member.kick.restore(past.lent_maxconn);
             if past.told.is_empty() {
                 if past.expected.is_some_and(|expected| expected != shown) {
                     member.expected = past.expected; // The next look finds an operator's change.
@@ -190,7 +191,7 @@ impl Backend {
             .as_ref()
             .filter(|told| told.server == *name && now < told.until);
         let told = match (underway, past) {
-            (Some(change), _) => change.may_cause(member.read.check.is_some()),
+            (Some(change), _) => change.may_cause(member.read.running_check().is_some()),
             (None, Some(told)) => told.states.clone(),
             (None, None) => Vec::new(),
         };
@@ -204,6 +205,7 @@ impl Backend {
             hold: left(member.hold_until(), self.settings.hold),
             quarantine: left(member.quarantined_until(), QUARANTINE_MAX),
             failures: member.failures(),
+            lent_maxconn: member.kick.lent(),
             told,
         }
     }

@@ -1,18 +1,23 @@
 //! One backend: where requests, HAProxy's answers and outcomes meet. What they mean is said in the
 //! modules below; signals live in `policy`, servers in `pool`.
 
+mod advice;
 mod change;
+mod crowd;
 mod judgement;
+mod kicks;
 mod memory;
 mod need;
 mod orders;
 mod reading;
 mod reconfigure;
+mod service;
 mod view;
 
 use std::time::Duration;
 
 use super::agreement::{Agreement, Comparison};
+use super::by_server::ByServer;
 use super::decision::{Change, Decision, Reason, Span, Wanted};
 use super::event::{
     Action, ActionId, AdminState, Generation, LogState, Request, ServerName, Timestamp,
@@ -22,7 +27,8 @@ use super::load::{Memory, Rate};
 use super::policy::{Policy, strongest};
 use super::pool::{Member, Pool};
 use super::quiet::{self, slice_of};
-use super::settings::BackendSettings;
+use super::sample::Sample;
+use super::settings::{BackendSettings, Signal};
 
 pub use self::view::{BackendView, ServerView};
 
@@ -60,6 +66,14 @@ pub(super) struct Backend {
     /// `qcur` and the summed `hrsp_*` of the BACKEND row, as read last.
     queued: u32,
     responses: u64,
+    traffic: service::Traffic,
+    /// Users who wait in front of HAProxy.
+    crowd: crowd::Crowd,
+    /// What servers took of late, while spares are watched.
+    times: ByServer,
+    times_since: Timestamp,
+    /// There are ready spares whose times are of interest.
+    has_watched: bool,
     change: Option<change::Underway>,
     /// The command under way, and when it is given up; it may outlive its change.
     writing: Option<(ActionId, Timestamp)>,
@@ -129,6 +143,11 @@ impl Backend {
             generation: None,
             queued: 0,
             responses: 0,
+            traffic: service::Traffic::default(),
+            crowd: crowd::Crowd::default(),
+            times: ByServer::default(),
+            times_since: now,
+            has_watched: false,
             change: None,
             writing: None,
             owed: None,
@@ -168,12 +187,23 @@ impl Backend {
         for policy in &mut self.policies {
             policy.request(request.server);
         }
+        if self.has_watched {
+            self.note_time(request);
+        }
         if self.counts(now, request.server) {
             for policy in &mut self.policies {
                 policy.push(now, request);
             }
         }
         self.policies.iter().filter_map(Policy::due).min()
+    }
+
+    /// What the server itself took, whether or not it is a newcomer.
+    fn note_time(&mut self, request: &Request<'_>) {
+        match Sample::of(request, Signal::ServerTime) {
+            Sample::Took(ms) | Sample::AtLeast(ms) => self.times.push(request.server, ms),
+            Sample::Error | Sample::Nothing => {}
+        }
     }
 
     /// Samples of a server that HAProxy does not list are nobody's; those of a server that has
@@ -287,6 +317,7 @@ impl Backend {
             || self.dropped.is_recent()
             || !self.reading.is_current()
             || self.queued > 0
+            || self.crowd.is_there()
         {
             self.not_quiet(now);
             return;
@@ -328,6 +359,7 @@ impl Backend {
 
     /// Ends what is between two stages; ready servers stay.
     pub(super) fn stop(&mut self, now: Timestamp, out: &mut Outbox) {
+        self.take_back_all_lent(now, out);
         let Some(change) = self.change.take() else {
             return;
         };
@@ -355,9 +387,9 @@ impl Backend {
     }
 
     /// Says something once, until it is said again after having been untrue.
-    fn note_once(&mut self, now: Timestamp, text: String, out: &mut Outbox) {
+    fn note_once(&mut self, now: Timestamp, change: Change, text: String, out: &mut Outbox) {
         if !self.notes_said.contains(&text) {
-            self.report(now, None, Change::Note, Reason::Text(text.clone()), out);
+            self.report(now, None, change, Reason::Text(text.clone()), out);
             self.notes_said.push(text);
         }
     }
@@ -369,9 +401,22 @@ impl Backend {
         id
     }
 
-    /// UP servers below which nothing is taken away.
+    /// Serving servers below which nothing is taken away. Where `min` is the number of always-up
+    /// servers, those of them that are backups do not count: they rest while others serve.
     fn floor(&self) -> u32 {
-        self.settings.min.max(1)
+        let min = self.settings.min;
+        let is_all = usize::try_from(min) == Ok(self.settings.always_up.len());
+        let resting = if is_all {
+            self.pool.resting_backups()
+        } else {
+            0
+        };
+        min.saturating_sub(resting).max(1)
+    }
+
+    /// When HAProxy was read last, or watching began.
+    fn last_read(&self) -> Timestamp {
+        self.reading.read_at.unwrap_or(self.started)
     }
 
     fn freeze_text(&self, verdict: Agreement) -> String {

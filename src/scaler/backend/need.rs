@@ -5,11 +5,13 @@ use super::{Backend, NoSpareSaid, Outbox, name_of};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{Change, Reason, Span, Wanted};
 use crate::scaler::event::{LogState, Timestamp};
+use crate::scaler::hand::Kept;
 use crate::scaler::pool::{Member, Role, Stage};
 
 impl Backend {
     /// Begins the most urgent change, unless one is under way.
     pub(super) fn seek_work(&mut self, now: Timestamp, out: &mut Outbox) {
+        self.make_way(now, out);
         if self.change.is_some() || self.writing.is_some() || !self.has_picture() {
             return;
         }
@@ -29,6 +31,9 @@ impl Backend {
         if let Some(name) = self.ordered_out() {
             return self.send_away(now, name, out);
         }
+        if let Some((name, fault)) = self.to_expel(now, out) {
+            return self.expel(now, name, fault, out);
+        }
         if let Some(name) = self.wanted_back(now) {
             return self.bring_in(now, &name, Wanted::Reloaded, false, out);
         }
@@ -43,6 +48,17 @@ impl Backend {
         }
         if self.change.is_none() {
             self.owed = None; // None to be had: the next breach asks again.
+        }
+    }
+
+    /// A spare that answers worse than the others is not kept in by the warm-up of another one.
+    fn make_way(&mut self, now: Timestamp, out: &mut Outbox) {
+        let is_warming = self
+            .change
+            .as_ref()
+            .is_some_and(|it| it.is_warming_for_load());
+        if is_warming && self.hand.pause().is_none() && self.to_expel(now, out).is_some() {
+            self.abandon_warm_up();
         }
     }
 
@@ -67,6 +83,9 @@ impl Backend {
     }
 
     fn bring_in_next(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
+        if let Some(name) = self.lingering(now) {
+            return self.give_lingering_back(now, name, wanted, out);
+        }
         if self.forbids_bringing_in(&wanted).is_some() {
             return self.say_no_spare(now, wanted, out);
         }
@@ -87,9 +106,11 @@ impl Backend {
             Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => {
                 &mut self.no_spare_said.for_capacity
             }
-            Wanted::Slow(_) | Wanted::Reloaded | Wanted::Waiting { .. } | Wanted::Ordered(_) => {
-                &mut self.no_spare_said.for_load
-            }
+            Wanted::Slow(_)
+            | Wanted::Crowded(_)
+            | Wanted::Reloaded
+            | Wanted::Waiting { .. }
+            | Wanted::Ordered(_) => &mut self.no_spare_said.for_load,
         };
         if std::mem::replace(said, true) {
             return;
@@ -104,7 +125,7 @@ impl Backend {
             Some(text) => vec![text],
             None if spares().next().is_none() => vec!["there are no spares".to_owned()],
             None if spares().all(|member| member.stage == Stage::Ready) => {
-                vec![format!("all spares serve already ({})", spares().count())]
+                vec![all_in(spares())]
             }
             None => spares()
                 .filter_map(|member| {
@@ -129,20 +150,21 @@ impl Backend {
     }
 
     /// Capacity that is missing whatever the log says: below `min`, or a server that takes no
-    /// traffic and for which no spare stands in: an always-up one, or a ready spare that died
-    /// before it was superfluous. What is lost is no scale-up and waits for no cooldown.
+    /// traffic and for which no spare stands in: an always-up one, or a ready spare that died or lost
+    /// its weight before it was superfluous. What is lost is no scale-up and waits for no cooldown.
     pub(super) fn capacity_wanted(&self) -> Option<Wanted> {
-        let (up, min) = (self.pool.up(), self.floor());
+        let (up, min) = (self.pool.in_balance(), self.floor());
         let always_up = self.pool.dead_always_up().into_iter();
         let always_up = always_up.map(|(server, shows)| Wanted::DeadServer {
             server: server.to_owned(),
             shows,
         });
-        let now = self.reading.read_at.unwrap_or(self.started);
+        let now = self.last_read();
         let is_superfluous = self.is_quiet_for_long(now);
         let spares = self.pool.dead_spares(now).into_iter();
-        let spares = spares.map(|server| Wanted::DeadSpare {
+        let spares = spares.map(|(server, shows)| Wanted::DeadSpare {
             server: server.to_owned(),
+            shows,
         });
         let mut missing = always_up.chain(spares.filter(|_| !is_superfluous));
         if let Some(wanted) = missing.nth(self.pool.stand_ins()) {
@@ -155,8 +177,8 @@ impl Backend {
     pub(super) fn forbids_bringing_in(&self, wanted: &Wanted) -> Option<String> {
         if self.is_full() {
             return Some(format!(
-                "{} servers are UP and that is `max`",
-                self.pool.up()
+                "{} servers are in and that is `max`",
+                self.pool.in_balance()
             ));
         }
         match wanted {
@@ -166,19 +188,19 @@ impl Backend {
                      one waits until they do ({})",
                 self.compared_text()
             )),
+            Wanted::Slow(_) | Wanted::Crowded(_) => self.idles_enough(),
             Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => self
                 .capacity_wanted()
                 .is_none()
                 .then(|| "the missing server is back".to_owned()),
-            Wanted::Slow(_) | Wanted::Reloaded | Wanted::Waiting { .. } | Wanted::Ordered(_) => {
-                None
-            }
+            Wanted::Reloaded | Wanted::Waiting { .. } | Wanted::Ordered(_) => None,
         }
     }
 
-    /// `max` servers are UP.
+    /// `max` servers are in.
     pub(super) fn is_full(&self) -> bool {
-        self.settings.max.is_some_and(|max| self.pool.up() >= max)
+        let max = self.settings.max;
+        max.is_some_and(|max| self.pool.in_balance() >= max)
     }
 
     /// A spare came in, and the counters do not confirm the lines that asked for it.
@@ -198,8 +220,26 @@ impl Backend {
                     && member.stage == Stage::DrainingOut
                     && !member.is_held(now)
                     && !member.marks.is_fixed()
+                    && !(member.is_lingering && member.read.sessions > 0)
             })
             .map(name_of)
+    }
+
+    /// A spare whose sessions outlast its drain: it is the first one to be given back. One that
+    /// answered badly, or that an operator wants out, is not.
+    pub(super) fn lingering(&self, now: Timestamp) -> Option<String> {
+        let mut members = self.pool.members.iter();
+        let found = members.find(|member| {
+            member.role == Role::Spare
+                && member.is_lingering
+                && member.is_proven
+                && member.stage == Stage::DrainingOut
+                && !member.is_held(now)
+                && !member.is_quarantined(now)
+                && !member.marks.is_fixed()
+                && member.marks.kept() != Some(Kept::Out)
+        });
+        found.map(name_of)
     }
 
     fn wanted_back(&self, now: Timestamp) -> Option<String> {
@@ -228,8 +268,19 @@ impl Backend {
                 self.owed = None;
             }
         }
-        if matches!(wanted, Wanted::Slow(_) | Wanted::Waiting { .. }) {
-            self.up_not_before = now.after(self.settings.scale_up_cooldown);
+        match wanted {
+            Wanted::Slow(_) | Wanted::Waiting { .. } => {
+                self.up_not_before = now.after(self.settings.scale_up_cooldown);
+            }
+            Wanted::Crowded(_) => {
+                self.up_not_before = now.after(self.settings.scale_up_cooldown);
+                self.came_for_crowd(now);
+            }
+            Wanted::DeadServer { .. }
+            | Wanted::DeadSpare { .. }
+            | Wanted::BelowMin { .. }
+            | Wanted::Reloaded
+            | Wanted::Ordered(_) => {}
         }
         self.start_policies_over();
     }
@@ -253,6 +304,7 @@ impl Backend {
     pub(super) fn may_put_away(&self, name: &str) -> bool {
         self.pool.can_spare(name, self.floor())
             && self.queued == 0
+            && !self.crowd.is_there()
             && self
                 .pool
                 .member(name)
@@ -260,5 +312,21 @@ impl Backend {
             && self.comparison.verdict() == Agreement::Agree
             && self.log == LogState::Flowing
             && self.quiet.since.is_some()
+    }
+}
+
+/// All spares are ready, and which of them are no help.
+fn all_in<'a>(spares: impl Iterator<Item = &'a Member>) -> String {
+    let spares: Vec<&Member> = spares.collect();
+    let idle = spares.iter().filter(|member| !member.is_serving());
+    let idle: Vec<&str> = idle.map(|member| member.read.name.as_str()).collect();
+    let count = spares.len();
+    if idle.is_empty() {
+        format!("all spares serve already ({count})")
+    } else {
+        format!(
+            "all spares are in ({count}), but {} takes no requests or fails them",
+            idle.join(", ")
+        )
     }
 }

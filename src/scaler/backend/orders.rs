@@ -38,6 +38,7 @@ impl Backend {
         let is_everything = order.place == Place::Everything;
         match order.verb {
             Verb::Pause => {
+                self.take_back_all_lent(now, out);
                 let mark = Some(Mark::of(order, now));
                 if is_everything {
                     self.hand.everything = mark;
@@ -190,9 +191,9 @@ impl Backend {
     fn may_enable(&self, server: &str) -> Result<(), Answer> {
         let member = self.may_change(server)?;
         if !member.read.is_up() && self.is_full() && !self.is_on_its_way_in(server) {
-            let up = self.pool.up();
+            let up = self.pool.in_balance();
             return refused(format!(
-                "{up} servers are UP and that is `max`: raise `max`, or disable another one first"
+                "{up} servers are in and that is `max`: raise `max`, or disable another one first"
             ));
         }
         Ok(())
@@ -214,15 +215,15 @@ impl Backend {
 
     /// Refuses to take away what `min`, or the last user, needs; judged on the last picture.
     pub(super) fn must_not_need(&self, server: &str) -> Result<(), Answer> {
-        let is_up = self.pool.member(server).is_some_and(|it| it.read.is_up());
-        let (up, floor) = (self.pool.up(), self.floor());
-        if !is_up || up > floor {
+        let is_serving = self.pool.member(server).is_some_and(Member::is_serving);
+        let (serving, floor) = (self.pool.serving(), self.floor());
+        if !is_serving || serving > floor {
             return Ok(());
         }
-        if up <= 1 {
-            return refused("it is the last server that is UP");
+        if serving <= 1 {
+            return refused("it is the last server that serves");
         }
-        refused(format!("{up} servers are UP and `min` is {floor}"))
+        refused(format!("{serving} servers serve and `min` is {floor}"))
     }
 
     /// What will happen now that the order stands.

@@ -9,7 +9,6 @@ use crate::scaler::decision::{Change, Reason};
 use crate::scaler::event::{Action, ActionId, AdminState, BackendRead, ReadFailure, Timestamp};
 use crate::scaler::jitter;
 use crate::scaler::pool::{Role, Stage};
-use crate::scaler::settings::Spares;
 
 /// An old process that is ending answered: the new one is there in a moment.
 const STOPPING_PAUSE: Duration = Duration::from_millis(100);
@@ -229,15 +228,20 @@ impl Backend {
         }
         self.responses = read.responses;
         self.queued = read.queued;
+        self.traffic = super::service::Traffic {
+            arrived: read.requests,
+            balance: read.balance,
+            has_cookie: read.has_cookie,
+        };
         if self.dropped.take(now, read.dropped_logs) {
             self.dropping_changed(now, out);
         }
         if read.queued > 0 || self.dropped.is_recent() {
             self.not_quiet(now);
         }
-        let up_before = self.pool.up();
+        let serving_before = self.pool.serving();
         self.pool.take(read.servers, &self.settings);
-        if self.pool.up() < up_before {
+        if self.pool.serving() < serving_before {
             self.servers_are_missing(now);
         }
         self.show_marks();
@@ -245,11 +249,14 @@ impl Backend {
         if self.comparison.compare(now, read.responses, read.sessions) {
             self.agreement_changed(now, out);
         }
-        self.say_what_is_missing(now, out);
+        self.give_advice(now, out);
         let names: Vec<String> = self.pool.members.iter().map(name_of).collect();
         for name in &names {
             self.look_at(now, name, out);
         }
+        self.watch_queue(now, out);
+        self.watch_service(now, out);
+        self.watch_crowd(now, read.crowded, read.sessions, out);
         if read.queued > 0 {
             let wanted = super::Wanted::Waiting {
                 queued: read.queued,
@@ -313,54 +320,6 @@ impl Backend {
         self.report(now, None, change, Reason::Text(text), out);
     }
 
-    /// Names of the configuration that HAProxy does not list, and spares that cannot be proven.
-    fn say_what_is_missing(&mut self, now: Timestamp, out: &mut Outbox) {
-        let mut texts = Vec::new();
-        for name in &self.settings.always_up {
-            if self.pool.member(name).is_none() {
-                texts.push(format!(
-                    "HAProxy has no server {name}; always_up names it in vain"
-                ));
-            }
-        }
-        match &self.settings.spares {
-            Spares::Named(names) => {
-                for name in names.iter().filter(|name| self.pool.member(name).is_none()) {
-                    texts.push(format!(
-                        "HAProxy has no server {name}; spares names it in vain"
-                    ));
-                }
-            }
-            Spares::Auto => {
-                if !self
-                    .pool
-                    .members
-                    .iter()
-                    .any(|member| member.role == Role::Spare)
-                {
-                    texts.push(
-                        "no spare: mark a server `disabled` in haproxy.cfg, or name it in spares"
-                            .to_owned(),
-                    );
-                }
-            }
-        }
-        for member in &self.pool.members {
-            if member.role == Role::Spare && member.read.check.is_none() {
-                texts.push(format!(
-                    "HAProxy does not check {}: only our warm-up proves it, and nobody would take \
-                     it out if it died later; add `check`",
-                    member.read.name
-                ));
-            }
-        }
-        // A name that is gone leaves nothing behind, and is said again when it comes back.
-        self.notes_said.retain(|said| texts.contains(said));
-        for text in texts {
-            self.note_once(now, text, out);
-        }
-    }
-
     /// One server's state against the one that we know of.
     fn look_at(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
         let Some(member) = self.pool.member_mut(name) else {
@@ -368,7 +327,7 @@ impl Backend {
         };
         let shown = member.read.forced_state();
         let Some(expected) = member.expected.replace(shown) else {
-            return self.first_sight(name, shown);
+            return self.first_sight(now, name, shown);
         };
         if shown == expected || member.role != Role::Spare {
             return;
@@ -381,14 +340,13 @@ impl Backend {
             return; // Our own doing.
         }
         if self.past.told(now, name, shown) {
-            return self.first_sight(name, shown); // That of a daemon before us.
+            return self.first_sight(now, name, shown); // That of a daemon before us.
         }
         let hold = self.settings.hold;
         member.hold(now, hold);
         member.is_wanted_back = false;
         member.stands_in = false;
-        member.stage = stage_of(shown);
-        member.ready_at = (shown == AdminState::Ready).then_some(now);
+        member.enter(now, stage_of(shown), now);
         if self
             .change
             .as_ref()
@@ -407,7 +365,7 @@ impl Backend {
     }
 
     /// First sight adopts: what is ready is ours and goes after `idle_timeout` like any other.
-    fn first_sight(&mut self, name: &str, shown: AdminState) {
+    fn first_sight(&mut self, now: Timestamp, name: &str, shown: AdminState) {
         let started = self.started;
         let Some(member) = self.pool.member_mut(name) else {
             return;
@@ -415,20 +373,23 @@ impl Backend {
         if member.role != Role::Spare {
             return;
         }
-        member.stage = stage_of(shown);
+        // Nobody knows for how long it has served: it is no newcomer whose caches are cold.
+        member.enter(now, stage_of(shown), started);
         if shown == AdminState::Ready {
             member.is_wanted_back = false;
-            // Nobody knows for how long it has served: it is no newcomer whose caches are cold.
-            member.ready_at = Some(started);
         }
     }
 
     /// How soon to look again: soon while a spare is on its way.
     fn read_interval(&self) -> Duration {
         let poll = self.settings.poll_interval;
-        self.change
+        let change = self
+            .change
             .as_ref()
-            .map_or(poll, |change| change.read_interval().min(poll))
+            .map(super::change::Underway::read_interval);
+        let service = self.service_interval(self.last_read());
+        let wished = change.into_iter().chain(service);
+        wished.fold(poll, Duration::min)
     }
 
     /// After a change of its step the next look may have to come sooner.

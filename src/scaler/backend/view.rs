@@ -128,7 +128,11 @@ impl Backend {
                     .is_some_and(|value| value > view.settings.above_ms)
         };
         match policy {
-            _ if self.pool.up() < self.floor() || !self.pool.dead_always_up().is_empty() => "short",
+            _ if self.pool.in_balance() < self.floor()
+                || !self.pool.dead_always_up().is_empty() =>
+            {
+                "short"
+            }
             Some(view) if view.is_broken => "broken",
             Some(view) if self.quiet.since.is_none() && is_slow(view) => {
                 if self.not_helping(now).is_some() {

@@ -53,6 +53,7 @@ fn checks_are_told_apart_from_no_checks_and_from_paused_ones() {
         health: 4,
         rise: 2,
         fall: 3,
+        is_enabled: true,
     };
     assert_eq!(server_named(&read, "up").check, Some(full));
     assert_eq!(server_named(&read, "draining").check, Some(full));

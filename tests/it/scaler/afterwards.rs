@@ -206,8 +206,8 @@ fn a_refused_drain_ends_that_try_and_not_the_next_one() {
     world.state_faults = vec![(AdminState::Drain, Fault::Refused)];
     world.pass(seconds(33));
     assert!(world.is_up("web2"));
-    let notes = world.text_of(Change::Note);
-    assert!(notes.contains("HAProxy answered \"no\""), "{notes}");
+    let warnings = world.text_of(Change::Warning);
+    assert!(warnings.contains("HAProxy answered \"no\""), "{warnings}");
     world.pass(seconds(10));
     assert!(!world.is_up("web2"), "{:?}", world.done);
 }
@@ -240,12 +240,13 @@ fn what_haproxy_does_not_have_is_said() {
     world.order(Verb::Resume, "", None);
     assert_eq!(world.count(Change::NoSpare), 0, "nothing is known so far");
     world.pass(seconds(10));
-    let notes = world.text_of(Change::Note);
-    for text in ["no server web8; always_up", "no server web9; spares"] {
-        assert_eq!(notes.matches(text).count(), 1, "{notes}");
+    let warnings = world.text_of(Change::Warning);
+    for text in ["always_up lists web8, but", "spares lists web9, but"] {
+        assert_eq!(warnings.matches(text).count(), 1, "{warnings}");
     }
+    assert!(!warnings.contains("lists web1"), "{warnings}");
+    let notes = world.text_of(Change::Note);
     assert!(!notes.contains("no spare:"), "{notes}");
-    assert!(!notes.contains("web1;"), "{notes}");
     let mut world = World::new(super::world::settings());
     world = world.without("web2").without("web3");
     world.pass(seconds(10));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use haproxy_autoscale::scaler::Stage;
 use haproxy_autoscale::scaler::decision::{Change, Reason};
 use haproxy_autoscale::scaler::event::AdminState;
-use haproxy_autoscale::scaler::settings::{Add, Spares};
+use haproxy_autoscale::scaler::settings::{Add, OnOpenSessions, Spares};
 
 use super::scenes::{GAP, seconds};
 use super::world::{World, settings};
@@ -94,20 +94,24 @@ fn spares_go_one_at_a_time_last_in_first_out() {
 }
 
 #[test]
-fn a_drain_waits_for_open_sessions_and_no_longer_than_its_timeout() {
-    let mut world = with_a_spare_in(World::new(settings()));
+fn a_drain_waits_for_open_sessions_and_where_wished_no_longer_than_its_timeout() {
+    let mut settings = settings();
+    settings.on_open_sessions = OnOpenSessions::Maint;
+    let mut world = with_a_spare_in(World::new(settings.clone()));
     world.server("web2").read.sessions = 1;
     world.pass(seconds(33));
     assert_eq!(stage(&mut world, "web2"), Stage::DrainingOut);
     assert!(world.server("web2").read.is_drain());
     world.pass(seconds(10));
     assert!(world.server("web2").read.is_maint());
-    let mut world = with_a_spare_in(World::new(settings()));
+    assert!(world.text_of(Change::Disable).contains("1 session open"));
+    let mut world = with_a_spare_in(World::new(settings));
     world.server("web2").read.sessions = 1;
     world.pass(seconds(33));
     world.server("web2").read.sessions = 0;
     world.pass(seconds(1));
     assert!(world.server("web2").read.is_maint());
+    assert!(world.text_of(Change::Disable).contains("drained in"));
 }
 
 #[test]
@@ -320,6 +324,9 @@ fn a_spare_that_is_found_draining_is_put_away_and_never_made_ready_cold() {
     world.requests(5, 900, GAP);
     assert!(!world.is_up("web2"));
     world.pass(seconds(20));
+    assert!(world.server("web2").read.is_drain(), "a session is open");
+    world.server("web2").read.sessions = 0;
+    world.pass(seconds(5));
     assert!(world.server("web2").read.is_maint());
 }
 

@@ -158,7 +158,10 @@ impl Farm {
                     | Change::Stay
                     | Change::Note
                     | Change::Operator
-                    | Change::Paused => None,
+                    | Change::Paused
+                    | Change::NotServing
+                    | Change::ProbationFailed
+                    | Change::Warning => None,
                 })
                 .collect(),
             requests: self.requests,

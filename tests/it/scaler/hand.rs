@@ -398,7 +398,7 @@ fn enable_refuses_what_would_exceed_max() {
     world.pass(GAP);
     let text = world.refused(Verb::Enable, "web/web2");
     assert!(
-        text.contains("2 servers are UP and that is `max`"),
+        text.contains("2 servers are in and that is `max`"),
         "{text}"
     );
     world.pass(seconds(10));
@@ -434,7 +434,7 @@ fn disable_refuses_the_last_server_what_min_needs_and_what_is_no_spare() {
     // min brings one in by itself.
     assert!(world.is_up("web2"));
     let text = world.refused(Verb::Disable, "web/web2");
-    assert!(text.contains("3 servers are UP and `min` is 3"), "{text}");
+    assert!(text.contains("3 servers serve and `min` is 3"), "{text}");
     let text = world.refused(Verb::Disable, "web/web1");
     assert!(text.contains("always-up"), "{text}");
     let text = world.refused(Verb::Disable, "web/other");
@@ -450,7 +450,7 @@ fn disable_refuses_the_last_server_what_min_needs_and_what_is_no_spare() {
         world.pass(seconds(3));
     }
     let text = world.refused(Verb::Disable, "web/web2");
-    assert!(text.contains("the last server that is UP"), "{text}");
+    assert!(text.contains("the last server that serves"), "{text}");
 }
 
 #[test]

@@ -211,6 +211,9 @@ fn a_spare_that_was_half_way_out_ends_in_maint() {
     let memory = world.durable.clone();
     world.restart(Some(memory));
     world.pass(seconds(30));
+    assert!(world.server("web2").read.is_drain(), "sessions are open");
+    world.server("web2").read.sessions = 0;
+    world.pass(seconds(5));
     assert!(world.server("web2").read.is_maint());
     assert_eq!(world.count(Change::Hold), 0);
 }

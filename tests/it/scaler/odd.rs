@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use haproxy_autoscale::scaler::Scaler;
 use haproxy_autoscale::scaler::event::{
-    Action, BackendRead, CheckRead, Event, Generation, Request, ServerRead, Timestamp,
-    WarmUpEvidence,
+    Action, BackendRead, Balance, CheckRead, Crowded, Event, Generation, Request, ServerCounters,
+    ServerRead, Timestamp, WarmUpEvidence,
 };
 use proptest::prelude::*;
 
@@ -54,6 +54,14 @@ fn run(scaler: &mut Scaler, from: Timestamp, span: Duration, picture: &BackendRe
                         outcome: Ok(()),
                     },
                 ),
+                Action::SetMaxconn { id, server, .. } => scaler.handle(
+                    now,
+                    Event::MaxconnSet {
+                        id,
+                        server,
+                        outcome: Ok(()),
+                    },
+                ),
                 // Its text is made of the same numbers.
                 Action::Report(decision) => {
                     let _ = decision.to_string();
@@ -79,11 +87,28 @@ fn number() -> impl Strategy<Value = u32> {
     ]
 }
 
+fn total() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0_u64), Just(u64::MAX), Just(u64::MAX - 1), 0..1000_u64]
+}
+
+fn crowd(limit: u32) -> Vec<Crowded> {
+    vec![Crowded::Process { limit }]
+}
+
 fn server(name: &'static str) -> impl Strategy<Value = ServerRead> {
     let admin = prop_oneof![Just(0_u32), Just(4), Just(5), Just(12), 0..128_u32];
     let check = proptest::option::of((number(), number(), 0..=u32::MAX / 4, 0..=u32::MAX / 4));
-    (admin, 0..4_u32, check, number(), number()).prop_map(
-        move |(admin, operational, check, sessions, queued)| ServerRead {
+    let counters = proptest::option::of((total(), total(), total()));
+    let traffic = (
+        number(),
+        any::<bool>(),
+        any::<bool>(),
+        proptest::option::of(number()),
+        proptest::option::of(number()),
+        counters,
+    );
+    (admin, 0..4_u32, check, number(), number(), traffic).prop_map(
+        move |(admin, operational, check, sessions, queued, traffic)| ServerRead {
             name: name.to_owned(),
             admin,
             operational,
@@ -92,36 +117,59 @@ fn server(name: &'static str) -> impl Strategy<Value = ServerRead> {
                 health,
                 rise,
                 fall,
+                is_enabled: result != 1,
             }),
             sessions,
             queued,
+            weight: traffic.0,
+            is_backup: traffic.1,
+            is_passed_over: traffic.2,
+            throttle: traffic.3,
+            maxconn: traffic.4,
+            counters: traffic.5.map(|(taken, ended, failed)| ServerCounters {
+                taken,
+                ended,
+                failed,
+            }),
             ..ServerRead::default()
         },
     )
 }
 
 fn picture() -> impl Strategy<Value = BackendRead> {
-    let totals = prop_oneof![Just(0_u64), Just(u64::MAX), Just(u64::MAX - 1), 0..1000_u64];
+    let balance = prop_oneof![
+        Just(Balance::Unknown),
+        Just(Balance::InTurn),
+        Just(Balance::First)
+    ];
+    let crowd = prop_oneof![Just(Vec::new()), number().prop_map(crowd)];
     let servers = (server("web1"), server("web2"), server("web3"));
     (
-        totals.clone(),
-        totals,
+        total(),
+        total(),
+        (total(), balance, crowd),
         number(),
         number(),
         servers,
         1..3_u32,
     )
         .prop_map(
-            |(responses, dropped_logs, sessions, queued, (one, two, three), pid)| BackendRead {
-                generation: Generation {
-                    pid,
-                    start_time_s: u64::MAX,
-                },
-                dropped_logs,
-                responses,
-                sessions,
-                queued,
-                servers: vec![one, two, three],
+            |(responses, dropped_logs, traffic, sessions, queued, (one, two, three), pid)| {
+                BackendRead {
+                    generation: Generation {
+                        pid,
+                        start_time_s: u64::MAX,
+                    },
+                    dropped_logs,
+                    responses,
+                    sessions,
+                    queued,
+                    requests: traffic.0,
+                    balance: traffic.1,
+                    crowded: traffic.2,
+                    has_cookie: false,
+                    servers: vec![one, two, three],
+                }
             },
         )
 }
@@ -163,6 +211,7 @@ fn a_health_beyond_every_number_is_full_and_overflows_nothing() {
             health: u32::MAX,
             rise,
             fall,
+            is_enabled: true,
         };
         assert!(check.is_full(), "{check:?}");
     }

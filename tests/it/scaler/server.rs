@@ -37,6 +37,7 @@ impl Server {
             health: if is_spare { 0 } else { RISE + FALL - 1 },
             rise: RISE,
             fall: FALL,
+            is_enabled: true,
         });
         Self {
             read: ServerRead {

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use haproxy_autoscale::scaler::decision::{Change, Decision};
 use haproxy_autoscale::scaler::event::{
-    Action, ActionId, AdminState, BackendRead, Event, Generation, LogState, ReadFailure, Request,
-    Timestamp, WarmUpEvidence, WarmUpFailure, WriteFailure,
+    Action, ActionId, AdminState, BackendRead, Balance, Crowded, Event, Generation, LogState,
+    ReadFailure, Request, ServerCounters, Timestamp, WarmUpEvidence, WarmUpFailure, WriteFailure,
 };
 use haproxy_autoscale::scaler::memory::Memory;
 use haproxy_autoscale::scaler::settings::{
-    Add, BackendSettings, PolicySettings, Signal, Spares, Statistic, WindowSize,
+    Add, BackendSettings, OnOpenSessions, PolicySettings, Signal, Spares, Statistic, WindowSize,
 };
 use haproxy_autoscale::scaler::{BackendView, Scaler};
 
@@ -35,6 +35,7 @@ pub(crate) fn settings() -> BackendSettings {
         scale_down_ratio: 0.6,
         scale_down_cooldown: Duration::from_secs(5),
         drain_timeout: Duration::from_secs(10),
+        on_open_sessions: OnOpenSessions::Wait,
         grace: Duration::from_secs(2),
         hold: Duration::from_secs(600),
         warm_up_deadline: Duration::from_secs(20),
@@ -78,6 +79,7 @@ pub(super) enum Pending {
     Read(ActionId, Result<BackendRead, ReadFailure>),
     WarmedUp(ActionId, String, Result<WarmUpEvidence, WarmUpFailure>),
     Set(ActionId, String, AdminState, bool, Result<(), WriteFailure>),
+    Limited(ActionId, String, Option<u32>, Result<(), WriteFailure>),
     /// A command of a daemon that is gone.
     Orphan(String, AdminState),
 }
@@ -92,6 +94,13 @@ pub(crate) struct World {
     pub(crate) responses: u64,
     pub(crate) dropped_logs: u64,
     pub(crate) queued: u32,
+    /// `scur` of the BACKEND row.
+    pub(crate) sessions: u32,
+    /// Requests that have come, as far as [`World::users`] brought them.
+    pub(crate) arrived: u64,
+    pub(crate) balance: Balance,
+    pub(crate) has_cookie: bool,
+    pub(crate) crowded: Vec<Crowded>,
     pub(crate) is_reachable: bool,
     /// The fault of the n-th action.
     pub(crate) faults: Box<dyn Fn(u64) -> Fault>,
@@ -141,6 +150,11 @@ impl World {
             responses: 0,
             dropped_logs: 0,
             queued: 0,
+            sessions: 0,
+            arrived: 0,
+            balance: Balance::InTurn,
+            has_cookie: false,
+            crowded: Vec::new(),
             is_reachable: true,
             faults: Box::new(|_| Fault::None),
             state_faults: Vec::new(),
@@ -412,8 +426,45 @@ impl World {
                 let pending = Pending::Set(id, server.server, state, is_done, outcome);
                 self.later(delay, pending);
             }
+            Action::SetMaxconn {
+                id,
+                server,
+                maxconn,
+            } => {
+                self.done
+                    .push(format!("{:?} maxconn {server} {maxconn}", self.now));
+                self.durable = self.scaler.memory(self.now);
+                let outcome = match fault {
+                    Fault::None | Fault::Late(_) | Fault::Ignored => Ok(()),
+                    Fault::Lost => return,
+                    Fault::AnswerLost => Err(WriteFailure::Unknown("no answer in time".to_owned())),
+                    Fault::Refused => Err(WriteFailure::Refused("no".to_owned())),
+                };
+                let is_done = !matches!(fault, Fault::Refused | Fault::Ignored);
+                let maxconn = is_done.then_some(maxconn);
+                let pending = Pending::Limited(id, server.server, maxconn, outcome);
+                self.later(delay, pending);
+            }
             Action::Report(_) => {}
         }
+    }
+
+    /// Requests come and end: so many on that server, and so many of them fail. Other numbers than
+    /// HAProxy's own do not change.
+    pub(crate) fn users(&mut self, name: &str, requests: u64, failed: u64) {
+        self.arrived += requests;
+        let counters = self.server(name).read.counters.get_or_insert_default();
+        counters.taken += requests;
+        counters.ended += requests;
+        counters.failed += failed;
+    }
+
+    /// HAProxy counts for each server from now on.
+    pub(crate) fn counting(mut self) -> Self {
+        for server in &mut self.servers {
+            server.read.counters = Some(ServerCounters::default());
+        }
+        self
     }
 
     fn state_fault(&mut self, action: &Action) -> Option<Fault> {
@@ -440,8 +491,12 @@ impl World {
                 generation: self.generation,
                 responses: self.responses,
                 dropped_logs: self.dropped_logs,
-                sessions: 0,
+                sessions: self.sessions,
                 queued: self.queued,
+                requests: self.arrived,
+                balance: self.balance,
+                has_cookie: self.has_cookie,
+                crowded: self.crowded.clone(),
                 servers: servers.collect(),
             }),
             Fault::Refused | Fault::None | Fault::Ignored | Fault::Late(_) => unreachable(),
@@ -465,6 +520,17 @@ impl World {
                 self.server(&name).is_warm |= outcome.is_ok();
                 let server = haproxy_autoscale::scaler::event::ServerName::new(BACKEND, name);
                 self.step(Event::WarmUpEnded {
+                    id,
+                    server,
+                    outcome,
+                });
+            }
+            Pending::Limited(id, name, maxconn, outcome) => {
+                if let Some(maxconn) = maxconn {
+                    self.server(&name).read.maxconn = Some(maxconn).filter(|it| *it > 0);
+                }
+                let server = haproxy_autoscale::scaler::event::ServerName::new(BACKEND, name);
+                self.step(Event::MaxconnSet {
                     id,
                     server,
                     outcome,

@@ -19,9 +19,10 @@ impl Underway {
                 Goal::BringIn { .. } | Goal::GiveBack { .. },
                 Step::WarmingUp { .. } | Step::Judging { .. } | Step::Checking,
             ) => Some(AdminState::Ready),
-            (Goal::PutAway { .. } | Goal::SendAway { .. }, Step::Judging { .. }) => {
-                Some(AdminState::Drain)
-            }
+            (
+                Goal::PutAway { .. } | Goal::SendAway { .. } | Goal::Expel { .. },
+                Step::Judging { .. },
+            ) => Some(AdminState::Drain),
             (_, Step::Emptying { .. }) => Some(AdminState::Maint),
             (
                 _,
@@ -67,9 +68,14 @@ impl Backend {
             (Goal::BringIn { .. }, Step::Writing { .. } | Step::Verifying { .. }) => {
                 change.unwanted = Some(why.to_string());
             }
-            (Goal::PutAway { .. } | Goal::SendAway { .. }, Step::Judging { .. }) => {
+            (
+                Goal::PutAway { .. } | Goal::SendAway { .. } | Goal::Expel { .. },
+                Step::Judging { .. },
+            ) => {
                 self.change = None;
             }
+            // Whoever answers badly is not given back.
+            (Goal::Expel { .. }, _) => {}
             (Goal::PutAway { .. } | Goal::SendAway { .. }, Step::Emptying { .. }) => {
                 change.goal = Goal::GiveBack { wanted: why };
                 change.since = now;
@@ -142,17 +148,9 @@ impl Backend {
     ) {
         let after = self.want_fresh(now, out);
         let mark = self.hand.marks(&server).kept.map(|(_, mark)| mark);
-        self.change = Some(Underway {
-            server,
-            goal: Goal::SendAway {
-                by: mark.and_then(|mark| mark.by),
-            },
-            step: Step::Judging { after },
-            since: now,
-            returned: None,
-            unwanted: None,
-            told: Vec::new(),
-        });
+        let by = mark.and_then(|mark| mark.by);
+        let goal = Goal::SendAway { by };
+        self.change = Some(Underway::new(now, server, goal, Step::Judging { after }));
     }
 
     /// What the log says when a spare drains because an operator wanted it.

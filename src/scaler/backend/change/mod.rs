@@ -7,10 +7,10 @@ mod steps;
 use std::time::Duration;
 
 use super::{Backend, Outbox};
-use crate::scaler::decision::{Change, Failure, Reason, Wanted};
+use crate::scaler::decision::{Change, Failure, Fault, Reason, Wanted};
 use crate::scaler::event::{
-    Action, ActionId, AdminState, ServerName, Timestamp, WarmUpEvidence, WarmUpFailure,
-    WriteFailure,
+    Action, ActionId, AdminState, ServerCounters, ServerName, Timestamp, WarmUpEvidence,
+    WarmUpFailure, WriteFailure,
 };
 use crate::scaler::pool::Stage;
 
@@ -36,6 +36,11 @@ pub(super) struct Underway {
     unwanted: Option<String>,
     /// The states that it was told. A command whose answer was lost may still be carried out late.
     told: Vec<AdminState>,
+    /// Its counters when it began to drain, and when it was seen last to take a request.
+    drained: Option<ServerCounters>,
+    took_at: Option<(u64, Timestamp)>,
+    /// Sessions that were open before it was told `maint`.
+    sessions: u32,
 }
 
 #[derive(Debug)]
@@ -54,6 +59,8 @@ enum Goal {
     },
     /// ready → maint, because an operator said so.
     SendAway { by: Option<u32> },
+    /// ready → maint, because it answers worse than the others do.
+    Expel { fault: Fault },
     /// Found draining: finish that.
     FinishDrain,
     /// Something failed on the way in, or it is not wanted any more: back to maint.
@@ -77,6 +84,35 @@ enum Step {
 }
 
 impl Underway {
+    const fn new(now: Timestamp, server: String, goal: Goal, step: Step) -> Self {
+        Self {
+            server,
+            goal,
+            step,
+            since: now,
+            returned: None,
+            unwanted: None,
+            told: Vec::new(),
+            drained: None,
+            took_at: None,
+            sessions: 0,
+        }
+    }
+
+    /// A spare is being warmed up, HAProxy has not been touched, and nothing is missing but speed.
+    pub(super) const fn is_warming_for_load(&self) -> bool {
+        matches!(
+            (&self.goal, &self.step),
+            (
+                Goal::BringIn {
+                    wanted: Wanted::Slow(_) | Wanted::Crowded(_),
+                    ..
+                },
+                Step::WarmingUp { .. }
+            )
+        )
+    }
+
     /// How soon the present step wants to see HAProxy again.
     pub(super) const fn read_interval(&self) -> Duration {
         match &self.step {
@@ -97,7 +133,10 @@ impl Underway {
     pub(super) const fn left_maint(&self) -> bool {
         match (&self.goal, &self.step) {
             (Goal::BringIn { .. }, Step::WarmingUp { .. } | Step::Judging { .. })
-            | (Goal::PutAway { .. } | Goal::SendAway { .. }, Step::Judging { .. }) => false,
+            | (
+                Goal::PutAway { .. } | Goal::SendAway { .. } | Goal::Expel { .. },
+                Step::Judging { .. },
+            ) => false,
             // A command to make it ready may have been carried out: ready servers stay.
             (_, Step::Writing { state, .. } | Step::Verifying { state, .. }) => {
                 !matches!(state, AdminState::Ready)
@@ -154,18 +193,12 @@ impl Backend {
                 deadline
             },
         });
-        self.change = Some(Underway {
-            server: name.to_owned(),
-            goal: Goal::BringIn {
-                wanted,
-                evidence: WarmUpEvidence::default(),
-            },
-            step: Step::WarmingUp { id },
-            since: now,
-            returned: None,
-            unwanted: None,
-            told: Vec::new(),
-        });
+        let goal = Goal::BringIn {
+            wanted,
+            evidence: WarmUpEvidence::default(),
+        };
+        let step = Step::WarmingUp { id };
+        self.change = Some(Underway::new(now, name.to_owned(), goal, step));
     }
 
     /// Begins to send a spare away: a fresh picture decides whether it may go.
@@ -179,37 +212,47 @@ impl Backend {
             .since
             .map_or(Duration::ZERO, |since| now.since(since));
         let after = self.want_fresh(now, out);
-        self.change = Some(Underway {
-            server: name,
-            goal: Goal::PutAway {
-                quiet_for,
-                share: self.quiet.share,
-            },
-            step: Step::Judging { after },
-            since: now,
-            returned: None,
-            unwanted: None,
-            told: Vec::new(),
-        });
+        let share = self.quiet.share;
+        let goal = Goal::PutAway { quiet_for, share };
+        self.change = Some(Underway::new(now, name, goal, Step::Judging { after }));
+    }
+
+    /// Begins to send a spare away that answers worse than the others do.
+    pub(super) fn expel(&mut self, now: Timestamp, name: String, fault: Fault, out: &mut Outbox) {
+        let after = self.want_fresh(now, out);
+        let goal = Goal::Expel { fault };
+        self.change = Some(Underway::new(now, name, goal, Step::Judging { after }));
+    }
+
+    /// A warm-up is given up for something more urgent; its server is asked for again later.
+    pub(super) fn abandon_warm_up(&mut self) {
+        let Some(change) = self.change.take() else {
+            return;
+        };
+        if let Some(member) = self.pool.member_mut(&change.server) {
+            member.stage = Stage::Maint;
+        }
+        if let Goal::BringIn { wanted, .. } = change.goal {
+            self.owed.get_or_insert((1, wanted));
+        }
     }
 
     /// Finishes a drain that was found at first sight.
     pub(super) fn finish_drain(&mut self, now: Timestamp, name: String) {
-        self.change = Some(Underway {
-            server: name,
-            goal: Goal::FinishDrain,
-            step: Step::Emptying { since: now },
-            since: now,
-            returned: None,
-            unwanted: None,
-            told: Vec::new(),
-        });
+        let step = Step::Emptying { since: now };
+        self.change = Some(Underway::new(now, name, Goal::FinishDrain, step));
         self.read_sooner(now);
     }
 
     /// Load returned: a spare that is on its way out is given back at once.
     pub(super) fn load_returned(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
         let Some(change) = &mut self.change else {
+            if let Some(name) = self.lingering(now)
+                && self.hand.pause().is_none()
+                && self.writing.is_none()
+            {
+                self.give_lingering_back(now, name, wanted, out);
+            }
             return;
         };
         let is_undone = matches!(
@@ -235,6 +278,21 @@ impl Backend {
                 change.returned.get_or_insert(wanted);
             }
         }
+    }
+
+    /// A spare whose sessions outlast its drain is wanted again.
+    pub(super) fn give_lingering_back(
+        &mut self,
+        now: Timestamp,
+        name: String,
+        wanted: Wanted,
+        out: &mut Outbox,
+    ) {
+        let after = self.want_fresh(now, out);
+        let goal = Goal::GiveBack { wanted };
+        let mut change = Underway::new(now, name, goal, Step::Judging { after });
+        change.told.push(AdminState::Drain);
+        self.change = Some(change);
     }
 
     fn set_step(&mut self, step: Step) {
@@ -310,10 +368,11 @@ impl Backend {
             }
             Goal::PutAway { .. }
             | Goal::SendAway { .. }
+            | Goal::Expel { .. }
             | Goal::FinishDrain
             | Goal::TakeBack { .. } => {
                 let server = change.server.clone();
-                self.report(now, Some(&server), Change::Note, Reason::Text(text), out);
+                self.report(now, Some(&server), Change::Warning, Reason::Text(text), out);
                 self.drop_change(now);
             }
         }

@@ -3,9 +3,19 @@
 
 use super::super::{Backend, Outbox};
 use super::{Goal, Step};
-use crate::scaler::decision::{Change, Checks, Failure, Reason, Wanted};
+use std::time::Duration;
+
+use crate::scaler::decision::{Change, Checks, Consequence, Failure, Fault, Reason, Wanted};
 use crate::scaler::event::{AdminState, Timestamp};
 use crate::scaler::pool::Stage;
+use crate::scaler::settings::OnOpenSessions;
+
+/// A server whose requests fail drains no longer than this: what persistence still sends it fails.
+const EXPEL_DRAIN: Duration = Duration::from_secs(2);
+/// Requests that came within this time (or half of `drain_timeout`) will come again.
+const STILL_COME: Duration = Duration::from_secs(10);
+/// A spare that is expelled within this time leaves what it came for unsolved.
+const MISSED_FOR: Duration = Duration::from_secs(60);
 
 impl Backend {
     /// Decides on a fresh picture whether the first write of a change may happen.
@@ -24,7 +34,7 @@ impl Backend {
                 if let Some(text) = forbidden {
                     return self.call_off(now, text, out);
                 }
-                let is_checked = member.read.check.is_some();
+                let is_checked = member.read.running_check().is_some();
                 let first = if is_checked {
                     AdminState::Drain
                 } else {
@@ -56,6 +66,13 @@ impl Backend {
                 }
             }
             Goal::SendAway { .. } => self.judge_send_away(now, &name, out),
+            Goal::Expel { .. } => {
+                if self.may_expel(&name) {
+                    self.write(now, AdminState::Drain, out);
+                } else {
+                    self.change = None;
+                }
+            }
             Goal::FinishDrain | Goal::TakeBack { .. } => self.write(now, AdminState::Maint, out),
         }
     }
@@ -74,6 +91,12 @@ impl Backend {
         };
         change.told.push(state);
         let name = change.server.clone();
+        let sessions = self.pool.member(&name).map(|member| member.read.sessions);
+        if state == AdminState::Maint
+            && let Some(change) = &mut self.change
+        {
+            change.sessions = sessions.unwrap_or(0);
+        }
         let id = self.set_state(&name, state, out);
         let until = now.after(self.settings.action_timeout);
         self.writing = Some((id, until));
@@ -90,7 +113,11 @@ impl Backend {
         let is_so = member.read.admin_state() == state;
         match (&change.goal, state) {
             (Goal::BringIn { .. }, AdminState::Drain) if is_so => {
+                let counters = member.read.counters;
                 self.enter(&name, Stage::DrainingIn);
+                if let Some(change) = &mut self.change {
+                    change.drained = counters;
+                }
                 self.set_step(Step::Checking);
                 self.watch_checks(now, out);
             }
@@ -103,24 +130,31 @@ impl Backend {
                 let text = format!("HAProxy was told `{state}` and still shows it otherwise");
                 self.fail(now, Failure::Command(text), out);
             }
-            (Goal::PutAway { .. } | Goal::SendAway { .. }, AdminState::Drain) if is_so => {
+            (
+                Goal::PutAway { .. } | Goal::SendAway { .. } | Goal::Expel { .. },
+                AdminState::Drain,
+            ) if is_so => {
                 self.drains(now, out);
             }
             (
-                Goal::PutAway { .. } | Goal::SendAway { .. },
+                Goal::PutAway { .. } | Goal::SendAway { .. } | Goal::Expel { .. },
                 AdminState::Drain | AdminState::Ready,
             ) => {
                 self.change = None;
                 self.down_not_before = now.after(self.settings.poll_interval);
             }
             (
-                Goal::PutAway { .. } | Goal::SendAway { .. } | Goal::FinishDrain,
+                Goal::PutAway { .. }
+                | Goal::SendAway { .. }
+                | Goal::Expel { .. }
+                | Goal::FinishDrain,
                 AdminState::Maint,
             ) if is_so => self.departed(now, out),
             (Goal::TakeBack { .. }, AdminState::Maint) if is_so => self.taken_back(now, out),
             (
                 Goal::PutAway { .. }
                 | Goal::SendAway { .. }
+                | Goal::Expel { .. }
                 | Goal::FinishDrain
                 | Goal::TakeBack { .. },
                 _,
@@ -136,6 +170,18 @@ impl Backend {
         if let Some(member) = self.pool.member_mut(name) {
             member.stage = stage;
         }
+    }
+
+    /// Users who reached a spare in drain, where HAProxy balances nothing to it, by a rule or a
+    /// cookie: how many, and how many of them failed.
+    fn reached_in_drain(&self) -> Option<(u64, u64)> {
+        let change = self.change.as_ref()?;
+        let (then, now) = (
+            change.drained?,
+            self.pool.member(&change.server)?.read.counters?,
+        );
+        let taken = now.taken.saturating_sub(then.taken);
+        (taken > 0).then(|| (taken, now.failed.saturating_sub(then.failed)))
     }
 
     /// Draining in: ready as soon as fresh checks have brought full health.
@@ -155,17 +201,22 @@ impl Backend {
         {
             return self.call_off(now, text, out);
         }
-        let (is_full, health, full) = match member.read.check {
-            Some(check) => (
-                check.is_full(),
-                check.health,
-                (check.rise + check.fall).saturating_sub(1),
-            ),
-            None => (true, 0, 0),
+        // Checks that do not run are not waited for.
+        let check = member.read.running_check();
+        let is_down = member.read.operational == 0;
+        if let Some((taken, failed)) = self.reached_in_drain()
+            && failed > 0
+        {
+            return self.fail(now, Failure::Reached { taken, failed }, out);
+        }
+        let Some(check) = check.filter(|check| !check.is_full()) else {
+            return self.write(now, AdminState::Ready, out);
         };
-        if is_full {
-            self.write(now, AdminState::Ready, out);
+        if is_down && check.is_verdict_against() {
+            self.fail(now, Failure::ChecksFailed, out);
         } else if now >= change.since.after(self.settings.warm_up_deadline) {
+            let full = (check.rise + check.fall).saturating_sub(1);
+            let health = check.health;
             self.fail(now, Failure::Checks { health, full }, out);
         } else {
             self.read_sooner(now);
@@ -174,6 +225,7 @@ impl Backend {
 
     /// Draining out: maint as soon as its sessions have ended, or waited for long enough.
     pub(super) fn watch_drain(&mut self, now: Timestamp, since: Timestamp, out: &mut Outbox) {
+        self.note_taken(now);
         let Some(change) = &self.change else { return };
         let Some(member) = self.pool.member(&change.server) else {
             return;
@@ -186,11 +238,78 @@ impl Backend {
         if let (Goal::PutAway { .. }, Some(wanted)) = (&change.goal, self.capacity_wanted()) {
             return self.load_returned(now, wanted, out);
         }
-        if is_empty || now >= since.after(self.settings.drain_timeout) {
+        if is_empty || self.is_cut_short(now, since) {
             self.write(now, AdminState::Maint, out);
+        } else if now >= since.after(self.settings.drain_timeout) {
+            self.linger(now, since, out);
         } else {
             self.read_sooner(now);
         }
+    }
+
+    /// Remembers when the draining server took a request last: none comes by balancing.
+    fn note_taken(&mut self, now: Timestamp) {
+        let Some(change) = &mut self.change else {
+            return;
+        };
+        let member = self.pool.member(&change.server);
+        let Some(taken) = member.and_then(|it| it.read.counters).map(|it| it.taken) else {
+            return;
+        };
+        match change.took_at {
+            None => change.took_at = Some((taken, change.since)),
+            Some((before, _)) if before == taken => {}
+            Some(_) => change.took_at = Some((taken, now)),
+        }
+    }
+
+    /// A drain does not wait for its sessions any longer: it has failed its probation, requests
+    /// keep coming by persistence and maint sends them elsewhere, or the operator wants it so.
+    fn is_cut_short(&self, now: Timestamp, since: Timestamp) -> bool {
+        let Some(change) = &self.change else {
+            return false;
+        };
+        let timeout = self.settings.drain_timeout;
+        match &change.goal {
+            Goal::Expel {
+                fault: Fault::Errors(_) | Fault::Hanging(_),
+            } => now >= since.after(timeout.min(EXPEL_DRAIN)),
+            Goal::TakeBack { .. } => true,
+            Goal::BringIn { .. }
+            | Goal::GiveBack { .. }
+            | Goal::PutAway { .. }
+            | Goal::SendAway { .. }
+            | Goal::Expel { .. }
+            | Goal::FinishDrain => {
+                let still_come = change.took_at.is_some_and(|(_, at)| {
+                    at > change.since && now.since(at) < (timeout / 2).min(STILL_COME)
+                });
+                let is_over = now >= since.after(timeout);
+                let is_wished = self.settings.on_open_sessions == OnOpenSessions::Maint;
+                is_over && (still_come || is_wished)
+            }
+        }
+    }
+
+    /// The sessions of a drain last: it stays in drain, and other changes do not wait for it.
+    fn linger(&mut self, now: Timestamp, since: Timestamp, out: &mut Outbox) {
+        let Some(change) = self.change.take() else {
+            return;
+        };
+        let Some(member) = self.pool.member_mut(&change.server) else {
+            return;
+        };
+        let is_new = !std::mem::replace(&mut member.is_lingering, true);
+        member.stage = Stage::DrainingOut;
+        member.expected = Some(AdminState::Drain);
+        let sessions = member.read.sessions;
+        self.down_not_before = now.after(self.settings.scale_down_cooldown);
+        if is_new {
+            let took = now.since(since);
+            let reason = Reason::StillOpen { took, sessions };
+            self.report(now, Some(&change.server), Change::Note, reason, out);
+        }
+        self.seek_work(now, out);
     }
 
     /// The drain is confirmed.
@@ -210,10 +329,12 @@ impl Backend {
         } else if let Goal::SendAway { by } = change.goal {
             let reason = Self::sent_away_reason(by);
             self.report(now, Some(&name), Change::Drain, reason, out);
+        } else if let Goal::Expel { fault } = change.goal {
+            self.expelled(now, &name, fault, out);
         }
         self.enter(&name, Stage::DrainingOut);
         self.set_step(Step::Emptying { since: now });
-        let (up, min) = (self.pool.up(), self.floor());
+        let (up, min) = (self.pool.in_balance(), self.floor());
         if up < min {
             // A race that the picture before the write could not show: undone at once.
             self.load_returned(now, Wanted::BelowMin { up, min }, out);
@@ -223,6 +344,26 @@ impl Backend {
             self.load_returned(now, wanted, out);
         } else {
             self.read_sooner(now);
+        }
+    }
+
+    /// A spare that answers worse than the others gets no balanced traffic any more.
+    fn expelled(&mut self, now: Timestamp, name: &str, fault: Fault, out: &mut Outbox) {
+        let Some(member) = self.pool.member_mut(name) else {
+            return;
+        };
+        let quarantined_for = member.quarantine(now);
+        // What it came for is still missing, if it has not been in for long.
+        let is_recent = member.ready_at.is_some_and(|at| now.since(at) < MISSED_FOR);
+        let came_for = member.came_for.take().filter(|_| is_recent);
+        let consequence = Consequence::Leaves { quarantined_for };
+        let reason = Reason::Fault { fault, consequence };
+        self.report(now, Some(name), Change::ProbationFailed, reason, out);
+        self.end_trials();
+        if let Some(wanted @ (Wanted::Slow(_) | Wanted::Crowded(_) | Wanted::Waiting { .. })) =
+            came_for
+        {
+            self.owed.get_or_insert((1, wanted));
         }
     }
 
@@ -248,16 +389,21 @@ impl Backend {
             Goal::GiveBack { wanted } => (Reason::GivenBack(wanted.clone()), wanted),
             Goal::PutAway { .. }
             | Goal::SendAway { .. }
+            | Goal::Expel { .. }
             | Goal::FinishDrain
             | Goal::TakeBack { .. } => return,
         };
         if let Some(member) = self.pool.member_mut(&change.server) {
             member.became_ready(now);
+            member.came_for = Some(wanted.clone());
             member.stands_in =
                 matches!(wanted, Wanted::DeadServer { .. } | Wanted::DeadSpare { .. });
         }
         self.report(now, Some(&change.server), Change::Enable, reason, out);
         self.spare_arrived(now, &change.server, &wanted);
+        self.kick_newcomer(now, &change.server, out);
+        self.watch_service(now, out);
+        self.read_sooner(now);
     }
 
     /// A `ready` that was given up took effect after all, on a server that had been proven: taking
@@ -278,11 +424,14 @@ impl Backend {
             out,
         );
         self.start_policies_over();
+        self.kick_newcomer(now, &change.server, out);
+        self.read_sooner(now);
     }
 
     fn proven_by(&self, name: &str) -> Checks {
         match self.pool.member(name).and_then(|member| member.read.check) {
             None => Checks::NotConfigured,
+            Some(check) if !check.is_enabled => Checks::NotRunning,
             Some(check) if check.fall <= 1 => Checks::ProveNothing,
             Some(_) => Checks::Passed,
         }
@@ -296,7 +445,7 @@ impl Backend {
         let Some(member) = self.pool.member_mut(&change.server) else {
             return;
         };
-        let sessions = member.read.sessions;
+        let sessions = change.sessions;
         member.became_maint();
         self.down_not_before = now.after(self.settings.scale_down_cooldown);
         self.start_policies_over();

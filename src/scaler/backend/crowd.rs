@@ -1,0 +1,131 @@
+//! Users who wait in front of HAProxy, where neither its log nor its queues show them: a frontend,
+//! or the whole process, has reached its `maxconn`. That is no quiet; while the servers are busy it
+//! asks for a spare as a breach does, because each faster answer lets somebody in.
+
+use std::time::Duration;
+
+use super::{Backend, Outbox};
+use crate::scaler::decision::{Change, Reason, Wanted};
+use crate::scaler::event::{Crowded, Timestamp};
+
+/// A limit that is reached for a moment is no crowd.
+const LASTS: Duration = Duration::from_secs(3);
+/// A crowd that is not seen for this long is over.
+const OVER: Duration = Duration::from_secs(5);
+/// The crowd is this backend's when it has this part of the connections …
+const PART_MIN: u32 = 10;
+/// … and its servers are busy when it has this part: else it is idle connections that fill HAProxy.
+const BUSY_PART: u32 = 2;
+/// A spare that lets so much more through helped.
+const HELPED: f64 = 1.1;
+/// How long after a spare joined that is judged, and how long none is asked for when it did not.
+const JUDGED_AFTER: Duration = Duration::from_secs(10);
+const STUCK_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// What is known of the crowd.
+#[derive(Debug, Default)]
+pub(super) struct Crowd {
+    what: Option<Crowded>,
+    since: Option<Timestamp>,
+    seen_at: Timestamp,
+    is_busy: bool,
+    is_said: bool,
+    /// When the last spare came in for it, and requests a second before.
+    tried: Option<(Timestamp, f64)>,
+    stuck_until: Option<Timestamp>,
+}
+
+impl Crowd {
+    /// Users wait.
+    pub(super) const fn is_there(&self) -> bool {
+        self.what.is_some()
+    }
+
+    /// What is full, once that has lasted.
+    pub(super) fn lasting(&self) -> Option<&Crowded> {
+        let since = self.since?;
+        self.what
+            .as_ref()
+            .filter(|_| self.seen_at.since(since) >= LASTS)
+    }
+
+    fn see(&mut self, now: Timestamp, what: Option<Crowded>, is_busy: bool) {
+        match what {
+            Some(what) => {
+                self.what = Some(what);
+                self.since.get_or_insert(now);
+                self.seen_at = now;
+                self.is_busy = is_busy;
+            }
+            None if now.since(self.seen_at) >= OVER => {
+                *self = Self {
+                    seen_at: self.seen_at,
+                    stuck_until: self.stuck_until,
+                    ..Self::default()
+                };
+            }
+            None => {}
+        }
+    }
+}
+
+impl Backend {
+    /// Looks for a crowd in a new picture.
+    pub(super) fn watch_crowd(
+        &mut self,
+        now: Timestamp,
+        crowded: Vec<Crowded>,
+        sessions: u32,
+        out: &mut Outbox,
+    ) {
+        let has_part = |what: &Crowded, part: u32| sessions.saturating_mul(part) >= limit_of(what);
+        let ours = crowded.into_iter().find(|what| has_part(what, PART_MIN));
+        let is_busy = ours.as_ref().is_some_and(|what| has_part(what, BUSY_PART));
+        self.crowd.see(now, ours, is_busy);
+        if !self.crowd.is_there() {
+            return;
+        }
+        self.not_quiet(now);
+        let Some(what) = self.crowd.lasting().cloned() else {
+            return;
+        };
+        if !std::mem::replace(&mut self.crowd.is_said, true) {
+            let reason = Reason::Text(what.to_string());
+            self.report(now, None, Change::Warning, reason, out);
+        }
+        self.ask_for_crowd(now, what, out);
+    }
+
+    fn ask_for_crowd(&mut self, now: Timestamp, what: Crowded, out: &mut Outbox) {
+        let rate = self.rate.per_second().unwrap_or(0.0);
+        if let Some((at, before)) = self.crowd.tried
+            && now.since(at) >= JUDGED_AFTER
+        {
+            self.crowd.tried = None;
+            if rate < before * HELPED {
+                self.crowd.stuck_until = Some(now.after(STUCK_FOR));
+                let text = format!(
+                    "{what}; the last spare let no more requests through ({before:.0}/s before, \
+                     {rate:.0}/s since): no more spares for this reason for 5m"
+                );
+                self.report(now, None, Change::NotHelping, Reason::Text(text), out);
+            }
+        }
+        let is_free = self.change.is_none() && self.owed.is_none() && self.crowd.tried.is_none();
+        let is_stuck = self.crowd.stuck_until.is_some_and(|until| now < until);
+        if self.crowd.is_busy && is_free && !is_stuck && now >= self.up_not_before {
+            self.owed = Some((1, Wanted::Crowded(what)));
+        }
+    }
+
+    /// A spare joined because of the crowd.
+    pub(super) fn came_for_crowd(&mut self, now: Timestamp) {
+        self.crowd.tried = Some((now, self.rate.per_second().unwrap_or(0.0)));
+    }
+}
+
+const fn limit_of(what: &Crowded) -> u32 {
+    match what {
+        Crowded::Frontend { limit, .. } | Crowded::Process { limit } => *limit,
+    }
+}

@@ -1,0 +1,150 @@
+//! Kicking ready spares out of HAProxy's queue trap, and taking back what that lent them. What the
+//! trap is, is said in `kick`.
+
+use super::{Backend, Outbox, name_of};
+use crate::scaler::decision::{Change, Reason};
+use crate::scaler::event::{Action, ActionId, ServerName, Timestamp, WriteFailure};
+use crate::scaler::pool::{Member, Role, Stage};
+
+impl Backend {
+    /// A spare has come from drain to ready: whatever waits in the queue, it gets its part of it.
+    pub(super) fn kick_newcomer(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
+        let Some(member) = self.pool.member(name) else {
+            return;
+        };
+        match self.kick_by(member) {
+            // A server with a limit of its own loses nothing by being told it again.
+            Some((maxconn, false)) => self.send_maxconn(now, name, maxconn, None, out),
+            Some((maxconn, true)) if self.queued > 0 => {
+                self.send_maxconn(now, name, maxconn, Some(maxconn), out);
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    /// Looks, with each picture, for ready spares that get nothing of a queue, and for limits that
+    /// are not needed any more.
+    pub(super) fn watch_queue(&mut self, now: Timestamp, out: &mut Outbox) {
+        let timeout = self.settings.action_timeout;
+        for member in &mut self.pool.members {
+            member.kick.give_up(now, timeout);
+            if let Some(counters) = member.read.counters {
+                member.kick.see(now, counters.taken);
+            }
+            if member.kick.lent().is_some() && member.read.maxconn != member.kick.lent() {
+                member.kick.loses_what_it_was_lent(now);
+            }
+        }
+        self.take_back_lent(now, self.queued > 0, out);
+        if self.queued == 0 || self.hand.pause().is_some() {
+            return;
+        }
+        let stuck: Vec<String> = self
+            .pool
+            .members
+            .iter()
+            .filter(|member| {
+                let limit = member.read.maxconn.unwrap_or(u32::MAX);
+                member.role == Role::Spare
+                    && member.stage == Stage::Ready
+                    && member.read.is_in_balance()
+                    && member.read.counters.is_some()
+                    && member.read.sessions < limit
+                    && !member.is_held(now)
+                    && !member.marks.is_fixed()
+                    && member.kick.is_due(now)
+            })
+            .map(name_of)
+            .collect();
+        for name in stuck {
+            let by = self.pool.member(&name).and_then(|it| self.kick_by(it));
+            if let Some((maxconn, is_lent)) = by {
+                self.send_maxconn(now, &name, maxconn, is_lent.then_some(maxconn), out);
+            }
+        }
+    }
+
+    /// The limit to kick a server with, and whether it is lent. A server without one gets that of
+    /// its neighbours; without any limit nothing queues in the backend.
+    fn kick_by(&self, member: &Member) -> Option<(u32, bool)> {
+        if let Some(own) = member.read.maxconn {
+            return Some((own, member.kick.lent() == Some(own)));
+        }
+        let neighbours = self.pool.members.iter();
+        let limits = neighbours.filter(|it| it.read.is_in_balance() && it.kick.lent().is_none());
+        let limit = limits.filter_map(|it| it.read.maxconn).max()?;
+        Some((limit, true))
+    }
+
+    fn send_maxconn(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        maxconn: u32,
+        lent: Option<u32>,
+        out: &mut Outbox,
+    ) {
+        let id = out.next_id();
+        if let Some(member) = self.pool.member_mut(name) {
+            member.kick.sent(now, id, lent);
+        }
+        let server = ServerName::new(self.settings.name.clone(), name);
+        out.actions.push(Action::SetMaxconn {
+            id,
+            server,
+            maxconn,
+        });
+    }
+
+    /// A limit was set, or not.
+    pub(in crate::scaler) fn maxconn_set(
+        &mut self,
+        now: Timestamp,
+        id: ActionId,
+        server: &str,
+        outcome: Result<(), WriteFailure>,
+        out: &mut Outbox,
+    ) {
+        let Some(member) = self.pool.member_mut(server) else {
+            return;
+        };
+        if !member.kick.answered(id) {
+            return;
+        }
+        if let Err(WriteFailure::Refused(words)) = outcome {
+            let name = ServerName::new(self.settings.name.clone(), server);
+            let text = format!(
+                "cannot set maxconn of {name}: HAProxy answered \"{words}\"; it may get nothing of \
+                 HAProxy's queue"
+            );
+            self.report(now, Some(server), Change::Warning, Reason::Text(text), out);
+        }
+    }
+
+    /// Takes back the limits that were lent; `is_needed` keeps those of servers that may be sent
+    /// requests.
+    fn take_back_lent(&mut self, now: Timestamp, is_needed: bool, out: &mut Outbox) {
+        let over: Vec<String> = self
+            .pool
+            .members
+            .iter()
+            .filter(|member| {
+                let is_used = is_needed && member.stage == Stage::Ready;
+                member.kick.may_take_back(now) && !is_used
+            })
+            .map(name_of)
+            .collect();
+        for name in over {
+            self.send_maxconn(now, &name, 0, None, out);
+        }
+    }
+
+    /// Nothing stays lent: the daemon ends, is paused, or does not look after the backend any more.
+    pub(super) fn take_back_all_lent(&mut self, now: Timestamp, out: &mut Outbox) {
+        let lent = self.pool.members.iter();
+        let lent = lent.filter(|member| member.kick.lent().is_some());
+        for name in lent.map(name_of).collect::<Vec<String>>() {
+            self.send_maxconn(now, &name, 0, None, out);
+        }
+    }
+}

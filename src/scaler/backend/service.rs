@@ -1,0 +1,411 @@
+//! Whether ready spares take requests and answer them, and what follows when they do not: it is
+//! said, they do not count as capacity, or they leave. What the numbers mean is in `probation`.
+
+use std::time::Duration;
+
+use super::{Backend, Outbox, name_of};
+use crate::scaler::by_server::Contrast;
+use crate::scaler::decision::{Cause, Change, Consequence, Fault, Reason};
+use crate::scaler::event::{Balance, ServerCounters, Timestamp};
+use crate::scaler::hand::Kept;
+use crate::scaler::pool::{Member, Role, Stage};
+use crate::scaler::probation::{Finding, Look};
+
+/// A spare that takes so many times as long as the others is called slow …
+const SLOW_FACTOR: f64 = 10.0;
+/// … from so many requests on, its own and the others'.
+const SLOW_REQUESTS: u32 = 5;
+/// Times are held against each other this often, or later where requests are few …
+const TIMES_SPAN: Duration = Duration::from_millis(2500);
+/// … and begin anew after this long at the latest.
+const TIMES_SPAN_MAX: Duration = Duration::from_secs(10);
+/// A newcomer may be slower for this long: its caches are cold.
+const SLOW_AFTER: Duration = Duration::from_secs(3);
+/// A spare that is slow for this long leaves.
+const SLOW_FOR: Duration = Duration::from_secs(6);
+/// Of the servers' weights one is next to nothing when it is less than this part of an equal one.
+const LITTLE_WEIGHT: u32 = 5;
+/// A newcomer is looked at this often at first …
+const WATCH_CLOSELY: Duration = Duration::from_millis(100);
+/// … for this long …
+const CLOSELY_FOR: Duration = Duration::from_secs(3);
+/// … and then this often …
+const WATCH: Duration = Duration::from_millis(500);
+/// … until it has taken its share, or for this long.
+const WATCH_FOR: Duration = Duration::from_secs(60);
+/// With so many spares in that get nothing another one would hardly get more.
+const IDLE_MAX: usize = 2;
+/// More requests than this in maint are no leftover of the moment before.
+const IN_MAINT_MIN: u64 = 3;
+
+/// What HAProxy said of the backend as a whole, as far as it explains who gets requests.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Traffic {
+    /// Requests that have arrived.
+    pub(super) arrived: u64,
+    pub(super) balance: Balance,
+    pub(super) has_cookie: bool,
+}
+
+impl Backend {
+    /// Holds the counters of a new picture against the last ones.
+    pub(super) fn watch_service(&mut self, now: Timestamp, out: &mut Outbox) {
+        let total = self
+            .pool
+            .members
+            .iter()
+            .fold(ServerCounters::default(), |sum, member| {
+                let own = member.read.counters.unwrap_or_default();
+                ServerCounters {
+                    taken: sum.taken.saturating_add(own.taken),
+                    ended: sum.ended.saturating_add(own.ended),
+                    failed: sum.failed.saturating_add(own.failed),
+                }
+            });
+        let names: Vec<String> = self.watched().map(name_of).collect();
+        for name in &names {
+            self.watch_server(now, name, total, out);
+        }
+        self.watch_times(now, out);
+        self.watch_maint(now, out);
+        self.has_watched = !names.is_empty();
+    }
+
+    /// Ready spares that HAProxy counts for.
+    fn watched(&self) -> impl Iterator<Item = &Member> {
+        self.pool.members.iter().filter(|member| {
+            member.role == Role::Spare
+                && member.stage == Stage::Ready
+                && member.read.counters.is_some()
+        })
+    }
+
+    fn watch_server(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        total: ServerCounters,
+        out: &mut Outbox,
+    ) {
+        let (share, servers) = (self.fair_share(name), self.pool.in_balance());
+        let is_judged = self.is_share_judged(name);
+        let arrived = self.traffic.arrived;
+        let cause = self.cause(name);
+        let Some(member) = self.pool.member_mut(name) else {
+            return;
+        };
+        let Some(own) = member.read.counters else {
+            return;
+        };
+        if member.read.is_up() && !member.read.is_in_balance() {
+            if member.trouble.idle.replace(cause).is_none() {
+                let reason = Reason::NotServing { tally: None, cause };
+                self.report(now, Some(name), Change::NotServing, reason, out);
+            }
+            return;
+        }
+        if !member.probation.is_idle() {
+            member.trouble.idle = None;
+        }
+        let look = Look {
+            at: now,
+            own,
+            others: ServerCounters {
+                taken: total.taken - own.taken,
+                ended: total.ended - own.ended,
+                failed: total.failed - own.failed,
+            },
+            arrived,
+        };
+        let is_up = member.read.is_up();
+        let found = member
+            .probation
+            .look(look, share, servers, is_judged && is_up);
+        match found {
+            None => {}
+            Some(Finding::Idle(tally)) => {
+                member.trouble.idle = Some(cause);
+                // What did not come is still missing: the next breach need not wait.
+                self.up_not_before = now;
+                let tally = Some(tally);
+                let reason = Reason::NotServing { tally, cause };
+                self.report(now, Some(name), Change::NotServing, reason, out);
+            }
+            Some(Finding::Shares(tally)) => {
+                member.trouble.idle = None;
+                let reason = Reason::Shares(tally);
+                self.report(now, Some(name), Change::Note, reason, out);
+            }
+            Some(Finding::Failing(tally)) => member.trouble.fault = Some(Fault::Errors(tally)),
+            Some(Finding::Hanging(tally)) => member.trouble.fault = Some(Fault::Hanging(tally)),
+        }
+    }
+
+    /// The part of the traffic that its weight gives a server, 0–1; `slowstart` taken into account.
+    fn fair_share(&self, name: &str) -> f64 {
+        let weight = |member: &Member| {
+            let throttle = f64::from(member.read.throttle.unwrap_or(100)) / 100.0;
+            f64::from(member.read.weight) * throttle
+        };
+        let balanced = || {
+            self.pool
+                .members
+                .iter()
+                .filter(|it| it.read.is_in_balance())
+        };
+        let total: f64 = balanced().map(weight).sum();
+        let own = balanced()
+            .find(|member| member.read.name == name)
+            .map(weight);
+        own.map_or(0.0, |own| if total > 0.0 { own / total } else { 0.0 })
+    }
+
+    /// Whether it is to be expected that a server gets requests now: not while `slowstart` holds
+    /// it back, not while a kick may still help, and not while `balance first` has room before it.
+    fn is_share_judged(&self, name: &str) -> bool {
+        let Some(member) = self.pool.member(name) else {
+            return false;
+        };
+        let is_throttled = member.read.throttle.is_some_and(|percent| percent < 100);
+        let has_limits = self.pool.members.iter().any(|it| it.read.maxconn.is_some());
+        let is_filled_later =
+            self.traffic.balance == Balance::First && has_limits && self.queued == 0;
+        let is_kicked = self.queued > 0 && has_limits && !member.kick.is_in_vain();
+        !is_throttled && !is_filled_later && !is_kicked && !member.is_held(self.last_read())
+    }
+
+    /// Why a ready server gets nothing, as far as HAProxy shows it.
+    fn cause(&self, name: &str) -> Cause {
+        let Some(member) = self.pool.member(name) else {
+            return Cause::Unknown;
+        };
+        let read = &member.read;
+        if read.weight == 0 {
+            return Cause::NoWeight {
+                by_agent: read.has_agent,
+            };
+        }
+        if read.is_passed_over {
+            return Cause::Backup;
+        }
+        let balanced = || {
+            self.pool
+                .members
+                .iter()
+                .filter(|it| it.read.is_in_balance())
+        };
+        let total: u32 = balanced()
+            .map(|it| it.read.weight)
+            .fold(0, u32::saturating_add);
+        let servers = self.pool.in_balance().max(1);
+        let weight = read.weight;
+        if weight.saturating_mul(servers).saturating_mul(LITTLE_WEIGHT) < total {
+            return Cause::LittleWeight { weight, total };
+        }
+        match self.traffic.balance {
+            _ if self.queued > 0 => Cause::Queue,
+            Balance::First => Cause::First,
+            Balance::ByHash => Cause::Hash,
+            _ if self.traffic.has_cookie => Cause::Cookie,
+            Balance::Unknown | Balance::InTurn | Balance::ByLoad => Cause::Unknown,
+        }
+    }
+
+    /// Holds the times of the ready spares against those of the others.
+    fn watch_times(&mut self, now: Timestamp, out: &mut Outbox) {
+        let age = now.since(self.times_since);
+        if age < TIMES_SPAN {
+            return;
+        }
+        let above_ms = self.slow_above_ms();
+        let judged: Vec<(String, Option<Contrast>)> = self
+            .watched()
+            .map(|member| {
+                let name = name_of(member);
+                let contrast = self.times.contrast(&name);
+                (name, contrast)
+            })
+            .collect();
+        let is_enough = |contrast: &Contrast| {
+            contrast.requests >= SLOW_REQUESTS && contrast.others_requests >= SLOW_REQUESTS
+        };
+        let mut is_all = true;
+        for (name, contrast) in judged {
+            match contrast.filter(is_enough) {
+                Some(contrast) => self.judge_times(now, &name, contrast, above_ms, out),
+                None => is_all = false,
+            }
+        }
+        if is_all || age >= TIMES_SPAN_MAX {
+            self.times.clear();
+            self.times_since = now;
+        }
+    }
+
+    /// The smallest threshold of a time that the server itself takes, milliseconds: below it
+    /// nobody minds how much slower it is.
+    fn slow_above_ms(&self) -> f64 {
+        let settings = self.settings.policies.iter();
+        settings
+            .filter(|policy| policy.signal.is_response())
+            .map(|policy| policy.above_ms)
+            .fold(f64::INFINITY, f64::min)
+    }
+
+    fn judge_times(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        contrast: Contrast,
+        above_ms: f64,
+        out: &mut Outbox,
+    ) {
+        let Some(member) = self.pool.member_mut(name) else {
+            return;
+        };
+        let is_new = member.probation.age(now).is_none_or(|age| age < SLOW_AFTER);
+        let is_slow = contrast.mean_ms >= SLOW_FACTOR * contrast.others_ms
+            && (above_ms.is_infinite() || contrast.mean_ms > above_ms);
+        if is_new || member.probation.is_failing() {
+            return;
+        }
+        if !is_slow {
+            if member.trouble.slow_since.take().is_some() {
+                member.trouble.fault = None;
+                member.trouble.said = None;
+            }
+            return;
+        }
+        let fault = Fault::Slow {
+            mean_ms: contrast.mean_ms,
+            others_ms: contrast.others_ms,
+            requests: contrast.requests,
+        };
+        let since = *member.trouble.slow_since.get_or_insert(now);
+        member.trouble.fault = Some(fault);
+        if now.since(since) < SLOW_FOR {
+            self.say_fault(now, name, fault, Consequence::Watched, out);
+        }
+    }
+
+    /// Says what is wrong with a spare, once for each consequence.
+    fn say_fault(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        fault: Fault,
+        consequence: Consequence,
+        out: &mut Outbox,
+    ) {
+        let Some(member) = self.pool.member_mut(name) else {
+            return;
+        };
+        if member.trouble.said.replace(consequence) == Some(consequence) {
+            return;
+        }
+        let reason = Reason::Fault { fault, consequence };
+        self.report(now, Some(name), Change::ProbationFailed, reason, out);
+    }
+
+    /// The spare that is to leave because of its answers, and why. One that has to stay is said to.
+    pub(super) fn to_expel(&mut self, now: Timestamp, out: &mut Outbox) -> Option<(String, Fault)> {
+        let bad: Vec<(String, Fault)> = self
+            .watched()
+            .filter_map(|member| {
+                let fault = member.trouble.fault?;
+                let is_slow_for = member.trouble.slow_since.map(|since| now.since(since));
+                let is_ripe = member.probation.is_failing() || is_slow_for >= Some(SLOW_FOR);
+                let is_free =
+                    !member.is_held(now) && !member.read.is_tracked && !member.read.is_beyond_us();
+                (is_ripe && is_free).then(|| (name_of(member), fault))
+            })
+            .collect();
+        for (name, fault) in bad {
+            let member = self.pool.member(&name)?;
+            let consequence = if member.marks.is_fixed() || member.marks.kept() == Some(Kept::In) {
+                Consequence::Ordered
+            } else if self.may_expel(&name) {
+                return Some((name, fault));
+            } else {
+                Consequence::TooFewOthers
+            };
+            self.say_fault(now, &name, fault, consequence, out);
+        }
+        None
+    }
+
+    /// Enough others serve without it.
+    pub(super) fn may_expel(&self, name: &str) -> bool {
+        self.pool.can_spare(name, self.floor())
+    }
+
+    /// Spares in maint that get requests all the same (`option persist`): whoever switches one off
+    /// makes users fail.
+    fn watch_maint(&mut self, now: Timestamp, out: &mut Outbox) {
+        let mut used = Vec::new();
+        for member in &mut self.pool.members {
+            let is_resting = member.role == Role::Spare
+                && matches!(member.stage, Stage::Maint | Stage::Warming)
+                && member.read.is_maint();
+            let Some(counters) = member.read.counters.filter(|_| is_resting) else {
+                member.taken_in_maint = None;
+                member.is_used_in_maint = false;
+                continue;
+            };
+            let before = *member.taken_in_maint.get_or_insert(counters.taken);
+            if counters.taken < before {
+                member.taken_in_maint = Some(counters.taken); // `clear counters`.
+            } else if counters.taken - before >= IN_MAINT_MIN && !member.is_used_in_maint {
+                member.is_used_in_maint = true;
+                used.push(name_of(member));
+            }
+        }
+        for name in used {
+            let reason = Reason::Text(USED_IN_MAINT.to_owned());
+            self.report(now, Some(&name), Change::Warning, reason, out);
+        }
+    }
+
+    /// Why another spare would get no more than those that are in; `None` when one may help.
+    pub(super) fn idles_enough(&self) -> Option<String> {
+        let idle = || {
+            self.watched()
+                .filter(|member| member.trouble.idle.is_some())
+        };
+        let is_first = |member: &Member| member.trouble.idle == Some(Cause::First);
+        if idle().count() < IDLE_MAX && !idle().any(is_first) {
+            return None;
+        }
+        let names: Vec<&str> = idle().map(|member| member.read.name.as_str()).collect();
+        let cause = idle().find_map(|member| member.trouble.idle)?;
+        Some(format!(
+            "{} ready and get no requests: {cause}",
+            names.join(" and ")
+        ))
+    }
+
+    /// How soon ready spares want to be looked at again.
+    pub(super) fn service_interval(&self, now: Timestamp) -> Option<Duration> {
+        self.watched()
+            .filter_map(|member| {
+                let age = member.probation.age(now)?;
+                let is_stuck = self.queued > 0 && member.read.sessions == 0;
+                if age < CLOSELY_FOR {
+                    Some(WATCH_CLOSELY)
+                } else if age < WATCH_FOR && member.probation.is_open()
+                    || is_stuck
+                    || member.kick.lent().is_some()
+                    || member.trouble.fault.is_some()
+                {
+                    Some(WATCH)
+                } else {
+                    None
+                }
+            })
+            .min()
+    }
+}
+
+/// For the log and `status`, behind the server's name.
+pub(super) const USED_IN_MAINT: &str = "it is in maint and HAProxy still sends it requests \
+    (`option persist` does that): do not switch it off; write `no option persist` in this backend";
