@@ -17,6 +17,7 @@ mod reconfigure;
 mod refusals;
 mod scenes;
 mod server;
+mod service;
 mod spares;
 mod steps;
 mod windows;

@@ -168,8 +168,12 @@ impl Backend {
         };
         let is_throttled = member.read.throttle.is_some_and(|percent| percent < 100);
         let has_limits = self.pool.members.iter().any(|it| it.read.maxconn.is_some());
-        let is_filled_later =
-            self.traffic.balance == Balance::First && has_limits && self.queued == 0;
+        let earlier = self.pool.members.iter();
+        let mut earlier = earlier.take_while(|it| it.read.name != name);
+        // Full servers before it hand on what they cannot take; one without a limit never does.
+        let is_filled_later = self.traffic.balance == Balance::First
+            && self.queued == 0
+            && earlier.all(|it| !it.read.is_in_balance() || it.read.maxconn.is_some());
         let is_kicked = self.queued > 0 && has_limits && !member.kick.is_in_vain();
         !is_throttled && !is_filled_later && !is_kicked && !member.is_held(self.last_read())
     }

@@ -65,7 +65,7 @@ impl World {
         answer.text
     }
 
-    fn refused(&mut self, verb: Verb, at: &str) -> String {
+    pub(crate) fn refused(&mut self, verb: Verb, at: &str) -> String {
         let answer = self.order(verb, at, None);
         assert_eq!(answer.verdict, Verdict::Refused, "{}", answer.text);
         answer.text
@@ -83,7 +83,7 @@ impl World {
         server.and_then(|it| it.note).unwrap_or_default()
     }
 
-    fn writes(&self) -> usize {
+    pub(crate) fn writes(&self) -> usize {
         self.done.iter().filter(|it| it.contains(" set ")).count()
     }
 }

@@ -76,7 +76,7 @@ fn run(scaler: &mut Scaler, from: Timestamp, span: Duration, picture: &BackendRe
 }
 
 /// Mostly the ends of a number.
-fn number() -> impl Strategy<Value = u32> {
+fn number() -> BoxedStrategy<u32> {
     prop_oneof![
         Just(0),
         Just(1),
@@ -85,17 +85,19 @@ fn number() -> impl Strategy<Value = u32> {
         Just(u32::MAX),
         any::<u32>()
     ]
+    .boxed()
 }
 
-fn total() -> impl Strategy<Value = u64> {
-    prop_oneof![Just(0_u64), Just(u64::MAX), Just(u64::MAX - 1), 0..1000_u64]
+fn total() -> BoxedStrategy<u64> {
+    prop_oneof![Just(0_u64), Just(u64::MAX), Just(u64::MAX - 1), 0..1000_u64].boxed()
 }
 
 fn crowd(limit: u32) -> Vec<Crowded> {
     vec![Crowded::Process { limit }]
 }
 
-fn server(name: &'static str) -> impl Strategy<Value = ServerRead> {
+/// Boxed, as the others: their types together would be too large for a thread's stack.
+fn server(name: &'static str) -> BoxedStrategy<ServerRead> {
     let admin = prop_oneof![Just(0_u32), Just(4), Just(5), Just(12), 0..128_u32];
     let check = proptest::option::of((number(), number(), 0..=u32::MAX / 4, 0..=u32::MAX / 4));
     let counters = proptest::option::of((total(), total(), total()));
@@ -107,33 +109,35 @@ fn server(name: &'static str) -> impl Strategy<Value = ServerRead> {
         proptest::option::of(number()),
         counters,
     );
-    (admin, 0..4_u32, check, number(), number(), traffic).prop_map(
-        move |(admin, operational, check, sessions, queued, traffic)| ServerRead {
-            name: name.to_owned(),
-            admin,
-            operational,
-            check: check.map(|(result, health, rise, fall)| CheckRead {
-                result,
-                health,
-                rise,
-                fall,
-                is_enabled: result != 1,
-            }),
-            sessions,
-            queued,
-            weight: traffic.0,
-            is_backup: traffic.1,
-            is_passed_over: traffic.2,
-            throttle: traffic.3,
-            maxconn: traffic.4,
-            counters: traffic.5.map(|(taken, ended, failed)| ServerCounters {
-                taken,
-                ended,
-                failed,
-            }),
-            ..ServerRead::default()
-        },
-    )
+    (admin, 0..4_u32, check, number(), number(), traffic)
+        .prop_map(
+            move |(admin, operational, check, sessions, queued, traffic)| ServerRead {
+                name: name.to_owned(),
+                admin,
+                operational,
+                check: check.map(|(result, health, rise, fall)| CheckRead {
+                    result,
+                    health,
+                    rise,
+                    fall,
+                    is_enabled: result != 1,
+                }),
+                sessions,
+                queued,
+                weight: traffic.0,
+                is_backup: traffic.1,
+                is_passed_over: traffic.2,
+                throttle: traffic.3,
+                maxconn: traffic.4,
+                counters: traffic.5.map(|(taken, ended, failed)| ServerCounters {
+                    taken,
+                    ended,
+                    failed,
+                }),
+                ..ServerRead::default()
+            },
+        )
+        .boxed()
 }
 
 fn picture() -> impl Strategy<Value = BackendRead> {

@@ -48,18 +48,19 @@ impl World {
             .find(|it| it.name == name)
             .expect("listed")
             .clone();
-        let up = shown.servers.iter().filter(|it| it.is_up()).count();
+        let up = shown.servers.iter().filter(|it| it.is_in_balance()).count();
         match state {
-            AdminState::Drain | AdminState::Maint if in_picture.is_up() => {
+            AdminState::Drain | AdminState::Maint if in_picture.is_in_balance() => {
                 assert!(
                     up > floor,
-                    "C-1: {name} was told {state} with {up} servers UP"
+                    "C-1: {name} was told {state} with {up} servers in balance"
                 );
             }
             AdminState::Drain | AdminState::Maint => {}
             AdminState::Ready => {
                 let from_drain = in_picture.is_drain();
-                let is_checked = in_picture.check.is_none_or(|check| check.is_full());
+                let check = in_picture.running_check();
+                let is_checked = check.is_none_or(|check| check.is_full());
                 let is_proven = server.is_warm && is_checked;
                 let is_given_back = from_drain && server.served;
                 assert!(
@@ -68,7 +69,10 @@ impl World {
                     self.trace()
                 );
                 let max = self.settings.max.map_or(usize::MAX, |max| max as usize);
-                assert!(up < max, "C-3: {name} was made ready with {up} servers UP");
+                assert!(
+                    up < max,
+                    "C-3: {name} was made ready with {up} servers in balance"
+                );
             }
         }
     }

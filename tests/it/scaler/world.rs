@@ -101,6 +101,8 @@ pub(crate) struct World {
     pub(crate) balance: Balance,
     pub(crate) has_cookie: bool,
     pub(crate) crowded: Vec<Crowded>,
+    /// HAProxy refuses each `set maxconn`.
+    pub(crate) refuse_kicks: bool,
     pub(crate) is_reachable: bool,
     /// The fault of the n-th action.
     pub(crate) faults: Box<dyn Fn(u64) -> Fault>,
@@ -155,6 +157,7 @@ impl World {
             balance: Balance::InTurn,
             has_cookie: false,
             crowded: Vec::new(),
+            refuse_kicks: false,
             is_reachable: true,
             faults: Box::new(|_| Fault::None),
             state_faults: Vec::new(),
@@ -434,6 +437,11 @@ impl World {
                 self.done
                     .push(format!("{:?} maxconn {server} {maxconn}", self.now));
                 self.durable = self.scaler.memory(self.now);
+                let fault = if self.refuse_kicks {
+                    Fault::Refused
+                } else {
+                    fault
+                };
                 let outcome = match fault {
                     Fault::None | Fault::Late(_) | Fault::Ignored => Ok(()),
                     Fault::Lost => return,

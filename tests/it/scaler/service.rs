@@ -1,0 +1,587 @@
+//! In service means that a server takes requests and answers them: what HAProxy calls UP, and what
+//! a command was answered with, is not enough.
+
+use std::time::Duration;
+
+use haproxy_autoscale::scaler::Stage;
+use haproxy_autoscale::scaler::decision::Change;
+use haproxy_autoscale::scaler::event::{Balance, Crowded};
+use haproxy_autoscale::scaler::hand::Verb;
+
+use super::world::{World, settings};
+
+const GAP: Duration = Duration::from_millis(200);
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// web1 and the spare web2, both with counters; web2 came in because of load.
+fn with_a_newcomer() -> World {
+    let mut world = World::new(settings()).without("other").counting();
+    world.pass(GAP);
+    world.requests(15, 900, GAP);
+    for _ in 0..100 {
+        if world.is_up("web2") && world.count(Change::Enable) == 1 {
+            return world;
+        }
+        world.pass(Duration::from_millis(10));
+    }
+    panic!("{:?}", world.changes());
+}
+
+/// Users for `span`: so many each tenth of a second on web1 and on web2, where web2's fail or not.
+fn serve(world: &mut World, span: Duration, web1: u64, web2: u64, fails: bool) {
+    for _ in 0..span.as_millis() / 100 {
+        world.users("web1", web1, 0);
+        world.users("web2", web2, if fails { web2 } else { 0 });
+        world.pass(Duration::from_millis(100));
+    }
+}
+
+fn kicks(world: &World) -> Vec<&str> {
+    let done = world.done.iter().filter(|it| it.contains("maxconn"));
+    done.map(|it| it.split_once("maxconn ").unwrap_or_default().1)
+        .collect()
+}
+
+fn stage(world: &mut World, name: &str) -> Stage {
+    let servers = world.view().servers;
+    let server = servers.into_iter().find(|it| it.name == name);
+    server.expect("a known server").stage
+}
+
+#[test]
+fn an_always_up_server_of_weight_0_is_replaced_at_once_and_what_carries_alone_stays() {
+    let mut world = World::new(settings()).without("other").counting();
+    world.pass(seconds(5));
+    assert_eq!(world.writes(), 0);
+    world.server("web1").read.weight = 0;
+    world.pass(seconds(3));
+    assert!(world.is_up("web2"), "no breach is needed: {:?}", world.done);
+    assert!(
+        world
+            .text_of(Change::WarmUp)
+            .contains("always-up server web1 is of weight 0")
+    );
+    world.pass(seconds(120));
+    assert!(world.is_up("web2"), "it carries alone, however quiet it is");
+    let text = world.refused(Verb::Disable, "web/web2");
+    assert!(text.contains("the last server that serves"), "{text}");
+    world.server("web1").read.weight = 1;
+    world.pass(seconds(60));
+    assert!(!world.is_up("web2"), "web1 serves again");
+}
+
+#[test]
+fn a_server_without_weight_is_no_capacity_for_min_or_max() {
+    let mut settings = settings();
+    settings.max = Some(2);
+    let mut world = World::new(settings).without("other").counting();
+    world.pass(seconds(5));
+    world.server("web2").read.weight = 0;
+    world.order(Verb::Enable, "web/web2", None);
+    world.pass(seconds(3));
+    assert_eq!(stage(&mut world, "web2"), Stage::Ready);
+    assert!(
+        world
+            .text_of(Change::NotServing)
+            .contains("web/web2: ready, and gets no requests: its weight is 0")
+    );
+    world.requests(15, 900, GAP);
+    world.pass(seconds(2));
+    assert!(world.is_up("web3"), "{:?}", world.done);
+}
+
+#[test]
+fn a_backup_spare_is_not_taken_while_another_server_is_active_and_that_is_said() {
+    let mut world = World::new(settings()).without("other").counting();
+    world.server("web2").read.is_backup = true;
+    world.pass(seconds(5));
+    world.requests(15, 900, GAP);
+    world.pass(seconds(2));
+    assert!(!world.is_up("web2"), "{:?}", world.done);
+    assert!(world.is_up("web3"), "the next one comes");
+    let warnings = world.text_of(Change::Warning);
+    assert_eq!(warnings.matches("web2 is marked `backup`").count(), 1);
+}
+
+#[test]
+fn checks_that_do_not_run_are_not_waited_for() {
+    let mut world = World::new(settings()).without("other").counting();
+    if let Some(check) = &mut world.server("web2").read.check {
+        check.is_enabled = false;
+    }
+    world.pass(GAP);
+    world.requests(15, 900, GAP);
+    world.pass(seconds(1));
+    assert!(world.is_up("web2"), "{:?}", world.done);
+    assert!(
+        world
+            .text_of(Change::Warning)
+            .contains("enable health web/web2")
+    );
+    assert!(world.text_of(Change::Enable).contains("do not run"));
+}
+
+#[test]
+fn a_verdict_of_haproxys_checks_ends_the_wait_and_the_next_spare_is_tried_at_once() {
+    let mut world = World::new(settings()).without("other").counting();
+    world.pass(GAP);
+    world.requests(15, 900, GAP);
+    for _ in 0..1000 {
+        if world.server("web2").read.is_drain() {
+            break;
+        }
+        world.pass(Duration::from_millis(1));
+    }
+    world.server("web2").is_alive = false;
+    world.pass(seconds(3));
+    assert!(
+        world
+            .text_of(Change::EnableFailed)
+            .contains("found it DOWN")
+    );
+    assert!(world.is_up("web3"), "{:?}", world.done);
+}
+
+#[test]
+fn users_who_reach_a_spare_in_drain_and_fail_there_send_it_back() {
+    let mut world = World::new(settings()).without("other").counting();
+    world.pass(GAP);
+    world.requests(15, 900, GAP);
+    for _ in 0..1000 {
+        if world.server("web2").read.is_drain() {
+            break;
+        }
+        world.pass(Duration::from_millis(1));
+    }
+    // It was read back before: what comes now is news.
+    world.pass(Duration::from_millis(50));
+    world.users("web2", 3, 1);
+    world.pass(seconds(1));
+    let failed = world.text_of(Change::EnableFailed);
+    assert!(failed.contains("1 of 3 requests failed"), "{failed}");
+    assert!(world.server("web2").read.is_maint());
+}
+
+#[test]
+fn a_newcomer_that_gets_no_requests_is_said_to_and_not_counted() {
+    let mut world = with_a_newcomer();
+    serve(&mut world, seconds(3), 10, 0, false);
+    let said = world.text_of(Change::NotServing);
+    assert!(said.contains("web/web2: ready, and took 0 of"), "{said}");
+    let text = world.refused(Verb::Disable, "web/web1");
+    assert!(text.contains("always-up"), "{text}");
+    // web1 is the only one that serves: nobody may take it away, web2 may go.
+    world.order(Verb::Disable, "web/web2", None);
+    world.pass(seconds(1));
+    assert!(!world.is_up("web2"));
+    assert_eq!(world.count(Change::NotHelping), 0);
+}
+
+#[test]
+fn a_newcomer_that_gets_its_share_later_counts_from_then_on() {
+    let mut world = with_a_newcomer();
+    serve(&mut world, seconds(3), 10, 0, false);
+    assert_eq!(world.count(Change::NotServing), 1);
+    serve(&mut world, seconds(12), 10, 10, false);
+    assert!(world.text_of(Change::Note).contains("takes its share now"));
+}
+
+#[test]
+fn the_likely_cause_is_named() {
+    let cause = |change: &dyn Fn(&mut World)| {
+        let mut world = with_a_newcomer();
+        change(&mut world);
+        serve(&mut world, seconds(4), 10, 0, false);
+        world.text_of(Change::NotServing)
+    };
+    let first = cause(&|world| world.balance = Balance::First);
+    assert!(first.contains("`balance first`"), "{first}");
+    let hash = cause(&|world| world.balance = Balance::ByHash);
+    assert!(hash.contains("what the request says"), "{hash}");
+    let cookie = cause(&|world| world.has_cookie = true);
+    assert!(cookie.contains("their cookie"), "{cookie}");
+    let weight = cause(&|world| world.server("web1").read.weight = 256);
+    assert!(
+        weight.contains("its weight is 1, that of all servers 257"),
+        "{weight}"
+    );
+    let rule = cause(&|_| {});
+    assert!(rule.contains("use-server"), "{rule}");
+}
+
+#[test]
+fn slowstart_is_waited_for() {
+    let mut world = with_a_newcomer();
+    world.server("web2").read.throttle = Some(5);
+    serve(&mut world, seconds(8), 10, 0, false);
+    assert_eq!(world.count(Change::NotServing), 0);
+    world.server("web2").read.throttle = None;
+    serve(&mut world, seconds(3), 10, 0, false);
+    assert_eq!(world.count(Change::NotServing), 1);
+}
+
+#[test]
+fn a_spare_whose_requests_fail_leaves_at_once_is_quarantined_and_the_next_one_comes() {
+    let mut world = with_a_newcomer();
+    let begin = world.now;
+    for _ in 0..20 {
+        if !world.is_up("web2") {
+            break;
+        }
+        world.users("web1", 3, 0);
+        world.users("web2", 3, 3);
+        world.pass(Duration::from_millis(100));
+    }
+    assert!(!world.is_up("web2"), "{:?}", world.done);
+    assert!(world.now.since(begin) <= seconds(1), "{:?}", world.now);
+    world.pass(seconds(4));
+    let said = world.text_of(Change::ProbationFailed);
+    assert!(said.contains("not tried for 1m"), "{said}");
+    assert!(world.server("web2").read.is_maint());
+    assert!(world.is_up("web3"), "what it came for is still missing");
+}
+
+#[test]
+fn errors_that_all_servers_have_are_nobodys_fault() {
+    let mut world = with_a_newcomer();
+    for _ in 0..30 {
+        world.users("web1", 5, 3);
+        world.users("web2", 5, 3);
+        world.pass(Duration::from_millis(100));
+    }
+    assert_eq!(world.count(Change::ProbationFailed), 0);
+    assert!(world.is_up("web2"));
+}
+
+#[test]
+fn a_failing_spare_stays_where_too_few_others_would_serve_and_that_is_said() {
+    let mut settings = settings();
+    settings.min = 2;
+    let mut world = World::new(settings)
+        .without("other")
+        .without("web3")
+        .counting();
+    world.pass(seconds(3));
+    assert!(world.is_up("web2"), "min wants it");
+    serve(&mut world, seconds(3), 5, 5, true);
+    let said = world.text_of(Change::ProbationFailed);
+    assert!(said.contains("too few other servers serve"), "{said}");
+    assert_eq!(world.count(Change::ProbationFailed), 1, "once");
+    assert!(world.is_up("web2"));
+}
+
+#[test]
+fn a_failing_spare_is_replaced_first_where_min_needs_it() {
+    let mut settings = settings();
+    settings.min = 2;
+    let mut world = World::new(settings).without("other").counting();
+    world.pass(seconds(3));
+    assert!(world.is_up("web2"));
+    serve(&mut world, seconds(6), 5, 5, true);
+    assert!(world.is_up("web3"), "{:?}", world.done);
+    assert!(world.server("web2").read.is_maint());
+}
+
+#[test]
+fn an_operators_word_keeps_even_a_failing_spare_in() {
+    let mut world = with_a_newcomer();
+    world.order(Verb::Enable, "web/web2", None);
+    serve(&mut world, seconds(3), 5, 5, true);
+    assert!(world.is_up("web2"));
+    let said = world.text_of(Change::ProbationFailed);
+    assert!(said.contains("an operator wants it so"), "{said}");
+}
+
+#[test]
+fn a_spare_that_is_ten_times_slower_is_said_to_be_and_leaves() {
+    let mut world = with_a_newcomer();
+    let begin = world.now;
+    while world.now.since(begin) < seconds(10) {
+        for server in ["web1", "web2"] {
+            world.users(server, 2, 0);
+            world.request(server, if server == "web2" { 900 } else { 50 });
+            world.request(server, if server == "web2" { 900 } else { 50 });
+        }
+        world.pass(GAP);
+    }
+    let said = world.decisions.iter();
+    let said = said.filter(|it| it.change == Change::ProbationFailed);
+    let first = said.map(|it| it.at.since(begin)).min();
+    assert!(first.is_some_and(|after| after < seconds(7)), "{first:?}");
+    world.pass(seconds(5));
+    let said = world.text_of(Change::ProbationFailed);
+    assert!(said.contains("it goes if that lasts"), "{said}");
+    assert!(said.contains("it is drained"), "{said}");
+    assert!(!world.is_up("web2"), "{said}");
+}
+
+#[test]
+fn the_spare_that_serves_nobody_goes_first() {
+    let mut settings = settings();
+    settings.idle_timeout = seconds(20);
+    let mut world = World::new(settings).without("other").counting();
+    world.pass(GAP);
+    world.requests(15, 900, GAP);
+    world.pass(seconds(2));
+    serve(&mut world, seconds(4), 10, 0, false);
+    world.requests(40, 900, GAP);
+    world.pass(seconds(2));
+    assert!(
+        world.is_up("web2") && world.is_up("web3"),
+        "{:?}",
+        world.done
+    );
+    world.pass(seconds(60));
+    let drains: Vec<_> = world.changes();
+    let first = drains.iter().find(|(change, _)| *change == Change::Drain);
+    assert_eq!(first.and_then(|(_, server)| *server), Some("web2"));
+}
+
+#[test]
+fn after_ready_a_server_with_maxconn_is_kicked_with_the_value_that_it_has() {
+    let mut world = World::new(settings()).without("other").counting();
+    world.server("web1").read.maxconn = Some(4);
+    world.server("web2").read.maxconn = Some(6);
+    world.queued = 30;
+    world.pass(GAP);
+    world.requests(15, 900, GAP);
+    world.pass(Duration::from_millis(1500));
+    assert!(world.is_up("web2"));
+    assert_eq!(kicks(&world).first(), Some(&"web/web2 6"));
+    let before = kicks(&world).len();
+    assert!(before > 1, "again while it takes nothing: {:?}", world.done);
+    serve(&mut world, seconds(2), 5, 5, false);
+    assert_eq!(kicks(&world).len(), before, "it takes requests");
+}
+
+#[test]
+fn a_kick_that_does_not_help_is_said() {
+    let mut world = World::new(settings()).without("other").counting();
+    world.server("web1").read.maxconn = Some(4);
+    world.server("web2").read.maxconn = Some(4);
+    world.queued = 30;
+    world.pass(GAP);
+    world.requests(15, 900, GAP);
+    world.pass(seconds(1));
+    serve(&mut world, seconds(6), 10, 0, false);
+    let said = world.text_of(Change::NotServing);
+    assert!(said.contains("keeps its queue from it"), "{said}");
+    assert!(said.contains("leastconn"), "{said}");
+    let kicks = kicks(&world).len();
+    assert!(kicks < 20, "bounded: {kicks}");
+}
+
+#[test]
+fn a_server_without_maxconn_is_lent_one_as_long_as_the_queue_lasts() {
+    let lent = || {
+        let mut world = World::new(settings()).without("other").counting();
+        world.server("web1").read.maxconn = Some(4);
+        world.queued = 30;
+        world.pass(GAP);
+        world.requests(15, 900, GAP);
+        world.pass(Duration::from_millis(1500));
+        let maxconn = world.server("web2").read.maxconn;
+        assert_eq!(maxconn, Some(4), "{:?}", world.done);
+        world
+    };
+    let mut world = lent();
+    world.queued = 0;
+    world.pass(seconds(3));
+    assert_eq!(world.server("web2").read.maxconn, None);
+
+    let mut world = lent();
+    world.stop();
+    assert_eq!(kicks(&world).last(), Some(&"web/web2 0"), "at the end");
+
+    let mut world = lent();
+    let memory = world.durable.clone();
+    world.restart(Some(memory));
+    world.pass(seconds(1));
+    assert_eq!(
+        world.server("web2").read.maxconn,
+        Some(4),
+        "it is still needed"
+    );
+    world.queued = 0;
+    world.pass(seconds(5));
+    assert_eq!(world.server("web2").read.maxconn, None, "after a crash");
+
+    let mut world = lent();
+    world.server("web2").read.maxconn = Some(9);
+    world.queued = 0;
+    world.pass(seconds(5));
+    assert_eq!(
+        world.server("web2").read.maxconn,
+        Some(9),
+        "what somebody else has set since is not ours to take"
+    );
+
+    let mut world = lent();
+    world.order(Verb::Pause, "", None);
+    world.pass(seconds(1));
+    assert_eq!(world.server("web2").read.maxconn, None, "in a pause");
+}
+
+#[test]
+fn a_give_back_is_kicked_too() {
+    let mut world = with_a_newcomer();
+    for name in ["web1", "web2"] {
+        world.server(name).read.maxconn = Some(4);
+    }
+    world.server("web2").read.sessions = 1;
+    world.pass(seconds(34));
+    assert!(world.server("web2").read.is_drain(), "{:?}", world.done);
+    let before = kicks(&world).len();
+    world.queued = 9;
+    world.pass(seconds(1));
+    assert!(world.is_up("web2"));
+    assert!(kicks(&world).len() > before, "{:?}", world.done);
+}
+
+#[test]
+fn a_refused_kick_is_said_and_ends_nothing() {
+    let mut world = World::new(settings()).without("other").counting();
+    for name in ["web1", "web2"] {
+        world.server(name).read.maxconn = Some(4);
+    }
+    world.pass(GAP);
+    world.requests(14, 900, GAP);
+    // The warm-up, two states and their reads come first.
+    world.refuse_kicks = true;
+    world.requests(1, 900, GAP);
+    world.pass(seconds(2));
+    assert!(world.is_up("web2"));
+    let said = world.text_of(Change::Warning);
+    assert!(
+        said.contains("cannot set maxconn of web/web2: HAProxy answered \"no\""),
+        "{said}"
+    );
+}
+
+#[test]
+fn sessions_that_outlast_a_drain_hold_up_nothing_else() {
+    let mut world = with_a_newcomer();
+    world.server("web2").read.sessions = 1;
+    world.pass(seconds(50));
+    assert!(world.server("web2").read.is_drain(), "{:?}", world.done);
+    assert_eq!(world.count(Change::Disable), 0);
+    assert!(world.text_of(Change::Note).contains("1 session open"));
+    // An always-up server dies: the next spare does not wait.
+    world.server("web1").is_alive = false;
+    world.pass(seconds(4));
+    assert!(
+        world.is_up("web2") || world.is_up("web3"),
+        "{:?}",
+        world.done
+    );
+}
+
+#[test]
+fn a_spare_whose_sessions_outlast_its_drain_is_the_first_one_given_back() {
+    let mut world = with_a_newcomer();
+    world.server("web2").read.sessions = 1;
+    world.pass(seconds(50));
+    let warm_ups = world.count(Change::WarmUp);
+    world.requests(5, 900, GAP);
+    world.pass(GAP);
+    assert!(world.is_up("web2"), "{:?}", world.done);
+    assert_eq!(world.count(Change::WarmUp), warm_ups);
+}
+
+#[test]
+fn requests_that_keep_coming_to_a_draining_spare_end_the_wait_for_its_sessions() {
+    let mut world = with_a_newcomer();
+    world.server("web2").read.sessions = 2;
+    for _ in 0..60 {
+        if world.server("web2").read.is_drain() {
+            world.users("web2", 1, 0);
+        }
+        world.pass(seconds(1));
+    }
+    assert!(world.server("web2").read.is_maint(), "{:?}", world.done);
+    let said = world.text_of(Change::Disable);
+    assert!(said.contains("2 sessions open"), "{said}");
+    assert!(!said.contains("drained"), "{said}");
+}
+
+#[test]
+fn a_spare_in_maint_that_gets_requests_is_said_to() {
+    let mut world = World::new(settings()).without("other").counting();
+    world.pass(seconds(5));
+    world.users("web2", 5, 0);
+    world.pass(seconds(5));
+    world.users("web2", 5, 0);
+    world.pass(seconds(5));
+    let said = world.text_of(Change::Warning);
+    assert_eq!(
+        said.matches("web/web2: it is in maint").count(),
+        1,
+        "{said}"
+    );
+}
+
+#[test]
+fn users_who_wait_in_front_of_haproxy_are_no_quiet_and_ask_for_a_spare() {
+    let mut world = World::new(settings()).without("other").counting();
+    world.pass(GAP);
+    world.sessions = 10;
+    world.crowded = vec![Crowded::Frontend {
+        name: "www".to_owned(),
+        limit: 10,
+    }];
+    for _ in 0..40 {
+        world.requests(1, 100, GAP);
+    }
+    let said = world.text_of(Change::Warning);
+    assert_eq!(
+        said.matches("frontend www has reached").count(),
+        1,
+        "{said}"
+    );
+    assert!(world.is_up("web2"), "{:?}", world.changes());
+    world.pass(seconds(200));
+    assert!(world.is_up("web2"), "that is no quiet");
+}
+
+#[test]
+fn idle_connections_that_fill_haproxy_ask_for_no_spare() {
+    let mut world = World::new(settings()).without("other").counting();
+    world.pass(GAP);
+    world.sessions = 2;
+    world.crowded = vec![Crowded::Process { limit: 10 }];
+    world.requests(40, 100, GAP);
+    assert_eq!(world.count(Change::WarmUp), 0);
+    assert_eq!(world.count(Change::Warning), 1);
+}
+
+#[test]
+fn more_spares_that_let_no_more_through_are_not_asked_for() {
+    let mut world = World::new(settings()).counting();
+    world.pass(GAP);
+    world.sessions = 10;
+    world.crowded = vec![Crowded::Process { limit: 10 }];
+    world.requests(400, 100, GAP);
+    assert_eq!(world.count(Change::WarmUp), 1, "{:?}", world.changes());
+    assert_eq!(world.count(Change::NotHelping), 1);
+}
+
+#[test]
+fn a_warm_up_for_load_makes_way_for_a_spare_that_fails() {
+    let mut settings = settings();
+    settings.policies[0].add = haproxy_autoscale::scaler::settings::Add::Servers(2);
+    let mut world = World::new(settings).without("other").counting();
+    world.pass(GAP);
+    world.server("web3").is_alive = false; // Its warm-up takes as long as it may.
+    world.requests(15, 900, GAP);
+    for _ in 0..50 {
+        world.users("web1", 3, 0);
+        if world.is_up("web2") {
+            world.users("web2", 3, 3);
+        }
+        world.pass(Duration::from_millis(100));
+    }
+    assert!(world.server("web2").read.is_maint(), "{:?}", world.done);
+}
