@@ -157,19 +157,21 @@ impl Probation {
         if self.has_shared {
             return None;
         }
-        let taken = tally.taken as f64;
-        if tally.arrived >= REQUESTS_MIN && taken >= SHARE_MIN * share * tally.arrived as f64 {
-            self.has_shared = taken > 0.0;
+        let (taken, arrived) = (tally.taken as f64, tally.arrived as f64);
+        let servers = u64::from(servers.max(1));
+        // The part that its weight gives it may itself be next to nothing.
+        let next_to_nothing = IDLE_SHARE * arrived / servers as f64;
+        let has_share = taken >= SHARE_MIN * share * arrived && taken >= next_to_nothing;
+        if tally.arrived >= REQUESTS_MIN && has_share {
+            self.has_shared = true;
             if std::mem::take(&mut self.is_idle) {
                 return Some(Finding::Shares(tally));
             }
             return None;
         }
-        let servers = u64::from(servers.max(1));
         let is_telling = tally.arrived >= REQUESTS_MIN.max(REQUESTS_EACH * servers);
-        let equal = tally.arrived as f64 / servers as f64;
         let is_young = look.at.since(since) < IDLE_AFTER;
-        if is_judged && !is_young && !self.is_idle && is_telling && taken < IDLE_SHARE * equal {
+        if is_judged && !is_young && !self.is_idle && is_telling && taken < next_to_nothing {
             self.is_idle = true;
             return Some(Finding::Idle(tally));
         }

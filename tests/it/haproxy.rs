@@ -14,6 +14,7 @@ mod orders;
 mod overload;
 mod reload;
 mod scene;
+mod serving;
 mod silence;
 mod socket;
 

@@ -19,6 +19,9 @@ pub struct Behaviour {
     pub cold: Option<Cold>,
     /// Status of every answer but those to checks.
     pub status: u16,
+    /// Status of the answers to users, when it is another one: a wrong release whose health and
+    /// warm-up path are good.
+    pub user_status: Option<u16>,
     /// Status of the answers to checks.
     pub check_status: u16,
     /// Accepts, reads and does not answer for as long as this is set.
@@ -32,6 +35,7 @@ impl Default for Behaviour {
             workers: 0,
             cold: None,
             status: 200,
+            user_status: None,
             check_status: 200,
             hang: false,
         }
@@ -261,7 +265,9 @@ impl State {
         }
         let mut inner = self.lock();
         inner.busy -= 1;
-        let status = inner.behaviour.status;
+        let for_users = inner.behaviour.user_status;
+        let for_users = for_users.filter(|_| visitor == Visitor::User);
+        let status = for_users.unwrap_or(inner.behaviour.status);
         drop(inner);
         self.changed.notify_all();
         Some(status)
