@@ -230,6 +230,8 @@ pub enum Reason {
         from: &'static str,
         /// The state that it is in.
         to: &'static str,
+        /// It has an agent, which may have done it: HAProxy does not tell the two apart.
+        may_be_agent: bool,
         /// How long it is left alone.
         hold: Duration,
     },
@@ -402,6 +404,10 @@ pub enum Failure {
     },
     /// HAProxy's checks found it DOWN while it was draining.
     ChecksFailed,
+    /// Its agent found it DOWN, or wants no requests for it.
+    DownByAgent,
+    /// Its agent answers `drain`.
+    DrainedByAgent,
     /// Users reached it while it was draining, and their requests failed.
     Reached {
         /// Requests that reached it.
@@ -490,11 +496,21 @@ impl fmt::Display for Reason {
             Self::NoSpare { wanted, spares } => {
                 write!(formatter, "{wanted}; {}", spares.join(", "))
             }
-            Self::Operator { from, to, hold } => {
+            Self::Operator {
+                from,
+                to,
+                may_be_agent,
+                hold,
+            } => {
                 let hold = Span(*hold);
+                let by = if *may_be_agent {
+                    "not by us (by hand, or by its agent)"
+                } else {
+                    "not by us"
+                };
                 write!(
                     formatter,
-                    "was {from}, is {to}, not by us: left alone for {hold}"
+                    "was {from}, is {to}, {by}: left alone for {hold}"
                 )
             }
             Self::Answer(answer) => formatter.write_str(&answer.text),
@@ -806,6 +822,10 @@ impl fmt::Display for Failure {
                 formatter,
                 "HAProxy's checks did not pass in time (health {health} of {full})"
             ),
+            Self::DownByAgent => formatter.write_str("its agent says that it is down"),
+            Self::DrainedByAgent => {
+                formatter.write_str("its agent answers `drain`: it wants no requests")
+            }
             Self::ChecksFailed => formatter.write_str("HAProxy's checks found it DOWN"),
             Self::Reached { taken, failed } => write!(
                 formatter,

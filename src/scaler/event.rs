@@ -350,6 +350,7 @@ pub enum Crowded {
 }
 
 /// What HAProxy says about one server.
+#[allow(clippy::struct_excessive_bools)] // Independent facts about one server, each with a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerRead {
     /// The name in haproxy.cfg.

@@ -97,6 +97,7 @@ pub(super) struct Trouble {
 }
 
 /// One server with what we remember about it.
+#[allow(clippy::struct_excessive_bools)] // Independent facts about one server, each with a name.
 #[derive(Clone, Debug)]
 pub(super) struct Member {
     /// What HAProxy said last; its name is the identity.
@@ -161,7 +162,7 @@ impl Member {
     }
 
     /// It is ready, and not as good as the others: the first one to go.
-    fn is_worse(&self) -> bool {
+    pub(super) fn is_worse(&self) -> bool {
         !self.is_serving() || self.trouble.slow_since.is_some()
     }
 

@@ -1,6 +1,7 @@
 //! What a backend needs next: back after a reload, in place of a dead server, because it is slow;
 //! or one spare less, because it is quiet.
 
+use super::change::Underway;
 use super::{Backend, NoSpareSaid, Outbox, name_of};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{Change, Reason, Span, Wanted};
@@ -31,7 +32,7 @@ impl Backend {
         if let Some(name) = self.ordered_out() {
             return self.send_away(now, name, out);
         }
-        if let Some((name, fault)) = self.to_expel(now, out) {
+        if let Some((name, fault)) = self.find_bad(now, out) {
             return self.expel(now, name, fault, out);
         }
         if let Some(name) = self.wanted_back(now) {
@@ -56,8 +57,8 @@ impl Backend {
         let is_warming = self
             .change
             .as_ref()
-            .is_some_and(|it| it.is_warming_for_load());
-        if is_warming && self.hand.pause().is_none() && self.to_expel(now, out).is_some() {
+            .is_some_and(Underway::is_warming_for_load);
+        if is_warming && self.hand.pause().is_none() && self.find_bad(now, out).is_some() {
             self.abandon_warm_up();
         }
     }
@@ -318,15 +319,15 @@ impl Backend {
 /// All spares are ready, and which of them are no help.
 fn all_in<'a>(spares: impl Iterator<Item = &'a Member>) -> String {
     let spares: Vec<&Member> = spares.collect();
-    let idle = spares.iter().filter(|member| !member.is_serving());
-    let idle: Vec<&str> = idle.map(|member| member.read.name.as_str()).collect();
+    let no_help = spares.iter().filter(|member| member.is_worse());
+    let no_help: Vec<&str> = no_help.map(|it| it.read.name.as_str()).collect();
     let count = spares.len();
-    if idle.is_empty() {
+    if no_help.is_empty() {
         format!("all spares serve already ({count})")
     } else {
         format!(
-            "all spares are in ({count}), but {} takes no requests or fails them",
-            idle.join(", ")
+            "all spares are in ({count}), of which {} takes no requests, fails them or is slow",
+            no_help.join(" and ")
         )
     }
 }

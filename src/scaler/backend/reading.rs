@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Backend, NoSpareSaid, Outbox, name_of};
 use crate::scaler::agreement::Agreement;
-use crate::scaler::decision::{Change, Reason};
+use crate::scaler::decision::{Change, Failure, Reason};
 use crate::scaler::event::{Action, ActionId, AdminState, BackendRead, ReadFailure, Timestamp};
 use crate::scaler::jitter;
 use crate::scaler::pool::{Role, Stage};
@@ -342,6 +342,10 @@ impl Backend {
         if self.past.told(now, name, shown) {
             return self.first_sight(now, name, shown); // That of a daemon before us.
         }
+        if shown == AdminState::Drain && member.read.is_by_agent {
+            return self.drained_by_agent(now, name, out);
+        }
+        let may_be_agent = member.read.has_agent;
         let hold = self.settings.hold;
         member.hold(now, hold);
         member.is_wanted_back = false;
@@ -357,11 +361,29 @@ impl Backend {
         let reason = Reason::Operator {
             from: expected.as_str(),
             to: shown.as_str(),
+            may_be_agent,
             hold,
         };
         self.forget_order(name);
         self.show_marks();
         self.report(now, Some(name), Change::Hold, reason, out);
+    }
+
+    /// A spare's own agent wants no requests for it: that is its state and no operator's hand. It
+    /// goes back to maint, and is asked again later.
+    fn drained_by_agent(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
+        let Some(member) = self.pool.member_mut(name) else {
+            return;
+        };
+        member.enter(now, Stage::DrainingOut, now);
+        let quarantined_for = member.quarantine(now);
+        let change = self.change.take_if(|change| change.server == name);
+        drop(change);
+        let reason = Reason::Failed {
+            what: Failure::DrainedByAgent,
+            quarantined_for,
+        };
+        self.report(now, Some(name), Change::EnableFailed, reason, out);
     }
 
     /// First sight adopts: what is ready is ours and goes after `idle_timeout` like any other.

@@ -16,7 +16,7 @@ const SLOW_FACTOR: f64 = 10.0;
 /// … from so many requests on, its own and the others'.
 const SLOW_REQUESTS: u32 = 5;
 /// Times are held against each other this often, or later where requests are few …
-const TIMES_SPAN: Duration = Duration::from_millis(2500);
+const TIMES_SPAN: Duration = Duration::from_secs(1);
 /// … and begin anew after this long at the latest.
 const TIMES_SPAN_MAX: Duration = Duration::from_secs(10);
 /// A newcomer may be slower for this long: its caches are cold.
@@ -312,7 +312,7 @@ impl Backend {
     }
 
     /// The spare that is to leave because of its answers, and why. One that has to stay is said to.
-    pub(super) fn to_expel(&mut self, now: Timestamp, out: &mut Outbox) -> Option<(String, Fault)> {
+    pub(super) fn find_bad(&mut self, now: Timestamp, out: &mut Outbox) -> Option<(String, Fault)> {
         let bad: Vec<(String, Fault)> = self
             .watched()
             .filter_map(|member| {

@@ -74,8 +74,6 @@ impl Backend {
             ) => {
                 self.change = None;
             }
-            // Whoever answers badly is not given back.
-            (Goal::Expel { .. }, _) => {}
             (Goal::PutAway { .. } | Goal::SendAway { .. }, Step::Emptying { .. }) => {
                 change.goal = Goal::GiveBack { wanted: why };
                 change.since = now;
@@ -85,8 +83,15 @@ impl Backend {
             (Goal::PutAway { .. } | Goal::SendAway { .. }, _) => {
                 change.returned.get_or_insert(why);
             }
+            // Whoever answers badly is not given back.
             (Goal::BringIn { .. }, Step::Emptying { .. })
-            | (Goal::GiveBack { .. } | Goal::FinishDrain | Goal::TakeBack { .. }, _) => {}
+            | (
+                Goal::Expel { .. }
+                | Goal::GiveBack { .. }
+                | Goal::FinishDrain
+                | Goal::TakeBack { .. },
+                _,
+            ) => {}
         }
     }
 

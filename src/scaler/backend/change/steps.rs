@@ -126,6 +126,9 @@ impl Backend {
             {
                 self.arrived(now, out);
             }
+            (Goal::BringIn { .. } | Goal::GiveBack { .. }, _) if member.read.is_by_agent => {
+                self.fail(now, Failure::DownByAgent, out);
+            }
             (Goal::BringIn { .. } | Goal::GiveBack { .. }, _) => {
                 let text = format!("HAProxy was told `{state}` and still shows it otherwise");
                 self.fail(now, Failure::Command(text), out);
@@ -212,7 +215,9 @@ impl Backend {
         let Some(check) = check.filter(|check| !check.is_full()) else {
             return self.write(now, AdminState::Ready, out);
         };
-        if is_down && check.is_verdict_against() {
+        if is_down && member.read.is_by_agent {
+            self.fail(now, Failure::DownByAgent, out);
+        } else if is_down && check.is_verdict_against() {
             self.fail(now, Failure::ChecksFailed, out);
         } else if now >= change.since.after(self.settings.warm_up_deadline) {
             let full = (check.rise + check.fall).saturating_sub(1);
