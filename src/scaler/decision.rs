@@ -348,7 +348,7 @@ pub enum Cause {
 pub enum Fault {
     /// Its requests end in errors.
     Errors(Tally),
-    /// Its requests do not end.
+    /// Its requests end much more seldom than they come.
     Hanging(Tally),
     /// It takes many times as long.
     Slow {
@@ -406,8 +406,6 @@ pub enum Failure {
     ChecksFailed,
     /// Its agent found it DOWN, or wants no requests for it.
     DownByAgent,
-    /// Its agent answers `drain`.
-    DrainedByAgent,
     /// Users reached it while it was draining, and their requests failed.
     Reached {
         /// Requests that reached it.
@@ -619,9 +617,12 @@ impl fmt::Display for Fault {
             ),
             Self::Hanging(tally) => write!(
                 formatter,
-                "it took {} in {} and answered none, the others answered {}",
+                "requests pile up on it: it took {} in {} and ended {}, the others took {} and \
+                 ended {}",
                 counted(tally.taken, "request"),
                 Span(tally.within),
+                tally.ended,
+                tally.others_taken,
                 tally.others_ended
             ),
             Self::Slow {
@@ -822,9 +823,8 @@ impl fmt::Display for Failure {
                 formatter,
                 "HAProxy's checks did not pass in time (health {health} of {full})"
             ),
-            Self::DownByAgent => formatter.write_str("its agent says that it is down"),
-            Self::DrainedByAgent => {
-                formatter.write_str("its agent answers `drain`: it wants no requests")
+            Self::DownByAgent => {
+                formatter.write_str("its agent says that it is down or wants no requests")
             }
             Self::ChecksFailed => formatter.write_str("HAProxy's checks found it DOWN"),
             Self::Reached { taken, failed } => write!(

@@ -161,6 +161,12 @@ impl Member {
         self.read.is_in_balance() && !self.probation.is_idle() && !self.probation.is_failing()
     }
 
+    /// It drains, and nothing is to be done about it: sessions are waited for, or its agent would
+    /// take it out of maint again.
+    pub(super) fn rests_in_drain(&self) -> bool {
+        self.is_lingering && self.read.sessions > 0 || self.read.is_by_agent
+    }
+
     /// It is ready, and not as good as the others: the first one to go.
     pub(super) fn is_worse(&self) -> bool {
         !self.is_serving() || self.trouble.slow_since.is_some()
@@ -292,6 +298,9 @@ impl Member {
             }
             _ if self.stage == Stage::Ready && !self.read.is_up() => {
                 Some("DOWN by HAProxy's checks".to_owned())
+            }
+            _ if self.read.is_drain() && self.read.is_by_agent => {
+                Some("its agent answers `drain`".to_owned())
             }
             _ if self.read.is_up() && self.read.weight == 0 => {
                 Some("takes no requests: its weight is 0".to_owned())

@@ -30,8 +30,15 @@ const FAILED_MIN: u64 = 5;
 const ERRORS_FACTOR: f64 = 3.0;
 /// … and more frequent by this share of its requests.
 const ERRORS_ABOVE: f64 = 0.1;
-/// It hangs when it has taken so many requests in half of [`SPAN`] and none of them has ended.
+/// It hangs when it has taken so many requests within this time …
 const HANGING_MIN: u64 = 20;
+const HANGING_AFTER: Duration = Duration::from_secs(3);
+/// … and ends them so many times more seldom than the others do …
+const HANGING_FACTOR: f64 = 3.0;
+/// … and has so many times as many sessions open as any other, and some more. (Where requests last
+/// long by nature the others have as many open, or more.)
+const SESSIONS_FACTOR: u32 = 3;
+const SESSIONS_MORE: u32 = 10;
 
 /// One look at HAProxy's counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +51,21 @@ pub(super) struct Look {
     pub(super) others: ServerCounters,
     /// Requests that have arrived at the backend.
     pub(super) arrived: u64,
+}
+
+/// What a server's counters are judged by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Circumstances {
+    /// Its fair part of the traffic by its weight, 0–1.
+    pub(super) share: f64,
+    /// How many servers may be given some.
+    pub(super) servers: u32,
+    /// Its share is to be judged now at all.
+    pub(super) is_judged: bool,
+    /// Sessions that it has open.
+    pub(super) sessions: u32,
+    /// The most that any other server has open.
+    pub(super) others_sessions: u32,
 }
 
 /// What one server and the others did between two looks.
@@ -59,6 +81,8 @@ pub struct Tally {
     pub ended: u64,
     /// … in an error.
     pub failed: u64,
+    /// Requests given to the others.
+    pub others_taken: u64,
     /// Requests of the others that ended.
     pub others_ended: u64,
     /// … in an error.
@@ -74,7 +98,7 @@ pub(super) enum Finding {
     Shares(Tally),
     /// Its requests fail, and those of the others do not.
     Failing(Tally),
-    /// It takes requests and ends none, and the others do.
+    /// It takes requests and ends hardly any, and the others do: they pile up.
     Hanging(Tally),
 }
 
@@ -125,15 +149,8 @@ impl Probation {
         self.looks.len()
     }
 
-    /// Takes one look. `share` is its fair part of the traffic, 0–1; `servers` is how many may be
-    /// given some; `is_judged` says whether its share is to be judged now at all.
-    pub(super) fn look(
-        &mut self,
-        look: Look,
-        share: f64,
-        servers: u32,
-        is_judged: bool,
-    ) -> Option<Finding> {
+    /// Takes one look.
+    pub(super) fn look(&mut self, look: Look, by: Circumstances) -> Option<Finding> {
         let since = self.since?;
         if self
             .looks
@@ -149,7 +166,7 @@ impl Probation {
                 self.is_failing = true;
                 return Some(Finding::Failing(tally));
             }
-            if is_hanging(&tally) {
+            if is_hanging(&tally, by) {
                 self.is_failing = true;
                 return Some(Finding::Hanging(tally));
             }
@@ -158,10 +175,10 @@ impl Probation {
             return None;
         }
         let (taken, arrived) = (tally.taken as f64, tally.arrived as f64);
-        let servers = u64::from(servers.max(1));
+        let servers = u64::from(by.servers.max(1));
         // The part that its weight gives it may itself be next to nothing.
         let next_to_nothing = IDLE_SHARE * arrived / servers as f64;
-        let has_share = taken >= SHARE_MIN * share * arrived && taken >= next_to_nothing;
+        let has_share = taken >= SHARE_MIN * by.share * arrived && taken >= next_to_nothing;
         if tally.arrived >= REQUESTS_MIN && has_share {
             self.has_shared = true;
             if std::mem::take(&mut self.is_idle) {
@@ -171,7 +188,7 @@ impl Probation {
         }
         let is_telling = tally.arrived >= REQUESTS_MIN.max(REQUESTS_EACH * servers);
         let is_young = look.at.since(since) < IDLE_AFTER;
-        if is_judged && !is_young && !self.is_idle && is_telling && taken < next_to_nothing {
+        if by.is_judged && !is_young && !self.is_idle && is_telling && taken < next_to_nothing {
             self.is_idle = true;
             return Some(Finding::Idle(tally));
         }
@@ -208,6 +225,7 @@ impl Probation {
             arrived: now.arrived - first.arrived,
             ended: now.own.ended - first.own.ended,
             failed: now.own.failed - first.own.failed,
+            others_taken: now.others.taken.saturating_sub(first.others.taken),
             others_ended: now.others.ended.saturating_sub(first.others.ended),
             others_failed: now.others.failed.saturating_sub(first.others.failed),
         })
@@ -231,16 +249,19 @@ fn is_failing(tally: &Tally) -> bool {
     own >= ERRORS_FACTOR * others && own - others >= ERRORS_ABOVE
 }
 
-fn is_hanging(tally: &Tally) -> bool {
-    tally.within >= SPAN / 2
-        && tally.taken >= HANGING_MIN
-        && tally.ended == 0
-        && tally.others_ended >= HANGING_MIN
+fn is_hanging(tally: &Tally, by: Circumstances) -> bool {
+    let pile = by.others_sessions.saturating_mul(SESSIONS_FACTOR);
+    let is_piling_up = by.sessions >= pile.saturating_add(SESSIONS_MORE);
+    let is_enough = tally.taken >= HANGING_MIN && tally.others_ended >= HANGING_MIN;
+    let part = |ended: u64, taken: u64| ended as f64 / (taken.max(1) as f64);
+    let own = part(tally.ended, tally.taken);
+    let others = part(tally.others_ended, tally.others_taken);
+    tally.within >= HANGING_AFTER && is_enough && is_piling_up && own * HANGING_FACTOR <= others
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Finding, Look, Probation};
+    use super::{Circumstances, Finding, Look, Probation};
     use crate::scaler::event::{ServerCounters, Timestamp};
 
     fn counters(taken: u64, failed: u64) -> ServerCounters {
@@ -260,12 +281,18 @@ mod tests {
         }
     }
 
+    const EQUAL: Circumstances = Circumstances {
+        share: 0.5,
+        servers: 2,
+        is_judged: true,
+        sessions: 1,
+        others_sessions: 1,
+    };
+
     /// One of two servers of equal weight.
     fn looks(looks: &[Look]) -> Vec<Finding> {
         let mut probation = Probation::begin(Timestamp::from_ms(0));
-        let found = looks
-            .iter()
-            .filter_map(|look| probation.look(*look, 0.5, 2, true));
+        let found = looks.iter().filter_map(|look| probation.look(*look, EQUAL));
         found.collect()
     }
 
@@ -320,17 +347,27 @@ mod tests {
         assert_eq!(alone, []);
     }
 
-    #[test]
-    fn a_server_that_takes_and_never_ends_hangs() {
+    /// Requests pile up on a server; the others have that many sessions open.
+    fn pile(others_sessions: u32) -> Option<Finding> {
         let mut probation = Probation::begin(Timestamp::from_ms(0));
-        let mut last = None;
+        let mut found = None;
         for at in (0..=5000).step_by(1000) {
             let mut look = look(at, (at / 50, 0), (at / 50, 0));
-            look.own.ended = 0;
-            last = last.or(probation.look(look, 0.5, 2, true));
+            look.own.ended = at / 500;
+            let by = Circumstances {
+                sessions: u32::try_from(look.own.taken - look.own.ended).unwrap_or(0),
+                others_sessions,
+                ..EQUAL
+            };
+            found = found.or(probation.look(look, by));
         }
-        assert!(matches!(last, Some(Finding::Hanging(_))));
-        assert!(probation.is_failing());
+        found
+    }
+
+    #[test]
+    fn requests_that_pile_up_on_one_server_alone_are_its_fault() {
+        assert!(matches!(pile(4), Some(Finding::Hanging(_))));
+        assert_eq!(pile(90), None, "requests that last long by nature");
     }
 
     #[test]

@@ -221,7 +221,7 @@ impl Backend {
                     && member.stage == Stage::DrainingOut
                     && !member.is_held(now)
                     && !member.marks.is_fixed()
-                    && !(member.is_lingering && member.read.sessions > 0)
+                    && !member.rests_in_drain()
             })
             .map(name_of)
     }

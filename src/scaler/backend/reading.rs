@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Backend, NoSpareSaid, Outbox, name_of};
 use crate::scaler::agreement::Agreement;
-use crate::scaler::decision::{Change, Failure, Reason};
+use crate::scaler::decision::{Change, Reason};
 use crate::scaler::event::{Action, ActionId, AdminState, BackendRead, ReadFailure, Timestamp};
 use crate::scaler::jitter;
 use crate::scaler::pool::{Role, Stage};
@@ -369,21 +369,19 @@ impl Backend {
         self.report(now, Some(name), Change::Hold, reason, out);
     }
 
-    /// A spare's own agent wants no requests for it: that is its state and no operator's hand. It
-    /// goes back to maint, and is asked again later.
+    /// A spare's own agent wants no requests for it: that is no operator's hand. It would take the
+    /// server out of maint again at its next answer, so it is left where it is.
     fn drained_by_agent(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
         let Some(member) = self.pool.member_mut(name) else {
             return;
         };
         member.enter(now, Stage::DrainingOut, now);
-        let quarantined_for = member.quarantine(now);
         let change = self.change.take_if(|change| change.server == name);
         drop(change);
-        let reason = Reason::Failed {
-            what: Failure::DrainedByAgent,
-            quarantined_for,
-        };
-        self.report(now, Some(name), Change::EnableFailed, reason, out);
+        let text =
+            "its agent answers `drain`, so it gets no requests: left alone as long as it does";
+        let reason = Reason::Text(text.to_owned());
+        self.report(now, Some(name), Change::Warning, reason, out);
     }
 
     /// First sight adopts: what is ready is ours and goes after `idle_timeout` like any other.

@@ -9,7 +9,7 @@ use crate::scaler::decision::{Cause, Change, Consequence, Fault, Reason};
 use crate::scaler::event::{Balance, ServerCounters, Timestamp};
 use crate::scaler::hand::Kept;
 use crate::scaler::pool::{Member, Role, Stage};
-use crate::scaler::probation::{Finding, Look};
+use crate::scaler::probation::{Circumstances, Finding, Look};
 
 /// A spare that takes so many times as long as the others is called slow …
 const SLOW_FACTOR: f64 = 10.0;
@@ -22,7 +22,7 @@ const TIMES_SPAN_MAX: Duration = Duration::from_secs(10);
 /// A newcomer may be slower for this long: its caches are cold.
 const SLOW_AFTER: Duration = Duration::from_secs(3);
 /// A spare that is slow for this long leaves.
-const SLOW_FOR: Duration = Duration::from_secs(6);
+const SLOW_FOR: Duration = Duration::from_secs(4);
 /// Of the servers' weights one is next to nothing when it is less than this part of an equal one.
 const LITTLE_WEIGHT: u32 = 5;
 /// A newcomer is looked at this often at first …
@@ -90,6 +90,7 @@ impl Backend {
         let (share, servers) = (self.fair_share(name), self.pool.in_balance());
         let is_judged = self.is_share_judged(name);
         let arrived = self.traffic.arrived;
+        let others_sessions = self.most_sessions_beside(name);
         let cause = self.cause(name);
         let Some(member) = self.pool.member_mut(name) else {
             return;
@@ -117,10 +118,14 @@ impl Backend {
             },
             arrived,
         };
-        let is_up = member.read.is_up();
-        let found = member
-            .probation
-            .look(look, share, servers, is_judged && is_up);
+        let circumstances = Circumstances {
+            share,
+            servers,
+            is_judged: is_judged && member.read.is_up(),
+            sessions: member.read.sessions,
+            others_sessions,
+        };
+        let found = member.probation.look(look, circumstances);
         match found {
             None => {}
             Some(Finding::Idle(tally)) => {
@@ -139,6 +144,13 @@ impl Backend {
             Some(Finding::Failing(tally)) => member.trouble.fault = Some(Fault::Errors(tally)),
             Some(Finding::Hanging(tally)) => member.trouble.fault = Some(Fault::Hanging(tally)),
         }
+    }
+
+    /// The most sessions that any other server has open.
+    fn most_sessions_beside(&self, name: &str) -> u32 {
+        let others = self.pool.members.iter();
+        let others = others.filter(|it| it.read.name != name && it.read.is_in_balance());
+        others.map(|it| it.read.sessions).max().unwrap_or(0)
     }
 
     /// The part of the traffic that its weight gives a server, 0–1; `slowstart` taken into account.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use haproxy_autoscale::scaler::decision::{Change, Decision};
 use haproxy_autoscale::scaler::event::{
     Action, ActionId, AdminState, BackendRead, Balance, Crowded, Event, Generation, LogState,
-    ReadFailure, Request, ServerCounters, Timestamp, WarmUpEvidence, WarmUpFailure, WriteFailure,
+    ReadFailure, Request, ServerCounters, ServerName, Timestamp, WarmUpEvidence, WarmUpFailure,
+    WriteFailure,
 };
 use haproxy_autoscale::scaler::memory::Memory;
 use haproxy_autoscale::scaler::settings::{
@@ -85,6 +86,7 @@ pub(super) enum Pending {
 }
 
 /// The scaler in the model.
+#[allow(clippy::struct_excessive_bools)] // Independent facts of one scene, each with a name.
 pub(crate) struct World {
     pub(crate) scaler: Scaler,
     pub(crate) settings: BackendSettings,
@@ -433,28 +435,37 @@ impl World {
                 id,
                 server,
                 maxconn,
-            } => {
-                self.done
-                    .push(format!("{:?} maxconn {server} {maxconn}", self.now));
-                self.durable = self.scaler.memory(self.now);
-                let fault = if self.refuse_kicks {
-                    Fault::Refused
-                } else {
-                    fault
-                };
-                let outcome = match fault {
-                    Fault::None | Fault::Late(_) | Fault::Ignored => Ok(()),
-                    Fault::Lost => return,
-                    Fault::AnswerLost => Err(WriteFailure::Unknown("no answer in time".to_owned())),
-                    Fault::Refused => Err(WriteFailure::Refused("no".to_owned())),
-                };
-                let is_done = !matches!(fault, Fault::Refused | Fault::Ignored);
-                let maxconn = is_done.then_some(maxconn);
-                let pending = Pending::Limited(id, server.server, maxconn, outcome);
-                self.later(delay, pending);
-            }
+            } => self.start_kick(id, &server, maxconn, fault, delay),
             Action::Report(_) => {}
         }
+    }
+
+    fn start_kick(
+        &mut self,
+        id: ActionId,
+        server: &ServerName,
+        maxconn: u32,
+        fault: Fault,
+        delay: Duration,
+    ) {
+        self.done
+            .push(format!("{:?} maxconn {server} {maxconn}", self.now));
+        self.durable = self.scaler.memory(self.now);
+        let fault = if self.refuse_kicks {
+            Fault::Refused
+        } else {
+            fault
+        };
+        let outcome = match fault {
+            Fault::None | Fault::Late(_) | Fault::Ignored => Ok(()),
+            Fault::Lost => return,
+            Fault::AnswerLost => Err(WriteFailure::Unknown("no answer in time".to_owned())),
+            Fault::Refused => Err(WriteFailure::Refused("no".to_owned())),
+        };
+        let is_done = !matches!(fault, Fault::Refused | Fault::Ignored);
+        let maxconn = is_done.then_some(maxconn);
+        let pending = Pending::Limited(id, server.server.clone(), maxconn, outcome);
+        self.later(delay, pending);
     }
 
     /// Requests come and end: so many on that server, and so many of them fail. Other numbers than
@@ -526,7 +537,7 @@ impl World {
             }
             Pending::WarmedUp(id, name, outcome) => {
                 self.server(&name).is_warm |= outcome.is_ok();
-                let server = haproxy_autoscale::scaler::event::ServerName::new(BACKEND, name);
+                let server = ServerName::new(BACKEND, name);
                 self.step(Event::WarmUpEnded {
                     id,
                     server,
@@ -537,7 +548,7 @@ impl World {
                 if let Some(maxconn) = maxconn {
                     self.server(&name).read.maxconn = Some(maxconn).filter(|it| *it > 0);
                 }
-                let server = haproxy_autoscale::scaler::event::ServerName::new(BACKEND, name);
+                let server = ServerName::new(BACKEND, name);
                 self.step(Event::MaxconnSet {
                     id,
                     server,
@@ -565,7 +576,7 @@ impl World {
                         AdminState::Drain => {}
                     }
                 }
-                let server = haproxy_autoscale::scaler::event::ServerName::new(BACKEND, name);
+                let server = ServerName::new(BACKEND, name);
                 self.step(Event::StateSet {
                     id,
                     server,
