@@ -125,6 +125,7 @@ pub(super) struct StatRow {
     maxconn: Option<u32>,
     is_by_agent: bool,
     has_agent: bool,
+    tracks_another: bool,
     counters: ServerCounters,
 }
 
@@ -224,6 +225,7 @@ impl Columns {
             throttle: optional(&self.throttle)?,
             maxconn: optional(&self.limit)?.filter(|limit| *limit > 0),
             is_by_agent: self.status.text(row)?.contains("(agent)"),
+            tracks_another: !self.tracked.text(row)?.is_empty(),
             has_agent: match &self.agent {
                 Some(agent) => !agent.text(row)?.is_empty(),
                 None => false,
@@ -348,6 +350,7 @@ pub(super) fn server(state: &StateRow<'_>, stat: &StatRow, is_tracked: bool) -> 
         sessions: stat.sessions,
         queued: stat.queued,
         is_tracked,
+        tracks_another: stat.tracks_another,
         weight: stat.weight,
         is_backup: stat.is_backup,
         is_passed_over: false,

@@ -406,6 +406,8 @@ pub enum Failure {
     ChecksFailed,
     /// Its agent found it DOWN, or wants no requests for it.
     DownByAgent,
+    /// The server that it tracks is DOWN.
+    TrackedIsDown,
     /// Users reached it while it was draining, and their requests failed.
     Reached {
         /// Requests that reached it.
@@ -826,6 +828,7 @@ impl fmt::Display for Failure {
             Self::DownByAgent => {
                 formatter.write_str("its agent says that it is down or wants no requests")
             }
+            Self::TrackedIsDown => formatter.write_str("the server that it tracks is DOWN"),
             Self::ChecksFailed => formatter.write_str("HAProxy's checks found it DOWN"),
             Self::Reached { taken, failed } => write!(
                 formatter,

@@ -371,6 +371,8 @@ pub struct ServerRead {
     pub queued: u32,
     /// Another server follows this one's state (`track`).
     pub is_tracked: bool,
+    /// It follows another server's state (`track`): it has no check of its own and cannot have one.
+    pub tracks_another: bool,
     /// `weight` of its row: what it gets balanced traffic by. 0 by hand, in haproxy.cfg, or because
     /// an agent said so (a share below 100 % of weight 1 is rounded to 0); HAProxy calls it UP all
     /// the same.
@@ -417,6 +419,7 @@ impl Default for ServerRead {
             sessions: 0,
             queued: 0,
             is_tracked: false,
+            tracks_another: false,
             weight: 1,
             is_backup: false,
             is_passed_over: false,

@@ -77,6 +77,8 @@ impl Backend {
             ));
         }
         match member.read.check {
+            // Nor can it have one.
+            None if member.read.tracks_another => None,
             None => Some((
                 Change::Note,
                 format!(

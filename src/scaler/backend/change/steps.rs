@@ -129,6 +129,11 @@ impl Backend {
             (Goal::BringIn { .. } | Goal::GiveBack { .. }, _) if member.read.is_by_agent => {
                 self.fail(now, Failure::DownByAgent, out);
             }
+            (Goal::BringIn { .. } | Goal::GiveBack { .. }, AdminState::Ready)
+                if member.read.tracks_another =>
+            {
+                self.fail(now, Failure::TrackedIsDown, out);
+            }
             (Goal::BringIn { .. } | Goal::GiveBack { .. }, _) => {
                 let text = format!("HAProxy was told `{state}` and still shows it otherwise");
                 self.fail(now, Failure::Command(text), out);
