@@ -149,12 +149,14 @@ pub enum Act {
     Mood(usize, Mood),
     /// All servers change, as with a slow database behind them.
     All(Mood),
-    /// A command of somebody else on the admin socket.
+    /// A command of somebody else on the admin socket; `{web2}` is that server's address.
     Command(&'static str),
     /// An operator's order to the daemon, and its exit code.
     Order(&'static [&'static str], i32),
     /// HAProxy is reloaded.
     Reload,
+    /// Its `show servers state` is written to the server-state-file `states`.
+    SaveState,
     /// So many long requests to this path, each for so many milliseconds.
     Long(usize, &'static str, u64),
 }

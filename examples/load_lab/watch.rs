@@ -106,7 +106,8 @@ fn do_it(act: &Act, watched: &Watched, servers: &Servers) -> String {
             "all servers change".to_owned()
         }
         Act::Command(command) => {
-            let answer = command_to(&watched.admin, command);
+            let command = command.replace("{web2}", &servers.page(1).to_string());
+            let answer = command_to(&watched.admin, &command);
             let answer = answer.map_or_else(|error| error.to_string(), |text| text.trim().to_owned());
             format!("{command} -> \"{answer}\"")
         }
@@ -127,6 +128,12 @@ fn do_it(act: &Act, watched: &Watched, servers: &Servers) -> String {
             let pid = i32::try_from(watched.master).ok().and_then(Pid::from_raw);
             let sent = pid.map(|pid| kill_process(pid, Signal::USR2));
             format!("reload {sent:?}")
+        }
+        Act::SaveState => {
+            let file = watched.admin.with_file_name("states");
+            let states = command_to(&watched.admin, "show servers state").unwrap_or_default();
+            let written = std::fs::write(file, states);
+            format!("states saved {written:?}")
         }
         Act::Long(count, path, ms) => {
             let sent = watched.long.send((*count, path, *ms));

@@ -1,6 +1,6 @@
 //! `maxconn` on servers: a newcomer beside a queue.
 
-use super::OWN_DEFAULTS;
+use super::{OWN_DEFAULTS, percent, quick};
 use crate::case::{Act, Case, Clients, Expect, Haproxy, Load, Log, Share, When, plain};
 use crate::seen::WEB2;
 
@@ -61,20 +61,6 @@ fn load(case: Case, curve: &'static [(f64, f64)], patience: f64, daemon: &'stati
 const OUTLIVES: &[(f64, f64)] = &[(95.0, 30.0), (30.0, 20.0)];
 const LONG: &[(f64, f64)] = &[(95.0, 40.0), (8.0, 6.0)];
 const ABORT: &str = "timeout queue 30s\noption abortonclose";
-
-fn percent(case: Case, bad_percent: f64) -> Case {
-    Case {
-        expect: Expect {
-            bad_percent,
-            ..case.expect
-        },
-        ..case
-    }
-}
-
-fn quick(case: Case) -> Case {
-    Case { quick: true, ..case }
-}
 
 /// M1.
 pub fn cases() -> Vec<Case> {
