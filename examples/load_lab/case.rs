@@ -36,13 +36,11 @@ pub struct Haproxy {
     pub defaults: &'static str,
     /// `frontend www`.
     pub frontend: &'static str,
-    /// `backend web`.
+    /// `backend web`; `option httpchk GET /health` stands there anyway.
     pub backend: &'static str,
     /// What stands behind each server's address, as in `SERVERS`; `{agent}` is its agent's port, a
-    /// lone `-` leaves the server out. Spares get `disabled` unless `all_up`.
+    /// lone `-` leaves the server out. Spares get `disabled`.
     pub servers: [&'static str; 3],
-    /// Spares are not `disabled`.
-    pub all_up: bool,
     /// How lines travel.
     pub log: Log,
     /// `-W`, so that it can be reloaded.
@@ -107,12 +105,21 @@ pub struct Mood {
     pub warm: u16,
     /// `/health` waits for a worker as pages do.
     pub health_waits: bool,
-    /// Accepts and never answers.
-    pub hung: bool,
-    /// Refuses connections.
-    pub dead: bool,
+    /// Whether it is there at all.
+    pub life: Life,
     /// What the agent says.
     pub agent: &'static str,
+}
+
+/// Whether a server is there at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It answers.
+    Well,
+    /// It accepts and never answers.
+    Hung,
+    /// It refuses connections, and those that it had are closed.
+    Dead,
 }
 
 /// 4 workers of 60 ms: 66 pages a second.
@@ -126,8 +133,7 @@ pub const WELL: Mood = Mood {
     health: 200,
     warm: 200,
     health_waits: false,
-    hung: false,
-    dead: false,
+    life: Life::Well,
     agent: "up 100%",
 };
 
@@ -210,9 +216,8 @@ pub fn plain(name: &'static str, about: &'static str) -> Case {
             global: "nbthread 1",
             defaults: "timeout queue 2s",
             frontend: "",
-            backend: "balance roundrobin\noption httpchk GET /health",
+            backend: "balance roundrobin",
             servers: ["check inter 1s"; 3],
-            all_up: false,
             log: Log::File,
             master: false,
             more: "",

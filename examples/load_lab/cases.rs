@@ -8,7 +8,7 @@ mod queue;
 mod share;
 mod sick;
 
-use crate::case::{Case, Expect, Haproxy, Load};
+use crate::case::Case;
 
 /// The product's own defaults for what else is short here.
 const OWN_DEFAULTS: &[(&str, &str)] = &[
@@ -16,6 +16,12 @@ const OWN_DEFAULTS: &[(&str, &str)] = &[
     ("scale_up_cooldown", ""),
     ("drain_timeout", ""),
 ];
+/// HAProxy is read more often than by default.
+const READ_OFTEN: &[(&str, &str)] = &[("haproxy.poll_interval", "\"500ms\"")];
+/// So long that whoever waits for it is seen to wait.
+const LONG_DEADLINE: &[(&str, &str)] = &[("warm_up.deadline", "\"30s\"")];
+const CHECK: &str = "check inter 1s";
+const AGENT: &str = "check inter 1s agent-check agent-port {agent} agent-inter 500ms";
 
 /// All of them.
 pub fn all() -> Vec<Case> {
@@ -27,72 +33,4 @@ pub fn all() -> Vec<Case> {
     all.extend(front::cases());
     all.extend(fine::cases());
     all
-}
-
-/// With these lines in the backend.
-fn backend(case: Case, backend: &'static str) -> Case {
-    Case {
-        haproxy: Haproxy {
-            backend,
-            ..case.haproxy
-        },
-        ..case
-    }
-}
-
-/// With these words behind the servers' addresses.
-fn servers(case: Case, servers: [&'static str; 3]) -> Case {
-    Case {
-        haproxy: Haproxy {
-            servers,
-            ..case.haproxy
-        },
-        ..case
-    }
-}
-
-/// With so many users.
-fn curve(case: Case, curve: &'static [(f64, f64)]) -> Case {
-    Case {
-        load: Load {
-            curve,
-            ..case.load
-        },
-        ..case
-    }
-}
-
-/// At most so many per cent without a page.
-fn percent(case: Case, bad_percent: f64) -> Case {
-    Case {
-        expect: Expect {
-            bad_percent,
-            ..case.expect
-        },
-        ..case
-    }
-}
-
-/// The whole way: in, out, all at rest at the end, and nobody without a page.
-fn served(case: Case) -> Case {
-    Case {
-        load: Load {
-            curve: &[(95.0, 18.0), (8.0, 16.0)],
-            ..case.load
-        },
-        expect: Expect {
-            bad_percent: 0.3,
-            rests: true,
-            ..case.expect
-        },
-        ..case
-    }
-}
-
-/// Part of `--quick`.
-fn quick(case: Case) -> Case {
-    Case {
-        quick: true,
-        ..case
-    }
 }

@@ -114,7 +114,11 @@ async fn send_curve(crowd: Rc<Crowd>, begin: f64) {
             if crowd.waiting.get() < MAX_WAITING {
                 spawn_user(&crowd, id, due, path, false);
             } else {
-                crowd.seen.record().faults.push(format!("{MAX_WAITING} users wait already"));
+                crowd
+                    .seen
+                    .record()
+                    .faults
+                    .push(format!("{MAX_WAITING} users wait already"));
             }
             due += dice.gap(*rate);
         }
@@ -145,7 +149,9 @@ async fn one_try(crowd: &Crowd, id: u32, due: f64, path: &str, long: bool) -> An
         due,
         sent,
         ended: crowd.seen.now(),
-        status: answered.as_ref().map_or(0, |status| *status.as_ref().unwrap_or(&0)),
+        status: answered
+            .as_ref()
+            .map_or(0, |status| *status.as_ref().unwrap_or(&0)),
         gave_up: answered.is_err(),
         long,
     };
@@ -173,11 +179,22 @@ async fn ask(crowd: &Crowd, id: u32, path: &str) -> io::Result<u16> {
         Some(answered) => answered,
         None => exchange(TcpStream::connect(crowd.frontend).await?, &request).await?,
     };
-    let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|word| word.parse().ok())
+        .unwrap_or(0);
     if let Some(slot) = crowd.cookies.borrow_mut().get_mut(user)
         && let Some(cookie) = header(&head, "set-cookie:")
     {
-        *slot = Some(cookie.split(';').next().unwrap_or_default().trim().to_owned());
+        *slot = Some(
+            cookie
+                .split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned(),
+        );
     }
     if keeps && header(&head, "connection:").is_none_or(|value| value.trim() != "close") {
         crowd.idle.borrow_mut().push(stream);
@@ -198,11 +215,15 @@ async fn read_answer(stream: &mut TcpStream) -> io::Result<String> {
     let mut end = None;
     loop {
         if end.is_none() {
-            end = buffer.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);
+            end = buffer
+                .windows(4)
+                .position(|four| four == b"\r\n\r\n")
+                .map(|at| at + 4);
         }
         if let Some(end) = end {
             let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
-            let length = header(&head, "content-length:").and_then(|value| value.trim().parse().ok());
+            let length =
+                header(&head, "content-length:").and_then(|value| value.trim().parse().ok());
             if length.is_some_and(|length: usize| buffer.len() >= end + length) {
                 return Ok(head);
             }
@@ -220,6 +241,9 @@ async fn read_answer(stream: &mut TcpStream) -> io::Result<String> {
 
 fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines()
-        .find(|line| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)))
+        .find(|line| {
+            line.get(..name.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(name))
+        })
         .map(|line| &line[name.len()..])
 }

@@ -15,6 +15,7 @@
     clippy::print_stderr
 )]
 
+mod builder;
 mod case;
 mod cases;
 mod load;
@@ -45,7 +46,10 @@ use support::Version;
 const SETTLE: f64 = 1.0;
 
 #[derive(Debug, Parser)]
-#[command(about = "A real HAProxy, servers of few workers and users who do not wait, beside the daemon")]
+#[allow(clippy::struct_excessive_bools)] // switches of a command line
+#[command(
+    about = "A real HAProxy, servers of few workers and users who do not wait, beside the daemon"
+)]
 struct Arguments {
     /// An HAProxy, NAME=PATH; several: each case on each. Default: the first one that is found.
     #[arg(long, value_name = "NAME=PATH")]
@@ -92,28 +96,42 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     if arguments.list {
         for case in &cases {
             let quick = if case.quick { "quick" } else { "" };
-            println!("{:<24} {:>3.0} s  {quick:<5}  {}", case.name, case.seconds(), case.about);
+            println!(
+                "{:<24} {:>3.0} s  {quick:<5}  {}",
+                case.name,
+                case.seconds(),
+                case.about
+            );
         }
         return Ok(true);
     }
     let versions = haproxys(arguments)?;
     let daemon = daemon(arguments)?;
-    let runs = cases.iter().flat_map(|case| versions.iter().map(move |version| (case, version)));
+    let runs = cases
+        .iter()
+        .flat_map(|case| versions.iter().map(move |version| (case, version)));
     let queue: Mutex<VecDeque<_>> = Mutex::new(
-        runs.enumerate().filter(|(_, (case, version))| is_for(case, version)).collect(),
+        runs.enumerate()
+            .filter(|(_, (case, version))| is_for(case, version))
+            .collect(),
     );
     let done: Mutex<Vec<(usize, Done)>> = Mutex::default();
     std::thread::scope(|scope| {
         for _ in 0..arguments.jobs.max(1) {
             scope.spawn(|| {
                 loop {
-                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                    let next = queue
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .pop_front();
                     let Some((place, (case, version))) = next else {
                         return;
                     };
                     let one = run_case(case, version, &daemon, arguments.keep.as_deref());
                     tell(arguments, &one);
-                    done.lock().unwrap_or_else(PoisonError::into_inner).push((place, one));
+                    done.lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push((place, one));
                 }
             });
         }
@@ -133,7 +151,11 @@ fn tell(arguments: &Arguments, one: &Done) {
     } else if arguments.trace {
         println!("== {} on {}\n{}", one.case, one.version, one.trace);
     }
-    let outcome = if one.verdict.faults.is_empty() { "ok" } else { "FAILED" };
+    let outcome = if one.verdict.faults.is_empty() {
+        "ok"
+    } else {
+        "FAILED"
+    };
     eprintln!("{} on {}: {outcome}", one.case, one.version);
 }
 
@@ -143,7 +165,9 @@ fn chosen(arguments: &Arguments) -> Result<Vec<Case>, String> {
         all.retain(|case| case.quick);
     }
     let is_named = |name: &str, wanted: &String| {
-        wanted.strip_suffix('*').map_or(name == wanted, |start| name.starts_with(start))
+        wanted
+            .strip_suffix('*')
+            .map_or(name == wanted, |start| name.starts_with(start))
     };
     for wanted in &arguments.cases {
         if !all.iter().any(|case| is_named(case.name, wanted)) {
@@ -151,7 +175,12 @@ fn chosen(arguments: &Arguments) -> Result<Vec<Case>, String> {
         }
     }
     if !arguments.cases.is_empty() {
-        all.retain(|case| arguments.cases.iter().any(|wanted| is_named(case.name, wanted)));
+        all.retain(|case| {
+            arguments
+                .cases
+                .iter()
+                .any(|wanted| is_named(case.name, wanted))
+        });
     }
     Ok(all)
 }
@@ -159,12 +188,20 @@ fn chosen(arguments: &Arguments) -> Result<Vec<Case>, String> {
 fn haproxys(arguments: &Arguments) -> Result<Vec<Version>, String> {
     if arguments.haproxy.is_empty() {
         let first = support::versions().first().cloned();
-        return first.map(|first| vec![first]).ok_or_else(|| "no HAProxy found".to_owned());
+        return first
+            .map(|first| vec![first])
+            .ok_or_else(|| "no HAProxy found".to_owned());
     }
     let read = |text: &String| {
-        let (name, path) = text.split_once('=').ok_or_else(|| format!("{text} is not NAME=PATH"))?;
+        let (name, path) = text
+            .split_once('=')
+            .ok_or_else(|| format!("{text} is not NAME=PATH"))?;
         let (name, path) = (name.to_owned(), PathBuf::from(path));
-        if path.is_file() { Ok(Version { name, path }) } else { Err(format!("no file {}", path.display())) }
+        if path.is_file() {
+            Ok(Version { name, path })
+        } else {
+            Err(format!("no file {}", path.display()))
+        }
     };
     arguments.haproxy.iter().map(read).collect()
 }
@@ -178,11 +215,17 @@ fn daemon(arguments: &Arguments) -> Result<PathBuf, String> {
     if path.is_file() {
         return Ok(path);
     }
-    Err(format!("no daemon at {}: build it with `cargo build --release`, or name it with --daemon", path.display()))
+    Err(format!(
+        "no daemon at {}: build it with `cargo build --release`, or name it with --daemon",
+        path.display()
+    ))
 }
 
 fn is_for(case: &Case, version: &Version) -> bool {
-    let mut numbers = version.name.split('.').map(|part| part.parse().unwrap_or(u32::MAX));
+    let mut numbers = version
+        .name
+        .split('.')
+        .map(|part| part.parse().unwrap_or(u32::MAX));
     let (major, minor) = (numbers.next(), numbers.next());
     (major.unwrap_or(u32::MAX), minor.unwrap_or(u32::MAX)) >= case.since
 }
@@ -240,9 +283,15 @@ fn play(case: &Case, stage: &Stage, begin: f64, servers: &Arc<Servers>, seen: &A
         let users = scope.spawn(move || load::run(load, begin, frontend, seen, &long));
         let users = users.join();
         over.store(true, Ordering::Relaxed);
-        for (who, outcome) in [("load", users), ("watch", watching.join()), ("status", asking.join())] {
+        for (who, outcome) in [
+            ("load", users),
+            ("watch", watching.join()),
+            ("status", asking.join()),
+        ] {
             if outcome.is_err() {
-                seen.record().faults.push(format!("the thread for the {who} panicked"));
+                seen.record()
+                    .faults
+                    .push(format!("the thread for the {who} panicked"));
             }
         }
     });

@@ -44,7 +44,10 @@ pub fn trace(record: &Record, begin: f64) -> String {
 }
 
 fn second(record: &Record, begin: f64, from: f64, to: f64, text: &mut String) {
-    let came = record.answers.iter().filter(|answer| answer.sent >= from && answer.sent < to);
+    let came = record
+        .answers
+        .iter()
+        .filter(|answer| answer.sent >= from && answer.sent < to);
     let ended: Vec<&Answer> = record
         .answers
         .iter()
@@ -67,16 +70,25 @@ fn second(record: &Record, begin: f64, from: f64, to: f64, text: &mut String) {
     );
     let sample = record.samples.iter().rfind(|sample| sample.at < to);
     for (index, name) in SERVERS.iter().enumerate() {
-        let hits = record.hits.iter().filter(|hit| {
-            hit.server == index && hit.at >= from && hit.at < to
-        });
+        let hits = record
+            .hits
+            .iter()
+            .filter(|hit| hit.server == index && hit.at >= from && hit.at < to);
         let _ = write!(text, " | {name} +{}", hits.count());
         if let Some(Sample { rows, .. }) = sample {
             let row = &rows[index];
-            let _ = write!(text, " {} w{} {}+{}", row.status, row.weight, row.open, row.queued);
+            let _ = write!(
+                text,
+                " {} w{} {}+{}",
+                row.status, row.weight, row.open, row.queued
+            );
         }
     }
-    let _ = write!(text, " | queue {}", sample.map_or(0, |sample| sample.queued));
+    let _ = write!(
+        text,
+        " | queue {}",
+        sample.map_or(0, |sample| sample.queued)
+    );
     if let Some(claim) = record.claims.iter().rfind(|claim| claim.at < to) {
         let _ = write!(text, " | {}", claim_text(&claim.status));
     }
@@ -96,7 +108,11 @@ fn claim_text(status: &serde_json::Value) -> String {
                 Some(false) if server["stage"] == "ready" => " (not serving)",
                 _ => "",
             };
-            format!("{} {}{serving}", word(&server["name"]), word(&server["stage"]))
+            format!(
+                "{} {}{serving}",
+                word(&server["name"]),
+                word(&server["stage"])
+            )
         })
         .collect();
     let count = |list: &serde_json::Value| list.as_array().map_or(0, Vec::len);
@@ -130,7 +146,11 @@ pub fn said(record: &Record) -> String {
     }
     told.dedup();
     let last = record.claims.last().map(|claim| claim_text(&claim.status));
-    format!("{}; at the end: {}", told.join(", "), last.unwrap_or_default())
+    format!(
+        "{}; at the end: {}",
+        told.join(", "),
+        last.unwrap_or_default()
+    )
 }
 
 impl Done {
@@ -164,10 +184,19 @@ impl Done {
             .shares
             .iter()
             .map(|(server, share, fair)| {
-                format!("{} {:.0}/{:.0}", SERVERS[*server].trim_start_matches("web"), share * 100.0, fair * 100.0)
+                format!(
+                    "{} {:.0}/{:.0}",
+                    SERVERS[*server].trim_start_matches("web"),
+                    share * 100.0,
+                    fair * 100.0
+                )
             })
             .collect();
-        let outcome = if verdict.faults.is_empty() { "ok" } else { "FAILED" };
+        let outcome = if verdict.faults.is_empty() {
+            "ok"
+        } else {
+            "FAILED"
+        };
         let mut text = format!(
             "{:<24} {:<4} {:>5} of {:<5} {:<24} {:>6.0} {:>6.0} {:>5.0} {outcome}\n",
             self.case,
@@ -195,8 +224,13 @@ pub fn table(done: &[Done]) -> String {
         "{:<24} {:<4} {:>14} {:<24} {:>6} {:>6} {:>5}\n",
         "case", "HAP", "bad of users", "share/fair % of newcomers", "p50", "p95", "late"
     );
-    done.iter().for_each(|done| text.push_str(&done.row()));
-    let failed = done.iter().filter(|done| !done.verdict.faults.is_empty()).count();
+    for one in done {
+        text.push_str(&one.row());
+    }
+    let failed = done
+        .iter()
+        .filter(|done| !done.verdict.faults.is_empty())
+        .count();
     let _ = writeln!(text, "{} runs, {failed} failed", done.len());
     text
 }

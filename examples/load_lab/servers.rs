@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::sleep;
 
-use crate::case::Mood;
+use crate::case::{Life, Mood};
 use crate::seen::{Hit, SERVERS, Seen};
 use crate::support::ReservedPort;
 
@@ -35,7 +35,7 @@ struct Server {
 /// All servers of a case, in one thread.
 #[derive(Debug)]
 pub struct Servers {
-    servers: Vec<Arc<Server>>,
+    all: Vec<Arc<Server>>,
     pages: [ReservedPort; 3],
     agents: [ReservedPort; 3],
     over: watch::Sender<bool>,
@@ -47,7 +47,7 @@ impl Servers {
     pub fn start(moods: [Mood; 3], seen: &Arc<Seen>) -> Self {
         let pages = std::array::from_fn(|_| ReservedPort::new());
         let agents = std::array::from_fn(|_| ReservedPort::new());
-        let servers: Vec<_> = moods
+        let all: Vec<_> = moods
             .into_iter()
             .enumerate()
             .map(|(index, mood)| {
@@ -61,7 +61,7 @@ impl Servers {
             })
             .collect();
         let over = watch::Sender::new(false);
-        let places: Vec<_> = servers
+        let places: Vec<_> = all
             .iter()
             .zip(pages.iter().zip(&agents))
             .map(|(server, (page, agent))| (Arc::clone(server), page.address(), agent.address()))
@@ -81,7 +81,7 @@ impl Servers {
             });
         });
         Self {
-            servers,
+            all,
             pages,
             agents,
             over,
@@ -101,9 +101,9 @@ impl Servers {
 
     /// From now on this server is so.
     pub fn set(&self, index: usize, mood: Mood) {
-        let server = &self.servers[index];
+        let server = &self.all[index];
         *server.mood() = mood;
-        if mood.dead {
+        if mood.life == Life::Dead {
             server.deaths.send_modify(|deaths| *deaths += 1);
         }
     }
@@ -137,10 +137,8 @@ impl Server {
     /// Status of the answer to this path, when it is ready.
     async fn work(&self, path: &str) -> u16 {
         let mood = *self.mood();
-        if mood.hung {
-            while self.mood().hung {
-                sleep(LOOK).await;
-            }
+        while self.mood().life == Life::Hung {
+            sleep(LOOK).await;
         }
         if path.starts_with("/health") && !mood.health_waits {
             return mood.health;
@@ -178,7 +176,9 @@ impl Server {
 
 fn number_behind(path: &str, name: &str) -> Option<u64> {
     let (_, rest) = path.split_once(name)?;
-    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
     rest[..end].parse().ok()
 }
 
@@ -191,7 +191,7 @@ fn listener(address: SocketAddr) -> TcpListener {
 
 async fn listen(server: Arc<Server>, address: SocketAddr) {
     loop {
-        while server.mood().dead {
+        while server.mood().life == Life::Dead {
             sleep(LOOK).await;
         }
         let mut deaths = server.deaths.subscribe();

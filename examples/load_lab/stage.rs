@@ -63,7 +63,13 @@ impl Stage {
         let at = |name: &str| folder.path().join(name);
         let frontend = ReservedPort::new();
         let log_port = free_udp_port();
-        let text = haproxy_cfg(&case.haproxy, folder.path(), frontend.address(), log_port, servers);
+        let text = haproxy_cfg(
+            &case.haproxy,
+            folder.path(),
+            frontend.address(),
+            log_port,
+            servers,
+        );
         fs::write(at("haproxy.cfg"), text).map_err(|error| error.to_string())?;
         let text = config_toml(case, folder.path(), log_port);
         fs::write(at("config.toml"), text).map_err(|error| error.to_string())?;
@@ -116,11 +122,15 @@ impl Stage {
         let mut ended = None;
         let answers = holds_within(START_LIMIT, || {
             ended = self.haproxy.try_wait().ok().flatten();
-            ended.is_some() || command_to(&self.admin(), "show info").is_ok_and(|info| !info.is_empty())
+            ended.is_some()
+                || command_to(&self.admin(), "show info").is_ok_and(|info| !info.is_empty())
         });
         if !answers || ended.is_some() {
             let said = fs::read_to_string(self.folder.path().join("haproxy.err"));
-            return Err(format!("HAProxy did not start: {}", said.unwrap_or_default().trim()));
+            return Err(format!(
+                "HAProxy did not start: {}",
+                said.unwrap_or_default().trim()
+            ));
         }
         let sees = holds_within(START_LIMIT, || {
             let status = haproxy_autoscale::control::ask_status(&self.control());
@@ -130,7 +140,10 @@ impl Stage {
             return Ok(());
         }
         let said = fs::read_to_string(self.folder.path().join("daemon.log"));
-        Err(format!("the daemon did not find HAProxy:\n{}", said.unwrap_or_default().trim()))
+        Err(format!(
+            "the daemon did not find HAProxy:\n{}",
+            said.unwrap_or_default().trim()
+        ))
     }
 
     /// HAProxy's admin socket.
@@ -161,7 +174,13 @@ impl Stage {
 
     /// Copies what a person wants to read after a failure.
     pub fn keep(&self, to: &Path) {
-        for name in ["haproxy.cfg", "config.toml", "haproxy.err", "daemon.log", "haproxy.log"] {
+        for name in [
+            "haproxy.cfg",
+            "config.toml",
+            "haproxy.err",
+            "daemon.log",
+            "haproxy.log",
+        ] {
             let _ = fs::create_dir_all(to);
             let _ = fs::copy(self.folder.path().join(name), to.join(name));
         }
@@ -243,7 +262,7 @@ fn haproxy_cfg(
          defaults\n    mode http\n    log global\n    option httplog\n    timeout connect 1s\n    \
          timeout client 30s\n    timeout server 30s\n{}\n\
          frontend www\n    bind {frontend}\n    default_backend web\n{}\n\
-         backend web\n{}",
+         backend web\n    option httpchk GET /health\n{}",
         admin.display(),
         indented(haproxy.global),
         indented(haproxy.defaults),
@@ -258,8 +277,12 @@ fn haproxy_cfg(
         }
         let agent = servers.agent(index).port().to_string();
         let words = words.replace("{agent}", &agent);
-        let disabled = if index == 0 || haproxy.all_up { "" } else { " disabled" };
-        let _ = writeln!(text, "    server {name} {} {words}{disabled}", servers.page(index));
+        let disabled = if index == 0 { "" } else { " disabled" };
+        let _ = writeln!(
+            text,
+            "    server {name} {} {words}{disabled}",
+            servers.page(index)
+        );
     }
     text + haproxy.more
 }
@@ -294,7 +317,7 @@ fn config_toml(case: &Case, folder: &Path, log: SocketAddr) -> String {
         };
         let _ = writeln!(tables.entry(table).or_default(), "{key} = {value}");
     }
-    tables
-        .iter()
-        .fold(String::new(), |text, (table, keys)| text + &format!("[{table}]\n{keys}"))
+    tables.iter().fold(String::new(), |text, (table, keys)| {
+        text + &format!("[{table}]\n{keys}")
+    })
 }

@@ -64,7 +64,11 @@ pub struct Run<'a> {
 impl Run<'_> {
     /// Hits in a span of time: of this server, and of all.
     pub fn hits(&self, server: usize, from: f64, to: f64) -> (usize, usize) {
-        let within = self.record.hits.iter().filter(|hit| hit.at >= from && hit.at < to);
+        let within = self
+            .record
+            .hits
+            .iter()
+            .filter(|hit| hit.at >= from && hit.at < to);
         within.fold((0, 0), |(own, all), hit| {
             (own + usize::from(hit.server == server), all + 1)
         })
@@ -116,13 +120,24 @@ pub fn judge(case: &Case, record: &Record, begin: f64, end: f64) -> Verdict {
         end,
         episodes: episodes(record),
     };
-    let users: Vec<&Answer> = record.answers.iter().filter(|answer| !answer.long).collect();
+    let users: Vec<&Answer> = record
+        .answers
+        .iter()
+        .filter(|answer| !answer.long)
+        .collect();
     let bad = users.iter().filter(|answer| answer.is_bad()).count();
     let times = times_ms(users.iter().copied());
-    let mut late: Vec<f64> = users.iter().map(|answer| (answer.sent - answer.due) * 1000.0).collect();
+    let mut late: Vec<f64> = users
+        .iter()
+        .map(|answer| (answer.sent - answer.due) * 1000.0)
+        .collect();
     late.sort_by(f64::total_cmp);
     let mut verdict = Verdict {
-        faults: record.faults.iter().map(|fault| format!("the lab: {fault}")).collect(),
+        faults: record
+            .faults
+            .iter()
+            .map(|fault| format!("the lab: {fault}"))
+            .collect(),
         users: users.len(),
         bad,
         shares: Vec::new(),
@@ -182,7 +197,10 @@ fn shares(run: &Run<'_>, verdict: &mut Verdict) {
         if all < SHARE_REQUESTS || episode.to < until || until > run.end {
             continue;
         }
-        let (share, fair) = (own as f64 / all as f64, run.fair(episode.server, until - 0.5));
+        let (share, fair) = (
+            own as f64 / all as f64,
+            run.fair(episode.server, until - 0.5),
+        );
         verdict.shares.push((episode.server, share, fair));
         match run.case.expect.share {
             Share::Any => {}
@@ -200,7 +218,9 @@ fn shares(run: &Run<'_>, verdict: &mut Verdict) {
             }
             Share::Never => {
                 if share < SHARE_LEAST / SERVERS.len() as f64 {
-                    verdict.faults.extend(claims::said_not_serving(run, episode, own, all));
+                    verdict
+                        .faults
+                        .extend(claims::said_not_serving(run, episode, own, all));
                 }
             }
         }

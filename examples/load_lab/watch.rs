@@ -76,7 +76,10 @@ pub fn run(
             .collect();
         for (_, act) in due {
             let text = do_it(&act, watched, servers);
-            seen.record().acts.push(Line { at: seen.now(), text });
+            seen.record().acts.push(Line {
+                at: seen.now(),
+                text,
+            });
         }
         std::thread::sleep(LOOK);
     }
@@ -87,7 +90,9 @@ pub fn ask(control_socket: &std::path::Path, seen: &Seen, over: &AtomicBool) {
     while !over.load(Ordering::Relaxed) {
         let at = seen.now();
         let answer = control::ask_status(control_socket);
-        let status = answer.ok().and_then(|text| serde_json::from_str(&text).ok());
+        let status = answer
+            .ok()
+            .and_then(|text| serde_json::from_str(&text).ok());
         if let Some(status) = status {
             seen.record().claims.push(Claim { at, status });
         }
@@ -108,20 +113,32 @@ fn do_it(act: &Act, watched: &Watched, servers: &Servers) -> String {
         Act::Command(command) => {
             let command = command.replace("{web2}", &servers.page(1).to_string());
             let answer = command_to(&watched.admin, &command);
-            let answer = answer.map_or_else(|error| error.to_string(), |text| text.trim().to_owned());
+            let answer =
+                answer.map_or_else(|error| error.to_string(), |text| text.trim().to_owned());
             format!("{command} -> \"{answer}\"")
         }
         Act::Order(words, wanted) => {
             let (program, config) = &watched.operator;
-            let output = Command::new(program).args(*words).arg("-c").arg(config).output();
+            let output = Command::new(program)
+                .args(*words)
+                .arg("-c")
+                .arg(config)
+                .output();
             let (code, said) = output.map_or_else(
                 |error| (None, error.to_string()),
                 |output| {
                     let text = [output.stdout, output.stderr].concat();
-                    (output.status.code(), String::from_utf8_lossy(&text).trim().to_owned())
+                    (
+                        output.status.code(),
+                        String::from_utf8_lossy(&text).trim().to_owned(),
+                    )
                 },
             );
-            let verdict = if code == Some(*wanted) { "as wanted" } else { "NOT AS WANTED" };
+            let verdict = if code == Some(*wanted) {
+                "as wanted"
+            } else {
+                "NOT AS WANTED"
+            };
             format!("{} -> exit {code:?}, {verdict}: {said}", words.join(" "))
         }
         Act::Reload => {
@@ -137,7 +154,10 @@ fn do_it(act: &Act, watched: &Watched, servers: &Servers) -> String {
         }
         Act::Long(count, path, ms) => {
             let sent = watched.long.send((*count, path, *ms));
-            format!("{count} requests of {ms} ms to {path} {}", if sent.is_ok() { "" } else { "(too late)" })
+            format!(
+                "{count} requests of {ms} ms to {path} {}",
+                if sent.is_ok() { "" } else { "(too late)" }
+            )
         }
     }
 }
@@ -151,8 +171,14 @@ fn look(admin: &std::path::Path, seen: &Seen) -> Option<Sample> {
     let (stat, state) = answer.split_once("\n\n")?;
     let stat = table(stat, ',');
     let state = table(state.trim_start().split_once('\n')?.1, ' ');
-    let backend = stat.iter().find(|row| row.get("svname") == Some(&"BACKEND"))?;
-    let mut sample = Sample { at, queued: number(backend, "qcur"), ..Sample::default() };
+    let backend = stat
+        .iter()
+        .find(|row| row.get("svname") == Some(&"BACKEND"))?;
+    let mut sample = Sample {
+        at,
+        queued: number(backend, "qcur"),
+        ..Sample::default()
+    };
     for (index, name) in SERVERS.iter().enumerate() {
         let stat = stat.iter().find(|row| row.get("svname") == Some(name));
         let state = state.iter().find(|row| row.get("srv_name") == Some(name));
@@ -172,7 +198,9 @@ fn table(text: &str, by: char) -> Vec<Columns<'_>> {
 }
 
 fn number(row: &Columns<'_>, column: &str) -> u32 {
-    row.get(column).and_then(|text| text.parse().ok()).unwrap_or(0)
+    row.get(column)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0)
 }
 
 fn row_of(stat: &Columns<'_>, state: &Columns<'_>) -> Row {

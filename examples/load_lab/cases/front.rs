@@ -1,7 +1,6 @@
 //! In front of the backend: limits of HAProxy itself, its log, its reloads.
 
-use super::{backend, curve, percent, served};
-use crate::case::{Act, Case, Expect, Haproxy, Load, Log, Share, When, plain};
+use crate::case::{Act, Case, Log, Mood, Share, WELL, When, plain};
 use crate::seen::{WEB2, WEB3};
 
 /// M9, M10, M11 and what else the log may be.
@@ -14,103 +13,109 @@ pub fn cases() -> Vec<Case> {
 
 /// Users who wait in front of HAProxy are not quiet.
 fn limits() -> Vec<Case> {
-    let limit = |name, about, global, frontend, rate: &'static [(f64, f64)]| {
-        let case = curve(plain(name, about), rate);
-        Case {
-            haproxy: Haproxy { global, frontend, ..case.haproxy },
-            expect: Expect {
-                bad_percent: 10.0,
-                comes: &[WEB2],
-                share: Share::Any,
-                said: &["maxconn|in front of HAProxy"],
-                ..case.expect
-            },
-            ..case
-        }
+    let limit = |name, about| {
+        plain(name, about)
+            .users(&[(100.0, 22.0)])
+            .says(&["maxconn|in front of HAProxy"])
+            .share(Share::Any)
+            .bad(10.0)
     };
-    let own = "nbthread 1";
     vec![
-        limit("fe-maxconn", "maxconn 10 in the frontend", own, "maxconn 10", &[(100.0, 22.0)]),
-        limit("fe-maxconn16", "maxconn 16 in the frontend", own, "maxconn 16", &[(130.0, 25.0)]),
-        limit("global-maxconn", "maxconn 16 in global", "nbthread 1\nmaxconn 16", "", &[(100.0, 22.0)]),
-        {
-            let case = limit("rate-limit", "rate-limit sessions 70", own, "rate-limit sessions 70", &[(95.0, 22.0)]);
-            Case { expect: Expect { said: &[], comes: &[], ..case.expect }, ..case }
-        },
+        limit("fe-maxconn", "maxconn 10 in the frontend").frontend("maxconn 10"),
+        limit("fe-maxconn16", "maxconn 16 in the frontend")
+            .frontend("maxconn 16")
+            .users(&[(130.0, 25.0)])
+            .bad(20.0),
+        limit("global-maxconn", "maxconn 16 in global").global("nbthread 1\nmaxconn 16"),
+        limit("rate-limit", "rate-limit sessions 70")
+            .frontend("rate-limit sessions 70")
+            .says(&[])
+            .comes(&[]),
     ]
 }
 
-/// Two threads that write to standard output drop a line now and then.
 fn logs() -> Vec<Case> {
-    let log = |case: Case, global, log| Case { haproxy: Haproxy { global, log, ..case.haproxy }, ..case };
-    let format = |case: Case, frontend| Case { haproxy: Haproxy { frontend, ..case.haproxy }, ..case };
-    let many = Case {
-        load: Load { curve: &[(500.0, 40.0), (40.0, 25.0)], ..plain("", "").load },
-        servers: [crate::case::Mood { workers: 24, ..crate::case::WELL }; 3],
-        ..plain("stdout-t2-500", "the same with 500/s: spares go all the same")
+    let way = |name, about| plain(name, about).whole_way();
+    // Two threads that write to standard output drop a line now and then.
+    let many = Mood {
+        workers: 24,
+        ..WELL
     };
-    let many = Case { expect: Expect { rests: true, ..many.expect }, ..many };
-    let never_goes = |case: Case| Case { expect: Expect { share: Share::Any, comes: &[], ..case.expect }, ..case };
     vec![
-        log(served(plain("stdout-t2", "log stdout with two threads")), "nbthread 2", Log::File),
-        log(many, "nbthread 2", Log::File),
-        log(served(plain("udp-t2", "two threads, lines by UDP")), "nbthread 2", Log::Udp),
-        format(served(plain("logasap", "option logasap")), "option logasap"),
-        format(served(plain("dontlognull", "option dontlognull")), "option dontlognull"),
-        never_goes(format(plain("dontlog-normal", "only errors are logged"), "option dontlog-normal")),
-        format(served(plain("log-health-checks", "option log-health-checks in the backend")), "option httplog"),
-        Case {
-            since: (3, 1),
-            expect: Expect { said: &["log-steps|lines for a request|lines per request|several lines"], comes: &[], share: Share::Any, ..plain("", "").expect },
-            ..format(plain("log-steps", "log-steps: several lines for each request"), "log-steps accept,request,response,close")
-        },
-        served(backend(plain("answered-by-haproxy", "stats, deny and redirect in the backend"), "balance roundrobin\nstats uri /stats\nhttp-request deny if { path /deny }\nhttp-request redirect location / if { path /r }\noption httpchk GET /health")),
+        way("stdout-t2", "log stdout with two threads").global("nbthread 2"),
+        way(
+            "stdout-t2-500",
+            "the same with 500/s: spares go all the same",
+        )
+        .global("nbthread 2")
+        .moods(many)
+        .users(&[(500.0, 30.0), (200.0, 30.0)]),
+        way("udp-t2", "two threads, lines by UDP")
+            .global("nbthread 2")
+            .log(Log::Udp),
+        way("logasap", "option logasap").frontend("option logasap"),
+        way("dontlognull", "option dontlognull").frontend("option dontlognull"),
+        way("log-health-checks", "option log-health-checks")
+            .backend("balance roundrobin\noption log-health-checks"),
+        way(
+            "answered-by-haproxy",
+            "stats, deny and redirect in the backend",
+        )
+        .backend(
+            "balance roundrobin\nstats uri /stats\nhttp-request deny if { path /deny }\n\
+             http-request redirect location / if { path /r }",
+        ),
+        plain("dontlog-normal", "only errors are logged")
+            .frontend("option dontlog-normal")
+            .share(Share::Any)
+            .comes(&[]),
+        plain("log-steps", "log-steps: several lines for each request")
+            .since(3, 1)
+            .frontend("log-steps accept,request,response,close")
+            .says(&["log-steps|lines for a request|lines per request|several lines"])
+            .share(Share::Any)
+            .comes(&[]),
     ]
 }
 
 /// M11.
 fn reloads() -> Vec<Case> {
-    let every = |name, about, seconds: f64, global: &'static str| {
-        let case = curve(plain(name, about), &[(95.0, 12.0), (8.0, 45.0)]);
-        let mut acts = Vec::new();
-        let mut at = 18.0;
-        while at < 54.0 {
-            if !global.is_empty() {
-                acts.push((When::At(at - 0.1), Act::SaveState));
+    let every = |name, about, seconds: usize, saves: bool| {
+        let mut case = plain(name, about)
+            .master()
+            .users(&[(95.0, 12.0), (8.0, 45.0)])
+            .never_says(&["is this the log of that HAProxy"])
+            .share(Share::Any)
+            .rests();
+        for at in (18..54_u32).step_by(seconds).map(f64::from) {
+            if saves {
+                case = case.act(When::At(at - 0.2), Act::SaveState);
             }
-            acts.push((When::At(at), Act::Reload));
-            at += seconds;
+            case = case.act(When::At(at), Act::Reload);
         }
-        Case {
-            haproxy: Haproxy {
-                master: true,
-                global: if global.is_empty() { "nbthread 1" } else { global },
-                defaults: if global.is_empty() { "timeout queue 2s" } else { "timeout queue 2s\nload-server-state-from-file global" },
-                ..case.haproxy
-            },
-            acts,
-            expect: Expect {
-                rests: true,
-                comes: &[WEB2],
-                share: Share::Any,
-                unsaid: &["is this the log of that HAProxy"],
-                ..case.expect
-            },
-            ..case
-        }
+        case
     };
     vec![
-        every("reload5-idle", "a reload every 5 s, more often than idle_timeout", 5.0, ""),
-        every("reload5-idle-state", "the same with a server-state-file", 5.0, "nbthread 1\nserver-state-file {folder}/states"),
-        percent(every("reload8-idle", "a reload every 8 s", 8.0, ""), 1.0),
-        {
-            let case = plain("reload-busy", "a reload while the spares are needed");
-            Case {
-                haproxy: Haproxy { master: true, ..case.haproxy },
-                acts: vec![(When::Ready(WEB3, 2.0), Act::Reload)],
-                expect: Expect { bad_percent: 2.0, comes: &[WEB2, WEB3], share: Share::Any, ..case.expect },
-                ..case
-            }
-        },
+        every(
+            "reload5-idle",
+            "a reload every 5 s, idle_timeout 6 s",
+            5,
+            false,
+        ),
+        every(
+            "reload5-idle-state",
+            "the same with a server-state-file",
+            5,
+            true,
+        )
+        .global("nbthread 1\nserver-state-file {folder}/states")
+        .defaults("timeout queue 2s\nload-server-state-from-file global"),
+        every("reload8-idle", "a reload every 8 s", 8, false),
+        plain("reload-busy", "a reload while the spares are needed")
+            .master()
+            .act(When::Ready(WEB3, 2.0), Act::Reload)
+            .comes(&[WEB2, WEB3])
+            .share(Share::Any)
+            .bad(2.0),
     ]
 }

@@ -1,144 +1,112 @@
 //! `maxconn` on servers: a newcomer beside a queue.
 
-use super::{OWN_DEFAULTS, percent, quick};
-use crate::case::{Act, Case, Clients, Expect, Haproxy, Load, Log, Share, When, plain};
+use super::{CHECK, OWN_DEFAULTS};
+use crate::case::{Act, Case, Clients, Log, When, plain};
 use crate::seen::WEB2;
 
-/// `maxconn` on all servers.
-const MAXCONN: [&str; 3] = ["check inter 1s maxconn 4"; 3];
-/// On the always-up one alone.
-const MIXED: [&str; 3] = [
-    "check inter 1s maxconn 4",
-    "check inter 1s",
-    "check inter 1s",
-];
-
-/// A plain load with other servers and other lines in the backend.
-fn queue(name: &'static str, about: &'static str, backend: &'static str, servers: [&'static str; 3]) -> Case {
-    let case = plain(name, about);
-    Case {
-        haproxy: Haproxy {
-            backend,
-            servers,
-            ..case.haproxy
-        },
-        // Before a spare is there, the short `timeout queue` answers some with a 503.
-        expect: Expect {
-            bad_percent: 9.0,
-            ..case.expect
-        },
-        ..case
-    }
-}
-
-const ROUND_ROBIN: &str = "balance roundrobin\noption httpchk GET /health";
-const LEAST: &str = "balance leastconn\noption httpchk GET /health";
-const FIRST: &str = "balance first\noption httpchk GET /health";
-
-fn defaults(case: Case, defaults: &'static str) -> Case {
-    Case {
-        haproxy: Haproxy {
-            defaults,
-            ..case.haproxy
-        },
-        ..case
-    }
-}
-
-fn load(case: Case, curve: &'static [(f64, f64)], patience: f64, daemon: &'static [(&'static str, &'static str)]) -> Case {
-    Case {
-        load: Load {
-            curve,
-            patience,
-            ..case.load
-        },
-        daemon,
-        ..case
-    }
-}
-
+const MAXCONN: &str = "check inter 1s maxconn 4";
+/// On the always-up server alone.
+const MIXED: [&str; 3] = [MAXCONN, CHECK, CHECK];
+const ABORT: &str = "timeout queue 30s\noption abortonclose";
 /// 95/s and then half of what the always-up server alone can carry.
 const OUTLIVES: &[(f64, f64)] = &[(95.0, 30.0), (30.0, 20.0)];
 const LONG: &[(f64, f64)] = &[(95.0, 40.0), (8.0, 6.0)];
-const ABORT: &str = "timeout queue 30s\noption abortonclose";
+
+/// Before a spare is there, a short `timeout queue` answers some with a 503.
+fn max(name: &'static str, about: &'static str) -> Case {
+    plain(name, about).each(MAXCONN).bad(9.0)
+}
+
+fn mixed(name: &'static str, about: &'static str) -> Case {
+    max(name, about).servers(MIXED)
+}
+
+fn abort(name: &'static str, about: &'static str) -> Case {
+    let case = max(name, about).defaults(ABORT).patience(2.0);
+    case.users(OUTLIVES).told(OWN_DEFAULTS)
+}
 
 /// M1.
 pub fn cases() -> Vec<Case> {
-    let rr = |name, about| queue(name, about, ROUND_ROBIN, MAXCONN);
-    let abort = |case| percent(load(defaults(case, ABORT), OUTLIVES, 2.0, OWN_DEFAULTS), 9.0);
-    let mut cases = vec![
-        quick(rr("max", "maxconn on all servers, round robin, a short queue")),
-        queue("max-lc", "the same with leastconn", LEAST, MAXCONN),
-        quick(abort(rr("abort-def", "abortonclose, clients give up after 2 s, default cooldowns"))),
-        abort(queue("abort-def-lc", "the same with leastconn", LEAST, MAXCONN)),
-        percent(
-            load(
-                defaults(rr("impatient-abort-max", "clients give up after 1 s"), ABORT),
-                &[(105.0, 20.0), (30.0, 6.0)],
-                1.0,
-                &[],
-            ),
-            30.0,
-        ),
-        quick(queue("mixed", "maxconn on web1 alone, round robin", ROUND_ROBIN, MIXED)),
-        queue("mixed-lc", "the same with leastconn", LEAST, MIXED),
-        queue("mixed-first", "the same with first", FIRST, MIXED),
-        defaults(queue("mixed-abort", "mixed, abortonclose", ROUND_ROBIN, MIXED), "timeout queue 2s\noption abortonclose"),
-        queue("nocheck-max", "servers without check: maint to ready", "balance roundrobin", ["maxconn 4"; 3]),
-        queue("nocheck-mixed", "the same, maxconn on web1 alone", "balance roundrobin", ["maxconn 4", "", ""]),
-        queue("first-max", "balance first with maxconn", FIRST, MAXCONN),
-        percent(
-            load(
-                defaults(queue("first-def", "balance first, a long queue, default cooldowns", FIRST, MAXCONN), "timeout queue 30s"),
-                LONG,
-                10.0,
-                OWN_DEFAULTS,
-            ),
-            1.0,
-        ),
-        queue("static-rr-max", "static-rr with maxconn", "balance static-rr\noption httpchk GET /health", MAXCONN),
-        queue("random-max", "random with maxconn", "balance random\noption httpchk GET /health", MAXCONN),
-        queue("minfull", "minconn and fullconn", "balance roundrobin\nfullconn 20\noption httpchk GET /health", ["check inter 1s minconn 2 maxconn 4"; 3]),
-        queue("maxqueue", "maxqueue and redispatch", "balance roundrobin\noption redispatch\noption httpchk GET /health", ["check inter 1s maxconn 4 maxqueue 20"; 3]),
-        percent(defaults(rr("short-queue", "timeout queue 300 ms"), "timeout queue 300ms"), 14.0),
-        percent(load(defaults(rr("max-def", "timeout queue 3 s, default cooldowns"), "timeout queue 3s"), LONG, 30.0, OWN_DEFAULTS), 4.0),
-    ];
-    let case = rr("keep-max", "keep-alive clients and http-reuse always");
-    cases.push(Case {
-        load: Load { clients: Clients::KeepAlive, ..case.load },
-        haproxy: Haproxy {
-            backend: "balance roundrobin\nhttp-reuse always\noption httpchk GET /health",
-            ..case.haproxy
-        },
-        ..case
-    });
-    let case = rr("t2-udp-max", "two threads, lines by UDP");
-    cases.push(Case {
-        haproxy: Haproxy { global: "nbthread 2", log: Log::Udp, ..case.haproxy },
-        ..case
-    });
-    cases.push(percent(load(rr("spike-max", "ten times the load at once"), &[(15.0, 6.0), (150.0, 10.0), (15.0, 6.0)], 30.0, &[]), 25.0));
+    let mut cases = all_or_some();
+    cases.extend(others());
     cases.push(give_back());
     cases
 }
 
+fn all_or_some() -> Vec<Case> {
+    vec![
+        max("max", "maxconn on all servers, a short queue").quick(),
+        max("max-lc", "the same with leastconn").backend("balance leastconn"),
+        abort("abort-def", "abortonclose, users leave after 2 s").quick(),
+        abort("abort-def-lc", "the same with leastconn").backend("balance leastconn"),
+        max("impatient-abort-max", "users leave after 1 s")
+            .defaults(ABORT)
+            .patience(1.0)
+            .users(&[(105.0, 20.0), (30.0, 6.0)])
+            .bad(35.0),
+        mixed("mixed", "maxconn on web1 alone").quick(),
+        mixed("mixed-lc", "the same with leastconn").backend("balance leastconn"),
+        mixed("mixed-first", "the same with first").backend("balance first"),
+        mixed("mixed-abort", "the same with abortonclose")
+            .defaults("timeout queue 2s\noption abortonclose"),
+        max("nocheck-max", "servers without check: maint to ready").each("maxconn 4"),
+        max("nocheck-mixed", "the same, maxconn on web1 alone").servers(["maxconn 4", "", ""]),
+    ]
+}
+
+fn others() -> Vec<Case> {
+    vec![
+        max("first-max", "balance first with maxconn").backend("balance first"),
+        max("first-def", "balance first, a long queue")
+            .backend("balance first")
+            .defaults("timeout queue 30s")
+            .users(LONG)
+            .patience(10.0)
+            .told(OWN_DEFAULTS)
+            .bad(1.0),
+        max("static-rr-max", "static-rr with maxconn").backend("balance static-rr"),
+        max("random-max", "random with maxconn").backend("balance random"),
+        max("minfull", "minconn and fullconn")
+            .backend("balance roundrobin\nfullconn 20")
+            .each("check inter 1s minconn 2 maxconn 4"),
+        max("maxqueue", "maxqueue and redispatch")
+            .backend("balance roundrobin\noption redispatch")
+            .each("check inter 1s maxconn 4 maxqueue 20"),
+        max("short-queue", "timeout queue 300 ms")
+            .defaults("timeout queue 300ms")
+            .bad(14.0),
+        max("max-def", "timeout queue 3 s, default cooldowns")
+            .defaults("timeout queue 3s")
+            .users(LONG)
+            .told(OWN_DEFAULTS)
+            .bad(4.0),
+        max("keep-max", "keep-alive clients, http-reuse always")
+            .backend("balance roundrobin\nhttp-reuse always")
+            .clients(Clients::KeepAlive),
+        max("cookie-max", "clients with cookies, a quarter of them new")
+            .backend("balance roundrobin\ncookie SRV insert indirect nocache")
+            .clients(Clients::Returning(6000)),
+        max("t2-udp-max", "two threads, lines by UDP")
+            .global("nbthread 2")
+            .log(Log::Udp),
+        max("spike-max", "ten times the load at once")
+            .users(&[(15.0, 6.0), (150.0, 10.0), (15.0, 6.0)])
+            .bad(25.0),
+        max("retry-max", "users who ask again twice")
+            .retries(2)
+            .bad(25.0),
+    ]
+}
+
 /// Load returns during a drain, which a few long requests keep from ending.
 fn give_back() -> Case {
-    let backend = "balance roundrobin\nuse-server web2 if { path_beg /to-web2 }\noption httpchk GET /health";
-    let case = queue("giveback-max3", "load returns while web2 drains", backend, ["check inter 1s maxconn 6"; 3]);
-    Case {
-        quick: true,
-        load: Load {
-            curve: &[(95.0, 12.0), (8.0, 12.0), (110.0, 8.0)],
-            ..case.load
-        },
-        daemon: &[("drain_timeout", "\"30s\""), ("spares", "[\"web2\"]")],
-        acts: vec![(When::Ready(WEB2, 1.0), Act::Long(2, "/to-web2", 25_000))],
-        expect: Expect {
-            share: Share::Fair,
-            bad_percent: 6.0,
-            ..case.expect
-        },
-        ..case
-    }
+    max("giveback-max3", "load returns while web2 drains")
+        .quick()
+        .backend("balance roundrobin\nuse-server web2 if { path_beg /to-web2 }")
+        .each("check inter 1s maxconn 6")
+        .users(&[(95.0, 12.0), (8.0, 12.0), (110.0, 8.0)])
+        .told(&[("drain_timeout", "\"30s\""), ("spares", "[\"web2\"]")])
+        .act(When::Ready(WEB2, 1.0), Act::Long(2, "/to-web2", 25_000))
+        .bad(6.0)
 }

@@ -1,156 +1,133 @@
 //! A newcomer that HAProxy sends little or nothing, for whatever reason.
 
-use super::{OWN_DEFAULTS, backend, quick, served, servers};
-use crate::case::{Case, Clients, Expect, Haproxy, Load, Mood, Share, WELL, plain};
+use super::{AGENT, OWN_DEFAULTS, READ_OFTEN};
+use crate::case::{Case, Clients, Share, plain};
 
 const LONG: &[(f64, f64)] = &[(85.0, 40.0), (8.0, 4.0)];
-const AGENT: &str = "check inter 1s agent-check agent-port {agent} agent-inter 500ms";
-/// The daemon says that the newcomer takes nothing.
-const NOT_SERVING: &[&str] = &["not_serving|not serving|takes no requests|no requests reach"];
 
-/// HAProxy cannot send the spares any: that is said, and is not counted as help.
-fn never(case: Case) -> Case {
-    Case {
-        expect: Expect {
-            share: Share::Never,
-            bad_percent: 5.0,
-            said: NOT_SERVING,
-            unsaid: &["serve already"],
-            ..case.expect
-        },
-        ..case
-    }
-}
-
-fn agents(case: Case, said: [&'static str; 3]) -> Case {
-    let [web1, web2, web3] = said;
-    let mood = |agent| Mood { agent, ..WELL };
-    Case {
-        haproxy: Haproxy {
-            servers: [AGENT; 3],
-            ..case.haproxy
-        },
-        servers: [mood(web1), mood(web2), mood(web3)],
-        ..case
-    }
-}
-
-fn clients(case: Case, clients: Clients) -> Case {
-    Case {
-        load: Load {
-            clients,
-            ..case.load
-        },
-        ..case
-    }
+/// HAProxy cannot send the spares any: that is said, and not counted as help.
+fn never(name: &'static str, about: &'static str) -> Case {
+    plain(name, about)
+        .share(Share::Never)
+        .bad(5.0)
+        .says(&["not_serving|not serving"])
+        .never_says(&["serve already"])
 }
 
 fn long(case: Case) -> Case {
-    Case {
-        load: Load {
-            curve: LONG,
-            ..case.load
-        },
-        daemon: OWN_DEFAULTS,
-        ..case
-    }
-}
-
-fn median(case: Case, median: &'static [(f64, f64, f64)]) -> Case {
-    Case {
-        expect: Expect {
-            median,
-            ..case.expect
-        },
-        ..case
-    }
-}
-
-fn unsaid(case: Case, share: Share, unsaid: &'static [&'static str]) -> Case {
-    Case {
-        expect: Expect {
-            share,
-            unsaid,
-            ..case.expect
-        },
-        ..case
-    }
+    case.users(LONG).told(OWN_DEFAULTS)
 }
 
 /// M2 and M6.
 pub fn cases() -> Vec<Case> {
     let mut cases = never_any();
+    cases.extend(persistent());
     cases.extend(weak_agents());
     cases.extend(little());
     cases
 }
 
 fn never_any() -> Vec<Case> {
-    let cookie = "balance roundrobin\ncookie SRV insert indirect nocache\noption httpchk GET /health";
-    let stick = "balance roundrobin\nstick-table type ip size 10k expire 1m\nstick on src\noption httpchk GET /health";
-    let dynamic = "balance roundrobin\ncookie SRV insert indirect nocache dynamic\ndynamic-cookie-key lab\noption httpchk GET /health";
-    let uri = "balance uri\noption httpchk GET /health";
-    let to_web1 = "balance roundrobin\nuse-server web1 if { path_beg / }\noption httpchk GET /health";
-    let first = "balance first\noption httpchk GET /health";
-    let returning = |case| clients(case, Clients::Returning(900));
+    let weak = ["up 100%", "50%", "50%"];
     vec![
-        quick(never(agents(plain("agent-50", "the spares' agents say 50 % at weight 1"), ["up 100%", "50%", "50%"]))),
-        never(long(agents(plain("agent-50-def", "the same with default cooldowns"), ["up 100%", "50%", "50%"]))),
-        never(agents(plain("agent-0", "the spares' agents say 0 %"), ["up 100%", "up 0%", "up 0%"])),
-        never(backend(plain("first-nomax", "balance first without maxconn"), first)),
-        never(backend(plain("use-server-web1", "use-server sends all to web1"), to_web1)),
-        never(servers(plain("weight100-warm10", "web1 of weight 256, spares of weight 1"), ["check inter 1s weight 256", "check inter 1s weight 1", "check inter 1s weight 1"])),
-        unsaid(returning(backend(plain("cookie", "returning clients with cookies"), cookie)), Share::Never, &["not_helping", "serve already"]),
-        unsaid(backend(plain("stick", "stick on src, all from one address"), stick), Share::Never, &["serve already"]),
-        unsaid(returning(backend(plain("dyncookie", "dynamic cookies"), dynamic)), Share::Never, &["not_helping", "serve already"]),
-        unsaid(backend(plain("uri-onepath", "balance uri and one hot path"), uri), Share::Never, &["serve already"]),
+        never("agent-50", "the spares' agents say 50 % at weight 1")
+            .quick()
+            .each(AGENT)
+            .agents(weak),
+        long(never("agent-50-def", "the same with default cooldowns"))
+            .each(AGENT)
+            .agents(weak),
+        never("agent-0", "the spares' agents say 0 %")
+            .each(AGENT)
+            .agents(["up 100%", "up 0%", "up 0%"]),
+        never("first-nomax", "balance first without maxconn").backend("balance first"),
+        never("use-server-web1", "use-server sends all to web1")
+            .backend("balance roundrobin\nuse-server web1 if { path_beg / }"),
+        never("uri-onepath", "balance uri and one hot path").backend("balance uri"),
+    ]
+}
+
+/// New clients would come to a newcomer; those who are there do not.
+fn persistent() -> Vec<Case> {
+    let sticky = |name, about| {
+        let case = plain(name, about).share(Share::Never).bad(5.0);
+        case.never_says(&["not_helping", "serve already"])
+            .clients(Clients::Returning(60))
+    };
+    vec![
+        sticky("cookie", "60 returning clients with cookies")
+            .backend("balance roundrobin\ncookie SRV insert indirect nocache")
+            .servers([
+                "check inter 1s cookie a",
+                "check inter 1s cookie b",
+                "check inter 1s cookie c",
+            ]),
+        sticky("dyncookie", "the same with dynamic cookies").backend(
+            "balance roundrobin\ncookie SRV insert indirect nocache dynamic\ndynamic-cookie-key lab",
+        ),
+        sticky("stick", "stick on src, all from one address")
+            .backend("balance roundrobin\nstick-table type ip size 10k expire 1m\nstick on src"),
     ]
 }
 
 fn weak_agents() -> Vec<Case> {
     let web1 = |name, about, said| {
-        let case = agents(plain(name, about), [said, "up 100%", "up 100%"]);
-        Case {
-            quick: true,
-            load: Load {
-                curve: &[(40.0, 25.0)],
-                ..case.load
-            },
-            daemon: &[("haproxy.poll_interval", "\"500ms\"")],
-            expect: Expect {
-                bad_percent: 20.0,
-                ready_within: &[(1, 0.0, 6.0)],
-                stays: &[(1, 8.0, 24.0)],
-                ..case.expect
-            },
-            ..case
-        }
-    };
-    let heavy = |case| {
-        servers(case, ["check inter 1s weight 4 agent-check agent-port {agent} agent-inter 500ms"; 3])
+        plain(name, about)
+            .each(AGENT)
+            .agents([said, "up 100%", "up 100%"])
+            .users(&[(40.0, 25.0)])
+            .told(READ_OFTEN)
+            // Until web2 is in, nobody serves.
+            .bad(20.0)
+            .ready_within(&[(1, 0.0, 5.0)])
+            .stays(&[(1, 8.0, 24.0)])
     };
     vec![
-        web1("agent-web1-50", "web1's own agent says 50 % at weight 1: weight 0", "50%"),
-        Case { quick: false, ..web1("agent-w1-load", "the same with 75 %", "75%") },
-        served(agents(plain("agent-up", "agents say up"), ["up"; 3])),
-        served(heavy(agents(plain("agent-75-w4", "agents say 75 % at weight 4"), ["75%"; 3]))),
+        web1(
+            "agent-web1-50",
+            "web1's own agent says 50 %: weight 0",
+            "50%",
+        )
+        .quick(),
+        web1("agent-w1-load", "the same with 75 %", "75%"),
+        plain("agent-up", "agents say up")
+            .whole_way()
+            .each(AGENT)
+            .agents(["up"; 3]),
+        plain("agent-75-w4", "agents say 75 % at weight 4")
+            .whole_way()
+            .each("check inter 1s weight 4 agent-check agent-port {agent} agent-inter 500ms")
+            .agents(["75%"; 3]),
     ]
 }
 
+/// A fair share may be small.
 fn little() -> Vec<Case> {
-    let weights = ["check inter 1s weight 100", "check inter 1s weight 10", "check inter 1s weight 256"];
-    let uneven = ["check inter 1s weight 100", "check inter 1s weight 20", "check inter 1s weight 100"];
-    let slow = |seconds| match seconds {
-        10 => ["check inter 1s slowstart 10s"; 3],
-        _ => ["check inter 1s slowstart 30s"; 3],
-    };
-    let helps = |case| unsaid(case, Share::Fair, &["not_helping"]);
+    let helps = |name, about| plain(name, about).never_says(&["not_helping"]);
     vec![
-        served(median(quick(plain("base", "round robin, nothing odd")), &[(13.0, 18.0, 300.0)])),
-        served(long(plain("base-def", "default cooldowns"))),
-        median(helps(servers(plain("weights", "weights 100, 10, 256"), weights)), &[(14.0, 18.0, 900.0)]),
-        helps(long(servers(plain("not-help-weight", "weights 100, 20, 100; default cooldowns"), uneven))),
-        helps(servers(plain("slowstart", "slowstart 10s"), slow(10))),
-        helps(long(servers(plain("slowstart30-def", "slowstart 30s, default cooldowns"), slow(30)))),
+        plain("base", "round robin, nothing odd")
+            .quick()
+            .whole_way()
+            .median(&[(13.0, 18.0, 300.0)]),
+        long(plain("base-def", "the same with default cooldowns")),
+        helps("weights", "weights 100, 10, 256")
+            .servers([
+                "check inter 1s weight 100",
+                "check inter 1s weight 10",
+                "check inter 1s weight 256",
+            ])
+            .median(&[(14.0, 18.0, 900.0)]),
+        helps("weight256-warm1", "weights 256, 1, 1").servers([
+            "check inter 1s weight 256",
+            "check inter 1s weight 1",
+            "check inter 1s weight 1",
+        ]),
+        long(helps("not-help-weight", "weights 100, 20, 100")).servers([
+            "check inter 1s weight 100",
+            "check inter 1s weight 20",
+            "check inter 1s weight 100",
+        ]),
+        helps("slowstart", "slowstart 10s").each("check inter 1s slowstart 10s"),
+        long(helps("slowstart30-def", "slowstart 30s")).each("check inter 1s slowstart 30s"),
     ]
 }

@@ -54,7 +54,10 @@ fn serves(claim: &Claim, name: &str) -> bool {
 
 /// Every text of a status in which the server is named as one that is not right: problems and notes.
 fn complains_of(claim: &Claim, name: &str) -> bool {
-    let lists = [&claim.status["problems"], &claim.status["backends"][0]["problems"]];
+    let lists = [
+        &claim.status["problems"],
+        &claim.status["backends"][0]["problems"],
+    ];
     let in_problems = lists
         .iter()
         .filter_map(|list| list.as_array())
@@ -123,11 +126,18 @@ fn serving(run: &Run<'_>) -> Vec<String> {
                 Share::Any => 0.0,
             };
             let untrue = all >= SERVES_REQUESTS && (own as f64) < least * all as f64;
-            untrue.then(|| (claim.at, format!("it got {own} of {all} requests in {SERVES_OVER} s")))
+            untrue.then(|| {
+                (
+                    claim.at,
+                    format!("it got {own} of {all} requests in {SERVES_OVER} s"),
+                )
+            })
         });
         if let Some((at, seen)) = untrue {
             let at = run.second(at);
-            faults.push(format!("status at {at} says that {name} serves, but {seen}"));
+            faults.push(format!(
+                "status at {at} says that {name} serves, but {seen}"
+            ));
         }
     }
     faults
@@ -171,8 +181,12 @@ fn drained(run: &Run<'_>) -> Vec<String> {
 
 /// Requests that ended without an answer because a server went to maint.
 fn cut(run: &Run<'_>) -> Vec<String> {
-    let at_server: BTreeMap<u32, usize> =
-        run.record.hits.iter().map(|hit| (hit.id, hit.server)).collect();
+    let at_server: BTreeMap<u32, usize> = run
+        .record
+        .hits
+        .iter()
+        .map(|hit| (hit.id, hit.server))
+        .collect();
     let mut faults = Vec::new();
     for (index, name) in SERVERS.iter().enumerate() {
         for (at, _) in leavings(run, index) {
@@ -232,10 +246,14 @@ fn too_early(run: &Run<'_>) -> Vec<String> {
             let at = run.second(first.at);
             match phase {
                 Phase::Before => {
-                    faults.push(format!("{count} users reached {name} before it was ready, first at {at}"));
+                    faults.push(format!(
+                        "{count} users reached {name} before it was ready, first at {at}"
+                    ));
                 }
                 Phase::Gone if !run.case.expect.reaches_maint => {
-                    faults.push(format!("{count} users reached {name} in maint, first at {at}"));
+                    faults.push(format!(
+                        "{count} users reached {name} in maint, first at {at}"
+                    ));
                 }
                 Phase::Gone | Phase::In => {}
             }
@@ -282,7 +300,10 @@ fn suffering(run: &Run<'_>, at: f64, threshold_ms: f64) -> Option<String> {
         return None;
     }
     let mut said = None;
-    for (over, least) in [OK_STILL, OK_OVER].into_iter().zip([OK_USERS[1], OK_USERS[0]]) {
+    for (over, least) in [OK_STILL, OK_OVER]
+        .into_iter()
+        .zip([OK_USERS[1], OK_USERS[0]])
+    {
         let users: Vec<&Answer> = run
             .record
             .answers
@@ -296,9 +317,13 @@ fn suffering(run: &Run<'_>, at: f64, threshold_ms: f64) -> Option<String> {
         let p50 = percentile(&times_ms(users.iter().copied()), 0.5);
         let many = users.len();
         if bad as f64 > OK_BAD * many as f64 {
-            said = Some(format!("{bad} of {many} users of the last {over} s got no page"));
+            said = Some(format!(
+                "{bad} of {many} users of the last {over} s got no page"
+            ));
         } else if p50 > threshold_ms {
-            said = Some(format!("half of the users of the last {over} s waited {p50:.0} ms or more"));
+            said = Some(format!(
+                "half of the users of the last {over} s waited {p50:.0} ms or more"
+            ));
         } else {
             return None;
         }

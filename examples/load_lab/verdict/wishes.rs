@@ -9,7 +9,11 @@ pub fn faults(run: &Run<'_>) -> Vec<String> {
     faults.extend(goings(run));
     faults.extend(medians(run));
     faults.extend(words(run));
-    let unwanted = run.record.acts.iter().filter(|act| act.text.contains("NOT AS WANTED"));
+    let unwanted = run
+        .record
+        .acts
+        .iter()
+        .filter(|act| act.text.contains("NOT AS WANTED"));
     faults.extend(unwanted.map(|act| act.text.clone()));
     faults
 }
@@ -23,9 +27,10 @@ fn comings(run: &Run<'_>) -> Vec<String> {
     }
     for (server, since, within) in run.case.expect.ready_within {
         let (from, to) = (run.begin + since, run.begin + since + within + BLUR);
-        let ready = run.episodes.iter().find(|episode| {
-            episode.server == *server && episode.to > from
-        });
+        let ready = run
+            .episodes
+            .iter()
+            .find(|episode| episode.server == *server && episode.to > from);
         let name = SERVERS[*server];
         match ready {
             Some(episode) if episode.from <= to => {}
@@ -43,10 +48,14 @@ fn goings(run: &Run<'_>) -> Vec<String> {
     let mut faults = Vec::new();
     for (server, seconds, requests) in run.case.expect.out_within {
         for episode in run.newcomers().filter(|episode| episode.server == *server) {
-            let mut hits = run.record.hits.iter().filter(|hit| {
-                hit.server == *server && hit.at >= episode.from - BLUR
-            });
-            let last = hits.nth(requests.saturating_sub(1)).map_or(f64::MAX, |hit| hit.at);
+            let mut hits = run
+                .record
+                .hits
+                .iter()
+                .filter(|hit| hit.server == *server && hit.at >= episode.from - BLUR);
+            let last = hits
+                .nth(requests.saturating_sub(1))
+                .map_or(f64::MAX, |hit| hit.at);
             let limit = last.max(episode.from + seconds) + BLUR;
             if episode.to > limit {
                 let (own, _) = run.hits(*server, episode.from, episode.to);
@@ -91,9 +100,11 @@ fn medians(run: &Run<'_>) -> Vec<String> {
     let mut faults = Vec::new();
     for (from, to, limit_ms) in run.case.expect.median {
         let (since, until) = (run.begin + from, run.begin + to);
-        let users = run.record.answers.iter().filter(|answer| {
-            !answer.long && answer.sent >= since && answer.sent < until
-        });
+        let users = run
+            .record
+            .answers
+            .iter()
+            .filter(|answer| !answer.long && answer.sent >= since && answer.sent < until);
         let p50 = percentile(&times_ms(users), 0.5);
         if p50 > *limit_ms {
             faults.push(format!(
@@ -109,15 +120,30 @@ fn medians(run: &Run<'_>) -> Vec<String> {
 fn is_said(run: &Run<'_>, words: &str) -> bool {
     words.split('|').any(|word| {
         run.record.lines.iter().any(|line| line.text.contains(word))
-            || run.record.claims.iter().any(|claim| claim.status.to_string().contains(word))
+            || run
+                .record
+                .claims
+                .iter()
+                .any(|claim| claim.status.to_string().contains(word))
     })
 }
 
 fn words(run: &Run<'_>) -> Vec<String> {
-    let said = run.case.expect.said.iter().filter(|words| !is_said(run, words));
-    let mut faults: Vec<String> =
-        said.map(|words| format!("the daemon never says `{words}`")).collect();
-    let unsaid = run.case.expect.unsaid.iter().filter(|words| is_said(run, words));
+    let said = run
+        .case
+        .expect
+        .said
+        .iter()
+        .filter(|words| !is_said(run, words));
+    let mut faults: Vec<String> = said
+        .map(|words| format!("the daemon never says `{words}`"))
+        .collect();
+    let unsaid = run
+        .case
+        .expect
+        .unsaid
+        .iter()
+        .filter(|words| is_said(run, words));
     faults.extend(unsaid.map(|words| format!("the daemon says `{words}`, which is untrue here")));
     faults
 }
