@@ -157,6 +157,9 @@ fn tell(arguments: &Arguments, one: &Done) {
         "FAILED"
     };
     eprintln!("{} on {}: {outcome}", one.case, one.version);
+    for fault in &one.verdict.faults {
+        eprintln!("    - {fault}");
+    }
 }
 
 fn chosen(arguments: &Arguments) -> Result<Vec<Case>, String> {

@@ -1,6 +1,8 @@
 //! What the daemon claims against what was seen. Each difference is a sentence, and a failure.
 
 mod claims;
+#[cfg(test)]
+mod tests;
 mod wishes;
 
 use crate::case::{Case, Share};

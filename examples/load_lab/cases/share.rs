@@ -117,7 +117,7 @@ fn little() -> Vec<Case> {
                 "check inter 1s weight 256",
             ])
             .median(&[(14.0, 18.0, 900.0)]),
-        helps("weight256-warm1", "weights 256, 1, 1").servers([
+        never("weight100-warm10", "weights 256, 1, 1").servers([
             "check inter 1s weight 256",
             "check inter 1s weight 1",
             "check inter 1s weight 1",
