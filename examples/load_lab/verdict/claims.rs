@@ -31,7 +31,6 @@ const WELL: [&str; 4] = ["ok", "quiet", "idle", "no load"];
 pub fn faults(run: &Run<'_>) -> Vec<String> {
     let mut faults = serving(run);
     faults.extend(drained(run));
-    faults.extend(cut(run));
     faults.extend(too_early(run));
     faults.extend(well(run));
     faults
@@ -143,66 +142,56 @@ fn serving(run: &Run<'_>) -> Vec<String> {
     faults
 }
 
-/// When each spare went to maint after it had been ready.
-fn leavings(run: &Run<'_>, server: usize) -> Vec<(f64, u32)> {
+/// When each spare went to maint after it had been ready: the last look before, the first one after.
+fn leavings(run: &Run<'_>, server: usize) -> Vec<(f64, f64)> {
     let mut found = Vec::new();
     let mut was_ready = false;
     for pair in run.record.samples.windows(2) {
         let (before, after) = (&pair[0].rows[server], &pair[1].rows[server]);
         was_ready |= before.shown == Shown::Ready;
         if was_ready && before.shown != Shown::Maint && after.shown == Shown::Maint {
-            found.push((pair[1].at, before.open));
+            found.push((pair[0].at, pair[1].at));
             was_ready = false;
         }
     }
     found
 }
 
-/// "drained" while sessions were open.
+/// "drained" while requests were open, and requests that ended without an answer because the server
+/// went to maint. Judged by our own users: `scur` of two looks cannot tell.
 fn drained(run: &Run<'_>) -> Vec<String> {
+    let hits = run.record.hits.iter();
+    let hits: BTreeMap<u32, (usize, f64)> =
+        hits.map(|hit| (hit.id, (hit.server, hit.at))).collect();
     let mut faults = Vec::new();
     for (index, name) in SERVERS.iter().enumerate() {
-        for (at, open) in leavings(run, index) {
-            let claim = run.record.lines.iter().any(|line| {
-                (line.at - at).abs() < 2.0
-                    && line.text.contains(&format!("disable web/{name}: drained"))
-            });
-            // One session may have begun and ended between two looks; a request in flight is short.
-            if claim && open > 1 {
-                faults.push(format!(
-                    "the daemon says that {name} is drained, with {open} sessions open at {}",
-                    run.second(at)
-                ));
-            }
-        }
-    }
-    faults
-}
-
-/// Requests that ended without an answer because a server went to maint.
-fn cut(run: &Run<'_>) -> Vec<String> {
-    let at_server: BTreeMap<u32, usize> = run
-        .record
-        .hits
-        .iter()
-        .map(|hit| (hit.id, hit.server))
-        .collect();
-    let mut faults = Vec::new();
-    for (index, name) in SERVERS.iter().enumerate() {
-        for (at, _) in leavings(run, index) {
+        for (before, after) in leavings(run, index) {
+            let here = |answer: &&Answer| {
+                let hit = hits.get(&answer.id);
+                hit.is_some_and(|(server, at)| *server == index && *at < before)
+            };
             let is_cut = |answer: &&Answer| {
-                answer.sent < at
-                    && answer.ended > at - BLUR
-                    && answer.ended < at + 2.0 * BLUR
+                answer.ended > before
+                    && answer.ended < after + BLUR
                     && !answer.gave_up
                     && (answer.status == 0 || answer.status == 502)
-                    && at_server.get(&answer.id) == Some(&index)
             };
-            let count = run.record.answers.iter().filter(is_cut).count();
-            if count > 0 {
+            let users = || run.record.answers.iter().filter(here);
+            let cut = users().filter(is_cut).count();
+            let open = cut + users().filter(|answer| answer.ended > after + BLUR).count();
+            let claim = format!("disable web/{name}: drained");
+            let mut lines = run.record.lines.iter();
+            let claims =
+                lines.any(|line| (line.at - after).abs() < 1.0 && line.text.contains(&claim));
+            let at = run.second(after);
+            if claims && open > 0 {
                 faults.push(format!(
-                    "{count} requests on {name} were cut when it went to maint at {}",
-                    run.second(at)
+                    "the daemon says that {name} is drained at {at}, with {open} requests open"
+                ));
+            }
+            if cut > 0 {
+                faults.push(format!(
+                    "{cut} requests on {name} were cut when it went to maint at {at}"
                 ));
             }
         }
@@ -294,39 +283,31 @@ fn says_all_is_well(claim: &Claim) -> bool {
         && WELL.contains(&state.to_lowercase().as_str())
 }
 
-/// What users of the last seconds had to bear, if it was too much.
+/// What users of the last seconds had to bear, if it was too much: over the whole span and still at its
+/// end.
 fn suffering(run: &Run<'_>, at: f64, threshold_ms: f64) -> Option<String> {
     if at < run.begin + OK_OVER / 2.0 || at > run.end {
         return None;
     }
-    let mut said = None;
-    for (over, least) in [OK_STILL, OK_OVER]
-        .into_iter()
-        .zip([OK_USERS[1], OK_USERS[0]])
-    {
-        let users: Vec<&Answer> = run
-            .record
-            .answers
-            .iter()
-            .filter(|answer| !answer.long && answer.ended > at - over && answer.ended <= at)
-            .collect();
-        if users.len() < least {
-            return None;
-        }
-        let bad = users.iter().filter(|answer| answer.is_bad()).count();
-        let p50 = percentile(&times_ms(users.iter().copied()), 0.5);
-        let many = users.len();
-        if bad as f64 > OK_BAD * many as f64 {
-            said = Some(format!(
-                "{bad} of {many} users of the last {over} s got no page"
-            ));
-        } else if p50 > threshold_ms {
-            said = Some(format!(
-                "half of the users of the last {over} s waited {p50:.0} ms or more"
-            ));
-        } else {
-            return None;
-        }
+    let users = |over: f64| {
+        let all = run.record.answers.iter();
+        all.filter(|answer| !answer.long && answer.ended > at - over && answer.ended <= at)
+            .collect::<Vec<&Answer>>()
+    };
+    let (all, last) = (users(OK_OVER), users(OK_STILL));
+    if all.len() < OK_USERS[0] || last.len() < OK_USERS[1] {
+        return None;
     }
-    said
+    let bad = |users: &[&Answer]| users.iter().filter(|answer| answer.is_bad()).count();
+    let is_bad = |users: &[&Answer]| bad(users) as f64 > OK_BAD * users.len() as f64;
+    if is_bad(&all) && is_bad(&last) {
+        let (bad, all) = (bad(&all), all.len());
+        return Some(format!(
+            "{bad} of {all} users of the last {OK_OVER} s got no page"
+        ));
+    }
+    let median = |users: &[&Answer]| percentile(&times_ms(users.iter().copied()), 0.5);
+    let (all_ms, last_ms) = (median(&all), median(&last));
+    (all_ms > threshold_ms && last_ms > threshold_ms)
+        .then(|| format!("half of the users of the last {OK_OVER} s waited {all_ms:.0} ms or more"))
 }
