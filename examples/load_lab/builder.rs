@@ -184,6 +184,12 @@ impl Case {
         self
     }
 
+    /// No spare becomes ready after that second.
+    pub fn none_after(mut self, second: f64) -> Self {
+        self.expect.none_after = Some(second);
+        self
+    }
+
     /// All spares are at rest at the end.
     pub fn rests(mut self) -> Self {
         self.expect.rests = true;

@@ -199,6 +199,8 @@ pub struct Expect {
     pub said: &'static [&'static str],
     /// Words that would be untrue.
     pub unsaid: &'static [&'static str],
+    /// No spare becomes ready after that second.
+    pub none_after: Option<f64>,
     /// All spares are at rest at the end.
     pub rests: bool,
     /// Users who reach a server in maint are said, not prevented (persistence).
@@ -242,6 +244,7 @@ pub fn plain(name: &'static str, about: &'static str) -> Case {
             median: &[],
             said: &[],
             unsaid: &[],
+            none_after: None,
             rests: false,
             reaches_maint: false,
         },

@@ -131,10 +131,12 @@ fn spawn_user(crowd: &Rc<Crowd>, id: u32, due: f64, path: String, long: bool) {
     let crowd = Rc::clone(crowd);
     crowd.waiting.set(crowd.waiting.get() + 1);
     tokio::task::spawn_local(async move {
+        let mut due = due;
         for _ in 0..=crowd.load.retries {
             if !one_try(&crowd, id, due, &path, long).await.is_bad() {
                 break;
             }
+            due = crowd.seen.now();
         }
         crowd.waiting.set(crowd.waiting.get() - 1);
     });

@@ -3,6 +3,40 @@
 use crate::case::{Act, Case, Log, Mood, Share, WELL, When, plain};
 use crate::seen::{WEB2, WEB3};
 
+/// Backends that nobody uses.
+const TEN_MORE: &str = "
+backend b0
+    server s0 127.0.0.1:1 check
+    server s1 127.0.0.1:1 check disabled
+backend b1
+    server s0 127.0.0.1:1 check
+    server s1 127.0.0.1:1 check disabled
+backend b2
+    server s0 127.0.0.1:1 check
+    server s1 127.0.0.1:1 check disabled
+backend b3
+    server s0 127.0.0.1:1 check
+    server s1 127.0.0.1:1 check disabled
+backend b4
+    server s0 127.0.0.1:1 check
+    server s1 127.0.0.1:1 check disabled
+backend b5
+    server s0 127.0.0.1:1 check
+    server s1 127.0.0.1:1 check disabled
+backend b6
+    server s0 127.0.0.1:1 check
+    server s1 127.0.0.1:1 check disabled
+backend b7
+    server s0 127.0.0.1:1 check
+    server s1 127.0.0.1:1 check disabled
+backend b8
+    server s0 127.0.0.1:1 check
+    server s1 127.0.0.1:1 check disabled
+backend b9
+    server s0 127.0.0.1:1 check
+    server s1 127.0.0.1:1 check disabled
+";
+
 /// M9, M10, M11 and what else the log may be.
 pub fn cases() -> Vec<Case> {
     let mut cases = limits();
@@ -55,6 +89,21 @@ fn logs() -> Vec<Case> {
             .log(Log::Udp),
         way("logasap", "option logasap").frontend("option logasap"),
         way("dontlognull", "option dontlognull").frontend("option dontlognull"),
+        way("clf", "option httplog clf")
+            .frontend("option httplog clf")
+            .told(&[("log.format", "\"clf\"")]),
+        way("own-format", "a log-format of one's own")
+            .frontend("log-format \"[%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B\"")
+            .told(&[(
+                "log.format",
+                "'log-format \"[%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B\"'",
+            )]),
+        way("ten-backends", "ten more backends").more(TEN_MORE),
+        way("clear-counters", "somebody clears the counters")
+            .act(When::At(12.0), Act::Command("clear counters all")),
+        plain("silent-half", "every second request is not logged")
+            .frontend("http-request set-log-level silent if { rand(2) eq 0 }")
+            .share(Share::Any),
         way("log-health-checks", "option log-health-checks")
             .backend("balance roundrobin\noption log-health-checks"),
         way(
@@ -86,6 +135,8 @@ fn reloads() -> Vec<Case> {
             .users(&[(95.0, 12.0), (8.0, 45.0)])
             .never_says(&["is this the log of that HAProxy"])
             .share(Share::Any)
+            // Quiet since second 13, with an idle_timeout of 6 s; a reload under way ends later.
+            .none_after(22.0)
             .rests();
         for at in (18..54_u32).step_by(seconds).map(f64::from) {
             if saves {

@@ -25,6 +25,18 @@ fn comings(run: &Run<'_>) -> Vec<String> {
             faults.push(format!("{} never came", SERVERS[*server]));
         }
     }
+    if let Some(second) = run.case.expect.none_after {
+        let late = run
+            .newcomers()
+            .find(|episode| episode.from > run.begin + second);
+        faults.extend(late.map(|episode| {
+            format!(
+                "{} was made ready at {}, though nobody needs it after second {second}",
+                SERVERS[episode.server],
+                run.second(episode.from)
+            )
+        }));
+    }
     for (server, since, within) in run.case.expect.ready_within {
         let (from, to) = (run.begin + since, run.begin + since + within + BLUR);
         let ready = run
