@@ -184,6 +184,12 @@ impl Case {
         self
     }
 
+    /// Whether nobody who comes once the first spare is ready may be without a page.
+    pub fn safe_once_ready(mut self, is_safe: bool) -> Self {
+        self.expect.safe_once_ready = is_safe;
+        self
+    }
+
     /// No spare becomes ready after that second.
     pub fn none_after(mut self, second: f64) -> Self {
         self.expect.none_after = Some(second);

@@ -199,6 +199,8 @@ pub struct Expect {
     pub said: &'static [&'static str],
     /// Words that would be untrue.
     pub unsaid: &'static [&'static str],
+    /// Nobody who comes once the first spare is ready is without a page.
+    pub safe_once_ready: bool,
     /// No spare becomes ready after that second.
     pub none_after: Option<f64>,
     /// All spares are at rest at the end.
@@ -244,6 +246,7 @@ pub fn plain(name: &'static str, about: &'static str) -> Case {
             median: &[],
             said: &[],
             unsaid: &[],
+            safe_once_ready: false,
             none_after: None,
             rests: false,
             reaches_maint: false,

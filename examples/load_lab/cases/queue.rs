@@ -14,7 +14,8 @@ const LONG: &[(f64, f64)] = &[(95.0, 40.0), (8.0, 6.0)];
 
 /// Before a spare is there, a short `timeout queue` answers some with a 503.
 fn max(name: &'static str, about: &'static str) -> Case {
-    plain(name, about).each(MAXCONN).bad(9.0)
+    let case = plain(name, about).each(MAXCONN);
+    case.bad(4.0).safe_once_ready(true)
 }
 
 fn mixed(name: &'static str, about: &'static str) -> Case {
@@ -44,7 +45,8 @@ fn all_or_some() -> Vec<Case> {
             .defaults(ABORT)
             .patience(1.0)
             .users(&[(105.0, 20.0), (30.0, 6.0)])
-            .bad(35.0),
+            .bad(35.0)
+            .safe_once_ready(false),
         mixed("mixed", "maxconn on web1 alone").quick(),
         mixed("mixed-lc", "the same with leastconn").backend("balance leastconn"),
         mixed("mixed-first", "the same with first").backend("balance first"),
@@ -75,7 +77,8 @@ fn others() -> Vec<Case> {
             .each("check inter 1s maxconn 4 maxqueue 20"),
         max("short-queue", "timeout queue 300 ms")
             .defaults("timeout queue 300ms")
-            .bad(14.0),
+            .bad(14.0)
+            .safe_once_ready(false),
         max("max-def", "timeout queue 3 s, default cooldowns")
             .defaults("timeout queue 3s")
             .users(LONG)
@@ -92,10 +95,12 @@ fn others() -> Vec<Case> {
             .log(Log::Udp),
         max("spike-max", "ten times the load at once")
             .users(&[(15.0, 6.0), (150.0, 10.0), (15.0, 6.0)])
-            .bad(25.0),
+            .bad(25.0)
+            .safe_once_ready(false),
         max("retry-max", "users who ask again twice")
             .retries(2)
-            .bad(25.0),
+            .bad(25.0)
+            .safe_once_ready(false),
     ]
 }
 

@@ -1,13 +1,14 @@
 //! What a case expects beyond what every case must show.
 
 use super::{BLUR, Run};
-use crate::seen::{SERVERS, Shown, percentile, times_ms};
+use crate::seen::{Answer, SERVERS, Shown, percentile, times_ms};
 
 /// All expectations that were not met.
 pub fn faults(run: &Run<'_>) -> Vec<String> {
     let mut faults = comings(run);
     faults.extend(goings(run));
     faults.extend(medians(run));
+    faults.extend(late_failures(run));
     faults.extend(words(run));
     let unwanted = run
         .record
@@ -126,6 +127,20 @@ fn medians(run: &Run<'_>) -> Vec<String> {
         }
     }
     faults
+}
+
+/// Users who came when help was there, and got no page all the same.
+fn late_failures(run: &Run<'_>) -> Option<String> {
+    let ready = run
+        .newcomers()
+        .next()
+        .filter(|_| run.case.expect.safe_once_ready)?
+        .from;
+    let late = |answer: &&Answer| answer.sent > ready + BLUR && answer.is_bad() && !answer.long;
+    let count = run.record.answers.iter().filter(late).count();
+    let at = run.second(ready);
+    (count > 0)
+        .then(|| format!("{count} users who came after a spare was ready ({at}) got no page"))
 }
 
 /// Whether one of the alternatives, divided by `|`, stands in the daemon's log or in `status`.
