@@ -100,6 +100,14 @@ impl Run<'_> {
         if all > 0.0 { parts[server] / all } else { 0.0 }
     }
 
+    /// Whether there is something for a newcomer to take: `balance first` fills it only with what the
+    /// others have no place for.
+    pub fn has_demand(&self, at: f64) -> bool {
+        let is_first = self.case.haproxy.backend.contains("balance first");
+        let has_limit = self.case.haproxy.servers[0].contains("maxconn");
+        !is_first || !has_limit || self.sample(at).is_some_and(|sample| sample.queued > 0)
+    }
+
     /// Spares that became ready while we looked.
     pub fn newcomers(&self) -> impl Iterator<Item = &Episode> {
         self.episodes
@@ -196,7 +204,8 @@ fn shares(run: &Run<'_>, verdict: &mut Verdict) {
     for episode in run.newcomers() {
         let until = episode.from + SHARE_WITHIN;
         let (own, all) = run.hits(episode.server, episode.from, until);
-        if all < SHARE_REQUESTS || episode.to < until || until > run.end {
+        let is_asked = all >= SHARE_REQUESTS && run.has_demand(until - 1.0);
+        if !is_asked || episode.to < until || until > run.end {
             continue;
         }
         let (share, fair) = (

@@ -105,7 +105,8 @@ fn serving(run: &Run<'_>) -> Vec<String> {
     for (index, name) in SERVERS.iter().enumerate() {
         let untrue = run.record.claims.iter().find_map(|claim| {
             let from = claim.at - SERVES_OVER;
-            if from < run.begin || claim.at > run.end || !serves(claim, name) {
+            let is_time = from >= run.begin && claim.at <= run.end && run.has_demand(claim.at);
+            if !is_time || !serves(claim, name) {
                 return None;
             }
             let sample = run.sample(claim.at)?;
