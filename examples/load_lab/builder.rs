@@ -190,6 +190,12 @@ impl Case {
         self
     }
 
+    /// So many users may reach a spare before it is ready: a rule of HAProxy's sends them there.
+    pub fn early(mut self, users: usize) -> Self {
+        self.expect.early = users;
+        self
+    }
+
     /// No spare becomes ready after that second.
     pub fn none_after(mut self, second: f64) -> Self {
         self.expect.none_after = Some(second);

@@ -201,6 +201,8 @@ pub struct Expect {
     pub unsaid: &'static [&'static str],
     /// Nobody who comes once the first spare is ready is without a page.
     pub safe_once_ready: bool,
+    /// So many users may reach a spare before it is ready, until the daemon sees it.
+    pub early: usize,
     /// No spare becomes ready after that second.
     pub none_after: Option<f64>,
     /// All spares are at rest at the end.
@@ -247,6 +249,7 @@ pub fn plain(name: &'static str, about: &'static str) -> Case {
             said: &[],
             unsaid: &[],
             safe_once_ready: false,
+            early: 0,
             none_after: None,
             rests: false,
             reaches_maint: false,

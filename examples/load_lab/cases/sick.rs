@@ -96,6 +96,8 @@ fn blocked() -> Vec<Case> {
             )
             .comes(&[])
             .says(&["probation_failed|enable_failed"])
+            // One second of users.
+            .early(100)
             .share(Share::Any)
             .bad(3.0)
     };

@@ -235,7 +235,7 @@ fn too_early(run: &Run<'_>) -> Vec<String> {
             };
             let at = run.second(first.at);
             match phase {
-                Phase::Before => {
+                Phase::Before if count > run.case.expect.early => {
                     faults.push(format!(
                         "{count} users reached {name} before it was ready, first at {at}"
                     ));
@@ -245,7 +245,7 @@ fn too_early(run: &Run<'_>) -> Vec<String> {
                         "{count} users reached {name} in maint, first at {at}"
                     ));
                 }
-                Phase::Gone | Phase::In => {}
+                Phase::Before | Phase::Gone | Phase::In => {}
             }
         }
     }
