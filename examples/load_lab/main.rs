@@ -44,6 +44,8 @@ use support::Version;
 
 /// Between the daemon's first picture of HAProxy and the first user, seconds.
 const SETTLE: f64 = 1.0;
+/// With a later 99th percentile the lab itself is what is slow, milliseconds.
+const LATE_MS: f64 = 100.0;
 
 #[derive(Debug, Parser)]
 #[allow(clippy::struct_excessive_bools)] // switches of a command line
@@ -127,7 +129,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
                     let Some((place, (case, version))) = next else {
                         return;
                     };
-                    let one = run_case(case, version, &daemon, arguments.keep.as_deref());
+                    let one = judge_case(case, version, &daemon, arguments.keep.as_deref());
                     tell(arguments, &one);
                     done.lock()
                         .unwrap_or_else(PoisonError::into_inner)
@@ -231,6 +233,20 @@ fn is_for(case: &Case, version: &Version) -> bool {
         .map(|part| part.parse().unwrap_or(u32::MAX));
     let (major, minor) = (numbers.next(), numbers.next());
     (major.unwrap_or(u32::MAX), minor.unwrap_or(u32::MAX)) >= case.since
+}
+
+/// A machine that is too busy to send users in time proves nothing: such a failure is tried once more.
+fn judge_case(case: &Case, version: &Version, daemon: &Path, keep: Option<&Path>) -> Done {
+    let done = run_case(case, version, daemon, keep);
+    if done.verdict.faults.is_empty() || done.verdict.late_ms <= LATE_MS {
+        return done;
+    }
+    let late = done.verdict.late_ms;
+    eprintln!(
+        "{}: users came up to {late:.0} ms late, tried once more",
+        case.name
+    );
+    run_case(case, version, daemon, keep)
 }
 
 /// Never fails: what goes wrong is a fault of the run.
