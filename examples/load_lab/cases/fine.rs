@@ -84,7 +84,8 @@ fn checked() -> Vec<Case> {
             "inter10-rise3",
             "inter 10s rise 3 fastinter 1s",
             "check inter 10s rise 3 fastinter 1s",
-        ),
+        )
+        .users(&[(95.0, 20.0), (8.0, 30.0)]),
         with("observe", "observe layer7", "check inter 1s observe layer7"),
         with(
             "init-state",

@@ -136,9 +136,9 @@ fn reloads() -> Vec<Case> {
             .never_says(&["is this the log of that HAProxy"])
             .share(Share::Any)
             // Quiet since second 13, with an idle_timeout of 6 s; a reload under way ends later.
-            .none_after(22.0)
+            .none_after(21.0)
             .rests();
-        for at in (18..54_u32).step_by(seconds).map(f64::from) {
+        for at in (16..54_u32).step_by(seconds).map(f64::from) {
             if saves {
                 case = case.act(When::At(at - 0.2), Act::SaveState);
             }
