@@ -24,6 +24,8 @@ const OK_USERS: [usize; 2] = [20, 8];
 const OK_BAD: f64 = 0.05;
 /// So long "ok" may go on until trouble that has just begun is seen.
 const OK_LATE: f64 = 2.0;
+/// After a newcomer is ready windows start over; for so long nothing is known yet.
+const OK_NEWCOMER: f64 = 5.0;
 /// Words of `state` with which the daemon says that all is well.
 const WELL: [&str; 4] = ["ok", "quiet", "idle", "no load"];
 
@@ -287,7 +289,9 @@ fn says_all_is_well(claim: &Claim) -> bool {
 /// What users of the last seconds had to bear, if it was too much: over the whole span and still at its
 /// end.
 fn suffering(run: &Run<'_>, at: f64, threshold_ms: f64) -> Option<String> {
-    if at < run.begin + OK_OVER / 2.0 || at > run.end {
+    let mut newcomers = run.newcomers();
+    let is_new = newcomers.any(|one| one.from <= at && one.from > at - OK_NEWCOMER);
+    if at < run.begin + OK_OVER / 2.0 || at > run.end || is_new {
         return None;
     }
     let users = |over: f64| {
