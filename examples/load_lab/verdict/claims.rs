@@ -25,7 +25,7 @@ const OK_BAD: f64 = 0.05;
 /// So long "ok" may go on until trouble that has just begun is seen.
 const OK_LATE: f64 = 2.0;
 /// After a newcomer is ready windows start over; for so long nothing is known yet.
-const OK_NEWCOMER: f64 = 5.0;
+const OK_NEWCOMER: f64 = 6.0;
 /// Words of `state` with which the daemon says that all is well.
 const WELL: [&str; 4] = ["ok", "quiet", "idle", "no load"];
 
