@@ -60,8 +60,16 @@ struct Crowd {
     waiting: Cell<usize>,
 }
 
-/// Sends all users of a case from second `begin` on and returns when the last has his answer or left.
-pub fn run(load: Load, begin: f64, frontend: SocketAddr, seen: &Arc<Seen>, long: &Receiver<Long>) {
+/// Sends all users of a case from second `begin` on and returns when the last has his answer or left,
+/// or it is `over`.
+pub fn run(
+    load: Load,
+    begin: f64,
+    frontend: SocketAddr,
+    seen: &Arc<Seen>,
+    long: &Receiver<Long>,
+    over: impl Fn() -> bool + 'static,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -93,6 +101,9 @@ pub fn run(load: Load, begin: f64, frontend: SocketAddr, seen: &Arc<Seen>, long:
                     }
                 }
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => sleep(LOOK).await,
+            }
+            if over() {
+                break;
             }
             if crowd.seen.now() > end && curve.is_finished() && crowd.waiting.get() == 0 {
                 break;

@@ -41,6 +41,7 @@ use seen::Seen;
 use servers::Servers;
 use stage::Stage;
 use support::Version;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Between the daemon's first picture of HAProxy and the first user, seconds.
 const SETTLE: f64 = 1.0;
@@ -118,10 +119,14 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
             .collect(),
     );
     let done: Mutex<Vec<(usize, Done)>> = Mutex::default();
+    std::thread::spawn(wait_for_a_signal);
     std::thread::scope(|scope| {
         for _ in 0..arguments.jobs.max(1) {
             scope.spawn(|| {
                 loop {
+                    if is_stopped() {
+                        return;
+                    }
                     let next = queue
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)
@@ -141,10 +146,34 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(place, _)| *place);
     let done: Vec<Done> = done.into_iter().map(|(_, one)| one).collect();
+    if is_stopped() {
+        return Err("stopped by a signal".to_owned());
+    }
     if !arguments.json {
         print!("\n{}", report::table(&done));
     }
     Ok(done.iter().all(|one| one.verdict.faults.is_empty()))
+}
+
+/// Ctrl-C and SIGTERM end the processes of all cases under way before this one ends.
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
+fn is_stopped() -> bool {
+    STOPPED.load(Ordering::Relaxed)
+}
+
+fn wait_for_a_signal() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(async {
+        let mut term = signal(SignalKind::terminate()).expect("SIGTERM");
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = term.recv() => {}
+        }
+    });
+    STOPPED.store(true, Ordering::Relaxed);
 }
 
 fn tell(arguments: &Arguments, one: &Done) {
@@ -299,7 +328,7 @@ fn play(case: &Case, stage: &Stage, begin: f64, servers: &Arc<Servers>, seen: &A
         let watching = scope.spawn(|| watch::run(&watched, acts, servers, seen, &over));
         let asking = scope.spawn(|| watch::ask(&control, seen, &over));
         let load = case.load.clone();
-        let users = scope.spawn(move || load::run(load, begin, frontend, seen, &long));
+        let users = scope.spawn(move || load::run(load, begin, frontend, seen, &long, is_stopped));
         let users = users.join();
         over.store(true, Ordering::Relaxed);
         for (who, outcome) in [
