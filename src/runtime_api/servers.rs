@@ -115,6 +115,7 @@ pub(super) struct Totals {
 }
 
 /// One server's row.
+#[allow(clippy::struct_excessive_bools)] // Columns, each with its own meaning.
 pub(super) struct StatRow {
     sessions: u32,
     queued: u32,
