@@ -49,6 +49,8 @@ pub struct ProcessRead {
     pub dropped_logs: u64,
     /// `Maxconn`, when `CurrConns` has reached it.
     pub full_at: Option<u32>,
+    /// `CumReq`; 0 where it is not said.
+    pub requests: u64,
 }
 
 /// The reply to `show info`.
@@ -95,10 +97,11 @@ pub fn backend(text: &str, backend: &str) -> Result<BackendRead, ReplyError> {
     Ok(BackendRead {
         generation: process.generation,
         dropped_logs: process.dropped_logs,
+        requests: process.requests,
         responses: totals.responses,
         sessions: totals.sessions,
         queued: totals.queued,
-        requests: totals.requests,
+        arrived: totals.arrived,
         balance: totals.balance,
         has_cookie: totals.has_cookie,
         crowded,
@@ -199,7 +202,7 @@ fn ended(rest: &str) -> Result<(), ReplyError> {
 
 fn take_process(rest: &mut &str) -> Result<ProcessRead, ReplyError> {
     let (mut version, mut pid, mut start, mut stopping) = (None, None, None, None);
-    let mut dropped_logs = 0;
+    let (mut dropped_logs, mut requests) = (0, 0);
     let (mut connections, mut limit) = (None, None);
     let mut is_first = true;
     loop {
@@ -217,6 +220,7 @@ fn take_process(rest: &mut &str) -> Result<ProcessRead, ReplyError> {
             "Pid" => pid = value.parse().ok(),
             "Start_time_sec" => start = value.parse().ok(),
             "DroppedLogs" => dropped_logs = value.parse().unwrap_or(0),
+            "CumReq" => requests = value.parse().unwrap_or(0),
             "Stopping" => stopping = Some(value),
             "CurrConns" => connections = value.parse::<u32>().ok(),
             "Maxconn" => limit = value.parse::<u32>().ok(),
@@ -236,6 +240,7 @@ fn take_process(rest: &mut &str) -> Result<ProcessRead, ReplyError> {
         generation,
         dropped_logs,
         full_at: limit.filter(|limit| *limit > 0 && connections >= Some(*limit)),
+        requests,
     })
 }
 

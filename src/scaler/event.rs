@@ -296,6 +296,8 @@ pub struct BackendRead {
     /// `DroppedLogs`: lines that HAProxy could give to none of its log targets, because the other
     /// side did not take them. Of the whole process.
     pub dropped_logs: u64,
+    /// `CumReq`: requests of the whole process; 0 where it is not said.
+    pub requests: u64,
     /// Sum of `hrsp_*` of the BACKEND row: responses sent to clients, whoever made them. The only
     /// counter that neither counts retries nor misses persistence, timeouts and refusals.
     pub responses: u64,
@@ -304,7 +306,7 @@ pub struct BackendRead {
     /// `qcur` of the BACKEND row: requests waiting now.
     pub queued: u32,
     /// `stot` of the BACKEND row: requests that have arrived, each counted once.
-    pub requests: u64,
+    pub arrived: u64,
     /// `algo` of the BACKEND row.
     pub balance: Balance,
     /// `cookie` of the BACKEND row: clients come back to the server that they had.

@@ -18,6 +18,7 @@ mod agreement;
 mod backend;
 mod budget;
 mod by_server;
+mod dropped;
 mod jitter;
 mod kick;
 mod load;

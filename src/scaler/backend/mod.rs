@@ -19,6 +19,7 @@ use std::time::Duration;
 use super::agreement::{Agreement, Comparison};
 use super::by_server::ByServer;
 use super::decision::{Change, Decision, Reason, Span, Wanted};
+use super::dropped::Dropped;
 use super::event::{
     Action, ActionId, AdminState, Generation, LogState, Request, ServerName, Timestamp,
 };
@@ -90,7 +91,7 @@ pub(super) struct Backend {
     /// Spares brought in since the log began to contradict HAProxy's counters.
     brought_in_doubt: u32,
     /// Lines of the log that HAProxy itself dropped.
-    dropped: reading::Dropped,
+    dropped: Dropped,
     /// An empty-handed search was reported, and nothing has changed since: one for load, one for
     /// capacity that is missing whatever the load is.
     no_spare_said: NoSpareSaid,
@@ -164,7 +165,7 @@ impl Backend {
             memory: Memory::default(),
             stay_said: Vec::new(),
             brought_in_doubt: 0,
-            dropped: reading::Dropped::default(),
+            dropped: Dropped::default(),
             no_spare_said: NoSpareSaid::default(),
             notes_said: Vec::new(),
             hand: Hand::default(),
@@ -314,7 +315,7 @@ impl Backend {
         }
         if self.log != LogState::Flowing
             || self.comparison.verdict() != Agreement::Agree
-            || self.dropped.is_recent()
+            || self.dropped.are_many()
             || !self.reading.is_current()
             || self.queued > 0
             || self.crowd.is_there()
@@ -431,6 +432,15 @@ impl Backend {
                 format!("no scale-down: {compared}; is this the log of that HAProxy?")
             }
         }
+    }
+
+    fn drops_text(&self) -> String {
+        format!(
+            "no scale-down: HAProxy drops lines of its log ({}, DroppedLogs of show info): with `log \
+             stdout` or `stderr` and several threads two write at once and one line is lost (`nbthread \
+             1`, or log over UDP or a Unix socket); else a log target is not running or too slow",
+            self.dropped.share()
+        )
     }
 
     fn compared_text(&self) -> String {

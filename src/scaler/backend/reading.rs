@@ -16,44 +16,6 @@ const STOPPING_PAUSE: Duration = Duration::from_millis(100);
 /// such lines can make HAProxy be asked twice as often as by itself, and nothing else.
 const HINT_PAUSE: Duration = Duration::from_secs(1);
 
-/// HAProxy drops no lines of its log any more when it has dropped none for so long.
-const DROPS_OVER: Duration = Duration::from_secs(60);
-/// While it does: what is left is a sample, and nobody knows of what.
-pub(super) const DROPS: &str = "no scale-down: HAProxy drops lines of its log (DroppedLogs of show info), \
-                                because a log target does not take them; is it running, and fast enough?";
-
-/// What HAProxy says of lines that it could not get rid of.
-#[derive(Debug, Default)]
-pub(super) struct Dropped {
-    count: Option<u64>,
-    /// When there were more of them last.
-    risen_at: Option<Timestamp>,
-}
-
-impl Dropped {
-    /// Lines were dropped not long ago.
-    pub(super) const fn is_recent(&self) -> bool {
-        self.risen_at.is_some()
-    }
-
-    /// Takes the newest count; true when [`Dropped::is_recent`] says something else now.
-    fn take(&mut self, now: Timestamp, count: u64) -> bool {
-        let was_recent = self.is_recent();
-        if self
-            .count
-            .replace(count)
-            .is_some_and(|before| before < count)
-        {
-            self.risen_at = Some(now);
-        }
-        let is_over = |at: Timestamp| now.since(at) >= DROPS_OVER;
-        if self.risen_at.is_some_and(is_over) {
-            self.risen_at = None;
-        }
-        was_recent != self.is_recent()
-    }
-}
-
 /// One read at a time.
 #[derive(Debug)]
 pub(super) struct Reading {
@@ -229,14 +191,14 @@ impl Backend {
         self.responses = read.responses;
         self.queued = read.queued;
         self.traffic = super::service::Traffic {
-            arrived: read.requests,
+            arrived: read.arrived,
             balance: read.balance,
             has_cookie: read.has_cookie,
         };
-        if self.dropped.take(now, read.dropped_logs) {
+        if self.dropped.take(now, read.dropped_logs, read.requests) {
             self.dropping_changed(now, out);
         }
-        if read.queued > 0 || self.dropped.is_recent() {
+        if read.queued > 0 || self.dropped.are_many() {
             self.not_quiet(now);
         }
         let serving_before = self.pool.serving();
@@ -287,7 +249,7 @@ impl Backend {
         self.owed = None;
         self.comparison.forget();
         self.brought_in_doubt = 0;
-        self.dropped = Dropped::default();
+        self.dropped.next_process();
         self.no_spare_said = NoSpareSaid::default();
         self.start_policies_over();
         self.end_trials();
@@ -295,15 +257,14 @@ impl Backend {
     }
 
     fn dropping_changed(&mut self, now: Timestamp, out: &mut Outbox) {
-        let (change, text) = if self.dropped.is_recent() {
-            (Change::Freeze, DROPS)
+        let (change, text) = if self.dropped.are_many() {
+            (Change::Freeze, self.drops_text())
         } else {
-            (
-                Change::Thaw,
-                "HAProxy has dropped no line of its log for a minute",
-            )
+            let share = self.dropped.share();
+            let text = format!("HAProxy drops hardly any line of its log any more: {share}");
+            (Change::Thaw, text)
         };
-        self.report(now, None, change, Reason::Text(text.to_owned()), out);
+        self.report(now, None, change, Reason::Text(text), out);
     }
 
     fn agreement_changed(&mut self, now: Timestamp, out: &mut Outbox) {

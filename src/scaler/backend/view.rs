@@ -142,7 +142,7 @@ impl Backend {
                 }
             }
             _ if self.log != LogState::Flowing => "blind",
-            _ if self.comparison.verdict() != Agreement::Agree || self.dropped.is_recent() => {
+            _ if self.comparison.verdict() != Agreement::Agree || self.dropped.are_many() => {
                 "blind"
             }
             Some(_) | None => "ok",
@@ -243,8 +243,8 @@ impl Backend {
         if verdict != Agreement::Agree {
             problems.push(self.freeze_text(verdict));
         }
-        if self.dropped.is_recent() {
-            problems.push(super::reading::DROPS.to_owned());
+        if self.dropped.are_many() {
+            problems.push(self.drops_text());
         }
         if self.past.is_lost {
             problems.push(LOST.to_owned());

@@ -60,6 +60,51 @@ fn while_haproxy_drops_lines_of_its_log_no_spare_goes() {
 }
 
 #[test]
+fn a_small_share_of_dropped_lines_keeps_no_spare_and_is_not_said() {
+    let mut world = with_a_spare_in();
+    for second in 0..90 {
+        for _ in 0..100 {
+            world.pass(GAP / 10);
+            world.request("web1", 20);
+        }
+        // One of 500: two threads of HAProxy that write to one pipe.
+        world.dropped_logs += u64::from(second % 5 == 0);
+    }
+    assert_eq!(world.count(Change::Freeze), 0, "{:?}", world.changes());
+    assert!(!world.is_up("web2"));
+}
+
+#[test]
+fn dropped_lines_are_said_with_their_share_and_the_likely_cause() {
+    let mut world = with_a_spare_in();
+    for _ in 0..60 {
+        world.requests(100, 20, GAP / 10);
+        world.dropped_logs += 1;
+    }
+    let text = world.text_of(Change::Freeze);
+    assert!(text.contains("3 lines of 385 requests"), "{text}");
+    assert!(
+        text.contains("stdout") && text.contains("threads"),
+        "{text}"
+    );
+    assert!(world.is_up("web2"));
+}
+
+#[test]
+fn lines_that_are_dropped_across_reloads_add_up() {
+    let mut world = with_a_spare_in();
+    for _ in 0..30 {
+        world.requests(20, 20, GAP);
+        world.dropped_logs = 1;
+        world.requests(20, 20, GAP);
+        world.reload();
+        world.dropped_logs = 0;
+    }
+    assert_eq!(world.count(Change::Freeze), 1, "{:?}", world.changes());
+    assert_eq!(world.count(Change::Thaw), 0, "{:?}", world.changes());
+}
+
+#[test]
 fn a_log_that_speaks_again_ends_the_freeze() {
     let mut world = with_a_spare_in();
     for _ in 0..60 {
