@@ -1,12 +1,13 @@
-//! What one request costs the scaler, once its windows are full: the same for 1 backend or 1,000,
-//! and for windows of 10 or 10,000 requests.
+//! What one request costs the scaler, once its windows are full, with 1 backend or 1,000 and with
+//! windows of 10 or 10,000 requests; and at the end, measured by turns, how much dearer 1,000 are
+//! than one. Requests come to the backends in no order that a processor could foresee.
 
 #![allow(missing_docs)]
 
 use std::hint::black_box;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group};
 use haproxy_autoscale::scaler::Scaler;
 use haproxy_autoscale::scaler::event::{
     Action, BackendRead, Event, Generation, LogState, Request, ServerRead, Timestamp,
@@ -15,8 +16,14 @@ use haproxy_autoscale::scaler::settings::{
     Add, BackendSettings, OnOpenSessions, PolicySettings, Signal, Spares, Statistic, WindowSize,
 };
 
-/// From one request to the next, milliseconds.
+/// Between two requests, milliseconds; of all backends together or of each.
 const GAP_MS: u64 = 1;
+/// Bytes of a backend's name.
+const NAME: usize = 11;
+/// The ratio at the end is that of the medians of so many rounds …
+const ROUNDS: usize = 41;
+/// … of so many requests each.
+const ROUND: u64 = 100_000;
 /// Requests to each backend before the measurement begins, if its window is not larger.
 const FILL: u64 = 20;
 /// Far beyond the measurement: what is measured is a request, not a look at HAProxy.
@@ -25,44 +32,53 @@ const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 /// The scaler, and what answers it.
 struct World {
     scaler: Scaler,
-    names: Vec<String>,
+    /// All names in one piece, as near at hand as a line that was just read.
+    names: String,
+    backends: u64,
+    /// Requests within [`GAP_MS`].
+    at_once: u64,
     now_ms: u64,
     requests: u64,
 }
 
 impl World {
-    fn new(backends: usize, window: WindowSize, statistic: Statistic) -> Self {
-        let names: Vec<String> = (0..backends)
-            .map(|number| format!("backend{number}"))
-            .collect();
-        let settings = names.iter().map(|name| settings(name, window, statistic));
+    fn new(backends: u64, at_once: u64, window: WindowSize, statistic: Statistic) -> Self {
+        let name = |number| format!("backend{number:04}");
+        let settings = (0..backends).map(|number| settings(&name(number), window, statistic));
         let mut world = Self {
             scaler: Scaler::new(Timestamp::default(), settings),
-            names,
+            names: (0..backends).map(name).collect(),
+            backends,
+            at_once,
             now_ms: 0,
             requests: 0,
         };
         world.handle(Event::Log(LogState::Flowing));
         let fill = match window {
-            WindowSize::Requests(requests) => backends as u64 * FILL.max(2 * u64::from(requests)),
+            WindowSize::Requests(requests) => backends * FILL.max(2 * u64::from(requests)),
             // As many as come in twice that time.
-            WindowSize::Span(span) => 2 * u64::try_from(span.as_millis()).unwrap_or(0) / GAP_MS,
+            WindowSize::Span(span) => {
+                2 * u64::try_from(span.as_millis()).unwrap_or(0) / GAP_MS * at_once
+            }
         };
         (0..fill).for_each(|_| world.request());
         world
     }
 
-    /// One request to the next backend, with a response time below the threshold.
+    /// One request to any backend, with a response time below the threshold.
     fn request(&mut self) {
         self.requests += 1;
-        self.now_ms += GAP_MS;
-        let backends = self.names.len() as u64;
-        let at = usize::try_from(self.requests % backends).unwrap_or(0);
-        // A number without a pattern that a branch could be guessed by, 10 to 73.
-        let response_ms = u32::try_from(self.requests.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58);
-        let name = std::mem::take(&mut self.names[at]);
+        if self.requests.is_multiple_of(self.at_once) {
+            self.now_ms += GAP_MS;
+        }
+        // A number without a pattern that a branch could be guessed by.
+        let mixed = self.requests.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let at = usize::try_from(((mixed >> 40) * self.backends) >> 24).unwrap_or(0);
+        let response_ms = u32::try_from(mixed & 63); // 10 to 73.
+        let names = std::mem::take(&mut self.names);
         self.handle(Event::Request(Request {
-            backend: &name,
+            backend: &names[at * NAME..][..NAME],
             server: "web1",
             request_ms: Some(0),
             queue_ms: Some(0),
@@ -72,7 +88,7 @@ impl World {
             status: Some(200),
             tail: None,
         }));
-        self.names[at] = name;
+        self.names = names;
     }
 
     /// Hands an event in, and the answer to every read that is asked for.
@@ -160,7 +176,7 @@ fn scaler(criterion: &mut Criterion) {
     ] {
         for statistic in [Statistic::Mean, Statistic::Percentile(99)] {
             let name = format!("backends {backends}, {} of {text}", statistic.name());
-            let mut world = World::new(backends, window, statistic);
+            let mut world = World::new(backends, 1, window, statistic);
             group.bench_function(name, |bencher| bencher.iter(|| world.request()));
         }
     }
@@ -174,4 +190,42 @@ criterion_group! {
         .measurement_time(Duration::from_secs(2));
     targets = scaler
 }
-criterion_main!(benches);
+
+/// How much dearer a request is with 1,000 backends, whose requests come as fast as the one's.
+fn ratio(at_once: u64) -> (f64, f64) {
+    let window = WindowSize::Requests(10);
+    let mut one = World::new(1, 1, window, Statistic::Mean);
+    let mut many = World::new(1000, at_once, window, Statistic::Mean);
+    let (mut of_one, mut of_many) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        for (world, times) in [(&mut one, &mut of_one), (&mut many, &mut of_many)] {
+            let begun = Instant::now();
+            (0..ROUND).for_each(|_| world.request());
+            times.push(begun.elapsed().as_secs_f64() * 1e9 / ROUND as f64);
+        }
+    }
+    let median = |mut times: Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    };
+    (median(of_one), median(of_many))
+}
+
+#[allow(clippy::print_stdout)] // What a measurement is for.
+fn main() {
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+    for (at_once, text) in [
+        (1000, "each as busy as the one"),
+        (
+            1,
+            "as busy together as the one, so that more slices and windows end in a request",
+        ),
+    ] {
+        let (one, many) = ratio(at_once);
+        println!(
+            "1,000 backends, {text}: {many:.1} ns for {one:.1} ns, {:.2} times as much",
+            many / one
+        );
+    }
+}

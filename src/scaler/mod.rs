@@ -19,6 +19,7 @@ mod backend;
 mod budget;
 mod by_server;
 mod dropped;
+mod index;
 mod jitter;
 mod kick;
 mod load;
@@ -31,10 +32,11 @@ mod sample;
 mod trial;
 mod window;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use self::backend::{Backend, Outbox};
 use self::event::{Action, Event, Request, Timestamp};
+use self::index::Index;
 use self::settings::BackendSettings;
 
 pub use self::backend::{BackendView, ServerView};
@@ -49,14 +51,16 @@ const INSTANTS_MAX: usize = 10_000_000;
 /// All backends, and who is due next.
 pub struct Scaler {
     backends: Vec<Backend>,
-    by_name: BTreeMap<String, usize>,
-    /// Each backend's next instant: an event costs the same with one backend or a thousand.
+    by_name: Index,
+    /// Each backend's next instant, so that nobody is asked whose time has not come.
     due: BTreeSet<(Timestamp, usize)>,
     due_of: Vec<Timestamp>,
     now: Timestamp,
     out: Outbox,
     /// `pause` without a name; holds for backends that come later, too.
     everything: Option<hand::Mark>,
+    /// Backends that a new configuration does not name and that are still half-way with something.
+    leaving: usize,
 }
 
 impl Scaler {
@@ -66,10 +70,7 @@ impl Scaler {
             .into_iter()
             .map(|settings| Backend::new(now, settings))
             .collect();
-        let named = backends.iter().enumerate();
-        let by_name = named
-            .map(|(index, it)| (it.name().to_owned(), index))
-            .collect();
+        let by_name = Index::of(backends.iter().map(Backend::name));
         let due_of: Vec<Timestamp> = backends.iter().map(Backend::due).collect();
         let due = due_of
             .iter()
@@ -84,6 +85,7 @@ impl Scaler {
             now,
             out: Outbox::default(),
             everything: None,
+            leaving: 0,
         }
     }
 
@@ -187,7 +189,7 @@ impl Scaler {
     /// long.
     pub fn held(&self) -> usize {
         let backends: usize = self.backends.iter().map(Backend::held).sum();
-        backends + self.by_name.len() + self.due.len() + self.due_of.len()
+        backends + self.by_name.held() + self.due.len() + self.due_of.len()
     }
 
     fn pass(&mut self, now: Timestamp) {
@@ -208,7 +210,7 @@ impl Scaler {
     /// The one event that comes by the thousand: all that it can change about when its backend is
     /// due is that a window gets complete.
     fn request(&mut self, now: Timestamp, request: &Request<'_>) {
-        let Some(&index) = self.by_name.get(request.backend) else {
+        let Some(index) = self.by_name.get(request.backend) else {
             return;
         };
         let backend = self.backends.get_mut(index);
@@ -225,7 +227,7 @@ impl Scaler {
 
     fn at(&mut self, now: Timestamp, name: &str, act: impl FnOnce(&mut Backend, &mut Outbox)) {
         debug_assert!(self.now == now, "time has passed before an event is taken");
-        if let Some(&index) = self.by_name.get(name) {
+        if let Some(index) = self.by_name.get(name) {
             self.touch(index, act);
         }
     }

@@ -1,13 +1,14 @@
 //! What concerns all backends at once: orders, memory, new settings. What each means for one of
 //! them lives in `backend`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::Scaler;
 use super::backend::Backend;
 use super::decision::{Change, Decision, Reason};
 use super::event::{Action, Timestamp};
 use super::hand::{Answer, Mark, Order, Place, Verb, Verdict, by};
+use super::index::Index;
 use super::memory::Memory;
 use super::settings::BackendSettings;
 
@@ -45,10 +46,11 @@ impl Scaler {
             }
             return;
         };
-        if self.by_name.contains_key(&name) {
+        if self.by_name.get(&name).is_some() {
             return self.at(now, &name, |backend, out| backend.order(now, order, out));
         }
-        let known: Vec<&str> = self.by_name.keys().map(String::as_str).collect();
+        let mut known: Vec<&str> = self.backends.iter().map(Backend::name).collect();
+        known.sort_unstable();
         let text = format!(
             "{}{}: no backend {name} is looked after; there is {}",
             order.verb,
@@ -126,34 +128,35 @@ impl Scaler {
             });
         }
         for next in settings {
-            if !self.by_name.contains_key(&next.name) {
+            if self.by_name.get(&next.name).is_none() {
                 let mut backend = Backend::new(now, next.clone());
                 let everything = self.everything.filter(|mark| !mark.is_over(now));
                 backend.remember(None, everything, false);
                 self.backends.push(backend);
             }
         }
+        let is_leaving = |backend: &&Backend| backend.is_leaving();
+        self.leaving = self.backends.iter().filter(is_leaving).count();
         self.index_anew();
         self.pass(now);
     }
 
     /// Lets backends go that a new configuration does not name, once nothing of them is half-way.
     pub(super) fn let_go(&mut self, now: Timestamp) {
-        if !self.backends.iter().any(Backend::is_gone) {
+        if self.leaving == 0 || !self.backends.iter().any(Backend::is_gone) {
             return;
         }
         for backend in self.backends.iter().filter(|backend| backend.is_gone()) {
             backend.say_goodbye(now, &mut self.out);
         }
+        let before = self.backends.len();
         self.backends.retain(|backend| !backend.is_gone());
+        self.leaving -= before - self.backends.len();
         self.index_anew();
     }
 
     fn index_anew(&mut self) {
-        let named = self.backends.iter().enumerate();
-        self.by_name = named
-            .map(|(index, it)| (it.name().to_owned(), index))
-            .collect::<BTreeMap<_, _>>();
+        self.by_name = Index::of(self.backends.iter().map(Backend::name));
         self.due_of = self.backends.iter().map(Backend::due).collect();
         let due = self.due_of.iter().enumerate();
         self.due = due

@@ -65,9 +65,14 @@ impl Backend {
         }
     }
 
+    /// It is in the configuration no more.
+    pub(in crate::scaler) const fn is_leaving(&self) -> bool {
+        matches!(self.next, Next::Gone)
+    }
+
     /// It has left nothing half-way and may be forgotten.
     pub(in crate::scaler) fn is_gone(&self) -> bool {
-        matches!(self.next, Next::Gone) && self.change.is_none() && self.writing.is_none()
+        self.is_leaving() && self.change.is_none() && self.writing.is_none()
     }
 
     /// What stays behind of a backend that is not looked after any more.

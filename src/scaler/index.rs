@@ -1,0 +1,62 @@
+//! Which backend has that name: asked for every request, so it costs the same with one backend or a
+//! thousand. The hash is a fixed one and nothing is ever listed from here: the same events give the
+//! same actions.
+
+use hashbrown::HashTable;
+
+/// An odd number whose bits are spread evenly (2⁶⁴ divided by the golden ratio).
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Names and their numbers.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    table: HashTable<(String, usize)>,
+}
+
+impl Index {
+    /// The first gets 0, the next 1 …; of two that are the same the latter counts.
+    pub(super) fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        let mut index = Self::default();
+        for (number, name) in names.enumerate() {
+            let hash = hash(name);
+            match index.table.find_mut(hash, |(known, _)| known == name) {
+                Some(entry) => entry.1 = number,
+                None => {
+                    let entry = (name.to_owned(), number);
+                    index
+                        .table
+                        .insert_unique(hash, entry, |(known, _)| self::hash(known));
+                }
+            }
+        }
+        index
+    }
+
+    /// The number of that name.
+    pub(super) fn get(&self, name: &str) -> Option<usize> {
+        let entry = self.table.find(hash(name), |(known, _)| known == name)?;
+        Some(entry.1)
+    }
+
+    /// Names that are held.
+    pub(super) fn held(&self) -> usize {
+        self.table.len()
+    }
+}
+
+/// Eight bytes at a time. Only configured names are in the table: whoever writes lines with names of
+/// his own makes no chain longer.
+fn hash(name: &str) -> u64 {
+    let bytes = name.as_bytes();
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut last = [0; 8];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    let length = u64::try_from(bytes.len()).unwrap_or(0);
+    let words = words.iter().chain([&last]);
+    let mixed = words.fold(length, |hash, word| {
+        (hash.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(SPREAD)
+    });
+    mixed ^ (mixed >> 32)
+}
