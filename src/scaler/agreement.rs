@@ -5,6 +5,10 @@
 //! cumulatively since a baseline. The baseline moves only when both sides agree over enough
 //! traffic: a quiet backend is judged over hours, a busy one over seconds, and a log that dies
 //! after a good year is still noticed within some forty requests.
+//!
+//! A reload of HAProxy ends neither the comparison nor a contradiction. The new process counts from
+//! 0, so what the old one had counted is carried over; lines of requests that began before the new
+//! one was seen may be the old one's, and speak for the log without being held against the new one.
 
 use std::time::Duration;
 
@@ -16,6 +20,12 @@ const SLACK: u64 = 20;
 const REBASE_AFTER: u64 = 40;
 /// A contradiction ends after agreement for this long.
 const RECOVERY: Duration = Duration::from_secs(10);
+/// Lines are lost until so many responses were logged: silence proves nothing, and an error or two
+/// that are logged nevertheless (`dontlog-normal`) as little.
+const EVIDENCE: u64 = 10;
+/// After the new process was seen first the old one may take requests for so long, and lines of it
+/// may come in late.
+const HANDOVER: Duration = Duration::from_secs(2);
 
 /// What comparing showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +42,21 @@ pub(super) enum Agreement {
 #[derive(Debug)]
 pub(super) struct Comparison {
     verdict: Agreement,
-    /// Lines since the baseline.
+    /// Lines since the baseline, of requests that the present process must have counted.
     lines: u64,
+    /// Lines since the baseline, of requests that an earlier process may have answered.
+    elders: u64,
+    /// Both as they were at the last comparison.
+    compared: (u64, u64),
     base: Option<Base>,
+    /// Responses since the baseline that earlier processes counted.
+    carried: u64,
+    /// Requests that began earlier may be an earlier process's.
+    elder_before: Timestamp,
+    /// Another process has been seen, and its counters not yet.
+    is_new_process: bool,
+    /// Lines and responses of the contradiction that was found last.
+    contradiction: (u64, u64),
     /// The baseline of the comparison that ended agreement.
     doubted_since: Option<Timestamp>,
     /// The counters vouch for the lines since the baseline, without the slack of a first doubt.
@@ -57,7 +79,13 @@ impl Comparison {
         Self {
             verdict: Agreement::Agree,
             lines: 0,
+            elders: 0,
+            compared: (0, 0),
             base: None,
+            carried: 0,
+            elder_before: Timestamp::from_ms(0),
+            is_new_process: false,
+            contradiction: (0, 0),
             doubted_since: None,
             is_vouched_for: true,
             newest: 0,
@@ -84,22 +112,41 @@ impl Comparison {
         }
     }
 
-    /// One more line of this backend.
-    pub(super) const fn line(&mut self) {
-        self.lines = self.lines.saturating_add(1);
+    /// One more line of this backend, of a request that began then.
+    pub(super) fn line(&mut self, began: Timestamp) {
+        let lines = if began < self.elder_before {
+            &mut self.elders
+        } else {
+            &mut self.lines
+        };
+        *lines = lines.saturating_add(1);
     }
 
-    /// Begins anew, with nothing to compare: counters of another HAProxy process.
+    /// Begins anew, with nothing to compare: another HAProxy.
     pub(super) const fn forget(&mut self) {
         *self = Self::new();
     }
 
-    /// Lines and responses since the baseline, for people.
-    pub(super) fn since_baseline(&self, responses: u64) -> (u64, u64) {
-        (
-            self.lines,
-            responses.saturating_sub(self.base.map_or(responses, |base| base.responses)),
-        )
+    /// Another process of the same HAProxy answers. Lines since the last comparison are nobody's:
+    /// the counters that knew of them are gone.
+    pub(super) fn next_process(&mut self, now: Timestamp) {
+        self.carried = self.grown(self.newest);
+        (self.lines, self.elders) = self.compared;
+        self.elder_before = now.after(HANDOVER);
+        self.is_new_process = true;
+    }
+
+    fn grown(&self, responses: u64) -> u64 {
+        let base = self.base.map_or(responses, |base| base.responses);
+        self.carried.saturating_add(responses.saturating_sub(base))
+    }
+
+    /// Lines and responses, for people: those of the contradiction, or since the baseline.
+    pub(super) fn for_people(&self) -> (u64, u64) {
+        match self.verdict {
+            Agreement::Agree => (self.lines + self.elders, self.grown(self.newest)),
+            Agreement::Lost | Agreement::Inflated => self.contradiction,
+        }
     }
 
     /// Compares with what HAProxy has just said; true when the verdict is another one.
@@ -110,26 +157,34 @@ impl Comparison {
             responses,
             sessions,
         };
+        if std::mem::take(&mut self.is_new_process) {
+            self.newest = responses;
+            if let Some(base) = &mut self.base {
+                base.responses = responses;
+            }
+        }
         // `clear counters` of an operator takes them back.
         let has_grown = std::mem::replace(&mut self.newest, responses) <= responses;
         let base = match self.base {
             Some(base) if has_grown => base,
             Some(_) | None => {
-                self.base = Some(here);
-                self.lines = 0;
+                self.rebase(here);
                 return false;
             }
         };
-        let grown = responses - base.responses;
-        let lines = self.lines;
+        self.compared = (self.lines, self.elders);
+        let grown = self.grown(responses);
+        let lines = self.lines.saturating_add(self.elders);
         let missing = grown.saturating_sub(lines).saturating_sub(sessions);
-        let surplus = lines.saturating_sub(base.sessions);
+        let surplus = self.lines.saturating_sub(base.sessions);
         let before = self.verdict;
         self.is_vouched_for = is_vouched_for(surplus, grown);
         if missing >= SLACK && missing.saturating_mul(2) > grown {
             self.verdict = Agreement::Lost;
+            self.contradiction = (lines, grown);
         } else if surplus.saturating_mul(2) > grown.saturating_mul(3).saturating_add(2 * SLACK) {
             self.verdict = Agreement::Inflated;
+            self.contradiction = (lines, grown);
         } else if self.verdict == Agreement::Agree {
             if grown >= REBASE_AFTER {
                 self.rebase(here);
@@ -139,7 +194,8 @@ impl Comparison {
         if before == Agreement::Agree {
             self.doubted_since = Some(base.at);
         }
-        if now.since(base.at) < RECOVERY {
+        let is_too_little = self.verdict == Agreement::Lost && grown < EVIDENCE;
+        if now.since(base.at) < RECOVERY || is_too_little {
             return self.verdict != before;
         }
         // A contradiction is over when a whole period agrees without the slack that a first
@@ -154,7 +210,8 @@ impl Comparison {
 
     const fn rebase(&mut self, here: Base) {
         self.base = Some(here);
-        self.lines = 0;
+        (self.lines, self.elders, self.carried) = (0, 0, 0);
+        self.compared = (0, 0);
     }
 }
 

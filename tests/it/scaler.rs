@@ -15,6 +15,7 @@ mod promises;
 mod properties;
 mod reconfigure;
 mod refusals;
+mod reloads;
 mod scenes;
 mod server;
 mod service;

@@ -183,7 +183,7 @@ impl Backend {
     /// Takes one finished request. Gives the instant at which a window is complete: if that is not
     /// after `now`, [`Backend::evaluate`] is wanted at once.
     pub(super) fn request(&mut self, now: Timestamp, request: &Request<'_>) -> Option<Timestamp> {
-        self.comparison.line();
+        self.comparison.line(began(now, request));
         self.rate.request();
         for policy in &mut self.policies {
             policy.request(request.server);
@@ -316,12 +316,15 @@ impl Backend {
         if self.log != LogState::Flowing
             || self.comparison.verdict() != Agreement::Agree
             || self.dropped.are_many()
-            || !self.reading.is_current()
+            || !(self.reading.is_current() || self.is_blink(now))
             || self.queued > 0
             || self.crowd.is_there()
         {
             self.not_quiet(now);
             return;
+        }
+        if !self.reading.is_current() {
+            return; // What was said before still holds.
         }
         let shares = verdicts.iter().filter_map(|(verdict, _)| match verdict {
             quiet::Verdict::Quiet(share) => Some(*share),
@@ -429,7 +432,10 @@ impl Backend {
                  limits, a full disk)?"
             ),
             Agreement::Inflated => {
-                format!("no scale-down: {compared}; is this the log of that HAProxy?")
+                format!(
+                    "no scale-down: {compared}; is this the log of that HAProxy? A request must \
+                     write one line: no log-steps, no second log target into the same file"
+                )
             }
         }
     }
@@ -444,7 +450,7 @@ impl Backend {
     }
 
     fn compared_text(&self) -> String {
-        let (lines, responses) = self.comparison.since_baseline(self.responses);
+        let (lines, responses) = self.comparison.for_people();
         format!("the log shows {lines} lines and HAProxy counted {responses} responses")
     }
 }
@@ -457,6 +463,12 @@ fn next_slice(now: Timestamp, slice: Duration) -> Timestamp {
             .saturating_add(1)
             .saturating_mul(slice_ms),
     )
+}
+
+/// When the client began to send that request; Ta includes TR.
+fn began(now: Timestamp, request: &Request<'_>) -> Timestamp {
+    let took_ms = request.total_ms.map_or(0, u64::from);
+    Timestamp::from_ms(now.as_ms().saturating_sub(took_ms))
 }
 
 /// A member's name, to keep while the pool is changed.

@@ -16,6 +16,10 @@ const STOPPING_PAUSE: Duration = Duration::from_millis(100);
 /// such lines can make HAProxy be asked twice as often as by itself, and nothing else.
 const HINT_PAUSE: Duration = Duration::from_secs(1);
 
+/// HAProxy that does not answer for so long after it should have been read, as in a reload, tells
+/// nothing about the load: quiet goes on.
+const BLINK: Duration = Duration::from_secs(3);
+
 /// One read at a time.
 #[derive(Debug)]
 pub(super) struct Reading {
@@ -154,7 +158,9 @@ impl Backend {
     }
 
     fn read_failed(&mut self, now: Timestamp, failure: ReadFailure, out: &mut Outbox) {
-        self.not_quiet(now);
+        if !self.is_blink(now) {
+            self.not_quiet(now);
+        }
         let outage = jitter::outage(now, self.reading.read_at, self.started);
         let pause = match failure {
             ReadFailure::Stopping => STOPPING_PAUSE,
@@ -247,13 +253,15 @@ impl Backend {
             Some(_) | None => self.past.forget_told(),
         }
         self.owed = None;
-        self.comparison.forget();
-        self.brought_in_doubt = 0;
+        self.comparison.next_process(now);
+        if self.comparison.verdict() == Agreement::Agree {
+            self.brought_in_doubt = 0;
+        }
         self.dropped.next_process();
         self.no_spare_said = NoSpareSaid::default();
         self.start_policies_over();
         self.end_trials();
-        self.not_quiet(now);
+        // Quiet goes on: a reload of HAProxy is no load.
     }
 
     fn dropping_changed(&mut self, now: Timestamp, out: &mut Outbox) {
@@ -359,6 +367,14 @@ impl Backend {
         if shown == AdminState::Ready {
             member.is_wanted_back = false;
         }
+    }
+
+    /// HAProxy was read not long before this.
+    pub(super) fn is_blink(&self, now: Timestamp) -> bool {
+        let longest = self.settings.poll_interval + BLINK;
+        self.reading
+            .read_at
+            .is_some_and(|at| now.since(at) <= longest)
     }
 
     /// How soon to look again: soon while a spare is on its way.

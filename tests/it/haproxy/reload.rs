@@ -58,6 +58,43 @@ fn a_needed_spare_comes_back_after_a_reload_and_no_user_fails() {
     });
 }
 
+/// Between two reloads of an HAProxy whose configuration changes all the time, as an ingress's.
+const RELOADS_EVERY: Duration = Duration::from_secs(5);
+
+#[test]
+fn reloads_more_often_than_idle_timeout_neither_keep_a_spare_nor_freeze_anything() {
+    for_each_version_at_once(|version| {
+        let web1 = TinyServer::start("web1", slow());
+        let web2 = TinyServer::start("web2", fast());
+        let config = HaproxyConfig::new(web(CHECK, &[&web1, &web2])).master_worker();
+        let haproxy = RealHaproxy::start(version, config);
+        let daemon = DaemonConfig::new(&haproxy)
+            .default_of("poll_interval")
+            .backend("idle_timeout", "\"6s\"")
+            .start();
+        let load = Load::open(haproxy.frontend(), RATE);
+        daemon.wait_for("enable", "web2", SOON);
+        // The load falls to what web1 answers in no time.
+        web1.change(|behaviour| *behaviour = fast());
+        load.set_rate(8.0);
+        for _ in 0..5 {
+            std::thread::sleep(RELOADS_EVERY);
+            haproxy.reload();
+        }
+        daemon.wait_for_nth("reload", "-", 5, SOON);
+        let warm_ups = daemon.count("warm_up", "web2");
+        assert!(warm_ups <= 3, "{}", daemon.text());
+        // It stays away from now on, reloaded or not.
+        std::thread::sleep(RELOADS_EVERY);
+        haproxy.reload();
+        daemon.wait_for_nth("reload", "-", 6, SOON);
+        assert_eq!(daemon.stage("web2"), "maint", "{}", daemon.text());
+        assert_eq!(daemon.count("warm_up", "web2"), warm_ups);
+        assert_eq!(daemon.count("freeze", "-"), 0, "{}", daemon.text());
+        assert_users_content(&load, &[&web1, &web2]);
+    });
+}
+
 #[test]
 fn a_needed_spare_comes_back_after_a_restart() {
     for_each_version_at_once(|version| {

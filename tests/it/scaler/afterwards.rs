@@ -53,7 +53,7 @@ fn a_spare_that_came_in_starts_every_streak_over() {
 }
 
 #[test]
-fn a_reload_starts_streaks_holds_and_comparisons_over() {
+fn a_reload_starts_streaks_and_holds_over_and_repairs_no_log() {
     let mut world = World::new(settings());
     world.pass(GAP);
     world.requests(10, 900, GAP);
@@ -67,6 +67,8 @@ fn a_reload_starts_streaks_holds_and_comparisons_over() {
     world.pass(seconds(3));
     assert_eq!(world.view().policy.expect("a policy").streak, 0);
     assert_eq!(world.notes(), [None, None]);
+    assert_eq!(world.view().problems.len(), 1, "{:?}", world.view());
+    world.requests(240, 20, GAP);
     assert!(world.view().problems.is_empty(), "{:?}", world.view());
 }
 

@@ -264,7 +264,7 @@ fn a_moment_of_quiet_does_not_keep_a_spare_from_coming_back() {
     world.requests(15, 20, seconds(1));
     world.order(Verb::Pause, "web", None);
     world.reload();
-    world.pass(seconds(20));
+    world.pass(seconds(10));
     world.order(Verb::Resume, "web", None);
     world.pass(seconds(3));
     assert!(world.is_up("web2"), "{:?}", world.changes());
