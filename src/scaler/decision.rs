@@ -5,10 +5,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::breach::write_signal;
 use super::event::{Crowded, Timestamp, WarmUpEvidence, WarmUpFailure};
 use super::hand::Answer;
 use super::settings::{Signal, Statistic};
 
+pub use super::breach::{Breach, SlowServer};
 pub use super::load::TooSlow;
 pub use super::probation::Tally;
 pub use super::trial::NotHelping;
@@ -239,40 +241,6 @@ pub enum Reason {
     Answer(Answer),
     /// Anything else, in words.
     Text(String),
-}
-
-/// One window above its threshold.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Breach {
-    /// What is measured.
-    pub signal: Signal,
-    /// What stands for the window.
-    pub statistic: Statistic,
-    /// The statistic, milliseconds.
-    pub value_ms: f64,
-    /// The threshold, milliseconds.
-    pub above_ms: f64,
-    /// Requests in the window.
-    pub requests: u32,
-    /// From the window's first request to its evaluation.
-    pub span: Duration,
-    /// Windows in a row above the threshold, this one included.
-    pub streak: u32,
-    /// How many are needed.
-    pub needed: u32,
-}
-
-/// One server that is slow while the others are not.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SlowServer {
-    /// Its name.
-    pub server: String,
-    /// The mean of its requests in the window, milliseconds.
-    pub mean_ms: f64,
-    /// The other servers of the window.
-    pub others: u32,
-    /// The mean of their requests, milliseconds.
-    pub others_ms: f64,
 }
 
 /// Why a server is wanted.
@@ -698,57 +666,6 @@ fn write_evidence(formatter: &mut fmt::Formatter<'_>, evidence: WarmUpEvidence) 
         write!(
             formatter,
             "warmed up with {passed} requests ({first_ms} ms -> {last_ms} ms)"
-        )
-    }
-}
-
-impl fmt::Display for Breach {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_signal(formatter, self.signal)?;
-        write!(
-            formatter,
-            "{} {:.0} ms > {} ms over {} requests in {} ",
-            self.statistic.name(),
-            self.value_ms,
-            self.above_ms,
-            self.requests,
-            Span(self.span),
-        )?;
-        if self.streak <= self.needed {
-            write!(formatter, "({} of {})", self.streak, self.needed)
-        } else {
-            write!(
-                formatter,
-                "({} in a row, {} needed)",
-                self.streak, self.needed
-            )
-        }
-    }
-}
-
-fn write_signal(formatter: &mut fmt::Formatter<'_>, signal: Signal) -> fmt::Result {
-    match signal {
-        Signal::ResponseTime => Ok(()),
-        Signal::ServerTime => formatter.write_str("Tr "),
-        Signal::QueueTime | Signal::ConnectTime => write!(formatter, "{} ", signal.as_str()),
-    }
-}
-
-impl fmt::Display for SlowServer {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            server,
-            mean_ms,
-            others,
-            others_ms,
-        } = self;
-        let others = match others {
-            1 => "the other one is".to_owned(),
-            more => format!("the other {more} are"),
-        };
-        write!(
-            formatter,
-            "{server} is slow ({mean_ms:.0} ms), {others} not ({others_ms:.0} ms)"
         )
     }
 }

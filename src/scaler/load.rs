@@ -26,6 +26,11 @@ const WAIT_MAX: Duration = Duration::from_secs(4 * 60 * 60);
 /// A spare that is needed again within so many times the quiet that it went after went too early.
 const REGRET_SPANS: u32 = 4;
 
+/// The windows of a breach contradict the mean of a minute when so many standard deviations of their
+/// count of requests lie between them. That they were slow selects those with many requests: taken
+/// for themselves they would say too much.
+const DEVIATIONS: f64 = 2.0;
+
 /// Spans of [`SLICES`] whose busiest one counts as the present load: together as long as
 /// `idle_timeout`, as long as quiet has to last anyway.
 const SPANS: usize = 5;
@@ -41,9 +46,11 @@ pub(super) struct Rate {
     /// The latest complete spans, oldest first.
     spans: [f64; SPANS],
     turns: usize,
-    /// Since the number of servers changed last.
+    /// All requests so far.
+    total: u64,
+    /// When the number of servers changed last, and the requests by then.
     since: Timestamp,
-    requests: u64,
+    total_then: u64,
 }
 
 impl Rate {
@@ -57,21 +64,27 @@ impl Rate {
             per_second: None,
             spans: [0.0; SPANS],
             turns: 0,
+            total: 0,
             since: now,
-            requests: 0,
+            total_then: 0,
         }
     }
 
     /// One more request ended.
     pub(super) const fn request(&mut self) {
         self.current = self.current.saturating_add(1);
-        self.requests = self.requests.saturating_add(1);
+        self.total = self.total.saturating_add(1);
+    }
+
+    /// All requests so far.
+    pub(super) const fn total(&self) -> u64 {
+        self.total
     }
 
     /// The number of servers changed.
     pub(super) const fn servers_changed(&mut self, now: Timestamp) {
         self.since = now;
-        self.requests = 0;
+        self.total_then = self.total;
     }
 
     /// Requests a second with the present servers; `None` when that is too short to tell.
@@ -81,7 +94,8 @@ impl Rate {
             return self.per_second;
         }
         let seconds = span.as_secs_f64();
-        (span >= self.slice).then(|| self.requests as f64 / seconds)
+        let requests = self.total.saturating_sub(self.total_then);
+        (span >= self.slice).then(|| requests as f64 / seconds)
     }
 
     /// A slice ends.
@@ -113,6 +127,22 @@ impl Rate {
     pub(super) const fn per_second(&self) -> Option<f64> {
         self.per_second
     }
+}
+
+/// The load of windows that were too slow, of so many requests in such a time: the mean of the
+/// `minute` as far as they do not contradict it. A rush is more than the quiet before it, and what is
+/// left after a step down is less.
+pub(super) fn rate_of((requests, span): (u64, Duration), minute: Option<f64>) -> Option<f64> {
+    let seconds = span.as_secs_f64();
+    if seconds <= 0.0 {
+        return minute;
+    }
+    let requests = requests as f64;
+    let doubt = DEVIATIONS * requests.sqrt();
+    let (least, most) = ((requests - doubt).max(0.0), requests + doubt);
+    Some(minute.map_or(requests / seconds, |minute| {
+        minute.clamp(least / seconds, most / seconds)
+    }))
 }
 
 /// So many UP servers were too slow.

@@ -16,6 +16,7 @@ pub mod settings;
 
 mod agreement;
 mod backend;
+mod breach;
 mod budget;
 mod by_server;
 mod dropped;

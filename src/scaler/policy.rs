@@ -1,6 +1,9 @@
 //! One policy: signal, windows, streak of breaches, verdict; and how several verdicts combine.
 //! Servers do not belong here.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use super::by_server::ByServer;
 use super::decision::{Breach, SlowServer};
 use super::event::{Request, Timestamp};
@@ -9,6 +12,9 @@ use super::sample::Sample;
 use super::settings::{Add, BackendSettings, PolicySettings, Signal, Statistic};
 use super::trial::{NotHelping, Trial};
 use super::window::{Evaluation, Window};
+
+/// Windows in a row that the request rate is taken from at most.
+const WINDOWS_MAX: usize = 16;
 
 /// What a complete window means.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,6 +39,11 @@ pub(super) struct Policy {
     by_server: ByServer,
     /// The spare that joined last because of this policy.
     trial: Option<Trial>,
+    /// Requests of the backend when the window was opened, its first one included.
+    opened_at: u64,
+    /// Of the latest windows in a row above the threshold, as many as are needed: requests of the
+    /// backend after the first one, and how long they took.
+    arrivals: VecDeque<(u64, Duration)>,
     not_helping: Option<NotHelping>,
 }
 
@@ -41,7 +52,7 @@ impl Policy {
     pub(super) fn new(
         settings: &PolicySettings,
         backend: &BackendSettings,
-        slice: std::time::Duration,
+        slice: Duration,
     ) -> Self {
         Self {
             window: Window::new(settings),
@@ -51,12 +62,14 @@ impl Policy {
             last: None,
             by_server: ByServer::default(),
             trial: None,
+            opened_at: 0,
+            arrivals: VecDeque::new(),
             not_helping: None,
         }
     }
 
-    /// Takes one request.
-    pub(super) fn push(&mut self, now: Timestamp, request: &Request<'_>) {
+    /// Takes one request; `total`: so many have come to the backend, this one included.
+    pub(super) fn push(&mut self, now: Timestamp, request: &Request<'_>, total: u64) {
         let took_ms = match Sample::of(request, self.settings.signal) {
             Sample::Took(ms) => Some(ms),
             // A lower bound below the threshold proves nothing.
@@ -64,6 +77,9 @@ impl Policy {
             Sample::Error => None,
             Sample::AtLeast(_) | Sample::Nothing => return,
         };
+        if self.window.is_empty() {
+            self.opened_at = total;
+        }
         self.window.push(now, took_ms);
         self.recent.push(now, took_ms);
         if let Some(took_ms) = took_ms {
@@ -83,16 +99,26 @@ impl Policy {
         self.window.due()
     }
 
-    /// Looks at a window that is due.
-    pub(super) fn evaluate(&mut self, now: Timestamp) -> Option<(Verdict, Option<SlowServer>)> {
+    /// Looks at a window that is due; `total`: so many requests have come to the backend.
+    pub(super) fn evaluate(
+        &mut self,
+        now: Timestamp,
+        total: u64,
+    ) -> Option<(Verdict, Option<SlowServer>)> {
         let evaluation = self.window.evaluate(now)?;
         if let Some(trial) = &mut self.trial {
             trial.window(evaluation.value_ms);
         }
-        let verdict = self.judge(&evaluation);
-        self.streak = match &verdict {
-            Verdict::Breach(breach) => breach.streak,
-            Verdict::Below | Verdict::Broken => 0,
+        let mut verdict = self.judge(&evaluation);
+        self.streak = match &mut verdict {
+            Verdict::Breach(breach) => {
+                breach.arrivals = self.arrivals_with(&evaluation, total);
+                breach.streak
+            }
+            Verdict::Below | Verdict::Broken => {
+                self.arrivals.clear();
+                0
+            }
         };
         self.last = Some((evaluation, verdict));
         let slow = match verdict {
@@ -117,9 +143,27 @@ impl Policy {
                 span: evaluation.span,
                 streak: self.streak.saturating_add(1),
                 needed: self.settings.breaches,
+                arrivals: (0, Duration::ZERO),
             }),
             Some(_) | None => Verdict::Below,
         }
+    }
+
+    /// Requests in the latest windows above the threshold, with this one, and how long they took.
+    fn arrivals_with(&mut self, evaluation: &Evaluation, total: u64) -> (u64, Duration) {
+        let requests = match self.settings.every {
+            None => total.saturating_sub(self.opened_at),
+            // Windows overlap, and nobody knows how many came that say nothing.
+            Some(_) => u64::from(evaluation.requests.saturating_sub(1)),
+        };
+        let needed = usize::try_from(self.settings.breaches).unwrap_or(usize::MAX);
+        while self.arrivals.len() >= needed.clamp(1, WINDOWS_MAX) {
+            self.arrivals.pop_front();
+        }
+        self.arrivals.push_back((requests, evaluation.span));
+        let requests = self.arrivals.iter().map(|(requests, _)| *requests);
+        let span = self.arrivals.iter().map(|(_, span)| *span);
+        (requests.sum(), span.sum())
     }
 
     /// Servers asked for by a streak that is long enough, of `up` that are UP.
@@ -186,7 +230,7 @@ impl Policy {
 
     /// Samples and names that are held.
     pub(super) fn held(&self) -> usize {
-        self.window.held() + self.by_server.held()
+        self.window.held() + self.by_server.held() + self.arrivals.len()
     }
 
     /// Forgets what was seen: another situation begins, with another number of servers.
@@ -194,6 +238,7 @@ impl Policy {
         self.window.clear();
         self.by_server.clear();
         self.streak = 0;
+        self.arrivals.clear();
         self.last = None;
     }
 

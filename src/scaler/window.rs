@@ -116,6 +116,11 @@ impl Window {
         self.next = None;
     }
 
+    /// Nothing has come in since it was opened.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.opened.is_none()
+    }
+
     /// Samples that there is room for.
     pub(super) fn held(&self) -> usize {
         self.entries.capacity().get() + self.scratch.capacity()

@@ -7,6 +7,7 @@ use crate::scaler::decision::{
     Breach, Change, PerSecond, Reason, SlowServer, Span, TooSlow, Wanted,
 };
 use crate::scaler::event::Timestamp;
+use crate::scaler::load::rate_of;
 use crate::scaler::policy::{Policy, Verdict};
 use crate::scaler::pool::Member;
 
@@ -62,7 +63,7 @@ impl Backend {
             if policy.due().is_none_or(|due| due > now) {
                 continue;
             }
-            let Some((verdict, slow)) = policy.evaluate(now) else {
+            let Some((verdict, slow)) = policy.evaluate(now, self.rate.total()) else {
                 continue;
             };
             asks.any_window = true;
@@ -98,16 +99,19 @@ impl Backend {
         let rate = self.rate.with_these_servers(now);
         self.rate.servers_changed(now);
         match wanted {
-            Wanted::Slow(_) => {
-                // What was fast enough a moment ago needs no trial.
-                if !self.memory.needed(now, before, self.rate.per_second()) {
+            Wanted::Slow(breach) => {
+                // Not the load of now: a rush may be over, and the minute before it was quiet. What
+                // was fast enough a moment ago needs no trial.
+                let rate_then = rate_of(breach.arrivals, self.rate.per_second());
+                if !self.memory.needed(now, before, rate_then) {
                     for policy in &mut self.policies {
                         policy.try_out(now, server, before, rate);
                     }
                 }
             }
             Wanted::Waiting { .. } => {
-                self.memory.needed(now, before, self.rate.per_second());
+                let rate_then = rate.or(self.rate.per_second());
+                self.memory.needed(now, before, rate_then);
             }
             Wanted::DeadServer { .. }
             | Wanted::DeadSpare { .. }

@@ -193,7 +193,7 @@ impl Backend {
         }
         if self.counts(now, request.server) {
             for policy in &mut self.policies {
-                policy.push(now, request);
+                policy.push(now, request, self.rate.total());
             }
         }
         self.policies.iter().filter_map(Policy::due).min()

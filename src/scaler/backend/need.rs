@@ -72,8 +72,7 @@ impl Backend {
         self.owed = None;
         let next = || {
             let wanted = wanted.filter(|wanted| self.forbids_bringing_in(wanted).is_none())?;
-            drop(wanted);
-            let candidates = self.pool.candidates(now, &self.settings);
+            let candidates = self.candidates_for(now, &wanted);
             candidates.first().map(|member| name_of(member))
         };
         if let Some(name) = self.found_draining(now) {
@@ -90,16 +89,51 @@ impl Backend {
         if self.forbids_bringing_in(&wanted).is_some() {
             return self.say_no_spare(now, wanted, out);
         }
-        let mut candidates = self.pool.candidates(now, &self.settings);
-        if matches!(wanted, Wanted::Slow(_)) {
-            candidates.retain(|member| !member.is_spent(now, self.settings.idle_timeout));
-        }
+        let candidates = self.candidates_for(now, &wanted);
         let first = candidates.first().map(|member| name_of(member));
         let has_another = candidates.len() > 1;
         match first {
             Some(name) => self.bring_in(now, &name, wanted, has_another, out),
             None => self.say_no_spare(now, wanted, out),
         }
+    }
+
+    /// Spares that may be brought in for that reason, best first.
+    fn candidates_for(&self, now: Timestamp, wanted: &Wanted) -> Vec<&Member> {
+        if matches!(wanted, Wanted::Slow(_)) {
+            self.candidates_for_load(now)
+        } else {
+            self.pool.candidates(now, &self.settings)
+        }
+    }
+
+    /// Spares that may be brought in because it is slow, best first.
+    pub(super) fn candidates_for_load(&self, now: Timestamp) -> Vec<&Member> {
+        let mut candidates = self.pool.candidates(now, &self.settings);
+        candidates.retain(|member| !member.is_spent(now, self.settings.idle_timeout));
+        candidates
+    }
+
+    /// What became of the spares, of which none can be brought in.
+    pub(super) fn why_no_spare(&self, now: Timestamp) -> Vec<String> {
+        let spares = || {
+            self.pool
+                .members
+                .iter()
+                .filter(|member| member.role == Role::Spare)
+        };
+        if spares().next().is_none() {
+            return vec!["there are no spares".to_owned()];
+        }
+        if spares().all(|member| member.stage == Stage::Ready) {
+            return vec![all_in(spares())];
+        }
+        spares()
+            .filter_map(|member| {
+                let note = member.note(now).or_else(|| self.spent_note(now, member))?;
+                Some(format!("{} {note}", member.read.name))
+            })
+            .collect()
     }
 
     fn say_no_spare(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
@@ -116,24 +150,9 @@ impl Backend {
         if std::mem::replace(said, true) {
             return;
         }
-        let spares = || {
-            self.pool
-                .members
-                .iter()
-                .filter(|member| member.role == Role::Spare)
-        };
         let spares = match self.forbids_bringing_in(&wanted) {
             Some(text) => vec![text],
-            None if spares().next().is_none() => vec!["there are no spares".to_owned()],
-            None if spares().all(|member| member.stage == Stage::Ready) => {
-                vec![all_in(spares())]
-            }
-            None => spares()
-                .filter_map(|member| {
-                    let note = member.note(now).or_else(|| self.spent_note(now, member))?;
-                    Some(format!("{} {note}", member.read.name))
-                })
-                .collect(),
+            None => self.why_no_spare(now),
         };
         self.report(
             now,
@@ -176,26 +195,42 @@ impl Backend {
 
     /// Why no server may be brought in, judged on the last picture.
     pub(super) fn forbids_bringing_in(&self, wanted: &Wanted) -> Option<String> {
-        if self.is_full() {
-            return Some(format!(
-                "{} servers are in and that is `max`",
-                self.pool.in_balance()
-            ));
+        if let Some(text) = self.is_full_text() {
+            return Some(text);
         }
         match wanted {
-            // Forged or replayed lines alone can wake one spare and no more.
-            Wanted::Slow(_) if self.has_joined_in_doubt() => Some(format!(
-                "one spare came in on lines that HAProxy's counters do not vouch for; another \
-                     one waits until they do ({})",
-                self.compared_text()
-            )),
-            Wanted::Slow(_) | Wanted::Crowded(_) => self.idles_enough(),
+            Wanted::Slow(_) => self.in_doubt_text().or_else(|| self.idles_enough()),
+            Wanted::Crowded(_) => self.idles_enough(),
             Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => self
                 .capacity_wanted()
                 .is_none()
                 .then(|| "the missing server is back".to_owned()),
             Wanted::Reloaded | Wanted::Waiting { .. } | Wanted::Ordered(_) => None,
         }
+    }
+
+    /// Why no server may be brought in because it is slow.
+    pub(super) fn forbids_for_load(&self) -> Option<String> {
+        let full = self.is_full_text();
+        full.or_else(|| self.in_doubt_text())
+            .or_else(|| self.idles_enough())
+    }
+
+    fn is_full_text(&self) -> Option<String> {
+        let servers = self.pool.in_balance();
+        self.is_full()
+            .then(|| format!("{servers} servers are in and that is `max`"))
+    }
+
+    /// Forged or replayed lines alone can wake one spare and no more.
+    fn in_doubt_text(&self) -> Option<String> {
+        self.has_joined_in_doubt().then(|| {
+            format!(
+                "one spare came in on lines that HAProxy's counters do not vouch for; another one \
+                 waits until they do ({})",
+                self.compared_text()
+            )
+        })
     }
 
     /// `max` servers are in.

@@ -173,42 +173,54 @@ impl Backend {
         if self.is_settling(now) {
             return "nothing yet: the daemon stood still".to_owned();
         }
-        if self.hand.pause().is_some() {
-            return match &self.hand.would {
-                Some(would) => format!("nothing, it is paused: {would}"),
-                None => "nothing, it is paused".to_owned(),
-            };
+        let is_paused = self.hand.pause().is_some();
+        let going = self.next_text(now);
+        let coming = || self.next_for_load(now, policy?);
+        match (is_paused, going) {
+            (false, Some(going)) => going,
+            (true, Some(going)) => format!("nothing, it is paused; else {going}"),
+            (false, None) => coming().unwrap_or_else(|| "nothing to do".to_owned()),
+            (true, None) => coming().map_or_else(
+                || "nothing, it is paused".to_owned(),
+                |coming| format!("nothing, it is paused: {coming}"),
+            ),
         }
-        if let Some(text) = self.next_text(now) {
-            return text;
+    }
+
+    /// What a breach will lead to next.
+    fn next_for_load(&self, now: Timestamp, view: &PolicyView) -> Option<String> {
+        if view.streak == 0 || self.quiet.since.is_some() {
+            return None;
         }
-        let streak = policy.map_or(0, |view| view.streak);
-        if streak == 0 || self.quiet.since.is_some() {
-            return "nothing to do".to_owned();
+        if let Some(text) = self.forbids_for_load() {
+            return Some(format!("no server may come in: {text}"));
         }
+        let candidates = self.candidates_for_load(now);
+        let Some(spare) = candidates.first() else {
+            let why = self.why_no_spare(now).join(", ");
+            return Some(format!("no spare to bring in: {why}"));
+        };
         if now < self.up_not_before {
             let left = within(now, self.up_not_before);
-            return format!("nothing for {left}: scale_up_cooldown");
+            return Some(format!("nothing for {left}: scale_up_cooldown"));
         }
         if let Some(Reason::NotHelping { verdict, .. }) = self.not_helping(now) {
             let left = within(now, verdict.until());
-            return format!("nothing for {left}: more servers do not help");
+            return Some(format!("nothing for {left}: more servers do not help"));
         }
-        let mut candidates = self.pool.candidates(now, &self.settings);
-        candidates.retain(|member| !member.is_spent(now, self.settings.idle_timeout));
-        match (candidates.first(), policy) {
-            (Some(spare), Some(view)) => format!(
-                "warm up {} if the next {} above {} ms too ({streak} of {})",
-                spare.read.name,
-                match view.settings.breaches.saturating_sub(streak) {
-                    0 | 1 => "window is".to_owned(),
-                    more => format!("{more} windows are"),
-                },
-                view.settings.above_ms,
-                view.settings.breaches
-            ),
-            (Some(_), None) | (None, _) => "no spare to bring in".to_owned(),
+        let (streak, needed) = (view.streak, view.settings.breaches);
+        if self.hand.pause().is_some() && streak >= needed {
+            return Some(format!("would warm up and enable {}", spare.read.name));
         }
+        Some(format!(
+            "warm up {} if the next {} above {} ms too ({streak} of {needed})",
+            spare.read.name,
+            match needed.saturating_sub(streak) {
+                0 | 1 => "window is".to_owned(),
+                more => format!("{more} windows are"),
+            },
+            view.settings.above_ms,
+        ))
     }
 
     fn problems(&self, now: Timestamp) -> Vec<String> {

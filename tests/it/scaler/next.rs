@@ -1,0 +1,88 @@
+//! What `status` says happens next is what happens.
+
+use haproxy_autoscale::scaler::decision::Change;
+use haproxy_autoscale::scaler::hand::Verb;
+
+use super::scenes::{GAP, seconds, with_a_spare_in};
+use super::world::{World, settings};
+
+#[test]
+fn with_every_spare_in_nothing_waits_for_a_cooldown() {
+    let mut settings = settings();
+    settings.scale_up_cooldown = seconds(600);
+    let mut world = World::new(settings).without("web3");
+    world.pass(GAP);
+    world.requests(15, 900, GAP);
+    world.pass(seconds(3));
+    assert!(world.is_up("web2"));
+    world.requests(6, 900, GAP);
+    let next = world.view().next;
+    assert_eq!(next, "no spare to bring in: all spares serve already (1)");
+}
+
+#[test]
+fn at_max_no_warm_up_is_announced() {
+    let mut settings = settings();
+    settings.max = Some(2);
+    let mut world = World::new(settings);
+    world.pass(GAP);
+    world.requests(6, 900, GAP);
+    let next = world.view().next;
+    assert!(
+        next.contains("2 servers are UP and that is `max`"),
+        "{next}"
+    );
+}
+
+#[test]
+fn a_quarantined_spare_is_none_to_bring_in_and_said_so() {
+    let mut world = World::new(settings()).without("web3");
+    world.server("web2").is_alive = false;
+    world.pass(GAP);
+    world.requests(15, 900, GAP);
+    world.pass(seconds(25));
+    world.requests(6, 900, GAP);
+    let next = world.view().next;
+    assert!(
+        next.contains("no spare to bring in: web2 quarantined for"),
+        "{next}"
+    );
+}
+
+#[test]
+fn what_a_pause_keeps_back_is_what_comes_after_it_and_is_not_said_when_the_load_has_gone() {
+    let mut world = World::new(settings());
+    world.pass(GAP);
+    // As often as it may be: web2 is left out for a while.
+    for _ in 0..6 {
+        world.order(Verb::Enable, "web/web2", None);
+        world.pass(seconds(2));
+        world.order(Verb::Disable, "web/web2", Some(seconds(1)));
+        world.pass(seconds(3));
+    }
+    world.order(Verb::Pause, "web", None);
+    world.requests(30, 900, GAP);
+    let next = world.view().next;
+    assert!(next.contains("would warm up and enable web3"), "{next}");
+    assert!(world.text_of(Change::Paused).contains("web/web3"));
+    world.requests(60, 20, GAP);
+    let quiet = world.view().next;
+    assert_eq!(quiet, "nothing, it is paused");
+    world.requests(30, 900, GAP);
+    world.order(Verb::Resume, "web", None);
+    world.requests(10, 900, GAP);
+    world.pass(seconds(3));
+    assert!(world.is_up("web3"), "{:?}", world.changes());
+}
+
+#[test]
+fn in_a_pause_no_spare_is_said_to_go() {
+    let mut world = with_a_spare_in();
+    world.order(Verb::Pause, "web", None);
+    world.pass(seconds(15));
+    let next = world.view().next;
+    assert!(
+        next.starts_with("nothing, it is paused; else web2 goes in "),
+        "{next}"
+    );
+}
