@@ -1,11 +1,12 @@
 //! The daemon's own log: each decision on one line with everything that led to it, the same text
-//! as in `replay`. What to say is decided elsewhere; here is how loud.
+//! as in `replay`, but for breaches, which are told by episode. What to say is decided elsewhere; here
+//! is how loud.
 
 use super::hands::Diagnosis;
 use crate::config::{Config, Mode};
 use crate::log::file::FileState;
 use crate::log::source::Source;
-use crate::scaler::decision::{Change, Decision};
+use crate::scaler::decision::{Change, Decision, News, Reason};
 
 /// One line for one decision.
 pub(super) fn write(decision: &Decision, mode: Mode) {
@@ -15,6 +16,16 @@ pub(super) fn write(decision: &Decision, mode: Mode) {
         }
         (Mode::Observe | Mode::Act, _) => "",
     };
+    if let Reason::Breach { news, .. } = &decision.reason {
+        match news {
+            News::Begins => tracing::info!("{decision}"),
+            News::Nothing => {}
+            News::Lasts(episode) => {
+                tracing::info!("{} {}: {episode}", decision.change, decision.backend);
+            }
+        }
+        return;
+    }
     match decision.change {
         Change::EnableFailed
         | Change::NoSpare
@@ -27,6 +38,7 @@ pub(super) fn write(decision: &Decision, mode: Mode) {
             tracing::warn!("{would}{decision}");
         }
         Change::Breach
+        | Change::BreachOver
         | Change::WarmUp
         | Change::Enable
         | Change::Drain

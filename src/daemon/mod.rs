@@ -342,6 +342,7 @@ impl Daemon {
             | Change::Stay
             | Change::Note
             | Change::Operator
+            | Change::BreachOver
             | Change::Paused
             | Change::NotServing
             | Change::ProbationFailed

@@ -207,6 +207,7 @@ impl Telling<'_, '_> {
             | Change::Stay
             | Change::Note
             | Change::Operator
+            | Change::BreachOver
             | Change::Paused
             | Change::NotServing
             | Change::ProbationFailed

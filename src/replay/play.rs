@@ -10,7 +10,7 @@ use super::world::World;
 use crate::config::Config;
 use crate::log::local_time::LocalTime;
 use crate::scaler::Scaler;
-use crate::scaler::decision::Decision;
+use crate::scaler::decision::{Change, Decision};
 use crate::scaler::event::Timestamp;
 
 /// A replay under way.
@@ -113,6 +113,9 @@ impl<'a, 'b> Telling<'a, 'b> {
     }
 
     fn take(&mut self, decision: &Decision) {
+        if decision.change == Change::BreachOver {
+            return; // Here each window is told.
+        }
         self.summary.take(decision);
         if self.written.is_ok() {
             let at_ms = self.time.as_logged(decision.at.as_ms());

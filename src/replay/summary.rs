@@ -63,6 +63,7 @@ impl Summary {
             | Change::Stay
             | Change::Note
             | Change::Operator
+            | Change::BreachOver
             | Change::Paused
             | Change::NotServing
             | Change::ProbationFailed
@@ -151,6 +152,7 @@ impl<'a> Printer<'a> {
             | Change::Stay
             | Change::Note
             | Change::Operator
+            | Change::BreachOver
             | Change::Paused
             | Change::NotServing
             | Change::ProbationFailed

@@ -1,10 +1,17 @@
-//! One window above its threshold, as data and in words. What it leads to is not said here.
+//! Windows above their threshold, one by one and as episodes, as data and in words. What they lead to
+//! is not said here.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::decision::Span;
+use super::event::Timestamp;
 use super::settings::{Signal, Statistic};
+
+/// An episode is over when no window was above its threshold for so long.
+const OVER_AFTER: Duration = Duration::from_secs(30);
+/// While it lasts it is told so often.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// One window above its threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +48,136 @@ pub struct SlowServer {
     pub others: u32,
     /// The mean of their requests, milliseconds.
     pub others_ms: f64,
+}
+
+/// What one window above its threshold is to people who do not want to hear of each.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum News {
+    /// An episode begins with it.
+    Begins,
+    /// An episode goes on, of which was told not long ago.
+    Nothing,
+    /// An episode has lasted for another minute.
+    Lasts(Episode),
+}
+
+/// Windows above their threshold that follow each other sooner or later.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Episode {
+    /// What is measured. Of several policies it is the one whose window began the episode.
+    pub signal: Signal,
+    /// What stands for a window.
+    pub statistic: Statistic,
+    /// The threshold, milliseconds.
+    pub above_ms: f64,
+    /// From the first request of the first window to the end of the last one.
+    pub lasted: Duration,
+    /// Windows above the threshold.
+    pub windows: u32,
+    /// Their statistic on the average, milliseconds.
+    pub mean_ms: f64,
+    /// The worst of them, milliseconds.
+    pub worst_ms: f64,
+    /// None was above its threshold for a while.
+    pub is_over: bool,
+}
+
+/// The episode that goes on.
+#[derive(Debug, Default)]
+pub(super) struct Episodes {
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    began: Timestamp,
+    newest: Timestamp,
+    told: Timestamp,
+    first: Breach,
+    windows: u32,
+    sum_ms: f64,
+    worst_ms: f64,
+}
+
+impl Open {
+    fn episode(&self, is_over: bool) -> Episode {
+        Episode {
+            signal: self.first.signal,
+            statistic: self.first.statistic,
+            above_ms: self.first.above_ms,
+            lasted: self.newest.since(self.began),
+            windows: self.windows,
+            mean_ms: self.sum_ms / f64::from(self.windows.max(1)),
+            worst_ms: self.worst_ms,
+            is_over,
+        }
+    }
+}
+
+impl Episodes {
+    /// One more window is above its threshold.
+    pub(super) fn take(&mut self, now: Timestamp, breach: &Breach) -> News {
+        let Some(open) = &mut self.open else {
+            let span = u64::try_from(breach.span.as_millis()).unwrap_or(u64::MAX);
+            self.open = Some(Open {
+                began: Timestamp::from_ms(now.as_ms().saturating_sub(span)),
+                newest: now,
+                told: now,
+                first: *breach,
+                windows: 1,
+                sum_ms: breach.value_ms,
+                worst_ms: breach.value_ms,
+            });
+            return News::Begins;
+        };
+        open.newest = now;
+        let is_same =
+            (open.first.signal, open.first.statistic) == (breach.signal, breach.statistic);
+        if is_same {
+            open.windows = open.windows.saturating_add(1);
+            open.sum_ms += breach.value_ms;
+            open.worst_ms = open.worst_ms.max(breach.value_ms);
+        }
+        if now.since(open.told) < TOLD_EVERY {
+            return News::Nothing;
+        }
+        open.told = now;
+        News::Lasts(open.episode(false))
+    }
+
+    /// The episode, if it is over by now; it is given once.
+    pub(super) fn take_over(&mut self, now: Timestamp) -> Option<Episode> {
+        let open = self
+            .open
+            .take_if(|open| now.since(open.newest) >= OVER_AFTER)?;
+        Some(open.episode(true))
+    }
+}
+
+impl fmt::Display for Episode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lasted = Span(self.lasted);
+        if self.is_over {
+            write!(formatter, "over after {lasted}: ")?;
+        } else {
+            write!(formatter, "slow for {lasted}: ")?;
+        }
+        write_signal(formatter, self.signal)?;
+        write!(
+            formatter,
+            "{} {:.0} ms, worst {:.0} ms > {} ms, {} window{}",
+            self.statistic.name(),
+            self.mean_ms,
+            self.worst_ms,
+            self.above_ms,
+            self.windows,
+            if self.windows == 1 { "" } else { "s" }
+        )?;
+        if self.is_over {
+            write!(formatter, "; none for {}", Span(OVER_AFTER))?;
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Display for Breach {

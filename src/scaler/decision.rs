@@ -10,7 +10,7 @@ use super::event::{Crowded, Timestamp, WarmUpEvidence, WarmUpFailure};
 use super::hand::Answer;
 use super::settings::{Signal, Statistic};
 
-pub use super::breach::{Breach, SlowServer};
+pub use super::breach::{Breach, Episode, News, SlowServer};
 pub use super::load::TooSlow;
 pub use super::probation::Tally;
 pub use super::trial::NotHelping;
@@ -41,11 +41,14 @@ impl fmt::Display for Decision {
     }
 }
 
-/// What was decided. The first seven are the words of `replay --json`.
+/// What was decided. Those of `replay --json` are the seven of the contract: `breach`, `warm_up`,
+/// `enable`, `enable_failed`, `drain`, `disable` and `no_spare`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A complete window was above its threshold.
     Breach,
+    /// No window was above its threshold for a while: an episode of breaches is over.
+    BreachOver,
     /// A spare is being warmed up.
     WarmUp,
     /// A spare takes traffic.
@@ -93,6 +96,7 @@ impl Change {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Breach => "breach",
+            Self::BreachOver => "breach_over",
             Self::WarmUp => "warm_up",
             Self::Enable => "enable",
             Self::EnableFailed => "enable_failed",
@@ -132,7 +136,11 @@ pub enum Reason {
         breach: Breach,
         /// The one server that was slow while the others were not.
         slow: Option<SlowServer>,
+        /// What it is to those who are told of episodes.
+        news: News,
     },
+    /// An episode of breaches.
+    Episode(Episode),
     /// The last spare made nothing better.
     NotHelping {
         /// What is measured.
@@ -390,7 +398,8 @@ pub enum Failure {
 impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Breach { breach, slow } => write_breach(formatter, breach, slow.as_ref()),
+            Self::Breach { breach, slow, .. } => write_breach(formatter, breach, slow.as_ref()),
+            Self::Episode(episode) => episode.fmt(formatter),
             Self::NotHelping {
                 signal,
                 statistic,

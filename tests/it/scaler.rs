@@ -5,6 +5,7 @@ mod capacity;
 mod contradictions;
 mod crash;
 mod day;
+mod episodes;
 mod farm;
 mod guards;
 mod hand;

@@ -17,6 +17,7 @@ mod view;
 use std::time::Duration;
 
 use super::agreement::{Agreement, Comparison};
+use super::breach::Episodes;
 use super::by_server::ByServer;
 use super::decision::{Change, Decision, Reason, Span, Wanted};
 use super::dropped::Dropped;
@@ -86,6 +87,7 @@ pub(super) struct Backend {
     rate: Rate,
     /// Loads that so many servers were too slow for.
     memory: Memory,
+    episodes: Episodes,
     /// What was said about the spare that stays, since one joined or left.
     stay_said: Vec<(String, judgement::Stay)>,
     /// Spares brought in since the log began to contradict HAProxy's counters.
@@ -163,6 +165,7 @@ impl Backend {
             },
             rate: Rate::new(now, slice),
             memory: Memory::default(),
+            episodes: Episodes::default(),
             stay_said: Vec::new(),
             brought_in_doubt: 0,
             dropped: Dropped::default(),
@@ -255,6 +258,9 @@ impl Backend {
             self.memory.fade(now, self.rate.busiest());
             self.judge_quiet(now);
             self.say_stay(now, out);
+            if let Some(episode) = self.episodes.take_over(now) {
+                self.report(now, None, Change::BreachOver, Reason::Episode(episode), out);
+            }
         }
         if self.writing.is_some_and(|(_, until)| until <= now) {
             self.write_overdue(now, out);
@@ -280,7 +286,8 @@ impl Backend {
         self.past.is_lost = false;
         let first = asks.breaches.first().map(|(breach, _)| *breach);
         for (breach, slow) in asks.breaches {
-            let reason = Reason::Breach { breach, slow };
+            let news = self.episodes.take(now, &breach);
+            let reason = Reason::Breach { breach, slow, news };
             self.report(now, None, Change::Breach, reason, out);
         }
         match first {

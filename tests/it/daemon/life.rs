@@ -73,6 +73,24 @@ fn a_line_about_a_server_wakes_the_next_look_at_haproxy_and_nothing_else() {
 }
 
 #[test]
+fn a_breach_is_logged_by_episode_and_not_by_window() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let daemon = place.daemon();
+    place.wait_for("connected", |status| status["haproxy"]["connected"] == true);
+    let streak = |status: &serde_json::Value| status["backends"][0]["breaches"].as_u64();
+    let mut status = place.json();
+    let end = Instant::now() + LONG;
+    while streak(&status) < Some(3) && Instant::now() < end {
+        place.request(700);
+        status = place.json();
+    }
+    assert!(streak(&status) >= Some(3), "{status}");
+    let text = daemon.err.text();
+    assert_eq!(text.matches("breach web: ").count(), 1, "{text}");
+}
+
+#[test]
 fn an_haproxy_that_hangs_stops_neither_the_log_nor_status_nor_the_end() {
     let place = Place::new();
     let haproxy = FakeHaproxy::start(&place.admin);

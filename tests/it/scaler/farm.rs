@@ -144,6 +144,7 @@ impl Farm {
                     Change::Enable => Some((decision.at.as_ms(), true)),
                     Change::Disable => Some((decision.at.as_ms(), false)),
                     Change::Breach
+                    | Change::BreachOver
                     | Change::WarmUp
                     | Change::EnableFailed
                     | Change::Drain
