@@ -8,7 +8,7 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anstream::ColorChoice;
 use clap::error::ErrorKind;
@@ -225,6 +225,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 warm_up,
                 period: period.period(),
                 progress: Progress::default(),
+                today_ms: today_ms(),
             };
             with_config(&config.config, EXIT_FAILED, |config| {
                 let is_ours = io::stdout().is_terminal() || writes_to_file();
@@ -306,6 +307,12 @@ fn with_config(path: &Path, failed: u8, act: impl FnOnce(Config) -> u8) -> u8 {
             failed
         }
     }
+}
+
+/// Milliseconds since 1970; `None` on a machine without a clock.
+fn today_ms() -> Option<u64> {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(since_1970.as_millis()).ok()
 }
 
 /// What of the configuration a command that only reads lines needs.

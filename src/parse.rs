@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::config::LogSource;
 use crate::log::file::FileState;
-use crate::log::input::{Block, InputError, Line, LogSet, Reading};
+use crate::log::input::{Block, InputError, Line, LogSet, Period, Reading};
 use crate::log::line::{Parser, Record, Reject};
 use crate::log::lines::Item;
 use crate::log::source::Source;
@@ -49,6 +49,7 @@ pub fn parse_logs(
     let mut logs = logs.read(reading.max_line_bytes);
     let mut block = Block::new();
     let (mut log, mut number) = (0, 0);
+    let is_part = reading.period != Period::default();
     while logs.next_block(&mut block)? {
         if block.log() != log {
             (log, number) = (block.log(), 0);
@@ -60,6 +61,9 @@ pub fn parse_logs(
         for line in block.lines() {
             number += 1;
             let parsed = parse_line(parser, line);
+            if is_part && parsed.0.is_ok() && moment(&parsed.0).is_none() {
+                return Err(InputError::NoDate.into());
+            }
             if !sieve.takes(moment(&parsed.0)) {
                 continue;
             }
@@ -94,7 +98,7 @@ fn parse_line<'a>(parser: &Parser, line: Line<'a>) -> (Result<Record<'a>, Reject
 }
 
 fn moment(parsed: &Result<Record<'_>, Reject>) -> Option<u64> {
-    parsed.as_ref().ok().map(Record::ended_ms)
+    parsed.as_ref().ok()?.ended_ms
 }
 
 fn write_parsed(
@@ -112,7 +116,7 @@ fn write_parsed(
 
 /// Writes one record as one line of JSON, and flushes it.
 pub fn write_record(out: &mut dyn Write, record: &Record<'_>) -> io::Result<()> {
-    let request = &record.request;
+    let (request, logged) = (&record.request, record.logged);
     let tail = request.tail.as_ref();
     let termination = tail.and_then(|tail| std::str::from_utf8(&tail.termination).ok());
     write_object(
@@ -122,10 +126,10 @@ pub fn write_record(out: &mut dyn Write, record: &Record<'_>) -> io::Result<()> 
             backend: request.backend,
             server: request.server,
             accepted: record.accepted,
-            request_ms: request.request_ms.filter(|_| record.has_request_ms),
-            queue_ms: request.queue_ms,
-            connect_ms: request.connect_ms,
-            response_ms: request.response_ms,
+            request_ms: request.request_ms.filter(|_| logged.request),
+            queue_ms: request.queue_ms.filter(|_| logged.queue),
+            connect_ms: request.connect_ms.filter(|_| logged.connect),
+            response_ms: request.response_ms.filter(|_| logged.response),
             total_ms: request.total_ms,
             status: request.status,
             bytes: record.bytes,
@@ -171,7 +175,7 @@ struct RecordObject<'a> {
     frontend: Option<&'a str>,
     backend: &'a str,
     server: &'a str,
-    accepted: &'a str,
+    accepted: Option<&'a str>,
     #[serde(rename = "TR")]
     request_ms: Option<u32>,
     #[serde(rename = "Tw")]

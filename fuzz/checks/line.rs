@@ -149,7 +149,7 @@ fn check_tails(parser: &Parser, line: &[u8], record: Record<'_>) {
 
 /// `[%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B`: the bytes field is the fifth word behind the date.
 fn end_of_bytes(line: &[u8], record: &Record<'_>) -> usize {
-    let date = date_of(line, record) + record.accepted.len();
+    let date = date_of(line, record) + record.accepted.map_or(0, str::len);
     let at = date + after_spaces(&line[date..], 5);
     let sign = usize::from(line.get(at) == Some(&b'+'));
     at + sign + run_of(&line[at + sign..], b"0123456789")
@@ -157,7 +157,8 @@ fn end_of_bytes(line: &[u8], record: &Record<'_>) -> usize {
 
 /// Where the date stands in the line.
 fn date_of(line: &[u8], record: &Record<'_>) -> usize {
-    record.accepted.as_ptr().addr() - line.as_ptr().addr()
+    let accepted = record.accepted.unwrap_or_default();
+    accepted.as_ptr().addr() - line.as_ptr().addr()
 }
 
 /// How many bytes there are up to and including so many spaces.

@@ -239,7 +239,7 @@ pub(super) fn log(top: &Table<'_>, reader: &mut Reader<'_>) -> LogConfig {
 }
 
 fn format(text: &At<String>, reader: &mut Reader<'_>) -> Option<LogFormat> {
-    if !WORDS.contains(&text.value.as_str()) && !text.value.contains('%') {
+    if !WORDS.contains(&text.value.as_str()) && !text.value.contains(['%', '$']) {
         let mut mistake = not_one_of("format", text, WORDS.into_iter());
         mistake
             .help

@@ -214,3 +214,118 @@ pub(super) fn skip_digits(text: &[u8], count: std::ops::RangeInclusive<usize>) -
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     count.contains(&digits).then(|| text.get(digits..))?
 }
+
+/// The date of a syslog head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HeadDate {
+    /// Milliseconds since 1970 of a local time that names no zone.
+    Local(u64),
+    /// Milliseconds since 1970 UTC, and what the zone adds to it.
+    Zoned(i64, i64),
+}
+
+/// Reads the date that a head begins with: `Nov 21 23:36:31 `, `2026-11-21T23:36:31.172+00:00 ` or
+/// `Sat 2026-11-21 23:36:31 UTC `. The first has no year: it is the last one that is not after
+/// `today_ms`, a day allowed for zones.
+pub(super) fn head_date(text: &[u8], today_ms: u64) -> Option<HeadDate> {
+    if strip_bsd(text).is_some() {
+        return bsd_ms(text, today_ms).map(HeadDate::Local);
+    }
+    if let Some(rest) = strip_iso(text) {
+        let date = text.get(..text.len() - rest.len() - 1)?;
+        let local_ms = iso_ms(date)?;
+        let offset = zone_ms(date)?;
+        return Some(HeadDate::Zoned(
+            i64::try_from(local_ms).ok()? - offset,
+            offset,
+        ));
+    }
+    strip_weekday(text)?;
+    iso_ms(text.get(4..)?).map(HeadDate::Local)
+}
+
+/// `Nov 21 23:36:31`, with or without a fraction.
+fn bsd_ms(text: &[u8], today_ms: u64) -> Option<u64> {
+    const DAY_MS: u64 = MS_PER_DAY;
+    let &[m1, m2, m3, _, d1, d2, _, ref time @ ..] = text.get(..15)? else {
+        return None;
+    };
+    let day = if d1 == b' ' { b'0' } else { d1 };
+    let fraction = text.get(15..).and_then(|rest| rest.strip_prefix(b"."));
+    let latest = today_ms.saturating_add(DAY_MS);
+    // Without a clock all years are the same; one of them must have a 29th of February.
+    let year = if today_ms == u64::MAX {
+        1972
+    } else {
+        year_of(latest)
+    };
+    [year, year.saturating_sub(1), year.saturating_sub(4)]
+        .into_iter()
+        .filter_map(|year| {
+            let year = format!("{year:04}");
+            let written = [
+                &[day, d2, b'/', m1, m2, m3, b'/'],
+                year.as_bytes(),
+                b":",
+                time,
+            ];
+            parse_local_ms(&[&written.concat()[..], b".", &millis_of(fraction)].concat())
+        })
+        .find(|&ms| ms <= latest)
+}
+
+fn year_of(ms: u64) -> u64 {
+    format_local_ms(ms)
+        .get(..4)
+        .and_then(|year| year.parse().ok())
+        .unwrap_or(1970)
+}
+
+/// `2026-11-21T23:36:31`, or with a space for the `T`; with or without a fraction.
+fn iso_ms(text: &[u8]) -> Option<u64> {
+    const MONTHS: [&[u8]; 12] = [
+        b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov",
+        b"Dec",
+    ];
+    let (year, rest) = text.split_at_checked(4)?;
+    let (month, rest) = rest.strip_prefix(b"-")?.split_at_checked(2)?;
+    let (day, rest) = rest.strip_prefix(b"-")?.split_at_checked(2)?;
+    let (time, rest) = rest.get(1..)?.split_at_checked(8)?;
+    let month = usize::try_from(number(month)?.checked_sub(1)?).ok()?;
+    let fraction = rest.strip_prefix(b".");
+    let written = [day, b"/", MONTHS.get(month)?, b"/", year, b":", time, b"."].concat();
+    parse_local_ms(&[&written[..], &millis_of(fraction)].concat())
+}
+
+/// `+01:00`, `-0730`, `+01` or `Z` at the end of a date.
+fn zone_ms(date: &[u8]) -> Option<i64> {
+    if date.ends_with(b"Z") {
+        return Some(0);
+    }
+    let sign = date.iter().rposition(|byte| b"+-".contains(byte))?;
+    let digits: Vec<u8> = date
+        .get(sign + 1..)?
+        .iter()
+        .copied()
+        .filter(u8::is_ascii_digit)
+        .collect();
+    let (hours, minutes) = digits.split_at_checked(2)?;
+    let minutes = number(hours)? * 60 + number(minutes)?;
+    let ms = i64::try_from(minutes * 60_000).ok()?;
+    Some(if date.get(sign) == Some(&b'-') {
+        -ms
+    } else {
+        ms
+    })
+}
+
+/// The first three digits of a fraction of a second.
+fn millis_of(fraction: Option<&[u8]>) -> [u8; 3] {
+    let mut millis = *b"000";
+    let digits = fraction.unwrap_or_default().iter();
+    let digits = digits.take_while(|byte| byte.is_ascii_digit());
+    for (place, digit) in millis.iter_mut().zip(digits) {
+        *place = *digit;
+    }
+    millis
+}

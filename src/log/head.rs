@@ -15,10 +15,14 @@ pub(super) struct Body<'a> {
     pub(super) text: &'a [u8],
     /// A head that proves the sender, or HAProxy's priority, was there.
     pub(super) has_head: bool,
+    /// From the innermost date of the heads on.
+    pub(super) date: Option<&'a [u8]>,
 }
 
 /// Heads that may stand one behind the other: a container's, two relays' and HAProxy's own.
 const HEADS_MAX: usize = 4;
+/// Host names that may stand one behind the other in a head.
+const HOSTS_MAX: usize = 2;
 /// Highest syslog priority: facility 23, level 7 (RFC 5424 §6.2.1).
 const PRIORITY_MAX: u16 = 191;
 /// The facilities and levels that rsyslog writes as `local2.info` (`syslogfacility-text`,
@@ -76,6 +80,8 @@ pub(super) enum Head<'a> {
 /// | rsyslog, syslog-ng, RFC 3339 | `2026-11-21T23:36:31.172726+00:00 host haproxy[23269]: ` (also `-o short-iso`) |
 /// | journal, precise | `Nov 21 23:36:31.172726 host haproxy[23269]: ` |
 /// | journal, full or by unit | `Sat 2026-11-21 23:36:31 UTC host haproxy.service[23269]: ` |
+/// | two hosts | `Nov 21 23:36:31 host haproxy-host haproxy[23269]: ` (`log-send-hostname`, sidecars), with either date |
+/// | a space more | before the line, or between a head and the text (templates with `%msg%`) |
 /// | relay | `Nov 21 23:36:31 relay ` or `2026-11-21T23:36:31+00:00 relay `, also with `local2.info ` in place of the relay, before any form that names the program; rfc5424 then without its priority, or without priority and version |
 /// | docker compose | `haproxy-1  \| ` |
 /// | Kubernetes | `2026-11-21T23:36:31.17+00:00 stdout F `, `[pod/lb-0/haproxy] ` |
@@ -91,14 +97,19 @@ pub(super) enum Head<'a> {
 /// Errors: [`Reject::OtherProgram`] where the program is not `tag`, [`Reject::UnknownHead`] where
 /// a syslog head breaks off, [`Reject::Partial`] where a container's runtime cut the line.
 pub(super) fn strip<'a>(line: &'a [u8], tag: &[u8]) -> Result<Body<'a>, Reject> {
-    let mut text = line;
+    // rsyslog's `%msg%` keeps the space that stood behind the program.
+    let mut text = line.strip_prefix(b" ").unwrap_or(line);
     let mut has_head = false;
+    let mut is_behind_head = false;
+    let mut date = None;
     // A relay was there, and nobody has said yet that the text is ours.
     let mut is_name_wanted = false;
     for depth in 0..HEADS_MAX {
         let Some(head) = strip_one(text, tag, depth == 0, is_name_wanted)? else {
             break;
         };
+        is_behind_head = true;
+        date = dated(text).or(date);
         match head {
             Head::Ours(rest) => {
                 (has_head, is_name_wanted) = (true, false);
@@ -123,7 +134,16 @@ pub(super) fn strip<'a>(line: &'a [u8], tag: &[u8]) -> Result<Body<'a>, Reject> 
     if is_name_wanted {
         return Err(Reject::UnknownHead);
     }
-    Ok(Body { text, has_head })
+    // A second space: a template with one of its own before rsyslog's `%msg%`.
+    let text = text
+        .strip_prefix(b" ")
+        .filter(|_| is_behind_head)
+        .unwrap_or(text);
+    Ok(Body {
+        text,
+        has_head,
+        date,
+    })
 }
 
 /// The head that the text begins with, if there is one.
@@ -188,7 +208,7 @@ fn strip_bsd_names<'a>(rest: &'a [u8], tag: &[u8]) -> Result<Head<'a>, Reject> {
     if first.ends_with(b":") || behind.starts_with(b"last message repeated ") {
         return Err(Reject::OtherProgram);
     }
-    strip_host(first, behind, tag).unwrap_or(Err(Reject::UnknownHead))
+    strip_hosts(first, behind, tag, HOSTS_MAX).unwrap_or(Err(Reject::UnknownHead))
 }
 
 /// Nothing (HAProxy's `iso` and `timed`), `host haproxy[23269]: ` (rsyslog's file format), or a
@@ -199,12 +219,17 @@ fn strip_iso_names<'a>(rest: &'a [u8], tag: &[u8]) -> Result<Head<'a>, Reject> {
     }
     let (first, behind) = split_word(rest);
     // Without host and program it may still be a message of HAProxy's own, which says who it is.
-    strip_host(first, behind, tag).unwrap_or(Ok(Head::Unnamed(rest)))
+    strip_hosts(first, behind, tag, HOSTS_MAX).unwrap_or(Ok(Head::Unnamed(rest)))
 }
 
-/// What follows a date: a host or a facility, then the program or another head. `None` when it is
-/// something else.
-fn strip_host<'a>(host: &[u8], behind: &'a [u8], tag: &[u8]) -> Option<Result<Head<'a>, Reject>> {
+/// What follows a date: a host or two (HAProxy's `log-send-hostname` behind a syslog daemon's own), or
+/// a facility, then the program or another head. `None` when it is something else.
+fn strip_hosts<'a>(
+    host: &[u8],
+    behind: &'a [u8],
+    tag: &[u8],
+    hosts_left: usize,
+) -> Option<Result<Head<'a>, Reject>> {
     if !is_host(host) {
         return None;
     }
@@ -214,28 +239,48 @@ fn strip_host<'a>(host: &[u8], behind: &'a [u8], tag: &[u8]) -> Option<Result<He
     if starts_dated(behind) {
         return Some(Ok(Head::Relay(behind)));
     }
+    let (next, after) = split_word(behind);
     if is_facility(host) {
-        let (host, behind) = split_word(behind);
         // Once is enough: a facility in the place of the host would be no host.
-        return if is_facility(host) {
+        return if is_facility(next) {
             None
         } else {
-            strip_host(host, behind, tag)
+            strip_hosts(next, after, tag, hosts_left)
         };
     }
-    let (program, after) = split_word(behind);
-    if program.ends_with(b":") {
+    if next.ends_with(b":") {
         return Some(Err(Reject::OtherProgram));
     }
     // The rest of an rfc5424 head whose priority and version a template left out.
-    (program == tag).then(|| strip_after_program(after).map(Head::Ours))
+    if next == tag
+        && let Ok(text) = strip_after_program(after)
+    {
+        return Some(Ok(Head::Ours(text)));
+    }
+    let deeper = match hosts_left.checked_sub(1) {
+        Some(hosts_left) if hosts_left > 0 && !is_facility(next) => {
+            strip_hosts(next, after, tag, hosts_left)
+        }
+        Some(_) | None => None,
+    };
+    let is_broken = next == tag;
+    deeper.or(is_broken.then_some(Err(Reject::UnknownHead)))
 }
 
 /// What follows is a head of its own, with a date.
 fn starts_dated(text: &[u8]) -> bool {
+    dated(text).is_some_and(|text| strip_weekday(text).is_none())
+}
+
+/// A head's text from its date on, if it has one.
+fn dated(text: &[u8]) -> Option<&[u8]> {
     let text = strip_priority(text).unwrap_or(text);
     let text = text.strip_prefix(b"1 ").unwrap_or(text);
-    strip_iso(text).or_else(|| strip_bsd(text)).is_some()
+    let is_dated = strip_iso(text)
+        .or_else(|| strip_bsd(text))
+        .or_else(|| strip_weekday(text))
+        .is_some();
+    is_dated.then_some(text)
 }
 
 /// `local2.info`.

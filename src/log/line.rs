@@ -55,29 +55,53 @@ const TAIL_START: &[u8] = b" - - ";
 static HTTPLOG_REGEX: LazyLock<Regex> = LazyLock::new(|| compile(HTTPLOG));
 static TAIL_REGEX: LazyLock<Regex> = LazyLock::new(|| compile(TAIL));
 
+/// Why a line without a moment is no use where time matters, and what to do.
+pub const NO_DATE: &str = "the log format has no date, and its lines have no syslog head with one; write \
+    %tr into the log-format, or keep the head that the syslog daemon writes";
+
 /// Everything that is read from one httplog line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
     /// `%ft` without the `~` of a TLS frontend; `None` where the format has none.
     pub frontend: Option<&'a str>,
-    /// The date as written: of `%tr`, `21/Nov/2026:23:36:31.172`.
-    pub accepted: &'a str,
+    /// The date as written: of `%tr`, `21/Nov/2026:23:36:31.172`; `None` where the format has none.
+    pub accepted: Option<&'a str>,
     /// The same as milliseconds since 1970 of the log's own local time; of dates with a zone, in
     /// the zone of the first line that was read.
-    pub accepted_ms: u64,
+    pub accepted_ms: Option<u64>,
+    /// The moment of the line, in the same time: its date + Ta (Ta includes TR), or the total that
+    /// counts from that date. Where the format has no date, that of the syslog head; `None` where
+    /// there is neither.
+    pub ended_ms: Option<u64>,
     /// `%B`, without the `+` of `option logasap`; `None` where the format has none.
     pub bytes: Option<u64>,
-    /// The format has `%TR`. Without it `request_ms` is what the other timers leave room for.
-    pub has_request_ms: bool,
+    /// Which of the request's times the format has.
+    pub logged: Logged,
     /// What scaling looks at.
     pub request: Request<'a>,
 }
 
-impl Record<'_> {
-    /// The moment of the line, local milliseconds since 1970: its date + Ta (Ta includes TR).
-    pub fn ended_ms(&self) -> u64 {
-        ended_ms(self.accepted_ms, self.request.total_ms)
-    }
+/// The times that stand in a line. In a request all others are what those leave room for, or zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// `%TR` or `%Tq`.
+    pub request: bool,
+    /// `%Tw`.
+    pub queue: bool,
+    /// `%Tc`.
+    pub connect: bool,
+    /// `%Tr`.
+    pub response: bool,
+}
+
+impl Logged {
+    /// Of stock httplog.
+    pub const ALL: Self = Self {
+        request: true,
+        queue: true,
+        connect: true,
+        response: true,
+    };
 }
 
 pub(super) fn ended_ms(accepted_ms: u64, total_ms: Option<u32>) -> u64 {
@@ -93,8 +117,10 @@ pub struct Brief<'a> {
     pub server: &'a [u8],
     /// Everything but those two names, which are empty in it.
     pub request: Request<'static>,
+    /// Which of its times the format has.
+    pub logged: Logged,
     /// The moment of the line, see [`Record::ended_ms`].
-    pub ended_ms: u64,
+    pub ended_ms: Option<u64>,
 }
 
 impl<'a> Brief<'a> {
@@ -125,7 +151,8 @@ impl<'a> Brief<'a> {
                 status,
                 tail,
             },
-            ended_ms: record.ended_ms(),
+            logged: record.logged,
+            ended_ms: record.ended_ms,
         }
     }
 }
@@ -194,6 +221,16 @@ impl Parser {
             last_head: LastHead::default(),
             last_second: LastSecond::default(),
         }
+    }
+
+    /// About now, in milliseconds since 1970: dates of syslog heads have no year, and are of the last
+    /// twelve months before then. Only formats without a date of their own ask for it.
+    #[must_use]
+    pub fn with_today(mut self, today_ms: u64) -> Self {
+        if let Some(other) = &mut self.other {
+            other.set_today(today_ms);
+        }
+        self
     }
 
     /// What one line says; `line` is without its newline and may end in one carriage return.
@@ -283,8 +320,13 @@ impl Parser {
     /// What the fast way is held against.
     #[cfg(test)]
     pub(super) fn read_by_pattern<'a>(&self, text: &'a [u8]) -> Option<(Record<'a>, &'a [u8])> {
-        let has_head = false;
-        self.read(Body { text, has_head }).ok()
+        let (has_head, date) = (false, None);
+        let body = Body {
+            text,
+            has_head,
+            date,
+        };
+        self.read(body).ok()
     }
 
     /// The backend of which a refused line says, in HAProxy's own words, that a server of it went up
@@ -383,12 +425,15 @@ impl<'a> Groups<'a> {
 
 /// The values of a line whose shape matched; the tail is left out.
 fn read_httplog<'a>(groups: &Groups<'a>) -> Result<Record<'a>, Reject> {
+    let accepted_ms = parse_local_ms(groups.bytes(2)).ok_or(Reject::BadDate)?;
+    let total_ms = groups.timer(10, TOTAL_MAX_MS)?;
     Ok(Record {
         frontend: Some(groups.text(3)?),
-        accepted: groups.text(2)?,
-        accepted_ms: parse_local_ms(groups.bytes(2)).ok_or(Reject::BadDate)?,
+        accepted: Some(groups.text(2)?),
+        accepted_ms: Some(accepted_ms),
+        ended_ms: Some(ended_ms(accepted_ms, total_ms)),
         bytes: Some(unsigned(groups.bytes(12)).ok_or(Reject::BadNumber)?),
-        has_request_ms: true,
+        logged: Logged::ALL,
         request: Request {
             backend: groups.text(4)?,
             server: groups.server(5)?,
@@ -396,7 +441,7 @@ fn read_httplog<'a>(groups: &Groups<'a>) -> Result<Record<'a>, Reject> {
             queue_ms: groups.timer(7, TIMER_MAX_MS)?,
             connect_ms: groups.timer(8, TIMER_MAX_MS)?,
             response_ms: groups.timer(9, TIMER_MAX_MS)?,
-            total_ms: groups.timer(10, TOTAL_MAX_MS)?,
+            total_ms,
             status: status(groups.bytes(11))?,
             tail: None,
         },

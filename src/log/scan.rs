@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 
 use super::date::parse_local_ms;
-use super::line::{Brief, Record, ended_ms};
+use super::line::{Brief, Logged, Record, ended_ms};
 use super::number::TIMER_MAX_MS;
 use super::reject::is_client;
 use crate::scaler::event::{Request, Tail};
@@ -52,10 +52,11 @@ impl<'a> Front<'a> {
         let text = |bytes: &'a [u8]| std::str::from_utf8(bytes).ok();
         Some(Record {
             frontend: Some(text(self.frontend)?),
-            accepted: text(self.accepted)?,
-            accepted_ms: self.accepted_ms,
+            accepted: Some(text(self.accepted)?),
+            accepted_ms: Some(self.accepted_ms),
+            ended_ms: Some(ended_ms(self.accepted_ms, self.request.total_ms)),
             bytes: Some(self.bytes),
-            has_request_ms: true,
+            logged: Logged::ALL,
             request: Request {
                 backend: text(self.backend)?,
                 server: text(self.server)?,
@@ -71,7 +72,8 @@ impl<'a> Front<'a> {
             backend: self.backend,
             server: self.server,
             request: self.request,
-            ended_ms: ended_ms(self.accepted_ms, self.request.total_ms),
+            logged: Logged::ALL,
+            ended_ms: Some(ended_ms(self.accepted_ms, self.request.total_ms)),
         }
     }
 }
@@ -107,7 +109,8 @@ impl LastHead {
         let head = line.strip_suffix(text).unwrap_or_default();
         // What docker and rsyslog's reduction write around a line also has an end, of which the head
         // does not tell.
-        let is_alone = head.first().is_some_and(|&byte| byte != b'{') && !head.ends_with(b"[ ");
+        let first = head.trim_ascii_start().first();
+        let is_alone = first != Some(&b'{') && !head.is_empty() && !head.ends_with(b"[ ");
         let mut bytes = self.bytes.borrow_mut();
         let place = bytes.get_mut(..head.len()).filter(|_| is_alone);
         self.len.set(place.as_ref().map_or(0, |place| place.len()));

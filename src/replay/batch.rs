@@ -29,6 +29,8 @@ pub(super) struct Batch {
     /// Lines of the period, and those of them that say nothing.
     pub(super) lines: u64,
     pub(super) rejected: u64,
+    /// A request of which nobody knows when it was.
+    pub(super) is_undated: bool,
     /// Names that no earlier batch of this worker has told, in the order of their numbers.
     pub(super) new_names: Vec<(String, String)>,
     pub(super) requests: Vec<Numbers>,
@@ -62,6 +64,7 @@ impl Worker {
             log: block.log(),
             lines: 0,
             rejected: 0,
+            is_undated: false,
             new_names: Vec::new(),
             requests: Vec::new(),
         };
@@ -75,7 +78,10 @@ impl Worker {
             }
             batch.lines += 1;
             match parsed {
-                Ok(brief) => batch.requests.push(self.numbers(&brief)),
+                Ok(brief) => match brief.ended_ms {
+                    Some(ended_ms) => batch.requests.push(self.numbers(&brief, ended_ms)),
+                    None => batch.is_undated = true,
+                },
                 Err(_) => batch.rejected += 1,
             }
         }
@@ -85,10 +91,10 @@ impl Worker {
         batch
     }
 
-    fn numbers(&mut self, brief: &Brief<'_>) -> Numbers {
+    fn numbers(&mut self, brief: &Brief<'_>, ended_ms: u64) -> Numbers {
         let name = self.names.number(brief.backend, brief.server, NAMES_MAX);
         Numbers {
-            ended_ms: brief.ended_ms,
+            ended_ms,
             name: name.and_then(|name| u32::try_from(name).ok()),
             request: brief.request,
         }
@@ -103,7 +109,7 @@ fn parse_line<'a>(parser: &Parser, line: Line<'a>) -> Result<Brief<'a>, Reject> 
 }
 
 fn moment(parsed: &Result<Brief<'_>, Reject>) -> Option<u64> {
-    parsed.as_ref().ok().map(|brief| brief.ended_ms)
+    parsed.as_ref().ok()?.ended_ms
 }
 
 impl Batch {

@@ -33,6 +33,8 @@ pub struct Options {
     pub period: Period,
     /// Is told how far reading is.
     pub progress: Progress,
+    /// About now, for dates without a year; see [`Parser::with_today`]. `None`: all of one year.
+    pub today_ms: Option<u64>,
 }
 
 /// Why a replay ended early.
@@ -41,6 +43,9 @@ pub enum ReplayError {
     /// A log could not be read.
     #[error(transparent)]
     Input(#[from] InputError),
+    /// A request of which nobody knows when it was.
+    #[error("cannot replay the log: {}", crate::log::line::NO_DATE)]
+    NoDate,
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[source] io::Error),
@@ -73,7 +78,10 @@ fn run(
     out: &mut dyn Write,
     talk: &mut dyn Write,
 ) -> Result<(), ReplayError> {
-    let parser = Parser::new(&config.log.format, &config.log.tag);
+    let mut parser = Parser::new(&config.log.format, &config.log.tag);
+    if let Some(today_ms) = options.today_ms {
+        parser = parser.with_today(today_ms);
+    }
     let mut sources = LogSet::new(logs);
     sources.keep_pipes()?;
     sources.sort_by_time(&parser, config.log.max_line_bytes)?;
@@ -141,6 +149,9 @@ impl Source<'_> {
         let mut play = Some(Play::new(config, self.options.warm_up, printer));
         let logs = self.logs.read(config.log.max_line_bytes);
         input::in_order(logs, start, Worker::parse, |batch: Batch| {
+            if batch.is_undated {
+                return Err(ReplayError::NoDate);
+            }
             let mut is_new = false;
             for (backend, server) in &batch.new_names {
                 is_new |= seen.take(config, backend, server);

@@ -11,7 +11,7 @@ mod text;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::log::input::{self, InputError, Line, LogSet, Reading};
+use crate::log::input::{self, InputError, Line, LogSet, Period, Reading};
 use crate::log::line::{Brief, Parser, Reject};
 use crate::scaler::event::Request;
 
@@ -65,19 +65,24 @@ pub fn stats_of_logs(
     logs.check()?;
     logs.watch(&reading.progress, 1);
     let logs = logs.read(reading.max_line_bytes);
-    let start = || (Stats::default(), parser.clone());
-    let made = input::on_threads(logs, start, |(stats, parser), block| {
+    let start = || (Stats::default(), parser.clone(), false);
+    let is_part = reading.period != Period::default();
+    let made = input::on_threads(logs, start, |(stats, parser, is_undated), block| {
         let moments = block.lines().map(|line| moment(&parse_line(parser, line)));
         let mut sieve = reading.period.sieve(moments);
         for line in block.lines() {
             let parsed = parse_line(parser, line);
+            *is_undated |= is_part && parsed.is_ok() && moment(&parsed).is_none();
             if sieve.takes(moment(&parsed)) {
                 stats.add_line(parsed.as_ref().map_err(|reason| *reason));
             }
         }
     })?;
     let mut all = Stats::default();
-    for (stats, _) in &made {
+    for (stats, _, is_undated) in &made {
+        if *is_undated {
+            return Err(InputError::NoDate);
+        }
         all.merge(stats);
     }
     Ok(all)
@@ -91,7 +96,7 @@ fn parse_line<'a>(parser: &Parser, line: Line<'a>) -> Result<Brief<'a>, Reject> 
 }
 
 fn moment(parsed: &Result<Brief<'_>, Reject>) -> Option<u64> {
-    parsed.as_ref().ok().map(|brief| brief.ended_ms)
+    parsed.as_ref().ok()?.ended_ms
 }
 
 impl Stats {
@@ -102,7 +107,7 @@ impl Stats {
             Ok(brief) => {
                 self.requests += 1;
                 if let Some(server) = self.servers.of(brief.backend, brief.server) {
-                    server.add(&brief.request);
+                    server.add(&as_logged(brief));
                 }
             }
             Err(reason) => *self.rejected.entry(reason).or_default() += 1,
@@ -197,6 +202,17 @@ impl StatusClasses {
             Some(count) => *count += 1,
             None => self.other += 1,
         }
+    }
+}
+
+/// The request with its times as they were written: nothing that the format does not say counts.
+fn as_logged(brief: &Brief<'_>) -> Request<'static> {
+    let (request, logged) = (brief.request, brief.logged);
+    Request {
+        queue_ms: request.queue_ms.filter(|_| logged.queue),
+        connect_ms: request.connect_ms.filter(|_| logged.connect),
+        response_ms: request.response_ms.filter(|_| logged.response),
+        ..request
     }
 }
 

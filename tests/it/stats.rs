@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use haproxy_autoscale::log::input::Reading;
-use haproxy_autoscale::log::line::{Brief, Parser, Record, Reject};
+use haproxy_autoscale::log::line::{Brief, Logged, Parser, Record, Reject};
 use haproxy_autoscale::scaler::event::Request;
 use haproxy_autoscale::stats::{Histogram, OVERFLOW_NAME, SERVERS_MAX, Stats, stats_of_logs};
 use proptest::prelude::*;
@@ -187,10 +187,11 @@ fn record(server: &str, timers: [Option<u32>; 3], status: Option<u16>) -> Record
     let [queue_ms, connect_ms, response_ms] = timers;
     Record {
         frontend: Some("fe"),
-        accepted: "21/Nov/2026:23:36:31.172",
-        accepted_ms: 0,
+        accepted: Some("21/Nov/2026:23:36:31.172"),
+        accepted_ms: Some(0),
+        ended_ms: Some(0),
         bytes: Some(0),
-        has_request_ms: true,
+        logged: Logged::ALL,
         request: Request {
             backend: "web",
             server,

@@ -3,6 +3,8 @@
 //! From `configuration.txt` §8.2.6 of 2.4 to 3.2, and from lines of 2.6, 3.0 and 3.2. Which items a
 //! format needs, and in which order, is decided elsewhere.
 
+use super::sample;
+
 /// What an item tells us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -30,6 +32,10 @@ pub(super) enum Role {
     AcceptSeconds,
     /// `%ms`: its milliseconds.
     AcceptMillis,
+    /// `%Th`: of the connection's handshakes.
+    Handshake,
+    /// `%Ti`: from then to the request's first byte.
+    Idle,
     Termination,
     ServerConnections,
     Retries,
@@ -69,8 +75,50 @@ pub(super) enum Shape {
     Flags(usize),
     /// A word that nobody outside chooses, or `-`.
     Word,
-    /// Bytes that a client, or a server's answer, chooses.
+    /// A whole number, with `-` in front or alone; `true` and `false` in JSON.
+    Integer,
+    /// Hexadecimal digits, or `-`.
+    Hex,
+    /// Base64, for URLs or not, or `-`.
+    Base64,
+    /// What a URL's parameter may hold: letters, digits, `%`, or `-`.
+    UrlEncoded,
+    /// A date as the operator writes it, or `-`.
+    Stamp,
+    /// What a client, or a server's answer, chooses, where HAProxy writes `#22` for a double quote.
+    Encoded,
+    /// The same with a backslash before quotes and backslashes.
+    Escaped,
+    /// The same as it came, but with `+E`.
     Client,
+}
+
+impl Shape {
+    /// Somebody outside chooses what stands there.
+    pub(super) const fn is_chosen(self) -> bool {
+        match self {
+            Self::Encoded | Self::Escaped | Self::Client => true,
+            Self::Name
+            | Self::FrontendName
+            | Self::ServerName
+            | Self::Timer
+            | Self::Count
+            | Self::Status
+            | Self::Number
+            | Self::Port
+            | Self::Address
+            | Self::DateMs
+            | Self::DateZone
+            | Self::Millis
+            | Self::Flags(_)
+            | Self::Word
+            | Self::Integer
+            | Self::Hex
+            | Self::Base64
+            | Self::UrlEncoded
+            | Self::Stamp => false,
+        }
+    }
 }
 
 /// One `%NAME`.
@@ -125,8 +173,8 @@ const ALIASES: &[Alias] = &[
     other("lc", Shape::Number),
     other("rt", Shape::Number),
     other("pid", Shape::Number),
-    other("Th", Shape::Timer),
-    other("Ti", Shape::Timer),
+    alias("Th", Role::Handshake, Shape::Timer),
+    alias("Ti", Role::Idle, Shape::Timer),
     other("Td", Shape::Timer),
     other("Tu", Shape::Timer),
     other("ci", Shape::Address),
@@ -140,33 +188,21 @@ const ALIASES: &[Alias] = &[
     other("H", Shape::Word),
     other("sslv", Shape::Word),
     other("sslc", Shape::Word),
-    other("r", Shape::Client),
-    other("HM", Shape::Client),
-    other("HP", Shape::Client),
-    other("HPO", Shape::Client),
-    other("HQ", Shape::Client),
-    other("HU", Shape::Client),
-    other("HV", Shape::Client),
+    other("r", Shape::Encoded),
+    other("HM", Shape::Encoded),
+    other("HP", Shape::Encoded),
+    other("HPO", Shape::Encoded),
+    other("HQ", Shape::Encoded),
+    other("HU", Shape::Encoded),
+    other("HV", Shape::Encoded),
     other("CC", Shape::Client),
     other("CS", Shape::Client),
-    other("hr", Shape::Client),
-    other("hs", Shape::Client),
-    other("hrl", Shape::Client),
-    other("hsl", Shape::Client),
+    other("hr", Shape::Encoded),
+    other("hs", Shape::Encoded),
+    other("hrl", Shape::Encoded),
+    other("hsl", Shape::Encoded),
     // Anything that `unique-id-format` says.
     other("ID", Shape::Client),
-];
-
-/// What stands for a sample, `%[…]`, that a client may choose.
-pub(super) const CLIENT_SAMPLE: Alias = other("[…]", Shape::Client);
-/// What stands for one that it cannot.
-pub(super) const SAFE_SAMPLE: Alias = other("[…]", Shape::Word);
-
-/// Samples that nobody outside chooses: numbers, addresses and names of HAProxy's own. Without
-/// converters and arguments, so that this list is all there is to know.
-const SAFE_SAMPLES: &[&str] = &[
-    "be_conn", "be_id", "be_name", "date", "date_us", "dst", "dst_port", "fe_conn", "fe_id",
-    "fe_name", "hostname", "rand", "so_id", "src", "src_port", "srv_id", "srv_name", "uuid",
 ];
 
 /// The item called so.
@@ -176,9 +212,5 @@ pub(super) fn find(name: &str) -> Option<Alias> {
 
 /// The item that stands for a sample expression.
 pub(super) fn sample(expression: &str) -> Alias {
-    if SAFE_SAMPLES.contains(&expression.trim()) {
-        SAFE_SAMPLE
-    } else {
-        CLIENT_SAMPLE
-    }
+    other("[…]", sample::shape(expression))
 }

@@ -9,19 +9,24 @@ mod alias;
 mod error;
 mod part;
 mod pattern;
+mod quoted;
 mod reader;
+mod sample;
 mod shape;
 mod text;
+mod times;
 mod token;
 mod value;
+mod variable;
 
 use std::sync::Arc;
 
 pub use error::{Fault, FormatError};
 pub(super) use reader::Reader;
+pub use times::Gap;
 
 use part::Part;
-use pattern::{Pattern, Trust};
+use pattern::Pattern;
 use shape::Style;
 
 /// The longest format, in bytes. HAProxy's own lines end at 2048 (`LINESIZE`).
@@ -30,10 +35,6 @@ pub const FORMAT_BYTES_MAX: usize = 4096;
 /// `option httplog` (1.5 to 3.5-dev) up to its queues.
 const HTTPLOG: &str = "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc \
     %ac/%fc/%bc/%sc/%rc %sq/%bq";
-/// `option httplog clf` of 1.7 to 3.5-dev; before it had `%T`, `%Tq` and `%Tt`, which look alike.
-const CLF: &str = "%{+Q}o %{-Q}ci - - [%trg] %r %ST %B \"\" \"\" %cp %ms %ft %b %s \
-    %TR %Tw %Tc %Tr %Ta %tsc %ac %fc %bc %sc %rc %sq %bq";
-
 /// The words that stand for a format.
 pub const WORDS: [&str; 3] = ["httplog", "httpslog", "clf"];
 
@@ -70,9 +71,9 @@ impl LogFormat {
     pub fn compile(given: &str) -> Result<Self, Vec<FormatError>> {
         let kind = match given {
             "httplog" | "httpslog" => Kind::Httplog,
-            "clf" => Kind::Clf(Arc::new(pattern_of(CLF, Trust::QuotedRequest)?.0)),
+            "clf" => Kind::Clf(Arc::new(pattern_of(variable::CLF)?.0)),
             _ => {
-                let (pattern, is_httplog) = pattern_of(given, Trust::Nobody)?;
+                let (pattern, is_httplog) = pattern_of(given)?;
                 if is_httplog {
                     Kind::Httplog
                 } else {
@@ -116,7 +117,7 @@ impl PartialEq for LogFormat {
 impl Eq for LogFormat {}
 
 /// The pattern of a format, and whether the format is stock httplog as far as that is read.
-fn pattern_of(given: &str, trust: Trust) -> Result<(Pattern, bool), Vec<FormatError>> {
+fn pattern_of(given: &str) -> Result<(Pattern, bool), Vec<FormatError>> {
     let whole = 0..given.len();
     if given.len() > FORMAT_BYTES_MAX {
         return Err(vec![FormatError::new(
@@ -134,7 +135,7 @@ fn pattern_of(given: &str, trust: Trust) -> Result<(Pattern, bool), Vec<FormatEr
         Style::Text
     };
     let parts = part::parts(&tokens);
-    let pattern = pattern::build(&parts, style, trust, &whole);
+    let pattern = pattern::build(&parts, style, &whole);
     if !mistakes.is_empty() {
         return Err(with_others(mistakes, pattern.err().unwrap_or_default()));
     }

@@ -8,19 +8,11 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::alias::{Role, Shape};
 use super::error::{Fault, FormatError};
 use super::part::Part;
-use super::shape::{Bytes, Look, Style, look};
+use super::quoted::{View, views};
+use super::shape::{Bytes, Style};
 
 /// The largest pattern, compiled, in bytes: far above what the longest format needs.
 const PATTERN_BYTES_MAX: usize = 4 << 20;
-
-/// Who stands left of the fields that are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trust {
-    /// Nobody outside.
-    Nobody,
-    /// The quoted request, as in `option httplog clf`: HAProxy writes `#22` for a quote in it.
-    QuotedRequest,
-}
 
 /// A pattern, and what its groups are.
 #[derive(Debug)]
@@ -28,21 +20,22 @@ pub(super) struct Pattern {
     pub(super) regex: Regex,
     /// The role of group 1, 2, …
     pub(super) roles: Vec<Role>,
-    /// Which of the roles gives the moment.
-    pub(super) date: (Role, Shape),
+    /// Which of the roles gives the moment, if any does.
+    pub(super) date: Option<(Role, Shape)>,
     /// Bytes that every line begins with.
     pub(super) prefix: Vec<u8>,
 }
 
 /// Fields without which a line is no evidence, and how to write them.
-const NEEDED: [(Role, &str); 6] = [
+const NEEDED: [(Role, &str); 3] = [
     (Role::Backend, "%b"),
     (Role::Server, "%s"),
-    (Role::QueueTime, "%Tw"),
-    (Role::ConnectTime, "%Tc"),
-    (Role::ResponseTime, "%Tr"),
     (Role::Status, "%ST"),
 ];
+/// Fields of which one at least says how long the server took; the best is read, and needed then.
+const TIMES: [Role; 3] = [Role::ResponseTime, Role::TotalTime, Role::AcceptTotalTime];
+/// Fields that are read wherever they stand: a format that hides them from us is surely not meant so.
+const EXPECTED: [Role; 2] = [Role::QueueTime, Role::ConnectTime];
 
 /// Fields that give the moment, the best first.
 const DATES: [(Role, Shape); 5] = [
@@ -54,7 +47,7 @@ const DATES: [(Role, Shape); 5] = [
 ];
 
 /// Fields that are read where nothing unsafe stands left of them.
-const WANTED: [Role; 12] = [
+const WANTED: [Role; 14] = [
     Role::Frontend,
     Role::RequestTime,
     Role::AcceptRequestTime,
@@ -62,6 +55,8 @@ const WANTED: [Role; 12] = [
     Role::AcceptTotalTime,
     Role::Bytes,
     Role::AcceptMillis,
+    Role::Handshake,
+    Role::Idle,
     Role::Termination,
     Role::ServerConnections,
     Role::Retries,
@@ -73,46 +68,43 @@ const WANTED: [Role; 12] = [
 pub(super) fn build(
     parts: &[Part],
     style: Style,
-    trust: Trust,
     whole: &Range<usize>,
 ) -> Result<Pattern, Vec<FormatError>> {
-    let looks: Vec<Option<Look>> = parts
-        .iter()
-        .map(|part| look_of(part, style, trust))
-        .collect();
-    let is_end = |at: usize| is_client(parts, &looks, at) || is_blurred(parts, &looks, at);
+    let views = views(parts, style);
+    let is_end = |at: usize| is_unsafe(&views, at) || is_blurred(parts, &views, at);
     let boundary = (0..parts.len()).find(|&at| is_end(at));
     let boundary = boundary.unwrap_or(parts.len());
 
-    let place = |role: Role| parts.iter().position(|part| part.role() == role);
-    let date_places = DATES.iter().filter_map(|&date| {
-        let at = parts.iter().position(|part| is_date(part, date))?;
-        Some((at, date))
-    });
-    let date = date_places.clone().find(|(at, _)| *at < boundary);
-    let date = date.or_else(|| date_places.clone().next());
-
-    let mut read: Vec<usize> = NEEDED.iter().filter_map(|&(role, _)| place(role)).collect();
-    read.extend(date.map(|(at, _)| at));
+    let place = |role: Role| {
+        let mut places = parts.iter().zip(&views);
+        places.position(|(part, view)| part.role() == role && view.look().is_some())
+    };
+    let date = date(parts, &views, boundary);
+    let time = TIMES.iter().find_map(|&role| place(role));
+    let needed = NEEDED.iter().map(|&(role, _)| role).chain(EXPECTED);
+    let mut read: Vec<usize> = needed.filter_map(place).collect();
+    read.extend(time);
     read.sort_unstable();
-    let mut mistakes = unreadable(parts, &looks, &read);
+    let mut mistakes = unreadable(parts, &views, &read);
+    // A date that cannot be read is done without.
+    read.extend(date.map(|(at, _)| at));
     let lacking = NEEDED.iter().filter(|&&(role, _)| place(role).is_none());
     let mut lacking: Vec<&str> = lacking.map(|&(_, written)| written).collect();
-    if date.is_none() {
-        lacking.push("a date (%tr)");
+    if time.is_none() {
+        lacking.push("%Tr");
     }
     if !lacking.is_empty() {
-        mistakes.insert(0, incomplete(&lacking, whole));
+        mistakes.insert(0, incomplete(&lacking, parts, whole));
     }
-    let Some((_, date)) = date.filter(|_| mistakes.is_empty()) else {
+    if !mistakes.is_empty() {
         return Err(mistakes);
-    };
+    }
     let wanted = WANTED.iter().filter_map(|&role| place(role));
     read.extend(wanted.filter(|&at| at < boundary));
     read.sort_unstable();
     read.dedup();
 
-    let regex = compile(&expression(parts, &looks, &read), whole).map_err(|error| vec![error])?;
+    let regex = compile(&expression(parts, &views, &read), whole).map_err(|error| vec![error])?;
     let prefix = parts.iter().map_while(|part| match part {
         Part::Literal(byte, _) => Some(*byte),
         Part::Field(_) => None,
@@ -124,29 +116,38 @@ pub(super) fn build(
             .filter_map(|&at| parts.get(at))
             .map(Part::role)
             .collect(),
-        date,
+        date: date.map(|(_, date)| date),
         prefix: prefix.collect(),
+    })
+}
+
+/// The best date that stands where it can be read.
+fn date(parts: &[Part], views: &[View], boundary: usize) -> Option<(usize, (Role, Shape))> {
+    DATES.iter().find_map(|&date| {
+        let mut readable = parts.iter().zip(views).take(boundary);
+        let at = readable.position(|(part, view)| is_date(part, date) && view.look().is_some())?;
+        Some((at, date))
     })
 }
 
 /// What stands in the way of the fields in `needed`, which are in order: everything that a client
 /// chooses left of one, and every end, of one or left of one, that cannot be told.
-fn unreadable(parts: &[Part], looks: &[Option<Look>], needed: &[usize]) -> Vec<FormatError> {
+fn unreadable(parts: &[Part], views: &[View], needed: &[usize]) -> Vec<FormatError> {
     let beyond = |at: usize| needed.iter().copied().find(|&needed| needed > at);
-    let unsafe_at = |at: usize| beyond(at).filter(|_| is_client(parts, looks, at));
+    let unsafe_at = |at: usize| beyond(at).filter(|_| is_unsafe(views, at));
     let last = needed.last().map_or(0, |&last| last + 1);
     let found = (0..last).filter_map(|at| match unsafe_at(at) {
-        Some(beyond) => Some(is_unsafe(parts, at, beyond)),
+        Some(beyond) => Some(forgeable(parts, at, beyond)),
         // What a client chooses must go from behind it anyway.
         None if unsafe_at(at + 1).is_some() => None,
-        None => is_blurred(parts, looks, at).then(|| ambiguous(parts, at)),
+        None => is_blurred(parts, views, at).then(|| ambiguous(parts, at)),
     });
     found.collect()
 }
 
-/// Whether a client chooses what stands there.
-fn is_client(parts: &[Part], looks: &[Option<Look>], at: usize) -> bool {
-    matches!(parts.get(at), Some(Part::Field(_))) && looks.get(at).is_some_and(Option::is_none)
+/// Whether a client chooses what stands there, and could put there what follows it.
+fn is_unsafe(views: &[View], at: usize) -> bool {
+    matches!(views.get(at), Some(View::Unsafe))
 }
 
 fn is_date(part: &Part, (role, shape): (Role, Shape)) -> bool {
@@ -162,26 +163,10 @@ fn is_date(part: &Part, (role, shape): (Role, Shape)) -> bool {
     }
 }
 
-fn look_of(part: &Part, style: Style, trust: Trust) -> Option<Look> {
-    let Part::Field(item) = part else {
-        return None;
-    };
-    if trust == Trust::QuotedRequest && item.alias.name == "r" && item.flags.is_quoted {
-        return Some(Look {
-            before: "\"",
-            value: "[^\"]*".to_owned(),
-            after: "\"",
-            first: Bytes::of(|byte| byte == b'"'),
-            more: Bytes::NONE,
-        });
-    }
-    look(item.alias.shape, item.flags, style)
-}
-
 /// Whether the field at `at` might go on into what follows it, so that nobody could tell where it
 /// ends.
-fn is_blurred(parts: &[Part], looks: &[Option<Look>], at: usize) -> bool {
-    let look_at = |at: usize| looks.get(at).and_then(Option::as_ref);
+fn is_blurred(parts: &[Part], views: &[View], at: usize) -> bool {
+    let look_at = |at: usize| views.get(at).and_then(View::look);
     let Some(look) = look_at(at) else {
         return false;
     };
@@ -216,17 +201,17 @@ fn is_blurred(parts: &[Part], looks: &[Option<Look>], at: usize) -> bool {
 }
 
 /// The pattern up to the last field in `read`, each of which is a group.
-fn expression(parts: &[Part], looks: &[Option<Look>], read: &[usize]) -> String {
+fn expression(parts: &[Part], views: &[View], read: &[usize]) -> String {
     let mut text = String::from(r"\A");
     let last = read.last().copied().unwrap_or(0);
     for (at, part) in parts.iter().enumerate().take(last + 1) {
-        match (part, looks.get(at).and_then(Option::as_ref)) {
-            (Part::Literal(byte, _), _) => escape(&mut text, *byte),
-            (Part::Field(_), Some(look)) => {
+        match (part, views.get(at)) {
+            (Part::Literal(byte, _), Some(View::Literal)) => escape(&mut text, *byte),
+            (Part::Field(_), Some(View::Field(look))) => {
                 let group = if read.contains(&at) { "(" } else { "(?:" };
                 text.extend([look.before, group, &look.value, ")", look.after]);
             }
-            (Part::Field(_), None) => {}
+            (_, Some(View::Swallowed | View::Unsafe | View::Literal | View::Field(_)) | None) => {}
         }
     }
     // The field must end as the format says, or a line that was cut within a number would pass.
@@ -269,38 +254,37 @@ fn compile(expression: &str, whole: &Range<usize>) -> Result<Regex, FormatError>
         })
 }
 
-fn incomplete(missing: &[&str], whole: &Range<usize>) -> FormatError {
+fn incomplete(missing: &[&str], parts: &[Part], whole: &Range<usize>) -> FormatError {
+    let is_tcp = parts.iter().any(|part| part.role() == Role::Backend)
+        && missing.contains(&"%ST")
+        && !parts.iter().any(|part| part.role() == Role::Status);
+    let help = if is_tcp {
+        "needed are %b, %s, %ST and %Tr, wanted are %TR, %Tw, %Tc, %Ta and a date such as %tr; a log of \
+         TCP connections has no requests in it: use `mode http` with `option httplog`"
+    } else {
+        "needed are %b, %s, %ST and %Tr, wanted are %TR, %Tw, %Tc, %Ta and a date such as %tr"
+    };
+    // What is not there has no place: the end of the format stands for it.
+    let end = parts.last().map_or(whole.clone(), Part::range);
     FormatError::new(
         Fault::Incomplete,
         format!("the log format lacks {}", missing.join(", ")),
-        whole.clone(),
+        end,
         "not enough to tell how a server is doing",
-        "needed are %b, %s, %Tw, %Tc, %Tr, %ST and a date such as %tr; wanted are %TR and %Ta",
+        help,
     )
 }
 
-fn is_unsafe(parts: &[Part], client: usize, beyond: usize) -> FormatError {
+fn forgeable(parts: &[Part], client: usize, beyond: usize) -> FormatError {
     let written = |at: usize| parts.get(at).map(Part::written).unwrap_or_default();
     let range = parts.get(client).map(Part::range).unwrap_or_default();
     let (client, beyond) = (written(client), written(beyond));
-    let is_clf_like = client.ends_with('r')
-        && parts
-            .iter()
-            .any(|part| matches!(part, Part::Field(item) if item.alias.shape == Shape::DateZone));
-    let or_clf = if is_clf_like {
-        "; for `option httplog clf` write \"clf\""
-    } else {
-        ""
-    };
     FormatError::new(
         Fault::Unsafe,
         format!("`{client}` stands left of `{beyond}`"),
         range,
         "a client or a server's answer can put here what looks like the fields that follow",
-        format!(
-            "move it behind all of %b, %s, the timers, %ST and the date, or give them a log target of \
-             their own{or_clf}"
-        ),
+        "move it behind all of %b, %s, the timers and %ST, or give them a log target of their own",
     )
 }
 

@@ -5,15 +5,16 @@ use std::sync::{Arc, OnceLock};
 
 use regex::bytes::CaptureLocations;
 
-use super::super::date::parse_local_ms;
+use super::super::date::{HeadDate, head_date, parse_local_ms};
 use super::super::head::Body;
-use super::super::line::{Record, plain_server};
-use super::super::number::{TIMER_MAX_MS, TOTAL_MAX_MS, status, timer, unsigned, without_plus};
+use super::super::line::{self, Record};
+use super::super::number::{timer, unsigned, without_plus};
 use super::super::reject::{Reject, classify};
 use super::alias::{Role, Shape};
 use super::pattern::Pattern;
+use super::times::Times;
 use super::value::{millis, seconds_ms, zoned_ms};
-use crate::scaler::event::{Request, Tail};
+use crate::scaler::event::Tail;
 
 /// Reads bodies of one format.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(in crate::log) struct Reader {
     /// that the hour that daylight saving repeats does not send the log's time back. The readers
     /// of one log share it, whichever of them sees a line first.
     zone_ms: Arc<OnceLock<i64>>,
+    /// About now, for the year that syslog's dates lack; see [`head_date`].
+    today_ms: u64,
 }
 
 impl Clone for Reader {
@@ -37,6 +40,7 @@ impl Clone for Reader {
             is_clf: self.is_clf,
             places: RefCell::new(self.pattern.regex.capture_locations()),
             zone_ms: Arc::clone(&self.zone_ms),
+            today_ms: self.today_ms,
         }
     }
 }
@@ -48,7 +52,13 @@ impl Reader {
             pattern: Arc::clone(pattern),
             is_clf,
             zone_ms: Arc::default(),
+            today_ms: u64::MAX,
         }
+    }
+
+    /// Dates without a year are of the last twelve months before then.
+    pub(in crate::log) fn set_today(&mut self, today_ms: u64) {
+        self.today_ms = today_ms;
     }
 
     /// What the body says. Total, and nothing behind the last field that is read matters.
@@ -63,33 +73,44 @@ impl Reader {
             roles: &self.pattern.roles,
             places: &places,
         };
-        let request = request(&fields)?;
-        let (accepted, accepted_ms) = self.moment(&fields)?;
+        let times = Times::of(&fields)?;
+        let request = times.request(&fields)?;
+        let (accepted, accepted_ms) = match self.pattern.date {
+            Some(date) => {
+                let (text, ms) = self.moment(&fields, date)?;
+                (Some(text), Some(ms))
+            }
+            None => (None, None),
+        };
+        let is_from_accept = self
+            .pattern
+            .date
+            .is_some_and(|(role, _)| role != Role::RequestDate);
+        let ended_ms = accepted_ms.map(|ms| line::ended_ms(ms, times.from_date(is_from_accept)));
         Ok(Record {
             frontend: fields.text(Role::Frontend),
             accepted,
             accepted_ms,
+            // The head was written when the request had ended.
+            ended_ms: ended_ms.or_else(|| self.head_ms(body.date?)),
             bytes: match fields.bytes(Role::Bytes) {
                 Some(field) => Some(unsigned(without_plus(field)).ok_or(Reject::BadNumber)?),
                 None => None,
             },
-            has_request_ms: request_time(&fields).is_some(),
+            logged: times.logged(),
             request,
         })
     }
 
     /// The date as written, and as milliseconds since 1970 of the log's own local time.
-    fn moment<'a>(&self, fields: &Fields<'a, '_>) -> Result<(&'a str, u64), Reject> {
-        let (role, shape) = self.pattern.date;
-        let place = self
-            .pattern
-            .roles
-            .iter()
-            .position(|&other| other == role)
-            .ok_or(Reject::BadDate)?;
-        let written = fields.group(place).ok_or(Reject::BadDate)?;
+    fn moment<'a>(
+        &self,
+        fields: &Fields<'a, '_>,
+        (role, shape): (Role, Shape),
+    ) -> Result<(&'a str, u64), Reject> {
+        let written = fields.bytes(role).ok_or(Reject::BadDate)?;
         let ms = if shape == Shape::DateZone {
-            self.in_the_logs_zone(written)
+            zoned_ms(written).and_then(|it| self.in_the_logs_zone(it))
         } else if shape == Shape::Number {
             seconds_ms(written)
         } else {
@@ -104,8 +125,15 @@ impl Reader {
         Ok((text, ms))
     }
 
-    fn in_the_logs_zone(&self, written: &[u8]) -> Option<u64> {
-        let (utc, offset) = zoned_ms(written)?;
+    /// The date of a syslog head, as milliseconds since 1970 of the log's own local time.
+    fn head_ms(&self, date: &[u8]) -> Option<u64> {
+        match head_date(date, self.today_ms)? {
+            HeadDate::Local(ms) => Some(ms),
+            HeadDate::Zoned(utc, offset) => self.in_the_logs_zone((utc, offset)),
+        }
+    }
+
+    fn in_the_logs_zone(&self, (utc, offset): (i64, i64)) -> Option<u64> {
         u64::try_from(utc + self.zone_ms.get_or_init(|| offset)).ok()
     }
 
@@ -128,7 +156,7 @@ impl Reader {
 }
 
 /// The groups of one match.
-struct Fields<'a, 'p> {
+pub(super) struct Fields<'a, 'p> {
     text: &'a [u8],
     roles: &'p [Role],
     places: &'p CaptureLocations,
@@ -140,7 +168,7 @@ impl<'a> Fields<'a, '_> {
         self.text.get(start..end)
     }
 
-    fn bytes(&self, role: Role) -> Option<&'a [u8]> {
+    pub(super) fn bytes(&self, role: Role) -> Option<&'a [u8]> {
         let place = self.roles.iter().position(|&other| other == role)?;
         self.group(place)
     }
@@ -150,12 +178,14 @@ impl<'a> Fields<'a, '_> {
         std::str::from_utf8(self.bytes(role)?).ok()
     }
 
-    fn name(&self, role: Role) -> Result<&'a str, Reject> {
+    pub(super) fn name(&self, role: Role) -> Result<&'a str, Reject> {
         self.text(role).ok_or(Reject::NotFormat)
     }
 
-    fn timer(&self, role: Role) -> Result<Option<u32>, Reject> {
-        timer(self.bytes(role).ok_or(Reject::NotFormat)?, TIMER_MAX_MS)
+    /// A timer up to `max_ms`: the outer `None` is one that the format lacks, the inner one `-1`.
+    pub(super) fn timer(&self, role: Role, max_ms: u32) -> Result<Option<Option<u32>>, Reject> {
+        let field = self.bytes(role).map(without_plus_of(role));
+        field.map(|field| timer(field, max_ms)).transpose()
     }
 
     fn count(&self, role: Role) -> Option<u32> {
@@ -164,61 +194,14 @@ impl<'a> Fields<'a, '_> {
     }
 }
 
-/// `%TR`, or `%Tq`.
-fn request_time<'a>(fields: &Fields<'a, '_>) -> Option<&'a [u8]> {
-    fields
-        .bytes(Role::RequestTime)
-        .or_else(|| fields.bytes(Role::AcceptRequestTime))
-}
-
-/// The total that counts from the same instant as the request's time: `%TR` with `%Ta`, `%Tq`
-/// with `%Tt`. `%Tt` beside `%TR` would hold the connection's idle time.
-fn total_time<'a>(fields: &Fields<'a, '_>) -> Option<&'a [u8]> {
-    let is_from_accept = fields.bytes(Role::RequestTime).is_none()
-        && fields.bytes(Role::AcceptRequestTime).is_some();
-    let from_accept = fields
-        .bytes(Role::AcceptTotalTime)
-        .filter(|_| is_from_accept);
-    from_accept.or_else(|| fields.bytes(Role::TotalTime))
-}
-
-fn request<'a>(fields: &Fields<'a, '_>) -> Result<Request<'a>, Reject> {
-    let optional =
-        |field: Option<&[u8]>, max_ms| field.map_or(Ok(None), |field| timer(field, max_ms));
-    let mut request = Request {
-        backend: fields.name(Role::Backend)?,
-        server: fields
-            .bytes(Role::Server)
-            .and_then(plain_server)
-            .ok_or(Reject::NotFormat)?,
-        request_ms: optional(request_time(fields), TIMER_MAX_MS)?,
-        queue_ms: fields.timer(Role::QueueTime)?,
-        connect_ms: fields.timer(Role::ConnectTime)?,
-        response_ms: fields.timer(Role::ResponseTime)?,
-        total_ms: optional(total_time(fields).map(without_plus), TOTAL_MAX_MS)?,
-        status: status(fields.bytes(Role::Status).unwrap_or_default())?,
-        tail: tail(fields),
-    };
-    if request_time(fields).is_none() {
-        request.request_ms = assumed_request_ms(&request);
-    }
-    Ok(request)
-}
-
-/// Without `%TR`: all that the other timers leave of `%Ta`, so that a client that sent its request
-/// slowly proves nothing about a server. A request that no server was connected for and that did
-/// not wait in vain (503) may never have come in full (a tarpit, a bad request).
-fn assumed_request_ms(request: &Request<'_>) -> Option<u32> {
-    if request.connect_ms.is_none() && request.status != Some(503) {
-        return None;
-    }
-    let known = [request.queue_ms, request.connect_ms, request.response_ms];
-    let known = known.into_iter().flatten().fold(0, u32::saturating_add);
-    Some(request.total_ms.unwrap_or(0).saturating_sub(known))
+/// Only totals may have a `+` before them.
+fn without_plus_of(role: Role) -> impl Fn(&[u8]) -> &[u8] {
+    let is_total = matches!(role, Role::TotalTime | Role::AcceptTotalTime);
+    move |field| if is_total { without_plus(field) } else { field }
 }
 
 /// Everything of the tail, or nothing.
-fn tail(fields: &Fields<'_, '_>) -> Option<Tail> {
+pub(super) fn tail(fields: &Fields<'_, '_>) -> Option<Tail> {
     let termination = match fields.bytes(Role::Termination)? {
         &[a, b] => [a, b, b'-', b'-'],
         flags => flags.try_into().ok()?,

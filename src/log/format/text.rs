@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use super::error::{Fault, FormatError};
+use super::variable::Variable;
 
 /// One character, and where it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(super) fn unquote(given: &str) -> Result<Vec<Glyph>, FormatError> {
             cfg_word(word, skipped)?
         }
         None if is_wrapped(word) => cfg_word(word, from)?,
-        None => unescape(word, from),
+        None => unescape(word, from)?,
     };
     let control = glyphs
         .iter()
@@ -75,16 +76,25 @@ fn is_wrapped(word: &str) -> bool {
     false
 }
 
-/// Backslashes alone; quotes stand for themselves.
-fn unescape(word: &str, from: usize) -> Vec<Glyph> {
+/// Backslashes and variables alone; quotes stand for themselves, and so does a lone dollar sign.
+fn unescape(word: &str, from: usize) -> Result<Vec<Glyph>, FormatError> {
     let letters = places(word, from);
     let mut glyphs = Vec::with_capacity(letters.len());
     let mut rest = letters.as_slice();
     while let Some((glyph, behind)) = next_glyph(rest) {
-        glyphs.push(glyph);
-        rest = behind;
+        let is_braced = glyph.letter == '$' && behind.first().is_some_and(|it| it.letter == '{');
+        match Variable::at(rest) {
+            Some(variable) if is_braced || variable.value().is_some() => {
+                glyphs.extend(variable.expand()?);
+                rest = variable.rest;
+            }
+            Some(_) | None => {
+                glyphs.push(glyph);
+                rest = behind;
+            }
+        }
     }
-    glyphs
+    Ok(glyphs)
 }
 
 /// One word of haproxy.cfg with its quotes, and nothing behind it but a comment.
@@ -100,10 +110,17 @@ fn cfg_word(word: &str, from: usize) -> Result<Vec<Glyph>, FormatError> {
                 rest = behind;
             }
             (_, Some('\'')) => {
+                if let Some(variable) = Variable::at(rest).filter(|it| it.value().is_some()) {
+                    return Err(variable.in_single_quotes());
+                }
                 glyphs.push(first.clone());
                 rest = behind;
             }
-            ('$', Some(_)) => return Err(variable(first)),
+            ('$', open) if open.is_some() || known(rest).is_some() => {
+                let variable = Variable::at(rest).ok_or_else(|| lone_dollar(first))?;
+                glyphs.extend(variable.expand()?);
+                rest = variable.rest;
+            }
             (' ' | '\t', None) => {
                 let more = behind.iter().find(|glyph| !glyph.letter.is_whitespace());
                 match more {
@@ -132,13 +149,18 @@ fn cfg_word(word: &str, from: usize) -> Result<Vec<Glyph>, FormatError> {
     }
 }
 
-fn variable(place: &Glyph) -> FormatError {
+/// One of HAProxy's own, which it would not look for outside quotes; nobody means the letters.
+fn known(text: &[Glyph]) -> Option<Variable<'_>> {
+    Variable::at(text).filter(|variable| variable.value().is_some())
+}
+
+fn lone_dollar(place: &Glyph) -> FormatError {
     FormatError::new(
         Fault::Syntax,
-        "the log format has an environment variable",
+        "the log format has a dollar sign that begins no variable",
         place.range.clone(),
-        "HAProxy puts its value here, which is not known to us",
-        "write the value itself, or single quotes if the dollar sign is meant",
+        "HAProxy looks for a variable here",
+        "write single quotes, or a backslash before it, if the dollar sign is meant",
     )
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Flags {
     pub(super) is_quoted: bool,
     /// `+X`: some numbers and addresses are hexadecimal.
     pub(super) is_hex: bool,
+    /// `+E`: a backslash stands before quotes, backslashes and `]`.
+    pub(super) is_escaped: bool,
 }
 
 /// A piece of a format.
@@ -165,6 +167,7 @@ impl Tokenizer<'_> {
         }
         let alias = if self.peek() == Some('[') {
             self.at += 1;
+            flags.is_hex = false; // Samples do not know it.
             alias::sample(&self.expression(start)?)
         } else {
             let letters = self.alias_letters();
@@ -247,9 +250,10 @@ impl Tokenizer<'_> {
                 "-Q" => flags.is_quoted = false,
                 "+X" => flags.is_hex = true,
                 "-X" => flags.is_hex = false,
-                // Escapes what no field that is read can hold; and `-` for what is empty is the
-                // default.
-                "" | "+E" | "-E" | "+M" => {}
+                "+E" => flags.is_escaped = true,
+                "-E" => flags.is_escaped = false,
+                // `-` for what is empty is the default.
+                "" | "+M" => {}
                 "+json" => wants_json = true,
                 "-M" => {
                     return Err(self.refused(

@@ -44,6 +44,12 @@ pub enum InputError {
         /// What the system or the decompressor said.
         source: io::Error,
     },
+    /// A period is wanted, and a line says nothing of when it was.
+    #[error(
+        "cannot tell what lies between --since and --until: {}",
+        crate::log::line::NO_DATE
+    )]
+    NoDate,
     /// A directory where a file was expected.
     #[error("cannot read {path}: it is a directory; name the log files in it")]
     Directory {

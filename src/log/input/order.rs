@@ -59,7 +59,7 @@ fn first_moment(mut logs: Logs, parser: &Parser) -> Result<Option<u64>, InputErr
             Line::TooLong(_) => None,
         });
         if let Some(record) = found {
-            return Ok(Some(record.ended_ms()));
+            return Ok(record.ended_ms);
         }
     }
     Ok(None)

@@ -165,16 +165,16 @@ proptest! {
         prop_assert_eq!(timers, logged.timers);
         prop_assert_eq!(request.status, logged.status);
         prop_assert_eq!(record.bytes, Some(logged.bytes));
-        prop_assert_eq!(record.accepted_ms % 60_000, logged.second * 1000 + logged.milli);
+        prop_assert_eq!(record.accepted_ms.map(|ms| ms % 60_000), Some(logged.second * 1000 + logged.milli));
     }
 
     #[test]
     fn nothing_behind_the_last_field_changes_a_record(
         written in written(),
-        client in select(vec!["%r", "%{+Q}r", "%hr %hs", "%[req.hdr(x),lower] %CC", "%HU"]),
+        client in select(vec!["%r", "%hr %hs", "%[req.hdr(x),lower] %CC", "%HU"]),
         tails in [any::<Vec<u8>>(), any::<Vec<u8>>()],
     ) {
-        let format = format!("{} {client} %tsc %f %rc", written.format);
+        let format = format!("{} %{{-Q}}o {client} %tsc %f %rc", written.format);
         let format = LogFormat::compile(&format)
             .map_err(|errors| TestCaseError::fail(format!("{format}: {errors:?}")))?;
         let parser = Parser::new(&format, "haproxy");
@@ -229,10 +229,10 @@ proptest! {
 
     #[test]
     fn a_client_field_anywhere_left_of_a_needed_one_is_refused(
-        at in 0..7_usize,
-        client in select(vec!["%r", "%HM", "%HU", "%HP", "%HQ", "%HV", "%HPO", "%CC", "%CS", "%hr", "%hs", "%hrl", "%hsl", "%ID", "%[path]", "%[var(txn.x)]", "%[src,lower]", "%{+E}[req.hdr(a)]", "%{+Q}r"]),
+        at in 0..6_usize,
+        client in select(vec!["%r", "%HM", "%HU", "%HP", "%HQ", "%HV", "%HPO", "%CC", "%CS", "%hr", "%hs", "%hrl", "%hsl", "%ID", "%[path]", "%[var(txn.x)]", "%[src,lower]", "%{+E}[req.hdr(a)]"]),
     ) {
-        let mut items = vec!["%b", "%s", "%Tw", "%Tc", "%Tr", "%ST", "%tr"];
+        let mut items = vec!["%b", "%s", "%Tw", "%Tc", "%Tr", "%ST"];
         items.insert(at, client);
         let errors = LogFormat::compile(&items.join(" ")).expect_err("a refusal");
         let faults: Vec<_> = errors.iter().map(|error| error.fault).collect();

@@ -8,7 +8,7 @@ const BODY: &str =
     "127.0.0.1:39518 [21/Nov/2026:23:36:31.172] fe be/s1 0/0/0/1/1 200 12 - - ---- 1/1/1/1/0 0/0";
 
 /// Heads that must be stripped, with the program name `haproxy`.
-pub(super) const HEADS: [&str; 58] = [
+pub(super) const HEADS: [&str; 70] = [
     "",
     "<6>",
     "<0>",
@@ -56,6 +56,20 @@ pub(super) const HEADS: [&str; 58] = [
     "Nov 21 23:36:32 lb1 haproxy[1]: <134>Nov 21 23:36:31 haproxy[23269]: ",
     "Nov 21 23:36:32 lb1 haproxy[1]: <6>",
     "Nov 21 23:36:32 lb1 haproxy[1]: message repeated 2 times: [ ",
+    // Two host names.
+    "Nov 21 23:36:31 lb1 lb1.example.com haproxy[23269]: ",
+    "Nov 21 23:36:31.172726 lb1 edge haproxy: ",
+    "<142>Nov 21 23:36:31 lb1 lb1 haproxy[23269]: ",
+    "2026-11-18T13:18:41.777555+00:00 router-7d5c router-7d5c haproxy[55]: ",
+    "2026-11-18T13:18:41+00:00 local0.info lb1 10.0.0.1 haproxy[55]: ",
+    "Nov 21 23:36:32 relay Nov 21 23:36:31 lb1 lb1.example.com haproxy[23269]: ",
+    "2020-03-16T14:06:03.1+03:00 lb1 lb1.example.com haproxy 3307 - - ",
+    // A space before the text, or two behind the head.
+    " ",
+    " Nov 21 23:36:31 lb1 haproxy[23269]: ",
+    "Nov 21 23:36:31 lb1 haproxy[23269]:  ",
+    "<142>1 2026-11-21T23:36:31.172675+00:00 lb1 haproxy 23269 - -  ",
+    "<142> ",
     // Containers.
     "haproxy  | ",
     "haproxy-1  | ",
@@ -89,7 +103,7 @@ fn the_same_body_is_found_behind_every_head() {
 }
 
 /// Heads that must not be stripped, and why.
-pub(super) const OTHERS: [(&str, Reject); 56] = [
+pub(super) const OTHERS: [(&str, Reject); 59] = [
     (
         "2026-11-21T23:36:31.172726+00:00 cron: haproxy[1]: ",
         Reject::UnknownHead,
@@ -140,7 +154,19 @@ pub(super) const OTHERS: [(&str, Reject); 56] = [
     ("<192>", Reject::UnknownHead),
     ("<1422>", Reject::UnknownHead),
     ("<>", Reject::UnknownHead),
-    (" ", Reject::UnknownHead),
+    ("  ", Reject::UnknownHead),
+    (
+        "Nov 21 23:36:31 lb1 lb2 lb3 haproxy[1]: ",
+        Reject::UnknownHead,
+    ),
+    (
+        "Nov 21 23:36:31 lb1 lb1.example.com sshd[9]: ",
+        Reject::OtherProgram,
+    ),
+    (
+        "Nov 21 23:36:31 lb1 sshd: lb1 haproxy[1]: ",
+        Reject::OtherProgram,
+    ),
     // A container's name that is not the tag, and runtimes' forms that break off.
     ("web  | ", Reject::OtherProgram),
     ("web-1  | ", Reject::OtherProgram),
@@ -204,12 +230,12 @@ pub(super) const OTHERS: [(&str, Reject); 56] = [
     ),
     ("2026-11-21T23:36:31. ", Reject::UnknownHead),
     ("2026-11-21 23:36:31 ", Reject::UnknownHead),
-    ("<142> ", Reject::NotHttplog),
+    ("<142>  ", Reject::NotHttplog),
     (
         "Nov 21 23:36:31 haproxy[1]: haproxy[1]: ",
         Reject::NotHttplog,
     ),
-    ("Nov 21 23:36:31 haproxy[1]:  ", Reject::NotHttplog),
+    ("Nov 21 23:36:31 haproxy[1]:   ", Reject::NotHttplog),
     (
         "Nov 21 23:36:31 haproxy[1]: message repeated x times: [ ",
         Reject::NotHttplog,

@@ -43,8 +43,8 @@ impl Fields {
         ];
         Self {
             names: [frontend, request.backend, request.server].map(str::to_owned),
-            accepted: record.accepted.to_owned(),
-            accepted_ms: u128::from(record.accepted_ms),
+            accepted: record.accepted.expect("httplog has one").to_owned(),
+            accepted_ms: u128::from(record.accepted_ms.expect("httplog has one")),
             timers: timers.map(|timer| timer.map(u64::from)),
             status: request.status.map(u64::from),
             bytes: record.bytes.expect("httplog has one"),
@@ -75,8 +75,13 @@ fn read(line: &[u8]) -> Option<Fields> {
     } else {
         text
     };
+    let text = text.strip_prefix(' ').unwrap_or(&text);
     let mut words: Vec<&str> = text.split(' ').collect();
+    let before = words.concat().len();
     drop_heads(&mut words)?;
+    if words.concat().len() < before && words.first() == Some(&"") && words.len() > 1 {
+        words.remove(0);
+    }
     let mut last_word = String::new();
     if let ["message", "repeated", count, "times:", "[", ..] = words[..] {
         count.parse::<u64>().ok()?;
@@ -183,23 +188,43 @@ fn iso_date(word: &str) -> bool {
 
 /// Host and program behind a date. `Some(false)`: a relay's host, and another head follows.
 fn drop_names(words: &mut Vec<&str>) -> Option<bool> {
-    for at in 0..words.len().min(3) {
+    let behind = words.get(1..).unwrap_or_default();
+    let is_relay = match behind {
+        ["1", behind @ ..] => date_words(behind) > 0,
+        [first, ..] if first.starts_with('<') => true,
+        behind => date_words(behind) > 0,
+    };
+    if is_relay {
+        words.remove(0);
+        return Some(false);
+    }
+    for at in 0..words.len().min(4) {
         let program = words[at].split(['[', ':']).next()?;
         let program = program.strip_suffix(".service").unwrap_or(program);
         if words[at].ends_with(':') {
-            (program == TAG && at < 3).then_some(())?;
+            (program == TAG && names_before(&words[..at])).then_some(())?;
             words.drain(..=at);
             return Some(true);
         }
     }
-    if words.len() > 2 && words[1] == TAG {
-        words.remove(0);
-        words.remove(0);
-        drop_process(words)?;
-        return Some(true);
+    for at in 1..words.len().min(4) {
+        if words[at] == TAG && names_before(&words[..at]) {
+            words.drain(..=at);
+            drop_process(words)?;
+            return Some(true);
+        }
     }
     words.remove(0);
     Some(false)
+}
+
+/// One or two hosts, with at most one `local0.info` among them.
+fn names_before(words: &[&str]) -> bool {
+    let facilities = words
+        .iter()
+        .filter(|word| word.starts_with("local"))
+        .count();
+    words.iter().all(|word| !word.is_empty()) && facilities < 2 && words.len() - facilities < 3
 }
 
 /// `lb1 haproxy 23269 - - `.

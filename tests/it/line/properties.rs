@@ -106,10 +106,11 @@ impl Logged {
         let [request_ms, queue_ms, connect_ms, response_ms, total_ms] = self.timers;
         Record {
             frontend: Some(&self.frontend),
-            accepted,
-            accepted_ms: self.accepted_ms,
+            accepted: Some(accepted),
+            accepted_ms: Some(self.accepted_ms),
+            ended_ms: Some(self.accepted_ms + u64::from(total_ms.unwrap_or(0))),
             bytes: Some(self.bytes),
-            has_request_ms: true,
+            logged: haproxy_autoscale::log::line::Logged::ALL,
             request: Request {
                 backend: &self.backend,
                 server: &self.server,

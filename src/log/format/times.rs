@@ -1,0 +1,211 @@
+//! The timers of a line → a request, also where the format lacks some of them: what is derived from
+//! what, and what is assumed.
+
+use super::super::line::{Logged, plain_server};
+use super::super::number::{TIMER_MAX_MS, TOTAL_MAX_MS, status};
+use super::super::reject::Reject;
+use super::alias::Role;
+use super::reader::{Fields, tail};
+use crate::scaler::event::Request;
+
+/// A timer: the outer `None` is one that the format lacks, the inner one HAProxy's `-1`.
+type Timer = Option<Option<u32>>;
+
+/// HAProxy's status for a server that did not answer in time.
+const GATEWAY_TIMEOUT: u16 = 504;
+const UNAVAILABLE: u16 = 503;
+
+/// The timers as they were written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    request: Timer,
+    accept_request: Timer,
+    queue: Timer,
+    connect: Timer,
+    response: Timer,
+    total: Timer,
+    accept_total: Timer,
+    handshake: Timer,
+    idle: Timer,
+}
+
+impl Times {
+    pub(super) fn of(fields: &Fields<'_, '_>) -> Result<Self, Reject> {
+        let part = |role| fields.timer(role, TIMER_MAX_MS);
+        let total = |role| fields.timer(role, TOTAL_MAX_MS);
+        Ok(Self {
+            request: part(Role::RequestTime)?,
+            accept_request: part(Role::AcceptRequestTime)?,
+            queue: part(Role::QueueTime)?,
+            connect: part(Role::ConnectTime)?,
+            response: part(Role::ResponseTime)?,
+            total: total(Role::TotalTime)?,
+            accept_total: total(Role::AcceptTotalTime)?,
+            // Idle time may be as long as a connection.
+            handshake: total(Role::Handshake)?,
+            idle: total(Role::Idle)?,
+        })
+    }
+
+    pub(super) const fn logged(&self) -> Logged {
+        Logged {
+            request: self.request.is_some() || self.accept_request.is_some(),
+            queue: self.queue.is_some(),
+            connect: self.connect.is_some(),
+            response: self.response.is_some(),
+        }
+    }
+
+    pub(super) fn request<'a>(&self, fields: &Fields<'a, '_>) -> Result<Request<'a>, Reject> {
+        let mut request = Request {
+            backend: fields.name(Role::Backend)?,
+            server: fields
+                .bytes(Role::Server)
+                .and_then(plain_server)
+                .ok_or(Reject::NotFormat)?,
+            request_ms: self.request.or(self.accept_request).flatten(),
+            queue_ms: self.queue.flatten(),
+            connect_ms: self.connect.flatten(),
+            response_ms: self.response.flatten(),
+            total_ms: self.total_ms(),
+            status: status(fields.bytes(Role::Status).unwrap_or_default())?,
+            tail: tail(fields),
+        };
+        self.assume(&mut request);
+        Ok(request)
+    }
+
+    /// The total that counts from the same instant as the request's time: `%TR` with `%Ta`, `%Tq`
+    /// with `%Tt`. Ta = Tt − Tq + TR, and Tt − Th − Ti; `%Tt` alone holds the connection's idle time.
+    fn total_ms(&self) -> Option<u32> {
+        let is_paired_by_accept = self.request.is_none() && self.accept_request.is_some();
+        if let Some(total) = self.total
+            && !(is_paired_by_accept && self.accept_total.is_some())
+        {
+            return total;
+        }
+        let accept_total_ms = self.accept_total?;
+        match (self.request, self.accept_request) {
+            (Some(request), Some(accept_request)) => {
+                let from_request = accept_total_ms?.saturating_sub(accept_request?);
+                Some(from_request.saturating_add(request?))
+            }
+            (None, Some(_)) => accept_total_ms,
+            (Some(_) | None, None) => match (self.handshake, self.idle) {
+                (Some(handshake), Some(idle)) => {
+                    let idle_ms = handshake?.saturating_add(idle?);
+                    Some(accept_total_ms?.saturating_sub(idle_ms))
+                }
+                // There is nothing else that says how long it took.
+                _ if self.response.is_none() => accept_total_ms,
+                _ => None,
+            },
+        }
+    }
+
+    /// From the date to the end; a lower bound where no total counts from there.
+    pub(super) fn from_date(&self, is_from_accept: bool) -> Option<u32> {
+        let before = [self.handshake, self.idle].into_iter().flatten().flatten();
+        let before_ms = before.fold(0, u32::saturating_add);
+        let total_ms = self.total_ms();
+        let is_total_from_accept =
+            self.request.is_none() && self.accept_request.is_some() && self.accept_total.is_some();
+        let from_date = match (is_from_accept, self.accept_total.flatten()) {
+            (true, Some(accept_total_ms)) => Some(accept_total_ms),
+            (true, None) => total_ms.map(|total_ms| total_ms.saturating_add(before_ms)),
+            (false, _) if is_total_from_accept => {
+                let waited_ms = self.accept_request.flatten().unwrap_or(0);
+                total_ms.map(|total_ms| total_ms.saturating_sub(waited_ms))
+            }
+            (false, _) => total_ms,
+        };
+        from_date.or_else(|| {
+            let known = [self.request, self.queue, self.connect, self.response];
+            let known = known.into_iter().flatten().flatten();
+            Some(known.fold(0, u32::saturating_add))
+        })
+    }
+
+    /// What the format does not say. Without `%Tr` all that the other timers leave of the total is the
+    /// server's, and a gateway timeout is a server that never answered; what else is lacking took no
+    /// time. Without `%TR` it is what the other timers leave, so that a client that sent its request
+    /// slowly proves nothing about a server.
+    fn assume(&self, request: &mut Request<'_>) {
+        let is_hung = request.status == Some(GATEWAY_TIMEOUT);
+        if self.response.is_none() && !is_hung {
+            let others = [request.request_ms, request.queue_ms, request.connect_ms];
+            let others_ms = others.into_iter().flatten().fold(0, u32::saturating_add);
+            let has_answer = self.connect.is_none_or(|connect_ms| connect_ms.is_some())
+                && !request.server.starts_with('<');
+            request.response_ms = request
+                .total_ms
+                .filter(|_| has_answer)
+                .map(|total_ms| total_ms.saturating_sub(others_ms));
+        }
+        let was_connected = request.response_ms.is_some() || is_hung;
+        if self.connect.is_none() {
+            request.connect_ms = was_connected.then_some(0);
+        }
+        if self.queue.is_none() {
+            request.queue_ms = was_connected.then_some(0);
+        }
+        if !self.logged().request {
+            request.request_ms = self.assumed_request_ms(request);
+        }
+    }
+
+    /// A request that no server was connected for and that did not wait in vain (503) may never have
+    /// come in full (a tarpit, a bad request).
+    fn assumed_request_ms(&self, request: &Request<'_>) -> Option<u32> {
+        if request.connect_ms.is_none() && request.status != Some(UNAVAILABLE) {
+            return None;
+        }
+        // Where the server's time is hidden in the total, or could not begin, nothing tells the two
+        // apart: a hung request is worth more than a slow sender.
+        if self.response.is_none() {
+            return Some(0);
+        }
+        let known = [request.queue_ms, request.connect_ms, request.response_ms];
+        let known_ms = known.into_iter().flatten().fold(0, u32::saturating_add);
+        Some(request.total_ms.unwrap_or(0).saturating_sub(known_ms))
+    }
+}
+
+/// What a format lacks, and what that takes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// No `%Tw`.
+    Queue,
+    /// No `%Tc`.
+    Connect,
+    /// No `%Tr`: what is measured is all of `%Ta`.
+    ResponseByTotal,
+    /// No `%Tr`: what is measured is all of `%Tt`, idle time included.
+    ResponseByAcceptTotal,
+    /// Nothing that says how long a request took that got no answer.
+    Hung,
+}
+
+/// What of the times is missing in a format of which these fields are read.
+pub(super) fn gaps(roles: &[Role]) -> Vec<Gap> {
+    let has = |role: Role| roles.contains(&role);
+    let from_request = has(Role::AcceptTotalTime)
+        && (has(Role::AcceptRequestTime) || (has(Role::Handshake) && has(Role::Idle)));
+    let mut gaps = Vec::new();
+    if !has(Role::QueueTime) {
+        gaps.push(Gap::Queue);
+    }
+    if !has(Role::ConnectTime) {
+        gaps.push(Gap::Connect);
+    }
+    if !has(Role::ResponseTime) {
+        gaps.push(if has(Role::TotalTime) || from_request {
+            Gap::ResponseByTotal
+        } else {
+            Gap::ResponseByAcceptTotal
+        });
+    } else if !has(Role::TotalTime) && !from_request {
+        gaps.push(Gap::Hung);
+    }
+    gaps
+}
