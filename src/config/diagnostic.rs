@@ -86,6 +86,8 @@ pub enum Code {
     RemoteSource,
     /// A file that more than its owner may write.
     GroupMayWrite,
+    /// A log format that does not say everything.
+    LogFormatGap,
 }
 
 impl Code {
@@ -123,6 +125,7 @@ impl Code {
             Self::NoHysteresis => "W0008",
             Self::RemoteSource => "W0009",
             Self::GroupMayWrite => "W0010",
+            Self::LogFormatGap => "W0020",
         }
     }
 

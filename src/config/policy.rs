@@ -6,6 +6,7 @@ use super::diagnostic::{Code, Diagnostic, Label, Span, quoted};
 use super::keys;
 use super::reader::{At, Given, Reader, Table, WholeOrText};
 use super::sections::{MIN_DURATION, not_one_of, unsupported, word};
+use crate::log::format::Gap;
 use crate::scaler::settings::{Add, PolicySettings, Signal, Statistic, WindowSize};
 
 const DEFAULT_STATISTIC: Statistic = Statistic::Mean;
@@ -194,9 +195,29 @@ impl PolicyDraft {
             breaches: keys.breaches.settled(DEFAULT_BREACHES),
             add: keys.add.settled(DEFAULT_ADD),
         };
+        self.refuse_what_is_not_logged(reader);
         self.warn_of_few_samples(&keys, &settings, reader);
         self.warn_of_short_cooldown(&keys, &settings, cooldown, reader);
         settings
+    }
+
+    /// A signal of which the log format says nothing would be calm for ever.
+    fn refuse_what_is_not_logged(&self, reader: &mut Reader<'_>) {
+        let gap = match self.signal {
+            Signal::QueueTime => Gap::Queue,
+            Signal::ConnectTime => Gap::Connect,
+            Signal::ResponseTime | Signal::ServerTime => return,
+        };
+        if !reader.gaps.contains(&gap) {
+            return;
+        }
+        let (signal, item) = (self.signal.as_str(), gap.item());
+        reader.add(Diagnostic::new(
+            Code::IncompleteLogFormat,
+            format!("a policy on {signal}, and the log format lacks {item}"),
+            Label::new(self.span.clone(), "could never be breached"),
+            format!("write {item} into the log-format, or remove the policy"),
+        ));
     }
 
     /// The nearest rank of pQ of n samples is n itself when n · (1 − Q) < 1.

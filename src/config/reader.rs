@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::diagnostic::{Code, Diagnostic, Label, Severity, Span, escaped};
 use super::keys::{Key, homes, nearest};
 use super::values::{duration_of, float, in_range, integer, kind};
+use crate::log::format::Gap;
 
 pub(super) use super::values::{At, Given, WholeOrText};
 
@@ -27,6 +28,8 @@ pub(super) struct Reader<'s> {
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
     left_out: usize,
+    /// What the log format does not say.
+    pub(super) gaps: Vec<Gap>,
 }
 
 impl<'s> Reader<'s> {
@@ -71,12 +74,47 @@ impl<'s> Reader<'s> {
             return value.clone();
         };
         let raw = self.source.get(value.clone()).unwrap_or_default();
-        if raw.len() == text.len() + 2 && raw.get(1..=text.len()) == Some(text) {
-            value.start + 1 + range.start..value.start + 1 + range.end
-        } else {
-            value.clone()
+        let place = |byte: usize| Some(value.start + place_in_raw(raw, text, byte)?);
+        match (place(range.start), place(range.end)) {
+            (Some(start), Some(end)) => start..end,
+            _ => value.clone(),
         }
     }
+}
+
+/// Where the byte of a text stands in the TOML string that says it; `None` where that has escapes other
+/// than of one character.
+fn place_in_raw(raw: &str, text: &str, byte: usize) -> Option<usize> {
+    let quote = raw.chars().next().filter(|it| "\"'".contains(*it))?;
+    let is_long = raw.len() >= 6 && raw.bytes().take(3).all(|it| it == quote as u8);
+    let mut at = if is_long { 3 } else { 1 };
+    // A newline right behind the opening quotes does not count.
+    if is_long && raw.get(at..)?.starts_with('\n') {
+        at += 1;
+    }
+    let mut letters = raw.get(at..)?.char_indices().peekable();
+    for (place, wanted) in text.char_indices() {
+        let (offset, letter) = letters.next()?;
+        if place == byte {
+            return Some(at + offset);
+        }
+        let is_escape = quote == '"' && letter == '\\';
+        let said = if is_escape {
+            match letters.next()?.1 {
+                'n' => '\n',
+                't' => '\t',
+                'r' => '\r',
+                it @ ('"' | '\\') => it,
+                _ => return None,
+            }
+        } else {
+            letter
+        };
+        if said != wanted {
+            return None;
+        }
+    }
+    (byte == text.len()).then_some(at + letters.next()?.0)
 }
 
 /// One table of the file.

@@ -248,13 +248,36 @@ fn format(text: &At<String>, reader: &mut Reader<'_>) -> Option<LogFormat> {
         return None;
     }
     let errors = match LogFormat::compile(&text.value) {
-        Ok(format) => return Some(format),
+        Ok(format) => {
+            warn_of_gaps(text, &format, reader);
+            return Some(format);
+        }
         Err(errors) => errors,
     };
     for error in errors {
         add_format_error(text, error, reader);
     }
     None
+}
+
+/// Says what cannot be seen in lines of this format, and keeps it for the policies.
+fn warn_of_gaps(text: &At<String>, format: &LogFormat, reader: &mut Reader<'_>) {
+    let gaps = format.gaps();
+    if gaps.is_empty() {
+        return;
+    }
+    let texts: Vec<&str> = gaps.iter().map(|gap| gap.text()).collect();
+    let items: Vec<&str> = gaps.iter().map(|gap| gap.item()).collect();
+    // What is not there has no place: the end stands for it.
+    let last = text.value.char_indices().next_back().map_or(0, |it| it.0);
+    let span = reader.within(&text.span, &text.value, Some(last..text.value.len()));
+    reader.add(Diagnostic::new(
+        Code::LogFormatGap,
+        format!("the log format lacks {}", items.join(", ")),
+        Label::new(span, "not everything can be seen"),
+        texts.join("; "),
+    ));
+    reader.gaps = gaps;
 }
 
 fn add_format_error(text: &At<String>, error: FormatError, reader: &mut Reader<'_>) {

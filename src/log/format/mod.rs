@@ -7,6 +7,7 @@
 
 mod alias;
 mod error;
+mod mend;
 mod part;
 mod pattern;
 mod quoted;
@@ -92,6 +93,14 @@ impl LogFormat {
         &self.given
     }
 
+    /// What its lines do not say, in the order of importance.
+    pub fn gaps(&self) -> Vec<Gap> {
+        match &self.kind {
+            Kind::Httplog => Vec::new(),
+            Kind::Clf(pattern) | Kind::Custom(pattern) => times::gaps(&pattern.roles),
+        }
+    }
+
     /// What reads its lines; `None` for stock httplog, which has a faster way.
     pub(super) fn reader(&self) -> Option<Reader> {
         match &self.kind {
@@ -139,8 +148,37 @@ fn pattern_of(given: &str) -> Result<(Pattern, bool), Vec<FormatError>> {
     if !mistakes.is_empty() {
         return Err(with_others(mistakes, pattern.err().unwrap_or_default()));
     }
-    let pattern = pattern?;
+    let pattern = pattern.map_err(|errors| with_way_out(errors, &tokens))?;
     Ok((pattern, style == Style::Text && is_httplog(&parts)))
+}
+
+/// The same errors, the last one about a client's item with a format that would do: one that was tried.
+fn with_way_out(mut errors: Vec<FormatError>, tokens: &token::Tokens) -> Vec<FormatError> {
+    let is_unsafe = |error: &&FormatError| error.fault == Fault::Unsafe;
+    let ranges: Vec<_> = errors
+        .iter()
+        .filter(is_unsafe)
+        .map(|it| it.range.clone())
+        .collect();
+    if ranges.is_empty() || ranges.len() < errors.len() {
+        return errors;
+    }
+    let works = |format: &String| {
+        let Ok(glyphs) = text::unquote(&mend::as_log_format(format)) else {
+            return false;
+        };
+        let (tokens, mistakes) = token::tokens(&glyphs);
+        let parts = part::parts(&tokens);
+        mistakes.is_empty() && pattern::build(&parts, Style::Text, &(0..0)).is_ok()
+    };
+    let format = mend::candidates(tokens, &ranges).into_iter().find(works);
+    if let (Some(format), Some(last)) = (format, errors.last_mut()) {
+        last.help = format!(
+            "this would do, here and in haproxy.cfg: {}",
+            mend::as_log_format(&format)
+        );
+    }
+    errors
 }
 
 /// Items that cannot be read, and what is wrong beside them. What is lacking is not known then: it may

@@ -174,16 +174,50 @@ impl Times {
 /// What a format lacks, and what that takes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
-    /// No `%Tw`.
-    Queue,
-    /// No `%Tc`.
-    Connect,
     /// No `%Tr`: what is measured is all of `%Ta`.
     ResponseByTotal,
     /// No `%Tr`: what is measured is all of `%Tt`, idle time included.
     ResponseByAcceptTotal,
     /// Nothing that says how long a request took that got no answer.
     Hung,
+    /// No `%Tw`.
+    Queue,
+    /// No `%Tc`.
+    Connect,
+}
+
+impl Gap {
+    /// The item that would close it.
+    pub const fn item(self) -> &'static str {
+        match self {
+            Self::ResponseByTotal | Self::ResponseByAcceptTotal => "%Tr",
+            Self::Hung => "%Ta",
+            Self::Queue => "%Tw",
+            Self::Connect => "%Tc",
+        }
+    }
+
+    /// What is off, for the operator: without it, and what to write.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::ResponseByTotal => {
+                "without %Tr the response time is all of %Ta: from the request's first byte to the last \
+                 byte of the answer, downloads of slow clients included"
+            }
+            Self::ResponseByAcceptTotal => {
+                "without %Tr and %Ta the response time is all of %Tt: from the accepted connection on, so \
+                 that the idle time of connections that are kept open counts as slow"
+            }
+            Self::Hung => {
+                "without %Ta (or %Tt with %Tq) a request that hangs until it times out has no length, and \
+                 cannot be seen as slow"
+            }
+            Self::Queue => {
+                "without %Tw the time in HAProxy's queue is taken for none: users who wait there are not seen"
+            }
+            Self::Connect => "without %Tc the time to connect to a server is taken for none",
+        }
+    }
 }
 
 /// What of the times is missing in a format of which these fields are read.
@@ -191,21 +225,14 @@ pub(super) fn gaps(roles: &[Role]) -> Vec<Gap> {
     let has = |role: Role| roles.contains(&role);
     let from_request = has(Role::AcceptTotalTime)
         && (has(Role::AcceptRequestTime) || (has(Role::Handshake) && has(Role::Idle)));
-    let mut gaps = Vec::new();
-    if !has(Role::QueueTime) {
-        gaps.push(Gap::Queue);
-    }
-    if !has(Role::ConnectTime) {
-        gaps.push(Gap::Connect);
-    }
-    if !has(Role::ResponseTime) {
-        gaps.push(if has(Role::TotalTime) || from_request {
-            Gap::ResponseByTotal
-        } else {
-            Gap::ResponseByAcceptTotal
-        });
-    } else if !has(Role::TotalTime) && !from_request {
-        gaps.push(Gap::Hung);
-    }
-    gaps
+    let has_total = has(Role::TotalTime) || from_request;
+    let response = match (has(Role::ResponseTime), has_total) {
+        (true, true) => None,
+        (true, false) => Some(Gap::Hung),
+        (false, true) => Some(Gap::ResponseByTotal),
+        (false, false) => Some(Gap::ResponseByAcceptTotal),
+    };
+    let queue = (!has(Role::QueueTime)).then_some(Gap::Queue);
+    let connect = (!has(Role::ConnectTime)).then_some(Gap::Connect);
+    [response, queue, connect].into_iter().flatten().collect()
 }
