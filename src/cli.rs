@@ -1,5 +1,6 @@
 //! The command line: arguments, what goes to which stream, exit codes. Decides nothing.
 
+mod logs;
 mod order;
 
 use std::io::{self, IsTerminal as _, Write};
@@ -8,19 +9,20 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anstream::ColorChoice;
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::config::{self, Config, LogConfig, LogSource, Mode};
+use self::logs::{
+    LogArgs, MaybeConfigFile, PeriodArgs, run_follow, run_parse, run_stats, today_ms, with_log,
+};
+use crate::config::{self, Config, Mode};
 use crate::demo::DemoError;
-use crate::log::input::{self, Bar, Period, Progress, Reading};
-use crate::log::line;
-use crate::{control, daemon, demo, parse, replay, stats, status};
+use crate::log::input::{Bar, Progress};
+use crate::{control, daemon, demo, replay, status};
 
 /// Where the configuration is unless `-c` or the environment says otherwise.
 const CONFIG_DEFAULT: &str = "/etc/haproxy-autoscale/config.toml";
@@ -92,6 +94,8 @@ enum Command {
         #[arg(long)]
         rejects: bool,
         #[command(flatten)]
+        log: LogArgs,
+        #[command(flatten)]
         period: PeriodArgs,
         /// A log, plain, .gz or .zst; `-` is standard input; with --follow also udp:ADDR:PORT,
         /// tcp:ADDR:PORT, unix:PATH and journal:UNIT
@@ -105,6 +109,8 @@ enum Command {
         /// One JSON object
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        log: LogArgs,
         #[command(flatten)]
         period: PeriodArgs,
         /// Logs, plain, .gz or .zst; `-` is standard input
@@ -142,47 +148,6 @@ struct ConfigFile {
     config: PathBuf,
 }
 
-#[derive(Debug, Args)]
-struct PeriodArgs {
-    /// Only requests that ended then or later: 2026-11-21, 2026-11-21T23:00, in the log's own time;
-    /// lines that cannot be read belong to the requests around them
-    #[arg(long, value_name = "TIME", value_parser = input::parse_moment)]
-    since: Option<u64>,
-    /// Only requests that ended before
-    #[arg(long, value_name = "TIME", value_parser = input::parse_moment)]
-    until: Option<u64>,
-}
-
-impl PeriodArgs {
-    /// Ends the program if there is no time between the two.
-    fn period(&self) -> Period {
-        if let (Some(since), Some(until)) = (self.since, self.until)
-            && since >= until
-        {
-            let text = "--since must be earlier than --until";
-            Cli::command()
-                .error(ErrorKind::ValueValidation, text)
-                .exit();
-        }
-        Period {
-            since_ms: self.since,
-            until_ms: self.until,
-        }
-    }
-}
-
-#[derive(Debug, Args)]
-struct MaybeConfigFile {
-    /// Config file, of which format, tag and line length of its log section are used
-    #[arg(
-        short,
-        long = "config",
-        value_name = "FILE",
-        env = "HAPROXY_AUTOSCALE_CONFIG"
-    )]
-    config: Option<PathBuf>,
-}
-
 /// Runs one command; what it says has gone to standard output and standard error.
 pub fn run(cli: Cli) -> ExitCode {
     let code = match cli.command {
@@ -201,18 +166,28 @@ pub fn run(cli: Cli) -> ExitCode {
             config,
             follow,
             rejects,
+            log,
             period,
             sources,
         } => {
             let period = period.period();
-            run_parse(config.config.as_deref(), &sources, follow, rejects, period)
+            with_log(config.config.as_deref(), log, |parser, log| {
+                if follow {
+                    run_follow(parser, log, &sources, rejects)
+                } else {
+                    run_parse(parser, log, &sources, rejects, period)
+                }
+            })
         }
         Command::Stats {
             config,
             json,
+            log,
             period,
             logs,
-        } => run_stats(config.config.as_deref(), &logs, json, period.period()),
+        } => with_log(config.config.as_deref(), log, |parser, log| {
+            run_stats(parser, log, &logs, json, period.period())
+        }),
         Command::Replay {
             config,
             json,
@@ -309,26 +284,6 @@ fn with_config(path: &Path, failed: u8, act: impl FnOnce(Config) -> u8) -> u8 {
     }
 }
 
-/// Milliseconds since 1970; `None` on a machine without a clock.
-fn today_ms() -> Option<u64> {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    u64::try_from(since_1970.as_millis()).ok()
-}
-
-/// What of the configuration a command that only reads lines needs.
-fn with_log_format(path: Option<&Path>, act: impl FnOnce(&line::Parser, &LogConfig) -> u8) -> u8 {
-    match path {
-        None => {
-            let log = LogConfig::default();
-            act(&line::Parser::new(&log.format, &log.tag), &log)
-        }
-        Some(path) => with_config(path, EXIT_FAILED, |config| {
-            let parser = line::Parser::new(&config.log.format, &config.log.tag);
-            act(&parser, &config.log)
-        }),
-    }
-}
-
 fn run_daemon(path: &Path, observe: bool) -> u8 {
     with_config(path, EXIT_CONFIG, |config| {
         start_tracing();
@@ -417,102 +372,6 @@ fn run_status(path: &Path, json: bool) -> u8 {
         Err(error) => {
             complain(&error);
             EXIT_NOT_RUNNING
-        }
-    })
-}
-
-fn run_parse(
-    config: Option<&Path>,
-    sources: &[String],
-    follow: bool,
-    rejects: bool,
-    period: Period,
-) -> u8 {
-    with_log_format(config, |parser, log| {
-        if !follow {
-            if let Some(source) = sources.iter().find(|source| must_be_followed(source)) {
-                let text = format!("{source} is no recorded log: add --follow");
-                return finish(Err(text));
-            }
-            let reading = Reading {
-                period,
-                ..Reading::all(log.max_line_bytes)
-            };
-            let bar = bar(writes_to_file(), &reading.progress);
-            let out = &mut io::stdout().lock();
-            let parsed = parse::parse_logs(sources, parser, &reading, rejects, out);
-            drop(bar);
-            return finish(parsed);
-        }
-        let [source] = sources else {
-            let text = "--follow takes one SOURCE";
-            Cli::command().error(ErrorKind::TooManyValues, text).exit();
-        };
-        let source = match LogSource::parse(source) {
-            Ok(source) => source,
-            Err(mistake) => return finish(Err(format!("cannot follow {source}: {mistake}"))),
-        };
-        if let Some(address) = source.remote_address().filter(|_| !log.allow_remote) {
-            let text = format!(
-                "{address} is not a loopback address, and whoever reaches it could write lines: give \
-                 -c with a configuration that has `allow_remote = true` under [log]"
-            );
-            return finish(Err(text));
-        }
-        start_tracing();
-        let result = on_runtime(async {
-            let stop = stop_requested().map_err(|error| error.to_string())?;
-            parse::follow(
-                &source,
-                parser,
-                log.max_line_bytes,
-                rejects,
-                io::stdout(),
-                stop,
-            )
-            .await
-            .map_err(|error| error.to_string())
-        });
-        finish(result)
-    })
-}
-
-/// It names something that has no end, and no file has that name.
-fn must_be_followed(source: &str) -> bool {
-    let is_live = match LogSource::parse(source) {
-        Ok(LogSource::File(_) | LogSource::Stdin) | Err(_) => false,
-        Ok(LogSource::Udp(_) | LogSource::Unix(_) | LogSource::Tcp(_) | LogSource::Journal(_)) => {
-            true
-        }
-    };
-    is_live && !Path::new(source).exists()
-}
-
-fn run_stats(config: Option<&Path>, logs: &[String], json: bool, period: Period) -> u8 {
-    with_log_format(config, |parser, log| {
-        let mut out = io::BufWriter::new(io::stdout().lock());
-        let reading = Reading {
-            period,
-            ..Reading::all(log.max_line_bytes)
-        };
-        let bar = bar(true, &reading.progress);
-        let counted = stats::stats_of_logs(logs, parser, &reading);
-        drop(bar);
-        let result = counted.map(|stats| {
-            let written = if json {
-                stats.write_json(&mut out)
-            } else {
-                stats.write_text(&mut out)
-            };
-            written.and_then(|()| out.flush())
-        });
-        match result {
-            Ok(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => cannot_write(&error),
-            Ok(_) => 0,
-            Err(error) => {
-                complain(&error);
-                EXIT_FAILED
-            }
         }
     })
 }

@@ -2,6 +2,7 @@
 //!
 //! The parser decides what a line says and `log::input` where it comes from; here it is written.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::config::LogSource;
+use crate::log::advice::{self, Advice, Counts, Samples};
 use crate::log::file::FileState;
 use crate::log::input::{Block, InputError, Line, LogSet, Period, Reading};
 use crate::log::line::{Parser, Record, Reject};
@@ -43,7 +45,8 @@ pub fn parse_logs(
     reading: &Reading,
     rejects: bool,
     out: &mut dyn Write,
-) -> Result<(), ParseError> {
+) -> Result<Verdict, ParseError> {
+    let mut verdict = Verdict::default();
     let mut logs = LogSet::new(sources);
     logs.watch(&reading.progress, 1);
     let mut logs = logs.read(reading.max_line_bytes);
@@ -67,14 +70,56 @@ pub fn parse_logs(
             if !sieve.takes(moment(&parsed.0)) {
                 continue;
             }
+            verdict.take(parser, &parsed);
             match write_parsed(out, parsed, number, rejects) {
                 Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                    return Ok(Verdict::default());
+                }
                 Err(error) => return Err(ParseError::Output(error)),
             }
         }
     }
-    Ok(())
+    Ok(verdict)
+}
+
+/// What became of the lines.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    lines: u64,
+    requests: u64,
+    rejected: BTreeMap<Reject, u64>,
+    samples: Samples,
+}
+
+impl Verdict {
+    fn take(&mut self, parser: &Parser, (parsed, text): &(Result<Record<'_>, Reject>, &[u8])) {
+        self.lines += 1;
+        match parsed {
+            Ok(_) => self.requests += 1,
+            Err(reason) => {
+                *self.rejected.entry(*reason).or_default() += 1;
+                self.samples.take(parser, self.lines, *reason, text);
+            }
+        }
+    }
+
+    /// There were lines, and none of them could be read.
+    pub fn is_nothing_read(&self) -> bool {
+        self.counts().is_nothing_read()
+    }
+
+    /// What to do about lines that cannot be read, if that is most of them.
+    pub fn advice(&self, parser: &Parser) -> Option<Advice> {
+        advice::advice(parser, self.counts(), &self.samples)
+    }
+
+    fn counts(&self) -> Counts<'_> {
+        Counts {
+            requests: self.requests,
+            rejected: &self.rejected,
+        }
+    }
 }
 
 /// Writes what `parse` says about one line: nothing, if it is not of the kind asked for. `number`

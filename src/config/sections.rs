@@ -260,6 +260,34 @@ fn format(text: &At<String>, reader: &mut Reader<'_>) -> Option<LogFormat> {
     None
 }
 
+/// Reads a log format as `format` under `[log]` gives it.
+///
+/// # Errors
+/// Every mistake of it, one a line, in words.
+pub fn parse_format(text: &str) -> Result<LogFormat, String> {
+    if !WORDS.contains(&text) && !text.contains(['%', '$']) {
+        let words = WORDS.join(", ");
+        return Err(format!(
+            "write {words}, or a log-format string of haproxy.cfg"
+        ));
+    }
+    LogFormat::compile(text).map_err(|errors| {
+        let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        errors.join("\n")
+    })
+}
+
+/// Reads a program's name as `tag` under `[log]` gives it.
+///
+/// # Errors
+/// What cannot be a program's name, in words.
+pub fn parse_tag(text: &str) -> Result<String, String> {
+    if is_tag(text) {
+        return Ok(text.to_owned());
+    }
+    Err(TAG_HELP.to_owned())
+}
+
 /// Says what cannot be seen in lines of this format, and keeps it for the policies.
 fn warn_of_gaps(text: &At<String>, format: &LogFormat, reader: &mut Reader<'_>) {
     let gaps = format.gaps();
@@ -294,17 +322,23 @@ fn add_format_error(text: &At<String>, error: FormatError, reader: &mut Reader<'
 }
 
 fn check_tag(text: &At<String>, reader: &mut Reader<'_>) {
-    let is_allowed = |letter: char| letter.is_ascii_graphic() && !matches!(letter, ':' | '[' | ']');
-    if !text.value.is_empty() && text.value.chars().all(is_allowed) {
+    if is_tag(&text.value) {
         return;
     }
     reader.add(Diagnostic::new(
         Code::BadText,
         format!("`tag` is {}", quoted(&text.value)),
         Label::new(text.span.clone(), "no program name"),
-        "write what stands before `[PID]:` in the log, as `log-tag` of haproxy.cfg says: \
-         no spaces, colons or brackets",
+        TAG_HELP,
     ));
+}
+
+const TAG_HELP: &str = "write what stands before `[PID]:` in the log, as `log-tag` of haproxy.cfg says: \
+     no spaces, colons or brackets";
+
+fn is_tag(text: &str) -> bool {
+    let is_allowed = |letter: char| letter.is_ascii_graphic() && !matches!(letter, ':' | '[' | ']');
+    !text.is_empty() && text.chars().all(is_allowed)
 }
 
 fn max_line_bytes(table: &Table<'_>, reader: &mut Reader<'_>) -> Option<u32> {

@@ -389,7 +389,8 @@ impl Daemon {
                 Item::Line(line) => (line, self.parser.parse(line)),
                 Item::TooLong => (&[][..], Err(Reject::TooLong)),
             };
-            self.unread.take(parsed.as_ref().err().copied());
+            let reason = parsed.as_ref().err().copied();
+            self.unread.take(&self.parser, line, reason);
             match parsed {
                 Ok(_) if is_late => {}
                 Ok(record) => {
@@ -405,7 +406,7 @@ impl Daemon {
             }
         });
         self.start(actions, observer);
-        if let Some(text) = self.unread.news() {
+        if let Some(text) = self.unread.news(&self.parser) {
             tracing::warn!("{text}");
         }
         self.watch_source(now, source, observer);

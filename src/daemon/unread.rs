@@ -1,15 +1,18 @@
 //! How many lines of the log say nothing, and why: a wrong format or tag is the likeliest reason why
 //! a daemon does nothing. What is done about it is not decided here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use crate::log::line::Reject;
+use crate::log::advice::{self, Counts, Samples};
+use crate::log::line::{Parser, Reject};
 
 /// Fewer lines prove nothing about a format.
 const LINES_MIN: u64 = 20;
 /// So many lines, or up to twice as many, are judged: a format that changes after a good year is
-/// noticed within a thousand lines, and forgotten as soon.
+/// noticed within a thousand lines.
 const LOOK_BACK: u64 = 1000;
+/// So many lines tell that it is over: they are readable again, whatever stood before them.
+const RECOVERY_LINES: usize = 50;
 /// Reasons that are named.
 const REASONS_MAX: usize = 3;
 
@@ -17,11 +20,15 @@ const REASONS_MAX: usize = 3;
 #[derive(Debug, Default)]
 pub(super) struct Unread {
     lines: u64,
+    /// Of them HAProxy's messages about itself, which are neither requests nor rejected.
+    messages: u64,
     rejected: u64,
     before: Tally,
     recent: Tally,
+    /// Whether each of the last lines should have been read and was not.
+    last: VecDeque<bool>,
     /// As it was judged last.
-    is_bad: bool,
+    problem: Option<String>,
 }
 
 /// Some lines, and what was wrong with them.
@@ -29,65 +36,81 @@ pub(super) struct Unread {
 struct Tally {
     lines: u64,
     rejected: BTreeMap<Reject, u64>,
+    samples: Samples,
 }
 
 impl Unread {
     /// One line; what was wrong with it, if anything.
-    pub(super) fn take(&mut self, reason: Option<Reject>) {
+    pub(super) fn take(&mut self, parser: &Parser, line: &[u8], reason: Option<Reject>) {
+        self.lines += 1;
+        if reason.is_some_and(Reject::is_message) {
+            self.messages += 1;
+            return;
+        }
         if self.recent.lines == LOOK_BACK {
             self.before = std::mem::take(&mut self.recent);
         }
-        self.lines += 1;
         self.recent.lines += 1;
         if let Some(reason) = reason {
             self.rejected += 1;
             *self.recent.rejected.entry(reason).or_default() += 1;
+            let place = self.recent.lines;
+            self.recent.samples.take(parser, place, reason, line);
         }
+        if self.last.len() == RECOVERY_LINES {
+            self.last.pop_front();
+        }
+        self.last
+            .push_back(reason.is_some_and(|it| !it.is_ordinary()));
     }
 
-    /// Lines read, rejected ones included.
+    /// Lines read, rejected ones and HAProxy's own messages included.
     pub(super) const fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// Lines that are no request.
+    /// Lines that should have been requests and are not.
     pub(super) const fn rejected(&self) -> u64 {
         self.rejected
     }
 
     /// Judges anew; [`Unread::problem`], when it begins.
-    pub(super) fn news(&mut self) -> Option<String> {
+    pub(super) fn news(&mut self, parser: &Parser) -> Option<String> {
+        let was_bad = self.problem.is_some();
+        if was_bad && self.is_over() {
+            // What was bad is not counted again, or it would begin anew.
+            (self.before, self.recent) = (Tally::default(), Tally::default());
+            self.problem = None;
+            return None;
+        }
         let judged = self.before.with(&self.recent);
-        // HAProxy's own messages alone may follow each other for long, but not from the start.
-        let is_none_ever = self.rejected == self.lines;
-        let was_bad = self.is_bad;
-        self.is_bad = self.lines >= LINES_MIN && (is_none_ever || judged.is_odd(was_bad));
-        if was_bad { None } else { self.problem() }
+        let is_enough = judged.lines >= LINES_MIN;
+        // Lines of other programs alone may follow each other for long, but not from the start.
+        if was_bad || (is_enough && (self.is_none_ever() || judged.is_odd())) {
+            self.problem = Some(judged.problem(parser, judged.lines == self.judged_lines()));
+        }
+        self.problem.clone().filter(|_| !was_bad)
     }
 
     /// Nothing in the log is HAProxy's, or most of that cannot be read: for the operator, with the
     /// reasons.
     pub(super) fn problem(&self) -> Option<String> {
-        if !self.is_bad {
-            return None;
-        }
-        let judged = self.before.with(&self.recent);
-        let mut reasons: Vec<_> = judged.rejected.iter().collect();
-        reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        let reasons = reasons.iter().take(REASONS_MAX);
-        let reasons: Vec<_> = reasons.map(|(it, count)| format!("{it} {count}")).collect();
-        let how_many = if judged.is_none_read() { "none" } else { "few" };
-        let last = if judged.lines == self.lines {
-            ""
-        } else {
-            "last "
-        };
-        Some(format!(
-            "{how_many} of the log's {last}{} lines can be read ({}), so nothing can be scaled by \
-             them: compare `format` and `tag` under [log] with what `parse --rejects` shows",
-            judged.lines,
-            reasons.join(", ")
-        ))
+        self.problem.clone()
+    }
+
+    /// All but HAProxy's messages.
+    const fn judged_lines(&self) -> u64 {
+        self.lines - self.messages
+    }
+
+    const fn is_none_ever(&self) -> bool {
+        self.rejected == self.judged_lines()
+    }
+
+    /// Of the last lines at most a quarter could not be read, and they are enough to tell.
+    fn is_over(&self) -> bool {
+        let odd = self.last.iter().filter(|is_odd| **is_odd).count();
+        !self.is_none_ever() && self.last.len() == RECOVERY_LINES && odd * 4 <= RECOVERY_LINES
     }
 }
 
@@ -98,18 +121,51 @@ impl Tally {
         for (reason, count) in &other.rejected {
             *sum.rejected.entry(*reason).or_default() += count;
         }
+        sum.samples.merge(&other.samples, self.lines);
         sum
     }
 
-    /// More than half of it should have been read and was not; where that `was` so, more than a
-    /// quarter, lest it is said over and over.
-    fn is_odd(&self, was: bool) -> bool {
+    /// More than half of it should have been read and was not.
+    fn is_odd(&self) -> bool {
         let odd = self.rejected.iter().filter(|(it, _)| !it.is_ordinary());
         let odd: u64 = odd.map(|(_, count)| count).sum();
-        odd.saturating_mul(if was { 4 } else { 2 }) > self.lines
+        odd.saturating_mul(2) > self.lines
     }
 
-    fn is_none_read(&self) -> bool {
-        self.rejected.values().sum::<u64>() == self.lines
+    fn requests(&self) -> u64 {
+        self.lines - self.rejected.values().sum::<u64>()
+    }
+
+    /// `is_all`: these are all lines since the start.
+    fn problem(&self, parser: &Parser, is_all: bool) -> String {
+        let mut reasons: Vec<_> = self.rejected.iter().collect();
+        reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        let reasons = reasons.iter().take(REASONS_MAX);
+        let reasons: Vec<_> = reasons.map(|(it, count)| format!("{it} {count}")).collect();
+        let how_many = if self.requests() == 0 { "none" } else { "few" };
+        let last = if is_all { "" } else { "last " };
+        let counts = Counts {
+            requests: self.requests(),
+            rejected: &self.rejected,
+        };
+        let way_out = advice::advice(parser, counts, &self.samples).map_or_else(
+            || {
+                "compare `format` and `tag` under [log] with what `parse --rejects` shows"
+                    .to_owned()
+            },
+            |advice| {
+                format!(
+                    "the first of them is `{}`; {}",
+                    advice.first(),
+                    advice.way_out
+                )
+            },
+        );
+        format!(
+            "{how_many} of the log's {last}{} lines can be read ({}), so nothing can be scaled by \
+             them: {way_out}",
+            self.lines,
+            reasons.join(", ")
+        )
     }
 }

@@ -146,6 +146,50 @@ pub(super) fn strip<'a>(line: &'a [u8], tag: &[u8]) -> Result<Body<'a>, Reject> 
     })
 }
 
+/// What stands behind the head, or all of it where the head is none.
+pub(super) fn text_of<'a>(line: &'a [u8], tag: &[u8]) -> &'a [u8] {
+    strip(line, tag).map_or(line, |body| body.text)
+}
+
+/// Names that may be the program's in the head of a line, nearest to its beginning first. Only guesses,
+/// for who proves them: the words before a colon, the third word behind an RFC 5424 version, a
+/// container's name.
+pub(super) fn programs(line: &[u8]) -> impl Iterator<Item = &str> {
+    /// More words than the longest stack of heads has.
+    const WORDS_MAX: usize = 16;
+    let words: Vec<&[u8]> = line.splitn(WORDS_MAX, |&byte| byte == b' ').collect();
+    let is_name = |word: &&[u8]| {
+        let is_byte = |byte: &u8| byte.is_ascii_graphic() && !b":[]<>{}\"/".contains(byte);
+        !word.is_empty() && word.iter().all(is_byte)
+    };
+    let mut names: Vec<&[u8]> = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        let tagged = word.strip_suffix(b":").map(|tagged| {
+            let bracket = tagged.iter().position(|&byte| byte == b'[');
+            bracket.and_then(|end| tagged.get(..end)).unwrap_or(tagged)
+        });
+        names.extend(tagged);
+        // `<134>1 DATE HOST PROGRAM PID …`, and `DATE HOST PROGRAM PID - ` without its version.
+        let is_version = word.ends_with(b">1") || *word == b"1";
+        names.extend(words.get(at + 3).filter(|_| is_version));
+        names.extend(words.get(at.wrapping_sub(2)).filter(|_| *word == b"-"));
+        if word.starts_with(b"|") && at > 0 {
+            let container = words.first().copied().unwrap_or_default();
+            let end = container.iter().rposition(|byte| b"-_".contains(byte));
+            names.extend(end.and_then(|end| container.get(..end)));
+            names.push(container);
+        }
+        let pod = word
+            .strip_prefix(b"[pod/")
+            .and_then(|it| it.strip_suffix(b"]"));
+        names.extend(pod.and_then(|it| it.rsplit(|&byte| byte == b'/').next()));
+    }
+    names.retain(is_name);
+    names
+        .into_iter()
+        .filter_map(|name| std::str::from_utf8(name).ok())
+}
+
 /// The head that the text begins with, if there is one.
 fn strip_one<'a>(
     text: &'a [u8],

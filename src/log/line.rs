@@ -161,6 +161,7 @@ impl<'a> Brief<'a> {
 #[derive(Debug)]
 pub struct Parser {
     tag: Vec<u8>,
+    format: LogFormat,
     /// Reads another format than httplog.
     other: Option<Reader>,
     httplog: Regex,
@@ -182,6 +183,7 @@ impl Clone for Parser {
     fn clone(&self) -> Self {
         Self {
             tag: self.tag.clone(),
+            format: self.format.clone(),
             other: self.other.clone(),
             httplog: self.httplog.clone(),
             tail: self.tail.clone(),
@@ -214,6 +216,7 @@ impl Parser {
         let places = Places::of(&httplog, &tail);
         Self {
             tag: tag.as_bytes().to_vec(),
+            format: format.clone(),
             other: format.reader(),
             httplog,
             tail,
@@ -221,6 +224,16 @@ impl Parser {
             last_head: LastHead::default(),
             last_second: LastSecond::default(),
         }
+    }
+
+    /// The program name that a syslog head must carry.
+    pub fn tag(&self) -> &str {
+        std::str::from_utf8(&self.tag).unwrap_or_default()
+    }
+
+    /// How the lines are written.
+    pub fn format(&self) -> &LogFormat {
+        &self.format
     }
 
     /// About now, in milliseconds since 1970: dates of syslog heads have no year, and are of the last

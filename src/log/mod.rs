@@ -1,5 +1,6 @@
 //! From bytes to requests: sources of whole lines, and what a line says.
 
+pub mod advice;
 mod container;
 mod date;
 pub mod file;

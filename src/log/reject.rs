@@ -107,6 +107,29 @@ impl Reject {
         }
     }
 
+    /// HAProxy about itself: understood, and no line that could not be read.
+    pub const fn is_message(self) -> bool {
+        matches!(self, Self::HaproxyMessage)
+    }
+
+    /// Only HAProxy writes such lines.
+    pub const fn is_haproxys(self) -> bool {
+        match self {
+            Self::FrontendError | Self::Connect | Self::Tcplog | Self::Clf => true,
+            Self::Empty
+            | Self::TooLong
+            | Self::Partial
+            | Self::Nul
+            | Self::UnknownHead
+            | Self::OtherProgram
+            | Self::HaproxyMessage
+            | Self::BadDate
+            | Self::BadNumber
+            | Self::NotHttplog
+            | Self::NotFormat => false,
+        }
+    }
+
     /// Lines that stand in a healthy log beside the requests, and so are no sign of a wrong format.
     pub const fn is_ordinary(self) -> bool {
         match self {

@@ -1,7 +1,10 @@
 //! What other threads make of a block: the numbers of its lines, without the text. What they mean for
 //! a backend is not decided here.
 
+use std::collections::BTreeMap;
+
 use crate::config::Config;
+use crate::log::advice::Samples;
 use crate::log::input::{Block, Line, Period, Spans};
 use crate::log::line::{Brief, Parser, Reject};
 use crate::log::names::Names;
@@ -28,7 +31,9 @@ pub(super) struct Batch {
     log: usize,
     /// Lines of the period, and those of them that say nothing.
     pub(super) lines: u64,
-    pub(super) rejected: u64,
+    pub(super) rejected: BTreeMap<Reject, u64>,
+    /// The first of those for each reason, in this block.
+    pub(super) samples: Samples,
     /// A request of which nobody knows when it was.
     pub(super) is_undated: bool,
     /// Names that no earlier batch of this worker has told, in the order of their numbers.
@@ -63,7 +68,8 @@ impl Worker {
             worker: self.number,
             log: block.log(),
             lines: 0,
-            rejected: 0,
+            rejected: BTreeMap::new(),
+            samples: Samples::default(),
             is_undated: false,
             new_names: Vec::new(),
             requests: Vec::new(),
@@ -82,7 +88,11 @@ impl Worker {
                     Some(ended_ms) => batch.requests.push(self.numbers(&brief, ended_ms)),
                     None => batch.is_undated = true,
                 },
-                Err(_) => batch.rejected += 1,
+                Err(reason) => {
+                    *batch.rejected.entry(reason).or_default() += 1;
+                    let (Line::Whole(text) | Line::TooLong(text)) = line;
+                    batch.samples.take(&self.parser, batch.lines, reason, text);
+                }
             }
         }
         let new_names = self.names.list().get(self.told..).unwrap_or_default();

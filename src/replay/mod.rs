@@ -43,6 +43,9 @@ pub enum ReplayError {
     /// A log could not be read.
     #[error(transparent)]
     Input(#[from] InputError),
+    /// There were lines, and none of them could be read; a note has said why.
+    #[error("nothing of the log could be read")]
+    NothingRead,
     /// A request of which nobody knows when it was.
     #[error("cannot replay the log: {}", crate::log::line::NO_DATE)]
     NoDate,
@@ -94,9 +97,14 @@ fn run(
     };
     let mut first = Vec::new();
     let seen = match source.replay(None, &mut first, talk)? {
-        Ended::Whole => {
+        Ended::Whole { is_nothing_read } => {
             let written = out.write_all(&first).and_then(|()| out.flush());
-            return written.map_err(ReplayError::Output);
+            written.map_err(ReplayError::Output)?;
+            return if is_nothing_read {
+                Err(ReplayError::NothingRead)
+            } else {
+                Ok(())
+            };
         }
         Ended::Otherwise(seen) => seen,
     };
@@ -120,8 +128,8 @@ struct Source<'a> {
 
 /// How a replay ended.
 enum Ended {
-    /// Everything was printed.
-    Whole,
+    /// Everything was printed; there were lines, and none could be read.
+    Whole { is_nothing_read: bool },
     /// These servers are in the logs, and not all of them were known at the beginning.
     Otherwise(Seen),
 }
@@ -175,7 +183,8 @@ impl Source<'_> {
         };
         let mut notes = seen.notes(config, self.options.period);
         notes.extend(spans.overlap(&self.logs.names()));
-        play.end(notes, talk).map_err(ReplayError::Output)?;
-        Ok(Ended::Whole)
+        let ended = play.end(self.parser, notes, talk);
+        let is_nothing_read = ended.map_err(ReplayError::Output)?;
+        Ok(Ended::Whole { is_nothing_read })
     }
 }

@@ -8,6 +8,8 @@ use super::seen::Seen;
 use super::summary::{Printer, Summary};
 use super::world::World;
 use crate::config::Config;
+use crate::log::advice;
+use crate::log::line::Parser;
 use crate::log::local_time::LocalTime;
 use crate::scaler::Scaler;
 use crate::scaler::decision::{Change, Decision};
@@ -53,8 +55,13 @@ impl<'a> Play<'a> {
         names: &[Option<(String, String)>],
         seen: &Seen,
     ) -> io::Result<()> {
+        self.summary
+            .samples
+            .merge(&batch.samples, self.summary.lines);
         self.summary.lines += batch.lines;
-        self.summary.rejected += batch.rejected;
+        for (reason, count) in &batch.rejected {
+            *self.summary.rejected.entry(*reason).or_default() += count;
+        }
         self.summary.requests += batch.requests.len() as u64;
         for numbers in &batch.requests {
             let ended = Timestamp::from_ms(self.time.take(numbers.ended_ms));
@@ -74,7 +81,14 @@ impl<'a> Play<'a> {
     }
 
     /// Lets time pass until the last line, and prints the sum.
-    pub(super) fn end(mut self, mut notes: Vec<String>, talk: &mut dyn Write) -> io::Result<()> {
+    ///
+    /// Gives whether there were lines of which none could be read.
+    pub(super) fn end(
+        mut self,
+        parser: &Parser,
+        mut notes: Vec<String>,
+        talk: &mut dyn Write,
+    ) -> io::Result<bool> {
         let mut end = Timestamp::default();
         if let Some((world, now)) = &mut self.world {
             end = *now;
@@ -90,7 +104,11 @@ impl<'a> Play<'a> {
                     .to_owned(),
             );
         }
-        self.printer.summary(&self.summary, &notes, talk)
+        let counts = self.summary.counts();
+        let advice = advice::advice(parser, counts, &self.summary.samples);
+        notes.splice(..0, advice.map(|advice| advice.to_string()));
+        self.printer.summary(&self.summary, &notes, talk)?;
+        Ok(self.summary.counts().is_nothing_read())
     }
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::log::line::format_local_ms;
+use crate::log::advice::{Counts, Samples};
+use crate::log::line::{Reject, format_local_ms};
 use crate::scaler::decision::{Change, Decision, Reason, Span};
 use crate::scaler::event::{ServerName, Timestamp};
 
@@ -15,7 +16,9 @@ use crate::scaler::event::{ServerName, Timestamp};
 pub(super) struct Summary {
     pub(super) lines: u64,
     pub(super) requests: u64,
-    pub(super) rejected: u64,
+    pub(super) rejected: BTreeMap<Reject, u64>,
+    /// The first rejected line for each reason.
+    pub(super) samples: Samples,
     /// Of every kind, also those that are not printed.
     pub(super) decisions: u64,
     breaches: u64,
@@ -203,7 +206,7 @@ impl<'a> Printer<'a> {
                 "{}, {}, {} rejected",
                 counted(summary.lines, "line", "lines"),
                 counted(summary.requests, "request", "requests"),
-                summary.rejected
+                summary.counts().refused()
             )?;
             writeln!(
                 self.out,
@@ -229,11 +232,18 @@ impl<'a> Printer<'a> {
 }
 
 impl Summary {
+    pub(super) fn counts(&self) -> Counts<'_> {
+        Counts {
+            requests: self.requests,
+            rejected: &self.rejected,
+        }
+    }
+
     fn numbers(&self) -> SummaryNumbers {
         SummaryNumbers {
             lines: self.lines,
             requests: self.requests,
-            rejected: self.rejected,
+            rejected: self.counts().refused(),
             breaches: self.breaches,
             enables: self.enables,
             disables: self.disables,

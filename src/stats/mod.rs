@@ -11,6 +11,7 @@ mod text;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use crate::log::advice::{self, Advice, Counts, Samples};
 use crate::log::input::{self, InputError, Line, LogSet, Period, Reading};
 use crate::log::line::{Brief, Parser, Reject};
 use crate::scaler::event::Request;
@@ -27,6 +28,7 @@ pub struct Stats {
     requests: u64,
     rejected: BTreeMap<Reject, u64>,
     servers: Servers,
+    samples: Samples,
 }
 
 /// The numbers of one server.
@@ -67,7 +69,7 @@ pub fn stats_of_logs(
     let logs = logs.read(reading.max_line_bytes);
     let start = || (Stats::default(), parser.clone(), false);
     let is_part = reading.period != Period::default();
-    let made = input::on_threads(logs, start, |(stats, parser, is_undated), block| {
+    let made = input::on_threads(logs, start, |(stats, parser, is_undated), block, number| {
         let moments = block.lines().map(|line| moment(&parse_line(parser, line)));
         let mut sieve = reading.period.sieve(moments);
         for line in block.lines() {
@@ -75,6 +77,9 @@ pub fn stats_of_logs(
             *is_undated |= is_part && parsed.is_ok() && moment(&parsed).is_none();
             if sieve.takes(moment(&parsed)) {
                 stats.add_line(parsed.as_ref().map_err(|reason| *reason));
+                if let Err(reason) = parsed {
+                    stats.samples.take(parser, number, reason, text_of(line));
+                }
             }
         }
     })?;
@@ -92,6 +97,12 @@ fn parse_line<'a>(parser: &Parser, line: Line<'a>) -> Result<Brief<'a>, Reject> 
     match line {
         Line::Whole(text) => parser.parse_brief(text, false),
         Line::TooLong(_) => Err(Reject::TooLong),
+    }
+}
+
+const fn text_of(line: Line<'_>) -> &[u8] {
+    match line {
+        Line::Whole(text) | Line::TooLong(text) => text,
     }
 }
 
@@ -124,11 +135,38 @@ impl Stats {
         self.requests
     }
 
-    /// The other lines, by reason; reasons that did not occur are absent.
+    /// Lines that are neither, by reason; reasons that did not occur are absent.
     pub fn rejected(&self) -> impl Iterator<Item = (Reject, u64)> {
-        self.rejected
-            .iter()
+        let lines = self.rejected.iter();
+        lines
             .map(|(&reason, &count)| (reason, count))
+            .filter(|(reason, _)| !reason.is_message())
+    }
+
+    /// Messages of HAProxy's about itself: neither requests nor rejected.
+    pub fn messages(&self) -> u64 {
+        let messages = self
+            .rejected
+            .iter()
+            .filter(|(reason, _)| reason.is_message());
+        messages.map(|(_, count)| count).sum()
+    }
+
+    /// There were lines, and none of them could be read.
+    pub fn is_nothing_read(&self) -> bool {
+        self.counts().is_nothing_read()
+    }
+
+    /// What to do about lines that cannot be read, if that is most of them.
+    pub fn advice(&self, parser: &Parser) -> Option<Advice> {
+        advice::advice(parser, self.counts(), &self.samples)
+    }
+
+    fn counts(&self) -> Counts<'_> {
+        Counts {
+            requests: self.requests,
+            rejected: &self.rejected,
+        }
     }
 
     /// Backend, server and its numbers, sorted by backend and server.
@@ -140,9 +178,10 @@ impl Stats {
     pub fn merge(&mut self, other: &Self) {
         self.lines += other.lines;
         self.requests += other.requests;
-        for (reason, count) in other.rejected() {
-            *self.rejected.entry(reason).or_default() += count;
+        for (reason, count) in &other.rejected {
+            *self.rejected.entry(*reason).or_default() += count;
         }
+        self.samples.merge(&other.samples, 0);
         for (backend, server, stats) in other.servers() {
             if let Some(sum) = self.servers.of(backend.as_bytes(), server.as_bytes()) {
                 sum.merge(stats);

@@ -19,9 +19,13 @@ struct Table {
 
 pub(super) fn write(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
     let rejected: u64 = stats.rejected().map(|(_, count)| count).sum();
+    let messages = match stats.messages() {
+        0 => String::new(),
+        count => format!(", {} of HAProxy's own", counted(count, "message")),
+    };
     writeln!(
         out,
-        "{} read, {}, {rejected} rejected",
+        "{} read, {}, {rejected} rejected{messages}",
         counted(stats.lines(), "line"),
         counted(stats.requests(), "request"),
     )?;

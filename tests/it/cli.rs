@@ -3,6 +3,7 @@
 pub(crate) mod program;
 
 mod check;
+mod field;
 mod follow;
 mod numbers;
 mod parse;

@@ -179,7 +179,10 @@ fn is_blurred(parts: &[Part], views: &[View], at: usize) -> bool {
     // An address and its port end together: where the one stops is of no interest.
     if shape_at(at) == Some(Shape::Address)
         && matches!(parts.get(next), Some(Part::Literal(b':', _)))
-        && shape_at(next + 1) == Some(Shape::Port)
+        && matches!(
+            shape_at(next + 1),
+            Some(Shape::Port | Shape::Number | Shape::Integer)
+        )
     {
         next += 2;
     }
@@ -264,12 +267,12 @@ fn incomplete(missing: &[&str], parts: &[Part], whole: &Range<usize>) -> FormatE
     } else {
         "needed are %b, %s, %ST and %Tr, wanted are %TR, %Tw, %Tc, %Ta and a date such as %tr"
     };
-    // What is not there has no place: the end of the format stands for it.
-    let end = parts.last().map_or(whole.clone(), Part::range);
+    // What is not there has no place: the beginning of the format stands for it.
+    let place = parts.first().map_or(whole.clone(), Part::range);
     FormatError::new(
         Fault::Incomplete,
         format!("the log format lacks {}", missing.join(", ")),
-        end,
+        place,
         "not enough to tell how a server is doing",
         help,
     )

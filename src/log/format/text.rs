@@ -32,7 +32,13 @@ pub(super) fn unquote(given: &str) -> Result<Vec<Glyph>, FormatError> {
         Some(behind) => {
             let word = behind.trim_start();
             let skipped = word_offset(given, word);
-            cfg_word(word, skipped)?
+            // HAProxy would take the second word amiss; what is meant is plain.
+            let is_bare = !word.contains(['"', '\'']) && word.split(' ').any(names_variable);
+            if is_bare {
+                unescape(word, skipped)?
+            } else {
+                cfg_word(word, skipped)?
+            }
         }
         None if is_wrapped(word) => cfg_word(word, from)?,
         None => unescape(word, from)?,
@@ -50,6 +56,11 @@ pub(super) fn unquote(given: &str) -> Result<Vec<Glyph>, FormatError> {
         ));
     }
     Ok(glyphs)
+}
+
+/// One of HAProxy's own variables, alone or with something behind it.
+fn names_variable(word: &str) -> bool {
+    known(&places(word, 0)).is_some()
 }
 
 /// Where `part`, which is the end of `given` but for white space, begins.

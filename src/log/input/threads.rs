@@ -15,20 +15,20 @@ const THREADS_MAX: usize = 8;
 const AHEAD_MAX: u64 = 8;
 
 /// Hands every block to one thread of several. Each thread has its own `T` from `start` and adds its
-/// blocks to it with `take`. Gives the threads' work in no particular order.
+/// blocks to it with `take`, which is told the number of each. Gives the threads' work in no particular order.
 ///
 /// # Errors
 /// The first one that reading met; the work is lost then.
 pub fn on_threads<T: Send>(
     logs: Logs,
     start: impl Fn() -> T,
-    take: impl Fn(&mut T, &Block) + Sync,
+    take: impl Fn(&mut T, &Block, u64) + Sync,
 ) -> Result<Vec<T>, InputError> {
     let shared = Mutex::new(Shared::new(logs));
     let work = |mut made| {
         let mut block = Block::new();
-        while next_block(&shared, &mut block).is_some() {
-            take(&mut made, &block);
+        while let Some(number) = next_block(&shared, &mut block) {
+            take(&mut made, &block, number);
         }
         made
     };

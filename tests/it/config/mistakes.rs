@@ -303,7 +303,7 @@ fn a_log_format_is_refused_at_the_item_that_is_wrong() {
     let cases = r#"
 htplog => E0006 5:10 | did you mean "httplog"? | log-format string
 "" => E0006 5:10 | "httplog", "httpslog", "clf"
-%ci:%cp [%tr] %ft => E0019 5:11 | lacks %b, %s, %Tw, %Tc, %Tr, %ST
+%ci:%cp [%tr] %ft => E0019 5:11 | lacks %b, %s, %ST, %Tr
 %b %s %Tw %Tc %Tr %ST => E0019 5:11 | lacks a date (%tr)
 %tr %b %s %Tw %Tc %ST => E0019 5:11 | lacks %Tr
 %tr %r %b/%s %Tw/%Tc/%Tr %ST => E0018 5:15 | `%r` stands left of `%b` | a log target of

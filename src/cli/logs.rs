@@ -1,0 +1,214 @@
+//! `parse` and `stats`: what they take beside the names of logs, and how they end.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _};
+
+use super::{
+    Cli, EXIT_FAILED, bar, cannot_write, complain, finish, on_runtime, start_tracing,
+    stop_requested, with_config, writes_to_file,
+};
+use crate::config::{self, LogConfig, LogSource};
+use crate::log::advice::Advice;
+use crate::log::format::LogFormat;
+use crate::log::input::{self, Period, Reading};
+use crate::log::line;
+use crate::{parse, stats};
+
+#[derive(Debug, Args)]
+pub(super) struct PeriodArgs {
+    /// Only requests that ended then or later: 2026-11-21, 2026-11-21T23:00, in the log's own time;
+    /// lines that cannot be read belong to the requests around them
+    #[arg(long, value_name = "TIME", value_parser = input::parse_moment)]
+    since: Option<u64>,
+    /// Only requests that ended before
+    #[arg(long, value_name = "TIME", value_parser = input::parse_moment)]
+    until: Option<u64>,
+}
+
+/// What else the config file says under `[log]`, and wins over it.
+#[derive(Debug, Args)]
+pub(super) struct LogArgs {
+    /// Program name that a syslog head must carry, as `log-tag` of haproxy.cfg says
+    #[arg(long, value_name = "NAME", value_parser = config::parse_tag)]
+    tag: Option<String>,
+    /// How lines are written: httplog, httpslog, clf, or a log-format string of haproxy.cfg
+    #[arg(long, value_name = "FORMAT", value_parser = config::parse_format)]
+    format: Option<LogFormat>,
+}
+
+impl PeriodArgs {
+    /// Ends the program if there is no time between the two.
+    pub(super) fn period(&self) -> Period {
+        if let (Some(since), Some(until)) = (self.since, self.until)
+            && since >= until
+        {
+            let text = "--since must be earlier than --until";
+            Cli::command()
+                .error(ErrorKind::ValueValidation, text)
+                .exit();
+        }
+        Period {
+            since_ms: self.since,
+            until_ms: self.until,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MaybeConfigFile {
+    /// Config file, of which format, tag and line length of its log section are used
+    #[arg(
+        short,
+        long = "config",
+        value_name = "FILE",
+        env = "HAPROXY_AUTOSCALE_CONFIG"
+    )]
+    pub(super) config: Option<PathBuf>,
+}
+
+/// Milliseconds since 1970; `None` on a machine without a clock.
+pub(super) fn today_ms() -> Option<u64> {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(since_1970.as_millis()).ok()
+}
+
+/// What a command that only reads lines needs of the configuration, or of its options.
+pub(super) fn with_log(
+    path: Option<&Path>,
+    args: LogArgs,
+    act: impl FnOnce(&line::Parser, &LogConfig) -> u8,
+) -> u8 {
+    let act = |mut log: LogConfig| {
+        if let Some(tag) = args.tag {
+            log.tag = tag;
+        }
+        if let Some(format) = args.format {
+            log.format = format;
+        }
+        let mut parser = line::Parser::new(&log.format, &log.tag);
+        if let Some(today_ms) = today_ms() {
+            parser = parser.with_today(today_ms);
+        }
+        act(&parser, &log)
+    };
+    match path {
+        None => act(LogConfig::default()),
+        Some(path) => with_config(path, EXIT_FAILED, |config| act(config.log)),
+    }
+}
+
+/// Says why nothing, or nearly nothing, could be read. Nothing at all is a failure: scripts notice.
+pub(super) fn judge(advice: Option<Advice>, is_nothing_read: bool) -> u8 {
+    if let Some(advice) = advice {
+        complain(&advice.with_options());
+    }
+    if is_nothing_read { EXIT_FAILED } else { 0 }
+}
+
+pub(super) fn run_parse(
+    parser: &line::Parser,
+    log: &LogConfig,
+    sources: &[String],
+    rejects: bool,
+    period: Period,
+) -> u8 {
+    if let Some(source) = sources.iter().find(|source| must_be_followed(source)) {
+        let text = format!("{source} is no recorded log: add --follow");
+        return finish(Err(text));
+    }
+    let reading = Reading {
+        period,
+        ..Reading::all(log.max_line_bytes)
+    };
+    let bar = bar(writes_to_file(), &reading.progress);
+    let out = &mut io::stdout().lock();
+    let parsed = parse::parse_logs(sources, parser, &reading, rejects, out);
+    drop(bar);
+    match parsed {
+        Ok(verdict) => judge(verdict.advice(parser), verdict.is_nothing_read()),
+        Err(error) => finish(Err(error)),
+    }
+}
+
+pub(super) fn run_follow(
+    parser: &line::Parser,
+    log: &LogConfig,
+    sources: &[String],
+    rejects: bool,
+) -> u8 {
+    let [source] = sources else {
+        let text = "--follow takes one SOURCE";
+        Cli::command().error(ErrorKind::TooManyValues, text).exit();
+    };
+    let source = match LogSource::parse(source) {
+        Ok(source) => source,
+        Err(mistake) => return finish(Err(format!("cannot follow {source}: {mistake}"))),
+    };
+    if let Some(address) = source.remote_address().filter(|_| !log.allow_remote) {
+        let text = format!(
+            "{address} is not a loopback address, and whoever reaches it could write lines: give \
+             -c with a configuration that has `allow_remote = true` under [log]"
+        );
+        return finish(Err(text));
+    }
+    start_tracing();
+    let result = on_runtime(async {
+        let stop = stop_requested().map_err(|error| error.to_string())?;
+        parse::follow(
+            &source,
+            parser,
+            log.max_line_bytes,
+            rejects,
+            io::stdout(),
+            stop,
+        )
+        .await
+        .map_err(|error| error.to_string())
+    });
+    finish(result)
+}
+
+/// It names something that has no end, and no file has that name.
+pub(super) fn must_be_followed(source: &str) -> bool {
+    let is_live = match LogSource::parse(source) {
+        Ok(LogSource::File(_) | LogSource::Stdin) | Err(_) => false,
+        Ok(LogSource::Udp(_) | LogSource::Unix(_) | LogSource::Tcp(_) | LogSource::Journal(_)) => {
+            true
+        }
+    };
+    is_live && !Path::new(source).exists()
+}
+
+pub(super) fn run_stats(
+    parser: &line::Parser,
+    log: &LogConfig,
+    logs: &[String],
+    json: bool,
+    period: Period,
+) -> u8 {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let reading = Reading {
+        period,
+        ..Reading::all(log.max_line_bytes)
+    };
+    let bar = bar(true, &reading.progress);
+    let counted = stats::stats_of_logs(logs, parser, &reading);
+    drop(bar);
+    let stats = match counted {
+        Ok(stats) => stats,
+        Err(error) => return finish(Err(error)),
+    };
+    let written = if json {
+        stats.write_json(&mut out)
+    } else {
+        stats.write_text(&mut out)
+    };
+    match written.and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => cannot_write(&error),
+        Ok(()) | Err(_) => judge(stats.advice(parser), stats.is_nothing_read()),
+    }
+}
