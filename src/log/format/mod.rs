@@ -173,9 +173,10 @@ fn with_way_out(mut errors: Vec<FormatError>, tokens: &token::Tokens) -> Vec<For
     };
     let format = mend::candidates(tokens, &ranges).into_iter().find(works);
     if let (Some(format), Some(last)) = (format, errors.last_mut()) {
+        let format = mend::as_log_format(&format);
         last.help = format!(
-            "this would do, here and in haproxy.cfg: {}",
-            mend::as_log_format(&format)
+            "give %b, %s, the timers and %ST a log target of their own, or write, here and in \
+             haproxy.cfg: {format}"
         );
     }
     errors

@@ -42,12 +42,12 @@ impl Compression {
         let (name, tool) = match self {
             Self::Gzip => return Ok(Box::new(MultiGzDecoder::new(packed))),
             Self::Zstd => return Ok(Box::new(Frames::new(packed))),
-            Self::Xz => ("xz", "xzcat"),
-            Self::Bzip2 => ("bzip2", "bzcat"),
+            Self::Xz => ("xz", "xz -dc"),
+            Self::Bzip2 => ("bzip2", "bzip2 -dc"),
         };
         Err(io::Error::other(format!(
             "it is packed by {name}, which is not unpacked here; write `{tool} FILE | \
-             haproxy-autoscale …` with `-` in its place"
+             haproxy-autoscale stats -`, or another command with `-` for the log"
         )))
     }
 

@@ -304,7 +304,6 @@ fn a_log_format_is_refused_at_the_item_that_is_wrong() {
 htplog => E0006 5:10 | did you mean "httplog"? | log-format string
 "" => E0006 5:10 | "httplog", "httpslog", "clf"
 %ci:%cp [%tr] %ft => E0019 5:11 | lacks %b, %s, %ST, %Tr
-%b %s %Tw %Tc %Tr %ST => E0019 5:11 | lacks a date (%tr)
 %tr %b %s %Tw %Tc %ST => E0019 5:11 | lacks %Tr
 %tr %r %b/%s %Tw/%Tc/%Tr %ST => E0018 5:15 | `%r` stands left of `%b` | a log target of
 %tr %b/%s %HM %Tw/%Tc/%Tr %ST => E0018 5:21 | `%HM` stands left of `%Tw`
@@ -313,7 +312,7 @@ htplog => E0006 5:10 | did you mean "httplog"? | log-format string
 %tr %b/%s %hr %Tw/%Tc/%Tr %ST => E0018 5:21
 %tr %[path,url_dec] %b/%s %Tw/%Tc/%Tr %ST => E0018 5:15 | `%[path,url_dec]` stands left
 %tr %[src,map(/etc/x)] %b/%s %Tw/%Tc/%Tr %ST => E0018 5:15
-%{+Q}o %ci - - [%T] %r %ST %b %s %Tw %Tc %Tr => E0018 5:31 | write "clf"
+%{-Q}o %ci - - [%T] %r %ST %b %s %Tw %Tc %Tr => E0018 5:31 | here and in haproxy.cfg: log-format '%{-Q}o
 %tr %b%s %Tw/%Tc/%Tr %ST => E0020 5:15 | `%b` is followed by `%s`
 %tr %b:%s %Tw/%Tc/%Tr %ST => E0020 5:15 | `%b` is followed by `:`
 %tr %b/%s %Tw%Tc/%Tr %ST => E0020 5:21

@@ -136,7 +136,19 @@ fn json_like_formats_and_clf_strings_say_what_httplog_says() {
         .to_owned()
         + STOCK
         + "'";
+    // A client's text left of everything, in quotes that HAProxy escapes.
+    let quoted = format!(
+        "log-format '{{\"req\":\"%HM %HU %HV\",\"hr\":\"%hr\",\"ua\":\"%[capture.req.hdr(0),json(utf8s)]\",\
+         \"raw\":\"%{{+E}}[capture.req.hdr(0)]\",\"ck\":\"%{{+E}}CC\",\"all\":%{{+Q}}r,\"be\":\"%b\",\"srv\":\"%s\",\
+         \"fe\":\"%ft\",\"tr\":%TR,\"tw\":%Tw,\"tc\":%Tc,\"resp\":%Tr,\"ta\":%Ta,\"st\":%ST,\"by\":%B,\
+         \"at\":\"%tr\"}} {STOCK}'"
+    );
     for_each_version_at_once(|version| {
+        each_line(version, &quoted, &quoted, |record, expected| {
+            let mut expected = *expected;
+            expected.request.tail = None;
+            assert_eq!(*record, expected);
+        });
         each_line(version, &json, &json, |record, expected| {
             let mut expected = *expected;
             expected.request.tail = None;

@@ -278,8 +278,8 @@ fn damaged_zstd_is_an_error_with_its_name_wherever_it_is_cut() {
 #[test]
 fn other_compressions_are_refused_with_what_to_do() {
     for (start, name, tool) in [
-        (&b"\xfd7zXZ\0\0\x04"[..], "xz", "xzcat"),
-        (b"BZh91AY&SY", "bzip2", "bzcat"),
+        (&b"\xfd7zXZ\0\0\x04"[..], "xz", "xz -dc"),
+        (b"BZh91AY&SY", "bzip2", "bzip2 -dc"),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.log");
@@ -290,7 +290,7 @@ fn other_compressions_are_refused_with_what_to_do() {
             error,
             format!(
                 "cannot read {path}: it is packed by {name}, which is not unpacked here; write \
-                 `{tool} FILE | haproxy-autoscale …` with `-` in its place"
+                 `{tool} FILE | haproxy-autoscale stats -`, or another command with `-` for the log"
             )
         );
     }
