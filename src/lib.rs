@@ -20,6 +20,7 @@ pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod demo;
+pub mod duration;
 pub mod log;
 pub mod parse;
 pub mod replay;

@@ -9,19 +9,13 @@ use humantime::DurationError;
 
 use super::diagnostic::quoted;
 use super::keys::nearest;
+use crate::duration::{self, Unreadable};
 
 /// Above this a duration is surely not meant, but possible.
 pub(super) const LONG: Duration = Duration::from_secs(86_400);
 
 /// From this on a duration is taken for a mistake (`"5M"` is five months).
 pub(super) const MONTHS: Duration = Duration::from_secs(30 * 86_400);
-
-/// Longest text that is read.
-const MAX_TEXT_BYTES: usize = 64;
-
-/// Most digits in all of a text. Keeps humantime away from the end of [`Duration`], where it panics
-/// (`"18446744073709551615s 1000ms"`): 11 digits are at most 3.2e18 s.
-const MAX_DIGITS: usize = 11;
 
 /// The units that we teach; humantime knows more spellings.
 const UNITS: &[&str] = &[
@@ -46,20 +40,17 @@ pub(super) struct Problem {
 
 /// Reads `text`.
 pub(super) fn parse(text: &str) -> Result<Duration, Problem> {
-    if text.len() > MAX_TEXT_BYTES || text.chars().filter(char::is_ascii_digit).count() > MAX_DIGITS
-    {
-        return Err(Problem {
+    let duration = duration::parse(text).map_err(|error| match error {
+        Unreadable::TooLong => Problem {
             is_months: false,
             title: "not a duration: the text is too long".to_owned(),
             label: "too many digits or units",
             help: "write a number and a unit, for example \"500ms\", \"30s\", \"5m\"".to_owned(),
             range: None,
-        });
-    }
-    let duration = humantime::parse_duration(text).map_err(|error| explain(text, &error))?;
-    let has_capital_m = text
-        .split(|letter: char| !letter.is_alphabetic())
-        .any(|unit| unit == "M");
+        },
+        Unreadable::Form(error) => explain(text, &error),
+    })?;
+    let has_capital_m = duration::says_months(text);
     if duration >= MONTHS || has_capital_m {
         return Err(months(text, duration, has_capital_m));
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::duration;
 use crate::scaler::event::ServerName;
 use crate::scaler::hand::{Answer, Order, Place, Verb, Verdict};
 
@@ -73,9 +74,8 @@ pub fn place(text: &str) -> Result<Place, String> {
 /// No duration, or months (`5M` was surely meant as `5m`).
 pub fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
-    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    let mut units = text.split(|letter: char| !letter.is_alphabetic());
-    if units.any(|unit| unit == "M") {
+    let duration = duration::parse(text).map_err(|error| error.to_string())?;
+    if duration::says_months(text) {
         let minutes = text.replace('M', "m");
         return Err(format!(
             "capital M means months; write {minutes} for minutes"
@@ -108,7 +108,9 @@ pub(super) fn line(order: &Order) -> String {
         Place::Server(name) => line = format!("{line} {name}"),
     }
     if let Some(lasts) = order.lasts {
-        line = format!("{line} for {}", humantime::format_duration(lasts));
+        // In one unit: more of them could have more digits than are read at the other end.
+        let ms = lasts.as_nanos().div_ceil(1_000_000);
+        line = format!("{line} for {ms}ms");
     }
     line
 }

@@ -82,6 +82,15 @@ fn wrong_usage_is_2_and_says_how_it_goes() {
     assert!(said.contains("--warm-up <DURATION>"), "{said}");
     let said = run(&["replay", "--warm-up", "5M", &log]).failed(2);
     assert!(said.contains("write 5m for minutes"), "{said}");
+    // The end of what a duration can hold: humantime alone would panic.
+    let endless = "18446744073709551615s 1000ms";
+    for args in [
+        &["replay", "--warm-up", endless, &log][..],
+        &["pause", "--for", endless],
+    ] {
+        let said = run(args).failed(2);
+        assert!(said.contains("too many digits or units"), "{said}");
+    }
 }
 
 #[test]

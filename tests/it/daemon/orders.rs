@@ -148,6 +148,7 @@ fn orders_need_their_newline_and_names_that_could_be_names() {
         b"pause web web2\n",
         b"pause \xc3\xa4\n",
         b"pause web for ever\n",
+        b"pause for 18446744073709551615s 1000ms\n",
         b"pin a/b/c\n",
     ] {
         let answer = place.ask(wrong);
@@ -182,6 +183,19 @@ fn an_order_can_be_given_by_a_program_too() {
     let reply = control::give_order(&place.control, &order).unwrap();
     assert_eq!(reply.verdict, Verdict::Accepted);
     assert!(reply.texts[0].contains("for 1h 23m"), "{reply:?}");
+    // As many digits as a length of time can have when it is written out.
+    let order = Order {
+        lasts: Some(Duration::new(29_375_999, 999_999_999)),
+        ..order
+    };
+    let reply = control::give_order(&place.control, &order).unwrap();
+    assert_eq!(reply.verdict, Verdict::Accepted);
+    let least = Order {
+        lasts: Some(Duration::from_nanos(1)),
+        ..order
+    };
+    let reply = control::give_order(&place.control, &least).unwrap();
+    assert_eq!(reply.verdict, Verdict::Accepted);
 }
 
 #[test]
