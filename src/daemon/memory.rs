@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Daemon, STANDSTILL_MIN, STANDSTILL_POLLS, twin};
+use super::{Daemon, STANDSTILL_MIN, STANDSTILL_POLLS};
 use crate::config::Mode;
 use crate::control::{self, Reply};
 use crate::log::source::Source;
@@ -11,7 +11,7 @@ use crate::scaler::decision::{Decision, Reason};
 use crate::scaler::event::{Action, Event, Timestamp};
 use crate::scaler::hand::{Order, Place};
 use crate::scaler::memory::Memory;
-use crate::state::{self, Found, Keeper};
+use crate::state::{self, Found, Keeper, name};
 
 impl Daemon {
     /// Takes what an earlier daemon kept, and begins to keep. An observing one has nothing to keep:
@@ -19,7 +19,7 @@ impl Daemon {
     pub(super) fn recall(&mut self, observer: &mut dyn FnMut(&Decision)) {
         let now = self.clock.now();
         if let (Mode::Act, Some(dir)) = (self.config.mode, &self.config.state_dir) {
-            let name = twin::file_name(&self.config.haproxy.socket);
+            let name = name::file_name(&self.config.haproxy.socket, name::STATE);
             let memory = match state::load(dir, &name, now, state::wall_ms()) {
                 Found::Nothing => None,
                 Found::Memory(memory) => Some(memory),
@@ -46,7 +46,7 @@ impl Daemon {
         let (Mode::Act, Some(dir)) = (self.config.mode, &self.config.state_dir) else {
             return;
         };
-        let name = twin::file_name(&self.config.haproxy.socket);
+        let name = name::file_name(&self.config.haproxy.socket, name::STATE);
         match Keeper::start(dir.clone(), name) {
             Ok(keeper) => self.keeper = Some(keeper),
             Err(error) => {

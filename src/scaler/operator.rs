@@ -9,8 +9,16 @@ use super::decision::{Change, Decision, Reason};
 use super::event::{Action, Timestamp};
 use super::hand::{Answer, Mark, Order, Place, Verb, Verdict, by};
 use super::index::Index;
-use super::memory::Memory;
+use super::memory::{BackendMemory, Memory};
 use super::settings::BackendSettings;
+
+impl Memory {
+    /// Nothing was seen and nothing was ordered: not worth a file.
+    pub fn is_blank(&self) -> bool {
+        let blank = BackendMemory::default();
+        self.everything.is_none() && self.backends.values().all(|backend| *backend == blank)
+    }
+}
 
 /// How many servers a new configuration would treat differently.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,12 +6,14 @@
 //! says so. Files are opened without following a link.
 
 mod format;
+pub mod name;
+mod slot;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::OFlags;
@@ -19,6 +21,8 @@ use tokio::sync::watch;
 
 use crate::scaler::event::Timestamp;
 use crate::scaler::memory::Memory;
+
+use self::slot::Slot;
 
 pub use self::format::{decode, encode};
 
@@ -185,7 +189,7 @@ impl Written {
 /// Keeps the file as the daemon's memory is, on a thread of its own.
 #[derive(Debug)]
 pub struct Keeper {
-    jobs: mpsc::Sender<(u64, String)>,
+    jobs: Arc<Slot<(u64, String)>>,
     done: watch::Receiver<Done>,
     asked: u64,
     last: Option<Memory>,
@@ -197,7 +201,8 @@ impl Keeper {
     /// # Errors
     /// No thread could be started.
     pub fn start(dir: PathBuf, name: String) -> io::Result<Self> {
-        let (jobs, receiver) = mpsc::channel();
+        let jobs = Arc::new(Slot::default());
+        let receiver = Arc::clone(&jobs);
         let (sender, done) = watch::channel(Done::default());
         std::thread::Builder::new()
             .name("state".to_owned())
@@ -210,15 +215,17 @@ impl Keeper {
         })
     }
 
-    /// Has that written unless it is what was written last.
+    /// Has that written unless it is what was written last. What waits for the disk and is older is
+    /// never written. The first file is made when there is something to keep: a mistyped socket
+    /// leaves none behind.
     pub fn keep(&mut self, now: Timestamp, memory: Memory) {
-        if self.last.as_ref() == Some(&memory) {
+        let is_known = self.last.as_ref() == Some(&memory);
+        if is_known || self.last.is_none() && memory.is_blank() {
             return;
         }
         self.asked += 1;
         let text = encode(&memory, now, wall_ms());
-        // A thread that has ended has said why.
-        let _ = self.jobs.send((self.asked, text));
+        self.jobs.put((self.asked, text));
         self.last = Some(memory);
     }
 
@@ -240,20 +247,21 @@ impl Keeper {
     }
 }
 
-fn keep(dir: &Path, name: &str, jobs: &mpsc::Receiver<(u64, String)>, done: &watch::Sender<Done>) {
+impl Drop for Keeper {
+    /// What was asked for last is still written.
+    fn drop(&mut self) {
+        self.jobs.close();
+    }
+}
+
+fn keep(dir: &Path, name: &str, jobs: &Slot<(u64, String)>, done: &watch::Sender<Done>) {
     let mut failed: Option<(u64, String)> = None;
     loop {
-        let next = match &failed {
-            None => jobs.recv().ok(),
-            Some(again) => match jobs.recv_timeout(RETRY) {
-                Ok(next) => Some(next),
-                Err(mpsc::RecvTimeoutError::Timeout) => Some(again.clone()),
-                Err(mpsc::RecvTimeoutError::Disconnected) => None,
-            },
+        let next = match failed.take() {
+            None => jobs.take(),
+            Some(again) => jobs.take_within(RETRY, again),
         };
-        let Some(next) = next else { return };
-        // Only the newest counts.
-        let (number, text) = jobs.try_iter().last().unwrap_or(next);
+        let Some((number, text)) = next else { return };
         let problem = write(dir, name, &text).err().map(|error| {
             format!(
                 "cannot keep the state in {}: {error} (dir under [state]); pauses, pins and holds \

@@ -227,7 +227,7 @@ fn a_link_a_pipe_or_a_directory_of_that_name_is_not_followed() {
     // Writing replaces the link and leaves what it led to.
     let before = fs::read(&elsewhere).unwrap();
     symlink(&elsewhere, folder.path().join(format!("{NAME}.new"))).unwrap();
-    assert_eq!(keep(folder.path(), Memory::default()), None);
+    assert_eq!(keep(folder.path(), memory()), None);
     wait_for("a file", SOON, || {
         fs::symlink_metadata(&path).is_ok_and(|it| it.is_file())
     });
@@ -269,9 +269,42 @@ fn a_full_disk_keeps_the_old_file_whole() {
     assert_eq!(keep(folder.path(), memory()), None);
     // As full as a disk can be for anybody: a directory where the new file should be.
     fs::create_dir(folder.path().join(format!("{NAME}.new"))).unwrap();
-    assert!(keep(folder.path(), Memory::default()).is_some());
+    let mut other = memory();
+    other.everything = None;
+    assert!(keep(folder.path(), other).is_some());
     assert!(matches!(
         load(folder.path(), NAME, at(0), WALL_MS),
         Found::Memory(_)
     ));
+}
+
+#[test]
+fn a_daemon_that_has_seen_and_heard_nothing_leaves_no_file_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(NAME);
+    let mut keeper = Keeper::start(dir.path().to_owned(), NAME.to_owned()).unwrap();
+    let web = ("web".to_owned(), BackendMemory::default());
+    let blank = Memory {
+        backends: BTreeMap::from([web]),
+        ..Memory::default()
+    };
+    keeper.keep(at(0), blank.clone());
+    keeper.keep(at(1), memory());
+    let found = |what: fn(&Memory) -> bool| {
+        wait_for("what was kept last", SOON, || {
+            let found = load(dir.path(), NAME, at(3), WALL_MS);
+            matches!(&found, Found::Memory(memory) if what(memory))
+        });
+    };
+    found(|memory| memory.backends["web"].servers.len() == 2);
+    fs::remove_file(&path).unwrap();
+    // Once there was something, that nothing is left is worth writing down.
+    keeper.keep(at(2), blank.clone());
+    found(Memory::is_blank);
+    drop(keeper);
+    fs::remove_file(&path).unwrap();
+    let mut keeper = Keeper::start(dir.path().to_owned(), NAME.to_owned()).unwrap();
+    keeper.keep(at(0), blank);
+    drop(keeper);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }

@@ -23,15 +23,15 @@ use super::open_file::{self, Mark, OpenFile, Shared};
 use super::siblings::{self, FileId, Head, KnownHeads};
 use super::{First, Follower, Limits, OLD_FILES_MAX};
 use crate::config::{Config, LogSource, Mode};
+use crate::runtime_api::Address;
 use crate::scaler::event::Timestamp;
-use crate::state;
+use crate::state::{self, name};
 
 /// An older checkpoint is not believed, by the wall clock: what was logged before is no news.
 pub const GAP_MAX: Duration = Duration::from_secs(60);
-/// The checkpoint's name in `[state] dir`.
-const FILE_NAME: &str = "log-checkpoint";
-/// What it is called while it is being written.
-const NEW_FILE_NAME: &str = "log-checkpoint.new";
+/// The checkpoint's name in `[state] dir` as it was when there was one for all daemons. It is taken once
+/// more, and never written.
+const OLD_FILE_NAME: &str = "log-checkpoint";
 /// Of this layout of the file.
 const VERSION: u32 = 1;
 /// A larger file is not one of ours.
@@ -254,6 +254,8 @@ fn ms_since_1970(wall: SystemTime) -> u64 {
 #[derive(Clone, Debug)]
 pub struct CheckpointFile {
     dir: PathBuf,
+    /// Its name there, one for each admin socket.
+    name: String,
     /// Whose checkpoint it is: another daemon's in the same directory is left alone.
     owner: Owner,
 }
@@ -276,28 +278,29 @@ struct Content {
 impl CheckpointFile {
     /// In the directory `dir`, of the daemon that acts on `haproxy` (its admin socket) and reads
     /// `log`.
-    pub fn new(dir: &Path, log: &Path, haproxy: &str) -> Self {
+    pub fn new(dir: &Path, log: &Path, haproxy: &Address) -> Self {
         Self {
             dir: dir.to_owned(),
+            name: name::file_name(haproxy, name::LOG_CHECKPOINT),
             owner: Owner {
                 log: log.to_string_lossy().into_owned(),
-                haproxy: haproxy.to_owned(),
+                haproxy: haproxy.to_string(),
             },
         }
     }
 
     /// Where it is.
     pub fn path(&self) -> PathBuf {
-        self.dir.join(FILE_NAME)
+        self.dir.join(&self.name)
     }
 
     /// Of the daemon with that configuration; `None` when nothing is to be kept. One that observes
     /// keeps nothing: it may stand beside one that acts, and neither may use the other's.
     pub fn of(config: &Config) -> Option<Self> {
         let dir = config.state_dir.as_ref()?;
-        let haproxy = config.haproxy.socket.to_string();
+        let haproxy = &config.haproxy.socket;
         match (&config.log.source, config.mode) {
-            (LogSource::File(log), Mode::Act) => Some(Self::new(dir, log, &haproxy)),
+            (LogSource::File(log), Mode::Act) => Some(Self::new(dir, log, haproxy)),
             (LogSource::File(_), Mode::Observe)
             | (
                 LogSource::Stdin
@@ -343,7 +346,7 @@ impl CheckpointFile {
             .mode(0o750)
             .create(&self.dir)?;
         state::trusted(&fs::metadata(&self.dir)?)?;
-        let new = self.dir.join(NEW_FILE_NAME);
+        let new = self.dir.join(format!("{}.new", self.name));
         let mut file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -356,13 +359,22 @@ impl CheckpointFile {
     }
 
     /// Takes the checkpoint away, so that it is used once; `None` when there is none of this
-    /// daemon.
+    /// daemon. One that an older version left under the old name is taken likewise.
     ///
     /// # Errors
     /// It cannot be read or is none, or it cannot be removed and must not be used.
     pub fn take(&self) -> io::Result<Option<Checkpoint>> {
-        let path = self.path();
-        let (file, meta) = match open_file::open(&path) {
+        // Both go, whichever is newer: none may be found again.
+        let old = self.take_from(&self.dir.join(OLD_FILE_NAME));
+        let own = self.take_from(&self.path())?;
+        Ok(own
+            .into_iter()
+            .chain(old?)
+            .max_by_key(|checkpoint| checkpoint.saved_at_ms))
+    }
+
+    fn take_from(&self, path: &Path) -> io::Result<Option<Checkpoint>> {
+        let (file, meta) = match open_file::open(path) {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -379,7 +391,7 @@ impl CheckpointFile {
         {
             return Ok(None);
         }
-        fs::remove_file(&path)?;
+        fs::remove_file(path)?;
         // After a power failure it must not be there again.
         File::open(&self.dir)?.sync_all()?;
         content.map(|content| Some(content.checkpoint))

@@ -5,6 +5,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use haproxy_autoscale::runtime_api::Address;
+use haproxy_autoscale::state::name;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -21,7 +23,8 @@ fn place() -> (Place, PathBuf) {
     let text = std::fs::read_to_string(&place.config).unwrap();
     let text = text.replace("dir = \"\"", &format!("dir = \"{}\"", dir.display()));
     std::fs::write(&place.config, text).unwrap();
-    (place, dir.join("log-checkpoint"))
+    let name = name::file_name(&Address::Unix(place.admin.clone()), name::LOG_CHECKPOINT);
+    (place, dir.join(name))
 }
 
 fn wait_for_lines(place: &Place, lines: usize) {
@@ -156,7 +159,7 @@ fn a_disk_that_hangs_does_not_hold_up_the_end() {
     let dir = checkpoint.parent().unwrap();
     wait_for("the directory", Duration::from_secs(8), || dir.is_dir());
     // Whoever writes to it waits for a reader that never comes.
-    let new = dir.join("log-checkpoint.new");
+    let new = PathBuf::from(format!("{}.new", checkpoint.display()));
     mknodat(CWD, &new, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     stop(&mut daemon, Signal::TERM);
     let text = daemon.err.text();

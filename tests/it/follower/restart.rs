@@ -4,10 +4,11 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use haproxy_autoscale::log::file::checkpoint::{Checkpoint, CheckpointFile, GAP_MAX, Unproven};
+use haproxy_autoscale::runtime_api::Address;
 use haproxy_autoscale::log::file::{Follower, Limits, ROTATE_GRACE};
 
 use super::rows::{Fixture, append, long};
@@ -250,7 +251,7 @@ fn nothing_is_written_that_could_not_be_proven() {
 #[test]
 fn a_checkpoint_on_disk_is_used_once() {
     let (fixture, checkpoint) = stopped();
-    let file = CheckpointFile::new(fixture.dir.path(), &fixture.path, "/run/admin.sock");
+    let file = CheckpointFile::new(fixture.dir.path(), &fixture.path, &socket("/run/admin.sock"));
     assert_eq!(file.take().unwrap(), None);
     file.save(&checkpoint).unwrap();
     file.save(&checkpoint).unwrap();
@@ -260,15 +261,48 @@ fn a_checkpoint_on_disk_is_used_once() {
     assert_eq!(file.take().unwrap(), None);
 }
 
+/// The admin socket of that name.
+fn socket(path: &str) -> Address {
+    Address::Unix(PathBuf::from(path))
+}
+
+#[test]
+fn daemons_that_share_a_directory_keep_a_checkpoint_each() {
+    let (fixture, checkpoint) = stopped();
+    let dir = fixture.dir.path();
+    let one = CheckpointFile::new(dir, &fixture.path, &socket("/run/one.sock"));
+    let other = CheckpointFile::new(dir, &fixture.path, &socket("/run/other.sock"));
+    one.save(&checkpoint).unwrap();
+    other.save(&checkpoint).unwrap();
+    assert_ne!(one.path(), other.path());
+    assert_eq!(one.take().unwrap().as_ref(), Some(&checkpoint));
+    assert_eq!(other.take().unwrap().as_ref(), Some(&checkpoint));
+}
+
+#[test]
+fn a_checkpoint_under_the_name_of_an_older_version_is_taken_once() {
+    let (fixture, checkpoint) = stopped();
+    let dir = fixture.dir.path();
+    let old = dir.join("log-checkpoint");
+    let other = CheckpointFile::new(dir, &fixture.path, &socket("/run/other.sock"));
+    let file = CheckpointFile::new(dir, &fixture.path, &socket("/run/admin.sock"));
+    file.save(&checkpoint).unwrap();
+    fs::rename(file.path(), &old).unwrap();
+    assert_eq!(other.take().unwrap(), None, "it is another daemon's");
+    assert_eq!(file.take().unwrap().as_ref(), Some(&checkpoint));
+    assert!(!old.exists());
+    assert_eq!(file.take().unwrap(), None);
+}
+
 #[test]
 fn the_checkpoint_of_another_daemon_is_left_alone() {
     let (fixture, checkpoint) = stopped();
     let dir = fixture.dir.path();
-    let file = CheckpointFile::new(dir, &fixture.path, "/run/admin.sock");
+    let file = CheckpointFile::new(dir, &fixture.path, &socket("/run/admin.sock"));
     file.save(&checkpoint).unwrap();
     let others = [
-        CheckpointFile::new(dir, &fixture.path, "/run/other.sock"),
-        CheckpointFile::new(dir, &fixture.beside("other.log"), "/run/admin.sock"),
+        CheckpointFile::new(dir, &fixture.path, &socket("/run/other.sock")),
+        CheckpointFile::new(dir, &fixture.beside("other.log"), &socket("/run/admin.sock")),
     ];
     for other in others {
         assert_eq!(other.take().unwrap(), None);
@@ -279,7 +313,7 @@ fn the_checkpoint_of_another_daemon_is_left_alone() {
 #[test]
 fn whatever_stands_in_a_checkpoint_file_is_an_error_at_most() {
     let (fixture, checkpoint) = stopped();
-    let file = CheckpointFile::new(fixture.dir.path(), &fixture.path, "/run/admin.sock");
+    let file = CheckpointFile::new(fixture.dir.path(), &fixture.path, &socket("/run/admin.sock"));
     file.save(&checkpoint).unwrap();
     let good = fs::read(file.path()).unwrap();
     for end in 0..good.len() {
@@ -334,7 +368,7 @@ fn a_log_that_is_replaced_by_a_copy_of_itself_is_not_read_again() {
 fn a_checkpoint_that_everybody_could_have_put_there_is_neither_believed_nor_left() {
     let (fixture, checkpoint) = stopped();
     let dir = fixture.beside("state");
-    let file = CheckpointFile::new(&dir, &fixture.path, "/run/haproxy/admin.sock");
+    let file = CheckpointFile::new(&dir, &fixture.path, &socket("/run/haproxy/admin.sock"));
     file.save(&checkpoint).unwrap();
     fs::set_permissions(&dir, fs::Permissions::from_mode(0o777)).unwrap();
     let refusal = file.resume(&fixture.path, &Limits::default()).unwrap_err();
