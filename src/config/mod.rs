@@ -10,6 +10,7 @@ mod diagnostic;
 mod duration;
 pub mod keys;
 mod log_source;
+mod paths;
 mod policy;
 mod reader;
 mod render;
@@ -143,7 +144,8 @@ impl Loaded {
     }
 }
 
-/// Reads and checks a file. Every mistake of the file comes back at once.
+/// Reads and checks a file. Every mistake of the file comes back at once. Relative paths in it are
+/// relative to the file.
 pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
     let (found, bytes) = trusted(path)
         .and_then(|found| Ok((found, read_limited(path)?)))
@@ -159,6 +161,7 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
         Ok(text) => parse(text, &name)?,
         Err(error) => return Err(not_utf8(&bytes, error.valid_up_to(), &name)),
     };
+    paths::begin_at(&paths::folder_of(path), &mut loaded.config);
     if let Some(warning) = others_who_write(&found) {
         loaded.warnings.insert(0, warning.clone());
         loaded.findings.diagnostics.insert(0, warning);
@@ -207,6 +210,7 @@ pub fn control_socket_of(path: &Path) -> Option<PathBuf> {
     let top = Table::top(table.get_ref(), keys::TOP);
     let socket = sections::control_socket(&top, &mut reader);
     let (errors, ..) = reader.into_parts();
+    let socket = paths::folder_of(path).join(socket);
     errors.is_empty().then_some(socket)
 }
 

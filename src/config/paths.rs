@@ -1,0 +1,31 @@
+//! Paths of the configuration: relative ones are relative to its file, whatever folder a command is
+//! started in.
+
+use std::path::{Path, PathBuf};
+
+use super::{Config, LogSource};
+use crate::runtime_api::Address;
+
+/// The folder of that file, from the root.
+pub(super) fn folder_of(file: &Path) -> PathBuf {
+    // What has no working directory has no relative paths either.
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    file.parent().map_or_else(PathBuf::new, Path::to_owned)
+}
+
+/// Puts the folder before every path of the configuration that does not begin at the root.
+pub(super) fn begin_at(folder: &Path, config: &mut Config) {
+    let put = |path: &mut PathBuf| *path = folder.join(&*path);
+    match &mut config.haproxy.socket {
+        Address::Unix(path) => put(path),
+        Address::Tcp(_) => {}
+    }
+    match &mut config.log.source {
+        LogSource::File(path) | LogSource::Unix(path) => put(path),
+        LogSource::Stdin | LogSource::Udp(_) | LogSource::Tcp(_) | LogSource::Journal(_) => {}
+    }
+    put(&mut config.control_socket);
+    if let Some(dir) = &mut config.state_dir {
+        put(dir);
+    }
+}
