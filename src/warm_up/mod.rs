@@ -21,8 +21,15 @@ use crate::scaler::event::{ServerName, WarmUpEvidence, WarmUpFailure};
 
 pub use self::target::check_url;
 
-/// Pause after a refused connection: a machine that is starting is noticed at once.
+/// Pause after the first refused connection: a machine that is about to listen is noticed at once. It
+/// doubles with each one in a row …
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(25);
+
+/// … up to this: one that is switched off is asked three times a second and not forty.
+const PAUSE_AFTER_REFUSALS_MAX: Duration = Duration::from_millis(300);
+
+/// From here on another doubling would change nothing.
+const DOUBLINGS_MAX: u32 = 4;
 
 /// Pause after any other failure. It does not grow: the deadline bounds the number of attempts.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
@@ -74,6 +81,8 @@ struct Progress {
     first_ms: Option<u32>,
     last_ms: u32,
     is_never_connected: bool,
+    /// Refused connections in a row.
+    refusals: u32,
     fault: Option<Fault>,
 }
 
@@ -139,7 +148,12 @@ impl WarmUp {
             if is_over {
                 return Err(self.failure(&progress));
             }
-            sleep(pause.min(deadline.saturating_sub(progress.started.elapsed()))).await;
+            let elapsed = progress.started.elapsed();
+            let mut left = deadline.saturating_sub(elapsed);
+            if progress.is_never_connected {
+                left = left.min(refusals_for.saturating_sub(elapsed)); // Asked once more then.
+            }
+            sleep(pause.min(left)).await;
         }
     }
 
@@ -184,6 +198,7 @@ impl Progress {
             first_ms: None,
             last_ms: 0,
             is_never_connected: true,
+            refusals: 0,
             fault: None,
         }
     }
@@ -204,6 +219,7 @@ impl Progress {
         }
         let Err(fault) = outcome else {
             self.row = self.row.saturating_add(1);
+            self.refusals = 0;
             self.is_never_connected = false;
             return None;
         };
@@ -214,11 +230,13 @@ impl Progress {
             self.is_never_connected &= is_refusal || matches!(fault, Fault::Unreached(_));
             self.fault = Some(fault);
         }
-        Some(if is_refusal {
-            PAUSE_AFTER_REFUSAL
-        } else {
-            PAUSE_AFTER_FAILURE
-        })
+        if !is_refusal {
+            self.refusals = 0;
+            return Some(PAUSE_AFTER_FAILURE);
+        }
+        let pause = PAUSE_AFTER_REFUSAL * 2_u32.pow(self.refusals.min(DOUBLINGS_MAX));
+        self.refusals = self.refusals.saturating_add(1);
+        Some(pause.min(PAUSE_AFTER_REFUSALS_MAX))
     }
 
     fn evidence(&self, requests: u32) -> WarmUpEvidence {

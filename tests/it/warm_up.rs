@@ -407,6 +407,23 @@ async fn a_refusing_server_is_given_up_when_another_waits_and_else_at_the_deadli
 }
 
 #[tokio::test]
+async fn a_dead_server_is_asked_quickly_at_first_and_then_at_most_four_times_a_second() {
+    let address = free_address().await;
+    let warm_up = WarmUp::new(&config(), &BTreeMap::new());
+    let started = Instant::now();
+    let outcome = warm_up
+        .run(&name(), Some(address), false, LONG, MS * 2000)
+        .await;
+    let took = started.elapsed();
+    assert!(took >= MS * 2000, "two seconds of refusals: {took:?}");
+    // After 0, 25, 75, 175, 375 and 675 ms, and then every 300 ms until the end.
+    let Err(WarmUpFailure::Refused { attempts }) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert!((4..=12).contains(&attempts), "{attempts} in {took:?}");
+}
+
+#[tokio::test]
 async fn a_machine_that_is_switched_off_does_not_hold_the_next_spare_for_the_whole_deadline() {
     // A listener whose queue is full drops what comes, as if nobody were there.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
