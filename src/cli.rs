@@ -29,6 +29,8 @@ const CONFIG_DEFAULT: &str = "/etc/haproxy-autoscale/config.toml";
 
 /// Something failed; its text was printed.
 const EXIT_FAILED: u8 = 1;
+/// `status --check`: something keeps the daemon from working.
+const EXIT_PROBLEM: u8 = 2;
 /// `status` and orders: no daemon runs (LSB's code for that).
 const EXIT_NOT_RUNNING: u8 = 3;
 /// `run`: another daemon acts on that socket (`EX_TEMPFAIL` of sysexits.h).
@@ -80,6 +82,9 @@ enum Command {
         /// One JSON object
         #[arg(long)]
         json: bool,
+        /// End with 2 when there is a problem, for monitoring
+        #[arg(long)]
+        check: bool,
     },
     #[command(flatten)]
     Order(order::Command),
@@ -160,7 +165,11 @@ pub fn run(cli: Cli) -> ExitCode {
             checked.unwrap_or_else(|error| cannot_write(&error))
         }
         Command::Run { config, observe } => run_daemon(&config.config, observe),
-        Command::Status { config, json } => run_status(&config.config, json),
+        Command::Status {
+            config,
+            json,
+            check,
+        } => run_status(&config.config, json, check),
         Command::Order(order) => order::run(order),
         Command::Parse {
             config,
@@ -363,10 +372,11 @@ fn with_control_socket(path: &Path, act: impl FnOnce(&Path) -> u8) -> u8 {
     with_config(path, EXIT_FAILED, |config| act(&config.control_socket))
 }
 
-fn run_status(path: &Path, json: bool) -> u8 {
+fn run_status(path: &Path, json: bool, check: bool) -> u8 {
     with_control_socket(path, |socket| match status::status(socket, json) {
-        Ok(text) => match io::stdout().write_all(text.as_bytes()) {
+        Ok(shown) => match io::stdout().write_all(shown.text.as_bytes()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => cannot_write(&error),
+            Ok(()) | Err(_) if check && !shown.is_well => EXIT_PROBLEM,
             Ok(()) | Err(_) => 0,
         },
         Err(error) => {

@@ -131,10 +131,7 @@ fn give(socket: &Path, order: &Order) -> u8 {
     let reply = match control::give_order(socket, order) {
         Ok(reply) => reply,
         Err(error) => {
-            complain(&status::StatusError::NotRunning {
-                path: socket.display().to_string(),
-                error,
-            });
+            complain(&status::StatusError::unanswered(socket, error));
             return EXIT_NOT_RUNNING;
         }
     };

@@ -17,7 +17,7 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -74,7 +74,7 @@ pub struct Caller {
 impl Caller {
     /// Answers `status`.
     pub fn report(self, report: &Report) {
-        let _ = self.answer.send(report.json());
+        let _ = self.answer.send(report.json(SystemTime::now()));
     }
 
     /// Answers an order.

@@ -7,6 +7,8 @@ use crate::config::{Config, Mode};
 use crate::log::file::FileState;
 use crate::log::source::Source;
 use crate::scaler::decision::{Change, Decision, News, Reason};
+use crate::scaler::event::ReadFailure;
+use crate::scaler::hand::Verdict;
 
 /// One line for one decision.
 pub(super) fn write(decision: &Decision, mode: Mode) {
@@ -16,6 +18,10 @@ pub(super) fn write(decision: &Decision, mode: Mode) {
         }
         (Mode::Observe | Mode::Act, _) => "",
     };
+    if is_refused(decision) {
+        tracing::warn!("refused: {decision}");
+        return;
+    }
     if let Reason::Breach { news, .. } = &decision.reason {
         match news {
             News::Begins => tracing::info!("{decision}"),
@@ -27,6 +33,7 @@ pub(super) fn write(decision: &Decision, mode: Mode) {
         return;
     }
     match decision.change {
+        Change::Note if is_mistake(decision) => tracing::warn!("{decision}"),
         Change::EnableFailed
         | Change::NoSpare
         | Change::NotHelping
@@ -54,6 +61,24 @@ pub(super) fn write(decision: &Decision, mode: Mode) {
     }
 }
 
+/// An order that was not obeyed.
+const fn is_refused(decision: &Decision) -> bool {
+    let Reason::Answer(answer) = &decision.reason else {
+        return false;
+    };
+    match answer.verdict {
+        Verdict::Refused | Verdict::Unknown => true,
+        Verdict::Accepted => false,
+    }
+}
+
+/// A note about a name that HAProxy does not list, or about spares that are missing: it does not mend
+/// itself.
+fn is_mistake(decision: &Decision) -> bool {
+    let text = decision.reason.to_string();
+    text.ends_with("names it in vain") || text.starts_with("no spare: ")
+}
+
 /// What HAProxy this is, and what stands in the way.
 pub(super) fn write_diagnosis(diagnosis: &Diagnosis, config: &Config) {
     if let Some(version) = &diagnosis.version {
@@ -62,15 +87,42 @@ pub(super) fn write_diagnosis(diagnosis: &Diagnosis, config: &Config) {
     if let (Mode::Act, Some(text)) = (config.mode, level_problem(diagnosis)) {
         tracing::warn!("{text}");
     }
-    if diagnosis.backends.is_empty() {
+}
+
+/// HAProxy has no such backend.
+pub(super) fn is_unknown(decision: &Decision) -> bool {
+    let Reason::Text(text) = &decision.reason else {
+        return false;
+    };
+    *text == ReadFailure::UnknownBackend.to_string()
+}
+
+/// A backend of the configuration that HAProxy does not have; `known` are those that it has.
+pub(super) fn write_unknown(name: &str, known: &[String]) {
+    if known.is_empty() {
+        tracing::warn!("HAProxy has no backend {name}");
         return;
     }
-    for name in config.backends.keys() {
-        if !diagnosis.backends.contains(name) {
-            let known = diagnosis.backends.join(", ");
-            tracing::warn!("HAProxy has no backend {name}; it has {known}");
+    let known = known.join(", ");
+    tracing::warn!("HAProxy has no backend {name}; it has {known}");
+}
+
+/// What operators told an earlier daemon; true where it forbids every change.
+pub(super) fn write_remembered(orders: &[(String, bool)]) {
+    for (text, is_pause) in orders {
+        if *is_pause {
+            tracing::warn!(
+                "from before the start: {text}; nothing is changed until `haproxy-autoscale resume`"
+            );
+        } else {
+            tracing::info!("from before the start: {text}");
         }
     }
+}
+
+/// The log was away for a moment, as it is when it is rotated.
+pub(super) fn write_rotated(source: &str) {
+    tracing::info!(source, "the log was rotated: reading the new one");
 }
 
 /// A socket that forbids every change.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Daemon, STANDSTILL_MIN, STANDSTILL_POLLS};
+use super::{Daemon, STANDSTILL_MIN, STANDSTILL_POLLS, journal};
 use crate::config::Mode;
 use crate::control::{self, Reply};
 use crate::log::source::Source;
@@ -18,6 +18,7 @@ impl Daemon {
     /// the file is that of the acting one beside it.
     pub(super) fn recall(&mut self, observer: &mut dyn FnMut(&Decision)) {
         let now = self.clock.now();
+        let mut is_found = false;
         if let (Mode::Act, Some(dir)) = (self.config.mode, &self.config.state_dir) {
             let name = name::file_name(&self.config.haproxy.socket, name::STATE);
             let memory = match state::load(dir, &name, now, state::wall_ms()) {
@@ -32,10 +33,15 @@ impl Daemon {
                 }
             };
             if let Some(memory) = memory {
+                is_found = true;
+                journal::write_remembered(&memory.orders(now));
                 self.event(now, Event::Remembered(&memory), observer);
             }
         }
         self.start_keeper();
+        if let Some(keeper) = self.keeper.as_mut().filter(|_| is_found) {
+            keeper.replace_file();
+        }
         self.remember();
     }
 

@@ -4,7 +4,9 @@
 mod hands;
 mod journal;
 mod memory;
+mod problems;
 mod reload;
+mod report;
 mod shadow;
 mod supervisor;
 mod trust;
@@ -18,9 +20,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use self::hands::{Diagnosis, Hands, Outcome};
+use self::problems::Problems;
 use self::unread::Unread;
 use crate::clock::{Clock, Standstill};
-use crate::config::{Config, Mode};
+use crate::config::{Config, LogSource, Mode};
 use crate::control;
 use crate::log::file::FileState;
 use crate::log::file::checkpoint::CheckpointFile;
@@ -31,7 +34,6 @@ use crate::scaler::Scaler;
 use crate::scaler::decision::{Change, Decision};
 use crate::scaler::event::{Action, Event, LogState, ReadFailure, Timestamp};
 use crate::state::Keeper;
-use crate::status::Report;
 
 pub use self::reload::Reload;
 pub use self::supervisor::Supervisor;
@@ -40,6 +42,8 @@ pub use self::supervisor::Supervisor;
 const BEHIND_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Read this much later than written, the log says nothing about now.
 const LAG_MAX: Duration = Duration::from_secs(2);
+/// A file that was read may be away for so long: whoever rotates it makes it anew in a moment.
+const ROTATION_MAX: Duration = Duration::from_secs(5);
 /// So long after lines were lost the log is not taken for whole.
 const LOSS_HOLD: Duration = Duration::from_secs(60);
 /// What is between two stages goes back to maint within this time when the daemon ends.
@@ -185,6 +189,14 @@ async fn kept(keeper: &mut Option<Keeper>) {
     }
 }
 
+/// How far it is with asking HAProxy who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asking {
+    Wanted,
+    UnderWay,
+    Done,
+}
+
 /// Everything that the loop's arms work on.
 struct Daemon {
     config: Config,
@@ -193,7 +205,10 @@ struct Daemon {
     hands: Hands,
     parser: Parser,
     log_state: LogState,
+    /// How the log can be read, as it was said.
     source_state: Option<FileState>,
+    /// It was read, and is not there now.
+    away_since: Option<Timestamp>,
     unread: Unread,
     skipped_bytes: u64,
     lost: u64,
@@ -201,7 +216,9 @@ struct Daemon {
     /// Why HAProxy does not answer, as it was said.
     outage: Option<String>,
     diagnosis: Diagnosis,
-    is_diagnosis_wanted: bool,
+    asking: Asking,
+    /// Backends that HAProxy does not have, to be said with those that it has.
+    unknown: Vec<String>,
     standstill: Standstill,
     /// Keeps on disk what should outlive this daemon; `None` when nothing is to be kept.
     keeper: Option<Keeper>,
@@ -213,6 +230,10 @@ struct Daemon {
     waiting_config: Option<Config>,
     /// What strangers could change, as it was said.
     distrust: Vec<String>,
+    /// What keeps it from working, and since when.
+    problems: Problems,
+    /// When a line came last, and how many had come.
+    last_line: (Timestamp, u64),
     /// The scaler was asked since the service manager was told, and what it wanted is started.
     has_decided: bool,
     /// HAProxy was asked once, whatever came of it.
@@ -233,19 +254,23 @@ impl Daemon {
             clock,
             log_state: LogState::Flowing,
             source_state: None,
+            away_since: None,
             unread: Unread::default(),
             skipped_bytes: 0,
             lost: 0,
             is_whole_from: Timestamp::from_ms(0),
             outage: None,
             diagnosis: Diagnosis::default(),
-            is_diagnosis_wanted: true,
+            asking: Asking::Wanted,
+            unknown: Vec::new(),
             standstill: Standstill::start(),
             keeper: None,
             keeper_problem: None,
             config_problem: None,
             waiting_config: None,
             distrust: Vec::new(),
+            problems: Problems::default(),
+            last_line: (Timestamp::from_ms(0), 0),
             has_decided: false,
             has_looked: false,
             config,
@@ -309,8 +334,12 @@ impl Daemon {
             return;
         }
         supervisor.decided(self.has_looked);
-        if supervisor.wants_status() {
-            let report = self.report(source);
+        let wants_status = supervisor.wants_status();
+        if !wants_status && !self.problems.is_due(self.clock.now()) {
+            return;
+        }
+        let report = self.report(source);
+        if wants_status {
             supervisor.status(supervisor::status_line(
                 report.mode,
                 &report.backends,
@@ -327,6 +356,10 @@ impl Daemon {
                 self.outage.replace(text.clone()) != Some(text)
             }
             Change::Reachable => self.outage.take().is_some(),
+            Change::Note if journal::is_unknown(decision) => {
+                self.say_unknown(&decision.backend);
+                false
+            }
             Change::Breach
             | Change::WarmUp
             | Change::Enable
@@ -350,17 +383,38 @@ impl Daemon {
         }
     }
 
+    /// Said once, with the backends that HAProxy has: it is asked for them anew.
+    fn say_unknown(&mut self, name: &str) {
+        self.unknown.push(name.to_owned());
+        match self.asking {
+            Asking::Wanted | Asking::UnderWay => {}
+            Asking::Done => self.asking = Asking::Wanted,
+        }
+    }
+
+    fn say_all_unknown(&mut self) {
+        for name in std::mem::take(&mut self.unknown) {
+            let known = self.diagnosis.backends.iter().filter(|it| **it != name);
+            let known: Vec<String> = known.cloned().collect();
+            journal::write_unknown(&name, &known);
+        }
+    }
+
     fn take_outcome(&mut self, outcome: &Outcome, observer: &mut dyn FnMut(&Decision)) {
         match outcome {
             Outcome::Diagnosed(diagnosis) => {
                 journal::write_diagnosis(diagnosis, &self.config);
                 self.diagnosis = diagnosis.clone();
+                if self.asking == Asking::UnderWay {
+                    self.asking = Asking::Done;
+                }
+                self.say_all_unknown();
                 self.look_around();
             }
             Outcome::Read(_, _, Ok(_) | Err(ReadFailure::UnknownBackend))
-                if self.is_diagnosis_wanted =>
+                if self.asking == Asking::Wanted =>
             {
-                self.is_diagnosis_wanted = false;
+                self.asking = Asking::UnderWay;
                 self.hands.diagnose();
             }
             Outcome::Read(..)
@@ -425,6 +479,9 @@ impl Daemon {
             journal::write_skipped(skipped_bytes - self.skipped_bytes, &source.describe());
             self.skipped_bytes = skipped_bytes;
         }
+        if self.last_line.1 != self.unread.lines() {
+            self.last_line = (now, self.unread.lines());
+        }
         let lost = source.counters().lost;
         if lost > self.lost {
             if now >= self.is_whole_from {
@@ -433,10 +490,7 @@ impl Daemon {
             self.lost = lost;
             self.is_whole_from = now.after(LOSS_HOLD);
         }
-        if self.source_state.as_ref() != Some(file_state) {
-            journal::write_source(file_state, &source.describe());
-            self.source_state = Some(file_state.clone());
-        }
+        self.watch_file(now, file_state, &source.describe());
         let state = match file_state {
             FileState::Reading if source.is_catching_up(now) || source.lag(now) > LAG_MAX => {
                 LogState::Lagging
@@ -451,9 +505,31 @@ impl Daemon {
         }
     }
 
+    /// Says how the log can be read when that is another thing than before. A file that is away for a
+    /// moment is being rotated.
+    fn watch_file(&mut self, now: Timestamp, state: &FileState, source: &str) {
+        if self.source_state.as_ref() == Some(state) {
+            if self.away_since.take().is_some() {
+                journal::write_rotated(source);
+            }
+            return;
+        }
+        let is_file = matches!(self.config.log.source, LogSource::File(_));
+        let was_read = self.source_state == Some(FileState::Reading);
+        if is_file && was_read && matches!(state, FileState::Waiting(_)) {
+            let since = *self.away_since.get_or_insert(now);
+            if now.since(since) < ROTATION_MAX {
+                return;
+            }
+        }
+        self.away_since = None;
+        journal::write_source(state, source);
+        self.source_state = Some(state.clone());
+    }
+
     /// Another HAProxy, perhaps: what it lets us do is not known until it was asked.
     fn want_diagnosis(&mut self) {
-        self.is_diagnosis_wanted = true;
+        self.asking = Asking::Wanted;
         self.diagnosis.level = None;
     }
 
@@ -462,36 +538,6 @@ impl Daemon {
         match self.config.mode {
             Mode::Act => journal::level_problem(&self.diagnosis),
             Mode::Observe => None,
-        }
-    }
-
-    /// What `status` shows.
-    fn report(&mut self, source: &Source) -> Report {
-        let now = self.clock.now();
-        let backends = self.scaler.snapshot(now);
-        let mut problems = Vec::new();
-        if let FileState::Waiting(text) | FileState::Refused(text) = source.state() {
-            problems.push(text.to_string());
-        }
-        if now < self.is_whole_from {
-            problems.push(journal::lost_problem(self.lost, source));
-        }
-        problems.extend(self.level_problem());
-        problems.extend(self.unread.problem());
-        problems.extend(self.distrust.iter().cloned());
-        problems.extend(self.keeper_problem.clone());
-        problems.extend(self.config_problem.clone());
-        Report {
-            mode: self.config.mode,
-            version: self.diagnosis.version.clone(),
-            source: source.describe(),
-            lines: self.unread.lines(),
-            rejected: self.unread.rejected(),
-            lost: source.counters().lost + source.counters().dropped_partial,
-            refused: source.counters().refused,
-            lag: source.lag(now),
-            problems,
-            backends,
         }
     }
 }

@@ -161,6 +161,7 @@ fn change_log(daemon: &mut Daemon, parts: &mut Parts, config: &Config) {
     if old.source != new.source || old.max_line_bytes != new.max_line_bytes {
         parts.source = super::open_source(config);
         daemon.source_state = None;
+        daemon.away_since = None;
         daemon.skipped_bytes = 0;
         daemon.lost = 0;
         daemon.is_whole_from = Timestamp::from_ms(0);

@@ -190,7 +190,7 @@ impl Supervisor {
     }
 }
 
-/// What the daemon does, in one line: `acting; web slow, 1 of 2 spares ready; 1 problem`.
+/// What the daemon does, in one line, with all its `problems` counted: `acting; web slow, 1 of 2 spares ready; 1 problem`.
 pub(super) fn status_line(mode: Mode, backends: &[BackendView], problems: usize) -> String {
     let mut text = match mode {
         Mode::Act => "acting",
@@ -218,7 +218,6 @@ pub(super) fn status_line(mode: Mode, backends: &[BackendView], problems: usize)
     if unnamed > 0 {
         let _ = write!(text, "; {unnamed} more backends");
     }
-    let problems = problems + backends.iter().map(|it| it.problems.len()).sum::<usize>();
     match problems {
         0 => {}
         1 => text.push_str("; 1 problem"),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::decision::Span;
 use super::event::{ServerName, Timestamp};
+use super::seen::{Standing, Standings};
 
 /// One order of an operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,9 +124,43 @@ impl Until {
     }
 }
 
+/// When something began, which may be before the scaler's own time did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Since {
+    at: Timestamp,
+    /// So much earlier than `at`; zero unless `at` is the beginning of time.
+    before: Duration,
+}
+
+impl Since {
+    /// At that instant.
+    pub const fn at(at: Timestamp) -> Self {
+        let before = Duration::ZERO;
+        Self { at, before }
+    }
+
+    /// So long before `now`.
+    pub fn ago(now: Timestamp, ago: Duration) -> Self {
+        let zero = Timestamp::from_ms(0);
+        let age = now.since(zero);
+        let ms = age.saturating_sub(ago).as_millis();
+        Self {
+            at: Timestamp::from_ms(u64::try_from(ms).unwrap_or(u64::MAX)),
+            before: ago.saturating_sub(age),
+        }
+    }
+
+    /// How long ago that is.
+    pub fn lasted(self, now: Timestamp) -> Duration {
+        now.since(self.at).saturating_add(self.before)
+    }
+}
+
 /// Something that an operator set, and that stands until it ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
+    /// When it was set; `None` when an older version kept it.
+    pub since: Option<Since>,
     /// The user id of who set it, when the kernel told.
     pub by: Option<u32>,
     /// `None`: until it is taken back.
@@ -135,6 +170,7 @@ pub struct Mark {
 impl Mark {
     pub(super) fn of(order: &Order, now: Timestamp) -> Self {
         Self {
+            since: Some(Since::at(now)),
             by: order.by,
             until: order.lasts.map(|length| Until::after(now, length)),
         }
@@ -142,6 +178,16 @@ impl Mark {
 
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
         self.until.is_some_and(|until| until.at <= now)
+    }
+
+    /// The same as data for `status`.
+    pub(super) fn standing(&self, now: Timestamp) -> Standing {
+        Standing {
+            lasted: self.since.map(|since| since.lasted(now)),
+            left: self.until.map(|until| until.at.since(now)),
+            by: self.by,
+            reason: None,
+        }
     }
 
     /// ` by uid 0 for 59m`, as far as both are known.
@@ -190,6 +236,14 @@ impl Marks {
         self.paused.is_some() || self.pinned.is_some()
     }
 
+    /// Ends what is over.
+    pub(super) fn expire(&mut self, now: Timestamp) {
+        let is_over = |mark: Mark| mark.is_over(now);
+        self.paused.take_if(|mark| is_over(*mark));
+        self.pinned.take_if(|mark| is_over(*mark));
+        self.kept.take_if(|(_, mark)| is_over(*mark));
+    }
+
     /// Where the operator wants it.
     pub(super) fn kept(&self) -> Option<Kept> {
         self.kept.map(|(kept, _)| kept)
@@ -211,6 +265,22 @@ impl Marks {
         .flatten()
         .collect();
         (!all.is_empty()).then(|| all.join(", "))
+    }
+
+    /// The same as data.
+    pub(super) fn standings(&self, now: Timestamp) -> Standings {
+        Standings {
+            pause: self.paused.map(|mark| mark.standing(now)),
+            pin: self.pinned.map(|mark| mark.standing(now)),
+            order: self.kept.map(|(kept, mark)| Standing {
+                reason: Some(match kept {
+                    Kept::In => "enable".to_owned(),
+                    Kept::Out => "disable".to_owned(),
+                }),
+                ..mark.standing(now)
+            }),
+            ..Standings::default()
+        }
     }
 
     fn each(&self) -> impl Iterator<Item = Mark> {

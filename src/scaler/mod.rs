@@ -12,6 +12,7 @@ pub mod decision;
 pub mod event;
 pub mod hand;
 pub mod memory;
+pub mod seen;
 pub mod settings;
 
 mod agreement;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Scaler;
 use super::backend::Backend;
-use super::decision::{Change, Decision, Reason};
+use super::decision::{Change, Decision, Reason, Span};
 use super::event::{Action, Timestamp};
 use super::hand::{Answer, Mark, Order, Place, Verb, Verdict, by};
 use super::index::Index;
@@ -13,6 +13,29 @@ use super::memory::{BackendMemory, Memory};
 use super::settings::BackendSettings;
 
 impl Memory {
+    /// What an earlier daemon was told and still holds, one line each: `web: paused by uid 0 for 59m`.
+    /// True where it forbids every change.
+    pub fn orders(&self, now: Timestamp) -> Vec<(String, bool)> {
+        let paused = |place: &str, mark: Option<Mark>| {
+            let mark = mark.filter(|mark| !mark.is_over(now))?;
+            let since = mark.since.map_or(String::new(), |since| {
+                format!(", {} ago", Span(since.lasted(now)))
+            });
+            Some((format!("{place}paused{}{since}", mark.text(now)), true))
+        };
+        let mut orders: Vec<_> = paused("", self.everything).into_iter().collect();
+        for (name, backend) in &self.backends {
+            orders.extend(paused(&format!("{name}: "), backend.paused));
+            for (server, memory) in &backend.servers {
+                let mut marks = memory.marks;
+                marks.expire(now);
+                let note = marks.note(now);
+                orders.extend(note.map(|note| (format!("{name}/{server}: {note}"), false)));
+            }
+        }
+        orders
+    }
+
     /// Nothing was seen and nothing was ordered: not worth a file.
     pub fn is_blank(&self) -> bool {
         let blank = BackendMemory::default();

@@ -139,6 +139,17 @@ impl Recent {
         }
     }
 
+    /// Requests of the last span that failed, and all of them.
+    pub(super) fn failures(&self, now: Timestamp) -> (u64, u64) {
+        let number = now.as_ms() / self.slice_ms;
+        if number.saturating_sub(self.newest) >= SLICES as u64 {
+            return (0, 0);
+        }
+        let failed: u64 = self.slices.iter().map(|slice| slice.errors).sum();
+        let answered: u64 = self.slices.iter().map(|slice| slice.samples).sum();
+        (failed, failed + answered)
+    }
+
     /// Empties the slices that lie between the newest one and now.
     fn turn_to(&mut self, now: Timestamp) {
         let number = now.as_ms() / self.slice_ms;

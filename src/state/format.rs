@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::scaler::event::{AdminState, Generation, Timestamp};
-use crate::scaler::hand::{Kept, Mark, Marks, Until};
+use crate::scaler::hand::{Kept, Mark, Marks, Since, Until};
 use crate::scaler::memory::{BackendMemory, Memory, ServerMemory};
 
 /// The first words of the file.
@@ -56,6 +56,9 @@ struct Server {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stands {
+    /// Since when; files of the first version do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since_ms: Option<u64>,
     by: Option<u32>,
     ends: Option<Ends>,
 }
@@ -159,6 +162,9 @@ impl Clocks {
 
     fn mark(self, mark: Mark) -> Stands {
         Stands {
+            since_ms: mark
+                .since
+                .map(|since| self.wall_ms.saturating_sub(ms(since.lasted(self.now)))),
             by: mark.by,
             ends: mark.until.map(|until| self.ends(until)),
         }
@@ -166,6 +172,10 @@ impl Clocks {
 
     fn read_mark(self, stands: &Stands) -> Mark {
         Mark {
+            since: stands.since_ms.map(|since_ms| {
+                let lasted = Duration::from_millis(self.wall_ms.saturating_sub(since_ms));
+                Since::ago(self.now, lasted)
+            }),
             by: stands.by,
             until: stands.ends.as_ref().map(|ends| self.read_ends(ends)),
         }

@@ -193,6 +193,8 @@ pub struct Keeper {
     done: watch::Receiver<Done>,
     asked: u64,
     last: Option<Memory>,
+    /// There is, or was, one from before.
+    has_file: bool,
 }
 
 impl Keeper {
@@ -212,7 +214,13 @@ impl Keeper {
             done,
             asked: 0,
             last: None,
+            has_file: false,
         })
+    }
+
+    /// There is a file from before: that nothing is left to keep is worth writing down, too.
+    pub const fn replace_file(&mut self) {
+        self.has_file = true;
     }
 
     /// Has that written unless it is what was written last. What waits for the disk and is older is
@@ -220,9 +228,10 @@ impl Keeper {
     /// leaves none behind.
     pub fn keep(&mut self, now: Timestamp, memory: Memory) {
         let is_known = self.last.as_ref() == Some(&memory);
-        if is_known || self.last.is_none() && memory.is_blank() {
+        if is_known || !self.has_file && memory.is_blank() {
             return;
         }
+        self.has_file = true;
         self.asked += 1;
         let text = encode(&memory, now, wall_ms());
         self.jobs.put((self.asked, text));

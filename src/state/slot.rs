@@ -47,7 +47,10 @@ impl<T> Slot<T> {
     pub(super) fn take(&self) -> Option<T> {
         let waits = |content: &mut Content<T>| content.newest.is_none() && !content.is_closed;
         let content = self.news.wait_while(self.lock(), waits);
-        content.unwrap_or_else(PoisonError::into_inner).newest.take()
+        content
+            .unwrap_or_else(PoisonError::into_inner)
+            .newest
+            .take()
     }
 
     /// The same, but `instead` when nothing has come within `limit`.

@@ -6,4 +6,5 @@ mod fake;
 mod faults;
 mod life;
 mod orders;
+mod problems;
 mod reload;

@@ -24,5 +24,6 @@ mod server;
 mod service;
 mod spares;
 mod steps;
+mod view;
 mod windows;
 mod world;

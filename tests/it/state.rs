@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::event::{AdminState, Generation, Timestamp};
-use haproxy_autoscale::scaler::hand::{Kept, Mark, Marks, Until};
+use haproxy_autoscale::scaler::hand::{Kept, Mark, Marks, Since, Until};
 use haproxy_autoscale::scaler::memory::{BackendMemory, Memory, ServerMemory};
 use haproxy_autoscale::state::{Found, Keeper, decode, encode, load};
 use proptest::prelude::*;
@@ -31,7 +31,8 @@ fn until(ms: u64, length_s: u64) -> Until {
 }
 
 fn memory() -> Memory {
-    let mark = |by, until| Mark { by, until };
+    let since = Some(Since::ago(at(0), Duration::from_secs(3600)));
+    let mark = |by, until| Mark { since, by, until };
     let web2 = ServerMemory {
         marks: Marks {
             paused: Some(mark(Some(0), None)),

@@ -125,8 +125,8 @@ impl Backend {
     fn keep(&mut self, now: Timestamp, order: &Order, server: &str, kept: Kept) {
         let length = order.lasts.unwrap_or(self.settings.hold);
         let mark = Mark {
-            by: order.by,
             until: Some(Until::after(now, length)),
+            ..Mark::of(order, now)
         };
         self.hand
             .change(server, |marks| marks.kept = Some((kept, mark)));

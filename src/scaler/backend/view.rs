@@ -1,11 +1,17 @@
-//! What people see of a backend: plain data for `status`.
+//! What people see of a backend: plain data for `status`. Why nothing can help lives in `helpless`, what happens
+//! next in `outlook`.
 
-use super::{Backend, within};
+mod helpless;
+mod outlook;
+mod trouble;
+
+use super::Backend;
+use super::change::Underway;
 use crate::scaler::agreement::Agreement;
-use crate::scaler::decision::Reason;
 use crate::scaler::event::{AdminState, LogState, ReadFailure, Timestamp};
 use crate::scaler::policy::PolicyView;
-use crate::scaler::pool::{Role, Stage};
+use crate::scaler::pool::{Member, QUARANTINE_MAX, Role, Stage};
+use crate::scaler::seen::{Problem, ProblemCode, ReasonCode, Standing, Standings};
 use crate::scaler::settings::Spares;
 
 /// Why no spare goes although it is quiet.
@@ -25,10 +31,20 @@ pub struct BackendView {
     pub servers: Vec<ServerView>,
     /// What happens next, in words.
     pub next: String,
+    /// Why that and nothing else.
+    pub reason: ReasonCode,
+    /// Servers that take requests; `None` before HAProxy was read.
+    pub serving: Option<u32>,
+    /// Those, and the ones that are asked for.
+    pub wanted: Option<u32>,
+    /// Requests in its servers and its queues.
+    pub in_flight: Option<u64>,
+    /// What stands for all of it.
+    pub standings: Standings,
     /// Nothing is changed: by whom and for how long.
     pub paused: Option<String>,
-    /// What keeps it from acting, if anything; one line each.
-    pub problems: Vec<String>,
+    /// What keeps it from acting, if anything.
+    pub problems: Vec<Problem>,
     /// HAProxy answered the last time that it was asked, even if it knows no such backend.
     pub is_answered: bool,
 }
@@ -44,6 +60,12 @@ pub struct ServerView {
     pub stage: Stage,
     /// It takes balanced traffic.
     pub is_up: bool,
+    /// It takes requests and answers them.
+    pub is_serving: bool,
+    /// Its weight now, where HAProxy was asked for it.
+    pub weight: Option<u32>,
+    /// What stands for it.
+    pub standings: Standings,
     /// What an operator should know about it.
     pub note: Option<String>,
 }
@@ -80,37 +102,53 @@ impl Backend {
             }
             None => view,
         });
-        let servers = self.pool.members.iter().map(|member| {
-            let stage = if member.role == Role::Spare {
-                member.stage
-            } else {
-                match member.read.admin_state() {
-                    AdminState::Ready => Stage::Ready,
-                    AdminState::Drain => Stage::DrainingOut,
-                    AdminState::Maint => Stage::Maint,
-                }
-            };
-            ServerView {
-                name: member.read.name.clone(),
-                role: member.role,
-                stage,
-                is_up: member.read.is_up(),
-                note: member.note(now),
-            }
-        });
+        let servers = self.pool.members.iter();
+        let servers = servers.map(|member| self.server_view(now, member));
+        let (reason, next) = self.outlook(now, policy.as_ref());
+        let serving = self.has_picture().then(|| self.pool.serving());
         BackendView {
             name: self.settings.name.clone(),
             state: self.state_word(now, policy.as_ref()),
             servers: servers.collect(),
-            next: self.next(now, policy.as_ref()),
+            next,
+            reason,
+            serving,
+            wanted: serving.map(|serving| serving.saturating_add(self.asked_for())),
+            in_flight: self.has_picture().then(|| self.in_flight()),
+            standings: Standings {
+                pause: self.hand.pause().map(|mark| mark.standing(now)),
+                ..Standings::default()
+            },
             paused: self
                 .hand
                 .pause()
                 .map(|mark| format!("paused{}", mark.text(now))),
-            problems: self.problems(now),
+            problems: self.problems(now, policy.as_ref()),
             is_answered: self.has_picture()
                 || self.reading.failure == Some(ReadFailure::UnknownBackend),
             policy,
+        }
+    }
+
+    fn server_view(&self, now: Timestamp, member: &Member) -> ServerView {
+        let stage = if member.role == Role::Spare {
+            member.stage
+        } else {
+            match member.read.admin_state() {
+                AdminState::Ready => Stage::Ready,
+                AdminState::Drain => Stage::DrainingOut,
+                AdminState::Maint => Stage::Maint,
+            }
+        };
+        ServerView {
+            name: member.read.name.clone(),
+            role: member.role,
+            stage,
+            is_up: member.read.is_up(),
+            is_serving: member.is_serving(),
+            weight: Some(member.read.weight),
+            standings: self.standings_of(now, member),
+            note: member.note(now),
         }
     }
 
@@ -149,126 +187,115 @@ impl Backend {
         }
     }
 
-    fn next(&self, now: Timestamp, policy: Option<&PolicyView>) -> String {
-        if !self.has_picture() {
-            let due = within(now, self.reading.due());
-            return format!("HAProxy is read again in {due}");
-        }
-        if let Some(change) = &self.change {
-            let stage = self
-                .pool
-                .member(&change.server)
-                .map_or(Stage::Unknown, |it| it.stage);
-            let goal = if change.is_inbound() {
-                "ready"
-            } else {
-                "maint"
-            };
-            return format!(
-                "{} is {}, on its way to {goal}",
-                change.server,
-                stage.as_str()
-            );
-        }
-        if self.is_settling(now) {
-            return "nothing yet: the daemon stood still".to_owned();
-        }
-        let is_paused = self.hand.pause().is_some();
-        let going = self.next_text(now);
-        let coming = || self.next_for_load(now, policy?);
-        match (is_paused, going) {
-            (false, Some(going)) => going,
-            (true, Some(going)) => format!("nothing, it is paused; else {going}"),
-            (false, None) => coming().unwrap_or_else(|| "nothing to do".to_owned()),
-            (true, None) => coming().map_or_else(
-                || "nothing, it is paused".to_owned(),
-                |coming| format!("nothing, it is paused: {coming}"),
-            ),
-        }
+    /// Servers that are to come.
+    fn asked_for(&self) -> u32 {
+        let owed = self.owed.as_ref().map_or(0, |(servers, _)| *servers);
+        let is_coming = self.change.as_ref().is_some_and(Underway::is_inbound);
+        owed.max(u32::from(is_coming))
     }
 
-    /// What a breach will lead to next.
-    fn next_for_load(&self, now: Timestamp, view: &PolicyView) -> Option<String> {
-        if view.streak == 0 || self.quiet.since.is_some() {
-            return None;
-        }
-        if let Some(text) = self.forbids_for_load() {
-            return Some(format!("no server may come in: {text}"));
-        }
-        let candidates = self.candidates_for_load(now);
-        let Some(spare) = candidates.first() else {
-            let why = self.why_no_spare(now).join(", ");
-            return Some(format!("no spare to bring in: {why}"));
+    fn in_flight(&self) -> u64 {
+        let of_servers = self.pool.members.iter();
+        let of_servers = of_servers
+            .map(|member| u64::from(member.read.sessions) + u64::from(member.read.queued))
+            .sum::<u64>();
+        of_servers + u64::from(self.queued)
+    }
+
+    fn standings_of(&self, now: Timestamp, member: &Member) -> Standings {
+        let standing = |until: Option<Timestamp>, length: std::time::Duration, reason: &str| {
+            let left = until.filter(|until| now < *until)?.since(now);
+            Some(Standing {
+                lasted: Some(length.saturating_sub(left)),
+                left: Some(left),
+                by: None,
+                reason: Some(reason.to_owned()),
+            })
         };
-        if now < self.up_not_before {
-            let left = within(now, self.up_not_before);
-            return Some(format!("nothing for {left}: scale_up_cooldown"));
+        let hold = standing(
+            member.hold_until(),
+            self.settings.hold,
+            "changed outside this daemon",
+        );
+        // Each failure doubles it.
+        let doublings = member.failures().saturating_sub(1).min(6);
+        let quarantine = QUARANTINE_MAX.min(std::time::Duration::from_secs(60) * (1 << doublings));
+        let quarantine = standing(member.quarantined_until(), quarantine, "it failed");
+        Standings {
+            hold,
+            quarantine,
+            ..member.marks.standings(now)
         }
-        if let Some(Reason::NotHelping { verdict, .. }) = self.not_helping(now) {
-            let left = within(now, verdict.until());
-            return Some(format!("nothing for {left}: more servers do not help"));
-        }
-        let (streak, needed) = (view.streak, view.settings.breaches);
-        if self.hand.pause().is_some() && streak >= needed {
-            return Some(format!("would warm up and enable {}", spare.read.name));
-        }
-        Some(format!(
-            "warm up {} if the next {} above {} ms too ({streak} of {needed})",
-            spare.read.name,
-            match needed.saturating_sub(streak) {
-                0 | 1 => "window is".to_owned(),
-                more => format!("{more} windows are"),
-            },
-            view.settings.above_ms,
-        ))
     }
 
-    fn problems(&self, now: Timestamp) -> Vec<String> {
+    fn problems(&self, now: Timestamp, policy: Option<&PolicyView>) -> Vec<Problem> {
         let mut problems = Vec::new();
         if let Some(failure) = &self.reading.failure {
-            problems.push(failure.to_string());
+            let code = match failure {
+                ReadFailure::Unreachable(_) | ReadFailure::Stopping => ProblemCode::Unreachable,
+                ReadFailure::UnknownBackend => ProblemCode::UnknownBackend,
+            };
+            problems.push(Problem::new(code, failure.to_string()));
         }
         if self.has_picture() {
-            let always_up = self
-                .settings
-                .always_up
-                .iter()
-                .map(|name| ("always_up", name));
-            let spares = match &self.settings.spares {
-                Spares::Named(names) => names.as_slice(),
-                Spares::Auto => &[],
-            };
-            let spares = spares.iter().map(|name| ("spares", name));
-            for (key, name) in always_up.chain(spares) {
-                if self.pool.member(name).is_none() {
-                    problems.push(format!("{key} names {name}, which HAProxy does not have"));
-                }
-            }
-            if !self.pool.members.iter().any(|it| it.role == Role::Spare) {
-                problems.push("there is no spare, so nothing can be brought in".to_owned());
-            }
+            self.problems_of_names(&mut problems);
+            problems.extend(self.helpless(now, policy));
         }
         if let Some(reason) = self.not_helping(now) {
-            problems.push(format!("more servers do not help: {reason}"));
-        }
-        let verdict = self.comparison.verdict();
-        if verdict != Agreement::Agree {
-            problems.push(self.freeze_text(verdict));
-        }
-        if self.dropped.are_many() {
-            problems.push(self.drops_text());
+            let text = format!("more servers do not help: {reason}");
+            problems.push(Problem::new(ProblemCode::NotHelping, text));
         }
         if self.past.is_lost {
-            problems.push(LOST.to_owned());
+            problems.push(Problem::new(ProblemCode::MemoryLost, LOST));
         }
-        match self.log {
-            LogState::Flowing => {}
-            LogState::Absent => problems.push("no scale-down: there is no log to read".to_owned()),
-            LogState::Lagging => problems.push("no scale-down: the log is read late".to_owned()),
-            LogState::Incomplete => {
-                problems.push("no scale-down: lines of the log were lost".to_owned());
+        if self.has_picture() {
+            self.problems_of_service(now, &mut problems);
+        }
+        self.problems_of_the_log(&mut problems);
+        problems
+    }
+
+    fn problems_of_names(&self, problems: &mut Vec<Problem>) {
+        let always_up = self.settings.always_up.iter();
+        let always_up = always_up.map(|name| ("always_up", name));
+        let spares = match &self.settings.spares {
+            Spares::Named(names) => names.as_slice(),
+            Spares::Auto => &[],
+        };
+        let spares = spares.iter().map(|name| ("spares", name));
+        for (key, name) in always_up.chain(spares) {
+            if self.pool.member(name).is_none() {
+                let text = format!("{key} names {name}, which HAProxy does not have");
+                problems.push(Problem::new(ProblemCode::UnknownServer, text));
             }
         }
-        problems
+        if !self.pool.members.iter().any(|it| it.role == Role::Spare) {
+            let text = "there is no spare, so nothing can be brought in";
+            problems.push(Problem::new(ProblemCode::NoSpare, text));
+        }
+    }
+
+    fn problems_of_the_log(&self, problems: &mut Vec<Problem>) {
+        let verdict = self.comparison.verdict();
+        let code = match verdict {
+            Agreement::Agree => None,
+            Agreement::Lost => Some(ProblemCode::LogIncomplete),
+            Agreement::Inflated => Some(ProblemCode::LogInflated),
+        };
+        if let Some(code) = code {
+            let text = self.freeze_text(verdict);
+            problems.push(Problem::new(code, text));
+        }
+        if self.dropped.are_many() {
+            let text = self.drops_text();
+            problems.push(Problem::new(ProblemCode::LogDropped, text));
+        }
+        let (code, text) = match self.log {
+            LogState::Flowing => return,
+            LogState::Absent => (ProblemCode::LogAbsent, "there is no log to read"),
+            LogState::Lagging => (ProblemCode::LogLate, "the log is read late"),
+            LogState::Incomplete => (ProblemCode::LogLost, "lines of the log were lost"),
+        };
+        problems.push(Problem::new(code, format!("no scale-down: {text}")));
     }
 }

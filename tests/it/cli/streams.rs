@@ -11,7 +11,7 @@ const OPTIONS: [(&str, &[&str]); 7] = [
     ("demo", &["--haproxy <PATH>"]),
     ("check", &["-c, --config <FILE>"]),
     ("run", &["-c, --config <FILE>", "--observe"]),
-    ("status", &["-c, --config <FILE>", "--json"]),
+    ("status", &["-c, --config <FILE>", "--json", "--check"]),
     (
         "parse",
         &["-c, --config <FILE>", "--follow", "--rejects", "<SOURCE>"],

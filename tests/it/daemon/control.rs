@@ -9,6 +9,44 @@ use rustix::process::Signal;
 use super::fake::{FakeHaproxy, Place, stop};
 use crate::cli::program::{Running, SOON, names_in_order, program, run};
 
+/// The names of a backend in `status --json`.
+const OF_A_BACKEND: [&str; 19] = [
+    "name",
+    "state",
+    "statistic_ms",
+    "threshold_ms",
+    "breaches",
+    "breaches_needed",
+    "servers",
+    "next",
+    "serving",
+    "wanted",
+    "demand_per_s",
+    "in_flight",
+    "capacity",
+    "reason",
+    "pause",
+    "pin",
+    "hold",
+    "quarantine",
+    "order",
+];
+/// Those of a server.
+const OF_A_SERVER: [&str; 12] = [
+    "name",
+    "role",
+    "stage",
+    "up",
+    "serving",
+    "weight",
+    "note",
+    "pause",
+    "pin",
+    "hold",
+    "quarantine",
+    "order",
+];
+
 /// The first object or list that `name` holds, as it was written.
 fn inner<'a>(json: &'a str, name: &str) -> &'a str {
     let from = json.find(&format!("\"{name}\":")).unwrap() + name.len() + 3;
@@ -37,7 +75,10 @@ fn json_has_the_names_of_the_contract_and_nothing_else() {
     });
     let out = run(&["status", "--json", "-c", &place.config]).succeeded();
     assert_eq!(out.lines().count(), 1);
-    assert_eq!(names_in_order(&out), ["mode", "haproxy", "log", "backends"]);
+    assert_eq!(
+        names_in_order(&out),
+        ["mode", "haproxy", "log", "backends", "problems"]
+    );
     assert_eq!(
         names_in_order(inner(&out, "haproxy")),
         ["version", "connected"]
@@ -46,24 +87,18 @@ fn json_has_the_names_of_the_contract_and_nothing_else() {
         names_in_order(inner(&out, "log")),
         ["source", "lines", "rejected", "lag_ms"]
     );
-    assert_eq!(
-        names_in_order(inner(&out, "backends")),
-        [
-            "name",
-            "state",
-            "statistic_ms",
-            "threshold_ms",
-            "breaches",
-            "breaches_needed",
-            "servers",
-            "next"
-        ]
-    );
-    assert_eq!(
-        names_in_order(inner(&out, "servers")),
-        ["name", "role", "stage", "up"]
-    );
+    assert_eq!(names_in_order(inner(&out, "backends")), OF_A_BACKEND);
+    assert_eq!(names_in_order(inner(&out, "servers")), OF_A_SERVER);
+}
 
+#[test]
+fn json_says_what_is() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let _daemon = place.daemon();
+    place.wait_for("connected", |status| {
+        status["haproxy"]["version"].is_string()
+    });
     let status = place.json();
     assert_eq!(status["mode"], "act");
     assert_eq!(status["haproxy"]["connected"], true);
@@ -79,11 +114,33 @@ fn json_has_the_names_of_the_contract_and_nothing_else() {
         (&backend["breaches"], &backend["breaches_needed"]),
         (&0.into(), &3.into())
     );
-    let servers = serde_json::json!([
-        {"name": "web1", "role": "always_up", "stage": "ready", "up": true},
-        {"name": "web2", "role": "spare", "stage": "maint", "up": false},
-    ]);
-    assert_eq!(backend["servers"], servers);
+    let nothing = serde_json::Value::Null;
+    let server = |name: &str, role: &str, stage: &str, is_up: bool| {
+        serde_json::json!({
+            "name": name, "role": role, "stage": stage, "up": is_up, "serving": is_up,
+            "weight": nothing, "note": nothing, "pause": nothing, "pin": nothing,
+            "hold": nothing, "quarantine": nothing, "order": nothing,
+        })
+    };
+    let servers = [
+        server("web1", "always_up", "ready", true),
+        server("web2", "spare", "maint", false),
+    ];
+    assert_eq!(backend["servers"], serde_json::json!(servers));
+    assert_eq!(
+        (
+            &backend["serving"],
+            &backend["wanted"],
+            &backend["in_flight"]
+        ),
+        (&1.into(), &1.into(), &0.into())
+    );
+    assert_eq!(
+        backend["capacity"],
+        serde_json::json!({"proved_per_s": nothing, "broken_per_s": nothing, "source": "none"})
+    );
+    assert_eq!(backend["reason"]["code"], "nothing_to_do");
+    assert_eq!(status["problems"], serde_json::json!([]));
 }
 
 #[test]

@@ -319,7 +319,9 @@ fn an_outage_is_said_once_however_many_backends_it_cuts_off() {
     });
     let _haproxy = FakeHaproxy::start(&place.admin);
     running.err.wait_for("reachable web");
-    running.err.wait_for("HAProxy has no such backend");
+    running
+        .err
+        .wait_for("HAProxy has no backend api; it has web");
     stop(&mut running, Signal::TERM);
     let text = running.err.text();
     assert_eq!(text.matches("unreachable").count(), 1, "{text}");

@@ -125,7 +125,9 @@ fn a_change_of_most_servers_waits_for_a_second_sighup() {
     daemon
         .err
         .wait_for("no longer in the configuration; no spare of it is enabled");
-    daemon.err.wait_for("HAProxy has no such backend");
+    daemon
+        .err
+        .wait_for("HAProxy has no backend api; it has web");
     stop(&mut daemon, Signal::TERM);
 }
 

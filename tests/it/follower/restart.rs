@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use haproxy_autoscale::log::file::checkpoint::{Checkpoint, CheckpointFile, GAP_MAX, Unproven};
-use haproxy_autoscale::runtime_api::Address;
 use haproxy_autoscale::log::file::{Follower, Limits, ROTATE_GRACE};
+use haproxy_autoscale::runtime_api::Address;
 
 use super::rows::{Fixture, append, long};
 
@@ -251,7 +251,11 @@ fn nothing_is_written_that_could_not_be_proven() {
 #[test]
 fn a_checkpoint_on_disk_is_used_once() {
     let (fixture, checkpoint) = stopped();
-    let file = CheckpointFile::new(fixture.dir.path(), &fixture.path, &socket("/run/admin.sock"));
+    let file = CheckpointFile::new(
+        fixture.dir.path(),
+        &fixture.path,
+        &socket("/run/admin.sock"),
+    );
     assert_eq!(file.take().unwrap(), None);
     file.save(&checkpoint).unwrap();
     file.save(&checkpoint).unwrap();
@@ -302,7 +306,11 @@ fn the_checkpoint_of_another_daemon_is_left_alone() {
     file.save(&checkpoint).unwrap();
     let others = [
         CheckpointFile::new(dir, &fixture.path, &socket("/run/other.sock")),
-        CheckpointFile::new(dir, &fixture.beside("other.log"), &socket("/run/admin.sock")),
+        CheckpointFile::new(
+            dir,
+            &fixture.beside("other.log"),
+            &socket("/run/admin.sock"),
+        ),
     ];
     for other in others {
         assert_eq!(other.take().unwrap(), None);
@@ -313,7 +321,11 @@ fn the_checkpoint_of_another_daemon_is_left_alone() {
 #[test]
 fn whatever_stands_in_a_checkpoint_file_is_an_error_at_most() {
     let (fixture, checkpoint) = stopped();
-    let file = CheckpointFile::new(fixture.dir.path(), &fixture.path, &socket("/run/admin.sock"));
+    let file = CheckpointFile::new(
+        fixture.dir.path(),
+        &fixture.path,
+        &socket("/run/admin.sock"),
+    );
     file.save(&checkpoint).unwrap();
     let good = fs::read(file.path()).unwrap();
     for end in 0..good.len() {

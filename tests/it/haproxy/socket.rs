@@ -198,7 +198,7 @@ fn a_renamed_backend_is_said_and_the_others_go_on() {
         let load = Load::open(haproxy.frontend(), RATE);
         daemon.wait_for("enable", "web2", SOON);
         assert_eq!(
-            daemon.text().matches(" note wiki: ").count(),
+            daemon.text().matches("no backend wiki").count(),
             1,
             "{}",
             daemon.text()

@@ -127,7 +127,9 @@ fn a_slow_database_behind_all_servers_stops_the_adding_and_takes_nothing_away() 
     assert_eq!(view.state, "not_helping");
     assert!(view.next.contains("more servers do not help"), "{view:?}");
     assert!(
-        view.problems.iter().any(|it| it.contains("more servers")),
+        view.problems
+            .iter()
+            .any(|it| it.text.contains("more servers")),
         "{view:?}"
     );
     // Five minutes later it is tried again, once.

@@ -24,7 +24,7 @@ fn a_log_that_falls_silent_under_traffic_disables_nothing() {
     assert!(
         view.problems
             .iter()
-            .any(|text| text.contains("no scale-down")),
+            .any(|text| text.text.contains("no scale-down")),
         "{view:?}"
     );
 }
@@ -51,7 +51,9 @@ fn while_haproxy_drops_lines_of_its_log_no_spare_goes() {
     assert_eq!(world.count(Change::Freeze), 1, "said once");
     let problems = world.view().problems;
     assert!(
-        problems.iter().any(|text| text.contains("DroppedLogs")),
+        problems
+            .iter()
+            .any(|text| text.text.contains("DroppedLogs")),
         "{problems:?}"
     );
     world.pass(seconds(600));

@@ -58,7 +58,7 @@ impl World {
         answer.expect("every order is answered")
     }
 
-    fn accepted(&mut self, verb: Verb, at: &str, lasts: Option<Duration>) -> String {
+    pub(super) fn accepted(&mut self, verb: Verb, at: &str, lasts: Option<Duration>) -> String {
         let answer = self.order(verb, at, lasts);
         assert_eq!(answer.verdict, Verdict::Accepted, "{}", answer.text);
         assert!(answer.text.starts_with(&format!("{verb} by uid 1000: ")));

@@ -319,7 +319,7 @@ fn after_a_lost_memory_no_spare_goes_before_a_window_of_requests() {
             .view()
             .problems
             .iter()
-            .any(|it| it.contains("remembered is lost"))
+            .any(|it| it.text.contains("remembered is lost"))
     );
     world.requests(6, 20, GAP);
     world.pass(seconds(60));

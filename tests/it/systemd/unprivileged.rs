@@ -128,7 +128,8 @@ fn two_groups_are_all_that_it_needs() {
         }
         // Where it was in the log is kept if the log's first line is long enough to prove it later,
         // which a message of HAProxy's own need not be.
-        kept.retain(|file| !file.path().extension().is_some_and(|it| it == "log-checkpoint"));
+        let is_state = |path: &Path| path.extension().is_none_or(|it| it != "log-checkpoint");
+        kept.retain(|file| is_state(&file.path()));
         assert_eq!(kept.len(), 1, "the state and nothing else: {kept:?}");
     });
 }

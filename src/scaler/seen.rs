@@ -1,0 +1,277 @@
+//! What people see of a backend, in closed lists: why it does what it does, and what keeps it from
+//! working. Scripts rely on these words. Nothing here decides.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Why a backend does what it does now, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReasonCode {
+    /// HAProxy has not been read yet.
+    Starting,
+    /// HAProxy cannot be read.
+    Unreachable,
+    /// HAProxy has no such backend.
+    UnknownBackend,
+    /// A server is on its way in or out.
+    Changing,
+    /// The daemon stood still, and measures anew.
+    Settling,
+    /// An operator's pause.
+    Paused,
+    /// The log cannot be read, is late, or is not believed.
+    Blind,
+    /// Quiet: a spare goes if it stays so.
+    Quiet,
+    /// Slow, and a spare comes if it stays so.
+    Slow,
+    /// Slow, and a spare came not long ago.
+    Cooldown,
+    /// Slow, and more servers do not help.
+    NotHelping,
+    /// As many servers serve as may.
+    MaxReached,
+    /// Slow, and all spares serve.
+    AllIn,
+    /// Slow, and no spare can be had.
+    NoSpare,
+    /// All is well.
+    NothingToDo,
+}
+
+impl ReasonCode {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::Starting,
+        Self::Unreachable,
+        Self::UnknownBackend,
+        Self::Changing,
+        Self::Settling,
+        Self::Paused,
+        Self::Blind,
+        Self::Quiet,
+        Self::Slow,
+        Self::Cooldown,
+        Self::NotHelping,
+        Self::MaxReached,
+        Self::AllIn,
+        Self::NoSpare,
+        Self::NothingToDo,
+    ];
+
+    /// The word of `status --json`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Unreachable => "unreachable",
+            Self::UnknownBackend => "unknown_backend",
+            Self::Changing => "changing",
+            Self::Settling => "settling",
+            Self::Paused => "paused",
+            Self::Blind => "blind",
+            Self::Quiet => "quiet",
+            Self::Slow => "slow",
+            Self::Cooldown => "cooldown",
+            Self::NotHelping => "not_helping",
+            Self::MaxReached => "max_reached",
+            Self::AllIn => "all_in",
+            Self::NoSpare => "no_spare",
+            Self::NothingToDo => "nothing_to_do",
+        }
+    }
+}
+
+/// What keeps a backend from working, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProblemCode {
+    /// HAProxy cannot be read.
+    Unreachable,
+    /// HAProxy has no such backend.
+    UnknownBackend,
+    /// The configuration names a server that HAProxy does not have.
+    UnknownServer,
+    /// There is no spare at all.
+    NoSpare,
+    /// More servers do not help.
+    NotHelping,
+    /// HAProxy counts more answers than the log shows.
+    LogIncomplete,
+    /// The log shows more than HAProxy counts.
+    LogInflated,
+    /// HAProxy itself drops lines.
+    LogDropped,
+    /// There is no log to read.
+    LogAbsent,
+    /// The log is read late.
+    LogLate,
+    /// Lines of the log were lost on their way.
+    LogLost,
+    /// What was remembered of an earlier daemon could not be read.
+    MemoryLost,
+    /// A spare is ready and gets no requests.
+    NotServing,
+    /// A spare answers worse than the others do.
+    Failing,
+    /// An always-up server takes no traffic.
+    AlwaysUpMissing,
+    /// Users wait in front of HAProxy.
+    Crowded,
+    /// HAProxy sends requests to a spare in maint.
+    UsedInMaint,
+    /// Many of the requests fail.
+    Errors,
+    /// Slow, and nothing can help.
+    Slow(NoHelp),
+    /// A server is missing, and nothing can help.
+    Short(NoHelp),
+}
+
+/// Why no spare can come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NoHelp {
+    /// An operator's pause.
+    Paused,
+    /// As many servers serve as may.
+    MaxReached,
+    /// All spares serve.
+    AllIn,
+    /// There is none, or none that can be had.
+    NoSpare,
+}
+
+impl NoHelp {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Paused, Self::MaxReached, Self::AllIn, Self::NoSpare];
+}
+
+impl ProblemCode {
+    /// All of them, but for [`Self::Slow`] and [`Self::Short`] with each of [`NoHelp::ALL`].
+    pub const OTHERS: [Self; 18] = [
+        Self::Unreachable,
+        Self::UnknownBackend,
+        Self::UnknownServer,
+        Self::NoSpare,
+        Self::NotHelping,
+        Self::LogIncomplete,
+        Self::LogInflated,
+        Self::LogDropped,
+        Self::LogAbsent,
+        Self::LogLate,
+        Self::LogLost,
+        Self::MemoryLost,
+        Self::NotServing,
+        Self::Failing,
+        Self::AlwaysUpMissing,
+        Self::Crowded,
+        Self::UsedInMaint,
+        Self::Errors,
+    ];
+
+    /// The word of `status --json`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::UnknownBackend => "unknown_backend",
+            Self::UnknownServer => "unknown_server",
+            Self::NoSpare => "no_spare",
+            Self::NotHelping => "not_helping",
+            Self::LogIncomplete => "log_incomplete",
+            Self::LogInflated => "log_inflated",
+            Self::LogDropped => "log_dropped",
+            Self::LogAbsent => "log_absent",
+            Self::LogLate => "log_late",
+            Self::LogLost => "log_lost",
+            Self::MemoryLost => "memory_lost",
+            Self::NotServing => "not_serving",
+            Self::Failing => "probation_failed",
+            Self::AlwaysUpMissing => "always_up_missing",
+            Self::Crowded => "crowded",
+            Self::UsedInMaint => "used_in_maint",
+            Self::Errors => "errors",
+            Self::Slow(NoHelp::Paused) => "slow_paused",
+            Self::Slow(NoHelp::MaxReached) => "slow_max_reached",
+            Self::Slow(NoHelp::AllIn) => "slow_all_in",
+            Self::Slow(NoHelp::NoSpare) => "slow_no_spare",
+            Self::Short(NoHelp::Paused) => "short_paused",
+            Self::Short(NoHelp::MaxReached) => "short_max_reached",
+            Self::Short(NoHelp::AllIn) => "short_all_in",
+            Self::Short(NoHelp::NoSpare) => "short_no_spare",
+        }
+    }
+
+    /// Users suffer and no spare can come: worth saying over and over.
+    pub const fn is_helpless(self) -> bool {
+        match self {
+            Self::Slow(_) | Self::Short(_) => true,
+            Self::Unreachable
+            | Self::UnknownBackend
+            | Self::UnknownServer
+            | Self::NoSpare
+            | Self::NotHelping
+            | Self::LogIncomplete
+            | Self::LogInflated
+            | Self::LogDropped
+            | Self::LogAbsent
+            | Self::LogLate
+            | Self::LogLost
+            | Self::MemoryLost
+            | Self::NotServing
+            | Self::Failing
+            | Self::AlwaysUpMissing
+            | Self::Crowded
+            | Self::UsedInMaint
+            | Self::Errors => false,
+        }
+    }
+}
+
+/// One thing that keeps a backend from working.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// In one word.
+    pub code: ProblemCode,
+    /// In a sentence.
+    pub text: String,
+}
+
+impl Problem {
+    /// The two together.
+    pub fn new(code: ProblemCode, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { code, text }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+/// Something that stands until it ends: a pause, a pin, an order, a hold, a quarantine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// How long it has stood, where that is known.
+    pub lasted: Option<Duration>,
+    /// How long it will; `None`: until it is taken back.
+    pub left: Option<Duration>,
+    /// The user id of who set it, when the kernel told.
+    pub by: Option<u32>,
+    /// Why, in words, where that is known.
+    pub reason: Option<String>,
+}
+
+/// What stands for a backend or a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standings {
+    /// Nothing is changed.
+    pub pause: Option<Standing>,
+    /// It stays as it is.
+    pub pin: Option<Standing>,
+    /// Changed outside this daemon: left alone.
+    pub hold: Option<Standing>,
+    /// It failed: no candidate.
+    pub quarantine: Option<Standing>,
+    /// An operator wants it in or out.
+    pub order: Option<Standing>,
+}

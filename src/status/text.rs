@@ -1,0 +1,135 @@
+//! `status` as text for people.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::wire::{BackendStatus, LogStatus, ServerStatus, Status};
+use crate::scaler::decision::Span;
+
+/// All of it.
+pub(super) fn text(status: &Status) -> String {
+    let mut text = String::new();
+    let name_width = width(
+        status.backends.iter().map(|backend| backend.name.as_str()),
+        4,
+    );
+    for backend in &status.backends {
+        let _ = writeln!(text, "{:name_width$}  {}", backend.name, headline(backend));
+        let _ = writeln!(text, "{:name_width$}  next: {}", "", backend.next);
+        if let Some(paused) = &backend.paused {
+            let _ = writeln!(text, "{:name_width$}  {paused}", "");
+        }
+        for problem in &backend.problems {
+            let _ = writeln!(text, "{:name_width$}  problem: {}", "", problem.text);
+        }
+        write_servers(&mut text, &backend.servers, name_width);
+    }
+    for problem in &status.problems {
+        let _ = writeln!(text, "problem: {}", problem.text);
+    }
+    let mode = match status.mode.as_str() {
+        "observe" => "observing: nothing is changed, spares are shown as they would be",
+        _ => "acting",
+    };
+    let haproxy = match (&status.haproxy.version, status.haproxy.connected) {
+        (Some(version), true) => format!("HAProxy {version}"),
+        (None, true) => "HAProxy answers".to_owned(),
+        (_, false) => "HAProxy does not answer".to_owned(),
+    };
+    let problems = status.count_problems();
+    let _ = writeln!(
+        text,
+        "{mode} · {haproxy} · log {}: {} lines, {} rejected, {}{} · {problems} problem{}",
+        status.log.source,
+        status.log.lines,
+        status.log.rejected,
+        not_arrived(&status.log),
+        behind(&status.log),
+        if problems == 1 { "" } else { "s" },
+    );
+    text
+}
+
+/// How late the log is read; where that means nothing, what is wrong with it.
+fn behind(log: &LogStatus) -> String {
+    match log.lag_ms {
+        Some(lag_ms) => format!("{} behind", Span(Duration::from_millis(lag_ms))),
+        None => log.state.clone(),
+    }
+}
+
+/// Only where there is something to tell.
+fn not_arrived(log: &LogStatus) -> String {
+    let told = |count: u64, what: &str| {
+        if count == 0 {
+            String::new()
+        } else {
+            format!("{count} {what}, ")
+        }
+    };
+    told(log.lost, "lost") + &told(log.refused, "refused")
+}
+
+fn headline(backend: &BackendStatus) -> String {
+    let state = match backend.state.as_str() {
+        "ok" => "ok".to_owned(),
+        other => other.to_uppercase(),
+    };
+    let (Some(statistic), Some(threshold_ms)) = (&backend.statistic, backend.threshold_ms) else {
+        return state;
+    };
+    let Some(value_ms) = backend.statistic_ms else {
+        return format!("{state}  nothing to judge, threshold {statistic} {threshold_ms} ms");
+    };
+    let sign = if value_ms > threshold_ms { ">" } else { "<=" };
+    let (breaches, needed) = (backend.breaches, backend.breaches_needed);
+    if backend.window_requests == 0 {
+        return format!(
+            "{state}  quiet, mean {value_ms:.0} ms, threshold {statistic} {threshold_ms} ms"
+        );
+    }
+    let streak = if breaches > needed {
+        format!("{breaches} breaches in a row, {needed} needed")
+    } else {
+        format!("{breaches} of {needed} breaches")
+    };
+    format!(
+        "{state}  {} {statistic} {value_ms:.0} ms {sign} {threshold_ms} ms  (last {} requests, \
+         {streak})",
+        backend.signal.as_deref().unwrap_or(""),
+        backend.window_requests,
+    )
+}
+
+fn write_servers(text: &mut String, servers: &[ServerStatus], indent: usize) {
+    let width_of =
+        |pick: fn(&ServerStatus) -> &str, heading: usize| width(servers.iter().map(pick), heading);
+    let (name, role, stage) = (
+        width_of(|server| &server.name, 6),
+        width_of(|server| &server.role, 4),
+        width_of(|server| &server.stage, 5),
+    );
+    let mut row = |cells: [&str; 5]| {
+        let [server, its_role, its_stage, up, note] = cells;
+        let line = format!(
+            "{:indent$}  {server:name$}  {its_role:role$}  {its_stage:stage$}  {up:3}  {note}",
+            ""
+        );
+        let _ = writeln!(text, "{}", line.trim_end());
+    };
+    if !servers.is_empty() {
+        row(["SERVER", "ROLE", "STAGE", "UP", "NOTE"]);
+    }
+    for server in servers {
+        let up = if server.up { "yes" } else { "-" };
+        row([&server.name, &server.role, &server.stage, up, server.note()]);
+    }
+}
+
+fn width<'a>(texts: impl Iterator<Item = &'a str>, least: usize) -> usize {
+    texts
+        .map(|text| text.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(least)
+}

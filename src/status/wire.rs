@@ -1,0 +1,351 @@
+//! What goes over the control socket, and what of it is promised to scripts: `status --json`.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use super::{LogCondition, Report, Told};
+use crate::config::Mode;
+use crate::scaler::seen::{Standing, Standings};
+use crate::scaler::{BackendView, ServerView};
+
+/// All that `status --json` and the text need.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Status {
+    pub(super) mode: String,
+    pub(super) haproxy: HaproxyStatus,
+    pub(super) log: LogStatus,
+    pub(super) backends: Vec<BackendStatus>,
+    /// Those of the daemon itself.
+    pub(super) problems: Vec<ProblemStatus>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct HaproxyStatus {
+    pub(super) version: Option<String>,
+    pub(super) connected: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct LogStatus {
+    pub(super) source: String,
+    pub(super) lines: u64,
+    pub(super) rejected: u64,
+    /// `None` where there is nothing that could be late.
+    pub(super) lag_ms: Option<u64>,
+    pub(super) state: String,
+    pub(super) lost: u64,
+    pub(super) refused: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ProblemStatus {
+    pub(super) code: String,
+    pub(super) text: String,
+    pub(super) since: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct BackendStatus {
+    pub(super) name: String,
+    pub(super) state: String,
+    pub(super) signal: Option<String>,
+    pub(super) statistic: Option<String>,
+    pub(super) statistic_ms: Option<f64>,
+    pub(super) threshold_ms: Option<f64>,
+    pub(super) window_requests: u32,
+    pub(super) breaches: u32,
+    pub(super) breaches_needed: u32,
+    pub(super) servers: Vec<ServerStatus>,
+    pub(super) next: String,
+    pub(super) paused: Option<String>,
+    pub(super) problems: Vec<ProblemStatus>,
+    #[serde(flatten)]
+    more: MoreOfBackend,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ServerStatus {
+    pub(super) name: String,
+    pub(super) role: String,
+    pub(super) stage: String,
+    pub(super) up: bool,
+    #[serde(flatten)]
+    more: MoreOfServer,
+}
+
+impl ServerStatus {
+    pub(super) fn note(&self) -> &str {
+        self.more.note.as_deref().unwrap_or("")
+    }
+}
+
+/// What of a backend both have, behind the names that were there first.
+#[derive(Debug, Serialize, Deserialize)]
+struct MoreOfBackend {
+    serving: Option<u32>,
+    wanted: Option<u32>,
+    demand_per_s: Option<f64>,
+    in_flight: Option<u64>,
+    capacity: Capacity,
+    reason: ReasonStatus,
+    #[serde(flatten)]
+    standings: StandingsStatus,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Capacity {
+    proved_per_s: Option<f64>,
+    broken_per_s: Option<f64>,
+    source: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ReasonStatus {
+    code: String,
+    text: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct MoreOfServer {
+    serving: bool,
+    weight: Option<u32>,
+    note: Option<String>,
+    #[serde(flatten)]
+    standings: StandingsStatus,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct StandingsStatus {
+    pause: Option<StandingStatus>,
+    pin: Option<StandingStatus>,
+    hold: Option<StandingStatus>,
+    quarantine: Option<StandingStatus>,
+    order: Option<StandingStatus>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct StandingStatus {
+    since: Option<String>,
+    until: Option<String>,
+    by: Option<String>,
+    reason: Option<String>,
+}
+
+/// `status --json`: of all that goes over the control socket the fields that are promised to
+/// scripts, in their order. Serde leaves out the others when it reads.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Promised {
+    mode: String,
+    haproxy: HaproxyStatus,
+    log: PromisedLog,
+    backends: Vec<PromisedBackend>,
+    #[serde(default)]
+    problems: Vec<ProblemStatus>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct PromisedLog {
+    source: String,
+    lines: u64,
+    rejected: u64,
+    lag_ms: Option<u64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct PromisedBackend {
+    name: String,
+    state: String,
+    statistic_ms: Option<f64>,
+    threshold_ms: Option<f64>,
+    breaches: u32,
+    breaches_needed: u32,
+    servers: Vec<ServerStatus>,
+    next: String,
+    #[serde(flatten)]
+    more: MoreOfBackend,
+}
+
+impl Status {
+    /// Everything that keeps anything from working.
+    pub(super) fn count_problems(&self) -> usize {
+        let of_backends = self.backends.iter().map(|it| it.problems.len());
+        self.problems.len() + of_backends.sum::<usize>()
+    }
+
+    /// What is promised to scripts: all problems in one list, with the backend before the text.
+    pub(super) fn promised(self) -> Promised {
+        let mut problems = self.problems;
+        for backend in &self.backends {
+            for problem in &backend.problems {
+                let text = format!("{}: {}", backend.name, problem.text);
+                problems.push(ProblemStatus {
+                    text,
+                    ..problem.clone()
+                });
+            }
+        }
+        Promised {
+            mode: self.mode,
+            haproxy: self.haproxy,
+            log: PromisedLog {
+                source: self.log.source,
+                lines: self.log.lines,
+                rejected: self.log.rejected,
+                lag_ms: self.log.lag_ms,
+            },
+            backends: self.backends.into_iter().map(PromisedBackend::of).collect(),
+            problems,
+        }
+    }
+}
+
+impl PromisedBackend {
+    fn of(backend: BackendStatus) -> Self {
+        Self {
+            name: backend.name,
+            state: backend.state,
+            statistic_ms: backend.statistic_ms,
+            threshold_ms: backend.threshold_ms,
+            breaches: backend.breaches,
+            breaches_needed: backend.breaches_needed,
+            servers: backend.servers,
+            next: backend.next,
+            more: backend.more,
+        }
+    }
+}
+
+impl Report {
+    /// One JSON object on one line; `wall` is now, for the moments in it.
+    pub fn json(&self, wall: SystemTime) -> String {
+        let status = Status {
+            mode: match self.mode {
+                Mode::Act => "act",
+                Mode::Observe => "observe",
+            }
+            .to_owned(),
+            haproxy: HaproxyStatus {
+                version: self.version.clone(),
+                connected: self.backends.iter().any(|backend| backend.is_answered),
+            },
+            log: self.log_status(),
+            backends: self
+                .backends
+                .iter()
+                .map(|view| self.backend_status(view, wall))
+                .collect(),
+            problems: self.problems_of(None),
+        };
+        serde_json::to_string(&status).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
+    }
+
+    fn log_status(&self) -> LogStatus {
+        let lag_ms = u64::try_from(self.lag.as_millis()).unwrap_or(u64::MAX);
+        LogStatus {
+            source: self.source.clone(),
+            lines: self.lines,
+            rejected: self.rejected,
+            lag_ms: (self.log == LogCondition::Read).then_some(lag_ms),
+            state: self.log.as_str().to_owned(),
+            lost: self.lost,
+            refused: self.refused,
+        }
+    }
+
+    fn problems_of(&self, backend: Option<&str>) -> Vec<ProblemStatus> {
+        let of_it = |told: &&Told| told.backend.as_deref() == backend;
+        let told = self.problems.iter().filter(of_it);
+        told.map(|told| ProblemStatus {
+            code: told.code.to_owned(),
+            text: told.text.clone(),
+            since: moment(told.since),
+        })
+        .collect()
+    }
+
+    fn backend_status(&self, view: &BackendView, wall: SystemTime) -> BackendStatus {
+        let policy = view.policy.as_ref();
+        let settings = policy.map(|policy| &policy.settings);
+        BackendStatus {
+            name: view.name.clone(),
+            state: view.state.to_owned(),
+            signal: settings.map(|settings| settings.signal.as_str().to_owned()),
+            statistic: settings.map(|settings| settings.statistic.name()),
+            statistic_ms: policy
+                .and_then(|policy| policy.value_ms)
+                .map(|value_ms| (value_ms * 1000.0).round() / 1000.0),
+            threshold_ms: settings.map(|settings| settings.above_ms),
+            window_requests: policy.map_or(0, |policy| policy.requests),
+            breaches: policy.map_or(0, |policy| policy.streak),
+            breaches_needed: settings.map_or(0, |settings| settings.breaches),
+            servers: view
+                .servers
+                .iter()
+                .map(|server| server_status(server, wall))
+                .collect(),
+            next: view.next.clone(),
+            paused: view.paused.clone(),
+            problems: self.problems_of(Some(&view.name)),
+            more: MoreOfBackend {
+                serving: view.serving,
+                wanted: view.wanted,
+                demand_per_s: None,
+                in_flight: view.in_flight,
+                capacity: Capacity {
+                    proved_per_s: None,
+                    broken_per_s: None,
+                    source: "none".to_owned(),
+                },
+                reason: ReasonStatus {
+                    code: view.reason.as_str().to_owned(),
+                    text: view.next.clone(),
+                },
+                standings: standings_status(&view.standings, wall),
+            },
+        }
+    }
+}
+
+fn server_status(view: &ServerView, wall: SystemTime) -> ServerStatus {
+    ServerStatus {
+        name: view.name.clone(),
+        role: view.role.as_str().to_owned(),
+        stage: view.stage.as_str().to_owned(),
+        up: view.is_up,
+        more: MoreOfServer {
+            serving: view.is_serving,
+            weight: view.weight,
+            note: view.note.clone(),
+            standings: standings_status(&view.standings, wall),
+        },
+    }
+}
+
+fn standings_status(standings: &Standings, wall: SystemTime) -> StandingsStatus {
+    let of = |standing: &Option<Standing>| {
+        standing.as_ref().map(|it| StandingStatus {
+            since: it
+                .lasted
+                .and_then(|lasted| wall.checked_sub(lasted))
+                .map(moment),
+            until: it.left.and_then(|left| wall.checked_add(left)).map(moment),
+            by: it.by.map(|uid| format!("uid {uid}")),
+            reason: it.reason.clone(),
+        })
+    };
+    StandingsStatus {
+        pause: of(&standings.pause),
+        pin: of(&standings.pin),
+        hold: of(&standings.hold),
+        quarantine: of(&standings.quarantine),
+        order: of(&standings.order),
+    }
+}
+
+/// RFC 3339 with zone, to the second.
+fn moment(at: SystemTime) -> String {
+    // Years that this cannot write do not come; it would panic at them.
+    let last = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
+    humantime::format_rfc3339_seconds(at.clamp(SystemTime::UNIX_EPOCH, last)).to_string()
+}
