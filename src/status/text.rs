@@ -17,7 +17,9 @@ pub(super) fn text(status: &Status) -> String {
         let _ = writeln!(text, "{:name_width$}  {}", backend.name, headline(backend));
         let _ = writeln!(text, "{:name_width$}  next: {}", "", backend.next);
         if let Some(paused) = &backend.paused {
-            let _ = writeln!(text, "{:name_width$}  {paused}", "");
+            let since = backend.paused_since();
+            let since = since.map_or_else(String::new, |since| format!(", since {since}"));
+            let _ = writeln!(text, "{:name_width$}  {paused}{since}", "");
         }
         for problem in &backend.problems {
             let _ = writeln!(text, "{:name_width$}  problem: {}", "", problem.text);

@@ -74,6 +74,14 @@ pub(super) struct ServerStatus {
     more: MoreOfServer,
 }
 
+impl BackendStatus {
+    /// Since when the backend's pause stands.
+    pub(super) fn paused_since(&self) -> Option<&str> {
+        let pause = self.more.standings.pause.as_ref()?;
+        pause.since.as_deref()
+    }
+}
+
 impl ServerStatus {
     pub(super) fn note(&self) -> &str {
         self.more.note.as_deref().unwrap_or("")

@@ -119,6 +119,12 @@ fn slow_and_paused_is_a_problem_that_says_how_to_end_it() {
     assert_eq!(pause["until"], Value::Null);
     let uid = rustix::process::geteuid().as_raw();
     assert_eq!(pause["by"], format!("uid {uid}"));
+    let told = format!(
+        "paused by uid {uid}, since {}",
+        pause["since"].as_str().unwrap()
+    );
+    let text = place.status().out;
+    assert!(text.contains(&told[..told.len() - 3]), "{text}");
     stop(&mut daemon, Signal::TERM);
 }
 
