@@ -87,7 +87,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 /// Reads how long an order stands.
 ///
 /// # Errors
-/// Those of [`duration`], no time at all, or more than a year.
+/// Those of [`duration()`], no time at all, or more than a year.
 pub fn lasts(text: &str) -> Result<Duration, String> {
     let lasts = duration(text)?;
     if lasts.is_zero() {

@@ -33,7 +33,6 @@ pub(super) fn write(decision: &Decision, mode: Mode) {
         return;
     }
     match decision.change {
-        Change::Note if is_mistake(decision) => tracing::warn!("{decision}"),
         Change::EnableFailed
         | Change::NoSpare
         | Change::NotHelping
@@ -70,13 +69,6 @@ const fn is_refused(decision: &Decision) -> bool {
         Verdict::Refused | Verdict::Unknown => true,
         Verdict::Accepted => false,
     }
-}
-
-/// A note about a name that HAProxy does not list, or about spares that are missing: it does not mend
-/// itself.
-fn is_mistake(decision: &Decision) -> bool {
-    let text = decision.reason.to_string();
-    text.ends_with("names it in vain") || text.starts_with("no spare: ")
 }
 
 /// What HAProxy this is, and what stands in the way.

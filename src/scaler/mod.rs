@@ -12,6 +12,7 @@ pub mod decision;
 pub mod event;
 pub mod hand;
 pub mod memory;
+pub mod picture;
 pub mod seen;
 pub mod settings;
 
@@ -31,6 +32,7 @@ mod pool;
 mod probation;
 mod quiet;
 mod sample;
+mod text;
 mod trial;
 mod window;
 

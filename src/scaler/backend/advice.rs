@@ -50,7 +50,7 @@ impl Backend {
         let has_spare = self.pool.members.iter().any(|it| it.role == Role::Spare);
         if self.settings.spares == Spares::Auto && !has_spare {
             let text = "no spare: mark a server `disabled` in haproxy.cfg, or name it in spares";
-            advice.push((Change::Note, text.to_owned()));
+            advice.push((Change::Warning, text.to_owned()));
         }
         advice
     }

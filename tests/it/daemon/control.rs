@@ -118,7 +118,7 @@ fn json_says_what_is() {
     let server = |name: &str, role: &str, stage: &str, is_up: bool| {
         serde_json::json!({
             "name": name, "role": role, "stage": stage, "up": is_up, "serving": is_up,
-            "weight": nothing, "note": nothing, "pause": nothing, "pin": nothing,
+            "weight": 1, "note": nothing, "pause": nothing, "pin": nothing,
             "hold": nothing, "quarantine": nothing, "order": nothing,
         })
     };

@@ -173,7 +173,7 @@ fn a_name_that_haproxy_does_not_have_is_a_warning() {
     let _haproxy = FakeHaproxy::start(&place.admin);
     let mut daemon = place.daemon();
     place.read();
-    for said in ["always_up names it in vain", "spares names it in vain"] {
+    for said in ["always_up lists wbe9, but", "spares lists wbe3, but"] {
         daemon.err.wait_for(said);
         let text = daemon.err.text();
         let line = text.lines().find(|line| line.contains(said)).unwrap();

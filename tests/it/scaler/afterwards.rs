@@ -247,14 +247,13 @@ fn what_haproxy_does_not_have_is_said() {
         assert_eq!(warnings.matches(text).count(), 1, "{warnings}");
     }
     assert!(!warnings.contains("lists web1"), "{warnings}");
-    let notes = world.text_of(Change::Note);
-    assert!(!notes.contains("no spare:"), "{notes}");
+    assert!(!warnings.contains("no spare:"), "{warnings}");
     let mut world = World::new(super::world::settings());
     world = world.without("web2").without("web3");
     world.pass(seconds(10));
-    let notes = world.text_of(Change::Note);
+    let warnings = world.text_of(Change::Warning);
     assert!(
-        notes.contains("no spare: mark a server `disabled`"),
-        "{notes}"
+        warnings.contains("no spare: mark a server `disabled`"),
+        "{warnings}"
     );
 }

@@ -17,7 +17,7 @@ fn with_every_spare_in_nothing_waits_for_a_cooldown() {
     assert!(world.is_up("web2"));
     world.requests(6, 900, GAP);
     let next = world.view().next;
-    assert_eq!(next, "no spare to bring in: all spares serve already (1)");
+    assert_eq!(next, "nothing: the only spare serves already");
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn at_max_no_warm_up_is_announced() {
     world.requests(6, 900, GAP);
     let next = world.view().next;
     assert!(
-        next.contains("2 servers are UP and that is `max`"),
+        next.contains("2 servers are in and that is `max`"),
         "{next}"
     );
 }
@@ -43,10 +43,7 @@ fn a_quarantined_spare_is_none_to_bring_in_and_said_so() {
     world.pass(seconds(25));
     world.requests(6, 900, GAP);
     let next = world.view().next;
-    assert!(
-        next.contains("no spare to bring in: web2 quarantined for"),
-        "{next}"
-    );
+    assert!(next.contains("nothing: web2 quarantined for"), "{next}");
 }
 
 #[test]

@@ -5,15 +5,66 @@ use std::time::Duration;
 
 use haproxy_autoscale::scaler::Stage;
 use haproxy_autoscale::scaler::decision::Change;
-use haproxy_autoscale::scaler::event::{Balance, Crowded};
+use haproxy_autoscale::scaler::event::{
+    ActionId, Balance, Crowded, ServerCounters, ServerName, WriteFailure,
+};
 use haproxy_autoscale::scaler::hand::Verb;
 
-use super::world::{World, settings};
+use super::world::{Fault, Pending, World, settings};
 
 const GAP: Duration = Duration::from_millis(200);
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+impl World {
+    /// `set maxconn server`.
+    pub(super) fn start_kick(
+        &mut self,
+        id: ActionId,
+        server: &ServerName,
+        maxconn: u32,
+        fault: Fault,
+        delay: Duration,
+    ) {
+        self.done
+            .push(format!("{:?} maxconn {server} {maxconn}", self.now));
+        self.durable = self.scaler.memory(self.now);
+        let fault = if self.refuse_kicks {
+            Fault::Refused
+        } else {
+            fault
+        };
+        let outcome = match fault {
+            Fault::None | Fault::Late(_) | Fault::Ignored => Ok(()),
+            Fault::Lost => return,
+            Fault::AnswerLost => Err(WriteFailure::Unknown("no answer in time".to_owned())),
+            Fault::Refused => Err(WriteFailure::Refused("no".to_owned())),
+        };
+        let is_done = !matches!(fault, Fault::Refused | Fault::Ignored);
+        let maxconn = is_done.then_some(maxconn);
+        let pending = Pending::Limited(id, server.server.clone(), maxconn, outcome);
+        self.later(delay, pending);
+    }
+
+    /// Requests come and end: so many on that server, and so many of them fail. Other numbers than
+    /// HAProxy's own do not change.
+    pub(crate) fn users(&mut self, name: &str, requests: u64, failed: u64) {
+        self.arrived += requests;
+        let counters = self.server(name).read.counters.get_or_insert_default();
+        counters.taken += requests;
+        counters.ended += requests;
+        counters.failed += failed;
+    }
+
+    /// HAProxy counts for each server from now on.
+    pub(crate) fn counting(mut self) -> Self {
+        for server in &mut self.servers {
+            server.read.counters = Some(ServerCounters::default());
+        }
+        self
+    }
 }
 
 /// web1 and the spare web2, both with counters; web2 came in because of load.

@@ -59,7 +59,7 @@ fn slow_at_max_is_a_problem_that_names_it() {
     world.requests(40, 900, GAP);
     let said = text(&mut world, ProblemCode::Slow(NoHelp::MaxReached));
     assert!(
-        said.ends_with("2 servers serve and that is `max`"),
+        said.ends_with("2 servers are in and that is `max`"),
         "{said}"
     );
     assert_eq!(world.view().reason, ReasonCode::MaxReached);
@@ -98,7 +98,11 @@ fn a_dead_always_up_server_that_nobody_stands_in_for_is_a_problem() {
     );
     world.accepted(Verb::Resume, "web", None);
     world.pass(seconds(10));
-    assert_eq!(codes(&mut world), [], "web2 stands in");
+    assert_eq!(
+        codes(&mut world),
+        [ProblemCode::AlwaysUpMissing],
+        "web2 stands in"
+    );
 }
 
 #[test]

@@ -7,8 +7,7 @@ use std::time::Duration;
 use haproxy_autoscale::scaler::decision::{Change, Decision};
 use haproxy_autoscale::scaler::event::{
     Action, ActionId, AdminState, BackendRead, Balance, Crowded, Event, Generation, LogState,
-    ReadFailure, Request, ServerCounters, ServerName, Timestamp, WarmUpEvidence, WarmUpFailure,
-    WriteFailure,
+    ReadFailure, Request, ServerName, Timestamp, WarmUpEvidence, WarmUpFailure, WriteFailure,
 };
 use haproxy_autoscale::scaler::memory::Memory;
 use haproxy_autoscale::scaler::settings::{
@@ -359,7 +358,7 @@ impl World {
         );
     }
 
-    fn later(&mut self, delay: Duration, pending: Pending) {
+    pub(super) fn later(&mut self, delay: Duration, pending: Pending) {
         self.pending
             .insert((self.now.after(delay), self.actions), pending);
     }
@@ -438,52 +437,6 @@ impl World {
             } => self.start_kick(id, &server, maxconn, fault, delay),
             Action::Report(_) => {}
         }
-    }
-
-    fn start_kick(
-        &mut self,
-        id: ActionId,
-        server: &ServerName,
-        maxconn: u32,
-        fault: Fault,
-        delay: Duration,
-    ) {
-        self.done
-            .push(format!("{:?} maxconn {server} {maxconn}", self.now));
-        self.durable = self.scaler.memory(self.now);
-        let fault = if self.refuse_kicks {
-            Fault::Refused
-        } else {
-            fault
-        };
-        let outcome = match fault {
-            Fault::None | Fault::Late(_) | Fault::Ignored => Ok(()),
-            Fault::Lost => return,
-            Fault::AnswerLost => Err(WriteFailure::Unknown("no answer in time".to_owned())),
-            Fault::Refused => Err(WriteFailure::Refused("no".to_owned())),
-        };
-        let is_done = !matches!(fault, Fault::Refused | Fault::Ignored);
-        let maxconn = is_done.then_some(maxconn);
-        let pending = Pending::Limited(id, server.server.clone(), maxconn, outcome);
-        self.later(delay, pending);
-    }
-
-    /// Requests come and end: so many on that server, and so many of them fail. Other numbers than
-    /// HAProxy's own do not change.
-    pub(crate) fn users(&mut self, name: &str, requests: u64, failed: u64) {
-        self.arrived += requests;
-        let counters = self.server(name).read.counters.get_or_insert_default();
-        counters.taken += requests;
-        counters.ended += requests;
-        counters.failed += failed;
-    }
-
-    /// HAProxy counts for each server from now on.
-    pub(crate) fn counting(mut self) -> Self {
-        for server in &mut self.servers {
-            server.read.counters = Some(ServerCounters::default());
-        }
-        self
     }
 
     fn state_fault(&mut self, action: &Action) -> Option<Fault> {

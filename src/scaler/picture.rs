@@ -1,0 +1,258 @@
+//! What one look at HAProxy showed of a backend: its servers, their marks and their counters. Plain
+//! data, and what HAProxy's numbers mean in words; what follows from them does not belong here.
+
+use std::net::SocketAddr;
+
+use super::event::AdminState;
+
+/// One HAProxy process's lifetime: (`Pid`, `Start_time_sec`) of `show info`. A reload or restart
+/// gives another one, and with it every runtime state back to haproxy.cfg's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Generation {
+    /// `Pid`.
+    pub pid: u32,
+    /// `Start_time_sec`, seconds since 1970.
+    pub start_time_s: u64,
+}
+
+/// What HAProxy says about one backend: `show info`, `show servers state` and `show stat` in one
+/// transaction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BackendRead {
+    /// Whose answer this is.
+    pub generation: Generation,
+    /// `DroppedLogs`: lines that HAProxy could give to none of its log targets, because the other
+    /// side did not take them. Of the whole process.
+    pub dropped_logs: u64,
+    /// `CumReq`: requests of the whole process; 0 where it is not said.
+    pub requests: u64,
+    /// Sum of `hrsp_*` of the BACKEND row: responses sent to clients, whoever made them. The only
+    /// counter that neither counts retries nor misses persistence, timeouts and refusals.
+    pub responses: u64,
+    /// `scur` of the BACKEND row: sessions open now.
+    pub sessions: u32,
+    /// `qcur` of the BACKEND row: requests waiting now.
+    pub queued: u32,
+    /// `stot` of the BACKEND row: requests that have arrived, each counted once.
+    pub arrived: u64,
+    /// `algo` of the BACKEND row.
+    pub balance: Balance,
+    /// `cookie` of the BACKEND row: clients come back to the server that they had.
+    pub has_cookie: bool,
+    /// Where users wait before HAProxy lets them in.
+    pub crowded: Vec<Crowded>,
+    /// Its servers, in the order of haproxy.cfg.
+    pub servers: Vec<ServerRead>,
+}
+
+/// How HAProxy chooses a server, as far as it matters to a newcomer (`balance` in
+/// `configuration.txt`; measured on 2.6, 3.0 and 3.2 what each does with one).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Balance {
+    /// Not told, or an algorithm that is not known here.
+    #[default]
+    Unknown,
+    /// `roundrobin`, `static-rr`: each in turn; new requests queue behind those that wait.
+    InTurn,
+    /// `leastconn`, `random`: a newcomer gets its share at once.
+    ByLoad,
+    /// `first`: the first server that is not full.
+    First,
+    /// `source`, `uri`, `url_param`, `hdr`, `rdp-cookie`, `hash`: by what the request says.
+    ByHash,
+}
+
+/// A limit of HAProxy's that is reached: whoever comes next waits in front of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Crowded {
+    /// FRONTEND `scur` is at `slim` (`maxconn` of the frontend).
+    Frontend {
+        /// Its name.
+        name: String,
+        /// The limit, connections.
+        limit: u32,
+    },
+    /// `CurrConns` is at `Maxconn` of `show info` (`maxconn` in `global`).
+    Process {
+        /// The limit, connections.
+        limit: u32,
+    },
+}
+
+/// What HAProxy says about one server.
+#[allow(clippy::struct_excessive_bools)] // Independent facts about one server, each with a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerRead {
+    /// The name in haproxy.cfg.
+    pub name: String,
+    /// Where HAProxy connects to; `None` for a Unix socket, an unresolved name or no port.
+    pub address: Option<SocketAddr>,
+    /// `srv_use_ssl`: HAProxy speaks TLS to it.
+    pub is_tls: bool,
+    /// `srv_admin_state`, a bit mask (see [`ServerRead::is_maint`]).
+    pub admin: u32,
+    /// `srv_op_state`: 0 stopped, 1 starting (slowstart), 2 running, 3 stopping.
+    pub operational: u32,
+    /// Its health checks; `None` without `check`.
+    pub check: Option<CheckRead>,
+    /// `scur`: sessions open on it now.
+    pub sessions: u32,
+    /// `qcur`: requests waiting for it now.
+    pub queued: u32,
+    /// Another server follows this one's state (`track`).
+    pub is_tracked: bool,
+    /// It follows another server's state (`track`): it has no check of its own and cannot have one.
+    pub tracks_another: bool,
+    /// `weight` of its row: what it gets balanced traffic by. 0 by hand, in haproxy.cfg, or because
+    /// an agent said so (a share below 100 % of weight 1 is rounded to 0); HAProxy calls it UP all
+    /// the same.
+    pub weight: u32,
+    /// `bck` of its row: marked `backup`.
+    pub is_backup: bool,
+    /// It gets nothing, whatever its own row says: a backup beside an active server or behind
+    /// another backup, or its backend is DOWN.
+    pub is_passed_over: bool,
+    /// `throttle` of its row: the share of its weight that `slowstart` allows, percent.
+    pub throttle: Option<u32>,
+    /// `slim` of its row: its `maxconn`; `None` without one.
+    pub maxconn: Option<u32>,
+    /// Its agent, and no operator, made it what it is (HAProxy writes `(agent)` behind the status).
+    pub is_by_agent: bool,
+    /// It has an agent, which may change its weight and state at any time.
+    pub has_agent: bool,
+    /// What it has done; `None` where nobody counts (observing, `replay`).
+    pub counters: Option<ServerCounters>,
+}
+
+/// What one server has done since HAProxy started or its counters were cleared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServerCounters {
+    /// `stot`: requests given to it, each try counted.
+    pub taken: u64,
+    /// Tries that have ended: `hrsp_*`, `econ` and `eresp`.
+    pub ended: u64,
+    /// … in an error: `hrsp_5xx`, `econ` and `eresp`. A server that does not answer until HAProxy's
+    /// timeout is in `eresp`.
+    pub failed: u64,
+}
+
+impl Default for ServerRead {
+    /// A server without a check, of weight 1 as HAProxy makes it when haproxy.cfg says nothing.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            address: None,
+            is_tls: false,
+            admin: 0,
+            operational: 0,
+            check: None,
+            sessions: 0,
+            queued: 0,
+            is_tracked: false,
+            tracks_another: false,
+            weight: 1,
+            is_backup: false,
+            is_passed_over: false,
+            throttle: None,
+            maxconn: None,
+            is_by_agent: false,
+            has_agent: false,
+            counters: None,
+        }
+    }
+}
+
+/// A server's health checks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CheckRead {
+    /// `srv_check_result`: 3 = passed, the last one that ended.
+    pub result: u32,
+    /// `srv_check_health`: below `rise` it is DOWN; full at `rise + fall - 1`.
+    pub health: u32,
+    /// Passes in a row to be UP.
+    pub rise: u32,
+    /// Failures in a row to be DOWN.
+    pub fall: u32,
+    /// `srv_check_state` says that they run: `add server` only configures them, `disable health`
+    /// stops them.
+    pub is_enabled: bool,
+}
+
+/// `srv_check_result` of a check that failed, and of one that passed (`CHK_RES_*`).
+const CHECK_FAILED: u32 = 2;
+const CHECK_PASSED: u32 = 3;
+
+impl CheckRead {
+    /// The last check passed and health is at its maximum. After leaving maint, where health is
+    /// set to `rise`, this takes `fall - 1` fresh passed checks; none at all with `fall 1`.
+    pub fn is_full(&self) -> bool {
+        self.result == CHECK_PASSED && self.health >= (self.rise + self.fall).saturating_sub(1)
+    }
+
+    /// A check has failed and health is at its end: HAProxy's verdict, and no matter of waiting.
+    pub const fn is_verdict_against(&self) -> bool {
+        self.result == CHECK_FAILED && self.health == 0
+    }
+}
+
+impl ServerRead {
+    /// In maintenance, for whatever reason: FMAINT 1, IMAINT 2, RMAINT 0x20.
+    pub fn is_maint(&self) -> bool {
+        self.admin & 0x23 != 0
+    }
+
+    /// Draining: FDRAIN 8, IDRAIN 0x10.
+    pub fn is_drain(&self) -> bool {
+        self.admin & 0x18 != 0 && !self.is_maint()
+    }
+
+    /// Marked `disabled` in haproxy.cfg (CMAINT 4); the mark stays on a running server.
+    pub fn is_disabled_in_cfg(&self) -> bool {
+        self.admin & 0x4 != 0
+    }
+
+    /// In maintenance for a reason that `set server … state ready` cannot end: tracked (IMAINT 2),
+    /// unresolved (RMAINT 0x20), address name set by hand (HMAINT 0x40).
+    pub fn is_beyond_us(&self) -> bool {
+        self.admin & 0x62 != 0
+    }
+
+    /// What HAProxy calls UP: running or starting, neither maint nor drain. That it gets requests
+    /// is another matter: see [`ServerRead::is_in_balance`].
+    pub fn is_up(&self) -> bool {
+        matches!(self.operational, 1 | 2) && self.admin & 0x3b == 0
+    }
+
+    /// HAProxy may send it balanced traffic: UP, of a weight, and not passed over.
+    pub fn is_in_balance(&self) -> bool {
+        self.is_up() && self.weight > 0 && !self.is_passed_over
+    }
+
+    /// The checks that HAProxy runs on it. One that is only configured will never pass.
+    pub fn running_check(&self) -> Option<CheckRead> {
+        self.check.filter(|check| check.is_enabled)
+    }
+
+    /// The state that somebody forced over the Runtime API: FMAINT 1, FDRAIN 8. Tracking and name
+    /// resolution, which come and go by themselves, do not show here.
+    pub fn forced_state(&self) -> AdminState {
+        if self.admin & 0x1 != 0 {
+            AdminState::Maint
+        } else if self.admin & 0x8 != 0 {
+            AdminState::Drain
+        } else {
+            AdminState::Ready
+        }
+    }
+
+    /// Its admin state in the three words of the Runtime API.
+    pub fn admin_state(&self) -> AdminState {
+        if self.is_maint() {
+            AdminState::Maint
+        } else if self.is_drain() {
+            AdminState::Drain
+        } else {
+            AdminState::Ready
+        }
+    }
+}
