@@ -23,6 +23,8 @@ const RECOVERY: Duration = Duration::from_secs(10);
 /// Lines are lost until so many responses were logged: silence proves nothing, and an error or two
 /// that are logged nevertheless (`dontlog-normal`) as little.
 const EVIDENCE: u64 = 10;
+/// … or HAProxy itself has answered nothing for so long: then nothing can be missing.
+const SILENCE: Duration = Duration::from_secs(10 * 60);
 /// After the new process was seen first the old one may take requests for so long, and lines of it
 /// may come in late.
 const HANDOVER: Duration = Duration::from_secs(2);
@@ -41,20 +43,22 @@ pub(super) enum Agreement {
 /// The two sides since the baseline.
 #[derive(Debug)]
 pub(super) struct Comparison {
-    verdict: Agreement,
+    /// Requests that began earlier may be an earlier process's.
+    elder_before: Timestamp,
     /// Lines since the baseline, of requests that the present process must have counted.
     lines: u64,
     /// Lines since the baseline, of requests that an earlier process may have answered.
     elders: u64,
     /// Both as they were at the last comparison.
     compared: (u64, u64),
+    verdict: Agreement,
     base: Option<Base>,
     /// Responses since the baseline that earlier processes counted.
     carried: u64,
-    /// Requests that began earlier may be an earlier process's.
-    elder_before: Timestamp,
     /// Another process has been seen, and its counters not yet.
     is_new_process: bool,
+    /// When HAProxy had answered something last.
+    grew_at: Timestamp,
     /// Lines and responses of the contradiction that was found last.
     contradiction: (u64, u64),
     /// The baseline of the comparison that ended agreement.
@@ -85,6 +89,7 @@ impl Comparison {
             carried: 0,
             elder_before: Timestamp::from_ms(0),
             is_new_process: false,
+            grew_at: Timestamp::from_ms(0),
             contradiction: (0, 0),
             doubted_since: None,
             is_vouched_for: true,
@@ -157,6 +162,9 @@ impl Comparison {
             responses,
             sessions,
         };
+        if responses > self.newest || self.is_new_process && responses > 0 {
+            self.grew_at = now;
+        }
         if std::mem::take(&mut self.is_new_process) {
             self.newest = responses;
             if let Some(base) = &mut self.base {
@@ -194,13 +202,14 @@ impl Comparison {
         if before == Agreement::Agree {
             self.doubted_since = Some(base.at);
         }
-        let is_too_little = self.verdict == Agreement::Lost && grown < EVIDENCE;
+        let is_silent = self.verdict == Agreement::Lost && now.since(self.grew_at) >= SILENCE;
+        let is_too_little = self.verdict == Agreement::Lost && grown < EVIDENCE && !is_silent;
         if now.since(base.at) < RECOVERY || is_too_little {
             return self.verdict != before;
         }
         // A contradiction is over when a whole period agrees without the slack that a first
         // doubt is granted.
-        let agrees = missing.saturating_mul(2) <= grown && self.is_vouched_for;
+        let agrees = (is_silent || missing.saturating_mul(2) <= grown) && self.is_vouched_for;
         if agrees {
             self.verdict = Agreement::Agree;
         }

@@ -135,3 +135,17 @@ fn while_nearly_nothing_is_logged_the_freeze_does_not_come_and_go() {
     world.requests(60, 20, GAP * 3);
     assert_eq!(world.count(Change::Thaw), 1, "{:?}", world.changes());
 }
+
+#[test]
+fn a_log_that_lost_lines_is_believed_again_when_haproxy_has_long_answered_nothing() {
+    let mut world = with_a_spare_in();
+    world.pass(seconds(3));
+    world.responses += 40;
+    world.pass(seconds(3));
+    assert_eq!(world.count(Change::Freeze), 1);
+    world.pass(seconds(500));
+    assert!(world.is_up("web2"), "{:?}", world.changes());
+    world.pass(seconds(200));
+    assert_eq!(world.count(Change::Thaw), 1);
+    assert!(!world.is_up("web2"), "{:?}", world.changes());
+}
