@@ -2,8 +2,6 @@
 //! here, and nothing that is found here keeps a spare away: one server more takes load off a slow
 //! one as well.
 
-use std::collections::BTreeMap;
-
 use super::decision::SlowServer;
 
 /// Servers told apart in one window; the samples of further ones are nobody's.
@@ -44,7 +42,8 @@ pub(super) struct Contrast {
 /// Sums of the window that is filling, one for each server.
 #[derive(Debug, Default)]
 pub(super) struct ByServer {
-    tallies: BTreeMap<String, Tally>,
+    /// By name; few enough, and one beside the other.
+    tallies: Vec<(String, Tally)>,
 }
 
 impl ByServer {
@@ -53,12 +52,13 @@ impl ByServer {
         if server.starts_with('<') {
             return;
         }
-        if let Some(tally) = self.tallies.get_mut(server) {
+        let of_server = self.tallies.iter_mut().find(|(name, _)| name == server);
+        if let Some((_, tally)) = of_server {
             tally.add(took_ms);
         } else if self.tallies.len() < SERVERS_MAX {
             let mut tally = Tally::default();
             tally.add(took_ms);
-            self.tallies.insert(server.to_owned(), tally);
+            self.tallies.push((server.to_owned(), tally));
         }
     }
 
@@ -112,8 +112,8 @@ impl ByServer {
     /// Begins with another window.
     pub(super) fn clear(&mut self) {
         // The names stay, so that a window costs no memory; those that are gone leave here.
-        self.tallies.retain(|_, tally| tally.samples > 0);
-        for tally in self.tallies.values_mut() {
+        self.tallies.retain(|(_, tally)| tally.samples > 0);
+        for (_, tally) in &mut self.tallies {
             *tally = Tally::default();
         }
     }

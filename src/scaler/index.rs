@@ -19,15 +19,13 @@ impl Index {
         let mut index = Self::default();
         for (number, name) in names.enumerate() {
             let hash = hash(name);
-            match index.table.find_mut(hash, |(known, _)| known == name) {
-                Some(entry) => entry.1 = number,
-                None => {
-                    let entry = (name.to_owned(), number);
-                    index
-                        .table
-                        .insert_unique(hash, entry, |(known, _)| self::hash(known));
-                }
+            if let Some(entry) = index.table.find_mut(hash, |(known, _)| known == name) {
+                entry.1 = number;
+                continue;
             }
+            let entry = (name.to_owned(), number);
+            let rehash = |(known, _): &(String, usize)| self::hash(known);
+            index.table.insert_unique(hash, entry, rehash);
         }
         index
     }

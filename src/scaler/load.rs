@@ -38,16 +38,17 @@ const SPANS: usize = 5;
 /// Requests a second over the last minute, or over as much of it as there was.
 #[derive(Debug)]
 pub(super) struct Rate {
+    /// Requests of the slice that is filling.
+    current: u64,
+    /// All requests so far.
+    total: u64,
     slice: Duration,
     slices: [u64; SLICES],
     filled: usize,
-    current: u64,
     per_second: Option<f64>,
     /// The latest complete spans, oldest first.
     spans: [f64; SPANS],
     turns: usize,
-    /// All requests so far.
-    total: u64,
     /// When the number of servers changed last, and the requests by then.
     since: Timestamp,
     total_then: u64,

@@ -59,6 +59,8 @@ pub struct Scaler {
     /// Each backend's next instant, so that nobody is asked whose time has not come.
     due: BTreeSet<(Timestamp, usize)>,
     due_of: Vec<Timestamp>,
+    /// The first of `due`, so that a request need not look for it.
+    first_due: Option<Timestamp>,
     now: Timestamp,
     out: Outbox,
     /// `pause` without a name; holds for backends that come later, too.
@@ -81,16 +83,19 @@ impl Scaler {
             .enumerate()
             .map(|(index, due)| (*due, index))
             .collect();
-        Self {
+        let mut scaler = Self {
             backends,
             by_name,
             due,
             due_of,
+            first_due: None,
             now,
             out: Outbox::default(),
             everything: None,
             leaving: 0,
-        }
+        };
+        scaler.look_for_first();
+        scaler
     }
 
     /// The same, with pauses of its own after failed reads: daemons whose HAProxy went away
@@ -177,7 +182,7 @@ impl Scaler {
     /// When to send [`Event::Tick`] if nothing else happens before; `None` without a backend.
     /// After `handle(now, …)` it lies after `now`.
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.due.first().map(|(due, _)| *due)
+        self.first_due
     }
 
     /// What people see.
@@ -197,6 +202,10 @@ impl Scaler {
     }
 
     fn pass(&mut self, now: Timestamp) {
+        if self.first_due.is_none_or(|due| due > now) {
+            self.now = now;
+            return;
+        }
         for _ in 0..INSTANTS_MAX {
             let Some(&(due, index)) = self.due.first() else {
                 break;
@@ -254,6 +263,11 @@ impl Scaler {
             self.due.remove(&(*noted, index));
             self.due.insert((due, index));
             *noted = due;
+            self.look_for_first();
         }
+    }
+
+    fn look_for_first(&mut self) {
+        self.first_due = self.due.first().map(|(due, _)| *due);
     }
 }

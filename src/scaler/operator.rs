@@ -193,5 +193,6 @@ impl Scaler {
         self.due = due
             .map(|(index, due)| (*due, index))
             .collect::<BTreeSet<_>>();
+        self.look_for_first();
     }
 }

@@ -29,18 +29,19 @@ pub(super) enum Verdict {
 
 /// One policy with what it has seen.
 pub(super) struct Policy {
+    // What every request touches stands together.
     settings: PolicySettings,
+    /// The spare that joined last because of this policy.
+    trial: Option<Trial>,
+    /// Requests of the backend when the window was opened, its first one included.
+    opened_at: u64,
+    by_server: ByServer,
     window: Window,
     pub(super) recent: Recent,
     /// Windows in a row above the threshold. A pause in traffic does not end it.
     streak: u32,
     /// The last complete window, for people.
     last: Option<(Evaluation, Verdict)>,
-    by_server: ByServer,
-    /// The spare that joined last because of this policy.
-    trial: Option<Trial>,
-    /// Requests of the backend when the window was opened, its first one included.
-    opened_at: u64,
     /// Of the latest windows in a row above the threshold, as many as are needed: requests of the
     /// backend after the first one, and how long they took.
     arrivals: VecDeque<(u64, Duration)>,

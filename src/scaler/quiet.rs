@@ -54,10 +54,10 @@ pub(super) struct Recent {
     above_ms: f64,
     limit_ms: f64,
     slice_ms: u64,
-    slices: [Slice; SLICES],
     /// The number of the newest slice, counted from the start of time.
     newest: u64,
     last_sample: Option<Timestamp>,
+    slices: [Slice; SLICES],
 }
 
 impl Recent {

@@ -83,6 +83,23 @@ impl Window {
 
     /// Takes one request: what it took, or `None` for one that failed.
     pub(super) fn push(&mut self, now: Timestamp, took_ms: Option<u32>) {
+        self.opened.get_or_insert(now);
+        self.requests = self.requests.saturating_add(1);
+        match took_ms {
+            Some(ms) => self.sum_ms = self.sum_ms.saturating_add(u64::from(ms)),
+            None => self.errors = self.errors.saturating_add(1),
+        }
+        // The mean of a window that does not slide is that of the sums.
+        if self.every.is_none() && self.statistic == Statistic::Mean {
+            return;
+        }
+        self.keep(now, took_ms);
+        if let (Some(every), None) = (self.every, self.next) {
+            self.next = Some(now.after(every));
+        }
+    }
+
+    fn keep(&mut self, now: Timestamp, took_ms: Option<u32>) {
         if let (Some(_), WindowSize::Requests(requests)) = (self.every, self.size) {
             while self.entries.occupied_len() >= requests.max(1) as usize {
                 self.pop();
@@ -94,15 +111,6 @@ impl Window {
         let evicted = self.entries.push_overwrite(Entry { at: now, took_ms });
         if self.every.is_some() {
             self.forget(evicted);
-        }
-        self.opened.get_or_insert(now);
-        self.requests = self.requests.saturating_add(1);
-        match took_ms {
-            Some(ms) => self.sum_ms = self.sum_ms.saturating_add(u64::from(ms)),
-            None => self.errors = self.errors.saturating_add(1),
-        }
-        if let (Some(every), None) = (self.every, self.next) {
-            self.next = Some(now.after(every));
         }
     }
 

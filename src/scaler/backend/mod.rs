@@ -57,11 +57,15 @@ impl Outbox {
 
 /// One `[backend.NAME]` at work.
 pub(super) struct Backend {
-    settings: BackendSettings,
-    started: Timestamp,
+    // What every request touches stands together: with a thousand backends little of it is at hand.
     policies: Vec<Policy>,
     pool: Pool,
+    started: Timestamp,
+    /// Until then nothing begins and nothing is measured: the daemon stood still.
+    settling_until: Option<Timestamp>,
     comparison: Comparison,
+    rate: Rate,
+    settings: BackendSettings,
     log: LogState,
     reading: reading::Reading,
     generation: Option<Generation>,
@@ -84,7 +88,6 @@ pub(super) struct Backend {
     up_not_before: Timestamp,
     down_not_before: Timestamp,
     quiet: Quiet,
-    rate: Rate,
     /// Loads that so many servers were too slow for.
     memory: Memory,
     episodes: Episodes,
@@ -104,8 +107,6 @@ pub(super) struct Backend {
     past: memory::Past,
     /// New settings, or the end, once no change is under way.
     next: reconfigure::Next,
-    /// Until then nothing begins and nothing is measured: the daemon stood still.
-    settling_until: Option<Timestamp>,
 }
 
 /// What has been said, so as not to say it each time.
