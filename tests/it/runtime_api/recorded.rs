@@ -20,6 +20,11 @@ fn a_recorded_reply_of_2_6_is_read_whole() {
     };
     assert_eq!(read.generation, generation);
     assert_eq!(read.responses, 8, "six 2xx and two 5xx of the BACKEND row");
+    assert_eq!(
+        (read.dropped_logs, read.requests),
+        (0, 11),
+        "of the process"
+    );
     assert_eq!((read.sessions, read.queued), (0, 0));
     let names: Vec<&str> = read
         .servers
