@@ -83,6 +83,10 @@ pub struct Record<'a> {
 
 /// The times that stand in a line. In a request all others are what those leave room for, or zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one for each time, by its name"
+)]
 pub struct Logged {
     /// `%TR` or `%Tq`.
     pub request: bool,

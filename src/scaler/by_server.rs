@@ -95,7 +95,8 @@ impl ByServer {
 
     /// That server beside all others together; `None` where one side has no sample.
     pub(super) fn contrast(&self, server: &str) -> Option<Contrast> {
-        let own = self.tallies.get(server)?;
+        let of_server = self.tallies.iter().find(|(name, _)| name == server);
+        let (_, own) = of_server?;
         let mut others = Tally::default();
         for (_, tally) in self.tallies.iter().filter(|(name, _)| *name != server) {
             others.samples = others.samples.saturating_add(tally.samples);

@@ -160,7 +160,8 @@ fn with_way_out(mut errors: Vec<FormatError>, tokens: &token::Tokens) -> Vec<For
         .filter(is_unsafe)
         .map(|it| it.range.clone())
         .collect();
-    if ranges.is_empty() || ranges.len() < errors.len() {
+    // The flags of `%{+Q}o` and where they begin to hold are not in the items any more.
+    if ranges.is_empty() || ranges.len() < errors.len() || tokens.has_defaults {
         return errors;
     }
     let works = |format: &String| {

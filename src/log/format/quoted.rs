@@ -14,7 +14,7 @@ use super::token::Item;
 pub(super) enum View {
     /// A byte of the format, or a field with its look.
     Literal,
-    Field(Look),
+    Field(Box<Look>),
     /// Part of what a client chooses further left, which goes on up to a quote.
     Swallowed,
     /// A client chooses it, and nobody knows where it ends.
@@ -39,11 +39,11 @@ pub(super) fn views(parts: &[Part], style: Style) -> Vec<View> {
             _ if at < swallowed_to => View::Swallowed,
             Part::Literal(..) => View::Literal,
             Part::Field(item) => match look_of(item, style) {
-                Some(look) => View::Field(look),
+                Some(look) => View::Field(Box::new(look)),
                 None => match harmless(parts, at, item) {
                     Some((look, end)) => {
                         swallowed_to = end;
-                        View::Field(look)
+                        View::Field(Box::new(look))
                     }
                     None => View::Unsafe,
                 },

@@ -12,7 +12,7 @@ use super::super::number::{timer, unsigned, without_plus};
 use super::super::reject::{Reject, classify};
 use super::alias::{Role, Shape};
 use super::pattern::Pattern;
-use super::times::Times;
+use super::times::{Timer, Times};
 use super::value::{millis, seconds_ms, zoned_ms};
 use crate::scaler::event::Tail;
 
@@ -86,7 +86,8 @@ impl Reader {
             .pattern
             .date
             .is_some_and(|(role, _)| role != Role::RequestDate);
-        let ended_ms = accepted_ms.map(|ms| line::ended_ms(ms, times.from_date(is_from_accept)));
+        let ended_ms =
+            accepted_ms.map(|ms| line::ended_ms(ms, Some(times.since_date_ms(is_from_accept))));
         Ok(Record {
             frontend: fields.text(Role::Frontend),
             accepted,
@@ -182,22 +183,21 @@ impl<'a> Fields<'a, '_> {
         self.text(role).ok_or(Reject::NotFormat)
     }
 
-    /// A timer up to `max_ms`: the outer `None` is one that the format lacks, the inner one `-1`.
-    pub(super) fn timer(&self, role: Role, max_ms: u32) -> Result<Option<Option<u32>>, Reject> {
-        let field = self.bytes(role).map(without_plus_of(role));
-        field.map(|field| timer(field, max_ms)).transpose()
+    /// A timer up to `max_ms`.
+    pub(super) fn timer(&self, role: Role, max_ms: u32) -> Result<Timer, Reject> {
+        let Some(field) = self.bytes(role) else {
+            return Ok(Timer::Lacking);
+        };
+        // Only totals may have a `+` before them.
+        let is_total = matches!(role, Role::TotalTime | Role::AcceptTotalTime);
+        let field = if is_total { without_plus(field) } else { field };
+        Ok(timer(field, max_ms)?.map_or(Timer::Never, Timer::Took))
     }
 
     fn count(&self, role: Role) -> Option<u32> {
         let field = without_plus(self.bytes(role)?);
         u32::try_from(unsigned(field)?).ok()
     }
-}
-
-/// Only totals may have a `+` before them.
-fn without_plus_of(role: Role) -> impl Fn(&[u8]) -> &[u8] {
-    let is_total = matches!(role, Role::TotalTime | Role::AcceptTotalTime);
-    move |field| if is_total { without_plus(field) } else { field }
 }
 
 /// Everything of the tail, or nothing.

@@ -216,7 +216,7 @@ fn plain(shape: Shape, is_hex: bool, is_json: bool) -> Option<(String, Bytes, By
         Shape::Millis if is_json => ("[0-9]{1,3}".to_owned(), digit, digit),
         Shape::Millis => ("[0-9]{3}".to_owned(), digit, Bytes::NONE),
         Shape::Port if is_json => ("[0-9A-Fa-f]*".to_owned(), hex, hex),
-        Shape::Port => ("(?:[0-9A-Fa-f]+|-)".to_owned(), hex, hex),
+        Shape::Port | Shape::Hex => ("(?:[0-9A-Fa-f]+|-)".to_owned(), hex, hex),
         Shape::Address => {
             // Hexadecimal digits, dots and colons, `unix`, or `-`.
             let address = Bytes::of(|byte| byte.is_ascii_hexdigit() || b".:unix-".contains(&byte));
@@ -234,7 +234,6 @@ fn plain(shape: Shape, is_hex: bool, is_json: bool) -> Option<(String, Bytes, By
             let first = Bytes::of(|byte| byte.is_ascii_digit() || byte == b'-');
             ("(?:-?[0-9]+|-)".to_owned(), first, digit)
         }
-        Shape::Hex => ("(?:[0-9A-Fa-f]+|-)".to_owned(), hex, hex),
         Shape::Base64 => of_set(r"[A-Za-z0-9+/=_-]+", |byte| b"+/=_-".contains(&byte)),
         Shape::UrlEncoded => of_set(r"[A-Za-z0-9%_.~+*-]+", |byte| b"%_.~+*-".contains(&byte)),
         Shape::Stamp => of_set(r"[A-Za-z0-9 :.,/_+%-]+", |byte| {

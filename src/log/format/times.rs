@@ -8,8 +8,32 @@ use super::alias::Role;
 use super::reader::{Fields, tail};
 use crate::scaler::event::Request;
 
-/// A timer: the outer `None` is one that the format lacks, the inner one HAProxy's `-1`.
-type Timer = Option<Option<u32>>;
+/// A timer of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// The format does not have it.
+    Lacking,
+    /// HAProxy's `-1`.
+    Never,
+    /// Milliseconds.
+    Took(u32),
+}
+
+impl Timer {
+    const fn ms(self) -> Option<u32> {
+        match self {
+            Self::Lacking | Self::Never => None,
+            Self::Took(ms) => Some(ms),
+        }
+    }
+
+    const fn is_logged(self) -> bool {
+        match self {
+            Self::Lacking => false,
+            Self::Never | Self::Took(_) => true,
+        }
+    }
+}
 
 /// HAProxy's status for a server that did not answer in time.
 const GATEWAY_TIMEOUT: u16 = 504;
@@ -49,10 +73,10 @@ impl Times {
 
     pub(super) const fn logged(&self) -> Logged {
         Logged {
-            request: self.request.is_some() || self.accept_request.is_some(),
-            queue: self.queue.is_some(),
-            connect: self.connect.is_some(),
-            response: self.response.is_some(),
+            request: self.request.is_logged() || self.accept_request.is_logged(),
+            queue: self.queue.is_logged(),
+            connect: self.connect.is_logged(),
+            response: self.response.is_logged(),
         }
     }
 
@@ -63,10 +87,13 @@ impl Times {
                 .bytes(Role::Server)
                 .and_then(plain_server)
                 .ok_or(Reject::NotFormat)?,
-            request_ms: self.request.or(self.accept_request).flatten(),
-            queue_ms: self.queue.flatten(),
-            connect_ms: self.connect.flatten(),
-            response_ms: self.response.flatten(),
+            request_ms: match self.request {
+                Timer::Lacking => self.accept_request.ms(),
+                request @ (Timer::Never | Timer::Took(_)) => request.ms(),
+            },
+            queue_ms: self.queue.ms(),
+            connect_ms: self.connect.ms(),
+            response_ms: self.response.ms(),
             total_ms: self.total_ms(),
             status: status(fields.bytes(Role::Status).unwrap_or_default())?,
             tail: tail(fields),
@@ -78,52 +105,50 @@ impl Times {
     /// The total that counts from the same instant as the request's time: `%TR` with `%Ta`, `%Tq`
     /// with `%Tt`. Ta = Tt − Tq + TR, and Tt − Th − Ti; `%Tt` alone holds the connection's idle time.
     fn total_ms(&self) -> Option<u32> {
-        let is_paired_by_accept = self.request.is_none() && self.accept_request.is_some();
-        if let Some(total) = self.total
-            && !(is_paired_by_accept && self.accept_total.is_some())
-        {
-            return total;
+        if self.total.is_logged() && !self.is_paired_by_accept() {
+            return self.total.ms();
         }
-        let accept_total_ms = self.accept_total?;
-        match (self.request, self.accept_request) {
-            (Some(request), Some(accept_request)) => {
-                let from_request = accept_total_ms?.saturating_sub(accept_request?);
-                Some(from_request.saturating_add(request?))
-            }
-            (None, Some(_)) => accept_total_ms,
-            (Some(_) | None, None) => match (self.handshake, self.idle) {
-                (Some(handshake), Some(idle)) => {
-                    let idle_ms = handshake?.saturating_add(idle?);
-                    Some(accept_total_ms?.saturating_sub(idle_ms))
-                }
-                // There is nothing else that says how long it took.
-                _ if self.response.is_none() => accept_total_ms,
-                _ => None,
-            },
+        let accept_total_ms = self.accept_total.ms()?;
+        if self.is_paired_by_accept() {
+            Some(accept_total_ms)
+        } else if self.accept_request.is_logged() {
+            let from_request = accept_total_ms.saturating_sub(self.accept_request.ms()?);
+            Some(from_request.saturating_add(self.request.ms()?))
+        } else if self.handshake.is_logged() && self.idle.is_logged() {
+            let idle_ms = self.handshake.ms()?.saturating_add(self.idle.ms()?);
+            Some(accept_total_ms.saturating_sub(idle_ms))
+        } else {
+            // Where there is nothing else that says how long it took.
+            (!self.response.is_logged()).then_some(accept_total_ms)
         }
     }
 
+    /// `%Tq` stands for `%TR`, and `%Tt` for `%Ta`, as before 1.7.
+    const fn is_paired_by_accept(&self) -> bool {
+        !self.request.is_logged()
+            && self.accept_request.is_logged()
+            && self.accept_total.is_logged()
+    }
+
     /// From the date to the end; a lower bound where no total counts from there.
-    pub(super) fn from_date(&self, is_from_accept: bool) -> Option<u32> {
-        let before = [self.handshake, self.idle].into_iter().flatten().flatten();
-        let before_ms = before.fold(0, u32::saturating_add);
-        let total_ms = self.total_ms();
-        let is_total_from_accept =
-            self.request.is_none() && self.accept_request.is_some() && self.accept_total.is_some();
-        let from_date = match (is_from_accept, self.accept_total.flatten()) {
-            (true, Some(accept_total_ms)) => Some(accept_total_ms),
-            (true, None) => total_ms.map(|total_ms| total_ms.saturating_add(before_ms)),
-            (false, _) if is_total_from_accept => {
-                let waited_ms = self.accept_request.flatten().unwrap_or(0);
-                total_ms.map(|total_ms| total_ms.saturating_sub(waited_ms))
-            }
-            (false, _) => total_ms,
+    pub(super) fn since_date_ms(&self, is_from_accept: bool) -> u32 {
+        let sum = |timers: &[Timer]| {
+            let known = timers.iter().filter_map(|timer| timer.ms());
+            known.fold(0, u32::saturating_add)
         };
-        from_date.or_else(|| {
-            let known = [self.request, self.queue, self.connect, self.response];
-            let known = known.into_iter().flatten().flatten();
-            Some(known.fold(0, u32::saturating_add))
-        })
+        let total_ms = self.total_ms();
+        let since_date = if is_from_accept {
+            let before_ms = sum(&[self.handshake, self.idle]);
+            let from_accept = total_ms.map(|total_ms| total_ms.saturating_add(before_ms));
+            self.accept_total.ms().or(from_accept)
+        } else if self.is_paired_by_accept() {
+            let waited_ms = sum(&[self.accept_request]);
+            total_ms.map(|total_ms| total_ms.saturating_sub(waited_ms))
+        } else {
+            total_ms
+        };
+        let parts = [self.request, self.queue, self.connect, self.response];
+        since_date.unwrap_or_else(|| sum(&parts))
     }
 
     /// What the format does not say. Without `%Tr` all that the other timers leave of the total is the
@@ -132,21 +157,20 @@ impl Times {
     /// slowly proves nothing about a server.
     fn assume(&self, request: &mut Request<'_>) {
         let is_hung = request.status == Some(GATEWAY_TIMEOUT);
-        if self.response.is_none() && !is_hung {
+        if !self.response.is_logged() && !is_hung {
             let others = [request.request_ms, request.queue_ms, request.connect_ms];
             let others_ms = others.into_iter().flatten().fold(0, u32::saturating_add);
-            let has_answer = self.connect.is_none_or(|connect_ms| connect_ms.is_some())
-                && !request.server.starts_with('<');
+            let has_answer = self.connect != Timer::Never && !request.server.starts_with('<');
             request.response_ms = request
                 .total_ms
                 .filter(|_| has_answer)
                 .map(|total_ms| total_ms.saturating_sub(others_ms));
         }
         let was_connected = request.response_ms.is_some() || is_hung;
-        if self.connect.is_none() {
+        if !self.connect.is_logged() {
             request.connect_ms = was_connected.then_some(0);
         }
-        if self.queue.is_none() {
+        if !self.queue.is_logged() {
             request.queue_ms = was_connected.then_some(0);
         }
         if !self.logged().request {
@@ -162,7 +186,7 @@ impl Times {
         }
         // Where the server's time is hidden in the total, or could not begin, nothing tells the two
         // apart: a hung request is worth more than a slow sender.
-        if self.response.is_none() {
+        if !self.response.is_logged() {
             return Some(0);
         }
         let known = [request.queue_ms, request.connect_ms, request.response_ms];

@@ -44,10 +44,16 @@ pub(super) struct Item {
 
 /// A whole format.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "a list, and what holds for all of it"
+)]
 pub(super) struct Tokens {
     pub(super) tokens: Vec<Token>,
     /// `%{+json}o`, 3.0 and later: the line is one JSON object of the named items.
     pub(super) is_json: bool,
+    /// `%{…}o` stands somewhere.
+    pub(super) has_defaults: bool,
 }
 
 /// Reads a format. What is no item gives a mistake, and a space stands in its place, so that it makes
@@ -58,6 +64,7 @@ pub(super) fn tokens(glyphs: &[Glyph]) -> (Tokens, Vec<FormatError>) {
         at: 0,
         defaults: Flags::default(),
         is_json: false,
+        has_defaults: false,
         tokens: Vec::new(),
         mistakes: Vec::new(),
     };
@@ -65,6 +72,7 @@ pub(super) fn tokens(glyphs: &[Glyph]) -> (Tokens, Vec<FormatError>) {
     let tokens = Tokens {
         tokens: reader.tokens,
         is_json: reader.is_json,
+        has_defaults: reader.has_defaults,
     };
     (tokens, reader.mistakes)
 }
@@ -74,6 +82,7 @@ struct Tokenizer<'a> {
     at: usize,
     defaults: Flags,
     is_json: bool,
+    has_defaults: bool,
     tokens: Vec<Token>,
     mistakes: Vec<FormatError>,
 }
@@ -173,6 +182,7 @@ impl Tokenizer<'_> {
             let letters = self.alias_letters();
             if letters == "o" {
                 self.defaults = flags;
+                self.has_defaults = true;
                 return if wants_json {
                     self.begin_json(start)
                 } else {

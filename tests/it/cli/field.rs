@@ -110,7 +110,7 @@ fn a_log_of_which_nothing_can_be_read_says_which_key_to_set() {
     ];
     let folder = tempfile::tempdir().unwrap();
     for (line, word) in rows {
-        let log = file(folder.path(), "x.log", &format!("{line}\n").repeat(30));
+        let log = file(folder.path(), "x.log", format!("{line}\n").repeat(30));
         refused(&log, &["none of the 30 lines", word]);
     }
 }

@@ -22,7 +22,7 @@ const ACCEPTED: &[&str] = &[
     "%[dst]:%[dst_port] %ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B",
     "\"${HAPROXY_HTTP_LOG_FMT} %[var(txn.x)]\"",
     "${HAPROXY_HTTPS_LOG_FMT}",
-    "log-format \"%ID ${HAPROXY_HTTP_CLF_LOG_FMT}\"",
+    "log-format \"${HAPROXY_HTTP_CLF_LOG_FMT} %ID\"",
     // CLF.
     "%{+Q}o %{-Q}ci - - [%trg] %r %ST %B \"\" \"\" %cp %ms %ft %b %s %TR %Tw %Tc %Tr %Ta %tsc %ac %fc %bc %sc %rc %sq %bq %CC %CS %hrl %hsl",
     "%ci - - [%T] \"%HM %HU %HV\" %ST %B \"%hr\" %b %s %Tw %Tc %Tr %Tt",
