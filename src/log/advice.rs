@@ -40,6 +40,7 @@ pub struct Samples {
 
 impl Samples {
     /// A line that was refused, `place` bytes, lines or blocks into the log.
+    #[cold]
     pub fn take(&mut self, parser: &Parser, place: u64, reason: Reject, line: &[u8]) {
         if self.first.get(&reason).is_none_or(|(at, _)| *at > place) {
             self.first.insert(reason, (place, kept(line)));

@@ -13,7 +13,7 @@ use std::io::{self, Write};
 
 use crate::log::advice::{self, Advice, Counts, Samples};
 use crate::log::input::{self, InputError, Line, LogSet, Period, Reading};
-use crate::log::line::{Brief, Parser, Reject};
+use crate::log::line::{Brief, Logged, Parser, Reject};
 use crate::scaler::event::Request;
 
 use self::servers::Servers;
@@ -74,8 +74,9 @@ pub fn stats_of_logs(
         let mut sieve = reading.period.sieve(moments);
         for line in block.lines() {
             let parsed = parse_line(parser, line);
-            *is_undated |= is_part && parsed.is_ok() && moment(&parsed).is_none();
-            if sieve.takes(moment(&parsed)) {
+            let moment = moment(&parsed);
+            *is_undated |= is_part && parsed.is_ok() && moment.is_none();
+            if sieve.takes(moment) {
                 stats.add_line(parsed.as_ref().map_err(|reason| *reason));
                 if let Err(reason) = parsed {
                     stats.samples.take(parser, number, reason, text_of(line));
@@ -118,7 +119,11 @@ impl Stats {
             Ok(brief) => {
                 self.requests += 1;
                 if let Some(server) = self.servers.of(brief.backend, brief.server) {
-                    server.add(&as_logged(brief));
+                    if brief.logged == Logged::ALL {
+                        server.add(&brief.request);
+                    } else {
+                        server.add(&as_logged(brief));
+                    }
                 }
             }
             Err(reason) => *self.rejected.entry(reason).or_default() += 1,
@@ -244,7 +249,7 @@ impl StatusClasses {
     }
 }
 
-/// The request with its times as they were written: nothing that the format does not say counts.
+/// The request with its times as they were written, where some were not: nothing that the format does not say counts.
 fn as_logged(brief: &Brief<'_>) -> Request<'static> {
     let (request, logged) = (brief.request, brief.logged);
     Request {
