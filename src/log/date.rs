@@ -259,7 +259,7 @@ fn bsd_ms(text: &[u8], today_ms: u64) -> Option<u64> {
     } else {
         year_of(latest)
     };
-    [year, year.saturating_sub(1), year.saturating_sub(4)]
+    [year, year.saturating_sub(1)]
         .into_iter()
         .filter_map(|year| {
             let year = format!("{year:04}");
@@ -328,4 +328,58 @@ fn millis_of(fraction: Option<&[u8]>) -> [u8; 3] {
         *place = *digit;
     }
     millis
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn local(text: &str, today: &str) -> Option<String> {
+        let today_ms = parse_local_ms(today.as_bytes()).expect("a date");
+        match head_date(text.as_bytes(), today_ms)? {
+            HeadDate::Local(ms) => Some(format_local_ms(ms)),
+            HeadDate::Zoned(utc_ms, offset_ms) => {
+                u64::try_from(utc_ms + offset_ms).ok().map(format_local_ms)
+            }
+        }
+    }
+
+    #[test]
+    fn a_date_without_a_year_is_of_the_last_twelve_months() {
+        let new_year = "05/Jan/2027:12:00:00.000";
+        for (text, wanted) in [
+            ("Dec 31 23:59:59 lb1 ", "2026-12-31T23:59:59.000"),
+            ("Jan  1 00:00:01 lb1 ", "2027-01-01T00:00:01.000"),
+            // The log's clock may be some hours ahead of ours.
+            ("Jan  6 03:00:00.250123 lb1 ", "2027-01-06T03:00:00.250"),
+            ("Jan  7 03:00:00 lb1 ", "2026-01-07T03:00:00.000"),
+        ] {
+            let found = local(text, new_year);
+            assert_eq!(found.as_deref(), Some(wanted), "{text}");
+        }
+        assert_eq!(local("Feb 29 03:00:00 lb1 ", new_year), None, "no such day");
+    }
+
+    #[test]
+    fn dates_with_a_year_are_what_they_say() {
+        for (text, wanted) in [
+            (
+                "2026-11-18T13:18:41.7775+01:00 lb1 ",
+                "2026-11-18T13:18:41.777",
+            ),
+            ("2026-11-18T13:18:41-0730 lb1 ", "2026-11-18T13:18:41.000"),
+            ("2026-11-18T13:18:41Z lb1 ", "2026-11-18T13:18:41.000"),
+            (
+                "Wed 2026-11-18 13:18:41 CET lb1 ",
+                "2026-11-18T13:18:41.000",
+            ),
+        ] {
+            let found = local(text, "01/Jan/2020:00:00:00.000");
+            assert_eq!(found.as_deref(), Some(wanted), "{text}");
+        }
+        assert_eq!(
+            local("2026-13-18T13:18:41Z lb1 ", "01/Jan/2020:00:00:00.000"),
+            None
+        );
+    }
 }

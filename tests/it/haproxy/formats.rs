@@ -7,11 +7,16 @@ use crate::support::{
 use super::scene::{CHECK, RATE, SOON, assert_users_content, fast, slow, web};
 
 /// `[log] format` in TOML, and the line of haproxy.cfg that makes HAProxy write so.
-const FORMATS: [(&str, &str); 3] = [
+const FORMATS: [(&str, &str); 4] = [
     ("\"clf\"", "option httplog clf"),
     (
         r#"'''log-format '{"be":"%b","srv":"%s","tr":%TR,"tw":%Tw,"tc":%Tc,"resp":%Tr,"ta":%Ta,"st":%ST,"at":"%tr","req":"%HU"}' '''"#,
         r#"log-format '{"be":"%b","srv":"%s","tr":%TR,"tw":%Tw,"tc":%Tc,"resp":%Tr,"ta":%Ta,"st":%ST,"at":"%tr","req":"%HU"}'"#,
+    ),
+    // A client's text in front, no date, and of the times only the server's own and the total.
+    (
+        r#"'''log-format '{"req":"%HM %HU","be":"%b","srv":"%s","resp":%Tr,"ta":%Ta,"st":%ST}' '''"#,
+        r#"log-format '{"req":"%HM %HU","be":"%b","srv":"%s","resp":%Tr,"ta":%Ta,"st":%ST}'"#,
     ),
     (
         r"'''log-format as:7f3c9d\ %b/%s\ %Tw/%Tc/%Tr\ %ST\ %Ts%ms'''",
