@@ -211,24 +211,28 @@ pub fn run(cli: Cli) -> ExitCode {
                 progress: Progress::default(),
                 today_ms: today_ms(),
             };
-            with_config(&config.config, EXIT_FAILED, |config| {
-                let is_ours = io::stdout().is_terminal() || writes_to_file();
-                let bar = bar(is_ours, &options.progress);
-                let (stdout, mut err): (Box<dyn Write>, Box<dyn Write>) = match &bar {
-                    Some(bar) => (
-                        Box::new(bar.beside(io::stdout())),
-                        Box::new(bar.beside(io::stderr())),
-                    ),
-                    None => (Box::new(io::stdout().lock()), Box::new(io::stderr())),
-                };
-                let mut out = io::BufWriter::new(stdout);
-                let replayed = replay::replay(&config, &logs, &options, &mut out, &mut err);
-                drop(bar);
-                finish(replayed)
-            })
+            run_replay(&config.config, &logs, &options)
         }
     };
     ExitCode::from(code)
+}
+
+fn run_replay(config: &Path, logs: &[String], options: &replay::Options) -> u8 {
+    with_config(config, EXIT_FAILED, |config| {
+        let is_ours = io::stdout().is_terminal() || writes_to_file();
+        let bar = bar(is_ours, &options.progress);
+        let (stdout, mut err): (Box<dyn Write>, Box<dyn Write>) = match &bar {
+            Some(bar) => (
+                Box::new(bar.beside(io::stdout())),
+                Box::new(bar.beside(io::stderr())),
+            ),
+            None => (Box::new(io::stdout().lock()), Box::new(io::stderr())),
+        };
+        let mut out = io::BufWriter::new(stdout);
+        let replayed = replay::replay(&config, logs, options, &mut out, &mut err);
+        drop(bar);
+        finish(replayed)
+    })
 }
 
 /// Prints why a command failed, if it did.

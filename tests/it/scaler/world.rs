@@ -388,19 +388,9 @@ impl World {
                 ..
             } => {
                 self.done.push(format!("{:?} warm_up {server}", self.now));
-                if fault == Fault::Lost {
-                    return;
+                if fault != Fault::Lost {
+                    self.start_warm_up(id, &server, deadline, delay);
                 }
-                let is_alive = self.server(&server.server).is_alive;
-                let (took, outcome) = if is_alive {
-                    (Duration::from_millis(300), Ok(WarmUpEvidence::default()))
-                } else {
-                    (deadline, Err(WarmUpFailure::Refused { attempts: 3 }))
-                };
-                self.later(
-                    took.max(delay),
-                    Pending::WarmedUp(id, server.server, outcome),
-                );
             }
             Action::SetState { id, server, state } => {
                 let is_writing = self.writing.is_some_and(|(_, until)| self.now < until);
@@ -437,6 +427,23 @@ impl World {
             } => self.start_kick(id, &server, maxconn, fault, delay),
             Action::Report(_) => {}
         }
+    }
+
+    fn start_warm_up(
+        &mut self,
+        id: ActionId,
+        server: &ServerName,
+        deadline: Duration,
+        delay: Duration,
+    ) {
+        let is_alive = self.server(&server.server).is_alive;
+        let (took, outcome) = if is_alive {
+            (Duration::from_millis(300), Ok(WarmUpEvidence::default()))
+        } else {
+            (deadline, Err(WarmUpFailure::Refused { attempts: 3 }))
+        };
+        let pending = Pending::WarmedUp(id, server.server.clone(), outcome);
+        self.later(took.max(delay), pending);
     }
 
     fn state_fault(&mut self, action: &Action) -> Option<Fault> {
