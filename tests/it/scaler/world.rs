@@ -7,7 +7,8 @@ use std::time::Duration;
 use haproxy_autoscale::scaler::decision::{Change, Decision};
 use haproxy_autoscale::scaler::event::{
     Action, ActionId, AdminState, BackendRead, Balance, Crowded, Event, Generation, LogState,
-    ReadFailure, Request, ServerName, Timestamp, WarmUpEvidence, WarmUpFailure, WriteFailure,
+    ReadFailure, Request, ServerName, ServerRead, Timestamp, WarmUpEvidence, WarmUpFailure,
+    WriteFailure,
 };
 use haproxy_autoscale::scaler::memory::Memory;
 use haproxy_autoscale::scaler::settings::{
@@ -322,11 +323,12 @@ impl World {
                 server.is_spare(),
                 server.read.check.is_some(),
             );
-            // The servers themselves know nothing of it.
+            // The servers themselves know nothing of it, nor does the scaler before it is shown.
             let (is_alive, is_warm) = (server.is_alive, server.is_warm);
             *server = Server {
                 is_alive,
                 is_warm,
+                served: server.served,
                 next_check: self.now,
                 ..fresh
             };
@@ -556,6 +558,11 @@ impl World {
             .is_none_or(|shown| shown.generation == read.generation);
         for server in &mut self.servers {
             server.is_warm &= is_same; // What was proven before a reload is not believed after it.
+            let is_ready = |it: &ServerRead| {
+                it.name == server.read.name && it.forced_state() == AdminState::Ready
+            };
+            let is_ready = read.servers.iter().any(is_ready);
+            server.served &= is_same || is_ready || server.touched_by_hand;
             let in_read = read.servers.iter().any(|it| {
                 it.name == server.read.name && it.forced_state() == server.read.forced_state()
             });
