@@ -24,6 +24,9 @@ pub const REJECT_TEXT_BYTES: usize = 1024;
 /// A reader that sleeps gets this long for the last lines once [`follow`] was told to stop.
 const FINISH_LIMIT: Duration = Duration::from_millis(500);
 
+/// Lines of which [`follow`] says what they look like, if they cannot be read.
+const JUDGED_LINES: u64 = 20;
+
 /// Why `parse` ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseError {
@@ -296,6 +299,7 @@ async fn pump(
 ) -> io::Result<()> {
     let clock = Clock::start();
     let mut number = 0;
+    let (mut verdict, mut is_judged) = (Verdict::default(), false);
     let mut said = FileState::Reading;
     while said != FileState::Ended {
         source.wait().await;
@@ -308,10 +312,18 @@ async fn pump(
                 Item::TooLong => Line::TooLong(b""),
             };
             if written.is_ok() {
-                written = write_line(&mut text, parser, line, number, rejects);
+                let parsed = parse_line(parser, line);
+                verdict.take(parser, &parsed);
+                written = write_parsed(&mut text, parsed, number, rejects);
             }
         });
         written?;
+        if !is_judged && number >= JUDGED_LINES {
+            is_judged = true;
+            if let Some(advice) = verdict.advice(parser) {
+                tracing::warn!("{}", advice.with_options());
+            }
+        }
         if turn.state != said
             && let FileState::Waiting(text) | FileState::Refused(text) = &turn.state
         {

@@ -254,3 +254,11 @@ fn what_a_format_does_not_say_is_a_warning_of_check() {
     let error = run(&["check", "-c", &toml]).failed(1);
     assert!(error.contains("the log format lacks %Tw"), "{error}");
 }
+
+#[test]
+fn a_follower_of_lines_that_cannot_be_read_says_so_and_goes_on() {
+    let line = format!("Nov 18 13:18:41 lb1 edge[1]: {TRAFFIC}\n");
+    let ran = run_with(&["parse", "--follow", "-"], line.repeat(25).as_bytes());
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""));
+    assert!(ran.err.contains("--tag edge"), "{}", ran.err);
+}
