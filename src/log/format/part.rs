@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::alias::Role;
 use super::error::shortened;
-use super::token::{Item, Token, Tokens};
+use super::token::{Flags, Item, Token, Tokens};
 
 /// A part of the line: a byte that always stands there, or a field.
 #[derive(Clone, Debug)]
@@ -47,7 +47,10 @@ pub(super) fn parts(tokens: &Tokens) -> Vec<Part> {
         match token {
             Token::Text(letter, range) => literal(&mut parts, &letter.to_string(), range),
             Token::Space(range) => literal(&mut parts, " ", range),
-            Token::Item(item) => parts.push(Part::Field(item.clone())),
+            Token::Item(item) => match constant(item) {
+                Some(text) => literal(&mut parts, text, &item.range),
+                None => parts.push(Part::Field(item.clone())),
+            },
         }
     }
     parts
@@ -70,6 +73,15 @@ fn json_parts(tokens: &Tokens) -> Vec<Part> {
         literal(&mut parts, "}", &last);
     }
     parts
+}
+
+/// The text of `%[str(TEXT)]`, which stands in every line as it is here.
+fn constant(item: &Item) -> Option<&str> {
+    let argument = item.written.strip_prefix("%[str(")?.strip_suffix(")]")?;
+    let text = argument.trim_matches(['"', '\'']);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b" _.:-/".contains(&byte);
+    let is_constant = !text.is_empty() && text.bytes().all(is_plain);
+    (is_constant && item.flags == Flags::default()).then_some(text)
 }
 
 fn literal(parts: &mut Vec<Part>, text: &str, range: &Range<usize>) {

@@ -83,6 +83,10 @@ fn the_same_request_is_read_from_every_way_to_write_it() {
             r#"fe be s1 10 2 3 40 55 200 2750 "21/Nov/2026:23:36:31.172" 'it''s'"#,
         ),
         (
+            "%[str(\"lb one\")]: %f %b %s %TR %Tw %Tc %Tr %Ta %ST %B %tr",
+            "lb one: fe be s1 10 2 3 40 55 200 2750 21/Nov/2026:23:36:31.172",
+        ),
+        (
             r"log-format %f\ %b\ %s\ %TR\ %Tw\ %Tc\ %Tr\ %Ta\ %ST\ %B\ \#\x41%tr",
             "fe be s1 10 2 3 40 55 200 2750 #A21/Nov/2026:23:36:31.172",
         ),

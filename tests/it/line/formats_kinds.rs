@@ -39,6 +39,7 @@ const ACCEPTED: &[&str] = &[
     "client=%ci time=%Ts method=\"%HM\" uri=\"%HU\" backend=%b server=%s tw=%Tw tc=%Tc tr=%Tr ta=%Ta status=%ST bytes=%B",
     "backend=\"%b\" server=\"%s\" status=%ST total=%Ta bytes=%B",
     // Others.
+    "[%tr] %[str(\"lb one\")] %b %s %ST %Tr %Ta",
     "%T|%b|%s|%ST|%Tw|%Tc|%Tr|%Ta|%r",
     "%Ts.%ms\\t%ci\\t%b\\t%s\\t%Tr\\t%Ta\\t%ST\\t%HM\\t%HU",
     "%[request_date(us)] %[fc_rtt] %b %s %ST %Tr %Ta",
@@ -75,7 +76,7 @@ const REFUSED: &[(&str, Fault)] = &[
 
 #[test]
 fn formats_of_every_kind_are_accepted() {
-    assert_eq!((ACCEPTED.len(), REFUSED.len()), (30, 11));
+    assert_eq!((ACCEPTED.len(), REFUSED.len()), (31, 11));
     for format in ACCEPTED {
         let format = format.replace("STOCK", STOCK);
         if let Err(errors) = LogFormat::compile(&format) {
