@@ -16,6 +16,7 @@ mod next;
 mod odd;
 mod promises;
 mod properties;
+mod queue;
 mod reconfigure;
 mod refusals;
 mod reloads;
