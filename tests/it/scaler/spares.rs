@@ -312,3 +312,17 @@ fn ending_the_daemon_writes_nothing_before_the_first_command_of_a_change() {
     world.stop();
     assert_eq!(world.commands, commands, "{:?}", world.done);
 }
+
+#[test]
+fn a_spare_that_went_too_early_may_come_back_before_the_cooldown_of_its_coming_is_over() {
+    let mut settings = settings();
+    settings.scale_up_cooldown = seconds(600);
+    let mut world = World::new(settings);
+    world.pass(GAP);
+    world.requests(15, 900, GAP);
+    world.pass(seconds(40));
+    assert!(!world.is_up("web2"), "it was quiet: {:?}", world.done);
+    world.requests(15, 900, GAP);
+    world.pass(seconds(2));
+    assert!(world.is_up("web2"), "{:?}", world.done);
+}

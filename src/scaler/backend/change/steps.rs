@@ -334,6 +334,8 @@ impl Backend {
                 member.budget.spend(now);
             }
             self.learn_from_departure(now);
+            // The pause after a server that came is for its effect to show; now one has gone.
+            self.up_not_before = now;
             let reason = Reason::Quiet { quiet_for, share };
             self.report(now, Some(&name), Change::Drain, reason, out);
         } else if let Goal::SendAway { by } = change.goal {
