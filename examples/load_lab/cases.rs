@@ -4,6 +4,7 @@ mod by_hand;
 mod fine;
 mod front;
 mod leave;
+mod matrix;
 mod queue;
 mod share;
 mod sick;
@@ -26,6 +27,7 @@ const AGENT: &str = "check inter 1s agent-check agent-port {agent} agent-inter 5
 /// All of them.
 pub fn all() -> Vec<Case> {
     let mut all = queue::cases();
+    all.extend(matrix::cases());
     all.extend(share::cases());
     all.extend(sick::cases());
     all.extend(leave::cases());
