@@ -23,6 +23,9 @@ const TYPE_FRONTEND: &str = "0";
 const TYPE_BACKEND: &str = "1";
 const TYPE_SERVER: &str = "2";
 
+/// HAProxy's rate wavers below its limit: all but one of so many parts of it count as reached.
+const RATE_PARTS: u32 = 10;
+
 /// One row of `show servers state`.
 pub(super) struct StateRow<'a> {
     pub(super) name: &'a str,
@@ -139,6 +142,8 @@ struct Columns {
     limit: Column,
     total: Column,
     queued: Column,
+    rate: Column,
+    rate_limit: Column,
     rise: Column,
     fall: Column,
     tracked: Column,
@@ -169,6 +174,8 @@ impl Columns {
             limit: find("slim")?,
             total: find("stot")?,
             queued: find("qcur")?,
+            rate: find("rate")?,
+            rate_limit: find("rate_lim")?,
             rise: find("check_rise")?,
             fall: find("check_fall")?,
             tracked: find("tracked")?,
@@ -257,14 +264,17 @@ impl Columns {
     }
 
     fn crowded(&self, row: &[&str]) -> Result<Option<Crowded>, ReplyError> {
+        let name = self.proxy.text(row)?;
         let (open, limit) = (self.sessions.gauge(row)?, self.limit.gauge(row)?);
-        let is_crowded = limit > 0 && open >= limit;
-        Ok(if is_crowded {
-            let name = self.proxy.text(row)?.to_owned();
-            Some(Crowded::Frontend { name, limit })
-        } else {
-            None
-        })
+        if limit > 0 && open >= limit {
+            let name = name.to_owned();
+            return Ok(Some(Crowded::Frontend { name, limit }));
+        }
+        let (rate, limit) = (self.rate.gauge(row)?, self.rate_limit.gauge(row)?);
+        let is_crowded =
+            limit > 0 && rate.saturating_mul(RATE_PARTS) >= limit.saturating_mul(RATE_PARTS - 1);
+        let name = name.to_owned();
+        Ok(is_crowded.then_some(Crowded::Rate { name, limit }))
     }
 }
 

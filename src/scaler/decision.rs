@@ -202,6 +202,8 @@ pub enum Reason {
     },
     /// A server that got no requests gets its share now.
     Shares(Tally),
+    /// A spare that answered worse than the others does so no more.
+    Recovered(Tally),
     /// A spare answers worse than the others do.
     Fault {
         /// In what way.

@@ -72,6 +72,13 @@ pub enum Crowded {
         /// The limit, connections.
         limit: u32,
     },
+    /// FRONTEND `rate` is at `rate_lim` (`rate-limit sessions`).
+    Rate {
+        /// Its name.
+        name: String,
+        /// The limit, sessions a second.
+        limit: u32,
+    },
     /// `CurrConns` is at `Maxconn` of `show info` (`maxconn` in `global`).
     Process {
         /// The limit, connections.

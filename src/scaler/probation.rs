@@ -98,6 +98,8 @@ pub(super) enum Finding {
     Shares(Tally),
     /// Its requests fail, and those of the others do not.
     Failing(Tally),
+    /// It answers as well as the others do, after it was found not to.
+    Recovered(Tally),
     /// It takes requests and ends hardly any, and the others do: they pile up.
     Hanging(Tally),
 }
@@ -161,15 +163,19 @@ impl Probation {
         }
         self.keep(look);
         let tally = self.tally(&look)?;
-        if !self.is_failing {
-            if is_failing(&tally) {
-                self.is_failing = true;
-                return Some(Finding::Failing(tally));
-            }
-            if is_hanging(&tally, by) {
-                self.is_failing = true;
-                return Some(Finding::Hanging(tally));
-            }
+        let (fails, hangs) = (is_failing(&tally), is_hanging(&tally, by));
+        if self.is_failing {
+            let is_well = !fails && !hangs && tally.within >= SPAN && tally.ended >= ENDED_MIN;
+            self.is_failing = !is_well;
+            return is_well.then_some(Finding::Recovered(tally));
+        }
+        if fails || hangs {
+            self.is_failing = true;
+            return Some(if fails {
+                Finding::Failing(tally)
+            } else {
+                Finding::Hanging(tally)
+            });
         }
         if self.has_shared {
             return None;
@@ -368,6 +374,24 @@ mod tests {
     fn requests_that_pile_up_on_one_server_alone_are_its_fault() {
         assert!(matches!(pile(4), Some(Finding::Hanging(_))));
         assert_eq!(pile(90), None, "requests that last long by nature");
+    }
+
+    #[test]
+    fn what_answers_well_for_as_long_as_is_looked_at_has_recovered() {
+        let found = looks(&[
+            look(0, (0, 0), (0, 0)),
+            look(1000, (20, 20), (20, 0)),
+            look(2000, (40, 20), (40, 0)),
+            look(8000, (140, 20), (140, 0)),
+            look(13_000, (240, 20), (240, 0)),
+        ]);
+        assert!(
+            matches!(
+                found.as_slice(),
+                [Finding::Failing(_), Finding::Recovered(_)]
+            ),
+            "{found:?}"
+        );
     }
 
     #[test]

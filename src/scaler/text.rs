@@ -88,17 +88,13 @@ impl fmt::Display for Reason {
             Self::NotServing { tally, cause } => {
                 write_not_serving(formatter, tally.as_ref(), *cause)
             }
+            Self::Recovered(tally) => write_recovered(formatter, tally),
             Self::Shares(tally) => {
                 formatter.write_str("takes its share now: ")?;
                 write_taken(formatter, tally)
             }
             Self::Fault { fault, consequence } => write!(formatter, "{fault}; {consequence}"),
-            Self::NoSpare { wanted, spares } if spares.is_empty() => {
-                write!(formatter, "{wanted}; every spare is in use")
-            }
-            Self::NoSpare { wanted, spares } => {
-                write!(formatter, "{wanted}; {}", spares.join(", "))
-            }
+            Self::NoSpare { wanted, spares } => write_no_spare(formatter, wanted, spares),
             Self::Operator {
                 from,
                 to,
@@ -196,6 +192,11 @@ impl fmt::Display for Crowded {
                 formatter,
                 "frontend {name} has reached its `maxconn` of {limit} connections: users wait in \
                  front of HAProxy"
+            ),
+            Self::Rate { name, limit } => write!(
+                formatter,
+                "frontend {name} has reached its `rate-limit sessions` of {limit} a second: users \
+                 wait in front of HAProxy, and more servers do not change that"
             ),
             Self::Process { limit } => write!(
                 formatter,
@@ -365,6 +366,27 @@ fn write_operator(
         formatter,
         "was {from}, is {to}, {by}: left alone for {hold}"
     )
+}
+
+fn write_recovered(formatter: &mut fmt::Formatter<'_>, tally: &Tally) -> fmt::Result {
+    let ended = counted(tally.ended, "request");
+    let failed = tally.failed;
+    write!(
+        formatter,
+        "answers as well as the others again: {failed} of its last {ended} failed"
+    )
+}
+
+fn write_no_spare(
+    formatter: &mut fmt::Formatter<'_>,
+    wanted: &Wanted,
+    spares: &[String],
+) -> fmt::Result {
+    if spares.is_empty() {
+        write!(formatter, "{wanted}; every spare is in use")
+    } else {
+        write!(formatter, "{wanted}; {}", spares.join(", "))
+    }
 }
 
 /// `3 of 20 requests in 2s`.

@@ -78,9 +78,14 @@ impl Backend {
         sessions: u32,
         out: &mut Outbox,
     ) {
-        let has_part = |what: &Crowded, part: u32| sessions.saturating_mul(part) >= limit_of(what);
+        let has_part = |what: &Crowded, part: u32| {
+            let limit = connections_at(what);
+            limit.is_none_or(|limit| sessions.saturating_mul(part) >= limit)
+        };
         let ours = crowded.into_iter().find(|what| has_part(what, PART_MIN));
-        let is_busy = ours.as_ref().is_some_and(|what| has_part(what, BUSY_PART));
+        let is_busy = ours
+            .as_ref()
+            .is_some_and(|what| connections_at(what).is_some() && has_part(what, BUSY_PART));
         self.crowd.see(now, ours, is_busy);
         if !self.crowd.is_there() {
             return;
@@ -124,8 +129,10 @@ impl Backend {
     }
 }
 
-const fn limit_of(what: &Crowded) -> u32 {
+/// How many connections are the limit; `None` where it is another one, which no server can change.
+const fn connections_at(what: &Crowded) -> Option<u32> {
     match what {
-        Crowded::Frontend { limit, .. } | Crowded::Process { limit } => *limit,
+        Crowded::Frontend { limit, .. } | Crowded::Process { limit } => Some(*limit),
+        Crowded::Rate { .. } => None,
     }
 }

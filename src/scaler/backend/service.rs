@@ -141,6 +141,11 @@ impl Backend {
                 let reason = Reason::Shares(tally);
                 self.report(now, Some(name), Change::Note, reason, out);
             }
+            Some(Finding::Recovered(tally)) => {
+                (member.trouble.fault, member.trouble.said) = (None, None);
+                let reason = Reason::Recovered(tally);
+                self.report(now, Some(name), Change::Note, reason, out);
+            }
             Some(Finding::Failing(tally)) => member.trouble.fault = Some(Fault::Errors(tally)),
             Some(Finding::Hanging(tally)) => member.trouble.fault = Some(Fault::Hanging(tally)),
         }
@@ -352,7 +357,7 @@ impl Backend {
 
     /// Enough others serve without it.
     pub(super) fn may_expel(&self, name: &str) -> bool {
-        self.pool.can_spare(name, self.floor())
+        self.pool.serving_without(name) >= self.floor()
     }
 
     /// Spares in maint that get requests all the same (`option persist`): whoever switches one off
