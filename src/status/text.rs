@@ -112,19 +112,25 @@ fn write_servers(text: &mut String, servers: &[ServerStatus], indent: usize) {
         width_of(|server| &server.stage, 5),
     );
     let mut row = |cells: [&str; 5]| {
-        let [server, its_role, its_stage, up, note] = cells;
+        let [server, its_role, its_stage, serves, note] = cells;
         let line = format!(
-            "{:indent$}  {server:name$}  {its_role:role$}  {its_stage:stage$}  {up:3}  {note}",
+            "{:indent$}  {server:name$}  {its_role:role$}  {its_stage:stage$}  {serves:6}  {note}",
             ""
         );
         let _ = writeln!(text, "{}", line.trim_end());
     };
     if !servers.is_empty() {
-        row(["SERVER", "ROLE", "STAGE", "UP", "NOTE"]);
+        row(["SERVER", "ROLE", "STAGE", "SERVES", "NOTE"]);
     }
     for server in servers {
-        let up = if server.up { "yes" } else { "-" };
-        row([&server.name, &server.role, &server.stage, up, server.note()]);
+        let serves = if server.serves() { "yes" } else { "-" };
+        row([
+            &server.name,
+            &server.role,
+            &server.stage,
+            serves,
+            server.note(),
+        ]);
     }
 }
 

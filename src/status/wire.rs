@@ -86,6 +86,11 @@ impl ServerStatus {
     pub(super) fn note(&self) -> &str {
         self.more.note.as_deref().unwrap_or("")
     }
+
+    /// It takes requests and answers them.
+    pub(super) fn serves(&self) -> bool {
+        self.more.serving
+    }
 }
 
 /// What of a backend both have, behind the names that were there first.

@@ -169,7 +169,7 @@ fn text_tells_people_the_same() {
             .find(|line| line.trim_start().starts_with(server));
         line.unwrap().split_whitespace().collect::<Vec<_>>()
     };
-    assert_eq!(row("SERVER"), ["SERVER", "ROLE", "STAGE", "UP", "NOTE"]);
+    assert_eq!(row("SERVER"), ["SERVER", "ROLE", "STAGE", "SERVES", "NOTE"]);
     assert_eq!(row("web1"), ["web1", "always_up", "ready", "yes"]);
     assert_eq!(row("web2")[..4], ["web2", "spare", "maint", "-"]);
     let last = lines.last().unwrap();
