@@ -153,12 +153,7 @@ fn a_spare_that_was_half_way_in_goes_back_to_maint_and_may_come_again() {
     let mut world = World::new(settings());
     world.pass(GAP);
     world.requests(15, 900, GAP);
-    for _ in 0..1000 {
-        if world.server("web2").read.is_drain() {
-            break;
-        }
-        world.pass(Duration::from_millis(1));
-    }
+    world.until_draining("web2");
     assert!(world.server("web2").read.is_drain());
     let memory = world.durable.clone();
     world.restart(Some(memory));
@@ -223,12 +218,7 @@ fn a_daemon_that_ended_in_the_middle_is_not_taken_for_an_operator() {
     let mut world = World::new(settings());
     world.pass(GAP);
     world.requests(15, 900, GAP);
-    for _ in 0..1000 {
-        if world.server("web2").read.is_drain() {
-            break;
-        }
-        world.pass(Duration::from_millis(1));
-    }
+    world.until_draining("web2");
     world.pass(Duration::from_millis(5));
     world.stop();
     let memory = world.scaler.memory(world.now);

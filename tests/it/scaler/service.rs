@@ -17,6 +17,16 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 impl World {
+    /// Lets time pass until HAProxy has been told `drain`.
+    pub(crate) fn until_draining(&mut self, name: &str) {
+        for _ in 0..1000 {
+            if self.server(name).read.is_drain() {
+                return;
+            }
+            self.pass(Duration::from_millis(1));
+        }
+    }
+
     /// Requests come and end: so many on that server, and so many of them fail. Other numbers than
     /// HAProxy's own do not change.
     pub(crate) fn users(&mut self, name: &str, requests: u64, failed: u64) {
@@ -143,12 +153,7 @@ fn a_verdict_of_haproxys_checks_ends_the_wait_and_the_next_spare_is_tried_at_onc
     let mut world = World::new(settings()).without("other").counting();
     world.pass(GAP);
     world.requests(15, 900, GAP);
-    for _ in 0..1000 {
-        if world.server("web2").read.is_drain() {
-            break;
-        }
-        world.pass(Duration::from_millis(1));
-    }
+    world.until_draining("web2");
     world.server("web2").is_alive = false;
     world.pass(seconds(3));
     assert!(
@@ -164,12 +169,7 @@ fn users_who_reach_a_spare_in_drain_and_fail_there_send_it_back() {
     let mut world = World::new(settings()).without("other").counting();
     world.pass(GAP);
     world.requests(15, 900, GAP);
-    for _ in 0..1000 {
-        if world.server("web2").read.is_drain() {
-            break;
-        }
-        world.pass(Duration::from_millis(1));
-    }
+    world.until_draining("web2");
     // It was read back before: what comes now is news.
     world.pass(Duration::from_millis(50));
     world.users("web2", 3, 1);
