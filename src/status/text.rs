@@ -112,9 +112,9 @@ fn write_servers(text: &mut String, servers: &[ServerStatus], indent: usize) {
         width_of(|server| &server.stage, 5),
     );
     let mut row = |cells: [&str; 5]| {
-        let [server, its_role, its_stage, serves, note] = cells;
+        let [server, its_role, its_stage, is_serving, note] = cells;
         let line = format!(
-            "{:indent$}  {server:name$}  {its_role:role$}  {its_stage:stage$}  {serves:6}  {note}",
+            "{:indent$}  {server:name$}  {its_role:role$}  {its_stage:stage$}  {is_serving:6}  {note}",
             ""
         );
         let _ = writeln!(text, "{}", line.trim_end());
@@ -123,12 +123,12 @@ fn write_servers(text: &mut String, servers: &[ServerStatus], indent: usize) {
         row(["SERVER", "ROLE", "STAGE", "SERVES", "NOTE"]);
     }
     for server in servers {
-        let serves = if server.serves() { "yes" } else { "-" };
+        let is_serving = if server.serves() { "yes" } else { "-" };
         row([
             &server.name,
             &server.role,
             &server.stage,
-            serves,
+            is_serving,
             server.note(),
         ]);
     }
