@@ -25,6 +25,9 @@ const RECOVERY: Duration = Duration::from_secs(10);
 const EVIDENCE: u64 = 10;
 /// … or HAProxy itself has answered nothing for so long: then nothing can be missing.
 const SILENCE: Duration = Duration::from_secs(10 * 60);
+/// So many responses of which not one in ten is logged, for so long, are a log that is silent.
+const SILENT_RESPONSES: u64 = 100;
+const SILENT_FOR: Duration = Duration::from_secs(10);
 /// After the new process was seen first the old one may take requests for so long, and lines of it
 /// may come in late.
 const HANDOVER: Duration = Duration::from_secs(2);
@@ -187,14 +190,18 @@ impl Comparison {
         let surplus = self.lines.saturating_sub(base.sessions);
         let before = self.verdict;
         self.is_vouched_for = is_vouched_for(surplus, grown);
-        if missing >= SLACK && missing.saturating_mul(2) > grown {
+        let is_missing = missing >= SLACK && missing.saturating_mul(2) > grown;
+        let is_unlogged = is_nearly_silent(lines, grown, now.since(base.at));
+        if is_missing || is_unlogged {
             self.verdict = Agreement::Lost;
             self.contradiction = (lines, grown);
         } else if surplus.saturating_mul(2) > grown.saturating_mul(3).saturating_add(2 * SLACK) {
             self.verdict = Agreement::Inflated;
             self.contradiction = (lines, grown);
         } else if self.verdict == Agreement::Agree {
-            if grown >= REBASE_AFTER {
+            // Open sessions may explain what is missing for a while, and are no agreement.
+            let is_logged = lines.saturating_mul(2) >= grown;
+            if grown >= REBASE_AFTER && is_logged {
                 self.rebase(here);
             }
             return false;
@@ -209,7 +216,8 @@ impl Comparison {
         }
         // A contradiction is over when a whole period agrees without the slack that a first
         // doubt is granted.
-        let agrees = (is_silent || missing.saturating_mul(2) <= grown) && self.is_vouched_for;
+        let explained = missing.saturating_mul(2) <= grown && !is_unlogged;
+        let agrees = (is_silent || explained) && self.is_vouched_for;
         if agrees {
             self.verdict = Agreement::Agree;
         }
@@ -222,6 +230,12 @@ impl Comparison {
         (self.lines, self.elders, self.carried) = (0, 0, 0);
         self.compared = (0, 0);
     }
+}
+
+/// Next to nothing is logged of what HAProxy answers, and has not been for so long that open sessions,
+/// of which a backend that is overrun has ever more, do not explain it.
+fn is_nearly_silent(lines: u64, grown: u64, lasted: Duration) -> bool {
+    grown >= SILENT_RESPONSES && lines.saturating_mul(10) < grown && lasted >= SILENT_FOR
 }
 
 /// Not more than half as many lines again as responses; one line may be ahead of its counter.

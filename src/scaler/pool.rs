@@ -288,7 +288,12 @@ impl Member {
         let until = |until: Timestamp| super::decision::Span(until.since(now));
         match (self.hold_until, self.quarantined_until) {
             (Some(hold), _) if now < hold => {
-                Some(format!("on hold for {}: changed by hand", until(hold)))
+                let by = if self.read.has_agent {
+                    "by its agent or by hand"
+                } else {
+                    "by hand"
+                };
+                Some(format!("on hold for {}: changed {by}", until(hold)))
             }
             (_, Some(quarantine)) if now < quarantine => {
                 Some(format!("quarantined for {}: it failed", until(quarantine)))

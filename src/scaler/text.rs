@@ -357,7 +357,7 @@ fn write_operator(
     hold: Duration,
 ) -> fmt::Result {
     let by = if may_be_agent {
-        "not by us (by hand, or by its agent)"
+        "by its agent or by hand"
     } else {
         "not by us"
     };

@@ -1,6 +1,8 @@
 //! When log and HAProxy's counters contradict each other, when that is over, and what may happen
 //! meanwhile.
 
+use std::time::Duration;
+
 use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::scaler::event::LogState;
 
@@ -132,4 +134,19 @@ fn requests_that_fail_are_not_quiet_however_fast_the_others_are() {
         }
     }
     assert!(world.is_up("web2"), "{:?}", world.changes());
+}
+
+#[test]
+fn a_silent_log_is_noticed_while_ever_more_requests_are_open() {
+    let mut world = World::new(settings());
+    world.pass(GAP);
+    // A server that answers 65 of 105 requests a second: what is open explains what is missing, if
+    // nobody looks twice.
+    for tenth in 0..140 {
+        world.responses += 6;
+        world.sessions = 4 * tenth;
+        world.pass(Duration::from_millis(100));
+    }
+    let text = world.text_of(Change::Freeze);
+    assert!(text.contains("the log shows 0 lines"), "{text}");
 }
