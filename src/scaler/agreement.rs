@@ -216,7 +216,11 @@ impl Comparison {
         }
         // A contradiction is over when a whole period agrees without the slack that a first
         // doubt is granted.
-        let explained = missing.saturating_mul(2) <= grown && !is_unlogged;
+        let explained = match self.verdict {
+            // Open sessions are a slack, too.
+            Agreement::Lost => lines.saturating_mul(2) >= grown,
+            Agreement::Agree | Agreement::Inflated => missing.saturating_mul(2) <= grown,
+        };
         let agrees = (is_silent || explained) && self.is_vouched_for;
         if agrees {
             self.verdict = Agreement::Agree;

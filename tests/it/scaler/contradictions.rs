@@ -149,4 +149,9 @@ fn a_silent_log_is_noticed_while_ever_more_requests_are_open() {
     }
     let text = world.text_of(Change::Freeze);
     assert!(text.contains("the log shows 0 lines"), "{text}");
+    for _ in 0..600 {
+        world.responses += 1;
+        world.pass(Duration::from_millis(100));
+    }
+    assert_eq!(world.count(Change::Thaw), 0, "it is as silent as before");
 }
