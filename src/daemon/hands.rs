@@ -138,7 +138,8 @@ impl Hands {
                 id,
                 server,
                 maxconn,
-            } => self.set_maxconn(id, server, maxconn, written),
+                takes_queue,
+            } => self.set_maxconn(id, server, (maxconn, takes_queue), written),
             Action::Report(_) => {}
         }
     }
@@ -161,7 +162,13 @@ impl Hands {
         }
     }
 
-    fn set_maxconn(&mut self, id: ActionId, server: ServerName, maxconn: u32, written: Written) {
+    fn set_maxconn(
+        &mut self,
+        id: ActionId,
+        server: ServerName,
+        (maxconn, takes_queue): (u32, bool),
+        written: Written,
+    ) {
         let writer = match &self.acting {
             Acting::Act { writer, .. } => Some(writer.clone()),
             Acting::Observe(_) => None,
@@ -170,7 +177,10 @@ impl Hands {
             let outcome = match writer {
                 Some(writer) => {
                     written.wait().await;
-                    writer.set_maxconn(&server, maxconn).await
+                    match maxconn {
+                        0 => writer.end_maxconn(&server, takes_queue).await,
+                        limit => writer.set_maxconn(&server, limit).await,
+                    }
                 }
                 None => Ok(()),
             };

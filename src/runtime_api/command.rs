@@ -7,6 +7,9 @@ use crate::scaler::event::{AdminState, ServerName};
 /// line buffer (`tune.bufsize`, 16 KiB) is far above this.
 const NAME_MAX_BYTES: usize = 1024;
 
+/// More than any queue holds.
+const QUEUE_MAX: u32 = 1_000_000;
+
 /// What can be asked of HAProxy.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Command<'a> {
@@ -22,6 +25,8 @@ pub(super) enum Command<'a> {
     SetState(&'a ServerName, AdminState),
     /// `set maxconn server B/S …`; 0 for no limit.
     SetMaxconn(&'a ServerName, u32),
+    /// The same for no limit, after the server has been given all that waits in the backend's queue.
+    EndMaxconn(&'a ServerName),
 }
 
 /// A name that HAProxy could not have; nothing was sent.
@@ -29,6 +34,19 @@ pub(super) enum Command<'a> {
 pub(super) struct ImpossibleName;
 
 impl Command<'_> {
+    /// How many commands its line holds, each of which HAProxy answers.
+    pub(super) const fn count(self) -> usize {
+        match self {
+            Self::ReadBackend(_) => 3,
+            Self::EndMaxconn(_) => 2,
+            Self::ReadProcess
+            | Self::ReadLevel
+            | Self::ReadBackends
+            | Self::SetState(..)
+            | Self::SetMaxconn(..) => 1,
+        }
+    }
+
     /// The line to send, with its newline. Since 3.0 HAProxy executes only the first line of a
     /// connection, so several commands share one line.
     ///
@@ -55,6 +73,12 @@ impl Command<'_> {
                 let backend = checked(&name.backend)?;
                 let server = checked(&name.server)?;
                 format!("set maxconn server {backend}/{server} {maxconn}\n")
+            }
+            Self::EndMaxconn(name) => {
+                let backend = checked(&name.backend)?;
+                let server = checked(&name.server)?;
+                let set = format!("set maxconn server {backend}/{server}");
+                format!("{set} {QUEUE_MAX};{set} 0\n")
             }
         })
     }
@@ -89,6 +113,8 @@ mod tests {
             assert_eq!(command.line(), Err(ImpossibleName), "{name:?}");
             let command = Command::SetMaxconn(&server, 4);
             assert_eq!(command.line(), Err(ImpossibleName), "{name:?}");
+            let command = Command::EndMaxconn(&server);
+            assert_eq!(command.line(), Err(ImpossibleName), "{name:?}");
         }
     }
 
@@ -102,6 +128,7 @@ mod tests {
             Command::ReadBackends.line(),
             Command::SetState(&server, AdminState::Drain).line(),
             Command::SetMaxconn(&server, 40).line(),
+            Command::EndMaxconn(&server).line(),
         ];
         for line in &lines {
             let line = line.as_ref().unwrap();

@@ -150,7 +150,12 @@ pub fn backends(text: &str) -> Result<Vec<String>, ReplyError> {
 
 /// The reply to `set server …`: an empty line is a yes, any text is a no (`management.txt` §9.3).
 pub fn write(text: &str) -> WriteReply {
-    if text == "\n" {
+    writes(text, 1)
+}
+
+/// The reply to so many such commands in one line.
+pub fn writes(text: &str, commands: usize) -> WriteReply {
+    if text.len() == commands && text.bytes().all(|byte| byte == b'\n') {
         return WriteReply::Accepted;
     }
     if !text.ends_with('\n') {

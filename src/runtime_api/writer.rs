@@ -45,6 +45,25 @@ impl Writer {
         self.write(server, command).await
     }
 
+    /// Ends a limit: `set maxconn server B/S 0`. With `takes_queue` the server is first given all that
+    /// waits in the backend's queue, in the same transaction: without a limit it gets nothing of a
+    /// queue (measured on 2.6, 3.0 and 3.2).
+    ///
+    /// # Errors
+    /// As [`Writer::set_state`].
+    pub async fn end_maxconn(
+        &self,
+        server: &ServerName,
+        takes_queue: bool,
+    ) -> Result<(), WriteFailure> {
+        let command = if takes_queue {
+            Command::EndMaxconn(server)
+        } else {
+            Command::SetMaxconn(server, 0)
+        };
+        self.write(server, command).await
+    }
+
     async fn write(&self, server: &ServerName, command: Command<'_>) -> Result<(), WriteFailure> {
         let line = command.line().map_err(|ImpossibleName| {
             WriteFailure::Refused(format!(
@@ -56,7 +75,7 @@ impl Writer {
         let reply = connection::ask(address, self.timeout, &line)
             .await
             .map_err(WriteFailure::Unknown)?;
-        match reply::write(&String::from_utf8_lossy(&reply)) {
+        match reply::writes(&String::from_utf8_lossy(&reply), command.count()) {
             WriteReply::Accepted => Ok(()),
             WriteReply::Refused(words) => Err(WriteFailure::Refused(words)),
             WriteReply::Denied => Err(WriteFailure::Refused(format!(

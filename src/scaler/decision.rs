@@ -335,6 +335,10 @@ pub enum Consequence {
     TooFewOthers,
     /// It stays: an operator wants it in, or as it is.
     Ordered,
+    /// It stays: the requests that it gets are others than those of its neighbours.
+    ByContent,
+    /// It stays: it is no spare.
+    NoSpare,
 }
 
 /// What HAProxy's own health checks proved about a spare.

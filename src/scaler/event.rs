@@ -195,6 +195,9 @@ pub enum Action {
         server: ServerName,
         /// The limit, connections; 0 for none.
         maxconn: u32,
+        /// Before that, the server is to take all that waits in the backend's queue: without a limit
+        /// it would get nothing of it any more.
+        takes_queue: bool,
     },
     /// Something for people: the daemon's log, `replay`, `status`. Needs no answer.
     Report(Decision),

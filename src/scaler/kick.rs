@@ -11,6 +11,8 @@ use super::event::{ActionId, Timestamp};
 
 /// A server that still gets nothing is kicked again after this long.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
+/// A lent limit is raised after this long.
+const RAISED_AFTER: Duration = Duration::from_secs(1);
 /// After so many kicks without an effect …
 const KICKS_MAX: u32 = 8;
 /// … it is only tried this often.
@@ -85,6 +87,13 @@ impl Kick {
         if lent.is_some() {
             self.lent = lent;
         }
+    }
+
+    /// The lent limit may be raised: it has had [`RAISED_AFTER`] to show what it does.
+    pub(super) fn may_lend_more(&self, now: Timestamp) -> bool {
+        self.lent.is_some()
+            && self.under_way.is_none()
+            && self.sent_at.is_none_or(|at| now.since(at) >= RAISED_AFTER)
     }
 
     /// The lent limit is to be taken back: not while a command is under way, and not twice within

@@ -13,6 +13,8 @@ use super::settings::{BackendSettings, Spares};
 
 /// The first quarantine of a spare that failed; it doubles up to [`QUARANTINE_MAX`].
 const QUARANTINE_MIN: Duration = Duration::from_secs(60);
+/// With nobody serving, one that failed is tried again after this long.
+const LAST_RESORT_PAUSE: Duration = Duration::from_secs(10);
 /// The longest quarantine.
 pub(super) const QUARANTINE_MAX: Duration = Duration::from_secs(60 * 60);
 
@@ -123,9 +125,12 @@ pub(super) struct Member {
     /// What is wrong with it while it is ready, and whether that was said.
     pub(super) trouble: Trouble,
     /// Requests that it had taken when it was seen in maint first, or as said last.
-    pub(super) taken_in_maint: Option<u64>,
+    pub(super) taken_in_maint: Option<(u64, Timestamp)>,
     /// It gets requests although it is in maint.
     pub(super) is_used_in_maint: bool,
+    /// When it was said last that it gets nothing, and that it answers badly.
+    pub(super) idle_said_at: Option<Timestamp>,
+    pub(super) fault_said_at: Option<Timestamp>,
     /// Why it came in last.
     pub(super) came_for: Option<Wanted>,
     /// It drains, and its sessions last longer than `drain_timeout`: no change waits for them.
@@ -136,6 +141,8 @@ pub(super) struct Member {
     hold_until: Option<Timestamp>,
     quarantined_until: Option<Timestamp>,
     failures: u32,
+    /// When it failed last.
+    failed_at: Option<Timestamp>,
 }
 
 impl Member {
@@ -204,6 +211,19 @@ impl Member {
         self.probation = Probation::default();
     }
 
+    /// HAProxy may send it requests: a ready spare, or a server that is not ours to change.
+    pub(super) fn is_in_use(&self) -> bool {
+        match self.role {
+            Role::Spare => self.stage == Stage::Ready,
+            Role::AlwaysUp | Role::Other => self.read.is_up(),
+        }
+    }
+
+    /// It has done well for long enough: earlier failures are forgotten.
+    pub(super) const fn forgive(&mut self) {
+        self.failures = 0;
+    }
+
     /// Leaves it alone for a while.
     pub(super) fn hold(&mut self, now: Timestamp, hold: Duration) {
         self.hold_until = Some(now.after(hold));
@@ -215,6 +235,7 @@ impl Member {
         let span = (QUARANTINE_MIN * 2_u32.pow(doublings)).min(QUARANTINE_MAX);
         self.failures = self.failures.saturating_add(1);
         self.quarantined_until = Some(now.after(span));
+        self.failed_at = Some(now);
         span
     }
 
@@ -223,7 +244,9 @@ impl Member {
         self.is_now_ready(now, now);
         self.expected = Some(AdminState::Ready);
         self.is_wanted_back = false;
-        self.failures = 0;
+        if self.read.counters.is_none() {
+            self.forgive(); // Nobody can tell how it does.
+        }
         self.quarantined_until = None;
         self.budget.spend(now);
     }
@@ -375,12 +398,15 @@ impl Pool {
                     trouble: Trouble::default(),
                     taken_in_maint: None,
                     is_used_in_maint: false,
+                    idle_said_at: None,
+                    fault_said_at: None,
                     came_for: None,
                     is_lingering: false,
                     is_proven: false,
                     hold_until: None,
                     quarantined_until: None,
                     failures: 0,
+                    failed_at: None,
                 },
             };
             self.members.push(member);
@@ -499,6 +525,7 @@ impl Pool {
                     && !member.marks.is_fixed()
                     && member.marks.kept() != Some(Kept::Out)
                     && !(member.read.is_backup && has_active)
+                    && (member.read.weight > 0 || member.read.has_agent)
             })
             .collect();
         if let Spares::Named(names) = &settings.spares {
@@ -511,6 +538,25 @@ impl Pool {
         }
         candidates.sort_by_key(|member| member.read.weight == 0);
         candidates
+    }
+
+    /// The spare that is tried although it failed not long ago, because nobody serves: the one that
+    /// failed first.
+    pub(super) fn last_resort(&self, now: Timestamp) -> Option<&Member> {
+        let failed = self.members.iter().filter(|member| {
+            member.role == Role::Spare
+                && member.stage == Stage::Maint
+                && member.read.is_maint()
+                && !member.read.is_beyond_us()
+                && !member.read.is_tracked
+                && !member.is_held(now)
+                && !member.marks.is_fixed()
+                && member.marks.kept() != Some(Kept::Out)
+                && member
+                    .failed_at
+                    .is_none_or(|at| now.since(at) >= LAST_RESORT_PAUSE)
+        });
+        failed.min_by_key(|member| member.failed_at)
     }
 
     /// A server that is no backup may get requests: backups get none.

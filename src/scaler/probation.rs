@@ -8,8 +8,12 @@ use std::time::Duration;
 
 use super::event::{ServerCounters, Timestamp};
 
-/// What is looked at together.
+/// What is looked at together …
 const SPAN: Duration = Duration::from_secs(10);
+/// … and where little happens, as much longer as it takes to see enough.
+const SPAN_MAX: Duration = Duration::from_secs(5 * 60);
+/// Looks that are kept at most.
+const LOOKS_MAX: usize = 64;
 /// Looks that are kept stand at least this far apart, so that few cover [`SPAN`].
 const STEP: Duration = Duration::from_millis(200);
 /// A newcomer is not called idle before.
@@ -26,6 +30,12 @@ const IDLE_SHARE: f64 = 0.1;
 const ENDED_MIN: u64 = 10;
 /// … nor do fewer errors.
 const FAILED_MIN: u64 = 5;
+/// From so many requests on one server is a measure for another.
+const BEST_MIN: u64 = 20;
+/// Most, nearly all and few of a server's requests.
+const MANY: f64 = 0.5;
+const NEARLY_ALL: f64 = 0.9;
+const FEW: f64 = 0.1;
 /// Its errors are clearly above the others' when they are so many times as frequent …
 const ERRORS_FACTOR: f64 = 3.0;
 /// … and more frequent by this share of its requests.
@@ -35,6 +45,8 @@ const HANGING_MIN: u64 = 20;
 const HANGING_AFTER: Duration = Duration::from_secs(3);
 /// … and ends them so many times more seldom than the others do …
 const HANGING_FACTOR: f64 = 3.0;
+/// … where a server that ends this part of what it takes keeps up …
+const KEEPS_UP: f64 = 0.5;
 /// … and has so many times as many sessions open as any other, and some more. (Where requests last
 /// long by nature the others have as many open, or more.)
 const SESSIONS_FACTOR: u32 = 3;
@@ -47,10 +59,20 @@ pub(super) struct Look {
     pub(super) at: Timestamp,
     /// Of the server.
     pub(super) own: ServerCounters,
-    /// Of all other servers of its backend together.
-    pub(super) others: ServerCounters,
     /// Requests that have arrived at the backend.
     pub(super) arrived: u64,
+}
+
+/// What the other servers of the backend did of late, by their own looks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Others {
+    taken: u64,
+    ended: u64,
+    failed: u64,
+    /// The smallest share of errors among those that ended enough requests.
+    least_failed: Option<f64>,
+    /// The most sessions that one of them has open that keeps up with its requests.
+    sessions: u32,
 }
 
 /// What a server's counters are judged by.
@@ -64,11 +86,11 @@ pub(super) struct Circumstances {
     pub(super) is_judged: bool,
     /// Sessions that it has open.
     pub(super) sessions: u32,
-    /// The most that any other server has open.
-    pub(super) others_sessions: u32,
+    /// It may be called failing with nobody to compare it with: another one can take its place.
+    pub(super) is_replaceable: bool,
 }
 
-/// What one server and the others did between two looks.
+/// What one server did between two looks, and the others of late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tally {
     /// How long.
@@ -104,17 +126,38 @@ pub(super) enum Finding {
     Hanging(Tally),
 }
 
-/// How one ready spare does.
+/// How one server does.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Probation {
-    /// Looks since it became ready, oldest first, spanning [`SPAN`].
+    /// Looks since it became ready, oldest first, spanning [`SPAN`], or longer where little happens.
     looks: VecDeque<Look>,
     /// When it became ready; `None` while it is not.
     since: Option<Timestamp>,
+    /// What the looks say.
+    tally: Option<Tally>,
     /// It has taken its share once.
     has_shared: bool,
     is_idle: bool,
     is_failing: bool,
+}
+
+impl Others {
+    /// One more of them; `sessions` are those that it has open.
+    pub(super) fn add(&mut self, probation: &Probation, sessions: u32) {
+        let Some(tally) = probation.tally else {
+            return;
+        };
+        self.taken = self.taken.saturating_add(tally.taken);
+        self.ended = self.ended.saturating_add(tally.ended);
+        self.failed = self.failed.saturating_add(tally.failed);
+        if tally.ended >= BEST_MIN {
+            let share = part(tally.failed, tally.ended);
+            self.least_failed = Some(self.least_failed.map_or(share, |least| least.min(share)));
+        }
+        if part(tally.ended, tally.taken) >= KEEPS_UP {
+            self.sessions = self.sessions.max(sessions);
+        }
+    }
 }
 
 impl Probation {
@@ -124,6 +167,11 @@ impl Probation {
             since: Some(now),
             ..Self::default()
         }
+    }
+
+    /// It is being watched.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.since.is_some()
     }
 
     /// It was found to get as good as nothing.
@@ -152,18 +200,39 @@ impl Probation {
     }
 
     /// Takes one look.
-    pub(super) fn look(&mut self, look: Look, by: Circumstances) -> Option<Finding> {
-        let since = self.since?;
-        if self
-            .looks
-            .back()
-            .is_some_and(|last| has_fallen(last, &look))
-        {
+    pub(super) fn look(&mut self, look: Look) {
+        if self.since.is_none() {
+            return;
+        }
+        let has_fallen = |last: &Look| has_fallen(last, &look);
+        if self.looks.back().is_some_and(has_fallen) {
             self.looks.clear(); // `clear counters`.
         }
         self.keep(look);
-        let tally = self.tally(&look)?;
-        let (fails, hangs) = (is_failing(&tally), is_hanging(&tally, by));
+        self.tally = self.looks.front().and_then(|first| between(first, &look));
+    }
+
+    /// What the looks say of late, beside what the others did.
+    pub(super) fn beside(&self, others: &Others) -> Option<Tally> {
+        self.tally.map(|tally| Tally {
+            others_taken: others.taken,
+            others_ended: others.ended,
+            others_failed: others.failed,
+            ..tally
+        })
+    }
+
+    /// Judges what the last look showed.
+    pub(super) fn judge(
+        &mut self,
+        now: Timestamp,
+        others: &Others,
+        by: Circumstances,
+    ) -> Option<Finding> {
+        let since = self.since?;
+        let tally = self.beside(others)?;
+        let fails = is_failing(&tally, others, by.is_replaceable);
+        let hangs = is_hanging(&tally, others, by.sessions);
         if self.is_failing {
             let is_well = !fails && !hangs && tally.within >= SPAN && tally.ended >= ENDED_MIN;
             self.is_failing = !is_well;
@@ -177,6 +246,10 @@ impl Probation {
                 Finding::Hanging(tally)
             });
         }
+        self.judge_share(now.since(since), tally, by)
+    }
+
+    fn judge_share(&mut self, age: Duration, tally: Tally, by: Circumstances) -> Option<Finding> {
         if self.has_shared {
             return None;
         }
@@ -187,55 +260,53 @@ impl Probation {
         let has_share = taken >= SHARE_MIN * by.share * arrived && taken >= next_to_nothing;
         if tally.arrived >= REQUESTS_MIN && has_share {
             self.has_shared = true;
-            if std::mem::take(&mut self.is_idle) {
-                return Some(Finding::Shares(tally));
-            }
-            return None;
+            return std::mem::take(&mut self.is_idle).then_some(Finding::Shares(tally));
         }
         let is_telling = tally.arrived >= REQUESTS_MIN.max(REQUESTS_EACH * servers);
-        let is_young = look.at.since(since) < IDLE_AFTER;
-        if by.is_judged && !is_young && !self.is_idle && is_telling && taken < next_to_nothing {
+        let is_next_to_nothing = is_telling && taken < next_to_nothing;
+        if by.is_judged && age >= IDLE_AFTER && !self.is_idle && is_next_to_nothing {
             self.is_idle = true;
             return Some(Finding::Idle(tally));
         }
         None
     }
 
+    /// Keeps the look, and so many of those before that they span what is judged.
     fn keep(&mut self, look: Look) {
-        let is_close = match self.looks.len() {
-            0 | 1 => false,
-            _ => self
-                .looks
-                .get(self.looks.len() - 2)
-                .is_some_and(|last| look.at.since(last.at) < STEP),
-        };
-        if is_close {
+        let last_but_one = self.looks.len().checked_sub(2);
+        let last_but_one = last_but_one.and_then(|at| self.looks.get(at));
+        if last_but_one.is_some_and(|it| look.at.since(it.at) < STEP) {
             self.looks.pop_back();
         }
         self.looks.push_back(look);
+        // The second look may become the first when it tells as much as is needed.
         while self.looks.len() > 2
-            && self
-                .looks
-                .get(1)
-                .is_some_and(|it| look.at.since(it.at) >= SPAN)
+            && self.looks.get(1).is_some_and(|second| {
+                let age = look.at.since(second.at);
+                let ended = look.own.ended.saturating_sub(second.own.ended);
+                age >= SPAN_MAX || age >= SPAN && ended >= ENDED_MIN
+            })
         {
             self.looks.pop_front();
         }
+        if self.looks.len() > LOOKS_MAX {
+            self.looks.remove(1);
+        }
     }
+}
 
-    fn tally(&self, now: &Look) -> Option<Tally> {
-        let first = self.looks.front().filter(|first| first.at < now.at)?;
-        Some(Tally {
-            within: now.at.since(first.at),
-            taken: now.own.taken - first.own.taken,
-            arrived: now.arrived - first.arrived,
-            ended: now.own.ended - first.own.ended,
-            failed: now.own.failed - first.own.failed,
-            others_taken: now.others.taken.saturating_sub(first.others.taken),
-            others_ended: now.others.ended.saturating_sub(first.others.ended),
-            others_failed: now.others.failed.saturating_sub(first.others.failed),
-        })
-    }
+/// What happened from one look to a later one.
+fn between(first: &Look, now: &Look) -> Option<Tally> {
+    (first.at < now.at).then(|| Tally {
+        within: now.at.since(first.at),
+        taken: now.own.taken.saturating_sub(first.own.taken),
+        arrived: now.arrived.saturating_sub(first.arrived),
+        ended: now.own.ended.saturating_sub(first.own.ended),
+        failed: now.own.failed.saturating_sub(first.own.failed),
+        others_taken: 0,
+        others_ended: 0,
+        others_failed: 0,
+    })
 }
 
 /// A counter went back.
@@ -246,28 +317,41 @@ const fn has_fallen(before: &Look, now: &Look) -> bool {
         || now.own.failed < before.own.failed
 }
 
-fn is_failing(tally: &Tally) -> bool {
-    if tally.ended < ENDED_MIN || tally.failed < FAILED_MIN || tally.others_ended == 0 {
-        return false;
-    }
-    let own = tally.failed as f64 / tally.ended as f64;
-    let others = tally.others_failed as f64 / tally.others_ended as f64;
-    own >= ERRORS_FACTOR * others && own - others >= ERRORS_ABOVE
+/// A share, 0–1; 0 of nothing.
+fn part(some: u64, all: u64) -> f64 {
+    some as f64 / (all.max(1) as f64)
 }
 
-fn is_hanging(tally: &Tally, by: Circumstances) -> bool {
-    let pile = by.others_sessions.saturating_mul(SESSIONS_FACTOR);
-    let is_piling_up = by.sessions >= pile.saturating_add(SESSIONS_MORE);
-    let is_enough = tally.taken >= HANGING_MIN && tally.others_ended >= HANGING_MIN;
-    let part = |ended: u64, taken: u64| ended as f64 / (taken.max(1) as f64);
+fn is_failing(tally: &Tally, others: &Others, is_replaceable: bool) -> bool {
+    if tally.ended < ENDED_MIN || tally.failed < FAILED_MIN {
+        return false;
+    }
+    let own = part(tally.failed, tally.ended);
+    if others.ended == 0 {
+        return is_replaceable && tally.ended >= BEST_MIN && own >= NEARLY_ALL;
+    }
+    let all_others = part(others.failed, others.ended);
+    let is_above = own >= ERRORS_FACTOR * all_others && own - all_others >= ERRORS_ABOVE;
+    // Several that fail must not hide each other, nor hide behind one that fails at times.
+    let best = others.least_failed.unwrap_or(1.0);
+    let is_bad_beside_good = own >= MANY && best <= FEW;
+    let is_worst = own >= NEARLY_ALL && all_others <= MANY;
+    is_above || is_bad_beside_good || is_worst
+}
+
+fn is_hanging(tally: &Tally, others: &Others, sessions: u32) -> bool {
+    let pile = others.sessions.saturating_mul(SESSIONS_FACTOR);
+    let is_piling_up = sessions >= pile.saturating_add(SESSIONS_MORE);
+    let is_enough = tally.taken >= HANGING_MIN && others.ended >= HANGING_MIN;
     let own = part(tally.ended, tally.taken);
-    let others = part(tally.others_ended, tally.others_taken);
-    tally.within >= HANGING_AFTER && is_enough && is_piling_up && own * HANGING_FACTOR <= others
+    let is_behind =
+        own * HANGING_FACTOR <= part(others.ended, others.taken) || own < KEEPS_UP / 2.0;
+    tally.within >= HANGING_AFTER && is_enough && is_piling_up && is_behind
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Circumstances, Finding, Look, Probation};
+    use super::{Circumstances, Finding, Look, Others, Probation};
     use crate::scaler::event::{ServerCounters, Timestamp};
 
     fn counters(taken: u64, failed: u64) -> ServerCounters {
@@ -278,13 +362,17 @@ mod tests {
         }
     }
 
-    fn look(at_ms: u64, own: (u64, u64), others: (u64, u64)) -> Look {
-        Look {
+    /// The newcomer's look and that of the other server.
+    fn look(at_ms: u64, own: (u64, u64), other: (u64, u64)) -> (Look, Look) {
+        let look = |counters| Look {
             at: Timestamp::from_ms(at_ms),
-            own: counters(own.0, own.1),
-            others: counters(others.0, others.1),
-            arrived: own.0 + others.0,
-        }
+            own: counters,
+            arrived: own.0 + other.0,
+        };
+        (
+            look(counters(own.0, own.1)),
+            look(counters(other.0, other.1)),
+        )
     }
 
     const EQUAL: Circumstances = Circumstances {
@@ -292,13 +380,20 @@ mod tests {
         servers: 2,
         is_judged: true,
         sessions: 1,
-        others_sessions: 1,
+        is_replaceable: true,
     };
 
     /// One of two servers of equal weight.
-    fn looks(looks: &[Look]) -> Vec<Finding> {
-        let mut probation = Probation::begin(Timestamp::from_ms(0));
-        let found = looks.iter().filter_map(|look| probation.look(*look, EQUAL));
+    fn looks(looks: &[(Look, Look)]) -> Vec<Finding> {
+        let begin = || Probation::begin(Timestamp::from_ms(0));
+        let (mut own, mut other) = (begin(), begin());
+        let found = looks.iter().filter_map(|(look, beside)| {
+            own.look(*look);
+            other.look(*beside);
+            let mut others = Others::default();
+            others.add(&other, 1);
+            own.judge(look.at, &others, EQUAL)
+        });
         found.collect()
     }
 
@@ -351,21 +446,27 @@ mod tests {
         assert_eq!(all_bad, []);
         let alone = looks(&[look(0, (0, 0), (0, 0)), look(300, (50, 25), (0, 0))]);
         assert_eq!(alone, []);
+        let alone_and_bad = looks(&[look(0, (0, 0), (0, 0)), look(300, (50, 50), (0, 0))]);
+        assert!(matches!(alone_and_bad.as_slice(), [Finding::Failing(_)]));
     }
 
-    /// Requests pile up on a server; the others have that many sessions open.
+    /// Requests pile up on a server; the other one has that many sessions open.
     fn pile(others_sessions: u32) -> Option<Finding> {
-        let mut probation = Probation::begin(Timestamp::from_ms(0));
+        let begin = || Probation::begin(Timestamp::from_ms(0));
+        let (mut own, mut other) = (begin(), begin());
         let mut found = None;
         for at in (0..=5000).step_by(1000) {
-            let mut look = look(at, (at / 50, 0), (at / 50, 0));
+            let (mut look, beside) = look(at, (at / 50, 0), (at / 50, 0));
             look.own.ended = at / 500;
+            own.look(look);
+            other.look(beside);
+            let mut others = Others::default();
+            others.add(&other, others_sessions);
             let by = Circumstances {
                 sessions: u32::try_from(look.own.taken - look.own.ended).unwrap_or(0),
-                others_sessions,
                 ..EQUAL
             };
-            found = found.or(probation.look(look, by));
+            found = found.or(own.judge(look.at, &others, by));
         }
         found
     }

@@ -25,6 +25,10 @@ pub(super) fn slice_of(idle_timeout: Duration) -> Duration {
     Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX) / SLICES as u64)
 }
 
+/// With so many errors, and one request in so many, a backend is not quiet: whoever is in is needed.
+const ERRORS_MIN: u64 = 5;
+const ERRORS_PART: u64 = 10;
+
 /// What the last span says.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Verdict {
@@ -34,7 +38,7 @@ pub(super) enum Verdict {
     Empty,
     /// Neither samples nor silence for long enough: what was said before still holds.
     Unchanged,
-    /// Not well below the threshold, or more than half of the requests failed.
+    /// Not well below the threshold, or many of the requests failed.
     Busy,
 }
 
@@ -110,7 +114,8 @@ impl Recent {
                 errors: sum.errors + slice.errors,
                 sum_ms: sum.sum_ms.saturating_add(slice.sum_ms),
             });
-        if sum.errors > sum.samples {
+        let is_many = sum.errors * ERRORS_PART > sum.samples + sum.errors;
+        if sum.errors > sum.samples || sum.errors >= ERRORS_MIN && is_many {
             return Verdict::Busy;
         }
         if sum.samples == 0 {

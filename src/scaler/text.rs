@@ -181,6 +181,12 @@ impl fmt::Display for Consequence {
             Self::Watched => formatter.write_str("it goes if that lasts"),
             Self::TooFewOthers => formatter.write_str("it stays: too few other servers serve"),
             Self::Ordered => formatter.write_str("it stays: an operator wants it so"),
+            Self::ByContent => formatter.write_str(
+                "it stays: the balance algorithm chooses by what the request says, so its requests \
+                 may be the reason",
+            ),
+            Self::NoSpare => formatter
+                .write_str("it is no spare and stays, but is not counted as capacity meanwhile"),
         }
     }
 }

@@ -88,6 +88,7 @@ impl Backend {
             .is_some_and(|what| connections_at(what).is_some() && has_part(what, BUSY_PART));
         self.crowd.see(now, ours, is_busy);
         if !self.crowd.is_there() {
+            self.no_spare_said.for_crowd = false;
             return;
         }
         self.not_quiet(now);

@@ -6,6 +6,9 @@ use crate::scaler::decision::{Change, Reason};
 use crate::scaler::event::{Action, ActionId, ServerName, Timestamp, WriteFailure};
 use crate::scaler::pool::{Member, Role, Stage};
 
+/// The most that is lent.
+const LENT_MAX: u32 = 100_000;
+
 impl Backend {
     /// A spare has come from drain to ready: whatever waits in the queue, it gets its part of it.
     pub(super) fn kick_newcomer(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
@@ -36,6 +39,7 @@ impl Backend {
             }
         }
         self.take_back_lent(now, self.queued > 0, out);
+        self.lend_more(now, out);
         if self.queued == 0 || self.hand.pause().is_some() {
             return;
         }
@@ -64,6 +68,28 @@ impl Backend {
         }
     }
 
+    /// A lent limit that is used up while requests still wait was too small: the server has none of
+    /// its own and may well carry more.
+    fn lend_more(&mut self, now: Timestamp, out: &mut Outbox) {
+        if self.queued == 0 || self.hand.pause().is_some() {
+            return;
+        }
+        let full: Vec<(String, u32)> = self
+            .pool
+            .members
+            .iter()
+            .filter(|member| member.stage == Stage::Ready && member.kick.may_lend_more(now))
+            .filter_map(|member| {
+                let lent = member.kick.lent()?;
+                let more = lent.saturating_mul(2).min(LENT_MAX);
+                (member.read.sessions >= lent && more > lent).then(|| (name_of(member), more))
+            })
+            .collect();
+        for (name, more) in full {
+            self.send_maxconn(now, &name, more, Some(more), out);
+        }
+    }
+
     /// The limit to kick a server with, and whether it is lent. A server without one gets that of
     /// its neighbours; without any limit nothing queues in the backend.
     fn kick_by(&self, member: &Member) -> Option<(u32, bool)> {
@@ -84,6 +110,8 @@ impl Backend {
         lent: Option<u32>,
         out: &mut Outbox,
     ) {
+        // Whoever loses its limit while requests wait would be in the trap again.
+        let takes_queue = maxconn == 0 && self.queued > 0;
         let id = out.next_id();
         if let Some(member) = self.pool.member_mut(name) {
             member.kick.sent(now, id, lent);
@@ -93,6 +121,7 @@ impl Backend {
             id,
             server,
             maxconn,
+            takes_queue,
         });
     }
 

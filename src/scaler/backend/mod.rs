@@ -78,6 +78,8 @@ pub(super) struct Backend {
     /// What servers took of late, while spares are watched.
     times: ByServer,
     times_since: Timestamp,
+    /// When a spare left last because of its answers.
+    expelled_at: Option<Timestamp>,
     /// There are ready spares whose times are of interest.
     has_watched: bool,
     change: Option<change::Underway>,
@@ -113,6 +115,8 @@ pub(super) struct Backend {
 #[derive(Debug, Default)]
 struct NoSpareSaid {
     for_load: bool,
+    /// Because users wait in front of HAProxy.
+    for_crowd: bool,
     for_capacity: bool,
 }
 
@@ -151,6 +155,7 @@ impl Backend {
             crowd: crowd::Crowd::default(),
             times: ByServer::default(),
             times_since: now,
+            expelled_at: None,
             has_watched: false,
             change: None,
             writing: None,

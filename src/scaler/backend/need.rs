@@ -1,7 +1,7 @@
 //! What a backend needs next: back after a reload, in place of a dead server, because it is slow;
 //! or one spare less, because it is quiet.
 
-use super::change::Underway;
+use super::change::Delay;
 use super::{Backend, NoSpareSaid, Outbox, name_of};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{Change, Reason, Span, Wanted};
@@ -24,6 +24,10 @@ impl Backend {
         }
         if let Some(name) = self.found_draining(now) {
             return self.finish_drain(now, name);
+        }
+        if let Some(name) = self.lingering(now).filter(|name| self.is_kept_in(name)) {
+            let wanted = self.ordered_text(&name);
+            return self.give_lingering_back(now, name, wanted, out);
         }
         if let Some(name) = self.ordered_in(now) {
             let wanted = self.ordered_text(&name);
@@ -52,14 +56,22 @@ impl Backend {
         }
     }
 
-    /// A spare that answers worse than the others is not kept in by the warm-up of another one.
+    /// A spare that answers worse than the others is not kept in by a change of another one that can
+    /// wait: sessions that end, a warm-up or checks for the sake of speed.
     fn make_way(&mut self, now: Timestamp, out: &mut Outbox) {
-        let is_warming = self
-            .change
-            .as_ref()
-            .is_some_and(Underway::is_warming_for_load);
-        if is_warming && self.hand.pause().is_none() && self.find_bad(now, out).is_some() {
-            self.abandon_warm_up();
+        let Some(change) = &self.change else { return };
+        let delay = change.may_wait(now);
+        if delay == Delay::No || self.hand.pause().is_some() || self.find_bad(now, out).is_none() {
+            return;
+        }
+        match delay {
+            Delay::No => {}
+            Delay::Abandon => self.abandon_warm_up(),
+            Delay::Linger => self.set_drain_aside(),
+            Delay::CallOff => {
+                let text = "another spare has to leave first: its requests fail";
+                self.call_off(now, text.to_owned(), out);
+            }
         }
     }
 
@@ -90,7 +102,10 @@ impl Backend {
             return self.say_no_spare(now, wanted, out);
         }
         let candidates = self.candidates_for(now, &wanted);
-        let first = candidates.first().map(|member| name_of(member));
+        let mut first = candidates.first().map(|member| name_of(member));
+        if first.is_none() && self.pool.serving() == 0 && !matches!(wanted, Wanted::Slow(_)) {
+            first = self.pool.last_resort(now).map(name_of);
+        }
         let has_another = candidates.len() > 1;
         match first {
             Some(name) => self.bring_in(now, &name, wanted, has_another, out),
@@ -126,7 +141,7 @@ impl Backend {
             return vec!["there are no spares".to_owned()];
         }
         if spares().all(|member| member.stage == Stage::Ready) {
-            return vec![all_in(spares())];
+            return vec![all_in(now, spares())];
         }
         spares()
             .filter_map(|member| {
@@ -141,11 +156,10 @@ impl Backend {
             Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => {
                 &mut self.no_spare_said.for_capacity
             }
-            Wanted::Slow(_)
-            | Wanted::Crowded(_)
-            | Wanted::Reloaded
-            | Wanted::Waiting { .. }
-            | Wanted::Ordered(_) => &mut self.no_spare_said.for_load,
+            Wanted::Crowded(_) => &mut self.no_spare_said.for_crowd,
+            Wanted::Slow(_) | Wanted::Reloaded | Wanted::Waiting { .. } | Wanted::Ordered(_) => {
+                &mut self.no_spare_said.for_load
+            }
         };
         if std::mem::replace(said, true) {
             return;
@@ -351,18 +365,21 @@ impl Backend {
     }
 }
 
-/// All spares are ready, and which of them are no help.
-fn all_in<'a>(spares: impl Iterator<Item = &'a Member>) -> String {
+/// All spares are ready, and which of them are no help, and why.
+fn all_in<'a>(now: Timestamp, spares: impl Iterator<Item = &'a Member>) -> String {
     let spares: Vec<&Member> = spares.collect();
-    let no_help = spares.iter().filter(|member| member.is_worse());
-    let no_help: Vec<&str> = no_help.map(|it| it.read.name.as_str()).collect();
     let count = spares.len();
+    let no_help = spares.iter().filter(|member| member.is_worse());
+    let no_help: Vec<String> = no_help
+        .map(|member| {
+            let note = member.note(now);
+            let note = note.unwrap_or_else(|| "does not serve".to_owned());
+            format!("{} {note}", member.read.name)
+        })
+        .collect();
     if no_help.is_empty() {
         format!("all spares serve already ({count})")
     } else {
-        format!(
-            "all spares are in ({count}), of which {} takes no requests, fails them or is slow",
-            no_help.join(" and ")
-        )
+        format!("all spares are in ({count}); {}", no_help.join(", "))
     }
 }

@@ -332,6 +332,12 @@ impl Backend {
         (!self.is_full()).then(|| wanted.read.name.clone())
     }
 
+    /// An operator wants that spare in.
+    pub(super) fn is_kept_in(&self, name: &str) -> bool {
+        let member = self.pool.member(name);
+        member.is_some_and(|member| member.marks.kept() == Some(Kept::In))
+    }
+
     /// The spare that an operator wants out and that still serves.
     pub(super) fn ordered_out(&self) -> Option<String> {
         let wanted = self.pool.members.iter().find(|member| {

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::{Backend, Outbox, name_of};
 use crate::scaler::by_server::Contrast;
-use crate::scaler::decision::{Cause, Change, Consequence, Fault, Reason};
-use crate::scaler::event::{Balance, ServerCounters, Timestamp};
+use crate::scaler::decision::{Cause, Change, Consequence, Fault, Reason, Tally};
+use crate::scaler::event::{Balance, Timestamp};
 use crate::scaler::hand::Kept;
 use crate::scaler::pool::{Member, Role, Stage};
-use crate::scaler::probation::{Circumstances, Finding, Look};
+use crate::scaler::probation::{Circumstances, Finding, Look, Others, Probation};
 
 /// A spare that takes so many times as long as the others is called slow …
 const SLOW_FACTOR: f64 = 10.0;
@@ -35,8 +35,16 @@ const WATCH: Duration = Duration::from_millis(500);
 const WATCH_FOR: Duration = Duration::from_secs(60);
 /// With so many spares in that get nothing another one would hardly get more.
 const IDLE_MAX: usize = 2;
-/// More requests than this in maint are no leftover of the moment before.
+/// More requests than this in maint, within the time below, are no leftover of the moment before.
 const IN_MAINT_MIN: u64 = 3;
+/// Without any for so long that is over.
+const IN_MAINT_OVER: Duration = Duration::from_secs(60);
+/// What comes and goes is said again after this long.
+const SAID_AGAIN: Duration = Duration::from_secs(5 * 60);
+/// A spare that has served for so long without a fault has made up for earlier failures.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
+/// Between two spares that leave because of their answers.
+const EXPEL_PAUSE: Duration = Duration::from_secs(3);
 
 /// What HAProxy said of the backend as a whole, as far as it explains who gets requests.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,93 +56,69 @@ pub(super) struct Traffic {
 }
 
 impl Backend {
-    /// Holds the counters of a new picture against the last ones.
+    /// Holds the counters of a new picture against the last ones: first each server looks, then
+    /// each is judged beside the others.
     pub(super) fn watch_service(&mut self, now: Timestamp, out: &mut Outbox) {
-        let total = self
-            .pool
-            .members
-            .iter()
-            .fold(ServerCounters::default(), |sum, member| {
-                let own = member.read.counters.unwrap_or_default();
-                ServerCounters {
-                    taken: sum.taken.saturating_add(own.taken),
-                    ended: sum.ended.saturating_add(own.ended),
-                    failed: sum.failed.saturating_add(own.failed),
-                }
-            });
+        let arrived = self.traffic.arrived;
+        for member in &mut self.pool.members {
+            let (Some(own), true) = (member.read.counters, member.is_in_use()) else {
+                continue;
+            };
+            if !member.probation.has_begun() {
+                member.probation = Probation::begin(now);
+            }
+            let at = now;
+            member.probation.look(Look { at, own, arrived });
+        }
         let names: Vec<String> = self.watched().map(name_of).collect();
         for name in &names {
-            self.watch_server(now, name, total, out);
+            self.watch_server(now, name, out);
         }
         self.watch_times(now, out);
         self.watch_maint(now, out);
-        self.has_watched = !names.is_empty();
+        let has_spare = self.watched().any(|member| member.role == Role::Spare);
+        self.has_watched = has_spare;
     }
 
-    /// Ready spares that HAProxy counts for.
+    /// Servers in use that HAProxy counts for.
     fn watched(&self) -> impl Iterator<Item = &Member> {
-        self.pool.members.iter().filter(|member| {
-            member.role == Role::Spare
-                && member.stage == Stage::Ready
-                && member.read.counters.is_some()
-        })
+        let members = self.pool.members.iter();
+        members.filter(|member| member.is_in_use() && member.read.counters.is_some())
     }
 
-    fn watch_server(
-        &mut self,
-        now: Timestamp,
-        name: &str,
-        total: ServerCounters,
-        out: &mut Outbox,
-    ) {
-        let (share, servers) = (self.fair_share(name), self.pool.in_balance());
-        let is_judged = self.is_share_judged(name);
-        let arrived = self.traffic.arrived;
-        let others_sessions = self.most_sessions_beside(name);
+    fn watch_server(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
+        let others = self.others_of(name);
+        let circumstances = self.circumstances(name);
         let cause = self.cause(name);
         let Some(member) = self.pool.member_mut(name) else {
             return;
         };
-        let Some(own) = member.read.counters else {
-            return;
-        };
+        let is_spare = member.role == Role::Spare;
         if member.read.is_up() && !member.read.is_in_balance() {
-            if member.trouble.idle.replace(cause).is_none() {
-                let reason = Reason::NotServing { tally: None, cause };
-                self.report(now, Some(name), Change::NotServing, reason, out);
+            if is_spare && member.trouble.idle.replace(cause).is_none() {
+                self.say_not_serving(now, name, None, cause, out);
             }
             return;
         }
         if !member.probation.is_idle() {
             member.trouble.idle = None;
         }
-        let look = Look {
-            at: now,
-            own,
-            others: ServerCounters {
-                taken: total.taken - own.taken,
-                ended: total.ended - own.ended,
-                failed: total.failed - own.failed,
-            },
-            arrived,
-        };
-        let circumstances = Circumstances {
-            share,
-            servers,
-            is_judged: is_judged && member.read.is_up(),
-            sessions: member.read.sessions,
-            others_sessions,
-        };
-        let found = member.probation.look(look, circumstances);
+        let found = member.probation.judge(now, &others, circumstances);
+        if let (Some(Fault::Errors(_)), Some(tally)) =
+            (member.trouble.fault, member.probation.beside(&others))
+        {
+            member.trouble.fault = Some(Fault::Errors(tally)); // The newest numbers.
+        }
+        if member.trouble.fault.is_none() && member.probation.age(now) >= Some(FORGIVEN_AFTER) {
+            member.forgive();
+        }
         match found {
             None => {}
             Some(Finding::Idle(tally)) => {
                 member.trouble.idle = Some(cause);
                 // What did not come is still missing: the next breach need not wait.
                 self.up_not_before = now;
-                let tally = Some(tally);
-                let reason = Reason::NotServing { tally, cause };
-                self.report(now, Some(name), Change::NotServing, reason, out);
+                self.say_not_serving(now, name, Some(tally), cause, out);
             }
             Some(Finding::Shares(tally)) => {
                 member.trouble.idle = None;
@@ -146,16 +130,61 @@ impl Backend {
                 let reason = Reason::Recovered(tally);
                 self.report(now, Some(name), Change::Note, reason, out);
             }
-            Some(Finding::Failing(tally)) => member.trouble.fault = Some(Fault::Errors(tally)),
-            Some(Finding::Hanging(tally)) => member.trouble.fault = Some(Fault::Hanging(tally)),
+            Some(Finding::Failing(tally)) => self.found_bad(now, name, Fault::Errors(tally), out),
+            Some(Finding::Hanging(tally)) => self.found_bad(now, name, Fault::Hanging(tally), out),
         }
     }
 
-    /// The most sessions that any other server has open.
-    fn most_sessions_beside(&self, name: &str) -> u32 {
-        let others = self.pool.members.iter();
-        let others = others.filter(|it| it.read.name != name && it.read.is_in_balance());
-        others.map(|it| it.read.sessions).max().unwrap_or(0)
+    fn found_bad(&mut self, now: Timestamp, name: &str, fault: Fault, out: &mut Outbox) {
+        let Some(member) = self.pool.member_mut(name) else {
+            return;
+        };
+        member.trouble.fault = Some(fault);
+        if member.role != Role::Spare {
+            self.say_fault(now, name, fault, Consequence::NoSpare, out);
+        }
+    }
+
+    /// Says that a server gets nothing, at most once in [`SAID_AGAIN`].
+    fn say_not_serving(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        tally: Option<Tally>,
+        cause: Cause,
+        out: &mut Outbox,
+    ) {
+        let Some(member) = self.pool.member_mut(name) else {
+            return;
+        };
+        let said_at = member.idle_said_at.replace(now);
+        if said_at.is_some_and(|at| now.since(at) < SAID_AGAIN) {
+            member.idle_said_at = said_at;
+            return;
+        }
+        let reason = Reason::NotServing { tally, cause };
+        self.report(now, Some(name), Change::NotServing, reason, out);
+    }
+
+    fn others_of(&self, name: &str) -> Others {
+        let mut others = Others::default();
+        for member in self.watched().filter(|it| it.read.name != name) {
+            others.add(&member.probation, member.read.sessions);
+        }
+        others
+    }
+
+    fn circumstances(&self, name: &str) -> Circumstances {
+        let member = self.pool.member(name);
+        let is_spare = member.is_some_and(|it| it.role == Role::Spare);
+        let is_up = member.is_some_and(|it| it.read.is_up());
+        Circumstances {
+            share: self.fair_share(name),
+            servers: self.pool.in_balance(),
+            is_judged: is_spare && is_up && self.is_share_judged(name),
+            sessions: member.map_or(0, |it| it.read.sessions),
+            is_replaceable: is_spare,
+        }
     }
 
     /// The part of the traffic that its weight gives a server, 0–1; `slowstart` taken into account.
@@ -192,7 +221,7 @@ impl Backend {
             && self.queued == 0
             && earlier.all(|it| !it.read.is_in_balance() || it.read.maxconn.is_some());
         let is_kicked = self.queued > 0 && has_limits && !member.kick.is_in_vain();
-        !is_throttled && !is_filled_later && !is_kicked && !member.is_held(self.last_read())
+        !is_throttled && !is_filled_later && !is_kicked
     }
 
     /// Why a ready server gets nothing, as far as HAProxy shows it.
@@ -241,6 +270,7 @@ impl Backend {
         let above_ms = self.slow_above_ms();
         let judged: Vec<(String, Option<Contrast>)> = self
             .watched()
+            .filter(|member| member.role == Role::Spare)
             .map(|member| {
                 let name = name_of(member);
                 let contrast = self.times.contrast(&name);
@@ -324,6 +354,14 @@ impl Backend {
         if member.trouble.said.replace(consequence) == Some(consequence) {
             return;
         }
+        // What comes and goes is not said each time.
+        let said_at = member
+            .fault_said_at
+            .filter(|at| now.since(*at) < SAID_AGAIN);
+        if consequence == Consequence::Watched && said_at.is_some() {
+            return;
+        }
+        member.fault_said_at = Some(now);
         let reason = Reason::Fault { fault, consequence };
         self.report(now, Some(name), Change::ProbationFailed, reason, out);
     }
@@ -332,32 +370,54 @@ impl Backend {
     pub(super) fn find_bad(&mut self, now: Timestamp, out: &mut Outbox) -> Option<(String, Fault)> {
         let bad: Vec<(String, Fault)> = self
             .watched()
+            .filter(|member| member.role == Role::Spare)
             .filter_map(|member| {
                 let fault = member.trouble.fault?;
                 let is_slow_for = member.trouble.slow_since.map(|since| now.since(since));
                 let is_ripe = member.probation.is_failing() || is_slow_for >= Some(SLOW_FOR);
-                let is_free =
-                    !member.is_held(now) && !member.read.is_tracked && !member.read.is_beyond_us();
+                let is_free = !member.read.is_tracked && !member.read.is_beyond_us();
                 (is_ripe && is_free).then(|| (name_of(member), fault))
             })
             .collect();
         for (name, fault) in bad {
-            let member = self.pool.member(&name)?;
-            let consequence = if member.marks.is_fixed() || member.marks.kept() == Some(Kept::In) {
-                Consequence::Ordered
-            } else if self.may_expel(&name) {
-                return Some((name, fault));
-            } else {
-                Consequence::TooFewOthers
-            };
-            self.say_fault(now, &name, fault, consequence, out);
+            match self.why_it_stays(now, &name) {
+                Some(consequence) => self.say_fault(now, &name, fault, consequence, out),
+                None if self.has_expelled_lately(now) => {}
+                None => return Some((name, fault)),
+            }
         }
         None
     }
 
-    /// Enough others serve without it.
+    /// One after the other: what the first one leaves behind is looked at before the next one goes.
+    fn has_expelled_lately(&self, now: Timestamp) -> bool {
+        let at = self.expelled_at;
+        at.is_some_and(|at| now.since(at) < EXPEL_PAUSE)
+    }
+
+    fn why_it_stays(&self, now: Timestamp, name: &str) -> Option<Consequence> {
+        let member = self.pool.member(name)?;
+        let is_ordered =
+            member.marks.is_fixed() || member.marks.kept() == Some(Kept::In) || member.is_held(now);
+        if is_ordered {
+            Some(Consequence::Ordered)
+        } else if self.traffic.balance == Balance::ByHash {
+            Some(Consequence::ByContent)
+        } else if !self.may_expel(name) {
+            Some(Consequence::TooFewOthers)
+        } else {
+            None
+        }
+    }
+
+    /// Enough others serve without it. Where its requests fail it is none of those that `min` wants.
     pub(super) fn may_expel(&self, name: &str) -> bool {
-        self.pool.serving_without(name) >= self.floor()
+        let is_failing = self
+            .pool
+            .member(name)
+            .is_some_and(|it| it.probation.is_failing());
+        let needed = if is_failing { 1 } else { self.floor() };
+        self.pool.serving_without(name) >= needed
     }
 
     /// Spares in maint that get requests all the same (`option persist`): whoever switches one off
@@ -373,12 +433,16 @@ impl Backend {
                 member.is_used_in_maint = false;
                 continue;
             };
-            let before = *member.taken_in_maint.get_or_insert(counters.taken);
-            if counters.taken < before {
-                member.taken_in_maint = Some(counters.taken); // `clear counters`.
-            } else if counters.taken - before >= IN_MAINT_MIN && !member.is_used_in_maint {
-                member.is_used_in_maint = true;
-                used.push(name_of(member));
+            let (before, at) = *member.taken_in_maint.get_or_insert((counters.taken, now));
+            let grown = counters.taken.saturating_sub(before);
+            if counters.taken < before || grown == 0 && now.since(at) >= IN_MAINT_OVER {
+                member.taken_in_maint = Some((counters.taken, now)); // `clear counters`, or over.
+                member.is_used_in_maint = false;
+            } else if grown >= IN_MAINT_MIN {
+                member.taken_in_maint = Some((counters.taken, now));
+                if !std::mem::replace(&mut member.is_used_in_maint, true) {
+                    used.push(name_of(member));
+                }
             }
         }
         for name in used {
@@ -400,14 +464,15 @@ impl Backend {
         let names: Vec<&str> = idle().map(|member| member.read.name.as_str()).collect();
         let cause = idle().find_map(|member| member.trouble.idle)?;
         Some(format!(
-            "{} ready and get no requests: {cause}",
-            names.join(" and ")
+            "ready and without requests: {} ({cause})",
+            names.join(", ")
         ))
     }
 
     /// How soon ready spares want to be looked at again.
     pub(super) fn service_interval(&self, now: Timestamp) -> Option<Duration> {
         self.watched()
+            .filter(|member| member.role == Role::Spare)
             .filter_map(|member| {
                 let age = member.probation.age(now)?;
                 let is_stuck = self.queued > 0 && member.read.sessions == 0;

@@ -50,7 +50,9 @@ impl World {
             .clone();
         let up = shown.servers.iter().filter(|it| it.is_in_balance()).count();
         match state {
-            AdminState::Drain | AdminState::Maint if in_picture.is_in_balance() => {
+            AdminState::Drain | AdminState::Maint
+                if in_picture.is_in_balance() && !server.fails =>
+            {
                 assert!(
                     up > floor,
                     "C-1: {name} was told {state} with {up} servers in balance"

@@ -23,6 +23,8 @@ pub(crate) struct Server {
     /// It was made ready by us, or found ready, and has not been in maint since.
     pub(crate) served: bool,
 
+    /// Its users got errors: it is no capacity.
+    pub(crate) fails: bool,
     /// The scaler was shown an operator's change at this time.
     pub(crate) held_at: Option<Timestamp>,
     pub(crate) touched_by_hand: bool,
@@ -51,6 +53,7 @@ impl Server {
             next_check: Timestamp::default(),
             is_warm: false,
             served: !is_spare,
+            fails: false,
             held_at: None,
             touched_by_hand: false,
             told: Vec::new(),

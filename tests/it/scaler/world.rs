@@ -426,6 +426,7 @@ impl World {
                 id,
                 server,
                 maxconn,
+                ..
             } => self.start_kick(id, &server, maxconn, fault, delay),
             Action::Report(_) => {}
         }

@@ -20,6 +20,8 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 const OUTCOME_SLACK: Duration = Duration::from_secs(1);
 /// With another spare at hand, one that takes no connection is not waited for.
 const REFUSALS_FOR: Duration = Duration::from_secs(2);
+/// HAProxy's checks of a spare are waited for by what is more urgent for so long.
+const CHECKS_WAITED_FOR: Duration = Duration::from_secs(2);
 /// In a pause it is looked again no sooner than this whether a spare would go.
 const PAUSED_AGAIN: Duration = Duration::from_secs(1);
 
@@ -41,6 +43,19 @@ pub(super) struct Underway {
     took_at: Option<(u64, Timestamp)>,
     /// Sessions that were open before it was told `maint`.
     sessions: u32,
+}
+
+/// How a change makes way for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delay {
+    /// It does not: it is about to end.
+    No,
+    /// HAProxy has not been touched: it is given up and asked for again.
+    Abandon,
+    /// The server stays in drain, and is seen to later.
+    Linger,
+    /// The server goes back to maint, and is asked for again.
+    CallOff,
 }
 
 #[derive(Debug)]
@@ -99,18 +114,37 @@ impl Underway {
         }
     }
 
-    /// A spare is being warmed up, HAProxy has not been touched, and nothing is missing but speed.
-    pub(super) const fn is_warming_for_load(&self) -> bool {
-        matches!(
-            (&self.goal, &self.step),
+    /// Whether something more urgent may go first, and how.
+    pub(super) fn may_wait(&self, now: Timestamp) -> Delay {
+        let is_for_load = matches!(
+            self.goal,
+            Goal::BringIn {
+                wanted: Wanted::Slow(_) | Wanted::Crowded(_),
+                ..
+            }
+        );
+        match (&self.goal, &self.step) {
+            (Goal::BringIn { .. }, Step::WarmingUp { .. }) if is_for_load => Delay::Abandon,
+            (Goal::BringIn { .. }, Step::Checking)
+                if is_for_load && now.since(self.since) >= CHECKS_WAITED_FOR =>
+            {
+                Delay::CallOff
+            }
             (
-                Goal::BringIn {
-                    wanted: Wanted::Slow(_) | Wanted::Crowded(_),
-                    ..
-                },
-                Step::WarmingUp { .. }
-            )
-        )
+                Goal::PutAway { .. } | Goal::SendAway { .. } | Goal::FinishDrain,
+                Step::Emptying { .. },
+            ) => Delay::Linger,
+            (
+                Goal::BringIn { .. }
+                | Goal::GiveBack { .. }
+                | Goal::PutAway { .. }
+                | Goal::SendAway { .. }
+                | Goal::Expel { .. }
+                | Goal::FinishDrain
+                | Goal::TakeBack { .. },
+                _,
+            ) => Delay::No,
+        }
     }
 
     /// How soon the present step wants to see HAProxy again.

@@ -281,9 +281,15 @@ impl Backend {
         };
         let timeout = self.settings.drain_timeout;
         match &change.goal {
+            // Those that persistence sends to it fail, too.
             Goal::Expel {
                 fault: Fault::Errors(_) | Fault::Hanging(_),
-            } => now >= since.after(timeout.min(EXPEL_DRAIN)),
+            } if change
+                .took_at
+                .is_some_and(|(_, at)| at > change.since && now.since(at) < EXPEL_DRAIN) =>
+            {
+                now >= since.after(timeout.min(EXPEL_DRAIN))
+            }
             Goal::TakeBack { .. } => true,
             Goal::BringIn { .. }
             | Goal::GiveBack { .. }
@@ -298,6 +304,18 @@ impl Backend {
                 let is_wished = self.settings.on_open_sessions == OnOpenSessions::Maint;
                 is_over && (still_come || is_wished)
             }
+        }
+    }
+
+    /// Something is more urgent than the sessions of a drain.
+    pub(in crate::scaler::backend) fn set_drain_aside(&mut self) {
+        let Some(change) = self.change.take() else {
+            return;
+        };
+        if let Some(member) = self.pool.member_mut(&change.server) {
+            member.is_lingering = true;
+            member.stage = Stage::DrainingOut;
+            member.expected = Some(AdminState::Drain);
         }
     }
 
@@ -365,6 +383,7 @@ impl Backend {
             return;
         };
         let quarantined_for = member.quarantine(now);
+        self.expelled_at = Some(now);
         // What it came for is still missing, if it has not been in for long.
         let is_recent = member.ready_at.is_some_and(|at| now.since(at) < MISSED_FOR);
         let came_for = member.came_for.take().filter(|_| is_recent);
@@ -482,7 +501,12 @@ impl Backend {
     }
 
     /// It is not wanted any more, through no fault of its own: to maint, if it has left maint.
-    pub(super) fn call_off(&mut self, now: Timestamp, text: String, out: &mut Outbox) {
+    pub(in crate::scaler::backend) fn call_off(
+        &mut self,
+        now: Timestamp,
+        text: String,
+        out: &mut Outbox,
+    ) {
         let Some(change) = &mut self.change else {
             return;
         };

@@ -55,7 +55,7 @@ impl Backend {
         }
         match policy.filter(|view| view.streak > 0 && self.quiet.since.is_none()) {
             Some(policy) => self.outlook_when_slow(now, policy),
-            None => self.outlook_when_not_slow(),
+            None => self.outlook_when_not_slow(now),
         }
     }
 
@@ -77,7 +77,12 @@ impl Backend {
         }
     }
 
-    fn outlook_when_not_slow(&self) -> (ReasonCode, String) {
+    fn outlook_when_not_slow(&self, now: Timestamp) -> (ReasonCode, String) {
+        if self.capacity_wanted().is_some()
+            && let Some((code, why)) = self.nobody_comes(now)
+        {
+            return (code.into(), format!("nothing: {why}"));
+        }
         let text = match self.log {
             LogState::Absent => "nothing until the log can be read: no spare comes or goes",
             LogState::Lagging | LogState::Incomplete => "nothing to do; no spare goes",
