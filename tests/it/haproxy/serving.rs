@@ -90,6 +90,11 @@ fn what_was_lent_is_taken_back_when_the_daemon_ends_and_after_a_crash() {
         assert!(!holds_within(Duration::from_millis(700), || limit().is_empty()));
         second.terminate(SOON);
         assert_eq!(limit(), "", "at the end: {}", second.text());
+        // Without a limit it would get nothing of a queue: it was given all that waited.
+        let before = web2.count(Visitor::User);
+        wait_for("users on web2 after the end", SOON, || {
+            web2.count(Visitor::User) > before + 20
+        });
         drop(load);
     });
 }
