@@ -45,7 +45,9 @@ pub(super) enum Agreement {
 
 /// The two sides since the baseline.
 #[derive(Debug)]
+#[repr(C)] // In this order: see `Backend`.
 pub(super) struct Comparison {
+    // What every request touches comes first.
     /// Requests that began earlier may be an earlier process's.
     elder_before: Timestamp,
     /// Lines since the baseline, of requests that the present process must have counted.

@@ -3,6 +3,7 @@
 //! one as well.
 
 use super::decision::SlowServer;
+use super::name::Name;
 
 /// Servers told apart in one window; the samples of further ones are nobody's.
 const SERVERS_MAX: usize = 256;
@@ -43,7 +44,7 @@ pub(super) struct Contrast {
 #[derive(Debug, Default)]
 pub(super) struct ByServer {
     /// By name; few enough, and one beside the other.
-    tallies: Vec<(String, Tally)>,
+    tallies: Vec<(Name, Tally)>,
 }
 
 impl ByServer {
@@ -52,13 +53,13 @@ impl ByServer {
         if server.starts_with('<') {
             return;
         }
-        let of_server = self.tallies.iter_mut().find(|(name, _)| name == server);
+        let of_server = self.tallies.iter_mut().find(|(name, _)| name.is(server));
         if let Some((_, tally)) = of_server {
             tally.add(took_ms);
         } else if self.tallies.len() < SERVERS_MAX {
             let mut tally = Tally::default();
             tally.add(took_ms);
-            self.tallies.push((server.to_owned(), tally));
+            self.tallies.push((Name::of(server), tally));
         }
     }
 
@@ -86,7 +87,7 @@ impl ByServer {
         let (others, others_ms) = (others.0, others.1.mean_ms()?);
         let stands_out = tally.samples >= SAMPLES_MIN && mean_ms >= FACTOR_MIN * others_ms;
         stands_out.then(|| SlowServer {
-            server: server.clone(),
+            server: server.to_text(),
             mean_ms,
             others,
             others_ms,
@@ -95,10 +96,10 @@ impl ByServer {
 
     /// That server beside all others together; `None` where one side has no sample.
     pub(super) fn contrast(&self, server: &str) -> Option<Contrast> {
-        let of_server = self.tallies.iter().find(|(name, _)| name == server);
+        let of_server = self.tallies.iter().find(|(name, _)| name.is(server));
         let (_, own) = of_server?;
         let mut others = Tally::default();
-        for (_, tally) in self.tallies.iter().filter(|(name, _)| *name != server) {
+        for (_, tally) in self.tallies.iter().filter(|(name, _)| !name.is(server)) {
             others.samples = others.samples.saturating_add(tally.samples);
             others.sum_ms = others.sum_ms.saturating_add(tally.sum_ms);
         }

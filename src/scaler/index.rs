@@ -4,13 +4,15 @@
 
 use hashbrown::HashTable;
 
+use super::name::Name;
+
 /// An odd number whose bits are spread evenly (2⁶⁴ divided by the golden ratio).
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Names and their numbers.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    table: HashTable<(String, usize)>,
+    table: HashTable<(Name, usize)>,
 }
 
 impl Index {
@@ -18,13 +20,13 @@ impl Index {
     pub(super) fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
         let mut index = Self::default();
         for (number, name) in names.enumerate() {
-            let hash = hash(name);
-            if let Some(entry) = index.table.find_mut(hash, |(known, _)| known == name) {
+            let hash = hash(name.as_bytes());
+            if let Some(entry) = index.table.find_mut(hash, |(known, _)| known.is(name)) {
                 entry.1 = number;
                 continue;
             }
-            let entry = (name.to_owned(), number);
-            let rehash = |(known, _): &(String, usize)| self::hash(known);
+            let entry = (Name::of(name), number);
+            let rehash = |(known, _): &(Name, usize)| self::hash(known.as_bytes());
             index.table.insert_unique(hash, entry, rehash);
         }
         index
@@ -32,7 +34,9 @@ impl Index {
 
     /// The number of that name.
     pub(super) fn get(&self, name: &str) -> Option<usize> {
-        let entry = self.table.find(hash(name), |(known, _)| known == name)?;
+        let entry = self
+            .table
+            .find(hash(name.as_bytes()), |(known, _)| known.is(name))?;
         Some(entry.1)
     }
 
@@ -44,8 +48,7 @@ impl Index {
 
 /// Eight bytes at a time. Only configured names are in the table: whoever writes lines with names of
 /// his own makes no chain longer.
-fn hash(name: &str) -> u64 {
-    let bytes = name.as_bytes();
+fn hash(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     let mut last = [0; 8];
     for (to, from) in last.iter_mut().zip(rest) {

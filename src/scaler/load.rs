@@ -37,12 +37,11 @@ const SPANS: usize = 5;
 
 /// Requests a second over the last minute, or over as much of it as there was.
 #[derive(Debug)]
+#[repr(C)] // In this order: see `Backend`.
 pub(super) struct Rate {
-    /// Requests of the slice that is filling.
-    current: u64,
-    /// All requests so far.
-    total: u64,
     slice: Duration,
+    /// All requests up to the slice that is filling.
+    turned_at: u64,
     slices: [u64; SLICES],
     filled: usize,
     per_second: Option<f64>,
@@ -52,6 +51,9 @@ pub(super) struct Rate {
     /// When the number of servers changed last, and the requests by then.
     since: Timestamp,
     total_then: u64,
+    // What every request touches comes last.
+    /// All requests so far.
+    total: u64,
 }
 
 impl Rate {
@@ -61,7 +63,7 @@ impl Rate {
             slice,
             slices: [0; SLICES],
             filled: 0,
-            current: 0,
+            turned_at: 0,
             per_second: None,
             spans: [0.0; SPANS],
             turns: 0,
@@ -73,7 +75,6 @@ impl Rate {
 
     /// One more request ended.
     pub(super) const fn request(&mut self) {
-        self.current = self.current.saturating_add(1);
         self.total = self.total.saturating_add(1);
     }
 
@@ -103,8 +104,9 @@ impl Rate {
     pub(super) fn turn(&mut self) {
         self.slices.rotate_left(1);
         if let Some(last) = self.slices.last_mut() {
-            *last = std::mem::take(&mut self.current);
+            *last = self.total.saturating_sub(self.turned_at);
         }
+        self.turned_at = self.total;
         self.filled = (self.filled + 1).min(SLICES);
         let requests: u64 = self.slices.iter().rev().take(self.filled).sum();
         let seconds = self.slice.as_secs_f64() * self.filled as f64;

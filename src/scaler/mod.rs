@@ -26,6 +26,7 @@ mod index;
 mod jitter;
 mod kick;
 mod load;
+mod name;
 mod operator;
 mod policy;
 mod pool;

@@ -28,15 +28,18 @@ pub(super) enum Verdict {
 }
 
 /// One policy with what it has seen.
+#[repr(C)] // In this order: what every request touches is the end of `window` up to the beginning
+// of `recent`, and little of a thousand backends is at hand.
 pub(super) struct Policy {
-    // What every request touches stands together.
     settings: PolicySettings,
-    /// The spare that joined last because of this policy.
-    trial: Option<Trial>,
+    window: Window,
+    by_server: ByServer,
     /// Requests of the backend when the window was opened, its first one included.
     opened_at: u64,
-    by_server: ByServer,
-    window: Window,
+    /// The spare that joined last because of this policy.
+    trial: Option<Box<Trial>>,
+    /// That of the settings, at hand.
+    signal: Signal,
     pub(super) recent: Recent,
     /// Windows in a row above the threshold. A pause in traffic does not end it.
     streak: u32,
@@ -58,6 +61,7 @@ impl Policy {
         Self {
             window: Window::new(settings),
             recent: Recent::new(settings, backend.scale_down_ratio, slice),
+            signal: settings.signal,
             settings: settings.clone(),
             streak: 0,
             last: None,
@@ -71,7 +75,7 @@ impl Policy {
 
     /// Takes one request; `total`: so many have come to the backend, this one included.
     pub(super) fn push(&mut self, now: Timestamp, request: &Request<'_>, total: u64) {
-        let took_ms = match Sample::of(request, self.settings.signal) {
+        let took_ms = match Sample::of(request, self.signal) {
             Sample::Took(ms) => Some(ms),
             // A lower bound below the threshold proves nothing.
             Sample::AtLeast(ms) if f64::from(ms) > self.settings.above_ms => Some(ms),
@@ -188,10 +192,10 @@ impl Policy {
     ) {
         let is_slow = |value: &f64| *value > self.settings.above_ms;
         let last = self.last.and_then(|(evaluation, _)| evaluation.value_ms);
-        let open = self.trial.as_ref().filter(|trial| trial.is_open());
+        let open = self.trial.as_deref().filter(|trial| trial.is_open());
         // Of several that join for one breach the first one saw the statistic before.
         let before_ms = last.filter(is_slow).or_else(|| open.map(Trial::before_ms));
-        self.trial = before_ms.map(|ms| Trial::new(now, server, servers, ms, rate));
+        self.trial = before_ms.map(|ms| Box::new(Trial::new(now, server, servers, ms, rate)));
     }
 
     /// Whether more servers may be asked for; a verdict against them that is new.
@@ -207,7 +211,7 @@ impl Policy {
             self.not_helping = None;
         }
         self.not_helping = self.trial.as_ref().and_then(|trial| trial.verdict(now));
-        self.trial = self.trial.take().filter(Trial::is_open);
+        self.trial = self.trial.take().filter(|trial| trial.is_open());
         self.not_helping
             .map_or(Ok(()), |verdict| Err(Some(verdict)))
     }

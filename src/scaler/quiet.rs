@@ -53,27 +53,37 @@ struct Slice {
 
 /// The recent past of one policy.
 #[derive(Debug)]
+#[repr(C)] // In this order: see `Policy`.
 pub(super) struct Recent {
+    // What every request touches comes first.
+    last_sample: Option<Timestamp>,
+    limit_ms: f64,
+    /// When the newest slice ends.
+    ends_at: Timestamp,
+    /// The newest slice.
+    filling: Slice,
+    /// Its number, counted from the start of time.
+    newest: u64,
+    slice_ms: u64,
     statistic: Statistic,
     above_ms: f64,
-    limit_ms: f64,
-    slice_ms: u64,
-    /// The number of the newest slice, counted from the start of time.
-    newest: u64,
-    last_sample: Option<Timestamp>,
+    /// By their numbers; the place of the newest one is empty.
     slices: [Slice; SLICES],
 }
 
 impl Recent {
     /// Nothing seen so far.
     pub(super) fn new(policy: &PolicySettings, scale_down_ratio: f64, slice: Duration) -> Self {
+        let slice_ms = u64::try_from(slice.as_millis()).unwrap_or(u64::MAX).max(1);
         Self {
             statistic: policy.statistic,
             above_ms: policy.above_ms,
             limit_ms: policy.above_ms * scale_down_ratio,
-            slice_ms: u64::try_from(slice.as_millis()).unwrap_or(u64::MAX).max(1),
+            slice_ms,
             slices: [Slice::default(); SLICES],
+            filling: Slice::default(),
             newest: 0,
+            ends_at: Timestamp::from_ms(slice_ms),
             last_sample: None,
         }
     }
@@ -82,15 +92,11 @@ impl Recent {
     pub(super) fn push(&mut self, now: Timestamp, took_ms: Option<u32>) {
         self.last_sample = Some(now);
         self.turn_to(now);
-        let number = self.newest;
-        let limit_ms = self.limit_ms;
-        let Some(slice) = self.slice_mut(number) else {
-            return;
-        };
+        let slice = &mut self.filling;
         match took_ms {
             Some(ms) => {
                 slice.samples += 1;
-                slice.slow += u64::from(f64::from(ms) >= limit_ms);
+                slice.slow += u64::from(f64::from(ms) >= self.limit_ms);
                 slice.sum_ms += u64::from(ms);
             }
             None => slice.errors += 1,
@@ -105,15 +111,12 @@ impl Recent {
     /// Judges the span that ends now; `started` is when watching began.
     pub(super) fn judge(&mut self, now: Timestamp, started: Timestamp) -> Verdict {
         self.turn_to(now);
-        let sum = self
-            .slices
-            .iter()
-            .fold(Slice::default(), |sum, slice| Slice {
-                samples: sum.samples + slice.samples,
-                slow: sum.slow + slice.slow,
-                errors: sum.errors + slice.errors,
-                sum_ms: sum.sum_ms.saturating_add(slice.sum_ms),
-            });
+        let sum = self.slices.iter().fold(self.filling, |sum, slice| Slice {
+            samples: sum.samples + slice.samples,
+            slow: sum.slow + slice.slow,
+            errors: sum.errors + slice.errors,
+            sum_ms: sum.sum_ms.saturating_add(slice.sum_ms),
+        });
         let is_many = sum.errors * ERRORS_PART > sum.samples + sum.errors;
         if sum.errors > sum.samples || sum.errors >= ERRORS_MIN && is_many {
             return Verdict::Busy;
@@ -150,21 +153,32 @@ impl Recent {
         if number.saturating_sub(self.newest) >= SLICES as u64 {
             return (0, 0);
         }
-        let failed: u64 = self.slices.iter().map(|slice| slice.errors).sum();
-        let answered: u64 = self.slices.iter().map(|slice| slice.samples).sum();
+        let slices = || self.slices.iter().chain([&self.filling]);
+        let failed: u64 = slices().map(|slice| slice.errors).sum();
+        let answered: u64 = slices().map(|slice| slice.samples).sum();
         (failed, failed + answered)
     }
 
     /// Empties the slices that lie between the newest one and now.
     fn turn_to(&mut self, now: Timestamp) {
+        if now < self.ends_at {
+            return;
+        }
         let number = now.as_ms() / self.slice_ms;
-        let passed = number.saturating_sub(self.newest).min(SLICES as u64);
+        let filled = std::mem::take(&mut self.filling);
+        let newest = self.newest;
+        if let Some(slice) = self.slice_mut(newest) {
+            *slice = filled;
+        }
+        let passed = number.saturating_sub(newest).min(SLICES as u64);
         for back in 0..passed {
             if let Some(slice) = self.slice_mut(number - back) {
                 *slice = Slice::default();
             }
         }
-        self.newest = self.newest.max(number);
+        self.newest = newest.max(number);
+        let ends_at = self.newest.saturating_add(1).saturating_mul(self.slice_ms);
+        self.ends_at = Timestamp::from_ms(ends_at);
     }
 
     fn slice_mut(&mut self, number: u64) -> Option<&mut Slice> {

@@ -39,6 +39,7 @@ pub(super) struct Evaluation {
 }
 
 /// The samples of one policy.
+#[repr(C)] // In this order: see `Policy`.
 pub(super) struct Window {
     size: WindowSize,
     statistic: Statistic,
@@ -47,15 +48,23 @@ pub(super) struct Window {
     min_samples: u32,
     /// The newest requests; all of them while they fit.
     entries: LocalRb<Heap<Entry>>,
-    /// The first request, of a window that is not sliding.
-    opened: Option<Timestamp>,
+    scratch: Vec<u32>,
+    /// How long a window lasts at least that does not slide.
+    lasts: Duration,
+    // What every request touches comes last.
+    /// It is the mean of a window that does not slide: that of the sums.
+    needs_sums_alone: bool,
+    /// Requests that a window has at least that does not slide.
+    needs: u32,
     /// Of all requests of the window, also of those that no longer fit into `entries`.
     requests: u32,
     errors: u32,
     sum_ms: u64,
-    /// Something arrived since the last evaluation; with `every`, an evaluation is due then.
+    /// The first request, of a window that is not sliding.
+    opened: Option<Timestamp>,
+    /// When an evaluation is due: of a window that slides `every` so often while something arrives,
+    /// of another one once it has all its requests.
     next: Option<Timestamp>,
-    scratch: Vec<u32>,
 }
 
 impl Window {
@@ -65,7 +74,14 @@ impl Window {
             WindowSize::Requests(requests) => requests as usize,
             WindowSize::Span(_) => SAMPLES_MIN,
         };
+        let (needs, lasts) = match policy.window {
+            WindowSize::Requests(requests) => (requests, policy.min_span),
+            WindowSize::Span(span) => (policy.min_samples.max(1), span),
+        };
         Self {
+            needs_sums_alone: policy.every.is_none() && policy.statistic == Statistic::Mean,
+            needs,
+            lasts,
             size: policy.window,
             statistic: policy.statistic,
             every: policy.every,
@@ -83,19 +99,20 @@ impl Window {
 
     /// Takes one request: what it took, or `None` for one that failed.
     pub(super) fn push(&mut self, now: Timestamp, took_ms: Option<u32>) {
-        self.opened.get_or_insert(now);
+        let opened = *self.opened.get_or_insert(now);
         self.requests = self.requests.saturating_add(1);
         match took_ms {
             Some(ms) => self.sum_ms = self.sum_ms.saturating_add(u64::from(ms)),
             None => self.errors = self.errors.saturating_add(1),
         }
-        // The mean of a window that does not slide is that of the sums.
-        if self.every.is_none() && self.statistic == Statistic::Mean {
-            return;
+        if !self.needs_sums_alone {
+            self.keep(now, took_ms);
         }
-        self.keep(now, took_ms);
-        if let (Some(every), None) = (self.every, self.next) {
-            self.next = Some(now.after(every));
+        if self.next.is_none() {
+            self.next = match self.every {
+                Some(every) => Some(now.after(every)),
+                None => (self.requests >= self.needs).then(|| opened.after(self.lasts)),
+            };
         }
     }
 
@@ -136,19 +153,8 @@ impl Window {
 
     /// The instant at which the window is complete; `None` while only another request can make
     /// it so.
-    pub(super) fn due(&self) -> Option<Timestamp> {
-        if self.every.is_some() {
-            return self.next;
-        }
-        let opened = self.opened?;
-        match self.size {
-            WindowSize::Requests(requests) => {
-                (self.requests >= requests).then(|| opened.after(self.min_span))
-            }
-            WindowSize::Span(span) => {
-                (self.requests >= self.min_samples).then(|| opened.after(span))
-            }
-        }
+    pub(super) const fn due(&self) -> Option<Timestamp> {
+        self.next
     }
 
     /// Looks at the window at the instant that [`Window::due`] gave. `None` when a sliding window

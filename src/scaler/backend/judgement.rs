@@ -267,7 +267,7 @@ impl Backend {
         let members = &self.pool.members;
         let budgets: usize = members.iter().map(|member| member.budget.held()).sum();
         let looks: usize = members.iter().map(|it| it.probation.held()).sum();
-        let watched = looks + self.times.held();
+        let watched = looks + self.times.held() + self.counted.len();
         policies + members.len() + budgets + watched + self.notes_said.len() + self.stay_said.len()
     }
 }

@@ -26,6 +26,7 @@ use super::event::{
 };
 use super::hand::Hand;
 use super::load::{Memory, Rate};
+use super::name::Name;
 use super::policy::{Policy, strongest};
 use super::pool::{Member, Pool};
 use super::quiet::{self, slice_of};
@@ -56,15 +57,20 @@ impl Outbox {
 }
 
 /// One `[backend.NAME]` at work.
+#[repr(C)] // In this order: what every request touches is the end of `rate` up to the beginning of
+// `comparison`. With a thousand backends the price of a request is how much of them it touches.
 pub(super) struct Backend {
-    // What every request touches stands together: with a thousand backends little of it is at hand.
+    rate: Rate,
     policies: Vec<Policy>,
+    /// Servers that count, as far as requests have asked since anything but a request happened.
+    counted: Vec<Name>,
+    /// There are ready spares whose times are of interest.
+    has_watched: bool,
+    comparison: Comparison,
     pool: Pool,
     started: Timestamp,
     /// Until then nothing begins and nothing is measured: the daemon stood still.
     settling_until: Option<Timestamp>,
-    comparison: Comparison,
-    rate: Rate,
     settings: BackendSettings,
     log: LogState,
     reading: reading::Reading,
@@ -80,8 +86,6 @@ pub(super) struct Backend {
     times_since: Timestamp,
     /// When a spare left last because of its answers.
     expelled_at: Option<Timestamp>,
-    /// There are ready spares whose times are of interest.
-    has_watched: bool,
     change: Option<change::Underway>,
     /// The command under way, and when it is given up; it may outlive its change.
     writing: Option<(ActionId, Timestamp)>,
@@ -144,6 +148,7 @@ impl Backend {
         Self {
             started: now,
             policies,
+            counted: Vec::new(),
             pool: Pool::default(),
             comparison: Comparison::new(),
             log: LogState::Flowing,
@@ -218,18 +223,25 @@ impl Backend {
 
     /// Samples of a server that HAProxy does not list are nobody's; those of a server that has
     /// just joined say more about its caches than about the load.
-    fn counts(&self, now: Timestamp, server: &str) -> bool {
+    fn counts(&mut self, now: Timestamp, server: &str) -> bool {
+        if self.counted.iter().any(|name| name.is(server)) {
+            return true;
+        }
         if self.is_settling(now) {
             return false;
         }
         if server.starts_with('<') || self.pool.members.is_empty() {
             return true;
         }
-        self.pool.member(server).is_some_and(|member| {
+        let counts = self.pool.member(server).is_some_and(|member| {
             !member
                 .ready_at
                 .is_some_and(|at| self.started < at && now.since(at) < self.settings.grace)
-        })
+        });
+        if counts {
+            self.counted.push(Name::of(server));
+        }
+        counts
     }
 
     /// The log is read well, late or not at all.

@@ -58,8 +58,9 @@ impl Backend {
         !matches!(self.next, Next::Same)
     }
 
-    /// Applies what had to wait for the change under way.
+    /// Applies what had to wait for the change under way; which servers count is asked anew.
     pub(in crate::scaler) fn after_event(&mut self, now: Timestamp) {
+        self.counted.clear();
         if self.is_changing_settings() && self.change.is_none() && self.writing.is_none() {
             self.apply_settings(now);
         }
