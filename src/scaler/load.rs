@@ -42,7 +42,9 @@ pub(super) struct Rate {
     slice: Duration,
     /// All requests up to the slice that is filling.
     turned_at: u64,
+    /// The latest slices by the number of their turn, and their sum.
     slices: [u64; SLICES],
+    sum: u64,
     filled: usize,
     per_second: Option<f64>,
     /// The latest complete spans, oldest first.
@@ -62,6 +64,7 @@ impl Rate {
         Self {
             slice,
             slices: [0; SLICES],
+            sum: 0,
             filled: 0,
             turned_at: 0,
             per_second: None,
@@ -102,15 +105,15 @@ impl Rate {
 
     /// A slice ends.
     pub(super) fn turn(&mut self) {
-        self.slices.rotate_left(1);
-        if let Some(last) = self.slices.last_mut() {
-            *last = self.total.saturating_sub(self.turned_at);
-        }
+        let requests = self.total.saturating_sub(self.turned_at);
         self.turned_at = self.total;
+        if let Some(oldest) = self.slices.get_mut(self.turns % SLICES) {
+            self.sum = self.sum.saturating_sub(*oldest).saturating_add(requests);
+            *oldest = requests;
+        }
         self.filled = (self.filled + 1).min(SLICES);
-        let requests: u64 = self.slices.iter().rev().take(self.filled).sum();
         let seconds = self.slice.as_secs_f64() * self.filled as f64;
-        self.per_second = (seconds > 0.0).then(|| requests as f64 / seconds);
+        self.per_second = (seconds > 0.0).then(|| self.sum as f64 / seconds);
         self.turns = self.turns.wrapping_add(1);
         if self.turns.is_multiple_of(SLICES) {
             self.spans.rotate_left(1);

@@ -16,6 +16,7 @@ pub mod picture;
 pub mod seen;
 pub mod settings;
 
+mod agenda;
 mod agreement;
 mod backend;
 mod breach;
@@ -37,8 +38,7 @@ mod text;
 mod trial;
 mod window;
 
-use std::collections::BTreeSet;
-
+use self::agenda::Agenda;
 use self::backend::{Backend, Outbox};
 use self::event::{Action, Event, Request, Timestamp};
 use self::index::Index;
@@ -58,10 +58,7 @@ pub struct Scaler {
     backends: Vec<Backend>,
     by_name: Index,
     /// Each backend's next instant, so that nobody is asked whose time has not come.
-    due: BTreeSet<(Timestamp, usize)>,
-    due_of: Vec<Timestamp>,
-    /// The first of `due`, so that a request need not look for it.
-    first_due: Option<Timestamp>,
+    agenda: Agenda,
     now: Timestamp,
     out: Outbox,
     /// `pause` without a name; holds for backends that come later, too.
@@ -78,25 +75,16 @@ impl Scaler {
             .map(|settings| Backend::new(now, settings))
             .collect();
         let by_name = Index::of(backends.iter().map(Backend::name));
-        let due_of: Vec<Timestamp> = backends.iter().map(Backend::due).collect();
-        let due = due_of
-            .iter()
-            .enumerate()
-            .map(|(index, due)| (*due, index))
-            .collect();
-        let mut scaler = Self {
+        let agenda = Agenda::of(backends.iter().map(Backend::due));
+        Self {
             backends,
             by_name,
-            due,
-            due_of,
-            first_due: None,
+            agenda,
             now,
             out: Outbox::default(),
             everything: None,
             leaving: 0,
-        };
-        scaler.look_for_first();
-        scaler
+        }
     }
 
     /// The same, with pauses of its own after failed reads: daemons whose HAProxy went away
@@ -183,7 +171,7 @@ impl Scaler {
     /// When to send [`Event::Tick`] if nothing else happens before; `None` without a backend.
     /// After `handle(now, …)` it lies after `now`.
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.first_due
+        self.agenda.first()
     }
 
     /// What people see.
@@ -199,16 +187,16 @@ impl Scaler {
     /// long.
     pub fn held(&self) -> usize {
         let backends: usize = self.backends.iter().map(Backend::held).sum();
-        backends + self.by_name.held() + self.due.len() + self.due_of.len()
+        backends + self.by_name.held() + self.agenda.held()
     }
 
     fn pass(&mut self, now: Timestamp) {
-        if self.first_due.is_none_or(|due| due > now) {
+        if self.agenda.first().is_none_or(|due| due > now) {
             self.now = now;
             return;
         }
         for _ in 0..INSTANTS_MAX {
-            let Some(&(due, index)) = self.due.first() else {
+            let Some((due, index)) = self.agenda.next() else {
                 break;
             };
             if due > now {
@@ -234,8 +222,8 @@ impl Scaler {
         if complete_at <= now {
             // A window waits for nothing.
             self.touch(index, |backend, out| backend.evaluate(now, out));
-        } else if self.due_of.get(index).is_some_and(|due| complete_at < *due) {
-            self.note_due(index, complete_at);
+        } else if complete_at < self.agenda.due_of(index) {
+            self.agenda.set(index, complete_at);
         }
     }
 
@@ -253,22 +241,6 @@ impl Scaler {
         };
         act(backend, &mut self.out);
         backend.after_event(self.now);
-        let due = backend.due();
-        self.note_due(index, due);
-    }
-
-    fn note_due(&mut self, index: usize, due: Timestamp) {
-        if let Some(noted) = self.due_of.get_mut(index)
-            && *noted != due
-        {
-            self.due.remove(&(*noted, index));
-            self.due.insert((due, index));
-            *noted = due;
-            self.look_for_first();
-        }
-    }
-
-    fn look_for_first(&mut self) {
-        self.first_due = self.due.first().map(|(due, _)| *due);
+        self.agenda.set(index, backend.due());
     }
 }

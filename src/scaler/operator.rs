@@ -1,9 +1,8 @@
 //! What concerns all backends at once: orders, memory, new settings. What each means for one of
 //! them lives in `backend`.
 
-use std::collections::BTreeSet;
-
 use super::Scaler;
+use super::agenda::Agenda;
 use super::backend::Backend;
 use super::decision::{Change, Decision, Reason, Span};
 use super::event::{Action, Timestamp};
@@ -188,11 +187,6 @@ impl Scaler {
 
     fn index_anew(&mut self) {
         self.by_name = Index::of(self.backends.iter().map(Backend::name));
-        self.due_of = self.backends.iter().map(Backend::due).collect();
-        let due = self.due_of.iter().enumerate();
-        self.due = due
-            .map(|(index, due)| (*due, index))
-            .collect::<BTreeSet<_>>();
-        self.look_for_first();
+        self.agenda = Agenda::of(self.backends.iter().map(Backend::due));
     }
 }

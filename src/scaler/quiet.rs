@@ -51,6 +51,26 @@ struct Slice {
     sum_ms: u64,
 }
 
+impl Slice {
+    const fn plus(self, other: Self) -> Self {
+        Self {
+            samples: self.samples + other.samples,
+            slow: self.slow + other.slow,
+            errors: self.errors + other.errors,
+            sum_ms: self.sum_ms.saturating_add(other.sum_ms),
+        }
+    }
+
+    const fn minus(self, other: Self) -> Self {
+        Self {
+            samples: self.samples.saturating_sub(other.samples),
+            slow: self.slow.saturating_sub(other.slow),
+            errors: self.errors.saturating_sub(other.errors),
+            sum_ms: self.sum_ms.saturating_sub(other.sum_ms),
+        }
+    }
+}
+
 /// The recent past of one policy.
 #[derive(Debug)]
 #[repr(C)] // In this order: see `Policy`.
@@ -65,6 +85,8 @@ pub(super) struct Recent {
     /// Its number, counted from the start of time.
     newest: u64,
     slice_ms: u64,
+    /// All full slices together.
+    full: Slice,
     statistic: Statistic,
     above_ms: f64,
     /// By their numbers; the place of the newest one is empty.
@@ -82,6 +104,7 @@ impl Recent {
             slice_ms,
             slices: [Slice::default(); SLICES],
             filling: Slice::default(),
+            full: Slice::default(),
             newest: 0,
             ends_at: Timestamp::from_ms(slice_ms),
             last_sample: None,
@@ -111,12 +134,7 @@ impl Recent {
     /// Judges the span that ends now; `started` is when watching began.
     pub(super) fn judge(&mut self, now: Timestamp, started: Timestamp) -> Verdict {
         self.turn_to(now);
-        let sum = self.slices.iter().fold(self.filling, |sum, slice| Slice {
-            samples: sum.samples + slice.samples,
-            slow: sum.slow + slice.slow,
-            errors: sum.errors + slice.errors,
-            sum_ms: sum.sum_ms.saturating_add(slice.sum_ms),
-        });
+        let sum = self.full.plus(self.filling);
         let is_many = sum.errors * ERRORS_PART > sum.samples + sum.errors;
         if sum.errors > sum.samples || sum.errors >= ERRORS_MIN && is_many {
             return Verdict::Busy;
@@ -153,10 +171,8 @@ impl Recent {
         if number.saturating_sub(self.newest) >= SLICES as u64 {
             return (0, 0);
         }
-        let slices = || self.slices.iter().chain([&self.filling]);
-        let failed: u64 = slices().map(|slice| slice.errors).sum();
-        let answered: u64 = slices().map(|slice| slice.samples).sum();
-        (failed, failed + answered)
+        let sum = self.full.plus(self.filling);
+        (sum.errors, sum.errors + sum.samples)
     }
 
     /// Empties the slices that lie between the newest one and now.
@@ -169,11 +185,13 @@ impl Recent {
         let newest = self.newest;
         if let Some(slice) = self.slice_mut(newest) {
             *slice = filled;
+            self.full = self.full.plus(filled);
         }
         let passed = number.saturating_sub(newest).min(SLICES as u64);
         for back in 0..passed {
             if let Some(slice) = self.slice_mut(number - back) {
-                *slice = Slice::default();
+                let emptied = std::mem::take(slice);
+                self.full = self.full.minus(emptied);
             }
         }
         self.newest = newest.max(number);

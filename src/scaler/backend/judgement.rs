@@ -56,7 +56,6 @@ impl Backend {
     /// Looks at every window that is complete. `may_act`: what is asked for would be done now, so
     /// the last spare is judged.
     pub(super) fn ask(&mut self, now: Timestamp, may_act: bool, out: &mut Outbox) -> Asks {
-        let (up, rate) = (self.pool.serving(), self.rate.per_second());
         let mut asks = Asks::default();
         let mut verdicts = Vec::new();
         for policy in &mut self.policies {
@@ -71,11 +70,11 @@ impl Backend {
                 continue;
             };
             asks.breaches.push((breach, slow));
-            let servers = policy.wanted(&breach, up);
+            let servers = policy.wanted(&breach, self.pool.serving());
             if !may_act || servers == 0 {
                 continue;
             }
-            match policy.may_ask(now, rate) {
+            match policy.may_ask(now, self.rate.per_second()) {
                 Ok(()) => asks.servers.push((servers, breach)),
                 Err(None) => {}
                 Err(Some(verdict)) => verdicts.push((policy.measures(), verdict)),

@@ -254,15 +254,16 @@ impl Backend {
 
     /// The next instant at which something happens by itself.
     pub(super) fn due(&self) -> Timestamp {
+        let always = self.reading.due().min(self.quiet.next_slice);
+        let at_times = [
+            self.writing.map(|(_, until)| until),
+            self.put_away_due().map(|(due, _)| due),
+            self.hand.due(),
+            self.settling_until,
+        ];
         let policies = self.policies.iter().filter_map(Policy::due);
-        policies
-            .chain([self.reading.due(), self.quiet.next_slice])
-            .chain(self.writing.map(|(_, until)| until))
-            .chain(self.put_away_due().map(|(due, _)| due))
-            .chain(self.hand.due())
-            .chain(self.settling_until)
-            .min()
-            .unwrap_or_else(|| self.reading.due())
+        let first = at_times.into_iter().flatten().fold(always, Timestamp::min);
+        policies.fold(first, Timestamp::min)
     }
 
     /// Does everything that is due at `now`, each thing at most once.
@@ -293,6 +294,10 @@ impl Backend {
 
     /// Looks at every window that is complete.
     pub(super) fn evaluate(&mut self, now: Timestamp, out: &mut Outbox) {
+        let mut dues = self.policies.iter().filter_map(Policy::due);
+        if dues.all(|due| due > now) {
+            return;
+        }
         let may_act = self.change.is_none()
             && self.owed.is_none()
             && self.has_picture()
@@ -321,19 +326,19 @@ impl Backend {
     /// Judges quiet over the last span; happens at the end of each slice.
     fn judge_quiet(&mut self, now: Timestamp) {
         let started = self.started;
-        let verdicts: Vec<_> = self
-            .policies
-            .iter_mut()
-            .map(|policy| {
-                (
-                    policy.recent.judge(now, started),
-                    policy.recent.last_sample(),
-                )
-            })
-            .collect();
-        let is_busy = verdicts
-            .iter()
-            .any(|(verdict, _)| *verdict == quiet::Verdict::Busy);
+        let (mut is_busy, mut is_unchanged, mut is_empty) = (false, false, true);
+        let mut most = None;
+        for policy in &mut self.policies {
+            match policy.recent.judge(now, started) {
+                quiet::Verdict::Busy => is_busy = true,
+                quiet::Verdict::Unchanged => (is_unchanged, is_empty) = (true, false),
+                quiet::Verdict::Empty => {}
+                quiet::Verdict::Quiet(share) => {
+                    is_empty = false;
+                    most = Some(most.map_or(share, |most: f64| most.max(share)));
+                }
+            }
+        }
         if is_busy {
             self.quiet.since = None;
             return;
@@ -351,26 +356,14 @@ impl Backend {
         if !self.reading.is_current() {
             return; // What was said before still holds.
         }
-        let shares = verdicts.iter().filter_map(|(verdict, _)| match verdict {
-            quiet::Verdict::Quiet(share) => Some(*share),
-            quiet::Verdict::Empty | quiet::Verdict::Unchanged | quiet::Verdict::Busy => None,
-        });
-        self.quiet.share = shares.fold(None, |most: Option<f64>, share| {
-            Some(most.map_or(share, |most| most.max(share)))
-        });
-        let is_unchanged = verdicts
-            .iter()
-            .any(|(verdict, _)| *verdict == quiet::Verdict::Unchanged);
+        self.quiet.share = most;
         if self.quiet.since.is_some() || is_unchanged {
             return;
         }
         // Silence was quiet from its first moment on.
-        let is_empty = verdicts
-            .iter()
-            .all(|(verdict, _)| *verdict == quiet::Verdict::Empty);
-        let last_sample = verdicts
-            .iter()
-            .filter_map(|(_, at)| *at)
+        let last_samples = self.policies.iter();
+        let last_sample = last_samples
+            .filter_map(|policy| policy.recent.last_sample())
             .max()
             .unwrap_or(started);
         if !is_empty {

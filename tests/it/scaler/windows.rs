@@ -525,3 +525,24 @@ fn the_cooldown_keeps_the_next_spare_away_and_no_longer() {
     world.requests(30, 900, GAP);
     assert_eq!(world.count(Change::WarmUp), 2);
 }
+
+#[test]
+fn a_server_that_counted_gives_no_samples_once_haproxy_lists_it_no_more() {
+    let mut world = World::new(settings());
+    ready(&mut world);
+    for _ in 0..5 {
+        world.request("other", 900);
+    }
+    assert_eq!(world.count(Change::Breach), 1);
+    let mut world = world.without("other");
+    world.request("web1", 900);
+    world.pass(world.settings.poll_interval);
+    for _ in 0..50 {
+        world.request("other", 9000);
+    }
+    assert_eq!(world.count(Change::Breach), 1);
+    for _ in 0..4 {
+        world.request("web1", 900);
+    }
+    assert_eq!(breach_values(&world), [(900.0, 1), (900.0, 2)]);
+}
