@@ -191,10 +191,14 @@ impl Scaler {
     }
 
     fn pass(&mut self, now: Timestamp) {
-        if self.agenda.first().is_none_or(|due| due > now) {
-            self.now = now;
-            return;
+        if self.agenda.first().is_some_and(|due| due <= now) {
+            self.run_until(now);
         }
+        self.now = now;
+    }
+
+    /// Everything that is due until `now`, each thing at its own instant and in order.
+    fn run_until(&mut self, now: Timestamp) {
         for _ in 0..INSTANTS_MAX {
             let Some((due, index)) = self.agenda.next() else {
                 break;
@@ -206,7 +210,6 @@ impl Scaler {
             let instant = self.now;
             self.touch(index, |backend, out| backend.run_due(instant, out));
         }
-        self.now = now;
     }
 
     /// The one event that comes by the thousand: all that it can change about when its backend is

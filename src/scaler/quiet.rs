@@ -1,5 +1,5 @@
-//! Is a signal well below its threshold? Judged over the last minute in a dozen slices, so that a
-//! request costs two additions and an answer a dozen, at any load.
+//! Is a signal well below its threshold? Judged over the last minute in a dozen slices and their sum,
+//! so that a request costs two additions and an answer no more, at any load.
 //!
 //! A percentile lies below a limit exactly when enough of the samples do: counting those replaces
 //! keeping them.
@@ -114,7 +114,9 @@ impl Recent {
     /// Takes one request: what it took, or `None` for one that failed.
     pub(super) fn push(&mut self, now: Timestamp, took_ms: Option<u32>) {
         self.last_sample = Some(now);
-        self.turn_to(now);
+        if now >= self.ends_at {
+            self.turn_to(now);
+        }
         let slice = &mut self.filling;
         match took_ms {
             Some(ms) => {
