@@ -3,7 +3,10 @@
 //! `latency`: from the write of the log line that completes the last breach to the spare being
 //! ready, as read on the admin socket. `state`: the same with nothing remembered, with `[state] dir` on
 //! the disk of `TMPDIR`, and with it in memory, in turns. `idle`: CPU and memory with nothing to do. `flood`: 20,000
-//! lines a second. Figures are printed and nothing is asserted; what must hold is in `tests/`.
+//! lines a second, none of them too slow. Figures are printed and nothing is asserted; what must hold is in `tests/`.
+//!
+//! With `HAPROXY_AUTOSCALE_AGAINST`, the path of another build, `latency`, `idle` and `flood` measure
+//! both by turns, so that what else the machine does falls on both.
 
 #![allow(
     missing_docs,
@@ -18,7 +21,7 @@ mod support;
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -43,6 +46,8 @@ const LINES_PER_SECOND: usize = 20_000;
 const FLOOD: Duration = Duration::from_secs(10);
 /// A write every so often, as a syslog daemon under load does …
 const WRITE_EVERY: Duration = Duration::from_millis(1);
+/// So often each build idles and is flooded when two are compared.
+const TURNS: usize = 5;
 /// How long anything may take.
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -55,19 +60,55 @@ fn main() {
         release_binary().file_name().unwrap_or_default().display(),
         version.name
     );
+    let builds = builds();
+    for build in builds.iter().skip(1) {
+        println!("against {}", build.display());
+    }
     let world = World::start();
     if wanted("latency") {
-        latency(&world);
+        latency(&world, &builds);
     }
     if wanted("state") {
         state(&world);
     }
     if wanted("idle") {
-        idle(&world);
+        by_turns(&builds, "% of a core", |build| idle(&world, build));
     }
     if wanted("flood") {
-        flood(&world, "a write a millisecond", LINES_PER_SECOND / 1000);
-        flood(&world, "a write a line", 1);
+        for (how, lines) in [
+            ("a write a millisecond", LINES_PER_SECOND / 1000),
+            ("a write a line", 1),
+        ] {
+            let unit = "s of CPU per million lines";
+            by_turns(&builds, unit, |build| flood(&world, build, how, lines));
+        }
+    }
+}
+
+/// This build and the one that it is measured against.
+fn builds() -> Vec<PathBuf> {
+    let against = std::env::var_os("HAPROXY_AUTOSCALE_AGAINST").map(PathBuf::from);
+    std::iter::once(release_binary()).chain(against).collect()
+}
+
+/// A figure once, or of two builds by turns; then also the medians.
+fn by_turns(builds: &[PathBuf], unit: &str, mut figure: impl FnMut(&Path) -> f64) {
+    let turns = if builds.len() > 1 { TURNS } else { 1 };
+    let mut figures = vec![Vec::new(); builds.len()];
+    for _ in 0..turns {
+        for (build, figures) in builds.iter().zip(&mut figures) {
+            figures.push(figure(build));
+        }
+    }
+    if turns > 1 {
+        for (build, mut figures) in builds.iter().zip(figures) {
+            figures.sort_unstable_by(f64::total_cmp);
+            println!(
+                "  {}: median {:.3} {unit}, of {figures:.3?}",
+                build.display(),
+                figures[figures.len() / 2]
+            );
+        }
     }
 }
 
@@ -97,8 +138,8 @@ impl World {
         }
     }
 
-    fn config(&self, log: &Path) -> DaemonConfig {
-        DaemonConfig::at(&self.haproxy.admin_socket(), log).binary(release_binary())
+    fn config(&self, build: &Path, log: &Path) -> DaemonConfig {
+        DaemonConfig::at(&self.haproxy.admin_socket(), log).binary(build.to_owned())
     }
 
     /// A line of a request that HAProxy itself has written; it also says that servers come and go.
@@ -117,14 +158,22 @@ impl World {
     }
 }
 
-fn latency(world: &World) {
+fn latency(world: &World, builds: &[PathBuf]) {
     let log = world.haproxy.folder().join("latency.log");
     let mut file = File::create(&log).expect("a log file");
-    let took = (0..TRIES).map(|_| latency_with(world, &log, &mut file, Path::new("")));
-    println!(
-        "latency: line written -> spare ready, {TRIES} tries: {} (goal: p50 < 3, p99 < 15)",
-        percentiles(took.collect())
-    );
+    let mut rows: Vec<_> = builds.iter().map(|build| (build, Vec::new())).collect();
+    for _ in 0..TRIES {
+        for (build, took) in &mut rows {
+            took.push(latency_with(world, build, &log, &mut file, Path::new("")));
+        }
+    }
+    for (build, took) in rows {
+        println!(
+            "latency: line written -> spare ready, {TRIES} tries: {} (goal: p50 < 3, p99 < 15) [{}]",
+            percentiles(took),
+            build.display()
+        );
+    }
 }
 
 /// What it costs that the intent is on disk before the first command.
@@ -140,7 +189,7 @@ fn state(world: &World) {
     ];
     for _ in 0..TRIES {
         for (_, dir, took) in &mut rows {
-            took.push(latency_with(world, &log, &mut file, dir));
+            took.push(latency_with(world, &release_binary(), &log, &mut file, dir));
         }
     }
     for (name, dir, took) in rows {
@@ -166,9 +215,15 @@ fn percentiles(mut took: Vec<Duration>) -> String {
 
 /// One try with a daemon of its own: one would remember that the spare was missed, and keep it longer
 /// and longer.
-fn latency_with(world: &World, log: &Path, file: &mut File, state_dir: &Path) -> Duration {
+fn latency_with(
+    world: &World,
+    build: &Path,
+    log: &Path,
+    file: &mut File,
+    state_dir: &Path,
+) -> Duration {
     let daemon = world
-        .config(log)
+        .config(build, log)
         .default_of("poll_interval")
         .haproxy("poll_interval", "\"250ms\"")
         .backend("window", &WINDOW.to_string())
@@ -263,9 +318,10 @@ fn is_ready(answer: &str, server: &str) -> bool {
     })
 }
 
-fn idle(world: &World) {
-    let daemon = DaemonConfig::new(&world.haproxy)
-        .binary(release_binary())
+/// Percent of a core.
+fn idle(world: &World, build: &Path) -> f64 {
+    let daemon = world
+        .config(build, &world.haproxy.log())
         .default_of("poll_interval")
         .default_of("idle_timeout")
         .default_of("window")
@@ -275,15 +331,17 @@ fn idle(world: &World) {
     let (cpu, started) = (cpu_of(&daemon), Instant::now());
     sleep(IDLE);
     let used = cpu_of(&daemon).checked_sub(cpu).unwrap_or_default();
+    let percent = 100.0 * used.as_secs_f64() / started.elapsed().as_secs_f64();
     println!(
-        "idle: {:.4} % of a core over {:.0} s (goal: < 0.15), {:.1} MiB resident (goal: < 16)",
-        100.0 * used.as_secs_f64() / started.elapsed().as_secs_f64(),
+        "idle: {percent:.4} % of a core over {:.0} s (goal: < 0.15), {:.1} MiB resident (goal: < 16)",
         started.elapsed().as_secs_f64(),
         resident_mib(&daemon, "VmRSS")
     );
+    percent
 }
 
-fn flood(world: &World, how: &str, lines_per_write: usize) {
+/// Seconds of CPU per million lines.
+fn flood(world: &World, build: &Path, how: &str, lines_per_write: usize) -> f64 {
     let log = world.haproxy.folder().join("flood.log");
     let mut file = OpenOptions::new()
         .create(true)
@@ -291,10 +349,12 @@ fn flood(world: &World, how: &str, lines_per_write: usize) {
         .open(&log)
         .expect("a log file");
     let daemon = world
-        .config(&log)
+        .config(build, &log)
         .default_of("poll_interval")
         .default_of("window")
         .default_of("min_span")
+        // No spare comes in: what it costs to look after one is no cost of a line.
+        .backend("response_time", "\"60s\"")
         .start();
     let recorded = recorded_lines();
     let lines: Vec<&str> = recorded.lines().collect();
@@ -324,10 +384,11 @@ fn flood(world: &World, how: &str, lines_per_write: usize) {
     holds_within(LIMIT, || counted() >= written);
     let caught_up = started.elapsed().checked_sub(wrote_in).unwrap_or_default();
     let used = cpu_of(&daemon).checked_sub(cpu).unwrap_or_default();
+    let per_million = used.as_secs_f64() / (written as f64 / 1e6);
     let status = daemon.status();
     println!(
         "flood, {how}: {written} lines in {:.1} s ({:.0} a second, writer at most {:.0} ms late), \
-         {} counted, {} rejected; all counted {:.0} ms after the last write; {:.2} s of CPU per \
+         {} counted, {} rejected; all counted {:.0} ms after the last write; {per_million:.2} s of CPU per \
          million lines (goal: <= 1), at most {:.1} MiB resident (goal: < 24)",
         wrote_in.as_secs_f64(),
         written as f64 / wrote_in.as_secs_f64(),
@@ -335,9 +396,9 @@ fn flood(world: &World, how: &str, lines_per_write: usize) {
         status["log"]["lines"],
         status["log"]["rejected"],
         caught_up.as_secs_f64() * 1000.0,
-        used.as_secs_f64() / (written as f64 / 1e6),
         resident_mib(&daemon, "VmHWM")
     );
+    per_million
 }
 
 /// Every line of the recorded logs: all kinds of requests, under each head.
