@@ -218,15 +218,23 @@ impl Scaler {
         let Some(index) = self.by_name.get(request.backend) else {
             return;
         };
-        let backend = self.backends.get_mut(index);
-        let Some(complete_at) = backend.and_then(|backend| backend.request(now, request)) else {
+        let Some(backend) = self.backends.get_mut(index) else {
             return;
         };
-        if complete_at <= now {
+        backend.request(now, request);
+        let mut complete_at = backend.window_due();
+        if complete_at.is_some_and(|at| at <= now) {
             // A window waits for nothing.
-            self.touch(index, |backend, out| backend.evaluate(now, out));
-        } else if complete_at < self.agenda.due_of(index) {
-            self.agenda.set(index, complete_at);
+            if !backend.evaluate(now, &mut self.out) {
+                self.touch(index, |_, _| ());
+                return;
+            }
+            complete_at = backend.window_due();
+        }
+        if let Some(at) = complete_at
+            && at < self.agenda.due_of(index)
+        {
+            self.agenda.set(index, at);
         }
     }
 

@@ -194,9 +194,9 @@ impl Backend {
         &self.settings.name
     }
 
-    /// Takes one finished request. Gives the instant at which a window is complete: if that is not
-    /// after `now`, [`Backend::evaluate`] is wanted at once.
-    pub(super) fn request(&mut self, now: Timestamp, request: &Request<'_>) -> Option<Timestamp> {
+    /// Takes one finished request. If [`Backend::window_due`] is not after `now` then,
+    /// [`Backend::evaluate`] is wanted at once.
+    pub(super) fn request(&mut self, now: Timestamp, request: &Request<'_>) {
         self.comparison.line(began(now, request));
         self.rate.request();
         for policy in &mut self.policies {
@@ -210,6 +210,10 @@ impl Backend {
                 policy.push(now, request, self.rate.total());
             }
         }
+    }
+
+    /// The instant at which the next window is complete.
+    pub(super) fn window_due(&self) -> Option<Timestamp> {
         self.policies.iter().filter_map(Policy::due).min()
     }
 
@@ -260,10 +264,9 @@ impl Backend {
             self.put_away_due().map(|(due, _)| due),
             self.hand.due(),
             self.settling_until,
+            self.window_due(),
         ];
-        let policies = self.policies.iter().filter_map(Policy::due);
-        let first = at_times.into_iter().flatten().fold(always, Timestamp::min);
-        policies.fold(first, Timestamp::min)
+        at_times.into_iter().flatten().fold(always, Timestamp::min)
     }
 
     /// Does everything that is due at `now`, each thing at most once.
@@ -292,11 +295,10 @@ impl Backend {
         self.read_if_due(now, out);
     }
 
-    /// Looks at every window that is complete.
-    pub(super) fn evaluate(&mut self, now: Timestamp, out: &mut Outbox) {
-        let mut dues = self.policies.iter().filter_map(Policy::due);
-        if dues.all(|due| due > now) {
-            return;
+    /// Looks at every window that is complete. True when that changed nothing but windows.
+    pub(super) fn evaluate(&mut self, now: Timestamp, out: &mut Outbox) -> bool {
+        if self.window_due().is_none_or(|due| due > now) {
+            return true;
         }
         let may_act = self.change.is_none()
             && self.owed.is_none()
@@ -304,9 +306,9 @@ impl Backend {
             && now >= self.up_not_before;
         let asks = self.ask(now, may_act, out);
         if !asks.any_window {
-            return;
+            return true;
         }
-        self.past.is_lost = false;
+        let was_lost = std::mem::take(&mut self.past.is_lost);
         let first = asks.breaches.first().map(|(breach, _)| *breach);
         for (breach, slow) in asks.breaches {
             let news = self.episodes.take(now, &breach);
@@ -321,6 +323,7 @@ impl Backend {
             self.owed = Some((servers, Wanted::Slow(breach)));
             self.seek_work(now, out);
         }
+        first.is_none() && !was_lost
     }
 
     /// Judges quiet over the last span; happens at the end of each slice.
