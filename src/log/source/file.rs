@@ -27,14 +27,17 @@ const WATCH_RETRY: Duration = Duration::from_secs(10);
 const IDLE_HINTS_MAX: u32 = 8;
 /// See [`IDLE_HINTS_MAX`]: at most 50 needless looks a second.
 const IDLE_HINT_SPACING: Duration = Duration::from_millis(20);
-/// So many hints in a row, each with lines and within [`BUSY_GAP`] of the last one, and the file
-/// is busy: the watch rests and the file is looked at every [`BUSY_SPACING`] instead. A thousand
-/// hints a second cost more than all the lines behind them.
+/// So many turns with lines, each within [`BUSY_GAP`] of the last one, and the file is busy: the
+/// watch rests and the file is looked at every [`BUSY_SPACING`] instead. A thousand hints a second
+/// cost more than all the lines behind them.
 const BUSY_HINTS_MAX: u32 = 64;
 /// See [`BUSY_HINTS_MAX`].
 const BUSY_GAP: Duration = Duration::from_millis(4);
 /// See [`BUSY_HINTS_MAX`]. A busy file's lines are read this much later at most.
 const BUSY_SPACING: Duration = Duration::from_millis(20);
+/// A busy file without lines for so long, two looks, is busy no more and the watch wakes. One look
+/// between two bursts says nothing.
+const BUSY_OVER: Duration = Duration::from_millis(30);
 /// A checkpoint is written within this time when the daemon ends, or not at all.
 const LEAVE_LIMIT: Duration = Duration::from_millis(500);
 /// So long at most what an earlier daemon left unread is taken for that; then the lag speaks.
@@ -56,7 +59,8 @@ pub struct FileSource {
     hints_from: Instant,
     /// Turns with lines in quick succession, see [`BUSY_HINTS_MAX`].
     busy_turns: u32,
-    last_turn: Instant,
+    /// The last turn with lines.
+    last_lines: Instant,
     pub(super) goal: Option<Goal>,
     /// Until then, unless all is read before, lines may be of the time without a daemon.
     pub(super) catch_up: Option<Timestamp>,
@@ -89,7 +93,7 @@ impl FileSource {
             idle_hints: 0,
             hints_from: now,
             busy_turns: 0,
-            last_turn: now,
+            last_lines: now,
             goal: None,
             catch_up: None,
         };
@@ -197,15 +201,16 @@ impl FileSource {
         turn
     }
 
-    /// Lets the watch rest while the file is busy, and wakes it with the first turn that found
-    /// nothing.
+    /// Lets the watch rest while the file is busy, and wakes it afterwards.
     fn rest_while_busy(&mut self, now: Instant, had_lines: bool) {
-        let is_quick = now.saturating_duration_since(self.last_turn) <= BUSY_GAP;
-        self.last_turn = now;
+        let without_lines = now.saturating_duration_since(self.last_lines);
+        if had_lines {
+            self.last_lines = now;
+        }
         let Some(watch) = &mut self.watch else { return };
         let parent = file::parent_of(self.follower.path());
         if watch.is_resting {
-            if had_lines {
+            if had_lines || without_lines < BUSY_OVER {
                 self.next_poll = now + BUSY_SPACING;
             } else if watch
                 .watcher
@@ -221,13 +226,19 @@ impl FileSource {
             }
             return;
         }
-        self.busy_turns = if is_quick && had_lines {
-            self.busy_turns.saturating_add(1)
-        } else {
-            0
-        };
+        // A turn without lines is no sign of quiet: one turn reads the lines of many hints, and
+        // what they leave behind is one more hint.
+        if had_lines {
+            let is_quick = without_lines <= BUSY_GAP;
+            self.busy_turns = if is_quick {
+                self.busy_turns.saturating_add(1)
+            } else {
+                0
+            };
+        }
         if self.busy_turns >= BUSY_HINTS_MAX && watch.watcher.unwatch(parent).is_ok() {
             watch.is_resting = true;
+            while watch.hints.try_recv().is_ok() {} // It is of lines that are read soon anyway.
             self.next_poll = now + BUSY_SPACING;
         }
     }

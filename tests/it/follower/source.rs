@@ -1,6 +1,6 @@
 //! The sources on a runtime: what wakes them, and that a dropped wait loses nothing.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -64,38 +64,99 @@ fn a_line_is_seen_without_waiting_for_the_poll() {
     });
 }
 
+/// How long a line takes from its write to its reader.
+async fn timed_line(source: &mut Source, file: &mut File) -> Duration {
+    let started = Instant::now();
+    file.write_all(b"line\n").unwrap();
+    assert_eq!(next(source).await, ["line"]);
+    started.elapsed()
+}
+
+/// Writes with `write`, which says how long a line took, until the file is taken for busy; returns
+/// how often.
+async fn until_busy(mut write: impl AsyncFnMut() -> Duration) -> u32 {
+    const MOST: u32 = 20_000;
+    let (mut written, mut slow_in_a_row) = (0, 0);
+    while slow_in_a_row < 5 {
+        let is_slow = write().await > Duration::from_millis(15);
+        slow_in_a_row = if is_slow { slow_in_a_row + 1 } else { 0 };
+        written += 1;
+        assert!(written < MOST, "never taken for busy");
+    }
+    written
+}
+
+async fn none_comes_for(pause: Duration, source: &mut Source) {
+    assert!(tokio::time::timeout(pause, next(source)).await.is_err());
+}
+
 #[test]
 fn a_busy_file_is_read_fifty_times_a_second_and_a_quiet_one_at_once_again() {
-    const MOST: u32 = 20_000;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("haproxy.log");
-    let mut file = fs::File::create(&path).unwrap();
+    let mut file = File::create(&path).unwrap();
     run(async {
         let mut source = open(&path);
         source.wait().await;
         turn(&mut source);
-        let mut timed_line = async |source: &mut Source| {
-            let started = Instant::now();
-            file.write_all(b"line\n").unwrap();
-            assert_eq!(next(source).await, ["line"]);
-            started.elapsed()
-        };
-        let (mut written, mut slow_in_a_row) = (0, 0);
-        while slow_in_a_row < 5 {
-            let is_slow = timed_line(&mut source).await > Duration::from_millis(15);
-            slow_in_a_row = if is_slow { slow_in_a_row + 1 } else { 0 };
-            written += 1;
-            assert!(written < MOST, "never taken for busy");
-        }
+        let written = until_busy(async || timed_line(&mut source, &mut file).await).await;
         assert!(written > 50, "a short burst is no busy file: {written}");
         let mut fastest = LIMIT;
         for _ in 0..20 {
             // Nothing comes, and the watch wakes.
-            let pause = tokio::time::timeout(Duration::from_millis(60), next(&mut source));
-            assert!(pause.await.is_err());
-            fastest = fastest.min(timed_line(&mut source).await);
+            none_comes_for(Duration::from_millis(60), &mut source).await;
+            fastest = fastest.min(timed_line(&mut source, &mut file).await);
         }
         assert!(fastest < Duration::from_millis(5), "{fastest:?}");
+    });
+}
+
+/// One turn reads several lines, and the hint of the last one leads to nothing.
+#[test]
+fn a_file_that_is_written_to_in_bursts_of_single_lines_is_busy_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("haproxy.log");
+    let mut file = File::create(&path).unwrap();
+    run(async {
+        let mut source = open(&path);
+        source.wait().await;
+        turn(&mut source);
+        until_busy(async || {
+            let started = Instant::now();
+            file.write_all(b"one\n").unwrap();
+            source.wait().await;
+            let took = started.elapsed();
+            file.write_all(b"two\n").unwrap();
+            std::thread::sleep(Duration::from_micros(100)); // For the hint.
+            assert_eq!(turn(&mut source), ["one", "two"]);
+            let _ = tokio::time::timeout(Duration::ZERO, source.wait()).await;
+            assert_eq!(turn(&mut source), [""; 0]);
+            took
+        })
+        .await;
+    });
+}
+
+#[test]
+fn one_look_at_a_busy_file_that_finds_nothing_does_not_make_it_quiet() {
+    const ROUNDS: usize = 10;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("haproxy.log");
+    let mut file = File::create(&path).unwrap();
+    run(async {
+        let mut source = open(&path);
+        source.wait().await;
+        turn(&mut source);
+        let mut after_pause = Vec::new();
+        for _ in 0..ROUNDS {
+            until_busy(async || timed_line(&mut source, &mut file).await).await;
+            none_comes_for(Duration::from_millis(25), &mut source).await;
+            after_pause.push(timed_line(&mut source, &mut file).await);
+        }
+        // On a busy machine the pause may have been a longer one.
+        let is_slow = |took: &&Duration| **took > Duration::from_millis(8);
+        let slow = after_pause.iter().filter(is_slow).count();
+        assert!(slow >= ROUNDS / 2, "{after_pause:?}");
     });
 }
 
