@@ -27,6 +27,7 @@ mod index;
 mod jitter;
 mod kick;
 mod load;
+mod member;
 mod name;
 mod operator;
 mod policy;
@@ -45,9 +46,9 @@ use self::index::Index;
 use self::settings::BackendSettings;
 
 pub use self::backend::{BackendView, ServerView};
+pub use self::member::{Role, Stage};
 pub use self::operator::Affected;
 pub use self::policy::PolicyView;
-pub use self::pool::{Role, Stage};
 
 /// Instants that one `handle` runs through at most; far above what any gap between two events
 /// needs, and a bound all the same.

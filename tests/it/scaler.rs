@@ -6,6 +6,7 @@ mod contradictions;
 mod crash;
 mod day;
 mod episodes;
+mod failing;
 mod farm;
 mod guards;
 mod hand;

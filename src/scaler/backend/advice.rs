@@ -4,7 +4,7 @@
 use super::{Backend, Outbox};
 use crate::scaler::decision::Change;
 use crate::scaler::event::{Balance, Timestamp};
-use crate::scaler::pool::{Member, Role};
+use crate::scaler::member::{Member, Role};
 use crate::scaler::settings::Spares;
 
 impl Backend {

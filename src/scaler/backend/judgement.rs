@@ -8,8 +8,8 @@ use crate::scaler::decision::{
 };
 use crate::scaler::event::Timestamp;
 use crate::scaler::load::rate_of;
+use crate::scaler::member::Member;
 use crate::scaler::policy::{Policy, Verdict};
-use crate::scaler::pool::Member;
 
 /// A spare that is next to go.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 use super::{Backend, Outbox, name_of};
 use crate::scaler::decision::{Change, Reason};
 use crate::scaler::event::{Action, ActionId, ServerName, Timestamp, WriteFailure};
-use crate::scaler::pool::{Member, Role, Stage};
+use crate::scaler::member::{Member, Role, Stage};
 
 /// The most that is lent.
 const LENT_MAX: u32 = 100_000;

@@ -7,8 +7,8 @@ use super::{Backend, Outbox};
 use crate::scaler::decision::{Change, Reason};
 use crate::scaler::event::{AdminState, Generation, Timestamp};
 use crate::scaler::hand::{Mark, Until};
+use crate::scaler::member::{Member, QUARANTINE_MAX, Role};
 use crate::scaler::memory::{BackendMemory, ServerMemory};
-use crate::scaler::pool::{Member, QUARANTINE_MAX, Role};
 
 /// What was known before this daemon began.
 #[derive(Debug, Default)]

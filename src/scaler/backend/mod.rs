@@ -26,9 +26,10 @@ use super::event::{
 };
 use super::hand::Hand;
 use super::load::{Memory, Rate};
+use super::member::Member;
 use super::name::Name;
 use super::policy::{Policy, strongest};
-use super::pool::{Member, Pool};
+use super::pool::Pool;
 use super::quiet::{self, slice_of};
 use super::sample::Sample;
 use super::settings::{BackendSettings, Signal};

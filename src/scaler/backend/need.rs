@@ -7,7 +7,7 @@ use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{Change, Reason, Span, Wanted};
 use crate::scaler::event::{LogState, Timestamp};
 use crate::scaler::hand::Kept;
-use crate::scaler::pool::{Member, Role, Stage};
+use crate::scaler::member::{Member, Role, Stage};
 
 impl Backend {
     /// Begins the most urgent change, unless one is under way.

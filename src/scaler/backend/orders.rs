@@ -5,7 +5,7 @@ use super::{Backend, Outbox};
 use crate::scaler::decision::{Change, Reason, Span, Wanted};
 use crate::scaler::event::Timestamp;
 use crate::scaler::hand::{Answer, Kept, Mark, Marks, Order, Place, Until, Verb, Verdict, by};
-use crate::scaler::pool::{Member, Role, Stage};
+use crate::scaler::member::{Member, Role, Stage};
 
 impl Backend {
     /// Takes an order that is about this backend or one of its servers, and answers it.

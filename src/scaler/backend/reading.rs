@@ -8,7 +8,7 @@ use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{Change, Reason};
 use crate::scaler::event::{Action, ActionId, AdminState, BackendRead, ReadFailure, Timestamp};
 use crate::scaler::jitter;
-use crate::scaler::pool::{Role, Stage};
+use crate::scaler::member::{Role, Stage};
 
 /// An old process that is ending answered: the new one is there in a moment.
 const STOPPING_PAUSE: Duration = Duration::from_millis(100);

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::{Backend, Outbox, next_slice};
 use crate::scaler::decision::{Change, Reason, Span, Wanted};
 use crate::scaler::event::Timestamp;
+use crate::scaler::member::{Role, Stage};
 use crate::scaler::policy::Policy;
-use crate::scaler::pool::{Role, Stage, role_of};
+use crate::scaler::pool::role_of;
 use crate::scaler::quiet::{Recent, slice_of};
 use crate::scaler::settings::BackendSettings;
 

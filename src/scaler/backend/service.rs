@@ -8,7 +8,7 @@ use crate::scaler::by_server::Contrast;
 use crate::scaler::decision::{Cause, Change, Consequence, Fault, Reason, Tally};
 use crate::scaler::event::{Balance, Timestamp};
 use crate::scaler::hand::Kept;
-use crate::scaler::pool::{Member, Role, Stage};
+use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::probation::{Circumstances, Finding, Look, Others, Probation};
 
 /// A spare that takes so many times as long as the others is called slow …

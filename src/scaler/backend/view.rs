@@ -9,8 +9,8 @@ use super::Backend;
 use super::change::Underway;
 use crate::scaler::agreement::Agreement;
 use crate::scaler::event::{AdminState, LogState, ReadFailure, Timestamp};
+use crate::scaler::member::{Member, QUARANTINE_MAX, Role, Stage};
 use crate::scaler::policy::PolicyView;
-use crate::scaler::pool::{Member, QUARANTINE_MAX, Role, Stage};
 use crate::scaler::seen::{Problem, ProblemCode, ReasonCode, Standing, Standings};
 use crate::scaler::settings::Spares;
 

@@ -12,7 +12,7 @@ use crate::scaler::event::{
     Action, ActionId, AdminState, ServerCounters, ServerName, Timestamp, WarmUpEvidence,
     WarmUpFailure, WriteFailure,
 };
-use crate::scaler::pool::Stage;
+use crate::scaler::member::Stage;
 
 /// While HAProxy's checks or a drain are watched.
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::scaler::decision::{Change, Checks, Consequence, Failure, Fault, Reason, Wanted};
 use crate::scaler::event::{AdminState, Timestamp};
-use crate::scaler::pool::Stage;
+use crate::scaler::member::Stage;
 use crate::scaler::settings::OnOpenSessions;
 
 /// A server whose requests fail drains no longer than this: what persistence still sends it fails.

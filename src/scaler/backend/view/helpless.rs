@@ -3,8 +3,8 @@
 
 use super::Backend;
 use crate::scaler::event::Timestamp;
+use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::policy::PolicyView;
-use crate::scaler::pool::{Member, Role, Stage};
 use crate::scaler::seen::{NoHelp, Problem, ProblemCode, ReasonCode};
 
 impl From<NoHelp> for ReasonCode {

@@ -4,8 +4,8 @@ use super::super::{Backend, within};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::Reason;
 use crate::scaler::event::{LogState, ReadFailure, Timestamp};
+use crate::scaler::member::Stage;
 use crate::scaler::policy::PolicyView;
-use crate::scaler::pool::Stage;
 use crate::scaler::seen::ReasonCode;
 
 impl Backend {

@@ -3,7 +3,7 @@
 
 use super::Backend;
 use crate::scaler::event::Timestamp;
-use crate::scaler::pool::{Member, Role, Stage};
+use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::seen::{Problem, ProblemCode};
 
 /// Fewer failed requests than this are no problem …

@@ -1,0 +1,405 @@
+//! One server with what we remember about it: role, stage, hold, quarantine, and how it does. What
+//! the servers of a backend are together is in `pool`.
+
+use std::time::Duration;
+
+use super::budget::Budget;
+use super::decision::{Cause, Consequence, Fault, Wanted};
+use super::event::{AdminState, ServerRead, Timestamp};
+use super::hand::Marks;
+use super::kick::Kick;
+use super::probation::Probation;
+
+/// The first quarantine of a spare that failed; it doubles up to [`QUARANTINE_MAX`].
+const QUARANTINE_MIN: Duration = Duration::from_secs(60);
+/// The longest quarantine.
+pub(super) const QUARANTINE_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// What a server is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Never disabled by us.
+    AlwaysUp,
+    /// May be enabled and disabled by us.
+    Spare,
+    /// Neither; never touched.
+    Other,
+}
+
+/// Where a spare is on its way.
+///
+/// ```text
+///  Unknown ── seen in maint ─▶ Maint ── wanted ─▶ Warming ── N in a row pass ─▶ DrainingIn
+///     │                         ▲ ▲                  │                              │
+///     │                         │ └─ failed: quarantine ◀───────────────────────────┤
+///     │      no sessions left,  │                                 fresh, full health │
+///     │      or drain_timeout   │                                                    ▼
+///     └── seen ready ──────▶ DrainingOut ◀───── quiet for idle_timeout ─────────── Ready
+///                               └──────────────── load returns ─────────────────────▲
+/// ```
+///
+/// A server without `check` goes from Warming straight to Ready. Unknown: after the start, and
+/// after every reload or restart of HAProxy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// HAProxy has not told yet.
+    #[default]
+    Unknown,
+    /// In maintenance.
+    Maint,
+    /// In maintenance, and being sent our own requests.
+    Warming,
+    /// Checked by HAProxy, without balanced traffic.
+    DrainingIn,
+    /// Takes traffic.
+    Ready,
+    /// Finishes its sessions.
+    DrainingOut,
+}
+
+impl Role {
+    /// The word of the contract.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AlwaysUp => "always_up",
+            Self::Spare => "spare",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl Stage {
+    /// The word of the contract.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Maint => "maint",
+            Self::Warming => "warming",
+            Self::DrainingIn => "draining-in",
+            Self::Ready => "ready",
+            Self::DrainingOut => "draining-out",
+        }
+    }
+}
+
+/// What is wrong with a ready spare.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trouble {
+    /// Why it gets no requests, as it was said.
+    pub(super) idle: Option<Cause>,
+    /// In what way it answers worse than the others.
+    pub(super) fault: Option<Fault>,
+    /// What was said to become of it.
+    pub(super) said: Option<Consequence>,
+    /// It takes many times as long as the others, since then.
+    pub(super) slow_since: Option<Timestamp>,
+}
+
+/// One server with what we remember about it.
+#[allow(clippy::struct_excessive_bools)] // Independent facts about one server, each with a name.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    /// What HAProxy said last; its name is the identity.
+    pub(super) read: ServerRead,
+    pub(super) role: Role,
+    pub(super) stage: Stage,
+    /// The state that we set or saw last in this HAProxy's lifetime; another one is an operator's.
+    pub(super) expected: Option<AdminState>,
+    /// Since when it is in [`Stage::Ready`], by our doing or because we found it so.
+    pub(super) ready_at: Option<Timestamp>,
+    /// It was ready before HAProxy lost its states, and is still needed.
+    pub(super) is_wanted_back: bool,
+    /// It stands in for an always-up server that does not take traffic.
+    pub(super) stands_in: bool,
+    /// Its changes within the last hour.
+    pub(super) budget: Budget,
+    /// What an operator set for it.
+    pub(super) marks: Marks,
+    /// Whether it takes requests and answers them, while it is ready.
+    pub(super) probation: Probation,
+    /// Getting it out of HAProxy's queue trap.
+    pub(super) kick: Kick,
+    /// What is wrong with it while it is ready, and whether that was said.
+    pub(super) trouble: Trouble,
+    /// Requests that it had taken when it was seen in maint first, or as said last.
+    pub(super) taken_in_maint: Option<(u64, Timestamp)>,
+    /// It gets requests although it is in maint.
+    pub(super) is_used_in_maint: bool,
+    /// When it was said last that it gets nothing, and that it answers badly.
+    pub(super) idle_said_at: Option<Timestamp>,
+    pub(super) fault_said_at: Option<Timestamp>,
+    /// Why it came in last.
+    pub(super) came_for: Option<Wanted>,
+    /// It drains, and its sessions last longer than `drain_timeout`: no change waits for them.
+    pub(super) is_lingering: bool,
+    /// It has been ready since it left maint, in this HAProxy's lifetime: it may be so again without
+    /// another proof.
+    pub(super) is_proven: bool,
+    hold_until: Option<Timestamp>,
+    quarantined_until: Option<Timestamp>,
+    failures: u32,
+    /// When it failed last.
+    failed_at: Option<Timestamp>,
+}
+
+impl Member {
+    /// Nothing is known but what HAProxy shows.
+    pub(super) fn new(read: ServerRead, role: Role) -> Self {
+        Self {
+            read,
+            role,
+            stage: Stage::Unknown,
+            expected: None,
+            ready_at: None,
+            is_wanted_back: false,
+            stands_in: false,
+            budget: Budget::default(),
+            marks: Marks::default(),
+            probation: Probation::default(),
+            kick: Kick::default(),
+            trouble: Trouble::default(),
+            taken_in_maint: None,
+            is_used_in_maint: false,
+            idle_said_at: None,
+            fault_said_at: None,
+            came_for: None,
+            is_lingering: false,
+            is_proven: false,
+            hold_until: None,
+            quarantined_until: None,
+            failures: 0,
+            failed_at: None,
+        }
+    }
+
+    /// The same server as HAProxy shows it now.
+    pub(super) fn shown(self, read: ServerRead, role: Role) -> Self {
+        Self { read, role, ..self }
+    }
+
+    /// Forgets what belongs to one HAProxy process: states and holds. Quarantines stay, they are
+    /// about the server. `is_needed`: what was ready is wanted back.
+    pub(super) fn begin_generation(&mut self, now: Timestamp, is_needed: bool) {
+        let was_ours = self.role == Role::Spare && !self.is_held(now);
+        let was_in = matches!(
+            self.stage,
+            Stage::Ready | Stage::DrainingIn | Stage::Warming
+        );
+        self.is_wanted_back = was_ours && is_needed && (was_in || self.is_wanted_back);
+        self.stage = Stage::Unknown;
+        self.expected = None;
+        self.is_not_ready();
+        self.is_lingering = false;
+        self.is_proven = false;
+        self.kick = Kick::default();
+        self.hold_until = None;
+    }
+
+    /// An operator changed it by hand not long ago.
+    pub(super) fn is_held(&self, now: Timestamp) -> bool {
+        self.hold_until.is_some_and(|until| now < until)
+    }
+
+    /// It failed not long ago.
+    pub(super) fn is_quarantined(&self, now: Timestamp) -> bool {
+        self.quarantined_until.is_some_and(|until| now < until)
+    }
+
+    /// It has been changed too often to come in for load.
+    pub(super) fn is_spent(&self, now: Timestamp, idle_timeout: Duration) -> bool {
+        let free_at = self.budget.may_come_at(idle_timeout);
+        free_at.is_some_and(|at| now < at)
+    }
+
+    /// It takes balanced traffic, as far as anybody can see: HAProxy may send it some, it was not
+    /// found to get none, and what it gets does not fail.
+    pub(super) fn is_serving(&self) -> bool {
+        self.read.is_in_balance() && !self.probation.is_idle() && !self.probation.is_failing()
+    }
+
+    /// It drains, and nothing is to be done about it: sessions are waited for, or its agent would
+    /// take it out of maint again.
+    pub(super) fn rests_in_drain(&self) -> bool {
+        self.is_lingering && self.read.sessions > 0 || self.read.is_by_agent
+    }
+
+    /// It is ready, and not as good as the others: the first one to go.
+    pub(super) fn is_worse(&self) -> bool {
+        !self.is_serving() || self.trouble.slow_since.is_some()
+    }
+
+    /// It is in [`Stage::Ready`] from now on, and is watched.
+    pub(super) fn is_now_ready(&mut self, now: Timestamp, since: Timestamp) {
+        self.stage = Stage::Ready;
+        self.ready_at = Some(since);
+        self.is_proven = true;
+        self.is_lingering = false;
+        self.trouble = Trouble::default();
+        self.probation = Probation::begin(now);
+    }
+
+    /// It was found in that stage; in [`Stage::Ready`] since `since`.
+    pub(super) fn enter(&mut self, now: Timestamp, stage: Stage, since: Timestamp) {
+        match stage {
+            Stage::Ready => self.is_now_ready(now, since),
+            Stage::Unknown
+            | Stage::Maint
+            | Stage::Warming
+            | Stage::DrainingIn
+            | Stage::DrainingOut => {
+                self.is_not_ready();
+                self.stage = stage;
+            }
+        }
+    }
+
+    /// It is not in [`Stage::Ready`] any more.
+    fn is_not_ready(&mut self) {
+        self.ready_at = None;
+        self.trouble = Trouble::default();
+        self.probation = Probation::default();
+    }
+
+    /// HAProxy may send it requests: a ready spare, or a server that is not ours to change.
+    pub(super) fn is_in_use(&self) -> bool {
+        match self.role {
+            Role::Spare => self.stage == Stage::Ready,
+            Role::AlwaysUp | Role::Other => self.read.is_up(),
+        }
+    }
+
+    /// It has done well for long enough: earlier failures are forgotten.
+    pub(super) const fn forgive(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Leaves it alone for a while.
+    pub(super) fn hold(&mut self, now: Timestamp, hold: Duration) {
+        self.hold_until = Some(now.after(hold));
+    }
+
+    /// No candidate for a minute, doubling with each failure in a row to an hour.
+    pub(super) fn quarantine(&mut self, now: Timestamp) -> Duration {
+        let doublings = self.failures.min(6);
+        let span = (QUARANTINE_MIN * 2_u32.pow(doublings)).min(QUARANTINE_MAX);
+        self.failures = self.failures.saturating_add(1);
+        self.quarantined_until = Some(now.after(span));
+        self.failed_at = Some(now);
+        span
+    }
+
+    /// It took traffic: earlier failures are forgotten.
+    pub(super) fn became_ready(&mut self, now: Timestamp) {
+        self.is_now_ready(now, now);
+        self.expected = Some(AdminState::Ready);
+        self.is_wanted_back = false;
+        if self.read.counters.is_none() {
+            self.forgive(); // Nobody can tell how it does.
+        }
+        self.quarantined_until = None;
+        self.budget.spend(now);
+    }
+
+    /// It is in maintenance.
+    pub(super) fn became_maint(&mut self) {
+        self.stage = Stage::Maint;
+        self.is_not_ready();
+        self.is_lingering = false;
+        self.is_proven = false;
+        self.stands_in = false;
+        self.expected = Some(AdminState::Maint);
+    }
+
+    /// When it failed last.
+    pub(super) const fn failed_at(&self) -> Option<Timestamp> {
+        self.failed_at
+    }
+
+    /// Ends a hold: it is ours again.
+    pub(super) const fn end_hold(&mut self) {
+        self.hold_until = None;
+    }
+
+    /// Ends a quarantine: an operator wants it tried now.
+    pub(super) const fn end_quarantine(&mut self) {
+        self.quarantined_until = None;
+        self.failures = 0;
+    }
+
+    /// When a hold ends.
+    pub(super) const fn hold_until(&self) -> Option<Timestamp> {
+        self.hold_until
+    }
+
+    /// When a quarantine ends.
+    pub(super) const fn quarantined_until(&self) -> Option<Timestamp> {
+        self.quarantined_until
+    }
+
+    /// Failures in a row.
+    pub(super) const fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Takes a hold from before a restart.
+    pub(super) const fn restore_hold(&mut self, until: Option<Timestamp>) {
+        self.hold_until = until;
+    }
+
+    /// Takes a quarantine from before a restart.
+    pub(super) const fn restore_quarantine(&mut self, until: Option<Timestamp>, failures: u32) {
+        self.quarantined_until = until;
+        self.failures = failures;
+    }
+
+    /// What an operator reads beside it in `status`.
+    pub(super) fn note(&self, now: Timestamp) -> Option<String> {
+        let of_its_own = self.own_note(now);
+        match (self.marks.note(now), of_its_own) {
+            (Some(marks), Some(own)) => Some(format!("{own}; {marks}")),
+            (marks, own) => marks.or(own),
+        }
+    }
+
+    fn own_note(&self, now: Timestamp) -> Option<String> {
+        let until = |until: Timestamp| super::decision::Span(until.since(now));
+        match (self.hold_until, self.quarantined_until) {
+            (Some(hold), _) if now < hold => {
+                let by = if self.read.has_agent {
+                    "by its agent or by hand"
+                } else {
+                    "by hand"
+                };
+                Some(format!("on hold for {}: changed {by}", until(hold)))
+            }
+            (_, Some(quarantine)) if now < quarantine => {
+                Some(format!("quarantined for {}: it failed", until(quarantine)))
+            }
+            _ if self.role == Role::Spare && self.read.is_tracked => {
+                Some("not touched: other servers track it".to_owned())
+            }
+            _ if self.stage == Stage::Ready && !self.read.is_up() => {
+                Some("DOWN by HAProxy's checks".to_owned())
+            }
+            _ if self.read.is_drain() && self.read.is_by_agent => {
+                Some("its agent answers `drain`".to_owned())
+            }
+            _ if self.read.is_up() && self.read.weight == 0 => {
+                Some("takes no requests: its weight is 0".to_owned())
+            }
+            _ if self.read.is_up() && self.read.is_passed_over => {
+                Some("takes no requests: it is a backup".to_owned())
+            }
+            _ if self.probation.is_idle() => Some("takes no requests".to_owned()),
+            _ if self.probation.is_failing() => Some("its requests fail".to_owned()),
+            _ if self.trouble.slow_since.is_some() => {
+                Some("many times slower than the others".to_owned())
+            }
+            _ if self.is_lingering => Some("waits for its sessions to end".to_owned()),
+            _ if self.role == Role::Spare && self.read.is_beyond_us() => {
+                Some("not touched: tracked or unresolved".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
