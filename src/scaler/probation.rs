@@ -36,6 +36,8 @@ const BEST_MIN: u64 = 20;
 const MANY: f64 = 0.5;
 const NEARLY_ALL: f64 = 0.9;
 const FEW: f64 = 0.1;
+/// With others that have answered nothing at all it fails when it has done so for this long.
+const ALONE_FOR: Duration = Duration::from_secs(3);
 /// Its errors are clearly above the others' when they are so many times as frequent …
 const ERRORS_FACTOR: f64 = 3.0;
 /// … and more frequent by this share of its requests.
@@ -69,6 +71,8 @@ pub(super) struct Others {
     taken: u64,
     ended: u64,
     failed: u64,
+    /// One of them has just answered: they are alive.
+    have_answered: bool,
     /// The smallest share of errors among those that ended enough requests.
     least_failed: Option<f64>,
     /// The most sessions that one of them has open that keeps up with its requests.
@@ -147,6 +151,7 @@ impl Others {
         let Some(tally) = probation.tally else {
             return;
         };
+        self.have_answered |= probation.has_just_answered();
         self.taken = self.taken.saturating_add(tally.taken);
         self.ended = self.ended.saturating_add(tally.ended);
         self.failed = self.failed.saturating_add(tally.failed);
@@ -184,6 +189,13 @@ impl Probation {
         self.is_failing
     }
 
+    /// Its own numbers are a reason to hold them against those of the others.
+    pub(super) fn is_suspect(&self) -> bool {
+        let is_odd =
+            |tally: &Tally| tally.failed >= FAILED_MIN || part(tally.ended, tally.taken) < KEEPS_UP;
+        self.is_failing || self.tally.as_ref().is_some_and(is_odd)
+    }
+
     /// It has not yet taken its share.
     pub(super) const fn is_open(&self) -> bool {
         self.since.is_some() && !self.has_shared
@@ -192,6 +204,15 @@ impl Probation {
     /// For how long it has been ready.
     pub(super) fn age(&self, now: Timestamp) -> Option<Duration> {
         self.since.map(|since| now.since(since))
+    }
+
+    /// Between the last two looks a request ended well.
+    fn has_just_answered(&self) -> bool {
+        let mut latest = self.looks.iter().rev();
+        let (Some(now), Some(before)) = (latest.next(), latest.next()) else {
+            return false;
+        };
+        between(before, now).is_some_and(|tally| tally.ended > tally.failed)
     }
 
     /// Looks that are held.
@@ -238,7 +259,10 @@ impl Probation {
             self.is_failing = !is_well;
             return is_well.then_some(Finding::Recovered(tally));
         }
-        if fails || hangs {
+        // Where all of them have just died HAProxy's checks are about to say so, and this one is no
+        // worse than the others.
+        let is_its_own_fault = others.have_answered || others.ended == 0;
+        if fails && is_its_own_fault || hangs {
             self.is_failing = true;
             return Some(if fails {
                 Finding::Failing(tally)
@@ -328,7 +352,10 @@ fn is_failing(tally: &Tally, others: &Others, is_replaceable: bool) -> bool {
     }
     let own = part(tally.failed, tally.ended);
     if others.ended == 0 {
-        return is_replaceable && tally.ended >= BEST_MIN && own >= NEARLY_ALL;
+        return is_replaceable
+            && tally.within >= ALONE_FOR
+            && tally.ended >= BEST_MIN
+            && own >= NEARLY_ALL;
     }
     let all_others = part(others.failed, others.ended);
     let is_above = own >= ERRORS_FACTOR * all_others && own - all_others >= ERRORS_ABOVE;
@@ -446,8 +473,19 @@ mod tests {
         assert_eq!(all_bad, []);
         let alone = looks(&[look(0, (0, 0), (0, 0)), look(300, (50, 25), (0, 0))]);
         assert_eq!(alone, []);
-        let alone_and_bad = looks(&[look(0, (0, 0), (0, 0)), look(300, (50, 50), (0, 0))]);
+        let alone_and_bad = looks(&[look(0, (0, 0), (0, 0)), look(3000, (50, 50), (0, 0))]);
         assert!(matches!(alone_and_bad.as_slice(), [Finding::Failing(_)]));
+    }
+
+    #[test]
+    fn one_that_dies_together_with_the_others_is_no_worse_than_they_are() {
+        let begun = [look(0, (0, 0), (1000, 0)), look(200, (5, 0), (1005, 0))];
+        let all_die = look(500, (25, 20), (1005, 0));
+        let found = looks(&[begun[0], begun[1], all_die]);
+        assert_eq!(found, []);
+        let the_other_lives = look(500, (25, 20), (1006, 0));
+        let found = looks(&[begun[0], begun[1], the_other_lives]);
+        assert!(matches!(found.as_slice(), [Finding::Failing(_)]));
     }
 
     /// Requests pile up on a server; the other one has that many sessions open.

@@ -1,5 +1,6 @@
-//! Whether ready spares take requests and answer them, and what follows when they do not: it is
-//! said, they do not count as capacity, or they leave. What the numbers mean is in `probation`.
+//! Whether servers take requests and answer them, and what follows when they do not: it is said, they
+//! do not count as capacity, or, if they are spares, they leave. What the numbers mean is in
+//! `probation`.
 
 use std::time::Duration;
 
@@ -70,7 +71,11 @@ impl Backend {
             let at = now;
             member.probation.look(Look { at, own, arrived });
         }
-        let names: Vec<String> = self.watched().map(name_of).collect();
+        // Where nothing is wrong with hundreds of servers, none of them is held against all others.
+        let judged = |member: &&Member| {
+            member.role == Role::Spare || member.probation.is_suspect() || member.is_worse()
+        };
+        let names: Vec<String> = self.watched().filter(judged).map(name_of).collect();
         for name in &names {
             self.watch_server(now, name, out);
         }
@@ -93,8 +98,11 @@ impl Backend {
         let Some(member) = self.pool.member_mut(name) else {
             return;
         };
+        if !member.read.is_up() {
+            return; // HAProxy has found it dead, and gives it nothing.
+        }
         let is_spare = member.role == Role::Spare;
-        if member.read.is_up() && !member.read.is_in_balance() {
+        if !member.read.is_in_balance() {
             if is_spare && member.trouble.idle.replace(cause).is_none() {
                 self.say_not_serving(now, name, None, cause, out);
             }
@@ -375,7 +383,8 @@ impl Backend {
                 let fault = member.trouble.fault?;
                 let is_slow_for = member.trouble.slow_since.map(|since| now.since(since));
                 let is_ripe = member.probation.is_failing() || is_slow_for >= Some(SLOW_FOR);
-                let is_free = !member.read.is_tracked && !member.read.is_beyond_us();
+                let is_free =
+                    member.read.is_up() && !member.read.is_tracked && !member.read.is_beyond_us();
                 (is_ripe && is_free).then(|| (name_of(member), fault))
             })
             .collect();

@@ -97,16 +97,14 @@ fn a_spare_that_haproxy_finds_unhealthy_goes_back_to_maint_without_a_user() {
         let load = Load::open(haproxy.frontend(), RATE);
         let failed = daemon.wait_for("enable_failed", "web2", SOON);
         assert!(
-            failed
-                .text
-                .contains("HAProxy's checks did not pass in time"),
+            failed.text.contains("HAProxy's checks found it DOWN"),
             "{}",
             failed.text
         );
         wait_for("maint", SOON, || states.now("web2") == "maint");
         assert_eq!(states.of("web2"), ["maint", "drain", "maint"]);
         assert_eq!(web2.count(Visitor::WarmUp), 3, "its warm-up passed");
-        assert!(web2.count(Visitor::Check) > 1);
+        assert!(web2.count(Visitor::Check) > 0);
         assert_no_user_on(&web2);
         assert_users_content(&load, &[&web1]);
     });
