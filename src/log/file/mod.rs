@@ -306,7 +306,7 @@ impl Follower {
         match opened {
             Ok(None) => {
                 self.set_trouble(None);
-                self.note_new_siblings();
+                self.note_new_siblings(now);
                 false
             }
             Ok(Some((file, meta))) => match self.replace(file, &meta, now) {

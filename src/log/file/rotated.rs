@@ -106,14 +106,18 @@ impl Follower {
     /// Nothing stands under the name; something may have done so since the last look.
     pub(super) fn scan_without_log(&mut self, now: Timestamp) -> bool {
         self.first = First::Absent;
+        self.may_directory_have_changed(now) && self.scan(now)
+    }
+
+    /// The directory has other times than at the last look, or changed so lately that they need not
+    /// show it.
+    fn may_directory_have_changed(&mut self, now: Timestamp) -> bool {
         let directory = self.directory();
         if directory != self.directory_seen {
+            self.directory_seen = directory;
             self.directory_changed_at = now;
-        } else if now.since(self.directory_changed_at) > TIMES_SETTLE {
-            return false;
         }
-        self.directory_seen = directory;
-        self.scan(now)
+        now.since(self.directory_changed_at) <= TIMES_SETTLE
     }
 
     /// A rotated file that may never have been read, with its head if that is complete.
@@ -133,12 +137,10 @@ impl Follower {
 
     /// Notes the rotated files that appeared while the log itself stayed what it is: copies, and
     /// old files unpacked by somebody. They are never read.
-    pub(super) fn note_new_siblings(&mut self) {
-        let directory = self.directory();
-        if directory == self.directory_seen {
+    pub(super) fn note_new_siblings(&mut self, now: Timestamp) {
+        if !self.may_directory_have_changed(now) {
             return;
         }
-        self.directory_seen = directory;
         let path = self.path.clone();
         let current = self.current.as_ref().map(|file| file.id);
         // The names are listed first: if the log still is under its name after that, nothing that

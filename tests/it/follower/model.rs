@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use haproxy_autoscale::log::file::checkpoint::Checkpoint;
 use haproxy_autoscale::log::file::{Follower, Item, Limits, OLD_FILES_MAX};
@@ -115,6 +115,7 @@ pub(super) struct World {
     is_symlink: bool,
     next_line: usize,
     next_file: usize,
+    created_at: SystemTime,
     /// Every line that was completed, with the number of its file.
     written: BTreeMap<String, usize>,
     may_be_lost: BTreeSet<String>,
@@ -160,6 +161,7 @@ impl World {
             is_symlink: false,
             next_line: 0,
             next_file: 0,
+            created_at: SystemTime::UNIX_EPOCH,
             written: BTreeMap::new(),
             may_be_lost: BTreeSet::new(),
             excused: BTreeSet::new(),
@@ -172,7 +174,20 @@ impl World {
         world
     }
 
+    /// No two files have the same time. Kernels before 6.13, and some file systems after it, give
+    /// that to all that happens within 4 ms; no log is rotated twice in that.
+    fn wait_for_tick(&mut self) {
+        let time = || tempfile::tempfile_in(&self.dir)?.metadata()?.modified();
+        let mut now = time().unwrap();
+        while now <= self.created_at {
+            std::thread::sleep(Duration::from_millis(1));
+            now = time().unwrap();
+        }
+        self.created_at = now;
+    }
+
     fn create(&mut self, path: &Path) -> Written {
+        self.wait_for_tick();
         self.next_file += 1;
         let file = OpenOptions::new()
             .append(true)
