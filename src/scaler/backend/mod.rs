@@ -85,7 +85,7 @@ pub(super) struct Backend {
     /// What servers took of late, while spares are watched.
     times: ByServer,
     times_since: Timestamp,
-    /// When a spare left last because of its answers.
+    /// When a spare was last to leave because of its answers, whether it went or not.
     expelled_at: Option<Timestamp>,
     change: Option<change::Underway>,
     /// The command under way, and when it is given up; it may outlive its change.

@@ -44,7 +44,7 @@ const IN_MAINT_OVER: Duration = Duration::from_secs(60);
 const SAID_AGAIN: Duration = Duration::from_secs(5 * 60);
 /// A spare that has served for so long without a fault has made up for earlier failures.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
-/// Between two spares that leave because of their answers.
+/// Between two spares that are to leave because of their answers, or two attempts with one.
 const EXPEL_PAUSE: Duration = Duration::from_secs(3);
 
 /// What HAProxy said of the backend as a whole, as far as it explains who gets requests.

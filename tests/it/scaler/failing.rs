@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::decision::Change;
-use haproxy_autoscale::scaler::event::Balance;
+use haproxy_autoscale::scaler::event::{AdminState, Balance};
 use haproxy_autoscale::scaler::hand::Verb;
 
 use super::service::{serve, with_a_newcomer};
-use super::world::{World, settings};
+use super::world::{Fault, World, settings};
 
 const GAP: Duration = Duration::from_millis(200);
 
@@ -34,6 +34,23 @@ fn a_spare_whose_requests_fail_leaves_at_once_is_quarantined_and_the_next_one_co
     assert!(said.contains("not tried for 1m"), "{said}");
     assert!(world.server("web2").read.is_maint());
     assert!(world.is_up("web3"), "what it came for is still missing");
+}
+
+#[test]
+fn a_failing_spare_that_no_command_moves_is_told_to_go_every_few_seconds_only() {
+    for fault in [Fault::Ignored, Fault::Refused] {
+        let mut world = with_a_newcomer();
+        let before = world.commands;
+        world.state_faults = vec![(AdminState::Drain, fault); 100_000];
+        for _ in 0..100 {
+            world.users("web1", 3, 0);
+            world.users("web2", 3, 3);
+            world.pass(Duration::from_millis(100));
+        }
+        assert!(world.is_up("web2"), "{:?}", world.done);
+        let told = world.commands - before;
+        assert!((2..=4).contains(&told), "{fault:?}: {told} times in 10 s");
+    }
 }
 
 #[test]

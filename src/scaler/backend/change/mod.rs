@@ -254,6 +254,7 @@ impl Backend {
     /// Begins to send a spare away that answers worse than the others do.
     pub(super) fn expel(&mut self, now: Timestamp, name: String, fault: Fault, out: &mut Outbox) {
         let after = self.want_fresh(now, out);
+        self.expelled_at = Some(now); // HAProxy may accept the command and not follow it.
         let goal = Goal::Expel { fault };
         self.change = Some(Underway::new(now, name, goal, Step::Judging { after }));
     }

@@ -383,7 +383,6 @@ impl Backend {
             return;
         };
         let quarantined_for = member.quarantine(now);
-        self.expelled_at = Some(now);
         // What it came for is still missing, if it has not been in for long.
         let is_recent = member.ready_at.is_some_and(|at| now.since(at) < MISSED_FOR);
         let came_for = member.came_for.take().filter(|_| is_recent);
