@@ -136,15 +136,8 @@ impl Pool {
             .members
             .iter()
             .filter(|member| {
-                member.role == Role::Spare
-                    && member.stage == Stage::Maint
-                    && member.read.is_maint()
-                    && !member.read.is_beyond_us()
-                    && !member.read.is_tracked
-                    && !member.is_held(now)
+                rests_freely(member, now)
                     && !member.is_quarantined(now)
-                    && !member.marks.is_fixed()
-                    && member.marks.kept() != Some(Kept::Out)
                     && !(member.read.is_backup && has_active)
                     && (member.read.weight > 0 || member.read.has_agent)
             })
@@ -165,14 +158,7 @@ impl Pool {
     /// failed first.
     pub(super) fn last_resort(&self, now: Timestamp) -> Option<&Member> {
         let failed = self.members.iter().filter(|member| {
-            member.role == Role::Spare
-                && member.stage == Stage::Maint
-                && member.read.is_maint()
-                && !member.read.is_beyond_us()
-                && !member.read.is_tracked
-                && !member.is_held(now)
-                && !member.marks.is_fixed()
-                && member.marks.kept() != Some(Kept::Out)
+            rests_freely(member, now)
                 && member
                     .failed_at()
                     .is_none_or(|at| now.since(at) >= LAST_RESORT_PAUSE)
@@ -242,4 +228,16 @@ fn shows(read: &ServerRead) -> &'static str {
         AdminState::Ready if read.is_by_agent => "DOWN (its agent says so)",
         AdminState::Ready => "DOWN",
     }
+}
+
+/// A spare in maint that is ours to bring in: no operator, order or other server keeps it there.
+fn rests_freely(member: &Member, now: Timestamp) -> bool {
+    member.role == Role::Spare
+        && member.stage == Stage::Maint
+        && member.read.is_maint()
+        && !member.read.is_beyond_us()
+        && !member.read.is_tracked
+        && !member.is_held(now)
+        && !member.marks.is_fixed()
+        && member.marks.kept() != Some(Kept::Out)
 }
