@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 mod http;
 mod target;
@@ -130,10 +130,7 @@ impl WarmUp {
             }
             let limit = self.config.timeout.min(left);
             let attempt_started = Instant::now();
-            let outcome = match timeout(limit, self.attempt(&target, limit)).await {
-                Ok(outcome) => outcome,
-                Err(_) => Err(Fault::TimedOut),
-            };
+            let outcome = self.attempt(&target, attempt_started + limit).await;
             let took = attempt_started.elapsed();
             tracing::debug!(%server, ?took, ?outcome, "warm-up attempt");
             let is_cut = limit < self.config.timeout && took < TELLING_SILENCE;
@@ -157,9 +154,19 @@ impl WarmUp {
         }
     }
 
-    /// One connection, and one request unless `requests = 0`.
-    async fn attempt(&self, target: &Target, limit: Duration) -> Result<(), Fault> {
-        let stream = connect(target, limit.min(CONNECT_TIMEOUT)).await?;
+    /// One connection, and one request unless `requests = 0`, until `end`. Connecting has a limit
+    /// of its own: with one around both, whichever of two equal limits fired first would say
+    /// whether somebody is there.
+    async fn attempt(&self, target: &Target, end: Instant) -> Result<(), Fault> {
+        let stream = connect(target, end.min(Instant::now() + CONNECT_TIMEOUT)).await?;
+        match timeout_at(end, self.ask(stream, target)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Fault::TimedOut),
+        }
+    }
+
+    /// TLS where it is spoken, and one request unless `requests = 0`, on an open connection.
+    async fn ask(&self, stream: TcpStream, target: &Target) -> Result<(), Fault> {
         let wants_request = self.config.requests > 0;
         if target.is_tls {
             let stream = self.tls.handshake(stream, target).await?;
@@ -226,7 +233,8 @@ impl Progress {
         self.row = 0;
         self.failed = self.failed.saturating_add(1);
         let is_refusal = fault == Fault::Refused;
-        if !(is_cut && fault == Fault::TimedOut && self.fault.is_some()) {
+        let is_silence = matches!(fault, Fault::TimedOut | Fault::Unreached(_));
+        if !(is_cut && is_silence && self.fault.is_some()) {
             self.is_never_connected &= is_refusal || matches!(fault, Fault::Unreached(_));
             self.fault = Some(fault);
         }
@@ -251,10 +259,17 @@ impl Progress {
     }
 }
 
-/// Connects to the first address of the target that answers.
-async fn connect(target: &Target, limit: Duration) -> Result<TcpStream, Fault> {
+/// Connects to the first address of the target that answers before `end`. Each has an equal part
+/// of the time that is left, so that a dead first one does not hide a second that lives.
+async fn connect(target: &Target, end: Instant) -> Result<TcpStream, Fault> {
+    let addresses = match timeout_at(end, target.addresses()).await {
+        Ok(addresses) => addresses?,
+        Err(_) => return Err(Fault::TimedOut),
+    };
     let mut fault = None;
-    for address in target.addresses().await? {
+    for (index, address) in addresses.iter().enumerate() {
+        let left = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
+        let limit = end.saturating_duration_since(Instant::now()) / left;
         let text = match timeout(limit, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {

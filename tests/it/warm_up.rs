@@ -423,9 +423,9 @@ async fn a_dead_server_is_asked_quickly_at_first_and_then_at_most_four_times_a_s
     assert!((4..=12).contains(&attempts), "{attempts} in {took:?}");
 }
 
-#[tokio::test]
-async fn a_machine_that_is_switched_off_does_not_hold_the_next_spare_for_the_whole_deadline() {
-    // A listener whose queue is full drops what comes, as if nobody were there.
+/// An address where nobody answers, as long as what comes with it lives: a listener whose queue is
+/// full drops what comes.
+fn switched_off() -> (SocketAddr, impl Sized) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(0).unwrap();
@@ -439,6 +439,12 @@ async fn a_machine_that_is_switched_off_does_not_hold_the_next_spare_for_the_who
         }
         assert!(waiting.len() < 64, "its queue is never full");
     }
+    (address, (listener, waiting))
+}
+
+#[tokio::test]
+async fn a_machine_that_is_switched_off_does_not_hold_the_next_spare_for_the_whole_deadline() {
+    let (address, _held) = switched_off();
     let warm_up = WarmUp::new(&config(), &BTreeMap::new());
     let started = Instant::now();
     let outcome = warm_up
@@ -448,7 +454,23 @@ async fn a_machine_that_is_switched_off_does_not_hold_the_next_spare_for_the_who
     assert!(text.contains("cannot connect to 127.0.0.1"), "{text}");
     assert!(text.contains("no answer within 2.0 s"), "{text}");
     assert!(started.elapsed() < LONG, "{:?}", started.elapsed());
-    drop(waiting);
+}
+
+#[tokio::test]
+async fn a_connection_without_an_answer_is_never_taken_for_a_request_without_one() {
+    let (address, _held) = switched_off();
+    let config = WarmUpConfig {
+        timeout: MS * 10,
+        ..config()
+    };
+    let warm_up = WarmUp::new(&config, &BTreeMap::new());
+    for _ in 0..100 {
+        let outcome = warm_up
+            .run(&name(), Some(address), false, MS * 200, MS)
+            .await;
+        let text = broken(outcome);
+        assert!(text.contains("no answer within 0.0 s"), "{text}");
+    }
 }
 
 #[tokio::test]
