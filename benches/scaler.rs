@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group};
 use haproxy_autoscale::scaler::Scaler;
-use haproxy_autoscale::scaler::event::{
-    Action, BackendRead, Event, Generation, LogState, Request, ServerRead, Timestamp,
-};
+use haproxy_autoscale::scaler::event::{Action, Event, LogState};
 use haproxy_autoscale::scaler::settings::{
     Add, BackendSettings, OnOpenSessions, PolicySettings, Signal, Spares, Statistic, WindowSize,
 };
+use haproxy_autoscale::words::picture::{BackendRead, Generation, ServerRead};
+use haproxy_autoscale::words::request::Request;
+use haproxy_autoscale::words::time::Timestamp;
 
 /// Between two requests, milliseconds; of all backends together or of each.
 const GAP_MS: u64 = 1;

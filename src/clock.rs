@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 
-use crate::scaler::event::Timestamp;
+use crate::words::time::Timestamp;
 
 /// A start, and how long ago it is.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,8 @@
 //!
 //! # Layout
 //!
-//! - [`log`]: bytes → whole lines → [`scaler::event::Request`]
+//! - [`words`]: what every room speaks of; the ground floor
+//! - [`log`]: bytes → whole lines → [`words::request::Request`]
 //! - [`scaler`]: events with a time go in, actions come out; the only place that decides, and pure
 //! - [`runtime_api`], [`warm_up`]: the hands; they do one thing when told and report the outcome
 //! - [`daemon`]: one loop that carries events in and starts actions
@@ -20,7 +21,6 @@ pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod demo;
-pub mod duration;
 pub mod log;
 pub mod parse;
 pub mod replay;
@@ -30,3 +30,4 @@ pub mod state;
 pub mod stats;
 pub mod status;
 pub mod warm_up;
+pub mod words;

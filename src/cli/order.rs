@@ -10,8 +10,8 @@ use clap::{Args, Subcommand};
 use super::{
     ConfigFile, EXIT_FAILED, EXIT_NOT_RUNNING, cannot_write, complain, with_control_socket,
 };
-use crate::scaler::event::ServerName;
-use crate::scaler::hand::{Order, Place, Verb, Verdict};
+use crate::words::names::ServerName;
+use crate::words::order::{Order, Place, Verb, Verdict};
 use crate::{control, status};
 
 /// An order for a backend or server that is not there.

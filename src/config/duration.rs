@@ -9,7 +9,7 @@ use humantime::DurationError;
 
 use super::diagnostic::quoted;
 use super::keys::nearest;
-use crate::duration::{self, Unreadable};
+use crate::words::duration::{self, Unreadable};
 
 /// Above this a duration is surely not meant, but possible.
 pub(super) const LONG: Duration = Duration::from_secs(86_400);

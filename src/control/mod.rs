@@ -25,8 +25,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::scaler::hand::Order;
 use crate::status::Report;
+use crate::words::order::Order;
 
 pub use self::order::{Reply, duration, lasts, place};
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::duration;
-use crate::scaler::event::ServerName;
-use crate::scaler::hand::{Answer, Order, Place, Verb, Verdict};
+use crate::words::duration;
+use crate::words::names::{ServerName, is_name};
+use crate::words::order::{Answer, Order, Place, Verb, Verdict};
 
 /// No order stands longer: whoever means "for ever" leaves the duration out.
 const LASTS_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
@@ -50,8 +50,7 @@ pub(super) fn parse(line: &str, by: Option<u32>) -> Option<Result<Order, String>
 /// A name that HAProxy could not have.
 pub fn place(text: &str) -> Result<Place, String> {
     let check = |name: &str| {
-        let is_name = |letter: char| letter.is_ascii_alphanumeric() || "_.:-".contains(letter);
-        if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(is_name) {
+        if name.len() > NAME_BYTES_MAX || !is_name(name.as_bytes()) {
             return Err(format!(
                 "`{}` is not BACKEND or BACKEND/SERVER, such as web or web/web2",
                 text.escape_default()

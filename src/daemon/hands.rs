@@ -10,12 +10,12 @@ use tokio::task::JoinSet;
 use super::shadow::Shadow;
 use crate::config::{Config, Mode};
 use crate::runtime_api::{Reader, Writer};
-use crate::scaler::event::{
-    Action, ActionId, AdminState, BackendRead, Event, ReadFailure, ServerName, WarmUpEvidence,
-    WarmUpFailure, WriteFailure,
-};
+use crate::scaler::event::{Action, ActionId, Event};
 use crate::state::Written;
 use crate::warm_up::WarmUp;
+use crate::words::names::ServerName;
+use crate::words::picture::{AdminState, BackendRead, ReadFailure, WriteFailure};
+use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 
 /// What became of an action.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use crate::config::{Config, Mode};
 use crate::log::file::FileState;
 use crate::log::source::Source;
 use crate::scaler::decision::{Change, Decision, News, Reason};
-use crate::scaler::event::ReadFailure;
-use crate::scaler::hand::Verdict;
+use crate::words::order::Verdict;
+use crate::words::picture::ReadFailure;
 
 /// One line for one decision.
 pub(super) fn write(decision: &Decision, mode: Mode) {

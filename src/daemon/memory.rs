@@ -8,10 +8,11 @@ use crate::config::Mode;
 use crate::control::{self, Reply};
 use crate::log::source::Source;
 use crate::scaler::decision::{Decision, Reason};
-use crate::scaler::event::{Action, Event, Timestamp};
-use crate::scaler::hand::{Order, Place};
+use crate::scaler::event::{Action, Event};
 use crate::scaler::memory::Memory;
 use crate::state::{self, Found, Keeper, name};
+use crate::words::order::{Order, Place};
+use crate::words::time::Timestamp;
 
 impl Daemon {
     /// Takes what an earlier daemon kept, and begins to keep. An observing one has nothing to keep:

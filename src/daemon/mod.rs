@@ -32,8 +32,10 @@ use crate::log::lines::Item;
 use crate::log::source::Source;
 use crate::scaler::Scaler;
 use crate::scaler::decision::{Change, Decision};
-use crate::scaler::event::{Action, Event, LogState, ReadFailure, Timestamp};
+use crate::scaler::event::{Action, Event, LogState};
 use crate::state::Keeper;
+use crate::words::picture::ReadFailure;
+use crate::words::time::Timestamp;
 
 pub use self::reload::Reload;
 pub use self::supervisor::Supervisor;

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use crate::scaler::decision::Span;
-use crate::scaler::event::Timestamp;
 use crate::status::Told;
+use crate::words::time::Span;
+use crate::words::time::Timestamp;
 
 /// So often at most it is looked for problems.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -6,8 +6,9 @@ use crate::config::{Config, ConfigErrors, Mode, Severity};
 use crate::control;
 use crate::log::line::Parser;
 use crate::scaler::decision::Decision;
-use crate::scaler::event::{Event, Timestamp};
+use crate::scaler::event::Event;
 use crate::scaler::settings::BackendSettings;
+use crate::words::time::Timestamp;
 
 /// What became of the file when it was read again.
 #[derive(Debug)]

@@ -7,9 +7,9 @@ use super::{Daemon, journal};
 use crate::log::file::FileState;
 use crate::log::source::Source;
 use crate::scaler::BackendView;
-use crate::scaler::event::Timestamp;
 use crate::scaler::seen::ProblemCode;
 use crate::status::{DaemonProblem, LogCondition, Report};
+use crate::words::time::Timestamp;
 
 /// A log of which HAProxy's counters want more is silent when no line has come for so long.
 const SILENT_AFTER: Duration = Duration::from_secs(5);

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::scaler::event::{AdminState, BackendRead, Generation, ServerName, ServerRead};
+use crate::words::names::ServerName;
+use crate::words::picture::{AdminState, BackendRead, Generation, ServerRead};
 
 /// Pretended states by server.
 #[derive(Debug, Default)]

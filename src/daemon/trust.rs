@@ -3,16 +3,13 @@
 //! `config` and `state`.
 
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use crate::config::{Config, LogSource};
 use crate::runtime_api::Address;
+use crate::words::limits::{may_everybody_replace, may_everybody_write};
 
-/// Everybody on the host may write.
-const WRITABLE_BY_ALL: u32 = 0o002;
-/// In such a directory only the owner of a file may rename or remove it.
-const STICKY: u32 = 0o1000;
 /// Directories above a file that are looked at.
 const PARENTS_MAX: usize = 64;
 
@@ -20,9 +17,8 @@ const PARENTS_MAX: usize = 64;
 pub(super) fn problems(config: &Config) -> Vec<String> {
     let mut problems = Vec::new();
     if let Address::Unix(path) = &config.haproxy.socket {
-        let is_socket_open = fs::metadata(path).is_ok_and(|found| {
-            found.file_type().is_socket() && found.mode() & WRITABLE_BY_ALL != 0
-        });
+        let is_socket_open = fs::metadata(path)
+            .is_ok_and(|found| found.file_type().is_socket() && may_everybody_write(&found));
         if is_socket_open {
             problems.push(format!(
                 "everybody on this host may give HAProxy orders over {}: write `mode 660` on its \
@@ -46,8 +42,7 @@ fn open_parent(path: &Path, what: &str) -> Option<String> {
         .filter(|(_, parent)| !parent.as_os_str().is_empty())
         .find(|(distance, parent)| {
             fs::metadata(parent).is_ok_and(|found| {
-                found.mode() & WRITABLE_BY_ALL != 0
-                    && (*distance == 0 || found.mode() & STICKY == 0)
+                may_everybody_replace(&found) || *distance == 0 && may_everybody_write(&found)
             })
         })?;
     Some(format!(

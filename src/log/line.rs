@@ -15,7 +15,7 @@ use super::head::{self, Body};
 use super::number::{status, timer, unsigned, without_plus};
 use super::reject::{classify, is_client, server_change};
 use super::scan::{self, Front, LastHead, LastSecond};
-use crate::scaler::event::{Request, Tail};
+use crate::words::request::{Request, Tail};
 
 pub use super::date::{format_local_ms, parse_local_ms};
 pub use super::number::{TIMER_MAX_MS, TOTAL_MAX_MS};

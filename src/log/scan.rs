@@ -8,7 +8,7 @@ use super::date::parse_local_ms;
 use super::line::{Brief, Logged, Record, ended_ms};
 use super::number::TIMER_MAX_MS;
 use super::reject::is_client;
-use crate::scaler::event::{Request, Tail};
+use crate::words::request::{Request, Tail};
 
 /// More digits than this are left to the pattern; fewer cannot overflow.
 const DIGITS_MAX: usize = 18;

@@ -8,7 +8,7 @@ use crate::log::advice::Samples;
 use crate::log::input::{Block, Line, Period, Spans};
 use crate::log::line::{Brief, Parser, Reject};
 use crate::log::names::Names;
-use crate::scaler::event::Request;
+use crate::words::request::Request;
 
 /// Servers that one thread tells apart; far more than an HAProxy can have.
 const NAMES_MAX: usize = 1 << 16;

@@ -13,7 +13,7 @@ use crate::log::line::Parser;
 use crate::log::local_time::LocalTime;
 use crate::scaler::Scaler;
 use crate::scaler::decision::{Change, Decision};
-use crate::scaler::event::Timestamp;
+use crate::words::time::Timestamp;
 
 /// A replay under way.
 pub(super) struct Play<'a> {

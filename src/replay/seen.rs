@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::world;
 use crate::config::Config;
 use crate::log::input::Period;
-use crate::scaler::event::{BackendRead, Generation};
 use crate::scaler::settings::Spares;
+use crate::words::picture::{BackendRead, Generation};
 
 /// The server that is pretended when a log names no spare.
 const PRETENDED_SPARE: &str = "spare";

@@ -8,8 +8,10 @@ use serde::Serialize;
 
 use crate::log::advice::{Counts, Samples};
 use crate::log::line::{Reject, format_local_ms};
-use crate::scaler::decision::{Change, Decision, Reason, Span};
-use crate::scaler::event::{ServerName, Timestamp};
+use crate::scaler::decision::{Change, Decision, Reason};
+use crate::words::names::ServerName;
+use crate::words::time::Span;
+use crate::words::time::Timestamp;
 
 /// The sum of a replay.
 #[derive(Debug, Default)]

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use crate::scaler::Scaler;
 use crate::scaler::decision::Decision;
-use crate::scaler::event::{
-    Action, ActionId, AdminState, BackendRead, Event, ReadFailure, Request, ServerName, ServerRead,
-    Timestamp, WarmUpEvidence,
-};
+use crate::scaler::event::{Action, ActionId, Event};
+use crate::words::names::ServerName;
+use crate::words::picture::{AdminState, BackendRead, ReadFailure, ServerRead};
+use crate::words::proof::WarmUpEvidence;
+use crate::words::request::Request;
+use crate::words::time::Timestamp;
 
 /// The mark of a server that is `disabled` in haproxy.cfg, and of one forced into maint or drain.
 const CMAINT: u32 = 4;

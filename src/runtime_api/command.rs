@@ -1,7 +1,9 @@
 //! Every line that we ever send to HAProxy. One function builds them, from a closed enum; there is
 //! no way to pass a text through.
 
-use crate::scaler::event::{AdminState, ServerName};
+use crate::words::names::ServerName;
+use crate::words::names::is_name;
+use crate::words::picture::AdminState;
 
 /// Longest backend or server name that is sent, bytes. HAProxy itself has no limit; its command
 /// line buffer (`tune.bufsize`, 16 KiB) is far above this.
@@ -87,12 +89,7 @@ impl Command<'_> {
 /// Lets through exactly what HAProxy allows in a proxy or server name (`configuration.txt` §2.4:
 /// letters, digits, `-`, `_`, `.`, `:`), so no `;`, space or newline can start another command.
 fn checked(name: &str) -> Result<&str, ImpossibleName> {
-    let is_possible = !name.is_empty()
-        && name.len() <= NAME_MAX_BYTES
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte));
-    if is_possible {
+    if name.len() <= NAME_MAX_BYTES && is_name(name.as_bytes()) {
         Ok(name)
     } else {
         Err(ImpossibleName)
@@ -102,7 +99,8 @@ fn checked(name: &str) -> Result<&str, ImpossibleName> {
 #[cfg(test)]
 mod tests {
     use super::{Command, ImpossibleName};
-    use crate::scaler::event::{AdminState, ServerName};
+    use crate::words::names::ServerName;
+    use crate::words::picture::AdminState;
 
     #[test]
     fn a_name_that_could_smuggle_a_command_is_never_built_into_a_line() {

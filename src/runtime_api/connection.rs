@@ -2,7 +2,7 @@
 //! reply means is not known here.
 
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use super::Address;
+use crate::words::limits::may_everybody_replace;
+use crate::words::os_words::plain;
 
 /// A longer reply is an error. `show stat` takes about 300 bytes a server, so this is enough for
 /// some 25,000 of them.
@@ -48,14 +50,11 @@ pub(super) async fn ask(address: &Address, limit: Duration, line: &str) -> Resul
 /// In a directory where everybody may rename files, everybody may put a false HAProxy in the place
 /// of the true one. The sticky bit of `/tmp` prevents that.
 fn refuse_open_directory(path: &Path) -> Result<(), String> {
-    const WRITABLE_BY_ALL: u32 = 0o002;
-    const STICKY: u32 = 0o1000;
     let Some(directory) = path.parent() else {
         return Ok(());
     };
     // A directory that cannot be looked at is explained by the failure to connect.
-    let mode = std::fs::metadata(directory).map_or(0, |data| data.mode());
-    if mode & WRITABLE_BY_ALL == 0 || mode & STICKY != 0 {
+    if !std::fs::metadata(directory).is_ok_and(|found| may_everybody_replace(&found)) {
         return Ok(());
     }
     Err(format!(
@@ -197,11 +196,4 @@ fn explain_tcp_connect(address: &Address, limit: Duration, trouble: &Trouble) ->
 
 fn is_socket(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|data| data.file_type().is_socket())
-}
-
-/// The system's own words without Rust's `(os error 13)`, in lower case.
-fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    text.to_lowercase()
 }

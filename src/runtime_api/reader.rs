@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::command::{Command, ImpossibleName};
 use super::reply::{self, ReplyError};
 use super::{Address, connection};
-use crate::scaler::event::{BackendRead, ReadFailure};
+use crate::words::picture::{BackendRead, ReadFailure};
 
 /// Reads HAProxy's state, each time on a fresh connection.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 
 use super::servers::{pass_over, server, take_states, take_stats};
 use super::table::take_line;
-use crate::scaler::event::{BackendRead, Crowded, Generation};
+use crate::words::picture::{BackendRead, Crowded, Generation};
 
 /// Longest piece of HAProxy's own words in a message, characters.
 const QUOTE_MAX_CHARS: usize = 200;

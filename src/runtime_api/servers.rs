@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::reply::{ReplyError, odd_answer};
 use super::table::{Column, take_line, take_record};
-use crate::scaler::event::{Balance, CheckRead, Crowded, ServerCounters, ServerRead};
+use crate::words::picture::{Balance, CheckRead, Crowded, ServerCounters, ServerRead};
 
 /// `srv_check_state` bits of a server that has `check`, and of one whose checks run
 /// (`CHK_ST_CONFIGURED`, `CHK_ST_ENABLED` in HAProxy's source).

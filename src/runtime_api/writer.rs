@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::command::{Command, ImpossibleName};
 use super::reply::{self, WriteReply};
 use super::{Address, connection};
-use crate::scaler::event::{AdminState, ServerName, WriteFailure};
+use crate::words::names::ServerName;
+use crate::words::picture::{AdminState, WriteFailure};
 
 /// Sets admin states and limits, each time on a fresh connection.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! Who is due next: each backend's next instant, and the first of all. A tree of minima in one piece
 //! of memory: an instant that changes costs a few comparisons, and the first one is at the root.
 
-use super::event::Timestamp;
+use crate::words::time::Timestamp;
 
 /// Where there is no backend.
 const NEVER: Timestamp = Timestamp::from_ms(u64::MAX);

@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use super::event::Timestamp;
+use crate::words::time::Timestamp;
 
 /// Neither side is believed to be ahead by less than so many.
 const SLACK: u64 = 20;

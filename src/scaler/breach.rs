@@ -4,9 +4,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::decision::Span;
-use super::event::Timestamp;
 use super::settings::{Signal, Statistic};
+use crate::words::time::Span;
+use crate::words::time::Timestamp;
 
 /// An episode is over when no window was above its threshold for so long.
 const OVER_AFTER: Duration = Duration::from_secs(30);

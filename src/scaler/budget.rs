@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::event::Timestamp;
+use crate::words::time::Timestamp;
 
 /// Changes of one server, in or out, within the time that [`period`] gives.
 pub(super) const CHANGES_MAX: usize = 6;

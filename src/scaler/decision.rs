@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
-use super::event::{Crowded, Timestamp, WarmUpEvidence, WarmUpFailure};
-use super::hand::Answer;
 use super::settings::{Signal, Statistic};
+use crate::words::order::Answer;
+use crate::words::picture::Crowded;
+use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
+use crate::words::time::Timestamp;
 
 pub use super::breach::{Breach, Episode, News, SlowServer};
 pub use super::load::TooSlow;
 pub use super::probation::Tally;
-pub(super) use super::text::PerSecond;
-pub use super::text::Span;
 pub use super::trial::NotHelping;
 
 /// Something that was decided, done, or found out.

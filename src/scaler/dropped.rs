@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
-use super::event::Timestamp;
+use crate::words::time::Timestamp;
 
 /// What was dropped is held against the requests of the last minute.
 const SPAN: Duration = Duration::from_secs(60);

@@ -2,107 +2,11 @@
 //! Plain data; what an order does to a backend lives in `backend::orders`.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
-use super::decision::Span;
-use super::event::{ServerName, Timestamp};
 use super::seen::{Standing, Standings};
-
-/// One order of an operator.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
-    /// What to do.
-    pub verb: Verb,
-    /// With what.
-    pub place: Place,
-    /// For how long it stands; `None`: until it is taken back, or for `hold` with
-    /// [`Verb::Enable`] and [`Verb::Disable`].
-    pub lasts: Option<Duration>,
-    /// The user id of who gave it, when the kernel told.
-    pub by: Option<u32>,
-    /// Why HAProxy would take no command now. The daemon knows, not who gave the order.
-    pub barred: Option<String>,
-}
-
-/// What an operator can ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    /// No writes to HAProxy: for one server, one backend, or all of them. What would be done is
-    /// still decided and said. A change under way is first taken to where it may stay.
-    Pause,
-    /// Ends pauses, holds, and what `enable` and `disable` left behind. Pins stay.
-    Resume,
-    /// That server stays as it is: we neither bring it in nor send it away.
-    Pin,
-    /// Ends a pin.
-    Unpin,
-    /// Brings that spare in now, by the full warm path, and keeps it in.
-    Enable,
-    /// Drains that spare, puts it into maint, and keeps it out.
-    Disable,
-}
-
-impl Verb {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::Pause,
-        Self::Resume,
-        Self::Pin,
-        Self::Unpin,
-        Self::Enable,
-        Self::Disable,
-    ];
-
-    /// The word on the command line and on the control socket.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-            Self::Pin => "pin",
-            Self::Unpin => "unpin",
-            Self::Enable => "enable",
-            Self::Disable => "disable",
-        }
-    }
-}
-
-impl fmt::Display for Verb {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-/// What an order is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Every backend, also those that a later configuration adds.
-    Everything,
-    /// One backend.
-    Backend(String),
-    /// One server.
-    Server(ServerName),
-}
-
-/// What became of an order; the daemon hands it back to who gave it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// In one word.
-    pub verdict: Verdict,
-    /// In a sentence: what will happen, or why not.
-    pub text: String,
-}
-
-/// What became of an order, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
-    /// It stands, or stood already.
-    Accepted,
-    /// It would break a promise, or makes no sense now.
-    Refused,
-    /// No such backend or server.
-    Unknown,
-}
+use crate::words::order::Order;
+use crate::words::time::{Span, Timestamp};
 
 /// When something ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

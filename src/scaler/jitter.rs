@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::event::{ActionId, Timestamp};
+use super::event::ActionId;
+use crate::words::time::Timestamp;
 
 /// After a failed read the next one waits about this long, doubling …
 const PAUSE_MIN: Duration = Duration::from_millis(250);

@@ -7,7 +7,8 @@
 
 use std::time::Duration;
 
-use super::event::{ActionId, Timestamp};
+use super::event::ActionId;
+use crate::words::time::Timestamp;
 
 /// A server that still gets nothing is kicked again after this long.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);

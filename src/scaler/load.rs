@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use super::event::Timestamp;
+use crate::words::time::Timestamp;
 
 /// Slices that the request rate is taken over; each is as long as those of `quiet`.
 const SLICES: usize = 12;

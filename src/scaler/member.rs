@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::budget::Budget;
 use super::decision::{Cause, Consequence, Fault, Wanted};
-use super::event::{AdminState, ServerRead, Timestamp};
 use super::hand::Marks;
 use super::kick::Kick;
 use super::probation::Probation;
+use crate::words::picture::{AdminState, ServerRead};
+use crate::words::time::Timestamp;
 
 /// The first quarantine of a spare that failed; it doubles up to [`QUARANTINE_MAX`].
 const QUARANTINE_MIN: Duration = Duration::from_secs(60);
@@ -362,7 +363,7 @@ impl Member {
     }
 
     fn own_note(&self, now: Timestamp) -> Option<String> {
-        let until = |until: Timestamp| super::decision::Span(until.since(now));
+        let until = |until: Timestamp| crate::words::time::Span(until.since(now));
         match (self.hold_until, self.quarantined_until) {
             (Some(hold), _) if now < hold => {
                 let by = if self.read.has_agent {

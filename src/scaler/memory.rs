@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::event::{AdminState, Generation};
 use super::hand::{Mark, Marks, Until};
+use crate::words::picture::{AdminState, Generation};
 
 /// Everything that is worth remembering over a restart. Instants are the scaler's own.
 #[derive(Clone, Debug, Default, PartialEq)]

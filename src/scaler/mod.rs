@@ -12,7 +12,6 @@ pub mod decision;
 pub mod event;
 pub mod hand;
 pub mod memory;
-pub mod picture;
 pub mod seen;
 pub mod settings;
 
@@ -41,9 +40,11 @@ mod window;
 
 use self::agenda::Agenda;
 use self::backend::{Backend, Outbox};
-use self::event::{Action, Event, Request, Timestamp};
+use self::event::{Action, Event};
 use self::index::Index;
 use self::settings::BackendSettings;
+use crate::words::request::Request;
+use crate::words::time::Timestamp;
 
 pub use self::backend::{BackendView, ServerView};
 pub use self::member::{Role, Stage};

@@ -4,12 +4,15 @@
 use super::Scaler;
 use super::agenda::Agenda;
 use super::backend::Backend;
-use super::decision::{Change, Decision, Reason, Span};
-use super::event::{Action, Timestamp};
-use super::hand::{Answer, Mark, Order, Place, Verb, Verdict, by};
+use super::decision::{Change, Decision, Reason};
+use super::event::Action;
+use super::hand::{Mark, by};
 use super::index::Index;
 use super::memory::{BackendMemory, Memory};
 use super::settings::BackendSettings;
+use crate::words::order::{Answer, Order, Place, Verb, Verdict};
+use crate::words::time::Span;
+use crate::words::time::Timestamp;
 
 impl Memory {
     /// What an earlier daemon was told and still holds, one line each: `web: paused by uid 0 for 59m`.

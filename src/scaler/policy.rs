@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::by_server::ByServer;
 use super::decision::{Breach, SlowServer};
-use super::event::{Request, Timestamp};
 use super::quiet::Recent;
 use super::sample::Sample;
 use super::settings::{Add, BackendSettings, PolicySettings, Signal, Statistic};
 use super::trial::{NotHelping, Trial};
 use super::window::{Evaluation, Window};
+use crate::words::request::Request;
+use crate::words::time::Timestamp;
 
 /// Windows in a row that the request rate is taken from at most.
 const WINDOWS_MAX: usize = 16;

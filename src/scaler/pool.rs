@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use super::event::{AdminState, ServerRead, Timestamp};
 use super::hand::Kept;
 use super::member::{Member, Role, Stage};
 use super::settings::{BackendSettings, Spares};
+use crate::words::picture::{AdminState, ServerRead};
+use crate::words::time::Timestamp;
 
 /// With nobody serving, one that failed is tried again after this long.
 const LAST_RESORT_PAUSE: Duration = Duration::from_secs(10);

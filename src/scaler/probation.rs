@@ -6,7 +6,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::event::{ServerCounters, Timestamp};
+use crate::words::picture::ServerCounters;
+use crate::words::time::Timestamp;
 
 /// What is looked at together …
 const SPAN: Duration = Duration::from_secs(10);
@@ -379,7 +380,8 @@ fn is_hanging(tally: &Tally, others: &Others, sessions: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Circumstances, Finding, Look, Others, Probation};
-    use crate::scaler::event::{ServerCounters, Timestamp};
+    use crate::words::picture::ServerCounters;
+    use crate::words::time::Timestamp;
 
     fn counters(taken: u64, failed: u64) -> ServerCounters {
         ServerCounters {

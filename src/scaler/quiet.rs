@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use super::event::Timestamp;
 use super::settings::{PolicySettings, Statistic};
+use crate::words::time::Timestamp;
 
 /// Slices that the span is cut into.
 const SLICES: usize = 12;

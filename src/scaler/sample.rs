@@ -1,7 +1,7 @@
 //! What one request proves about a signal. Thresholds and servers do not belong here.
 
-use super::event::Request;
 use super::settings::Signal;
+use crate::words::request::Request;
 
 /// What a request says about one signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

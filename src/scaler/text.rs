@@ -9,15 +9,9 @@ use super::decision::{
     Breach, Cause, Change, Checks, Consequence, Decision, Failure, Fault, NotHelping, Reason,
     SlowServer, Tally, TooSlow, Wanted,
 };
-use super::event::{Crowded, WarmUpEvidence};
-
-/// A duration as people write it: `840ms`, `6.2s`, `3m 10s`, `2h 48m`.
-#[derive(Clone, Copy, Debug)]
-pub struct Span(pub Duration);
-
-/// A rate as people write it: `0.3`, `4.8`, `48`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PerSecond(pub(super) f64);
+use crate::words::picture::Crowded;
+use crate::words::proof::WarmUpEvidence;
+use crate::words::time::{PerSecond, Span};
 
 impl fmt::Display for Decision {
     /// `enable web/web3: …`, one line.
@@ -240,13 +234,6 @@ impl fmt::Display for TooSlow {
     }
 }
 
-impl fmt::Display for PerSecond {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = usize::from(self.0 < 9.95);
-        write!(formatter, "{:.digits$}", self.0)
-    }
-}
-
 impl fmt::Display for Wanted {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -306,23 +293,6 @@ impl fmt::Display for Failure {
                 counted(*taken, "request")
             ),
             Self::Command(text) => formatter.write_str(text),
-        }
-    }
-}
-
-impl fmt::Display for Span {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = self.0.as_millis();
-        let seconds = self.0.as_secs();
-        let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-        match seconds {
-            0 => write!(formatter, "{ms}ms"),
-            1..60 if ms % 1000 < 50 => write!(formatter, "{seconds}s"),
-            1..60 => write!(formatter, "{:.1}s", self.0.as_secs_f64()),
-            60..3600 if seconds.is_multiple_of(60) => write!(formatter, "{minutes}m"),
-            60..3600 => write!(formatter, "{minutes}m {}s", seconds % 60),
-            _ if minutes == 0 => write!(formatter, "{hours}h"),
-            _ => write!(formatter, "{hours}h {minutes}m"),
         }
     }
 }

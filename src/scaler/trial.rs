@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::event::Timestamp;
+use crate::words::time::Timestamp;
 
 /// A spare helped when the statistic is this share of what it was, or less.
 const HELPED_SHARE: f64 = 0.9;

@@ -9,8 +9,8 @@ use ringbuf::LocalRb;
 use ringbuf::storage::Heap;
 use ringbuf::traits::{Consumer, Observer, RingBuffer};
 
-use super::event::Timestamp;
 use super::settings::{PolicySettings, Statistic, WindowSize};
+use crate::words::time::Timestamp;
 
 /// Samples kept at most; of a fuller window the newest so many are looked at.
 const SAMPLES_MAX: usize = 65_536;

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::scaler::event::{AdminState, Generation, Timestamp};
 use crate::scaler::hand::{Kept, Mark, Marks, Since, Until};
 use crate::scaler::memory::{BackendMemory, Memory, ServerMemory};
+use crate::words::picture::{AdminState, Generation};
+use crate::words::time::Timestamp;
 
 /// The first words of the file.
 const TITLE: &str = "haproxy-autoscale state";

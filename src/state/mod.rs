@@ -9,18 +9,17 @@ mod format;
 pub mod name;
 mod slot;
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::OFlags;
 use tokio::sync::watch;
 
-use crate::scaler::event::Timestamp;
 use crate::scaler::memory::Memory;
+use crate::words::files;
+use crate::words::time::Timestamp;
 
 use self::slot::Slot;
 
@@ -33,8 +32,6 @@ const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 pub const WRITE_LIMIT: Duration = Duration::from_millis(500);
 /// What could not be written is tried again after this.
 const RETRY: Duration = Duration::from_secs(10);
-/// Everybody on the host may write.
-const WRITABLE_BY_ALL: u32 = 0o002;
 
 /// Milliseconds since 1970 by the wall clock, which may step. Used for the ends of what is kept on
 /// disk and for nothing else.
@@ -62,13 +59,13 @@ pub fn load(dir: &Path, name: &str, now: Timestamp, wall_ms: u64) -> Found {
     let path = dir.join(name);
     let shown = path.display();
     if path.exists()
-        && let Err(error) = fs::metadata(dir).and_then(|found| trusted(&found))
+        && let Err(error) = fs::metadata(dir).and_then(|found| files::trusted(&found))
     {
         return Found::Lost(format!(
             "the remembered state {shown} is not believed: {error}"
         ));
     }
-    let bytes = match read(&path) {
+    let bytes = match files::read(&path, FILE_BYTES_MAX) {
         Ok(bytes) => bytes,
         // Without a directory there was no memory; that none can be kept is said when it is tried.
         Err(error)
@@ -94,61 +91,6 @@ pub fn load(dir: &Path, name: &str, now: Timestamp, wall_ms: u64) -> Found {
             Found::Lost(format!("the remembered state {shown} {why}; {moved}"))
         }
     }
-}
-
-/// Nobody but those whom the operator chose can have written there.
-pub(crate) fn trusted(dir: &fs::Metadata) -> io::Result<()> {
-    if dir.mode() & WRITABLE_BY_ALL != 0 {
-        return Err(io::Error::other(
-            "everybody on this host may write in its directory (chmod 700)",
-        ));
-    }
-    Ok(())
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    // Without NONBLOCK a pipe of that name would be waited for.
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
-        .open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn flags(flags: OFlags) -> i32 {
-    i32::try_from(flags.bits()).unwrap_or(0)
-}
-
-/// Writes the file anew and has it on disk before it returns.
-fn write(dir: &Path, name: &str, text: &str) -> io::Result<()> {
-    match fs::metadata(dir) {
-        Ok(found) => trusted(&found)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::DirBuilder::new().mode(0o700).create(dir)?;
-        }
-        Err(error) => return Err(error),
-    }
-    let new = dir.join(format!("{name}.new"));
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .custom_flags(flags(OFlags::NOFOLLOW))
-        .open(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    drop(file);
-    fs::rename(&new, dir.join(name))?;
-    File::open(dir)?.sync_all()
 }
 
 /// How the last write went.
@@ -271,7 +213,7 @@ fn keep(dir: &Path, name: &str, jobs: &Slot<(u64, String)>, done: &watch::Sender
             Some(again) => jobs.take_within(RETRY, again),
         };
         let Some((number, text)) = next else { return };
-        let problem = write(dir, name, &text).err().map(|error| {
+        let problem = files::write(dir, name, text.as_bytes()).err().map(|error| {
             format!(
                 "cannot keep the state in {}: {error} (dir under [state]); pauses, pins and holds \
                  are kept in memory alone, and a restart knows those of before",

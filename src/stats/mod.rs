@@ -14,7 +14,7 @@ use std::io::{self, Write};
 use crate::log::advice::{self, Advice, Counts, Samples};
 use crate::log::input::{self, InputError, Line, LogSet, Period, Reading};
 use crate::log::line::{Brief, Logged, Parser, Reject};
-use crate::scaler::event::Request;
+use crate::words::request::Request;
 
 use self::servers::Servers;
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::wire::{BackendStatus, LogStatus, ServerStatus, Status};
-use crate::scaler::decision::Span;
+use crate::words::time::Span;
 
 /// All of it.
 pub(super) fn text(status: &Status) -> String {

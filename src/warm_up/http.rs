@@ -6,7 +6,8 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::target::Target;
-use super::{Fault, WAYS_OUT, plain};
+use super::{Fault, WAYS_OUT};
+use crate::words::os_words::plain;
 
 /// The longest head (status line and headers) of an answer, interim ones included.
 const HEAD_MAX_BYTES: usize = 16 * 1024;

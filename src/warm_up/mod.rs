@@ -17,7 +17,9 @@ mod tls;
 use self::target::Target;
 use self::tls::Tls;
 use crate::config::WarmUpConfig;
-use crate::scaler::event::{ServerName, WarmUpEvidence, WarmUpFailure};
+use crate::words::names::ServerName;
+use crate::words::os_words::plain;
+use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 
 pub use self::target::check_url;
 
@@ -305,15 +307,4 @@ fn ranges(ranges: &[(u16, u16)]) -> String {
 
 fn whole_ms(span: Duration) -> u32 {
     u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
-}
-
-/// The system's own words without Rust's `(os error 111)`, starting in lower case.
-fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) => format!("{}{}", first.to_lowercase(), chars.as_str()),
-        None => String::new(),
-    }
 }

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::Fault;
+use crate::words::os_words::plain;
 
 /// Longest `warm_up_url`, bytes.
 const URL_MAX_BYTES: usize = 2048;
@@ -119,7 +120,7 @@ impl Target {
                 match tokio::net::lookup_host((name.as_str(), *port)).await {
                     Ok(found) => found.take(ADDRESSES_MAX).collect(),
                     Err(error) => {
-                        let text = format!("cannot look up {name}: {}", super::plain(&error));
+                        let text = format!("cannot look up {name}: {}", plain(&error));
                         return Err(Fault::Broken(text));
                     }
                 }

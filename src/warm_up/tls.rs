@@ -18,8 +18,9 @@ use tokio_rustls::rustls::{
     ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 
+use super::Fault;
 use super::target::Target;
-use super::{Fault, plain};
+use crate::words::os_words::plain;
 
 /// The TLS settings of one backend's warm-up.
 pub(super) struct Tls {

@@ -22,7 +22,7 @@ use haproxy_autoscale::demo::voice::{Voice, wrapped};
 use haproxy_autoscale::demo::warmth::Warmth;
 use haproxy_autoscale::demo::world::World;
 use haproxy_autoscale::scaler::decision::{Change, Decision, Reason};
-use haproxy_autoscale::scaler::event::Timestamp;
+use haproxy_autoscale::words::time::Timestamp;
 use regex::Regex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};

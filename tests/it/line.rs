@@ -21,7 +21,7 @@ mod rejects;
 use haproxy_autoscale::log::line::{
     Logged, Parser, Record, Reject, TIMER_MAX_MS, TOTAL_MAX_MS, format_local_ms,
 };
-use haproxy_autoscale::scaler::event::{Request, Tail};
+use haproxy_autoscale::words::request::{Request, Tail};
 
 /// A line up to the place of its frontend.
 const START: &str = "127.0.0.1:39518 [21/Nov/2026:23:36:31.172]";

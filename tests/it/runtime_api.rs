@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use haproxy_autoscale::runtime_api::{Address, REPLY_MAX_BYTES, Reader, Writer};
-use haproxy_autoscale::scaler::event::{
-    AdminState, BackendRead, ReadFailure, ServerName, ServerRead, WriteFailure,
+use haproxy_autoscale::words::names::ServerName;
+use haproxy_autoscale::words::picture::{
+    AdminState, BackendRead, ReadFailure, ServerRead, WriteFailure,
 };
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};

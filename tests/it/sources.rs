@@ -14,7 +14,7 @@ use std::time::Duration;
 use haproxy_autoscale::config::LogSource;
 use haproxy_autoscale::log::file::FileState;
 use haproxy_autoscale::log::source::{Item, Source};
-use haproxy_autoscale::scaler::event::Timestamp;
+use haproxy_autoscale::words::time::Timestamp;
 
 /// A condition that has not come by then never will.
 const LIMIT: Duration = Duration::from_secs(30);

@@ -6,10 +6,11 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
-use haproxy_autoscale::scaler::event::{AdminState, Generation, Timestamp};
 use haproxy_autoscale::scaler::hand::{Kept, Mark, Marks, Since, Until};
 use haproxy_autoscale::scaler::memory::{BackendMemory, Memory, ServerMemory};
 use haproxy_autoscale::state::{Found, Keeper, decode, encode, load};
+use haproxy_autoscale::words::picture::{AdminState, Generation};
+use haproxy_autoscale::words::time::Timestamp;
 use proptest::prelude::*;
 
 use crate::support::wait_for;

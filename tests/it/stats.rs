@@ -4,8 +4,8 @@ use std::io::Write as _;
 
 use haproxy_autoscale::log::input::Reading;
 use haproxy_autoscale::log::line::{Brief, Logged, Parser, Record, Reject};
-use haproxy_autoscale::scaler::event::Request;
 use haproxy_autoscale::stats::{Histogram, OVERFLOW_NAME, SERVERS_MAX, Stats, stats_of_logs};
+use haproxy_autoscale::words::request::Request;
 use proptest::prelude::*;
 
 const MAX_LINE_BYTES: usize = 16 * 1024;

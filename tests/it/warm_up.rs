@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use haproxy_autoscale::config::WarmUpConfig;
-use haproxy_autoscale::scaler::event::{ServerName, WarmUpEvidence, WarmUpFailure};
 use haproxy_autoscale::warm_up::WarmUp;
+use haproxy_autoscale::words::names::ServerName;
+use haproxy_autoscale::words::proof::{WarmUpEvidence, WarmUpFailure};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;

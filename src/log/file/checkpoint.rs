@@ -24,8 +24,9 @@ use super::siblings::{self, FileId, Head, KnownHeads};
 use super::{First, Follower, Limits, OLD_FILES_MAX};
 use crate::config::{Config, LogSource, Mode};
 use crate::runtime_api::Address;
-use crate::scaler::event::Timestamp;
-use crate::state::{self, name};
+use crate::state::name;
+use crate::words::files;
+use crate::words::time::Timestamp;
 
 /// An older checkpoint is not believed, by the wall clock: what was logged before is no news.
 pub const GAP_MAX: Duration = Duration::from_secs(60);
@@ -345,7 +346,7 @@ impl CheckpointFile {
             .recursive(true)
             .mode(0o750)
             .create(&self.dir)?;
-        state::trusted(&fs::metadata(&self.dir)?)?;
+        files::trusted(&fs::metadata(&self.dir)?)?;
         let new = self.dir.join(format!("{}.new", self.name));
         let mut file = OpenOptions::new()
             .write(true)
@@ -381,7 +382,7 @@ impl CheckpointFile {
         };
         let content = if meta.is_file() {
             fs::metadata(&self.dir)
-                .and_then(|dir| state::trusted(&dir))
+                .and_then(|dir| files::trusted(&dir))
                 .and_then(|()| read_content(file))
         } else {
             Err(io::Error::other("not a regular file"))

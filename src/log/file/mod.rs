@@ -38,7 +38,7 @@ use self::siblings::FileId;
 pub use self::state::FileState;
 use self::state::{Kind, Trouble};
 pub use crate::log::lines::{Counters, Item};
-use crate::scaler::event::Timestamp;
+use crate::words::time::Timestamp;
 
 /// Bytes read in one turn at most.
 pub const TURN_BYTES_MAX: usize = 256 * 1024;

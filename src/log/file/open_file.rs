@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::siblings::{FileId, HEAD_BYTES_MAX, Head, KnownHeads, Proof};
 use super::{Limits, TIMES_SETTLE};
 use crate::log::lines::{Counters, Item, LineBuffer};
-use crate::scaler::event::Timestamp;
+use crate::words::time::Timestamp;
 
 /// The last bytes before the offset, read again with all new data.
 pub(super) const MARKER_BYTES: usize = 256;

@@ -7,7 +7,7 @@ use std::fs::{self, File, Metadata};
 use super::open_file::{self, OpenFile};
 use super::siblings::{self, FileId, Head, Sibling};
 use super::{First, Follower, OLD_FILES_MAX, TIMES_SETTLE, parent_of};
-use crate::scaler::event::Timestamp;
+use crate::words::time::Timestamp;
 
 /// See [`Follower::make_room`]: writers of so many old files never wait.
 const WAITS_FOR_ROOM_MAX: u32 = 16;

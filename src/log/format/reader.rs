@@ -14,7 +14,7 @@ use super::alias::{Role, Shape};
 use super::pattern::Pattern;
 use super::times::{Timer, Times};
 use super::value::{millis, seconds_ms, zoned_ms};
-use crate::scaler::event::Tail;
+use crate::words::request::Tail;
 
 /// Reads bodies of one format.
 #[derive(Debug)]

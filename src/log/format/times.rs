@@ -6,7 +6,7 @@ use super::super::number::{TIMER_MAX_MS, TOTAL_MAX_MS, status};
 use super::super::reject::Reject;
 use super::alias::Role;
 use super::reader::{Fields, tail};
-use crate::scaler::event::Request;
+use crate::words::request::Request;
 
 /// A timer of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use super::listen::{CHECK_INTERVAL, SocketFile, cannot_listen};
 use crate::config::is_loopback;
 use crate::log::file::{FileState, TURN_BYTES_MAX, Turn};
 use crate::log::lines::{Counters, Item};
-use crate::scaler::event::Timestamp;
+use crate::words::time::Timestamp;
 
 /// The largest datagram that can be whole: HAProxy's `log … len` ends at 65535, UDP at 65507.
 const DATAGRAM_BYTES_MAX: usize = 64 * 1024;

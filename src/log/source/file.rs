@@ -15,7 +15,7 @@ use super::Goal;
 use crate::log::file::checkpoint::CheckpointFile;
 use crate::log::file::{self, Follower, Limits, Turn};
 use crate::log::lines::Item;
-use crate::scaler::event::Timestamp;
+use crate::words::time::Timestamp;
 
 /// How often a file is looked at whatever the watcher says. This alone makes following correct;
 /// the watcher only makes it sooner.

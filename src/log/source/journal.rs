@@ -18,7 +18,7 @@ use self::look::{Found, Look};
 use super::stdin::StdinSource;
 use crate::log::file::{FileState, Turn};
 use crate::log::lines::{Counters, Item};
-use crate::scaler::event::Timestamp;
+use crate::words::time::Timestamp;
 
 /// The program that reads the journal, looked for on the `PATH`.
 const PROGRAM: &str = "journalctl";

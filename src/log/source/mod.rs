@@ -24,7 +24,7 @@ use super::file::checkpoint::CheckpointFile;
 pub use super::file::{FileState, Turn};
 pub use super::lines::{Counters, Item};
 use crate::config::LogSource;
-use crate::scaler::event::Timestamp;
+use crate::words::time::Timestamp;
 
 /// One source of lines.
 #[derive(Debug)]

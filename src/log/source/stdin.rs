@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::Goal;
 use crate::log::file::{FileState, TURN_BYTES_MAX, Turn};
 use crate::log::lines::{Counters, Item, LineBuffer};
-use crate::scaler::event::Timestamp;
+use crate::words::time::Timestamp;
 
 /// Read from standard input at once.
 const STDIN_CHUNK_BYTES: usize = 64 * 1024;

@@ -19,7 +19,7 @@ use super::listen::{CHECK_INTERVAL, cannot_listen};
 use crate::config::is_loopback;
 use crate::log::file::{FileState, TURN_BYTES_MAX, Turn};
 use crate::log::lines::{Counters, Item};
-use crate::scaler::event::Timestamp;
+use crate::words::time::Timestamp;
 
 /// Senders at the same time. HAProxy keeps one connection for each `server` of a ring, and the old
 /// process has its own for a while after a reload.

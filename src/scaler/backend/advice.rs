@@ -3,9 +3,10 @@
 
 use super::{Backend, Outbox};
 use crate::scaler::decision::Change;
-use crate::scaler::event::{Balance, Timestamp};
 use crate::scaler::member::{Member, Role};
 use crate::scaler::settings::Spares;
+use crate::words::picture::Balance;
+use crate::words::time::Timestamp;
 
 impl Backend {
     /// Names of the configuration that HAProxy does not list, spares that cannot help or be proven,

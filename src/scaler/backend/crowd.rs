@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::{Backend, Outbox};
 use crate::scaler::decision::{Change, Reason, Wanted};
-use crate::scaler::event::{Crowded, Timestamp};
+use crate::words::picture::Crowded;
+use crate::words::time::Timestamp;
 
 /// A limit that is reached for a moment is no crowd.
 const LASTS: Duration = Duration::from_secs(3);

@@ -3,13 +3,12 @@
 
 use super::{Backend, Outbox, name_of};
 use crate::scaler::budget;
-use crate::scaler::decision::{
-    Breach, Change, PerSecond, Reason, SlowServer, Span, TooSlow, Wanted,
-};
-use crate::scaler::event::Timestamp;
+use crate::scaler::decision::{Breach, Change, Reason, SlowServer, TooSlow, Wanted};
 use crate::scaler::load::rate_of;
 use crate::scaler::member::Member;
 use crate::scaler::policy::{Policy, Verdict};
+use crate::words::time::Timestamp;
+use crate::words::time::{PerSecond, Span};
 
 /// A spare that is next to go.
 #[derive(Debug)]

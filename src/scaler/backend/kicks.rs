@@ -3,8 +3,11 @@
 
 use super::{Backend, Outbox, name_of};
 use crate::scaler::decision::{Change, Reason};
-use crate::scaler::event::{Action, ActionId, ServerName, Timestamp, WriteFailure};
+use crate::scaler::event::{Action, ActionId};
 use crate::scaler::member::{Member, Role, Stage};
+use crate::words::names::ServerName;
+use crate::words::picture::WriteFailure;
+use crate::words::time::Timestamp;
 
 /// The most that is lent.
 const LENT_MAX: u32 = 100_000;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use super::{Backend, Outbox};
 use crate::scaler::decision::{Change, Reason};
-use crate::scaler::event::{AdminState, Generation, Timestamp};
 use crate::scaler::hand::{Mark, Until};
 use crate::scaler::member::{Member, QUARANTINE_MAX, Role};
 use crate::scaler::memory::{BackendMemory, ServerMemory};
+use crate::words::picture::{AdminState, Generation};
+use crate::words::time::Timestamp;
 
 /// What was known before this daemon began.
 #[derive(Debug, Default)]

@@ -19,11 +19,9 @@ use std::time::Duration;
 use super::agreement::{Agreement, Comparison};
 use super::breach::Episodes;
 use super::by_server::ByServer;
-use super::decision::{Change, Decision, Reason, Span, Wanted};
+use super::decision::{Change, Decision, Reason, Wanted};
 use super::dropped::Dropped;
-use super::event::{
-    Action, ActionId, AdminState, Generation, LogState, Request, ServerName, Timestamp,
-};
+use super::event::{Action, ActionId, LogState};
 use super::hand::Hand;
 use super::load::{Memory, Rate};
 use super::member::Member;
@@ -33,6 +31,11 @@ use super::pool::Pool;
 use super::quiet::{self, slice_of};
 use super::sample::Sample;
 use super::settings::{BackendSettings, Signal};
+use crate::words::names::ServerName;
+use crate::words::picture::{AdminState, Generation};
+use crate::words::request::Request;
+use crate::words::time::Span;
+use crate::words::time::Timestamp;
 
 pub use self::view::{BackendView, ServerView};
 

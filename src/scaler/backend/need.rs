@@ -4,10 +4,12 @@
 use super::change::Delay;
 use super::{Backend, NoSpareSaid, Outbox, name_of};
 use crate::scaler::agreement::Agreement;
-use crate::scaler::decision::{Change, Reason, Span, Wanted};
-use crate::scaler::event::{LogState, Timestamp};
+use crate::scaler::decision::{Change, Reason, Wanted};
+use crate::scaler::event::LogState;
 use crate::scaler::hand::Kept;
 use crate::scaler::member::{Member, Role, Stage};
+use crate::words::time::Span;
+use crate::words::time::Timestamp;
 
 impl Backend {
     /// Begins the most urgent change, unless one is under way.

@@ -2,10 +2,12 @@
 //! How a change under way is taken back or begun by an order is in `change::by_hand`.
 
 use super::{Backend, Outbox};
-use crate::scaler::decision::{Change, Reason, Span, Wanted};
-use crate::scaler::event::Timestamp;
-use crate::scaler::hand::{Answer, Kept, Mark, Marks, Order, Place, Until, Verb, Verdict, by};
+use crate::scaler::decision::{Change, Reason, Wanted};
+use crate::scaler::hand::{Kept, Mark, Marks, Until, by};
 use crate::scaler::member::{Member, Role, Stage};
+use crate::words::order::{Answer, Order, Place, Verb, Verdict};
+use crate::words::time::Span;
+use crate::words::time::Timestamp;
 
 impl Backend {
     /// Takes an order that is about this backend or one of its servers, and answers it.

@@ -6,9 +6,11 @@ use std::time::Duration;
 use super::{Backend, NoSpareSaid, Outbox, name_of};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{Change, Reason};
-use crate::scaler::event::{Action, ActionId, AdminState, BackendRead, ReadFailure, Timestamp};
+use crate::scaler::event::{Action, ActionId};
 use crate::scaler::jitter;
 use crate::scaler::member::{Role, Stage};
+use crate::words::picture::{AdminState, BackendRead, ReadFailure};
+use crate::words::time::Timestamp;
 
 /// An old process that is ending answered: the new one is there in a moment.
 const STOPPING_PAUSE: Duration = Duration::from_millis(100);

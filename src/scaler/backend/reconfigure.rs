@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use super::{Backend, Outbox, next_slice};
-use crate::scaler::decision::{Change, Reason, Span, Wanted};
-use crate::scaler::event::Timestamp;
+use crate::scaler::decision::{Change, Reason, Wanted};
 use crate::scaler::member::{Role, Stage};
 use crate::scaler::policy::Policy;
 use crate::scaler::pool::role_of;
 use crate::scaler::quiet::{Recent, slice_of};
 use crate::scaler::settings::BackendSettings;
+use crate::words::time::Span;
+use crate::words::time::Timestamp;
 
 /// After a standstill lines and HAProxy's checks come in late for this long.
 const SETTLE: Duration = Duration::from_secs(5);

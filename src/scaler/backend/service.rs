@@ -7,10 +7,11 @@ use std::time::Duration;
 use super::{Backend, Outbox, name_of};
 use crate::scaler::by_server::Contrast;
 use crate::scaler::decision::{Cause, Change, Consequence, Fault, Reason, Tally};
-use crate::scaler::event::{Balance, Timestamp};
 use crate::scaler::hand::Kept;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::probation::{Circumstances, Finding, Look, Others, Probation};
+use crate::words::picture::Balance;
+use crate::words::time::Timestamp;
 
 /// A spare that takes so many times as long as the others is called slow …
 const SLOW_FACTOR: f64 = 10.0;

@@ -8,11 +8,13 @@ mod trouble;
 use super::Backend;
 use super::change::Underway;
 use crate::scaler::agreement::Agreement;
-use crate::scaler::event::{AdminState, LogState, ReadFailure, Timestamp};
+use crate::scaler::event::LogState;
 use crate::scaler::member::{Member, QUARANTINE_MAX, Role, Stage};
 use crate::scaler::policy::PolicyView;
 use crate::scaler::seen::{Problem, ProblemCode, ReasonCode, Standing, Standings};
 use crate::scaler::settings::Spares;
+use crate::words::picture::{AdminState, ReadFailure};
+use crate::words::time::Timestamp;
 
 /// Why no spare goes although it is quiet.
 const LOST: &str = "no scale-down before a window of requests: what was remembered is lost";

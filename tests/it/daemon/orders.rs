@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use haproxy_autoscale::control;
-use haproxy_autoscale::scaler::hand::{Order, Place, Verb, Verdict};
+use haproxy_autoscale::words::order::{Order, Place, Verb, Verdict};
 use rustix::process::Signal;
 
 use super::fake::{FakeHaproxy, Place as Folder, stop};

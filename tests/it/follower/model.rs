@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use haproxy_autoscale::log::file::checkpoint::Checkpoint;
 use haproxy_autoscale::log::file::{Follower, Item, Limits, OLD_FILES_MAX};
-use haproxy_autoscale::scaler::event::Timestamp;
+use haproxy_autoscale::words::time::Timestamp;
 use proptest::prelude::*;
 
 /// Every line but those that fill up a rewritten file; at least as long as a telling head.

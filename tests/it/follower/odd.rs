@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use haproxy_autoscale::log::file::{Follower, Item, Limits, ROTATE_GRACE};
-use haproxy_autoscale::scaler::event::Timestamp;
+use haproxy_autoscale::words::time::Timestamp;
 use rustix::process::Signal;
 
 use crate::cli::program::{Running, SOON, program};

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use haproxy_autoscale::log::file::{Follower, Item, Limits, OLD_FILES_MAX, ROTATE_GRACE};
-use haproxy_autoscale::scaler::event::Timestamp;
+use haproxy_autoscale::words::time::Timestamp;
 
 use super::writer::{self, Dice, Fate, Kind, number_of};
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use haproxy_autoscale::log::file::{
     FileState, Follower, Item, Limits, ROTATE_GRACE, Start, TURN_BYTES_MAX,
 };
-use haproxy_autoscale::scaler::event::Timestamp;
+use haproxy_autoscale::words::time::Timestamp;
 use tempfile::TempDir;
 
 /// A log in a folder of its own and who follows it.

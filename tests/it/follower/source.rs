@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use haproxy_autoscale::config::LogSource;
 use haproxy_autoscale::log::file::FileState;
 use haproxy_autoscale::log::source::{Item, POLL_INTERVAL, Source, StdinSource};
-use haproxy_autoscale::scaler::event::Timestamp;
+use haproxy_autoscale::words::time::Timestamp;
 
 const LIMIT: Duration = Duration::from_secs(20);
 

@@ -4,7 +4,7 @@ use haproxy_autoscale::log::format::{Fault, LogFormat};
 use haproxy_autoscale::log::input::Line;
 use haproxy_autoscale::log::line::{Parser, Record, Reject};
 use haproxy_autoscale::parse::write_line;
-use haproxy_autoscale::scaler::event::{Request, Tail};
+use haproxy_autoscale::words::request::{Request, Tail};
 
 /// 2026-11-21 23:36:31, milliseconds since 1970 of whatever zone.
 const START_MS: u64 = 20_778 * 86_400_000 + ((23 * 60 + 36) * 60 + 31) * 1000;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use haproxy_autoscale::config;
 use haproxy_autoscale::log::format::LogFormat;
 use haproxy_autoscale::log::line::{Parser, Record, Reject};
-use haproxy_autoscale::scaler::event::Request;
+use haproxy_autoscale::words::request::Request;
 
 use crate::support::load::{exchange, fetch};
 use crate::support::{

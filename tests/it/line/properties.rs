@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use haproxy_autoscale::log::line::{
     Brief, Parser, Record, Reject, TIMER_MAX_MS, TOTAL_MAX_MS, format_local_ms, parse_local_ms,
 };
-use haproxy_autoscale::scaler::event::{Request, Tail};
+use haproxy_autoscale::words::request::{Request, Tail};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 

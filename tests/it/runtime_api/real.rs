@@ -6,7 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use haproxy_autoscale::runtime_api::{Address, Reader, Writer};
-use haproxy_autoscale::scaler::event::{AdminState, ReadFailure, ServerName, WriteFailure};
+use haproxy_autoscale::words::names::ServerName;
+use haproxy_autoscale::words::picture::{AdminState, ReadFailure, WriteFailure};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
 use tokio::net::TcpListener;

@@ -1,7 +1,7 @@
 //! Replies that HAProxy 2.6.12 gave, whole, cut at every byte, and damaged.
 
 use haproxy_autoscale::runtime_api::reply::{self, ReplyError, WriteReply};
-use haproxy_autoscale::scaler::event::{CheckRead, Generation};
+use haproxy_autoscale::words::picture::{CheckRead, Generation};
 use proptest::prelude::*;
 
 use super::{READ, server_named};

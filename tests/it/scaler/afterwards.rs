@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use haproxy_autoscale::scaler::Stage;
 use haproxy_autoscale::scaler::decision::{Change, Reason};
-use haproxy_autoscale::scaler::event::AdminState;
-use haproxy_autoscale::scaler::hand::Verb;
 use haproxy_autoscale::scaler::settings::Spares;
+use haproxy_autoscale::words::order::Verb;
+use haproxy_autoscale::words::picture::AdminState;
 
 use super::scenes::{GAP, seconds, with_a_spare_in};
 use super::world::{BACKEND, Fault, World, settings};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use haproxy_autoscale::scaler::Stage;
 use haproxy_autoscale::scaler::decision::{Change, Reason};
-use haproxy_autoscale::scaler::event::AdminState;
 use haproxy_autoscale::scaler::settings::{Add, OnOpenSessions, Spares};
+use haproxy_autoscale::words::picture::AdminState;
 
 use super::scenes::{GAP, seconds};
 use super::world::{World, settings};

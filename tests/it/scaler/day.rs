@@ -5,7 +5,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::decision::Change;
-use haproxy_autoscale::scaler::event::AdminState;
+use haproxy_autoscale::words::picture::AdminState;
 
 use super::farm::{CAPACITY, Farm, Outcome, defaults};
 

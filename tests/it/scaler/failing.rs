@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::decision::Change;
-use haproxy_autoscale::scaler::event::{AdminState, Balance};
-use haproxy_autoscale::scaler::hand::Verb;
+use haproxy_autoscale::words::order::Verb;
+use haproxy_autoscale::words::picture::{AdminState, Balance};
 
 use super::service::{serve, with_a_newcomer};
 use super::world::{Fault, World, settings};

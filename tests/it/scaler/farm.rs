@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::decision::Change;
-use haproxy_autoscale::scaler::event::Timestamp;
 use haproxy_autoscale::scaler::settings::{BackendSettings, Spares, WindowSize};
+use haproxy_autoscale::words::time::Timestamp;
 
 use super::server::Server;
 use super::world::{World, settings};

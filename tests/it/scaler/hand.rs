@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use haproxy_autoscale::scaler::Stage;
 use haproxy_autoscale::scaler::decision::{Change, Reason};
-use haproxy_autoscale::scaler::event::{AdminState, Event, ServerName};
-use haproxy_autoscale::scaler::hand::{Answer, Order, Place, Verb, Verdict};
+use haproxy_autoscale::scaler::event::Event;
+use haproxy_autoscale::words::names::ServerName;
+use haproxy_autoscale::words::order::{Answer, Order, Place, Verb, Verdict};
+use haproxy_autoscale::words::picture::AdminState;
 
 use super::scenes::{GAP, seconds};
 use super::world::{BACKEND, World, settings};

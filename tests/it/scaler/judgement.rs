@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use haproxy_autoscale::scaler::Scaler;
 use haproxy_autoscale::scaler::decision::Change;
-use haproxy_autoscale::scaler::event::{Action, AdminState, Event, ReadFailure, Timestamp};
-use haproxy_autoscale::scaler::hand::Verb;
+use haproxy_autoscale::scaler::event::{Action, Event};
+use haproxy_autoscale::words::order::Verb;
+use haproxy_autoscale::words::picture::{AdminState, ReadFailure};
+use haproxy_autoscale::words::time::Timestamp;
 
 use super::scenes::{GAP, seconds, with_a_spare_in};
 use super::world::{BACKEND, Fault, World, settings};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::decision::Change;
-use haproxy_autoscale::scaler::event::AdminState;
+use haproxy_autoscale::words::picture::AdminState;
 
 use super::scenes::{GAP, seconds};
 use super::world::{Fault, World, settings};

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::decision::Change;
-use haproxy_autoscale::scaler::event::{AdminState, Event, LogState};
-use haproxy_autoscale::scaler::hand::Verb;
+use haproxy_autoscale::scaler::event::{Event, LogState};
 use haproxy_autoscale::scaler::memory::Memory;
 use haproxy_autoscale::scaler::{Scaler, Stage};
 use haproxy_autoscale::state;
+use haproxy_autoscale::words::order::Verb;
+use haproxy_autoscale::words::picture::AdminState;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 

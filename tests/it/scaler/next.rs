@@ -1,7 +1,7 @@
 //! What `status` says happens next is what happens.
 
 use haproxy_autoscale::scaler::decision::Change;
-use haproxy_autoscale::scaler::hand::Verb;
+use haproxy_autoscale::words::order::Verb;
 
 use super::scenes::{GAP, seconds, with_a_spare_in};
 use super::world::{World, settings};

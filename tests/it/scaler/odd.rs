@@ -4,10 +4,13 @@
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::Scaler;
-use haproxy_autoscale::scaler::event::{
-    Action, BackendRead, Balance, CheckRead, Crowded, Event, Generation, Request, ServerCounters,
-    ServerRead, Timestamp, WarmUpEvidence,
+use haproxy_autoscale::scaler::event::{Action, Event};
+use haproxy_autoscale::words::picture::{
+    BackendRead, Balance, CheckRead, Crowded, Generation, ServerCounters, ServerRead,
 };
+use haproxy_autoscale::words::proof::WarmUpEvidence;
+use haproxy_autoscale::words::request::Request;
+use haproxy_autoscale::words::time::Timestamp;
 use proptest::prelude::*;
 
 use super::world::{BACKEND, settings};

@@ -1,6 +1,6 @@
 //! What no command may do, judged on the picture that the scaler was given (C-1 to C-4 and C-12).
 
-use haproxy_autoscale::scaler::event::AdminState;
+use haproxy_autoscale::words::picture::AdminState;
 
 use super::world::World;
 

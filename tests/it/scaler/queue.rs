@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::decision::Change;
-use haproxy_autoscale::scaler::event::{ActionId, ServerName, WriteFailure};
-use haproxy_autoscale::scaler::hand::Verb;
+use haproxy_autoscale::scaler::event::ActionId;
+use haproxy_autoscale::words::names::ServerName;
+use haproxy_autoscale::words::order::Verb;
+use haproxy_autoscale::words::picture::WriteFailure;
 
 use super::service::{serve, with_a_newcomer};
 use super::world::{Fault, Pending, World, settings};

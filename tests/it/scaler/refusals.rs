@@ -1,9 +1,10 @@
 //! Orders that are refused, orders that end by themselves, and whom a new configuration concerns.
 
 use haproxy_autoscale::scaler::decision::Change;
-use haproxy_autoscale::scaler::event::{AdminState, Event};
-use haproxy_autoscale::scaler::hand::{Verb, Verdict};
+use haproxy_autoscale::scaler::event::Event;
 use haproxy_autoscale::scaler::settings::{BackendSettings, Spares};
+use haproxy_autoscale::words::order::{Verb, Verdict};
+use haproxy_autoscale::words::picture::AdminState;
 
 use super::scenes::{GAP, seconds, with_a_spare_in};
 use super::world::{World, settings};

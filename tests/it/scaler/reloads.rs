@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::decision::Change;
-use haproxy_autoscale::scaler::event::Request;
+use haproxy_autoscale::words::request::Request;
 
 use super::scenes::{GAP, seconds, with_a_spare_in};
 use super::world::{BACKEND, World};

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use haproxy_autoscale::scaler::event::{AdminState, CheckRead, ServerRead, Timestamp};
+use haproxy_autoscale::words::picture::{AdminState, CheckRead, ServerRead};
+use haproxy_autoscale::words::time::Timestamp;
 
 /// Between two health checks.
 const CHECK_INTERVAL: Duration = Duration::from_millis(200);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use haproxy_autoscale::scaler::Stage;
 use haproxy_autoscale::scaler::decision::Change;
-use haproxy_autoscale::scaler::event::{Balance, Crowded, ServerCounters};
-use haproxy_autoscale::scaler::hand::Verb;
+use haproxy_autoscale::words::order::Verb;
+use haproxy_autoscale::words::picture::{Balance, Crowded, ServerCounters};
 
 use super::world::{World, settings};
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::decision::{Change, Reason};
-use haproxy_autoscale::scaler::event::{AdminState, Event};
-use haproxy_autoscale::scaler::hand::Verb;
+use haproxy_autoscale::scaler::event::Event;
 use haproxy_autoscale::scaler::settings::{BackendSettings, Spares};
+use haproxy_autoscale::words::order::Verb;
+use haproxy_autoscale::words::picture::AdminState;
 
 use super::scenes::{GAP, seconds, with_a_spare_in};
 use super::server::Server;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use haproxy_autoscale::scaler::Stage;
 use haproxy_autoscale::scaler::decision::Change;
-use haproxy_autoscale::scaler::event::{
-    ActionId, AdminState, Event, LogState, ReadFailure, ServerName, WarmUpFailure, WriteFailure,
-};
-use haproxy_autoscale::scaler::hand::Verb;
+use haproxy_autoscale::scaler::event::{ActionId, Event, LogState};
 use haproxy_autoscale::scaler::settings::Spares;
+use haproxy_autoscale::words::names::ServerName;
+use haproxy_autoscale::words::order::Verb;
+use haproxy_autoscale::words::picture::{AdminState, ReadFailure, WriteFailure};
+use haproxy_autoscale::words::proof::WarmUpFailure;
 
 use super::scenes::{GAP, seconds, with_a_spare_in};
 use super::server::Server;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use haproxy_autoscale::scaler::event::{AdminState, LogState};
-use haproxy_autoscale::scaler::hand::Verb;
+use haproxy_autoscale::scaler::event::LogState;
 use haproxy_autoscale::scaler::seen::{NoHelp, ProblemCode, ReasonCode};
 use haproxy_autoscale::status::DaemonProblem;
+use haproxy_autoscale::words::order::Verb;
+use haproxy_autoscale::words::picture::AdminState;
 
 use super::scenes::{GAP, seconds, with_a_spare_in};
 use super::world::{World, settings};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::decision::{Breach, Change, Reason};
-use haproxy_autoscale::scaler::event::{Request, Tail};
 use haproxy_autoscale::scaler::settings::{Add, Signal, Statistic, WindowSize};
+use haproxy_autoscale::words::request::{Request, Tail};
 
 use super::scenes::GAP;
 use super::world::{BACKEND, World, policy, settings};

@@ -5,16 +5,19 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::decision::{Change, Decision};
-use haproxy_autoscale::scaler::event::{
-    Action, ActionId, AdminState, BackendRead, Balance, Crowded, Event, Generation, LogState,
-    ReadFailure, Request, ServerName, ServerRead, Timestamp, WarmUpEvidence, WarmUpFailure,
-    WriteFailure,
-};
+use haproxy_autoscale::scaler::event::{Action, ActionId, Event, LogState};
 use haproxy_autoscale::scaler::memory::Memory;
 use haproxy_autoscale::scaler::settings::{
     Add, BackendSettings, OnOpenSessions, PolicySettings, Signal, Spares, Statistic, WindowSize,
 };
 use haproxy_autoscale::scaler::{BackendView, Scaler};
+use haproxy_autoscale::words::names::ServerName;
+use haproxy_autoscale::words::picture::{
+    AdminState, BackendRead, Balance, Crowded, Generation, ReadFailure, ServerRead, WriteFailure,
+};
+use haproxy_autoscale::words::proof::{WarmUpEvidence, WarmUpFailure};
+use haproxy_autoscale::words::request::Request;
+use haproxy_autoscale::words::time::Timestamp;
 
 use super::server::Server;
 

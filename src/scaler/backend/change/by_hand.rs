@@ -4,8 +4,9 @@
 use super::super::{Backend, Outbox};
 use super::{Goal, Step, Underway};
 use crate::scaler::decision::{Change, Reason, Wanted};
-use crate::scaler::event::{AdminState, Timestamp};
 use crate::scaler::hand::by;
+use crate::words::picture::AdminState;
+use crate::words::time::Timestamp;
 
 impl Underway {
     /// States that its commands have brought about or may bring about next. `is_checked`: HAProxy

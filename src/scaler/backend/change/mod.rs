@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use super::{Backend, Outbox};
 use crate::scaler::decision::{Change, Failure, Fault, Reason, Wanted};
-use crate::scaler::event::{
-    Action, ActionId, AdminState, ServerCounters, ServerName, Timestamp, WarmUpEvidence,
-    WarmUpFailure, WriteFailure,
-};
+use crate::scaler::event::{Action, ActionId};
 use crate::scaler::member::Stage;
+use crate::words::names::ServerName;
+use crate::words::picture::{AdminState, ServerCounters, WriteFailure};
+use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
+use crate::words::time::Timestamp;
 
 /// While HAProxy's checks or a drain are watched.
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);

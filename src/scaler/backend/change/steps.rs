@@ -6,9 +6,10 @@ use super::{Goal, Step};
 use std::time::Duration;
 
 use crate::scaler::decision::{Change, Checks, Consequence, Failure, Fault, Reason, Wanted};
-use crate::scaler::event::{AdminState, Timestamp};
 use crate::scaler::member::Stage;
 use crate::scaler::settings::OnOpenSessions;
+use crate::words::picture::AdminState;
+use crate::words::time::Timestamp;
 
 /// A server whose requests fail drains no longer than this: what persistence still sends it fails.
 const EXPEL_DRAIN: Duration = Duration::from_secs(2);

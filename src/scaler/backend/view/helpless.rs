@@ -2,10 +2,10 @@
 //! backend that is slow or short of servers is decided in `need`.
 
 use super::Backend;
-use crate::scaler::event::Timestamp;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::policy::PolicyView;
 use crate::scaler::seen::{NoHelp, Problem, ProblemCode, ReasonCode};
+use crate::words::time::Timestamp;
 
 impl From<NoHelp> for ReasonCode {
     fn from(why: NoHelp) -> Self {

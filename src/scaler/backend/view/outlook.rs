@@ -3,10 +3,12 @@
 use super::super::{Backend, within};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::Reason;
-use crate::scaler::event::{LogState, ReadFailure, Timestamp};
+use crate::scaler::event::LogState;
 use crate::scaler::member::Stage;
 use crate::scaler::policy::PolicyView;
 use crate::scaler::seen::ReasonCode;
+use crate::words::picture::ReadFailure;
+use crate::words::time::Timestamp;
 
 impl Backend {
     /// What happens next, and why.

@@ -2,9 +2,9 @@
 //! answer badly, or are used where they should rest; users who wait or fail.
 
 use super::Backend;
-use crate::scaler::event::Timestamp;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::seen::{Problem, ProblemCode};
+use crate::words::time::Timestamp;
 
 /// Fewer failed requests than this are no problem …
 const FAILED_MIN: u64 = 5;

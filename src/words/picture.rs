@@ -1,9 +1,8 @@
 //! What one look at HAProxy showed of a backend: its servers, their marks and their counters. Plain
 //! data, and what HAProxy's numbers mean in words; what follows from them does not belong here.
 
+use std::fmt;
 use std::net::SocketAddr;
-
-use super::event::AdminState;
 
 /// One HAProxy process's lifetime: (`Pid`, `Start_time_sec`) of `show info`. A reload or restart
 /// gives another one, and with it every runtime state back to haproxy.cfg's.
@@ -260,6 +259,78 @@ impl ServerRead {
             AdminState::Drain
         } else {
             AdminState::Ready
+        }
+    }
+}
+
+/// HAProxy's three admin states that a `set server B/S state` command can set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminState {
+    /// Takes balanced traffic.
+    Ready,
+    /// Is checked, keeps its sessions and persistence, gets no balanced traffic.
+    Drain,
+    /// Is not checked and gets nothing new.
+    Maint,
+}
+
+impl AdminState {
+    /// The word of the Runtime API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Drain => "drain",
+            Self::Maint => "maint",
+        }
+    }
+}
+
+impl fmt::Display for AdminState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// Why a read of HAProxy gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadFailure {
+    /// No HAProxy could be asked: no socket, refused, no answer in time, half an answer. The text
+    /// says what was tried and what came back.
+    Unreachable(String),
+    /// HAProxy answered that it has no such backend.
+    UnknownBackend,
+    /// An old process that is about to end answered (`Stopping: 1`, `Proxy is disabled.`): its
+    /// word counts for nothing, ask again.
+    Stopping,
+}
+
+/// Why a write was not confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteFailure {
+    /// HAProxy refused; its own words.
+    Refused(String),
+    /// The command's fate is unknown: HAProxy could not be reached or did not answer in time.
+    Unknown(String),
+    /// An old process that is about to end answered (`Proxy is disabled.`).
+    Stopping,
+}
+
+impl fmt::Display for ReadFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(text) => formatter.write_str(text),
+            Self::UnknownBackend => formatter.write_str("HAProxy has no such backend"),
+            Self::Stopping => formatter.write_str("an old HAProxy process that is ending answered"),
+        }
+    }
+}
+
+impl fmt::Display for WriteFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(text) => write!(formatter, "HAProxy refused: {text}"),
+            Self::Unknown(text) => formatter.write_str(text),
+            Self::Stopping => formatter.write_str("an old HAProxy process that is ending answered"),
         }
     }
 }

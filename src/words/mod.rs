@@ -1,0 +1,13 @@
+//! The ground floor: plain data that every room speaks of, and small things that all of them need.
+//! Imports nothing of the other rooms; decides nothing, and keeps no state.
+
+pub mod duration;
+pub mod files;
+pub mod limits;
+pub mod names;
+pub mod order;
+pub mod os_words;
+pub mod picture;
+pub mod proof;
+pub mod request;
+pub mod time;
