@@ -27,7 +27,7 @@ pub(super) fn write(decision: &Decision, mode: Mode) {
             News::Begins => tracing::info!("{decision}"),
             News::Nothing => {}
             News::Lasts(episode) => {
-                tracing::info!("{} {}: {episode}", decision.change, decision.backend);
+                tracing::info!("{} {}: {episode}", decision.change, decision.backend());
             }
         }
         return;

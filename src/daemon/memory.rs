@@ -136,7 +136,7 @@ impl Daemon {
                 let place = match (&order.place, &decision.server) {
                     (Place::Server(name), Some(_)) => name.to_string(),
                     (Place::Everything | Place::Backend(_) | Place::Server(_), _) => {
-                        decision.backend.clone()
+                        decision.backend().to_owned()
                     }
                 };
                 reply.add(&place, answer);

@@ -34,7 +34,6 @@ use crate::scaler::Scaler;
 use crate::scaler::decision::{Change, Decision};
 use crate::scaler::event::{Action, Event, LogState};
 use crate::state::Keeper;
-use crate::words::picture::ReadFailure;
 use crate::words::time::Timestamp;
 
 pub use self::reload::Reload;
@@ -215,8 +214,6 @@ struct Daemon {
     skipped_bytes: u64,
     lost: u64,
     is_whole_from: Timestamp,
-    /// Why HAProxy does not answer, as it was said.
-    outage: Option<String>,
     diagnosis: Diagnosis,
     asking: Asking,
     /// Backends that HAProxy does not have, to be said with those that it has.
@@ -261,7 +258,6 @@ impl Daemon {
             skipped_bytes: 0,
             lost: 0,
             is_whole_from: Timestamp::from_ms(0),
-            outage: None,
             diagnosis: Diagnosis::default(),
             asking: Asking::Wanted,
             unknown: Vec::new(),
@@ -316,7 +312,9 @@ impl Daemon {
         let written = self.written();
         for action in actions {
             if let Action::Report(decision) = &action {
-                if self.is_news(decision) {
+                if journal::is_unknown(decision) {
+                    self.say_unknown(decision.backend());
+                } else {
                     journal::write(decision, self.config.mode);
                 }
                 observer(decision);
@@ -350,41 +348,6 @@ impl Daemon {
         }
     }
 
-    /// An outage is one piece of news, however many backends it cuts off.
-    fn is_news(&mut self, decision: &Decision) -> bool {
-        match decision.change {
-            Change::Unreachable => {
-                let text = decision.reason.to_string();
-                self.outage.replace(text.clone()) != Some(text)
-            }
-            Change::Reachable => self.outage.take().is_some(),
-            Change::Note if journal::is_unknown(decision) => {
-                self.say_unknown(&decision.backend);
-                false
-            }
-            Change::Breach
-            | Change::WarmUp
-            | Change::Enable
-            | Change::EnableFailed
-            | Change::Drain
-            | Change::Disable
-            | Change::NoSpare
-            | Change::Hold
-            | Change::Reload
-            | Change::Freeze
-            | Change::Thaw
-            | Change::NotHelping
-            | Change::Stay
-            | Change::Note
-            | Change::Operator
-            | Change::BreachOver
-            | Change::Paused
-            | Change::NotServing
-            | Change::ProbationFailed
-            | Change::Warning => true,
-        }
-    }
-
     /// Said once, with the backends that HAProxy has: it is asked for them anew.
     fn say_unknown(&mut self, name: &str) {
         self.unknown.push(name.to_owned());
@@ -413,9 +376,7 @@ impl Daemon {
                 self.say_all_unknown();
                 self.look_around();
             }
-            Outcome::Read(_, _, Ok(_) | Err(ReadFailure::UnknownBackend))
-                if self.asking == Asking::Wanted =>
-            {
+            Outcome::Read(_, Ok(_)) if self.asking == Asking::Wanted => {
                 self.asking = Asking::UnderWay;
                 self.hands.diagnose();
             }

@@ -38,7 +38,7 @@ impl Summary {
     pub(super) fn take(&mut self, decision: &Decision) {
         self.decisions += 1;
         let server = decision.server.clone().unwrap_or_default();
-        let name = ServerName::new(decision.backend.clone(), server);
+        let name = ServerName::new(decision.backend(), server);
         match decision.change {
             Change::Breach => {
                 self.breaches += 1;
@@ -80,7 +80,10 @@ impl Summary {
         let Reason::Breach { breach, .. } = &decision.reason else {
             return;
         };
-        let counted = self.counted.entry(decision.backend.clone()).or_default();
+        let counted = self
+            .counted
+            .entry(decision.backend().to_owned())
+            .or_default();
         self.above_threshold += breach.span.min(decision.at.since(*counted));
         *counted = decision.at;
     }
@@ -167,7 +170,7 @@ impl<'a> Printer<'a> {
         let change = decision.change.as_str();
         let server = decision.server.as_deref();
         if self.json {
-            let backend = &decision.backend;
+            let backend = decision.backend();
             let reason = decision.reason.to_string();
             return self.object(&DecisionObject {
                 at,
@@ -180,7 +183,7 @@ impl<'a> Printer<'a> {
         writeln!(
             self.out,
             "{at}  {:name_width$}  {change:13}  {}{}",
-            decision.backend,
+            decision.backend(),
             server
                 .map(|server| format!("{server}: "))
                 .unwrap_or_default(),

@@ -19,14 +19,21 @@ pub use super::trial::NotHelping;
 pub struct Decision {
     /// When.
     pub at: Timestamp,
-    /// The backend that it is about.
-    pub backend: String,
+    /// The backend that it is about; `None`: HAProxy as a whole.
+    pub backend: Option<String>,
     /// The server, where there is one.
     pub server: Option<String>,
     /// What.
     pub change: Change,
     /// Why, with the numbers.
     pub reason: Reason,
+}
+
+impl Decision {
+    /// The backend that it is about; empty for HAProxy as a whole.
+    pub fn backend(&self) -> &str {
+        self.backend.as_deref().unwrap_or_default()
+    }
 }
 
 /// What was decided. Those of `replay --json` are the seven of the contract: `breach`, `warm_up`,

@@ -96,7 +96,7 @@ impl Scaler {
         };
         self.out.actions.push(Action::Report(Decision {
             at: now,
-            backend: name,
+            backend: Some(name),
             server,
             change: Change::Operator,
             reason: Reason::Answer(Answer {
@@ -149,6 +149,9 @@ impl Scaler {
         settings: &[BackendSettings],
         is_elsewhere: bool,
     ) {
+        if is_elsewhere {
+            self.haproxy.forget();
+        }
         for index in 0..self.backends.len() {
             self.touch(index, |backend, out| {
                 if is_elsewhere {
@@ -191,5 +194,7 @@ impl Scaler {
     fn index_anew(&mut self) {
         self.by_name = Index::of(self.backends.iter().map(Backend::name));
         self.agenda = Agenda::of(self.backends.iter().map(Backend::due));
+        let settings = self.backends.iter().map(Backend::settings);
+        self.haproxy.ask_for(self.now, settings);
     }
 }

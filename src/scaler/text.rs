@@ -16,7 +16,10 @@ use crate::words::time::{PerSecond, Span};
 impl fmt::Display for Decision {
     /// `enable web/web3: …`, one line.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.change, self.backend)?;
+        write!(formatter, "{}", self.change)?;
+        if let Some(backend) = &self.backend {
+            write!(formatter, " {backend}")?;
+        }
         if let Some(server) = &self.server {
             write!(formatter, "/{server}")?;
         }

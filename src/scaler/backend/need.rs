@@ -2,12 +2,13 @@
 //! or one spare less, because it is quiet.
 
 use super::change::Delay;
-use super::{Backend, NoSpareSaid, Outbox, name_of};
+use super::{Backend, NoSpareSaid, name_of};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{Change, Reason, Wanted};
 use crate::scaler::event::LogState;
 use crate::scaler::hand::Kept;
 use crate::scaler::member::{Member, Role, Stage};
+use crate::scaler::outbox::Outbox;
 use crate::words::time::Span;
 use crate::words::time::Timestamp;
 

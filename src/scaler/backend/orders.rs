@@ -1,10 +1,11 @@
 //! An operator's orders: which are refused, what each sets, and what the one who gave it is told.
 //! How a change under way is taken back or begun by an order is in `change::by_hand`.
 
-use super::{Backend, Outbox};
+use super::Backend;
 use crate::scaler::decision::{Change, Reason, Wanted};
 use crate::scaler::hand::{Kept, Mark, Marks, Until, by};
 use crate::scaler::member::{Member, Role, Stage};
+use crate::scaler::outbox::Outbox;
 use crate::words::order::{Answer, Order, Place, Verb, Verdict};
 use crate::words::time::Span;
 use crate::words::time::Timestamp;
@@ -312,7 +313,7 @@ impl Backend {
             self.hand.would = None;
         }
         self.show_marks();
-        self.reading.want(now); // What waited for this is decided on a fresh picture.
+        self.reading.want(); // What waited for this is decided on a fresh picture.
     }
 
     /// Paused: says what would be done, once.

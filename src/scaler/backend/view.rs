@@ -9,6 +9,7 @@ use super::Backend;
 use super::change::Underway;
 use crate::scaler::agreement::Agreement;
 use crate::scaler::event::LogState;
+use crate::scaler::haproxy::drops_text;
 use crate::scaler::member::{Member, QUARANTINE_MAX, Role, Stage};
 use crate::scaler::policy::PolicyView;
 use crate::scaler::seen::{Problem, ProblemCode, ReasonCode, Standing, Standings};
@@ -182,9 +183,7 @@ impl Backend {
                 }
             }
             _ if self.log != LogState::Flowing => "blind",
-            _ if self.comparison.verdict() != Agreement::Agree || self.dropped.are_many() => {
-                "blind"
-            }
+            _ if self.comparison.verdict() != Agreement::Agree || self.drops.is_some() => "blind",
             Some(_) | None => "ok",
         }
     }
@@ -288,8 +287,8 @@ impl Backend {
             let text = self.freeze_text(verdict);
             problems.push(Problem::new(code, text));
         }
-        if self.dropped.are_many() {
-            let text = self.drops_text();
+        if let Some(share) = self.drops {
+            let text = drops_text(share);
             problems.push(Problem::new(ProblemCode::LogDropped, text));
         }
         let (code, text) = match self.log {

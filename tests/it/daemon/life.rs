@@ -327,7 +327,7 @@ fn an_outage_is_said_once_however_many_backends_it_cuts_off() {
         backends.len() == 4 && backends.iter().all(|it| it["state"] == "unreachable")
     });
     let _haproxy = FakeHaproxy::start(&place.admin);
-    running.err.wait_for("reachable web");
+    running.err.wait_for("reachable: HAProxy answers again");
     running
         .err
         .wait_for("HAProxy has no backend api; it has web");

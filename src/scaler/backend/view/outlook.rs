@@ -25,7 +25,7 @@ impl Backend {
                     ReasonCode::Unreachable
                 }
             };
-            let due = within(now, self.reading.due());
+            let due = within(now, self.reading.due);
             return (code, format!("HAProxy is read again in {due}"));
         }
         if let Some(change) = &self.change {
@@ -89,7 +89,7 @@ impl Backend {
             LogState::Absent => "nothing until the log can be read: no spare comes or goes",
             LogState::Lagging | LogState::Incomplete => "nothing to do; no spare goes",
             LogState::Flowing
-                if self.comparison.verdict() != Agreement::Agree || self.dropped.are_many() =>
+                if self.comparison.verdict() != Agreement::Agree || self.drops.is_some() =>
             {
                 "nothing to do; no spare goes"
             }
