@@ -3,6 +3,7 @@
 mod logs;
 mod order;
 
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileTypeExt as _;
@@ -15,6 +16,8 @@ use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tracing::field::Field;
+use tracing_subscriber::fmt::format::{self, debug_fn};
 
 use self::logs::{
     LogArgs, MaybeConfigFile, PeriodArgs, run_follow, run_parse, run_stats, today_ms, with_log,
@@ -22,6 +25,8 @@ use self::logs::{
 use crate::config::{self, Config, Mode};
 use crate::demo::DemoError;
 use crate::log::input::{Bar, Progress};
+use crate::publish::hub::Hub;
+use crate::publish::log::LogWriter;
 use crate::{control, daemon, demo, replay, status};
 
 /// Where the configuration is unless `-c` or the environment says otherwise.
@@ -236,7 +241,7 @@ fn run_replay(config: &Path, logs: &[String], options: &replay::Options) -> u8 {
 }
 
 /// Prints why a command failed, if it did.
-fn finish<E: std::fmt::Display>(result: Result<(), E>) -> u8 {
+fn finish<E: fmt::Display>(result: Result<(), E>) -> u8 {
     match result {
         Ok(()) => 0,
         Err(error) => {
@@ -246,7 +251,7 @@ fn finish<E: std::fmt::Display>(result: Result<(), E>) -> u8 {
     }
 }
 
-fn complain(error: &dyn std::fmt::Display) {
+fn complain(error: &dyn fmt::Display) {
     // Nobody is left to tell when standard error is gone.
     let _ = writeln!(io::stderr(), "haproxy-autoscale: {error}");
 }
@@ -300,11 +305,14 @@ fn with_config(path: &Path, failed: u8, act: impl FnOnce(Config) -> u8) -> u8 {
 fn run_daemon(path: &Path, observe: bool) -> u8 {
     with_config(path, EXIT_CONFIG, |config| {
         start_tracing();
+        let hub = Hub::new();
+        let log = LogWriter::start(&hub);
         let result = on_runtime(async {
-            keep_running(path, config, observe)
+            keep_running(path, config, observe, hub)
                 .await
                 .map_err(|error| error.to_string())
         });
+        log.finish();
         result.unwrap_or_else(|error| {
             complain(&error);
             EXIT_FAILED
@@ -313,7 +321,7 @@ fn run_daemon(path: &Path, observe: bool) -> u8 {
 }
 
 /// Runs the daemon, and hands it what each SIGHUP finds in the file.
-async fn keep_running(path: &Path, mut config: Config, observe: bool) -> io::Result<u8> {
+async fn keep_running(path: &Path, mut config: Config, observe: bool, hub: Hub) -> io::Result<u8> {
     let mut hangup = signal(SignalKind::hangup())?;
     let stop = stop_requested()?;
     if observe {
@@ -329,7 +337,7 @@ async fn keep_running(path: &Path, mut config: Config, observe: bool) -> io::Res
         std::future::pending::<()>().await;
     };
     let ended = tokio::select! {
-        ended = daemon::run_with(config, stop, reloads, supervisor, |_| {}) => ended,
+        ended = daemon::run_with(config, stop, reloads, supervisor, hub) => ended,
         () = watch => Ok(()),
     };
     match ended {
@@ -430,6 +438,19 @@ fn stop_requested() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// One field of a line of the daemon's log. Backend and server stand in the sentence already.
+fn write_field(
+    writer: &mut format::Writer<'_>,
+    field: &Field,
+    value: &dyn fmt::Debug,
+) -> fmt::Result {
+    match field.name() {
+        "message" => write!(writer, "{value:?}"),
+        "change" | "backend" | "server" => Ok(()),
+        name => write!(writer, " {name}={value:?}"),
+    }
+}
+
 /// The daemon's log goes to standard error; journald adds the time itself.
 fn start_tracing() {
     use tracing_subscriber::EnvFilter;
@@ -441,6 +462,7 @@ fn start_tracing() {
         // A standard error that is gone must not take the daemon with it.
         .log_internal_errors(false)
         .with_target(false)
+        .fmt_fields(debug_fn(write_field))
         .with_ansi(wants_color(&io::stderr()));
     // A second initialisation would mean that a library user has a log of his own: his wins.
     let _ = if std::env::var_os("JOURNAL_STREAM").is_some() {

@@ -11,6 +11,7 @@
 //! - [`replay`]: the same scaler over recorded logs in virtual time
 //! - [`config`], [`cli`]: what the operator says
 //! - [`control`], [`status`]: what the operator sees and orders of a running daemon
+//! - [`publish`]: what happened, for people: records, their words, the daemon's log
 //! - [`state`]: what outlives it, on disk
 //! - [`stats`], [`parse`]: the log as numbers and as JSON
 //! - [`demo`]: the whole product against a pretend HAProxy
@@ -23,6 +24,7 @@ pub mod daemon;
 pub mod demo;
 pub mod log;
 pub mod parse;
+pub mod publish;
 pub mod replay;
 pub mod runtime_api;
 pub mod scaler;

@@ -142,29 +142,8 @@ impl<'a> Printer<'a> {
     /// One decision of the contract's seven; the others are about a live HAProxy.
     /// `at_ms` is its time as the log's clock shows it.
     pub(super) fn decision(&mut self, decision: &Decision, at_ms: u64) -> io::Result<()> {
-        match decision.change {
-            Change::Breach
-            | Change::WarmUp
-            | Change::Enable
-            | Change::EnableFailed
-            | Change::Drain
-            | Change::Disable
-            | Change::NoSpare => {}
-            Change::Hold
-            | Change::Reload
-            | Change::Freeze
-            | Change::Thaw
-            | Change::Unreachable
-            | Change::Reachable
-            | Change::NotHelping
-            | Change::Stay
-            | Change::Note
-            | Change::Operator
-            | Change::BreachOver
-            | Change::Paused
-            | Change::NotServing
-            | Change::ProbationFailed
-            | Change::Warning => return Ok(()),
+        if !decision.change.is_in_replay() {
+            return Ok(());
         }
         let at = format_local_ms(at_ms);
         let change = decision.change.as_str();

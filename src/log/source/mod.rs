@@ -178,6 +178,14 @@ impl Source {
         }
     }
 
+    /// It is a file, which may be rotated.
+    pub const fn is_file(&self) -> bool {
+        match self {
+            Self::File(_) => true,
+            Self::Stdin(_) | Self::Datagram(_) | Self::Stream(_) | Self::Journal(_) => false,
+        }
+    }
+
     /// The source in words: the path, `standard input`, or as in the configuration.
     pub fn describe(&self) -> String {
         match self {

@@ -189,7 +189,7 @@ fn a_daemon_kept_from_reading_for_long_says_so_skips_and_reads_the_next_line() {
         file.write_all(mebibyte.as_bytes()).unwrap();
     }
     signal(Signal::CONT);
-    daemon.err.wait_for("passed over its oldest unread part");
+    daemon.err.wait_for("skipped the oldest");
     let lines = |status: &serde_json::Value| status["log"]["lines"].as_u64().unwrap();
     wait_for("everything is read", LONG, || {
         let status = place.json();

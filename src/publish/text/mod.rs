@@ -1,0 +1,3 @@
+//! Every sentence that an operator reads of a record.
+
+mod news;
