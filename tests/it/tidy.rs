@@ -1,5 +1,7 @@
 //! The shape of the repository: cheap rules that nobody has to remember.
 
+mod pages;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
