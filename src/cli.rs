@@ -43,7 +43,7 @@ const EXIT_TWIN: u8 = 75;
 /// `run`: bad configuration (`EX_CONFIG` of sysexits.h).
 const EXIT_CONFIG: u8 = 78;
 
-/// Enable a spare HAProxy server before users notice, put it away when it is quiet.
+/// Enable a spare HAProxy server before users notice, and put it away when it is quiet.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -61,13 +61,13 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the whole product against a pretend HAProxy (nothing to install)
+    /// Watch the whole product work against a pretend HAProxy (nothing to install)
     Demo {
         /// Use this real HAProxy instead of the pretend one
         #[arg(long, value_name = "PATH")]
         haproxy: Option<PathBuf>,
     },
-    /// Find every mistake in the config file in one go
+    /// Find every mistake in the configuration in one run; reads only the file
     Check {
         #[command(flatten)]
         config: ConfigFile,
@@ -76,47 +76,47 @@ enum Command {
     Run {
         #[command(flatten)]
         config: ConfigFile,
-        /// Decide and report; write nothing to HAProxy and call no spare
+        /// Dry run: log decisions, change nothing in HAProxy, contact no spare
         #[arg(long)]
         observe: bool,
     },
-    /// What the running daemon sees, does and will do next
+    /// Show what the running daemon sees, does and will do next
     Status {
         #[command(flatten)]
         config: ConfigFile,
-        /// One JSON object
+        /// Print one JSON object
         #[arg(long)]
         json: bool,
-        /// End with 2 when there is a problem, for monitoring
+        /// Exit with 2 when there is a problem, for monitoring
         #[arg(long)]
         check: bool,
     },
     #[command(flatten)]
     Order(order::Command),
-    /// What is read from each log line, as JSON
+    /// Print what is read from each log line, as JSON
     Parse {
         #[command(flatten)]
         config: MaybeConfigFile,
-        /// Start at the end and go on for ever, through rotations
+        /// Start at the end and keep reading, through rotations
         #[arg(short, long, conflicts_with_all = ["since", "until"])]
         follow: bool,
-        /// The rejected lines instead, each with its reason
+        /// Print the rejected lines instead, each with its reason
         #[arg(long)]
         rejects: bool,
         #[command(flatten)]
         log: LogArgs,
         #[command(flatten)]
         period: PeriodArgs,
-        /// A log, plain, .gz or .zst; `-` is standard input; with --follow also udp:ADDR:PORT,
-        /// tcp:ADDR:PORT, unix:PATH and journal:UNIT
+        /// Logs, plain, .gz or .zst; `-` is standard input; with --follow exactly one, which may also be
+        /// udp:ADDR:PORT, tcp:ADDR:PORT, unix:PATH or journal:UNIT
         #[arg(required = true, value_name = "SOURCE")]
         sources: Vec<String>,
     },
-    /// Requests, status classes and percentiles of every timer per server
+    /// Count requests and status classes, and print percentiles of every timer, for each server
     Stats {
         #[command(flatten)]
         config: MaybeConfigFile,
-        /// One JSON object
+        /// Print one JSON object
         #[arg(long)]
         json: bool,
         #[command(flatten)]
@@ -127,14 +127,14 @@ enum Command {
         #[arg(required = true, value_name = "LOG")]
         logs: Vec<String>,
     },
-    /// Recorded logs through the same rules: what would have happened
+    /// Show what would have been decided over recorded logs
     Replay {
         #[command(flatten)]
         config: ConfigFile,
-        /// One JSON object a line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
-        /// How long each warm-up takes
+        /// How long each warm-up is assumed to take
         #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = control::duration)]
         warm_up: Duration,
         #[command(flatten)]
@@ -147,7 +147,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct ConfigFile {
-    /// Config file
+    /// Configuration file
     #[arg(
         short,
         long = "config",

@@ -20,11 +20,11 @@ use crate::{parse, stats};
 
 #[derive(Debug, Args)]
 pub(super) struct PeriodArgs {
-    /// Only requests that ended then or later: 2026-11-21, 2026-11-21T23:00, in the log's own time;
-    /// lines that cannot be read belong to the requests around them
+    /// Only requests that ended at this time or later: 2026-11-21 or 2026-11-21T23:00, in the log's
+    /// own time; a line that cannot be read counts with the requests around it
     #[arg(long, value_name = "TIME", value_parser = input::parse_moment)]
     since: Option<u64>,
-    /// Only requests that ended before
+    /// Only requests that ended before this time
     #[arg(long, value_name = "TIME", value_parser = input::parse_moment)]
     until: Option<u64>,
 }
@@ -32,10 +32,10 @@ pub(super) struct PeriodArgs {
 /// What else the config file says under `[log]`, and wins over it.
 #[derive(Debug, Args)]
 pub(super) struct LogArgs {
-    /// Program name that a syslog head must carry, as `log-tag` of haproxy.cfg says
+    /// The program name in a syslog header: `log-tag` in haproxy.cfg, or the container's name
     #[arg(long, value_name = "NAME", value_parser = config::parse_tag)]
     tag: Option<String>,
-    /// How lines are written: httplog, httpslog, clf, or a log-format string of haproxy.cfg
+    /// How lines are written: httplog, httpslog, clf, or a log-format string from haproxy.cfg
     #[arg(long, value_name = "FORMAT", value_parser = config::parse_format)]
     format: Option<LogFormat>,
 }
@@ -60,7 +60,7 @@ impl PeriodArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct MaybeConfigFile {
-    /// Config file, of which format, tag and line length of its log section are used
+    /// Configuration file; only format, tag and line length of its [log] section are used
     #[arg(
         short,
         long = "config",
@@ -117,7 +117,7 @@ pub(super) fn run_parse(
     period: Period,
 ) -> u8 {
     if let Some(source) = sources.iter().find(|source| must_be_followed(source)) {
-        let text = format!("{source} is no recorded log: add --follow");
+        let text = format!("{source} is not a recorded log: add --follow");
         return finish(Err(text));
     }
     let reading = Reading {
@@ -150,8 +150,8 @@ pub(super) fn run_follow(
     };
     if let Some(address) = source.remote_address().filter(|_| !log.allow_remote) {
         let text = format!(
-            "{address} is not a loopback address, and whoever reaches it could write lines: give \
-             -c with a configuration that has `allow_remote = true` under [log]"
+            "{address} is not a loopback address: whoever reaches it could forge lines; if that is \
+             meant, give -c FILE with `allow_remote = true` under [log]"
         );
         return finish(Err(text));
     }
