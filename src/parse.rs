@@ -11,13 +11,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::clock::Clock;
-use crate::config::LogSource;
 use crate::log::advice::{self, Advice, Counts, Samples};
-use crate::log::file::FileState;
+use crate::log::file::SourceState;
 use crate::log::input::{Block, InputError, Line, LogSet, Period, Reading};
 use crate::log::line::{Parser, Record, Reject};
 use crate::log::lines::Item;
-use crate::log::source::Source;
+use crate::log::source::{LogSource, Source};
 
 /// The bytes of a rejected line that are shown.
 pub const REJECT_TEXT_BYTES: usize = 1024;
@@ -300,8 +299,8 @@ async fn pump(
     let clock = Clock::start();
     let mut number = 0;
     let (mut verdict, mut is_judged) = (Verdict::default(), false);
-    let mut said = FileState::Reading;
-    while said != FileState::Ended {
+    let mut said = SourceState::Reading;
+    while said != SourceState::Ended {
         source.wait().await;
         let mut text = Vec::new();
         let mut written = Ok(());
@@ -325,7 +324,7 @@ async fn pump(
             }
         }
         if turn.state != said
-            && let FileState::Waiting(text) | FileState::Refused(text) = &turn.state
+            && let SourceState::Waiting(text) | SourceState::Refused(text) = &turn.state
         {
             tracing::warn!("{text}");
         }

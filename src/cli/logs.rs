@@ -11,11 +11,12 @@ use super::{
     Cli, EXIT_FAILED, bar, cannot_write, complain, finish, on_runtime, start_tracing,
     stop_requested, with_config, writes_to_file,
 };
-use crate::config::{self, LogConfig, LogSource};
+use crate::config::{self, LogConfig};
 use crate::log::advice::Advice;
 use crate::log::format::LogFormat;
 use crate::log::input::{self, Period, Reading};
 use crate::log::line;
+use crate::log::source::LogSource;
 use crate::{parse, stats};
 
 #[derive(Debug, Args)]
@@ -174,13 +175,7 @@ pub(super) fn run_follow(
 
 /// It names something that has no end, and no file has that name.
 pub(super) fn must_be_followed(source: &str) -> bool {
-    let is_live = match LogSource::parse(source) {
-        Ok(LogSource::File(_) | LogSource::Stdin) | Err(_) => false,
-        Ok(LogSource::Udp(_) | LogSource::Unix(_) | LogSource::Tcp(_) | LogSource::Journal(_)) => {
-            true
-        }
-    };
-    is_live && !Path::new(source).exists()
+    LogSource::parse(source).is_ok_and(|named| named.is_live()) && !Path::new(source).exists()
 }
 
 pub(super) fn run_stats(

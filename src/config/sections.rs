@@ -7,8 +7,9 @@ use super::diagnostic::{Code, Diagnostic, Label, escaped, quoted};
 use super::keys::{self, nearest};
 use super::log_source;
 use super::reader::{At, Reader, Table, WholeOrText};
-use super::{HaproxyConfig, LogConfig, LogSource, Mode};
+use super::{HaproxyConfig, LogConfig, Mode};
 use crate::log::format::{Fault, FormatError, LogFormat, WORDS};
+use crate::log::source::{LogSource, MAX_SOCKET_PATH_BYTES};
 use crate::runtime_api::Address;
 
 const DEFAULT_ADMIN_SOCKET: &str = "/run/haproxy/admin.sock";
@@ -24,8 +25,6 @@ const DEFAULT_STATE_DIR: &str = "/var/lib/haproxy-autoscale";
 pub(super) const MIN_DURATION: Duration = Duration::from_millis(1);
 /// Shortest `poll_interval`: below it HAProxy would be busy with us.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
-/// Longest path of a Unix socket (`sun_path` of Linux, without its last NUL).
-pub(super) const MAX_SOCKET_PATH_BYTES: usize = 107;
 /// Range of `max_line_bytes`: a httplog line without captures has about 200 bytes, and HAProxy's
 /// `log … len` ends at 65535.
 const MIN_LINE_BYTES: u32 = 256;

@@ -4,7 +4,7 @@
 
 use super::hands::Diagnosis;
 use crate::config::{Config, Mode};
-use crate::log::file::FileState;
+use crate::log::file::SourceState;
 use crate::log::source::Source;
 use crate::scaler::decision::{Change, Decision, News, Reason};
 use crate::scaler::event::ReadFailure;
@@ -130,11 +130,11 @@ pub(super) fn level_problem(diagnosis: &Diagnosis) -> Option<String> {
 }
 
 /// How the log can be read.
-pub(super) fn write_source(state: &FileState, source: &str) {
+pub(super) fn write_source(state: &SourceState, source: &str) {
     match state {
-        FileState::Reading => tracing::info!(source, "reading the log"),
-        FileState::Waiting(text) | FileState::Refused(text) => tracing::warn!("{text}"),
-        FileState::Ended => tracing::info!(source, "the log has ended"),
+        SourceState::Reading => tracing::info!(source, "reading the log"),
+        SourceState::Waiting(text) | SourceState::Refused(text) => tracing::warn!("{text}"),
+        SourceState::Ended => tracing::info!(source, "the log has ended"),
     }
 }
 

@@ -23,10 +23,9 @@ use self::hands::{Diagnosis, Hands, Outcome};
 use self::problems::Problems;
 use self::unread::Unread;
 use crate::clock::{Clock, Standstill};
-use crate::config::{Config, LogSource, Mode};
+use crate::config::{Config, Mode};
 use crate::control;
-use crate::log::file::FileState;
-use crate::log::file::checkpoint::CheckpointFile;
+use crate::log::file::SourceState;
 use crate::log::line::{Parser, Reject};
 use crate::log::lines::Item;
 use crate::log::source::Source;
@@ -103,7 +102,7 @@ pub async fn run_with(
     daemon.look_around();
     parts
         .source
-        .resume(CheckpointFile::of(&daemon.config).as_ref());
+        .resume(memory::checkpoint_file(&daemon.config).as_ref());
     daemon.recall(&mut observer);
     let mut stop = pin!(stop);
     loop {
@@ -139,7 +138,7 @@ pub async fn run_with(
     let last = daemon.scaler.handle(daemon.clock.now(), Event::Stop);
     daemon.remember();
     let written = daemon.written();
-    let checkpoint = CheckpointFile::of(&daemon.config);
+    let checkpoint = memory::checkpoint_file(&daemon.config);
     let finish = async {
         let limit = FINISH_LIMIT;
         daemon.hands.finish(last, written.clone(), limit).await;
@@ -206,7 +205,7 @@ struct Daemon {
     parser: Parser,
     log_state: LogState,
     /// How the log can be read, as it was said.
-    source_state: Option<FileState>,
+    source_state: Option<SourceState>,
     /// It was read, and is not there now.
     away_since: Option<Timestamp>,
     unread: Unread,
@@ -492,12 +491,14 @@ impl Daemon {
         }
         self.watch_file(now, file_state, &source.describe());
         let state = match file_state {
-            FileState::Reading if source.is_catching_up(now) || source.lag(now) > LAG_MAX => {
+            SourceState::Reading if source.is_catching_up(now) || source.lag(now) > LAG_MAX => {
                 LogState::Lagging
             }
-            FileState::Reading if now < self.is_whole_from => LogState::Incomplete,
-            FileState::Reading => LogState::Flowing,
-            FileState::Waiting(_) | FileState::Refused(_) | FileState::Ended => LogState::Absent,
+            SourceState::Reading if now < self.is_whole_from => LogState::Incomplete,
+            SourceState::Reading => LogState::Flowing,
+            SourceState::Waiting(_) | SourceState::Refused(_) | SourceState::Ended => {
+                LogState::Absent
+            }
         };
         if state != self.log_state {
             self.log_state = state;
@@ -507,16 +508,16 @@ impl Daemon {
 
     /// Says how the log can be read when that is another thing than before. A file that is away for a
     /// moment is being rotated.
-    fn watch_file(&mut self, now: Timestamp, state: &FileState, source: &str) {
+    fn watch_file(&mut self, now: Timestamp, state: &SourceState, source: &str) {
         if self.source_state.as_ref() == Some(state) {
             if self.away_since.take().is_some() {
                 journal::write_rotated(source);
             }
             return;
         }
-        let is_file = matches!(self.config.log.source, LogSource::File(_));
-        let was_read = self.source_state == Some(FileState::Reading);
-        if is_file && was_read && matches!(state, FileState::Waiting(_)) {
+        let is_file = self.config.log.source.file().is_some();
+        let was_read = self.source_state == Some(SourceState::Reading);
+        if is_file && was_read && matches!(state, SourceState::Waiting(_)) {
             let since = *self.away_since.get_or_insert(now);
             if now.since(since) < ROTATION_MAX {
                 return;

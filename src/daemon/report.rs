@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::problems::{Finding, Saying};
 use super::{Daemon, journal};
-use crate::log::file::FileState;
+use crate::log::file::SourceState;
 use crate::log::source::Source;
 use crate::scaler::BackendView;
 use crate::scaler::event::Timestamp;
@@ -70,9 +70,9 @@ impl Daemon {
             .as_ref()
             .filter(|_| self.away_since.is_some());
         match state.unwrap_or(source.state()) {
-            FileState::Waiting(text) => add(DaemonProblem::LogMissing, Some(text.to_string())),
-            FileState::Refused(text) => add(DaemonProblem::LogUnreadable, Some(text.to_string())),
-            FileState::Reading | FileState::Ended => {}
+            SourceState::Waiting(text) => add(DaemonProblem::LogMissing, Some(text.to_string())),
+            SourceState::Refused(text) => add(DaemonProblem::LogUnreadable, Some(text.to_string())),
+            SourceState::Reading | SourceState::Ended => {}
         }
         if now < self.is_whole_from {
             let text = journal::lost_problem(self.lost, source);
@@ -99,15 +99,15 @@ impl Daemon {
             problems.any(|problem| problem.code == ProblemCode::LogIncomplete)
         };
         match source.state() {
-            FileState::Waiting(_) => LogCondition::Missing,
-            FileState::Refused(_) => LogCondition::Unreadable,
-            FileState::Ended => LogCondition::Ended,
-            FileState::Reading
+            SourceState::Waiting(_) => LogCondition::Missing,
+            SourceState::Refused(_) => LogCondition::Unreadable,
+            SourceState::Ended => LogCondition::Ended,
+            SourceState::Reading
                 if now.since(self.last_line.0) >= SILENT_AFTER && is_contradicted() =>
             {
                 LogCondition::Silent
             }
-            FileState::Reading => LogCondition::Read,
+            SourceState::Reading => LogCondition::Read,
         }
     }
 }

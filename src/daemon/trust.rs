@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
-use crate::config::{Config, LogSource};
+use crate::config::Config;
 use crate::runtime_api::Address;
 
 /// Everybody on the host may write.
@@ -32,7 +32,7 @@ pub(super) fn problems(config: &Config) -> Vec<String> {
         }
         problems.extend(open_parent(path, "the admin socket"));
     }
-    if let LogSource::File(path) = &config.log.source {
+    if let Some(path) = config.log.source.file() {
         problems.extend(open_parent(path, "the log"));
     }
     problems

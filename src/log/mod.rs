@@ -15,3 +15,4 @@ mod number;
 mod reject;
 mod scan;
 pub mod source;
+mod turn;

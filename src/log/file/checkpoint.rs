@@ -22,10 +22,8 @@ use serde::{Deserialize, Serialize};
 use super::open_file::{self, Mark, OpenFile, Shared};
 use super::siblings::{self, FileId, Head, KnownHeads};
 use super::{First, Follower, Limits, OLD_FILES_MAX};
-use crate::config::{Config, LogSource, Mode};
-use crate::runtime_api::Address;
 use crate::scaler::event::Timestamp;
-use crate::state::{self, name};
+use crate::state;
 
 /// An older checkpoint is not believed, by the wall clock: what was logged before is no news.
 pub const GAP_MAX: Duration = Duration::from_secs(60);
@@ -254,17 +252,18 @@ fn ms_since_1970(wall: SystemTime) -> u64 {
 #[derive(Clone, Debug)]
 pub struct CheckpointFile {
     dir: PathBuf,
-    /// Its name there, one for each admin socket.
     name: String,
-    /// Whose checkpoint it is: another daemon's in the same directory is left alone.
     owner: Owner,
 }
 
+/// Whose checkpoint it is: another daemon's in the same directory is left alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Owner {
-    log: String,
-    haproxy: String,
+pub struct Owner {
+    /// The log that it reads.
+    pub log: String,
+    /// The HAProxy that it acts on.
+    pub haproxy: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -276,58 +275,18 @@ struct Content {
 }
 
 impl CheckpointFile {
-    /// In the directory `dir`, of the daemon that acts on `haproxy` (its admin socket) and reads
-    /// `log`.
-    pub fn new(dir: &Path, log: &Path, haproxy: &Address) -> Self {
+    /// Of that name in the directory `dir`.
+    pub fn new(dir: &Path, name: &str, owner: Owner) -> Self {
         Self {
             dir: dir.to_owned(),
-            name: name::file_name(haproxy, name::LOG_CHECKPOINT),
-            owner: Owner {
-                log: log.to_string_lossy().into_owned(),
-                haproxy: haproxy.to_string(),
-            },
+            name: name.to_owned(),
+            owner,
         }
     }
 
     /// Where it is.
     pub fn path(&self) -> PathBuf {
         self.dir.join(&self.name)
-    }
-
-    /// Of the daemon with that configuration; `None` when nothing is to be kept. One that observes
-    /// keeps nothing: it may stand beside one that acts, and neither may use the other's.
-    pub fn of(config: &Config) -> Option<Self> {
-        let dir = config.state_dir.as_ref()?;
-        let haproxy = &config.haproxy.socket;
-        match (&config.log.source, config.mode) {
-            (LogSource::File(log), Mode::Act) => Some(Self::new(dir, log, haproxy)),
-            (LogSource::File(_), Mode::Observe)
-            | (
-                LogSource::Stdin
-                | LogSource::Udp(_)
-                | LogSource::Unix(_)
-                | LogSource::Tcp(_)
-                | LogSource::Journal(_),
-                _,
-            ) => None,
-        }
-    }
-
-    /// A follower that goes on where the one before was; `None` when none has left a checkpoint.
-    ///
-    /// # Errors
-    /// Why the checkpoint that is there is not used.
-    pub fn resume(&self, log: &Path, limits: &Limits) -> Result<Option<Follower>, Refusal> {
-        let Some(checkpoint) = self.take()? else {
-            return Ok(None);
-        };
-        let resumed = Follower::resumed(
-            log.to_owned(),
-            limits.clone(),
-            &checkpoint,
-            SystemTime::now(),
-        );
-        Ok(Some(resumed?))
     }
 
     /// Puts a checkpoint there, whole or not at all. There must be no turn of its follower after it

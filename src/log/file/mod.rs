@@ -26,7 +26,7 @@ pub mod checkpoint;
 mod open_file;
 mod rotated;
 mod siblings;
-mod state;
+mod trouble;
 
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -35,9 +35,9 @@ use std::time::Duration;
 
 use self::open_file::{OpenFile, Shared};
 use self::siblings::FileId;
-pub use self::state::FileState;
-use self::state::{Kind, Trouble};
+use self::trouble::{Kind, Trouble};
 pub use crate::log::lines::{Counters, Item};
+pub use crate::log::turn::{SourceState, Turn};
 use crate::scaler::event::Timestamp;
 
 /// Bytes read in one turn at most.
@@ -94,15 +94,6 @@ pub enum Start {
     Beginning,
 }
 
-/// What one turn came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Turn {
-    /// There is more to read right now.
-    pub more: bool,
-    /// How the source stands after it.
-    pub state: FileState,
-}
-
 /// What stood under the name when following started and was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum First {
@@ -132,7 +123,7 @@ pub struct Follower {
     /// Turns in a row in which no old file could be closed without losing something.
     waits_for_room: u32,
     trouble: Option<Trouble>,
-    state: FileState,
+    state: SourceState,
 }
 
 impl Follower {
@@ -187,7 +178,7 @@ impl Follower {
             is_scan_due: false,
             waits_for_room: 0,
             trouble: None,
-            state: FileState::Reading,
+            state: SourceState::Reading,
         }
     }
 
@@ -207,7 +198,7 @@ impl Follower {
     }
 
     /// How the file stood at the last turn.
-    pub const fn state(&self) -> &FileState {
+    pub const fn state(&self) -> &SourceState {
         &self.state
     }
 
@@ -425,7 +416,7 @@ impl Follower {
             return;
         }
         self.trouble = trouble;
-        self.state = trouble.map_or(FileState::Reading, |trouble| trouble.state(&self.path));
+        self.state = trouble.map_or(SourceState::Reading, |trouble| trouble.state(&self.path));
     }
 }
 

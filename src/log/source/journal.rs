@@ -16,8 +16,9 @@ use tokio::time::{Instant, sleep_until};
 
 use self::look::{Found, Look};
 use super::stdin::StdinSource;
-use crate::log::file::{FileState, Turn};
+use super::{Core, LineSource, Standing, Wait};
 use crate::log::lines::{Counters, Item};
+use crate::log::turn::SourceState;
 use crate::scaler::event::Timestamp;
 
 /// The program that reads the journal, looked for on the `PATH`.
@@ -56,7 +57,7 @@ struct Running {
 
 /// What `journalctl` finds of one unit from now on.
 #[derive(Debug)]
-pub struct JournalSource {
+pub(super) struct JournalSource {
     unit: String,
     max_line_bytes: usize,
     running: Option<Running>,
@@ -67,44 +68,27 @@ pub struct JournalSource {
     pause: Duration,
     /// With what the last one ended: the next one that says the same says nothing new.
     last_complaint: String,
-    pub(super) counters: Counters,
-    pub(super) state: FileState,
+    core: Core,
 }
 
-impl JournalSource {
-    /// Starts `journalctl`. `unit` is what `config::LogSource` lets pass: it goes to a command line.
-    pub fn new(unit: String, max_line_bytes: usize) -> Self {
-        let mut this = Self {
-            unit,
-            max_line_bytes,
-            running: None,
-            look: Look::Done,
-            is_bare: false,
-            next_start: Instant::now(),
-            pause: RESTART_FIRST,
-            last_complaint: String::new(),
-            counters: Counters::default(),
-            state: FileState::Reading,
-        };
-        this.start(Instant::now());
-        this
+impl LineSource for JournalSource {
+    fn wait(&mut self) -> Wait<'_> {
+        Box::pin(async move {
+            let is_unsettled = self.core.state != SourceState::Reading && !self.is_bare;
+            let Some(running) = &mut self.running else {
+                sleep_until(self.next_start).await;
+                return;
+            };
+            let settled = running.started + SETTLED;
+            tokio::select! {
+                () = running.entries.wait() => {}
+                () = self.look.wait() => {}
+                () = sleep_until(settled), if is_unsettled => {}
+            }
+        })
     }
 
-    pub(super) async fn wait(&mut self) {
-        let is_unsettled = self.state != FileState::Reading && !self.is_bare;
-        let Some(running) = &mut self.running else {
-            sleep_until(self.next_start).await;
-            return;
-        };
-        let settled = running.started + SETTLED;
-        tokio::select! {
-            () = running.entries.wait() => {}
-            () = self.look.wait() => {}
-            () = sleep_until(settled), if is_unsettled => {}
-        }
-    }
-
-    pub(super) fn turn(&mut self, now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> Turn {
+    fn turn(&mut self, now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> bool {
         let started = Instant::now();
         if self.running.is_none() && started >= self.next_start {
             self.start(started);
@@ -114,43 +98,56 @@ impl JournalSource {
         }
         let mut more = false;
         if let Some(running) = &mut self.running {
-            let (counters, max_line_bytes) = (&mut self.counters, self.max_line_bytes);
+            let (counters, max_line_bytes) = (&mut self.core.counters, self.max_line_bytes);
             let before = counters.lines;
-            let bytes = running.entries.counters.bytes;
-            let turn = running.entries.turn(now, &mut |item| {
+            let bytes = running.entries.standing().counters.bytes;
+            more = running.entries.turn(now, &mut |item| {
                 hand_out(item, max_line_bytes, counters, sink);
             });
-            more = turn.more;
-            counters.bytes += running.entries.counters.bytes.saturating_sub(bytes);
+            let entries = running.entries.standing();
+            counters.bytes += entries.counters.bytes.saturating_sub(bytes);
+            self.core.behind_bytes = entries.behind_bytes;
+            let is_over = *entries.state == SourceState::Ended;
             let is_settled = started.saturating_duration_since(running.started) >= SETTLED;
             if counters.lines > before {
                 (self.look, self.is_bare) = (Look::Done, false);
-                self.state = FileState::Reading;
+                self.core.state = SourceState::Reading;
             }
-            if turn.state == FileState::Ended {
+            if is_over {
                 self.note_end(started);
             } else if is_settled && !self.is_bare {
-                self.state = FileState::Reading;
+                self.core.state = SourceState::Reading;
             }
         }
-        Turn {
-            more,
-            state: self.state.clone(),
-        }
+        more
     }
 
-    pub(super) fn goal(&self) -> Option<super::Goal> {
-        self.running.as_ref()?.entries.goal
-    }
-
-    pub(super) fn behind_bytes(&self) -> u64 {
-        let entries = self.running.as_ref().map(|running| &running.entries);
-        entries.map_or(0, StdinSource::behind_bytes)
+    fn standing(&self) -> Standing<'_> {
+        self.core.standing()
     }
 
     /// `journal:haproxy`.
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self) -> String {
         format!("journal:{}", self.unit)
+    }
+}
+
+impl JournalSource {
+    /// Starts `journalctl`. `unit` is what [`super::LogSource`] lets pass: it goes to a command line.
+    pub(super) fn new(unit: String, max_line_bytes: usize) -> Self {
+        let mut this = Self {
+            unit,
+            max_line_bytes,
+            running: None,
+            look: Look::Done,
+            is_bare: false,
+            next_start: Instant::now(),
+            pause: RESTART_FIRST,
+            last_complaint: String::new(),
+            core: Core::new(),
+        };
+        this.start(Instant::now());
+        this
     }
 
     fn start(&mut self, now: Instant) {
@@ -201,6 +198,7 @@ impl JournalSource {
 
     fn retry(&mut self, now: Instant, cause: &str) {
         self.running = None;
+        self.core.behind_bytes = 0;
         (self.look, self.is_bare) = (Look::Done, false);
         self.next_start = now + self.pause;
         self.pause = (self.pause * 2).min(RESTART_LAST);
@@ -208,7 +206,7 @@ impl JournalSource {
     }
 
     fn wait_because(&mut self, cause: &str) {
-        self.state = FileState::Waiting(Arc::from(format!(
+        self.core.state = SourceState::Waiting(Arc::from(format!(
             "cannot read {}: {cause}; trying again",
             self.describe()
         )));

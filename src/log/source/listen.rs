@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::log::file::FileState;
+use crate::log::turn::SourceState;
 
 /// How often a socket that could not be had is tried again, and one that is there is looked after.
 pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -17,7 +17,7 @@ pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const SOCKET_MODE: u32 = 0o660;
 
 /// Why nothing can be received.
-pub(super) fn cannot_listen(what: &str, error: &io::Error) -> FileState {
+pub(super) fn cannot_listen(what: &str, error: &io::Error) -> SourceState {
     let advice = if error.kind() == io::ErrorKind::PermissionDenied {
         if what.starts_with("unix:") {
             "let this daemon's user write to its directory"
@@ -34,7 +34,7 @@ pub(super) fn cannot_listen(what: &str, error: &io::Error) -> FileState {
         "choose another one here and in haproxy.cfg"
     };
     let cause = plain(error);
-    FileState::Waiting(Arc::from(format!(
+    SourceState::Waiting(Arc::from(format!(
         "cannot listen on {what}: {cause}; {advice}; trying again"
     )))
 }
