@@ -4,10 +4,10 @@
 
 use std::cell::{Cell, RefCell};
 
+use super::bytes::{Body, is_client};
 use super::date::parse_local_ms;
-use super::line::{Brief, Logged, Record, ended_ms};
 use super::number::TIMER_MAX_MS;
-use super::reject::is_client;
+use super::record::{Brief, Logged, Record, ended_ms};
 use crate::scaler::event::{Request, Tail};
 
 /// More digits than this are left to the pattern; fewer cannot overflow.
@@ -104,15 +104,13 @@ impl LastHead {
         (bytes.get(..head.len())? == head).then_some(text)
     }
 
-    /// Keeps the head of a line, if `text` is all that follows it.
-    pub(super) fn keep(&self, line: &[u8], text: &[u8]) {
-        let head = line.strip_suffix(text).unwrap_or_default();
-        // What docker and rsyslog's reduction write around a line also has an end, of which the head
-        // does not tell.
-        let first = head.trim_ascii_start().first();
-        let is_alone = first != Some(&b'{') && !head.is_empty() && !head.ends_with(b"[ ");
+    /// Keeps the head of a line, if its text is all that follows it.
+    pub(super) fn keep(&self, line: &[u8], body: Body<'_>) {
+        let head = line.strip_suffix(body.text).unwrap_or_default();
         let mut bytes = self.bytes.borrow_mut();
-        let place = bytes.get_mut(..head.len()).filter(|_| is_alone);
+        let place = bytes
+            .get_mut(..head.len())
+            .filter(|place| !place.is_empty() && !body.is_enclosed);
         self.len.set(place.as_ref().map_or(0, |place| place.len()));
         if let Some(place) = place {
             place.copy_from_slice(head);
