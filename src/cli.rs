@@ -21,7 +21,7 @@ use self::logs::{
 };
 use crate::config::{self, Config, Mode};
 use crate::demo::DemoError;
-use crate::log::input::{Bar, Progress};
+use crate::log::recorded::{Bar, Progress};
 use crate::{control, daemon, demo, replay, status};
 
 /// Where the configuration is unless `-c` or the environment says otherwise.

@@ -1,6 +1,6 @@
 //! `parse`: what is read from each line of a log, one JSON object a line.
 //!
-//! The parser decides what a line says and `log::input` where it comes from; here it is written.
+//! The parser decides what a line says and `log::recorded` where it comes from; here it is written.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -13,9 +13,9 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::log::advice::{self, Advice, Counts, Samples};
 use crate::log::file::SourceState;
-use crate::log::input::{Block, InputError, Line, LogSet, Period, Reading};
 use crate::log::line::{Parser, Record, Reject};
 use crate::log::lines::Item;
+use crate::log::recorded::{Block, InputError, Line, LogSet, Period, Reading};
 use crate::log::source::{LogSource, Source};
 
 /// The bytes of a rejected line that are shown.

@@ -14,8 +14,8 @@ use super::{
 use crate::config::{self, LogConfig};
 use crate::log::advice::Advice;
 use crate::log::format::LogFormat;
-use crate::log::input::{self, Period, Reading};
 use crate::log::line;
+use crate::log::recorded::{self, Period, Reading};
 use crate::log::source::LogSource;
 use crate::{parse, stats};
 
@@ -23,10 +23,10 @@ use crate::{parse, stats};
 pub(super) struct PeriodArgs {
     /// Only requests that ended then or later: 2026-11-21, 2026-11-21T23:00, in the log's own time;
     /// lines that cannot be read belong to the requests around them
-    #[arg(long, value_name = "TIME", value_parser = input::parse_moment)]
+    #[arg(long, value_name = "TIME", value_parser = recorded::parse_moment)]
     since: Option<u64>,
     /// Only requests that ended before
-    #[arg(long, value_name = "TIME", value_parser = input::parse_moment)]
+    #[arg(long, value_name = "TIME", value_parser = recorded::parse_moment)]
     until: Option<u64>,
 }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::config::Config;
 use crate::log::advice::Samples;
-use crate::log::input::{Block, Line, Period, Spans};
 use crate::log::line::{Brief, Parser, Reject};
-use crate::log::names::Names;
+use crate::log::recorded::Names;
+use crate::log::recorded::{Block, Line, Period, Spans};
 use crate::scaler::event::Request;
 
 /// Servers that one thread tells apart; far more than an HAProxy can have.

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::log::advice::{self, Advice, Counts, Samples};
-use crate::log::input::{self, InputError, Line, LogSet, Period, Reading};
 use crate::log::line::{Brief, Logged, Parser, Reject};
+use crate::log::recorded::{self, InputError, Line, LogSet, Period, Reading};
 use crate::scaler::event::Request;
 
 use self::servers::Servers;
@@ -69,7 +69,7 @@ pub fn stats_of_logs(
     let logs = logs.read(reading.max_line_bytes);
     let start = || (Stats::default(), parser.clone(), false);
     let is_part = reading.period != Period::default();
-    let made = input::on_threads(logs, start, |(stats, parser, is_undated), block, number| {
+    let made = recorded::on_threads(logs, start, |(stats, parser, is_undated), block, number| {
         let moments = block.lines().map(|line| moment(&parse_line(parser, line)));
         let mut sieve = reading.period.sieve(moments);
         for line in block.lines() {

@@ -2,8 +2,8 @@
 
 use std::io::Write as _;
 
-use haproxy_autoscale::log::input::Reading;
 use haproxy_autoscale::log::line::{Brief, Logged, Parser, Record, Reject};
+use haproxy_autoscale::log::recorded::Reading;
 use haproxy_autoscale::scaler::event::Request;
 use haproxy_autoscale::stats::{Histogram, OVERFLOW_NAME, SERVERS_MAX, Stats, stats_of_logs};
 use proptest::prelude::*;

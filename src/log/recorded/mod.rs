@@ -6,6 +6,7 @@
 
 mod block;
 mod magic;
+mod names;
 mod order;
 mod period;
 mod progress;
@@ -21,6 +22,7 @@ use std::sync::atomic::Ordering;
 use self::reader::{Count, Reader};
 
 pub use self::block::{BLOCK_BYTES, Block, Line, Lines};
+pub(crate) use self::names::Names;
 pub use self::order::Spans;
 pub use self::period::{Period, Reading, Sieve, parse_moment};
 pub use self::progress::{Bar, Beside, Progress};
