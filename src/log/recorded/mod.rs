@@ -25,7 +25,7 @@ pub use self::block::{BLOCK_BYTES, Block, Line, Lines};
 pub(crate) use self::names::Names;
 pub use self::order::Spans;
 pub use self::period::{Period, Reading, Sieve, parse_moment};
-pub use self::progress::{Bar, Beside, Progress};
+pub use self::progress::Progress;
 pub use self::threads::{in_order, on_threads};
 
 /// The name of standard input on the command line.
