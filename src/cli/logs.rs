@@ -12,7 +12,7 @@ use super::{
     stop_requested, with_config, writes_to_file,
 };
 use crate::config::{self, LogConfig};
-use crate::log::advice::Advice;
+use crate::log::advice::Tally;
 use crate::log::format::LogFormat;
 use crate::log::line;
 use crate::log::recorded::{self, Period, Reading};
@@ -103,11 +103,15 @@ pub(super) fn with_log(
 }
 
 /// Says why nothing, or nearly nothing, could be read. Nothing at all is a failure: scripts notice.
-pub(super) fn judge(advice: Option<Advice>, is_nothing_read: bool) -> u8 {
-    if let Some(advice) = advice {
+fn judge(tally: &Tally, parser: &line::Parser) -> u8 {
+    if let Some(advice) = tally.advice(parser) {
         complain(&advice.with_options());
     }
-    if is_nothing_read { EXIT_FAILED } else { 0 }
+    if tally.is_nothing_read() {
+        EXIT_FAILED
+    } else {
+        0
+    }
 }
 
 pub(super) fn run_parse(
@@ -130,7 +134,7 @@ pub(super) fn run_parse(
     let parsed = parse::parse_logs(sources, parser, &reading, rejects, out);
     drop(bar);
     match parsed {
-        Ok(verdict) => judge(verdict.advice(parser), verdict.is_nothing_read()),
+        Ok(tally) => judge(&tally, parser),
         Err(error) => finish(Err(error)),
     }
 }
@@ -204,6 +208,6 @@ pub(super) fn run_stats(
     };
     match written.and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => cannot_write(&error),
-        Ok(()) | Err(_) => judge(stats.advice(parser), stats.is_nothing_read()),
+        Ok(()) | Err(_) => judge(stats.tally(), parser),
     }
 }
