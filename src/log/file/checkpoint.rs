@@ -30,8 +30,9 @@ pub const GAP_MAX: Duration = Duration::from_secs(60);
 /// The checkpoint's name in `[state] dir` as it was when there was one for all daemons. It is taken once
 /// more, and never written.
 const OLD_FILE_NAME: &str = "log-checkpoint";
-/// Of this layout of the file.
-const VERSION: u32 = 1;
+/// Of this layout of the file, and of the hashes in it. Those of version 1 were made by std's hasher,
+/// which another compiler may change.
+const VERSION: u32 = 2;
 /// A larger file is not one of ours.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// First lines of rotated files that are remembered; those of a year of daily rotation.

@@ -8,12 +8,13 @@
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
-use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use ring::hmac;
 use serde::{Deserialize, Serialize};
 
 use super::open_file::MARKER_BYTES;
@@ -68,8 +69,9 @@ impl Head {
 pub(super) struct KnownHeads {
     heads: VecDeque<Head>,
     proofs: VecDeque<Proof>,
-    /// Goes before everything that is hashed.
     salt: u64,
+    /// Made of the salt: of everything that is hashed.
+    key: hmac::Key,
 }
 
 impl Default for KnownHeads {
@@ -86,6 +88,7 @@ impl KnownHeads {
             heads: VecDeque::new(),
             proofs: VecDeque::new(),
             salt,
+            key: hmac::Key::new(hmac::HMAC_SHA256, &salt.to_le_bytes()),
         };
         for head in heads {
             this.insert(*head);
@@ -103,12 +106,12 @@ impl KnownHeads {
         self.heads.iter().skip(surplus).copied().collect()
     }
 
-    /// The same in this process and in one that was given its salt.
+    /// The same in this process and in one that was given its salt, whatever that was built with:
+    /// the beginning of HMAC-SHA-256. It is kept on disk, so it is not std's hasher.
     pub(super) fn hash(&self, bytes: &[u8]) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        hasher.write_u64(self.salt);
-        hasher.write(bytes);
-        hasher.finish()
+        let tag = hmac::sign(&self.key, bytes);
+        let first = tag.as_ref().first_chunk();
+        first.map_or(0, |first| u64::from_le_bytes(*first))
     }
 
     /// The head in a file's first bytes; `None` while the first line is not complete, or when a
@@ -304,6 +307,23 @@ fn is_rotated_name(log: &OsStr, name: &OsStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hash_on_disk_means_the_same_in_every_build() {
+        let known = KnownHeads::restored(0x0123_4567_89ab_cdef, &[]);
+        let line = b"Nov 21 23:36:31 lb1 haproxy[1]: a line";
+        assert_eq!(
+            known.hash(line),
+            0x4c6a_5c06_06e9_a218,
+            "as RFC 2104 has it"
+        );
+        let other = KnownHeads::restored(1, &[]);
+        assert_ne!(
+            other.hash(line),
+            known.hash(line),
+            "nobody can tell it without the salt"
+        );
+    }
 
     #[test]
     fn rotated_files_are_told_from_other_logs_by_their_names() {

@@ -347,6 +347,21 @@ fn whatever_stands_in_a_checkpoint_file_is_an_error_at_most() {
 }
 
 #[test]
+fn a_checkpoint_with_the_hashes_of_an_older_version_is_refused_by_its_version_and_gone() {
+    let (fixture, checkpoint) = stopped();
+    let file = file_of(fixture.dir.path(), &fixture.path, "/run/admin.sock");
+    file.save(&checkpoint).unwrap();
+    let text = fs::read_to_string(file.path()).unwrap();
+    fs::write(file.path(), text.replace("\"version\":2", "\"version\":1")).unwrap();
+    let refusal = Refusal::from(file.take().unwrap_err()).to_string();
+    assert!(
+        refusal.contains("its version is 1, this daemon reads 2"),
+        "{refusal}"
+    );
+    assert_eq!(file.take().unwrap(), None);
+}
+
+#[test]
 fn a_file_whose_first_line_was_not_complete_at_the_start_is_not_read_again_as_a_rotated_one() {
     let mut fixture = Fixture::new(Some("the first line is "), Limits::default());
     append(&mut fixture.file(), &["a", "b"]);
