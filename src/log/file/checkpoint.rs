@@ -19,8 +19,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::open_file::{self, Mark, OpenFile, Shared};
-use super::siblings::{self, FileId, Head, KnownHeads};
+use super::heads::{Head, KnownHeads};
+use super::open_file::{Mark, OpenFile, Shared};
+use super::opened::{self, FileId};
+use super::siblings;
 use super::{First, Follower, Limits, OLD_FILES_MAX};
 use crate::scaler::event::Timestamp;
 use crate::state;
@@ -182,7 +184,7 @@ impl Follower {
             let marked = |id| marks().any(|mark| mark.id == id);
             for (path, _) in log.into_iter().chain(named).filter(|(_, id)| marked(*id)) {
                 // The names may have been shifted since they were listed.
-                opened.extend(open_file::open(&path).ok().filter(|(_, meta)| {
+                opened.extend(opened::open(&path).ok().filter(|(_, meta)| {
                     let id = FileId::of(meta);
                     let is_open = opened.iter().any(|(_, meta)| FileId::of(meta) == id);
                     marked(id) && !is_open
@@ -198,7 +200,7 @@ impl Follower {
     /// Another file than those that were read, under the log's name: nothing of it was ever read,
     /// or nothing is proven.
     fn successor(&self) -> Result<Option<OpenFile>, Unproven> {
-        let opened = open_file::open(&self.path).ok();
+        let opened = opened::open(&self.path).ok();
         let Some((file, meta)) = opened.filter(|(_, meta)| meta.is_file()) else {
             return Ok(None);
         };
@@ -334,7 +336,7 @@ impl CheckpointFile {
     }
 
     fn take_from(&self, path: &Path) -> io::Result<Option<Checkpoint>> {
-        let (file, meta) = match open_file::open(path) {
+        let (file, meta) = match opened::open(path) {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),

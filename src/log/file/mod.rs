@@ -23,7 +23,10 @@
 //! was written to late may come after a younger one.
 
 pub mod checkpoint;
+mod heads;
 mod open_file;
+mod opened;
+mod reached;
 mod rotated;
 mod siblings;
 mod trouble;
@@ -34,7 +37,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use self::open_file::{OpenFile, Shared};
-use self::siblings::FileId;
+use self::opened::FileId;
 use self::trouble::{Kind, Trouble};
 pub use crate::log::lines::{Counters, Item};
 pub use crate::log::turn::{SourceState, Turn};
@@ -287,7 +290,7 @@ impl Follower {
                 return Ok(None);
             }
             let (file, meta) =
-                open_file::open(&self.path).map_err(|error| Trouble::of(&self.path, &error))?;
+                opened::open(&self.path).map_err(|error| Trouble::of(&self.path, &error))?;
             if meta.is_file() {
                 Ok(Some((file, meta)))
             } else {
