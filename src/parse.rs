@@ -11,11 +11,10 @@ use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::log::advice::Tally;
-use crate::log::file::SourceState;
 use crate::log::line::{Parser, Record, Reject};
 use crate::log::lines::Item;
 use crate::log::recorded::{Block, InputError, Line, LogSet, Period, Reading};
-use crate::log::source::{LogSource, Source};
+use crate::log::source::{LogSource, Source, SourceState};
 
 /// The bytes of a rejected line that are shown.
 pub const REJECT_TEXT_BYTES: usize = 1024;
@@ -277,7 +276,7 @@ async fn pump(
         source.wait().await;
         let mut text = Vec::new();
         let mut written = Ok(());
-        let turn = source.turn(clock.now(), &mut |item| {
+        source.turn(clock.now(), &mut |item| {
             number += 1;
             let line = match item {
                 Item::Line(line) => Line::Whole(line),
@@ -296,12 +295,12 @@ async fn pump(
                 tracing::warn!("{}", advice.with_options());
             }
         }
-        if turn.state != said
-            && let SourceState::Waiting(text) | SourceState::Refused(text) = &turn.state
-        {
-            tracing::warn!("{text}");
+        if *source.state() != said {
+            said = source.state().clone();
+            if let SourceState::Waiting(text) | SourceState::Refused(text) = &said {
+                tracing::warn!("{text}");
+            }
         }
-        said = turn.state;
         if !output.send(text).await {
             return Ok(());
         }

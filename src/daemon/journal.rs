@@ -4,8 +4,7 @@
 
 use super::hands::Diagnosis;
 use crate::config::{Config, Mode};
-use crate::log::file::SourceState;
-use crate::log::source::Source;
+use crate::log::source::{Source, SourceState};
 use crate::scaler::decision::{Change, Decision, News, Reason};
 use crate::scaler::event::ReadFailure;
 use crate::scaler::hand::Verdict;

@@ -4,8 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::problems::{Finding, Saying};
 use super::{Daemon, journal};
-use crate::log::file::SourceState;
-use crate::log::source::Source;
+use crate::log::source::{Source, SourceState};
 use crate::scaler::BackendView;
 use crate::scaler::event::Timestamp;
 use crate::scaler::seen::ProblemCode;

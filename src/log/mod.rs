@@ -16,4 +16,3 @@ pub mod recorded;
 mod reject;
 mod scan;
 pub mod source;
-mod turn;

@@ -11,9 +11,7 @@ mod stream;
 use std::path::Path;
 use std::time::Duration;
 
-use haproxy_autoscale::config::LogSource;
-use haproxy_autoscale::log::file::SourceState;
-use haproxy_autoscale::log::source::{Item, Source};
+use haproxy_autoscale::log::source::{Item, LogSource, Source, SourceState};
 use haproxy_autoscale::scaler::event::Timestamp;
 
 /// A condition that has not come by then never will.

@@ -39,8 +39,7 @@ use std::time::Duration;
 use self::open_file::{OpenFile, Shared};
 use self::opened::FileId;
 use self::trouble::{Kind, Trouble};
-pub use crate::log::lines::{Counters, Item};
-pub use crate::log::turn::{SourceState, Turn};
+pub use crate::log::lines::{Counters, Item, SourceState};
 use crate::scaler::event::Timestamp;
 
 /// Bytes read in one turn at most.
@@ -95,6 +94,15 @@ pub enum Start {
     End,
     /// With the first line.
     Beginning,
+}
+
+/// What one turn came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// There is more to read right now.
+    pub more: bool,
+    /// How the source stands after it.
+    pub state: SourceState,
 }
 
 /// What stood under the name when following started and was not opened.

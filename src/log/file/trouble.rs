@@ -7,7 +7,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::log::turn::SourceState;
+use crate::log::lines::SourceState;
 
 /// Why there is no file to read under the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

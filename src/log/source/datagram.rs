@@ -15,8 +15,7 @@ use super::listen::{CHECK_INTERVAL, SocketFile, cannot_listen};
 use super::place::is_loopback;
 use super::{Core, LineSource, Standing, Wait};
 use crate::log::file::TURN_BYTES_MAX;
-use crate::log::lines::Item;
-use crate::log::turn::SourceState;
+use crate::log::lines::{Item, SourceState};
 use crate::scaler::event::Timestamp;
 
 /// The largest datagram that can be whole: HAProxy's `log … len` ends at 65535, UDP at 65507.
@@ -66,18 +65,12 @@ pub(super) struct DatagramSource {
     /// Unread bytes are fewer than this.
     buffer_bytes: u64,
     next_check: Instant,
-    has_more: bool,
     core: Core,
 }
 
 impl LineSource for DatagramSource {
     fn wait(&mut self) -> Wait<'_> {
         Box::pin(async move {
-            if self.has_more {
-                // Others get their turn, however much there is to read.
-                tokio::task::yield_now().await;
-                return;
-            }
             let check = sleep_until(self.next_check);
             match &self.socket {
                 None => check.await,
@@ -98,13 +91,13 @@ impl LineSource for DatagramSource {
             self.next_check = started + CHECK_INTERVAL;
             self.check();
         }
-        if let Err(error) = self.receive(sink) {
-            self.has_more = false;
+        let has_more = self.receive(sink).unwrap_or_else(|error| {
             self.socket = None;
             self.core.state = cannot_listen(&self.describe(), &error);
-        }
-        self.core.behind_bytes = if self.has_more { self.buffer_bytes } else { 0 };
-        self.has_more
+            false
+        });
+        self.core.behind_bytes = if has_more { self.buffer_bytes } else { 0 };
+        has_more
     }
 
     fn standing(&self) -> Standing<'_> {
@@ -153,7 +146,6 @@ impl DatagramSource {
             buffer: vec![0; DATAGRAM_BYTES_MAX + 1],
             buffer_bytes: RECEIVE_BUFFER_BYTES as u64,
             next_check: Instant::now() + CHECK_INTERVAL,
-            has_more: false,
             core: Core::new(),
         };
         this.listen();
@@ -208,16 +200,16 @@ impl DatagramSource {
         }
     }
 
-    fn receive(&mut self, sink: &mut dyn FnMut(Item<'_>)) -> io::Result<()> {
-        self.has_more = false;
+    /// True: there may be more.
+    fn receive(&mut self, sink: &mut dyn FnMut(Item<'_>)) -> io::Result<bool> {
         let Some(socket) = &mut self.socket else {
-            return Ok(());
+            return Ok(false);
         };
         let mut budget = TURN_BYTES_MAX;
         for _ in 0..TURN_DATAGRAMS_MAX {
             let received = match socket.receive(&mut self.buffer) {
                 Ok(received) => received,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
@@ -240,8 +232,7 @@ impl DatagramSource {
                 break;
             }
         }
-        self.has_more = true;
-        Ok(())
+        Ok(true)
     }
 }
 

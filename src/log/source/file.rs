@@ -48,7 +48,6 @@ pub(super) struct FileSource {
     next_watch: Instant,
     is_watch_warned: bool,
     next_poll: Instant,
-    has_more: bool,
     is_hinted: bool,
     /// Hints in a row that led to nothing.
     idle_hints: u32,
@@ -77,11 +76,6 @@ struct Watch {
 impl LineSource for FileSource {
     fn wait(&mut self) -> Wait<'_> {
         Box::pin(async move {
-            if self.has_more {
-                // Others get their turn, however much there is to read.
-                tokio::task::yield_now().await;
-                return;
-            }
             let next_poll = self.next_poll;
             if !self.is_hinted
                 && let Some(watch) = &mut self.watch
@@ -118,7 +112,6 @@ impl LineSource for FileSource {
             self.hints_from = started + IDLE_HINT_SPACING;
         }
         self.is_hinted = false;
-        self.has_more = turn.more;
         if !turn.more {
             self.catch_up = None;
         }
@@ -147,7 +140,6 @@ impl LineSource for FileSource {
         let (path, limits) = (self.follower.path(), self.follower.limits());
         let (path, limits, wall) = (path.to_owned(), limits.clone(), SystemTime::now());
         self.follower = Follower::resumed(path, limits, checkpoint, wall)?;
-        self.has_more = true;
         self.catch_up = Some(Timestamp::default().after(CATCH_UP_MAX));
         Ok(())
     }
@@ -167,7 +159,6 @@ impl FileSource {
             next_watch: now,
             is_watch_warned: false,
             next_poll: now,
-            has_more: false,
             is_hinted: false,
             idle_hints: 0,
             hints_from: now,

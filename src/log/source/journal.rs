@@ -22,8 +22,7 @@ use self::look::{Found, Look};
 use self::process::Process;
 use super::stdin::StdinSource;
 use super::{Core, LineSource, Standing, Wait};
-use crate::log::lines::{Counters, Item};
-use crate::log::turn::SourceState;
+use crate::log::lines::{Counters, Item, SourceState};
 use crate::scaler::event::Timestamp;
 
 /// The program that reads the journal, looked for on the `PATH`.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::log::turn::SourceState;
+use crate::log::lines::SourceState;
 
 /// How often a socket that could not be had is tried again, and one that is there is looked after.
 pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(1);

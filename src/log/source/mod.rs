@@ -30,8 +30,7 @@ pub use self::stream::CONNECTIONS_MAX;
 use self::stream::StreamSource;
 use super::file::Limits;
 use super::file::checkpoint::{Checkpoint, CheckpointFile, Refusal, Unproven};
-pub use super::lines::{Counters, Item};
-pub use super::turn::{SourceState, Turn};
+pub use super::lines::{Counters, Item, SourceState};
 use crate::scaler::event::Timestamp;
 
 /// A checkpoint is written within this time when the daemon ends, or not at all.
@@ -41,12 +40,14 @@ const LEAVE_LIMIT: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Source {
     kind: Box<dyn LineSource>,
+    /// There was more to read after the last turn.
+    has_more: bool,
     goal: Option<Goal>,
 }
 
 /// What each kind of source has to do.
 trait LineSource: fmt::Debug + Send {
-    /// See [`Source::wait`].
+    /// See [`Source::wait`]. Called when all that was there at the last turn has been read.
     fn wait(&mut self) -> Wait<'_>;
 
     /// See [`Source::turn`]. True: there is more to read right now.
@@ -153,6 +154,7 @@ impl Source {
     fn of(kind: impl LineSource + 'static) -> Self {
         Self {
             kind: Box::new(kind),
+            has_more: false,
             goal: None,
         }
     }
@@ -167,10 +169,13 @@ impl Source {
         };
         let source = self.describe();
         match resumed {
-            Ok(()) => tracing::info!(
-                source,
-                "going on in the log where the daemon before stopped"
-            ),
+            Ok(()) => {
+                self.has_more = true;
+                tracing::info!(
+                    source,
+                    "going on in the log where the daemon before stopped"
+                );
+            }
             Err(reason) => tracing::info!(source, %reason, "starting at the end of the log"),
         }
     }
@@ -209,20 +214,21 @@ impl Source {
     /// [`POLL_INTERVAL`]. May be dropped at any time. Never returns once the source has ended and
     /// all of it was handed out.
     pub async fn wait(&mut self) {
-        self.kind.wait().await;
+        if self.has_more {
+            // Others get their turn, however much there is to read.
+            tokio::task::yield_now().await;
+        } else {
+            self.kind.wait().await;
+        }
     }
 
     /// Hands out the lines that are there, of a bounded number of bytes. `now` must not go
     /// backwards.
-    pub fn turn(&mut self, now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> Turn {
-        let more = self.kind.turn(now, sink);
+    pub fn turn(&mut self, now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) {
+        self.has_more = self.kind.turn(now, sink);
         let standing = self.kind.standing();
         let passed = standing.counters.bytes + standing.counters.skipped_bytes;
         self.goal = Goal::next(self.goal, now, passed, standing.behind_bytes);
-        Turn {
-            more,
-            state: standing.state.clone(),
-        }
     }
 
     /// How the source stood at the last turn.

@@ -123,7 +123,7 @@ impl LogSource {
 }
 
 /// Loopback, also in IPv6's way to write an IPv4 address.
-pub fn is_loopback(address: IpAddr) -> bool {
+pub(super) fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 

@@ -6,8 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{Core, LineSource, Standing, Wait};
 use crate::log::file::TURN_BYTES_MAX;
-use crate::log::lines::{Item, LineBuffer};
-use crate::log::turn::SourceState;
+use crate::log::lines::{Item, LineBuffer, SourceState};
 use crate::scaler::event::Timestamp;
 
 /// Read from standard input at once.
@@ -57,11 +56,9 @@ impl LineSource for StdinSource {
             if self.core.state == SourceState::Ended {
                 std::future::pending::<()>().await;
             }
-            if self.pending.is_some() {
-                tokio::task::yield_now().await;
-                return;
+            if self.pending.is_none() {
+                self.pending = self.chunks.recv().await;
             }
-            self.pending = self.chunks.recv().await;
         })
     }
 

@@ -6,7 +6,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use rustix::net::sockopt;
@@ -18,8 +18,7 @@ use super::listen::{CHECK_INTERVAL, cannot_listen};
 use super::place::is_loopback;
 use super::{Core, LineSource, Standing, Wait};
 use crate::log::file::TURN_BYTES_MAX;
-use crate::log::lines::Item;
-use crate::log::turn::SourceState;
+use crate::log::lines::{Item, SourceState};
 use crate::scaler::event::Timestamp;
 
 /// Senders at the same time. HAProxy keeps one connection for each `server` of a ring, and the old
@@ -47,7 +46,6 @@ pub(super) struct StreamSource {
     is_crowd_warned: bool,
     is_accept_warned: bool,
     next_check: Instant,
-    has_more: bool,
     max_line_bytes: usize,
     buffer: Vec<u8>,
     core: Core,
@@ -73,15 +71,6 @@ enum Read {
 impl LineSource for StreamSource {
     fn wait(&mut self) -> Wait<'_> {
         Box::pin(async move {
-            if self.has_more {
-                // Others get their turn, however much there is to read.
-                tokio::task::yield_now().await;
-                return poll_fn(|context| {
-                    self.accept(context);
-                    Poll::Ready(())
-                })
-                .await;
-            }
             let next_check = self.next_check;
             tokio::select! {
                 () = poll_fn(|context| self.poll_ready(context)) => {}
@@ -98,16 +87,18 @@ impl LineSource for StreamSource {
                 self.listen(started);
             }
         }
-        self.read_all(sink);
+        // Who connects while there is no end of reading is let in here; the next wait wakes for others.
+        self.accept(&mut Context::from_waker(Waker::noop()));
+        let has_more = self.read_all(sink);
         self.note_who_is_there(started);
-        self.core.behind_bytes = if self.has_more {
+        self.core.behind_bytes = if has_more {
             let unread = |connection: &Connection| rustix::io::ioctl_fionread(&connection.stream);
             let unread = self.connections.iter().filter_map(|it| unread(it).ok());
             unread.fold(0_u64, u64::saturating_add).max(1)
         } else {
             0
         };
-        self.has_more
+        has_more
     }
 
     fn standing(&self) -> Standing<'_> {
@@ -137,7 +128,6 @@ impl StreamSource {
             is_crowd_warned: false,
             is_accept_warned: false,
             next_check: now + CHECK_INTERVAL,
-            has_more: false,
             max_line_bytes,
             buffer: vec![0; CHUNK_BYTES],
             core: Core::new(),
@@ -227,8 +217,9 @@ impl StreamSource {
         }
     }
 
-    /// One chunk of each connection in turn, until all are drained or the turn is over.
-    fn read_all(&mut self, sink: &mut dyn FnMut(Item<'_>)) {
+    /// One chunk of each connection in turn, until all are drained or the turn is over. True: there
+    /// is more.
+    fn read_all(&mut self, sink: &mut dyn FnMut(Item<'_>)) -> bool {
         let mut budget = TURN_BYTES_MAX;
         let mut drained = 0;
         while budget > 0 && drained < self.connections.len() {
@@ -250,10 +241,10 @@ impl StreamSource {
             let read = self.core.counters.bytes.saturating_sub(before);
             budget = budget.saturating_sub(usize::try_from(read).unwrap_or(usize::MAX));
         }
-        self.has_more = drained < self.connections.len();
         if self.connections.len() < CONNECTIONS_MAX {
             self.is_crowd_warned = false;
         }
+        drained < self.connections.len()
     }
 
     fn read(&mut self, connection: &mut Connection, sink: &mut dyn FnMut(Item<'_>)) -> Read {

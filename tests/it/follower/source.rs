@@ -5,9 +5,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use haproxy_autoscale::config::LogSource;
-use haproxy_autoscale::log::file::SourceState;
-use haproxy_autoscale::log::source::{Item, POLL_INTERVAL, Source};
+use haproxy_autoscale::log::source::{Item, LogSource, POLL_INTERVAL, Source, SourceState};
 use haproxy_autoscale::scaler::event::Timestamp;
 
 const LIMIT: Duration = Duration::from_secs(20);

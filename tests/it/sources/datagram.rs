@@ -4,9 +4,8 @@ use std::net::UdpSocket;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 
-use haproxy_autoscale::log::file::SourceState;
 use haproxy_autoscale::log::line::{Parser, Reject};
-use haproxy_autoscale::log::source::Source;
+use haproxy_autoscale::log::source::{Source, SourceState};
 
 use super::{address, line, open, read, run, trouble, turn, unix, until};
 

@@ -3,9 +3,8 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use haproxy_autoscale::log::file::SourceState;
 use haproxy_autoscale::log::source::framing::{FRAME_BYTES_MAX, Framing, Misframed};
-use haproxy_autoscale::log::source::{CONNECTIONS_MAX, Counters, Item, Source};
+use haproxy_autoscale::log::source::{CONNECTIONS_MAX, Counters, Item, Source, SourceState};
 use proptest::prelude::*;
 
 use super::{LIMIT, address, line, open, read, run, trouble, turn, until};
