@@ -10,7 +10,6 @@
 //! content, because no file was held open: device, inode, first line and the bytes before the offset
 //! must all be what they were.
 
-use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -61,12 +60,24 @@ pub struct Checkpoint {
 }
 
 /// Why following does not go on where it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unproven {
     /// Made too long ago, or in the future; `None` in the future.
+    #[error("{}", gap_text(*.0))]
     Gap(Option<Duration>),
     /// The log that was read is neither under its name nor beside it, or is not what it was.
+    #[error("the log that the daemon before read is gone or was cut or rewritten")]
     Changed,
+}
+
+fn gap_text(gap: Option<Duration>) -> String {
+    gap.map_or_else(
+        || "the clock was set back since the daemon before ended".to_owned(),
+        |gap| {
+            let (gap, max) = (gap.as_secs(), GAP_MAX.as_secs());
+            format!("the daemon before ended {gap} s ago, more than {max} s")
+        },
+    )
 }
 
 /// Why a checkpoint that is there is not used.
@@ -78,26 +89,6 @@ pub enum Refusal {
     /// It is not about what is there now.
     #[error(transparent)]
     Unproven(#[from] Unproven),
-}
-
-impl std::error::Error for Unproven {}
-
-impl fmt::Display for Unproven {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Gap(Some(gap)) => write!(
-                out,
-                "the daemon before ended {} s ago, more than {} s",
-                gap.as_secs(),
-                GAP_MAX.as_secs()
-            ),
-            Self::Gap(None) => write!(out, "the clock was set back since the daemon before ended"),
-            Self::Changed => write!(
-                out,
-                "the log that the daemon before read is gone or was cut or rewritten"
-            ),
-        }
-    }
 }
 
 impl Follower {
