@@ -69,9 +69,9 @@ trait LineSource: fmt::Debug + Send {
         false
     }
 
-    /// Goes on at a checkpoint. Called for what [`LogSource::resumes_as`] has a name for.
+    /// Goes on at a checkpoint. Asked of what [`LogSource::resumes_as`] has a name for.
     fn resume(&mut self, _checkpoint: &Checkpoint) -> Result<(), Unproven> {
-        Ok(())
+        Err(Unproven::Changed)
     }
 
     /// Where it is, if that can be proven later.
