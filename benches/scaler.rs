@@ -13,7 +13,8 @@ use haproxy_autoscale::scaler::event::{Action, Event, LogState};
 use haproxy_autoscale::scaler::settings::{
     Add, BackendSettings, OnOpenSessions, PolicySettings, Signal, Spares, Statistic, WindowSize,
 };
-use haproxy_autoscale::words::picture::{BackendRead, Picture, ServerRead};
+use haproxy_autoscale::words::picture::Picture;
+use haproxy_autoscale::words::picture::{BackendRead, ServerRead};
 use haproxy_autoscale::words::request::Request;
 use haproxy_autoscale::words::time::Timestamp;
 

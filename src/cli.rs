@@ -1,5 +1,6 @@
 //! The command line: arguments, what goes to which stream, exit codes. Decides nothing.
 
+mod bar;
 mod logs;
 mod order;
 
@@ -24,10 +25,12 @@ use self::logs::{
 };
 use crate::config::{self, Config, Mode};
 use crate::demo::DemoError;
-use crate::log::input::{Bar, Progress};
+use crate::log::recorded::Progress;
 use crate::publish::hub::Hub;
 use crate::publish::log::LogWriter;
 use crate::{control, daemon, demo, replay, status};
+
+pub use self::bar::{Bar, Beside};
 
 /// Where the configuration is unless `-c` or the environment says otherwise.
 const CONFIG_DEFAULT: &str = "/etc/haproxy-autoscale/config.toml";

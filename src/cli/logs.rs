@@ -11,21 +11,22 @@ use super::{
     Cli, EXIT_FAILED, bar, cannot_write, complain, finish, on_runtime, start_tracing,
     stop_requested, with_config, writes_to_file,
 };
-use crate::config::{self, LogConfig, LogSource};
-use crate::log::advice::Advice;
+use crate::config::{self, LogConfig};
+use crate::log::advice::Tally;
 use crate::log::format::LogFormat;
-use crate::log::input::{self, Period, Reading};
 use crate::log::line;
+use crate::log::recorded::{self, Period, Reading};
+use crate::log::source::LogSource;
 use crate::{parse, stats};
 
 #[derive(Debug, Args)]
 pub(super) struct PeriodArgs {
     /// Only requests that ended at this time or later: 2026-11-21 or 2026-11-21T23:00, in the log's
     /// own time; a line that cannot be read counts with the requests around it
-    #[arg(long, value_name = "TIME", value_parser = input::parse_moment)]
+    #[arg(long, value_name = "TIME", value_parser = recorded::parse_moment)]
     since: Option<u64>,
     /// Only requests that ended before this time
-    #[arg(long, value_name = "TIME", value_parser = input::parse_moment)]
+    #[arg(long, value_name = "TIME", value_parser = recorded::parse_moment)]
     until: Option<u64>,
 }
 
@@ -102,11 +103,15 @@ pub(super) fn with_log(
 }
 
 /// Says why nothing, or nearly nothing, could be read. Nothing at all is a failure: scripts notice.
-pub(super) fn judge(advice: Option<Advice>, is_nothing_read: bool) -> u8 {
-    if let Some(advice) = advice {
+fn judge(tally: &Tally, parser: &line::Parser) -> u8 {
+    if let Some(advice) = tally.advice(parser) {
         complain(&advice.with_options());
     }
-    if is_nothing_read { EXIT_FAILED } else { 0 }
+    if tally.is_nothing_read() {
+        EXIT_FAILED
+    } else {
+        0
+    }
 }
 
 pub(super) fn run_parse(
@@ -129,7 +134,7 @@ pub(super) fn run_parse(
     let parsed = parse::parse_logs(sources, parser, &reading, rejects, out);
     drop(bar);
     match parsed {
-        Ok(verdict) => judge(verdict.advice(parser), verdict.is_nothing_read()),
+        Ok(tally) => judge(&tally, parser),
         Err(error) => finish(Err(error)),
     }
 }
@@ -174,13 +179,7 @@ pub(super) fn run_follow(
 
 /// It names something that has no end, and no file has that name.
 pub(super) fn must_be_followed(source: &str) -> bool {
-    let is_live = match LogSource::parse(source) {
-        Ok(LogSource::File(_) | LogSource::Stdin) | Err(_) => false,
-        Ok(LogSource::Udp(_) | LogSource::Unix(_) | LogSource::Tcp(_) | LogSource::Journal(_)) => {
-            true
-        }
-    };
-    is_live && !Path::new(source).exists()
+    LogSource::parse(source).is_ok_and(|named| named.is_live()) && !Path::new(source).exists()
 }
 
 pub(super) fn run_stats(
@@ -209,6 +208,6 @@ pub(super) fn run_stats(
     };
     match written.and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => cannot_write(&error),
-        Ok(()) | Err(_) => judge(stats.advice(parser), stats.is_nothing_read()),
+        Ok(()) | Err(_) => judge(stats.tally(), parser),
     }
 }

@@ -14,7 +14,8 @@ use crate::scaler::event::{Action, ActionId, Event};
 use crate::state::Written;
 use crate::warm_up::WarmUp;
 use crate::words::names::ServerName;
-use crate::words::picture::{AdminState, Picture, ReadFailure, WriteFailure};
+use crate::words::picture::Picture;
+use crate::words::picture::{AdminState, ReadFailure, WriteFailure};
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 
 /// What became of an action.

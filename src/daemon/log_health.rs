@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use super::unread::Unread;
-use crate::log::file::FileState;
 use crate::log::line::{Parser, Reject};
-use crate::log::source::Source;
+use crate::log::source::{Source, SourceState};
 use crate::publish::record::LogNews;
 use crate::scaler::event::LogState;
 use crate::status::{DaemonProblem, LogCondition};
@@ -26,7 +25,7 @@ const SILENT_AFTER: Duration = Duration::from_secs(5);
 pub(super) struct LogHealth {
     state: LogState,
     /// How it can be read, as it was told.
-    source_state: Option<FileState>,
+    source_state: Option<SourceState>,
     /// It was read, and is not there now.
     away_since: Option<Timestamp>,
     unread: Unread,
@@ -92,6 +91,7 @@ impl LogHealth {
         &mut self,
         now: Timestamp,
         source: &Source,
+        is_file: bool,
         parser: &Parser,
     ) -> (Vec<LogNews>, Option<LogState>) {
         let mut news = Vec::new();
@@ -112,7 +112,7 @@ impl LogHealth {
             self.lost = lost;
             self.is_whole_from = now.after(LOSS_HOLD);
         }
-        news.extend(self.watch_source(now, source));
+        news.extend(self.watch_source(now, source, is_file));
         let state = self.judge(now, source);
         let is_new = std::mem::replace(&mut self.state, state) != state;
         (news, is_new.then_some(state))
@@ -120,13 +120,13 @@ impl LogHealth {
 
     /// How the log can be read, when that is another thing than before. A file that is away for a
     /// moment is being rotated.
-    fn watch_source(&mut self, now: Timestamp, source: &Source) -> Option<LogNews> {
+    fn watch_source(&mut self, now: Timestamp, source: &Source, is_file: bool) -> Option<LogNews> {
         let state = source.state();
         if self.source_state.as_ref() == Some(state) {
             return self.away_since.take().map(|_| LogNews::Rotated);
         }
-        let was_read = self.source_state == Some(FileState::Reading);
-        if source.is_file() && was_read && matches!(state, FileState::Waiting(_)) {
+        let was_read = self.source_state == Some(SourceState::Reading);
+        if is_file && was_read && matches!(state, SourceState::Waiting(_)) {
             let since = *self.away_since.get_or_insert(now);
             if now.since(since) < ROTATION_MAX {
                 return None;
@@ -135,21 +135,23 @@ impl LogHealth {
         self.away_since = None;
         self.source_state = Some(state.clone());
         Some(match state {
-            FileState::Reading => LogNews::Read,
-            FileState::Waiting(text) => LogNews::Missing(text.to_string()),
-            FileState::Refused(text) => LogNews::Unreadable(text.to_string()),
-            FileState::Ended => LogNews::Ended,
+            SourceState::Reading => LogNews::Read,
+            SourceState::Waiting(text) => LogNews::Missing(text.to_string()),
+            SourceState::Refused(text) => LogNews::Unreadable(text.to_string()),
+            SourceState::Ended => LogNews::Ended,
         })
     }
 
     fn judge(&self, now: Timestamp, source: &Source) -> LogState {
         match source.state() {
-            FileState::Reading if source.is_catching_up(now) || source.lag(now) > LAG_MAX => {
+            SourceState::Reading if source.is_catching_up(now) || source.lag(now) > LAG_MAX => {
                 LogState::Lagging
             }
-            FileState::Reading if now < self.is_whole_from => LogState::Incomplete,
-            FileState::Reading => LogState::Flowing,
-            FileState::Waiting(_) | FileState::Refused(_) | FileState::Ended => LogState::Absent,
+            SourceState::Reading if now < self.is_whole_from => LogState::Incomplete,
+            SourceState::Reading => LogState::Flowing,
+            SourceState::Waiting(_) | SourceState::Refused(_) | SourceState::Ended => {
+                LogState::Absent
+            }
         }
     }
 
@@ -158,13 +160,13 @@ impl LogHealth {
         let mut problems = Vec::new();
         let told = self.source_state.as_ref().filter(|_| self.is_away());
         match told.unwrap_or(source.state()) {
-            FileState::Waiting(text) => {
+            SourceState::Waiting(text) => {
                 problems.push((DaemonProblem::LogMissing, text.to_string()));
             }
-            FileState::Refused(text) => {
+            SourceState::Refused(text) => {
                 problems.push((DaemonProblem::LogUnreadable, text.to_string()));
             }
-            FileState::Reading | FileState::Ended => {}
+            SourceState::Reading | SourceState::Ended => {}
         }
         if now < self.is_whole_from {
             let text = lost_news(self.lost, source).text(&source.describe());
@@ -184,13 +186,13 @@ impl LogHealth {
         wants_lines: bool,
     ) -> LogCondition {
         match source.state() {
-            FileState::Waiting(_) => LogCondition::Missing,
-            FileState::Refused(_) => LogCondition::Unreadable,
-            FileState::Ended => LogCondition::Ended,
-            FileState::Reading if wants_lines && now.since(self.last_line.0) >= SILENT_AFTER => {
+            SourceState::Waiting(_) => LogCondition::Missing,
+            SourceState::Refused(_) => LogCondition::Unreadable,
+            SourceState::Ended => LogCondition::Ended,
+            SourceState::Reading if wants_lines && now.since(self.last_line.0) >= SILENT_AFTER => {
                 LogCondition::Silent
             }
-            FileState::Reading => LogCondition::Read,
+            SourceState::Reading => LogCondition::Read,
         }
     }
 }

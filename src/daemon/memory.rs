@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use super::{Daemon, STANDSTILL_MIN, STANDSTILL_POLLS};
-use crate::config::Mode;
+use crate::config::{Config, Mode};
 use crate::control::{self, Reply};
+use crate::log::file::checkpoint::{CheckpointFile, Owner};
 use crate::log::source::Source;
 use crate::publish::record::News;
 use crate::scaler::decision::Reason;
@@ -14,6 +15,25 @@ use crate::scaler::memory::Memory;
 use crate::state::{self, Found, Keeper, name};
 use crate::words::order::{Order, Place};
 use crate::words::time::Timestamp;
+
+/// Where the end of reading the log is kept; `None` when nothing is to be kept. One that observes
+/// keeps nothing: it may stand beside one that acts, and neither may use the other's.
+pub(super) fn checkpoint_file(config: &Config) -> Option<CheckpointFile> {
+    if config.mode == Mode::Observe {
+        return None;
+    }
+    let haproxy = &config.haproxy.socket;
+    let owner = Owner {
+        log: config.log.source.resumes_as()?,
+        haproxy: haproxy.to_string(),
+    };
+    let name = name::file_name(haproxy, name::LOG_CHECKPOINT);
+    Some(CheckpointFile::new(
+        config.state_dir.as_ref()?,
+        &name,
+        owner,
+    ))
+}
 
 impl Daemon {
     /// Takes what an earlier daemon kept, and begins to keep. An observing one has nothing to keep:

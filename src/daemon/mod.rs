@@ -25,7 +25,6 @@ use self::problems::Problems;
 use crate::clock::{Clock, Standstill};
 use crate::config::{Config, Mode};
 use crate::control;
-use crate::log::file::checkpoint::CheckpointFile;
 use crate::log::line::{Parser, Reject};
 use crate::log::lines::Item;
 use crate::log::source::Source;
@@ -100,7 +99,7 @@ pub async fn run_with(
     daemon.look_around();
     parts
         .source
-        .resume(CheckpointFile::of(&daemon.config).as_ref());
+        .resume(memory::checkpoint_file(&daemon.config).as_ref());
     daemon.recall();
     let mut stop = pin!(stop);
     loop {
@@ -136,7 +135,7 @@ pub async fn run_with(
     let last = daemon.scaler.handle(daemon.clock.now(), Event::Stop);
     daemon.remember();
     let written = daemon.written();
-    let checkpoint = CheckpointFile::of(&daemon.config);
+    let checkpoint = memory::checkpoint_file(&daemon.config);
     let finish = async {
         let limit = FINISH_LIMIT;
         daemon.hands.finish(last, written.clone(), limit).await;
@@ -412,7 +411,8 @@ impl Daemon {
             }
         });
         self.start(actions);
-        let (news, state) = self.log.watch(now, source, &self.parser);
+        let is_file = self.config.log.source.file().is_some();
+        let (news, state) = self.log.watch(now, source, is_file, &self.parser);
         for news in news {
             let source = source.describe();
             self.tell(News::Log { source, news });

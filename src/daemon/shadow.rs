@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::words::names::ServerName;
-use crate::words::picture::{AdminState, Generation, Picture, ServerRead};
+use crate::words::picture::Picture;
+use crate::words::picture::{AdminState, Generation, ServerRead};
 
 /// Pretended states by server.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-use crate::config::{Config, LogSource};
+use crate::config::Config;
 use crate::publish::record::Untrusted;
 use crate::runtime_api::Address;
 use crate::words::limits::{may_everybody_replace, may_everybody_write};
@@ -25,7 +25,7 @@ pub(super) fn look(config: &Config) -> Vec<Untrusted> {
         }
         found.extend(open_parent(path, "the admin socket"));
     }
-    if let LogSource::File(path) = &config.log.source {
+    if let Some(path) = config.log.source.file() {
         found.extend(open_parent(path, "the log"));
     }
     found

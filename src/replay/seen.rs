@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::world;
 use crate::config::Config;
-use crate::log::input::Period;
+use crate::log::recorded::Period;
 use crate::scaler::settings::Spares;
 use crate::words::picture::BackendRead;
 

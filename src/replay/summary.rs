@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::log::advice::{Counts, Samples};
-use crate::log::line::{Reject, format_local_ms};
+use crate::log::advice::Tally;
+use crate::log::line::format_local_ms;
 use crate::scaler::decision::{Change, Decision, Reason};
 use crate::words::names::ServerName;
 use crate::words::time::Span;
@@ -16,11 +16,7 @@ use crate::words::time::Timestamp;
 /// The sum of a replay.
 #[derive(Debug, Default)]
 pub(super) struct Summary {
-    pub(super) lines: u64,
-    pub(super) requests: u64,
-    pub(super) rejected: BTreeMap<Reject, u64>,
-    /// The first rejected line for each reason.
-    pub(super) samples: Samples,
+    pub(super) tally: Tally,
     /// Of every kind, also those that are not printed.
     pub(super) decisions: u64,
     breaches: u64,
@@ -188,9 +184,9 @@ impl<'a> Printer<'a> {
             writeln!(
                 self.out,
                 "{}, {}, {} rejected",
-                counted(summary.lines, "line", "lines"),
-                counted(summary.requests, "request", "requests"),
-                summary.counts().refused()
+                counted(summary.tally.lines(), "line", "lines"),
+                counted(summary.tally.requests(), "request", "requests"),
+                summary.tally.refused()
             )?;
             writeln!(
                 self.out,
@@ -216,18 +212,11 @@ impl<'a> Printer<'a> {
 }
 
 impl Summary {
-    pub(super) fn counts(&self) -> Counts<'_> {
-        Counts {
-            requests: self.requests,
-            rejected: &self.rejected,
-        }
-    }
-
     fn numbers(&self) -> SummaryNumbers {
         SummaryNumbers {
-            lines: self.lines,
-            requests: self.requests,
-            rejected: self.counts().refused(),
+            lines: self.tally.lines(),
+            requests: self.tally.requests(),
+            rejected: self.tally.refused(),
             breaches: self.breaches,
             enables: self.enables,
             disables: self.disables,

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::command::{Command, ImpossibleName};
 use super::reply::{self, ReplyError};
 use super::{Address, connection};
-use crate::words::picture::{Picture, ReadFailure};
+use crate::words::picture::Picture;
+use crate::words::picture::ReadFailure;
 
 /// Reads HAProxy's state, each time on a fresh connection.
 #[derive(Clone, Debug)]

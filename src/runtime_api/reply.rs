@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::servers::{BackendStats, StateRow, pass_over, server, take_states, take_stats};
 use super::table::take_line;
-use crate::words::picture::{BackendRead, Crowded, Generation, Picture};
+use crate::words::picture::Picture;
+use crate::words::picture::{BackendRead, Crowded, Generation};
 
 /// Longest piece of HAProxy's own words in a message, characters.
 const QUOTE_MAX_CHARS: usize = 200;

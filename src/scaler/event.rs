@@ -11,7 +11,8 @@ use super::memory::Memory;
 use super::settings::BackendSettings;
 use crate::words::names::ServerName;
 use crate::words::order::Order;
-use crate::words::picture::{AdminState, Picture, ReadFailure, WriteFailure};
+use crate::words::picture::Picture;
+use crate::words::picture::{AdminState, ReadFailure, WriteFailure};
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 use crate::words::request::Request;
 

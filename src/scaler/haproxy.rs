@@ -11,7 +11,8 @@ use super::event::{Action, ActionId};
 use super::jitter;
 use super::outbox::Outbox;
 use super::settings::BackendSettings;
-use crate::words::picture::{Crowded, Generation, Picture, ReadFailure};
+use crate::words::picture::Picture;
+use crate::words::picture::{Crowded, Generation, ReadFailure};
 use crate::words::time::Timestamp;
 
 /// An old process that is ending answered: the new one is there in a moment.

@@ -47,7 +47,8 @@ use self::haproxy::Haproxy;
 use self::index::Index;
 use self::outbox::Outbox;
 use self::settings::BackendSettings;
-use crate::words::picture::{Picture, ReadFailure};
+use crate::words::picture::Picture;
+use crate::words::picture::ReadFailure;
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
 

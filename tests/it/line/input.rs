@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use haproxy_autoscale::log::input::{Block, Line, Logs};
+use haproxy_autoscale::log::recorded::{Block, Line, Logs};
 use proptest::prelude::*;
 
 /// A length limit that tests can reach.

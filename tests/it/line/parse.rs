@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use haproxy_autoscale::log::input::Reading;
 use haproxy_autoscale::log::line::{Parser, Reject};
+use haproxy_autoscale::log::recorded::Reading;
 use haproxy_autoscale::parse::{ParseError, REJECT_TEXT_BYTES, parse_logs, write_reject};
 
 const MAX_LINE_BYTES: usize = 400;

@@ -8,9 +8,8 @@ use haproxy_autoscale::scaler::decision::{Change, Decision};
 use haproxy_autoscale::scaler::event::{Action, Event};
 use haproxy_autoscale::scaler::seen::{Problem, ProblemCode};
 use haproxy_autoscale::scaler::settings::BackendSettings;
-use haproxy_autoscale::words::picture::{
-    BackendRead, Generation, Picture, ReadFailure, ServerRead,
-};
+use haproxy_autoscale::words::picture::Picture;
+use haproxy_autoscale::words::picture::{BackendRead, Generation, ReadFailure, ServerRead};
 use haproxy_autoscale::words::time::Timestamp;
 
 use super::world::settings;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use haproxy_autoscale::scaler::Scaler;
 use haproxy_autoscale::scaler::event::{Action, Event};
+use haproxy_autoscale::words::picture::Picture;
 use haproxy_autoscale::words::picture::{
-    BackendRead, Balance, CheckRead, Crowded, Generation, Picture, ServerCounters, ServerRead,
+    BackendRead, Balance, CheckRead, Crowded, Generation, ServerCounters, ServerRead,
 };
 use haproxy_autoscale::words::proof::WarmUpEvidence;
 use haproxy_autoscale::words::request::Request;

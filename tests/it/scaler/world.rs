@@ -12,9 +12,9 @@ use haproxy_autoscale::scaler::settings::{
 };
 use haproxy_autoscale::scaler::{BackendView, Scaler};
 use haproxy_autoscale::words::names::ServerName;
+use haproxy_autoscale::words::picture::Picture;
 use haproxy_autoscale::words::picture::{
-    AdminState, BackendRead, Balance, Crowded, Generation, Picture, ReadFailure, ServerRead,
-    WriteFailure,
+    AdminState, BackendRead, Balance, Crowded, Generation, ReadFailure, ServerRead, WriteFailure,
 };
 use haproxy_autoscale::words::proof::{WarmUpEvidence, WarmUpFailure};
 use haproxy_autoscale::words::request::Request;
