@@ -162,7 +162,7 @@ fn several_logs_are_counted_together_and_a_missing_one_is_named() {
     let error = stats_of_logs(&missing, &parser, &Reading::all(MAX_LINE_BYTES)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("cannot read {}: No such file or directory", path("c.log"))
+        format!("cannot read {}: no such file or directory", path("c.log"))
     );
 }
 

@@ -126,7 +126,7 @@ fn a_log_that_is_missing_is_said_after_those_before_it() {
     .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot read /nonexistent/x.log: No such file or directory"
+        "cannot read /nonexistent/x.log: no such file or directory"
     );
     assert_eq!(String::from_utf8(out).unwrap().lines().count(), 2);
 }
