@@ -1,7 +1,7 @@
 //! The daemon's care for what outlives it: the journal on disk, an operator's orders, a standstill.
 //! What any of it means for a server is decided in `scaler`.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::{Daemon, STANDSTILL_MIN, STANDSTILL_POLLS};
 use crate::config::{Config, Mode};
@@ -128,7 +128,9 @@ impl Daemon {
     /// Answers a caller of the control socket. That an order stands is said when it is on disk.
     pub(super) fn answer(&mut self, request: control::Request, source: &Source) {
         match request {
-            control::Request::Status(caller) => caller.report(&self.report(source)),
+            control::Request::Status(caller) => {
+                caller.show(self.report(source).json(SystemTime::now()));
+            }
             control::Request::Order(order, caller) => {
                 let mut reply = self.obey(&order);
                 let written = self.written();
