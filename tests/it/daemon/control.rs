@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::fake::{FakeHaproxy, Place, stop};
-use crate::cli::program::{Running, SOON, names_in_order, program, run};
+use crate::support::program::{Running, SOON, names_in_order, program, run};
 
 /// The names of a backend in `status --json`.
 const OF_A_BACKEND: [&str; 19] = [

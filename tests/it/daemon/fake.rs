@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use haproxy_autoscale::demo::pretend_haproxy::PretendHaproxy;
 use rustix::process::Signal;
 
-use crate::cli::program::{Ran, Running, SOON, file, program, run};
+use crate::support::program::{Ran, Running, SOON, file, program, run};
 use crate::support::{LogFile, wait_for};
 
 /// The admin socket of a pretend HAProxy with `web/web1` ready and `web/web2` a spare.

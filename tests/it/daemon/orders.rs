@@ -10,7 +10,7 @@ use haproxy_autoscale::scaler::hand::{Order, Place, Verb, Verdict};
 use rustix::process::Signal;
 
 use super::fake::{FakeHaproxy, Place as Folder, stop};
-use crate::cli::program::{Ran, Running, SOON, program, run};
+use crate::support::program::{Ran, Running, SOON, program, run};
 use crate::support::{Behaviour, TinyServer, holds_within, wait_for};
 
 impl Folder {

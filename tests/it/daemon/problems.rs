@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::fake::{FakeHaproxy, Place, stop};
-use crate::cli::program::{Running, SOON, program, run};
+use crate::support::program::{Running, SOON, program, run};
 use crate::support::wait_for;
 
 fn change(place: &Place, from: &str, to: &str) {
