@@ -10,8 +10,9 @@ use haproxy_autoscale::runtime_api::{Address, REPLY_MAX_BYTES, Reader, Writer};
 use haproxy_autoscale::scaler::event::{
     AdminState, BackendRead, ReadFailure, ServerName, ServerRead, WriteFailure,
 };
+use haproxy_autoscale::sim::socket;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 
@@ -42,16 +43,7 @@ impl Fake {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("admin.sock");
         let listener = UnixListener::bind(&path).unwrap();
-        let task = tokio::spawn(async move {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                let mut stream = BufReader::new(stream);
-                let mut line = String::new();
-                stream.read_line(&mut line).await.unwrap();
-                // The reader may give up before the end.
-                let _ = stream.write_all(&bytes).await;
-            }
-        });
+        let task = tokio::spawn(socket::serve(listener, move |_| Some(bytes.clone())));
         Self {
             _dir: dir,
             path,

@@ -295,7 +295,7 @@ fn a_state_dir_that_cannot_be_is_said_once_and_shown_and_stops_nothing() {
     place.order(&["enable", "web/web2"]).succeeded();
     daemon.err.wait_for("enable_failed web/web2");
     stop(&mut daemon, Signal::TERM);
-    assert!(haproxy.connections() > 0);
+    assert!(!haproxy.lines().is_empty());
     let text = daemon.err.text();
     let said = text
         .lines()

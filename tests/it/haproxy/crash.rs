@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use haproxy_autoscale::sim::dice::Dice;
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
 use super::scene::{SOON, fast, slow};
@@ -28,23 +29,6 @@ const CHECK: &str = "check inter 150ms fastinter 30ms downinter 30ms rise 2 fall
 const SEED: &str = "CRASH_SEED";
 /// Requests a second at which nothing is saturated.
 const RATE: f64 = 60.0;
-
-/// Numbers from a seed (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ (bits >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-}
 
 /// Servers of backend `web` that are UP.
 fn up(haproxy: &RealHaproxy) -> Vec<String> {
@@ -174,7 +158,7 @@ fn killed_at_200_moments_it_leaves_a_server_up_and_nothing_half_way() {
         now.map_or(0, |now| u64::from(now.subsec_nanos()) ^ now.as_secs())
     });
     eprintln!("{SEED}={seed}");
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let web1 = TinyServer::start("web1", fast());
     let web2 = TinyServer::start("web2", fast());
     let web3 = TinyServer::start("web3", fast());

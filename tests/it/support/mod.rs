@@ -9,6 +9,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+pub mod admin_socket;
 pub mod daemon;
 pub mod generated_log;
 pub mod haproxy;
@@ -23,6 +24,7 @@ pub mod states;
 pub mod syslog;
 pub mod versions;
 
+pub use admin_socket::serve;
 pub use daemon::{Daemon, DaemonConfig};
 pub use haproxy::RealHaproxy;
 pub use haproxy_config::{Backend, HaproxyConfig};
