@@ -11,6 +11,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
 use super::scene::{SOON, fast, slow};
 use crate::support::haproxy::command_to;
+use crate::support::table::{Row, admin_state, rows};
 use crate::support::{
     Backend, Daemon, DaemonConfig, HaproxyConfig, Load, RealHaproxy, StateWatch, TinyServer,
     versions, wait_for,
@@ -32,40 +33,11 @@ const RATE: f64 = 60.0;
 
 /// Servers of backend `web` that are UP.
 fn up(haproxy: &RealHaproxy) -> Vec<String> {
-    let answer = command_to(&haproxy.admin_socket(), "show servers state web");
-    rows(&answer.unwrap_or_default())
-        .into_iter()
-        .filter(|row| row.is_ready && row.is_running)
-        .map(|row| row.name)
-        .collect()
-}
-
-struct Row {
-    name: String,
-    /// Neither maint nor drain: what commands decide.
-    is_ready: bool,
-    /// What HAProxy's checks decide.
-    is_running: bool,
-}
-
-fn rows(answer: &str) -> Vec<Row> {
-    let mut lines = answer.lines().skip(1);
-    let header = lines.next().unwrap_or_default().trim_start_matches("# ");
-    let column = |name: &str| header.split(' ').position(|column| column == name);
-    let (Some(name), Some(admin), Some(state)) = (
-        column("srv_name"),
-        column("srv_admin_state"),
-        column("srv_op_state"),
-    ) else {
-        return Vec::new();
-    };
-    let rows = lines.map(|row| row.split(' ').collect::<Vec<_>>());
-    rows.filter(|row| row.len() > state.max(admin))
-        .map(|row| Row {
-            name: row[name].to_owned(),
-            is_ready: row[admin].parse().unwrap_or(1) & 0x3b == 0,
-            is_running: ["1", "2"].contains(&row[state]),
-        })
+    let answer = command_to(&haproxy.admin_socket(), "show servers state web").unwrap_or_default();
+    let is_running = |row: &Row<'_>| matches!(row.get("srv_op_state"), Some(&("1" | "2")));
+    let rows = rows(&answer, ' ').into_iter();
+    rows.filter(|row| admin_state(row) == "ready" && is_running(row))
+        .filter_map(|row| row.get("srv_name").map(ToString::to_string))
         .collect()
 }
 
@@ -90,7 +62,10 @@ impl Witness {
                     if let Ok(answer) = command_to(&socket, "show servers state web") {
                         samples.fetch_add(1, Ordering::SeqCst);
                         // A check that a busy machine answered too late is not our doing.
-                        if !rows(&answer).iter().any(|row| row.is_ready) {
+                        if !rows(&answer, ' ')
+                            .iter()
+                            .any(|row| admin_state(row) == "ready")
+                        {
                             let mut alone = alone.lock().unwrap_or_else(PoisonError::into_inner);
                             alone.push(answer);
                         }

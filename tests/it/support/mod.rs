@@ -22,6 +22,7 @@ pub mod server;
 pub mod server_state;
 pub mod states;
 pub mod syslog;
+pub mod table;
 pub mod versions;
 
 pub use admin_socket::serve;
