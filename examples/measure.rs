@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use support::haproxy::command_to;
 use support::load::fetch;
+use support::table;
 use support::{
     Backend, Behaviour, Daemon, DaemonConfig, HaproxyConfig, RealHaproxy, TinyServer, holds_within,
     release_binary, versions, wait_for,
@@ -305,17 +306,9 @@ fn with_response_ms(line: &str, ms: u32) -> String {
 }
 
 fn is_ready(answer: &str, server: &str) -> bool {
-    let mut lines = answer.lines().skip(1);
-    let header = lines.next().unwrap_or_default().trim_start_matches("# ");
-    let column = |name: &str| header.split(' ').position(|column| column == name);
-    let (Some(name), Some(admin)) = (column("srv_name"), column("srv_admin_state")) else {
-        return false;
-    };
-    lines.any(|row| {
-        let cells: Vec<_> = row.split(' ').collect();
-        let mask = cells.get(admin).and_then(|admin| admin.parse::<u32>().ok());
-        cells.get(name) == Some(&server) && mask.is_some_and(|mask| mask & 0x3b == 0)
-    })
+    let rows = table::rows(answer, ' ').into_iter();
+    rows.filter(|row| row.get("srv_name") == Some(&server))
+        .any(|row| table::admin_state(&row) == "ready")
 }
 
 /// Percent of a core.

@@ -15,6 +15,7 @@
 //! - [`state`]: what outlives it, on disk
 //! - [`stats`], [`parse`]: the log as numbers and as JSON
 //! - [`demo`]: the whole product against a pretend HAProxy
+//! - [`sim`]: that HAProxy, its servers, queues and faults, for all who pretend
 
 pub mod cli;
 pub mod clock;
@@ -28,6 +29,7 @@ pub mod publish;
 pub mod replay;
 pub mod runtime_api;
 pub mod scaler;
+pub mod sim;
 pub mod state;
 pub mod stats;
 pub mod status;

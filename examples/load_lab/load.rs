@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
+use haproxy_autoscale::sim::dice::Dice;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
@@ -30,23 +31,9 @@ const SEED: u64 = 20_261_127;
 /// So many long requests to this path, each for so many milliseconds.
 pub type Long = (usize, &'static str, u64);
 
-/// Numbers that look random (`SplitMix64`, Steele, Lea and Flood 2014).
-struct Dice(u64);
-
-impl Dice {
-    fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// The time to the next of independent arrivals, seconds.
-    fn gap(&mut self, per_second: f64) -> f64 {
-        let unit = (self.bits() >> 11) as f64 / (1_u64 << 53) as f64;
-        -(1.0 - unit).ln() / per_second.max(0.01)
-    }
+/// The time to the next of independent arrivals, seconds.
+fn gap(dice: &mut Dice, per_second: f64) -> f64 {
+    -(1.0 - dice.unit()).ln() / per_second.max(0.01)
 }
 
 struct Crowd {
@@ -113,11 +100,11 @@ pub fn run(
 }
 
 async fn send_curve(crowd: Rc<Crowd>, begin: f64) {
-    let mut dice = Dice(SEED);
+    let mut dice = Dice::new(SEED);
     let (mut id, mut phase_begin) = (0, begin);
     for (rate, seconds) in crowd.load.curve {
         let phase_end = phase_begin + seconds;
-        let mut due = phase_begin + dice.gap(*rate);
+        let mut due = phase_begin + gap(&mut dice, *rate);
         while due < phase_end && id < MAX_REQUESTS {
             sleep_until(crowd.seen.instant(due).into()).await;
             id += 1;
@@ -131,7 +118,7 @@ async fn send_curve(crowd: Rc<Crowd>, begin: f64) {
                     .faults
                     .push(format!("{MAX_WAITING} users wait already"));
             }
-            due += dice.gap(*rate);
+            due += gap(&mut dice, *rate);
         }
         phase_begin = phase_end;
     }
@@ -175,7 +162,7 @@ async fn one_try(crowd: &Crowd, id: u32, due: f64, path: &str, long: bool) -> An
 async fn ask(crowd: &Crowd, id: u32, path: &str) -> io::Result<u16> {
     let users = crowd.cookies.borrow().len().max(1);
     // Spread over all users, and the same ones in every run.
-    let user = usize::try_from(Dice(u64::from(id)).bits() % users as u64).unwrap_or(0);
+    let user = usize::try_from(Dice::new(u64::from(id)).bits() % users as u64).unwrap_or(0);
     let cookie = crowd.cookies.borrow().get(user).cloned().flatten();
     let cookie = cookie.map_or_else(String::new, |cookie| format!("Cookie: {cookie}\r\n"));
     let keeps = crowd.load.clients == Clients::KeepAlive;

@@ -18,6 +18,7 @@ use crate::case::{Case, Haproxy, Log};
 use crate::seen::{Line, SERVERS, Seen};
 use crate::servers::Servers;
 use crate::support::haproxy::command_to;
+use crate::support::program::undisturbed;
 use crate::support::{LogFile, ReservedPort, holds_within};
 
 /// From the start of a process to its first answer.
@@ -222,14 +223,10 @@ fn free_udp_port() -> SocketAddr {
 }
 
 fn spawn_daemon(program: &Path, folder: &Path) -> Result<Child, String> {
-    Command::new(program)
+    undisturbed(program)
         .arg("run")
         .arg("-c")
         .arg(folder.join("config.toml"))
-        .env_remove("HAPROXY_AUTOSCALE_LOG")
-        .env_remove("JOURNAL_STREAM")
-        .env_remove("NOTIFY_SOCKET")
-        .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

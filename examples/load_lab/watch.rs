@@ -1,7 +1,6 @@
 //! Looks at HAProxy ten times a second and at the daemon each second, and does what the case wants to
 //! happen meanwhile.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -17,6 +16,7 @@ use crate::load::Long;
 use crate::seen::{Claim, Line, Row, SERVERS, Sample, Seen, Shown};
 use crate::servers::Servers;
 use crate::support::haproxy::command_to;
+use crate::support::table::{self, rows};
 
 /// Between two looks at HAProxy.
 const LOOK: Duration = Duration::from_millis(100);
@@ -162,15 +162,12 @@ fn do_it(act: &Act, watched: &Watched, servers: &Servers) -> String {
     }
 }
 
-type Columns<'a> = BTreeMap<&'a str, &'a str>;
-
 /// One look; `None` while HAProxy does not answer.
 fn look(admin: &std::path::Path, seen: &Seen) -> Option<Sample> {
     let answer = command_to(admin, "show stat web 6 -1;show servers state web").ok()?;
     let at = seen.now();
     let (stat, state) = answer.split_once("\n\n")?;
-    let stat = table(stat, ',');
-    let state = table(state.trim_start().split_once('\n')?.1, ' ');
+    let (stat, state) = (rows(stat, ','), rows(state, ' '));
     let backend = stat
         .iter()
         .find(|row| row.get("svname") == Some(&"BACKEND"))?;
@@ -189,21 +186,13 @@ fn look(admin: &std::path::Path, seen: &Seen) -> Option<Sample> {
     Some(sample)
 }
 
-fn table(text: &str, by: char) -> Vec<Columns<'_>> {
-    let mut lines = text.lines();
-    let header = lines.next().unwrap_or_default().trim_start_matches("# ");
-    lines
-        .map(|line| header.split(by).zip(line.split(by)).collect())
-        .collect()
-}
-
-fn number(row: &Columns<'_>, column: &str) -> u32 {
+fn number(row: &table::Row<'_>, column: &str) -> u32 {
     row.get(column)
         .and_then(|text| text.parse().ok())
         .unwrap_or(0)
 }
 
-fn row_of(stat: &Columns<'_>, state: &Columns<'_>) -> Row {
+fn row_of(stat: &table::Row<'_>, state: &table::Row<'_>) -> Row {
     let admin = number(state, "srv_admin_state");
     let shown = if admin & MAINT != 0 {
         Shown::Maint

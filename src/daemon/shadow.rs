@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::sim::server;
 use crate::words::names::ServerName;
-use crate::words::picture::Picture;
-use crate::words::picture::{AdminState, Generation, ServerRead};
+use crate::words::picture::{AdminState, Generation, Picture, ServerRead};
 
 /// Pretended states by server.
 #[derive(Debug, Default)]
@@ -56,23 +56,12 @@ impl Shadow {
     }
 }
 
-fn pretend(server: &mut ServerRead, state: AdminState) {
-    const FMAINT_FDRAIN: u32 = 0x1 | 0x8;
-    let (mask, operational) = match state {
-        AdminState::Ready => (0, 2),
-        AdminState::Drain => (0x8, 2),
-        AdminState::Maint => (0x1, 0),
-    };
-    server.admin = server.admin & !FMAINT_FDRAIN | mask;
-    server.operational = operational;
+fn pretend(read: &mut ServerRead, state: AdminState) {
+    server::set_state(read, state);
+    server::pass_checks(read);
     // What it really does says nothing about what it would.
-    server.counters = None;
-    if let Some(check) = &mut server.check {
-        check.result = 3;
-        check.health = (check.rise + check.fall).saturating_sub(1);
+    read.counters = None;
+    if state == AdminState::Maint {
+        (read.sessions, read.queued) = (0, 0);
     }
-    if state != AdminState::Maint {
-        return;
-    }
-    (server.sessions, server.queued) = (0, 0);
 }

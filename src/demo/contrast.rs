@@ -1,11 +1,12 @@
 //! "Enable at once" against "warm up first", both in the load model, with the same users.
 
-use super::model::{Answer, Model};
 use super::scenario::{
-    ALWAYS_UP, BREACHES, CHECK_INTERVAL, MIN_SPAN, SERVICE_MS, SPARE, Scenario, THRESHOLD_MS,
-    WINDOW, micros,
+    ALWAYS_UP, BREACHES, CHECK_INTERVAL, MIN_SPAN, SERVICE_MS, SLOW_MS, SPARE, Scenario,
+    THRESHOLD_MS, WINDOW,
 };
-use super::warmth::{COLD_ANSWERS_MS, Warmth};
+use crate::sim::queues::{Answer, Model};
+use crate::sim::warmth::{COLD_ANSWERS_MS, Warmth};
+use crate::sim::{micros, whole_us};
 
 /// Answers are awaited this long after the span that is compared, microseconds.
 const PATIENCE_US: u64 = 10_000_000;
@@ -31,7 +32,7 @@ pub fn toll(answers: &[Answer], from_us: u64, to_us: u64) -> Toll {
     for answer in answers {
         if (from_us..to_us).contains(&answer.arrived_us) {
             toll.requests += 1;
-            toll.slow += usize::from(answer.is_slow());
+            toll.slow += usize::from(answer.is_slow(SLOW_MS));
             toll.worst_ms = toll.worst_ms.max(answer.took_ms());
         }
     }
@@ -40,7 +41,7 @@ pub fn toll(answers: &[Answer], from_us: u64, to_us: u64) -> Toll {
 
 /// What the users who come from now until `to_us` would get if the spare took traffic at once.
 pub fn enabled_at_once(mut model: Model, from_us: u64, to_us: u64) -> Toll {
-    model.set_takes_traffic(SPARE, true);
+    model.queues.set_takes_traffic(SPARE, true);
     let answers = model.advance(to_us.saturating_add(PATIENCE_US));
     toll(&answers, from_us, to_us)
 }
@@ -59,18 +60,21 @@ pub struct Contrast {
 /// Computes both from the model alone. `None`: this load never breaches within the story's limit.
 pub fn contrast(scenario: &Scenario) -> Option<Contrast> {
     let servers = vec![Warmth::warm(), Warmth::cold()];
-    let mut model = Model::new(scenario.arrivals(), servers);
-    model.set_takes_traffic(ALWAYS_UP, true);
+    let mut model = scenario.model(servers);
+    model.queues.set_takes_traffic(ALWAYS_UP, true);
     let breached_at_us = run_to_breach(&mut model, micros(scenario.limit))?;
 
-    let warm_up_us = micros_of(COLD_ANSWERS_MS.iter().sum::<f64>() + SERVICE_MS);
+    let warm_up_us = whole_us(1000.0 * (COLD_ANSWERS_MS.iter().sum::<f64>() + SERVICE_MS));
     let enabled_at_us = breached_at_us + warm_up_us + micros(CHECK_INTERVAL);
     let to_us = enabled_at_us + SETTLE_US;
     let at_once = enabled_at_once(model.fork(), breached_at_us, to_us);
 
     let mut answers = model.advance(enabled_at_us);
-    let mut warmed = model.fork_with(SPARE, Warmth::warm());
-    warmed.set_takes_traffic(SPARE, true);
+    let mut warmed = model.fork();
+    if let Some(spare) = warmed.queues.machine(SPARE) {
+        spare.warmth = Warmth::warm();
+    }
+    warmed.queues.set_takes_traffic(SPARE, true);
     answers.extend(warmed.advance(to_us + PATIENCE_US));
     Some(Contrast {
         breached_at_us,
@@ -104,8 +108,4 @@ fn run_to_breach(model: &mut Model, limit_us: u64) -> Option<u64> {
         window_from_us = now_us;
     }
     None
-}
-
-fn micros_of(ms: f64) -> u64 {
-    super::load::whole_us(ms * 1000.0)
 }

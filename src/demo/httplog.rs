@@ -6,8 +6,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::model::Answer;
 use super::scenario::{BACKEND, FRONTEND, SERVERS};
+use crate::sim::queues::Answer;
 
 /// rsyslog's and HAProxy's names of the months.
 const MONTHS: [&str; 12] = [
@@ -117,11 +117,7 @@ fn head(at: SystemTime, pid: u32) -> String {
     let at = Civil::of(at);
     format!(
         "{} {:>2} {:02}:{:02}:{:02} demo haproxy[{pid}]:",
-        at.month_name(),
-        at.day,
-        at.hour,
-        at.minute,
-        at.second
+        at.month, at.day, at.hour, at.minute, at.second
     )
 }
 
@@ -130,21 +126,14 @@ fn accept_date(at: SystemTime) -> String {
     let at = Civil::of(at);
     format!(
         "{:02}/{}/{}:{:02}:{:02}:{:02}.{:03}",
-        at.day,
-        at.month_name(),
-        at.year,
-        at.hour,
-        at.minute,
-        at.second,
-        at.ms
+        at.day, at.month, at.year, at.hour, at.minute, at.second, at.ms
     )
 }
 
-/// A date of the Gregorian calendar. In UTC: this pretend machine's clock is set to it.
-#[derive(Debug, PartialEq, Eq)]
+/// A moment in UTC: this pretend machine's clock is set to it.
 struct Civil {
     year: u64,
-    month: u64,
+    month: &'static str,
     day: u64,
     hour: u64,
     minute: u64,
@@ -156,47 +145,21 @@ impl Civil {
     fn of(at: SystemTime) -> Self {
         let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let seconds = since.as_secs();
-        let mut days = seconds / 86_400;
-        let mut year = 1970;
-        while days >= days_of_year(year) {
-            days -= days_of_year(year);
-            year += 1;
-        }
-        let mut month = 1;
-        while days >= days_of_month(year, month) {
-            days -= days_of_month(year, month);
-            month += 1;
-        }
+        // Howard Hinnant's `civil_from_days`: years begin in March, so that leap days come last.
+        let days = seconds / 86_400 + 719_468;
+        let (era, day) = (days / 146_097, days % 146_097);
+        let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let index = usize::try_from((month + 2) % 12).unwrap_or(0);
         Self {
-            year,
-            month,
-            day: days + 1,
+            year: era * 400 + year + u64::from(month >= 10),
+            month: MONTHS.get(index).copied().unwrap_or("Jan"),
+            day: day - (153 * month + 2) / 5 + 1,
             hour: seconds / 3600 % 24,
             minute: seconds / 60 % 60,
             second: seconds % 60,
             ms: since.subsec_millis(),
         }
-    }
-
-    fn month_name(&self) -> &'static str {
-        let index = usize::try_from(self.month - 1).unwrap_or(0);
-        MONTHS.get(index).copied().unwrap_or("Jan")
-    }
-}
-
-const fn is_leap(year: u64) -> bool {
-    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-}
-
-const fn days_of_year(year: u64) -> u64 {
-    if is_leap(year) { 366 } else { 365 }
-}
-
-const fn days_of_month(year: u64, month: u64) -> u64 {
-    match month {
-        2 if is_leap(year) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
     }
 }

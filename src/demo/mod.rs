@@ -1,20 +1,15 @@
 //! The whole product in one command, with nothing installed: the real follower, parser, scaler,
 //! warm-up and Runtime API client beside a pretend HAProxy, or beside a real one.
 //!
-//! - [`load`], [`model`], [`warmth`]: the users and how fast they are served; pure
-//! - [`pretend_haproxy`], [`pretend_world`], [`httplog`]: HAProxy's part without HAProxy
+//! - [`pretend_world`], [`httplog`]: HAProxy's part without HAProxy, and its users; [`crate::sim`]
+//!   at work
 //! - [`servers`], [`real_world`]: small real HTTP servers; a real HAProxy and real users
 //! - [`story`], [`summary`], [`contrast`], [`voice`]: what is told, and how
 //!
 //! Nothing here decides about servers, and nothing listens beyond loopback.
 
 pub mod contrast;
-mod haproxy_texts;
 pub mod httplog;
-pub mod load;
-pub mod model;
-pub mod pretend_haproxy;
-mod pretend_server;
 pub mod pretend_world;
 pub mod real_world;
 pub mod scenario;
@@ -23,7 +18,6 @@ pub mod servers;
 pub mod story;
 pub mod summary;
 pub mod voice;
-pub mod warmth;
 pub mod world;
 
 use std::io::{self, Write};
@@ -108,7 +102,9 @@ pub async fn run(options: Options, out: &mut dyn Write) -> Result<(), DemoError>
     let mut world = World::start(options.haproxy.as_deref(), scenario, &place).await?;
     let (decisions_tx, mut decisions) = mpsc::channel(MAX_DECISIONS);
     let (stop_tx, stop) = oneshot::channel();
-    let mut daemon = pin!(start_daemon(scenario.config(&place), stop, decisions_tx));
+    let config = scenario.config(&place);
+    let config = config.map_err(|error| DemoError::Daemon(error.to_string()))?;
+    let mut daemon = pin!(start_daemon(config, stop, decisions_tx));
     let told = tokio::select! {
         told = story::tell(&mut world, scenario, &mut decisions, &mut voice) => told,
         ended = &mut daemon => {

@@ -1,43 +1,32 @@
 //! The pretend HAProxy at work: its admin socket on the file system, its health checks, the load
-//! of `model` in real time and the log file. What it answers is `pretend_haproxy`'s.
+//! of `sim::queues` in real time and the log file. What it answers is `sim::haproxy`'s.
 
 use std::io;
 use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpStream, UnixListener};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::httplog::HttpLog;
-use super::model::{Answer, Model};
-use super::pretend_haproxy::{PretendHaproxy, Traffic};
-use super::scenario::{ALWAYS_UP, Place, SERVERS, SPARE, Scenario, micros};
+use super::scenario::{ALWAYS_UP, Place, SERVERS, SPARE, Scenario};
 use super::servers::SmallServer;
-use super::warmth::Warmth;
 use super::world::Sample;
+use crate::sim::haproxy::{self, Haproxy};
+use crate::sim::queues::{Answer, Model};
+use crate::sim::{micros, socket};
 
 /// The load moves on this often; a log line is written at most so late.
 const STEP: Duration = Duration::from_millis(4);
 /// A health check that has no connection by then has failed.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(500);
-/// A command is at most this long, as `tune.bufsize` has it.
-const MAX_COMMAND_BYTES: usize = 16 * 1024;
-/// A client that has not sent its line by then is dropped (`stats timeout`).
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
-/// Clients of the admin socket at a time (`stats maxconn`); the next one waits unanswered.
-const MAX_CLIENTS: usize = 10;
-/// After an accept that failed, before the next.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
 /// A world without HAProxy; ends when dropped.
 #[derive(Debug)]
 pub struct PretendWorld {
     shared: Arc<Shared>,
-    spare_warmth: Warmth,
-    _servers: Vec<SmallServer>,
+    servers: [SmallServer; 2],
     _tasks: JoinSet<()>,
 }
 
@@ -50,7 +39,7 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     model: Model,
-    haproxy: PretendHaproxy,
+    haproxy: Haproxy,
     log: HttpLog,
     /// Answered since the last sample; the story takes them many times a second.
     answers: Vec<Answer>,
@@ -64,15 +53,10 @@ impl PretendWorld {
     ///
     /// What the system said when a socket or the log cannot be created.
     pub async fn start(scenario: &Scenario, place: &Place) -> io::Result<Self> {
-        let warmths = [Warmth::warm(), Warmth::cold()];
-        let mut servers = Vec::new();
-        for (warmth, seed) in warmths.iter().zip(scenario.seed..) {
-            servers.push(SmallServer::start(warmth.clone(), seed).await?);
-        }
-        let described: Vec<_> = (0..)
-            .zip(SERVERS.iter().zip(&servers))
-            .map(|(index, (&name, server))| (name, server.address(), index == SPARE))
-            .collect();
+        let servers = SmallServer::pair(scenario.seed).await?;
+        let described =
+            [ALWAYS_UP, SPARE].map(|it| (SERVERS[it], servers[it].address, it == SPARE));
+        let warmths = servers.each_ref().map(|server| server.warmth.clone());
         let clock = SystemTime::now();
         let start_s = clock
             .duration_since(UNIX_EPOCH)
@@ -80,8 +64,8 @@ impl PretendWorld {
             .as_secs();
         let pid = process::id();
         let state = State {
-            model: Model::new(scenario.arrivals(), warmths.to_vec()),
-            haproxy: PretendHaproxy::new(pid, start_s, &described),
+            model: scenario.model(warmths.to_vec()),
+            haproxy: Haproxy::new(pid, start_s, &described),
             log: HttpLog::create(&place.log, pid, clock)?,
             answers: Vec::new(),
             failure: None,
@@ -93,13 +77,14 @@ impl PretendWorld {
         let listener = UnixListener::bind(&place.admin_socket)?;
         shared.locked().follow(0);
         let mut tasks = JoinSet::new();
-        tasks.spawn(listen(listener, Arc::clone(&shared)));
+        let answering = Arc::clone(&shared);
+        tasks.spawn(socket::serve(listener, move |line| {
+            Some(answering.answer(line))
+        }));
         tasks.spawn(pass_time(Arc::clone(&shared)));
-        let [_, spare_warmth] = warmths;
         Ok(Self {
             shared,
-            spare_warmth,
-            _servers: servers,
+            servers,
             _tasks: tasks,
         })
     }
@@ -114,11 +99,13 @@ impl PretendWorld {
         if let Some(error) = state.failure.take() {
             return Err(error);
         }
+        let servers = &state.haproxy.servers;
+        let status = |server: usize| servers.get(server).map(|it| haproxy::status(&it.read));
         Ok(Sample {
             at_us: self.shared.now_us(),
+            status: [ALWAYS_UP, SPARE].map(|server| status(server).unwrap_or_default()),
             answers: std::mem::take(&mut state.answers),
-            status: [state.haproxy.status(ALWAYS_UP), state.haproxy.status(SPARE)],
-            spare_answers: self.spare_warmth.answered(),
+            spare_answers: self.servers[SPARE].warmth.answered(),
         })
     }
 
@@ -140,7 +127,9 @@ impl PretendWorld {
 
     /// Accepted commands that named the always-up server.
     pub fn always_up_writes(&self) -> u32 {
-        self.shared.locked().haproxy.writes(ALWAYS_UP)
+        let state = self.shared.locked();
+        let server = state.haproxy.servers.get(ALWAYS_UP);
+        server.map_or(0, |server| server.writes)
     }
 }
 
@@ -170,23 +159,17 @@ impl State {
         let written = self.log.append(&answers);
         self.note(written);
         self.answers.extend(answers);
-        for index in 0..SERVERS.len() {
-            let (given, answered) = self.model.totals_of(index);
-            let traffic = Traffic {
-                open: self.model.open_on(index),
-                given,
-                answered,
-            };
-            self.haproxy.set_traffic(index, traffic);
+        for (index, server) in self.haproxy.servers.iter_mut().enumerate() {
+            server.traffic = self.model.queues.traffic(index);
         }
-        self.haproxy.set_refused(self.model.refused());
+        self.haproxy.refused = self.model.queues.refused;
     }
 
     /// After HAProxy's states may have changed: traffic goes where they say.
     fn follow(&mut self, now_us: u64) {
-        for index in 0..SERVERS.len() {
-            let takes_traffic = self.haproxy.takes_traffic(index);
-            self.model.set_takes_traffic(index, takes_traffic);
+        let queues = &mut self.model.queues;
+        for (index, server) in self.haproxy.servers.iter().enumerate() {
+            queues.set_takes_traffic(index, server.read.is_up());
         }
         for notice in self.haproxy.take_notices() {
             let written = self.log.append_notice(&notice, now_us);
@@ -226,42 +209,4 @@ async fn pass_time(shared: Arc<Shared>) {
         }
         while checks.try_join_next().is_some() {}
     }
-}
-
-async fn listen(listener: UnixListener, shared: Arc<Shared>) {
-    let mut clients = JoinSet::new();
-    loop {
-        while clients.try_join_next().is_some() {}
-        if clients.len() >= MAX_CLIENTS {
-            clients.join_next().await;
-        }
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let shared = Arc::clone(&shared);
-                // A client that goes away in between is its own affair.
-                clients.spawn(async move {
-                    let _ = timeout(COMMAND_TIMEOUT, one_shot(stream, &shared)).await;
-                });
-            }
-            Err(_) => sleep(ACCEPT_PAUSE).await,
-        }
-    }
-}
-
-/// One line, one reply, and the connection is closed. A line without its newline gets no answer.
-async fn one_shot(mut stream: UnixStream, shared: &Shared) -> io::Result<()> {
-    let mut command = Vec::new();
-    let mut piece = [0; 1024];
-    let line = loop {
-        if let Some(end) = command.iter().position(|&byte| byte == b'\n') {
-            break String::from_utf8_lossy(command.get(..end).unwrap_or_default()).into_owned();
-        }
-        let count = stream.read(&mut piece).await?;
-        if count == 0 || command.len() > MAX_COMMAND_BYTES {
-            return Ok(());
-        }
-        command.extend_from_slice(piece.get(..count).unwrap_or_default());
-    };
-    stream.write_all(shared.answer(&line).as_bytes()).await?;
-    stream.shutdown().await
 }

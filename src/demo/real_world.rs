@@ -10,19 +10,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::DemoError;
-use super::load::{Arrival, Arrivals};
-use super::model::Answer;
 use super::scenario::{
-    ALWAYS_UP, BACKEND, CHECK_INTERVAL, FRONTEND, Place, SERVERS, SPARE, Scenario, micros,
+    ALWAYS_UP, BACKEND, CHECK_INTERVAL, FRONTEND, Place, SERVERS, SPARE, Scenario,
 };
 use super::servers::{HEALTH_PATH, SmallServer};
-use super::warmth::Warmth;
 use super::world::Sample;
+use crate::runtime_api::{Address, Reader};
+use crate::sim::arrivals::{Arrival, Arrivals};
+use crate::sim::queues::Answer;
+use crate::sim::{haproxy, micros};
+use crate::words::picture::ReadFailure;
 
 /// Users waiting at a time; more are not sent, so that a stuck HAProxy is not buried.
 const MAX_USERS: usize = 256;
@@ -42,10 +44,9 @@ const MAX_QUOTE_CHARS: usize = 400;
 #[derive(Debug)]
 pub struct RealWorld {
     haproxy: HaproxyProcess,
-    socket: PathBuf,
+    admin: Reader,
     users: Arc<Users>,
-    spare_warmth: Warmth,
-    _servers: Vec<SmallServer>,
+    servers: [SmallServer; 2],
     _tasks: JoinSet<()>,
 }
 
@@ -97,16 +98,15 @@ impl HaproxyProcess {
 
 async fn wait_until_it_answers(
     haproxy: &mut HaproxyProcess,
-    socket: &Path,
+    admin: &Reader,
 ) -> Result<(), DemoError> {
     let started = Instant::now();
     loop {
         haproxy.check_alive()?;
-        match ask(socket, "show info").await {
-            Ok(reply) if !reply.is_empty() => return Ok(()),
-            Ok(_) | Err(_) if started.elapsed() < START_TIMEOUT => sleep(START_PAUSE).await,
-            Ok(_) => return Err(DemoError::World("HAProxy does not answer".to_owned())),
-            Err(error) => return Err(failed("reach HAProxy's admin socket", &error)),
+        match admin.read(&[BACKEND.to_owned()]).await {
+            Ok(_) => return Ok(()),
+            Err(_) if started.elapsed() < START_TIMEOUT => sleep(START_PAUSE).await,
+            Err(error) => return Err(unread(&error)),
         }
     }
 }
@@ -122,16 +122,12 @@ impl RealWorld {
         scenario: &Scenario,
         place: &Place,
     ) -> Result<Self, DemoError> {
-        let warmths = [Warmth::warm(), Warmth::cold()];
-        let mut servers = Vec::new();
-        for (warmth, seed) in warmths.iter().zip(scenario.seed..) {
-            let server = SmallServer::start(warmth.clone(), seed).await;
-            servers.push(server.map_err(|error| failed("start a small HTTP server", &error))?);
-        }
+        let servers = SmallServer::pair(scenario.seed).await;
+        let servers = servers.map_err(|error| failed("start a small HTTP server", &error))?;
         let frontend = free_port()
             .await
             .map_err(|error| failed("find a free port on 127.0.0.1", &error))?;
-        let addresses: Vec<_> = servers.iter().map(SmallServer::address).collect();
+        let addresses = servers.each_ref().map(|server| server.address);
         let configuration = place.folder.join("haproxy.cfg");
         fs::write(&configuration, haproxy_cfg(place, frontend, &addresses))
             .map_err(|error| failed("write haproxy.cfg", &error))?;
@@ -140,7 +136,8 @@ impl RealWorld {
             child: spawn(program, &configuration, &place.log, &errors)?,
             errors,
         };
-        wait_until_it_answers(&mut haproxy, &place.admin_socket).await?;
+        let admin = Reader::new(Address::Unix(place.admin_socket.clone()), ADMIN_TIMEOUT);
+        wait_until_it_answers(&mut haproxy, &admin).await?;
         // Time begins now, not while HAProxy was starting.
         let users = Arc::new(Users {
             started: Instant::now(),
@@ -152,13 +149,11 @@ impl RealWorld {
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(send_users(Arc::clone(&users)));
-        let [_, spare_warmth] = warmths;
         Ok(Self {
             haproxy,
-            socket: place.admin_socket.clone(),
+            admin,
             users,
-            spare_warmth,
-            _servers: servers,
+            servers,
             _tasks: tasks,
         })
     }
@@ -170,19 +165,18 @@ impl RealWorld {
     /// When HAProxy ended or does not answer.
     pub async fn sample(&mut self) -> Result<Sample, DemoError> {
         self.haproxy.check_alive()?;
-        let question = format!("show stat {BACKEND} 4 -1");
-        let reply = ask(&self.socket, &question)
-            .await
-            .map_err(|error| failed("ask HAProxy for its servers", &error))?;
+        let picture = self.admin.read(&[BACKEND.to_owned()]).await;
+        let picture = picture.map_err(|error| unread(&error))?;
         let status = |server: usize| {
-            let name = SERVERS.get(server).copied().unwrap_or_default();
-            cell(&reply, name, "status").unwrap_or_default().to_owned()
+            let servers = picture.backends.values().flat_map(|read| &read.servers);
+            let mut named = servers.filter(|it| SERVERS[server] == it.name);
+            named.next().map_or_else(String::new, haproxy::status)
         };
         Ok(Sample {
             at_us: self.users.now_us(),
             status: [status(ALWAYS_UP), status(SPARE)],
             answers: std::mem::take(&mut self.users.locked().answers),
-            spare_answers: self.spare_warmth.answered(),
+            spare_answers: self.servers[SPARE].warmth.answered(),
         })
     }
 
@@ -207,6 +201,10 @@ impl Users {
 
 fn failed(what: &str, error: &io::Error) -> DemoError {
     DemoError::World(format!("cannot {what}: {error}"))
+}
+
+fn unread(error: &ReadFailure) -> DemoError {
+    DemoError::World(format!("cannot ask HAProxy for its servers: {error}"))
 }
 
 /// A port that was free a moment ago; HAProxy says so if somebody was faster.
@@ -263,29 +261,6 @@ fn spawn(
                 program.display()
             ))
         })
-}
-
-/// One command, one reply, one connection.
-async fn ask(socket: &Path, command: &str) -> io::Result<String> {
-    let transaction = async {
-        let mut stream = UnixStream::connect(socket).await?;
-        stream.write_all(format!("{command}\n").as_bytes()).await?;
-        let mut reply = Vec::new();
-        stream.take(MAX_REPLY_BYTES).read_to_end(&mut reply).await?;
-        Ok(String::from_utf8_lossy(&reply).into_owned())
-    };
-    timeout(ADMIN_TIMEOUT, transaction).await?
-}
-
-/// One cell of `show stat`, by server and column name.
-fn cell<'a>(csv: &'a str, server: &str, column: &str) -> Option<&'a str> {
-    let mut lines = csv.lines();
-    let header = lines.next()?.trim_start_matches("# ");
-    let position = header.split(',').position(|name| name == column)?;
-    lines
-        .find(|line| line.split(',').nth(1) == Some(server))?
-        .split(',')
-        .nth(position)
 }
 
 async fn send_users(users: Arc<Users>) {

@@ -1,25 +1,18 @@
 //! The numbers of the story and the configuration that the daemon gets. Everything is real time;
 //! only the waits that an operator would configure in minutes are seconds here.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::load::{Arrivals, RateCurve};
 use super::scratch::Scratch;
-use crate::config::{
-    BackendConfig, Config, HaproxyConfig, LogConfig, LogSource, Mode, WarmUpConfig,
-};
-use crate::log::format::LogFormat;
-use crate::runtime_api::Address;
-use crate::scaler::settings::{
-    Add, BackendSettings, OnOpenSessions, PolicySettings, Signal, Spares, Statistic, WindowSize,
-};
+use crate::config::{self, Config, ConfigErrors};
+use crate::sim::arrivals::{Arrivals, RateCurve};
+use crate::sim::micros;
+use crate::sim::queues::{Balance, Machine, Model, Queues};
+use crate::sim::warmth::Warmth;
 
-/// The frontend's name.
-pub const FRONTEND: &str = "shop";
-/// The backend's name.
-pub const BACKEND: &str = "web";
+pub use crate::sim::haproxy::{BACKEND, CHECK_INTERVAL, FRONTEND};
+
 /// The servers' names: the always-up one, then the spare.
 pub const SERVERS: [&str; 2] = ["web1", "web2"];
 /// Index of the always-up server.
@@ -43,8 +36,6 @@ pub const WINDOW: u32 = 15;
 pub const MIN_SPAN: Duration = Duration::from_millis(500);
 /// Successes in a row that the warm-up asks for.
 pub const WARM_UP_REQUESTS: u32 = 4;
-/// HAProxy checks its servers this often.
-pub const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long the parts of the story last.
 #[derive(Clone, Debug)]
@@ -96,70 +87,41 @@ impl Scenario {
         Arrivals::new(curve, self.seed)
     }
 
-    /// What an operator would write into the daemon's file for these servers.
-    pub fn config(&self, place: &Place) -> Config {
-        let backend = BackendConfig {
-            scaler: self.backend_settings(),
-            warm_up: WarmUpConfig {
-                path: "/".to_owned(),
-                host: None,
-                tls_verify: false,
-                requests: WARM_UP_REQUESTS,
-                expect_status: vec![(200, 399)],
-                timeout: Duration::from_secs(5),
-            },
-            warm_up_urls: BTreeMap::new(),
+    /// The same users before servers of this warmth.
+    pub fn model(&self, servers: Vec<Warmth>) -> Model {
+        let machine = |warmth| Machine {
+            workers: WORKERS,
+            service_ms: SERVICE_MS,
+            warmth,
         };
-        Config {
-            mode: Mode::Act,
-            haproxy: HaproxyConfig {
-                socket: Address::Unix(place.admin_socket.clone()),
-                timeout: Duration::from_secs(2),
-                poll_interval: Duration::from_millis(250),
-            },
-            log: LogConfig {
-                format: LogFormat::httplog(),
-                source: LogSource::File(place.log.clone()),
-                tag: "haproxy".to_owned(),
-                max_line_bytes: 16 * 1024,
-                allow_remote: false,
-            },
-            control_socket: place.control_socket.clone(),
-            state_dir: None,
-            backends: BTreeMap::from([(BACKEND.to_owned(), backend)]),
-        }
+        let machines = servers.into_iter().map(machine).collect();
+        Model::new(self.arrivals(), Queues::new(Balance::InTurn, machines))
     }
 
-    fn backend_settings(&self) -> BackendSettings {
-        BackendSettings {
-            name: BACKEND.to_owned(),
-            always_up: vec![SERVERS[ALWAYS_UP].to_owned()],
-            spares: Spares::Auto,
-            min: 1,
-            max: None,
-            policies: vec![PolicySettings {
-                signal: Signal::ResponseTime,
-                statistic: Statistic::Mean,
-                window: WindowSize::Requests(WINDOW),
-                every: None,
-                min_span: MIN_SPAN,
-                min_samples: 10,
-                above_ms: THRESHOLD_MS,
-                breaches: BREACHES,
-                add: Add::Servers(1),
-            }],
-            scale_up_cooldown: Duration::from_secs(5),
-            idle_timeout: self.idle_timeout,
-            scale_down_ratio: 0.6,
-            scale_down_cooldown: Duration::from_secs(2),
-            drain_timeout: Duration::from_secs(5),
-            on_open_sessions: OnOpenSessions::Wait,
-            grace: Duration::from_secs(2),
-            hold: Duration::from_secs(60),
-            warm_up_deadline: Duration::from_secs(20),
-            poll_interval: Duration::from_millis(250),
-            action_timeout: Duration::from_secs(5),
-        }
+    /// What an operator would write into the daemon's file for these servers.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it: a folder whose name is not UTF-8.
+    pub fn config(&self, place: &Place) -> Result<Config, ConfigErrors> {
+        let quoted =
+            |path: &Path| toml::Value::from(path.to_string_lossy().into_owned()).to_string();
+        let text = format!(
+            "[haproxy]\nsocket = {}\npoll_interval = \"250ms\"\n\
+             [log]\nsource = {}\n[control]\nsocket = {}\n[state]\ndir = \"\"\n\
+             [backend.{BACKEND}]\nalways_up = [\"{}\"]\nresponse_time = \"{THRESHOLD_MS}ms\"\n\
+             window = {WINDOW}\nmin_span = \"{}ms\"\nbreaches = {BREACHES}\n\
+             scale_up_cooldown = \"5s\"\nscale_down_cooldown = \"2s\"\nidle_timeout = \"{}ms\"\n\
+             drain_timeout = \"5s\"\ngrace = \"2s\"\nhold = \"60s\"\n\
+             [backend.{BACKEND}.warm_up]\nrequests = {WARM_UP_REQUESTS}\ndeadline = \"20s\"\n",
+            quoted(&place.admin_socket),
+            quoted(&place.log),
+            quoted(&place.control_socket),
+            SERVERS[ALWAYS_UP],
+            MIN_SPAN.as_millis(),
+            self.idle_timeout.as_millis(),
+        );
+        config::parse(&text, "demo").map(|loaded| loaded.config)
     }
 }
 
@@ -186,9 +148,4 @@ impl Place {
             control_socket: scratch.file("control.sock"),
         }
     }
-}
-
-/// A duration in microseconds.
-pub fn micros(span: Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }

@@ -5,17 +5,19 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Context;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::load::Dice;
 use super::scenario::{SERVICE_MS, WORKERS};
-use super::warmth::Warmth;
+use crate::sim::dice::Dice;
+use crate::sim::socket::{read_until, serve_each};
+use crate::sim::warmth::Warmth;
 
 /// Connections open at a time; more wait in the system's queue.
 const MAX_CONNECTIONS: usize = 512;
@@ -23,8 +25,6 @@ const MAX_CONNECTIONS: usize = 512;
 const MAX_HEAD_BYTES: usize = 8 * 1024;
 /// A client that has not sent its request by then is dropped.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// After an accept that failed (no file descriptors), before the next.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// What HAProxy's health checks ask for. Answered at once: it proves that the process is there,
 /// and warms nothing, as with most applications.
 pub const HEALTH_PATH: &str = "/health";
@@ -32,7 +32,10 @@ pub const HEALTH_PATH: &str = "/health";
 /// A running server; ends when dropped.
 #[derive(Debug)]
 pub struct SmallServer {
-    address: SocketAddr,
+    /// Where it listens, on 127.0.0.1.
+    pub address: SocketAddr,
+    /// How warm it is.
+    pub warmth: Warmth,
     _tasks: JoinSet<()>,
 }
 
@@ -45,57 +48,45 @@ struct Shop {
 }
 
 impl SmallServer {
-    /// Listens on a free port of 127.0.0.1.
+    /// The always-up server, which is warm, and the spare, which is cold.
     ///
     /// # Errors
     ///
     /// What the system said when no port can be had.
-    pub async fn start(warmth: Warmth, seed: u64) -> io::Result<Self> {
+    pub async fn pair(seed: u64) -> io::Result<[Self; 2]> {
+        Ok([
+            Self::start(Warmth::warm(), seed).await?,
+            Self::start(Warmth::cold(), seed.wrapping_add(1)).await?,
+        ])
+    }
+
+    async fn start(warmth: Warmth, seed: u64) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let shop = Arc::new(Shop {
-            warmth,
+            warmth: warmth.clone(),
             workers: Semaphore::new(WORKERS),
             cold_turn: tokio::sync::Mutex::new(()),
             dice: Mutex::new(Dice::new(seed)),
         });
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, shop));
+        tasks.spawn(async move {
+            let accept = |context: &mut Context<'_>| listener.poll_accept(context);
+            let serve = |stream| serve(stream, Arc::clone(&shop));
+            serve_each(accept, MAX_CONNECTIONS, serve).await;
+        });
         Ok(Self {
             address,
+            warmth,
             _tasks: tasks,
         })
-    }
-
-    /// Where it listens.
-    pub const fn address(&self) -> SocketAddr {
-        self.address
-    }
-}
-
-async fn accept(listener: TcpListener, shop: Arc<Shop>) {
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        if connections.len() >= MAX_CONNECTIONS {
-            connections.join_next().await;
-        }
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let shop = Arc::clone(&shop);
-                // A client that goes away in between is its own affair.
-                connections.spawn(async move {
-                    let _ = serve(stream, &shop).await;
-                });
-            }
-            Err(_) => sleep(ACCEPT_PAUSE).await,
-        }
     }
 }
 
 /// One request, one answer, and the connection is closed.
-async fn serve(mut stream: TcpStream, shop: &Shop) -> io::Result<()> {
-    let head = timeout(HEAD_TIMEOUT, read_head(&mut stream)).await??;
+async fn serve(mut stream: TcpStream, shop: Arc<Shop>) -> io::Result<()> {
+    let head = read_until(&mut stream, b"\r\n\r\n", MAX_HEAD_BYTES);
+    let head = timeout(HEAD_TIMEOUT, head).await??;
     let Some(head) = head else {
         return Ok(()); // a health check that only connects
     };
@@ -110,20 +101,6 @@ async fn serve(mut stream: TcpStream, shop: &Shop) -> io::Result<()> {
     );
     stream.write_all(answer.as_bytes()).await?;
     stream.shutdown().await
-}
-
-/// The request's head; `None` when the client left without sending one.
-async fn read_head(stream: &mut TcpStream) -> io::Result<Option<String>> {
-    let mut head = Vec::new();
-    let mut piece = [0; 1024];
-    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
-        let count = stream.read(&mut piece).await?;
-        if count == 0 || head.len() > MAX_HEAD_BYTES {
-            return Ok(None);
-        }
-        head.extend_from_slice(piece.get(..count).unwrap_or_default());
-    }
-    Ok(Some(String::from_utf8_lossy(&head).into_owned()))
 }
 
 impl Shop {

@@ -9,13 +9,14 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::DemoError;
 use super::contrast::SETTLE_US;
-use super::model::Answer;
 use super::scenario::{
-    ALWAYS_UP, BREACHES, SERVERS, SPARE, Scenario, THRESHOLD_MS, WARM_UP_REQUESTS, WINDOW, micros,
+    ALWAYS_UP, BREACHES, SERVERS, SPARE, Scenario, THRESHOLD_MS, WARM_UP_REQUESTS, WINDOW,
 };
 use super::voice::{Pulse, Voice};
 use super::world::{Sample, Verdict, WhatIf, World};
 use crate::scaler::decision::{Change, Decision};
+use crate::sim::micros;
+use crate::sim::queues::Answer;
 
 /// The world is looked at this often.
 const LOOK: Duration = Duration::from_millis(50);
@@ -336,35 +337,25 @@ impl Telling<'_, '_> {
     }
 
     fn finish(self) -> Result<Told, DemoError> {
-        let (
-            Some(slow_from_us),
-            Some(breached_us),
-            Some(compared_us),
-            Some(enabled_us),
-            Some(away_us),
-        ) = (
-            self.marks.slow_from_us,
-            self.marks.breached_us,
-            self.marks.compared_us,
-            self.marks.enabled_us,
-            self.marks.away_us,
-        )
-        else {
-            return Err(DemoError::Story {
-                limit_s: self.scenario.limit.as_secs(),
-                missing: "the spare came and went without a reported reason".to_owned(),
-            });
-        };
+        let limit_s = self.scenario.limit.as_secs();
+        self.told().ok_or_else(|| DemoError::Story {
+            limit_s,
+            missing: "the spare came and went without a reported reason".to_owned(),
+        })
+    }
+
+    fn told(self) -> Option<Told> {
+        let enabled_us = self.marks.enabled_us?;
         let to_us = enabled_us.saturating_add(SETTLE_US);
-        Ok(Told {
+        Some(Told {
             answers: self.answers,
-            slow_from_us,
+            slow_from_us: self.marks.slow_from_us?,
             rush_us: micros(self.scenario.calm),
-            breached_us,
-            compared_us,
+            breached_us: self.marks.breached_us?,
+            compared_us: self.marks.compared_us?,
             enabled_us,
-            away_us,
-            verdict: self.what_if.and_then(|what_if| what_if.verdict(to_us)),
+            away_us: self.marks.away_us?,
+            verdict: self.what_if.and_then(|what_if| what_if(to_us)),
             looks: self.looks,
             always_up_writes: self.world.always_up_writes(),
             is_real: self.world.is_real(),

@@ -3,10 +3,10 @@
 use std::io;
 
 use super::contrast::{SETTLE_US, Toll, toll};
-use super::model::Answer;
 use super::scenario::{ALWAYS_UP, SERVERS, SLOW_MS, SPARE, WARM_UP_REQUESTS};
 use super::story::{Told, mean_ms};
 use super::voice::Voice;
+use crate::sim::queues::Answer;
 
 /// Tells what happened.
 ///
@@ -123,7 +123,10 @@ fn came(answers: &[Answer], from_us: u64, to_us: u64) -> Vec<Answer> {
 }
 
 fn slow(answers: &[Answer]) -> usize {
-    answers.iter().filter(|answer| answer.is_slow()).count()
+    answers
+        .iter()
+        .filter(|answer| answer.is_slow(SLOW_MS))
+        .count()
 }
 
 fn in_ms(answers: &[Answer]) -> String {

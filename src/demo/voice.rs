@@ -52,40 +52,32 @@ impl<'a> Voice<'a> {
 
     /// A paragraph from the first column.
     pub fn paragraph(&mut self, text: &str) -> io::Result<()> {
-        for line in wrapped(text, COLUMNS) {
-            writeln!(self.out, "{line}")?;
-        }
-        self.out.flush()
+        self.hanging("", 0, "", text)
     }
 
     /// A point of a list.
     pub fn point(&mut self, text: &str) -> io::Result<()> {
-        for (number, line) in wrapped(text, COLUMNS - 4).iter().enumerate() {
-            let mark = if number == 0 { "  - " } else { "    " };
-            writeln!(self.out, "{mark}{line}")?;
-        }
-        self.out.flush()
+        self.hanging("  - ", 4, "", text)
     }
 
     /// The narrator.
     pub fn narrate(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out)?;
-        for line in wrapped(text, COLUMNS - INDENT) {
-            let line = self.painted(BOLD, &line);
-            writeln!(self.out, "{:INDENT$}{line}", "")?;
-        }
-        self.out.flush()
+        self.hanging("", INDENT, BOLD, text)
     }
 
     /// A decision of the daemon, in its own words.
     pub fn decision(&mut self, at_s: u64, text: &str) -> io::Result<()> {
-        for (number, line) in wrapped(text, COLUMNS - INDENT - 3).iter().enumerate() {
-            let line = self.painted(CYAN, line);
-            if number == 0 {
-                writeln!(self.out, "{at_s:>4}s {} {line}", self.painted(CYAN, ">>"))?;
-            } else {
-                writeln!(self.out, "{:1$}{line}", "", INDENT + 3)?;
-            }
+        let mark = format!("{at_s:>4}s {} ", self.painted(CYAN, ">>"));
+        self.hanging(&mark, INDENT + 3, CYAN, text)
+    }
+
+    /// A text behind its mark of that width, the following lines under the first.
+    fn hanging(&mut self, mark: &str, width: usize, color: &str, text: &str) -> io::Result<()> {
+        for (number, line) in wrapped(text, COLUMNS - width).iter().enumerate() {
+            let line = self.painted(color, line);
+            let mark = if number == 0 { mark } else { "" };
+            writeln!(self.out, "{mark:width$}{line}")?;
         }
         self.out.flush()
     }
@@ -109,7 +101,7 @@ impl<'a> Voice<'a> {
     }
 
     fn painted(&self, color: &str, text: &str) -> String {
-        if self.color {
+        if self.color && !color.is_empty() {
             format!("{color}{text}{RESET}")
         } else {
             text.to_owned()

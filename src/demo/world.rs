@@ -4,11 +4,11 @@ use std::io;
 use std::path::Path;
 
 use super::DemoError;
-use super::contrast::{Contrast, Toll, contrast, enabled_at_once};
-use super::model::{Answer, Model};
+use super::contrast::{Toll, contrast, enabled_at_once};
 use super::pretend_world::PretendWorld;
 use super::real_world::RealWorld;
 use super::scenario::{Place, Scenario};
+use crate::sim::queues::Answer;
 
 /// What happened since the last look.
 #[derive(Clone, Debug)]
@@ -32,19 +32,8 @@ pub enum World {
     Real(RealWorld),
 }
 
-/// What "enable at once" is compared with, from the instant of the last breach.
-#[derive(Debug)]
-pub enum WhatIf {
-    /// A copy of this very load at that instant.
-    Fork {
-        /// The copy.
-        model: Box<Model>,
-        /// The instant.
-        from_us: u64,
-    },
-    /// Both ways computed for the same kind of load.
-    Modelled(Option<Contrast>),
-}
+/// Computes what "enable at once" would have given the users from the last breach until then.
+pub type WhatIf = Box<dyn FnOnce(u64) -> Option<Verdict>>;
 
 /// Both ways, and where the numbers of the second come from.
 #[derive(Clone, Copy, Debug)]
@@ -103,11 +92,22 @@ impl World {
     /// To be kept from the instant of the last breach.
     pub fn what_if(&self, scenario: &Scenario, from_us: u64) -> WhatIf {
         match self {
-            Self::Pretend(world) => WhatIf::Fork {
-                model: Box::new(world.fork_load()),
-                from_us,
-            },
-            Self::Real(_) => WhatIf::Modelled(contrast(scenario)),
+            // A copy of this very load at this instant.
+            Self::Pretend(world) => {
+                let model = world.fork_load();
+                Box::new(move |to_us| {
+                    let at_once = enabled_at_once(model, from_us, to_us);
+                    let warmed = None;
+                    Some(Verdict { at_once, warmed })
+                })
+            }
+            Self::Real(_) => {
+                let both = contrast(scenario).map(|both| Verdict {
+                    at_once: both.at_once,
+                    warmed: Some(both.warmed),
+                });
+                Box::new(move |_| both)
+            }
         }
     }
 
@@ -124,22 +124,6 @@ impl World {
         match self {
             Self::Pretend(_) => false,
             Self::Real(_) => true,
-        }
-    }
-}
-
-impl WhatIf {
-    /// The numbers, once it is known until when to compare.
-    pub fn verdict(self, to_us: u64) -> Option<Verdict> {
-        match self {
-            Self::Fork { model, from_us } => Some(Verdict {
-                at_once: enabled_at_once(*model, from_us, to_us),
-                warmed: None,
-            }),
-            Self::Modelled(contrast) => contrast.map(|both| Verdict {
-                at_once: both.at_once,
-                warmed: Some(both.warmed),
-            }),
         }
     }
 }

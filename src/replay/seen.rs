@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::world;
 use crate::config::Config;
 use crate::log::recorded::Period;
 use crate::scaler::settings::Spares;
+use crate::sim::server;
 use crate::words::picture::BackendRead;
 
 /// The server that is pretended when a log names no spare.
@@ -48,21 +48,27 @@ impl Seen {
         let Some(backend) = config.backends.get(name).map(|backend| &backend.scaler) else {
             return read;
         };
-        read.servers
-            .extend(backend.always_up.iter().map(|name| world::ready(name)));
+        read.servers.extend(
+            backend
+                .always_up
+                .iter()
+                .map(|name| server::configured(name, false)),
+        );
         let logged = self.servers.get(name).into_iter().flatten();
         let logged = logged.filter(|server| !backend.always_up.contains(server));
         match &backend.spares {
             Spares::Named(spares) => {
                 read.servers
-                    .extend(spares.iter().map(|name| world::spare(name)));
+                    .extend(spares.iter().map(|name| server::configured(name, true)));
                 let others = logged.filter(|server| !spares.contains(server));
-                read.servers.extend(others.map(|name| world::ready(name)));
+                read.servers
+                    .extend(others.map(|name| server::configured(name, false)));
             }
             Spares::Auto => {
-                read.servers.extend(logged.map(|name| world::spare(name)));
+                read.servers
+                    .extend(logged.map(|name| server::configured(name, true)));
                 if self.lacks_spares(config, name) {
-                    read.servers.push(world::spare(PRETENDED_SPARE));
+                    read.servers.push(server::configured(PRETENDED_SPARE, true));
                 }
             }
         }

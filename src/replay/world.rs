@@ -1,33 +1,27 @@
 //! The pretend world of `replay`: an HAProxy that does what it is told, spares whose warm-up takes
 //! as long as was asked for, and the log's own time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::scaler::Scaler;
 use crate::scaler::decision::Decision;
-use crate::scaler::event::{Action, ActionId, Event};
+use crate::scaler::event::{Action, Event};
+use crate::sim::driver::{Due, Underway};
+use crate::sim::server;
 use crate::words::names::ServerName;
-use crate::words::picture::Picture;
-use crate::words::picture::{AdminState, BackendRead, ServerRead};
+use crate::words::picture::{AdminState, BackendRead, Picture};
 use crate::words::proof::WarmUpEvidence;
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
-
-/// The mark of a server that is `disabled` in haproxy.cfg, and of one forced into maint or drain.
-const CMAINT: u32 = 4;
-const FMAINT: u32 = 1;
-const FDRAIN: u32 = 8;
-/// `srv_op_state` of a running server.
-const RUNNING: u32 = 2;
 
 /// A scaler in a world that always obeys.
 pub(super) struct World {
     scaler: Scaler,
     haproxy: Picture,
     warm_up: Duration,
-    /// Warm-ups under way, by the time at which they pass.
-    warming: BTreeMap<(Timestamp, ActionId), ServerName>,
+    /// Actions whose outcome is to come; all succeed.
+    underway: Underway<Action>,
 }
 
 impl World {
@@ -44,32 +38,16 @@ impl World {
                 ..Picture::default()
             },
             warm_up,
-            warming: BTreeMap::new(),
+            underway: Underway::default(),
         }
     }
 
     /// Lets time pass until `now`; everything that is due happens at its own instant.
     pub(super) fn pass(&mut self, now: Timestamp, decisions: &mut dyn FnMut(&Decision)) {
-        loop {
-            let due = self.scaler.deadline().filter(|due| *due <= now);
-            let warm = self.warming.first_key_value().map(|((at, _), _)| *at);
-            match (warm.filter(|at| *at <= now), due) {
-                (Some(at), due) if due.is_none_or(|due| at <= due) => {
-                    let Some(((_, id), server)) = self.warming.pop_first() else {
-                        return;
-                    };
-                    self.step(
-                        at,
-                        Event::WarmUpEnded {
-                            id,
-                            server,
-                            outcome: Ok(ASSUMED),
-                        },
-                        decisions,
-                    );
-                }
-                (_, Some(due)) => self.step(due, Event::Tick, decisions),
-                (_, None) => return,
+        while let Some((at, due)) = self.underway.next(&self.scaler, now) {
+            match due {
+                Due::Outcome(action) => self.end(at, action, decisions),
+                Due::Tick => self.step(at, Event::Tick, decisions),
             }
         }
     }
@@ -85,97 +63,65 @@ impl World {
         if let Some(backend) = self.haproxy.backends.get_mut(request.backend) {
             backend.responses += 1; // The counters of this world never contradict its log.
             self.step(now, Event::Request(request), decisions);
+            self.pass(now, decisions);
         }
     }
 
-    /// One event, and everything that it leads to at the same instant.
     fn step(&mut self, now: Timestamp, event: Event<'_>, decisions: &mut dyn FnMut(&Decision)) {
-        let mut actions = VecDeque::from(self.scaler.handle(now, event));
-        while let Some(action) = actions.pop_front() {
-            match action {
-                Action::Report(decision) => decisions(&decision),
-                Action::Read { id, .. } => {
-                    let outcome = Ok(self.haproxy.clone());
-                    let event = Event::HaproxyRead { id, outcome };
-                    actions.extend(self.scaler.handle(now, event));
+        for action in self.scaler.handle(now, event) {
+            let took = match &action {
+                Action::Report(decision) => {
+                    decisions(decision);
+                    continue;
                 }
-                Action::WarmUp { id, server, .. } if self.warm_up.is_zero() => {
-                    let event = Event::WarmUpEnded {
-                        id,
-                        server,
-                        outcome: Ok(ASSUMED),
-                    };
-                    actions.extend(self.scaler.handle(now, event));
+                Action::WarmUp { .. } => self.warm_up,
+                Action::Read { .. } | Action::SetState { .. } | Action::SetMaxconn { .. } => {
+                    Duration::ZERO
                 }
-                Action::WarmUp { id, server, .. } => {
-                    self.warming.insert((now.after(self.warm_up), id), server);
-                }
-                // Nothing queues here.
-                Action::SetMaxconn { id, server, .. } => {
-                    let event = Event::MaxconnSet {
-                        id,
-                        server,
-                        outcome: Ok(()),
-                    };
-                    actions.extend(self.scaler.handle(now, event));
-                }
-                Action::SetState { id, server, state } => {
-                    self.set(&server, state);
-                    let event = Event::StateSet {
-                        id,
-                        server,
-                        outcome: Ok(()),
-                    };
-                    actions.extend(self.scaler.handle(now, event));
+            };
+            self.underway.begin(now.after(took), action);
+        }
+    }
+
+    fn end(&mut self, now: Timestamp, action: Action, decisions: &mut dyn FnMut(&Decision)) {
+        let event = match action {
+            Action::Report(_) => return,
+            Action::Read { id, .. } => Event::HaproxyRead {
+                id,
+                outcome: Ok(self.haproxy.clone()),
+            },
+            Action::WarmUp { id, server, .. } => Event::WarmUpEnded {
+                id,
+                server,
+                // Nobody tried; it is assumed to pass.
+                outcome: Ok(WarmUpEvidence {
+                    is_assumed: true,
+                    ..WarmUpEvidence::default()
+                }),
+            },
+            Action::SetState { id, server, state } => {
+                self.set(&server, state);
+                Event::StateSet {
+                    id,
+                    server,
+                    outcome: Ok(()),
                 }
             }
-        }
+            // Nothing queues here.
+            Action::SetMaxconn { id, server, .. } => Event::MaxconnSet {
+                id,
+                server,
+                outcome: Ok(()),
+            },
+        };
+        self.step(now, event, decisions);
     }
 
     fn set(&mut self, name: &ServerName, state: AdminState) {
-        let servers = self
-            .haproxy
-            .backends
-            .get_mut(&name.backend)
-            .map(|backend| &mut backend.servers);
-        let server =
-            servers.and_then(|servers| servers.iter_mut().find(|it| it.name == name.server));
-        if let Some(server) = server {
-            let (forced, operational) = match state {
-                AdminState::Ready => (0, RUNNING),
-                AdminState::Drain => (FDRAIN, RUNNING),
-                AdminState::Maint => (FMAINT, 0),
-            };
-            server.admin = server.admin & CMAINT | forced;
-            server.operational = operational;
+        let servers = self.haproxy.backends.get_mut(&name.backend);
+        let servers = servers.into_iter().flat_map(|it| &mut it.servers);
+        for server in servers.filter(|it| it.name == name.server) {
+            server::set_state(server, state);
         }
-    }
-}
-
-/// Nobody tried; it is assumed to pass.
-const ASSUMED: WarmUpEvidence = WarmUpEvidence {
-    passed: 0,
-    failed: 0,
-    first_ms: 0,
-    last_ms: 0,
-    took_ms: 0,
-    is_assumed: true,
-};
-
-/// A server that takes traffic.
-pub(super) fn ready(name: &str) -> ServerRead {
-    ServerRead {
-        name: name.to_owned(),
-        operational: RUNNING,
-        ..ServerRead::default()
-    }
-}
-
-/// A spare in maint, `disabled` in the pretended haproxy.cfg.
-pub(super) fn spare(name: &str) -> ServerRead {
-    ServerRead {
-        name: name.to_owned(),
-        admin: CMAINT | FMAINT,
-        ..ServerRead::default()
     }
 }

@@ -1,7 +1,5 @@
 //! The spawned binary: exit codes, streams, help, and what each reading command prints.
 
-pub(crate) mod program;
-
 mod check;
 mod field;
 mod follow;

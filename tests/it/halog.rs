@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::support::binary;
 use super::support::generated_log::{Generator, Halog, Head, Kind, Line, Options, Request};
+use super::support::program::run;
 use super::support::versions::REQUIRED;
 
 const LINES: u64 = 300_000;
@@ -110,13 +110,8 @@ fn write_log(
 }
 
 fn stats_json(log: &str) -> Value {
-    let output = Command::new(binary())
-        .args(["stats", "--json", log])
-        .output()
-        .unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{complaint}");
-    serde_json::from_slice(&output.stdout).unwrap()
+    let printed = run(&["stats", "--json", log]).succeeded();
+    serde_json::from_str(&printed).unwrap()
 }
 
 /// Every server of `stats --json` by `backend/server`.

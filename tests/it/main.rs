@@ -5,7 +5,7 @@
 mod cli; // the spawned binary: exit codes, streams, help
 mod config; // every mistake of a file, with line, column and a way out
 mod daemon; // the whole daemon against a fake admin socket
-mod demo; // the pretend world: its replies, its load, its log, its story
+mod demo; // the pretend world's log and its story
 mod follower; // generated writes, rotations and truncations against a model
 mod halog; // the same numbers as HAProxy's own log analyser, and exact ones
 mod haproxy; // the whole daemon against a real HAProxy
@@ -14,6 +14,7 @@ mod promises; // PROMISES.md names tests that there are
 mod replay; // every fixture gives its expected output
 mod runtime_api; // the admin socket, cut and delayed at every byte
 mod scaler; // what must never happen, over generated schedules
+mod sim; // the pretend HAProxy's replies, and its load
 mod sources; // what listens: datagrams, connections, the journal
 mod state; // what outlives the daemon, torn at every byte
 mod stats; // numbers per server

@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use haproxy_autoscale::runtime_api::{Address, REPLY_MAX_BYTES, Reader, Writer};
+use haproxy_autoscale::sim::socket;
 use haproxy_autoscale::words::names::ServerName;
 use haproxy_autoscale::words::picture::{
     AdminState, BackendRead, ReadFailure, ServerRead, WriteFailure,
 };
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 
@@ -50,16 +51,7 @@ impl Fake {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("admin.sock");
         let listener = UnixListener::bind(&path).unwrap();
-        let task = tokio::spawn(async move {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                let mut stream = BufReader::new(stream);
-                let mut line = String::new();
-                stream.read_line(&mut line).await.unwrap();
-                // The reader may give up before the end.
-                let _ = stream.write_all(&bytes).await;
-            }
-        });
+        let task = tokio::spawn(socket::serve(listener, move |_| Some(bytes.clone())));
         Self {
             _dir: dir,
             path,

@@ -1,6 +1,6 @@
 //! `check`: the exit code is the contract, one line on success, every mistake otherwise.
 
-use super::program::{file, finish, in_repository, program, run};
+use crate::support::program::{file, finish, in_repository, program, run};
 
 const FIVE_MISTAKES: &str = r#"
 [haproxy]

@@ -1,6 +1,6 @@
 //! Inputs as real set-ups make them (`fixtures/field`): formats, heads and tags, on the program.
 
-use super::program::{Ran, file, in_repository, objects, run, run_with};
+use crate::support::program::{Ran, file, in_repository, objects, run, run_with};
 
 fn field(name: &str) -> String {
     in_repository(&format!("fixtures/field/{name}"))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::program::{Collected, Running, SOON, lines_within, objects, program};
+use crate::support::program::{Collected, Running, SOON, lines_within, objects, program};
 use crate::support::{LogFile, wait_for};
 
 /// A line whose number can be read in every field that holds one.

@@ -1,6 +1,6 @@
 //! `stats`: names exactly, and numbers that can be counted by other means.
 
-use super::program::{in_repository, names_in_order, objects, run, run_with};
+use crate::support::program::{in_repository, names_in_order, objects, run, run_with};
 
 const TIMES: [&str; 7] = ["count", "mean", "p50", "p90", "p95", "p99", "max"];
 const TIMERS: [&str; 4] = ["response_time", "queue_time", "connect_time", "server_time"];

@@ -1,6 +1,6 @@
 //! `parse`: its fields, their order and their nulls on lines that HAProxy wrote, and its rejects.
 
-use super::program::{file, in_repository, names_in_order, objects, run, run_with};
+use crate::support::program::{file, in_repository, names_in_order, objects, run, run_with};
 
 const FIELDS: [&str; 16] = [
     "frontend",

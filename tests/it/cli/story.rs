@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::program::{Running, into_closed_pipe, program};
 use crate::support::holds_within;
+use crate::support::program::{Running, into_closed_pipe, program};
 
 /// It ends by itself in under a minute.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use super::program::{file, in_repository, program, run, run_into_closed_pipe};
+use crate::support::program::{file, in_repository, program, run, run_into_closed_pipe};
 
 /// The options of each command that its help must name.
 const OPTIONS: [(&str, &[&str]); 7] = [

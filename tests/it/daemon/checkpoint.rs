@@ -11,7 +11,7 @@ use haproxy_autoscale::state::name;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::fake::{FakeHaproxy, Place, stop};
-use crate::cli::program::{Running, program};
+use crate::support::program::{Running, program};
 use crate::support::wait_for;
 
 /// Reading 100 MB, or what is left of it, on a busy machine.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::fake::{FakeHaproxy, Place, stop};
-use crate::cli::program::{Running, SOON, names_in_order, program, run};
+use crate::support::program::{Running, SOON, names_in_order, program, run};
 
 /// The names of a backend in `status --json`.
 const OF_A_BACKEND: [&str; 19] = [
@@ -235,7 +235,7 @@ fn a_directory_that_cannot_be_made_is_said_and_the_daemon_goes_on() {
     let mut daemon = place.daemon();
     daemon.err.wait_for("cannot listen on the control socket");
     daemon.err.wait_for("connected to HAProxy");
-    assert!(haproxy.connections() > 0);
+    assert!(!haproxy.lines().is_empty());
     stop(&mut daemon, Signal::TERM);
 }
 

@@ -1,31 +1,30 @@
 //! A pretend HAProxy on a real admin socket, which can fall silent, and a daemon beside it. No test
 //! lives here.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::SocketAddr;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use haproxy_autoscale::demo::pretend_haproxy::PretendHaproxy;
+use haproxy_autoscale::sim::haproxy::Haproxy;
+use haproxy_autoscale::sim::micros;
 use rustix::process::Signal;
 
-use crate::cli::program::{Ran, Running, SOON, file, program, run};
-use crate::support::{LogFile, wait_for};
+use crate::support::program::{Ran, Running, SOON, file, program, run};
+use crate::support::{LogFile, serve, wait_for};
 
 /// The admin socket of a pretend HAProxy with `web/web1` ready and `web/web2` a spare.
 pub(super) struct FakeHaproxy {
     shared: Arc<Shared>,
 }
 
+#[derive(Default)]
 struct Shared {
-    haproxy: Mutex<PretendHaproxy>,
-    started: Instant,
     is_hanging: AtomicBool,
     never_answers_set: AtomicBool,
-    connections: AtomicUsize,
     lines: Mutex<Vec<(SystemTime, String)>>,
 }
 
@@ -34,31 +33,14 @@ impl FakeHaproxy {
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
         // Port 9 is nobody's: the spare is dead.
         let servers = [("web1", address(9), false), ("web2", address(9), true)];
-        let shared = Arc::new(Shared {
-            haproxy: Mutex::new(PretendHaproxy::new(4711, 1_795_312_498, &servers)),
-            started: Instant::now(),
-            is_hanging: AtomicBool::new(false),
-            never_answers_set: AtomicBool::new(false),
-            connections: AtomicUsize::new(0),
-            lines: Mutex::new(Vec::new()),
-        });
-        // Under its name there is never a socket that nobody listens on yet.
-        let unnamed = socket.with_extension("new");
-        let listener = UnixListener::bind(&unnamed).unwrap();
-        std::fs::rename(&unnamed, socket).unwrap();
+        let haproxy = Mutex::new(Haproxy::new(4711, 1_795_312_498, &servers));
+        let started = Instant::now();
+        let shared = Arc::<Shared>::default();
         let ours = Arc::clone(&shared);
-        // Both threads end with the test's process.
-        std::thread::spawn(move || {
-            let mut kept = Vec::new();
-            for stream in listener.incoming().map_while(Result::ok) {
-                ours.connections.fetch_add(1, Ordering::SeqCst);
-                if ours.is_hanging.load(Ordering::SeqCst) {
-                    kept.push(stream);
-                    continue;
-                }
-                let shared = Arc::clone(&ours);
-                std::thread::spawn(move || shared.serve(&stream));
-            }
+        serve(socket, move |line| {
+            let is_heard = ours.hear(line);
+            let mut haproxy = haproxy.lock().unwrap_or_else(PoisonError::into_inner);
+            is_heard.then(|| haproxy.answer(line, micros(started.elapsed())))
         });
         Self { shared }
     }
@@ -68,14 +50,9 @@ impl FakeHaproxy {
         self.shared.is_hanging.store(true, Ordering::SeqCst);
     }
 
-    pub(super) fn connections(&self) -> usize {
-        self.shared.connections.load(Ordering::SeqCst)
-    }
-
     /// Every line that it was sent.
     pub(super) fn lines(&self) -> Vec<String> {
-        let lines = self.shared.lines.lock();
-        let lines = lines.unwrap_or_else(PoisonError::into_inner);
+        let lines = self.shared.lines();
         lines.iter().map(|(_, line)| line.clone()).collect()
     }
 
@@ -86,32 +63,22 @@ impl FakeHaproxy {
 
     /// When the first command came that changes something.
     pub(super) fn first_set(&self) -> Option<SystemTime> {
-        let lines = self.shared.lines.lock();
-        let lines = lines.unwrap_or_else(PoisonError::into_inner);
+        let lines = self.shared.lines();
         let set = lines.iter().find(|(_, line)| line.starts_with("set "))?;
         Some(set.0)
     }
 }
 
 impl Shared {
-    fn serve(&self, mut stream: &UnixStream) {
-        let mut line = String::new();
-        let mut reader = BufReader::new(stream);
-        if reader.read_line(&mut line).is_err() || !line.ends_with('\n') {
-            return;
-        }
-        let line = line.trim_end();
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.push((SystemTime::now(), line.to_owned()));
-        drop(lines);
-        while line.starts_with("set ") && self.never_answers_set.load(Ordering::SeqCst) {
-            std::thread::sleep(Duration::from_millis(100)); // Ends with the test's process.
-        }
-        let now_us = u64::try_from(self.started.elapsed().as_micros()).unwrap();
-        let mut haproxy = self.haproxy.lock().unwrap_or_else(PoisonError::into_inner);
-        let reply = haproxy.answer(line, now_us);
-        drop(haproxy);
-        let _ = stream.write_all(reply.as_bytes());
+    fn lines(&self) -> MutexGuard<'_, Vec<(SystemTime, String)>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a line; whether it is obeyed and answered.
+    fn hear(&self, line: &str) -> bool {
+        self.lines().push((SystemTime::now(), line.to_owned()));
+        let is_lost = line.starts_with("set ") && self.never_answers_set.load(Ordering::SeqCst);
+        !is_lost && !self.is_hanging.load(Ordering::SeqCst)
     }
 }
 

@@ -15,7 +15,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use serde_json::Value;
 
 use super::fake::{FakeHaproxy, Place};
-use crate::cli::program::{Running, SOON, program};
+use crate::support::program::{Running, SOON, program};
 use crate::support::{Behaviour, TinyServer, wait_for};
 
 /// Where SIGXFSZ is ignored a file that may not grow is an error, as on a full disk.

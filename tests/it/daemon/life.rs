@@ -15,7 +15,7 @@ use rustix::process::Signal;
 use tokio::sync::oneshot;
 
 use super::fake::{FakeHaproxy, Place, stop};
-use crate::cli::program::{Running, SOON, program, run};
+use crate::support::program::{Running, SOON, program, run};
 use crate::support::{Behaviour, LogFile, TinyServer, wait_for, wait_for_some};
 
 /// Reading some thousand lines on a busy machine.

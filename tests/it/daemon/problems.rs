@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::fake::{FakeHaproxy, Place, stop};
-use crate::cli::program::{Running, SOON, program, run};
+use crate::support::program::{Running, SOON, program, run};
 use crate::support::wait_for;
 
 fn change(place: &Place, from: &str, to: &str) {
@@ -194,7 +194,7 @@ fn a_backend_that_haproxy_does_not_have_is_said_once() {
     daemon
         .err
         .wait_for("HAProxy has no backend wep; it has web");
-    wait_for("more looks", SOON, || haproxy.connections() > 8);
+    wait_for("more looks", SOON, || haproxy.lines().len() > 8);
     stop(&mut daemon, Signal::TERM);
     let text = daemon.err.text();
     assert_eq!(text.matches("no such backend").count(), 0, "{text}");

@@ -8,7 +8,7 @@ use haproxy_autoscale::publish::record::codes;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::fake::{FakeHaproxy, Place};
-use crate::cli::program::{SOON, program};
+use crate::support::program::{SOON, program};
 use crate::support::wait_for;
 
 /// More than a pipe and a reader's queue hold together.

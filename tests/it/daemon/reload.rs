@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::fake::{FakeHaproxy, Place, stop};
-use crate::cli::program::{Running, SOON, program, run};
+use crate::support::program::{Running, SOON, program, run};
 use crate::support::wait_for;
 
 /// A port that the kernel chooses.

@@ -12,7 +12,7 @@ use haproxy_autoscale::log::file::{Follower, Item, Limits, ROTATE_GRACE};
 use haproxy_autoscale::words::time::Timestamp;
 use rustix::process::Signal;
 
-use crate::cli::program::{Running, SOON, program};
+use crate::support::program::{Running, SOON, program};
 use crate::support::wait_for;
 
 /// Between two lines of which one is to be read.

@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use haproxy_autoscale::sim::dice::Dice;
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
 use super::scene::{SOON, fast, slow};
 use crate::support::haproxy::command_to;
+use crate::support::table::{Row, admin_state, rows};
 use crate::support::{
     Backend, Daemon, DaemonConfig, HaproxyConfig, Load, RealHaproxy, StateWatch, TinyServer,
     versions, wait_for,
@@ -29,59 +31,13 @@ const SEED: &str = "CRASH_SEED";
 /// Requests a second at which nothing is saturated.
 const RATE: f64 = 60.0;
 
-/// Numbers from a seed (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ (bits >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-}
-
 /// Servers of backend `web` that are UP.
 fn up(haproxy: &RealHaproxy) -> Vec<String> {
-    let answer = command_to(&haproxy.admin_socket(), "show servers state web");
-    rows(&answer.unwrap_or_default())
-        .into_iter()
-        .filter(|row| row.is_ready && row.is_running)
-        .map(|row| row.name)
-        .collect()
-}
-
-struct Row {
-    name: String,
-    /// Neither maint nor drain: what commands decide.
-    is_ready: bool,
-    /// What HAProxy's checks decide.
-    is_running: bool,
-}
-
-fn rows(answer: &str) -> Vec<Row> {
-    let mut lines = answer.lines().skip(1);
-    let header = lines.next().unwrap_or_default().trim_start_matches("# ");
-    let column = |name: &str| header.split(' ').position(|column| column == name);
-    let (Some(name), Some(admin), Some(state)) = (
-        column("srv_name"),
-        column("srv_admin_state"),
-        column("srv_op_state"),
-    ) else {
-        return Vec::new();
-    };
-    let rows = lines.map(|row| row.split(' ').collect::<Vec<_>>());
-    rows.filter(|row| row.len() > state.max(admin))
-        .map(|row| Row {
-            name: row[name].to_owned(),
-            is_ready: row[admin].parse().unwrap_or(1) & 0x3b == 0,
-            is_running: ["1", "2"].contains(&row[state]),
-        })
+    let answer = command_to(&haproxy.admin_socket(), "show servers state web").unwrap_or_default();
+    let is_running = |row: &Row<'_>| matches!(row.get("srv_op_state"), Some(&("1" | "2")));
+    let rows = rows(&answer, ' ').into_iter();
+    rows.filter(|row| admin_state(row) == "ready" && is_running(row))
+        .filter_map(|row| row.get("srv_name").map(ToString::to_string))
         .collect()
 }
 
@@ -106,7 +62,10 @@ impl Witness {
                     if let Ok(answer) = command_to(&socket, "show servers state web") {
                         samples.fetch_add(1, Ordering::SeqCst);
                         // A check that a busy machine answered too late is not our doing.
-                        if !rows(&answer).iter().any(|row| row.is_ready) {
+                        if !rows(&answer, ' ')
+                            .iter()
+                            .any(|row| admin_state(row) == "ready")
+                        {
                             let mut alone = alone.lock().unwrap_or_else(PoisonError::into_inner);
                             alone.push(answer);
                         }
@@ -174,7 +133,7 @@ fn killed_at_200_moments_it_leaves_a_server_up_and_nothing_half_way() {
         now.map_or(0, |now| u64::from(now.subsec_nanos()) ^ now.as_secs())
     });
     eprintln!("{SEED}={seed}");
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let web1 = TinyServer::start("web1", fast());
     let web2 = TinyServer::start("web2", fast());
     let web3 = TinyServer::start("web3", fast());

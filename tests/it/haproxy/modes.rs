@@ -44,8 +44,7 @@ fn an_operator_level_socket_is_said_and_nothing_is_changed() {
             daemon.problems().contains("has level operator")
         });
         let out = daemon.ask(&["enable", "web/web2"]);
-        let text = String::from_utf8_lossy(&out.stderr).into_owned();
-        assert_eq!(out.status.code(), Some(1), "{out:?}");
+        let text = out.failed(1);
         assert!(text.contains("write `level admin`"), "{text}");
         let load = Load::open(haproxy.frontend(), RATE);
         let failed = daemon.wait_for("enable_failed", "web2", SOON);

@@ -23,9 +23,9 @@ fn enable_warms_up_checks_and_keeps_in_and_disable_drains() {
             .start();
         let load = Load::open(haproxy.frontend(), RATE);
         wait_for("the first look", SOON, || daemon.stage("web2") == "maint");
-        let out = daemon.ask(&["enable", "web/web2", "--for", "1h"]);
-        let text = String::from_utf8_lossy(&out.stdout).into_owned();
-        assert!(out.status.success(), "{out:?}");
+        let text = daemon
+            .ask(&["enable", "web/web2", "--for", "1h"])
+            .succeeded();
         assert!(
             text.contains("warmed up, checked and then made ready; kept in for 1h"),
             "{text}"
@@ -39,8 +39,7 @@ fn enable_warms_up_checks_and_keeps_in_and_disable_drains() {
             ["maint", "ready"],
             "kept although it is quiet"
         );
-        let out = daemon.ask(&["disable", "web/web2"]);
-        assert!(out.status.success(), "{out:?}");
+        daemon.ask(&["disable", "web/web2"]).succeeded();
         daemon.wait_for("disable", "web2", SOON);
         wait_for("maint", SOON, || states.now("web2") == "maint");
         assert_eq!(states.path("web2"), ["maint", "ready", "maint"]);
@@ -59,7 +58,7 @@ fn a_pause_survives_kill_9_and_nothing_is_written_until_resume() {
         let states = StateWatch::start(&haproxy);
         let config = DaemonConfig::new(&haproxy).state_dir(folder.path());
         let mut first = config.start();
-        assert!(first.ask(&["pause"]).status.success());
+        first.ask(&["pause"]).succeeded();
         first.kill();
         let second = config.start();
         let load = Load::open(haproxy.frontend(), RATE);
@@ -68,7 +67,7 @@ fn a_pause_survives_kill_9_and_nothing_is_written_until_resume() {
         assert_eq!(states.of("web2"), ["maint"]);
         assert_no_user_on(&web2);
         assert_eq!(web2.count(Visitor::WarmUp), 0);
-        assert!(second.ask(&["resume"]).status.success());
+        second.ask(&["resume"]).succeeded();
         second.wait_for("enable", "web2", SOON);
         assert_users_content(&load, &[&web1, &web2]);
     });
@@ -88,8 +87,7 @@ fn a_pause_in_the_middle_of_the_checks_takes_the_spare_back_to_maint() {
         wait_for("draining-in", SOON, || {
             daemon.stage("web2") == "draining-in" && states.now("web2") == "drain"
         });
-        let out = daemon.ask(&["pause", "web", "--for", "1h"]);
-        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        let text = daemon.ask(&["pause", "web", "--for", "1h"]).succeeded();
         assert!(text.contains("web2, which is half-way"), "{text}");
         wait_for("maint", SOON, || states.now("web2") == "maint");
         std::thread::sleep(A_WHILE);

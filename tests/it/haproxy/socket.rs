@@ -102,7 +102,7 @@ fn a_socket_of_level_operator_that_becomes_admin_lets_the_spare_in() {
         wait_for("the new process to be known", SOON, || {
             daemon.count("reload", "-") == 1 && daemon.stage("web2") == "maint"
         });
-        assert!(daemon.ask(&["enable", "web/web2"]).status.success());
+        daemon.ask(&["enable", "web/web2"]).succeeded();
         daemon.wait_for("enable", "web2", SOON);
         wait_for("the problem to be gone", SOON, || {
             !daemon.problems().contains("level operator")

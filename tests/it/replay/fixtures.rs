@@ -7,7 +7,7 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::cli::program::{Ran, file, in_repository, names_in_order, objects, run, run_with};
+use crate::support::program::{Ran, file, in_repository, names_in_order, objects, run, run_with};
 
 /// Name and logs of each fixture that has a configuration.
 const FIXTURES: [(&str, &[&str]); 5] = [

@@ -1,6 +1,6 @@
 //! Logs made for a test: lines with a given end, server and timers, and the replay of them.
 
-use crate::cli::program::{Ran, file, run};
+use crate::support::program::{Ran, file, run};
 
 /// The date of every made log; `at` is milliseconds after midnight of it.
 pub(super) fn stamp(at_ms: u64) -> String {
@@ -42,7 +42,7 @@ pub(super) fn replay(backend: &str, log: &str, options: &[&str]) -> Ran {
 
 /// One decision without its reason: `12:00:01.000 enable web2`.
 pub(super) fn decisions(json: &str) -> Vec<String> {
-    crate::cli::program::objects(json)
+    crate::support::program::objects(json)
         .iter()
         .filter(|object| object["summary"].is_null())
         .map(|object| {
@@ -55,6 +55,6 @@ pub(super) fn decisions(json: &str) -> Vec<String> {
 
 /// The last object.
 pub(super) fn summary(json: &str) -> serde_json::Value {
-    let last = crate::cli::program::objects(json).pop().unwrap();
+    let last = crate::support::program::objects(json).pop().unwrap();
     last["summary"].clone()
 }

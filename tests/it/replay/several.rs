@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::made::{at, decisions, ended, replay, summary};
-use crate::cli::program::{file, objects, run};
+use crate::support::program::{file, objects, run};
 
 /// Ten in the morning.
 const T0: u64 = 36_000_000;

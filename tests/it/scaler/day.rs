@@ -114,7 +114,7 @@ fn a_load_that_has_clearly_fallen_lets_every_spare_go_whatever_is_remembered() {
 fn a_slow_database_behind_all_servers_stops_the_adding_and_takes_nothing_away() {
     let mut farm = Farm::new(defaults(), 4, 5);
     for number in 1..=6 {
-        farm.slowness.insert(format!("web{number}"), 4.0);
+        farm.slow_down(number, 4.0);
     }
     let outcome = farm.run(Duration::from_secs(480), |_| 0.4);
     say("a slow database", &outcome, &farm);
@@ -142,7 +142,7 @@ fn a_slow_database_behind_all_servers_stops_the_adding_and_takes_nothing_away() 
 fn where_nothing_helps() -> Farm {
     let mut farm = Farm::new(defaults(), 4, 5);
     for number in 1..=6 {
-        farm.slowness.insert(format!("web{number}"), 4.0);
+        farm.slow_down(number, 4.0);
     }
     for _ in 0..60 {
         farm.run(Duration::from_secs(10), |_| 0.4);
@@ -181,7 +181,7 @@ fn a_backend_that_is_overrun_gets_all_its_spares_though_its_queues_still_grow() 
 #[test]
 fn one_slow_server_is_named_and_does_not_keep_the_spare_away() {
     let mut farm = Farm::new(defaults(), 1, 7);
-    farm.slowness.insert("web1".to_owned(), 12.0);
+    farm.slow_down(1, 12.0);
     farm.run(Duration::from_secs(400), |_| 0.6);
     let text = farm.world.text_of(Change::Breach);
     assert!(text.contains("web1 is slow ("), "{text}");

@@ -1,14 +1,16 @@
-//! Servers with workers and queues, and users who come at random: the closed loop that the scaler
-//! lives in. What happens there is measured here; what has to come out of it is said by the tests.
+//! The scaler beside the servers of `sim::queues`, and users who come at random: the closed loop that
+//! it lives in. What happens there is measured here; what has to come out of it is said by the tests.
 
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Milliseconds of a day.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::scaler::settings::{BackendSettings, Spares, WindowSize};
+use haproxy_autoscale::sim::arrivals::Arrival;
+use haproxy_autoscale::sim::dice::Dice;
+use haproxy_autoscale::sim::queues::{Balance, Machine, Queues};
+use haproxy_autoscale::sim::warmth::Warmth;
 use haproxy_autoscale::words::time::Timestamp;
 
 use super::server::Server;
@@ -68,13 +70,8 @@ impl Outcome {
 /// Servers under load, and the scaler beside them.
 pub(crate) struct Farm {
     pub(crate) world: World,
-    /// When each worker of each server is free again, in milliseconds.
-    workers: BTreeMap<String, [u64; WORKERS]>,
-    /// Requests that end at that time: server, response time.
-    ending: BinaryHeap<Reverse<(u64, u64, String, u32)>>,
-    /// What a request takes on that server in comparison to the others.
-    pub(crate) slowness: BTreeMap<String, f64>,
-    bits: u64,
+    queues: Queues,
+    dice: Dice,
     requests: u64,
 }
 
@@ -85,26 +82,24 @@ impl Farm {
         world.servers = (1..=2 + spares)
             .map(|number| Server::new(&format!("web{number}"), number > 2, true))
             .collect();
-        let names = world.servers.iter().map(|it| it.read.name.clone());
-        let workers = names.map(|name| (name, [0; WORKERS])).collect();
+        let machine = |_: &Server| Machine {
+            workers: WORKERS,
+            service_ms: SERVICE_MS,
+            warmth: Warmth::warm(),
+        };
+        let machines = world.servers.iter().map(machine).collect();
         Self {
             world,
-            workers,
-            ending: BinaryHeap::new(),
-            slowness: BTreeMap::new(),
-            bits: seed,
+            queues: Queues::new(Balance::ByLoad, machines),
+            dice: Dice::new(seed),
             requests: 0,
         }
     }
 
-    /// Between 0 and 1.
-    fn random(&mut self) -> f64 {
-        self.bits = self.bits.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.bits;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^= bits >> 31;
-        (bits >> 11) as f64 / (1_u64 << 53) as f64
+    /// From now on a request takes so many times as long on `web{number}`.
+    pub(crate) fn slow_down(&mut self, number: usize, times: f64) {
+        let machine = self.queues.machine(number - 1).expect("a known server");
+        machine.service_ms = SERVICE_MS * times;
     }
 
     /// Users come `rate(hour)` times a second, at random, for `span`.
@@ -120,18 +115,18 @@ impl Farm {
             let hour = (at - begin.as_ms() as f64) / 3_600_000.0;
             // A load that wanders by some ten percent from minute to minute.
             while minute < (hour * 60.0) as usize + 1 {
-                noise = 1.0 + 0.8 * (noise - 1.0) + 0.06 * (2.0 * self.random() - 1.0);
+                noise = 1.0 + 0.8 * (noise - 1.0) + 0.06 * self.dice.between(-1.0, 1.0);
                 minute += 1;
                 if minute % 60 == 0 {
                     held.push(self.world.scaler.held());
                 }
             }
-            at += -self.random().max(1e-12).ln() * 1000.0 / (rate(hour) * noise).max(1e-3);
+            at += -self.dice.unit().max(1e-12).ln() * 1000.0 / (rate(hour) * noise).max(1e-3);
             if at as u64 >= end {
                 break;
             }
             self.finish_until(at as u64, &mut minutes);
-            self.arrive(at as u64);
+            self.arrive((at * 1000.0) as u64);
         }
         self.finish_until(end, &mut minutes);
         let above = |&&(requests, sum_ms): &&(u64, u64)| {
@@ -171,50 +166,29 @@ impl Farm {
         }
     }
 
-    /// A user comes: the UP server with the first free worker takes the request.
-    fn arrive(&mut self, at: u64) {
-        let random = self.random();
-        let up = self.world.servers.iter().filter(|it| it.read.is_up());
-        let free_at = |name: &str| {
-            self.workers[name]
-                .iter()
-                .copied()
-                .min()
-                .unwrap_or(0)
-                .max(at)
-        };
-        let Some(name) = up
-            .map(|it| it.read.name.clone())
-            .min_by_key(|name| (free_at(name), self.workers[name].iter().max().copied()))
-        else {
-            return;
-        };
-        let slowness = self.slowness.get(&name).copied().unwrap_or(1.0);
-        let service = (SERVICE_MS * slowness * (0.5 + random)) as u64;
-        let worker = self
-            .workers
-            .get_mut(&name)
-            .and_then(|workers| workers.iter_mut().min())
-            .expect("workers");
-        let begin = at.max(*worker);
-        let end = begin + service;
-        *worker = end;
-        self.requests += 1;
-        let took = u32::try_from(end - at).unwrap_or(u32::MAX);
-        self.ending.push(Reverse((end, self.requests, name, took)));
+    /// A user comes, and goes to one of the servers that are UP.
+    fn arrive(&mut self, at_us: u64) {
+        for (index, server) in self.world.servers.iter().enumerate() {
+            self.queues.set_takes_traffic(index, server.read.is_up());
+        }
+        let work = self.dice.between(0.5, 1.5);
+        let refused = self.queues.arrive(Arrival { at_us, work });
+        self.requests += u64::from(refused.is_none());
     }
 
     /// Requests that end until then are logged and counted.
     fn finish_until(&mut self, until: u64, minutes: &mut Vec<(u64, u64)>) {
-        while let Some(Reverse((end, ..))) = self.ending.peek() {
-            if *end > until {
+        while let Some(ending) = self.queues.next_ending() {
+            let end = ending.at_us / 1000;
+            if end > until {
                 break;
             }
-            let Some(Reverse((end, _, server, ms))) = self.ending.pop() else {
-                break;
-            };
+            let answer = self.queues.finish(ending).expect("it was running");
+            let server = answer.server.expect("a server answered");
+            let name = self.world.servers[server].read.name.clone();
+            let ms = answer.took_ms() as u32;
             self.pass_to(end);
-            self.world.request(&server, ms);
+            self.world.request(&name, ms);
             let minute = (end / 60_000) as usize;
             if minutes.len() <= minute {
                 minutes.resize(minute + 1, (0, 0));

@@ -355,8 +355,8 @@ fn with_a_command_around_a_reload() -> World {
     world.pass(GAP);
     world.requests(15, 900, GAP);
     for _ in 0..1000 {
-        let mut pending = world.pending.values();
-        if pending.all(|it| matches!(it, Pending::Read(..))) && !world.pending.is_empty() {
+        let pending: Vec<_> = world.pending.all().collect();
+        if !pending.is_empty() && pending.iter().all(|it| matches!(it, Pending::Read(..))) {
             break;
         }
         world.pass(Duration::from_millis(1));

@@ -19,10 +19,9 @@ impl World {
     /// The daemon is killed and another one starts with that memory. What HAProxy was told may still
     /// happen; what was proven before proves nothing to the new one.
     pub(crate) fn restart(&mut self, memory: Option<Memory>) {
-        let pending = std::mem::take(&mut self.pending);
-        for (at, pending) in pending {
+        for (at, pending) in self.pending.take() {
             if let Pending::Set(_, name, state, true, _) = pending {
-                self.pending.insert(at, Pending::Orphan(name, state));
+                self.pending.begin(at, Pending::Orphan(name, state));
             }
         }
         self.writing = None;

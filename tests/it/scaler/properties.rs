@@ -133,29 +133,10 @@ fn any_settings() -> impl Strategy<Value = BackendSettings> {
         })
 }
 
-/// The same number gives the same fault, in every run.
-fn fault(seed: u64, share: u64) -> Box<dyn Fn(u64) -> Fault> {
-    Box::new(move |action| {
-        let mut bits = seed ^ action.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^= bits >> 31;
-        if bits % 100 >= share {
-            return Fault::None;
-        }
-        match (bits >> 8) % 5 {
-            0 => Fault::Lost,
-            1 => Fault::AnswerLost,
-            2 => Fault::Refused,
-            3 => Fault::Ignored,
-            _ => Fault::Late(Duration::from_millis((bits >> 16) % 9000)),
-        }
-    })
-}
-
 fn run(settings: &BackendSettings, steps: &[Step], faults: (u64, u64), ticks: u64) -> World {
     let mut world = World::new(settings.clone());
-    world.faults = fault(faults.0, faults.1);
+    let (seed, percent) = faults;
+    world.faults = Box::new(move |action| Fault::of(seed, action, percent));
     world.pass(Duration::ZERO);
     for step in steps {
         for tick in 0..ticks {

@@ -1,15 +1,16 @@
-//! One server as HAProxy and the network see it: admin states with HAProxy's quirks, health checks,
-//! and what the promises need to remember about it.
+//! One server of `sim::server` with its health checks in virtual time, and what the promises need to
+//! remember about it.
 
 use std::time::Duration;
 
-use haproxy_autoscale::words::picture::{AdminState, CheckRead, ServerRead};
+use haproxy_autoscale::sim::server;
+use haproxy_autoscale::words::picture::{AdminState, ServerRead};
 use haproxy_autoscale::words::time::Timestamp;
 
 /// Between two health checks.
 const CHECK_INTERVAL: Duration = Duration::from_millis(200);
-const RISE: u32 = 2;
-const FALL: u32 = 3;
+/// From the end of maintenance to the first one.
+const FIRST_CHECK: Duration = Duration::from_millis(400);
 
 /// One server of the model.
 #[allow(clippy::struct_excessive_bools)] // Independent facts about one server, each with a name.
@@ -35,21 +36,15 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new(name: &str, is_spare: bool, has_check: bool) -> Self {
-        let check = has_check.then_some(CheckRead {
-            result: if is_spare { 0 } else { 3 },
-            health: if is_spare { 0 } else { RISE + FALL - 1 },
-            rise: RISE,
-            fall: FALL,
-            is_enabled: true,
-        });
+        let mut read = server::configured(name, is_spare);
+        if has_check {
+            read = server::with_check(read);
+        }
+        if !is_spare {
+            server::pass_checks(&mut read);
+        }
         Self {
-            read: ServerRead {
-                name: name.to_owned(),
-                admin: if is_spare { 5 } else { 0 },
-                operational: if is_spare { 0 } else { 2 },
-                check,
-                ..ServerRead::default()
-            },
+            read,
             is_alive: true,
             next_check: Timestamp::default(),
             is_warm: false,
@@ -68,28 +63,9 @@ impl Server {
     /// HAProxy's part of `set server … state`.
     pub(crate) fn set(&mut self, state: AdminState, now: Timestamp) {
         let was_maint = self.read.is_maint();
-        let forced = match state {
-            AdminState::Ready => 0,
-            AdminState::Drain => 8,
-            AdminState::Maint => 1,
-        };
-        self.read.admin = self.read.admin & 4 | forced;
-        match state {
-            AdminState::Maint => {
-                self.read.operational = 0;
-                if let Some(check) = &mut self.read.check {
-                    check.health = 0;
-                }
-            }
-            AdminState::Ready | AdminState::Drain if was_maint => {
-                // UP at once, before any check: the quirk that the product exists for.
-                self.read.operational = 2;
-                if let Some(check) = &mut self.read.check {
-                    check.health = RISE;
-                }
-                self.next_check = now.after(CHECK_INTERVAL);
-            }
-            AdminState::Ready | AdminState::Drain => {}
+        server::set_state(&mut self.read, state);
+        if was_maint && !self.read.is_maint() {
+            self.next_check = now.after(FIRST_CHECK);
         }
     }
 
@@ -99,30 +75,7 @@ impl Server {
                 .next_check
                 .max(Timestamp::from_ms(1))
                 .after(CHECK_INTERVAL);
-            let is_alive = self.is_alive;
-            if self.read.is_maint() {
-                continue;
-            }
-            let Some(check) = &mut self.read.check else {
-                continue;
-            };
-            if is_alive {
-                check.result = 3;
-                check.health = (check.health + 1).min(RISE + FALL - 1);
-                if check.health >= RISE {
-                    self.read.operational = 2;
-                }
-            } else {
-                check.result = 2;
-                check.health = if check.health > RISE {
-                    check.health - 1
-                } else {
-                    0
-                };
-                if check.health < RISE {
-                    self.read.operational = 0;
-                }
-            }
+            server::check_ended(&mut self.read, self.is_alive);
         }
     }
 }

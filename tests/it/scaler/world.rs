@@ -1,7 +1,7 @@
 //! A model of HAProxy with faults, in virtual time, that holds every promise about writes against
 //! the real scaler. The scaler is driven exactly as the daemon drives it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::decision::{Change, Decision};
@@ -11,10 +11,12 @@ use haproxy_autoscale::scaler::settings::{
     Add, BackendSettings, OnOpenSessions, PolicySettings, Signal, Spares, Statistic, WindowSize,
 };
 use haproxy_autoscale::scaler::{BackendView, Scaler};
+use haproxy_autoscale::sim::driver::{Due, Underway};
+pub(crate) use haproxy_autoscale::sim::faults::Fault;
 use haproxy_autoscale::words::names::ServerName;
-use haproxy_autoscale::words::picture::Picture;
 use haproxy_autoscale::words::picture::{
-    AdminState, BackendRead, Balance, Crowded, Generation, ReadFailure, ServerRead, WriteFailure,
+    AdminState, BackendRead, Balance, Crowded, Generation, Picture, ReadFailure, ServerRead,
+    WriteFailure,
 };
 use haproxy_autoscale::words::proof::{WarmUpEvidence, WarmUpFailure};
 use haproxy_autoscale::words::request::Request;
@@ -63,22 +65,6 @@ pub(crate) fn policy() -> PolicySettings {
     }
 }
 
-/// What can go wrong with one action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    None,
-    /// Nothing happens and nothing is answered.
-    Lost,
-    /// Done, and the answer is lost.
-    AnswerLost,
-    /// Not done, and said so.
-    Refused,
-    /// Not done, and answered as if it were: HAProxy does so on a server that tracks another.
-    Ignored,
-    /// Done late.
-    Late(Duration),
-}
-
 #[derive(Debug)]
 pub(super) enum Pending {
     Read(ActionId, Result<Picture, ReadFailure>),
@@ -118,7 +104,7 @@ pub(crate) struct World {
     pub(crate) commands: u64,
     /// The daemon is killed right after that command, which may get lost with it.
     pub(crate) crash_after: Option<(u64, bool)>,
-    pub(super) pending: BTreeMap<(Timestamp, u64), Pending>,
+    pub(super) pending: Underway<Pending>,
     /// The picture that the scaler was given last, and when.
     pub(crate) shown: Option<BackendRead>,
     pub(super) shown_generation: Option<Generation>,
@@ -171,7 +157,7 @@ impl World {
             actions: 0,
             commands: 0,
             crash_after: None,
-            pending: BTreeMap::new(),
+            pending: Underway::default(),
             shown: None,
             shown_generation: None,
             shown_at: Timestamp::default(),
@@ -223,27 +209,13 @@ impl World {
     pub(crate) fn pass(&mut self, span: Duration) {
         let end = self.now.after(span);
         for _ in 0..100_000 {
-            let due = self.scaler.deadline().filter(|due| *due <= end);
-            let outcome = self
-                .pending
-                .keys()
-                .next()
-                .map(|(at, _)| *at)
-                .filter(|at| *at <= end);
-            match (outcome, due) {
-                (Some(at), due) if due.is_none_or(|due| at <= due) => {
-                    self.advance(at);
-                    let ((_, _), pending) = self.pending.pop_first().expect("one is pending");
-                    self.deliver(pending);
-                }
-                (_, Some(due)) => {
-                    self.advance(due);
-                    self.step(Event::Tick);
-                }
-                (_, None) => {
-                    self.advance(end);
-                    return;
-                }
+            let Some((at, due)) = self.pending.next(&self.scaler, end) else {
+                return self.advance(end);
+            };
+            self.advance(at);
+            match due {
+                Due::Outcome(pending) => self.deliver(pending),
+                Due::Tick => self.step(Event::Tick),
             }
         }
         panic!("busy loop: more than 100,000 instants within {span:?}");
@@ -318,7 +290,7 @@ impl World {
         self.responses = 0;
         // What is under way reaches the old process, which ends.
         self.writing = None;
-        for pending in self.pending.values_mut() {
+        for pending in self.pending.all() {
             if let Pending::Set(_, _, _, is_done, _) = pending {
                 *is_done = false;
             }
@@ -367,8 +339,7 @@ impl World {
     }
 
     pub(super) fn later(&mut self, delay: Duration, pending: Pending) {
-        self.pending
-            .insert((self.now.after(delay), self.actions), pending);
+        self.pending.begin(self.now.after(delay), pending);
     }
 
     fn start(&mut self, action: Action) {

@@ -119,8 +119,7 @@ fn a_real_haproxy_logs_straight_to_each_of_the_network_sources() {
                 daemon.text()
             );
             assert_eq!(log(daemon, "lost"), 0);
-            let text = daemon.ask(&["status"]);
-            let text = String::from_utf8_lossy(&text.stdout).into_owned();
+            let text = daemon.ask(&["status"]).out;
             assert!(
                 text.contains("HAProxy answers")
                     || text.contains("HAProxy 2")

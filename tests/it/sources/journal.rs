@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::line;
-use crate::cli::program::{Running, program};
+use crate::support::program::{Running, program};
 use crate::support::wait_for;
 
 /// Restarts come after one second, then two.

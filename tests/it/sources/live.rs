@@ -67,9 +67,9 @@ fn lines_that_the_kernel_dropped_are_said_and_shown() {
     let told = format!("lines sent to udp:{address} were lost: the socket's buffer was full");
     assert!(problems.contains(&told), "{problems}");
     wait_for(&told, LIMIT, || daemon.text().contains(&told));
-    let shown = String::from_utf8(daemon.ask(&["status"]).stdout).unwrap();
+    let shown = daemon.ask(&["status"]).out;
     assert!(shown.contains(" lost, "), "{shown}");
-    let shown = String::from_utf8(daemon.ask(&["status", "--json"]).stdout).unwrap();
+    let shown = daemon.ask(&["status", "--json"]).out;
     assert!(
         !shown.contains("\"lost\""),
         "scripts are promised four names: {shown}"

@@ -5,25 +5,20 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use haproxy_autoscale::control;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::haproxy::RealHaproxy;
-use super::{holds_within, wait_for};
+use super::holds_within;
+use super::program::{Ran, Running, Told, finish, undisturbed};
 
 /// From the start of the process to its first answer on the control socket.
 const START_LIMIT: Duration = Duration::from_secs(10);
-/// Lines of its log that are kept.
-const MAX_LINES: usize = 100_000;
 
 /// What a configuration file is to hold. The defaults are made for tests: HAProxy is read often,
 /// windows are short, `web1` alone is always up. Values are TOML: a text needs its quotes.
@@ -166,7 +161,7 @@ impl DaemonConfig {
         let mut daemon = self.spawn();
         let mut exited = None;
         let answers = holds_within(START_LIMIT, || {
-            exited = daemon.child.try_wait().ok().flatten();
+            exited = daemon.running.child.try_wait().ok().flatten();
             exited.is_some() || daemon.try_status().is_some()
         });
         assert!(
@@ -190,38 +185,18 @@ impl DaemonConfig {
         let binary = self.binary.clone().unwrap_or_else(super::binary);
         let mut command = match self.through.split_first() {
             Some((program, arguments)) => {
-                let mut command = Command::new(program);
+                let mut command = undisturbed(program);
                 command.args(arguments).arg(&binary);
                 command
             }
-            None => Command::new(&binary),
+            None => undisturbed(&binary),
         };
-        let mut child = command
-            .arg("run")
-            .arg("-c")
-            .arg(&config)
-            .args(&self.arguments)
-            .env_remove("HAPROXY_AUTOSCALE_LOG")
-            .env_remove("JOURNAL_STREAM")
-            .env_remove("NOTIFY_SOCKET")
-            .envs(&self.environment)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("starting {}: {error}", binary.display()));
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let stderr = child.stderr.take().expect("a pipe");
-        let thread = std::thread::spawn({
-            let lines = Arc::clone(&lines);
-            move || collect(stderr, &lines)
-        });
+        command.arg("run").arg("-c").arg(&config);
+        command.args(&self.arguments).envs(&self.environment);
         Daemon {
+            running: Running::start(&mut command),
             binary,
             folder,
-            child,
-            lines,
-            thread: Some(thread),
         }
     }
 
@@ -248,15 +223,6 @@ impl DaemonConfig {
     }
 }
 
-/// One line that the daemon wrote to its standard error.
-#[derive(Clone, Debug)]
-pub struct Told {
-    /// When it arrived here.
-    pub at: Instant,
-    /// The line.
-    pub text: String,
-}
-
 impl Told {
     /// It tells this change (`enable`, `would drain`) of this server, or of the backend or all of
     /// HAProxy (`-`).
@@ -272,17 +238,15 @@ impl Told {
 
 /// A running daemon with a folder of its own. Killed when dropped.
 pub struct Daemon {
+    running: Running,
     binary: PathBuf,
     folder: TempDir,
-    child: Child,
-    lines: Arc<Mutex<Vec<Told>>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Daemon {
     /// Its process.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.running.child.id()
     }
 
     /// Its configuration file.
@@ -290,19 +254,14 @@ impl Daemon {
         self.folder.path().join("config.toml")
     }
 
-    /// Everything it wrote so far.
+    /// Everything it wrote so far, line by line.
     pub fn told(&self) -> Vec<Told> {
-        self.lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.running.err.told()
     }
 
     /// The same as one text, to be shown when a test fails.
     pub fn text(&self) -> String {
-        let told = self.told();
-        told.iter()
-            .fold(String::new(), |text, told| text + &told.text + "\n")
+        self.running.err.text()
     }
 
     /// How often it told this change of this server, see [`Told::is`].
@@ -349,13 +308,10 @@ impl Daemon {
     }
 
     /// Runs another command of the binary with this daemon's configuration.
-    pub fn ask(&self, arguments: &[&str]) -> Output {
-        Command::new(&self.binary)
-            .args(arguments)
-            .arg("-c")
-            .arg(self.folder.path().join("config.toml"))
-            .output()
-            .expect("the binary runs")
+    pub fn ask(&self, arguments: &[&str]) -> Ran {
+        let mut command = undisturbed(&self.binary);
+        command.args(arguments).arg("-c").arg(self.config());
+        finish(&mut command, b"")
     }
 
     /// The stage that `status` shows for a server of backend `web`.
@@ -381,13 +337,12 @@ impl Daemon {
 
     /// Still running.
     pub fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+        matches!(self.running.child.try_wait(), Ok(None))
     }
 
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        kill_process(pid.expect("a process id"), signal).expect("a signal");
+        self.running.signal(signal);
     }
 
     /// Sends SIGTERM; the exit code, and how long it took. Panics when it does not end.
@@ -399,44 +354,22 @@ impl Daemon {
 
     /// Ends it at once, as `kill -9` does.
     pub fn kill(&mut self) {
-        self.child.kill().expect("SIGKILL");
-        // One that is writing to a busy disk (fsync) ends only when that is done.
-        self.wait_for_exit(Duration::from_secs(60));
+        self.running.kill();
     }
 
     /// Waits for its end; the exit code.
     pub fn wait_for_exit(&mut self, limit: Duration) -> Option<i32> {
-        let mut code = None;
-        wait_for("the end of the daemon", limit, || {
-            code = self.child.try_wait().expect("its exit status");
-            code.is_some()
-        });
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-        code.and_then(|status| status.code())
+        let status = self.running.ended(limit);
+        self.running.close();
+        status.code()
     }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.running.kill();
         if std::thread::panicking() {
             eprintln!("--- what the daemon wrote ---\n{}", self.text());
-        }
-    }
-}
-
-fn collect(stderr: ChildStderr, lines: &Mutex<Vec<Told>>) {
-    for text in BufReader::new(stderr).lines().map_while(Result::ok) {
-        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() < MAX_LINES {
-            let at = Instant::now();
-            lines.push(Told { at, text });
         }
     }
 }

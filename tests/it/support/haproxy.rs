@@ -18,6 +18,7 @@ use super::haproxy_config::HaproxyConfig;
 use super::holds_within;
 use super::log_file::LogFile;
 use super::port::ReservedPort;
+use super::table::{Row, rows};
 use super::versions::Version;
 
 /// From the start of the process to the first answer of its admin socket.
@@ -125,20 +126,7 @@ impl RealHaproxy {
     /// One row of `show stat` by column name; `row` is a server or `BACKEND`.
     pub fn stat(&self, backend: &str, row: &str) -> BTreeMap<String, String> {
         let answer = self.command("show stat");
-        let mut lines = answer.lines();
-        let header = lines.next().unwrap_or_default().trim_start_matches("# ");
-        lines
-            .map(|line| {
-                let pairs = header.split(',').zip(line.split(','));
-                pairs
-                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                    .collect()
-            })
-            .find(|columns: &BTreeMap<_, _>| {
-                columns.get("pxname").is_some_and(|name| name == backend)
-                    && columns.get("svname").is_some_and(|name| name == row)
-            })
-            .unwrap_or_else(|| panic!("no row {backend}/{row} in show stat:\n{answer}"))
+        row_with(&answer, ',', &[("pxname", backend), ("svname", row)])
     }
 
     /// `status` of `show stat`: `UP`, `no check`, `MAINT`, `DRAIN`, `DOWN`, `UP 1/3` …
@@ -151,19 +139,7 @@ impl RealHaproxy {
     /// One row of `show servers state` by column name.
     pub fn server_state(&self, backend: &str, server: &str) -> BTreeMap<String, String> {
         let answer = self.command(&format!("show servers state {backend}"));
-        let mut lines = answer.lines().skip(1);
-        let header = lines.next().unwrap_or_default().trim_start_matches("# ");
-        lines
-            .map(|line| {
-                let pairs = header.split(' ').zip(line.split(' '));
-                pairs
-                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                    .collect()
-            })
-            .find(|columns: &BTreeMap<String, String>| {
-                columns.get("srv_name").is_some_and(|name| name == server)
-            })
-            .unwrap_or_else(|| panic!("no {backend}/{server} in show servers state:\n{answer}"))
+        row_with(&answer, ' ', &[("srv_name", server)])
     }
 
     /// Lines of its log that it dropped itself, to whatever target, from `show info`.
@@ -333,4 +309,17 @@ fn send(child: &Child, signal: Signal) {
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         let _ = kill_process(pid, signal);
     }
+}
+
+fn row_with(answer: &str, separator: char, wanted: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let is_wanted = |row: &Row<'_>| {
+        wanted
+            .iter()
+            .all(|(key, value)| row.get(key) == Some(value))
+    };
+    let row = rows(answer, separator).into_iter().find(is_wanted);
+    let row = row.unwrap_or_else(|| panic!("no {wanted:?} in:\n{answer}"));
+    row.into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }

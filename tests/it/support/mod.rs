@@ -9,6 +9,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+pub mod admin_socket;
 pub mod daemon;
 pub mod generated_log;
 pub mod haproxy;
@@ -16,18 +17,22 @@ pub mod haproxy_config;
 pub mod load;
 pub mod log_file;
 pub mod port;
+pub mod program;
 pub mod server;
 pub mod server_state;
 pub mod states;
 pub mod syslog;
+pub mod table;
 pub mod versions;
 
-pub use daemon::{Daemon, DaemonConfig, Told};
+pub use admin_socket::serve;
+pub use daemon::{Daemon, DaemonConfig};
 pub use haproxy::RealHaproxy;
 pub use haproxy_config::{Backend, HaproxyConfig};
 pub use load::{Answer, Load};
 pub use log_file::LogFile;
 pub use port::ReservedPort;
+pub use program::{Ran, Running, Told};
 pub use server::TinyServer;
 pub use server_state::{Behaviour, Cold, Visit, Visitor};
 pub use states::StateWatch;

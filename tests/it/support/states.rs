@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::haproxy::{RealHaproxy, command_to};
+use super::table::{admin_state, rows};
 
 /// How often HAProxy is asked. A drain on the way in or out may take a few milliseconds, see
 /// [`StateWatch::path`].
@@ -111,26 +112,12 @@ fn look(socket: &Path, seen: &Mutex<Vec<Seen>>) {
     let Ok(answer) = command_to(socket, "show servers state web") else {
         return;
     };
-    let mut lines = answer.lines().skip(1);
-    let header = lines.next().unwrap_or_default().trim_start_matches("# ");
-    let column = |name: &str| header.split(' ').position(|column| column == name);
-    let (Some(name_at), Some(admin_at)) = (column("srv_name"), column("srv_admin_state")) else {
-        return;
-    };
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    for row in lines {
-        let cells: Vec<_> = row.split(' ').collect();
-        let (Some(name), Some(admin)) = (cells.get(name_at), cells.get(admin_at)) else {
+    for row in rows(&answer, ' ') {
+        let (Some(name), true) = (row.get("srv_name"), row.contains_key("srv_admin_state")) else {
             continue;
         };
-        let Ok(admin) = admin.parse::<u32>() else {
-            continue;
-        };
-        let state = match (admin & 0x23, admin & 0x18) {
-            (0, 0) => "ready",
-            (0, _) => "drain",
-            (_, _) => "maint",
-        };
+        let state = admin_state(&row);
         let last = seen.iter().rev().find(|seen| seen.server == *name);
         if last.is_none_or(|last| last.state != state) {
             seen.push(Seen {

@@ -35,11 +35,11 @@ fn a_configuration_that_everybody_may_write_is_not_obeyed() {
     let folder = tempfile::tempdir().unwrap();
     let daemon = config(folder.path()).start();
     let check = || daemon.ask(&["check"]);
-    assert!(check().status.success());
+    check().succeeded();
     set_mode(&daemon.config(), 0o666);
     let refused = check();
-    assert!(!refused.status.success());
-    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_ne!(refused.code, Some(0));
+    let told = refused.err;
     assert!(
         told.contains("everybody on this host may write it") && told.contains("(chmod o-w)"),
         "{told}"
@@ -48,7 +48,7 @@ fn a_configuration_that_everybody_may_write_is_not_obeyed() {
     // Nor at work.
     daemon.signal(Signal::HUP);
     wait_for_problem(&daemon, &["SIGHUP", "everybody on this host may write it"]);
-    let code = daemon.ask(&["run"]).status.code();
+    let code = daemon.ask(&["run"]).code;
     assert_eq!(code, Some(78));
 }
 
@@ -58,8 +58,8 @@ fn a_configuration_that_a_group_may_write_is_obeyed_and_said() {
     let daemon = config(folder.path()).start();
     let warned = || {
         let checked = daemon.ask(&["check"]);
-        assert!(checked.status.success(), "{checked:?}");
-        String::from_utf8_lossy(&checked.stderr).contains("warning[W0010]")
+        assert_eq!(checked.code, Some(0), "{checked:?}");
+        checked.err.contains("warning[W0010]")
     };
     let owner = fs::metadata(daemon.config()).unwrap().uid();
     set_mode(&daemon.config(), 0o660);
@@ -104,7 +104,7 @@ fn a_state_directory_that_everybody_may_write_is_neither_believed_nor_used() {
     let state = folder.path().join("state");
     let with_state = || config(folder.path()).state_dir(&state);
     let mut daemon = with_state().start();
-    assert!(daemon.ask(&["pause"]).status.success());
+    daemon.ask(&["pause"]).succeeded();
     daemon.terminate(SOON);
     let kept = || fs::read_dir(&state).unwrap().flatten().next().unwrap();
     let before = fs::read(kept().path()).unwrap();

@@ -10,6 +10,7 @@ use haproxy_autoscale::config;
 use haproxy_autoscale::runtime_api::Address;
 
 use crate::support::binary;
+use crate::support::program::{self, file};
 
 /// The promise, in the tenths that `--threshold` takes.
 const SCORE_TENTHS_MAX: &str = "15";
@@ -130,12 +131,9 @@ fn its_paths_are_those_that_the_daemon_uses_by_itself() {
     let groups = value("SupplementaryGroups");
     assert_eq!(groups, "haproxy adm");
 
-    let help = Command::new(binary())
-        .args(["run", "--help"])
-        .output()
-        .unwrap();
+    let help = program::run(&["run", "--help"]).succeeded();
     let file = format!("/etc/{}/config.toml", value("ConfigurationDirectory"));
-    assert!(told(&help).contains(&format!("{file}]")), "{}", told(&help));
+    assert!(help.contains(&format!("{file}]")), "{help}");
     let start = value("ExecStart");
     let program = start.strip_suffix(&format!(" run -c {file}"));
     let program = program.unwrap_or_else(|| panic!("{start}"));
@@ -159,14 +157,8 @@ fn what_starting_again_cannot_help_is_not_tried_again() {
     assert_eq!(value("Restart"), "on-failure");
     assert_eq!(value("RestartPreventExitStatus"), "75 78");
     let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("config.toml");
-    fs::write(&config, "nonsense").unwrap();
-    let ran = Command::new(binary())
-        .arg("run")
-        .arg("-c")
-        .arg(&config)
-        .output();
-    assert_eq!(ran.unwrap().status.code(), Some(78));
+    let config = file(folder.path(), "config.toml", "nonsense");
+    assert_eq!(program::run(&["run", "-c", &config]).code, Some(78));
 }
 
 #[test]

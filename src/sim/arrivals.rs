@@ -1,33 +1,13 @@
 //! How many users come, and when: a rate curve with the same arrivals for the same seed. What
-//! becomes of them is the business of `model` or of a real HAProxy.
+//! becomes of them is the business of `queues` or of a real HAProxy.
+
+use super::dice::Dice;
+use super::whole_us;
 
 /// Microseconds in a second.
 const SECOND_US: f64 = 1_000_000.0;
 
-/// A small generator of numbers that look random and are the same for the same seed (the mixing
-/// function of `SplitMix64`, Steele, Lea and Flood 2014). Not for secrets.
-#[derive(Clone, Debug)]
-pub struct Dice(u64);
-
-impl Dice {
-    /// Starts at `seed`.
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// Evenly spread over `low..high`.
-    pub fn between(&mut self, low: f64, high: f64) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        let unit = (mixed >> 11) as f64 / (1_u64 << 53) as f64;
-        low + unit * (high - low)
-    }
-}
-
-/// The demo's day: a calm morning, a rush that begins at a fixed time and lasts until it is told
+/// A day in short: a calm morning, a rush that begins at a fixed time and lasts until it is told
 /// to end, and a quiet evening.
 #[derive(Clone, Debug)]
 pub struct RateCurve {
@@ -97,11 +77,4 @@ impl Arrivals {
             work: self.dice.between(0.8, 1.2),
         }
     }
-}
-
-/// A span of time in whole microseconds; never zero, so that time always moves on.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-pub fn whole_us(us: f64) -> u64 {
-    // Saturating by definition of `as`, and every caller's value is far below 2^63.
-    us.max(1.0) as u64
 }
