@@ -7,14 +7,9 @@ use std::time::Duration;
 
 use super::load::{Arrivals, RateCurve};
 use super::scratch::Scratch;
-use crate::config::{
-    BackendConfig, Config, HaproxyConfig, LogConfig, LogSource, Mode, WarmUpConfig,
-};
-use crate::log::format::LogFormat;
+use crate::config::{BackendConfig, Config, HaproxyConfig, LogConfig, LogSource, WarmUpConfig};
 use crate::runtime_api::Address;
-use crate::scaler::settings::{
-    Add, BackendSettings, OnOpenSessions, PolicySettings, Signal, Spares, Statistic, WindowSize,
-};
+use crate::scaler::settings::{BackendSettings, PolicySettings, Signal, WindowSize};
 
 /// The frontend's name.
 pub const FRONTEND: &str = "shop";
@@ -39,6 +34,8 @@ pub const SLOW_MS: f64 = 2.0 * THRESHOLD_MS;
 pub const BREACHES: u32 = 3;
 /// Requests in a window.
 pub const WINDOW: u32 = 15;
+/// How often the daemon reads HAProxy.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// A window lasts at least this long.
 pub const MIN_SPAN: Duration = Duration::from_millis(500);
 /// Successes in a row that the warm-up asks for.
@@ -101,64 +98,46 @@ impl Scenario {
         let backend = BackendConfig {
             scaler: self.backend_settings(),
             warm_up: WarmUpConfig {
-                path: "/".to_owned(),
-                host: None,
-                tls_verify: false,
                 requests: WARM_UP_REQUESTS,
-                expect_status: vec![(200, 399)],
-                timeout: Duration::from_secs(5),
+                ..WarmUpConfig::default()
             },
             warm_up_urls: BTreeMap::new(),
         };
         Config {
-            mode: Mode::Act,
             haproxy: HaproxyConfig {
                 socket: Address::Unix(place.admin_socket.clone()),
-                timeout: Duration::from_secs(2),
-                poll_interval: Duration::from_millis(250),
+                poll_interval: POLL_INTERVAL,
+                ..HaproxyConfig::default()
             },
             log: LogConfig {
-                format: LogFormat::httplog(),
                 source: LogSource::File(place.log.clone()),
-                tag: "haproxy".to_owned(),
-                max_line_bytes: 16 * 1024,
-                allow_remote: false,
+                ..LogConfig::default()
             },
             control_socket: place.control_socket.clone(),
             state_dir: None,
             backends: BTreeMap::from([(BACKEND.to_owned(), backend)]),
+            ..Config::default()
         }
     }
 
     fn backend_settings(&self) -> BackendSettings {
         BackendSettings {
-            name: BACKEND.to_owned(),
-            always_up: vec![SERVERS[ALWAYS_UP].to_owned()],
-            spares: Spares::Auto,
-            min: 1,
-            max: None,
             policies: vec![PolicySettings {
-                signal: Signal::ResponseTime,
-                statistic: Statistic::Mean,
                 window: WindowSize::Requests(WINDOW),
-                every: None,
                 min_span: MIN_SPAN,
-                min_samples: 10,
-                above_ms: THRESHOLD_MS,
                 breaches: BREACHES,
-                add: Add::Servers(1),
+                ..PolicySettings::new(Signal::ResponseTime, THRESHOLD_MS)
             }],
             scale_up_cooldown: Duration::from_secs(5),
             idle_timeout: self.idle_timeout,
-            scale_down_ratio: 0.6,
             scale_down_cooldown: Duration::from_secs(2),
             drain_timeout: Duration::from_secs(5),
-            on_open_sessions: OnOpenSessions::Wait,
             grace: Duration::from_secs(2),
             hold: Duration::from_secs(60),
             warm_up_deadline: Duration::from_secs(20),
-            poll_interval: Duration::from_millis(250),
+            poll_interval: POLL_INTERVAL,
             action_timeout: Duration::from_secs(5),
+            ..BackendSettings::for_backend(BACKEND, vec![SERVERS[ALWAYS_UP].to_owned()])
         }
     }
 }

@@ -70,10 +70,9 @@ impl BackendSettings {
 }
 
 /// What happens when `drain_timeout` has passed, sessions are open and no new request comes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnOpenSessions {
     /// The server stays in drain until they have ended.
-    #[default]
     Wait,
     /// It goes to maint, which cuts them where haproxy.cfg says `on-marked-down shutdown-sessions`.
     Maint,
