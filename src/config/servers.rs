@@ -85,12 +85,7 @@ fn spares(table: &Table<'_>, reader: &mut Reader<'_>) -> Option<Vec<At<String>>>
         } else {
             format!("write a list: `spares = [\"{text}\"]`, or \"auto\"")
         };
-        reader.add(Diagnostic::new(
-            Code::NotAllowed,
-            format!("`spares` cannot be {}", quoted(text)),
-            Label::new(given.span(), "neither \"auto\" nor a list"),
-            help,
-        ));
+        reader.add(given.bad(Code::NotAllowed, "neither \"auto\" nor a list", help));
     }
     None
 }

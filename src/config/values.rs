@@ -64,8 +64,11 @@ impl<'t> Entry<'t> {
 
     /// The mistake of a value that is of the right type and says the wrong thing.
     pub(super) fn bad(&self, code: Code, label: &str, help: impl Into<String>) -> Diagnostic {
-        let given = self.as_text().map_or_else(String::new, quoted);
-        let title = format!("`{}` is {given}", self.key.name);
+        let value = self.value.get_ref();
+        let number = || integer(value).map(|number| number.to_string());
+        let float = || value.as_float().map(|float| float.as_str().to_owned());
+        let shown = self.as_text().map(quoted).or_else(number).or_else(float);
+        let title = format!("`{}` is {}", self.key.name, shown.unwrap_or_default());
         Diagnostic::new(code, title, Label::new(self.span(), label), help)
     }
 
@@ -93,17 +96,10 @@ impl<'t> Entry<'t> {
         let fitting = u32::try_from(number).ok();
         let fitting = fitting.filter(|fit| (least..=most).contains(fit));
         if fitting.is_none() {
-            let label = if number < i128::from(least) {
-                "too small"
-            } else {
-                "too large"
-            };
-            reader.add(Diagnostic::new(
-                Code::OutOfRange,
-                format!("`{}` is {number}", self.key.name),
-                Label::new(self.span(), label),
-                format!("write a whole number from {least} to {most}"),
-            ));
+            let is_small = number < i128::from(least);
+            let label = if is_small { "too small" } else { "too large" };
+            let help = format!("write a whole number from {least} to {most}");
+            reader.add(self.bad(Code::OutOfRange, label, help));
         }
         fitting
     }
@@ -114,11 +110,8 @@ impl<'t> Entry<'t> {
         }
         let mut mistake = self.wrong(&self.key.kind());
         if let Some(number) = float(self.value.get_ref()).filter(|number| *number >= 0.0) {
-            let unit = if self.key.shown().ends_with("ms\"") {
-                "ms"
-            } else {
-                "s"
-            };
+            let is_short = self.key.shown().ends_with("ms\"");
+            let unit = if is_short { "ms" } else { "s" };
             if number < 1e9 {
                 let key = self.key.name;
                 mistake.help = format!("did you mean `{key} = \"{number}{unit}\"`?");
@@ -231,25 +224,19 @@ impl Parse for f64 {
 
     fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
         let share = given.or_wrong(float(given.value.get_ref()), reader)?;
-        if share > 0.0 && share <= 1.0 {
-            return Some(share);
+        let fitting = Some(share).filter(|share| *share > 0.0 && *share <= 1.0);
+        if fitting.is_none() {
+            let is_zero = share == 0.0;
+            let label = if is_zero {
+                "nothing is ever below 0"
+            } else {
+                "outside 0 to 1"
+            };
+            let example = given.key.shown();
+            let help = format!("write a number between 0 and 1, for example {example}");
+            reader.add(given.bad(Code::OutOfRange, label, help));
         }
-        let label = if share == 0.0 {
-            "nothing is ever below 0"
-        } else {
-            "outside 0 to 1"
-        };
-        let key = given.key;
-        reader.add(Diagnostic::new(
-            Code::OutOfRange,
-            format!("`{}` is {share}", key.name),
-            Label::new(given.span(), label),
-            format!(
-                "write a number between 0 and 1, for example {}",
-                key.shown()
-            ),
-        ));
-        None
+        fitting
     }
 
     fn show(&self) -> String {
@@ -314,11 +301,8 @@ impl<T: Word> Parse for T {
         let text = given.text(reader)?;
         let found = T::WORDS.iter().find(|(word, _)| *word == text);
         if found.is_none() {
-            reader.add(not_one_of(
-                given,
-                text,
-                T::WORDS.iter().map(|(word, _)| *word),
-            ));
+            let words = T::WORDS.iter().map(|(word, _)| *word);
+            reader.add(not_one_of(given, text, words));
         }
         found.map(|(_, value)| *value)
     }
@@ -340,12 +324,9 @@ pub(super) fn not_one_of<'a>(
     if let Some(similar) = nearest(text, words) {
         help = format!("did you mean \"{similar}\"? {help}");
     }
-    Diagnostic::new(
-        Code::NotAllowed,
-        format!("`{}` cannot be {}", given.key.name, quoted(text)),
-        Label::new(given.span(), "not an allowed value"),
-        help,
-    )
+    let mut mistake = given.bad(Code::NotAllowed, "not an allowed value", help);
+    mistake.title = format!("`{}` cannot be {}", given.key.name, quoted(text));
+    mistake
 }
 
 /// A TOML integer; one that no `i128` holds is taken for the largest, which no range allows.
