@@ -161,7 +161,7 @@ pub static STATE: Section = Section {
         ("dir", (config.state_dir), Text(text::directory), "")
 r#"Where pauses, pins, holds, quarantines and the change in progress survive a restart: one small
 file for each admin socket. The directory is created (mode 0700) if its parent exists. If it
-cannot be written, the daemon says so and keeps everything in memory. After an orderly stop it
+cannot be written, the daemon reports it and keeps everything in memory. After an orderly stop it
 also holds how far the log has been read: a daemon that starts within a minute resumes there if
 the log is provably the same one, otherwise at the log's end. "" keeps nothing."#
     },
@@ -218,7 +218,7 @@ const SPEED: Group = Group {
     keys: keys! {
         ("response_time", (response_time), Least(MIN_DURATION), "\"500ms\"")
 "The backend is too slow when its clients wait longer than this for it (queue, connection and
-server together). Short for one [[policy]] with `signal = \"response_time\"` and `above`."
+server together). Shorthand for one [[policy]] with `signal = \"response_time\"` and `above`."
     },
 };
 
@@ -227,7 +227,7 @@ const JUDGING: Group = Group {
 does not set them itself.",
     keys: keys! {
         ("statistic", (policy.statistic), Type, "\"p95\"")
-"What represents all requests of a window: mean, median, p90, p95, p99 or max."
+"The figure that stands for all requests of a window: mean, median, p90, p95, p99 or max."
         ("window", (policy.window), Type, "\"10s\"")
 "How much is judged at once: a number of requests (15) or a time (\"30s\")."
         ("every", (policy.every), Least(MIN_WINDOW), "\"10s\"")
@@ -247,19 +247,19 @@ const QUIET: Group = Group {
     text: "When spares are enabled again, and when they are disabled.",
     keys: keys! {
         ("scale_up_cooldown", (scaler.scale_up_cooldown), Least(Duration::ZERO), "")
-    "After a spare was enabled, no other is enabled for this long."
+    "After a spare has been enabled, no other is enabled for this long."
         ("idle_timeout", (scaler.idle_timeout), Least(MIN_DURATION), "")
     "After this much uninterrupted quiet, one spare is disabled."
         ("scale_down_ratio", (scaler.scale_down_ratio), Type, "")
-    "Quiet means below this share of every threshold (here: 300 ms), with nothing waiting in a queue."
+    "Quiet means below this share of every threshold (0.6 of 500 ms is 300 ms), with an empty queue."
         ("scale_down_cooldown", (scaler.scale_down_cooldown), Least(Duration::ZERO), "")
     "Minimum time between two spares being disabled."
         ("drain_timeout", (scaler.drain_timeout), Least(Duration::ZERO), "")
     "A spare that is being disabled gets no new requests and has this long to finish the ones it has."
         ("on_open_sessions", (scaler.on_open_sessions), Type, "\"maint\"")
-r#"What happens to sessions that are still open then. "wait" leaves the spare in drain until they
-end. "maint" puts it into maintenance, which cuts them only where haproxy.cfg says `on-marked-down
-shutdown-sessions`. A spare that still gets new requests (cookies) goes into maintenance in any
+r#"What happens to sessions that are still open then. "wait" leaves the spare in drain until they end.
+"maint" puts it into maintenance, which cuts them only where haproxy.cfg has `on-marked-down
+shutdown-sessions`. A spare that still gets new requests (cookies) is put into maintenance in any
 case, which sends those clients elsewhere."#
         ("grace", (scaler.grace), Least(Duration::ZERO), "")
     "A server is not judged until it has been enabled for this long."
