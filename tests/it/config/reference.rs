@@ -195,3 +195,46 @@ fn every_row_of_the_table_is_complete_and_its_example_is_good() {
         }
     }
 }
+
+/// A row that points at a neighbour's field would read well, show the right default, and be wrong.
+#[test]
+fn every_key_sets_the_field_of_its_name() {
+    let shown = |text: &str| parse(text, "c.toml").map(|loaded| format!("{:#?}", loaded.config));
+    let before = shown(BASE).unwrap();
+    let values =
+        "'77s' 7 true 0.7 '/x' 'tcp:a:1' 'maint' 'observe' 'p90' '300-302' 'clf' '7KiB' 'x' ['b']";
+    let mut checked = 0;
+    for table in keys::TABLES {
+        let header = header(table);
+        if is_defaults(table) || table.is_off {
+            continue;
+        }
+        for key in table
+            .keys()
+            .filter(|key| !key.is_table() && !is_needed(key))
+        {
+            let changed = values.split(' ').find_map(|value| {
+                let line = format!("{} = {value}\n", key.name);
+                let text = match header.as_str() {
+                    "" => line + BASE,
+                    "[backend.web]" => BASE.to_owned() + &line,
+                    _ => format!("{BASE}{header}\n{line}"),
+                };
+                shown(&text).ok().filter(|after| *after != before)
+            });
+            let after = changed.unwrap_or_else(|| panic!("{} sets nothing", key.name));
+            let (lines, new) = (before.lines(), after.lines());
+            let line = lines.zip(new).position(|(old, new)| old != new).unwrap();
+            // The name of a field that takes several lines stands on the first of them.
+            let near = after.lines().skip(line.saturating_sub(2)).take(3);
+            let near: Vec<&str> = near.collect();
+            assert!(
+                near.join("\n").contains(key.name),
+                "{}: {near:#?}",
+                key.name
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked > 30, "{checked} keys");
+}
