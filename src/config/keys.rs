@@ -11,8 +11,11 @@ use std::time::Duration;
 
 use super::key::Limit::{Least, Text, Type, Whole};
 use super::key::{Group, Holds, Key, Section};
+use super::policy::Timer;
 use super::text;
 use super::types::{MAX_SAMPLES, MIN_WINDOW};
+use super::values::Word as _;
+use crate::scaler::settings::Signal;
 
 /// Shortest time limit that can work at all.
 const MIN_DURATION: Duration = Duration::from_millis(1);
@@ -37,7 +40,7 @@ macro_rules! keys {
 
 macro_rules! holds {
     (($($place:tt)+)) => { Holds::Value(|to| &mut to.$($place)+) };
-    ({$kind:literal, $default:expr}) => { Holds::Other($kind, $default) };
+    ({$kind:expr, $default:expr}) => { Holds::Other($kind, $default) };
     ([$header:literal]) => { Holds::Table($header) };
 }
 
@@ -287,9 +290,9 @@ wins. A policy may also set the keys that judge slowness in [backend.NAME].",
         Group {
             text: "",
             keys: keys! {
-        ("signal", {"`\"response_time\"`, `\"queue_time\"` or `\"connect_time\"`", None}, Type, "\"queue_time\"")
+        ("signal", {Signal::KIND, None}, Type, "\"queue_time\"")
 "What is measured. Later versions: queue_length, concurrency, request_rate."
-        ("timer", {"`\"Tw+Tc+Tr\"` or `\"Tr\"`", Some("\"Tw+Tc+Tr\"")}, Type, "\"Tr\"")
+        ("timer", {Timer::KIND, Some("\"Tw+Tc+Tr\"")}, Type, "\"Tr\"")
 "Only with response_time: \"Tr\" measures the server alone, \"Tw+Tc+Tr\" what a client waits for."
         ("above", {"a duration of at least `\"1ms\"`", None}, Least(MIN_DURATION), "\"100ms\"")
 "The threshold."
