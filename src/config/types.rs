@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use super::diagnostic::{Code, quoted};
 use super::reader::Reader;
-use super::values::{At, Entry, Parse, Word};
-use super::{LogSource, Mode, duration, log_format, log_source, text};
+use super::text::{self, Mistake};
+use super::values::{Entry, Parse, Word};
+use super::{Mode, duration, log_format};
 use crate::log::format::LogFormat;
+use crate::log::source::{LogSource, SourceMistake};
 use crate::runtime_api::Address;
 use crate::scaler::settings::{Add, OnOpenSessions, Signal, Statistic, WindowSize};
 
@@ -38,9 +40,8 @@ impl Parse for LogSource {
                                 `\"unix:PATH\"` or `\"journal:UNIT\"`";
 
     fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
-        let value = given.text(reader)?.to_owned();
-        let span = given.span();
-        log_source::source(&At { value, span }, reader)
+        let refused = |SourceMistake { label, help }| Mistake { label, help };
+        given.parsed(|text| Self::parse(text).map_err(refused), reader)
     }
 
     fn show(&self) -> String {
