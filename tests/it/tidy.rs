@@ -121,14 +121,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ),
     (
         "demo",
-        &[
-            "config",
-            "daemon",
-            "log",
-            "publish",
-            "runtime_api",
-            "scaler",
-        ],
+        &["config", "daemon", "publish", "runtime_api", "scaler"],
     ),
     (
         "daemon",
@@ -149,11 +142,11 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("replay", &["config", "log", "scaler", "words"]),
     ("status", &["config", "control", "scaler", "words"]),
     ("publish", &["scaler", "words"]),
-    ("warm_up", &["config", "words"]),
     (
         "config",
-        &["log", "runtime_api", "scaler", "state", "words"],
+        &["log", "runtime_api", "scaler", "state", "warm_up", "words"],
     ),
+    ("warm_up", &["words"]),
     ("state", &["runtime_api", "scaler", "words"]),
     ("control", &["words"]),
     ("parse", &["clock", "log"]),
