@@ -11,7 +11,7 @@ use criterion::{Criterion, criterion_group};
 use haproxy_autoscale::scaler::Scaler;
 use haproxy_autoscale::scaler::event::{Action, Event, LogState};
 use haproxy_autoscale::scaler::settings::{
-    Add, BackendSettings, OnOpenSessions, PolicySettings, Signal, Spares, Statistic, WindowSize,
+    BackendSettings, PolicySettings, Signal, Spares, Statistic, WindowSize,
 };
 use haproxy_autoscale::words::picture::Picture;
 use haproxy_autoscale::words::picture::{BackendRead, ServerRead};
@@ -137,33 +137,14 @@ fn read() -> BackendRead {
 
 fn settings(name: &str, window: WindowSize, statistic: Statistic) -> BackendSettings {
     BackendSettings {
-        name: name.to_owned(),
-        always_up: vec!["web1".to_owned()],
         spares: Spares::Named(vec!["web2".to_owned()]),
-        min: 1,
-        max: None,
         policies: vec![PolicySettings {
-            signal: Signal::ResponseTime,
             statistic,
             window,
-            every: None,
-            min_span: Duration::from_secs(1),
-            min_samples: 10,
-            above_ms: 500.0,
-            breaches: 3,
-            add: Add::Servers(1),
+            ..PolicySettings::new(Signal::ResponseTime, 500.0)
         }],
-        scale_up_cooldown: Duration::from_secs(30),
-        idle_timeout: Duration::from_secs(300),
-        scale_down_ratio: 0.6,
-        scale_down_cooldown: Duration::from_secs(60),
-        drain_timeout: Duration::from_secs(60),
-        on_open_sessions: OnOpenSessions::Wait,
-        grace: Duration::from_secs(10),
-        hold: Duration::from_secs(3600),
-        warm_up_deadline: Duration::from_secs(60),
         poll_interval: NEVER,
-        action_timeout: Duration::from_secs(6),
+        ..BackendSettings::for_backend(name, vec!["web1".to_owned()])
     }
 }
 

@@ -1,198 +1,145 @@
-//! `[defaults]` and `[backend.NAME]`: each is read once into a draft, then a backend's draft and
-//! that of `[defaults]` become one [`BackendConfig`].
+//! `[defaults]` and `[backend.NAME]`: what `[defaults]` says goes into a draft, what a backend says
+//! into a copy of it, and each copy becomes a [`BackendConfig`].
 //!
-//! A backend's own value wins, key by key: the whole list of `[[policy]]` is one key, each key of
+//! So a backend's own value wins, key by key: the whole list of `[[policy]]` is one key, each key of
 //! `warm_up` is one.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::diagnostic::{Code, Diagnostic, Label, escaped};
-use super::policy::{Measuring, PolicyDraft, policies};
-use super::reader::{At, Given, Reader, Table};
-use super::sections::{MIN_DURATION, word};
-use super::servers;
-use super::warm_up::WarmUpDraft;
-use super::{BackendConfig, HaproxyConfig, keys};
-use crate::scaler::settings::{BackendSettings, OnOpenSessions};
+use super::draft::Draft;
+use super::policy::Policy;
+use super::reader::{At, Reader, Table};
+use super::servers::{self, Lists};
+use super::{BackendConfig, keys};
+use crate::scaler::settings::BackendSettings;
 use crate::state::WRITE_LIMIT;
 
-const DEFAULT_SCALE_UP_COOLDOWN: Duration = Duration::from_secs(30);
-const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
-const DEFAULT_SCALE_DOWN_RATIO: f64 = 0.6;
-const DEFAULT_SCALE_DOWN_COOLDOWN: Duration = Duration::from_secs(60);
-const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(60);
-const DEFAULT_GRACE: Duration = Duration::from_secs(10);
-const DEFAULT_HOLD: Duration = Duration::from_secs(3_600);
-
-/// The words of `on_open_sessions`.
-const ON_OPEN_SESSIONS: &[(&str, OnOpenSessions)] = &[
-    ("wait", OnOpenSessions::Wait),
-    ("maint", OnOpenSessions::Maint),
-];
-
-/// Most servers that `min` and `max` may count.
-const MAX_SERVERS: u32 = 10_000;
 /// Steps of one transaction on the admin socket: connect, write, read. Each has its own time limit.
 const SOCKET_STEPS: u32 = 3;
 
-/// A table as far as its keys are given.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Draft {
-    min: Option<At<u32>>,
-    max: Option<At<u32>>,
-    response_time: Option<At<Duration>>,
-    measuring: Measuring,
-    policies: Option<Vec<PolicyDraft>>,
-    scale_up_cooldown: Option<At<Duration>>,
-    idle_timeout: Option<At<Duration>>,
-    scale_down_ratio: Option<At<f64>>,
-    scale_down_cooldown: Option<At<Duration>>,
-    drain_timeout: Option<At<Duration>>,
-    on_open_sessions: Option<At<OnOpenSessions>>,
-    grace: Option<At<Duration>>,
-    hold: Option<At<Duration>>,
-    warm_up: WarmUpDraft,
-    /// `[server.NAME]` and its `warm_up_url`.
-    servers: Vec<(At<String>, Option<String>)>,
+/// What is known about a backend so far.
+#[derive(Clone, Debug)]
+struct Layers<'t> {
+    draft: Draft,
+    /// Each `[[policy]]`.
+    policies: Vec<Table<'t>>,
+    /// `warm_up_url` by server.
+    urls: BTreeMap<String, String>,
     /// Says that there is a policy, good or bad.
     has_policy: bool,
 }
 
-impl Draft {
-    /// `[defaults]`, if it is there.
-    pub(super) fn defaults(top: &Table<'_>, reader: &mut Reader<'_>) -> Self {
-        let Some(table) = top.table("defaults", keys::DEFAULTS, reader) else {
-            return Self::default();
-        };
-        let draft = Self::read(&table, reader);
-        draft.compare_min_with_max(reader);
-        draft
+impl<'t> Layers<'t> {
+    /// Lays a table over what is known. Gives the servers that have a table of their own in it.
+    fn add(&mut self, table: &Table<'t>, reader: &mut Reader<'_>) -> Vec<At<String>> {
+        table.fill(&mut self.draft, reader);
+        if let Some(warm_up) = table.table("warm_up", &keys::WARM_UP, reader) {
+            warm_up.fill(&mut self.draft, reader);
+        }
+        if let Some(policies) = table.tables("policy", &keys::POLICY, reader) {
+            self.policies = policies;
+        }
+        self.has_policy |= table.has("response_time") || table.has("policy");
+        let mut servers = Vec::new();
+        for (server, table) in table.named_tables("server", &keys::SERVER, reader) {
+            servers::check_name(&server, "server", reader);
+            if let Some(url) = table.get("warm_up_url", reader) {
+                self.urls.insert(server.value.clone(), url.value);
+            }
+            servers.push(server);
+        }
+        self.check(reader);
+        servers
     }
 
-    fn read(table: &Table<'_>, reader: &mut Reader<'_>) -> Self {
-        Self {
-            min: table.whole("min", 1..=MAX_SERVERS, reader),
-            max: table.whole("max", 1..=MAX_SERVERS, reader),
-            response_time: table.duration("response_time", MIN_DURATION, reader),
-            measuring: Measuring::read(table, reader),
-            policies: policies(table, reader),
-            scale_up_cooldown: table.duration("scale_up_cooldown", Duration::ZERO, reader),
-            idle_timeout: table.duration("idle_timeout", MIN_DURATION, reader),
-            scale_down_ratio: ratio(table, reader),
-            scale_down_cooldown: table.duration("scale_down_cooldown", Duration::ZERO, reader),
-            drain_timeout: table.duration("drain_timeout", Duration::ZERO, reader),
-            on_open_sessions: word(table, "on_open_sessions", ON_OPEN_SESSIONS, reader),
-            grace: table.duration("grace", Duration::ZERO, reader),
-            hold: table.duration("hold", Duration::ZERO, reader),
-            warm_up: WarmUpDraft::read(table, reader),
-            servers: servers::tables(table, reader),
-            has_policy: table.has("response_time") || table.has("policy"),
+    /// What cannot be right whatever the backend.
+    fn check(&self, reader: &mut Reader<'_>) {
+        let Draft {
+            given, min, scaler, ..
+        } = &self.draft;
+        let place = |key: &str, text: &str| Some(Label::new(given.get(key)?.clone(), text));
+        if let (Some(min), Some(max)) = (min, scaler.max)
+            && *min > max
+            && let Some(place_of_min) = place("min", "more than `max`")
+        {
+            let title = format!("`min` is {min} and `max` is {max}");
+            let help = "make `max` at least as large as `min`, or remove one of them";
+            let mut mistake = Diagnostic::new(Code::MinAboveMax, title, place_of_min, help);
+            mistake.secondary.extend(place("max", "less than `min`"));
+            reader.add(mistake);
+        }
+        if scaler.scale_down_ratio >= 1.0
+            && let Some(label) = place("scale_down_ratio", "quiet begins right below the threshold")
+        {
+            let help = "write less, for example 0.6; otherwise spares may come and go all the time";
+            let title = "`scale_down_ratio` is 1";
+            reader.add(Diagnostic::new(Code::NoHysteresis, title, label, help));
         }
     }
 
-    fn or(&self, fallback: &Self) -> Self {
-        Self {
-            min: self.min.over(&fallback.min),
-            max: self.max.over(&fallback.max),
-            response_time: self.response_time.over(&fallback.response_time),
-            measuring: self.measuring.or(&fallback.measuring),
-            policies: self.policies.clone().or_else(|| fallback.policies.clone()),
-            scale_up_cooldown: self.scale_up_cooldown.over(&fallback.scale_up_cooldown),
-            idle_timeout: self.idle_timeout.over(&fallback.idle_timeout),
-            scale_down_ratio: self.scale_down_ratio.over(&fallback.scale_down_ratio),
-            scale_down_cooldown: self.scale_down_cooldown.over(&fallback.scale_down_cooldown),
-            drain_timeout: self.drain_timeout.over(&fallback.drain_timeout),
-            on_open_sessions: self.on_open_sessions.over(&fallback.on_open_sessions),
-            grace: self.grace.over(&fallback.grace),
-            hold: self.hold.over(&fallback.hold),
-            warm_up: self.warm_up.or(&fallback.warm_up),
-            // Later ones win when they become a map.
-            servers: [&fallback.servers[..], &self.servers[..]].concat(),
-            has_policy: self.has_policy || fallback.has_policy,
+    /// Both may stand in different tables, so this is asked of a backend alone.
+    fn warn_of_long_timeout(&self, reader: &mut Reader<'_>) {
+        let Draft {
+            given,
+            scaler,
+            warm_up,
+            ..
+        } = &self.draft;
+        let place = |key: &str, text: &str| Some(Label::new(given.get(key)?.clone(), text));
+        let (timeout, deadline) = (warm_up.timeout, scaler.warm_up_deadline);
+        let mut places = [
+            place("timeout", "one request may take this long"),
+            place("deadline", "the whole warm-up must end by then"),
+        ]
+        .into_iter()
+        .flatten();
+        if timeout > deadline
+            && let Some(label) = places.next()
+        {
+            let [timeout, deadline] = [timeout, deadline].map(humantime::format_duration);
+            let title =
+                format!("warm_up `timeout` ({timeout}) is longer than `deadline` ({deadline})");
+            let help = "make `deadline` several times as long as `timeout`";
+            let mut warning = Diagnostic::new(Code::TimeoutAboveDeadline, title, label, help);
+            warning.secondary = places.collect();
+            reader.add(warning);
         }
     }
 
-    fn compare_min_with_max(&self, reader: &mut Reader<'_>) {
-        let (Some(min), Some(max)) = (&self.min, &self.max) else {
-            return;
-        };
-        if min.value > max.value {
-            reader.add(
-                Diagnostic::new(
-                    Code::MinAboveMax,
-                    format!("`min` is {} and `max` is {}", min.value, max.value),
-                    Label::new(min.span.clone(), "more than `max`"),
-                    "make `max` at least as large as `min`, or remove one of them",
-                )
-                .with(Label::new(max.span.clone(), "less than `min`")),
-            );
-        }
-    }
-
-    /// The shorthand first, then each `[[policy]]`.
-    fn policies(&self) -> Vec<PolicyDraft> {
-        let shorthand = self.response_time.as_ref().map(PolicyDraft::shorthand);
-        let listed = self.policies.iter().flatten().cloned();
-        shorthand.into_iter().chain(listed).collect()
-    }
-
-    fn settle(
-        &self,
-        name: &str,
-        lists: &servers::Lists,
-        haproxy: &HaproxyConfig,
-        reader: &mut Reader<'_>,
-    ) -> BackendConfig {
-        let always_up = u32::try_from(lists.always_up.len()).unwrap_or(u32::MAX);
-        let max = self.max.as_ref().map(|max| max.value);
-        let (warm_up, warm_up_deadline) = self.warm_up.settle(reader);
-        let scale_up_cooldown = self.scale_up_cooldown.settled(DEFAULT_SCALE_UP_COOLDOWN);
-        let cooldown = (
-            scale_up_cooldown,
-            self.scale_up_cooldown.as_ref().map(|at| &at.span),
-        );
-        let policies = self
-            .policies()
-            .iter()
-            .map(|draft| draft.settle(&self.measuring, cooldown, reader))
+    fn settle(self, name: String, lists: Lists, reader: &mut Reader<'_>) -> BackendConfig {
+        let draft = self.draft;
+        let shorthand = Policy::shorthand(&draft);
+        let listed = self.policies.iter();
+        let listed: Vec<_> = listed
+            .filter_map(|table| Policy::read(table, &draft, reader))
             .collect();
-        let urls = self.servers.iter().filter_map(|(server, url)| {
-            let url = url.clone()?;
-            Some((server.value.clone(), url))
-        });
+        let cooldown = draft.scaler.scale_up_cooldown;
+        let policies = shorthand.into_iter().chain(listed);
+        let haproxy = &draft.config.haproxy;
+        let defaults = BackendSettings::for_backend(name, lists.always_up);
+        // A default may not contradict what the operator wrote as `max`.
+        let most = draft.scaler.max.unwrap_or(u32::MAX).max(1);
         BackendConfig {
             scaler: BackendSettings {
-                name: name.to_owned(),
-                always_up: lists.always_up.clone(),
-                spares: lists.spares.clone(),
-                // A default may not contradict what the operator wrote as `max`.
-                min: self
-                    .min
-                    .settled(always_up.clamp(1, max.unwrap_or(u32::MAX).max(1))),
-                max,
-                policies,
-                scale_up_cooldown,
-                idle_timeout: self.idle_timeout.settled(DEFAULT_IDLE_TIMEOUT),
-                scale_down_ratio: self.scale_down_ratio.settled(DEFAULT_SCALE_DOWN_RATIO),
-                scale_down_cooldown: self
-                    .scale_down_cooldown
-                    .settled(DEFAULT_SCALE_DOWN_COOLDOWN),
-                drain_timeout: self.drain_timeout.settled(DEFAULT_DRAIN_TIMEOUT),
-                on_open_sessions: self.on_open_sessions.settled(OnOpenSessions::default()),
-                grace: self.grace.settled(DEFAULT_GRACE),
-                hold: self.hold.settled(DEFAULT_HOLD),
-                warm_up_deadline,
+                name: defaults.name,
+                always_up: defaults.always_up,
+                spares: lists.spares,
+                min: draft.min.unwrap_or(defaults.min.min(most)),
+                policies: policies
+                    .map(|policy| policy.settle(cooldown, reader))
+                    .collect(),
                 poll_interval: haproxy.poll_interval,
-                // A command waits for the journal first: given up before it is sent, it would look
+                // A command waits for the state file first: given up before it is sent, it would look
                 // like an operator's when it comes.
                 action_timeout: haproxy
                     .timeout
                     .saturating_mul(SOCKET_STEPS)
                     .saturating_add(WRITE_LIMIT),
+                ..draft.scaler
             },
-            warm_up,
-            warm_up_urls: urls.collect(),
+            warm_up: draft.warm_up,
+            warm_up_urls: self.urls,
         }
     }
 }
@@ -200,32 +147,43 @@ impl Draft {
 /// Every `[backend.NAME]`, over what `[defaults]` says.
 pub(super) fn backends(
     top: &Table<'_>,
-    defaults: &Draft,
-    haproxy: &HaproxyConfig,
+    draft: Draft,
     reader: &mut Reader<'_>,
 ) -> BTreeMap<String, BackendConfig> {
-    let tables = top.named_tables("backend", keys::BACKEND, reader);
+    let mut defaults = Layers {
+        draft,
+        policies: Vec::new(),
+        urls: BTreeMap::new(),
+        has_policy: false,
+    };
+    if let Some(table) = top.table("defaults", &keys::DEFAULTS, reader) {
+        defaults.add(&table, reader);
+        // For their mistakes: no backend may take them.
+        for policy in &defaults.policies {
+            Policy::read(policy, &defaults.draft, reader);
+        }
+    }
     let mut backends = BTreeMap::new();
-    for (name, table) in tables {
+    for (name, table) in top.named_tables("backend", &keys::BACKEND, reader) {
         servers::check_name(&name, "backend", reader);
-        let own = Draft::read(&table, reader);
+        let mut layers = defaults.clone();
+        let servers = layers.add(&table, reader);
         let lists = servers::read(&table, reader);
-        let draft = own.or(defaults);
-        draft.compare_min_with_max(reader);
-        warn_of_low_max(&draft, &lists, reader);
-        servers::warn_of_unlisted(&own.servers, &lists, reader);
-        if !draft.has_policy {
+        layers.warn_of_long_timeout(reader);
+        warn_of_low_max(&layers.draft, &lists, reader);
+        servers::warn_of_unlisted(&servers, &lists, reader);
+        if !layers.has_policy {
             reader.add(Diagnostic::new(
                 Code::Missing,
                 format!("backend `{}` has no policy", escaped(&name.value)),
-                Label::new(table.span(), "nothing says when it is too slow"),
+                Label::new(table.span(), "nothing defines when it is too slow"),
                 format!(
                     "add `response_time = \"500ms\"` below {}, or a `[[policy]]`",
                     table.name()
                 ),
             ));
         }
-        let config = draft.settle(&name.value, &lists, haproxy, reader);
+        let config = layers.settle(name.value.clone(), lists, reader);
         backends.insert(name.value, config);
     }
     backends
@@ -233,64 +191,40 @@ pub(super) fn backends(
 
 /// Warns of a `max` that leaves no room for a spare when load grows. `min` spares are there without
 /// load.
-fn warn_of_low_max(draft: &Draft, lists: &servers::Lists, reader: &mut Reader<'_>) {
-    let (Some(max), Some(place)) = (&draft.max, &lists.always_up_place) else {
+fn warn_of_low_max(draft: &Draft, lists: &Lists, reader: &mut Reader<'_>) {
+    let (Some(max), Some(span)) = (draft.scaler.max, draft.given.get("max")) else {
+        return;
+    };
+    let Some(always_up) = lists.always_up_place.clone() else {
         return;
     };
     let count = u32::try_from(lists.always_up.len()).unwrap_or(u32::MAX);
-    let min = draft.min.as_ref().filter(|min| min.value > count);
-    let needed = min.map_or(count, |min| min.value);
+    let min = draft.min.filter(|min| *min > count);
+    let needed = min.unwrap_or(count);
     // More is said already when `min` is above `max`.
-    if max.value > needed || min.is_some_and(|min| min.value > max.value) {
+    if max > needed || min.is_some_and(|min| min > max) {
         return;
     }
-    let (title, label, why) = match min {
+    let (title, label, why) = match min.and(draft.given.get("min")) {
         Some(min) => (
-            format!("`min` and `max` are {}", max.value),
+            format!("`min` and `max` are {max}"),
             "no spare is ever enabled for load",
-            Label::new(min.span.clone(), "so many are up without load"),
+            Label::new(min.clone(), "this many serve even without load"),
         ),
         None => (
             match count {
-                1 => format!("`max` is {} and one server is always up", max.value),
-                _ => format!("`max` is {} and {count} servers are always up", max.value),
+                1 => format!("`max` is {max} and one server is always up"),
+                _ => format!("`max` is {max} and {count} servers are always up"),
             },
-            if max.value == count {
+            if max == count {
                 "a spare comes in only while one of them is down"
             } else {
                 "no spare is ever enabled"
             },
-            Label::new(place.clone(), "these are never disabled"),
+            Label::new(always_up, "these are never disabled"),
         ),
     };
     let help = format!("write `max = {}` or more, or remove it", needed + 1);
-    let label = Label::new(max.span.clone(), label);
+    let label = Label::new(span.clone(), label);
     reader.add(Diagnostic::new(Code::LowMax, title, label, help).with(why));
-}
-
-fn ratio(table: &Table<'_>, reader: &mut Reader<'_>) -> Option<At<f64>> {
-    let ratio = table.number("scale_down_ratio", reader)?;
-    if !(ratio.value > 0.0 && ratio.value <= 1.0) {
-        let label = if ratio.value == 0.0 {
-            "nothing is ever below 0"
-        } else {
-            "outside 0 to 1"
-        };
-        reader.add(Diagnostic::new(
-            Code::OutOfRange,
-            format!("`scale_down_ratio` is {}", ratio.value),
-            Label::new(ratio.span, label),
-            "write a share of the threshold between 0 and 1, for example 0.6",
-        ));
-        return None;
-    }
-    if ratio.value >= 1.0 {
-        reader.add(Diagnostic::new(
-            Code::NoHysteresis,
-            "`scale_down_ratio` is 1",
-            Label::new(ratio.span.clone(), "quiet begins right below the threshold"),
-            "write less, for example 0.6, or a spare may come and go all the time",
-        ));
-    }
-    Some(ratio)
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::render::printable;
 use super::{Config, Mode, load};
 
 /// The file is valid.
@@ -17,7 +18,7 @@ pub fn check(path: &Path, out: &mut dyn Write, err: &mut dyn Write, color: bool)
         Ok(loaded) => {
             err.write_all(loaded.render_warnings(color).as_bytes())?;
             match writeln!(out, "{}", summary(path, &loaded.config)) {
-                // The exit code says it all to a script that does not read.
+                // The exit code tells a script that does not read everything.
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
                 Ok(()) | Err(_) => Ok(EXIT_VALID),
             }
@@ -36,11 +37,6 @@ fn summary(path: &Path, config: &Config) -> String {
         Mode::Act => "act",
         Mode::Observe => "observe",
     };
-    let name: String = path
-        .display()
-        .to_string()
-        .chars()
-        .filter(|letter| !letter.is_control())
-        .collect();
+    let name = printable(&path.display().to_string());
     format!("ok: {name} is valid ({backends} backend{plural}, mode {mode})")
 }

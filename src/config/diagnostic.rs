@@ -17,118 +17,97 @@ pub type Span = Range<usize>;
 pub enum Severity {
     /// The file cannot be used.
     Error,
-    /// The file can be used, but surely means something else.
+    /// The file can be used, but probably means something else.
     Warning,
 }
 
-/// What kind of mistake it is. The codes are stable: a code is never given to another mistake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Code {
+macro_rules! codes {
+    ($(#[$doc:meta] $name:ident = $text:literal,)*) => {
+        /// What kind of mistake it is. The codes are stable: a code is never given to another mistake.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Code {
+            $(#[$doc] $name,)*
+        }
+
+        impl Code {
+            /// The stable code: `E` and a number for an error, `W` and a number for a warning.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
     /// Not TOML.
-    Syntax,
+    Syntax = "E0001",
     /// A key that does not exist here.
-    UnknownKey,
+    UnknownKey = "E0002",
     /// A value of the wrong type.
-    WrongType,
+    WrongType = "E0003",
     /// A text that is no duration.
-    BadDuration,
+    BadDuration = "E0004",
     /// A duration of months or years.
-    Months,
+    Months = "E0005",
     /// A word that is not one of those allowed.
-    NotAllowed,
+    NotAllowed = "E0006",
     /// A number or duration outside its range.
-    OutOfRange,
+    OutOfRange = "E0007",
     /// Something that must be there is not.
-    Missing,
+    Missing = "E0008",
     /// A value that the contract knows and this version does not offer.
-    Unsupported,
+    Unsupported = "E0009",
     /// `min` above `max`.
-    MinAboveMax,
+    MinAboveMax = "E0010",
     /// A server in both lists.
-    AlwaysUpAndSpare,
+    AlwaysUpAndSpare = "E0011",
     /// A server twice in one list.
-    NamedTwice,
+    NamedTwice = "E0012",
     /// A name that HAProxy could not have.
-    BadName,
+    BadName = "E0013",
     /// A policy without `above` and `per_server`, or with both.
-    PolicyTarget,
+    PolicyTarget = "E0014",
     /// A path, address, URL or other text that cannot be what its key needs.
-    BadText,
+    BadText = "E0015",
     /// A file that is empty, too large or not UTF-8.
-    BadFile,
+    BadFile = "E0016",
     /// A log format that cannot be understood.
-    LogFormat,
+    LogFormat = "E0017",
     /// A log format in which a client could forge what is read.
-    UnsafeLogFormat,
+    UnsafeLogFormat = "E0018",
     /// A log format without a field that is needed.
-    IncompleteLogFormat,
+    IncompleteLogFormat = "E0019",
     /// A log format with fields that cannot be told apart.
-    AmbiguousLogFormat,
+    AmbiguousLogFormat = "E0020",
     /// A source that listens beyond loopback without `allow_remote`.
-    NotLoopback,
+    NotLoopback = "E0021",
     /// A duration above one day.
-    LongDuration,
+    LongDuration = "W0001",
     /// `max` leaves no room for a spare when load grows.
-    LowMax,
+    LowMax = "W0002",
     /// One warm-up request may take longer than the whole warm-up.
-    TimeoutAboveDeadline,
+    TimeoutAboveDeadline = "W0003",
     /// A table for a server that is in neither list.
-    UnlistedServer,
+    UnlistedServer = "W0004",
     /// A cooldown shorter than the window that it follows.
-    ShortCooldown,
+    ShortCooldown = "W0005",
     /// A percentile of so few samples that it is the maximum.
-    FewSamples,
+    FewSamples = "W0006",
     /// Nothing that could ever be enabled.
-    NoSpares,
+    NoSpares = "W0007",
     /// `scale_down_ratio = 1`.
-    NoHysteresis,
+    NoHysteresis = "W0008",
     /// A source that others can reach.
-    RemoteSource,
+    RemoteSource = "W0009",
     /// A file that more than its owner may write.
-    GroupMayWrite,
+    GroupMayWrite = "W0010",
     /// A log format that does not say everything.
-    LogFormatGap,
+    LogFormatGap = "W0020",
 }
 
 impl Code {
-    /// The stable code, `E0001` to `E0021` and `W0001` to `W0010`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Syntax => "E0001",
-            Self::UnknownKey => "E0002",
-            Self::WrongType => "E0003",
-            Self::BadDuration => "E0004",
-            Self::Months => "E0005",
-            Self::NotAllowed => "E0006",
-            Self::OutOfRange => "E0007",
-            Self::Missing => "E0008",
-            Self::Unsupported => "E0009",
-            Self::MinAboveMax => "E0010",
-            Self::AlwaysUpAndSpare => "E0011",
-            Self::NamedTwice => "E0012",
-            Self::BadName => "E0013",
-            Self::PolicyTarget => "E0014",
-            Self::BadText => "E0015",
-            Self::BadFile => "E0016",
-            Self::LogFormat => "E0017",
-            Self::UnsafeLogFormat => "E0018",
-            Self::IncompleteLogFormat => "E0019",
-            Self::AmbiguousLogFormat => "E0020",
-            Self::NotLoopback => "E0021",
-            Self::LongDuration => "W0001",
-            Self::LowMax => "W0002",
-            Self::TimeoutAboveDeadline => "W0003",
-            Self::UnlistedServer => "W0004",
-            Self::ShortCooldown => "W0005",
-            Self::FewSamples => "W0006",
-            Self::NoSpares => "W0007",
-            Self::NoHysteresis => "W0008",
-            Self::RemoteSource => "W0009",
-            Self::GroupMayWrite => "W0010",
-            Self::LogFormatGap => "W0020",
-        }
-    }
-
     /// `W` codes are warnings, `E` codes are errors.
     pub fn severity(self) -> Severity {
         if self.as_str().starts_with('W') {
@@ -212,15 +191,9 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// The findings as text, as [`ConfigErrors::render`].
+    /// Every mistake with its line, marked, and a last line with their number; empty without any.
     pub fn render(&self, color: bool) -> String {
-        render::render(
-            &self.diagnostics,
-            self.left_out,
-            &self.source,
-            &self.name,
-            color,
-        )
+        render::render(self, color)
     }
 }
 
@@ -247,22 +220,8 @@ impl ConfigErrors {
         }
     }
 
-    /// Every mistake with its line, marked, and a last line with their number. `source` is the
-    /// text that was parsed and `name` what to call it.
-    pub fn render(&self, source: &str, name: &str, color: bool) -> String {
-        match self {
-            Self::Unreadable { .. } => self.report(color),
-            Self::Invalid(findings) => render::render(
-                &findings.diagnostics,
-                findings.left_out,
-                source,
-                name,
-                color,
-            ),
-        }
-    }
-
-    /// As [`Self::render`], with the text and name that were remembered while loading.
+    /// Every mistake with its line, marked, and a last line with their number; or why the file could
+    /// not be read.
     pub fn report(&self, color: bool) -> String {
         match self {
             Self::Unreadable { path, error } => render::unreadable(path, error, color),

@@ -1,21 +1,20 @@
-//! A duration's text → [`Duration`], with humantime's own words and a way out.
-//!
-//! What range a key allows belongs to the reader of its table.
+//! A duration's text in the file → [`Duration`], with humantime's own words and a way out.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use humantime::DurationError;
 
-use super::diagnostic::quoted;
-use super::keys::nearest;
+use super::diagnostic::{Code, Diagnostic, Label, quoted};
+use super::key::nearest;
+use super::reader::Reader;
+use super::values::Entry;
 use crate::words::duration::{self, Unreadable};
 
-/// Above this a duration is surely not meant, but possible.
-pub(super) const LONG: Duration = Duration::from_secs(86_400);
-
-/// From this on a duration is taken for a mistake (`"5M"` is five months).
-pub(super) const MONTHS: Duration = Duration::from_secs(30 * 86_400);
+const DAY_S: u64 = 86_400;
+/// Above this a duration is probably not meant, but possible.
+const LONG: Duration = Duration::from_secs(DAY_S);
+/// From here on a duration is taken for a mistake (`"5M"` is five months).
+const MONTHS: Duration = Duration::from_secs(30 * DAY_S);
 
 /// The units that we teach; humantime knows more spellings.
 const UNITS: &[&str] = &[
@@ -23,88 +22,66 @@ const UNITS: &[&str] = &[
     "minute", "h", "hr", "hours", "hour", "d", "days", "day",
 ];
 
-/// Why a text is no usable duration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Problem {
-    /// Months or years, rather than unreadable.
-    pub is_months: bool,
-    /// What is wrong; for months, how long it is.
-    pub title: String,
-    /// A few words for the place.
-    pub label: &'static str,
-    /// The way out.
-    pub help: String,
-    /// Where in the text; `None`: all of it.
-    pub range: Option<Range<usize>>,
-}
-
-/// Reads `text`.
-pub(super) fn parse(text: &str) -> Result<Duration, Problem> {
-    let duration = duration::parse(text).map_err(|error| match error {
-        Unreadable::TooLong => Problem {
-            is_months: false,
-            title: "not a duration: the text is too long".to_owned(),
-            label: "too many digits or units",
-            help: "write a number and a unit, for example \"500ms\", \"30s\", \"5m\"".to_owned(),
-            range: None,
-        },
-        Unreadable::Form(error) => explain(text, &error),
-    })?;
-    let has_capital_m = duration::says_months(text);
-    if duration >= MONTHS || has_capital_m {
-        return Err(months(text, duration, has_capital_m));
-    }
-    Ok(duration)
-}
-
-fn months(text: &str, duration: Duration, has_capital_m: bool) -> Problem {
-    let label = if has_capital_m {
-        "capital M means months"
-    } else {
-        "30 days or more"
+/// Reads `text`, which must be at least `least`. `None` when it was refused.
+pub(super) fn read(
+    given: &Entry<'_>,
+    text: &str,
+    least: Duration,
+    reader: &mut Reader<'_>,
+) -> Option<Duration> {
+    let duration = match duration::parse(text) {
+        Ok(duration) => duration,
+        Err(error) => {
+            let mistake = unreadable(given, text, &error, reader);
+            reader.add(mistake);
+            return None;
+        }
     };
-    let help = if has_capital_m {
-        format!("write {} for minutes", quoted(&text.replace('M', "m")))
-    } else {
-        "durations here are milliseconds to hours: units ms, s, m, h, d".to_owned()
-    };
-    Problem {
-        is_months: true,
-        title: rough(duration),
-        label,
-        help,
-        range: None,
+    if duration::says_months(text) {
+        let minutes = quoted(&text.replace('M', "m"));
+        let help = format!("write {minutes} for minutes");
+        reader.add(given.bad(Code::Months, "capital M means months", help));
+        return None;
     }
+    if duration >= MONTHS {
+        let help = "write milliseconds to hours: units ms, s, m, h, d";
+        reader.add(given.bad(Code::Months, "30 days or more", help));
+        return None;
+    }
+    if duration < least {
+        let help = format!("write at least \"{}\"", humantime::format_duration(least));
+        reader.add(given.bad(Code::OutOfRange, "too short", help));
+        return None;
+    }
+    if duration > LONG {
+        let help = "if it is, ignore this warning; the units are ms, s, m, h and d";
+        let mut warning = given.bad(Code::LongDuration, "is this intended?", help);
+        warning.title.push_str(", longer than a day");
+        reader.add(warning);
+    }
+    Some(duration)
 }
 
-/// `duration` in its largest sensible unit, for messages.
-pub(super) fn rough(duration: Duration) -> String {
-    const MONTH_S: u64 = 2_630_016; // humantime's month, 30.44 days
-    let seconds = duration.as_secs();
-    let (count, unit) = match seconds {
-        0..=86_400 => return humantime::format_duration(duration).to_string(),
-        86_401..MONTH_S => (seconds / 86_400, "day"),
-        MONTH_S..31_557_600 => (seconds / MONTH_S, "month"),
-        31_557_600.. => (seconds / 31_557_600, "year"),
-    };
-    if count == 1 {
-        format!("1 {unit}")
-    } else {
-        format!("{count} {unit}s")
-    }
-}
-
-/// humantime's error, kept in its own words, with a way out.
-fn explain(text: &str, error: &DurationError) -> Problem {
+/// humantime's error in its own words, with a way out.
+fn unreadable(
+    given: &Entry<'_>,
+    text: &str,
+    error: &Unreadable,
+    reader: &Reader<'_>,
+) -> Diagnostic {
     let mut range = None;
     let (label, help) = match error {
-        DurationError::UnknownUnit { unit, value, .. } if unit.is_empty() => (
+        Unreadable::TooLong => (
+            "too many digits or units",
+            "write a number and a unit, for example \"500ms\", \"30s\", \"5m\"".to_owned(),
+        ),
+        Unreadable::Form(DurationError::UnknownUnit { unit, value, .. }) if unit.is_empty() => (
             "no time unit",
             format!("write \"{value}ms\", \"{value}s\" or \"{value}m\""),
         ),
-        DurationError::UnknownUnit {
+        Unreadable::Form(DurationError::UnknownUnit {
             start, end, unit, ..
-        } => {
+        }) => {
             range = Some(*start..*end);
             let known = "units: ms, s, m, h, d (capital M is months)";
             let help = nearest(unit, UNITS.iter().copied()).map_or_else(
@@ -118,29 +95,29 @@ fn explain(text: &str, error: &DurationError) -> Problem {
             );
             ("not a time unit", help)
         }
-        DurationError::Empty => (
+        Unreadable::Form(DurationError::Empty) => (
             "nothing here",
             "write a number and a unit, for example \"30s\"".to_owned(),
         ),
-        DurationError::InvalidCharacter(_) | DurationError::NumberExpected(_) => (
+        Unreadable::Form(
+            DurationError::InvalidCharacter(_) | DurationError::NumberExpected(_),
+        ) => (
             "not a duration",
-            "write a number and a unit without sign, for example \"500ms\", \"1.5s\", \"1m 30s\""
+            "write a number and a unit, without a sign, for example \"500ms\", \"1.5s\", \"1m 30s\""
                 .to_owned(),
         ),
-        DurationError::NumberOverflow => (
+        Unreadable::Form(DurationError::NumberOverflow) => (
             "cannot be represented",
             "write a smaller number, or one with fewer decimals, for example \"500ms\"".to_owned(),
         ),
     };
     // The list of units is in the help, in the spellings that we teach.
-    let words = error.to_string();
+    let words = match error {
+        Unreadable::TooLong => "the text is too long".to_owned(),
+        Unreadable::Form(error) => error.to_string(),
+    };
     let words = words.split(", supported units").next().unwrap_or_default();
-    let title = format!("not a duration: {words}");
-    Problem {
-        is_months: false,
-        title,
-        label,
-        help,
-        range,
-    }
+    let title = format!("`{}`: not a duration: {words}", given.key.name);
+    let place = reader.within(&given.span(), text, range);
+    Diagnostic::new(Code::BadDuration, title, Label::new(place, label), help)
 }

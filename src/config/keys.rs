@@ -1,191 +1,347 @@
-//! Every key of the file, table by table, with an example of its value; and which known word is
-//! nearest to a mistyped one. What a value must be belongs to the reader of its table.
+//! The table of keys: a row for each, table by table, in the order of config.example.toml. The reader,
+//! its messages, that example and docs/configuration.md are made of it, or held against it by a test.
+//! What a row says, and what follows from it, is in [`super::key`].
+//!
+//! `("NAME", WHERE, LIMIT, "EXAMPLE") "TEXT"`: where is the place of the value in a `Draft`; its type
+//! is the key's type, and what it is in a new draft the default. `{KIND, DEFAULT}` instead stands for
+//! a value that its table's reader takes, and `[HEADER]` for a table. The example is shown where there
+//! is no default.
 
-/// A key and a value that it may have.
-#[derive(Clone, Copy, Debug)]
-pub struct Key {
-    /// As written in the file.
-    pub name: &'static str,
-    /// TOML text of a value, or the header for a table.
-    pub example: &'static str,
+use std::time::Duration;
+
+use super::key::Limit::{Least, Text, Type, Whole};
+use super::key::{Group, Holds, Key, Section};
+use super::policy::Timer;
+use super::text;
+use super::types::{MAX_SAMPLES, MIN_WINDOW};
+use super::values::Word as _;
+use crate::scaler::settings::Signal;
+
+/// Shortest time limit that can work at all.
+const MIN_DURATION: Duration = Duration::from_millis(1);
+/// Shortest `poll_interval`: below it HAProxy would be busy with us.
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// Most servers that `min` and `max` may count.
+const MAX_SERVERS: u32 = 10_000;
+const MAX_BREACHES: u32 = 1_000;
+const MAX_REQUESTS: u32 = 1_000;
+
+macro_rules! keys {
+    ($(($name:literal, $holds:tt, $limit:expr, $example:literal) $text:literal)*) => {
+        &[$(Key {
+            name: $name,
+            text: $text,
+            holds: holds!($holds),
+            limit: $limit,
+            example: $example,
+        }),*]
+    };
 }
 
-const fn key(name: &'static str, example: &'static str) -> Key {
-    Key { name, example }
+macro_rules! holds {
+    (($($place:tt)+)) => { Holds::Value(|to| &mut to.$($place)+) };
+    ({$kind:expr, $default:expr}) => { Holds::Other($kind, $default) };
+    ([$header:literal]) => { Holds::Table($header) };
+}
+
+/// Keys of one table with nothing to say about all of them.
+macro_rules! plain {
+    ($($rows:tt)*) => { &[Group { text: "", keys: keys! { $($rows)* } }] };
 }
 
 /// Outside every table.
-pub(super) const TOP: &[Key] = &[
-    key("mode", "\"act\""),
-    key("haproxy", "[haproxy]"),
-    key("log", "[log]"),
-    key("control", "[control]"),
-    key("state", "[state]"),
-    key("defaults", "[defaults]"),
-    key("backend", "[backend.web]"),
-];
+pub static TOP: Section = Section {
+    header: "",
+    text: "",
+    groups: plain! {
+        ("mode", (config.mode), Type, "\"observe\"")
+r#""act" carries out what was decided. "observe" only reports it: nothing is written to HAProxy, and
+no spare is contacted. A good setting for the first week."#
+        ("haproxy", ["[haproxy]"], Type, "") ""
+        ("log", ["[log]"], Type, "") ""
+        ("control", ["[control]"], Type, "") ""
+        ("state", ["[state]"], Type, "") ""
+        ("defaults", ["[defaults]"], Type, "") ""
+        ("backend", ["[backend.NAME]"], Type, "") ""
+    },
+    is_off: false,
+};
 
 /// `[haproxy]`.
-pub(super) const HAPROXY: &[Key] = &[
-    key("socket", "\"/run/haproxy/admin.sock\""),
-    key("timeout", "\"2s\""),
-    key("poll_interval", "\"2s\""),
-];
+pub static HAPROXY: Section = Section {
+    header: "[haproxy]",
+    text: "How to reach HAProxy.",
+    groups: plain! {
+        ("socket", (config.haproxy.socket), Type, "")
+r#"The admin socket: `stats socket /run/haproxy/admin.sock mode 660 level admin` in haproxy.cfg. A
+TCP socket is written "tcp:127.0.0.1:9999"."#
+        ("timeout", (config.haproxy.timeout), Least(MIN_DURATION), "")
+    "Time limit of each step on the socket: connect, write, read."
+        ("poll_interval", (config.haproxy.poll_interval), Least(MIN_POLL_INTERVAL), "")
+    "How often server states and counters are read."
+    },
+    is_off: false,
+};
 
 /// `[log]`.
-pub(super) const LOG: &[Key] = &[
-    key("source", "\"/var/log/haproxy.log\""),
-    key("format", "\"httplog\""),
-    key("tag", "\"haproxy\""),
-    key("max_line_bytes", "\"16KiB\""),
-    key("allow_remote", "false"),
-];
+pub static LOG: Section = Section {
+    header: "[log]",
+    text: "Where response times come from.",
+    groups: plain! {
+        ("source", (config.log.source), Type, "")
+r#"The file that HAProxy's log is written to, or "-" for standard input. Instead, HAProxy can log
+straight to this daemon, without a syslog daemon or a disk; each way is shown with its lines for
+haproxy.cfg.
+
+Datagrams: no sender ever waits, and what does not fit into the socket's buffer is lost and
+counted. Allow the kernel to grant a buffer of 4 MiB: `sysctl -w net.core.rmem_max=4194304`.
+
+    log 127.0.0.1:5514 len 8192 format rfc5424 local0
+    source = "udp:127.0.0.1:5514"
+
+A connection: HAProxy keeps unsent lines in a ring, also while this daemon restarts. Up to 16
+senders; lines end with a newline or begin with their length (`log-proto octet-count`).
+
+    log ring@autoscale local0
+    ring autoscale
+        format rfc5424
+        maxlen 8192
+        size 1048576
+        server autoscale 127.0.0.1:5514
+    source = "tcp:127.0.0.1:5514"
+
+A Unix datagram socket, which this daemon creates (mode 0660) and removes when it stops. HAProxy
+must be able to reach it from inside its chroot and as its own user: on Debian use a directory of
+group haproxy with the setgid bit, such as /var/lib/haproxy/dev, which HAProxy sees as /dev. The
+kernel queues only net.unix.max_dgram_qlen datagrams (10 unless raised); HAProxy counts the rest
+as DroppedLogs in its `show info`. At thousands of requests per second use UDP or TCP.
+
+    log /dev/autoscale.sock len 8192 local0
+    source = "unix:/var/lib/haproxy/dev/autoscale.sock"
+
+systemd's journal, through `journalctl`; the daemon's user must be in group systemd-journal or
+adm. journald drops lines of a busy HAProxy unless its unit has `LogRateLimitIntervalSec=0`.
+
+    source = "journal:haproxy""#
+        ("format", (config.log.format), Type, "")
+r#"How HAProxy writes a line: "httplog", "httpslog" or "clf" for the option of that name, or the
+`log-format` string exactly as it is in haproxy.cfg (inside '''three single quotes''' nothing
+needs to be escaped), including HAProxy's own variables such as ${HAPROXY_HTTP_LOG_FMT}. It must
+contain %b, %s, %ST and %Tr (or %Ta) and should contain %TR, %Tw, %Tc, %Ta and a date. Nothing
+that a client chooses (%r, %HU, %hr, %CC ...) may precede them, except inside quotes that HAProxy
+escapes; `check` reports it.
+
+    format = '''log-format "as:7f3c9d [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B"'''"#
+        ("tag", (config.log.tag), Text(text::tag), "")
+"The program name in the syslog header, or the container name in docker compose's. Lines of other
+programs are ignored."
+        ("max_line_bytes", (config.log.max_line_bytes), Type, "")
+    "Longer lines are counted and skipped. B, KiB or MiB."
+        ("allow_remote", (config.log.allow_remote), Type, "")
+"Allow udp: and tcp: sources to listen beyond loopback, for a HAProxy on another machine. Anyone
+who can reach the port can then forge log lines: let a firewall admit only HAProxy."
+    },
+    is_off: false,
+};
 
 /// `[control]`.
-pub(super) const CONTROL: &[Key] = &[key("socket", "\"/run/haproxy-autoscale/control.sock\"")];
+pub static CONTROL: Section = Section {
+    header: "[control]",
+    text: "",
+    groups: plain! {
+        ("socket", (config.control_socket), Text(text::control_socket), "")
+"The daemon's own socket, for `status` and for orders such as `pause`. Its mode is 0660: whoever
+can write to it can give orders."
+    },
+    is_off: false,
+};
 
 /// `[state]`.
-pub(super) const STATE: &[Key] = &[key("dir", "\"/var/lib/haproxy-autoscale\"")];
+pub static STATE: Section = Section {
+    header: "[state]",
+    text: "",
+    groups: plain! {
+        ("dir", (config.state_dir), Text(text::directory), "")
+r#"Where pauses, pins, holds, quarantines and the change in progress survive a restart: one small
+file for each admin socket. The directory is created (mode 0700) if its parent exists. If it
+cannot be written, the daemon reports it and keeps everything in memory. After an orderly stop it
+also holds how far the log has been read: a daemon that starts within a minute resumes there if
+the log is provably the same one, otherwise at the log's end. "" keeps nothing."#
+    },
+    is_off: false,
+};
+
+/// `[defaults]`.
+pub static DEFAULTS: Section = Section {
+    header: "[defaults]",
+    text: "Every key of [backend.NAME] except `always_up` and `spares` may also appear here, and so may
+[defaults.warm_up] and [[defaults.policy]]. What a backend sets itself takes precedence, key by
+key; a backend with its own [[policy]] takes none from here.
+
+    idle_timeout = \"10m\"",
+    groups: &[SIZE, SPEED, JUDGING, QUIET, BELOW],
+    is_off: false,
+};
 
 /// `[backend.NAME]`.
-pub(super) const BACKEND: &[Key] = &[
-    key("always_up", "[\"web1\"]"),
-    key("spares", "[\"web3\", \"web4\"]"),
-    key("min", "1"),
-    key("max", "4"),
-    key("response_time", "\"500ms\""),
-    key("statistic", "\"mean\""),
-    key("window", "15"),
-    key("every", "\"10s\""),
-    key("min_span", "\"1s\""),
-    key("min_samples", "10"),
-    key("breaches", "3"),
-    key("add", "1"),
-    key("scale_up_cooldown", "\"30s\""),
-    key("idle_timeout", "\"5m\""),
-    key("scale_down_ratio", "0.6"),
-    key("scale_down_cooldown", "\"1m\""),
-    key("drain_timeout", "\"1m\""),
-    key("on_open_sessions", "\"wait\""),
-    key("grace", "\"10s\""),
-    key("hold", "\"1h\""),
-    key("policy", "[[backend.web.policy]]"),
-    key("warm_up", "[backend.web.warm_up]"),
-    key("server", "[backend.web.server.web3]"),
-];
+pub static BACKEND: Section = Section {
+    header: "[backend.NAME]",
+    text: "One table for each backend to scale, named as in haproxy.cfg. If its servers have a `maxconn`, use
+`balance leastconn` in haproxy.cfg: with roundrobin HAProxy on its own sends nothing to a spare
+that joins while requests wait in the backend's queue.",
+    groups: &[SERVERS, SIZE, SPEED, JUDGING, QUIET, BELOW],
+    is_off: false,
+};
 
-/// `[defaults]`: every key of `[backend.NAME]` but `always_up` and `spares`.
-pub(super) const DEFAULTS: &[Key] = BACKEND.split_at(2).1;
+const SERVERS: Group = Group {
+    text: "",
+    keys: keys! {
+        ("always_up", {"a list of server names", None}, Type, "[\"web1\"]")
+    "Servers that are never disabled; at least one."
+        ("spares", {"`\"auto\"`, or a list of server names", Some("\"auto\"")}, Type, "[\"web3\", \"web4\"]")
+r#"Servers that may be enabled and disabled. "auto" means every server marked `disabled` in
+haproxy.cfg; a list such as ["web3", "web4"] names them in the order in which they are tried. No
+other server is ever changed."#
+    },
+};
+
+const SIZE: Group = Group {
+    text: "",
+    keys: keys! {
+        ("min", (min), Whole(1, MAX_SERVERS), "1")
+    "Number of serving servers to keep, whichever they are. Default: as many as `always_up` names."
+        ("max", (scaler.max), Whole(1, MAX_SERVERS), "4")
+"Number of serving servers never to exceed. If it is not above both `always_up` and `min`, there is
+no room for a spare when load grows. Default: no limit."
+    },
+};
+
+const SPEED: Group = Group {
+    text: "",
+    keys: keys! {
+        ("response_time", (response_time), Least(MIN_DURATION), "\"500ms\"")
+"The backend is too slow when its clients wait longer than this for it (queue, connection and
+server together). Shorthand for one [[policy]] with `signal = \"response_time\"` and `above`."
+    },
+};
+
+const JUDGING: Group = Group {
+    text: "How slowness is judged. These keys apply to `response_time` above and to every [[policy]] that
+does not set them itself.",
+    keys: keys! {
+        ("statistic", (policy.statistic), Type, "\"p95\"")
+"The figure that stands for all requests of a window: mean, median, p90, p95, p99 or max."
+        ("window", (policy.window), Type, "\"10s\"")
+"How much is judged at once: a number of requests (15) or a time (\"30s\")."
+        ("every", (policy.every), Least(MIN_WINDOW), "\"10s\"")
+"How often. Default: whenever the window has been renewed completely."
+        ("min_span", (policy.min_span), Least(Duration::ZERO), "")
+"A window in requests lasts at least this long, so that a busy backend is not judged on an instant."
+        ("min_samples", (policy.min_samples), Whole(1, MAX_SAMPLES), "")
+"A window in time is extended until it holds at least this many requests."
+        ("breaches", (policy.breaches), Whole(1, MAX_BREACHES), "2")
+"Consecutive windows that must be too slow."
+        ("add", (policy.add), Type, "2")
+"Spares to enable at a time: a number, or a share of the serving servers (\"50%\")."
+    },
+};
+
+const QUIET: Group = Group {
+    text: "When spares are enabled again, and when they are disabled.",
+    keys: keys! {
+        ("scale_up_cooldown", (scaler.scale_up_cooldown), Least(Duration::ZERO), "")
+    "After a spare has been enabled, no other is enabled for this long."
+        ("idle_timeout", (scaler.idle_timeout), Least(MIN_DURATION), "")
+    "After this much uninterrupted quiet, one spare is disabled."
+        ("scale_down_ratio", (scaler.scale_down_ratio), Type, "")
+    "Quiet means below this share of every threshold (0.6 of 500 ms is 300 ms), with an empty queue."
+        ("scale_down_cooldown", (scaler.scale_down_cooldown), Least(Duration::ZERO), "")
+    "Minimum time between two spares being disabled."
+        ("drain_timeout", (scaler.drain_timeout), Least(Duration::ZERO), "")
+    "A spare that is being disabled gets no new requests and has this long to finish the ones it has."
+        ("on_open_sessions", (scaler.on_open_sessions), Type, "\"maint\"")
+r#"What happens to sessions that are still open then. "wait" leaves the spare in drain until they end.
+"maint" puts it into maintenance, which cuts them only where haproxy.cfg has `on-marked-down
+shutdown-sessions`. A spare that still gets new requests (cookies) is put into maintenance in any
+case, which sends those clients elsewhere."#
+        ("grace", (scaler.grace), Least(Duration::ZERO), "")
+    "A server is not judged until it has been enabled for this long."
+        ("hold", (scaler.hold), Least(Duration::ZERO), "")
+"A server whose state is changed outside this daemon is left alone for this long. `enable` and
+`disable` without --for last equally long."
+    },
+};
+
+const BELOW: Group = Group {
+    text: "",
+    keys: keys! {
+        ("policy", ["[[backend.NAME.policy]]"], Type, "") ""
+        ("warm_up", ["[backend.NAME.warm_up]"], Type, "") ""
+        ("server", ["[backend.NAME.server.SERVER]"], Type, "") ""
+    },
+};
 
 /// `[[backend.NAME.policy]]`.
-pub(super) const POLICY: &[Key] = &[
-    key("signal", "\"queue_time\""),
-    key("timer", "\"Tr\""),
-    key("statistic", "\"p95\""),
-    key("window", "\"10s\""),
-    key("every", "\"10s\""),
-    key("min_span", "\"1s\""),
-    key("min_samples", "10"),
-    key("above", "\"100ms\""),
-    key("per_server", "20"),
-    key("breaches", "2"),
-    key("add", "2"),
-];
+pub static POLICY: Section = Section {
+    header: "[[backend.NAME.policy]]",
+    text: "More reasons to enable a spare, as many as you like. The policy that asks for the most servers
+wins. A policy may also set the keys that judge slowness in [backend.NAME].",
+    groups: &[
+        Group {
+            text: "",
+            keys: keys! {
+        ("signal", {Signal::KIND, None}, Type, "\"queue_time\"")
+"What is measured. Later versions: queue_length, concurrency, request_rate."
+        ("timer", {Timer::KIND, Some("\"Tw+Tc+Tr\"")}, Type, "\"Tr\"")
+"Only with response_time: \"Tr\" measures the server alone, \"Tw+Tc+Tr\" what a client waits for."
+        ("above", {"a duration of at least `\"1ms\"`", None}, Least(MIN_DURATION), "\"100ms\"")
+"The threshold."
+        ("per_server", {"a number, in later versions", None}, Type, "20")
+"Instead of a threshold, a target per server. Not supported by this version."
+            },
+        },
+        JUDGING,
+    ],
+    is_off: true,
+};
 
 /// `[backend.NAME.warm_up]`.
-pub(super) const WARM_UP: &[Key] = &[
-    key("path", "\"/\""),
-    key("host", "\"www.example.com\""),
-    key("tls_verify", "false"),
-    key("requests", "3"),
-    key("expect_status", "\"200-399\""),
-    key("timeout", "\"5s\""),
-    key("deadline", "\"60s\""),
-];
+pub static WARM_UP: Section = Section {
+    header: "[backend.NAME.warm_up]",
+    text: "What a spare must prove before any user reaches it: it has to answer GET requests, which are sent
+straight to the address that HAProxy has for it.",
+    groups: plain! {
+        ("path", (warm_up.path), Text(text::request_path), "")
+"The path to request."
+        ("host", (warm_up.host), Text(text::host), "\"www.example.com\"")
+"The Host header; \"\" sends ADDRESS:PORT."
+        ("tls_verify", (warm_up.tls_verify), Type, "")
+"Verify the certificate of a server that HAProxy reaches over TLS."
+        ("requests", (warm_up.requests), Whole(0, MAX_REQUESTS), "")
+"Consecutive good answers required. 0 requires only a TCP connection."
+        ("expect_status", (warm_up.expect_status), Type, "")
+"Status codes that count as good: ranges and single codes, \"200,204,301-302\". Redirects are not
+followed."
+        ("timeout", (warm_up.timeout), Least(MIN_DURATION), "")
+"Time limit of one request."
+        ("deadline", (scaler.warm_up_deadline), Least(MIN_DURATION), "")
+"Time limit of the whole warm-up, including HAProxy's own checks."
+    },
+    is_off: false,
+};
 
 /// `[backend.NAME.server.SERVER]`.
-pub(super) const SERVER: &[Key] = &[key("warm_up_url", "\"http://10.0.0.13:8080/\"")];
+pub static SERVER: Section = Section {
+    header: "[backend.NAME.server.SERVER]",
+    text: "",
+    groups: plain! {
+        ("warm_up_url", {"an http or https URL", None}, Text(text::url), "\"http://10.0.0.13:8080/\"")
+    "For one server: request this URL instead of its own address and `path`."
+    },
+    is_off: true,
+};
 
-/// Every table with its keys, for the documentation and its tests.
-pub const TABLES: &[(&str, &[Key])] = &[
-    ("", TOP),
-    ("[haproxy]", HAPROXY),
-    ("[log]", LOG),
-    ("[control]", CONTROL),
-    ("[state]", STATE),
-    ("[backend.NAME]", BACKEND),
-    ("[[backend.NAME.policy]]", POLICY),
-    ("[backend.NAME.warm_up]", WARM_UP),
-    ("[backend.NAME.server.SERVER]", SERVER),
+/// Every table.
+pub static TABLES: &[&Section] = &[
+    &TOP, &HAPROXY, &LOG, &CONTROL, &STATE, &DEFAULTS, &BACKEND, &POLICY, &WARM_UP, &SERVER,
 ];
-
-/// The tables in which a key of this name exists.
-pub(super) fn homes(name: &str) -> Vec<&'static str> {
-    TABLES
-        .iter()
-        .filter(|(table, keys)| !table.is_empty() && keys.iter().any(|key| key.name == name))
-        .map(|(table, _)| *table)
-        .collect()
-}
-
-/// A longer word is not compared: no key or keyword is longer.
-const MAX_COMPARED_CHARS: usize = 40;
-
-/// The candidate that is nearest to `word`, if one is near enough to be meant: at most a third of
-/// its letters differ (and never more than 3 edits).
-pub(super) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    let word: Vec<char> = word
-        .chars()
-        .take(MAX_COMPARED_CHARS + 1)
-        .map(|letter| {
-            if letter == '-' {
-                '_'
-            } else {
-                letter.to_ascii_lowercase()
-            }
-        })
-        .collect();
-    if word.is_empty() || word.len() > MAX_COMPARED_CHARS {
-        return None;
-    }
-    candidates
-        .into_iter()
-        .filter_map(|candidate| {
-            let letters: Vec<char> = candidate.to_ascii_lowercase().chars().collect();
-            let limit = (word.len().max(letters.len()) / 3).clamp(1, 3);
-            let distance = edits(&word, &letters);
-            (distance <= limit && distance < letters.len()).then_some((distance, candidate))
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// Insertions, deletions, replacements and swaps of neighbours that turn `from` into `to`
-/// (optimal string alignment distance).
-fn edits(from: &[char], to: &[char]) -> usize {
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=to.len()).collect();
-    let mut from_before = None;
-    for (row, &letter) in from.iter().enumerate() {
-        let mut current = vec![row + 1];
-        let mut to_before = None;
-        for (column, &wanted) in to.iter().enumerate() {
-            let at = |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX);
-            let replaced = at(&last, column) + usize::from(letter != wanted);
-            let mut best = replaced
-                .min(at(&last, column + 1) + 1)
-                .min(at(&current, column) + 1);
-            if from_before == Some(wanted) && to_before == Some(letter) && letter != wanted {
-                best = best.min(at(&before_last, column - 1) + 1);
-            }
-            current.push(best);
-            to_before = Some(wanted);
-        }
-        before_last = std::mem::replace(&mut last, current);
-        from_before = Some(letter);
-    }
-    last.last().copied().unwrap_or(usize::MAX)
-}

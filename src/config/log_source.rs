@@ -1,25 +1,9 @@
-//! `[log] source` and `allow_remote` as the configuration has them. Which source a text names is
-//! known to [`crate::log::source`].
+//! `[log] source` and `allow_remote` together. Which source a text names is known to
+//! [`crate::log::source`].
 
-use super::diagnostic::{Code, Diagnostic, Label, Span, escaped, quoted};
-use super::reader::{At, Reader};
+use super::diagnostic::{Code, Diagnostic, Label, Span, escaped};
+use super::reader::Reader;
 use crate::log::source::LogSource;
-
-/// The source of `[log]`; `None` with a mistake.
-pub(super) fn source(text: &At<String>, reader: &mut Reader<'_>) -> Option<LogSource> {
-    match LogSource::parse(&text.value) {
-        Ok(source) => Some(source),
-        Err(mistake) => {
-            reader.add(Diagnostic::new(
-                Code::BadText,
-                format!("`source` is {}", quoted(&text.value)),
-                Label::new(text.span.clone(), mistake.label),
-                mistake.help,
-            ));
-            None
-        }
-    }
-}
 
 /// A source that others can reach needs `allow_remote = true`, and then a word of warning.
 pub(super) fn check_remote(
@@ -38,8 +22,8 @@ pub(super) fn check_remote(
             Code::RemoteSource,
             title,
             Label::new(span, "whoever reaches this port can write log lines"),
-            "let a firewall pass HAProxy alone: forged lines cannot do more than wake one spare \
-             and stop scaling down, but that they can",
+            "let a firewall admit only HAProxy: forged lines can enable one spare and stop scaling \
+             down, though nothing more",
         )
     } else {
         Diagnostic::new(
@@ -47,9 +31,9 @@ pub(super) fn check_remote(
             title,
             Label::new(span, "not a loopback address"),
             format!(
-                "with HAProxy on this host write \"{}127.0.0.1:{}\"; else write `allow_remote = \
-                 true` and let a firewall pass HAProxy alone, for whoever reaches this port can \
-                 forge log lines",
+                "if HAProxy runs on this host, write \"{}127.0.0.1:{}\"; otherwise write \
+                 `allow_remote = true` and let a firewall admit only HAProxy, because whoever \
+                 reaches this port can forge log lines",
                 text.get(..4).unwrap_or_default(),
                 address.port()
             ),

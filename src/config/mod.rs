@@ -1,24 +1,27 @@
 //! The configuration file: TOML → [`Config`], with every mistake of the file at once.
 //!
-//! Touches neither the network nor the clock. Defaults live in the module of each table and nowhere
-//! else. Nothing stops at the first mistake: the file is parsed with recovery, then read key by key
-//! by a `reader::Reader` that collects what is wrong.
+//! Touches neither the network nor the clock. [`keys`] has a row for each key; a default is what a new
+//! settings value has, and stands nowhere else. Nothing stops at the first mistake: the file is parsed
+//! with recovery, then read key by key by a `reader::Reader` that collects what is wrong.
 
 mod backend;
 pub mod check;
 mod diagnostic;
+mod draft;
 mod duration;
+pub mod key;
 pub mod keys;
+mod log_format;
 mod log_source;
 mod paths;
 mod policy;
 mod reader;
 mod render;
-mod sections;
 mod servers;
 mod syntax;
+mod text;
+mod types;
 mod values;
-mod warm_up;
 
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
@@ -29,21 +32,21 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use self::draft::Draft;
 use self::reader::{Reader, Table};
 use crate::log::format::LogFormat;
 use crate::runtime_api::Address;
 use crate::scaler::settings::BackendSettings;
+use crate::words::limits::{may_everybody_write, may_group_write};
 
 pub use self::diagnostic::{Code, ConfigErrors, Diagnostic, Findings, Label, Severity, Span};
-pub use self::sections::{parse_format, parse_tag};
+pub use self::log_format::parse_format;
+pub use self::text::parse_tag;
 pub use crate::log::source::LogSource;
+pub use crate::warm_up::WarmUpConfig;
 
 /// Largest file that is read.
 pub const MAX_FILE_BYTES: usize = 1024 * 1024;
-/// Everybody on the host may write.
-const WRITABLE_BY_ALL: u32 = 0o002;
-/// The members of the file's group may write.
-const WRITABLE_BY_GROUP: u32 = 0o020;
 const ROOT: u32 = 0;
 
 /// A checked configuration.
@@ -109,21 +112,39 @@ pub struct BackendConfig {
     pub warm_up_urls: BTreeMap<String, String>,
 }
 
-/// `[backend.NAME.warm_up]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WarmUpConfig {
-    /// Path of the GET request.
-    pub path: String,
-    /// Host header; `None`: ADDRESS:PORT.
-    pub host: Option<String>,
-    /// Verify the certificate of an https server.
-    pub tls_verify: bool,
-    /// Successes in a row; 0: a TCP connection is enough.
-    pub requests: u32,
-    /// Status codes that count as success, inclusive ranges.
-    pub expect_status: Vec<(u16, u16)>,
-    /// Time limit of one request.
-    pub timeout: Duration,
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Act,
+            haproxy: HaproxyConfig::default(),
+            log: LogConfig::default(),
+            control_socket: PathBuf::from("/run/haproxy-autoscale/control.sock"),
+            state_dir: Some(PathBuf::from("/var/lib/haproxy-autoscale")),
+            backends: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for HaproxyConfig {
+    fn default() -> Self {
+        Self {
+            socket: Address::Unix(PathBuf::from("/run/haproxy/admin.sock")),
+            timeout: Duration::from_secs(2),
+            poll_interval: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            source: LogSource::File(PathBuf::from("/var/log/haproxy.log")),
+            format: LogFormat::httplog(),
+            tag: "haproxy".to_owned(),
+            max_line_bytes: 16 * 1024,
+            allow_remote: false,
+        }
+    }
 }
 
 /// A configuration that can be used, and what looks wrong about it all the same.
@@ -138,7 +159,7 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// The warnings as [`ConfigErrors::render`] shows them; empty without warnings.
+    /// The warnings as [`ConfigErrors::report`] shows them; empty without warnings.
     pub fn render_warnings(&self, color: bool) -> String {
         self.findings.render(color)
     }
@@ -162,41 +183,42 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
         Err(error) => return Err(not_utf8(&bytes, error.valid_up_to(), &name)),
     };
     paths::begin_at(&paths::folder_of(path), &mut loaded.config);
-    if let Some(warning) = others_who_write(&found) {
+    if let Some(warning) = others_who_write(&found, &name) {
         loaded.warnings.insert(0, warning.clone());
         loaded.findings.diagnostics.insert(0, warning);
     }
     Ok(loaded)
 }
 
-/// Nobody obeys a file that everybody may write: it names the servers that may go. A pipe has no
-/// such right.
+/// A file that everybody may write is not obeyed: it names the servers that may be disabled. A pipe
+/// has no such permission.
 fn trusted(path: &Path) -> io::Result<Metadata> {
     let found = std::fs::metadata(path)?;
-    if found.is_file() && found.mode() & WRITABLE_BY_ALL != 0 {
-        return Err(io::Error::other(
-            "everybody on this host may write it; take that right away (chmod o-w)",
-        ));
+    if found.is_file() && may_everybody_write(&found) {
+        let file = path.display();
+        return Err(io::Error::other(format!(
+            "this file is world-writable; remove that permission: chmod o-w {file}"
+        )));
     }
     Ok(found)
 }
 
-/// A group may be meant to write, so it is only said. Root's group, and one with the number of the
+/// A group may be meant to write, so it is a warning. Root's group, and one with the number of the
 /// owner, which is the owner's own by custom, are nobody else.
-fn others_who_write(found: &Metadata) -> Option<Diagnostic> {
+fn others_who_write(found: &Metadata, name: &str) -> Option<Diagnostic> {
     let (owner, group) = (found.uid(), found.gid());
-    if !found.is_file() || found.mode() & WRITABLE_BY_GROUP == 0 || [ROOT, owner].contains(&group) {
+    if !found.is_file() || !may_group_write(found) || [ROOT, owner].contains(&group) {
         return None;
     }
     Some(Diagnostic::new(
         Code::GroupMayWrite,
-        format!("every member of group {group} may write this file"),
-        Label::new(0..0, "whoever writes it says which servers may go"),
-        "take that right away (chmod g-w), unless all of them are meant to have it",
+        format!("every member of group {group} can write to this file"),
+        Label::new(0..0, "whoever writes it decides which servers are disabled"),
+        format!("unless that is intended, remove that permission: chmod g-w {name}"),
     ))
 }
 
-/// Where the daemon of that file listens, whatever else the file gets wrong: who has broken it still
+/// Where the daemon of that file listens, whatever else is wrong with the file: whoever broke it still
 /// wants to see and to pause what runs. `None` when it cannot be read, is no TOML, or names no usable
 /// socket.
 pub fn control_socket_of(path: &Path) -> Option<PathBuf> {
@@ -207,10 +229,13 @@ pub fn control_socket_of(path: &Path) -> Option<PathBuf> {
         return None;
     }
     let mut reader = Reader::new(text);
-    let top = Table::top(table.get_ref(), keys::TOP);
-    let socket = sections::control_socket(&top, &mut reader);
+    let top = Table::top(table.get_ref(), &keys::TOP);
+    let mut draft = Draft::default();
+    if let Some(table) = top.table("control", &keys::CONTROL, &mut reader) {
+        table.fill(&mut draft, &mut reader);
+    }
     let (errors, ..) = reader.into_parts();
-    let socket = paths::folder_of(path).join(socket);
+    let socket = paths::folder_of(path).join(draft.config.control_socket);
     errors.is_empty().then_some(socket)
 }
 
@@ -267,72 +292,77 @@ pub fn parse(text: &str, name: &str) -> Result<Loaded, ConfigErrors> {
 
 /// Every key of the file, whatever becomes of the others.
 fn read(entries: &DeTable<'_>, reader: &mut Reader<'_>) -> Config {
-    let top = Table::top(entries, keys::TOP);
+    let top = Table::top(entries, &keys::TOP);
     top.reject_unknown(reader);
-    let mode = sections::mode(&top, reader);
-    let haproxy = sections::haproxy(&top, reader);
-    let log = sections::log(&top, reader);
-    let control_socket = sections::control_socket(&top, reader);
-    let state_dir = sections::state_dir(&top, reader);
-    let defaults = backend::Draft::defaults(&top, reader);
-    let backends = backend::backends(&top, &defaults, &haproxy, reader);
+    let mut draft = Draft::default();
+    top.fill(&mut draft, reader);
+    let tables = [
+        ("haproxy", &keys::HAPROXY),
+        ("log", &keys::LOG),
+        ("control", &keys::CONTROL),
+        ("state", &keys::STATE),
+    ];
+    for (name, section) in tables {
+        let Some(table) = top.table(name, section, reader) else {
+            continue;
+        };
+        table.fill(&mut draft, reader);
+        let log = &draft.config.log;
+        if name == "log"
+            && let Some(source) = table.entry("source")
+            && let Some(text) = source.as_text()
+        {
+            log_source::check_remote(&log.source, text, source.span(), log.allow_remote, reader);
+        }
+    }
+    let Draft { config, .. } = draft;
+    let draft = Draft {
+        config: config.clone(),
+        ..Draft::default()
+    };
+    let backends = backend::backends(&top, draft, reader);
     if backends.is_empty() && !top.has_entries("backend") {
         reader.add(Diagnostic::new(
             Code::Missing,
             "no backend",
-            Label::new(
-                top.place("backend").unwrap_or(0..0),
-                "nothing to look after",
-            ),
-            "add a table with HAProxy's name of the backend: `[backend.web]` with \
+            Label::new(top.place("backend").unwrap_or(0..0), "nothing to scale"),
+            "add a table named after the backend in haproxy.cfg: `[backend.web]` with \
              `always_up = [\"web1\"]` and `response_time = \"500ms\"`",
         ));
     }
-    Config {
-        mode,
-        haproxy,
-        log,
-        control_socket,
-        state_dir,
-        backends,
-    }
+    Config { backends, ..config }
 }
 
 fn empty() -> Diagnostic {
     Diagnostic::new(
         Code::BadFile,
         "the file is empty",
-        Label::new(0..0, "no key in all of the file"),
-        "the least that works: `[haproxy]` with `socket`, `[log]` with `source`, `[backend.web]` \
-         with `always_up = [\"web1\"]` and `response_time = \"500ms\"`; see config.example.toml",
+        Label::new(0..0, "it contains no keys"),
+        "the smallest file that works: `[backend.web]` with `always_up = [\"web1\"]` and \
+         `response_time = \"500ms\"`; see config.example.toml",
     )
 }
 
 fn too_large(name: &str) -> ConfigErrors {
+    let title = format!("the file is larger than {} KiB", MAX_FILE_BYTES / 1024);
+    let label = Label::new(0..0, "not read");
+    let help = "pass the configuration file, not a log, with -c FILE";
     bad_file(
         name,
         String::new(),
-        Diagnostic::new(
-            Code::BadFile,
-            format!("the file is larger than {} KiB", MAX_FILE_BYTES / 1024),
-            Label::new(0..0, "not read"),
-            "name the configuration file, not a log, with -c FILE",
-        ),
+        Diagnostic::new(Code::BadFile, title, label, help),
     )
 }
 
 fn not_utf8(bytes: &[u8], valid_bytes: usize, name: &str) -> ConfigErrors {
     let source = String::from_utf8_lossy(bytes).into_owned();
     let end = valid_bytes + char::REPLACEMENT_CHARACTER.len_utf8();
+    let label = Label::new(valid_bytes..end, "this byte is not UTF-8");
+    let title = "the file is not UTF-8";
     bad_file(
         name,
         source,
-        Diagnostic::new(
-            Code::BadFile,
-            "the file is not UTF-8",
-            Label::new(valid_bytes..end, "this byte is not UTF-8"),
-            "save the file as UTF-8",
-        ),
+        Diagnostic::new(Code::BadFile, title, label, "save the file as UTF-8"),
     )
 }
 

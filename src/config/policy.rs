@@ -1,209 +1,96 @@
-//! What decides: the `response_time` shorthand, `[[policy]]`, and the keys that both share.
+//! What decides: the `response_time` shorthand and `[[policy]]`, with what each does not say itself
+//! taken from its backend.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::diagnostic::{Code, Diagnostic, Label, Span, quoted};
-use super::keys;
-use super::reader::{At, Given, Reader, Table, WholeOrText};
-use super::sections::{MIN_DURATION, not_one_of, unsupported, word};
+use super::diagnostic::{Code, Diagnostic, Label, Span};
+use super::draft::Draft;
+use super::reader::{Reader, Table};
+use super::values::{Parse, Word};
 use crate::log::format::Gap;
-use crate::scaler::settings::{Add, PolicySettings, Signal, Statistic, WindowSize};
+use crate::scaler::settings::{PolicySettings, Signal, Statistic, WindowSize};
 
-const DEFAULT_STATISTIC: Statistic = Statistic::Mean;
-const DEFAULT_WINDOW: WindowSize = WindowSize::Requests(15);
-const DEFAULT_MIN_SPAN: Duration = Duration::from_secs(1);
-const DEFAULT_MIN_SAMPLES: u32 = 10;
-const DEFAULT_BREACHES: u32 = 3;
-const DEFAULT_ADD: Add = Add::Servers(1);
-
-/// Most requests of a window and most `min_samples`: what one policy keeps in memory.
-pub(super) const MAX_SAMPLES: u32 = 100_000;
-/// Shortest window in time; a shorter one says more about the log than about servers.
-const MIN_WINDOW: Duration = Duration::from_millis(100);
-const MAX_BREACHES: u32 = 1_000;
-const MAX_ADD: u32 = 1_000;
-const MAX_ADD_PERCENT: u32 = 1_000;
-
-const STATISTICS: &[(&str, Statistic)] = &[
-    ("mean", Statistic::Mean),
-    ("median", Statistic::Median),
-    ("p90", Statistic::Percentile(90)),
-    ("p95", Statistic::Percentile(95)),
-    ("p99", Statistic::Percentile(99)),
-    ("max", Statistic::Max),
-];
-
-/// The time signals of this version.
-const SIGNALS: &[(&str, Signal)] = &[
-    ("response_time", Signal::ResponseTime),
-    ("queue_time", Signal::QueueTime),
-    ("connect_time", Signal::ConnectTime),
-];
 /// Signals that the contract names and this version does not measure.
 const LATER_SIGNALS: &[&str] = &["queue_length", "concurrency", "request_rate"];
 
-/// The keys that may stand on a backend, where they hold for its shorthand and its policies, and on
-/// a policy.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Measuring {
-    statistic: Option<At<Statistic>>,
-    window: Option<At<WindowSize>>,
-    every: Option<At<Duration>>,
-    min_span: Option<At<Duration>>,
-    min_samples: Option<At<u32>>,
-    breaches: Option<At<u32>>,
-    add: Option<At<Add>>,
+/// `timer`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Timer {
+    /// What a client waits for.
+    All,
+    /// The server alone.
+    Server,
 }
 
-impl Measuring {
-    pub(super) fn read(table: &Table<'_>, reader: &mut Reader<'_>) -> Self {
-        Self {
-            statistic: word(table, "statistic", STATISTICS, reader),
-            window: table
-                .whole_or_duration("window", 1..=MAX_SAMPLES, MIN_WINDOW, reader)
-                .map(|window| At {
-                    value: match window.value {
-                        Ok(requests) => WindowSize::Requests(requests),
-                        Err(span) => WindowSize::Span(span),
-                    },
-                    span: window.span,
-                }),
-            every: table.duration("every", MIN_WINDOW, reader),
-            min_span: table.duration("min_span", Duration::ZERO, reader),
-            min_samples: table.whole("min_samples", 1..=MAX_SAMPLES, reader),
-            breaches: table.whole("breaches", 1..=MAX_BREACHES, reader),
-            add: add(table, reader),
-        }
-    }
-
-    /// These, and where one is missing that of `fallback`.
-    pub(super) fn or(&self, fallback: &Self) -> Self {
-        Self {
-            statistic: self.statistic.over(&fallback.statistic),
-            window: self.window.over(&fallback.window),
-            every: self.every.over(&fallback.every),
-            min_span: self.min_span.over(&fallback.min_span),
-            min_samples: self.min_samples.over(&fallback.min_samples),
-            breaches: self.breaches.over(&fallback.breaches),
-            add: self.add.over(&fallback.add),
-        }
-    }
+impl Word for Timer {
+    const KIND: &'static str = "`\"Tw+Tc+Tr\"` or `\"Tr\"`";
+    const WORDS: &'static [(&'static str, Self)] = &[("Tr", Self::Server), ("Tw+Tc+Tr", Self::All)];
 }
 
-fn add(table: &Table<'_>, reader: &mut Reader<'_>) -> Option<At<Add>> {
-    let wanted = "a whole number of servers, or a share such as \"50%\"";
-    let given = table.whole_or_text("add", 1..=MAX_ADD, wanted, reader)?;
-    let text = match given.value {
-        WholeOrText::Whole(servers) => {
-            return Some(At {
-                value: Add::Servers(servers),
-                span: given.span,
-            });
-        }
-        WholeOrText::Text(text) => text,
-    };
-    let percent = text
-        .strip_suffix('%')
-        .filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
-        .map(|digits| digits.parse::<u32>().unwrap_or(u32::MAX));
-    match percent {
-        Some(share @ 1..=MAX_ADD_PERCENT) => Some(At {
-            value: Add::Percent(share),
-            span: given.span,
-        }),
-        Some(_) => {
-            reader.add(Diagnostic::new(
-                Code::OutOfRange,
-                format!("`add` is {}", quoted(&text)),
-                Label::new(given.span, "outside the range"),
-                format!("write \"1%\" to \"{MAX_ADD_PERCENT}%\" of the servers that are up"),
-            ));
-            None
-        }
-        None => {
-            reader.add(Diagnostic::new(
-                Code::BadText,
-                format!("`add` is {}", quoted(&text)),
-                Label::new(given.span, "neither a number nor a share"),
-                "write a number of servers without quotes (`add = 2`) or a share (`add = \"50%\"`)",
-            ));
-            None
-        }
-    }
-}
-
-/// A policy as it stands in the file: signal and threshold, and its own part of the shared keys.
-#[derive(Clone, Debug)]
-pub(super) struct PolicyDraft {
-    signal: Signal,
-    above_ms: f64,
-    own: Measuring,
+/// A policy, and where it stands in the file.
+#[derive(Debug)]
+pub(super) struct Policy {
+    settings: PolicySettings,
+    given: BTreeMap<&'static str, Span>,
     /// For mistakes that concern several keys.
     span: Span,
 }
 
-impl PolicyDraft {
+impl Policy {
     /// `response_time = "500ms"`.
-    pub(super) fn shorthand(above: &At<Duration>) -> Self {
-        Self {
-            signal: Signal::ResponseTime,
-            above_ms: in_ms(above.value),
-            own: Measuring::default(),
-            span: above.span.clone(),
-        }
+    pub(super) fn shorthand(draft: &Draft) -> Option<Self> {
+        let above = draft.response_time?;
+        Some(Self {
+            settings: PolicySettings {
+                signal: Signal::ResponseTime,
+                above_ms: in_ms(above),
+                ..draft.policy.clone()
+            },
+            given: draft.given.clone(),
+            span: draft.given.get("response_time")?.clone(),
+        })
     }
 
-    /// One `[[policy]]`; `None` when it has a mistake that leaves nothing to use.
-    fn read(table: &Table<'_>, reader: &mut Reader<'_>) -> Option<Self> {
-        let own = Measuring::read(table, reader);
-        let given = table.has("signal").then(|| signal(table, reader));
-        if given.is_none() {
-            let words: Vec<&str> = SIGNALS.iter().map(|(word, _)| *word).collect();
+    /// One `[[policy]]` of the backend in the draft; `None` when it has a mistake that leaves nothing
+    /// to use.
+    pub(super) fn read(table: &Table<'_>, draft: &Draft, reader: &mut Reader<'_>) -> Option<Self> {
+        let mut own = draft.clone();
+        table.fill(&mut own, reader);
+        let has_signal = table.has("signal");
+        if !has_signal {
+            let words: Vec<&str> = Signal::WORDS.iter().map(|(word, _)| *word).collect();
             reader.add(Diagnostic::new(
                 Code::Missing,
                 "a policy without `signal`",
-                Label::new(table.span(), "measures nothing"),
+                Label::new(table.span(), "nothing to measure"),
                 format!("add `signal = \"…\"`: {}", words.join(", ")),
             ));
         }
-        let signal = timer(table, given.flatten(), reader);
-        let above = above(table, signal.is_some() || given.is_none(), reader);
+        let signal = timer(table, signal(table, reader), reader);
+        let above = above(table, signal.is_some() || !has_signal, reader);
         Some(Self {
-            signal: signal?,
-            above_ms: above?,
-            own,
+            settings: PolicySettings {
+                signal: signal?,
+                above_ms: above?,
+                ..own.policy
+            },
+            given: own.given,
             span: table.span(),
         })
     }
 
-    /// With what it does not say itself taken from its backend, then from the built-in defaults.
-    pub(super) fn settle(
-        &self,
-        inherited: &Measuring,
-        cooldown: (Duration, Option<&Span>),
-        reader: &mut Reader<'_>,
-    ) -> PolicySettings {
-        let keys = self.own.or(inherited);
-        let settings = PolicySettings {
-            signal: self.signal,
-            statistic: keys.statistic.settled(DEFAULT_STATISTIC),
-            window: keys.window.settled(DEFAULT_WINDOW),
-            every: keys.every.as_ref().map(|every| every.value),
-            min_span: keys.min_span.settled(DEFAULT_MIN_SPAN),
-            min_samples: keys.min_samples.settled(DEFAULT_MIN_SAMPLES),
-            above_ms: self.above_ms,
-            breaches: keys.breaches.settled(DEFAULT_BREACHES),
-            add: keys.add.settled(DEFAULT_ADD),
-        };
+    /// The settings, and what looks wrong about them.
+    pub(super) fn settle(self, cooldown: Duration, reader: &mut Reader<'_>) -> PolicySettings {
         self.refuse_what_is_not_logged(reader);
-        self.warn_of_few_samples(&keys, &settings, reader);
-        self.warn_of_short_cooldown(&keys, &settings, cooldown, reader);
-        settings
+        self.warn_of_few_samples(reader);
+        self.warn_of_short_cooldown(cooldown, reader);
+        self.settings
     }
 
     /// A signal of which the log format says nothing would be calm for ever.
     fn refuse_what_is_not_logged(&self, reader: &mut Reader<'_>) {
-        let gap = match self.signal {
+        let gap = match self.settings.signal {
             Signal::QueueTime => Gap::Queue,
             Signal::ConnectTime => Gap::Connect,
             Signal::ResponseTime | Signal::ServerTime => return,
@@ -211,24 +98,19 @@ impl PolicyDraft {
         if !reader.gaps.contains(&gap) {
             return;
         }
-        let (signal, item) = (self.signal.as_str(), gap.item());
+        let (signal, item) = (self.settings.signal.as_str(), gap.item());
         reader.add(Diagnostic::new(
             Code::IncompleteLogFormat,
-            format!("a policy on {signal}, and the log format lacks {item}"),
-            Label::new(self.span.clone(), "could never be breached"),
-            format!("write {item} into the log-format, or remove the policy"),
+            format!("a policy on {signal}, but the log format lacks {item}"),
+            Label::new(self.span.clone(), "this policy could never trigger"),
+            format!("add {item} to the log-format, or remove the policy"),
         ));
     }
 
     /// The nearest rank of pQ of n samples is n itself when n · (1 − Q) < 1.
-    fn warn_of_few_samples(
-        &self,
-        keys: &Measuring,
-        settings: &PolicySettings,
-        reader: &mut Reader<'_>,
-    ) {
+    fn warn_of_few_samples(&self, reader: &mut Reader<'_>) {
         let (Statistic::Percentile(rank), WindowSize::Requests(samples)) =
-            (settings.statistic, settings.window)
+            (self.settings.statistic, self.settings.window)
         else {
             return;
         };
@@ -236,37 +118,38 @@ impl PolicyDraft {
         if samples.saturating_mul(beyond) >= 100 {
             return;
         }
-        let place = |at: Option<&Span>| at.unwrap_or(&self.span).clone();
-        let statistic = keys.statistic.as_ref().map(|at| &at.span);
+        let statistic = self.given.get("statistic").unwrap_or(&self.span);
         let mut diagnostic = Diagnostic::new(
             Code::FewSamples,
             format!("p{rank} of {samples} samples is the maximum"),
-            Label::new(place(statistic), "one slow request decides"),
+            Label::new(statistic.clone(), "one slow request decides"),
             format!(
                 "write `window = {}` or more, or a lower percentile",
                 100_u32.div_ceil(beyond)
             ),
         );
-        if let Some(window) = &keys.window {
-            diagnostic = diagnostic.with(Label::new(window.span.clone(), "so few samples"));
+        if let Some(window) = self.given.get("window") {
+            diagnostic = diagnostic.with(Label::new(window.clone(), "too few samples"));
         }
         reader.add(diagnostic);
     }
 
-    fn warn_of_short_cooldown(
-        &self,
-        keys: &Measuring,
-        settings: &PolicySettings,
-        (cooldown, place): (Duration, Option<&Span>),
-        reader: &mut Reader<'_>,
-    ) {
-        let WindowSize::Span(span) = settings.window else {
+    fn warn_of_short_cooldown(&self, cooldown: Duration, reader: &mut Reader<'_>) {
+        let WindowSize::Span(span) = self.settings.window else {
             return;
         };
         if cooldown >= span {
             return;
         }
-        let window = keys.window.as_ref().map_or(&self.span, |at| &at.span);
+        let window = self.given.get("window").unwrap_or(&self.span).clone();
+        let window = Label::new(window, "longer than the cooldown");
+        let place = self.given.get("scale_up_cooldown");
+        let label = "requests from before the scale-up count again";
+        let place = place.map(|place| Label::new(place.clone(), label));
+        let (primary, secondary) = match place {
+            Some(place) => (place, vec![window]),
+            None => (window, Vec::new()),
+        };
         let cooldown = humantime::format_duration(cooldown);
         let span = humantime::format_duration(span);
         let title = format!("`scale_up_cooldown` ({cooldown}) is shorter than a window ({span})");
@@ -274,64 +157,40 @@ impl PolicyDraft {
             "write `scale_up_cooldown = \"{span}\"` or more: a new server shows its effect only \
              after a whole window"
         );
-        let label = "requests from before the scale-up count again";
-        reader.add(match place {
-            Some(place) => Diagnostic::new(
-                Code::ShortCooldown,
-                title,
-                Label::new(place.clone(), label),
-                help,
-            )
-            .with(Label::new(window.clone(), "longer than the cooldown")),
-            None => Diagnostic::new(
-                Code::ShortCooldown,
-                title,
-                Label::new(window.clone(), "longer than the cooldown"),
-                help,
-            ),
-        });
+        let mut diagnostic = Diagnostic::new(Code::ShortCooldown, title, primary, help);
+        diagnostic.secondary = secondary;
+        reader.add(diagnostic);
     }
 }
 
-/// All `[[policy]]` of a table; `None` when it has none.
-pub(super) fn policies(table: &Table<'_>, reader: &mut Reader<'_>) -> Option<Vec<PolicyDraft>> {
-    let tables = table.tables("policy", keys::POLICY, reader)?;
-    Some(
-        tables
-            .iter()
-            .filter_map(|table| PolicyDraft::read(table, reader))
-            .collect(),
-    )
+/// The mistake of a value that works in a later version, or never will in this one.
+fn unsupported(title: String, span: Span, help: &str) -> Diagnostic {
+    let label = Label::new(span, "does not work in this version");
+    Diagnostic::new(Code::Unsupported, title, label, help)
 }
 
 fn signal(table: &Table<'_>, reader: &mut Reader<'_>) -> Option<Signal> {
-    let text = table.text("signal", reader)?;
-    if let Some((_, signal)) = SIGNALS.iter().find(|(word, _)| *word == text.value) {
-        return Some(*signal);
-    }
-    let words = SIGNALS.iter().map(|(word, _)| *word);
-    if LATER_SIGNALS.contains(&text.value.as_str()) {
-        let list: Vec<&str> = words.collect();
-        reader.add(unsupported(
-            format!("signal \"{}\" is not supported by this version", text.value),
-            text.span,
-            &format!("this version measures {}", list.join(", ")),
-        ));
-    } else {
-        reader.add(not_one_of("signal", &text, words));
-    }
+    let entry = table.entry("signal")?;
+    let later = entry.as_text().filter(|text| LATER_SIGNALS.contains(text));
+    let Some(later) = later else {
+        return Signal::parse(&entry, reader);
+    };
+    reader.add(unsupported(
+        format!("signal \"{later}\" is not supported by this version"),
+        entry.span(),
+        "write \"response_time\", \"queue_time\" or \"connect_time\"",
+    ));
     None
 }
 
 fn timer(table: &Table<'_>, signal: Option<Signal>, reader: &mut Reader<'_>) -> Option<Signal> {
-    let words = [("Tr", true), ("Tw+Tc+Tr", false)];
-    let Some(timer) = word(table, "timer", &words, reader) else {
+    let Some(timer) = table.get::<Timer>("timer", reader) else {
         return signal;
     };
-    match signal {
-        Some(Signal::ResponseTime | Signal::ServerTime) if timer.value => Some(Signal::ServerTime),
-        Some(Signal::ResponseTime | Signal::ServerTime) | None => signal,
-        Some(other @ (Signal::QueueTime | Signal::ConnectTime)) => {
+    match (signal?, timer.value) {
+        (Signal::ResponseTime | Signal::ServerTime, Timer::Server) => Some(Signal::ServerTime),
+        (Signal::ResponseTime | Signal::ServerTime, Timer::All) => signal,
+        (other @ (Signal::QueueTime | Signal::ConnectTime), _) => {
             reader.add(Diagnostic::new(
                 Code::NotAllowed,
                 format!("`timer` with signal \"{}\"", other.as_str()),
@@ -351,7 +210,7 @@ fn above(table: &Table<'_>, is_time: bool, reader: &mut Reader<'_>) -> Option<f6
             Code::PolicyTarget,
             "a policy without a threshold",
             Label::new(table.span(), "`above` is missing"),
-            "add for example `above = \"500ms\"`",
+            "add one, for example `above = \"500ms\"`",
         )),
         (Some(above), Some(per_server)) => reader.add(
             Diagnostic::new(
@@ -368,8 +227,8 @@ fn above(table: &Table<'_>, is_time: bool, reader: &mut Reader<'_>) -> Option<f6
             "write a threshold instead, for example `above = \"500ms\"`",
         )),
         (Some(_), None) if is_time => {
-            let above = table.duration("above", MIN_DURATION, reader);
-            return above.map(|above| in_ms(above.value));
+            let above = table.get::<Duration>("above", reader)?;
+            return Some(in_ms(above.value));
         }
         (Some(_), None) | (None, Some(_)) => {}
     }

@@ -1,19 +1,17 @@
-//! Typed values out of a parsed table, with every mistake collected instead of returned.
+//! The tables of a parsed file, and every mistake in them, collected instead of returned.
 //!
-//! Which keys a table has is in [`super::keys`], what their values mean in the reader of each table.
-
-use std::ops::RangeInclusive;
-use std::time::Duration;
+//! Which keys a table has is in [`super::keys`], what their values may be in [`super::values`].
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Code, Diagnostic, Label, Severity, Span, escaped};
-use super::keys::{Key, homes, nearest};
-use super::values::{duration_of, float, in_range, integer, kind};
+use super::draft::Draft;
+use super::key::{Holds, Key, Section, homes, nearest};
+use super::values::{Entry, Parse};
 use crate::log::format::Gap;
 
-pub(super) use super::values::{At, Given, WholeOrText};
+pub(super) use super::values::At;
 
 /// Errors kept of one file, and as many warnings; what comes after is counted.
 pub(super) const MAX_KEPT: usize = 100;
@@ -28,7 +26,7 @@ pub(super) struct Reader<'s> {
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
     left_out: usize,
-    /// What the log format does not say.
+    /// What lines of the log format do not show.
     pub(super) gaps: Vec<Gap>,
 }
 
@@ -40,8 +38,8 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Takes note of a mistake. One that was already said (two backends inherit the same wrong
-    /// value) is said once.
+    /// Takes note of a mistake. One that is known already (two backends inherit the same wrong
+    /// value) counts once.
     pub(super) fn add(&mut self, diagnostic: Diagnostic) {
         let list = match diagnostic.code.severity() {
             Severity::Error => &mut self.errors,
@@ -123,18 +121,18 @@ pub(super) struct Table<'t> {
     entries: &'t DeTable<'t>,
     /// Where it begins; `None` for the top of the file.
     header: Option<Span>,
-    keys: &'static [Key],
+    section: &'static Section,
     /// As in the file, `[backend.web]`.
     name: String,
 }
 
 impl<'t> Table<'t> {
     /// The top of the file.
-    pub(super) fn top(entries: &'t DeTable<'t>, keys: &'static [Key]) -> Self {
+    pub(super) fn top(entries: &'t DeTable<'t>, section: &'static Section) -> Self {
         Self {
             entries,
             header: None,
-            keys,
+            section,
             name: "the top of the file".to_owned(),
         }
     }
@@ -150,44 +148,40 @@ impl<'t> Table<'t> {
         self.entries.contains_key(key)
             || self.entries.keys().take(MAX_COMPARED_KEYS).any(|given| {
                 let given: &str = given.get_ref();
-                !self.knows(given) && self.similar(given) == Some(key)
+                self.section.key(given).is_none() && self.similar(given) == Some(key)
             })
-    }
-
-    fn knows(&self, name: &str) -> bool {
-        self.keys.iter().any(|known| known.name == name)
     }
 
     /// The key that was meant by an unknown one.
     fn similar(&self, name: &str) -> Option<&'static str> {
-        if homes(name).is_empty() {
-            nearest(name, self.keys.iter().map(|key| key.name))
-        } else {
-            None
-        }
+        let known = self.section.keys().map(|key| key.name);
+        nearest(name, known).filter(|_| homes(name).is_empty())
     }
 
     /// Whether something stands below the key, good or bad.
     pub(super) fn has_entries(&self, key: &str) -> bool {
-        let value = self.value(key).map(Spanned::get_ref);
+        let value = self.entry(key).map(|entry| entry.value.get_ref());
         value.is_some_and(|value| value.as_table().is_none_or(|table| !table.is_empty()))
     }
 
     /// Where the value of the key stands.
     pub(super) fn place(&self, key: &str) -> Option<Span> {
-        self.value(key).map(Spanned::span)
+        self.entry(key).map(|entry| entry.span())
     }
 
-    fn value(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
-        debug_assert!(self.keys.iter().any(|known| known.name == key), "{key}");
-        self.entries.get(key)
+    /// The key and its value, if it is given.
+    pub(super) fn entry(&self, key: &str) -> Option<Entry<'t>> {
+        let row = self.section.key(key);
+        debug_assert!(row.is_some(), "{key}");
+        let (key, value) = (row?, self.entries.get(key)?);
+        Some(Entry { key, value })
     }
 
     /// Every key that should not be here.
     pub(super) fn reject_unknown(&self, reader: &mut Reader<'_>) {
         for key in self.entries.keys() {
             let name: &str = key.get_ref();
-            if self.knows(name) {
+            if self.section.key(name).is_some() {
                 continue;
             }
             if reader.errors.len() >= MAX_KEPT {
@@ -209,239 +203,67 @@ impl<'t> Table<'t> {
 
     fn way_out(&self, name: &str) -> String {
         if let Some(similar) = self.similar(name) {
-            return format!("a key with a similar name exists: `{similar}`");
+            return format!("did you mean `{similar}`?");
         }
         let homes = homes(name);
         if homes.is_empty() {
-            let list: Vec<&str> = self.keys.iter().map(|key| key.name).collect();
+            let list: Vec<&str> = self.section.keys().map(|key| key.name).collect();
             format!("keys of {}: {}", self.name, list.join(", "))
         } else {
             format!("`{name}` belongs in {}", homes.join(" or "))
         }
     }
 
-    /// A mistake about the value of `key` as a whole.
-    fn wrong(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) -> Diagnostic {
-        let given = value.get_ref();
-        let example = self.keys.iter().find(|known| known.name == key);
-        let example = example.map_or("", |known| known.example);
-        let help = if example.starts_with('[') && !example.contains('"') {
-            format!("write it as a table that begins with `{example}`")
-        } else {
-            format!("for example `{key} = {example}`")
-        };
-        Diagnostic::new(
-            Code::WrongType,
-            format!("`{key}` must be {wanted}"),
-            Label::new(value.span(), format!("this is {}", kind(given))),
-            help,
-        )
-    }
-
-    pub(super) fn text(&self, key: &str, reader: &mut Reader<'_>) -> Option<At<String>> {
-        let value = self.value(key)?;
-        if let Some(text) = value.get_ref().as_str() {
-            return Some(At {
-                value: text.to_owned(),
-                span: value.span(),
-            });
-        }
-        reader.add(self.wrong(key, value, "a text in quotes"));
-        None
-    }
-
-    pub(super) fn flag(&self, key: &str, reader: &mut Reader<'_>) -> Option<At<bool>> {
-        let value = self.value(key)?;
-        if let Some(flag) = value.get_ref().as_bool() {
-            return Some(At {
-                value: flag,
-                span: value.span(),
-            });
-        }
-        reader.add(self.wrong(key, value, "true or false, without quotes"));
-        None
-    }
-
-    /// A whole number within `range`.
-    pub(super) fn whole(
-        &self,
-        key: &str,
-        range: RangeInclusive<u32>,
-        reader: &mut Reader<'_>,
-    ) -> Option<At<u32>> {
-        let value = self.value(key)?;
-        let Some(number) = integer(value.get_ref()) else {
-            reader.add(self.wrong(key, value, "a whole number without quotes"));
-            return None;
-        };
-        in_range(key, number, &range, value.span(), reader)
-    }
-
-    /// A number, with or without decimals.
-    pub(super) fn number(&self, key: &str, reader: &mut Reader<'_>) -> Option<At<f64>> {
-        let value = self.value(key)?;
-        let number = float(value.get_ref());
-        if let Some(number) = number {
-            return Some(At {
-                value: number,
-                span: value.span(),
-            });
-        }
-        reader.add(self.wrong(key, value, "a number without quotes"));
-        None
-    }
-
-    /// A duration of at least `least`.
-    pub(super) fn duration(
-        &self,
-        key: &str,
-        least: Duration,
-        reader: &mut Reader<'_>,
-    ) -> Option<At<Duration>> {
-        let value = self.value(key)?;
-        let Some(text) = value.get_ref().as_str() else {
-            reader.add(self.no_duration(key, value));
-            return None;
-        };
-        duration_of(key, text, value.span(), least, reader)
-    }
-
-    fn no_duration(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Diagnostic {
-        let mut diagnostic = self.wrong(key, value, "a duration: a text with a unit");
-        if let Some(number) = float(value.get_ref()).filter(|number| *number >= 0.0) {
-            let uses_ms = self
-                .keys
-                .iter()
-                .any(|known| known.name == key && known.example.ends_with("ms\""));
-            let unit = if uses_ms { "ms" } else { "s" };
-            if number < 1e9 {
-                diagnostic.help = format!("did you mean `{key} = \"{number}{unit}\"`?");
-            }
-            "a number without a unit".clone_into(&mut diagnostic.primary.text);
-        }
-        diagnostic
-    }
-
-    /// A whole number within `range`, or a text; the reader of the text decides about it.
-    pub(super) fn whole_or_text(
-        &self,
-        key: &str,
-        range: RangeInclusive<u32>,
-        wanted: &str,
-        reader: &mut Reader<'_>,
-    ) -> Option<At<WholeOrText>> {
-        let value = self.value(key)?;
-        let span = value.span();
-        if let Some(text) = value.get_ref().as_str() {
-            let value = WholeOrText::Text(text.to_owned());
-            return Some(At { value, span });
-        }
-        let Some(number) = integer(value.get_ref()) else {
-            reader.add(self.wrong(key, value, wanted));
-            return None;
-        };
-        let number = in_range(key, number, &range, span, reader)?;
-        Some(At {
-            value: WholeOrText::Whole(number.value),
-            span: number.span,
-        })
-    }
-
-    /// A number of requests, or a duration of at least `least`.
-    pub(super) fn whole_or_duration(
-        &self,
-        key: &str,
-        range: RangeInclusive<u32>,
-        least: Duration,
-        reader: &mut Reader<'_>,
-    ) -> Option<At<Result<u32, Duration>>> {
-        let wanted = "a whole number of requests, or a duration";
-        let given = self.whole_or_text(key, range, wanted, reader)?;
-        match given.value {
-            WholeOrText::Whole(number) => Some(At {
-                value: Ok(number),
-                span: given.span,
-            }),
-            WholeOrText::Text(text) => {
-                duration_of(key, &text, given.span, least, reader).map(|span| At {
-                    value: Err(span.value),
-                    span: span.span,
-                })
+    /// Puts every value that stands here into the draft. What the draft's reader takes itself, and
+    /// the tables below, are left to it.
+    pub(super) fn fill(&self, draft: &mut Draft, reader: &mut Reader<'_>) {
+        for key in self.section.keys() {
+            if let Holds::Value(place) = key.holds
+                && let Some(value) = self.entries.get(key.name)
+                && place(draft).take(&Entry { key, value }, reader)
+            {
+                draft.given.insert(key.name, value.span());
             }
         }
     }
 
-    /// A list of texts. A value that is a text is given back as `Err`, for its reader to judge.
-    pub(super) fn texts_or_text(
-        &self,
-        key: &str,
-        reader: &mut Reader<'_>,
-    ) -> Option<At<Result<Vec<At<String>>, String>>> {
-        let value = self.value(key)?;
-        let span = value.span();
-        if let Some(text) = value.get_ref().as_str() {
-            return Some(At {
-                value: Err(text.to_owned()),
-                span,
-            });
-        }
-        let Some(list) = value.get_ref().as_array() else {
-            reader.add(self.wrong(key, value, "a list of names"));
-            return None;
-        };
-        let mut texts = Vec::new();
-        for element in list {
-            if let Some(text) = element.get_ref().as_str() {
-                texts.push(At {
-                    value: text.to_owned(),
-                    span: element.span(),
-                });
-            } else {
-                reader.add(self.wrong(key, element, "a list of names in quotes"));
-            }
-        }
-        Some(At {
-            value: Ok(texts),
-            span,
-        })
+    /// The value of a key that the draft does not hold.
+    pub(super) fn get<T: Parse>(&self, key: &str, reader: &mut Reader<'_>) -> Option<At<T>> {
+        let entry = self.entry(key)?;
+        let value = T::parse(&entry, reader)?;
+        let span = entry.span();
+        Some(At { value, span })
     }
 
     /// A table below this one, its unknown keys already rejected.
     pub(super) fn table(
         &self,
         key: &str,
-        keys: &'static [Key],
+        section: &'static Section,
         reader: &mut Reader<'_>,
     ) -> Option<Self> {
-        let value = self.value(key)?;
-        let table = self.below(key, value, keys, reader)?;
-        table.reject_unknown(reader);
-        Some(table)
+        let entry = self.entry(key)?;
+        self.below(entry.key, entry.value, key, section, reader)
     }
 
     /// The tables of `[[key]]`.
     pub(super) fn tables(
         &self,
         key: &str,
-        keys: &'static [Key],
+        section: &'static Section,
         reader: &mut Reader<'_>,
     ) -> Option<Vec<Self>> {
-        let value = self.value(key)?;
-        let Some(list) = value.get_ref().as_array() else {
-            let mut diagnostic = self.wrong(key, value, "a list of tables");
-            diagnostic.help = format!("write each as a table that begins with `[{}]`", {
-                let inner = self.name.trim_end_matches(']');
-                format!("{inner}.{key}]")
-            });
+        let entry = self.entry(key)?;
+        let Some(list) = entry.value.get_ref().as_array() else {
+            let mut diagnostic = entry.wrong("a list of tables");
+            let inner = self.name.trim_end_matches(']');
+            diagnostic.help = format!("write each as a table: `[{inner}.{key}]]`");
             reader.add(diagnostic);
             return None;
         };
         let mut tables = Vec::new();
         for element in list {
-            if let Some(table) = self.below(key, element, keys, reader) {
-                table.reject_unknown(reader);
-                tables.push(table);
-            }
+            tables.extend(self.below(entry.key, element, key, section, reader));
         }
         Some(tables)
     }
@@ -450,34 +272,36 @@ impl<'t> Table<'t> {
     pub(super) fn named_tables(
         &self,
         key: &str,
-        keys: &'static [Key],
+        section: &'static Section,
         reader: &mut Reader<'_>,
     ) -> Vec<(At<String>, Self)> {
-        let Some(value) = self.value(key) else {
+        let Some(entry) = self.entry(key) else {
             return Vec::new();
         };
-        let Some(parent) = self.below(key, value, &[], reader) else {
+        let Some(names) = entry.value.get_ref().as_table() else {
+            reader.add(entry.wrong("a table"));
             return Vec::new();
         };
+        let parent = self.name_below(key);
         let mut tables = Vec::new();
-        for (name, value) in parent.entries {
+        for (name, value) in names {
             let at = At {
                 value: name.get_ref().to_string(),
                 span: name.span(),
             };
             if value.get_ref().is_table() {
-                if let Some(table) = parent.below(&at.value, value, keys, reader) {
-                    table.reject_unknown(reader);
-                    tables.push((at, table));
-                }
+                let path = format!("{key}.{}", escaped(&at.value));
+                let table = self.below(entry.key, value, &path, section, reader);
+                tables.extend(table.map(|table| (at, table)));
             } else {
-                let mut header = parent.name.clone();
-                header.insert_str(header.len() - 1, ".NAME");
                 reader.add(Diagnostic::new(
                     Code::WrongType,
                     format!("`{}` must be a table", escaped(&at.value)),
                     Label::new(at.span, "this is taken for a name"),
-                    format!("`{key}` needs a name: write its keys below `{header}`"),
+                    format!(
+                        "`{key}` needs a name: write its keys below `{}.NAME]`",
+                        parent.trim_end_matches(']')
+                    ),
                 ));
             }
         }
@@ -486,26 +310,31 @@ impl<'t> Table<'t> {
 
     fn below(
         &self,
-        key: &str,
+        key: &'static Key,
         value: &'t Spanned<DeValue<'t>>,
-        keys: &'static [Key],
+        path: &str,
+        section: &'static Section,
         reader: &mut Reader<'_>,
     ) -> Option<Self> {
         let Some(entries) = value.get_ref().as_table() else {
-            reader.add(self.wrong(key, value, "a table"));
+            reader.add(Entry { key, value }.wrong("a table"));
             return None;
         };
-        let name = if self.header.is_none() {
-            format!("[{}]", escaped(key))
-        } else {
-            format!("{}.{}]", self.name.trim_end_matches(']'), escaped(key))
-        };
-        Some(Self {
+        let table = Self {
             entries,
             header: Some(value.span()),
-            keys,
-            name,
-        })
+            section,
+            name: self.name_below(path),
+        };
+        table.reject_unknown(reader);
+        Some(table)
+    }
+
+    fn name_below(&self, path: &str) -> String {
+        match self.header {
+            None => format!("[{path}]"),
+            Some(_) => format!("{}.{path}]", self.name.trim_end_matches(']')),
+        }
     }
 
     /// As in the file, `[backend.web]`.

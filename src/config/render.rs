@@ -6,7 +6,7 @@ use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::diagnostic::{Diagnostic, Label, Severity, Span};
+use super::diagnostic::{Diagnostic, Findings, Label, Severity, Span};
 
 /// Longest source line that is shown as it is; of a longer one only the surroundings of the place
 /// matter, and the layout would cost time in proportion.
@@ -18,44 +18,26 @@ const MAX_PART_BYTES: usize = 64 * 1024;
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Every diagnostic, and a last line with their number; empty when there is none.
-pub(super) fn render(
-    diagnostics: &[Diagnostic],
-    left_out: usize,
-    source: &str,
-    name: &str,
-    color: bool,
-) -> String {
-    let renderer = if color {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
-    };
-    let lines = LineIndex::new(source);
-    let name: String = name.chars().filter(|letter| !letter.is_control()).collect();
+pub(super) fn render(findings: &Findings, color: bool) -> String {
+    let (diagnostics, left_out) = (&findings.diagnostics, findings.left_out);
+    if diagnostics.is_empty() && left_out == 0 {
+        return String::new();
+    }
+    let renderer = renderer(color);
+    let lines = LineIndex::new(&findings.source);
+    let name = printable(&findings.name);
     let mut text = String::new();
     for diagnostic in diagnostics {
-        text.push_str(&one(diagnostic, source, &lines, &name, &renderer));
+        text.push_str(&one(diagnostic, &findings.source, &lines, &name, &renderer));
         text.push_str("\n\n");
     }
-    if diagnostics.is_empty() && left_out == 0 {
-        return text;
-    }
-    let of = |severity| {
-        diagnostics
-            .iter()
-            .filter(|diagnostic| diagnostic.code.severity() == severity)
-            .count()
-    };
     let mut counts = Vec::new();
-    for (count, word) in [
-        (of(Severity::Error), "error"),
-        (of(Severity::Warning), "warning"),
-    ] {
+    for (severity, word) in [(Severity::Error, "error"), (Severity::Warning, "warning")] {
+        let codes = diagnostics.iter().map(|diagnostic| diagnostic.code);
+        let count = codes.filter(|code| code.severity() == severity).count();
+        let plural = if count == 1 { "" } else { "s" };
         if count > 0 {
-            counts.push(format!(
-                "{count} {word}{}",
-                if count == 1 { "" } else { "s" }
-            ));
+            counts.push(format!("{count} {word}{plural}"));
         }
     }
     if left_out > 0 {
@@ -66,25 +48,28 @@ pub(super) fn render(
     text
 }
 
-/// A file that could not be read.
-pub(super) fn unreadable(path: &Path, error: &io::Error, color: bool) -> String {
-    let renderer = if color {
+fn renderer(color: bool) -> Renderer {
+    if color {
         Renderer::styled()
     } else {
         Renderer::plain()
-    };
-    let shown: String = path
-        .display()
-        .to_string()
-        .chars()
-        .filter(|letter| !letter.is_control())
-        .collect();
+    }
+}
+
+/// A file's name as a terminal may have it.
+pub(super) fn printable(name: &str) -> String {
+    name.chars().filter(|letter| !letter.is_control()).collect()
+}
+
+/// A file that could not be read.
+pub(super) fn unreadable(path: &Path, error: &io::Error, color: bool) -> String {
+    let shown = printable(&path.display().to_string());
     let help = if error.kind() == io::ErrorKind::NotFound {
-        "write one there (four settings are enough, see the README), or name another with -c FILE"
+        "create it (four settings are enough, see the README), or pass another file with -c FILE"
     } else if error.kind() == io::ErrorKind::PermissionDenied {
-        "let the user that runs this read the file and enter its directories"
+        "give the user that runs this permission to read the file and to enter its directories"
     } else if error.kind() == io::ErrorKind::Other {
-        "it says which servers may go: only who may decide that should write it"
+        "it decides which servers are disabled: only those in charge of that should be able to write it"
     } else {
         "name a plain file with -c FILE"
     };
@@ -93,9 +78,7 @@ pub(super) fn unreadable(path: &Path, error: &io::Error, color: bool) -> String 
         Group::with_title(Level::ERROR.primary_title(title.as_str())),
         Group::with_title(Level::HELP.secondary_title(help)),
     ];
-    let mut text = renderer.render(&report);
-    text.push('\n');
-    text
+    renderer(color).render(&report) + "\n"
 }
 
 fn one(
@@ -131,7 +114,9 @@ fn one(
     let part = source.get(from..to).unwrap_or_default();
     let is_large = part.len() > MAX_PART_BYTES;
     if is_large || part.lines().any(|line| line.len() > MAX_LINE_BYTES) {
-        return without_source(diagnostic, source, lines, name, renderer);
+        let places = places(diagnostic, source, lines, name);
+        let title = renderer.render(&[Group::with_title(title)]);
+        return format!("{title}\n{places}{}", renderer.render(&[help]));
     }
 
     // The layout shows other control characters as pictures; it leaves these, which some terminals
@@ -151,33 +136,14 @@ fn one(
     renderer.render(&[title.element(snippet), help])
 }
 
-/// The same where a line is too long to be shown, or the places are too far apart: place and words
-/// only.
-fn without_source(
-    diagnostic: &Diagnostic,
-    source: &str,
-    lines: &LineIndex,
-    name: &str,
-    renderer: &Renderer,
-) -> String {
+/// Places and words alone, where a line is too long to be shown, or the places are too far apart.
+fn places(diagnostic: &Diagnostic, source: &str, lines: &LineIndex, name: &str) -> String {
     let mut places = String::new();
     for Label { span, text } in std::iter::once(&diagnostic.primary).chain(&diagnostic.secondary) {
         let (line, column) = lines.place(within(span, source).start, source);
         let _ = writeln!(places, " --> {name}:{line}:{column}: {text}");
     }
-    let level = match diagnostic.code.severity() {
-        Severity::Error => Level::ERROR,
-        Severity::Warning => Level::WARNING,
-    };
-    let title = level
-        .primary_title(diagnostic.title.as_str())
-        .id(diagnostic.code.as_str());
-    let help = Group::with_title(Level::HELP.secondary_title(diagnostic.help.as_str()));
-    format!(
-        "{}\n{places}{}",
-        renderer.render(&[Group::with_title(title)]),
-        renderer.render(&[help])
-    )
+    places
 }
 
 /// `span` moved to character boundaries inside the text.
@@ -194,12 +160,12 @@ pub(super) fn within(span: &Span, source: &str) -> Span {
 }
 
 /// Where each line begins.
-struct LineIndex {
+pub(super) struct LineIndex {
     starts: Vec<usize>,
 }
 
 impl LineIndex {
-    fn new(source: &str) -> Self {
+    pub(super) fn new(source: &str) -> Self {
         let ends = source
             .bytes()
             .enumerate()
@@ -212,7 +178,7 @@ impl LineIndex {
     }
 
     /// The number of the line that holds the byte at `index`, from 1, and where it begins.
-    fn line_of(&self, index: usize) -> (usize, usize) {
+    pub(super) fn line_of(&self, index: usize) -> (usize, usize) {
         let number = self.starts.partition_point(|start| *start <= index).max(1);
         (number, self.starts.get(number - 1).copied().unwrap_or(0))
     }

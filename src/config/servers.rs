@@ -1,12 +1,13 @@
-//! The servers of one backend: `always_up`, `spares`, `[server.NAME]`, and which names can be.
+//! The servers of one backend: `always_up` and `spares`, and which names can be.
 
 use std::collections::BTreeMap;
 
 use super::diagnostic::{Code, Diagnostic, Label, Span, escaped, quoted};
-use super::keys::{self, nearest};
+use super::key::nearest;
 use super::reader::{At, Reader, Table};
-use super::warm_up;
+use super::values::Entry;
 use crate::scaler::settings::Spares;
+use crate::words::names;
 
 /// Longest name of a backend or server that we take for one.
 const MAX_NAME_BYTES: usize = 255;
@@ -35,97 +36,95 @@ pub(super) fn read(table: &Table<'_>, reader: &mut Reader<'_>) -> Lists {
 
 fn always_up(table: &Table<'_>, reader: &mut Reader<'_>) -> Vec<At<String>> {
     let help = "name at least one server that is never disabled: `always_up = [\"web1\"]`";
+    let missing =
+        |title, span, label| Diagnostic::new(Code::Missing, title, Label::new(span, label), help);
     if !table.has("always_up") {
-        reader.add(Diagnostic::new(
-            Code::Missing,
+        let label = "`always_up` is missing";
+        reader.add(missing(
             "a backend without `always_up`",
-            Label::new(table.span(), "`always_up` is missing"),
-            help,
+            table.span(),
+            label,
         ));
-        return Vec::new();
     }
-    let Some(given) = table.texts_or_text("always_up", reader) else {
+    let Some(given) = table.entry("always_up") else {
         return Vec::new();
     };
-    match given.value {
-        Ok(list) if list.is_empty() => {
-            reader.add(Diagnostic::new(
-                Code::Missing,
-                "`always_up` is empty",
-                Label::new(given.span, "at least one server must stay"),
-                help,
-            ));
-            list
-        }
-        Ok(list) => {
-            check_list(&list, "always_up", reader);
-            list
-        }
-        Err(text) => {
-            reader.add(Diagnostic::new(
-                Code::WrongType,
-                "`always_up` must be a list of names",
-                Label::new(given.span, "this is a text"),
-                format!("write `always_up = [\"{}\"]`", escaped(&text)),
-            ));
-            Vec::new()
-        }
+    if let Some(text) = given.as_text() {
+        let mut mistake = given.wrong("a list of names");
+        mistake.help = format!("write `always_up = [\"{}\"]`", escaped(text));
+        reader.add(mistake);
+        return Vec::new();
     }
+    let list = names(&given, reader);
+    if list.as_ref().is_some_and(Vec::is_empty) {
+        let label = "at least one server must stay";
+        reader.add(missing("`always_up` is empty", given.span(), label));
+    }
+    list.unwrap_or_default()
 }
 
 /// The named spares; `None` for `"auto"` and for what cannot be read.
 fn spares(table: &Table<'_>, reader: &mut Reader<'_>) -> Option<Vec<At<String>>> {
-    let given = table.texts_or_text("spares", reader)?;
-    match given.value {
-        Ok(list) => {
-            if list.is_empty() {
-                reader.add(Diagnostic::new(
-                    Code::NoSpares,
-                    "`spares` is empty",
-                    Label::new(given.span, "nothing can ever be enabled"),
-                    "name spare servers, or write \"auto\" for every server marked `disabled` in \
-                     haproxy.cfg",
-                ));
-            }
-            check_list(&list, "spares", reader);
-            Some(list)
+    let given = table.entry("spares")?;
+    let Some(text) = given.as_text() else {
+        let list = names(&given, reader)?;
+        if list.is_empty() {
+            reader.add(Diagnostic::new(
+                Code::NoSpares,
+                "`spares` is empty",
+                Label::new(given.span(), "nothing can ever be enabled"),
+                "name spare servers, or write \"auto\" for every server marked `disabled` in \
+                 haproxy.cfg",
+            ));
         }
-        Err(text) => {
-            if text != "auto" {
-                let help = if nearest(&text, ["auto"]).is_some() || !is_name(&text) {
-                    "write \"auto\" or a list of names: [\"web3\", \"web4\"]".to_owned()
-                } else {
-                    format!("write a list: `spares = [\"{text}\"]`, or \"auto\"")
-                };
-                reader.add(Diagnostic::new(
-                    Code::NotAllowed,
-                    format!("`spares` cannot be {}", quoted(&text)),
-                    Label::new(given.span, "neither \"auto\" nor a list"),
-                    help,
-                ));
-            }
-            None
-        }
+        return Some(list);
+    };
+    if text != "auto" {
+        let help = if nearest(text, ["auto"]).is_some() || !is_name(text) {
+            "write \"auto\" or a list of names: [\"web3\", \"web4\"]".to_owned()
+        } else {
+            format!("write a list: `spares = [\"{text}\"]`, or \"auto\"")
+        };
+        reader.add(given.bad(Code::NotAllowed, "neither \"auto\" nor a list", help));
     }
+    None
 }
 
-/// Impossible names, and names that stand twice.
-fn check_list(list: &[At<String>], key: &str, reader: &mut Reader<'_>) {
+/// A list of names, each of which HAProxy could have, and none twice; `None` when it is no list.
+fn names(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Vec<At<String>>> {
+    let Some(list) = given.value.get_ref().as_array() else {
+        reader.add(given.wrong("a list of names"));
+        return None;
+    };
+    let mut found: Vec<At<String>> = Vec::new();
+    for value in list {
+        let element = Entry {
+            key: given.key,
+            value,
+        };
+        let Some(text) = element.as_text() else {
+            reader.add(element.wrong("a list of names in quotes"));
+            continue;
+        };
+        let name = At {
+            value: text.to_owned(),
+            span: value.span(),
+        };
+        check_name(&name, "server", reader);
+        found.push(name);
+    }
     let mut seen: BTreeMap<&str, &Span> = BTreeMap::new();
-    for name in list {
-        check_name(name, "server", reader);
+    for name in &found {
         if let Some(first) = seen.insert(&name.value, &name.span) {
+            let title = format!("`{}` is listed twice", escaped(&name.value));
+            let again = Label::new(name.span.clone(), "named again");
             reader.add(
-                Diagnostic::new(
-                    Code::NamedTwice,
-                    format!("`{}` stands twice in `{key}`", escaped(&name.value)),
-                    Label::new(name.span.clone(), "named again"),
-                    "remove one of the two",
-                )
-                .with(Label::new(first.clone(), "named here")),
+                Diagnostic::new(Code::NamedTwice, title, again, "remove one of the two")
+                    .with(Label::new(first.clone(), "first named here")),
             );
         }
     }
+    Some(found)
 }
 
 fn reject_shared(always_up: &[At<String>], spares: &[At<String>], reader: &mut Reader<'_>) {
@@ -141,7 +140,7 @@ fn reject_shared(always_up: &[At<String>], spares: &[At<String>], reader: &mut R
                     Code::AlwaysUpAndSpare,
                     format!("`{name}` is always up and a spare"),
                     Label::new(spare.span.clone(), "cannot be both"),
-                    format!("take \"{name}\" out of one of the two lists"),
+                    format!("remove \"{name}\" from one of the two lists"),
                 )
                 .with(Label::new((*place).clone(), "named as never disabled")),
             );
@@ -149,8 +148,7 @@ fn reject_shared(always_up: &[At<String>], spares: &[At<String>], reader: &mut R
     }
 }
 
-/// Reports a name that HAProxy could not have: it allows letters, digits, `_`, `-`, `.` and `:`
-/// (`configuration.txt` §1, "proxy names").
+/// Reports a name that HAProxy could not have.
 pub(super) fn check_name(name: &At<String>, what: &str, reader: &mut Reader<'_>) {
     if is_name(&name.value) {
         return;
@@ -166,7 +164,7 @@ pub(super) fn check_name(name: &At<String>, what: &str, reader: &mut Reader<'_>)
         Some((_, server)) if what == "server" && is_name(server) => {
             format!("write the server alone: \"{server}\"")
         }
-        _ => format!("write the name as it stands behind `{what}` in haproxy.cfg"),
+        _ => format!("write the name that follows `{what}` in haproxy.cfg"),
     };
     reader.add(Diagnostic::new(
         Code::BadName,
@@ -177,36 +175,16 @@ pub(super) fn check_name(name: &At<String>, what: &str, reader: &mut Reader<'_>)
 }
 
 fn is_name(text: &str) -> bool {
-    let is_allowed =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
-    (1..=MAX_NAME_BYTES).contains(&text.len()) && text.bytes().all(is_allowed)
-}
-
-/// Each `[server.NAME]` with its `warm_up_url`.
-pub(super) fn tables(
-    table: &Table<'_>,
-    reader: &mut Reader<'_>,
-) -> Vec<(At<String>, Option<String>)> {
-    let mut servers = Vec::new();
-    for (name, table) in table.named_tables("server", keys::SERVER, reader) {
-        check_name(&name, "server", reader);
-        let url = warm_up::url(&table, reader);
-        servers.push((name, url));
-    }
-    servers
+    text.len() <= MAX_NAME_BYTES && names::is_name(text.as_bytes())
 }
 
 /// Warns of a table for a server that is in neither list, when the lists are known.
-pub(super) fn warn_of_unlisted(
-    servers: &[(At<String>, Option<String>)],
-    lists: &Lists,
-    reader: &mut Reader<'_>,
-) {
+pub(super) fn warn_of_unlisted(servers: &[At<String>], lists: &Lists, reader: &mut Reader<'_>) {
     let Spares::Named(spares) = &lists.spares else {
         return;
     };
     let listed = || spares.iter().chain(&lists.always_up);
-    for (server, _) in servers {
+    for server in servers {
         if listed().any(|name| *name == server.value) {
             continue;
         }
@@ -217,7 +195,10 @@ pub(super) fn warn_of_unlisted(
         reader.add(Diagnostic::new(
             Code::UnlistedServer,
             format!("server `{}` is in neither list", escaped(&server.value)),
-            Label::new(server.span.clone(), "neither always up nor a spare"),
+            Label::new(
+                server.span.clone(),
+                "neither in `always_up` nor in `spares`",
+            ),
             help,
         ));
     }

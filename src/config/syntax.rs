@@ -5,7 +5,7 @@ use toml::de::{DeTable, DeValue, Error};
 
 use super::diagnostic::{Code, Diagnostic, Label, Span, escaped};
 use super::reader::MAX_KEPT;
-use super::render::within;
+use super::render::LineIndex;
 
 /// What is wrong with the syntax of a file.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +32,7 @@ pub(super) fn mistakes(errors: &[Error], table: &DeTable<'_>, text: &str) -> Mis
     }
     lists.sort_by_key(|list| list.start);
     let mut said: Vec<Place> = Vec::new();
-    let mut line = Line::default();
+    let lines = LineIndex::new(text);
     for error in errors {
         let span = error.span().unwrap_or(text.len()..text.len());
         let before = lists.partition_point(|list| list.start <= span.start);
@@ -40,8 +40,8 @@ pub(super) fn mistakes(errors: &[Error], table: &DeTable<'_>, text: &str) -> Mis
             .checked_sub(1)
             .and_then(|index| lists.get(index))
             .filter(|list| span.start <= list.end);
-        line = line.at(span.start, text);
-        let place = list.map_or(Place::Line(line.number), |list| Place::List(list.start));
+        let line = lines.line_of(span.start).0;
+        let place = list.map_or(Place::Line(line), |list| Place::List(list.start));
         if said.contains(&place) {
             continue;
         }
@@ -104,8 +104,8 @@ fn outer_lists(value: &Spanned<DeValue<'_>>, text: &str, lists: &mut Vec<Span>) 
 fn unclosed(list: &Span) -> Diagnostic {
     Diagnostic::new(
         Code::Syntax,
-        "not TOML: a list that is never closed",
-        Label::new(list.start..list.start + 1, "begins here"),
+        "not valid TOML: a list that is never closed",
+        Label::new(list.start..list.start + 1, "starts here"),
         "close it with `]`, with commas between its elements: [\"web3\", \"web4\"]",
     )
 }
@@ -113,13 +113,13 @@ fn unclosed(list: &Span) -> Diagnostic {
 fn plain(error: &Error, span: Span) -> Diagnostic {
     let message = escaped(error.message());
     let help = if message.contains("duplicate key") {
-        "a key stands once in its table, and a table once in the file: remove one of the two"
+        "a key may appear only once in its table, and a table only once in the file: remove one"
     } else if message.contains("array") {
-        "a list stands in brackets, with commas between its elements: [\"web3\", \"web4\"]"
+        "a list needs brackets, and commas between its elements: [\"web3\", \"web4\"]"
     } else {
-        "write `key = value` lines below `[table]` headers; texts stand in quotes, lists in brackets"
+        "write `key = value` lines below `[table]` headers; strings need quotes, lists need brackets"
     };
-    let title = format!("not TOML: {message}");
+    let title = format!("not valid TOML: {message}");
     Diagnostic::new(Code::Syntax, title, Label::new(span, "here"), help)
 }
 
@@ -134,7 +134,8 @@ pub(super) fn without_echoes(
     if syntax.found.is_empty() {
         return errors;
     }
-    let line_of = |found: &Diagnostic| Line::default().at(found.primary.span.start, text).number;
+    let index = LineIndex::new(text);
+    let line_of = |found: &Diagnostic| index.line_of(found.primary.span.start).0;
     let lines: Vec<usize> = syntax.found.iter().map(line_of).collect();
     let is_swallowed = |found: &Diagnostic| {
         syntax
@@ -149,31 +150,4 @@ pub(super) fn without_echoes(
             || lines.contains(&line_of(found))
     };
     errors.into_iter().filter(|found| !is_echo(found)).collect()
-}
-
-/// The number of a line, counted on from an earlier place.
-#[derive(Clone, Copy, Debug, Default)]
-struct Line {
-    number: usize,
-    counted_to: usize,
-}
-
-impl Line {
-    /// The line that holds the byte at `index`. Mistakes come roughly in order, so the way from the
-    /// one before is short in both directions.
-    fn at(self, index: usize, text: &str) -> Self {
-        let index = within(&(index..index), text).start;
-        let (from, to) = (self.counted_to.min(index), self.counted_to.max(index));
-        let between = text.get(from..to).unwrap_or_default();
-        let feeds = between.matches('\n').count();
-        let number = if index < self.counted_to {
-            self.number.saturating_sub(feeds)
-        } else {
-            self.number + feeds
-        };
-        Self {
-            number,
-            counted_to: index,
-        }
-    }
 }

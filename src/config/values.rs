@@ -1,15 +1,18 @@
-//! Single values: where they stand, numbers and durations within their range, what a value is called.
-//!
-//! Which table and key a value belongs to is known to [`super::reader`].
+//! Values: what a type must say about itself to be one (how it is read from the file, how it would
+//! stand there, what may be written), and the plain types. The product's own types are in
+//! [`super::types`], which key has which type in [`super::keys`].
 
-use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use toml::Spanned;
 use toml::de::DeValue;
 
 use super::diagnostic::{Code, Diagnostic, Label, Span, quoted};
 use super::duration;
+use super::key::{Holds, Key, Limit, nearest};
 use super::reader::Reader;
+use super::text::Mistake;
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,112 +21,323 @@ pub(super) struct At<T> {
     pub span: Span,
 }
 
-/// Values that may be missing.
-pub(super) trait Given<T> {
-    /// This one, or else the other.
-    fn over(&self, fallback: &Self) -> Self;
-    /// The value, or a default.
-    fn settled(&self, default: T) -> T;
+/// A key and the value that the file gives it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry<'t> {
+    pub key: &'static Key,
+    pub value: &'t Spanned<DeValue<'t>>,
 }
 
-impl<T: Clone> Given<T> for Option<At<T>> {
-    fn over(&self, fallback: &Self) -> Self {
-        self.as_ref().or(fallback.as_ref()).cloned()
+impl<'t> Entry<'t> {
+    pub(super) fn span(&self) -> Span {
+        self.value.span()
     }
 
-    fn settled(&self, default: T) -> T {
-        self.as_ref().map_or(default, |at| at.value.clone())
+    /// The value, if it is a text.
+    pub(super) fn as_text(&self) -> Option<&'t str> {
+        self.value.get_ref().as_str()
     }
-}
 
-/// The duration that `text` says, at least `least`.
-pub(super) fn duration_of(
-    key: &str,
-    text: &str,
-    span: Span,
-    least: Duration,
-    reader: &mut Reader<'_>,
-) -> Option<At<Duration>> {
-    let duration = match duration::parse(text) {
-        Ok(duration) => duration,
-        Err(problem) => {
-            let place = reader.within(&span, text, problem.range);
-            let (code, title) = if problem.is_months {
-                (Code::Months, format!("`{key}` is {}", problem.title))
-            } else {
-                (Code::BadDuration, format!("`{key}`: {}", problem.title))
-            };
-            let label = Label::new(place, problem.label);
-            reader.add(Diagnostic::new(code, title, label, problem.help));
-            return None;
+    pub(super) fn text(&self, reader: &mut Reader<'_>) -> Option<&'t str> {
+        self.or_wrong(self.as_text(), reader)
+    }
+
+    /// What was found, if it is of the key's type.
+    fn or_wrong<T>(&self, found: Option<T>, reader: &mut Reader<'_>) -> Option<T> {
+        if found.is_none() {
+            reader.add(self.wrong(&self.key.kind()));
         }
-    };
-    if duration < least {
-        let least = humantime::format_duration(least);
-        reader.add(Diagnostic::new(
-            Code::OutOfRange,
-            format!("`{key}` is {}", quoted(text)),
-            Label::new(span, "too short"),
-            format!("write at least \"{least}\""),
-        ));
-        return None;
+        found
     }
-    if duration > duration::LONG {
-        reader.add(Diagnostic::new(
-            Code::LongDuration,
-            format!("`{key}` is {}, longer than a day", quoted(text)),
-            Label::new(span.clone(), "is this meant?"),
-            "units: ms, s, m, h, d",
-        ));
+
+    /// The value of a text that `parse` takes.
+    pub(super) fn parsed<T>(
+        &self,
+        parse: impl FnOnce(&str) -> Result<T, Mistake>,
+        reader: &mut Reader<'_>,
+    ) -> Option<T> {
+        let text = self.text(reader)?;
+        parse(text)
+            .map_err(|mistake| reader.add(self.bad(Code::BadText, mistake.label, mistake.help)))
+            .ok()
     }
-    Some(At {
-        value: duration,
-        span,
-    })
+
+    /// The mistake of a value that is of the right type and says the wrong thing.
+    pub(super) fn bad(&self, code: Code, label: &str, help: impl Into<String>) -> Diagnostic {
+        let value = self.value.get_ref();
+        let number = || integer(value).map(|number| number.to_string());
+        let float = || value.as_float().map(|float| float.as_str().to_owned());
+        let shown = self.as_text().map(quoted).or_else(number).or_else(float);
+        let title = format!("`{}` is {}", self.key.name, shown.unwrap_or_default());
+        Diagnostic::new(code, title, Label::new(self.span(), label), help)
+    }
+
+    /// The mistake of a value of another type than `wanted`.
+    pub(super) fn wrong(&self, wanted: &str) -> Diagnostic {
+        let (key, value) = (self.key.name, self.value);
+        let example = self.key.default().unwrap_or_else(|| self.key.shown());
+        let help = match self.key.holds {
+            Holds::Table(header) => {
+                let header = header.replace("NAME", "web").replace("SERVER", "web3");
+                format!("write it as a table: `{header}`")
+            }
+            Holds::Value(_) | Holds::Other(..) => {
+                format!("for example `{key} = {example}`")
+            }
+        };
+        let label = Label::new(value.span(), format!("this is {}", kind(value.get_ref())));
+        let title = format!("`{key}` must be {wanted}");
+        Diagnostic::new(Code::WrongType, title, label, help)
+    }
+
+    /// The whole number, if it is one and within its limits.
+    fn whole(&self, (least, most): (u32, u32), reader: &mut Reader<'_>) -> Option<u32> {
+        let number = self.or_wrong(integer(self.value.get_ref()), reader)?;
+        let fitting = u32::try_from(number).ok();
+        let fitting = fitting.filter(|fit| (least..=most).contains(fit));
+        if fitting.is_none() {
+            let is_small = number < i128::from(least);
+            let label = if is_small { "too small" } else { "too large" };
+            let help = format!("write a whole number from {least} to {most}");
+            reader.add(self.bad(Code::OutOfRange, label, help));
+        }
+        fitting
+    }
+
+    fn duration(&self, least: Duration, reader: &mut Reader<'_>) -> Option<Duration> {
+        if let Some(text) = self.as_text() {
+            return duration::read(self, text, least, reader);
+        }
+        let mut mistake = self.wrong(&self.key.kind());
+        if let Some(number) = float(self.value.get_ref()).filter(|number| *number >= 0.0) {
+            let is_short = self.key.shown().ends_with("ms\"");
+            let unit = if is_short { "ms" } else { "s" };
+            if number < 1e9 {
+                let key = self.key.name;
+                mistake.help = format!("did you mean `{key} = \"{number}{unit}\"`?");
+            }
+            "a number without a unit".clone_into(&mut mistake.primary.text);
+        }
+        reader.add(mistake);
+        None
+    }
+
+    /// A whole number within `range`, or what `parse` makes of a text.
+    pub(super) fn whole_or_text<T>(
+        &self,
+        range: (u32, u32),
+        whole: impl FnOnce(u32) -> T,
+        parse: impl FnOnce(&str, &mut Reader<'_>) -> Option<T>,
+        reader: &mut Reader<'_>,
+    ) -> Option<T> {
+        match self.as_text() {
+            Some(text) => parse(text, reader),
+            None => self.whole(range, reader).map(whole),
+        }
+    }
 }
 
-/// What [`Table::whole_or_text`] found.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum WholeOrText {
-    Whole(u32),
-    Text(String),
+/// What a key sets, of whatever type.
+pub(super) trait Value {
+    /// Becomes what the file says; after a mistake it stays what it was, and the answer is `false`.
+    fn take(&mut self, given: &Entry<'_>, reader: &mut Reader<'_>) -> bool;
+    /// As it would stand in the file; `None` when it is not set.
+    fn shown(&self) -> Option<String>;
+    /// What may be written, in words; its row adds the limits.
+    fn kind(&self) -> &'static str;
 }
 
-pub(super) fn in_range(
-    key: &str,
-    number: i128,
-    range: &RangeInclusive<u32>,
-    span: Span,
-    reader: &mut Reader<'_>,
-) -> Option<At<u32>> {
-    let fitting = u32::try_from(number).ok().filter(|fit| range.contains(fit));
-    if let Some(value) = fitting {
-        return Some(At { value, span });
+/// A type of values.
+pub(super) trait Parse: Sized {
+    /// What may be written, in words; its row adds the limits.
+    const KIND: &'static str;
+    /// Where there may be none, `""` says so.
+    const IS_NONE_IF_EMPTY: bool = false;
+    /// `None` when it was reported.
+    fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self>;
+    /// As it would stand in the file.
+    fn show(&self) -> String;
+}
+
+impl<T: Parse> Value for T {
+    fn take(&mut self, given: &Entry<'_>, reader: &mut Reader<'_>) -> bool {
+        let read = T::parse(given, reader);
+        read.map(|value| *self = value).is_some()
     }
-    let (least, most) = (*range.start(), *range.end());
-    let label = if number < i128::from(least) {
-        "too small"
-    } else {
-        "too large"
-    };
-    reader.add(Diagnostic::new(
-        Code::OutOfRange,
-        format!("`{key}` is {number}"),
-        Label::new(span, label),
-        format!("write a whole number from {least} to {most}"),
-    ));
-    None
+
+    fn shown(&self) -> Option<String> {
+        Some(self.show())
+    }
+
+    fn kind(&self) -> &'static str {
+        T::KIND
+    }
+}
+
+impl<T: Parse> Value for Option<T> {
+    fn take(&mut self, given: &Entry<'_>, reader: &mut Reader<'_>) -> bool {
+        if T::IS_NONE_IF_EMPTY && given.as_text() == Some("") {
+            *self = None;
+            return true;
+        }
+        let read = T::parse(given, reader);
+        read.map(|value| *self = Some(value)).is_some()
+    }
+
+    fn shown(&self) -> Option<String> {
+        let none = T::IS_NONE_IF_EMPTY.then(|| quoted(""));
+        self.as_ref().map(T::show).or(none)
+    }
+
+    fn kind(&self) -> &'static str {
+        T::KIND
+    }
+}
+
+impl Parse for Duration {
+    const KIND: &'static str = "a duration";
+
+    fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        given.duration(given.key.limit.least(), reader)
+    }
+
+    fn show(&self) -> String {
+        quoted(&humantime::format_duration(*self).to_string())
+    }
+}
+
+impl Parse for u32 {
+    const KIND: &'static str = "a whole number";
+
+    fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        given.whole(given.key.limit.whole(), reader)
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// A share.
+impl Parse for f64 {
+    const KIND: &'static str = "a number above 0, at most 1";
+
+    fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let share = given.or_wrong(float(given.value.get_ref()), reader)?;
+        let fitting = Some(share).filter(|share| *share > 0.0 && *share <= 1.0);
+        if fitting.is_none() {
+            let is_zero = share == 0.0;
+            let label = if is_zero {
+                "nothing is ever below 0"
+            } else {
+                "outside 0 to 1"
+            };
+            let example = given.key.shown();
+            let help = format!("write a number between 0 and 1, for example {example}");
+            reader.add(given.bad(Code::OutOfRange, label, help));
+        }
+        fitting
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Parse for bool {
+    const KIND: &'static str = "`true` or `false`, without quotes";
+
+    fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        given.or_wrong(given.value.get_ref().as_bool(), reader)
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Parse for String {
+    const KIND: &'static str = "a string";
+    const IS_NONE_IF_EMPTY: bool = true;
+
+    fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let check = |text: &str| match given.key.limit {
+            Limit::Text(check) => check(text),
+            Limit::Type | Limit::Least(_) | Limit::Whole(..) => Ok(()),
+        };
+        given.parsed(|text| check(text).map(|()| text.to_owned()), reader)
+    }
+
+    fn show(&self) -> String {
+        quoted(self)
+    }
+}
+
+impl Parse for PathBuf {
+    const KIND: &'static str = "a path";
+    const IS_NONE_IF_EMPTY: bool = true;
+
+    fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        String::parse(given, reader).map(Self::from)
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.display().to_string())
+    }
+}
+
+/// A type whose values are a closed list of words.
+pub(super) trait Word: Copy + PartialEq + 'static {
+    /// The words, for people.
+    const KIND: &'static str;
+    /// Each word with what it stands for.
+    const WORDS: &'static [(&'static str, Self)];
+}
+
+impl<T: Word> Parse for T {
+    const KIND: &'static str = T::KIND;
+
+    fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let text = given.text(reader)?;
+        let found = T::WORDS.iter().find(|(word, _)| *word == text);
+        if found.is_none() {
+            let words = T::WORDS.iter().map(|(word, _)| *word);
+            reader.add(not_one_of(given, text, words));
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    fn show(&self) -> String {
+        let found = T::WORDS.iter().find(|(_, value)| value == self);
+        quoted(found.map_or("", |(word, _)| word))
+    }
+}
+
+/// The mistake of a word that is not in its list.
+pub(super) fn not_one_of<'a>(
+    given: &Entry<'_>,
+    text: &str,
+    words: impl Iterator<Item = &'a str> + Clone,
+) -> Diagnostic {
+    let list: Vec<String> = words.clone().map(quoted).collect();
+    let mut help = format!("allowed: {}", list.join(", "));
+    if let Some(similar) = nearest(text, words) {
+        help = format!("did you mean \"{similar}\"? {help}");
+    }
+    let mut mistake = given.bad(Code::NotAllowed, "not an allowed value", help);
+    mistake.title = format!("`{}` cannot be {}", given.key.name, quoted(text));
+    mistake
 }
 
 /// A TOML integer; one that no `i128` holds is taken for the largest, which no range allows.
-pub(super) fn integer(value: &DeValue<'_>) -> Option<i128> {
+fn integer(value: &DeValue<'_>) -> Option<i128> {
     let integer = value.as_integer()?;
     let parsed = i128::from_str_radix(integer.as_str(), integer.radix());
     Some(parsed.unwrap_or(i128::MAX))
 }
 
 #[allow(clippy::cast_precision_loss)] // compared with small ranges only
-pub(super) fn float(value: &DeValue<'_>) -> Option<f64> {
+fn float(value: &DeValue<'_>) -> Option<f64> {
     value
         .as_float()
         .map(|float| float.as_str().parse().unwrap_or(f64::NAN))
@@ -131,9 +345,9 @@ pub(super) fn float(value: &DeValue<'_>) -> Option<f64> {
 }
 
 /// What a value is, in words.
-pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
+fn kind(value: &DeValue<'_>) -> &'static str {
     match value.type_str() {
-        "string" => "a text",
+        "string" => "a string",
         "integer" => "a whole number",
         "float" => "a number with decimals",
         "boolean" => "true or false",

@@ -1,6 +1,7 @@
-//! What the scaler is told about each backend: plain data, already checked by `config`.
+//! What the scaler is told about each backend: plain data with its defaults, already checked by
+//! `config`.
 //!
-//! Defaults and their texts belong to `config`, behaviour to the modules that read these.
+//! Names of keys and their texts belong to `config`, behaviour to the modules that read these.
 
 use std::time::Duration;
 
@@ -43,11 +44,35 @@ pub struct BackendSettings {
     pub action_timeout: Duration,
 }
 
+impl BackendSettings {
+    /// A backend with every default, and no policy yet: it needs at least one.
+    pub fn for_backend(name: impl Into<String>, always_up: Vec<String>) -> Self {
+        Self {
+            name: name.into(),
+            spares: Spares::Auto,
+            min: u32::try_from(always_up.len()).unwrap_or(u32::MAX).max(1),
+            max: None,
+            always_up,
+            policies: Vec::new(),
+            scale_up_cooldown: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(5 * 60),
+            scale_down_ratio: 0.6,
+            scale_down_cooldown: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(60),
+            on_open_sessions: OnOpenSessions::Wait,
+            grace: Duration::from_secs(10),
+            hold: Duration::from_secs(3_600),
+            warm_up_deadline: Duration::from_secs(60),
+            poll_interval: Duration::from_secs(2),
+            action_timeout: Duration::from_secs(6),
+        }
+    }
+}
+
 /// What happens when `drain_timeout` has passed, sessions are open and no new request comes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnOpenSessions {
     /// The server stays in drain until they have ended.
-    #[default]
     Wait,
     /// It goes to maint, which cuts them where haproxy.cfg says `on-marked-down shutdown-sessions`.
     Maint,
@@ -83,6 +108,23 @@ pub struct PolicySettings {
     pub breaches: u32,
     /// How many servers are asked for.
     pub add: Add,
+}
+
+impl PolicySettings {
+    /// A threshold in milliseconds, with every default.
+    pub const fn new(signal: Signal, above_ms: f64) -> Self {
+        Self {
+            signal,
+            statistic: Statistic::Mean,
+            window: WindowSize::Requests(15),
+            every: None,
+            min_span: Duration::from_secs(1),
+            min_samples: 10,
+            above_ms,
+            breaches: 3,
+            add: Add::Servers(1),
+        }
+    }
 }
 
 /// What a policy measures.

@@ -16,7 +16,6 @@ mod tls;
 
 use self::target::Target;
 use self::tls::Tls;
-use crate::config::WarmUpConfig;
 use crate::words::names::ServerName;
 use crate::words::os_words::plain;
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
@@ -46,6 +45,36 @@ const TELLING_SILENCE: Duration = Duration::from_secs(1);
 /// What `requests = 0` cannot be told, or what a server speaks that we do not.
 const WAYS_OUT: &str = "if it speaks the PROXY protocol or HTTP/2 only, set warm_up_url to an \
                         address that answers HTTP/1.1, or requests = 0";
+
+/// `[backend.NAME.warm_up]`, and its defaults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WarmUpConfig {
+    /// Path of the GET request.
+    pub path: String,
+    /// Host header; `None`: ADDRESS:PORT.
+    pub host: Option<String>,
+    /// Verify the certificate of an https server.
+    pub tls_verify: bool,
+    /// Successes in a row; 0: a TCP connection is enough.
+    pub requests: u32,
+    /// Status codes that count as success, inclusive ranges.
+    pub expect_status: Vec<(u16, u16)>,
+    /// Time limit of one request.
+    pub timeout: Duration,
+}
+
+impl Default for WarmUpConfig {
+    fn default() -> Self {
+        Self {
+            path: "/".to_owned(),
+            host: None,
+            tls_verify: false,
+            requests: 3,
+            expect_status: vec![(200, 399)],
+            timeout: Duration::from_secs(5),
+        }
+    }
+}
 
 /// How the spares of one backend are warmed up.
 #[derive(Debug)]
@@ -94,7 +123,11 @@ impl WarmUp {
     pub fn new(config: &WarmUpConfig, urls: &BTreeMap<String, String>) -> Self {
         let urls = urls
             .iter()
-            .map(|(server, url)| (server.clone(), Target::from_url(url)))
+            .map(|(server, url)| {
+                let target = Target::from_url(url);
+                let target = target.map_err(|what| format!("warm_up_url {url:?}: {what}"));
+                (server.clone(), target)
+            })
             .collect();
         Self {
             config: config.clone(),

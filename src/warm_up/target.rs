@@ -38,8 +38,8 @@ enum Place {
 /// Whether a `warm_up_url` can be used.
 ///
 /// # Errors
-/// A text for the operator that quotes the URL.
-pub fn check_url(url: &str) -> Result<(), String> {
+/// What is wrong with it, in a few words.
+pub fn check_url(url: &str) -> Result<(), &'static str> {
     Target::from_url(url).map(|_| ())
 }
 
@@ -56,26 +56,25 @@ impl Target {
     }
 
     /// `http://HOST[:PORT][/PATH]` or https; no user name, no fragment.
-    pub(super) fn from_url(url: &str) -> Result<Self, String> {
-        let wrong = |what: &str| Err(format!("warm_up_url {url:?}: {what}"));
+    pub(super) fn from_url(url: &str) -> Result<Self, &'static str> {
         if url.len() > URL_MAX_BYTES {
-            return Err(format!("warm_up_url: longer than {URL_MAX_BYTES} bytes"));
+            return Err("longer than 2048 bytes");
         }
         if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return wrong("holds a space or a character beyond ASCII; write it as %XX");
+            return Err("contains spaces, control or non-ASCII characters: write them as %XX");
         }
         let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
         let (is_tls, default_port) = match scheme.to_ascii_lowercase().as_str() {
             "http" => (false, 80),
             "https" => (true, 443),
-            _ => return wrong("must start with http:// or https://"),
+            _ => return Err("must start with http:// or https://"),
         };
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if path.contains('#') {
-            return wrong("a fragment (#…) is never sent to a server; leave it out");
+            return Err("a fragment (#…) is never sent to a server: remove it");
         }
         if authority.contains('@') {
-            return wrong("a user name or password is not sent; leave it out");
+            return Err("a user name or password is never sent: remove it");
         }
         let path = if path.starts_with('/') {
             path.to_owned()
@@ -83,14 +82,14 @@ impl Target {
             format!("/{path}")
         };
         let Some((host, port)) = split_host_port(authority) else {
-            return wrong("must name a host, and a port from 1 to 65535 if any");
+            return Err("must name a host, and a port from 1 to 65535 if any");
         };
         let port = port.unwrap_or(default_port);
         let place = match host.parse::<IpAddr>() {
-            Ok(ip) if is_forbidden(ip) => return wrong(FORBIDDEN),
+            Ok(ip) if is_forbidden(ip) => return Err(FORBIDDEN),
             Ok(ip) => Place::Address(SocketAddr::new(ip, port)),
             Err(_) if is_host_name(host) => Place::Name(host.to_owned(), port),
-            Err(_) => return wrong("this is no host name or address"),
+            Err(_) => return Err("not a host name or address"),
         };
         Ok(Self {
             place,
@@ -218,7 +217,7 @@ mod tests {
             "http://[::ffff:169.254.1.1]/",
         ] {
             let text = check_url(url).unwrap_err();
-            assert!(text.starts_with("warm_up_url"), "{url}: {text}");
+            assert!(!text.is_empty(), "{url}");
         }
     }
 

@@ -159,11 +159,11 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("sim", &["scaler", "words"]),
     ("status", &["config", "control", "scaler", "words"]),
     ("publish", &["scaler", "words"]),
-    ("warm_up", &["config", "words"]),
     (
         "config",
-        &["log", "runtime_api", "scaler", "state", "words"],
+        &["log", "runtime_api", "scaler", "state", "warm_up", "words"],
     ),
+    ("warm_up", &["words"]),
     ("state", &["runtime_api", "scaler", "words"]),
     ("control", &["words"]),
     ("parse", &["clock", "log"]),

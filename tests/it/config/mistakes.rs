@@ -15,10 +15,7 @@ pub(super) fn bad(text: &str) -> ConfigErrors {
 pub(super) fn found(text: &str) -> (Vec<String>, String) {
     let (findings, shown) = match parse(text, "c.toml") {
         Ok(loaded) => (loaded.warnings.clone(), loaded.render_warnings(false)),
-        Err(errors) => (
-            errors.diagnostics().to_vec(),
-            errors.render(text, "c.toml", false),
-        ),
+        Err(errors) => (errors.diagnostics().to_vec(), errors.report(false)),
     };
     let places = findings.iter().map(|found| {
         let before = &text[..found.primary.span.start];
@@ -87,7 +84,7 @@ scale_up_cooldown = "5 minuts"
         "`web1` is always up and a spare",
         "3 | always_up = [\"web1\"]",
         "4 | spares = [\"web3\", \"web1\"]",
-        "a key with a similar name exists: `response_time`",
+        "did you mean `response_time`?",
         "write a whole number from 1 to 1000",
         "did you mean \"5 minutes\"?",
     ] {
@@ -135,15 +132,15 @@ colour = 1 => E0002 4:1 | keys of [backend.web]: always_up, spares
 fn a_wrong_type_says_what_it_is_and_what_it_must_be() {
     each(
         r#"
-min = "2" => E0003 4:7 | whole number | this is a text | min = 1
+min = "2" => E0003 4:7 | whole number | this is a string | min = 1
 add = true => E0003 4:7 | this is true or false | add = 1
 window = 1.5 => E0003 4:10 | with decimals | window = 15
 spares = 3 => E0003 4:10 | a list of names
 spares = ["web3", 4] => E0003 4:19 | in quotes
 warm_up = 3 => E0003 4:11 | must be a table
 policy = { signal = "queue_time" } => E0003 4:10 | [[backend.web.policy]]
-[log] ;; source = 1 => E0003 5:10 | a text in quotes
-[log] ;; allow_remote = "false" => E0003 5:16 | true or false, without quotes
+[log] ;; source = 1 => E0003 5:10 | must be a path
+[log] ;; allow_remote = "false" => E0003 5:16 | `true` or `false`, without quotes
 [backend] ;; web2 = 3 => E0003 5:1 | below `[backend.NAME]`
 hold = 5 => E0003 4:8 | a number without a unit | did you mean `hold = "5s"`
 hold = 1979-05-27 => E0003 4:8 | a date or time
@@ -165,16 +162,16 @@ fn durations_are_texts_with_a_unit() {
     each(
         r#"
 hold = "5" => E0004 4:8 | time unit needed, for example 5sec or 5ms | write "5ms", "5s" or "5m"
-hold = "-1s" => E0004 4:8 | expected number at 0 | without sign
+hold = "-1s" => E0004 4:8 | expected number at 0 | without a sign
 hold = "" => E0004 4:8 | value was empty
 hold = "5 minuts" => E0004 4:11 | unknown time unit "minuts" | did you mean "5 minutes"?
 hold = 'soon' => E0004 4:8 | expected number
 hold = "18446744073709551615s 1000ms" => E0004 4:8 | too many digits
 window = "15" => E0004 4:10 | time unit needed
-idle_timeout = "5M" => E0005 4:16 | is 5 months | capital M | write "5m"
+idle_timeout = "5M" => E0005 4:16 | capital M means months | write "5m"
 hold = "0.5M" => E0005 4:8 | capital M
-hold = "6 weeks" => E0005 4:8 | is 1 month
-hold = "2years" => E0005 4:8 | is 2 years
+hold = "6 weeks" => E0005 4:8 | 30 days or more
+hold = "2years" => E0005 4:8 | 30 days or more
 hold = "25h" => W0001 4:8 | longer than a day
 "#,
     );
@@ -248,7 +245,7 @@ spares = [] => W0007 4:10 | nothing can ever be enabled
         r"
 max = 1 => W0002 4:7 | one server is always up | comes in only while one of them is down | max = 2
 min = 1 ;; max = 1 => W0002 5:7 | max = 2
-min = 3 ;; max = 3 => W0002 5:7 | ever enabled for load | up without load | max = 4
+min = 3 ;; max = 3 => W0002 5:7 | ever enabled for load | serve even without load | max = 4
 ",
     );
     let two = format!("[backend.a]\nalways_up = [\"a\", \"b\"]\n{rest}");
@@ -428,7 +425,7 @@ fn what_surely_means_something_else_is_a_warning() {
     each(
         r#"
 statistic = "p95" => W0006 4:13 | p95 of 15 samples is the maximum | window = 20
-statistic = "p95" ;; window = 19 => W0006 4:13 | p95 of 19 | so few samples
+statistic = "p95" ;; window = 19 => W0006 4:13 | p95 of 19 | too few samples
 window = "2m" => W0005 4:10 | `scale_up_cooldown` (30s) | (2m)
 window = "2m" ;; scale_up_cooldown = "1m" => W0005 5:21 | (1m)
 [backend.web.warm_up] ;; timeout = "2m" => W0003 5:11 | `timeout` (2m) | `deadline` (1m)

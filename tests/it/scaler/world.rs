@@ -7,9 +7,7 @@ use std::time::Duration;
 use haproxy_autoscale::scaler::decision::{Change, Decision};
 use haproxy_autoscale::scaler::event::{Action, ActionId, Event, LogState};
 use haproxy_autoscale::scaler::memory::Memory;
-use haproxy_autoscale::scaler::settings::{
-    Add, BackendSettings, OnOpenSessions, PolicySettings, Signal, Spares, Statistic, WindowSize,
-};
+use haproxy_autoscale::scaler::settings::{BackendSettings, PolicySettings, Signal, WindowSize};
 use haproxy_autoscale::scaler::{BackendView, Scaler};
 use haproxy_autoscale::sim::driver::{Due, Underway};
 pub(crate) use haproxy_autoscale::sim::faults::Fault;
@@ -31,37 +29,24 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 /// Window 5, breaches 3, no minimum span, short times: a test's seconds are a day's minutes.
 pub(crate) fn settings() -> BackendSettings {
     BackendSettings {
-        name: BACKEND.to_owned(),
-        always_up: vec!["web1".to_owned()],
-        spares: Spares::Auto,
-        min: 1,
-        max: None,
         policies: vec![policy()],
         scale_up_cooldown: Duration::from_secs(5),
         idle_timeout: Duration::from_secs(30),
-        scale_down_ratio: 0.6,
         scale_down_cooldown: Duration::from_secs(5),
         drain_timeout: Duration::from_secs(10),
-        on_open_sessions: OnOpenSessions::Wait,
         grace: Duration::from_secs(2),
         hold: Duration::from_secs(600),
         warm_up_deadline: Duration::from_secs(20),
-        poll_interval: Duration::from_secs(2),
-        action_timeout: Duration::from_secs(6),
+        ..BackendSettings::for_backend(BACKEND, vec!["web1".to_owned()])
     }
 }
 
 pub(crate) fn policy() -> PolicySettings {
     PolicySettings {
-        signal: Signal::ResponseTime,
-        statistic: Statistic::Mean,
         window: WindowSize::Requests(5),
-        every: None,
         min_span: Duration::ZERO,
         min_samples: 1,
-        above_ms: 500.0,
-        breaches: 3,
-        add: Add::Servers(1),
+        ..PolicySettings::new(Signal::ResponseTime, 500.0)
     }
 }
 

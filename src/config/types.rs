@@ -1,0 +1,197 @@
+//! The values that are the product's own: sockets, sources, formats, windows, words. What every value
+//! must say about itself is in [`super::values`].
+
+use std::time::Duration;
+
+use super::diagnostic::{Code, quoted};
+use super::reader::Reader;
+use super::text::{self, Mistake};
+use super::values::{Entry, Parse, Word};
+use super::{Mode, duration, log_format};
+use crate::log::format::LogFormat;
+use crate::log::source::{LogSource, SourceMistake};
+use crate::runtime_api::Address;
+use crate::scaler::settings::{Add, OnOpenSessions, Signal, Statistic, WindowSize};
+
+/// Most requests of a window and most `min_samples`: what one policy keeps in memory.
+pub(super) const MAX_SAMPLES: u32 = 100_000;
+/// Shortest window in time; a shorter one says more about the log than about servers.
+pub(super) const MIN_WINDOW: Duration = Duration::from_millis(100);
+const MAX_ADD: u32 = 1_000;
+/// A size: a httplog line without captures has about 200 bytes, and HAProxy's `log … len` ends at
+/// 65535.
+const MIN_BYTES: u32 = 256;
+const MAX_BYTES: u32 = 16 * 1024 * 1024;
+
+impl Parse for Address {
+    const KIND: &'static str = "a path, or `\"tcp:HOST:PORT\"`";
+
+    fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        given.parsed(text::address, reader)
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.to_string())
+    }
+}
+
+impl Parse for LogSource {
+    const KIND: &'static str = "a path, `\"-\"`, `\"udp:ADDRESS:PORT\"`, `\"tcp:ADDRESS:PORT\"`, \
+                                `\"unix:PATH\"` or `\"journal:UNIT\"`";
+
+    fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let refused = |SourceMistake { label, help }| Mistake { label, help };
+        given.parsed(|text| Self::parse(text).map_err(refused), reader)
+    }
+
+    fn show(&self) -> String {
+        if let Self::File(path) = self {
+            path.show()
+        } else {
+            String::new()
+        }
+    }
+}
+
+impl Parse for LogFormat {
+    const KIND: &'static str = "`\"httplog\"`, `\"httpslog\"`, `\"clf\"`, or a log-format string of \
+                                haproxy.cfg";
+
+    fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        log_format::read(given, given.text(reader)?, reader)
+    }
+
+    fn show(&self) -> String {
+        quoted(self.as_str())
+    }
+}
+
+/// A size in bytes.
+impl Parse for usize {
+    const KIND: &'static str = "a size from `\"256B\"` to `\"16MiB\"`, or a whole number of bytes";
+
+    fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let range = (MIN_BYTES, MAX_BYTES);
+        let size = |text: &str, reader: &mut Reader<'_>| {
+            let bytes = text::size(text);
+            let fitting = bytes.filter(|bytes| (MIN_BYTES..=MAX_BYTES).contains(bytes));
+            if fitting.is_none() {
+                let (code, label) = match bytes {
+                    Some(_) => (Code::OutOfRange, "out of range"),
+                    None => (Code::BadText, "not a size"),
+                };
+                let help = "write a whole number with B, KiB or MiB, from \"256B\" to \"16MiB\"";
+                reader.add(given.bad(code, label, help));
+            }
+            fitting
+        };
+        let bytes = given.whole_or_text(range, |bytes| bytes, size, reader)?;
+        Self::try_from(bytes).ok()
+    }
+
+    fn show(&self) -> String {
+        format!("\"{}KiB\"", self / 1024)
+    }
+}
+
+impl Parse for Vec<(u16, u16)> {
+    const KIND: &'static str = "status codes and ranges, separated by commas";
+
+    fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        given.parsed(text::status_ranges, reader)
+    }
+
+    fn show(&self) -> String {
+        let ranges: Vec<String> = self
+            .iter()
+            .map(|(from, to)| format!("{from}-{to}"))
+            .collect();
+        quoted(&ranges.join(","))
+    }
+}
+
+impl Parse for WindowSize {
+    const KIND: &'static str = "a number of requests from 1 to 100000, or a duration of at least \
+                                `\"100ms\"`";
+
+    fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let span = |text: &str, reader: &mut Reader<'_>| {
+            duration::read(given, text, MIN_WINDOW, reader).map(Self::Span)
+        };
+        given.whole_or_text((1, MAX_SAMPLES), Self::Requests, span, reader)
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Requests(count) => count.show(),
+            Self::Span(span) => span.show(),
+        }
+    }
+}
+
+impl Parse for Add {
+    const KIND: &'static str = "a number of servers from 1 to 1000, or `\"1%\"` to `\"1000%\"`";
+
+    fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let percent = |text: &str, reader: &mut Reader<'_>| {
+            let digits = text.strip_suffix('%').filter(|digits| {
+                !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+            });
+            let Some(digits) = digits else {
+                let help = "write a number of servers without quotes (`add = 2`) or a share \
+                            (`add = \"50%\"`)";
+                reader.add(given.bad(Code::BadText, "neither a number nor a share", help));
+                return None;
+            };
+            let percent = digits.parse().ok();
+            let percent = percent.filter(|percent| (1..=MAX_ADD).contains(percent));
+            if percent.is_none() {
+                let help = format!("write \"1%\" to \"{MAX_ADD}%\" of the serving servers");
+                reader.add(given.bad(Code::OutOfRange, "out of range", help));
+            }
+            percent.map(Self::Percent)
+        };
+        given.whole_or_text((1, MAX_ADD), Self::Servers, percent, reader)
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Servers(count) => count.show(),
+            Self::Percent(share) => quoted(&format!("{share}%")),
+        }
+    }
+}
+
+impl Word for Mode {
+    const KIND: &'static str = "`\"act\"` or `\"observe\"`";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("act", Self::Act), ("observe", Self::Observe)];
+}
+
+impl Word for OnOpenSessions {
+    const KIND: &'static str = "`\"wait\"` or `\"maint\"`";
+    const WORDS: &'static [(&'static str, Self)] = &[("wait", Self::Wait), ("maint", Self::Maint)];
+}
+
+impl Word for Statistic {
+    const KIND: &'static str =
+        "`\"mean\"`, `\"median\"`, `\"p90\"`, `\"p95\"`, `\"p99\"` or `\"max\"`";
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("mean", Self::Mean),
+        ("median", Self::Median),
+        ("p90", Self::Percentile(90)),
+        ("p95", Self::Percentile(95)),
+        ("p99", Self::Percentile(99)),
+        ("max", Self::Max),
+    ];
+}
+
+/// The time signals of this version.
+impl Word for Signal {
+    const KIND: &'static str = "`\"response_time\"`, `\"queue_time\"` or `\"connect_time\"`";
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("response_time", Self::ResponseTime),
+        ("queue_time", Self::QueueTime),
+        ("connect_time", Self::ConnectTime),
+    ];
+}
