@@ -10,6 +10,7 @@
 //! - [`daemon`]: one loop that carries events in and starts actions
 //! - [`replay`]: the same scaler over recorded logs in virtual time
 //! - [`config`], [`cli`]: what the operator says
+//! - [`publish`]: what the scaler tells, in sentences
 //! - [`control`], [`status`]: what the operator sees and orders of a running daemon
 //! - [`state`]: what outlives it, on disk
 //! - [`stats`], [`parse`]: the log as numbers and as JSON
@@ -23,6 +24,7 @@ pub mod daemon;
 pub mod demo;
 pub mod log;
 pub mod parse;
+pub mod publish;
 pub mod replay;
 pub mod runtime_api;
 pub mod scaler;

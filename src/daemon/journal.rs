@@ -6,8 +6,9 @@ use super::hands::Diagnosis;
 use crate::config::{Config, Mode};
 use crate::log::file::FileState;
 use crate::log::source::Source;
-use crate::scaler::decision::{Change, Decision, News, Reason};
-use crate::words::order::Verdict;
+use crate::scaler::Remembered;
+use crate::scaler::decision::{Change, Decision, News, Note, Reason};
+use crate::words::order::Place;
 use crate::words::picture::ReadFailure;
 
 /// One line for one decision.
@@ -62,13 +63,7 @@ pub(super) fn write(decision: &Decision, mode: Mode) {
 
 /// An order that was not obeyed.
 const fn is_refused(decision: &Decision) -> bool {
-    let Reason::Answer(answer) = &decision.reason else {
-        return false;
-    };
-    match answer.verdict {
-        Verdict::Refused | Verdict::Unknown => true,
-        Verdict::Accepted => false,
-    }
+    matches!(decision.reason, Reason::Answer { answer: Err(_), .. })
 }
 
 /// What HAProxy this is, and what stands in the way.
@@ -83,10 +78,8 @@ pub(super) fn write_diagnosis(diagnosis: &Diagnosis, config: &Config) {
 
 /// HAProxy has no such backend.
 pub(super) fn is_unknown(decision: &Decision) -> bool {
-    let Reason::Text(text) = &decision.reason else {
-        return false;
-    };
-    *text == ReadFailure::UnknownBackend.to_string()
+    let unknown = Note::Unread(ReadFailure::UnknownBackend);
+    matches!(&decision.reason, Reason::Note(note) if *note == unknown)
 }
 
 /// A backend of the configuration that HAProxy does not have; `known` are those that it has.
@@ -100,14 +93,13 @@ pub(super) fn write_unknown(name: &str, known: &[String]) {
 }
 
 /// What operators told an earlier daemon; true where it forbids every change.
-pub(super) fn write_remembered(orders: &[(String, bool)]) {
-    for (text, is_pause) in orders {
-        if *is_pause {
-            tracing::warn!(
-                "from before the start: {text}; nothing is changed until `haproxy-autoscale resume`"
-            );
-        } else {
-            tracing::info!("from before the start: {text}");
+pub(super) fn write_remembered(orders: &[Remembered]) {
+    for order in orders {
+        match order.place {
+            Place::Everything | Place::Backend(_) => tracing::warn!(
+                "from before the start: {order}; nothing is changed until `haproxy-autoscale resume`"
+            ),
+            Place::Server(_) => tracing::info!("from before the start: {order}"),
         }
     }
 }

@@ -7,11 +7,11 @@ use super::{Daemon, STANDSTILL_MIN, STANDSTILL_POLLS, journal};
 use crate::config::Mode;
 use crate::control::{self, Reply};
 use crate::log::source::Source;
-use crate::scaler::decision::{Decision, Reason};
+use crate::scaler::decision::{Decision, Reason, Refusal};
 use crate::scaler::event::{Action, Event};
 use crate::scaler::memory::Memory;
 use crate::state::{self, Found, Keeper, name};
-use crate::words::order::{Order, Place};
+use crate::words::order::{Answer, Order, Place, Verdict};
 use crate::words::time::Timestamp;
 
 impl Daemon {
@@ -131,7 +131,7 @@ impl Daemon {
         let mut reply = Reply::default();
         for action in &actions {
             if let Action::Report(decision) = action
-                && let Reason::Answer(answer) = &decision.reason
+                && let Reason::Answer { answer, .. } = &decision.reason
             {
                 let place = match (&order.place, &decision.server) {
                     (Place::Server(name), Some(_)) => name.to_string(),
@@ -139,7 +139,11 @@ impl Daemon {
                         decision.backend.clone()
                     }
                 };
-                reply.add(&place, answer);
+                let verdict = answer
+                    .as_ref()
+                    .map_or_else(Refusal::verdict, |_| Verdict::Accepted);
+                let text = decision.reason.to_string();
+                reply.add(&place, &Answer { verdict, text });
             }
         }
         match self.config.mode {

@@ -31,7 +31,7 @@ use crate::log::line::{Parser, Reject};
 use crate::log::lines::Item;
 use crate::log::source::Source;
 use crate::scaler::Scaler;
-use crate::scaler::decision::{Change, Decision};
+use crate::scaler::decision::{Change, Decision, Reason};
 use crate::scaler::event::{Action, Event, LogState};
 use crate::state::Keeper;
 use crate::words::picture::ReadFailure;
@@ -216,7 +216,7 @@ struct Daemon {
     lost: u64,
     is_whole_from: Timestamp,
     /// Why HAProxy does not answer, as it was said.
-    outage: Option<String>,
+    outage: Option<Reason>,
     diagnosis: Diagnosis,
     asking: Asking,
     /// Backends that HAProxy does not have, to be said with those that it has.
@@ -354,8 +354,8 @@ impl Daemon {
     fn is_news(&mut self, decision: &Decision) -> bool {
         match decision.change {
             Change::Unreachable => {
-                let text = decision.reason.to_string();
-                self.outage.replace(text.clone()) != Some(text)
+                let reason = &decision.reason;
+                self.outage.replace(reason.clone()).as_ref() != Some(reason)
             }
             Change::Reachable => self.outage.take().is_some(),
             Change::Note if journal::is_unknown(decision) => {

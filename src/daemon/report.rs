@@ -24,12 +24,12 @@ impl Daemon {
         let is_away = self.away_since.is_some();
         for view in &backends {
             let problems = view.problems.iter();
-            let problems = problems.filter(|it| !(is_away && it.code == ProblemCode::LogAbsent));
+            let problems = problems.filter(|it| !(is_away && it.code() == ProblemCode::LogAbsent));
             found.extend(problems.map(|problem| Finding {
                 backend: Some(view.name.clone()),
-                code: problem.code.as_str(),
-                text: problem.text.clone(),
-                is_helpless: problem.code.is_helpless(),
+                code: problem.code().as_str(),
+                text: problem.to_string(),
+                is_helpless: problem.code().is_helpless(),
             }));
         }
         let (problems, sayings) = self.problems.take(now, SystemTime::now(), found);
@@ -96,7 +96,7 @@ impl Daemon {
     ) -> LogCondition {
         let is_contradicted = || {
             let mut problems = backends.iter().flat_map(|view| &view.problems);
-            problems.any(|problem| problem.code == ProblemCode::LogIncomplete)
+            problems.any(|problem| problem.code() == ProblemCode::LogIncomplete)
         };
         match source.state() {
             FileState::Waiting(_) => LogCondition::Missing,

@@ -1,15 +1,24 @@
 //! What the scaler tells people: each [`Decision`] with everything that led to it, as data. The
-//! sentences are made in `text`. Nothing here decides.
+//! sentences are made in `publish::text`. Nothing here decides.
+
+mod answer;
+mod note;
 
 use std::time::Duration;
 
+use super::seen::Nobody;
 use super::settings::{Signal, Statistic};
-use crate::words::order::Answer;
-use crate::words::picture::Crowded;
+use crate::words::names::ServerName;
+use crate::words::order::Verb;
+use crate::words::picture::{AdminState, Crowded};
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 use crate::words::time::Timestamp;
 
+pub use self::answer::{Promise, Refusal, Way};
+pub use self::note::{Advice, CalledOff, Doubt, Expired, NameList, Note, Would};
+pub use super::agreement::Compared;
 pub use super::breach::{Breach, Episode, News, SlowServer};
+pub use super::dropped::Share;
 pub use super::load::TooSlow;
 pub use super::probation::Tally;
 pub use super::trial::NotHelping;
@@ -215,24 +224,31 @@ pub enum Reason {
     NoSpare {
         /// Why one is wanted.
         wanted: Wanted,
-        /// What became of the spares, `web3 is quarantined for 50s`; empty when there are none.
-        spares: Vec<String>,
+        /// Why none comes.
+        why: Nobody,
     },
     /// An operator's change was seen.
     Operator {
         /// The state that we left it in.
-        from: &'static str,
+        from: AdminState,
         /// The state that it is in.
-        to: &'static str,
+        to: AdminState,
         /// It has an agent, which may have done it: HAProxy does not tell the two apart.
         may_be_agent: bool,
         /// How long it is left alone.
         hold: Duration,
     },
     /// What became of an operator's order.
-    Answer(Answer),
-    /// Anything else, in words.
-    Text(String),
+    Answer {
+        /// What was asked for.
+        verb: Verb,
+        /// The user id of who gave the order, when the kernel told.
+        by: Option<u32>,
+        /// What will happen, or why not.
+        answer: Result<Promise, Refusal>,
+    },
+    /// Anything else.
+    Note(Note),
 }
 
 /// Why a server is wanted.
@@ -244,15 +260,15 @@ pub enum Wanted {
     DeadServer {
         /// Which.
         server: String,
-        /// What HAProxy shows: `DOWN`, `maint`, `drain`.
-        shows: &'static str,
+        /// What HAProxy shows.
+        shows: Shown,
     },
     /// A spare that was ready takes no traffic.
     DeadSpare {
         /// Which.
         server: String,
-        /// What HAProxy shows: `DOWN`, `weight 0`.
-        shows: &'static str,
+        /// What HAProxy shows.
+        shows: Shown,
     },
     /// Users wait in front of HAProxy, and its servers are busy.
     Crowded(Crowded),
@@ -270,8 +286,43 @@ pub enum Wanted {
         /// Requests waiting in the backend's queue.
         queued: u32,
     },
-    /// An operator's order, in words.
-    Ordered(String),
+    /// Nothing that was measured: somebody or something said so.
+    Ordered(Ordered),
+}
+
+/// What overrules the load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ordered {
+    /// An operator's order.
+    By {
+        /// What was asked for.
+        verb: Verb,
+        /// The user id of who gave it, when the kernel told.
+        uid: Option<u32>,
+    },
+    /// The daemon or the machine stood still for so long.
+    Standstill(Duration),
+    /// The new configuration does not name it as a spare any more.
+    NewConfiguration,
+}
+
+/// Why a server takes no balanced traffic, as HAProxy shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// In maint.
+    Maint,
+    /// Draining.
+    Drain {
+        /// Its agent says so.
+        by_agent: bool,
+    },
+    /// UP, of weight 0.
+    NoWeight,
+    /// DOWN.
+    Down {
+        /// Its agent says so.
+        by_agent: bool,
+    },
 }
 
 /// Why a server that is ready gets no requests, as far as HAProxy shows it.
@@ -379,6 +430,34 @@ pub enum Failure {
         /// … and failed.
         failed: u64,
     },
-    /// HAProxy refused a command, or did not do what it accepted.
-    Command(String),
+    /// HAProxy refused a command.
+    Refused(StateRefused),
+    /// HAProxy accepted that state and shows another one.
+    NotFollowed(AdminState),
+    /// It died while it was draining.
+    Died,
+}
+
+/// Why a server is no candidate for a while.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Failed {
+    /// It could not be brought in.
+    Coming(Failure),
+    /// It answered worse than the others did.
+    Serving(Fault),
+    /// It was DOWN when it was put away.
+    Dead,
+    /// It failed under an earlier daemon.
+    Before,
+}
+
+/// A command that HAProxy refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateRefused {
+    /// The server.
+    pub server: ServerName,
+    /// The state that it was to have.
+    pub state: AdminState,
+    /// HAProxy's own words.
+    pub words: String,
 }

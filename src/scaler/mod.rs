@@ -34,7 +34,6 @@ mod pool;
 mod probation;
 mod quiet;
 mod sample;
-mod text;
 mod trial;
 mod window;
 
@@ -48,7 +47,7 @@ use crate::words::time::Timestamp;
 
 pub use self::backend::{BackendView, ServerView};
 pub use self::member::{Role, Stage};
-pub use self::operator::Affected;
+pub use self::operator::{Affected, Remembered};
 pub use self::policy::PolicyView;
 
 /// Instants that one `handle` runs through at most; far above what any gap between two events

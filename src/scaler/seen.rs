@@ -1,8 +1,52 @@
 //! What people see of a backend, in closed lists: why it does what it does, and what keeps it from
 //! working. Scripts rely on these words. Nothing here decides.
 
-use std::fmt;
+mod outlook;
+mod problem;
+mod why_not;
+
 use std::time::Duration;
+
+pub use self::outlook::{Later, Outlook, Transition};
+pub use self::problem::Problem;
+pub use self::why_not::{Blocked, Condition, Nobody, ServerNote, WhyNot};
+
+/// How a backend is, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackendState {
+    /// All is well.
+    Ok,
+    /// Above a threshold.
+    Slow,
+    /// Slow, and more servers do not help.
+    NotHelping,
+    /// More than half of the requests fail.
+    Broken,
+    /// Servers are missing.
+    Short,
+    /// Scaling down is frozen: the log is not read or not believed.
+    Blind,
+    /// HAProxy does not answer.
+    Unreachable,
+    /// Not seen yet, or HAProxy has no such backend.
+    Unknown,
+}
+
+impl BackendState {
+    /// The word of `status --json`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Slow => "slow",
+            Self::NotHelping => "not_helping",
+            Self::Broken => "broken",
+            Self::Short => "short",
+            Self::Blind => "blind",
+            Self::Unreachable => "unreachable",
+            Self::Unknown => "unknown",
+        }
+    }
+}
 
 /// Why a backend does what it does now, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -225,31 +269,8 @@ impl ProblemCode {
     }
 }
 
-/// One thing that keeps a backend from working.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// In one word.
-    pub code: ProblemCode,
-    /// In a sentence.
-    pub text: String,
-}
-
-impl Problem {
-    /// The two together.
-    pub fn new(code: ProblemCode, text: impl Into<String>) -> Self {
-        let text = text.into();
-        Self { code, text }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text)
-    }
-}
-
 /// Something that stands until it ends: a pause, a pin, an order, a hold, a quarantine.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     /// How long it has stood, where that is known.
     pub lasted: Option<Duration>,
@@ -257,12 +278,25 @@ pub struct Standing {
     pub left: Option<Duration>,
     /// The user id of who set it, when the kernel told.
     pub by: Option<u32>,
-    /// Why, in words, where that is known.
-    pub reason: Option<String>,
+    /// Why, where that is known.
+    pub reason: Option<StandingReason>,
+}
+
+/// Why something stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StandingReason {
+    /// An operator's `enable`.
+    Enable,
+    /// An operator's `disable`.
+    Disable,
+    /// Changed outside this daemon.
+    Changed,
+    /// It failed.
+    Failed,
 }
 
 /// What stands for a backend or a server.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standings {
     /// Nothing is changed.
     pub pause: Option<Standing>,

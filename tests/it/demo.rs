@@ -21,7 +21,7 @@ use haproxy_autoscale::demo::summary::sum_up;
 use haproxy_autoscale::demo::voice::{Voice, wrapped};
 use haproxy_autoscale::demo::warmth::Warmth;
 use haproxy_autoscale::demo::world::World;
-use haproxy_autoscale::scaler::decision::{Change, Decision, Reason};
+use haproxy_autoscale::scaler::decision::{Change, Decision, Note, Reason};
 use haproxy_autoscale::words::time::Timestamp;
 use regex::Regex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -387,7 +387,7 @@ fn decision(change: Change) -> Decision {
         backend: "web".to_owned(),
         server: Some("web2".to_owned()),
         change,
-        reason: Reason::Text("by hand".to_owned()),
+        reason: Reason::Note(Note::Answers),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Backend, NoSpareSaid, Outbox, name_of};
 use crate::scaler::agreement::Agreement;
-use crate::scaler::decision::{Change, Reason};
+use crate::scaler::decision::{Change, Doubt, Note, Reason};
 use crate::scaler::event::{Action, ActionId};
 use crate::scaler::jitter;
 use crate::scaler::member::{Role, Stage};
@@ -100,8 +100,7 @@ impl Backend {
     pub(super) fn read_if_due(&mut self, now: Timestamp, out: &mut Outbox) {
         if let Some((id, until)) = self.reading.under_way {
             if until <= now {
-                let failure = ReadFailure::Unreachable("HAProxy gave no answer in time".to_owned());
-                self.servers_read(now, id, Err(failure), out);
+                self.servers_read(now, id, Err(ReadFailure::NoAnswer), out);
             }
             return;
         }
@@ -151,12 +150,14 @@ impl Backend {
     fn said_reachable(&mut self, now: Timestamp, out: &mut Outbox) {
         self.reading.failures = 0;
         self.reading.read_at = Some(now);
-        let (change, text) = match self.reading.failure.take() {
-            Some(ReadFailure::Unreachable(_)) => (Change::Reachable, "HAProxy answers again"),
-            Some(ReadFailure::UnknownBackend) => (Change::Note, "HAProxy has this backend now"),
+        let (change, note) = match self.reading.failure.take() {
+            Some(ReadFailure::Unreachable(_) | ReadFailure::NoAnswer) => {
+                (Change::Reachable, Note::Answers)
+            }
+            Some(ReadFailure::UnknownBackend) => (Change::Note, Note::HasBackend),
             Some(ReadFailure::Stopping) | None => return,
         };
-        self.report(now, None, change, Reason::Text(text.to_owned()), out);
+        self.tell(now, None, change, note, out);
     }
 
     fn read_failed(&mut self, now: Timestamp, failure: ReadFailure, out: &mut Outbox) {
@@ -166,7 +167,7 @@ impl Backend {
         let outage = jitter::outage(now, self.reading.read_at, self.started);
         let pause = match failure {
             ReadFailure::Stopping => STOPPING_PAUSE,
-            ReadFailure::Unreachable(_) => jitter::pause(
+            ReadFailure::Unreachable(_) | ReadFailure::NoAnswer => jitter::pause(
                 (out.seed, out.last_id()),
                 self.reading.failures,
                 outage,
@@ -179,12 +180,12 @@ impl Backend {
         self.reading.again = false;
         if self.reading.failure.as_ref() != Some(&failure) {
             let change = match failure {
-                ReadFailure::Unreachable(_) => Some(Change::Unreachable),
+                ReadFailure::Unreachable(_) | ReadFailure::NoAnswer => Some(Change::Unreachable),
                 ReadFailure::UnknownBackend => Some(Change::Note),
                 ReadFailure::Stopping => None,
             };
             if let Some(change) = change {
-                self.report(now, None, change, Reason::Text(failure.to_string()), out);
+                self.tell(now, None, change, Note::Unread(failure.clone()), out);
             }
         }
         self.reading.failure = Some(failure);
@@ -239,8 +240,7 @@ impl Backend {
         if self.generation.is_none() {
             return;
         }
-        let text = "HAProxy was reloaded or restarted: its states are learnt anew".to_owned();
-        self.report(now, None, Change::Reload, Reason::Text(text), out);
+        self.tell(now, None, Change::Reload, Note::Reloaded, out);
         let is_needed = self
             .quiet
             .since
@@ -267,28 +267,25 @@ impl Backend {
     }
 
     fn dropping_changed(&mut self, now: Timestamp, out: &mut Outbox) {
-        let (change, text) = if self.dropped.are_many() {
-            (Change::Freeze, self.drops_text())
+        let share = self.dropped.share();
+        let (change, note) = if self.dropped.are_many() {
+            (Change::Freeze, Note::Doubted(Doubt::Dropped(share)))
         } else {
-            let share = self.dropped.share();
-            let text = format!("HAProxy drops hardly any line of its log any more: {share}");
-            (Change::Thaw, text)
+            (Change::Thaw, Note::HardlyDrops(share))
         };
-        self.report(now, None, change, Reason::Text(text), out);
+        self.tell(now, None, change, note, out);
     }
 
     fn agreement_changed(&mut self, now: Timestamp, out: &mut Outbox) {
-        let verdict = self.comparison.verdict();
-        let change = match verdict {
-            Agreement::Agree => Change::Thaw,
-            Agreement::Lost | Agreement::Inflated => Change::Freeze,
+        let (change, note) = match self.comparison.doubt() {
+            None => (Change::Thaw, Note::Agrees),
+            Some(doubt) => (Change::Freeze, Note::Doubted(doubt)),
         };
         // Spares that came in on lines which are in doubt now count as brought in by them.
         let doubted = self.comparison.doubted_since(now);
         self.brought_in_doubt = self.pool.joined_since(doubted);
         self.not_quiet(now);
-        let text = self.freeze_text(verdict);
-        self.report(now, None, change, Reason::Text(text), out);
+        self.tell(now, None, change, note, out);
     }
 
     /// One server's state against the one that we know of.
@@ -330,8 +327,8 @@ impl Backend {
             self.change = None;
         }
         let reason = Reason::Operator {
-            from: expected.as_str(),
-            to: shown.as_str(),
+            from: expected,
+            to: shown,
             may_be_agent,
             hold,
         };
@@ -349,10 +346,7 @@ impl Backend {
         member.enter(now, Stage::DrainingOut, now);
         let change = self.change.take_if(|change| change.server == name);
         drop(change);
-        let text =
-            "its agent answers `drain`, so it gets no requests: left alone as long as it does";
-        let reason = Reason::Text(text.to_owned());
-        self.report(now, Some(name), Change::Warning, reason, out);
+        self.tell(now, Some(name), Change::Warning, Note::DrainedByAgent, out);
     }
 
     /// First sight adopts: what is ready is ours and goes after `idle_timeout` like any other.

@@ -90,7 +90,7 @@ fn a_pause_in_the_middle_of_the_checks_takes_the_spare_back_to_maint() {
         });
         let out = daemon.ask(&["pause", "web", "--for", "1h"]);
         let text = String::from_utf8_lossy(&out.stdout).into_owned();
-        assert!(text.contains("web2, which is half-way"), "{text}");
+        assert!(text.contains("web2 is in transition"), "{text}");
         wait_for("maint", SOON, || states.now("web2") == "maint");
         std::thread::sleep(A_WHILE);
         assert_eq!(states.of("web2"), ["maint", "drain", "maint"]);

@@ -3,8 +3,8 @@
 
 use super::super::{Backend, Outbox};
 use super::{Goal, Step, Underway};
-use crate::scaler::decision::{Change, Reason, Wanted};
-use crate::scaler::hand::by;
+use crate::scaler::decision::{CalledOff, Change, Note, Ordered, Reason, Wanted};
+use crate::words::order::Verb;
 use crate::words::picture::AdminState;
 use crate::words::time::Timestamp;
 
@@ -55,7 +55,7 @@ impl Backend {
     pub(in crate::scaler::backend) fn retreat(
         &mut self,
         now: Timestamp,
-        why: Wanted,
+        why: Ordered,
         out: &mut Outbox,
     ) {
         let Some(change) = &mut self.change else {
@@ -65,9 +65,9 @@ impl Backend {
             (
                 Goal::BringIn { .. },
                 Step::WarmingUp { .. } | Step::Judging { .. } | Step::Checking,
-            ) => self.call_off(now, why.to_string(), out),
+            ) => self.call_off(now, CalledOff::Ordered(why), out),
             (Goal::BringIn { .. }, Step::Writing { .. } | Step::Verifying { .. }) => {
-                change.unwanted = Some(why.to_string());
+                change.unwanted = Some(why);
             }
             (
                 Goal::PutAway { .. } | Goal::SendAway { .. } | Goal::Expel { .. },
@@ -76,13 +76,15 @@ impl Backend {
                 self.change = None;
             }
             (Goal::PutAway { .. } | Goal::SendAway { .. }, Step::Emptying { .. }) => {
-                change.goal = Goal::GiveBack { wanted: why };
+                change.goal = Goal::GiveBack {
+                    wanted: Wanted::Ordered(why),
+                };
                 change.since = now;
                 let after = self.want_fresh(now, out);
                 self.set_step(Step::Judging { after });
             }
             (Goal::PutAway { .. } | Goal::SendAway { .. }, _) => {
-                change.returned.get_or_insert(why);
+                change.returned.get_or_insert(Wanted::Ordered(why));
             }
             // Whoever answers badly is not given back.
             (Goal::BringIn { .. }, Step::Emptying { .. })
@@ -101,7 +103,7 @@ impl Backend {
         &mut self,
         now: Timestamp,
         server: &str,
-        why: Wanted,
+        why: Ordered,
         out: &mut Outbox,
     ) {
         let is_its = |change: &Underway| change.server == server;
@@ -115,7 +117,7 @@ impl Backend {
         &mut self,
         now: Timestamp,
         server: &str,
-        why: Wanted,
+        why: Ordered,
         out: &mut Outbox,
     ) {
         let is_leaving =
@@ -130,7 +132,7 @@ impl Backend {
         &mut self,
         now: Timestamp,
         server: &str,
-        why: Wanted,
+        why: Ordered,
         out: &mut Outbox,
     ) {
         if self.is_on_its_way_in(server) {
@@ -161,19 +163,22 @@ impl Backend {
 
     /// What the log says when a spare drains because an operator wanted it.
     pub(super) fn sent_away_reason(uid: Option<u32>) -> Reason {
-        Reason::Wanted(Wanted::Ordered(format!("disable{}", by(uid))))
+        Reason::Wanted(Wanted::Ordered(Ordered::By {
+            verb: Verb::Disable,
+            uid,
+        }))
     }
 
     /// The picture before the first command of a `disable`: it goes, or the order ends.
     pub(super) fn judge_send_away(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
         match self.must_not_need(name) {
             Ok(()) => self.write(now, AdminState::Drain, out),
-            Err(answer) => {
+            Err(refusal) => {
                 self.change = None;
                 self.forget_order(name);
                 self.show_marks();
-                let reason = Reason::Text(format!("not disabled: {}", answer.text));
-                self.report(now, Some(name), Change::Note, reason, out);
+                let note = Note::NotDisabled(refusal);
+                self.tell(now, Some(name), Change::Note, note, out);
             }
         }
     }
