@@ -1,6 +1,8 @@
 //! What people see of a backend, in closed lists: why it does what it does, and what keeps it from
 //! working. Scripts rely on these words. Nothing here decides.
 
+#![allow(missing_docs)] // Where a name says it all; `publish::text` has the sentences.
+
 mod outlook;
 mod problem;
 mod why_not;
@@ -245,27 +247,7 @@ impl ProblemCode {
 
     /// Users suffer and no spare can come: worth saying over and over.
     pub const fn is_helpless(self) -> bool {
-        match self {
-            Self::Slow(_) | Self::Short(_) => true,
-            Self::Unreachable
-            | Self::UnknownBackend
-            | Self::UnknownServer
-            | Self::NoSpare
-            | Self::NotHelping
-            | Self::LogIncomplete
-            | Self::LogInflated
-            | Self::LogDropped
-            | Self::LogAbsent
-            | Self::LogLate
-            | Self::LogLost
-            | Self::MemoryLost
-            | Self::NotServing
-            | Self::Failing
-            | Self::AlwaysUpMissing
-            | Self::Crowded
-            | Self::UsedInMaint
-            | Self::Errors => false,
-        }
+        matches!(self, Self::Slow(_) | Self::Short(_))
     }
 }
 
@@ -278,7 +260,6 @@ pub struct Standing {
     pub left: Option<Duration>,
     /// The user id of who set it, when the kernel told.
     pub by: Option<u32>,
-    /// Why, where that is known.
     pub reason: Option<StandingReason>,
 }
 
@@ -289,22 +270,17 @@ pub enum StandingReason {
     Enable,
     /// An operator's `disable`.
     Disable,
-    /// Changed outside this daemon.
     Changed,
-    /// It failed.
     Failed,
 }
 
 /// What stands for a backend or a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standings {
-    /// Nothing is changed.
     pub pause: Option<Standing>,
-    /// It stays as it is.
     pub pin: Option<Standing>,
     /// Changed outside this daemon: left alone.
     pub hold: Option<Standing>,
-    /// It failed: no candidate.
     pub quarantine: Option<Standing>,
     /// An operator wants it in or out.
     pub order: Option<Standing>,

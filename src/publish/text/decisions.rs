@@ -68,7 +68,7 @@ fn reason(reason: &Reason) -> String {
             left,
         } => {
             let (within, left) = (Span(*within), Span(*left));
-            format!("changed {changes} times within {within}: left alone for {left}")
+            format!("changed {changes} times within {within}: stays in for {left}")
         }
         Reason::Wanted(wanted) => wanted.to_string(),
         Reason::Warmed {

@@ -26,7 +26,7 @@ fn note(note: &Note) -> String {
         Note::Answers => "HAProxy answers again".to_owned(),
         Note::HasBackend => "HAProxy has this backend now".to_owned(),
         Note::Reloaded => {
-            "HAProxy was reloaded or restarted: its states are learnt anew".to_owned()
+            "HAProxy was reloaded or restarted: every state is read anew".to_owned()
         }
         Note::Doubted(doubt) => doubt.to_string(),
         Note::Agrees => "log and HAProxy's counters agree again".to_owned(),
@@ -34,7 +34,7 @@ fn note(note: &Note) -> String {
             format!("HAProxy drops hardly any line of its log any more: {share}")
         }
         Note::DrainedByAgent => {
-            "its agent answers `drain`, so it gets no requests: left alone as long as it does"
+            "its agent answers `drain`, so it gets no requests; it is not changed as long as that lasts"
                 .to_owned()
         }
         Note::MaxconnRefused { server, words } => format!(
@@ -163,8 +163,8 @@ fn advice(advice: &Advice) -> String {
         ),
         Advice::InTurn => {
             "servers have a `maxconn`, and HAProxy balances in turn (`balance roundrobin`, its \
-             default): while requests queue it keeps a newcomer out until it is pushed, which is \
-             done; `balance leastconn` does without"
+             default): while requests queue it keeps a newcomer out until this \
+             daemon pushes it; `balance leastconn` does without"
                 .to_owned()
         }
     }

@@ -52,7 +52,9 @@ fn outlook(next: &Outlook) -> String {
         }
         Outlook::Nobody(why) => format!("nothing: {why}"),
         Outlook::Blind => "nothing until the log can be read: no spare comes or goes".to_owned(),
-        Outlook::HalfBlind => "nothing to do; no spare goes".to_owned(),
+        Outlook::HalfBlind => {
+            "nothing to do; no spare goes while the log is late or in doubt".to_owned()
+        }
         Outlook::Nothing => "nothing to do".to_owned(),
     }
 }
@@ -97,7 +99,7 @@ fn transition(transition: &Transition) -> String {
         }
         (Stage::DrainingOut, false, _) if *sessions > 0 => {
             let sessions = counted(*sessions, "session");
-            format!("{server} goes to maint once its {sessions} have ended")
+            format!("{server} waits for {sessions} to end, then goes to maint")
         }
         (_, true, _) => format!("{server} is on its way to ready"),
         (_, false, _) => format!("{server} is on its way to maint"),

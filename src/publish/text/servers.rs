@@ -109,7 +109,7 @@ fn condition(condition: &Condition) -> String {
     match condition {
         Condition::Held { left, may_be_agent } => {
             let (left, by) = (Span(*left), changed_by(*may_be_agent));
-            return format!("on hold for {left}: changed {by}");
+            return format!("on hold for {left}: changed {by}; `resume` ends that");
         }
         Condition::Quarantined { left, failed } => {
             return format!("quarantined for {}: {failed}", Span(*left));
@@ -168,7 +168,7 @@ fn why_not(why: &WhyNot) -> String {
         WhyNot::Noted(note) => note.to_string(),
         WhyNot::Spent(left) => {
             format!(
-                "left alone for {}: it has been changed too often",
+                "not used for {}: it has been changed too often",
                 Span(*left)
             )
         }

@@ -1,8 +1,6 @@
 //! What became of an operator's order, as data. Which orders are refused is decided in
 //! `backend::orders`.
 
-#![allow(missing_docs)] // Of variants: `publish::text` has the sentence of each.
-
 use std::time::Duration;
 
 use crate::scaler::hand::Kept;
@@ -83,24 +81,13 @@ pub enum Refusal {
 impl Refusal {
     /// In one word.
     pub const fn verdict(&self) -> Verdict {
-        match self {
-            Self::UnknownBackend { .. } | Self::UnknownServer { .. } => Verdict::Unknown,
-            Self::AllPaused
-            | Self::BackendPaused
-            | Self::NeedsServer
-            | Self::NotSeenYet
-            | Self::NotShown
-            | Self::AlwaysUp
-            | Self::NoSpare
-            | Self::Paused
-            | Self::Pinned
-            | Self::Unreachable
-            | Self::Reconfiguring
-            | Self::BeyondUs
-            | Self::Full(_)
-            | Self::LastServing
-            | Self::AtMin { .. }
-            | Self::Barred(_) => Verdict::Refused,
+        if matches!(
+            self,
+            Self::UnknownBackend { .. } | Self::UnknownServer { .. }
+        ) {
+            Verdict::Unknown
+        } else {
+            Verdict::Refused
         }
     }
 }

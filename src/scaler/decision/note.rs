@@ -1,8 +1,6 @@
 //! What is told beside scaling: what was noticed, expired, called off, or is in the way, as data.
 //! Nothing here decides.
 
-#![allow(missing_docs)] // Of variants: `publish::text` has the sentence of each.
-
 use std::time::Duration;
 
 use super::{Change, Ordered, Refusal, StateRefused};

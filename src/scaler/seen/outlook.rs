@@ -12,7 +12,6 @@ use crate::words::picture::ReadFailure;
 pub enum Outlook {
     /// HAProxy is read, for the first time or again after a failure.
     Read {
-        /// In so long.
         due: Duration,
         /// Why it could not be read the last time.
         failure: Option<ReadFailure>,
@@ -25,16 +24,12 @@ pub enum Outlook {
     Paused(Option<Box<Self>>),
     /// A spare goes if it stays quiet.
     Leaves {
-        /// Which.
         server: String,
-        /// In so long.
         left: Duration,
-        /// Why not sooner.
         later: Option<Later>,
     },
     /// A spare comes if it stays slow.
     Comes {
-        /// Which.
         spare: String,
         /// The threshold, milliseconds.
         above_ms: f64,
@@ -60,15 +55,12 @@ pub enum Outlook {
 /// A server on its way in or out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
-    /// Which.
     pub server: String,
-    /// Where it is.
     pub stage: Stage,
     /// It is on its way in.
     pub is_inbound: bool,
     /// HAProxy's checks of it that have passed, and that have to.
     pub checks: Option<(u32, u32)>,
-    /// Sessions that are open.
     pub sessions: u32,
 }
 

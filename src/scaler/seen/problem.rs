@@ -1,7 +1,5 @@
 //! What keeps a backend from working, with its numbers. Nothing here decides.
 
-#![allow(missing_docs)] // Of variants: `publish::text` has the sentence of each.
-
 use super::{Nobody, ProblemCode};
 use crate::scaler::decision::{Cause, Doubt, Fault, NameList, Shown, Wanted};
 use crate::scaler::settings::{Signal, Statistic};

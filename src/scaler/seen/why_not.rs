@@ -1,7 +1,5 @@
 //! Why no spare comes, and what is the matter with each server, as data. Nothing here decides.
 
-#![allow(missing_docs)] // Of variants: `publish::text` has the sentence of each.
-
 use std::time::Duration;
 
 use super::{NoHelp, Standing, Standings};

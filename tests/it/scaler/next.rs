@@ -1,5 +1,7 @@
 //! What `status` says happens next is what happens.
 
+use std::time::Duration;
+
 use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::words::order::Verb;
 
@@ -44,6 +46,28 @@ fn a_quarantined_spare_is_none_to_bring_in_and_said_so() {
     world.requests(6, 900, GAP);
     let next = world.view().next.to_string();
     assert!(next.contains("nothing: web2 quarantined for"), "{next}");
+    assert!(next.contains("connection refused"), "{next}");
+}
+
+#[test]
+fn what_a_server_in_transition_waits_for_is_said() {
+    let mut world = World::new(settings());
+    world.pass(GAP);
+    world.requests(15, 900, GAP);
+    let mut said = Vec::new();
+    for _ in 0..200 {
+        if world.is_up("web2") {
+            break;
+        }
+        said.push(world.view().next.to_string());
+        world.pass(Duration::from_millis(20));
+    }
+    for text in [
+        "web2 gets users as soon as its warm-up and HAProxy's checks have passed",
+        "web2 gets users as soon as HAProxy's checks have passed (1 of 2)",
+    ] {
+        assert!(said.iter().any(|it| it == text), "{text}: {said:#?}");
+    }
 }
 
 #[test]
