@@ -13,7 +13,8 @@ use haproxy_autoscale::scaler::event::{Action, Event, LogState};
 use haproxy_autoscale::scaler::settings::{
     Add, BackendSettings, OnOpenSessions, PolicySettings, Signal, Spares, Statistic, WindowSize,
 };
-use haproxy_autoscale::words::picture::{BackendRead, Generation, ServerRead};
+use haproxy_autoscale::words::picture::Picture;
+use haproxy_autoscale::words::picture::{BackendRead, ServerRead};
 use haproxy_autoscale::words::request::Request;
 use haproxy_autoscale::words::time::Timestamp;
 
@@ -98,12 +99,9 @@ impl World {
         let mut actions = self.scaler.handle(now, event);
         while let Some(action) = actions.pop() {
             match black_box(action) {
-                Action::Read { id, backend } => {
-                    let read = Event::ServersRead {
-                        id,
-                        backend: &backend,
-                        outcome: Ok(read()),
-                    };
+                Action::Read { id, backends } => {
+                    let outcome = Ok(picture(&backends));
+                    let read = Event::HaproxyRead { id, outcome };
                     actions.extend(self.scaler.handle(now, read));
                 }
                 Action::WarmUp { .. }
@@ -115,7 +113,15 @@ impl World {
     }
 }
 
-/// One server that is ready, and one in maint.
+/// Each backend has one server that is ready, and one in maint.
+fn picture(backends: &[String]) -> Picture {
+    let backends = backends.iter().map(|name| (name.clone(), read()));
+    Picture {
+        backends: backends.collect(),
+        ..Picture::default()
+    }
+}
+
 fn read() -> BackendRead {
     let server = |name: &str, admin, operational| ServerRead {
         name: name.to_owned(),
@@ -124,10 +130,6 @@ fn read() -> BackendRead {
         ..ServerRead::default()
     };
     BackendRead {
-        generation: Generation {
-            pid: 7,
-            start_time_s: 1,
-        },
         servers: vec![server("web1", 0, 2), server("web2", 1, 0)],
         ..BackendRead::default()
     }

@@ -1,8 +1,10 @@
 //! The command line: arguments, what goes to which stream, exit codes. Decides nothing.
 
+mod bar;
 mod logs;
 mod order;
 
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileTypeExt as _;
@@ -15,14 +17,20 @@ use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tracing::field::Field;
+use tracing_subscriber::fmt::format::{self, debug_fn};
 
 use self::logs::{
     LogArgs, MaybeConfigFile, PeriodArgs, run_follow, run_parse, run_stats, today_ms, with_log,
 };
 use crate::config::{self, Config, Mode};
 use crate::demo::DemoError;
-use crate::log::input::{Bar, Progress};
+use crate::log::recorded::Progress;
+use crate::publish::hub::Hub;
+use crate::publish::log::LogWriter;
 use crate::{control, daemon, demo, replay, status};
+
+pub use self::bar::{Bar, Beside};
 
 /// Where the configuration is unless `-c` or the environment says otherwise.
 const CONFIG_DEFAULT: &str = "/etc/haproxy-autoscale/config.toml";
@@ -38,7 +46,7 @@ const EXIT_TWIN: u8 = 75;
 /// `run`: bad configuration (`EX_CONFIG` of sysexits.h).
 const EXIT_CONFIG: u8 = 78;
 
-/// Enable a spare HAProxy server before users notice, put it away when it is quiet.
+/// Enable a spare HAProxy server before users notice, and put it away when it is quiet.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -56,13 +64,13 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the whole product against a pretend HAProxy (nothing to install)
+    /// Watch the whole product work against a pretend HAProxy (nothing to install)
     Demo {
         /// Use this real HAProxy instead of the pretend one
         #[arg(long, value_name = "PATH")]
         haproxy: Option<PathBuf>,
     },
-    /// Find every mistake in the config file in one go
+    /// Find every mistake in the configuration in one run; reads only the file
     Check {
         #[command(flatten)]
         config: ConfigFile,
@@ -71,47 +79,47 @@ enum Command {
     Run {
         #[command(flatten)]
         config: ConfigFile,
-        /// Decide and report; write nothing to HAProxy and call no spare
+        /// Dry run: log decisions, change nothing in HAProxy, contact no spare
         #[arg(long)]
         observe: bool,
     },
-    /// What the running daemon sees, does and will do next
+    /// Show what the running daemon sees, does and will do next
     Status {
         #[command(flatten)]
         config: ConfigFile,
-        /// One JSON object
+        /// Print one JSON object
         #[arg(long)]
         json: bool,
-        /// End with 2 when there is a problem, for monitoring
+        /// Exit with 2 when there is a problem, for monitoring
         #[arg(long)]
         check: bool,
     },
     #[command(flatten)]
     Order(order::Command),
-    /// What is read from each log line, as JSON
+    /// Print what is read from each log line, as JSON
     Parse {
         #[command(flatten)]
         config: MaybeConfigFile,
-        /// Start at the end and go on for ever, through rotations
+        /// Start at the end and keep reading, through rotations
         #[arg(short, long, conflicts_with_all = ["since", "until"])]
         follow: bool,
-        /// The rejected lines instead, each with its reason
+        /// Print the rejected lines instead, each with its reason
         #[arg(long)]
         rejects: bool,
         #[command(flatten)]
         log: LogArgs,
         #[command(flatten)]
         period: PeriodArgs,
-        /// A log, plain, .gz or .zst; `-` is standard input; with --follow also udp:ADDR:PORT,
-        /// tcp:ADDR:PORT, unix:PATH and journal:UNIT
+        /// Logs, plain, .gz or .zst; `-` is standard input; with --follow exactly one, which may also be
+        /// udp:ADDR:PORT, tcp:ADDR:PORT, unix:PATH or journal:UNIT
         #[arg(required = true, value_name = "SOURCE")]
         sources: Vec<String>,
     },
-    /// Requests, status classes and percentiles of every timer per server
+    /// Count requests and status classes, and print percentiles of every timer, for each server
     Stats {
         #[command(flatten)]
         config: MaybeConfigFile,
-        /// One JSON object
+        /// Print one JSON object
         #[arg(long)]
         json: bool,
         #[command(flatten)]
@@ -122,14 +130,14 @@ enum Command {
         #[arg(required = true, value_name = "LOG")]
         logs: Vec<String>,
     },
-    /// Recorded logs through the same rules: what would have happened
+    /// Show what would have been decided over recorded logs
     Replay {
         #[command(flatten)]
         config: ConfigFile,
-        /// One JSON object a line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
-        /// How long each warm-up takes
+        /// How long each warm-up is assumed to take
         #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = control::duration)]
         warm_up: Duration,
         #[command(flatten)]
@@ -142,7 +150,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct ConfigFile {
-    /// Config file
+    /// Configuration file
     #[arg(
         short,
         long = "config",
@@ -236,7 +244,7 @@ fn run_replay(config: &Path, logs: &[String], options: &replay::Options) -> u8 {
 }
 
 /// Prints why a command failed, if it did.
-fn finish<E: std::fmt::Display>(result: Result<(), E>) -> u8 {
+fn finish<E: fmt::Display>(result: Result<(), E>) -> u8 {
     match result {
         Ok(()) => 0,
         Err(error) => {
@@ -246,7 +254,7 @@ fn finish<E: std::fmt::Display>(result: Result<(), E>) -> u8 {
     }
 }
 
-fn complain(error: &dyn std::fmt::Display) {
+fn complain(error: &dyn fmt::Display) {
     // Nobody is left to tell when standard error is gone.
     let _ = writeln!(io::stderr(), "haproxy-autoscale: {error}");
 }
@@ -300,11 +308,14 @@ fn with_config(path: &Path, failed: u8, act: impl FnOnce(Config) -> u8) -> u8 {
 fn run_daemon(path: &Path, observe: bool) -> u8 {
     with_config(path, EXIT_CONFIG, |config| {
         start_tracing();
+        let hub = Hub::new();
+        let log = LogWriter::start(&hub);
         let result = on_runtime(async {
-            keep_running(path, config, observe)
+            keep_running(path, config, observe, hub)
                 .await
                 .map_err(|error| error.to_string())
         });
+        log.finish();
         result.unwrap_or_else(|error| {
             complain(&error);
             EXIT_FAILED
@@ -313,7 +324,7 @@ fn run_daemon(path: &Path, observe: bool) -> u8 {
 }
 
 /// Runs the daemon, and hands it what each SIGHUP finds in the file.
-async fn keep_running(path: &Path, mut config: Config, observe: bool) -> io::Result<u8> {
+async fn keep_running(path: &Path, mut config: Config, observe: bool, hub: Hub) -> io::Result<u8> {
     let mut hangup = signal(SignalKind::hangup())?;
     let stop = stop_requested()?;
     if observe {
@@ -329,7 +340,7 @@ async fn keep_running(path: &Path, mut config: Config, observe: bool) -> io::Res
         std::future::pending::<()>().await;
     };
     let ended = tokio::select! {
-        ended = daemon::run_with(config, stop, reloads, supervisor, |_| {}) => ended,
+        ended = daemon::run_with(config, stop, reloads, supervisor, hub) => ended,
         () = watch => Ok(()),
     };
     match ended {
@@ -430,6 +441,19 @@ fn stop_requested() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// One field of a line of the daemon's log. Backend and server stand in the sentence already.
+fn write_field(
+    writer: &mut format::Writer<'_>,
+    field: &Field,
+    value: &dyn fmt::Debug,
+) -> fmt::Result {
+    match field.name() {
+        "message" => write!(writer, "{value:?}"),
+        "change" | "backend" | "server" => Ok(()),
+        name => write!(writer, " {name}={value:?}"),
+    }
+}
+
 /// The daemon's log goes to standard error; journald adds the time itself.
 fn start_tracing() {
     use tracing_subscriber::EnvFilter;
@@ -441,6 +465,7 @@ fn start_tracing() {
         // A standard error that is gone must not take the daemon with it.
         .log_internal_errors(false)
         .with_target(false)
+        .fmt_fields(debug_fn(write_field))
         .with_ansi(wants_color(&io::stderr()));
     // A second initialisation would mean that a library user has a log of his own: his wins.
     let _ = if std::env::var_os("JOURNAL_STREAM").is_some() {

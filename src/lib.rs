@@ -12,6 +12,7 @@
 //! - [`config`], [`cli`]: what the operator says
 //! - [`publish`]: what the scaler tells, in sentences
 //! - [`control`], [`status`]: what the operator sees and orders of a running daemon
+//! - [`publish`]: what happened, for people: records, their words, the daemon's log
 //! - [`state`]: what outlives it, on disk
 //! - [`stats`], [`parse`]: the log as numbers and as JSON
 //! - [`demo`]: the whole product against a pretend HAProxy

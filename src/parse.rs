@@ -1,8 +1,7 @@
 //! `parse`: what is read from each line of a log, one JSON object a line.
 //!
-//! The parser decides what a line says and `log::input` where it comes from; here it is written.
+//! The parser decides what a line says and `log::recorded` where it comes from; here it is written.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -11,13 +10,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::clock::Clock;
-use crate::config::LogSource;
-use crate::log::advice::{self, Advice, Counts, Samples};
-use crate::log::file::FileState;
-use crate::log::input::{Block, InputError, Line, LogSet, Period, Reading};
+use crate::log::advice::Tally;
 use crate::log::line::{Parser, Record, Reject};
 use crate::log::lines::Item;
-use crate::log::source::Source;
+use crate::log::recorded::{Block, InputError, Line, LogSet, Period, Reading};
+use crate::log::source::{LogSource, Source, SourceState};
 
 /// The bytes of a rejected line that are shown.
 pub const REJECT_TEXT_BYTES: usize = 1024;
@@ -48,8 +45,8 @@ pub fn parse_logs(
     reading: &Reading,
     rejects: bool,
     out: &mut dyn Write,
-) -> Result<Verdict, ParseError> {
-    let mut verdict = Verdict::default();
+) -> Result<Tally, ParseError> {
+    let mut tally = Tally::default();
     let mut logs = LogSet::new(sources);
     logs.watch(&reading.progress, 1);
     let mut logs = logs.read(reading.max_line_bytes);
@@ -73,55 +70,29 @@ pub fn parse_logs(
             if !sieve.takes(moment(&parsed.0)) {
                 continue;
             }
-            verdict.take(parser, &parsed);
+            tally_up(&mut tally, parser, &parsed);
             match write_parsed(out, parsed, number, rejects) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                    return Ok(Verdict::default());
+                    return Ok(Tally::default());
                 }
                 Err(error) => return Err(ParseError::Output(error)),
             }
         }
     }
-    Ok(verdict)
+    Ok(tally)
 }
 
-/// What became of the lines.
-#[derive(Debug, Default)]
-pub struct Verdict {
-    lines: u64,
-    requests: u64,
-    rejected: BTreeMap<Reject, u64>,
-    samples: Samples,
-}
-
-impl Verdict {
-    fn take(&mut self, parser: &Parser, (parsed, text): &(Result<Record<'_>, Reject>, &[u8])) {
-        self.lines += 1;
-        match parsed {
-            Ok(_) => self.requests += 1,
-            Err(reason) => {
-                *self.rejected.entry(*reason).or_default() += 1;
-                self.samples.take(parser, self.lines, *reason, text);
-            }
-        }
-    }
-
-    /// There were lines, and none of them could be read.
-    pub fn is_nothing_read(&self) -> bool {
-        self.counts().is_nothing_read()
-    }
-
-    /// What to do about lines that cannot be read, if that is most of them.
-    pub fn advice(&self, parser: &Parser) -> Option<Advice> {
-        advice::advice(parser, self.counts(), &self.samples)
-    }
-
-    fn counts(&self) -> Counts<'_> {
-        Counts {
-            requests: self.requests,
-            rejected: &self.rejected,
-        }
+/// Counts a line, the tally's next one.
+fn tally_up(
+    tally: &mut Tally,
+    parser: &Parser,
+    (parsed, text): &(Result<Record<'_>, Reject>, &[u8]),
+) {
+    let read = parsed.as_ref().map(|_| ()).map_err(|reason| *reason);
+    tally.count(read);
+    if let Err(reason) = read {
+        tally.sample(parser, tally.lines(), reason, text);
     }
 }
 
@@ -299,13 +270,13 @@ async fn pump(
 ) -> io::Result<()> {
     let clock = Clock::start();
     let mut number = 0;
-    let (mut verdict, mut is_judged) = (Verdict::default(), false);
-    let mut said = FileState::Reading;
-    while said != FileState::Ended {
+    let (mut tally, mut is_judged) = (Tally::default(), false);
+    let mut said = SourceState::Reading;
+    while said != SourceState::Ended {
         source.wait().await;
         let mut text = Vec::new();
         let mut written = Ok(());
-        let turn = source.turn(clock.now(), &mut |item| {
+        source.turn(clock.now(), &mut |item| {
             number += 1;
             let line = match item {
                 Item::Line(line) => Line::Whole(line),
@@ -313,23 +284,23 @@ async fn pump(
             };
             if written.is_ok() {
                 let parsed = parse_line(parser, line);
-                verdict.take(parser, &parsed);
+                tally_up(&mut tally, parser, &parsed);
                 written = write_parsed(&mut text, parsed, number, rejects);
             }
         });
         written?;
         if !is_judged && number >= JUDGED_LINES {
             is_judged = true;
-            if let Some(advice) = verdict.advice(parser) {
+            if let Some(advice) = tally.advice(parser) {
                 tracing::warn!("{}", advice.with_options());
             }
         }
-        if turn.state != said
-            && let FileState::Waiting(text) | FileState::Refused(text) = &turn.state
-        {
-            tracing::warn!("{text}");
+        if *source.state() != said {
+            said = source.state().clone();
+            if let SourceState::Waiting(text) | SourceState::Refused(text) = &said {
+                tracing::warn!("{text}");
+            }
         }
-        said = turn.state;
         if !output.send(text).await {
             return Ok(());
         }

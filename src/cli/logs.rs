@@ -11,31 +11,32 @@ use super::{
     Cli, EXIT_FAILED, bar, cannot_write, complain, finish, on_runtime, start_tracing,
     stop_requested, with_config, writes_to_file,
 };
-use crate::config::{self, LogConfig, LogSource};
-use crate::log::advice::Advice;
+use crate::config::{self, LogConfig};
+use crate::log::advice::Tally;
 use crate::log::format::LogFormat;
-use crate::log::input::{self, Period, Reading};
 use crate::log::line;
+use crate::log::recorded::{self, Period, Reading};
+use crate::log::source::LogSource;
 use crate::{parse, stats};
 
 #[derive(Debug, Args)]
 pub(super) struct PeriodArgs {
-    /// Only requests that ended then or later: 2026-11-21, 2026-11-21T23:00, in the log's own time;
-    /// lines that cannot be read belong to the requests around them
-    #[arg(long, value_name = "TIME", value_parser = input::parse_moment)]
+    /// Only requests that ended at this time or later: 2026-11-21 or 2026-11-21T23:00, in the log's
+    /// own time; a line that cannot be read counts with the requests around it
+    #[arg(long, value_name = "TIME", value_parser = recorded::parse_moment)]
     since: Option<u64>,
-    /// Only requests that ended before
-    #[arg(long, value_name = "TIME", value_parser = input::parse_moment)]
+    /// Only requests that ended before this time
+    #[arg(long, value_name = "TIME", value_parser = recorded::parse_moment)]
     until: Option<u64>,
 }
 
 /// What else the config file says under `[log]`, and wins over it.
 #[derive(Debug, Args)]
 pub(super) struct LogArgs {
-    /// Program name that a syslog head must carry, as `log-tag` of haproxy.cfg says
+    /// The program name in a syslog header: `log-tag` in haproxy.cfg, or the container's name
     #[arg(long, value_name = "NAME", value_parser = config::parse_tag)]
     tag: Option<String>,
-    /// How lines are written: httplog, httpslog, clf, or a log-format string of haproxy.cfg
+    /// How lines are written: httplog, httpslog, clf, or a log-format string from haproxy.cfg
     #[arg(long, value_name = "FORMAT", value_parser = config::parse_format)]
     format: Option<LogFormat>,
 }
@@ -60,7 +61,7 @@ impl PeriodArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct MaybeConfigFile {
-    /// Config file, of which format, tag and line length of its log section are used
+    /// Configuration file; only format, tag and line length of its [log] section are used
     #[arg(
         short,
         long = "config",
@@ -102,11 +103,15 @@ pub(super) fn with_log(
 }
 
 /// Says why nothing, or nearly nothing, could be read. Nothing at all is a failure: scripts notice.
-pub(super) fn judge(advice: Option<Advice>, is_nothing_read: bool) -> u8 {
-    if let Some(advice) = advice {
+fn judge(tally: &Tally, parser: &line::Parser) -> u8 {
+    if let Some(advice) = tally.advice(parser) {
         complain(&advice.with_options());
     }
-    if is_nothing_read { EXIT_FAILED } else { 0 }
+    if tally.is_nothing_read() {
+        EXIT_FAILED
+    } else {
+        0
+    }
 }
 
 pub(super) fn run_parse(
@@ -117,7 +122,7 @@ pub(super) fn run_parse(
     period: Period,
 ) -> u8 {
     if let Some(source) = sources.iter().find(|source| must_be_followed(source)) {
-        let text = format!("{source} is no recorded log: add --follow");
+        let text = format!("{source} is not a recorded log: add --follow");
         return finish(Err(text));
     }
     let reading = Reading {
@@ -129,7 +134,7 @@ pub(super) fn run_parse(
     let parsed = parse::parse_logs(sources, parser, &reading, rejects, out);
     drop(bar);
     match parsed {
-        Ok(verdict) => judge(verdict.advice(parser), verdict.is_nothing_read()),
+        Ok(tally) => judge(&tally, parser),
         Err(error) => finish(Err(error)),
     }
 }
@@ -150,8 +155,8 @@ pub(super) fn run_follow(
     };
     if let Some(address) = source.remote_address().filter(|_| !log.allow_remote) {
         let text = format!(
-            "{address} is not a loopback address, and whoever reaches it could write lines: give \
-             -c with a configuration that has `allow_remote = true` under [log]"
+            "{address} is not a loopback address: whoever reaches it could forge lines; if that is \
+             meant, give -c FILE with `allow_remote = true` under [log]"
         );
         return finish(Err(text));
     }
@@ -174,13 +179,7 @@ pub(super) fn run_follow(
 
 /// It names something that has no end, and no file has that name.
 pub(super) fn must_be_followed(source: &str) -> bool {
-    let is_live = match LogSource::parse(source) {
-        Ok(LogSource::File(_) | LogSource::Stdin) | Err(_) => false,
-        Ok(LogSource::Udp(_) | LogSource::Unix(_) | LogSource::Tcp(_) | LogSource::Journal(_)) => {
-            true
-        }
-    };
-    is_live && !Path::new(source).exists()
+    LogSource::parse(source).is_ok_and(|named| named.is_live()) && !Path::new(source).exists()
 }
 
 pub(super) fn run_stats(
@@ -209,6 +208,6 @@ pub(super) fn run_stats(
     };
     match written.and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => cannot_write(&error),
-        Ok(()) | Err(_) => judge(stats.advice(parser), stats.is_nothing_read()),
+        Ok(()) | Err(_) => judge(stats.tally(), parser),
     }
 }

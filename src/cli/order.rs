@@ -19,30 +19,31 @@ const EXIT_UNKNOWN: u8 = 4;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Change nothing: everywhere, in a backend, or at a server; decisions are still told
+    /// Change nothing: everywhere, in one backend or for one server; decisions are still logged
     Pause {
         #[command(flatten)]
         config: ConfigFile,
         #[command(flatten)]
         lasts: Lasts,
-        /// Everything without one
+        /// What to pause; everything if omitted
         #[arg(value_name = "BACKEND[/SERVER]", value_parser = control::place)]
         place: Option<Place>,
     },
-    /// End pauses and holds, and what enable and disable left; pins stay
+    /// Forget every pause, hold, enable and disable; only pins stay
     Resume {
         #[command(flatten)]
         config: ConfigFile,
-        /// Everything without one
+        /// What to resume; everything if omitted
         #[arg(value_name = "BACKEND[/SERVER]", value_parser = control::place)]
         place: Option<Place>,
     },
-    /// Leave a server as it is: neither bring it in nor send it away
+    /// Keep a server as it is: never bring it in, never send it away
     Pin {
         #[command(flatten)]
         config: ConfigFile,
         #[command(flatten)]
         lasts: Lasts,
+        /// Such as web/web2
         #[arg(value_name = "BACKEND/SERVER", value_parser = server)]
         server: ServerName,
     },
@@ -50,24 +51,27 @@ pub(super) enum Command {
     Unpin {
         #[command(flatten)]
         config: ConfigFile,
+        /// Such as web/web2
         #[arg(value_name = "BACKEND/SERVER", value_parser = server)]
         server: ServerName,
     },
-    /// Warm a spare up, have it checked, make it ready now, and keep it in
+    /// Bring a spare in now (warm it up, let HAProxy check it, make it ready) and keep it in
     Enable {
         #[command(flatten)]
         config: ConfigFile,
         #[command(flatten)]
         lasts: Lasts,
+        /// Such as web/web2
         #[arg(value_name = "BACKEND/SERVER", value_parser = server)]
         server: ServerName,
     },
-    /// Drain a spare now, put it into maint, and keep it out
+    /// Send a spare away now (drain it, put it into maint) and keep it out
     Disable {
         #[command(flatten)]
         config: ConfigFile,
         #[command(flatten)]
         lasts: Lasts,
+        /// Such as web/web2
         #[arg(value_name = "BACKEND/SERVER", value_parser = server)]
         server: ServerName,
     },
@@ -75,8 +79,8 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct Lasts {
-    /// How long it stands, such as 90s or 2h; without it until it is taken back, or for `hold` after
-    /// enable and disable
+    /// Let the order expire after this time, such as 90s or 2h; by default, pause and pin last until
+    /// they are taken back, enable and disable for `hold`
     #[arg(long = "for", value_name = "DURATION", value_parser = control::lasts)]
     lasts: Option<Duration>,
 }
@@ -85,7 +89,7 @@ fn server(text: &str) -> Result<ServerName, String> {
     match control::place(text)? {
         Place::Server(name) => Ok(name),
         Place::Everything | Place::Backend(_) => {
-            Err("it takes BACKEND/SERVER, such as web/web2".to_owned())
+            Err("name one server as BACKEND/SERVER, such as web/web2".to_owned())
         }
     }
 }

@@ -35,8 +35,8 @@ use crate::runtime_api::Address;
 use crate::scaler::settings::BackendSettings;
 
 pub use self::diagnostic::{Code, ConfigErrors, Diagnostic, Findings, Label, Severity, Span};
-pub use self::log_source::{LogSource, SourceMistake, is_loopback};
 pub use self::sections::{parse_format, parse_tag};
+pub use crate::log::source::LogSource;
 
 /// Largest file that is read.
 pub const MAX_FILE_BYTES: usize = 1024 * 1024;

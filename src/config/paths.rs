@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, LogSource};
+use super::Config;
 use crate::runtime_api::Address;
 
 /// The folder of that file, from the root.
@@ -20,9 +20,8 @@ pub(super) fn begin_at(folder: &Path, config: &mut Config) {
         Address::Unix(path) => put(path),
         Address::Tcp(_) => {}
     }
-    match &mut config.log.source {
-        LogSource::File(path) | LogSource::Unix(path) => put(path),
-        LogSource::Stdin | LogSource::Udp(_) | LogSource::Tcp(_) | LogSource::Journal(_) => {}
+    if let Some(path) = config.log.source.path_mut() {
+        put(path);
     }
     put(&mut config.control_socket);
     if let Some(dir) = &mut config.state_dir {

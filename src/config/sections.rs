@@ -7,9 +7,11 @@ use super::diagnostic::{Code, Diagnostic, Label, escaped, quoted};
 use super::keys::{self, nearest};
 use super::log_source;
 use super::reader::{At, Reader, Table, WholeOrText};
-use super::{HaproxyConfig, LogConfig, LogSource, Mode};
+use super::{HaproxyConfig, LogConfig, Mode};
 use crate::log::format::{Fault, FormatError, LogFormat, WORDS};
+use crate::log::source::LogSource;
 use crate::runtime_api::Address;
+use crate::words::limits::SOCKET_PATH_BYTES_MAX;
 
 const DEFAULT_ADMIN_SOCKET: &str = "/run/haproxy/admin.sock";
 const DEFAULT_HAPROXY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -24,8 +26,6 @@ const DEFAULT_STATE_DIR: &str = "/var/lib/haproxy-autoscale";
 pub(super) const MIN_DURATION: Duration = Duration::from_millis(1);
 /// Shortest `poll_interval`: below it HAProxy would be busy with us.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
-/// Longest path of a Unix socket (`sun_path` of Linux, without its last NUL).
-pub(super) const MAX_SOCKET_PATH_BYTES: usize = 107;
 /// Range of `max_line_bytes`: a httplog line without captures has about 200 bytes, and HAProxy's
 /// `log … len` ends at 65535.
 const MIN_LINE_BYTES: u32 = 256;
@@ -165,14 +165,14 @@ pub(super) fn is_host(text: &str) -> bool {
 
 fn socket_path(text: &At<String>, help: &str, reader: &mut Reader<'_>) -> Option<PathBuf> {
     let path = path("socket", text, help, reader)?;
-    if text.value.len() <= MAX_SOCKET_PATH_BYTES {
+    if text.value.len() <= SOCKET_PATH_BYTES_MAX {
         return Some(path);
     }
     reader.add(Diagnostic::new(
         Code::BadText,
         format!("`socket` is a path of {} bytes", text.value.len()),
         Label::new(text.span.clone(), "too long for a Unix socket"),
-        format!("at most {MAX_SOCKET_PATH_BYTES} bytes"),
+        format!("at most {SOCKET_PATH_BYTES_MAX} bytes"),
     ));
     None
 }

@@ -17,7 +17,7 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -25,7 +25,6 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::status::Report;
 use crate::words::order::Order;
 
 pub use self::order::{Reply, duration, lasts, place};
@@ -72,9 +71,9 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Answers `status`.
-    pub fn report(self, report: &Report) {
-        let _ = self.answer.send(report.json(SystemTime::now()));
+    /// Answers `status`, with one JSON object.
+    pub fn show(self, report: String) {
+        let _ = self.answer.send(report);
     }
 
     /// Answers an order.

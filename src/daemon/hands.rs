@@ -14,13 +14,14 @@ use crate::scaler::event::{Action, ActionId, Event};
 use crate::state::Written;
 use crate::warm_up::WarmUp;
 use crate::words::names::ServerName;
-use crate::words::picture::{AdminState, BackendRead, ReadFailure, WriteFailure};
+use crate::words::picture::Picture;
+use crate::words::picture::{AdminState, ReadFailure, WriteFailure};
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 
 /// What became of an action.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    Read(ActionId, String, Result<BackendRead, ReadFailure>),
+    Read(ActionId, Result<Picture, ReadFailure>),
     WarmedUp(ActionId, ServerName, Result<WarmUpEvidence, WarmUpFailure>),
     StateSet(ActionId, ServerName, Result<(), WriteFailure>),
     MaxconnSet(ActionId, ServerName, Result<(), WriteFailure>),
@@ -99,11 +100,11 @@ impl Hands {
     /// A command waits for `written`: what it belongs to is on disk before it is sent.
     pub(super) fn start(&mut self, action: Action, written: Written) {
         match action {
-            Action::Read { id, backend } => {
+            Action::Read { id, backends } => {
                 let reader = self.reader.clone();
                 self.under_way.spawn(async move {
-                    let outcome = reader.read(&backend).await;
-                    Outcome::Read(id, backend, outcome)
+                    let outcome = reader.read(&backends).await;
+                    Outcome::Read(id, outcome)
                 });
             }
             Action::WarmUp {
@@ -205,10 +206,10 @@ impl Hands {
         loop {
             match self.under_way.join_next().await {
                 Some(Ok(mut outcome)) => {
-                    if let (Outcome::Read(_, backend, Ok(read)), Acting::Observe(shadow)) =
+                    if let (Outcome::Read(_, Ok(picture)), Acting::Observe(shadow)) =
                         (&mut outcome, &mut self.acting)
                     {
-                        shadow.cast(backend, read);
+                        shadow.cast(picture);
                     }
                     return outcome;
                 }
@@ -235,9 +236,8 @@ impl Outcome {
     /// The event that it is for the scaler; a diagnosis is none.
     pub(super) fn event(&self) -> Option<Event<'_>> {
         match self {
-            Self::Read(id, backend, outcome) => Some(Event::ServersRead {
+            Self::Read(id, outcome) => Some(Event::HaproxyRead {
                 id: *id,
-                backend,
                 outcome: outcome.clone(),
             }),
             Self::WarmedUp(id, server, outcome) => Some(Event::WarmUpEnded {

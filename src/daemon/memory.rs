@@ -1,23 +1,44 @@
 //! The daemon's care for what outlives it: the journal on disk, an operator's orders, a standstill.
 //! What any of it means for a server is decided in `scaler`.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use super::{Daemon, STANDSTILL_MIN, STANDSTILL_POLLS, journal};
-use crate::config::Mode;
+use super::{Daemon, STANDSTILL_MIN, STANDSTILL_POLLS};
+use crate::config::{Config, Mode};
 use crate::control::{self, Reply};
+use crate::log::file::checkpoint::{CheckpointFile, Owner};
 use crate::log::source::Source;
-use crate::scaler::decision::{Decision, Reason, Refusal};
+use crate::publish::record::News;
+use crate::scaler::decision::{Reason, Refusal};
 use crate::scaler::event::{Action, Event};
 use crate::scaler::memory::Memory;
 use crate::state::{self, Found, Keeper, name};
 use crate::words::order::{Answer, Order, Place, Verdict};
 use crate::words::time::Timestamp;
 
+/// Where the end of reading the log is kept; `None` when nothing is to be kept. One that observes
+/// keeps nothing: it may stand beside one that acts, and neither may use the other's.
+pub(super) fn checkpoint_file(config: &Config) -> Option<CheckpointFile> {
+    if config.mode == Mode::Observe {
+        return None;
+    }
+    let haproxy = &config.haproxy.socket;
+    let owner = Owner {
+        log: config.log.source.resumes_as()?,
+        haproxy: haproxy.to_string(),
+    };
+    let name = name::file_name(haproxy, name::LOG_CHECKPOINT);
+    Some(CheckpointFile::new(
+        config.state_dir.as_ref()?,
+        &name,
+        owner,
+    ))
+}
+
 impl Daemon {
     /// Takes what an earlier daemon kept, and begins to keep. An observing one has nothing to keep:
     /// the file is that of the acting one beside it.
-    pub(super) fn recall(&mut self, observer: &mut dyn FnMut(&Decision)) {
+    pub(super) fn recall(&mut self) {
         let now = self.clock.now();
         let mut is_found = false;
         if let (Mode::Act, Some(dir)) = (self.config.mode, &self.config.state_dir) {
@@ -26,7 +47,7 @@ impl Daemon {
                 Found::Nothing => None,
                 Found::Memory(memory) => Some(memory),
                 Found::Lost(text) => {
-                    tracing::warn!("{text}; no enabled spare goes before a window of requests");
+                    self.tell(News::StateLost(text));
                     Some(Memory {
                         is_lost: true,
                         ..Memory::default()
@@ -35,8 +56,11 @@ impl Daemon {
             };
             if let Some(memory) = memory {
                 is_found = true;
-                journal::write_remembered(&memory.orders(now));
-                self.event(now, Event::Remembered(&memory), observer);
+                for order in memory.orders(now) {
+                    let (is_pause, order) = (order.is_pause(), Box::new(order));
+                    self.tell(News::Remembered { order, is_pause });
+                }
+                self.event(now, Event::Remembered(&memory));
             }
         }
         self.start_keeper();
@@ -58,7 +82,7 @@ impl Daemon {
             Ok(keeper) => self.keeper = Some(keeper),
             Err(error) => {
                 let text = format!("cannot keep the state: no thread: {error}");
-                tracing::warn!("{text}");
+                self.tell(News::StateNotKept(text.clone()));
                 self.keeper_problem = Some(text);
             }
         }
@@ -84,7 +108,7 @@ impl Daemon {
         if let Some(text) = written.wait().await
             && self.keeper_problem.as_ref() != Some(&text)
         {
-            tracing::warn!("{text}");
+            self.tell(News::StateNotKept(text));
         }
     }
 
@@ -95,24 +119,21 @@ impl Daemon {
             return;
         }
         if let Some(text) = &problem {
-            tracing::warn!("{text}");
+            self.tell(News::StateNotKept(text.clone()));
         } else {
-            tracing::info!("the state is kept on disk again");
+            self.tell(News::StateKept);
         }
         self.keeper_problem = problem;
     }
 
     /// Answers a caller of the control socket. That an order stands is said when it is on disk.
-    pub(super) fn answer(
-        &mut self,
-        request: control::Request,
-        source: &Source,
-        observer: &mut dyn FnMut(&Decision),
-    ) {
+    pub(super) fn answer(&mut self, request: control::Request, source: &Source) {
         match request {
-            control::Request::Status(caller) => caller.report(&self.report(source)),
+            control::Request::Status(caller) => {
+                caller.show(self.report(source).json(SystemTime::now()));
+            }
             control::Request::Order(order, caller) => {
-                let mut reply = self.obey(&order, observer);
+                let mut reply = self.obey(&order);
                 let written = self.written();
                 tokio::spawn(async move {
                     reply.texts.extend(written.wait().await);
@@ -122,9 +143,9 @@ impl Daemon {
         }
     }
 
-    fn obey(&mut self, order: &Order, observer: &mut dyn FnMut(&Decision)) -> Reply {
+    fn obey(&mut self, order: &Order) -> Reply {
         let order = &Order {
-            barred: self.level_problem(),
+            barred: self.level_problem().map(|news| news.to_string()),
             ..order.clone()
         };
         let actions = self.scaler.handle(self.clock.now(), Event::Operator(order));
@@ -136,7 +157,7 @@ impl Daemon {
                 let place = match (&order.place, &decision.server) {
                     (Place::Server(name), Some(_)) => name.to_string(),
                     (Place::Everything | Place::Backend(_) | Place::Server(_), _) => {
-                        decision.backend.clone()
+                        decision.backend().to_owned()
                     }
                 };
                 let verdict = answer
@@ -154,23 +175,19 @@ impl Daemon {
             Mode::Act if self.keeper.is_none() => reply.texts.extend(self.keeper_problem.clone()),
             Mode::Act => {}
         }
-        self.start(actions, observer);
+        self.start(actions);
         reply
     }
 
     /// Notices that this process, or the machine, stood still: the loop should have been awake at
     /// `deadline`.
-    pub(super) fn notice_standstill(
-        &mut self,
-        deadline: Option<Timestamp>,
-        observer: &mut dyn FnMut(&Decision),
-    ) {
+    pub(super) fn notice_standstill(&mut self, deadline: Option<Timestamp>) {
         let now = self.clock.now();
         let late = deadline.map_or(Duration::ZERO, |deadline| now.since(deadline));
         let lasted = late + self.standstill.suspended();
         let poll = self.config.haproxy.poll_interval;
         if lasted > (poll * STANDSTILL_POLLS).max(STANDSTILL_MIN) {
-            self.event(now, Event::Gap { lasted }, observer);
+            self.event(now, Event::Gap { lasted });
         }
     }
 }

@@ -2,7 +2,7 @@
 //! What a number means for a backend is decided in `scaler` alone.
 
 mod hands;
-mod journal;
+mod log_health;
 mod memory;
 mod problems;
 mod reload;
@@ -15,24 +15,24 @@ mod unread;
 
 use std::future::Future;
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc;
 
 use self::hands::{Diagnosis, Hands, Outcome};
+use self::log_health::LogHealth;
 use self::problems::Problems;
-use self::unread::Unread;
 use crate::clock::{Clock, Standstill};
-use crate::config::{Config, LogSource, Mode};
+use crate::config::{Config, Mode};
 use crate::control;
-use crate::log::file::FileState;
-use crate::log::file::checkpoint::CheckpointFile;
 use crate::log::line::{Parser, Reject};
 use crate::log::lines::Item;
 use crate::log::source::Source;
+use crate::publish::hub::Hub;
+use crate::publish::record::{News, Record, Untrusted, What};
 use crate::scaler::Scaler;
-use crate::scaler::decision::{Change, Decision, Reason};
-use crate::scaler::event::{Action, Event, LogState};
+use crate::scaler::decision::{Change, Decision, Note, Reason};
+use crate::scaler::event::{Action, Event};
 use crate::state::Keeper;
 use crate::words::picture::ReadFailure;
 use crate::words::time::Timestamp;
@@ -42,12 +42,6 @@ pub use self::supervisor::Supervisor;
 
 /// With more unread than this the oldest is passed over: old lines make no good decisions.
 const BEHIND_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// Read this much later than written, the log says nothing about now.
-const LAG_MAX: Duration = Duration::from_secs(2);
-/// A file that was read may be away for so long: whoever rotates it makes it anew in a moment.
-const ROTATION_MAX: Duration = Duration::from_secs(5);
-/// So long after lines were lost the log is not taken for whole.
-const LOSS_HOLD: Duration = Duration::from_secs(60);
 /// What is between two stages goes back to maint within this time when the daemon ends.
 const FINISH_LIMIT: Duration = Duration::from_secs(1);
 /// Standing still for so many poll intervals …
@@ -71,17 +65,17 @@ pub enum DaemonError {
     },
 }
 
-/// Runs until `stop`. `observer` sees each decision right when it is made; it must not block.
+/// Runs until `stop`. `hub` is told everything that an operator may have to hear.
 ///
 /// # Errors
 /// [`DaemonError::Twin`] at once. A missing log or HAProxy is waited for instead.
 pub async fn run(
     config: Config,
     stop: impl Future<Output = ()>,
-    observer: impl FnMut(&Decision),
+    hub: Hub,
 ) -> Result<(), DaemonError> {
     let (_sender, reloads) = mpsc::channel(1);
-    run_with(config, stop, reloads, Supervisor::none(), observer).await
+    run_with(config, stop, reloads, Supervisor::none(), hub).await
 }
 
 /// The same, with a new configuration now and then, and a service manager that is told.
@@ -93,20 +87,20 @@ pub async fn run_with(
     stop: impl Future<Output = ()>,
     mut reloads: mpsc::Receiver<Reload>,
     mut supervisor: Supervisor,
-    mut observer: impl FnMut(&Decision),
+    hub: Hub,
 ) -> Result<(), DaemonError> {
     let mut parts = Parts {
-        lock: take_lock(&config)?,
+        lock: take_lock(&config, &hub)?,
         control: control::Server::bind(&config.control_socket),
         source: open_source(&config),
     };
-    let mut daemon = Daemon::new(config);
+    let mut daemon = Daemon::new(config, hub);
     daemon.hello();
     daemon.look_around();
     parts
         .source
-        .resume(CheckpointFile::of(&daemon.config).as_ref());
-    daemon.recall(&mut observer);
+        .resume(memory::checkpoint_file(&daemon.config).as_ref());
+    daemon.recall();
     let mut stop = pin!(stop);
     loop {
         let deadline = daemon.scaler.deadline();
@@ -121,27 +115,27 @@ pub async fn run_with(
             () = daemon.clock.sleep_until(deadline) => Turn::Tick,
             () = supervisor.due() => Turn::Tick,
         };
-        daemon.notice_standstill(deadline, &mut observer);
+        daemon.notice_standstill(deadline);
         match turn {
-            Turn::Outcome(outcome) => daemon.take_outcome(&outcome, &mut observer),
-            Turn::Request(request) => daemon.answer(request, &parts.source, &mut observer),
+            Turn::Outcome(outcome) => daemon.take_outcome(&outcome),
+            Turn::Request(request) => daemon.answer(request, &parts.source),
             Turn::Reload(reload) => {
                 supervisor.reloading();
-                reload::take(&mut daemon, &mut parts, reload, &mut observer).await;
+                reload::take(&mut daemon, &mut parts, reload).await;
                 supervisor.ready();
             }
-            Turn::Log => daemon.read_log(&mut parts.source, &mut observer),
+            Turn::Log => daemon.read_log(&mut parts.source),
             Turn::Kept => daemon.watch_keeper(),
-            Turn::Tick => daemon.event(daemon.clock.now(), Event::Tick, &mut observer),
+            Turn::Tick => daemon.event(daemon.clock.now(), Event::Tick),
         }
-        daemon.tell(&mut supervisor, &parts.source);
+        daemon.tell_supervisor(&mut supervisor, &parts.source);
     }
     supervisor.stopping();
-    tracing::info!("stopping: every server stays as it is, but for a spare that is half-way");
+    daemon.tell(News::Stopping);
     let last = daemon.scaler.handle(daemon.clock.now(), Event::Stop);
     daemon.remember();
     let written = daemon.written();
-    let checkpoint = CheckpointFile::of(&daemon.config);
+    let checkpoint = memory::checkpoint_file(&daemon.config);
     let finish = async {
         let limit = FINISH_LIMIT;
         daemon.hands.finish(last, written.clone(), limit).await;
@@ -206,17 +200,8 @@ struct Daemon {
     scaler: Scaler,
     hands: Hands,
     parser: Parser,
-    log_state: LogState,
-    /// How the log can be read, as it was said.
-    source_state: Option<FileState>,
-    /// It was read, and is not there now.
-    away_since: Option<Timestamp>,
-    unread: Unread,
-    skipped_bytes: u64,
-    lost: u64,
-    is_whole_from: Timestamp,
-    /// Why HAProxy does not answer, as it was said.
-    outage: Option<Reason>,
+    log: LogHealth,
+    hub: Hub,
     diagnosis: Diagnosis,
     asking: Asking,
     /// Backends that HAProxy does not have, to be said with those that it has.
@@ -230,12 +215,10 @@ struct Daemon {
     config_problem: Option<String>,
     /// A change of most servers, which waits for a second SIGHUP.
     waiting_config: Option<Config>,
-    /// What strangers could change, as it was said.
-    distrust: Vec<String>,
+    /// What strangers could change, as it was told.
+    distrust: Vec<Untrusted>,
     /// What keeps it from working, and since when.
     problems: Problems,
-    /// When a line came last, and how many had come.
-    last_line: (Timestamp, u64),
     /// The scaler was asked since the service manager was told, and what it wanted is started.
     has_decided: bool,
     /// HAProxy was asked once, whatever came of it.
@@ -243,7 +226,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn new(config: Config) -> Self {
+    fn new(config: Config, hub: Hub) -> Self {
         let clock = Clock::start();
         let settings = config
             .backends
@@ -254,14 +237,8 @@ impl Daemon {
             hands: Hands::new(&config),
             parser: Parser::new(&config.log.format, &config.log.tag),
             clock,
-            log_state: LogState::Flowing,
-            source_state: None,
-            away_since: None,
-            unread: Unread::default(),
-            skipped_bytes: 0,
-            lost: 0,
-            is_whole_from: Timestamp::from_ms(0),
-            outage: None,
+            log: LogHealth::default(),
+            hub,
             diagnosis: Diagnosis::default(),
             asking: Asking::Wanted,
             unknown: Vec::new(),
@@ -272,57 +249,50 @@ impl Daemon {
             waiting_config: None,
             distrust: Vec::new(),
             problems: Problems::default(),
-            last_line: (Timestamp::from_ms(0), 0),
             has_decided: false,
             has_looked: false,
             config,
         }
     }
 
-    fn hello(&self) {
-        let mode = match self.config.mode {
-            Mode::Act => "acting",
-            Mode::Observe => "observing: nothing is written to HAProxy, no spare is called",
-        };
-        let backends: Vec<&str> = self.config.backends.keys().map(String::as_str).collect();
-        tracing::info!(
-            version = env!("CARGO_PKG_VERSION"),
-            socket = %self.config.haproxy.socket,
-            backends = backends.join(","),
-            "{mode}"
-        );
+    /// Tells people. Never waits.
+    fn tell(&self, news: News) {
+        self.hub.tell(Record::now(news));
     }
 
-    /// Says what strangers could change, when it is something new.
+    fn hello(&self) {
+        self.tell(News::Started {
+            version: env!("CARGO_PKG_VERSION"),
+            socket: self.config.haproxy.socket.to_string(),
+            backends: self.config.backends.keys().cloned().collect(),
+            is_observing: self.config.mode == Mode::Observe,
+        });
+    }
+
+    /// Tells what strangers could change, when it is something new.
     fn look_around(&mut self) {
-        let problems = trust::problems(&self.config);
-        for text in problems.iter().filter(|text| !self.distrust.contains(text)) {
-            tracing::warn!("{text}");
+        let found = trust::look(&self.config);
+        for untrusted in found.iter().filter(|it| !self.distrust.contains(it)) {
+            self.tell(News::Untrusted(untrusted.clone()));
         }
-        self.distrust = problems;
+        self.distrust = found;
     }
 
     /// Hands one event to the scaler and starts what it asks for.
-    fn event(&mut self, now: Timestamp, event: Event<'_>, observer: &mut dyn FnMut(&Decision)) {
+    fn event(&mut self, now: Timestamp, event: Event<'_>) {
         let actions = self.scaler.handle(now, event);
-        self.start(actions, observer);
+        self.start(actions);
     }
 
-    fn start(&mut self, actions: Vec<Action>, observer: &mut dyn FnMut(&Decision)) {
+    fn start(&mut self, actions: Vec<Action>) {
         let is_read = |action: &Action| matches!(action, Action::Read { .. });
         if !actions.iter().all(is_read) {
             self.remember(); // Before the first command of a change.
         }
         let written = self.written();
         for action in actions {
-            if let Action::Report(decision) = &action {
-                if self.is_news(decision) {
-                    journal::write(decision, self.config.mode);
-                }
-                observer(decision);
-                if matches!(decision.change, Change::Reload | Change::Reachable) {
-                    self.want_diagnosis();
-                }
+            if let Action::Report(decision) = action {
+                self.report_decision(decision);
             } else {
                 self.hands.start(action, written.clone());
             }
@@ -330,8 +300,24 @@ impl Daemon {
         self.has_decided = true;
     }
 
+    fn report_decision(&mut self, decision: Decision) {
+        if matches!(decision.change, Change::Reload | Change::Reachable) {
+            self.want_diagnosis();
+        }
+        if is_unknown(&decision) {
+            return self.note_unknown(decision.backend());
+        }
+        self.hub.tell(Record {
+            at: SystemTime::now(),
+            what: What::Decision {
+                decision,
+                is_pretended: self.config.mode == Mode::Observe,
+            },
+        });
+    }
+
     /// Tells the service manager, if this turn of the loop finished a decision.
-    fn tell(&mut self, supervisor: &mut Supervisor, source: &Source) {
+    fn tell_supervisor(&mut self, supervisor: &mut Supervisor, source: &Source) {
         if !std::mem::take(&mut self.has_decided) {
             return;
         }
@@ -350,43 +336,8 @@ impl Daemon {
         }
     }
 
-    /// An outage is one piece of news, however many backends it cuts off.
-    fn is_news(&mut self, decision: &Decision) -> bool {
-        match decision.change {
-            Change::Unreachable => {
-                let reason = &decision.reason;
-                self.outage.replace(reason.clone()).as_ref() != Some(reason)
-            }
-            Change::Reachable => self.outage.take().is_some(),
-            Change::Note if journal::is_unknown(decision) => {
-                self.say_unknown(&decision.backend);
-                false
-            }
-            Change::Breach
-            | Change::WarmUp
-            | Change::Enable
-            | Change::EnableFailed
-            | Change::Drain
-            | Change::Disable
-            | Change::NoSpare
-            | Change::Hold
-            | Change::Reload
-            | Change::Freeze
-            | Change::Thaw
-            | Change::NotHelping
-            | Change::Stay
-            | Change::Note
-            | Change::Operator
-            | Change::BreachOver
-            | Change::Paused
-            | Change::NotServing
-            | Change::ProbationFailed
-            | Change::Warning => true,
-        }
-    }
-
-    /// Said once, with the backends that HAProxy has: it is asked for them anew.
-    fn say_unknown(&mut self, name: &str) {
+    /// Told once, with the backends that HAProxy has: it is asked for them anew.
+    fn note_unknown(&mut self, name: &str) {
         self.unknown.push(name.to_owned());
         match self.asking {
             Asking::Wanted | Asking::UnderWay => {}
@@ -394,28 +345,26 @@ impl Daemon {
         }
     }
 
-    fn say_all_unknown(&mut self) {
-        for name in std::mem::take(&mut self.unknown) {
-            let known = self.diagnosis.backends.iter().filter(|it| **it != name);
-            let known: Vec<String> = known.cloned().collect();
-            journal::write_unknown(&name, &known);
+    fn tell_all_unknown(&mut self) {
+        for backend in std::mem::take(&mut self.unknown) {
+            let known = self.diagnosis.backends.iter();
+            let known = known.filter(|it| **it != backend).cloned().collect();
+            self.tell(News::UnknownBackend { backend, known });
         }
     }
 
-    fn take_outcome(&mut self, outcome: &Outcome, observer: &mut dyn FnMut(&Decision)) {
+    fn take_outcome(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Diagnosed(diagnosis) => {
-                journal::write_diagnosis(diagnosis, &self.config);
                 self.diagnosis = diagnosis.clone();
+                self.tell_diagnosis();
                 if self.asking == Asking::UnderWay {
                     self.asking = Asking::Done;
                 }
-                self.say_all_unknown();
+                self.tell_all_unknown();
                 self.look_around();
             }
-            Outcome::Read(_, _, Ok(_) | Err(ReadFailure::UnknownBackend))
-                if self.asking == Asking::Wanted =>
-            {
+            Outcome::Read(_, Ok(_)) if self.asking == Asking::Wanted => {
                 self.asking = Asking::UnderWay;
                 self.hands.diagnose();
             }
@@ -425,7 +374,7 @@ impl Daemon {
             | Outcome::MaxconnSet(..) => {}
         }
         if let Some(event) = outcome.event() {
-            self.event(self.clock.now(), event, observer);
+            self.event(self.clock.now(), event);
         }
         if matches!(outcome, Outcome::Read(..)) {
             self.has_looked = true;
@@ -436,7 +385,7 @@ impl Daemon {
     /// One bounded turn of the source: every line into the scaler, but for those that were written
     /// while no daemon ran: they arrive all at once, and no window may take that for a rush. They
     /// are counted; what comes after them fills the first window.
-    fn read_log(&mut self, source: &mut Source, observer: &mut dyn FnMut(&Decision)) {
+    fn read_log(&mut self, source: &mut Source) {
         let now = self.clock.now();
         let is_late = source.is_catching_up(now);
         let mut actions = Vec::new();
@@ -446,7 +395,7 @@ impl Daemon {
                 Item::TooLong => (&[][..], Err(Reject::TooLong)),
             };
             let reason = parsed.as_ref().err().copied();
-            self.unread.take(&self.parser, line, reason);
+            self.log.line(&self.parser, line, reason);
             match parsed {
                 Ok(_) if is_late => {}
                 Ok(record) => {
@@ -461,72 +410,27 @@ impl Daemon {
                 }
             }
         });
-        self.start(actions, observer);
-        if let Some(text) = self.unread.news(&self.parser) {
-            tracing::warn!("{text}");
+        self.start(actions);
+        let is_file = self.config.log.source.file().is_some();
+        let (news, state) = self.log.watch(now, source, is_file, &self.parser);
+        for news in news {
+            let source = source.describe();
+            self.tell(News::Log { source, news });
         }
-        self.watch_source(now, source, observer);
-    }
-
-    /// Tells the scaler, and the operator, when the log cannot be read as it should.
-    fn watch_source(
-        &mut self,
-        now: Timestamp,
-        source: &Source,
-        observer: &mut dyn FnMut(&Decision),
-    ) {
-        let file_state = source.state();
-        let skipped_bytes = source.counters().skipped_bytes;
-        if skipped_bytes > self.skipped_bytes {
-            journal::write_skipped(skipped_bytes - self.skipped_bytes, &source.describe());
-            self.skipped_bytes = skipped_bytes;
-        }
-        if self.last_line.1 != self.unread.lines() {
-            self.last_line = (now, self.unread.lines());
-        }
-        let lost = source.counters().lost;
-        if lost > self.lost {
-            if now >= self.is_whole_from {
-                journal::write_lost(lost - self.lost, source);
-            }
-            self.lost = lost;
-            self.is_whole_from = now.after(LOSS_HOLD);
-        }
-        self.watch_file(now, file_state, &source.describe());
-        let state = match file_state {
-            FileState::Reading if source.is_catching_up(now) || source.lag(now) > LAG_MAX => {
-                LogState::Lagging
-            }
-            FileState::Reading if now < self.is_whole_from => LogState::Incomplete,
-            FileState::Reading => LogState::Flowing,
-            FileState::Waiting(_) | FileState::Refused(_) | FileState::Ended => LogState::Absent,
-        };
-        if state != self.log_state {
-            self.log_state = state;
-            self.event(now, Event::Log(state), observer);
+        if let Some(state) = state {
+            self.event(now, Event::Log(state));
         }
     }
 
-    /// Says how the log can be read when that is another thing than before. A file that is away for a
-    /// moment is being rotated.
-    fn watch_file(&mut self, now: Timestamp, state: &FileState, source: &str) {
-        if self.source_state.as_ref() == Some(state) {
-            if self.away_since.take().is_some() {
-                journal::write_rotated(source);
-            }
-            return;
+    /// What HAProxy this is, and what stands in the way.
+    fn tell_diagnosis(&self) {
+        if let Some(version) = self.diagnosis.version.clone() {
+            let socket = self.config.haproxy.socket.to_string();
+            self.tell(News::Connected { version, socket });
         }
-        let is_file = matches!(self.config.log.source, LogSource::File(_));
-        let was_read = self.source_state == Some(FileState::Reading);
-        if is_file && was_read && matches!(state, FileState::Waiting(_)) {
-            let since = *self.away_since.get_or_insert(now);
-            if now.since(since) < ROTATION_MAX {
-                return;
-            }
+        if let Some(level) = self.level_problem() {
+            self.tell(level);
         }
-        self.away_since = None;
-        journal::write_source(state, source);
-        self.source_state = Some(state.clone());
     }
 
     /// Another HAProxy, perhaps: what it lets us do is not known until it was asked.
@@ -536,12 +440,17 @@ impl Daemon {
     }
 
     /// Why HAProxy would take no command from us.
-    fn level_problem(&self) -> Option<String> {
-        match self.config.mode {
-            Mode::Act => journal::level_problem(&self.diagnosis),
-            Mode::Observe => None,
-        }
+    fn level_problem(&self) -> Option<News> {
+        let level = self.diagnosis.level.clone()?;
+        let is_in_the_way = self.config.mode == Mode::Act && level != "admin";
+        is_in_the_way.then_some(News::SocketLevel { level })
     }
+}
+
+/// HAProxy has no such backend.
+fn is_unknown(decision: &Decision) -> bool {
+    let unknown = Note::Unread(ReadFailure::UnknownBackend);
+    matches!(&decision.reason, Reason::Note(note) if *note == unknown)
 }
 
 /// Another number in each process: daemons whose HAProxy went away together come back one by one.
@@ -549,7 +458,7 @@ fn seed() -> u64 {
     std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id())
 }
 
-fn take_lock(config: &Config) -> Result<Option<twin::Lock>, DaemonError> {
+fn take_lock(config: &Config, hub: &Hub) -> Result<Option<twin::Lock>, DaemonError> {
     if config.mode == Mode::Observe {
         return Ok(None); // It changes nothing and may stand beside an acting one.
     }
@@ -560,7 +469,8 @@ fn take_lock(config: &Config) -> Result<Option<twin::Lock>, DaemonError> {
             pid: taken.pid,
         }),
         Err(error) => {
-            tracing::warn!(%error, "cannot tell whether another daemon runs");
+            let error = error.to_string();
+            hub.tell(Record::now(News::LockUnknown { error }));
             Ok(None)
         }
     }

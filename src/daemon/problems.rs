@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use crate::publish::record::News;
 use crate::status::Told;
-use crate::words::time::Span;
 use crate::words::time::Timestamp;
 
 /// So often at most it is looked for problems.
@@ -28,15 +28,6 @@ pub(super) struct Finding {
     pub(super) text: String,
     /// Users suffer and nothing can help.
     pub(super) is_helpless: bool,
-}
-
-/// Something to say in the daemon's log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Saying {
-    /// It lasts.
-    Still(String),
-    /// It is over.
-    Over(String),
 }
 
 /// What is known of the problems of late.
@@ -63,15 +54,15 @@ impl Problems {
         now >= self.look_from
     }
 
-    /// Takes what was found; what is to be shown, and what is to be said.
+    /// Takes what was found; what is to be shown, and what is to be told.
     pub(super) fn take(
         &mut self,
         now: Timestamp,
         wall: SystemTime,
         found: Vec<Finding>,
-    ) -> (Vec<Told>, Vec<Saying>) {
+    ) -> (Vec<Told>, Vec<News>) {
         self.look_from = now.after(LOOK_EVERY);
-        let mut sayings = Vec::new();
+        let mut news = Vec::new();
         let mut seen: BTreeMap<(Option<String>, &'static str), usize> = BTreeMap::new();
         let mut shown = Vec::with_capacity(found.len());
         for finding in found {
@@ -85,7 +76,7 @@ impl Problems {
                 said_at: None,
             });
             entry.seen_at = now;
-            sayings.extend(entry.say(now, &finding));
+            news.extend(entry.lasts(now, &finding));
             shown.push(Told {
                 backend: finding.backend,
                 code: finding.code,
@@ -96,18 +87,20 @@ impl Problems {
         self.known.retain(|(backend, code, _), entry| {
             let is_over = now.since(entry.seen_at) > GAP_MAX;
             if is_over && entry.said_at.is_some() {
-                let lasted = Span(entry.seen_at.since(entry.since));
-                let text = format!("{}{code} is over, after {lasted}", place(backend.as_ref()));
-                sayings.push(Saying::Over(text));
+                news.push(News::ProblemOver {
+                    backend: backend.clone(),
+                    code,
+                    lasted: entry.seen_at.since(entry.since),
+                });
             }
             !is_over
         });
-        (shown, sayings)
+        (shown, news)
     }
 }
 
 impl Entry {
-    fn say(&mut self, now: Timestamp, finding: &Finding) -> Option<Saying> {
+    fn lasts(&mut self, now: Timestamp, finding: &Finding) -> Option<News> {
         let due = match self.said_at {
             None => self.since.after(SAY_AFTER),
             Some(at) => at.after(SAY_EVERY),
@@ -116,15 +109,12 @@ impl Entry {
             return None;
         }
         self.said_at = Some(now);
-        let lasted = Span(now.since(self.since));
-        let place = place(finding.backend.as_ref());
-        let text = format!("{place}for {lasted} now: {}", finding.text);
-        Some(Saying::Still(text))
+        Some(News::ProblemLasts {
+            backend: finding.backend.clone(),
+            lasted: now.since(self.since),
+            text: finding.text.clone(),
+        })
     }
-}
-
-fn place(backend: Option<&String>) -> String {
-    backend.map_or_else(String::new, |backend| format!("{backend}: "))
 }
 
 #[cfg(test)]
@@ -140,7 +130,7 @@ mod tests {
         }
     }
 
-    fn take(problems: &mut Problems, second: u64, found: Vec<Finding>) -> (Vec<Told>, Vec<Saying>) {
+    fn take(problems: &mut Problems, second: u64, found: Vec<Finding>) -> (Vec<Told>, Vec<News>) {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(second);
         problems.take(Timestamp::from_ms(second * 1000), wall, found)
     }
@@ -152,14 +142,14 @@ mod tests {
         for second in 0..700 {
             let (told, sayings) = take(&mut problems, second, vec![slow("slow")]);
             assert_eq!(told[0].since, SystemTime::UNIX_EPOCH);
-            said.extend(sayings.into_iter().map(|saying| (second, saying)));
+            said.extend(sayings.into_iter().map(|news| (second, news.to_string())));
         }
         for second in 700..730 {
             let (told, sayings) = take(&mut problems, second, Vec::new());
             assert!(told.is_empty());
-            said.extend(sayings.into_iter().map(|saying| (second, saying)));
+            said.extend(sayings.into_iter().map(|news| (second, news.to_string())));
         }
-        let still = |text: &str| Saying::Still(text.to_owned());
+        let still = |text: &str| text.to_owned();
         let over = "web: slow_all_in is over, after 11m 39s";
         assert_eq!(
             said,
@@ -167,7 +157,7 @@ mod tests {
                 (30, still("web: for 30s now: slow")),
                 (330, still("web: for 5m 30s now: slow")),
                 (630, still("web: for 10m 30s now: slow")),
-                (715, Saying::Over(over.to_owned())),
+                (715, over.to_owned()),
             ]
         );
     }

@@ -5,10 +5,9 @@ use super::{Daemon, FINISH_LIMIT, Parts, take_lock, twin};
 use crate::config::{Config, ConfigErrors, Mode, Severity};
 use crate::control;
 use crate::log::line::Parser;
-use crate::scaler::decision::Decision;
+use crate::publish::record::News;
 use crate::scaler::event::Event;
 use crate::scaler::settings::BackendSettings;
-use crate::words::time::Timestamp;
 
 /// What became of the file when it was read again.
 #[derive(Debug)]
@@ -49,16 +48,11 @@ impl Reload {
 }
 
 /// Takes what SIGHUP found.
-pub(super) async fn take(
-    daemon: &mut Daemon,
-    parts: &mut Parts,
-    reload: Reload,
-    observer: &mut dyn FnMut(&Decision),
-) {
+pub(super) async fn take(daemon: &mut Daemon, parts: &mut Parts, reload: Reload) {
     let refused = match reload {
         Reload::Bad(text) => Err(text),
         Reload::Config(config) => match consider(daemon, *config) {
-            Ok(Some(config)) => apply(daemon, parts, config, observer).await,
+            Ok(Some(config)) => apply(daemon, parts, config).await,
             Ok(None) => Ok(()),
             Err(text) => Err(text),
         },
@@ -66,7 +60,7 @@ pub(super) async fn take(
     match refused {
         Ok(()) => daemon.config_problem = None,
         Err(text) => {
-            tracing::warn!("{text}");
+            daemon.tell(News::ConfigNotApplied(text.clone()));
             daemon.config_problem = Some(text);
         }
     }
@@ -76,7 +70,7 @@ pub(super) async fn take(
 fn consider(daemon: &mut Daemon, config: Config) -> Result<Option<Config>, String> {
     let asked_before = daemon.waiting_config.take();
     if config == daemon.config {
-        tracing::info!("SIGHUP: the configuration is what it was");
+        daemon.tell(News::ConfigUnchanged);
         return Ok(None);
     }
     let affected = daemon.scaler.affected(&settings(&config));
@@ -91,12 +85,7 @@ fn consider(daemon: &mut Daemon, config: Config) -> Result<Option<Config>, Strin
     Ok(Some(config))
 }
 
-async fn apply(
-    daemon: &mut Daemon,
-    parts: &mut Parts,
-    config: Config,
-    observer: &mut dyn FnMut(&Decision),
-) -> Result<(), String> {
+async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result<(), String> {
     let (old, new) = (&daemon.config, &config);
     let is_other_haproxy = !twin::is_same(&old.haproxy.socket, &new.haproxy.socket);
     let is_elsewhere = is_other_haproxy || old.mode != new.mode;
@@ -115,7 +104,7 @@ async fn apply(
         Some(bound)
     };
     if is_elsewhere {
-        let lock = take_lock(new)
+        let lock = take_lock(new, &daemon.hub)
             .map_err(|error| format!("SIGHUP: {error}; the configuration stays as it was"))?;
         daemon.let_go().await;
         parts.lock = lock;
@@ -132,7 +121,7 @@ async fn apply(
     } else if is_kept_elsewhere {
         daemon.start_keeper();
     }
-    tracing::info!("SIGHUP: the new configuration holds from now on");
+    daemon.tell(News::ConfigApplied);
     daemon.hello();
     daemon.look_around();
     if is_elsewhere {
@@ -143,10 +132,10 @@ async fn apply(
         backends: &backends,
         is_elsewhere,
     };
-    daemon.event(daemon.clock.now(), event, observer);
+    daemon.event(daemon.clock.now(), event);
     if is_elsewhere {
         // What an acting daemon before us kept of that HAProxy holds, its pauses first of all.
-        daemon.recall(observer);
+        daemon.recall();
     }
     daemon.remember();
     Ok(())
@@ -161,14 +150,10 @@ fn change_log(daemon: &mut Daemon, parts: &mut Parts, config: &Config) {
     }
     if old.source != new.source || old.max_line_bytes != new.max_line_bytes {
         parts.source = super::open_source(config);
-        daemon.source_state = None;
-        daemon.away_since = None;
-        daemon.skipped_bytes = 0;
-        daemon.lost = 0;
-        daemon.is_whole_from = Timestamp::from_ms(0);
+        daemon.log.read_another();
     }
     daemon.parser = Parser::new(&new.format, &new.tag);
-    daemon.unread = super::Unread::default();
+    daemon.log.read_anew();
 }
 
 fn settings(config: &Config) -> Vec<BackendSettings> {

@@ -1,27 +1,22 @@
 //! What `status` shows of a daemon at work, gathered. How it is shown lives in `crate::status`.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use super::problems::{Finding, Saying};
-use super::{Daemon, journal};
-use crate::log::file::FileState;
+use super::Daemon;
+use super::problems::Finding;
 use crate::log::source::Source;
-use crate::scaler::BackendView;
 use crate::scaler::seen::ProblemCode;
-use crate::status::{DaemonProblem, LogCondition, Report};
+use crate::status::{DaemonProblem, Report};
 use crate::words::time::Timestamp;
 
-/// A log of which HAProxy's counters want more is silent when no line has come for so long.
-const SILENT_AFTER: Duration = Duration::from_secs(5);
-
 impl Daemon {
-    /// What `status` shows. Says what is to be said over and over.
+    /// What `status` shows. Tells what is to be told over and over.
     pub(super) fn report(&mut self, source: &Source) -> Report {
         let now = self.clock.now();
         let backends = self.scaler.snapshot(now);
         let mut found = self.findings(now, source);
         // While the file is being rotated, that is no problem.
-        let is_away = self.away_since.is_some();
+        let is_away = self.log.is_away();
         for view in &backends {
             let problems = view.problems.iter();
             let problems = problems.filter(|it| !(is_away && it.code() == ProblemCode::LogAbsent));
@@ -32,22 +27,22 @@ impl Daemon {
                 is_helpless: problem.code().is_helpless(),
             }));
         }
-        let (problems, sayings) = self.problems.take(now, SystemTime::now(), found);
-        for saying in sayings {
-            match saying {
-                Saying::Still(text) => tracing::warn!("{text}"),
-                Saying::Over(text) => tracing::info!("{text}"),
-            }
+        let (problems, news) = self.problems.take(now, SystemTime::now(), found);
+        for news in news {
+            self.tell(news);
         }
+        let is_contradicted = problems
+            .iter()
+            .any(|problem| problem.code == ProblemCode::LogIncomplete.as_str());
         Report {
             mode: self.config.mode,
             version: self.diagnosis.version.clone(),
             source: source.describe(),
-            lines: self.unread.lines(),
-            rejected: self.unread.rejected(),
+            lines: self.log.lines(),
+            rejected: self.log.rejected(),
             lost: source.counters().lost + source.counters().dropped_partial,
             refused: source.counters().refused,
-            log: self.log_condition(now, source, &backends),
+            log: self.log.condition(now, source, is_contradicted),
             lag: source.lag(now),
             problems,
             backends,
@@ -65,49 +60,19 @@ impl Daemon {
                 is_helpless: false,
             }));
         };
-        let state = self
-            .source_state
-            .as_ref()
-            .filter(|_| self.away_since.is_some());
-        match state.unwrap_or(source.state()) {
-            FileState::Waiting(text) => add(DaemonProblem::LogMissing, Some(text.to_string())),
-            FileState::Refused(text) => add(DaemonProblem::LogUnreadable, Some(text.to_string())),
-            FileState::Reading | FileState::Ended => {}
+        for (problem, text) in self.log.problems(now, source) {
+            add(problem, Some(text));
         }
-        if now < self.is_whole_from {
-            let text = journal::lost_problem(self.lost, source);
-            add(DaemonProblem::LinesLost, Some(text));
-        }
-        add(DaemonProblem::SocketLevel, self.level_problem());
-        add(DaemonProblem::LinesRejected, self.unread.problem());
-        for text in &self.distrust {
-            add(DaemonProblem::Untrusted, Some(text.clone()));
+        let level = self.level_problem();
+        add(
+            DaemonProblem::SocketLevel,
+            level.map(|news| news.to_string()),
+        );
+        for untrusted in &self.distrust {
+            add(DaemonProblem::Untrusted, Some(untrusted.to_string()));
         }
         add(DaemonProblem::StateNotKept, self.keeper_problem.clone());
         add(DaemonProblem::ConfigNotApplied, self.config_problem.clone());
         found
-    }
-
-    fn log_condition(
-        &self,
-        now: Timestamp,
-        source: &Source,
-        backends: &[BackendView],
-    ) -> LogCondition {
-        let is_contradicted = || {
-            let mut problems = backends.iter().flat_map(|view| &view.problems);
-            problems.any(|problem| problem.code() == ProblemCode::LogIncomplete)
-        };
-        match source.state() {
-            FileState::Waiting(_) => LogCondition::Missing,
-            FileState::Refused(_) => LogCondition::Unreadable,
-            FileState::Ended => LogCondition::Ended,
-            FileState::Reading
-                if now.since(self.last_line.0) >= SILENT_AFTER && is_contradicted() =>
-            {
-                LogCondition::Silent
-            }
-            FileState::Reading => LogCondition::Read,
-        }
     }
 }

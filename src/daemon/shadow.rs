@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::words::names::ServerName;
-use crate::words::picture::{AdminState, BackendRead, Generation, ServerRead};
+use crate::words::picture::Picture;
+use crate::words::picture::{AdminState, Generation, ServerRead};
 
 /// Pretended states by server.
 #[derive(Debug, Default)]
@@ -33,9 +34,14 @@ impl Shadow {
 
     /// Lays the pretended states over a real picture. A reload, or a hand at the real server, ends
     /// the pretence for it.
-    pub(super) fn cast(&mut self, backend: &str, read: &mut BackendRead) {
-        let generation = read.generation;
-        for server in &mut read.servers {
+    pub(super) fn cast(&mut self, picture: &mut Picture) {
+        let generation = picture.generation;
+        let backends = picture.backends.iter_mut();
+        let servers = backends.flat_map(|(backend, read)| {
+            let servers = read.servers.iter_mut();
+            servers.map(move |server| (backend, server))
+        });
+        for (backend, server) in servers {
             let name = ServerName::new(backend, server.name.clone());
             let Some(pretended) = self.states.get_mut(&name) else {
                 continue;

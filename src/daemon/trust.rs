@@ -6,37 +6,34 @@ use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-use crate::config::{Config, LogSource};
+use crate::config::Config;
+use crate::publish::record::Untrusted;
 use crate::runtime_api::Address;
 use crate::words::limits::{may_everybody_replace, may_everybody_write};
 
 /// Directories above a file that are looked at.
 const PARENTS_MAX: usize = 64;
 
-/// One sentence for each thing that strangers could change. What is not there yet is no matter.
-pub(super) fn problems(config: &Config) -> Vec<String> {
-    let mut problems = Vec::new();
+/// Each thing that strangers could change. What is not there yet is no matter.
+pub(super) fn look(config: &Config) -> Vec<Untrusted> {
+    let mut found = Vec::new();
     if let Address::Unix(path) = &config.haproxy.socket {
         let is_socket_open = fs::metadata(path)
             .is_ok_and(|found| found.file_type().is_socket() && may_everybody_write(&found));
         if is_socket_open {
-            problems.push(format!(
-                "everybody on this host may give HAProxy orders over {}: write `mode 660` on its \
-                 `stats socket` line in haproxy.cfg",
-                path.display()
-            ));
+            found.push(Untrusted::Socket { path: path.clone() });
         }
-        problems.extend(open_parent(path, "the admin socket"));
+        found.extend(open_parent(path, "the admin socket"));
     }
-    if let LogSource::File(path) = &config.log.source {
-        problems.extend(open_parent(path, "the log"));
+    if let Some(path) = config.log.source.file() {
+        found.extend(open_parent(path, "the log"));
     }
-    problems
+    found
 }
 
 /// A directory in which everybody could put something else into the place of `path`. The directory
 /// of a file itself must not even be like `/tmp`: whoever comes first has the name.
-fn open_parent(path: &Path, what: &str) -> Option<String> {
+fn open_parent(path: &Path, what: &'static str) -> Option<Untrusted> {
     let parents = path.ancestors().skip(1).take(PARENTS_MAX).enumerate();
     let (_, open) = parents
         .filter(|(_, parent)| !parent.as_os_str().is_empty())
@@ -45,10 +42,9 @@ fn open_parent(path: &Path, what: &str) -> Option<String> {
                 may_everybody_replace(&found) || *distance == 0 && may_everybody_write(&found)
             })
         })?;
-    Some(format!(
-        "everybody on this host may write in {}, where {what} {} is, and could replace it: take \
-         that right away (chmod o-w) or put {what} elsewhere",
-        open.display(),
-        path.display()
-    ))
+    Some(Untrusted::Directory {
+        directory: open.to_owned(),
+        what,
+        path: path.to_owned(),
+    })
 }

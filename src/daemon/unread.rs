@@ -1,9 +1,9 @@
 //! How many lines of the log say nothing, and why: a wrong format or tag is the likeliest reason why
 //! a daemon does nothing. What is done about it is not decided here.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
-use crate::log::advice::{self, Counts, Samples};
+use crate::log::advice::Tally;
 use crate::log::line::{Parser, Reject};
 
 /// Fewer lines prove nothing about a format.
@@ -13,8 +13,6 @@ const LINES_MIN: u64 = 20;
 const LOOK_BACK: u64 = 1000;
 /// So many lines tell that it is over: they are readable again, whatever stood before them.
 const RECOVERY_LINES: usize = 50;
-/// Reasons that are named.
-const REASONS_MAX: usize = 3;
 
 /// The lines read so far.
 #[derive(Debug, Default)]
@@ -31,14 +29,6 @@ pub(super) struct Unread {
     problem: Option<String>,
 }
 
-/// Some lines, and what was wrong with them.
-#[derive(Clone, Debug, Default)]
-struct Tally {
-    lines: u64,
-    rejected: BTreeMap<Reject, u64>,
-    samples: Samples,
-}
-
 impl Unread {
     /// One line; what was wrong with it, if anything.
     pub(super) fn take(&mut self, parser: &Parser, line: &[u8], reason: Option<Reject>) {
@@ -47,15 +37,14 @@ impl Unread {
             self.messages += 1;
             return;
         }
-        if self.recent.lines == LOOK_BACK {
+        if self.recent.lines() == LOOK_BACK {
             self.before = std::mem::take(&mut self.recent);
         }
-        self.recent.lines += 1;
+        self.recent.count(reason.map_or(Ok(()), Err));
         if let Some(reason) = reason {
             self.rejected += 1;
-            *self.recent.rejected.entry(reason).or_default() += 1;
-            let place = self.recent.lines;
-            self.recent.samples.take(parser, place, reason, line);
+            let place = self.recent.lines();
+            self.recent.sample(parser, place, reason, line);
         }
         if self.last.len() == RECOVERY_LINES {
             self.last.pop_front();
@@ -83,11 +72,13 @@ impl Unread {
             self.problem = None;
             return None;
         }
-        let judged = self.before.with(&self.recent);
-        let is_enough = judged.lines >= LINES_MIN;
+        let mut judged = self.before.clone();
+        judged.merge(&self.recent, self.before.lines());
+        let is_enough = judged.lines() >= LINES_MIN;
         // Lines of other programs alone may follow each other for long, but not from the start.
-        if was_bad || (is_enough && (self.is_none_ever() || judged.is_odd())) {
-            self.problem = Some(judged.problem(parser, judged.lines == self.judged_lines()));
+        if was_bad || (is_enough && (self.is_none_ever() || is_odd(&judged))) {
+            let is_all = judged.lines() == self.judged_lines();
+            self.problem = Some(describe(&judged, parser, is_all));
         }
         self.problem.clone().filter(|_| !was_bad)
     }
@@ -114,58 +105,31 @@ impl Unread {
     }
 }
 
-impl Tally {
-    fn with(&self, other: &Self) -> Self {
-        let mut sum = self.clone();
-        sum.lines += other.lines;
-        for (reason, count) in &other.rejected {
-            *sum.rejected.entry(*reason).or_default() += count;
-        }
-        sum.samples.merge(&other.samples, self.lines);
-        sum
-    }
+/// More than half of them should have been read and were not.
+fn is_odd(tally: &Tally) -> bool {
+    let odd = tally.rejected().filter(|(it, _)| !it.is_ordinary());
+    let odd: u64 = odd.map(|(_, count)| count).sum();
+    odd.saturating_mul(2) > tally.lines()
+}
 
-    /// More than half of it should have been read and was not.
-    fn is_odd(&self) -> bool {
-        let odd = self.rejected.iter().filter(|(it, _)| !it.is_ordinary());
-        let odd: u64 = odd.map(|(_, count)| count).sum();
-        odd.saturating_mul(2) > self.lines
-    }
-
-    fn requests(&self) -> u64 {
-        self.lines - self.rejected.values().sum::<u64>()
-    }
-
-    /// `is_all`: these are all lines since the start.
-    fn problem(&self, parser: &Parser, is_all: bool) -> String {
-        let mut reasons: Vec<_> = self.rejected.iter().collect();
-        reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        let reasons = reasons.iter().take(REASONS_MAX);
-        let reasons: Vec<_> = reasons.map(|(it, count)| format!("{it} {count}")).collect();
-        let how_many = if self.requests() == 0 { "none" } else { "few" };
-        let last = if is_all { "" } else { "last " };
-        let counts = Counts {
-            requests: self.requests(),
-            rejected: &self.rejected,
-        };
-        let way_out = advice::advice(parser, counts, &self.samples).map_or_else(
-            || {
-                "compare `format` and `tag` under [log] with what `parse --rejects` shows"
-                    .to_owned()
-            },
-            |advice| {
-                format!(
-                    "the first of them is `{}`; {}",
-                    advice.first(),
-                    advice.way_out
-                )
-            },
-        );
-        format!(
-            "{how_many} of the log's {last}{} lines can be read ({}), so nothing can be scaled by \
-             them: {way_out}",
-            self.lines,
-            reasons.join(", ")
-        )
-    }
+/// `is_all`: these are all lines since the start.
+fn describe(tally: &Tally, parser: &Parser, is_all: bool) -> String {
+    let how_many = if tally.requests() == 0 { "none" } else { "few" };
+    let last = if is_all { "" } else { "last " };
+    let way_out = tally.advice(parser).map_or_else(
+        || "compare `format` and `tag` under [log] with what `parse --rejects` shows".to_owned(),
+        |advice| {
+            format!(
+                "the first of them is `{}`; {}",
+                advice.first(),
+                advice.way_out
+            )
+        },
+    );
+    format!(
+        "{how_many} of the log's {last}{} lines can be read ({}), so nothing can be scaled by \
+         them: {way_out}",
+        tally.lines(),
+        tally.reasons()
+    )
 }

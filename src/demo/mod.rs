@@ -41,6 +41,8 @@ use self::voice::Voice;
 use self::world::World;
 use crate::config::Config;
 use crate::daemon;
+use crate::publish::hub::{Hub, Taken};
+use crate::publish::record::What;
 use crate::scaler::decision::Decision;
 
 /// Decisions waiting to be told; more than this at once are lost, and nothing waits for them.
@@ -147,10 +149,17 @@ async fn start_daemon(
     let stop = async {
         let _ = stop.await;
     };
-    let tell = |decision: &Decision| {
-        let _ = decisions.try_send(decision.clone());
+    let hub = Hub::new();
+    let mut readings = hub.read();
+    let listen = async {
+        while let Some(taken) = readings.next().await {
+            if let Taken::Record(record) = taken
+                && let What::Decision { decision, .. } = &record.what
+            {
+                let _ = decisions.try_send(decision.clone());
+            }
+        }
     };
-    daemon::run(config, stop, tell)
-        .await
-        .map_err(|error| DemoError::Daemon(error.to_string()))
+    let (ended, ()) = tokio::join!(daemon::run(config, stop, hub), listen);
+    ended.map_err(|error| DemoError::Daemon(error.to_string()))
 }

@@ -28,9 +28,120 @@ static TRIED_FORMATS: LazyLock<Vec<(&str, LogFormat)>> = LazyLock::new(|| {
     TRIED_WORDS.into_iter().filter_map(compiled).collect()
 });
 
+/// Lines by what became of them.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    lines: u64,
+    rejected: BTreeMap<Reject, u64>,
+    samples: Samples,
+}
+
+impl Tally {
+    /// Counts one line: that it was read, or why not.
+    #[inline]
+    pub fn count(&mut self, read: Result<(), Reject>) {
+        self.lines += 1;
+        if let Err(reason) = read {
+            *self.rejected.entry(reason).or_default() += 1;
+        }
+    }
+
+    /// Keeps a line that was refused, if it is the first for that reason. `place` is in bytes, lines
+    /// or blocks of the log; a smaller one is earlier.
+    #[cold]
+    pub fn sample(&mut self, parser: &Parser, place: u64, reason: Reject, line: &[u8]) {
+        self.samples.take(parser, place, reason, line);
+    }
+
+    /// Adds what another reader of the same log saw, whose places count from `from`.
+    pub fn merge(&mut self, other: &Self, from: u64) {
+        self.lines += other.lines;
+        for (reason, count) in &other.rejected {
+            *self.rejected.entry(*reason).or_default() += count;
+        }
+        self.samples.merge(&other.samples, from);
+    }
+
+    /// All of them.
+    pub const fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// Those that were read.
+    pub fn requests(&self) -> u64 {
+        self.lines - self.rejected.values().sum::<u64>()
+    }
+
+    /// HAProxy's messages about itself: neither requests nor lines that could not be read.
+    pub fn messages(&self) -> u64 {
+        let messages = self.rejected.iter().filter(|(it, _)| it.is_message());
+        messages.map(|(_, count)| count).sum()
+    }
+
+    /// Those that should have been read and were not, by reason; reasons that did not occur are
+    /// absent.
+    pub fn rejected(&self) -> impl Iterator<Item = (Reject, u64)> {
+        let all = self.rejected.iter().map(|(it, count)| (*it, *count));
+        all.filter(|(reason, _)| !reason.is_message())
+    }
+
+    /// How many those are.
+    pub fn refused(&self) -> u64 {
+        self.rejected().map(|(_, count)| count).sum()
+    }
+
+    /// There were lines, and not one of them could be read.
+    pub fn is_nothing_read(&self) -> bool {
+        self.requests() == 0 && self.refused() > 0
+    }
+
+    /// The most frequent reasons, in words: `not_httplog 12, connect 3`.
+    pub fn reasons(&self) -> String {
+        let named = self.by_count().into_iter().take(REASONS_MAX);
+        let named: Vec<_> = named.map(|(it, count)| format!("{it} {count}")).collect();
+        named.join(", ")
+    }
+
+    fn by_count(&self) -> Vec<(Reject, u64)> {
+        let mut reasons: Vec<_> = self.rejected().collect();
+        reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        reasons
+    }
+
+    /// Says what is wrong where no line was read, or nearly all were refused for one reason.
+    pub fn advice(&self, parser: &Parser) -> Option<Advice> {
+        let (requests, samples) = (self.requests(), &self.samples);
+        let all = requests + self.refused();
+        let (main, count) = *self.by_count().first()?;
+        let is_nearly_all = count.saturating_mul(10) >= all.saturating_mul(NEARLY_ALL);
+        // Other programs may well write most of a file.
+        let is_odd =
+            !main.is_ordinary() || (main == Reject::OtherProgram && samples.stranger.is_some());
+        if requests > 0 && !(is_nearly_all && is_odd) {
+            return None;
+        }
+        let how_many = if requests == 0 { "none" } else { "few" };
+        let stranger = samples.stranger.as_ref();
+        let stranger = stranger.filter(|_| main == Reject::OtherProgram);
+        let (_, line) = stranger.or_else(|| samples.first.get(&main))?;
+        let setting = Setting::of(parser, line);
+        Some(Advice {
+            what: format!(
+                "{how_many} of the {all} lines can be read ({})",
+                self.reasons()
+            ),
+            first: shown(line),
+            way_out: setting
+                .as_ref()
+                .map_or_else(|| without_setting(main, parser, line), Setting::text),
+            option: setting.as_ref().map(Setting::options),
+        })
+    }
+}
+
 /// The first refused line for each reason.
 #[derive(Clone, Debug, Default)]
-pub struct Samples {
+struct Samples {
     /// With its place in the log; a smaller one is earlier.
     first: BTreeMap<Reject, (u64, Vec<u8>)>,
     /// The first line of another program that would be a request if HAProxy were called so.
@@ -39,9 +150,8 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// A line that was refused, `place` bytes, lines or blocks into the log.
-    #[cold]
-    pub fn take(&mut self, parser: &Parser, place: u64, reason: Reject, line: &[u8]) {
+    /// See [`Tally::sample`].
+    fn take(&mut self, parser: &Parser, place: u64, reason: Reject, line: &[u8]) {
         if self.first.get(&reason).is_none_or(|(at, _)| *at > place) {
             self.first.insert(reason, (place, kept(line)));
         }
@@ -53,8 +163,8 @@ impl Samples {
         }
     }
 
-    /// Adds what another reader of the same log saw, whose places count from `from`.
-    pub fn merge(&mut self, other: &Self, from: u64) {
+    /// See [`Tally::merge`].
+    fn merge(&mut self, other: &Self, from: u64) {
         for (reason, (place, line)) in &other.first {
             let place = place.saturating_add(from);
             if self.first.get(reason).is_none_or(|(at, _)| *at > place) {
@@ -72,31 +182,6 @@ impl Samples {
 
 fn kept(line: &[u8]) -> Vec<u8> {
     line.get(..KEPT_BYTES).unwrap_or(line).to_vec()
-}
-
-/// Lines by what became of them.
-#[derive(Clone, Copy, Debug)]
-pub struct Counts<'a> {
-    /// Those that were read.
-    pub requests: u64,
-    /// The others, by reason. HAProxy's own messages are no lines that could not be read.
-    pub rejected: &'a BTreeMap<Reject, u64>,
-}
-
-impl Counts<'_> {
-    /// Lines that should have been read and were not.
-    pub fn refused(&self) -> u64 {
-        let others = self
-            .rejected
-            .iter()
-            .filter(|(reason, _)| !reason.is_message());
-        others.map(|(_, count)| count).sum()
-    }
-
-    /// There were lines, and not one of them could be read.
-    pub fn is_nothing_read(&self) -> bool {
-        self.requests == 0 && self.refused() > 0
-    }
 }
 
 /// What to say.
@@ -133,46 +218,6 @@ impl fmt::Display for Advice {
         } = self;
         write!(formatter, "{what}, the first of them `{first}`: {way_out}")
     }
-}
-
-/// Says what is wrong where no line was read, or nearly all were refused for one reason.
-pub fn advice(parser: &Parser, counts: Counts<'_>, samples: &Samples) -> Option<Advice> {
-    let refused = counts.refused();
-    let all = counts.requests + refused;
-    let others = counts
-        .rejected
-        .iter()
-        .filter(|(reason, _)| !reason.is_message());
-    let mut reasons: Vec<(Reject, u64)> = others.map(|(reason, count)| (*reason, *count)).collect();
-    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let (main, count) = *reasons.first()?;
-    let is_nearly_all = count.saturating_mul(10) >= all.saturating_mul(NEARLY_ALL);
-    // Other programs may well write most of a file.
-    let is_odd =
-        !main.is_ordinary() || (main == Reject::OtherProgram && samples.stranger.is_some());
-    if counts.requests > 0 && !(is_nearly_all && is_odd) {
-        return None;
-    }
-    let named = reasons.iter().take(REASONS_MAX);
-    let named: Vec<_> = named.map(|(it, count)| format!("{it} {count}")).collect();
-    let how_many = if counts.requests == 0 { "none" } else { "few" };
-    let stranger = samples
-        .stranger
-        .as_ref()
-        .filter(|_| main == Reject::OtherProgram);
-    let (_, line) = stranger.or_else(|| samples.first.get(&main))?;
-    let setting = Setting::of(parser, line);
-    Some(Advice {
-        what: format!(
-            "{how_many} of the {all} lines can be read ({})",
-            named.join(", ")
-        ),
-        first: shown(line),
-        way_out: setting
-            .as_ref()
-            .map_or_else(|| without_setting(main, parser, line), Setting::text),
-        option: setting.as_ref().map(Setting::options),
-    })
 }
 
 /// What would make a line readable.

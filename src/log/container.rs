@@ -9,7 +9,7 @@
 //! client's text may stand. HAProxy writes no such line as long as `log … len` is below 16384 (the
 //! default is 1024): leave it so behind a runtime.
 
-use super::head::{Head, split_word};
+use super::bytes::{Head, split_word};
 use super::reject::Reject;
 
 /// `[pod/lb-0/haproxy] `, `haproxy-1  | ` or `{"log":"`; `None` is none of them.
@@ -92,5 +92,6 @@ fn strip_json(line: &[u8]) -> Option<Head<'_>> {
     });
     let text = end.and_then(|end| text.get(..end)).unwrap_or(text);
     let text = text.strip_suffix(br"\n").unwrap_or(text);
-    Some(Head::Unnamed(text.strip_suffix(br"\r").unwrap_or(text)))
+    let text = text.strip_suffix(br"\r").unwrap_or(text);
+    Some(Head::Enclosing(text))
 }

@@ -4,20 +4,10 @@
 //! may be stacked (a container's, a relay's, HAProxy's own), up to [`HEADS_MAX`]. What containers
 //! write is in `container`; what the body says is not decided here.
 
+use super::bytes::{Body, Head, split_word, starts_like_traffic};
 use super::container;
 use super::date::{skip_digits, strip_bsd, strip_iso, strip_weekday};
-use super::reject::{Reject, starts_like_traffic};
-
-/// HAProxy's own text, without its head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Body<'a> {
-    /// Everything behind the head.
-    pub(super) text: &'a [u8],
-    /// A head that proves the sender, or HAProxy's priority, was there.
-    pub(super) has_head: bool,
-    /// From the innermost date of the heads on.
-    pub(super) date: Option<&'a [u8]>,
-}
+use super::reject::Reject;
 
 /// Heads that may stand one behind the other: a container's, two relays' and HAProxy's own.
 const HEADS_MAX: usize = 4;
@@ -54,18 +44,6 @@ const LEVELS: [&[u8]; 11] = [
     b"debug", b"panic",
 ];
 
-/// What one head says about who wrote what follows it.
-pub(super) enum Head<'a> {
-    /// The program is ours: its own text follows, or another head of it.
-    Ours(&'a [u8]),
-    /// A relay's date and host, without a program: a head that names ours has to follow.
-    Relay(&'a [u8]),
-    /// A date, or what a container's runtime put there: no program is named.
-    Unnamed(&'a [u8]),
-    /// The last of them, which HAProxy alone writes so: its body follows at once.
-    Last(&'a [u8]),
-}
-
 /// Strips the head of a line, or the heads.
 ///
 /// | form | head |
@@ -101,6 +79,7 @@ pub(super) fn strip<'a>(line: &'a [u8], tag: &[u8]) -> Result<Body<'a>, Reject> 
     let mut text = line.strip_prefix(b" ").unwrap_or(line);
     let mut has_head = false;
     let mut is_behind_head = false;
+    let mut is_enclosed = false;
     let mut date = None;
     // A relay was there, and nobody has said yet that the text is ours.
     let mut is_name_wanted = false;
@@ -114,6 +93,7 @@ pub(super) fn strip<'a>(line: &'a [u8], tag: &[u8]) -> Result<Body<'a>, Reject> 
             Head::Ours(rest) => {
                 (has_head, is_name_wanted) = (true, false);
                 if let Some(inner) = strip_repeated(rest) {
+                    is_enclosed = true;
                     text = inner;
                     break;
                 }
@@ -124,6 +104,10 @@ pub(super) fn strip<'a>(line: &'a [u8], tag: &[u8]) -> Result<Body<'a>, Reject> 
                 text = rest;
             }
             Head::Unnamed(rest) => text = rest,
+            Head::Enclosing(rest) => {
+                is_enclosed = true;
+                text = rest;
+            }
             Head::Last(rest) => {
                 has_head = true;
                 text = rest;
@@ -143,6 +127,7 @@ pub(super) fn strip<'a>(line: &'a [u8], tag: &[u8]) -> Result<Body<'a>, Reject> 
         text,
         has_head,
         date,
+        is_enclosed,
     })
 }
 
@@ -421,13 +406,4 @@ fn strip_repeated(text: &[u8]) -> Option<&[u8]> {
 fn is_host(word: &[u8]) -> bool {
     let is_host_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"._:-".contains(byte);
     !word.is_empty() && !word.ends_with(b":") && word.iter().all(is_host_byte)
-}
-
-/// The bytes before the first space, and those behind it.
-pub(super) fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text.iter().position(|&byte| byte == b' ');
-    match end.and_then(|end| text.split_at_checked(end)) {
-        Some((word, rest)) => (word, rest.get(1..).unwrap_or_default()),
-        None => (text, &[]),
-    }
 }

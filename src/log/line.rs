@@ -10,27 +10,19 @@ use std::sync::LazyLock;
 
 use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 
+use super::bytes::{Body, is_client, plain_server};
 use super::format::{LogFormat, Reader};
-use super::head::{self, Body};
+use super::head;
 use super::number::{status, timer, unsigned, without_plus};
-use super::reject::{classify, is_client, server_change};
+use super::record::ended_ms;
+use super::reject::{classify, server_change};
 use super::scan::{self, Front, LastHead, LastSecond};
 use crate::words::request::{Request, Tail};
 
 pub use super::date::{format_local_ms, parse_local_ms};
 pub use super::number::{TIMER_MAX_MS, TOTAL_MAX_MS};
+pub use super::record::{Brief, Logged, Record};
 pub use super::reject::Reject;
-
-/// Pseudo servers as docker's json-file driver writes them, and what HAProxy had written.
-const ESCAPED_SERVERS: [(&[u8], &str); 7] = [
-    (br"\u003cNOSRV\u003e", "<NOSRV>"),
-    (br"\u003cSTATS\u003e", "<STATS>"),
-    (br"\u003cPROMEX\u003e", "<PROMEX>"),
-    (br"\u003cCACHE\u003e", "<CACHE>"),
-    (br"\u003cHTTPCLIENT\u003e", "<HTTPCLIENT>"),
-    (br"\u003cSPOE\u003e", "<SPOE>"),
-    (br"\u003cCLI\u003e", "<CLI>"),
-];
 
 /// `%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B`, the stock httplog format (1.5 to 3.5-dev)
 /// up to the bytes field. Anchored, and at every byte there is one way on only, so that the
@@ -58,108 +50,6 @@ static TAIL_REGEX: LazyLock<Regex> = LazyLock::new(|| compile(TAIL));
 /// Why a line without a moment is no use where time matters, and what to do.
 pub const NO_DATE: &str = "the log format has no date, and its lines have no syslog head with one; write \
     %tr into the log-format, or keep the head that the syslog daemon writes";
-
-/// Everything that is read from one httplog line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Record<'a> {
-    /// `%ft` without the `~` of a TLS frontend; `None` where the format has none.
-    pub frontend: Option<&'a str>,
-    /// The date as written: of `%tr`, `21/Nov/2026:23:36:31.172`; `None` where the format has none.
-    pub accepted: Option<&'a str>,
-    /// The same as milliseconds since 1970 of the log's own local time; of dates with a zone, in
-    /// the zone of the first line that was read.
-    pub accepted_ms: Option<u64>,
-    /// The moment of the line, in the same time: its date + Ta (Ta includes TR), or the total that
-    /// counts from that date. Where the format has no date, that of the syslog head; `None` where
-    /// there is neither.
-    pub ended_ms: Option<u64>,
-    /// `%B`, without the `+` of `option logasap`; `None` where the format has none.
-    pub bytes: Option<u64>,
-    /// Which of the request's times the format has.
-    pub logged: Logged,
-    /// What scaling looks at.
-    pub request: Request<'a>,
-}
-
-/// The times that stand in a line. In a request all others are what those leave room for, or zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "one for each time, by its name"
-)]
-pub struct Logged {
-    /// `%TR` or `%Tq`.
-    pub request: bool,
-    /// `%Tw`.
-    pub queue: bool,
-    /// `%Tc`.
-    pub connect: bool,
-    /// `%Tr`.
-    pub response: bool,
-}
-
-impl Logged {
-    /// Of stock httplog.
-    pub const ALL: Self = Self {
-        request: true,
-        queue: true,
-        connect: true,
-        response: true,
-    };
-}
-
-pub(super) fn ended_ms(accepted_ms: u64, total_ms: Option<u32>) -> u64 {
-    accepted_ms.saturating_add(u64::from(total_ms.unwrap_or(0)))
-}
-
-/// What one line says in numbers, for who reads a million of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Brief<'a> {
-    /// `%b`, ASCII.
-    pub backend: &'a [u8],
-    /// `%s`, ASCII.
-    pub server: &'a [u8],
-    /// Everything but those two names, which are empty in it.
-    pub request: Request<'static>,
-    /// Which of its times the format has.
-    pub logged: Logged,
-    /// The moment of the line, see [`Record::ended_ms`].
-    pub ended_ms: Option<u64>,
-}
-
-impl<'a> Brief<'a> {
-    /// The same numbers of a whole record.
-    pub fn of(record: &Record<'a>) -> Self {
-        let Request {
-            backend,
-            server,
-            request_ms,
-            queue_ms,
-            connect_ms,
-            response_ms,
-            total_ms,
-            status,
-            tail,
-        } = record.request;
-        Self {
-            backend: backend.as_bytes(),
-            server: server.as_bytes(),
-            request: Request {
-                backend: "",
-                server: "",
-                request_ms,
-                queue_ms,
-                connect_ms,
-                response_ms,
-                total_ms,
-                status,
-                tail,
-            },
-            logged: record.logged,
-            ended_ms: record.ended_ms,
-        }
-    }
-}
 
 /// Reads lines of one format behind the heads of one program.
 #[derive(Debug)]
@@ -300,7 +190,7 @@ impl Parser {
         }
         let body = head::strip(line, &self.tag).ok()?;
         let front = scan::httplog(body.text, &self.last_second)?;
-        self.last_head.keep(line, body.text);
+        self.last_head.keep(line, body);
         Some(front)
     }
 
@@ -337,11 +227,11 @@ impl Parser {
     /// What the fast way is held against.
     #[cfg(test)]
     pub(super) fn read_by_pattern<'a>(&self, text: &'a [u8]) -> Option<(Record<'a>, &'a [u8])> {
-        let (has_head, date) = (false, None);
         let body = Body {
             text,
-            has_head,
-            date,
+            has_head: false,
+            date: None,
+            is_enclosed: false,
         };
         self.read(body).ok()
     }
@@ -391,16 +281,6 @@ fn spans_of(pattern: &Regex, places: &mut CaptureLocations, text: &[u8]) -> Opti
         *span = places.get(group).unwrap_or_default();
     }
     Some(spans)
-}
-
-/// A server's name, ASCII; `None` for an escaped one that is no pseudo server of HAProxy's.
-pub(super) fn plain_server(name: &[u8]) -> Option<&str> {
-    if !name.starts_with(b"\\") {
-        return std::str::from_utf8(name).ok();
-    }
-    let mut servers = ESCAPED_SERVERS.iter();
-    let server = servers.find(|(escaped, _)| *escaped == name);
-    server.map(|(_, plain)| *plain)
 }
 
 /// The groups of one match.

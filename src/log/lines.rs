@@ -1,5 +1,7 @@
-//! Bytes in pieces of any size → whole lines, in bounded memory. Where the bytes come from and
-//! what a line says do not live here.
+//! Bytes in pieces of any size → whole lines, in bounded memory; what every source of them counts,
+//! and how it may stand. Where the bytes come from and what a line says do not live here.
+
+use std::sync::Arc;
 
 /// What a source hands out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,21 @@ pub struct Counters {
     pub lost: u64,
     /// Datagrams and connections that were turned away: not from this host, or too many.
     pub refused: u64,
+}
+
+/// How a source stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceState {
+    /// The log is there and is being read.
+    Reading,
+    /// There is nothing to read yet; it is looked for again at every turn. The text names the
+    /// path, what came back and what to do.
+    Waiting(Arc<str>),
+    /// Something is there that cannot be read; tried again at every turn. The text names the path,
+    /// what came back and what to do.
+    Refused(Arc<str>),
+    /// The source came to its end: nothing more will ever come (standard input only).
+    Ended,
 }
 
 /// The line that is being received.

@@ -3,10 +3,10 @@
 //! Runs only after a line was refused, and can turn a refusal into nothing but another name for it.
 
 use std::fmt;
-use std::net::IpAddr;
 
+use super::bytes::{Body, is_ip, split_word, starts_like_traffic};
 use super::date::parse_local_ms;
-use super::head::{Body, split_word};
+use crate::words::names::is_name;
 
 /// Why a line gives no record. The names are part of the output of `parse` and `stats`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -235,9 +235,7 @@ fn strip_stderr_level(text: &[u8]) -> &[u8] {
 
 /// A name as HAProxy allows it.
 fn name(word: &[u8]) -> Option<&str> {
-    let is_name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(byte);
-    let is_name = !word.is_empty() && word.iter().all(is_name_byte);
-    std::str::from_utf8(word).ok().filter(|_| is_name)
+    std::str::from_utf8(word).ok().filter(|_| is_name(word))
 }
 
 /// What follows the client's address, from the `[` of the date on.
@@ -287,34 +285,4 @@ fn is_tcplog_timers(word: &[u8]) -> bool {
         .count()
         == 3
         && timers.next().is_none()
-}
-
-/// The start of every line about a connection, `ADDRESS:PORT [`.
-pub(super) fn starts_like_traffic(text: &[u8]) -> bool {
-    let (client, rest) = split_word(text);
-    rest.starts_with(b"[") && is_client(client)
-}
-
-/// `%ci:%cp`: an IPv4 address or an IPv6 one without brackets, split from the port at the last
-/// colon; `unix:3` with the listener's number; `-` for what is not known.
-pub(super) fn is_client(word: &[u8]) -> bool {
-    if word == b"-" {
-        return true;
-    }
-    let colon = word.iter().rposition(|&byte| byte == b':');
-    let Some((address, port)) = colon.and_then(|colon| word.split_at_checked(colon)) else {
-        return false;
-    };
-    let is_port = match port {
-        b":-" => true,
-        [_, digits @ ..] => {
-            (1..=10).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
-        }
-        [] => false,
-    };
-    is_port && (address == b"unix" || address == b"-" || is_ip(address))
-}
-
-fn is_ip(word: &[u8]) -> bool {
-    std::str::from_utf8(word).is_ok_and(|text| text.parse::<IpAddr>().is_ok())
 }

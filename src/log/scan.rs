@@ -4,10 +4,11 @@
 
 use std::cell::{Cell, RefCell};
 
+use super::bytes::{Body, is_client};
 use super::date::parse_local_ms;
-use super::line::{Brief, Logged, Record, ended_ms};
 use super::number::TIMER_MAX_MS;
-use super::reject::is_client;
+use super::record::{Brief, Logged, Record, ended_ms};
+use crate::words::names::is_name_byte;
 use crate::words::request::{Request, Tail};
 
 /// More digits than this are left to the pattern; fewer cannot overflow.
@@ -18,18 +19,6 @@ const DATE_BYTES: usize = 24;
 const HEAD_BYTES_MAX: usize = 80;
 /// The same up to the seconds.
 const SECOND_BYTES: usize = 20;
-
-/// Bytes of HAProxy's names.
-const IS_NAME: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        table[byte as usize] =
-            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-');
-        byte += 1;
-    }
-    table
-};
 
 /// A plain line up to the bytes field. Its names and its date are ASCII.
 #[derive(Clone, Copy, Debug)]
@@ -104,15 +93,13 @@ impl LastHead {
         (bytes.get(..head.len())? == head).then_some(text)
     }
 
-    /// Keeps the head of a line, if `text` is all that follows it.
-    pub(super) fn keep(&self, line: &[u8], text: &[u8]) {
-        let head = line.strip_suffix(text).unwrap_or_default();
-        // What docker and rsyslog's reduction write around a line also has an end, of which the head
-        // does not tell.
-        let first = head.trim_ascii_start().first();
-        let is_alone = first != Some(&b'{') && !head.is_empty() && !head.ends_with(b"[ ");
+    /// Keeps the head of a line, if its text is all that follows it.
+    pub(super) fn keep(&self, line: &[u8], body: Body<'_>) {
+        let head = line.strip_suffix(body.text).unwrap_or_default();
         let mut bytes = self.bytes.borrow_mut();
-        let place = bytes.get_mut(..head.len()).filter(|_| is_alone);
+        let place = bytes
+            .get_mut(..head.len())
+            .filter(|place| !place.is_empty() && !body.is_enclosed);
         self.len.set(place.as_ref().map_or(0, |place| place.len()));
         if let Some(place) = place {
             place.copy_from_slice(head);
@@ -308,10 +295,7 @@ fn status(text: &[u8]) -> Option<(Option<u16>, &[u8])> {
 fn name(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let start = usize::from(text.first() == Some(&b'<'));
     let mut end = start;
-    while text
-        .get(end)
-        .is_some_and(|&byte| IS_NAME[usize::from(byte)])
-    {
+    while text.get(end).is_some_and(|byte| is_name_byte(*byte)) {
         end += 1;
     }
     if end == start {

@@ -1,5 +1,9 @@
-//! Records shown: what the daemon and `replay` tell people of what the scaler decided and found, as
-//! text. JSON, the daemon's log and `status` will live here, too. Nothing here decides, and nothing
-//! here can slow what does.
+//! What people see: records of what happened, shown by readers that can slow nobody. `record` is what
+//! can be told, `hub` hands it out, `log` writes it to the daemon's log, `text` makes every sentence.
+//! Deciding, and noticing that something happened, do not live here.
+
+pub mod hub;
+pub mod log;
+pub mod record;
 
 mod text;

@@ -1,13 +1,10 @@
 //! What other threads make of a block: the numbers of its lines, without the text. What they mean for
 //! a backend is not decided here.
 
-use std::collections::BTreeMap;
-
 use crate::config::Config;
-use crate::log::advice::Samples;
-use crate::log::input::{Block, Line, Period, Spans};
+use crate::log::advice::Tally;
 use crate::log::line::{Brief, Parser, Reject};
-use crate::log::names::Names;
+use crate::log::recorded::{Block, Line, Names, Period, Spans};
 use crate::words::request::Request;
 
 /// Servers that one thread tells apart; far more than an HAProxy can have.
@@ -29,11 +26,8 @@ pub(super) struct Worker {
 pub(super) struct Batch {
     worker: usize,
     log: usize,
-    /// Lines of the period, and those of them that say nothing.
-    pub(super) lines: u64,
-    pub(super) rejected: BTreeMap<Reject, u64>,
-    /// The first of those for each reason, in this block.
-    pub(super) samples: Samples,
+    /// Lines of the period.
+    pub(super) tally: Tally,
     /// A request of which nobody knows when it was.
     pub(super) is_undated: bool,
     /// Names that no earlier batch of this worker has told, in the order of their numbers.
@@ -67,9 +61,7 @@ impl Worker {
         let mut batch = Batch {
             worker: self.number,
             log: block.log(),
-            lines: 0,
-            rejected: BTreeMap::new(),
-            samples: Samples::default(),
+            tally: Tally::default(),
             is_undated: false,
             new_names: Vec::new(),
             requests: Vec::new(),
@@ -82,16 +74,16 @@ impl Worker {
             if !sieve.takes(moment(&parsed)) {
                 continue;
             }
-            batch.lines += 1;
+            batch.tally.count(parsed.map(|_| ()));
             match parsed {
                 Ok(brief) => match brief.ended_ms {
                     Some(ended_ms) => batch.requests.push(self.numbers(&brief, ended_ms)),
                     None => batch.is_undated = true,
                 },
                 Err(reason) => {
-                    *batch.rejected.entry(reason).or_default() += 1;
                     let (Line::Whole(text) | Line::TooLong(text)) = line;
-                    batch.samples.take(&self.parser, batch.lines, reason, text);
+                    let place = batch.tally.lines();
+                    batch.tally.sample(&self.parser, place, reason, text);
                 }
             }
         }

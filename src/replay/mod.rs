@@ -16,8 +16,8 @@ use self::play::Play;
 use self::seen::Seen;
 use self::summary::Printer;
 use crate::config::Config;
-use crate::log::input::{self, InputError, LogSet, Period, Progress, Spans};
 use crate::log::line::Parser;
+use crate::log::recorded::{self, InputError, LogSet, Period, Progress, Spans};
 
 /// Decisions that are kept while it may still turn out that a server was missing.
 const TRIAL_DECISIONS_MAX: u64 = 50_000;
@@ -156,7 +156,7 @@ impl Source<'_> {
         let printer = Printer::new(out, self.options.json, name_width.unwrap_or_default());
         let mut play = Some(Play::new(config, self.options.warm_up, printer));
         let logs = self.logs.read(config.log.max_line_bytes);
-        input::in_order(logs, start, Worker::parse, |batch: Batch| {
+        recorded::in_order(logs, start, Worker::parse, |batch: Batch| {
             if batch.is_undated {
                 return Err(ReplayError::NoDate);
             }

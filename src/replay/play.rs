@@ -8,7 +8,6 @@ use super::seen::Seen;
 use super::summary::{Printer, Summary};
 use super::world::World;
 use crate::config::Config;
-use crate::log::advice;
 use crate::log::line::Parser;
 use crate::log::local_time::LocalTime;
 use crate::scaler::Scaler;
@@ -55,14 +54,8 @@ impl<'a> Play<'a> {
         names: &[Option<(String, String)>],
         seen: &Seen,
     ) -> io::Result<()> {
-        self.summary
-            .samples
-            .merge(&batch.samples, self.summary.lines);
-        self.summary.lines += batch.lines;
-        for (reason, count) in &batch.rejected {
-            *self.summary.rejected.entry(*reason).or_default() += count;
-        }
-        self.summary.requests += batch.requests.len() as u64;
+        let tally = &mut self.summary.tally;
+        tally.merge(&batch.tally, tally.lines());
         for numbers in &batch.requests {
             let ended = Timestamp::from_ms(self.time.take(numbers.ended_ms));
             let (config, warm_up) = (self.config, self.warm_up);
@@ -97,18 +90,17 @@ impl<'a> Play<'a> {
             told.written?;
         }
         self.summary.end(end);
-        if self.summary.requests > 0 {
+        if self.summary.tally.requests() > 0 {
             notes.push(
                 "replay is open loop: it cannot know how response times would have changed with \
                  other servers in"
                     .to_owned(),
             );
         }
-        let counts = self.summary.counts();
-        let advice = advice::advice(parser, counts, &self.summary.samples);
+        let advice = self.summary.tally.advice(parser);
         notes.splice(..0, advice.map(|advice| advice.to_string()));
         self.printer.summary(&self.summary, &notes, talk)?;
-        Ok(self.summary.counts().is_nothing_read())
+        Ok(self.summary.tally.is_nothing_read())
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::world;
 use crate::config::Config;
-use crate::log::input::Period;
+use crate::log::recorded::Period;
 use crate::scaler::settings::Spares;
-use crate::words::picture::{BackendRead, Generation};
+use crate::words::picture::BackendRead;
 
 /// The server that is pretended when a log names no spare.
 const PRETENDED_SPARE: &str = "spare";
@@ -44,13 +44,7 @@ impl Seen {
 
     /// The servers of a backend as HAProxy would list them: always-up ones, spares, others.
     pub(super) fn pretended(&self, config: &Config, name: &str) -> BackendRead {
-        let mut read = BackendRead {
-            generation: Generation {
-                pid: 1,
-                start_time_s: 1,
-            },
-            ..BackendRead::default()
-        };
+        let mut read = BackendRead::default();
         let Some(backend) = config.backends.get(name).map(|backend| &backend.scaler) else {
             return read;
         };

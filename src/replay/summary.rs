@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::log::advice::{Counts, Samples};
-use crate::log::line::{Reject, format_local_ms};
+use crate::log::advice::Tally;
+use crate::log::line::format_local_ms;
 use crate::scaler::decision::{Change, Decision, Reason};
 use crate::words::names::ServerName;
 use crate::words::time::Span;
@@ -16,11 +16,7 @@ use crate::words::time::Timestamp;
 /// The sum of a replay.
 #[derive(Debug, Default)]
 pub(super) struct Summary {
-    pub(super) lines: u64,
-    pub(super) requests: u64,
-    pub(super) rejected: BTreeMap<Reject, u64>,
-    /// The first rejected line for each reason.
-    pub(super) samples: Samples,
+    pub(super) tally: Tally,
     /// Of every kind, also those that are not printed.
     pub(super) decisions: u64,
     breaches: u64,
@@ -38,7 +34,7 @@ impl Summary {
     pub(super) fn take(&mut self, decision: &Decision) {
         self.decisions += 1;
         let server = decision.server.clone().unwrap_or_default();
-        let name = ServerName::new(decision.backend.clone(), server);
+        let name = ServerName::new(decision.backend(), server);
         match decision.change {
             Change::Breach => {
                 self.breaches += 1;
@@ -80,7 +76,10 @@ impl Summary {
         let Reason::Breach { breach, .. } = &decision.reason else {
             return;
         };
-        let counted = self.counted.entry(decision.backend.clone()).or_default();
+        let counted = self
+            .counted
+            .entry(decision.backend().to_owned())
+            .or_default();
         self.above_threshold += breach.span.min(decision.at.since(*counted));
         *counted = decision.at;
     }
@@ -139,35 +138,14 @@ impl<'a> Printer<'a> {
     /// One decision of the contract's seven; the others are about a live HAProxy.
     /// `at_ms` is its time as the log's clock shows it.
     pub(super) fn decision(&mut self, decision: &Decision, at_ms: u64) -> io::Result<()> {
-        match decision.change {
-            Change::Breach
-            | Change::WarmUp
-            | Change::Enable
-            | Change::EnableFailed
-            | Change::Drain
-            | Change::Disable
-            | Change::NoSpare => {}
-            Change::Hold
-            | Change::Reload
-            | Change::Freeze
-            | Change::Thaw
-            | Change::Unreachable
-            | Change::Reachable
-            | Change::NotHelping
-            | Change::Stay
-            | Change::Note
-            | Change::Operator
-            | Change::BreachOver
-            | Change::Paused
-            | Change::NotServing
-            | Change::ProbationFailed
-            | Change::Warning => return Ok(()),
+        if !decision.change.is_in_replay() {
+            return Ok(());
         }
         let at = format_local_ms(at_ms);
         let change = decision.change.as_str();
         let server = decision.server.as_deref();
         if self.json {
-            let backend = &decision.backend;
+            let backend = decision.backend();
             let reason = decision.reason.to_string();
             return self.object(&DecisionObject {
                 at,
@@ -180,7 +158,7 @@ impl<'a> Printer<'a> {
         writeln!(
             self.out,
             "{at}  {:name_width$}  {change:13}  {}{}",
-            decision.backend,
+            decision.backend(),
             server
                 .map(|server| format!("{server}: "))
                 .unwrap_or_default(),
@@ -206,9 +184,9 @@ impl<'a> Printer<'a> {
             writeln!(
                 self.out,
                 "{}, {}, {} rejected",
-                counted(summary.lines, "line", "lines"),
-                counted(summary.requests, "request", "requests"),
-                summary.counts().refused()
+                counted(summary.tally.lines(), "line", "lines"),
+                counted(summary.tally.requests(), "request", "requests"),
+                summary.tally.refused()
             )?;
             writeln!(
                 self.out,
@@ -234,18 +212,11 @@ impl<'a> Printer<'a> {
 }
 
 impl Summary {
-    pub(super) fn counts(&self) -> Counts<'_> {
-        Counts {
-            requests: self.requests,
-            rejected: &self.rejected,
-        }
-    }
-
     fn numbers(&self) -> SummaryNumbers {
         SummaryNumbers {
-            lines: self.lines,
-            requests: self.requests,
-            rejected: self.counts().refused(),
+            lines: self.tally.lines(),
+            requests: self.tally.requests(),
+            rejected: self.tally.refused(),
             breaches: self.breaches,
             enables: self.enables,
             disables: self.disables,

@@ -8,7 +8,8 @@ use crate::scaler::Scaler;
 use crate::scaler::decision::Decision;
 use crate::scaler::event::{Action, ActionId, Event};
 use crate::words::names::ServerName;
-use crate::words::picture::{AdminState, BackendRead, ReadFailure, ServerRead};
+use crate::words::picture::Picture;
+use crate::words::picture::{AdminState, BackendRead, ServerRead};
 use crate::words::proof::WarmUpEvidence;
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
@@ -23,7 +24,7 @@ const RUNNING: u32 = 2;
 /// A scaler in a world that always obeys.
 pub(super) struct World {
     scaler: Scaler,
-    backends: BTreeMap<String, BackendRead>,
+    haproxy: Picture,
     warm_up: Duration,
     /// Warm-ups under way, by the time at which they pass.
     warming: BTreeMap<(Timestamp, ActionId), ServerName>,
@@ -31,14 +32,17 @@ pub(super) struct World {
 
 impl World {
     /// Nothing has happened so far; every spare is in maint.
-    pub(super) const fn new(
+    pub(super) fn new(
         scaler: Scaler,
         backends: BTreeMap<String, BackendRead>,
         warm_up: Duration,
     ) -> Self {
         Self {
             scaler,
-            backends,
+            haproxy: Picture {
+                backends,
+                ..Picture::default()
+            },
             warm_up,
             warming: BTreeMap::new(),
         }
@@ -78,7 +82,7 @@ impl World {
         decisions: &mut dyn FnMut(&Decision),
     ) {
         self.pass(now, decisions);
-        if let Some(backend) = self.backends.get_mut(request.backend) {
+        if let Some(backend) = self.haproxy.backends.get_mut(request.backend) {
             backend.responses += 1; // The counters of this world never contradict its log.
             self.step(now, Event::Request(request), decisions);
         }
@@ -90,14 +94,9 @@ impl World {
         while let Some(action) = actions.pop_front() {
             match action {
                 Action::Report(decision) => decisions(&decision),
-                Action::Read { id, backend } => {
-                    let read = self.backends.get(&backend).cloned();
-                    let outcome = read.ok_or(ReadFailure::UnknownBackend);
-                    let event = Event::ServersRead {
-                        id,
-                        backend: &backend,
-                        outcome,
-                    };
+                Action::Read { id, .. } => {
+                    let outcome = Ok(self.haproxy.clone());
+                    let event = Event::HaproxyRead { id, outcome };
                     actions.extend(self.scaler.handle(now, event));
                 }
                 Action::WarmUp { id, server, .. } if self.warm_up.is_zero() => {
@@ -135,6 +134,7 @@ impl World {
 
     fn set(&mut self, name: &ServerName, state: AdminState) {
         let servers = self
+            .haproxy
             .backends
             .get_mut(&name.backend)
             .map(|backend| &mut backend.servers);

@@ -17,6 +17,8 @@ const QUEUE_MAX: u32 = 1_000_000;
 pub(super) enum Command<'a> {
     /// The process, the servers of one backend, and the counters.
     ReadBackend(&'a str),
+    /// The process, the servers of all backends, and the counters.
+    ReadAll,
     /// The process alone.
     ReadProcess,
     /// The level of the socket: user, operator or admin.
@@ -39,7 +41,7 @@ impl Command<'_> {
     /// How many commands its line holds, each of which HAProxy answers.
     pub(super) const fn count(self) -> usize {
         match self {
-            Self::ReadBackend(_) => 3,
+            Self::ReadBackend(_) | Self::ReadAll => 3,
             Self::EndMaxconn(_) => 2,
             Self::ReadProcess
             | Self::ReadLevel
@@ -63,6 +65,7 @@ impl Command<'_> {
                 let backend = checked(backend)?;
                 format!("show info;show servers state {backend};show stat -1 7 -1\n")
             }
+            Self::ReadAll => "show info;show servers state;show stat -1 7 -1\n".to_owned(),
             Self::ReadProcess => "show info\n".to_owned(),
             Self::ReadLevel => "show cli level\n".to_owned(),
             Self::ReadBackends => "show backend\n".to_owned(),
@@ -121,6 +124,7 @@ mod tests {
         let server = ServerName::new("web.1", "a_b:443");
         let lines = [
             Command::ReadBackend("web").line(),
+            Command::ReadAll.line(),
             Command::ReadProcess.line(),
             Command::ReadLevel.line(),
             Command::ReadBackends.line(),
@@ -132,9 +136,9 @@ mod tests {
             let line = line.as_ref().unwrap();
             assert_eq!(line.find('\n'), Some(line.len() - 1), "{line:?}");
         }
-        let set = lines[4].as_ref().unwrap();
+        let set = lines[5].as_ref().unwrap();
         assert_eq!(set, "set server web.1/a_b:443 state drain\n");
-        let kick = lines[5].as_ref().unwrap();
+        let kick = lines[6].as_ref().unwrap();
         assert_eq!(kick, "set maxconn server web.1/a_b:443 40\n");
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::command::{Command, ImpossibleName};
 use super::reply::{self, ReplyError};
 use super::{Address, connection};
-use crate::words::picture::{BackendRead, ReadFailure};
+use crate::words::picture::Picture;
+use crate::words::picture::ReadFailure;
 
 /// Reads HAProxy's state, each time on a fresh connection.
 #[derive(Clone, Debug)]
@@ -25,15 +26,29 @@ impl Reader {
         &self.address
     }
 
-    /// The process, the servers and the counters of one backend, from one transaction.
+    /// The process and those of `backends` that HAProxy has, from one transaction.
     ///
     /// # Errors
-    /// [`ReadFailure::UnknownBackend`] when HAProxy says so, and for a name that HAProxy could not
-    /// have (nothing is sent then); [`ReadFailure::Stopping`] when an old process answered;
-    /// [`ReadFailure::Unreachable`] for everything else, half a reply included.
-    pub async fn read(&self, backend: &str) -> Result<BackendRead, ReadFailure> {
-        let text = self.ask(Command::ReadBackend(backend)).await?;
-        reply::backend(&text, backend).map_err(|error| self.explain(error))
+    /// [`ReadFailure::Stopping`] when an old process answered; [`ReadFailure::Unreachable`] for
+    /// everything else, half a reply included.
+    pub async fn read(&self, backends: &[String]) -> Result<Picture, ReadFailure> {
+        // Servers of one backend cost HAProxy less than those of all.
+        if let [backend] = backends {
+            match self.look(Command::ReadBackend(backend), backends).await {
+                Err(ReadFailure::UnknownBackend) => {}
+                other => return other,
+            }
+        }
+        self.look(Command::ReadAll, backends).await
+    }
+
+    async fn look(
+        &self,
+        command: Command<'_>,
+        backends: &[String],
+    ) -> Result<Picture, ReadFailure> {
+        let text = self.ask(command).await?;
+        reply::picture(&text, backends).map_err(|error| self.explain(error))
     }
 
     /// HAProxy's version, `2.6.12-1+deb12u4`.

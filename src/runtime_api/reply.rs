@@ -1,8 +1,11 @@
 //! What HAProxy's replies mean: text → plain data. Pure; no byte sequence makes it panic, and
 //! nothing but a whole reply gives a result.
 
-use super::servers::{pass_over, server, take_states, take_stats};
+use std::collections::BTreeMap;
+
+use super::servers::{BackendStats, StateRow, pass_over, server, take_states, take_stats};
 use super::table::take_line;
+use crate::words::picture::Picture;
 use crate::words::picture::{BackendRead, Crowded, Generation};
 
 /// Longest piece of HAProxy's own words in a message, characters.
@@ -64,49 +67,72 @@ pub fn process(text: &str) -> Result<ProcessRead, ReplyError> {
     Ok(process)
 }
 
-/// The reply to `show info;show servers state BACKEND;show stat -1 7 -1`.
+/// The reply to `show info;show servers state [BACKEND];show stat -1 7 -1`: of `backends`, those that
+/// HAProxy has.
 ///
 /// # Errors
 /// Any [`ReplyError`].
-pub fn backend(text: &str, backend: &str) -> Result<BackendRead, ReplyError> {
+pub fn picture(text: &str, backends: &[String]) -> Result<Picture, ReplyError> {
     let mut rest = text;
     let process = take_process(&mut rest)?;
-    let rows = take_states(&mut rest, backend)?;
-    let stats = take_stats(&mut rest, backend)?;
+    let listed = take_states(&mut rest, backends)?;
+    let mut stats = take_stats(&mut rest, backends)?;
     ended(rest)?;
-    let mut servers = Vec::with_capacity(rows.len());
-    for state in rows {
-        let Some(stat) = stats.servers.get(state.name) else {
-            return Err(ReplyError::Odd(format!(
-                "it lists {backend}/{} in show servers state and not in show stat",
-                state.name
-            )));
-        };
-        servers.push(server(&state, stat, stats.tracked.contains(state.name)));
+    let mut found = BTreeMap::new();
+    for name in backends {
+        let listed = listed.get(name.as_str()).map_or(&[][..], Vec::as_slice);
+        let rows = stats.backends.remove(name.as_str()).unwrap_or_default();
+        if let Some(read) = backend(name, listed, rows)? {
+            found.insert(name.clone(), read);
+        }
     }
-    let Some(totals) = stats.totals else {
-        return Err(ReplyError::Odd(format!(
-            "show stat has no BACKEND row of {backend}"
-        )));
-    };
-    pass_over(&mut servers, &totals);
     let mut crowded = stats.crowded;
     if let Some(limit) = process.full_at {
         crowded.push(Crowded::Process { limit });
     }
-    Ok(BackendRead {
+    Ok(Picture {
         generation: process.generation,
         dropped_logs: process.dropped_logs,
         requests: process.requests,
+        crowded,
+        backends: found,
+    })
+}
+
+/// One backend from its rows; `None` when it has none.
+fn backend(
+    name: &str,
+    listed: &[StateRow<'_>],
+    rows: BackendStats<'_>,
+) -> Result<Option<BackendRead>, ReplyError> {
+    let mut servers = Vec::with_capacity(listed.len());
+    for state in listed {
+        let Some(stat) = rows.servers.get(state.name) else {
+            return Err(ReplyError::Odd(format!(
+                "it lists {name}/{} in show servers state and not in show stat",
+                state.name
+            )));
+        };
+        servers.push(server(state, stat, rows.tracked.contains(state.name)));
+    }
+    let Some(totals) = rows.totals else {
+        if listed.is_empty() {
+            return Ok(None);
+        }
+        return Err(ReplyError::Odd(format!(
+            "show stat has no BACKEND row of {name}"
+        )));
+    };
+    pass_over(&mut servers, &totals);
+    Ok(Some(BackendRead {
         responses: totals.responses,
         sessions: totals.sessions,
         queued: totals.queued,
         arrived: totals.arrived,
         balance: totals.balance,
         has_cookie: totals.has_cookie,
-        crowded,
         servers,
-    })
+    }))
 }
 
 /// The reply to `show cli level`: `user`, `operator` or `admin`.

@@ -39,11 +39,11 @@ pub(super) struct StateRow<'a> {
 }
 
 /// Takes the section of `show servers state` (`management.txt` §9.3): a version digit, a header,
-/// one server a line, an empty line.
+/// one server a line, an empty line. The rows of the backends that are wanted, by backend.
 pub(super) fn take_states<'a>(
     rest: &mut &'a str,
-    backend: &str,
-) -> Result<Vec<StateRow<'a>>, ReplyError> {
+    wanted: &'a [String],
+) -> Result<BTreeMap<&'a str, Vec<StateRow<'a>>>, ReplyError> {
     let version = take_line(rest)?;
     if version.is_empty() || !version.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(odd_answer(version));
@@ -61,17 +61,17 @@ pub(super) fn take_states<'a>(
     let [admin, operational] = [find("srv_admin_state")?, find("srv_op_state")?];
     let [result, health] = [find("srv_check_result")?, find("srv_check_health")?];
     let state = find("srv_check_state")?;
-    let mut rows = Vec::new();
+    let wanted = wanted.iter().map(|name| (name.as_str(), Vec::new()));
+    let mut rows: BTreeMap<&str, Vec<StateRow<'a>>> = wanted.collect();
     loop {
         let line = take_line(rest)?;
         if line.is_empty() {
             return Ok(rows);
         }
         let row: Vec<&str> = line.split(' ').collect();
-        if backend_name.text(&row)? != backend {
-            let text = format!("it lists servers of another backend than {backend}");
-            return Err(ReplyError::Odd(text));
-        }
+        let Some(rows) = rows.get_mut(backend_name.text(&row)?) else {
+            continue;
+        };
         rows.push(StateRow {
             name: name.text(&row)?,
             address: socket_address(ip.text(&row)?, port.text(&row)?),
@@ -96,12 +96,18 @@ fn socket_address(ip: &str, port: &str) -> Option<SocketAddr> {
 
 /// What is needed of `show stat`.
 pub(super) struct Stats<'a> {
-    pub(super) totals: Option<Totals>,
-    pub(super) servers: BTreeMap<&'a str, StatRow>,
-    /// Servers of the backend that another server, of any backend, follows.
-    pub(super) tracked: BTreeSet<&'a str>,
+    pub(super) backends: BTreeMap<&'a str, BackendStats<'a>>,
     /// Frontends whose connections are at their limit.
     pub(super) crowded: Vec<Crowded>,
+}
+
+/// The rows of one backend.
+#[derive(Default)]
+pub(super) struct BackendStats<'a> {
+    pub(super) totals: Option<Totals>,
+    pub(super) servers: BTreeMap<&'a str, StatRow>,
+    /// Servers that another server, of any backend, follows.
+    pub(super) tracked: BTreeSet<&'a str>,
 }
 
 /// The BACKEND row.
@@ -289,8 +295,12 @@ fn balance(algorithm: &str) -> Balance {
     }
 }
 
-/// Takes the section of `show stat` (`management.txt` §9.1): `# pxname,…`, then one row a line.
-pub(super) fn take_stats<'a>(rest: &mut &'a str, backend: &str) -> Result<Stats<'a>, ReplyError> {
+/// Takes the section of `show stat` (`management.txt` §9.1): `# pxname,…`, then one row a line. What is
+/// wanted of it: the rows of those backends, and frontends that are full.
+pub(super) fn take_stats<'a>(
+    rest: &mut &'a str,
+    wanted: &'a [String],
+) -> Result<Stats<'a>, ReplyError> {
     let Some(after) = rest.strip_prefix("# ") else {
         return Err(odd_answer(take_line(rest)?));
     };
@@ -298,10 +308,11 @@ pub(super) fn take_stats<'a>(rest: &mut &'a str, backend: &str) -> Result<Stats<
     let mut fields = Vec::new();
     take_record(rest, &mut fields)?;
     let columns = Columns::find(&fields)?;
+    let wanted = wanted.iter();
     let mut stats = Stats {
-        totals: None,
-        servers: BTreeMap::new(),
-        tracked: BTreeSet::new(),
+        backends: wanted
+            .map(|name| (name.as_str(), BackendStats::default()))
+            .collect(),
         crowded: Vec::new(),
     };
     while take_record(rest, &mut fields)? {
@@ -313,19 +324,19 @@ pub(super) fn take_stats<'a>(rest: &mut &'a str, backend: &str) -> Result<Stats<
         if kind == TYPE_SERVER {
             // Shown as `web/web1` in the row of the server that follows it (measured on 2.6.12).
             if let Some((of, followed)) = columns.tracked.text(&fields)?.split_once('/')
-                && of == backend
+                && let Some(backend) = stats.backends.get_mut(of)
             {
-                stats.tracked.insert(followed);
+                backend.tracked.insert(followed);
             }
         }
-        if columns.proxy.text(&fields)? != backend {
+        let Some(backend) = stats.backends.get_mut(columns.proxy.text(&fields)?) else {
             continue;
-        }
+        };
         if kind == TYPE_SERVER {
             let row = columns.server(&fields)?;
-            stats.servers.insert(columns.name.text(&fields)?, row);
+            backend.servers.insert(columns.name.text(&fields)?, row);
         } else if kind == TYPE_BACKEND {
-            stats.totals = Some(columns.totals(&fields)?);
+            backend.totals = Some(columns.totals(&fields)?);
         }
     }
     Ok(stats)

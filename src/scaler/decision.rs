@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::seen::Nobody;
 use super::settings::{Signal, Statistic};
+use crate::words::level::Level;
 use crate::words::names::ServerName;
 use crate::words::order::Verb;
 use crate::words::picture::{AdminState, Crowded};
@@ -29,13 +30,20 @@ pub use super::trial::NotHelping;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
     pub at: Timestamp,
-    /// The backend that it is about.
-    pub backend: String,
+    /// The backend that it is about; `None`: HAProxy as a whole.
+    pub backend: Option<String>,
     /// The server, where there is one.
     pub server: Option<String>,
     pub change: Change,
     /// Why, with the numbers.
     pub reason: Reason,
+}
+
+impl Decision {
+    /// The backend that it is about; empty for HAProxy as a whole.
+    pub fn backend(&self) -> &str {
+        self.backend.as_deref().unwrap_or_default()
+    }
 }
 
 /// What was decided. Those of `replay --json` are the seven of the contract: `breach`, `warm_up`,
@@ -89,6 +97,83 @@ pub enum Change {
 }
 
 impl Change {
+    /// All of them.
+    pub const ALL: [Self; 22] = [
+        Self::Breach,
+        Self::BreachOver,
+        Self::WarmUp,
+        Self::Enable,
+        Self::EnableFailed,
+        Self::Drain,
+        Self::Disable,
+        Self::NoSpare,
+        Self::Hold,
+        Self::Reload,
+        Self::Freeze,
+        Self::Thaw,
+        Self::Unreachable,
+        Self::Reachable,
+        Self::NotHelping,
+        Self::Stay,
+        Self::Note,
+        Self::Operator,
+        Self::Paused,
+        Self::NotServing,
+        Self::ProbationFailed,
+        Self::Warning,
+    ];
+
+    /// How much it matters.
+    pub const fn level(self) -> Level {
+        match self {
+            Self::EnableFailed
+            | Self::NoSpare
+            | Self::NotHelping
+            | Self::Freeze
+            | Self::NotServing
+            | Self::ProbationFailed
+            | Self::Warning
+            | Self::Unreachable => Level::Warning,
+            Self::Breach
+            | Self::BreachOver
+            | Self::WarmUp
+            | Self::Enable
+            | Self::Drain
+            | Self::Disable
+            | Self::Hold
+            | Self::Reload
+            | Self::Thaw
+            | Self::Reachable
+            | Self::Stay
+            | Self::Note
+            | Self::Operator
+            | Self::Paused => Level::Info,
+        }
+    }
+
+    /// One of the seven that `replay` prints.
+    pub const fn is_in_replay(self) -> bool {
+        matches!(
+            self,
+            Self::Breach
+                | Self::WarmUp
+                | Self::Enable
+                | Self::EnableFailed
+                | Self::Drain
+                | Self::Disable
+                | Self::NoSpare
+        )
+    }
+
+    /// The code of the contract's events.
+    pub const fn code(self) -> &'static str {
+        if matches!(self, Self::Operator) {
+            "order"
+        } else {
+            self.as_str()
+        }
+    }
+
     /// The word of the contract (`change` of `replay --json`), or of the daemon's log.
     pub const fn as_str(self) -> &'static str {
         match self {

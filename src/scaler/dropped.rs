@@ -68,6 +68,11 @@ impl Dropped {
         self.carried = self.carried.plus(std::mem::take(&mut self.newest));
     }
 
+    /// What was dropped of late, when it is too much.
+    pub(super) fn many(&self) -> Option<Share> {
+        self.are_many.then(|| self.share())
+    }
+
     /// What was dropped of late.
     pub(super) fn share(&self) -> Share {
         let newest = self.carried.plus(self.newest);

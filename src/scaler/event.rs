@@ -3,6 +3,7 @@
 //! Plain data with a doc comment each; behaviour does not belong here.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::decision::Decision;
@@ -10,7 +11,8 @@ use super::memory::Memory;
 use super::settings::BackendSettings;
 use crate::words::names::ServerName;
 use crate::words::order::Order;
-use crate::words::picture::{AdminState, BackendRead, ReadFailure, WriteFailure};
+use crate::words::picture::Picture;
+use crate::words::picture::{AdminState, ReadFailure, WriteFailure};
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 use crate::words::request::Request;
 
@@ -35,13 +37,11 @@ pub enum Event<'a> {
         backend: &'a str,
     },
     /// The outcome of [`Action::Read`]: what HAProxy says, or why it could not be read.
-    ServersRead {
+    HaproxyRead {
         /// The action that this answers.
         id: ActionId,
-        /// The backend that was asked for.
-        backend: &'a str,
         /// HAProxy's answer.
-        outcome: Result<BackendRead, ReadFailure>,
+        outcome: Result<Picture, ReadFailure>,
     },
     /// The outcome of [`Action::WarmUp`].
     WarmUpEnded {
@@ -96,12 +96,12 @@ pub enum Event<'a> {
 /// event with the same id, or is given up when its time is over.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Read HAProxy's servers and counters of one backend, on a fresh connection.
+    /// Read HAProxy's servers and counters, on a fresh connection.
     Read {
         /// To be repeated in the outcome.
         id: ActionId,
-        /// The backend to ask for.
-        backend: String,
+        /// The backends to ask for, all of them.
+        backends: Arc<[String]>,
     },
     /// Send requests straight to a server until enough in a row pass. Never enables it.
     WarmUp {

@@ -22,6 +22,7 @@ mod breach;
 mod budget;
 mod by_server;
 mod dropped;
+mod haproxy;
 mod index;
 mod jitter;
 mod kick;
@@ -29,6 +30,7 @@ mod load;
 mod member;
 mod name;
 mod operator;
+mod outbox;
 mod policy;
 mod pool;
 mod probation;
@@ -38,10 +40,14 @@ mod trial;
 mod window;
 
 use self::agenda::Agenda;
-use self::backend::{Backend, Outbox};
-use self::event::{Action, Event};
+use self::backend::Backend;
+use self::event::{Action, ActionId, Event};
+use self::haproxy::Haproxy;
 use self::index::Index;
+use self::outbox::Outbox;
 use self::settings::BackendSettings;
+use crate::words::picture::Picture;
+use crate::words::picture::ReadFailure;
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
 
@@ -60,6 +66,7 @@ pub struct Scaler {
     by_name: Index,
     /// Each backend's next instant, so that nobody is asked whose time has not come.
     agenda: Agenda,
+    haproxy: Haproxy,
     now: Timestamp,
     out: Outbox,
     /// `pause` without a name; holds for backends that come later, too.
@@ -77,10 +84,12 @@ impl Scaler {
             .collect();
         let by_name = Index::of(backends.iter().map(Backend::name));
         let agenda = Agenda::of(backends.iter().map(Backend::due));
+        let haproxy = Haproxy::new(now, backends.iter().map(Backend::settings));
         Self {
             backends,
             by_name,
             agenda,
+            haproxy,
             now,
             out: Outbox::default(),
             everything: None,
@@ -111,15 +120,11 @@ impl Scaler {
                 }
             }
             Event::Hint { backend } => {
-                self.at(now, backend, |backend, _| backend.hint(now));
+                if self.by_name.get(backend).is_some() {
+                    self.haproxy.hint(now);
+                }
             }
-            Event::ServersRead {
-                id,
-                backend,
-                outcome,
-            } => self.at(now, backend, |backend, out| {
-                backend.servers_read(now, id, outcome, out);
-            }),
+            Event::HaproxyRead { id, outcome } => self.haproxy_read(now, id, outcome),
             Event::WarmUpEnded {
                 id,
                 server,
@@ -166,20 +171,26 @@ impl Scaler {
         }
         self.pass(now);
         self.let_go(now);
+        self.read_if_due(now);
         std::mem::take(&mut self.out.actions)
     }
 
     /// When to send [`Event::Tick`] if nothing else happens before; `None` without a backend.
     /// After `handle(now, …)` it lies after `now`.
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.agenda.first()
+        let first = self.agenda.first()?;
+        Some(first.min(self.haproxy.due()))
     }
 
     /// What people see.
     pub fn snapshot(&mut self, now: Timestamp) -> Vec<BackendView> {
+        let due = self.haproxy.due();
         self.backends
             .iter_mut()
-            .map(|backend| backend.view(now))
+            .map(|backend| {
+                backend.read_is_due(due);
+                backend.view(now)
+            })
             .collect()
     }
 
@@ -192,7 +203,7 @@ impl Scaler {
     }
 
     fn pass(&mut self, now: Timestamp) {
-        if self.agenda.first().is_some_and(|due| due <= now) {
+        if self.deadline().is_some_and(|due| due <= now) {
             self.run_until(now);
         }
         self.now = now;
@@ -204,13 +215,56 @@ impl Scaler {
             let Some((due, index)) = self.agenda.next() else {
                 break;
             };
-            if due > now {
+            let first = due.min(self.haproxy.due());
+            if first > now {
                 break;
             }
-            self.now = self.now.max(due);
+            self.now = self.now.max(first);
             let instant = self.now;
-            self.touch(index, |backend, out| backend.run_due(instant, out));
+            if due <= first {
+                self.touch(index, |backend, out| backend.run_due(instant, out));
+            } else {
+                self.read_if_due(instant);
+            }
         }
+    }
+
+    fn read_if_due(&mut self, now: Timestamp) {
+        if let Some(id) = self.haproxy.read_if_due(now, &mut self.out) {
+            self.haproxy_read(now, id, Err(ReadFailure::NoAnswer));
+        }
+    }
+
+    /// One answer of HAProxy for all backends.
+    fn haproxy_read(
+        &mut self,
+        now: Timestamp,
+        id: ActionId,
+        outcome: Result<Picture, ReadFailure>,
+    ) {
+        if !self.haproxy.is_answer(id) {
+            return; // Given up long ago.
+        }
+        match outcome {
+            Ok(mut picture) => {
+                self.haproxy.answered(now, &picture, &mut self.out);
+                let mut backends = std::mem::take(&mut picture.backends);
+                let process = self.haproxy.process(&picture);
+                for index in 0..self.backends.len() {
+                    self.touch(index, |backend, out| {
+                        let read = backends.remove(backend.name());
+                        backend.answered(now, id, &process, read, out);
+                    });
+                }
+            }
+            Err(failure) => {
+                self.haproxy.failed(now, &failure, &mut self.out);
+                for index in 0..self.backends.len() {
+                    self.touch(index, |backend, out| backend.failed(now, &failure, out));
+                }
+            }
+        }
+        self.haproxy.settle(now);
     }
 
     /// The one event that comes by the thousand: all that it can change about when its backend is
@@ -253,6 +307,7 @@ impl Scaler {
         };
         act(backend, &mut self.out);
         backend.after_event(self.now);
+        self.haproxy.wish(self.now, backend.take_wish());
         self.agenda.set(index, backend.due());
     }
 }

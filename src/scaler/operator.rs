@@ -24,6 +24,13 @@ pub struct Remembered {
     pub standings: Standings,
 }
 
+impl Remembered {
+    /// It forbids every change in its place.
+    pub const fn is_pause(&self) -> bool {
+        matches!(self.place, Place::Everything | Place::Backend(_))
+    }
+}
+
 impl Memory {
     /// What an earlier daemon was told and still holds.
     pub fn orders(&self, now: Timestamp) -> Vec<Remembered> {
@@ -108,7 +115,7 @@ impl Scaler {
         };
         self.out.actions.push(Action::Report(Decision {
             at: now,
-            backend: name,
+            backend: Some(name),
             server,
             change: Change::Operator,
             reason: Reason::Answer {
@@ -162,6 +169,9 @@ impl Scaler {
         settings: &[BackendSettings],
         is_elsewhere: bool,
     ) {
+        if is_elsewhere {
+            self.haproxy.forget();
+        }
         for index in 0..self.backends.len() {
             self.touch(index, |backend, out| {
                 if is_elsewhere {
@@ -204,5 +214,7 @@ impl Scaler {
     fn index_anew(&mut self) {
         self.by_name = Index::of(self.backends.iter().map(Backend::name));
         self.agenda = Agenda::of(self.backends.iter().map(Backend::due));
+        let settings = self.backends.iter().map(Backend::settings);
+        self.haproxy.ask_for(self.now, settings);
     }
 }

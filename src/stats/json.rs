@@ -56,9 +56,10 @@ struct TimesObject {
 
 pub(super) fn write(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
     let object = StatsObject {
-        lines: stats.lines(),
-        requests: stats.requests(),
+        lines: stats.tally().lines(),
+        requests: stats.tally().requests(),
         rejected: stats
+            .tally()
             .rejected()
             .map(|(reason, count)| (reason.as_str(), count))
             .collect(),

@@ -8,12 +8,11 @@ mod json;
 mod servers;
 mod text;
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::log::advice::{self, Advice, Counts, Samples};
-use crate::log::input::{self, InputError, Line, LogSet, Period, Reading};
+use crate::log::advice::Tally;
 use crate::log::line::{Brief, Logged, Parser, Reject};
+use crate::log::recorded::{self, InputError, Line, LogSet, Period, Reading};
 use crate::words::request::Request;
 
 use self::servers::Servers;
@@ -24,11 +23,8 @@ pub use self::servers::{OVERFLOW_NAME, SERVERS_MAX};
 /// The numbers of one or more logs.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
-    lines: u64,
-    requests: u64,
-    rejected: BTreeMap<Reject, u64>,
+    tally: Tally,
     servers: Servers,
-    samples: Samples,
 }
 
 /// The numbers of one server.
@@ -69,7 +65,7 @@ pub fn stats_of_logs(
     let logs = logs.read(reading.max_line_bytes);
     let start = || (Stats::default(), parser.clone(), false);
     let is_part = reading.period != Period::default();
-    let made = input::on_threads(logs, start, |(stats, parser, is_undated), block, number| {
+    let made = recorded::on_threads(logs, start, |(stats, parser, is_undated), block, number| {
         let moments = block.lines().map(|line| moment(&parse_line(parser, line)));
         let mut sieve = reading.period.sieve(moments);
         for line in block.lines() {
@@ -79,7 +75,7 @@ pub fn stats_of_logs(
             if sieve.takes(moment) {
                 stats.add_line(parsed.as_ref().map_err(|reason| *reason));
                 if let Err(reason) = parsed {
-                    stats.samples.take(parser, number, reason, text_of(line));
+                    stats.tally.sample(parser, number, reason, text_of(line));
                 }
             }
         }
@@ -114,64 +110,21 @@ fn moment(parsed: &Result<Brief<'_>, Reject>) -> Option<u64> {
 impl Stats {
     /// Counts one line.
     pub fn add_line(&mut self, line: Result<&Brief<'_>, Reject>) {
-        self.lines += 1;
-        match line {
-            Ok(brief) => {
-                self.requests += 1;
-                if let Some(server) = self.servers.of(brief.backend, brief.server) {
-                    if brief.logged == Logged::ALL {
-                        server.add(&brief.request);
-                    } else {
-                        server.add(&as_logged(brief));
-                    }
-                }
+        self.tally.count(line.map(|_| ()));
+        if let Ok(brief) = line
+            && let Some(server) = self.servers.of(brief.backend, brief.server)
+        {
+            if brief.logged == Logged::ALL {
+                server.add(&brief.request);
+            } else {
+                server.add(&as_logged(brief));
             }
-            Err(reason) => *self.rejected.entry(reason).or_default() += 1,
         }
     }
 
-    /// Lines counted.
-    pub fn lines(&self) -> u64 {
-        self.lines
-    }
-
-    /// Lines that were HTTP requests.
-    pub fn requests(&self) -> u64 {
-        self.requests
-    }
-
-    /// Lines that are neither, by reason; reasons that did not occur are absent.
-    pub fn rejected(&self) -> impl Iterator<Item = (Reject, u64)> {
-        let lines = self.rejected.iter();
-        lines
-            .map(|(&reason, &count)| (reason, count))
-            .filter(|(reason, _)| !reason.is_message())
-    }
-
-    /// Messages of HAProxy's about itself: neither requests nor rejected.
-    pub fn messages(&self) -> u64 {
-        let messages = self
-            .rejected
-            .iter()
-            .filter(|(reason, _)| reason.is_message());
-        messages.map(|(_, count)| count).sum()
-    }
-
-    /// There were lines, and none of them could be read.
-    pub fn is_nothing_read(&self) -> bool {
-        self.counts().is_nothing_read()
-    }
-
-    /// What to do about lines that cannot be read, if that is most of them.
-    pub fn advice(&self, parser: &Parser) -> Option<Advice> {
-        advice::advice(parser, self.counts(), &self.samples)
-    }
-
-    fn counts(&self) -> Counts<'_> {
-        Counts {
-            requests: self.requests,
-            rejected: &self.rejected,
-        }
+    /// The lines, by what became of them.
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Backend, server and its numbers, sorted by backend and server.
@@ -181,12 +134,7 @@ impl Stats {
 
     /// Adds the numbers of other lines.
     pub fn merge(&mut self, other: &Self) {
-        self.lines += other.lines;
-        self.requests += other.requests;
-        for (reason, count) in &other.rejected {
-            *self.rejected.entry(*reason).or_default() += count;
-        }
-        self.samples.merge(&other.samples, 0);
+        self.tally.merge(&other.tally, 0);
         for (backend, server, stats) in other.servers() {
             if let Some(sum) = self.servers.of(backend.as_bytes(), server.as_bytes()) {
                 sum.merge(stats);

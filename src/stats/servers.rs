@@ -1,7 +1,7 @@
 //! The numbers of each server, found by backend and server. What the numbers are does not live here.
 
 use super::ServerStats;
-use crate::log::names::Names;
+use crate::log::recorded::Names;
 
 /// Servers that are told apart. A log of stock HAProxy never gets near; a file of random names must
 /// not fill the memory. Further ones are counted together as [`OVERFLOW_NAME`].

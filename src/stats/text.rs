@@ -18,18 +18,19 @@ struct Table {
 }
 
 pub(super) fn write(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
-    let rejected: u64 = stats.rejected().map(|(_, count)| count).sum();
-    let messages = match stats.messages() {
+    let tally = stats.tally();
+    let messages = match tally.messages() {
         0 => String::new(),
         count => format!(", {} of HAProxy's own", counted(count, "message")),
     };
     writeln!(
         out,
-        "{} read, {}, {rejected} rejected{messages}",
-        counted(stats.lines(), "line"),
-        counted(stats.requests(), "request"),
+        "{} read, {}, {} rejected{messages}",
+        counted(tally.lines(), "line"),
+        counted(tally.requests(), "request"),
+        tally.refused(),
     )?;
-    if stats.requests() > 0 {
+    if tally.requests() > 0 {
         let tables = [
             table(stats, "requests by status", STATUS_HEADS, status_cells),
             table(
@@ -131,6 +132,7 @@ fn write_table(table: &Table, out: &mut dyn Write) -> io::Result<()> {
 
 fn write_rejected(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
     let rows: Vec<_> = stats
+        .tally()
         .rejected()
         .map(|(reason, count)| (reason.as_str(), count.to_string()))
         .collect();

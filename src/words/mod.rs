@@ -3,6 +3,7 @@
 
 pub mod duration;
 pub mod files;
+pub mod level;
 pub mod limits;
 pub mod names;
 pub mod order;

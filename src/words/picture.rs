@@ -1,6 +1,7 @@
-//! What one look at HAProxy showed of a backend: its servers, their marks and their counters. Plain
-//! data, and what HAProxy's numbers mean in words; what follows from them does not belong here.
+//! What one look at HAProxy showed: the process, its backends, their servers, marks and counters.
+//! Plain data, and what HAProxy's numbers mean in words; what follows from them does not belong here.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -14,17 +15,25 @@ pub struct Generation {
     pub start_time_s: u64,
 }
 
-/// What HAProxy says about one backend: `show info`, `show servers state` and `show stat` in one
-/// transaction.
+/// One look at one HAProxy: `show info`, `show servers state` and `show stat` in one transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BackendRead {
+pub struct Picture {
     /// Whose answer this is.
     pub generation: Generation,
     /// `DroppedLogs`: lines that HAProxy could give to none of its log targets, because the other
-    /// side did not take them. Of the whole process.
+    /// side did not take them.
     pub dropped_logs: u64,
-    /// `CumReq`: requests of the whole process; 0 where it is not said.
+    /// `CumReq`: requests of all backends; 0 where it is not said.
     pub requests: u64,
+    /// Where users wait before HAProxy lets them in.
+    pub crowded: Vec<Crowded>,
+    /// By name, those that were asked for and that HAProxy has.
+    pub backends: BTreeMap<String, BackendRead>,
+}
+
+/// What HAProxy says about one backend.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BackendRead {
     /// Sum of `hrsp_*` of the BACKEND row: responses sent to clients, whoever made them. The only
     /// counter that neither counts retries nor misses persistence, timeouts and refusals.
     pub responses: u64,
@@ -38,8 +47,6 @@ pub struct BackendRead {
     pub balance: Balance,
     /// `cookie` of the BACKEND row: clients come back to the server that they had.
     pub has_cookie: bool,
-    /// Where users wait before HAProxy lets them in.
-    pub crowded: Vec<Crowded>,
     /// Its servers, in the order of haproxy.cfg.
     pub servers: Vec<ServerRead>,
 }

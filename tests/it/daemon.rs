@@ -7,4 +7,5 @@ mod faults;
 mod life;
 mod orders;
 mod problems;
+mod records;
 mod reload;

@@ -384,7 +384,7 @@ async fn get(address: &str) -> String {
 fn decision(change: Change) -> Decision {
     Decision {
         at: Timestamp::default(),
-        backend: "web".to_owned(),
+        backend: Some("web".to_owned()),
         server: Some("web2".to_owned()),
         change,
         reason: Reason::Note(Note::Answers),

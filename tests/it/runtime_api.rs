@@ -24,6 +24,13 @@ const READ: &str = include_str!("../data/haproxy-2.6/read.txt");
 const SECOND: Duration = Duration::from_secs(1);
 const SHORT: Duration = Duration::from_millis(100);
 
+/// One look at that backend.
+async fn look(reader: &Reader, backend: &str) -> Result<BackendRead, ReadFailure> {
+    let mut picture = reader.read(&[backend.to_owned()]).await?;
+    let read = picture.backends.remove(backend);
+    read.ok_or(ReadFailure::UnknownBackend)
+}
+
 fn server_named<'a>(read: &'a BackendRead, name: &str) -> &'a ServerRead {
     read.servers
         .iter()
@@ -81,7 +88,7 @@ fn unreachable_text(outcome: Result<BackendRead, ReadFailure>) -> String {
 #[tokio::test]
 async fn a_whole_answer_over_a_socket_is_read() {
     let fake = Fake::answering(READ.into());
-    let read = Reader::new(fake.address(), SECOND).read("web").await;
+    let read = look(&Reader::new(fake.address(), SECOND), "web").await;
     assert_eq!(read.unwrap().servers.len(), 14);
 }
 
@@ -89,7 +96,7 @@ async fn a_whole_answer_over_a_socket_is_read() {
 async fn an_answer_cut_over_a_socket_is_unreachable_and_says_so() {
     for end in (0..READ.len()).step_by(211).chain([READ.len() - 1]) {
         let fake = Fake::answering(READ.as_bytes()[..end].to_vec());
-        let outcome = Reader::new(fake.address(), SECOND).read("web").await;
+        let outcome = look(&Reader::new(fake.address(), SECOND), "web").await;
         let text = unreachable_text(outcome);
         assert!(text.contains("was cut short"), "cut at {end}: {text}");
         assert!(text.contains("admin.sock"), "{text}");
@@ -103,7 +110,7 @@ async fn a_socket_that_accepts_and_is_silent_costs_one_timeout() {
     let _never_accepting = UnixListener::bind(&path).unwrap();
     let address = Address::Unix(path);
     let started = Instant::now();
-    let text = unreachable_text(Reader::new(address.clone(), SHORT).read("web").await);
+    let text = unreachable_text(look(&Reader::new(address.clone(), SHORT), "web").await);
     assert!(started.elapsed() < SHORT * 50, "{:?}", started.elapsed());
     assert!(text.contains("did not answer within 100ms"), "{text}");
     assert!(text.contains("stats maxconn"), "{text}");
@@ -128,7 +135,7 @@ async fn an_answer_that_drips_for_ever_costs_one_timeout() {
         }
     });
     let started = Instant::now();
-    let text = unreachable_text(Reader::new(address, SHORT).read("web").await);
+    let text = unreachable_text(look(&Reader::new(address, SHORT), "web").await);
     assert!(started.elapsed() < SHORT * 50);
     assert!(
         text.contains("was cut short") && text.contains("tcp:127"),
@@ -140,23 +147,23 @@ async fn an_answer_that_drips_for_ever_costs_one_timeout() {
 #[tokio::test]
 async fn a_reply_without_end_is_dropped_at_its_limit() {
     let fake = Fake::answering(vec![b'x'; REPLY_MAX_BYTES + 1024 * 1024]);
-    let text = unreachable_text(Reader::new(fake.address(), SECOND * 20).read("web").await);
+    let text = unreachable_text(look(&Reader::new(fake.address(), SECOND * 20), "web").await);
     assert!(text.contains("longer than 8 MiB"), "{text}");
 }
 
 #[tokio::test]
 async fn garbage_is_unreachable_with_its_first_words() {
     let fake = Fake::answering(b"HTTP/1.0 400 Bad\xff request\r\n\r\n".to_vec());
-    let text = unreachable_text(Reader::new(fake.address(), SECOND).read("web").await);
+    let text = unreachable_text(look(&Reader::new(fake.address(), SECOND), "web").await);
     assert!(text.contains("answered \"HTTP/1.0 400 Bad"), "{text}");
 }
 
 #[tokio::test]
 async fn a_name_that_haproxy_could_not_have_is_never_sent() {
     let address = Address::Unix("/nonexistent/admin.sock".into());
-    let outcome = Reader::new(address.clone(), SECOND)
-        .read("web;shutdown")
-        .await;
+    let fake = Fake::answering(READ.into());
+    let reader = Reader::new(fake.address(), SECOND);
+    let outcome = look(&reader, "web;shutdown").await;
     assert_eq!(outcome, Err(ReadFailure::UnknownBackend));
     let server = ServerName::new("web", "web1\nshow info");
     let outcome = Writer::new(address, SECOND)
@@ -173,25 +180,25 @@ async fn each_way_of_having_no_socket_names_the_path_and_a_remedy() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("admin.sock");
     let reader = Reader::new(Address::Unix(path.clone()), SECOND);
-    let missing = unreachable_text(reader.read("web").await);
+    let missing = unreachable_text(look(&reader, "web").await);
     assert!(missing.contains("admin.sock: no such file"), "{missing}");
     assert!(missing.contains("stats socket"), "{missing}");
     drop(UnixListener::bind(&path).unwrap());
-    let left_behind = unreachable_text(reader.read("web").await);
+    let left_behind = unreachable_text(look(&reader, "web").await);
     assert!(
         left_behind.contains("HAProxy is not running"),
         "{left_behind}"
     );
     fs::remove_file(&path).unwrap();
     fs::write(&path, "").unwrap();
-    let file = unreachable_text(reader.read("web").await);
+    let file = unreachable_text(look(&reader, "web").await);
     assert!(file.contains("not a socket"), "{file}");
     let port = StdTcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
     let tcp = Reader::new(Address::Tcp(port.to_string()), SECOND);
-    let refused = unreachable_text(tcp.read("web").await);
+    let refused = unreachable_text(look(&tcp, "web").await);
     assert!(refused.contains("connection refused"), "{refused}");
 }
 
@@ -201,10 +208,10 @@ async fn a_socket_in_a_directory_that_everybody_may_write_is_not_trusted() {
     let directory = fake.path.parent().unwrap();
     let reader = Reader::new(fake.address(), SECOND);
     fs::set_permissions(directory, fs::Permissions::from_mode(0o777)).unwrap();
-    let text = unreachable_text(reader.read("web").await);
+    let text = unreachable_text(look(&reader, "web").await);
     assert!(text.contains("writable by everybody"), "{text}");
     fs::set_permissions(directory, fs::Permissions::from_mode(0o1777)).unwrap();
-    assert!(reader.read("web").await.is_ok(), "sticky, as /tmp is");
+    assert!(look(&reader, "web").await.is_ok(), "sticky, as /tmp is");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod guards;
 mod hand;
 mod judgement;
 mod learning;
+mod many;
 mod memory;
 mod next;
 mod odd;

@@ -11,9 +11,7 @@ mod stream;
 use std::path::Path;
 use std::time::Duration;
 
-use haproxy_autoscale::config::LogSource;
-use haproxy_autoscale::log::file::FileState;
-use haproxy_autoscale::log::source::{Item, Source};
+use haproxy_autoscale::log::source::{Item, LogSource, Source, SourceState};
 use haproxy_autoscale::words::time::Timestamp;
 
 /// A condition that has not come by then never will.
@@ -74,8 +72,8 @@ async fn until(source: &mut Source, condition: impl Fn(&Source) -> bool) -> Vec<
 /// Why nothing can be read.
 fn trouble(source: &Source) -> &str {
     match source.state() {
-        FileState::Waiting(text) | FileState::Refused(text) => text,
-        FileState::Reading | FileState::Ended => "",
+        SourceState::Waiting(text) | SourceState::Refused(text) => text,
+        SourceState::Reading | SourceState::Ended => "",
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::io::Write as _;
 
-use haproxy_autoscale::log::input::Reading;
 use haproxy_autoscale::log::line::{Brief, Logged, Parser, Record, Reject};
+use haproxy_autoscale::log::recorded::Reading;
 use haproxy_autoscale::stats::{Histogram, OVERFLOW_NAME, SERVERS_MAX, Stats, stats_of_logs};
 use haproxy_autoscale::words::request::Request;
 use proptest::prelude::*;
@@ -137,8 +137,11 @@ fn an_empty_log_is_said_to_be_empty() {
 fn over_long_lines_are_counted_as_such() {
     let log = "x".repeat(MAX_LINE_BYTES + 1) + "\n" + &line("web/web1", "0/0/0/1/1 200");
     let stats = stats_of(&log);
-    assert_eq!(stats.rejected().collect::<Vec<_>>(), [(Reject::TooLong, 1)]);
-    assert_eq!((stats.lines(), stats.requests()), (2, 1));
+    assert_eq!(
+        stats.tally().rejected().collect::<Vec<_>>(),
+        [(Reject::TooLong, 1)]
+    );
+    assert_eq!((stats.tally().lines(), stats.tally().requests()), (2, 1));
 }
 
 #[test]
@@ -154,12 +157,12 @@ fn several_logs_are_counted_together_and_a_missing_one_is_named() {
         &Reading::all(MAX_LINE_BYTES),
     )
     .unwrap();
-    assert_eq!(both.requests(), 2);
+    assert_eq!(both.tally().requests(), 2);
     let missing = [path("a.log"), path("c.log")];
     let error = stats_of_logs(&missing, &parser, &Reading::all(MAX_LINE_BYTES)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("cannot read {}: No such file or directory", path("c.log"))
+        format!("cannot read {}: no such file or directory", path("c.log"))
     );
 }
 

@@ -1,5 +1,8 @@
 //! The shape of the repository: cheap rules that nobody has to remember.
 
+mod pages;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -174,6 +177,129 @@ fn prose_is_told_from_words() {
     assert!(found[1].2.contains("assert"));
     assert!(is_prose("drained in {took}") && is_prose("{server} goes"));
     assert!(!is_prose("{}/{}") && !is_prose("always_up") && !is_prose("{} {}"));
+}
+
+/// Which rooms of `src` each room may use; `words` is the ground floor. Read from top to bottom no room
+/// uses one above it, so there is no circle.
+const MAY_USE: [(&str, &[&str]); 17] = [
+    ("main", &["cli"]),
+    (
+        "cli",
+        &[
+            "config", "control", "daemon", "demo", "log", "parse", "publish", "replay", "stats",
+            "status", "words",
+        ],
+    ),
+    (
+        "demo",
+        &[
+            "config",
+            "daemon",
+            "log",
+            "publish",
+            "runtime_api",
+            "scaler",
+        ],
+    ),
+    (
+        "daemon",
+        &[
+            "clock",
+            "config",
+            "control",
+            "log",
+            "publish",
+            "runtime_api",
+            "scaler",
+            "state",
+            "status",
+            "warm_up",
+            "words",
+        ],
+    ),
+    ("replay", &["config", "log", "scaler", "words"]),
+    ("status", &["config", "control", "scaler", "words"]),
+    ("publish", &["scaler", "words"]),
+    ("warm_up", &["config", "words"]),
+    (
+        "config",
+        &["log", "runtime_api", "scaler", "state", "words"],
+    ),
+    ("state", &["runtime_api", "scaler", "words"]),
+    ("control", &["words"]),
+    ("parse", &["clock", "log"]),
+    ("stats", &["log", "words"]),
+    ("scaler", &["words"]),
+    ("runtime_api", &["words"]),
+    ("clock", &["words"]),
+    ("log", &["words"]),
+];
+
+/// The rooms that the code of each room names.
+fn uses() -> BTreeMap<String, BTreeMap<String, PathBuf>> {
+    let mut uses: BTreeMap<String, BTreeMap<String, PathBuf>> = BTreeMap::new();
+    let names: BTreeSet<String> = fs::read_dir(root().join("src"))
+        .expect("src")
+        .flatten()
+        .filter_map(|entry| {
+            Some(
+                Path::new(&entry.file_name())
+                    .file_stem()?
+                    .to_str()?
+                    .to_owned(),
+            )
+        })
+        .collect();
+    for (path, text) in rust_files("src") {
+        let mut parts = path.components().skip(1);
+        let room = parts.next().expect("below src").as_os_str();
+        let room = Path::new(room).with_extension("").display().to_string();
+        for (_, line) in code(&text) {
+            for prefix in ["crate::", "haproxy_autoscale::"] {
+                for (at, _) in line.match_indices(prefix) {
+                    let rest = &line[at + prefix.len()..];
+                    let is_group = rest.starts_with('{');
+                    let mentioned = rest
+                        .split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+                        .filter(|word| names.contains(*word))
+                        .take(if is_group { usize::MAX } else { 1 });
+                    for used in mentioned.filter(|used| *used != room) {
+                        let of_room = uses.entry(room.clone()).or_default();
+                        of_room.entry(used.to_owned()).or_insert(path.clone());
+                    }
+                }
+            }
+        }
+    }
+    uses
+}
+
+#[test]
+fn rooms_use_only_the_rooms_that_the_table_allows_and_there_is_no_circle() {
+    let mut faults = Vec::new();
+    for (room, used) in uses() {
+        let allowed = MAY_USE.iter().find(|(name, _)| *name == room);
+        let allowed = allowed.map_or(&[][..], |(_, allowed)| allowed);
+        for (other, path) in &used {
+            if !allowed.contains(&other.as_str()) {
+                faults.push(format!("{}: {room} must not use {other}", path.display()));
+            }
+        }
+        for other in allowed.iter().filter(|other| !used.contains_key(**other)) {
+            faults.push(format!(
+                "{room} may use {other} and does not: out of the table"
+            ));
+        }
+    }
+    let place = |name: &str| MAY_USE.iter().position(|(room, _)| *room == name);
+    for (index, (room, allowed)) in MAY_USE.iter().enumerate() {
+        for other in *allowed {
+            if place(other).is_some_and(|below| below <= index) {
+                faults.push(format!("{room} uses {other}, which stands above it"));
+            }
+        }
+    }
+    none("rooms with walls", &faults);
 }
 
 #[test]

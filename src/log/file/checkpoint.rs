@@ -10,21 +10,18 @@
 //! content, because no file was held open: device, inode, first line and the bytes before the offset
 //! must all be what they were.
 
-use std::fmt;
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::open_file::{self, Mark, OpenFile, Shared};
-use super::siblings::{self, FileId, Head, KnownHeads};
+use super::heads::{Head, KnownHeads};
+use super::open_file::{Mark, OpenFile, Shared};
+use super::opened::{self, FileId};
+use super::siblings;
 use super::{First, Follower, Limits, OLD_FILES_MAX};
-use crate::config::{Config, LogSource, Mode};
-use crate::runtime_api::Address;
-use crate::state::name;
 use crate::words::files;
 use crate::words::time::Timestamp;
 
@@ -33,8 +30,9 @@ pub const GAP_MAX: Duration = Duration::from_secs(60);
 /// The checkpoint's name in `[state] dir` as it was when there was one for all daemons. It is taken once
 /// more, and never written.
 const OLD_FILE_NAME: &str = "log-checkpoint";
-/// Of this layout of the file.
-const VERSION: u32 = 1;
+/// Of this layout of the file, and of the hashes in it. Those of version 1 were made by std's hasher,
+/// which another compiler may change.
+const VERSION: u32 = 2;
 /// A larger file is not one of ours.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// First lines of rotated files that are remembered; those of a year of daily rotation.
@@ -61,12 +59,24 @@ pub struct Checkpoint {
 }
 
 /// Why following does not go on where it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unproven {
     /// Made too long ago, or in the future; `None` in the future.
+    #[error("{}", gap_text(*.0))]
     Gap(Option<Duration>),
     /// The log that was read is neither under its name nor beside it, or is not what it was.
+    #[error("the log that the daemon before read is gone or was cut or rewritten")]
     Changed,
+}
+
+fn gap_text(gap: Option<Duration>) -> String {
+    gap.map_or_else(
+        || "the clock was set back since the daemon before ended".to_owned(),
+        |gap| {
+            let (gap, max) = (gap.as_secs(), GAP_MAX.as_secs());
+            format!("the daemon before ended {gap} s ago, more than {max} s")
+        },
+    )
 }
 
 /// Why a checkpoint that is there is not used.
@@ -78,26 +88,6 @@ pub enum Refusal {
     /// It is not about what is there now.
     #[error(transparent)]
     Unproven(#[from] Unproven),
-}
-
-impl std::error::Error for Unproven {}
-
-impl fmt::Display for Unproven {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Gap(Some(gap)) => write!(
-                out,
-                "the daemon before ended {} s ago, more than {} s",
-                gap.as_secs(),
-                GAP_MAX.as_secs()
-            ),
-            Self::Gap(None) => write!(out, "the clock was set back since the daemon before ended"),
-            Self::Changed => write!(
-                out,
-                "the log that the daemon before read is gone or was cut or rewritten"
-            ),
-        }
-    }
 }
 
 impl Follower {
@@ -184,7 +174,7 @@ impl Follower {
             let marked = |id| marks().any(|mark| mark.id == id);
             for (path, _) in log.into_iter().chain(named).filter(|(_, id)| marked(*id)) {
                 // The names may have been shifted since they were listed.
-                opened.extend(open_file::open(&path).ok().filter(|(_, meta)| {
+                opened.extend(opened::open(&path).ok().filter(|(_, meta)| {
                     let id = FileId::of(meta);
                     let is_open = opened.iter().any(|(_, meta)| FileId::of(meta) == id);
                     marked(id) && !is_open
@@ -200,7 +190,7 @@ impl Follower {
     /// Another file than those that were read, under the log's name: nothing of it was ever read,
     /// or nothing is proven.
     fn successor(&self) -> Result<Option<OpenFile>, Unproven> {
-        let opened = open_file::open(&self.path).ok();
+        let opened = opened::open(&self.path).ok();
         let Some((file, meta)) = opened.filter(|(_, meta)| meta.is_file()) else {
             return Ok(None);
         };
@@ -255,17 +245,18 @@ fn ms_since_1970(wall: SystemTime) -> u64 {
 #[derive(Clone, Debug)]
 pub struct CheckpointFile {
     dir: PathBuf,
-    /// Its name there, one for each admin socket.
     name: String,
-    /// Whose checkpoint it is: another daemon's in the same directory is left alone.
     owner: Owner,
 }
 
+/// Whose checkpoint it is: another daemon's in the same directory is left alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Owner {
-    log: String,
-    haproxy: String,
+pub struct Owner {
+    /// The log that it reads.
+    pub log: String,
+    /// The HAProxy that it acts on.
+    pub haproxy: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -277,58 +268,18 @@ struct Content {
 }
 
 impl CheckpointFile {
-    /// In the directory `dir`, of the daemon that acts on `haproxy` (its admin socket) and reads
-    /// `log`.
-    pub fn new(dir: &Path, log: &Path, haproxy: &Address) -> Self {
+    /// Of that name in the directory `dir`.
+    pub fn new(dir: &Path, name: &str, owner: Owner) -> Self {
         Self {
             dir: dir.to_owned(),
-            name: name::file_name(haproxy, name::LOG_CHECKPOINT),
-            owner: Owner {
-                log: log.to_string_lossy().into_owned(),
-                haproxy: haproxy.to_string(),
-            },
+            name: name.to_owned(),
+            owner,
         }
     }
 
     /// Where it is.
     pub fn path(&self) -> PathBuf {
         self.dir.join(&self.name)
-    }
-
-    /// Of the daemon with that configuration; `None` when nothing is to be kept. One that observes
-    /// keeps nothing: it may stand beside one that acts, and neither may use the other's.
-    pub fn of(config: &Config) -> Option<Self> {
-        let dir = config.state_dir.as_ref()?;
-        let haproxy = &config.haproxy.socket;
-        match (&config.log.source, config.mode) {
-            (LogSource::File(log), Mode::Act) => Some(Self::new(dir, log, haproxy)),
-            (LogSource::File(_), Mode::Observe)
-            | (
-                LogSource::Stdin
-                | LogSource::Udp(_)
-                | LogSource::Unix(_)
-                | LogSource::Tcp(_)
-                | LogSource::Journal(_),
-                _,
-            ) => None,
-        }
-    }
-
-    /// A follower that goes on where the one before was; `None` when none has left a checkpoint.
-    ///
-    /// # Errors
-    /// Why the checkpoint that is there is not used.
-    pub fn resume(&self, log: &Path, limits: &Limits) -> Result<Option<Follower>, Refusal> {
-        let Some(checkpoint) = self.take()? else {
-            return Ok(None);
-        };
-        let resumed = Follower::resumed(
-            log.to_owned(),
-            limits.clone(),
-            &checkpoint,
-            SystemTime::now(),
-        );
-        Ok(Some(resumed?))
     }
 
     /// Puts a checkpoint there, whole or not at all. There must be no turn of its follower after it
@@ -342,21 +293,7 @@ impl CheckpointFile {
             owner: self.owner.clone(),
             checkpoint: checkpoint.clone(),
         })?;
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o750)
-            .create(&self.dir)?;
-        files::trusted(&fs::metadata(&self.dir)?)?;
-        let new = self.dir.join(format!("{}.new", self.name));
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&new)?;
-        file.write_all(&content)?;
-        file.sync_all()?;
-        fs::rename(&new, self.path())
+        files::write(&self.dir, &self.name, &content)
     }
 
     /// Takes the checkpoint away, so that it is used once; `None` when there is none of this
@@ -375,7 +312,7 @@ impl CheckpointFile {
     }
 
     fn take_from(&self, path: &Path) -> io::Result<Option<Checkpoint>> {
-        let (file, meta) = match open_file::open(path) {
+        let (file, meta) = match opened::open(path) {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -394,7 +331,7 @@ impl CheckpointFile {
         }
         fs::remove_file(path)?;
         // After a power failure it must not be there again.
-        File::open(&self.dir)?.sync_all()?;
+        files::sync(&self.dir)?;
         content.map(|content| Some(content.checkpoint))
     }
 }

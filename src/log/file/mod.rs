@@ -23,10 +23,13 @@
 //! was written to late may come after a younger one.
 
 pub mod checkpoint;
+mod heads;
 mod open_file;
+mod opened;
+mod reached;
 mod rotated;
 mod siblings;
-mod state;
+mod trouble;
 
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -34,10 +37,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use self::open_file::{OpenFile, Shared};
-use self::siblings::FileId;
-pub use self::state::FileState;
-use self::state::{Kind, Trouble};
-pub use crate::log::lines::{Counters, Item};
+use self::opened::FileId;
+use self::trouble::{Kind, Trouble};
+pub use crate::log::lines::{Counters, Item, SourceState};
 use crate::words::time::Timestamp;
 
 /// Bytes read in one turn at most.
@@ -100,7 +102,7 @@ pub struct Turn {
     /// There is more to read right now.
     pub more: bool,
     /// How the source stands after it.
-    pub state: FileState,
+    pub state: SourceState,
 }
 
 /// What stood under the name when following started and was not opened.
@@ -132,7 +134,7 @@ pub struct Follower {
     /// Turns in a row in which no old file could be closed without losing something.
     waits_for_room: u32,
     trouble: Option<Trouble>,
-    state: FileState,
+    state: SourceState,
 }
 
 impl Follower {
@@ -187,7 +189,7 @@ impl Follower {
             is_scan_due: false,
             waits_for_room: 0,
             trouble: None,
-            state: FileState::Reading,
+            state: SourceState::Reading,
         }
     }
 
@@ -207,7 +209,7 @@ impl Follower {
     }
 
     /// How the file stood at the last turn.
-    pub const fn state(&self) -> &FileState {
+    pub const fn state(&self) -> &SourceState {
         &self.state
     }
 
@@ -296,7 +298,7 @@ impl Follower {
                 return Ok(None);
             }
             let (file, meta) =
-                open_file::open(&self.path).map_err(|error| Trouble::of(&self.path, &error))?;
+                opened::open(&self.path).map_err(|error| Trouble::of(&self.path, &error))?;
             if meta.is_file() {
                 Ok(Some((file, meta)))
             } else {
@@ -425,7 +427,7 @@ impl Follower {
             return;
         }
         self.trouble = trouble;
-        self.state = trouble.map_or(FileState::Reading, |trouble| trouble.state(&self.path));
+        self.state = trouble.map_or(SourceState::Reading, |trouble| trouble.state(&self.path));
     }
 }
 

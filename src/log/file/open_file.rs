@@ -4,19 +4,18 @@
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags, SeekFrom};
+use rustix::fs::SeekFrom;
 use serde::{Deserialize, Serialize};
 
-use super::siblings::{FileId, HEAD_BYTES_MAX, Head, KnownHeads, Proof};
+use super::heads::{HEAD_BYTES_MAX, Head, KnownHeads, Proof};
+use super::opened::FileId;
+use super::reached::{MARKER_BYTES, Reached};
 use super::{Limits, TIMES_SETTLE};
 use crate::log::lines::{Counters, Item, LineBuffer};
 use crate::words::time::Timestamp;
 
-/// The last bytes before the offset, read again with all new data.
-pub(super) const MARKER_BYTES: usize = 256;
 /// Read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
@@ -87,8 +86,7 @@ pub(super) struct Mark {
 pub(super) struct OpenFile {
     file: File,
     pub(super) id: FileId,
-    offset: u64,
-    marker: Vec<u8>,
+    reached: Reached,
     head: HeadState,
     lines: LineBuffer,
     seen: Seen,
@@ -100,31 +98,13 @@ pub(super) struct OpenFile {
     is_fresh: bool,
 }
 
-/// Opens without waiting for a FIFO's writer and without adopting a terminal.
-pub(super) fn open(path: &Path) -> io::Result<(File, Metadata)> {
-    open_with(path, OFlags::empty())
-}
-
-/// The same, and not through a symlink.
-pub(super) fn open_itself(path: &Path) -> io::Result<(File, Metadata)> {
-    open_with(path, OFlags::NOFOLLOW)
-}
-
-fn open_with(path: &Path, more: OFlags) -> io::Result<(File, Metadata)> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | more;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    let meta = file.metadata()?;
-    Ok((file, meta))
-}
-
 impl OpenFile {
     /// To be read from its first byte.
     pub(super) fn at_beginning(file: File, meta: &Metadata, now: Timestamp, max: usize) -> Self {
         Self {
             file,
             id: FileId::of(meta),
-            offset: 0,
-            marker: Vec::with_capacity(MARKER_BYTES),
+            reached: Reached::default(),
             head: HeadState::Growing(Vec::new()),
             lines: LineBuffer::new(max),
             seen: Seen::of(meta),
@@ -179,7 +159,7 @@ impl OpenFile {
 
     /// What proves after a restart how far it was read; `None` when nothing can.
     pub(super) fn mark(&self, shared: &Shared) -> Option<Mark> {
-        if self.is_suspect || self.offset == 0 {
+        if self.is_suspect || self.reached.offset() == 0 {
             return None;
         }
         let head = self
@@ -188,10 +168,10 @@ impl OpenFile {
         Some(Mark {
             id: self.id,
             head,
-            offset: self.offset,
+            offset: self.reached.offset(),
             held_bytes: self.lines.held_bytes().map(|bytes| bytes as u64),
-            marker_bytes: self.marker.len() as u64,
-            marker_hash: shared.known.hash(&self.marker),
+            marker_bytes: self.reached.marker().len() as u64,
+            marker_hash: shared.known.hash(self.reached.marker()),
         })
     }
 
@@ -231,7 +211,7 @@ impl OpenFile {
     /// The proof that another file is a copy of what was read of this one.
     pub(super) fn proof(&self, known: &KnownHeads) -> Option<Proof> {
         let head = self.known_head(known)?;
-        Some(Proof::new(head, self.offset, &self.marker))
+        Some(Proof::new(head, &self.reached))
     }
 
     /// The head; that of a file whose first line was completed after it was opened behind it, or
@@ -255,7 +235,7 @@ impl OpenFile {
         if self.is_suspect {
             return 0;
         }
-        self.seen.size.saturating_sub(self.offset)
+        self.seen.size.saturating_sub(self.reached.offset())
     }
 
     pub(super) const fn is_fresh(&self) -> bool {
@@ -274,7 +254,7 @@ impl OpenFile {
     /// When it was last written to, if it was looked at and all that is there now has been read.
     pub(super) fn drained(&self) -> Option<(i64, i64)> {
         let seen = Seen::of(&self.file.metadata().ok()?);
-        let is_drained = self.is_suspect || seen.size == self.offset;
+        let is_drained = self.is_suspect || seen.size == self.reached.offset();
         (!self.is_fresh && is_drained).then_some(seen.modified)
     }
 
@@ -290,7 +270,7 @@ impl OpenFile {
 
     /// Something has been read from it.
     pub(super) const fn has_grown(&self) -> bool {
-        self.offset > 0
+        self.reached.offset() > 0
     }
 
     /// Starts to measure how long it stands still.
@@ -307,9 +287,7 @@ impl OpenFile {
         self.drop_half_line(&mut shared.counters);
         if let Some(head) = self.known_head(&shared.known) {
             shared.known.insert(head);
-            shared
-                .known
-                .keep_proof(Proof::new(head, self.offset, &self.marker));
+            shared.known.keep_proof(Proof::new(head, &self.reached));
         }
     }
 
@@ -363,58 +341,26 @@ impl OpenFile {
         sink: &mut dyn FnMut(Item<'_>),
     ) -> io::Result<usize> {
         let is_checked = shared.limits.is_marker_checked;
-        let marked = if is_checked { self.marker.len() } else { 0 };
-        let unread = self.seen.size.saturating_sub(self.offset);
+        let unread = self.seen.size.saturating_sub(self.reached.offset());
         let wanted = usize::try_from(unread)
             .unwrap_or(usize::MAX)
             .min(budget)
             .min(CHUNK_BYTES);
         // The buffer leaves this struct for the call, so that both can be borrowed.
         let mut buffer = std::mem::take(&mut shared.buffer);
-        let outcome = self.read_into(&mut buffer, marked, wanted, is_checked);
+        let outcome = self
+            .reached
+            .read(&self.file, &mut buffer, wanted, is_checked);
         let result = match outcome {
-            Ok(Some(count)) if self.seen.size >= self.offset => {
-                let data = buffer.get(marked..marked + count).unwrap_or_default();
+            Ok(Some(data)) if self.seen.size >= self.reached.offset() => {
                 self.consume(data, shared, sink);
-                self.jump_over_hole(data).map(|()| count)
+                self.jump_over_hole(data).map(|()| data.len())
             }
             Ok(_) => self.restart(shared),
             Err(error) => Err(error),
         };
         shared.buffer = buffer;
         result
-    }
-
-    /// `None`: the bytes before the offset are not what they were, or the file was cut while it was
-    /// read, which leaves a hole in what was read.
-    fn read_into(
-        &self,
-        buffer: &mut [u8],
-        marked: usize,
-        wanted: usize,
-        is_checked: bool,
-    ) -> io::Result<Option<usize>> {
-        let Some(buffer) = buffer.get_mut(..marked + wanted) else {
-            return Ok(Some(0));
-        };
-        let start = self.offset - marked as u64;
-        let count = self.file.read_at(buffer, start)?;
-        let before = buffer.get(..marked.min(count)).unwrap_or_default();
-        let is_intact = marked == 0 || before == self.marker;
-        let is_new = count > marked && is_checked;
-        let read = buffer.get(..count).unwrap_or_default();
-        if !is_intact || is_new && !self.begins_with(start, read)? {
-            return Ok(None);
-        }
-        Ok(Some(count.saturating_sub(marked)))
-    }
-
-    /// Whether the first bytes of what was read at `start` still stand there.
-    fn begins_with(&self, start: u64, read: &[u8]) -> io::Result<bool> {
-        let mut again = [0; MARKER_BYTES];
-        let count = self.file.read_at(&mut again, start)?.min(read.len());
-        let is_whole = count == read.len().min(MARKER_BYTES);
-        Ok(is_whole && again.get(..count) == read.get(..count))
     }
 
     fn consume(&mut self, data: &[u8], shared: &mut Shared, sink: &mut dyn FnMut(Item<'_>)) {
@@ -430,13 +376,7 @@ impl OpenFile {
         }
         self.lines.feed(data, &mut shared.counters, sink);
         shared.counters.bytes += data.len() as u64;
-        self.offset += data.len() as u64;
-        let last = data
-            .get(data.len().saturating_sub(MARKER_BYTES)..)
-            .unwrap_or_default();
-        let surplus = (self.marker.len() + last.len()).saturating_sub(MARKER_BYTES);
-        self.marker.drain(..surplus);
-        self.marker.extend_from_slice(last);
+        self.reached.pass(data);
     }
 
     /// The file was cut or rewritten in place. With its old first line it is a part of what was
@@ -453,8 +393,7 @@ impl OpenFile {
         if is_same && self.seen.size > 0 {
             self.jump(self.seen.size)?;
         } else {
-            self.offset = 0;
-            self.marker.clear();
+            self.reached = Reached::default();
             self.head = HeadState::Growing(Vec::new());
         }
         // Whatever is there now is read by the next chunk, which must not take this for the end.
@@ -463,16 +402,8 @@ impl OpenFile {
 
     /// Goes on at `target`: with the next line, if that is not the beginning of one.
     fn jump(&mut self, target: u64) -> io::Result<()> {
-        let start = target.saturating_sub(MARKER_BYTES as u64);
-        let mut before = [0; MARKER_BYTES];
-        let wanted = usize::try_from(target - start).unwrap_or(MARKER_BYTES);
-        let buffer = before.get_mut(..wanted).unwrap_or_default();
-        let count = self.file.read_at(buffer, start)?;
-        let before = before.get(..count).unwrap_or_default();
-        self.offset = start + count as u64;
-        self.marker.clear();
-        self.marker.extend_from_slice(before);
-        if before.last() == Some(&b'\n') {
+        self.reached.jump(&self.file, target)?;
+        if self.reached.is_line_start() {
             self.lines.drop_held();
         } else {
             self.lines.resync();
@@ -504,10 +435,10 @@ impl OpenFile {
         if matches!(self.head, HeadState::Growing(_)) {
             self.learn_head(shared)?;
         }
-        let before = self.offset;
+        let before = self.reached.offset();
         self.drop_half_line(&mut shared.counters);
         self.jump(self.seen.size - limit / 2)?;
-        shared.counters.skipped_bytes += self.offset.saturating_sub(before);
+        shared.counters.skipped_bytes += self.reached.offset().saturating_sub(before);
         Ok(())
     }
 
@@ -520,8 +451,10 @@ impl OpenFile {
             return Ok(());
         }
         // Any error means that the file system cannot tell, or that no data follows: read on.
-        match rustix::fs::seek(&self.file, SeekFrom::Data(self.offset)) {
-            Ok(data_at) if data_at > self.offset => self.jump_nuls(data_at.min(self.seen.size)),
+        match rustix::fs::seek(&self.file, SeekFrom::Data(self.reached.offset())) {
+            Ok(data_at) if data_at > self.reached.offset() => {
+                self.jump_nuls(data_at.min(self.seen.size))
+            }
             Ok(_) | Err(_) => Ok(()),
         }
     }
@@ -534,9 +467,9 @@ impl OpenFile {
     }
 
     fn note_shrinking(&self, size: u64, counters: &mut Counters) {
-        let seen_end = self.seen.size.max(self.offset);
-        if size < self.offset {
-            counters.lost_bytes += seen_end - self.offset;
+        let seen_end = self.seen.size.max(self.reached.offset());
+        if size < self.reached.offset() {
+            counters.lost_bytes += seen_end - self.reached.offset();
         }
     }
 }

@@ -4,8 +4,10 @@
 
 use std::fs::{self, File, Metadata};
 
-use super::open_file::{self, OpenFile};
-use super::siblings::{self, FileId, Head, Sibling};
+use super::heads::Head;
+use super::open_file::OpenFile;
+use super::opened::{self, FileId};
+use super::siblings::{self, Sibling};
 use super::{First, Follower, OLD_FILES_MAX, TIMES_SETTLE, parent_of};
 use crate::words::time::Timestamp;
 
@@ -127,7 +129,7 @@ impl Follower {
             return None;
         }
         // The names may have been shifted since they were listed, and a link have come to stand there.
-        let (file, meta) = open_file::open_itself(&sibling.path).ok()?;
+        let (file, meta) = opened::open_itself(&sibling.path).ok()?;
         let head = self.shared.known.read_head(&file).ok()?;
         let is_known =
             head.is_some_and(|head| !head.is_telling() || self.shared.known.contains(head));

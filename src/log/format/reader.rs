@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use regex::bytes::CaptureLocations;
 
+use super::super::bytes::Body;
 use super::super::date::{HeadDate, head_date, parse_local_ms};
-use super::super::head::Body;
-use super::super::line::{self, Record};
 use super::super::number::{timer, unsigned, without_plus};
+use super::super::record::{Record, ended_ms};
 use super::super::reject::{Reject, classify};
 use super::alias::{Role, Shape};
 use super::pattern::Pattern;
@@ -87,7 +87,7 @@ impl Reader {
             .date
             .is_some_and(|(role, _)| role != Role::RequestDate);
         let ended_ms =
-            accepted_ms.map(|ms| line::ended_ms(ms, Some(times.since_date_ms(is_from_accept))));
+            accepted_ms.map(|ms| ended_ms(ms, Some(times.since_date_ms(is_from_accept))));
         Ok(Record {
             frontend: fields.text(Role::Frontend),
             accepted,

@@ -5,6 +5,7 @@
 //! of 2.6, 3.0 and 3.2. A sample that is not known here may be anything a client likes.
 
 use super::alias::Shape;
+use crate::words::names::is_name;
 
 /// Samples that are numbers, and `0` or `1`: `true` or `false` in JSON.
 const NUMBERS: &[&str] = &[
@@ -307,8 +308,7 @@ fn date(argument: &str) -> Shape {
 }
 
 fn is_word(text: &str) -> bool {
-    let is_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);
-    !text.is_empty() && text.bytes().all(is_byte)
+    is_name(text.as_bytes())
 }
 
 /// `name(argument),name,…`; commas and parentheses in arguments and in quotes are theirs.

@@ -3,6 +3,7 @@
 
 use super::alias::Shape;
 use super::token::{Flags, Item};
+use crate::words::names::is_name_byte;
 
 /// A set of bytes.
 #[derive(Clone, Copy)]
@@ -178,22 +179,22 @@ fn look(shape: Shape, flags: Flags, style: Style) -> Option<Look> {
 fn plain(shape: Shape, is_hex: bool, is_json: bool) -> Option<(String, Bytes, Bytes)> {
     let digit = Bytes::of(|byte| byte.is_ascii_digit());
     let hex = Bytes::of(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    let name = Bytes::of(is_name);
+    let name = Bytes::of(is_name_byte);
     Some(match shape {
         Shape::Name => (
             NAME.to_owned(),
-            Bytes::of(|byte| is_name(byte) || byte == b'<'),
+            Bytes::of(|byte| is_name_byte(byte) || byte == b'<'),
             name,
         ),
         Shape::ServerName => (
             SERVER.to_owned(),
-            Bytes::of(|byte| is_name(byte) || b"<\\".contains(&byte)),
+            Bytes::of(|byte| is_name_byte(byte) || b"<\\".contains(&byte)),
             name,
         ),
         Shape::FrontendName => (
             NAME.to_owned(),
-            Bytes::of(|byte| is_name(byte) || byte == b'<'),
-            Bytes::of(|byte| is_name(byte) || byte == b'~'),
+            Bytes::of(|byte| is_name_byte(byte) || byte == b'<'),
+            Bytes::of(|byte| is_name_byte(byte) || byte == b'~'),
         ),
         Shape::Timer => (
             TIMER.to_owned(),
@@ -260,9 +261,4 @@ const fn is_sample(shape: Shape) -> bool {
             | Shape::UrlEncoded
             | Shape::Stamp
     )
-}
-
-/// Bytes of HAProxy's names.
-fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte)
 }

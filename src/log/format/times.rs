@@ -1,8 +1,9 @@
 //! The timers of a line → a request, also where the format lacks some of them: what is derived from
 //! what, and what is assumed.
 
-use super::super::line::{Logged, plain_server};
+use super::super::bytes::plain_server;
 use super::super::number::{TIMER_MAX_MS, TOTAL_MAX_MS, status};
+use super::super::record::Logged;
 use super::super::reject::Reject;
 use super::alias::Role;
 use super::reader::{Fields, tail};

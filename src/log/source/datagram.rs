@@ -11,11 +11,11 @@ use rustix::net::sockopt;
 use tokio::net::{UdpSocket, UnixDatagram};
 use tokio::time::{Instant, sleep_until};
 
-use super::Goal;
 use super::listen::{CHECK_INTERVAL, SocketFile, cannot_listen};
-use crate::config::is_loopback;
-use crate::log::file::{FileState, TURN_BYTES_MAX, Turn};
-use crate::log::lines::{Counters, Item};
+use super::place::is_loopback;
+use super::{Core, LineSource, Standing, Wait};
+use crate::log::file::TURN_BYTES_MAX;
+use crate::log::lines::{Item, SourceState};
 use crate::words::time::Timestamp;
 
 /// The largest datagram that can be whole: HAProxy's `log … len` ends at 65535, UDP at 65507.
@@ -57,7 +57,7 @@ enum Socket {
 
 /// A socket that receives datagrams.
 #[derive(Debug)]
-pub struct DatagramSource {
+pub(super) struct DatagramSource {
     place: Place,
     socket: Option<Socket>,
     max_line_bytes: usize,
@@ -65,20 +65,75 @@ pub struct DatagramSource {
     /// Unread bytes are fewer than this.
     buffer_bytes: u64,
     next_check: Instant,
-    has_more: bool,
-    pub(super) counters: Counters,
-    pub(super) state: FileState,
-    pub(super) goal: Option<Goal>,
+    core: Core,
+}
+
+impl LineSource for DatagramSource {
+    fn wait(&mut self) -> Wait<'_> {
+        Box::pin(async move {
+            let check = sleep_until(self.next_check);
+            match &self.socket {
+                None => check.await,
+                Some(socket) => {
+                    tokio::select! {
+                        // What it says shows when it is read.
+                        _ = socket.readable() => {}
+                        () = check => {}
+                    }
+                }
+            }
+        })
+    }
+
+    fn turn(&mut self, _now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> bool {
+        let started = Instant::now();
+        if started >= self.next_check {
+            self.next_check = started + CHECK_INTERVAL;
+            self.check();
+        }
+        let has_more = self.receive(sink).unwrap_or_else(|error| {
+            self.socket = None;
+            self.core.state = cannot_listen(&self.describe(), &error);
+            false
+        });
+        self.core.behind_bytes = if has_more { self.buffer_bytes } else { 0 };
+        has_more
+    }
+
+    fn standing(&self) -> Standing<'_> {
+        self.core.standing()
+    }
+
+    /// `udp:127.0.0.1:5514`, with the port that the kernel chose for port 0.
+    fn describe(&self) -> String {
+        match (&self.place, &self.socket) {
+            (Place::Udp(address), Some(Socket::Udp { socket, .. })) => {
+                format!("udp:{}", socket.local_addr().unwrap_or(*address))
+            }
+            (Place::Udp(address), _) => format!("udp:{address}"),
+            (Place::Unix(path), _) => format!("unix:{}", path.display()),
+        }
+    }
+
+    fn loss_advice(&self) -> &'static str {
+        match self.place {
+            Place::Udp(_) => {
+                "the socket's buffer was full: raise net.core.rmem_max (`sysctl -w \
+                 net.core.rmem_max=4194304`) and restart this daemon, or take a tcp: source"
+            }
+            Place::Unix(_) => "see DroppedLogs in HAProxy's `show info`",
+        }
+    }
 }
 
 impl DatagramSource {
     /// Listens on UDP. Only on a runtime with I/O.
-    pub fn udp(address: SocketAddr, max_line_bytes: usize) -> Self {
+    pub(super) fn udp(address: SocketAddr, max_line_bytes: usize) -> Self {
         Self::new(Place::Udp(address), max_line_bytes)
     }
 
     /// Makes a Unix datagram socket. Only on a runtime with I/O.
-    pub fn unix(path: PathBuf, max_line_bytes: usize) -> Self {
+    pub(super) fn unix(path: PathBuf, max_line_bytes: usize) -> Self {
         Self::new(Place::Unix(path), max_line_bytes)
     }
 
@@ -91,78 +146,10 @@ impl DatagramSource {
             buffer: vec![0; DATAGRAM_BYTES_MAX + 1],
             buffer_bytes: RECEIVE_BUFFER_BYTES as u64,
             next_check: Instant::now() + CHECK_INTERVAL,
-            has_more: false,
-            counters: Counters::default(),
-            state: FileState::Reading,
-            goal: None,
+            core: Core::new(),
         };
         this.listen();
         this
-    }
-
-    pub(super) async fn wait(&mut self) {
-        if self.has_more {
-            // Others get their turn, however much there is to read.
-            tokio::task::yield_now().await;
-            return;
-        }
-        let check = sleep_until(self.next_check);
-        match &self.socket {
-            None => check.await,
-            Some(socket) => {
-                tokio::select! {
-                    // What it says shows when it is read.
-                    _ = socket.readable() => {}
-                    () = check => {}
-                }
-            }
-        }
-    }
-
-    pub(super) fn turn(&mut self, now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> Turn {
-        let started = Instant::now();
-        if started >= self.next_check {
-            self.next_check = started + CHECK_INTERVAL;
-            self.check();
-        }
-        if let Err(error) = self.receive(sink) {
-            self.has_more = false;
-            self.socket = None;
-            self.state = cannot_listen(&self.describe(), &error);
-        }
-        let behind = if self.has_more { self.buffer_bytes } else { 0 };
-        self.goal = Goal::next(self.goal, now, self.counters.bytes, behind);
-        Turn {
-            more: self.has_more,
-            state: self.state.clone(),
-        }
-    }
-
-    /// A datagram waits: how many more do, the kernel does not tell.
-    pub(super) fn behind_bytes(&self) -> u64 {
-        u64::from(self.has_more)
-    }
-
-    /// `udp:127.0.0.1:5514`, with the port that the kernel chose for port 0.
-    pub(super) fn describe(&self) -> String {
-        match (&self.place, &self.socket) {
-            (Place::Udp(address), Some(Socket::Udp { socket, .. })) => {
-                format!("udp:{}", socket.local_addr().unwrap_or(*address))
-            }
-            (Place::Udp(address), _) => format!("udp:{address}"),
-            (Place::Unix(path), _) => format!("unix:{}", path.display()),
-        }
-    }
-
-    /// What to do about lines that were lost.
-    pub(super) const fn loss_advice(&self) -> &'static str {
-        match self.place {
-            Place::Udp(_) => {
-                "the socket's buffer was full: raise net.core.rmem_max (`sysctl -w \
-                 net.core.rmem_max=4194304`) and restart this daemon, or take a tcp: source"
-            }
-            Place::Unix(_) => "see DroppedLogs in HAProxy's `show info`",
-        }
     }
 
     fn listen(&mut self) {
@@ -176,9 +163,9 @@ impl DatagramSource {
                     self.buffer_bytes = enlarge_buffer(socket);
                 }
                 self.socket = Some(socket);
-                self.state = FileState::Reading;
+                self.core.state = SourceState::Reading;
             }
-            Err(error) => self.state = cannot_listen(&self.describe(), &error),
+            Err(error) => self.core.state = cannot_listen(&self.describe(), &error),
         }
     }
 
@@ -196,7 +183,7 @@ impl DatagramSource {
                 if std::mem::take(is_touched)
                     && let Some(total) = dropped_by_kernel(*inode)
                 {
-                    self.counters.lost += u64::from(total.wrapping_sub(*dropped));
+                    self.core.counters.lost += u64::from(total.wrapping_sub(*dropped));
                     *dropped = total;
                 }
             }
@@ -213,31 +200,31 @@ impl DatagramSource {
         }
     }
 
-    fn receive(&mut self, sink: &mut dyn FnMut(Item<'_>)) -> io::Result<()> {
-        self.has_more = false;
+    /// True: there may be more.
+    fn receive(&mut self, sink: &mut dyn FnMut(Item<'_>)) -> io::Result<bool> {
         let Some(socket) = &mut self.socket else {
-            return Ok(());
+            return Ok(false);
         };
         let mut budget = TURN_BYTES_MAX;
         for _ in 0..TURN_DATAGRAMS_MAX {
             let received = match socket.receive(&mut self.buffer) {
                 Ok(received) => received,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
             let Some(length) = received else {
-                self.counters.refused += 1;
+                self.core.counters.refused += 1;
                 continue;
             };
-            self.counters.bytes += length as u64;
+            self.core.counters.bytes += length as u64;
             let datagram = self.buffer.get(..length).unwrap_or_default();
             let line = line_of(datagram);
             if length > DATAGRAM_BYTES_MAX || line.len() > self.max_line_bytes {
-                self.counters.too_long += 1;
+                self.core.counters.too_long += 1;
                 sink(Item::TooLong);
             } else {
-                self.counters.lines += 1;
+                self.core.counters.lines += 1;
                 sink(Item::Line(line));
             }
             budget = budget.saturating_sub(length);
@@ -245,8 +232,7 @@ impl DatagramSource {
                 break;
             }
         }
-        self.has_more = true;
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -2,18 +2,17 @@
 //! [`crate::log::file`].
 
 use std::fs;
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
-use super::Goal;
-use crate::log::file::checkpoint::CheckpointFile;
-use crate::log::file::{self, Follower, Limits, Turn};
+use super::{LineSource, Standing, Wait};
+use crate::log::file::checkpoint::{Checkpoint, Unproven};
+use crate::log::file::{self, Follower, Limits};
 use crate::log::lines::Item;
 use crate::words::time::Timestamp;
 
@@ -38,20 +37,17 @@ const BUSY_SPACING: Duration = Duration::from_millis(20);
 /// A busy file without lines for so long, two looks, is busy no more and the watch wakes. One look
 /// between two bursts says nothing.
 const BUSY_OVER: Duration = Duration::from_millis(30);
-/// A checkpoint is written within this time when the daemon ends, or not at all.
-const LEAVE_LIMIT: Duration = Duration::from_millis(500);
 /// So long at most what an earlier daemon left unread is taken for that; then the lag speaks.
 const CATCH_UP_MAX: Duration = Duration::from_secs(5);
 
 /// A followed file with what wakes its reader.
 #[derive(Debug)]
-pub struct FileSource {
-    pub(super) follower: Follower,
+pub(super) struct FileSource {
+    follower: Follower,
     watch: Option<Watch>,
     next_watch: Instant,
     is_watch_warned: bool,
     next_poll: Instant,
-    has_more: bool,
     is_hinted: bool,
     /// Hints in a row that led to nothing.
     idle_hints: u32,
@@ -61,9 +57,8 @@ pub struct FileSource {
     busy_turns: u32,
     /// The last turn with lines.
     last_lines: Instant,
-    pub(super) goal: Option<Goal>,
     /// Until then, unless all is read before, lines may be of the time without a daemon.
-    pub(super) catch_up: Option<Timestamp>,
+    catch_up: Option<Timestamp>,
 }
 
 /// A watched directory.
@@ -78,105 +73,36 @@ struct Watch {
     is_resting: bool,
 }
 
-impl FileSource {
-    /// Starts to follow `path`.
-    pub fn new(path: PathBuf, limits: Limits) -> Self {
-        let now = Instant::now();
-        let mut this = Self {
-            follower: Follower::new(path, limits),
-            watch: None,
-            next_watch: now,
-            is_watch_warned: false,
-            next_poll: now,
-            has_more: false,
-            is_hinted: false,
-            idle_hints: 0,
-            hints_from: now,
-            busy_turns: 0,
-            last_lines: now,
-            goal: None,
-            catch_up: None,
-        };
-        this.watch_if_due(now);
-        this
-    }
-
-    pub(super) fn resume(&mut self, checkpoint: &CheckpointFile) {
-        let (path, limits) = (self.follower.path(), self.follower.limits());
-        match checkpoint.resume(path, limits) {
-            Ok(None) => {}
-            Ok(Some(follower)) => {
-                tracing::info!(
-                    source = %path.display(),
-                    "going on in the log where the daemon before stopped"
-                );
-                self.follower = follower;
-                self.has_more = true;
-                self.catch_up = Some(Timestamp::default().after(CATCH_UP_MAX));
+impl LineSource for FileSource {
+    fn wait(&mut self) -> Wait<'_> {
+        Box::pin(async move {
+            let next_poll = self.next_poll;
+            if !self.is_hinted
+                && let Some(watch) = &mut self.watch
+            {
+                tokio::select! {
+                    () = sleep_until(next_poll) => {}
+                    hint = watch.hints.recv() => match hint {
+                        Some(()) => self.is_hinted = true,
+                        None => self.watch = None,
+                    },
+                }
             }
-            Err(reason) => tracing::info!(
-                source = %path.display(),
-                %reason,
-                "starting at the end of the log"
-            ),
-        }
+            let until = if self.is_hinted {
+                self.hints_from.min(next_poll)
+            } else {
+                next_poll
+            };
+            sleep_until(until).await;
+        })
     }
 
-    /// Writes down where it is, if that can be proven later. A disk that hangs is not waited for.
-    pub(super) async fn leave(&self, file: &CheckpointFile) {
-        let Some(checkpoint) = self.follower.checkpoint(SystemTime::now()) else {
-            return;
-        };
-        let writer = file.clone();
-        let saved = tokio::task::spawn_blocking(move || writer.save(&checkpoint));
-        let saved = match timeout(LEAVE_LIMIT, saved).await {
-            Ok(Ok(saved)) => saved,
-            Ok(Err(error)) => Err(io::Error::other(error)),
-            Err(_) => Err(io::Error::other("the disk takes too long")),
-        };
-        if let Err(error) = saved {
-            tracing::warn!(
-                file = %file.path().display(),
-                %error,
-                "cannot remember where reading the log ended, the next daemon starts at its end; \
-                 let this daemon's user write to [state] dir, or set it to \"\""
-            );
-        }
-    }
-
-    pub(super) async fn wait(&mut self) {
-        if self.has_more {
-            // Others get their turn, however much there is to read.
-            tokio::task::yield_now().await;
-            return;
-        }
-        let next_poll = self.next_poll;
-        if !self.is_hinted
-            && let Some(watch) = &mut self.watch
-        {
-            tokio::select! {
-                () = sleep_until(next_poll) => {}
-                hint = watch.hints.recv() => match hint {
-                    Some(()) => self.is_hinted = true,
-                    None => self.watch = None,
-                },
-            }
-        }
-        let until = if self.is_hinted {
-            self.hints_from.min(next_poll)
-        } else {
-            next_poll
-        };
-        sleep_until(until).await;
-    }
-
-    pub(super) fn turn(&mut self, now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> Turn {
+    fn turn(&mut self, now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> bool {
         let started = Instant::now();
         self.watch_if_due(started);
         let before = self.follower.counters().bytes;
         let turn = self.follower.turn(now, sink);
-        let counters = self.follower.counters();
-        let had_lines = counters.bytes != before;
+        let had_lines = self.follower.counters().bytes != before;
         if had_lines || turn.more {
             self.idle_hints = 0;
         } else if self.is_hinted {
@@ -186,19 +112,62 @@ impl FileSource {
             self.hints_from = started + IDLE_HINT_SPACING;
         }
         self.is_hinted = false;
-        self.has_more = turn.more;
         if !turn.more {
             self.catch_up = None;
         }
         self.next_poll = started + POLL_INTERVAL;
-        self.goal = Goal::next(
-            self.goal,
-            now,
-            counters.bytes.saturating_add(counters.skipped_bytes),
-            self.follower.behind_bytes(),
-        );
         self.rest_while_busy(started, had_lines);
-        turn
+        turn.more
+    }
+
+    fn standing(&self) -> Standing<'_> {
+        Standing {
+            counters: self.follower.counters(),
+            state: self.follower.state(),
+            behind_bytes: self.follower.behind_bytes(),
+        }
+    }
+
+    fn describe(&self) -> String {
+        self.follower.path().display().to_string()
+    }
+
+    fn is_catching_up(&self, now: Timestamp) -> bool {
+        self.catch_up.is_some_and(|until| now < until)
+    }
+
+    fn resume(&mut self, checkpoint: &Checkpoint) -> Result<(), Unproven> {
+        let (path, limits) = (self.follower.path(), self.follower.limits());
+        let (path, limits, wall) = (path.to_owned(), limits.clone(), SystemTime::now());
+        self.follower = Follower::resumed(path, limits, checkpoint, wall)?;
+        self.catch_up = Some(Timestamp::default().after(CATCH_UP_MAX));
+        Ok(())
+    }
+
+    fn checkpoint(&self, wall: SystemTime) -> Option<Checkpoint> {
+        self.follower.checkpoint(wall)
+    }
+}
+
+impl FileSource {
+    /// Starts to follow `path`.
+    pub(super) fn new(path: PathBuf, limits: Limits) -> Self {
+        let now = Instant::now();
+        let mut this = Self {
+            follower: Follower::new(path, limits),
+            watch: None,
+            next_watch: now,
+            is_watch_warned: false,
+            next_poll: now,
+            is_hinted: false,
+            idle_hints: 0,
+            hints_from: now,
+            busy_turns: 0,
+            last_lines: now,
+            catch_up: None,
+        };
+        this.watch_if_due(now);
+        this
     }
 
     /// Lets the watch rest while the file is busy, and wakes it afterwards.

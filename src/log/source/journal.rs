@@ -5,19 +5,24 @@
 //! `look` finds out whether there is anything to follow.
 
 mod look;
+mod process;
 
 use std::io::{self, Read};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde::Deserialize;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use self::look::{Found, Look};
+use self::process::Process;
 use super::stdin::StdinSource;
-use crate::log::file::{FileState, Turn};
-use crate::log::lines::{Counters, Item};
+use super::{Core, LineSource, Standing, Wait};
+use crate::log::lines::{Counters, Item, SourceState};
 use crate::words::time::Timestamp;
 
 /// The program that reads the journal, looked for on the `PATH`.
@@ -46,17 +51,20 @@ const LAST_WORDS_LIMIT: Duration = Duration::from_millis(500);
 /// A running `journalctl`. Killed when dropped.
 #[derive(Debug)]
 struct Running {
-    child: Child,
+    process: Process,
     entries: StdinSource,
     complaint: Arc<Mutex<String>>,
-    /// Closed when its standard error has been read to the end.
-    complaints_end: mpsc::Receiver<()>,
+    /// Closed when its standard error has been read to the end and it has ended.
+    end: mpsc::Receiver<()>,
+    /// There are no more entries; it is not waited for any longer than this.
+    last_words_until: Option<Instant>,
     started: Instant,
 }
 
 /// What `journalctl` finds of one unit from now on.
 #[derive(Debug)]
-pub struct JournalSource {
+pub(super) struct JournalSource {
+    program: PathBuf,
     unit: String,
     max_line_bytes: usize,
     running: Option<Running>,
@@ -67,14 +75,90 @@ pub struct JournalSource {
     pause: Duration,
     /// With what the last one ended: the next one that says the same says nothing new.
     last_complaint: String,
-    pub(super) counters: Counters,
-    pub(super) state: FileState,
+    core: Core,
+}
+
+impl LineSource for JournalSource {
+    fn wait(&mut self) -> Wait<'_> {
+        Box::pin(async move {
+            let is_unsettled = self.core.state != SourceState::Reading && !self.is_bare;
+            let Some(running) = &mut self.running else {
+                sleep_until(self.next_start).await;
+                return;
+            };
+            if let Some(until) = running.last_words_until {
+                tokio::select! {
+                    _ = running.end.recv() => {}
+                    () = sleep_until(until) => {}
+                }
+                return;
+            }
+            let settled = running.started + SETTLED;
+            tokio::select! {
+                () = running.entries.wait() => {}
+                () = self.look.wait() => {}
+                () = sleep_until(settled), if is_unsettled => {}
+            }
+        })
+    }
+
+    fn turn(&mut self, now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> bool {
+        let started = Instant::now();
+        if self.running.is_none() && started >= self.next_start {
+            self.start(started);
+        }
+        if let Some(found) = self.look.turn(&self.program, &self.unit, started) {
+            self.note_found(started, &found);
+        }
+        let mut more = false;
+        if let Some(running) = &mut self.running {
+            let (counters, max_line_bytes) = (&mut self.core.counters, self.max_line_bytes);
+            let before = counters.lines;
+            let bytes = running.entries.standing().counters.bytes;
+            more = running.entries.turn(now, &mut |item| {
+                hand_out(item, max_line_bytes, counters, sink);
+            });
+            let entries = running.entries.standing();
+            counters.bytes += entries.counters.bytes.saturating_sub(bytes);
+            self.core.behind_bytes = entries.behind_bytes;
+            let is_over = *entries.state == SourceState::Ended;
+            let is_settled = started.saturating_duration_since(running.started) >= SETTLED;
+            if counters.lines > before {
+                (self.look, self.is_bare) = (Look::Done, false);
+                self.core.state = SourceState::Reading;
+            }
+            if is_over {
+                let until = started + LAST_WORDS_LIMIT;
+                let until = *running.last_words_until.get_or_insert(until);
+                if running.end.is_closed() || started >= until {
+                    self.note_end(started);
+                }
+            } else if is_settled && !self.is_bare {
+                self.core.state = SourceState::Reading;
+            }
+        }
+        more
+    }
+
+    fn standing(&self) -> Standing<'_> {
+        self.core.standing()
+    }
+
+    /// `journal:haproxy`.
+    fn describe(&self) -> String {
+        format!("journal:{}", self.unit)
+    }
 }
 
 impl JournalSource {
-    /// Starts `journalctl`. `unit` is what `config::LogSource` lets pass: it goes to a command line.
-    pub fn new(unit: String, max_line_bytes: usize) -> Self {
+    /// Starts `journalctl`. `unit` is what [`super::LogSource`] lets pass: it goes to a command line.
+    pub(super) fn new(unit: String, max_line_bytes: usize) -> Self {
+        Self::through(PathBuf::from(PROGRAM), unit, max_line_bytes)
+    }
+
+    fn through(program: PathBuf, unit: String, max_line_bytes: usize) -> Self {
         let mut this = Self {
+            program,
             unit,
             max_line_bytes,
             running: None,
@@ -83,78 +167,15 @@ impl JournalSource {
             next_start: Instant::now(),
             pause: RESTART_FIRST,
             last_complaint: String::new(),
-            counters: Counters::default(),
-            state: FileState::Reading,
+            core: Core::new(),
         };
         this.start(Instant::now());
         this
     }
 
-    pub(super) async fn wait(&mut self) {
-        let is_unsettled = self.state != FileState::Reading && !self.is_bare;
-        let Some(running) = &mut self.running else {
-            sleep_until(self.next_start).await;
-            return;
-        };
-        let settled = running.started + SETTLED;
-        tokio::select! {
-            () = running.entries.wait() => {}
-            () = self.look.wait() => {}
-            () = sleep_until(settled), if is_unsettled => {}
-        }
-    }
-
-    pub(super) fn turn(&mut self, now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> Turn {
-        let started = Instant::now();
-        if self.running.is_none() && started >= self.next_start {
-            self.start(started);
-        }
-        if let Some(found) = self.look.turn(&self.unit, started) {
-            self.note_found(started, &found);
-        }
-        let mut more = false;
-        if let Some(running) = &mut self.running {
-            let (counters, max_line_bytes) = (&mut self.counters, self.max_line_bytes);
-            let before = counters.lines;
-            let bytes = running.entries.counters.bytes;
-            let turn = running.entries.turn(now, &mut |item| {
-                hand_out(item, max_line_bytes, counters, sink);
-            });
-            more = turn.more;
-            counters.bytes += running.entries.counters.bytes.saturating_sub(bytes);
-            let is_settled = started.saturating_duration_since(running.started) >= SETTLED;
-            if counters.lines > before {
-                (self.look, self.is_bare) = (Look::Done, false);
-                self.state = FileState::Reading;
-            }
-            if turn.state == FileState::Ended {
-                self.note_end(started);
-            } else if is_settled && !self.is_bare {
-                self.state = FileState::Reading;
-            }
-        }
-        Turn {
-            more,
-            state: self.state.clone(),
-        }
-    }
-
-    pub(super) fn goal(&self) -> Option<super::Goal> {
-        self.running.as_ref()?.entries.goal
-    }
-
-    pub(super) fn behind_bytes(&self) -> u64 {
-        let entries = self.running.as_ref().map(|running| &running.entries);
-        entries.map_or(0, StdinSource::behind_bytes)
-    }
-
-    /// `journal:haproxy`.
-    pub(super) fn describe(&self) -> String {
-        format!("journal:{}", self.unit)
-    }
-
     fn start(&mut self, now: Instant) {
-        match Running::start(&self.unit, self.max_line_bytes, &self.last_complaint, now) {
+        let known = &self.last_complaint;
+        match Running::start(&self.program, &self.unit, self.max_line_bytes, known, now) {
             Ok(running) => {
                 self.running = Some(running);
                 self.look = Look::Due(now + LOOK_AFTER);
@@ -201,6 +222,7 @@ impl JournalSource {
 
     fn retry(&mut self, now: Instant, cause: &str) {
         self.running = None;
+        self.core.behind_bytes = 0;
         (self.look, self.is_bare) = (Look::Done, false);
         self.next_start = now + self.pause;
         self.pause = (self.pause * 2).min(RESTART_LAST);
@@ -208,7 +230,7 @@ impl JournalSource {
     }
 
     fn wait_because(&mut self, cause: &str) {
-        self.state = FileState::Waiting(Arc::from(format!(
+        self.core.state = SourceState::Waiting(Arc::from(format!(
             "cannot read {}: {cause}; trying again",
             self.describe()
         )));
@@ -221,10 +243,10 @@ impl JournalSource {
         if now.saturating_duration_since(running.started) >= RESTART_LAST {
             self.pause = RESTART_FIRST;
         }
-        let status = running.stop();
         let complaint = running.complaint();
-        let mut cause = match status {
-            Ok(status) => format!("{PROGRAM} ended ({status})"),
+        let mut cause = match running.process.ended() {
+            Ok(Some(status)) => format!("{PROGRAM} ended ({status})"),
+            Ok(None) => format!("{PROGRAM} closed its output"),
             Err(error) => format!("{PROGRAM} ended ({error})"),
         };
         if !complaint.is_empty() {
@@ -236,8 +258,14 @@ impl JournalSource {
 }
 
 impl Running {
-    fn start(unit: &str, max_line_bytes: usize, known: &str, now: Instant) -> io::Result<Self> {
-        let mut child = Command::new(PROGRAM)
+    fn start(
+        program: &Path,
+        unit: &str,
+        max_line_bytes: usize,
+        known: &str,
+        now: Instant,
+    ) -> io::Result<Self> {
+        let mut child = Command::new(program)
             .args(["--follow", "--lines=0", "--no-pager", "--output=json"])
             // Without it a long message comes as `null`.
             .arg("--all")
@@ -250,6 +278,8 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()?;
         let streams = (child.stdout.take(), child.stderr.take());
+        let pid = Pid::from_child(&child);
+        let process = Process::new(child);
         let (Some(entries), Some(complaints)) = streams else {
             return Err(io::Error::other("it has no output"));
         };
@@ -257,44 +287,41 @@ impl Running {
             .saturating_mul(ENTRY_BYTES_PER_BYTE)
             .saturating_add(ENTRY_BYTES_BESIDE);
         let complaint = Arc::new(Mutex::new(String::new()));
-        let (reading, complaints_end) = mpsc::channel();
+        let (running_on, end) = mpsc::channel::<()>(1);
         let running = Self {
-            child,
+            process,
             entries: StdinSource::new(entries, PROGRAM, entry_bytes),
             complaint: Arc::clone(&complaint),
-            complaints_end,
+            end,
+            last_words_until: None,
             started: now,
         };
         let known = known.to_owned();
         std::thread::Builder::new()
             .name("journalctl-stderr".to_owned())
             .spawn(move || {
-                let _reading = reading;
                 pass_on(complaints, &complaint, &known);
+                // It stays to be asked how it ended.
+                let how = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+                let _ = waitid(WaitId::Pid(pid), how);
+                drop(running_on);
             })?;
         Ok(running)
     }
 
-    /// Ends it if it has not ended, and waits for it: no process is left behind.
-    fn stop(&mut self) -> io::Result<std::process::ExitStatus> {
-        if let Some(status) = self.child.try_wait()? {
-            return Ok(status);
-        }
-        self.child.kill()?;
-        self.child.wait()
-    }
-
-    /// The last that it wrote to its standard error, once it has ended.
+    /// The last that it wrote to its standard error.
     fn complaint(&self) -> String {
-        let _ = self.complaints_end.recv_timeout(LAST_WORDS_LIMIT);
         let complaint = self.complaint.lock();
         complaint.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-impl Drop for Running {
+impl Drop for JournalSource {
     fn drop(&mut self) {
-        let _ = self.stop();
+        self.look.end();
+        if let Some(running) = &mut self.running {
+            running.process.end();
+        }
     }
 }
 
@@ -389,4 +416,43 @@ fn hand_out(
     let line = [b"<6>1 - - ", program, b" - - - ", message].concat();
     counters.lines += 1;
     sink(Item::Line(&line));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Written by another process: who executes a file that is open for writing fails.
+    fn program(folder: &Path, script: &str) -> PathBuf {
+        let program = folder.join(PROGRAM);
+        let written = Command::new("/bin/sh")
+            .args(["-c", "printf '%s' \"$2\" > \"$1\" && chmod +x \"$1\"", "sh"])
+            .args([program.as_os_str(), script.as_ref()])
+            .status();
+        assert!(written.is_ok_and(|status| status.success()));
+        program
+    }
+
+    #[test]
+    fn no_turn_waits_for_one_that_has_ended_and_left_its_standard_error_to_others() {
+        let script = "#!/bin/sh\necho 'it is broken' >&2\nsleep 3 >/dev/null &\nexit 3\n";
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = program(folder.path(), script);
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let mut source = JournalSource::through(program, "haproxy".to_owned(), 1024);
+            let mut longest = Duration::ZERO;
+            while source.core.state == SourceState::Reading {
+                source.wait().await;
+                let started = std::time::Instant::now();
+                source.turn(Timestamp::default(), &mut |_| {});
+                longest = longest.max(started.elapsed());
+            }
+            assert!(longest < LAST_WORDS_LIMIT / 2, "{longest:?}");
+            let said = format!("{:?}", source.core.state);
+            let wanted = "journalctl ended (exit status: 3): it is broken";
+            assert!(said.contains(wanted), "{said}");
+        });
+    }
 }

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::log::file::FileState;
+use crate::log::lines::SourceState;
+use crate::words::os_words::plain;
 
 /// How often a socket that could not be had is tried again, and one that is there is looked after.
 pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -17,7 +18,7 @@ pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const SOCKET_MODE: u32 = 0o660;
 
 /// Why nothing can be received.
-pub(super) fn cannot_listen(what: &str, error: &io::Error) -> FileState {
+pub(super) fn cannot_listen(what: &str, error: &io::Error) -> SourceState {
     let advice = if error.kind() == io::ErrorKind::PermissionDenied {
         if what.starts_with("unix:") {
             "let this daemon's user write to its directory"
@@ -34,19 +35,9 @@ pub(super) fn cannot_listen(what: &str, error: &io::Error) -> FileState {
         "choose another one here and in haproxy.cfg"
     };
     let cause = plain(error);
-    FileState::Waiting(Arc::from(format!(
+    SourceState::Waiting(Arc::from(format!(
         "cannot listen on {what}: {cause}; {advice}; trying again"
     )))
-}
-
-/// The system's words without `(os error 13)`.
-fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    let words = text.split(" (os error").next().unwrap_or(&text);
-    let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(letters).collect()
-    })
 }
 
 /// The name of a Unix socket of ours. Removed when dropped, unless it is somebody else's by then.

@@ -1,44 +1,120 @@
 //! Where the daemon's lines come from, on its runtime. What is read from a file lives in
 //! [`super::file`]; what a line says does not live here.
 //!
-//! The half-read line lives in the source and never in a future, so [`Source::wait`] may be
-//! dropped at any time.
+//! Each kind is a [`LineSource`] in a file of its own. The half-read line lives in the source and
+//! never in a future, so [`Source::wait`] may be dropped at any time.
 
 mod datagram;
 mod file;
 pub mod framing;
 mod journal;
 mod listen;
+mod place;
 mod stdin;
 mod stream;
 
-use std::time::Duration;
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::time::{Duration, SystemTime};
 
-pub use self::datagram::DatagramSource;
-pub use self::file::{FileSource, POLL_INTERVAL};
-pub use self::journal::JournalSource;
-pub use self::stdin::StdinSource;
-pub use self::stream::{CONNECTIONS_MAX, StreamSource};
+use tokio::time::timeout;
+
+use self::datagram::DatagramSource;
+use self::file::FileSource;
+pub use self::file::POLL_INTERVAL;
+use self::journal::JournalSource;
+pub use self::place::{LogSource, SourceMistake};
+use self::stdin::StdinSource;
+pub use self::stream::CONNECTIONS_MAX;
+use self::stream::StreamSource;
 use super::file::Limits;
-use super::file::checkpoint::CheckpointFile;
-pub use super::file::{FileState, Turn};
-pub use super::lines::{Counters, Item};
-use crate::config::LogSource;
+use super::file::checkpoint::{Checkpoint, CheckpointFile, Refusal, Unproven};
+pub use super::lines::{Counters, Item, SourceState};
 use crate::words::time::Timestamp;
+
+/// A checkpoint is written within this time when the daemon ends, or not at all.
+const LEAVE_LIMIT: Duration = Duration::from_millis(500);
 
 /// One source of lines.
 #[derive(Debug)]
-pub enum Source {
-    /// A growing file.
-    File(Box<FileSource>),
-    /// Standard input, or whatever can be read to its end.
-    Stdin(StdinSource),
-    /// Syslog datagrams.
-    Datagram(DatagramSource),
-    /// Connections that bring lines.
-    Stream(StreamSource),
-    /// systemd's journal.
-    Journal(Box<JournalSource>),
+pub struct Source {
+    kind: Box<dyn LineSource>,
+    /// There was more to read after the last turn.
+    has_more: bool,
+    goal: Option<Goal>,
+}
+
+/// What each kind of source has to do.
+trait LineSource: fmt::Debug + Send {
+    /// See [`Source::wait`]. Called when all that was there at the last turn has been read.
+    fn wait(&mut self) -> Wait<'_>;
+
+    /// See [`Source::turn`]. True: there is more to read right now.
+    fn turn(&mut self, now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> bool;
+
+    /// How it stood at the last turn.
+    fn standing(&self) -> Standing<'_>;
+
+    /// See [`Source::describe`].
+    fn describe(&self) -> String;
+
+    /// See [`Source::loss_advice`].
+    fn loss_advice(&self) -> &'static str {
+        ""
+    }
+
+    /// See [`Source::is_catching_up`].
+    fn is_catching_up(&self, _now: Timestamp) -> bool {
+        false
+    }
+
+    /// Goes on at a checkpoint. Asked of what [`LogSource::resumes_as`] has a name for.
+    fn resume(&mut self, _checkpoint: &Checkpoint) -> Result<(), Unproven> {
+        Err(Unproven::Changed)
+    }
+
+    /// Where it is, if that can be proven later.
+    fn checkpoint(&self, _wall: SystemTime) -> Option<Checkpoint> {
+        None
+    }
+}
+
+/// One wait. May be dropped at any time.
+type Wait<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// How a source stood at its last turn.
+struct Standing<'a> {
+    counters: &'a Counters,
+    state: &'a SourceState,
+    /// Unread bytes.
+    behind_bytes: u64,
+}
+
+/// What a source keeps of how it stands, where nobody else does.
+#[derive(Debug)]
+struct Core {
+    counters: Counters,
+    state: SourceState,
+    behind_bytes: u64,
+}
+
+impl Core {
+    fn new() -> Self {
+        Self {
+            counters: Counters::default(),
+            state: SourceState::Reading,
+            behind_bytes: 0,
+        }
+    }
+
+    const fn standing(&self) -> Standing<'_> {
+        Standing {
+            counters: &self.counters,
+            state: &self.state,
+            behind_bytes: self.behind_bytes,
+        }
+    }
 }
 
 impl Source {
@@ -55,138 +131,136 @@ impl Source {
                     skip_when_behind,
                     ..Limits::default()
                 };
-                Self::File(Box::new(FileSource::new(path.clone(), limits)))
+                Self::of(FileSource::new(path.clone(), limits))
             }
-            LogSource::Stdin => Self::Stdin(StdinSource::new(
-                std::io::stdin(),
-                "standard input",
-                max_line_bytes,
-            )),
-            LogSource::Udp(address) => {
-                Self::Datagram(DatagramSource::udp(*address, max_line_bytes))
-            }
-            LogSource::Unix(path) => {
-                Self::Datagram(DatagramSource::unix(path.clone(), max_line_bytes))
-            }
-            LogSource::Tcp(address) => Self::Stream(StreamSource::new(*address, max_line_bytes)),
-            LogSource::Journal(unit) => {
-                Self::Journal(Box::new(JournalSource::new(unit.clone(), max_line_bytes)))
-            }
+            LogSource::Stdin => Self::reading(io::stdin(), "standard input", max_line_bytes),
+            LogSource::Udp(address) => Self::of(DatagramSource::udp(*address, max_line_bytes)),
+            LogSource::Unix(path) => Self::of(DatagramSource::unix(path.clone(), max_line_bytes)),
+            LogSource::Tcp(address) => Self::of(StreamSource::new(*address, max_line_bytes)),
+            LogSource::Journal(unit) => Self::of(JournalSource::new(unit.clone(), max_line_bytes)),
+        }
+    }
+
+    /// Reads `input` to its end, in a thread of its own; its last line counts even if it is not
+    /// terminated.
+    pub fn reading(
+        input: impl io::Read + Send + 'static,
+        name: &'static str,
+        max_line_bytes: usize,
+    ) -> Self {
+        Self::of(StdinSource::new(input, name, max_line_bytes))
+    }
+
+    fn of(kind: impl LineSource + 'static) -> Self {
+        Self {
+            kind: Box::new(kind),
+            has_more: false,
+            goal: None,
         }
     }
 
     /// Goes on where the daemon before stopped, if its checkpoint is there and proven; says so, or
     /// why not. To be called before the first turn.
-    pub fn resume(&mut self, checkpoint: Option<&CheckpointFile>) {
-        if let (Self::File(file), Some(checkpoint)) = (self, checkpoint) {
-            file.resume(checkpoint);
+    pub fn resume(&mut self, file: Option<&CheckpointFile>) {
+        let resumed = match file.map_or(Ok(None), CheckpointFile::take) {
+            Ok(None) => return,
+            Ok(Some(checkpoint)) => self.kind.resume(&checkpoint).map_err(Refusal::from),
+            Err(error) => Err(Refusal::from(error)),
+        };
+        let source = self.describe();
+        match resumed {
+            Ok(()) => {
+                self.has_more = true;
+                tracing::info!(
+                    source,
+                    "going on in the log where the daemon before stopped"
+                );
+            }
+            Err(reason) => tracing::info!(source, %reason, "starting at the end of the log"),
         }
     }
 
-    /// Leaves a checkpoint for the next daemon. To be called after the last turn.
-    pub async fn leave(&self, checkpoint: Option<&CheckpointFile>) {
-        if let (Self::File(file), Some(checkpoint)) = (self, checkpoint) {
-            file.leave(checkpoint).await;
+    /// Leaves a checkpoint for the next daemon, if what it says can be proven then. A disk that
+    /// hangs is not waited for. To be called after the last turn.
+    pub async fn leave(&self, file: Option<&CheckpointFile>) {
+        let checkpoint = self.kind.checkpoint(SystemTime::now());
+        let (Some(file), Some(checkpoint)) = (file.cloned(), checkpoint) else {
+            return;
+        };
+        let path = file.path();
+        let saved = tokio::task::spawn_blocking(move || file.save(&checkpoint));
+        let saved = match timeout(LEAVE_LIMIT, saved).await {
+            Ok(Ok(saved)) => saved,
+            Ok(Err(error)) => Err(io::Error::other(error)),
+            Err(_) => Err(io::Error::other("the disk takes too long")),
+        };
+        if let Err(error) = saved {
+            tracing::warn!(
+                file = %path.display(),
+                %error,
+                "cannot remember where reading the log ended, the next daemon starts at its end; \
+                 let this daemon's user write to [state] dir, or set it to \"\""
+            );
         }
     }
 
     /// What comes next was written while no daemon ran, or may have been. When it was written is
     /// not known any more.
     pub fn is_catching_up(&self, now: Timestamp) -> bool {
-        match self {
-            Self::File(file) => file.catch_up.is_some_and(|until| now < until),
-            Self::Stdin(_) | Self::Datagram(_) | Self::Stream(_) | Self::Journal(_) => false,
-        }
+        self.kind.is_catching_up(now)
     }
 
     /// Returns when there may be something to read: now, after a hint, or after
     /// [`POLL_INTERVAL`]. May be dropped at any time. Never returns once the source has ended and
     /// all of it was handed out.
     pub async fn wait(&mut self) {
-        match self {
-            Self::File(file) => file.wait().await,
-            Self::Stdin(stdin) => stdin.wait().await,
-            Self::Datagram(datagram) => datagram.wait().await,
-            Self::Stream(stream) => stream.wait().await,
-            Self::Journal(journal) => journal.wait().await,
+        if self.has_more {
+            // Others get their turn, however much there is to read.
+            tokio::task::yield_now().await;
+        } else {
+            self.kind.wait().await;
         }
     }
 
     /// Hands out the lines that are there, of a bounded number of bytes. `now` must not go
     /// backwards.
-    pub fn turn(&mut self, now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> Turn {
-        match self {
-            Self::File(file) => file.turn(now, sink),
-            Self::Stdin(stdin) => stdin.turn(now, sink),
-            Self::Datagram(datagram) => datagram.turn(now, sink),
-            Self::Stream(stream) => stream.turn(now, sink),
-            Self::Journal(journal) => journal.turn(now, sink),
-        }
+    pub fn turn(&mut self, now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) {
+        self.has_more = self.kind.turn(now, sink);
+        let standing = self.kind.standing();
+        let passed = standing.counters.bytes + standing.counters.skipped_bytes;
+        self.goal = Goal::next(self.goal, now, passed, standing.behind_bytes);
     }
 
     /// How the source stood at the last turn.
-    pub fn state(&self) -> &FileState {
-        match self {
-            Self::File(file) => file.follower.state(),
-            Self::Stdin(stdin) => &stdin.state,
-            Self::Datagram(datagram) => &datagram.state,
-            Self::Stream(stream) => &stream.state,
-            Self::Journal(journal) => &journal.state,
-        }
+    pub fn state(&self) -> &SourceState {
+        self.kind.standing().state
     }
 
     /// What has been read so far.
-    pub const fn counters(&self) -> &Counters {
-        match self {
-            Self::File(file) => file.follower.counters(),
-            Self::Stdin(stdin) => &stdin.counters,
-            Self::Datagram(datagram) => &datagram.counters,
-            Self::Stream(stream) => &stream.counters,
-            Self::Journal(journal) => &journal.counters,
-        }
+    pub fn counters(&self) -> &Counters {
+        self.kind.standing().counters
     }
 
     /// How long the oldest unread data has been waiting here at most; zero when all is read. What
     /// waited before, in HAProxy's ring or at a syslog daemon, nobody tells us.
     pub fn lag(&self, now: Timestamp) -> Duration {
-        let goal = match self {
-            Self::File(file) => file.goal,
-            Self::Stdin(stdin) => stdin.goal,
-            Self::Datagram(datagram) => datagram.goal,
-            Self::Stream(stream) => stream.goal,
-            Self::Journal(journal) => journal.goal(),
-        };
-        goal.map_or(Duration::ZERO, |goal| now.since(goal.seen_at))
+        self.goal
+            .map_or(Duration::ZERO, |goal| now.since(goal.seen_at))
     }
 
-    /// Unread bytes at the last turn.
+    /// Unread bytes at the last turn, at most: of datagrams nobody knows how many there are.
     pub fn behind_bytes(&self) -> u64 {
-        match self {
-            Self::File(file) => file.follower.behind_bytes(),
-            Self::Stdin(stdin) => stdin.behind_bytes(),
-            Self::Datagram(datagram) => datagram.behind_bytes(),
-            Self::Stream(stream) => stream.behind_bytes(),
-            Self::Journal(journal) => journal.behind_bytes(),
-        }
+        self.kind.standing().behind_bytes
     }
 
     /// What to do about lines that were lost on their way to us.
     pub fn loss_advice(&self) -> &'static str {
-        match self {
-            Self::Datagram(datagram) => datagram.loss_advice(),
-            Self::File(_) | Self::Stdin(_) | Self::Stream(_) | Self::Journal(_) => "",
-        }
+        self.kind.loss_advice()
     }
 
     /// The source in words: the path, `standard input`, or as in the configuration.
     pub fn describe(&self) -> String {
-        match self {
-            Self::File(file) => file.follower.path().display().to_string(),
-            Self::Stdin(stdin) => stdin.name.to_owned(),
-            Self::Datagram(datagram) => datagram.describe(),
-            Self::Stream(stream) => stream.describe(),
-            Self::Journal(journal) => journal.describe(),
-        }
+        self.kind.describe()
     }
 }
 

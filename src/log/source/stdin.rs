@@ -4,9 +4,9 @@ use std::io::Read;
 
 use tokio::sync::mpsc;
 
-use super::Goal;
-use crate::log::file::{FileState, TURN_BYTES_MAX, Turn};
-use crate::log::lines::{Counters, Item, LineBuffer};
+use super::{Core, LineSource, Standing, Wait};
+use crate::log::file::TURN_BYTES_MAX;
+use crate::log::lines::{Item, LineBuffer, SourceState};
 use crate::words::time::Timestamp;
 
 /// Read from standard input at once.
@@ -16,20 +16,18 @@ const STDIN_CHUNKS: usize = 4;
 
 /// A reader that blocks, read by a thread of its own.
 #[derive(Debug)]
-pub struct StdinSource {
-    pub(super) name: &'static str,
+pub(super) struct StdinSource {
+    name: &'static str,
     chunks: mpsc::Receiver<Vec<u8>>,
     /// Received and not handed out.
     pending: Option<Vec<u8>>,
     lines: LineBuffer,
-    pub(super) counters: Counters,
-    pub(super) state: FileState,
-    pub(super) goal: Option<Goal>,
+    core: Core,
 }
 
 impl StdinSource {
     /// Reads `input` to its end; its last line counts even if it is not terminated.
-    pub fn new(
+    pub(super) fn new(
         mut input: impl Read + Send + 'static,
         name: &'static str,
         max_line_bytes: usize,
@@ -47,53 +45,56 @@ impl StdinSource {
             chunks,
             pending: None,
             lines: LineBuffer::new(max_line_bytes),
-            counters: Counters::default(),
-            state: FileState::Reading,
-            goal: None,
+            core: Core::new(),
         }
     }
+}
 
-    pub(super) async fn wait(&mut self) {
-        if self.state == FileState::Ended {
-            std::future::pending::<()>().await;
-        }
-        if self.pending.is_some() {
-            tokio::task::yield_now().await;
-            return;
-        }
-        self.pending = self.chunks.recv().await;
+impl LineSource for StdinSource {
+    fn wait(&mut self) -> Wait<'_> {
+        Box::pin(async move {
+            if self.core.state == SourceState::Ended {
+                std::future::pending::<()>().await;
+            }
+            if self.pending.is_none() {
+                self.pending = self.chunks.recv().await;
+            }
+        })
     }
 
-    pub(super) fn turn(&mut self, now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> Turn {
+    fn turn(&mut self, _now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> bool {
+        let counters = &mut self.core.counters;
         let mut budget = TURN_BYTES_MAX;
         while let Some(chunk) = self.pending.take() {
-            self.lines.feed(&chunk, &mut self.counters, sink);
-            self.counters.bytes += chunk.len() as u64;
+            self.lines.feed(&chunk, counters, sink);
+            counters.bytes += chunk.len() as u64;
             budget = budget.saturating_sub(chunk.len());
             self.pending = self.chunks.try_recv().ok();
             if budget == 0 {
                 break;
             }
         }
-        if self.pending.is_none() && self.state != FileState::Ended {
+        if self.pending.is_none() && self.core.state != SourceState::Ended {
             match self.chunks.try_recv() {
                 Ok(chunk) => self.pending = Some(chunk),
                 Err(mpsc::error::TryRecvError::Empty) => {}
                 Err(mpsc::error::TryRecvError::Disconnected) => {
-                    self.lines.end(&mut self.counters, sink);
-                    self.state = FileState::Ended;
+                    self.lines.end(counters, sink);
+                    self.core.state = SourceState::Ended;
                 }
             }
         }
-        self.goal = Goal::next(self.goal, now, self.counters.bytes, self.behind_bytes());
-        Turn {
-            more: self.pending.is_some(),
-            state: self.state.clone(),
-        }
+        let pending = self.pending.as_ref();
+        self.core.behind_bytes = pending.map_or(0, |chunk| chunk.len() as u64);
+        self.pending.is_some()
     }
 
-    pub(super) fn behind_bytes(&self) -> u64 {
-        self.pending.as_ref().map_or(0, |chunk| chunk.len() as u64)
+    fn standing(&self) -> Standing<'_> {
+        self.core.standing()
+    }
+
+    fn describe(&self) -> String {
+        self.name.to_owned()
     }
 }
 

@@ -6,19 +6,19 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep_until};
 
-use super::Goal;
 use super::framing::Framing;
 use super::listen::{CHECK_INTERVAL, cannot_listen};
-use crate::config::is_loopback;
-use crate::log::file::{FileState, TURN_BYTES_MAX, Turn};
-use crate::log::lines::{Counters, Item};
+use super::place::is_loopback;
+use super::{Core, LineSource, Standing, Wait};
+use crate::log::file::TURN_BYTES_MAX;
+use crate::log::lines::{Item, SourceState};
 use crate::words::time::Timestamp;
 
 /// Senders at the same time. HAProxy keeps one connection for each `server` of a ring, and the old
@@ -34,7 +34,7 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 
 /// A listening socket with the connections made to it.
 #[derive(Debug)]
-pub struct StreamSource {
+pub(super) struct StreamSource {
     address: SocketAddr,
     listener: Option<TcpListener>,
     /// The one that is read next stands in front.
@@ -46,13 +46,9 @@ pub struct StreamSource {
     is_crowd_warned: bool,
     is_accept_warned: bool,
     next_check: Instant,
-    has_more: bool,
-    behind_bytes: u64,
     max_line_bytes: usize,
     buffer: Vec<u8>,
-    pub(super) counters: Counters,
-    pub(super) state: FileState,
-    pub(super) goal: Option<Goal>,
+    core: Core,
 }
 
 #[derive(Debug)]
@@ -72,9 +68,56 @@ enum Read {
     Closed,
 }
 
+impl LineSource for StreamSource {
+    fn wait(&mut self) -> Wait<'_> {
+        Box::pin(async move {
+            let next_check = self.next_check;
+            tokio::select! {
+                () = poll_fn(|context| self.poll_ready(context)) => {}
+                () = sleep_until(next_check) => {}
+            }
+        })
+    }
+
+    fn turn(&mut self, _now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> bool {
+        let started = Instant::now();
+        if started >= self.next_check {
+            self.next_check = started + CHECK_INTERVAL;
+            if self.listener.is_none() {
+                self.listen(started);
+            }
+        }
+        // Who connects while there is no end of reading is let in here; the next wait wakes for others.
+        self.accept(&mut Context::from_waker(Waker::noop()));
+        let has_more = self.read_all(sink);
+        self.note_who_is_there(started);
+        self.core.behind_bytes = if has_more {
+            let unread = |connection: &Connection| rustix::io::ioctl_fionread(&connection.stream);
+            let unread = self.connections.iter().filter_map(|it| unread(it).ok());
+            unread.fold(0_u64, u64::saturating_add).max(1)
+        } else {
+            0
+        };
+        has_more
+    }
+
+    fn standing(&self) -> Standing<'_> {
+        self.core.standing()
+    }
+
+    /// `tcp:127.0.0.1:5514`, with the port that the kernel chose for port 0.
+    fn describe(&self) -> String {
+        let bound = self.listener.as_ref().map(TcpListener::local_addr);
+        match bound {
+            Some(Ok(address)) => format!("tcp:{address}"),
+            Some(Err(_)) | None => format!("tcp:{}", self.address),
+        }
+    }
+}
+
 impl StreamSource {
     /// Listens. Only on a runtime with I/O.
-    pub fn new(address: SocketAddr, max_line_bytes: usize) -> Self {
+    pub(super) fn new(address: SocketAddr, max_line_bytes: usize) -> Self {
         let now = Instant::now();
         let mut this = Self {
             address,
@@ -85,33 +128,12 @@ impl StreamSource {
             is_crowd_warned: false,
             is_accept_warned: false,
             next_check: now + CHECK_INTERVAL,
-            has_more: false,
-            behind_bytes: 0,
             max_line_bytes,
             buffer: vec![0; CHUNK_BYTES],
-            counters: Counters::default(),
-            state: FileState::Reading,
-            goal: None,
+            core: Core::new(),
         };
         this.listen(now);
         this
-    }
-
-    pub(super) async fn wait(&mut self) {
-        if self.has_more {
-            // Others get their turn, however much there is to read.
-            tokio::task::yield_now().await;
-            return poll_fn(|context| {
-                self.accept(context);
-                Poll::Ready(())
-            })
-            .await;
-        }
-        let next_check = self.next_check;
-        tokio::select! {
-            () = poll_fn(|context| self.poll_ready(context)) => {}
-            () = sleep_until(next_check) => {}
-        }
     }
 
     /// Ready with the first connection that can be read.
@@ -153,11 +175,11 @@ impl StreamSource {
 
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
         if is_loopback(self.address.ip()) && !is_loopback(peer.ip()) {
-            self.counters.refused += 1;
+            self.core.counters.refused += 1;
             return;
         }
         if self.connections.len() >= CONNECTIONS_MAX {
-            self.counters.refused += 1;
+            self.core.counters.refused += 1;
             if !std::mem::replace(&mut self.is_crowd_warned, true) {
                 tracing::warn!(
                     source = self.describe(),
@@ -180,44 +202,6 @@ impl StreamSource {
         });
     }
 
-    pub(super) fn turn(&mut self, now: Timestamp, sink: &mut dyn FnMut(Item<'_>)) -> Turn {
-        let started = Instant::now();
-        if started >= self.next_check {
-            self.next_check = started + CHECK_INTERVAL;
-            if self.listener.is_none() {
-                self.listen(started);
-            }
-        }
-        self.read_all(sink);
-        self.note_who_is_there(started);
-        self.behind_bytes = if self.has_more {
-            let unread = |connection: &Connection| rustix::io::ioctl_fionread(&connection.stream);
-            let unread = self.connections.iter().filter_map(|it| unread(it).ok());
-            unread.fold(0_u64, u64::saturating_add).max(1)
-        } else {
-            0
-        };
-        self.goal = Goal::next(self.goal, now, self.counters.bytes, self.behind_bytes);
-        Turn {
-            more: self.has_more,
-            state: self.state.clone(),
-        }
-    }
-
-    /// Unread bytes of all connections at the last turn.
-    pub(super) const fn behind_bytes(&self) -> u64 {
-        self.behind_bytes
-    }
-
-    /// `tcp:127.0.0.1:5514`, with the port that the kernel chose for port 0.
-    pub(super) fn describe(&self) -> String {
-        let bound = self.listener.as_ref().map(TcpListener::local_addr);
-        match bound {
-            Some(Ok(address)) => format!("tcp:{address}"),
-            Some(Err(_)) | None => format!("tcp:{}", self.address),
-        }
-    }
-
     fn listen(&mut self, now: Instant) {
         let bound = std::net::TcpListener::bind(self.address).and_then(|listener| {
             listener.set_nonblocking(true)?;
@@ -226,22 +210,23 @@ impl StreamSource {
         match bound {
             Ok(listener) => {
                 self.listener = Some(listener);
-                self.state = FileState::Reading;
+                self.core.state = SourceState::Reading;
                 self.alone_since = Some(now);
             }
-            Err(error) => self.state = cannot_listen(&self.describe(), &error),
+            Err(error) => self.core.state = cannot_listen(&self.describe(), &error),
         }
     }
 
-    /// One chunk of each connection in turn, until all are drained or the turn is over.
-    fn read_all(&mut self, sink: &mut dyn FnMut(Item<'_>)) {
+    /// One chunk of each connection in turn, until all are drained or the turn is over. True: there
+    /// is more.
+    fn read_all(&mut self, sink: &mut dyn FnMut(Item<'_>)) -> bool {
         let mut budget = TURN_BYTES_MAX;
         let mut drained = 0;
         while budget > 0 && drained < self.connections.len() {
             let Some(mut connection) = self.connections.pop_front() else {
                 break;
             };
-            let before = self.counters.bytes;
+            let before = self.core.counters.bytes;
             match self.read(&mut connection, sink) {
                 Read::Drained => {
                     drained += 1;
@@ -253,13 +238,13 @@ impl StreamSource {
                 }
                 Read::Closed => {}
             }
-            let read = self.counters.bytes.saturating_sub(before);
+            let read = self.core.counters.bytes.saturating_sub(before);
             budget = budget.saturating_sub(usize::try_from(read).unwrap_or(usize::MAX));
         }
-        self.has_more = drained < self.connections.len();
         if self.connections.len() < CONNECTIONS_MAX {
             self.is_crowd_warned = false;
         }
+        drained < self.connections.len()
     }
 
     fn read(&mut self, connection: &mut Connection, sink: &mut dyn FnMut(Item<'_>)) -> Read {
@@ -267,9 +252,9 @@ impl StreamSource {
         match connection.stream.try_read(&mut self.buffer) {
             Ok(0) => {}
             Ok(count) => {
-                self.counters.bytes += count as u64;
+                self.core.counters.bytes += count as u64;
                 let data = self.buffer.get(..count).unwrap_or_default();
-                match connection.framing.feed(data, &mut self.counters, sink) {
+                match connection.framing.feed(data, &mut self.core.counters, sink) {
                     Ok(()) => return Read::More,
                     Err(error) => {
                         let source = self.describe();
@@ -282,7 +267,7 @@ impl StreamSource {
             Err(error) => tracing::debug!(%peer, %error, "a connection broke"),
         }
         if connection.framing.end() {
-            self.counters.dropped_partial += 1;
+            self.core.counters.dropped_partial += 1;
         }
         tracing::debug!(source = self.describe(), %peer, "disconnected");
         Read::Closed
@@ -295,12 +280,12 @@ impl StreamSource {
         }
         if !self.connections.is_empty() {
             self.alone_since = None;
-            self.state = FileState::Reading;
+            self.core.state = SourceState::Reading;
         } else if now.saturating_duration_since(*self.alone_since.get_or_insert(now)) >= ALONE_LIMIT
-            && self.state == FileState::Reading
+            && self.core.state == SourceState::Reading
         {
             let source = self.describe();
-            self.state = FileState::Waiting(Arc::from(format!(
+            self.core.state = SourceState::Waiting(Arc::from(format!(
                 "nobody is connected to {source}; waiting for a sender: in haproxy.cfg `log \
                  ring@NAME local0`, and a `ring NAME` with a `server` of that address"
             )));

@@ -24,21 +24,19 @@ in_words!(
     Wanted: wanted,
 );
 
-/// `enable web/web3: …`, one line.
+/// `enable web/web3: …`, one line; without a place what is about HAProxy as a whole.
 fn decision(decision: &Decision) -> String {
-    let Decision {
-        change,
-        backend,
-        reason,
-        ..
-    } = decision;
-    match (&decision.server, reason) {
-        (None, _) => format!("{change} {backend}: {reason}"),
-        (Some(server), Reason::Operator { .. }) => format!(
-            "{change} {backend}/{server}: {reason}; `haproxy-autoscale resume {backend}/{server}` \
-             ends that"
-        ),
-        (Some(server), _) => format!("{change} {backend}/{server}: {reason}"),
+    let (change, reason) = (decision.change, &decision.reason);
+    let backend = decision.backend();
+    let place = match &decision.server {
+        Some(server) => format!(" {backend}/{server}"),
+        None if backend.is_empty() => String::new(),
+        None => format!(" {backend}"),
+    };
+    if matches!(reason, Reason::Operator { .. }) {
+        format!("{change}{place}: {reason}; `haproxy-autoscale resume{place}` ends that")
+    } else {
+        format!("{change}{place}: {reason}")
     }
 }
 

@@ -17,6 +17,7 @@ macro_rules! in_words {
 mod decisions;
 mod haproxy;
 mod measured;
+mod news;
 mod notes;
 mod orders;
 mod outlook;

@@ -1,9 +1,10 @@
 //! What in HAProxy's configuration or in ours keeps a spare from helping, as far as a picture shows
 //! it: said once, until it is otherwise.
 
-use super::{Backend, Outbox, name_of};
+use super::{Backend, name_of};
 use crate::scaler::decision::{Advice, NameList, Note};
 use crate::scaler::member::{Member, Role};
+use crate::scaler::outbox::Outbox;
 use crate::scaler::settings::Spares;
 use crate::words::names::ServerName;
 use crate::words::picture::Balance;

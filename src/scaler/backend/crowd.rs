@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use super::{Backend, Outbox};
+use super::Backend;
 use crate::scaler::decision::{Change, Note, Wanted};
+use crate::scaler::outbox::Outbox;
 use crate::words::picture::Crowded;
 use crate::words::time::Timestamp;
 
@@ -75,7 +76,7 @@ impl Backend {
     pub(super) fn watch_crowd(
         &mut self,
         now: Timestamp,
-        crowded: Vec<Crowded>,
+        crowded: &[Crowded],
         sessions: u32,
         out: &mut Outbox,
     ) {
@@ -83,7 +84,10 @@ impl Backend {
             let limit = connections_at(what);
             limit.is_none_or(|limit| sessions.saturating_mul(part) >= limit)
         };
-        let ours = crowded.into_iter().find(|what| has_part(what, PART_MIN));
+        let ours = crowded
+            .iter()
+            .find(|what| has_part(what, PART_MIN))
+            .cloned();
         let is_busy = ours
             .as_ref()
             .is_some_and(|what| connections_at(what).is_some() && has_part(what, BUSY_PART));

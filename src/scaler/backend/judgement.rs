@@ -1,11 +1,12 @@
 //! Second thoughts: whether more servers help, whether a spare that could go had better stay, and
 //! that either is said. When servers come and go otherwise is decided in `need`.
 
-use super::{Backend, Outbox, name_of};
+use super::{Backend, name_of};
 use crate::scaler::budget;
 use crate::scaler::decision::{Breach, Change, NotHelping, Reason, SlowServer, TooSlow, Wanted};
 use crate::scaler::load::rate_of;
 use crate::scaler::member::Member;
+use crate::scaler::outbox::Outbox;
 use crate::scaler::policy::{Policy, Verdict};
 use crate::scaler::seen::{Later, Outlook};
 use crate::scaler::settings::{Signal, Statistic};

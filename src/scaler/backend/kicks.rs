@@ -1,10 +1,11 @@
 //! Kicking ready spares out of HAProxy's queue trap, and taking back what that lent them. What the
 //! trap is, is said in `kick`.
 
-use super::{Backend, Outbox, name_of};
+use super::{Backend, name_of};
 use crate::scaler::decision::{Change, Note};
 use crate::scaler::event::{Action, ActionId};
 use crate::scaler::member::{Member, Role, Stage};
+use crate::scaler::outbox::Outbox;
 use crate::words::names::ServerName;
 use crate::words::picture::WriteFailure;
 use crate::words::time::Timestamp;

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Backend, Outbox};
+use super::Backend;
 use crate::scaler::decision::{Change, Note};
 use crate::scaler::hand::{Mark, Until};
 use crate::scaler::member::{Member, QUARANTINE_MAX, Role};
 use crate::scaler::memory::{BackendMemory, ServerMemory};
+use crate::scaler::outbox::Outbox;
 use crate::words::picture::{AdminState, Generation};
 use crate::words::time::Timestamp;
 

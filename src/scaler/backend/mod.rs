@@ -20,12 +20,13 @@ use super::agreement::{Agreement, Comparison};
 use super::breach::Episodes;
 use super::by_server::ByServer;
 use super::decision::{Advice, Change, Decision, Note, Reason, Wanted};
-use super::dropped::Dropped;
+use super::dropped::Share;
 use super::event::{Action, ActionId, LogState};
 use super::hand::Hand;
 use super::load::{Memory, Rate};
 use super::member::Member;
 use super::name::Name;
+use super::outbox::Outbox;
 use super::policy::{Policy, strongest};
 use super::pool::Pool;
 use super::quiet::{self, slice_of};
@@ -37,27 +38,6 @@ use crate::words::request::Request;
 use crate::words::time::Timestamp;
 
 pub use self::view::{BackendView, ServerView};
-
-/// Collects what one backend asks for.
-#[derive(Debug, Default)]
-pub(super) struct Outbox {
-    pub(super) actions: Vec<Action>,
-    last_id: u64,
-    /// What this scaler's pauses differ by from another one's.
-    pub(super) seed: u64,
-}
-
-impl Outbox {
-    const fn next_id(&mut self) -> ActionId {
-        self.last_id += 1;
-        ActionId(self.last_id)
-    }
-
-    /// The id given out last: an answer to an older one was asked for before now.
-    const fn last_id(&self) -> ActionId {
-        ActionId(self.last_id)
-    }
-}
 
 /// One `[backend.NAME]` at work.
 #[repr(C)] // In this order: what every request touches is the end of `rate` up to the beginning of
@@ -104,8 +84,8 @@ pub(super) struct Backend {
     stay_said: Vec<(String, judgement::Stay)>,
     /// Spares brought in since the log began to contradict HAProxy's counters.
     brought_in_doubt: u32,
-    /// Lines of the log that HAProxy itself dropped.
-    dropped: Dropped,
+    /// Lines of its log that HAProxy itself drops, if they are many.
+    drops: Option<Share>,
     /// An empty-handed search was reported, and nothing has changed since: one for load, one for
     /// capacity that is missing whatever the load is.
     no_spare_said: NoSpareSaid,
@@ -156,7 +136,7 @@ impl Backend {
             pool: Pool::default(),
             comparison: Comparison::new(),
             log: LogState::Flowing,
-            reading: reading::Reading::due_at(now),
+            reading: reading::Reading::default(),
             generation: None,
             queued: 0,
             responses: 0,
@@ -183,7 +163,7 @@ impl Backend {
             episodes: Episodes::default(),
             stay_said: Vec::new(),
             brought_in_doubt: 0,
-            dropped: Dropped::default(),
+            drops: None,
             no_spare_said: NoSpareSaid::default(),
             advice_said: Vec::new(),
             hand: Hand::default(),
@@ -192,6 +172,10 @@ impl Backend {
             settling_until: None,
             settings,
         }
+    }
+
+    pub(super) const fn settings(&self) -> &BackendSettings {
+        &self.settings
     }
 
     pub(super) fn name(&self) -> &str {
@@ -262,7 +246,7 @@ impl Backend {
 
     /// The next instant at which something happens by itself.
     pub(super) fn due(&self) -> Timestamp {
-        let always = self.reading.due().min(self.quiet.next_slice);
+        let always = self.quiet.next_slice;
         let at_times = [
             self.writing.map(|(_, until)| until),
             self.put_away_due().map(|(due, _)| due),
@@ -289,14 +273,13 @@ impl Backend {
             }
         }
         if self.writing.is_some_and(|(_, until)| until <= now) {
-            self.write_overdue(now, out);
+            self.write_overdue(out);
         }
         if let Some((due, name)) = self.put_away_due()
             && due <= now
         {
             self.put_away(now, name, out);
         }
-        self.read_if_due(now, out);
     }
 
     /// Looks at every window that is complete. True when that changed nothing but windows.
@@ -352,7 +335,7 @@ impl Backend {
         }
         if self.log != LogState::Flowing
             || self.comparison.verdict() != Agreement::Agree
-            || self.dropped.are_many()
+            || self.drops.is_some()
             || !(self.reading.is_current() || self.is_blink(now))
             || self.queued > 0
             || self.crowd.is_there()
@@ -408,7 +391,7 @@ impl Backend {
     ) {
         out.actions.push(Action::Report(Decision {
             at: now,
-            backend: self.settings.name.clone(),
+            backend: Some(self.settings.name.clone()),
             server: server.map(str::to_owned),
             change,
             reason,

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use super::change::Delay;
-use super::{Backend, NoSpareSaid, Outbox, name_of};
+use super::{Backend, NoSpareSaid, name_of};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{CalledOff, Change, Reason, Wanted, Would};
 use crate::scaler::event::LogState;
 use crate::scaler::hand::Kept;
 use crate::scaler::member::{Member, Role, Stage};
+use crate::scaler::outbox::Outbox;
 use crate::scaler::seen::{Blocked, Nobody, WhyNot};
 use crate::words::time::Timestamp;
 

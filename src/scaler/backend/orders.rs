@@ -1,12 +1,13 @@
 //! An operator's orders: which are refused, what each sets, and what the one who gave it is told.
 //! How a change under way is taken back or begun by an order is in `change::by_hand`.
 
-use super::{Backend, Outbox, name_of};
+use super::{Backend, name_of};
 use crate::scaler::decision::{
     Change, Note, Ordered, Promise, Reason, Refusal, Wanted, Way, Would,
 };
 use crate::scaler::hand::{Kept, Mark, Marks, Until};
 use crate::scaler::member::{Member, Role, Stage};
+use crate::scaler::outbox::Outbox;
 use crate::words::names::ServerName;
 use crate::words::order::{Order, Place, Verb};
 use crate::words::time::Timestamp;
@@ -286,7 +287,7 @@ impl Backend {
             self.hand.would = None;
         }
         self.show_marks();
-        self.reading.want(now); // What waited for this is decided on a fresh picture.
+        self.reading.want(); // What waited for this is decided on a fresh picture.
     }
 
     /// Paused: says what would be done, once.

@@ -3,199 +3,113 @@
 
 use std::time::Duration;
 
-use super::{Backend, NoSpareSaid, Outbox, name_of};
+use super::{Backend, NoSpareSaid, name_of};
 use crate::scaler::agreement::Agreement;
-use crate::scaler::decision::{Change, Doubt, Note, Reason};
-use crate::scaler::event::{Action, ActionId};
-use crate::scaler::jitter;
+use crate::scaler::decision::{Change, Note, Reason};
+use crate::scaler::event::ActionId;
+use crate::scaler::haproxy::{Process, Wish};
 use crate::scaler::member::{Role, Stage};
+use crate::scaler::outbox::Outbox;
 use crate::words::picture::{AdminState, BackendRead, ReadFailure};
 use crate::words::time::Timestamp;
-
-/// An old process that is ending answered: the new one is there in a moment.
-const STOPPING_PAUSE: Duration = Duration::from_millis(100);
-/// Lines that say that a server changed cause no more than one read in this time: whoever can write
-/// such lines can make HAProxy be asked twice as often as by itself, and nothing else.
-const HINT_PAUSE: Duration = Duration::from_secs(1);
 
 /// HAProxy that does not answer for so long after it should have been read, as in a reload, tells
 /// nothing about the load: quiet goes on.
 const BLINK: Duration = Duration::from_secs(3);
 
-/// One read at a time.
-#[derive(Debug)]
-pub(super) struct Reading {
-    /// The read under way, and when it is given up.
-    under_way: Option<(ActionId, Timestamp)>,
-    /// Another one is wanted as soon as that one has ended.
-    again: bool,
-    next: Timestamp,
-    failures: u32,
-    /// When a line was a reason to read last.
-    hinted_at: Option<Timestamp>,
-    /// Why the last read failed.
+/// What this backend knows of the reads of its HAProxy, and wishes of the next one.
+#[derive(Debug, Default)]
+pub(in crate::scaler) struct Reading {
+    wish: Wish,
+    /// When HAProxy is read next, for people.
+    pub(super) due: Timestamp,
+    /// Why the last read gave nothing of this backend.
     pub(super) failure: Option<ReadFailure>,
-    /// When HAProxy was read last.
+    /// When this backend was read last.
     pub(super) read_at: Option<Timestamp>,
 }
 
 impl Reading {
-    pub(super) const fn due_at(next: Timestamp) -> Self {
-        Self {
-            under_way: None,
-            again: false,
-            next,
-            failures: 0,
-            hinted_at: None,
-            failure: None,
-            read_at: None,
-        }
-    }
-
-    /// When to read, or to give up the read under way.
-    pub(super) fn due(&self) -> Timestamp {
-        self.under_way.map_or(self.next, |(_, until)| until)
-    }
-
     /// The last read gave a picture.
     pub(super) const fn is_current(&self) -> bool {
         self.read_at.is_some() && self.failure.is_none()
     }
 
-    /// A line is a reason to look soon. While HAProxy does not answer it is none: the pauses between
-    /// attempts are for HAProxy's sake.
-    fn hint(&mut self, now: Timestamp) {
-        let is_too_soon = self.hinted_at.is_some_and(|at| now.since(at) < HINT_PAUSE);
-        if self.failures == 0 && !is_too_soon {
-            self.hinted_at = Some(now);
-            self.want(now);
-        }
-    }
-
     /// A read that begins from now on is wanted.
-    pub(super) const fn want(&mut self, now: Timestamp) {
-        if self.under_way.is_some() {
-            self.again = true;
-        } else {
-            self.next = now;
-        }
+    pub(super) const fn want(&mut self) {
+        self.wish.at_once = true;
     }
 }
 
 impl Backend {
     /// Wants a picture that is newer than everything asked for so far, and says from which id on
     /// an answer is one.
-    pub(super) fn want_fresh(&mut self, now: Timestamp, out: &mut Outbox) -> ActionId {
-        let after = out.last_id();
-        self.reading.want(now);
-        self.read_if_due(now, out);
-        after
+    pub(super) const fn want_fresh(&mut self, out: &Outbox) -> ActionId {
+        self.reading.want();
+        out.last_id()
     }
 
-    /// A line says that a server changed; whether it is true is for HAProxy to say.
-    pub(in crate::scaler) fn hint(&mut self, now: Timestamp) {
-        self.reading.hint(now);
+    /// What is wished of the next read since this was asked last.
+    pub(in crate::scaler) fn take_wish(&mut self) -> Wish {
+        std::mem::take(&mut self.reading.wish)
     }
 
-    pub(super) fn read_if_due(&mut self, now: Timestamp, out: &mut Outbox) {
-        if let Some((id, until)) = self.reading.under_way {
-            if until <= now {
-                self.servers_read(now, id, Err(ReadFailure::NoAnswer), out);
-            }
-            return;
-        }
-        if self.reading.next <= now {
-            let id = out.next_id();
-            self.reading.under_way = Some((id, now.after(self.settings.action_timeout)));
-            self.reading.again = false;
-            out.actions.push(Action::Read {
-                id,
-                backend: self.settings.name.clone(),
-            });
-        }
+    /// HAProxy is read next at that instant.
+    pub(in crate::scaler) const fn read_is_due(&mut self, due: Timestamp) {
+        self.reading.due = due;
     }
 
-    /// HAProxy answered, or did not.
-    pub(in crate::scaler) fn servers_read(
+    /// HAProxy answered the read `id`; `read` is `None` when it has no such backend.
+    pub(in crate::scaler) fn answered(
         &mut self,
         now: Timestamp,
         id: ActionId,
-        outcome: Result<BackendRead, ReadFailure>,
+        process: &Process<'_>,
+        read: Option<BackendRead>,
         out: &mut Outbox,
     ) {
-        if self
-            .reading
-            .under_way
-            .is_none_or(|(under_way, _)| under_way != id)
-        {
-            return; // Given up long ago.
-        }
-        self.reading.under_way = None;
-        match outcome {
-            Ok(read) => {
-                self.said_reachable(now, out);
-                self.reading.next = now.after(self.read_interval());
-                self.take_picture(now, read, out);
-                self.step_change(now, id, out);
-                self.seek_work(now, out);
-            }
-            Err(failure) => self.read_failed(now, failure, out),
-        }
-        if self.reading.again {
-            self.reading.next = now;
-        }
-        self.read_if_due(now, out);
-    }
-
-    fn said_reachable(&mut self, now: Timestamp, out: &mut Outbox) {
-        self.reading.failures = 0;
-        self.reading.read_at = Some(now);
-        let (change, note) = match self.reading.failure.take() {
-            Some(ReadFailure::Unreachable(_) | ReadFailure::NoAnswer) => {
-                (Change::Reachable, Note::Answers)
-            }
-            Some(ReadFailure::UnknownBackend) => (Change::Note, Note::HasBackend),
-            Some(ReadFailure::Stopping) | None => return,
+        let Some(read) = read else {
+            return self.failed(now, &ReadFailure::UnknownBackend, out);
         };
-        self.tell(now, None, change, note, out);
+        self.reading.read_at = Some(now);
+        if self.reading.failure.take() == Some(ReadFailure::UnknownBackend) {
+            self.tell(now, None, Change::Note, Note::HasBackend, out);
+        }
+        self.take_picture(now, process, read, out);
+        self.step_change(now, id, out);
+        self.seek_work(now, out);
+        self.read_sooner(now);
     }
 
-    fn read_failed(&mut self, now: Timestamp, failure: ReadFailure, out: &mut Outbox) {
+    /// HAProxy could not be read, or not this backend.
+    pub(in crate::scaler) fn failed(
+        &mut self,
+        now: Timestamp,
+        failure: &ReadFailure,
+        out: &mut Outbox,
+    ) {
         if !self.is_blink(now) {
             self.not_quiet(now);
         }
-        let outage = jitter::outage(now, self.reading.read_at, self.started);
-        let pause = match failure {
-            ReadFailure::Stopping => STOPPING_PAUSE,
-            ReadFailure::Unreachable(_) | ReadFailure::NoAnswer => jitter::pause(
-                (out.seed, out.last_id()),
-                self.reading.failures,
-                outage,
-                self.settings.poll_interval,
-            ),
-            ReadFailure::UnknownBackend => self.settings.poll_interval,
-        };
-        self.reading.failures = self.reading.failures.saturating_add(1);
-        self.reading.next = now.after(pause);
-        self.reading.again = false;
-        if self.reading.failure.as_ref() != Some(&failure) {
-            let change = match failure {
-                ReadFailure::Unreachable(_) | ReadFailure::NoAnswer => Some(Change::Unreachable),
-                ReadFailure::UnknownBackend => Some(Change::Note),
-                ReadFailure::Stopping => None,
-            };
-            if let Some(change) = change {
-                self.tell(now, None, change, Note::Unread(failure.clone()), out);
-            }
+        let is_new = self.reading.failure.as_ref() != Some(failure);
+        if is_new && *failure == ReadFailure::UnknownBackend {
+            let note = Note::Unread(failure.clone());
+            self.tell(now, None, Change::Note, note, out);
         }
-        self.reading.failure = Some(failure);
+        self.reading.failure = Some(failure.clone());
     }
 
     /// Holds one read against what is remembered.
-    fn take_picture(&mut self, now: Timestamp, read: BackendRead, out: &mut Outbox) {
-        if self.generation != Some(read.generation) {
-            self.begin_generation(now, out);
-            self.generation = Some(read.generation);
+    fn take_picture(
+        &mut self,
+        now: Timestamp,
+        process: &Process<'_>,
+        read: BackendRead,
+        out: &mut Outbox,
+    ) {
+        if self.generation != Some(process.generation) {
+            self.begin_generation(now);
+            self.generation = Some(process.generation);
         }
         self.responses = read.responses;
         self.queued = read.queued;
@@ -204,10 +118,8 @@ impl Backend {
             balance: read.balance,
             has_cookie: read.has_cookie,
         };
-        if self.dropped.take(now, read.dropped_logs, read.requests) {
-            self.dropping_changed(now, out);
-        }
-        if read.queued > 0 || self.dropped.are_many() {
+        self.drops = process.drops;
+        if read.queued > 0 || self.drops.is_some() {
             self.not_quiet(now);
         }
         let serving_before = self.pool.serving();
@@ -216,7 +128,7 @@ impl Backend {
             self.servers_are_missing(now);
         }
         self.show_marks();
-        self.recall(now, read.generation, out);
+        self.recall(now, process.generation, out);
         if self.comparison.compare(now, read.responses, read.sessions) {
             self.agreement_changed(now, out);
         }
@@ -227,7 +139,7 @@ impl Backend {
         }
         self.watch_queue(now, out);
         self.watch_service(now, out);
-        self.watch_crowd(now, read.crowded, read.sessions, out);
+        self.watch_crowd(now, process.crowded, read.sessions, out);
         if read.queued > 0 {
             let wanted = super::Wanted::Waiting {
                 queued: read.queued,
@@ -236,11 +148,10 @@ impl Backend {
         }
     }
 
-    fn begin_generation(&mut self, now: Timestamp, out: &mut Outbox) {
+    fn begin_generation(&mut self, now: Timestamp) {
         if self.generation.is_none() {
             return;
         }
-        self.tell(now, None, Change::Reload, Note::Reloaded, out);
         let is_needed = self
             .quiet
             .since
@@ -259,21 +170,10 @@ impl Backend {
         if self.comparison.verdict() == Agreement::Agree {
             self.brought_in_doubt = 0;
         }
-        self.dropped.next_process();
         self.no_spare_said = NoSpareSaid::default();
         self.start_policies_over();
         self.end_trials();
         // Quiet goes on: a reload of HAProxy is no load.
-    }
-
-    fn dropping_changed(&mut self, now: Timestamp, out: &mut Outbox) {
-        let share = self.dropped.share();
-        let (change, note) = if self.dropped.are_many() {
-            (Change::Freeze, Note::Doubted(Doubt::Dropped(share)))
-        } else {
-            (Change::Thaw, Note::HardlyDrops(share))
-        };
-        self.tell(now, None, change, note, out);
     }
 
     fn agreement_changed(&mut self, now: Timestamp, out: &mut Outbox) {
@@ -387,8 +287,9 @@ impl Backend {
 
     /// After a change of its step the next look may have to come sooner.
     pub(super) fn read_sooner(&mut self, now: Timestamp) {
-        let next = now.after(self.read_interval());
-        self.reading.next = self.reading.next.min(next);
+        let by = now.after(self.read_interval());
+        let wish = &mut self.reading.wish.by;
+        *wish = Some(wish.map_or(by, |earlier| earlier.min(by)));
     }
 
     /// Whether spares may be brought in or sent away on what is known.

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use super::{Backend, Outbox, name_of, next_slice};
+use super::{Backend, name_of, next_slice};
 use crate::scaler::decision::{Change, Note, Ordered};
 use crate::scaler::member::{Role, Stage};
+use crate::scaler::outbox::Outbox;
 use crate::scaler::policy::Policy;
 use crate::scaler::pool::role_of;
 use crate::scaler::quiet::{Recent, slice_of};
@@ -131,7 +132,7 @@ impl Backend {
             member.role = role_of(&member.read, &self.settings);
         }
         self.advice_said.clear();
-        self.reading.want(now);
+        self.reading.want();
     }
 
     /// Servers that are looked after, and those of them that `next` would treat differently.
@@ -154,7 +155,8 @@ impl Backend {
         self.generation = None;
         self.comparison.forget();
         self.pool.members.clear();
-        self.reading = super::reading::Reading::due_at(now);
+        self.reading = super::reading::Reading::default();
+        self.reading.want();
         self.start_policies_over();
         self.not_quiet(now);
     }
@@ -168,7 +170,7 @@ impl Backend {
         self.start_policies_over();
         self.settling_until = Some(now.after(SETTLE));
         self.not_quiet(now.after(SETTLE));
-        self.reading.want(now);
+        self.reading.want();
     }
 
     /// Lines and checks are catching up after a standstill.
@@ -179,7 +181,7 @@ impl Backend {
     pub(super) fn settle_due(&mut self, now: Timestamp) {
         if self.settling_until.is_some_and(|until| until <= now) {
             self.settling_until = None;
-            self.reading.want(now);
+            self.reading.want();
         }
     }
 }

@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
-use super::{Backend, Outbox, name_of};
+use super::{Backend, name_of};
 use crate::scaler::by_server::Contrast;
 use crate::scaler::decision::{Cause, Change, Consequence, Fault, Note, Reason, Tally};
 use crate::scaler::hand::Kept;
 use crate::scaler::member::{Member, Role, Stage};
+use crate::scaler::outbox::Outbox;
 use crate::scaler::probation::{Circumstances, Finding, Look, Others, Probation};
 use crate::scaler::seen::Blocked;
 use crate::words::picture::Balance;

@@ -245,9 +245,10 @@ impl Backend {
             self.problems_of_service(now, &mut problems);
         }
         problems.extend(self.comparison.doubt().map(Problem::Doubt));
-        if self.dropped.are_many() {
-            problems.push(Problem::Doubt(Doubt::Dropped(self.dropped.share())));
-        }
+        problems.extend(
+            self.drops
+                .map(|share| Problem::Doubt(Doubt::Dropped(share))),
+        );
         problems.extend(match self.log {
             LogState::Flowing => None,
             LogState::Absent => Some(Problem::LogAbsent),
@@ -259,6 +260,6 @@ impl Backend {
 
     /// The log and HAProxy do not tell the same story.
     fn is_log_doubted(&self) -> bool {
-        self.comparison.verdict() != Agreement::Agree || self.dropped.are_many()
+        self.comparison.verdict() != Agreement::Agree || self.drops.is_some()
     }
 }

@@ -114,7 +114,7 @@ fn what_cannot_be_read_is_1_and_names_it() {
         let said = with("/nonexistent/x.log").failed(1);
         assert_eq!(
             said,
-            "haproxy-autoscale: cannot read /nonexistent/x.log: No such file or directory\n"
+            "haproxy-autoscale: cannot read /nonexistent/x.log: no such file or directory\n"
         );
         let said = with(directory).failed(1);
         assert!(

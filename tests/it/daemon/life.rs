@@ -6,6 +6,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
+use haproxy_autoscale::publish::hub::{Hub, Taken};
+use haproxy_autoscale::publish::record::What;
 use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::{control, daemon};
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
@@ -236,6 +238,19 @@ fn observing_sends_no_command_that_changes_anything() {
     );
 }
 
+/// What was decided because of lines. The counters of this HAProxy do not move with the log, which is
+/// a freeze, and on a busy machine it may be asked before it listens.
+fn besides_counters(seen: &[(Change, Option<String>)]) -> Vec<Change> {
+    let beside = [
+        Change::Note,
+        Change::Freeze,
+        Change::Unreachable,
+        Change::Reachable,
+    ];
+    let changes = seen.iter().map(|(change, _)| *change);
+    changes.filter(|change| !beside.contains(change)).collect()
+}
+
 #[test]
 fn the_library_runs_it_and_shows_every_decision() {
     let place = Place::new();
@@ -257,15 +272,6 @@ fn the_library_runs_it_and_shows_every_decision() {
                 place.request(700);
             }
         });
-        let observer = |decision: &haproxy_autoscale::scaler::decision::Decision| {
-            seen.push((decision.change, decision.server.clone()));
-            // Nothing listens where the spare should be.
-            if decision.change == Change::EnableFailed
-                && let Some(stop) = stop.take()
-            {
-                let _ = stop.send(());
-            }
-        };
         let until = async {
             let limit = tokio::time::sleep(Duration::from_secs(30));
             tokio::select! {
@@ -273,26 +279,32 @@ fn the_library_runs_it_and_shows_every_decision() {
                 () = limit => {}
             }
         };
-        let ended = runtime.block_on(daemon::run(config.config, until, observer));
+        let hub = Hub::new();
+        let mut readings = hub.read();
+        let look = async {
+            while let Some(taken) = readings.next().await {
+                let Taken::Record(record) = taken else {
+                    panic!("{taken:?}");
+                };
+                let What::Decision { decision, .. } = &record.what else {
+                    continue;
+                };
+                seen.push((decision.change, decision.server.clone()));
+                // Nothing listens where the spare should be.
+                if decision.change == Change::EnableFailed
+                    && let Some(stop) = stop.take()
+                {
+                    let _ = stop.send(());
+                }
+            }
+        };
+        let run = async { tokio::join!(daemon::run(config.config, until, hub), look).0 };
+        let ended = runtime.block_on(run);
         drop(done);
         ended
     });
     log.unwrap();
-    let changes: Vec<_> = seen
-        .iter()
-        .map(|(change, _)| *change)
-        // The counters of this HAProxy do not move with the log, which is a freeze, and on a busy
-        // machine it may be asked before it listens.
-        .filter(|change| {
-            let beside = [
-                Change::Note,
-                Change::Freeze,
-                Change::Unreachable,
-                Change::Reachable,
-            ];
-            !beside.contains(change)
-        })
-        .collect();
+    let changes = besides_counters(&seen);
     let first = [
         Change::Breach,
         Change::Breach,
@@ -327,7 +339,7 @@ fn an_outage_is_said_once_however_many_backends_it_cuts_off() {
         backends.len() == 4 && backends.iter().all(|it| it["state"] == "unreachable")
     });
     let _haproxy = FakeHaproxy::start(&place.admin);
-    running.err.wait_for("reachable web");
+    running.err.wait_for("reachable: HAProxy answers again");
     running
         .err
         .wait_for("HAProxy has no backend api; it has web");

@@ -249,7 +249,12 @@ fn a_log_that_is_away_for_a_moment_was_rotated_and_is_no_warning() {
     let is_alarmed = |code: &&str| code.starts_with("log_");
     assert!(!codes(&status).iter().any(is_alarmed), "{status}");
     fs::write(&log, "").unwrap();
-    daemon.err.wait_for("INFO the log was rotated");
+    daemon.err.wait_for("was rotated: reading the new one");
+    assert!(
+        daemon.err.text().contains("INFO the log "),
+        "{}",
+        daemon.err.text()
+    );
     assert!(
         !daemon.err.text().contains("waiting for it"),
         "{}",

@@ -43,9 +43,7 @@ fn what_did_not_change_goes_on_as_if_nothing_had_happened() {
         "poll_interval = \"150ms\"",
     );
     daemon.signal(Signal::HUP);
-    daemon
-        .err
-        .wait_for("the new configuration holds from now on");
+    daemon.err.wait_for("new configuration applied");
     let status = place.json();
     assert_eq!(status["backends"][0]["breaches"], 1, "{status}");
     assert_eq!(status["log"]["lines"], 30, "counted on");
@@ -164,9 +162,7 @@ fn control_socket_log_and_admin_socket_are_exchanged_while_it_runs() {
     change(&place, "x.log", "other.log");
     change(&place, "admin.sock", "other.sock");
     daemon.signal(Signal::HUP);
-    daemon
-        .err
-        .wait_for("the new configuration holds from now on");
+    daemon.err.wait_for("new configuration applied");
     place.read();
     let status = place.json();
     assert_eq!(status["log"]["source"], log.to_str().unwrap());
@@ -317,9 +313,7 @@ fn another_tag_leaves_the_socket_that_the_log_comes_to_open() {
     };
     change(&place, "[log]\n", "[log]\ntag = \"edge\"\n");
     daemon.signal(Signal::HUP);
-    daemon
-        .err
-        .wait_for("the new configuration holds from now on");
+    daemon.err.wait_for("new configuration applied");
     send("edge", 3);
     send("haproxy", 2);
     place.wait_for("all lines", |status| status["log"]["lines"] == 5);
@@ -346,9 +340,7 @@ fn what_another_source_lost_is_not_said_of_the_new_one() {
     let log = place.folder.path().join("x.log");
     change(&place, ANY_PORT, log.to_str().unwrap());
     daemon.signal(Signal::HUP);
-    daemon
-        .err
-        .wait_for("the new configuration holds from now on");
+    daemon.err.wait_for("new configuration applied");
     let text = place.status().succeeded();
     assert!(!text.contains("were lost"), "{text}");
     stop(&mut daemon, Signal::TERM);

@@ -7,9 +7,12 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use haproxy_autoscale::log::file::checkpoint::{Checkpoint, CheckpointFile, GAP_MAX, Unproven};
+use haproxy_autoscale::log::file::checkpoint::{
+    Checkpoint, CheckpointFile, GAP_MAX, Owner, Refusal, Unproven,
+};
 use haproxy_autoscale::log::file::{Follower, Limits, ROTATE_GRACE};
 use haproxy_autoscale::runtime_api::Address;
+use haproxy_autoscale::state::name::{LOG_CHECKPOINT, file_name};
 
 use super::rows::{Fixture, append, long};
 
@@ -251,11 +254,7 @@ fn nothing_is_written_that_could_not_be_proven() {
 #[test]
 fn a_checkpoint_on_disk_is_used_once() {
     let (fixture, checkpoint) = stopped();
-    let file = CheckpointFile::new(
-        fixture.dir.path(),
-        &fixture.path,
-        &socket("/run/admin.sock"),
-    );
+    let file = file_of(fixture.dir.path(), &fixture.path, "/run/admin.sock");
     assert_eq!(file.take().unwrap(), None);
     file.save(&checkpoint).unwrap();
     file.save(&checkpoint).unwrap();
@@ -265,17 +264,22 @@ fn a_checkpoint_on_disk_is_used_once() {
     assert_eq!(file.take().unwrap(), None);
 }
 
-/// The admin socket of that name.
-fn socket(path: &str) -> Address {
-    Address::Unix(PathBuf::from(path))
+/// Of the daemon that reads `log` and acts on the HAProxy at that socket.
+fn file_of(dir: &Path, log: &Path, socket: &str) -> CheckpointFile {
+    let haproxy = Address::Unix(PathBuf::from(socket));
+    let owner = Owner {
+        log: log.display().to_string(),
+        haproxy: haproxy.to_string(),
+    };
+    CheckpointFile::new(dir, &file_name(&haproxy, LOG_CHECKPOINT), owner)
 }
 
 #[test]
 fn daemons_that_share_a_directory_keep_a_checkpoint_each() {
     let (fixture, checkpoint) = stopped();
     let dir = fixture.dir.path();
-    let one = CheckpointFile::new(dir, &fixture.path, &socket("/run/one.sock"));
-    let other = CheckpointFile::new(dir, &fixture.path, &socket("/run/other.sock"));
+    let one = file_of(dir, &fixture.path, "/run/one.sock");
+    let other = file_of(dir, &fixture.path, "/run/other.sock");
     one.save(&checkpoint).unwrap();
     other.save(&checkpoint).unwrap();
     assert_ne!(one.path(), other.path());
@@ -288,8 +292,8 @@ fn a_checkpoint_under_the_name_of_an_older_version_is_taken_once() {
     let (fixture, checkpoint) = stopped();
     let dir = fixture.dir.path();
     let old = dir.join("log-checkpoint");
-    let other = CheckpointFile::new(dir, &fixture.path, &socket("/run/other.sock"));
-    let file = CheckpointFile::new(dir, &fixture.path, &socket("/run/admin.sock"));
+    let other = file_of(dir, &fixture.path, "/run/other.sock");
+    let file = file_of(dir, &fixture.path, "/run/admin.sock");
     file.save(&checkpoint).unwrap();
     fs::rename(file.path(), &old).unwrap();
     assert_eq!(other.take().unwrap(), None, "it is another daemon's");
@@ -302,15 +306,11 @@ fn a_checkpoint_under_the_name_of_an_older_version_is_taken_once() {
 fn the_checkpoint_of_another_daemon_is_left_alone() {
     let (fixture, checkpoint) = stopped();
     let dir = fixture.dir.path();
-    let file = CheckpointFile::new(dir, &fixture.path, &socket("/run/admin.sock"));
+    let file = file_of(dir, &fixture.path, "/run/admin.sock");
     file.save(&checkpoint).unwrap();
     let others = [
-        CheckpointFile::new(dir, &fixture.path, &socket("/run/other.sock")),
-        CheckpointFile::new(
-            dir,
-            &fixture.beside("other.log"),
-            &socket("/run/admin.sock"),
-        ),
+        file_of(dir, &fixture.path, "/run/other.sock"),
+        file_of(dir, &fixture.beside("other.log"), "/run/admin.sock"),
     ];
     for other in others {
         assert_eq!(other.take().unwrap(), None);
@@ -321,11 +321,7 @@ fn the_checkpoint_of_another_daemon_is_left_alone() {
 #[test]
 fn whatever_stands_in_a_checkpoint_file_is_an_error_at_most() {
     let (fixture, checkpoint) = stopped();
-    let file = CheckpointFile::new(
-        fixture.dir.path(),
-        &fixture.path,
-        &socket("/run/admin.sock"),
-    );
+    let file = file_of(fixture.dir.path(), &fixture.path, "/run/admin.sock");
     file.save(&checkpoint).unwrap();
     let good = fs::read(file.path()).unwrap();
     for end in 0..good.len() {
@@ -348,6 +344,21 @@ fn whatever_stands_in_a_checkpoint_file_is_an_error_at_most() {
     assert!(file.take().unwrap_err().to_string().contains("too large"));
     fs::create_dir(file.path()).unwrap();
     assert!(file.take().is_err());
+}
+
+#[test]
+fn a_checkpoint_with_the_hashes_of_an_older_version_is_refused_by_its_version_and_gone() {
+    let (fixture, checkpoint) = stopped();
+    let file = file_of(fixture.dir.path(), &fixture.path, "/run/admin.sock");
+    file.save(&checkpoint).unwrap();
+    let text = fs::read_to_string(file.path()).unwrap();
+    fs::write(file.path(), text.replace("\"version\":2", "\"version\":1")).unwrap();
+    let refusal = Refusal::from(file.take().unwrap_err()).to_string();
+    assert!(
+        refusal.contains("its version is 1, this daemon reads 2"),
+        "{refusal}"
+    );
+    assert_eq!(file.take().unwrap(), None);
 }
 
 #[test]
@@ -380,10 +391,10 @@ fn a_log_that_is_replaced_by_a_copy_of_itself_is_not_read_again() {
 fn a_checkpoint_that_everybody_could_have_put_there_is_neither_believed_nor_left() {
     let (fixture, checkpoint) = stopped();
     let dir = fixture.beside("state");
-    let file = CheckpointFile::new(&dir, &fixture.path, &socket("/run/haproxy/admin.sock"));
+    let file = file_of(&dir, &fixture.path, "/run/haproxy/admin.sock");
     file.save(&checkpoint).unwrap();
     fs::set_permissions(&dir, fs::Permissions::from_mode(0o777)).unwrap();
-    let refusal = file.resume(&fixture.path, &Limits::default()).unwrap_err();
+    let refusal = Refusal::from(file.take().unwrap_err());
     assert!(refusal.to_string().contains("chmod"), "{refusal}");
     let error = file.save(&checkpoint).unwrap_err();
     assert!(error.to_string().contains("chmod"), "{error}");

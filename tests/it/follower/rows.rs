@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use haproxy_autoscale::log::file::{
-    FileState, Follower, Item, Limits, ROTATE_GRACE, Start, TURN_BYTES_MAX,
+    Follower, Item, Limits, ROTATE_GRACE, SourceState, Start, TURN_BYTES_MAX,
 };
 use haproxy_autoscale::words::time::Timestamp;
 use tempfile::TempDir;
@@ -85,8 +85,8 @@ impl Fixture {
     pub(super) fn refusal(&mut self) -> String {
         self.read();
         match self.follower.state() {
-            FileState::Waiting(text) | FileState::Refused(text) => text.to_string(),
-            FileState::Reading | FileState::Ended => String::new(),
+            SourceState::Waiting(text) | SourceState::Refused(text) => text.to_string(),
+            SourceState::Reading | SourceState::Ended => String::new(),
         }
     }
 }
@@ -119,7 +119,7 @@ fn a_file_that_appears_is_read_from_its_first_line() {
     assert!(text.contains("rsyslog"), "{text}");
     append(&mut fixture.file(), &["a"]);
     assert_eq!(fixture.read(), ["a"]);
-    assert_eq!(fixture.follower.state(), &FileState::Reading);
+    assert_eq!(fixture.follower.state(), &SourceState::Reading);
 }
 
 #[test]
@@ -378,7 +378,7 @@ fn a_forbidden_file_is_read_from_its_end_once_it_is_allowed() {
     fixture.follower = Follower::new(fixture.path.clone(), Limits::default());
     mode(0o600);
     let mode_zero = fixture.follower.state().clone();
-    assert!(matches!(mode_zero, FileState::Refused(text) if text.contains("group adm")));
+    assert!(matches!(mode_zero, SourceState::Refused(text) if text.contains("group adm")));
     assert!(fixture.read().is_empty());
     append(&mut fixture.file(), &["a"]);
     assert_eq!(fixture.read(), ["a"]);

@@ -5,9 +5,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use haproxy_autoscale::config::LogSource;
-use haproxy_autoscale::log::file::FileState;
-use haproxy_autoscale::log::source::{Item, POLL_INTERVAL, Source, StdinSource};
+use haproxy_autoscale::log::source::{Item, LogSource, POLL_INTERVAL, Source, SourceState};
 use haproxy_autoscale::words::time::Timestamp;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -33,7 +31,7 @@ async fn next(source: &mut Source) -> Vec<String> {
     loop {
         source.wait().await;
         let lines = turn(source);
-        if !lines.is_empty() || source.state() == &FileState::Ended {
+        if !lines.is_empty() || source.state() == &SourceState::Ended {
             return lines;
         }
     }
@@ -168,11 +166,11 @@ fn a_file_whose_directory_appears_later_is_found() {
         let mut source = open(&path);
         source.wait().await;
         turn(&mut source);
-        assert!(matches!(source.state(), FileState::Waiting(_)));
+        assert!(matches!(source.state(), SourceState::Waiting(_)));
         fs::create_dir(dir.path().join("log")).unwrap();
         fs::write(&path, "line\n").unwrap();
         assert_eq!(next(&mut source).await, ["line"]);
-        assert_eq!(source.state(), &FileState::Reading);
+        assert_eq!(source.state(), &SourceState::Reading);
     });
 }
 
@@ -224,9 +222,9 @@ fn what_is_left_unread_shows_as_lag() {
 fn a_reader_gives_its_last_line_unterminated_and_ends() {
     run(async {
         let input = std::io::Cursor::new("a\r\n\0\0b\nlast").chain(std::io::empty());
-        let mut source = Source::Stdin(StdinSource::new(input, "standard input", 100));
+        let mut source = Source::reading(input, "standard input", 100);
         let mut lines = Vec::new();
-        while source.state() != &FileState::Ended {
+        while source.state() != &SourceState::Ended {
             lines.extend(next(&mut source).await);
         }
         assert_eq!(lines, ["a", "b", "last"]);
@@ -248,9 +246,9 @@ fn a_reader_with_more_than_is_read_ahead_loses_nothing() {
             "0123456789abcde\n".repeat(100_000)
         );
         let input = std::io::Cursor::new(text);
-        let mut source = Source::Stdin(StdinSource::new(input, "standard input", 100));
+        let mut source = Source::reading(input, "standard input", 100);
         let mut lines = Vec::new();
-        while source.state() != &FileState::Ended {
+        while source.state() != &SourceState::Ended {
             lines.extend(next(&mut source).await);
         }
         assert_eq!(lines.len(), 100_001);

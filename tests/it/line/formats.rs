@@ -1,8 +1,8 @@
 //! Formats other than stock httplog: what is read from their lines, and what is refused.
 
 use haproxy_autoscale::log::format::{Fault, LogFormat};
-use haproxy_autoscale::log::input::Line;
 use haproxy_autoscale::log::line::{Parser, Record, Reject};
+use haproxy_autoscale::log::recorded::Line;
 use haproxy_autoscale::parse::write_line;
 use haproxy_autoscale::words::request::{Request, Tail};
 

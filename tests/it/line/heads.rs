@@ -334,3 +334,15 @@ fn a_repeated_line_is_one_request_with_every_field() {
     let line = "Nov 21 23:36:31 lb1 last message repeated 2 times";
     assert_eq!(parser.parse(line.as_bytes()), Err(Reject::OtherProgram));
 }
+
+#[test]
+fn what_closes_behind_one_line_is_no_part_of_the_next_one() {
+    let head = "Nov 21 23:36:31 lb1 haproxy[1]: message repeated 2 times: [ ";
+    let (cut, whole) = (format!("{head}{BODY}"), format!("{head}{BODY}]"));
+    let parser = Parser::httplog("haproxy");
+    let expected = parser.parse(BODY.as_bytes());
+    assert!(expected.is_ok_and(|record| record.request.tail.is_some()));
+    for line in [&cut, &whole, &cut, &whole] {
+        assert_eq!(parser.parse(line.as_bytes()), expected, "{line}");
+    }
+}

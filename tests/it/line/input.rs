@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use haproxy_autoscale::log::input::{Block, Line, Logs};
+use haproxy_autoscale::log::recorded::{Block, Line, Logs};
 use proptest::prelude::*;
 
 /// A length limit that tests can reach.
@@ -152,7 +152,7 @@ fn a_log_that_cannot_be_read_is_named() {
     let error = lines_in(missing).unwrap_err();
     assert_eq!(
         error,
-        format!("cannot read {missing}: No such file or directory")
+        format!("cannot read {missing}: no such file or directory")
     );
     let directory = dir.path().to_str().unwrap();
     let error = lines_in(directory).unwrap_err();

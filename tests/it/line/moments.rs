@@ -1,8 +1,8 @@
 //! Moments: what `--since` accepts, and a local clock that steps back once a year.
 
-use haproxy_autoscale::log::input::{Period, parse_moment};
 use haproxy_autoscale::log::line::format_local_ms;
 use haproxy_autoscale::log::local_time::LocalTime;
+use haproxy_autoscale::log::recorded::{Period, parse_moment};
 use proptest::prelude::*;
 
 const MINUTE: u64 = 60_000;

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use haproxy_autoscale::log::input::Reading;
 use haproxy_autoscale::log::line::{Parser, Reject};
+use haproxy_autoscale::log::recorded::Reading;
 use haproxy_autoscale::parse::{ParseError, REJECT_TEXT_BYTES, parse_logs, write_reject};
 
 const MAX_LINE_BYTES: usize = 400;
@@ -126,7 +126,7 @@ fn a_log_that_is_missing_is_said_after_those_before_it() {
     .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot read /nonexistent/x.log: No such file or directory"
+        "cannot read /nonexistent/x.log: no such file or directory"
     );
     assert_eq!(String::from_utf8(out).unwrap().lines().count(), 2);
 }

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use haproxy_autoscale::log::input::{Bar, Block, LogSet, Progress};
+use haproxy_autoscale::cli::Bar;
+use haproxy_autoscale::log::recorded::{Block, LogSet, Progress};
 
 use crate::support::wait_for;
 

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use super::{SECOND, SHORT, server_named, unreachable_text};
+use super::{SECOND, SHORT, look, server_named, unreachable_text};
 use crate::support::versions;
 
 /// A HAProxy in the foreground, killed at the end.
@@ -79,16 +79,31 @@ async fn a_real_haproxy_is_read_even_when_a_frontend_has_the_same_name() {
     let Some(haproxy) = RealHaproxy::start(PROXIES).await else {
         return;
     };
-    let read = haproxy.reader().read("web").await.unwrap();
-    assert_eq!(read.generation.pid, haproxy.child.id());
+    let read = look(&haproxy.reader(), "web").await.unwrap();
     assert_eq!(read.servers.len(), 2);
     let spare = server_named(&read, "web2");
     assert!(spare.is_maint() && spare.is_disabled_in_cfg() && spare.is_tracked);
     assert!(server_named(&read, "web1").is_up());
-    let outcome = haproxy.reader().read("nope").await;
+    let outcome = look(&haproxy.reader(), "nope").await;
     assert_eq!(outcome, Err(ReadFailure::UnknownBackend));
     assert_eq!(haproxy.reader().level().await.unwrap(), "admin");
     assert_eq!(haproxy.reader().backends().await.unwrap(), ["web", "other"]);
+}
+
+#[tokio::test]
+async fn one_read_shows_all_backends_that_a_real_haproxy_has() {
+    let Some(haproxy) = RealHaproxy::start(PROXIES).await else {
+        return;
+    };
+    let names = ["web", "nope", "other"].map(str::to_owned);
+    let picture = haproxy.reader().read(&names).await.unwrap();
+    assert_eq!(picture.generation.pid, haproxy.child.id());
+    let found: Vec<&String> = picture.backends.keys().collect();
+    assert_eq!(found, ["other", "web"]);
+    for name in ["web", "other"] {
+        let alone = look(&haproxy.reader(), name).await.unwrap();
+        assert_eq!(picture.backends[name], alone, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -99,7 +114,7 @@ async fn a_real_haproxy_takes_each_state() {
     let server = ServerName::new("web", "web2");
     for state in [AdminState::Drain, AdminState::Ready, AdminState::Maint] {
         haproxy.writer().set_state(&server, state).await.unwrap();
-        let read = haproxy.reader().read("web").await.unwrap();
+        let read = look(&haproxy.reader(), "web").await.unwrap();
         assert_eq!(server_named(&read, "web2").admin_state(), state);
     }
     let unknown = ServerName::new("web", "web9");
@@ -121,7 +136,7 @@ async fn a_real_haproxy_at_operator_level_is_read_and_refuses_writes_with_a_reme
     let address = haproxy.socket("operator.sock");
     let reader = Reader::new(address.clone(), SECOND);
     assert_eq!(reader.level().await.unwrap(), "operator");
-    assert_eq!(reader.read("web").await.unwrap().servers.len(), 2);
+    assert_eq!(look(&reader, "web").await.unwrap().servers.len(), 2);
     let server = ServerName::new("web", "web2");
     let outcome = Writer::new(address, SECOND)
         .set_state(&server, AdminState::Ready)
@@ -145,7 +160,7 @@ async fn a_drained_server_of_a_real_haproxy_becomes_full_by_fresh_checks() {
     let Some(haproxy) = RealHaproxy::start(&proxies).await else {
         return;
     };
-    let read = haproxy.reader().read("web").await.unwrap();
+    let read = look(&haproxy.reader(), "web").await.unwrap();
     assert!(!server_named(&read, "web2").check.unwrap().is_full());
     let server = ServerName::new("web", "web2");
     haproxy
@@ -155,7 +170,7 @@ async fn a_drained_server_of_a_real_haproxy_becomes_full_by_fresh_checks() {
         .unwrap();
     let until = Instant::now() + SECOND * 10;
     loop {
-        let read = haproxy.reader().read("web").await.unwrap();
+        let read = look(&haproxy.reader(), "web").await.unwrap();
         let check = server_named(&read, "web2").check.unwrap();
         assert_eq!((check.rise, check.fall), (2, 4));
         if check.is_full() {
@@ -178,10 +193,10 @@ async fn a_stopped_and_then_killed_haproxy_is_named_as_such() {
     // A stop takes its time to arrive; this waits for it.
     waitpid(Some(pid), WaitOptions::UNTRACED).unwrap();
     let reader = Reader::new(haproxy.socket("admin.sock"), SHORT);
-    let stopped = unreachable_text(reader.read("web").await);
+    let stopped = unreachable_text(look(&reader, "web").await);
     assert!(stopped.contains("did not answer within 100ms"), "{stopped}");
     haproxy.child.kill().unwrap();
     haproxy.child.wait().unwrap();
-    let killed = unreachable_text(reader.read("web").await);
+    let killed = unreachable_text(look(&reader, "web").await);
     assert!(killed.contains("HAProxy is not running"), "{killed}");
 }

@@ -1,7 +1,7 @@
 //! Replies that HAProxy 2.6.12 gave, whole, cut at every byte, and damaged.
 
 use haproxy_autoscale::runtime_api::reply::{self, ReplyError, WriteReply};
-use haproxy_autoscale::words::picture::{CheckRead, Generation};
+use haproxy_autoscale::words::picture::{BackendRead, CheckRead, Generation};
 use proptest::prelude::*;
 
 use super::{READ, server_named};
@@ -11,17 +11,24 @@ const SHOW_INFO: &str = include_str!("../../data/haproxy-2.6/show_info.txt");
 const SHOW_CLI_LEVEL: &str = include_str!("../../data/haproxy-2.6/show_cli_level.txt");
 const SHOW_BACKEND: &str = include_str!("../../data/haproxy-2.6/show_backend.txt");
 
+/// The backend `web` of a reply.
+fn web(text: &str) -> Result<BackendRead, ReplyError> {
+    let mut picture = reply::picture(text, &["web".to_owned()])?;
+    Ok(picture.backends.remove("web").unwrap_or_default())
+}
+
 #[test]
 fn a_recorded_reply_of_2_6_is_read_whole() {
-    let read = reply::backend(READ, "web").unwrap();
+    let read = web(READ).unwrap();
+    let picture = reply::picture(READ, &["web".to_owned()]).unwrap();
     let generation = Generation {
         pid: 26_651,
         start_time_s: 1_795_313_201,
     };
-    assert_eq!(read.generation, generation);
+    assert_eq!(picture.generation, generation);
     assert_eq!(read.responses, 8, "six 2xx and two 5xx of the BACKEND row");
     assert_eq!(
-        (read.dropped_logs, read.requests),
+        (picture.dropped_logs, picture.requests),
         (0, 11),
         "of the process"
     );
@@ -52,7 +59,7 @@ fn a_recorded_reply_of_2_6_is_read_whole() {
 
 #[test]
 fn checks_are_told_apart_from_no_checks_and_from_paused_ones() {
-    let read = reply::backend(READ, "web").unwrap();
+    let read = web(READ).unwrap();
     let full = CheckRead {
         result: 3,
         health: 4,
@@ -81,7 +88,7 @@ fn checks_are_told_apart_from_no_checks_and_from_paused_ones() {
 
 #[test]
 fn addresses_are_given_only_where_a_request_could_go() {
-    let read = reply::backend(READ, "web").unwrap();
+    let read = web(READ).unwrap();
     let address = |name| {
         server_named(&read, name)
             .address
@@ -101,7 +108,7 @@ fn addresses_are_given_only_where_a_request_could_go() {
 
 #[test]
 fn admin_states_are_those_of_haproxy() {
-    let read = reply::backend(READ, "web").unwrap();
+    let read = web(READ).unwrap();
     let spare = server_named(&read, "spare");
     assert!(spare.is_maint() && spare.is_disabled_in_cfg() && !spare.is_up());
     let draining = server_named(&read, "draining");
@@ -113,7 +120,7 @@ fn admin_states_are_those_of_haproxy() {
 
 #[test]
 fn a_server_followed_from_another_backend_is_tracked() {
-    let read = reply::backend(READ, "web").unwrap();
+    let read = web(READ).unwrap();
     let tracked: Vec<&str> = (read.servers.iter())
         .filter(|server| server.is_tracked)
         .map(|server| server.name.as_str())
@@ -127,16 +134,13 @@ fn a_server_followed_from_another_backend_is_tracked() {
 
 #[test]
 fn only_the_whole_of_a_reply_counts() {
-    assert!(reply::backend(READ, "web").is_ok());
+    assert!(web(READ).is_ok());
     for end in 0..READ.len() {
-        let cut = reply::backend(&READ[..end], "web");
+        let cut = web(&READ[..end]);
         assert_eq!(cut, Err(ReplyError::Cut), "cut at byte {end}");
     }
     let longer = format!("{READ}x");
-    assert!(matches!(
-        reply::backend(&longer, "web"),
-        Err(ReplyError::Odd(_))
-    ));
+    assert!(matches!(web(&longer), Err(ReplyError::Odd(_))));
 }
 
 #[test]
@@ -162,14 +166,14 @@ fn only_the_whole_of_the_small_replies_counts() {
 
 #[test]
 fn an_unknown_backend_is_not_a_transport_failure() {
-    let outcome = reply::backend(READ_UNKNOWN_BACKEND, "nope");
+    let outcome = reply::picture(READ_UNKNOWN_BACKEND, &["nope".to_owned()]);
     assert_eq!(outcome, Err(ReplyError::UnknownBackend));
 }
 
 #[test]
 fn a_process_that_is_ending_is_not_believed() {
     let stopping = READ.replace("Stopping: 0", "Stopping: 1");
-    assert_eq!(reply::backend(&stopping, "web"), Err(ReplyError::Stopping));
+    assert_eq!(web(&stopping), Err(ReplyError::Stopping));
 }
 
 #[test]
@@ -177,7 +181,7 @@ fn an_old_haproxy_is_named_with_its_version() {
     let old = READ
         .replace("Start_time_sec: ", "Some_other_sec: ")
         .replace("Version: 2.6.12", "Version: 2.2.9");
-    let Err(ReplyError::Odd(text)) = reply::backend(&old, "web") else {
+    let Err(ReplyError::Odd(text)) = web(&old) else {
         panic!("2.2 has no Start_time_sec");
     };
     assert!(
@@ -213,7 +217,7 @@ fn columns_are_found_by_name_wherever_they_are() {
         moved.push_str(&new);
         moved.push('\n');
     }
-    assert_eq!(reply::backend(&moved, "web"), reply::backend(READ, "web"));
+    assert_eq!(web(&moved), web(READ));
 }
 
 #[test]
@@ -226,7 +230,7 @@ fn a_missing_column_is_named() {
         "check_rise",
     ] {
         let text = READ.replace(column, "elsewhere");
-        let Err(ReplyError::Odd(text)) = reply::backend(&text, "web") else {
+        let Err(ReplyError::Odd(text)) = web(&text) else {
             panic!("{column} is needed");
         };
         assert!(text.contains(column), "{text}");
@@ -236,10 +240,7 @@ fn a_missing_column_is_named() {
 #[test]
 fn what_is_no_number_is_not_guessed() {
     let text = READ.replace("web,BACKEND,0,0,0,", "web,BACKEND,0,0,x,");
-    assert!(matches!(
-        reply::backend(&text, "web"),
-        Err(ReplyError::Odd(_))
-    ));
+    assert!(matches!(web(&text), Err(ReplyError::Odd(_))));
 }
 
 #[test]
@@ -265,7 +266,7 @@ fn the_answer_to_a_write_is_a_yes_only_when_it_is_an_empty_line() {
 proptest! {
     #[test]
     fn no_bytes_make_the_parser_panic(text in "\\PC*|[\\n#,\" a1:-]{0,200}") {
-        let _ = reply::backend(&text, "web");
+        let _ = web(&text);
         let _ = reply::process(&text);
         let _ = reply::level(&text);
         let _ = reply::backends(&text);
@@ -278,7 +279,7 @@ proptest! {
     ) {
         let end = (at + drop).min(READ.len());
         let damaged = format!("{}{put}{}", &READ[..at], &READ[end..]);
-        if let Ok(read) = reply::backend(&damaged, "web") {
+        if let Ok(read) = web(&damaged) {
             prop_assert!(read.servers.len() <= 15);
             for server in &read.servers {
                 let _ = server.check.is_some_and(|check| check.is_full());

@@ -12,6 +12,7 @@ impl World {
     pub(crate) fn crash(&mut self) {
         self.restart(None);
         self.shown = None;
+        self.shown_generation = None;
         for server in &mut self.servers {
             server.held_at = None;
             server.touched_by_hand = false;

@@ -10,7 +10,7 @@ use haproxy_autoscale::words::picture::{AdminState, ReadFailure};
 use haproxy_autoscale::words::time::Timestamp;
 
 use super::scenes::{GAP, seconds, with_a_spare_in};
-use super::world::{BACKEND, Fault, World, settings};
+use super::world::{Fault, World, settings};
 
 impl World {
     /// The texts of all such decisions, one a line.
@@ -241,14 +241,7 @@ fn pauses(seed: u64, span: Duration) -> Vec<u64> {
             }
             failed_at = Some(now);
             let outcome = Err(ReadFailure::Unreachable("connection refused".to_owned()));
-            let more = scaler.handle(
-                now,
-                Event::ServersRead {
-                    id,
-                    backend: BACKEND,
-                    outcome,
-                },
-            );
+            let more = scaler.handle(now, Event::HaproxyRead { id, outcome });
             let reads = more.iter().any(|it| matches!(it, Action::Read { .. }));
             assert!(!reads, "a hot loop");
         }

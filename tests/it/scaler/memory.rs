@@ -360,6 +360,7 @@ fn play(world: &mut World, step: &Step) {
                 }
                 world.is_paused = false;
                 world.shown = None;
+                world.shown_generation = None;
                 world.durable.clone()
             } else {
                 world.scaler.memory(world.now)

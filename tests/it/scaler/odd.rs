@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use haproxy_autoscale::scaler::Scaler;
 use haproxy_autoscale::scaler::event::{Action, Event};
+use haproxy_autoscale::words::picture::Picture;
 use haproxy_autoscale::words::picture::{
     BackendRead, Balance, CheckRead, Crowded, Generation, ServerCounters, ServerRead,
 };
@@ -16,24 +17,16 @@ use proptest::prelude::*;
 use super::world::{BACKEND, settings};
 
 /// Answers every read with `picture`, and every other action with yes, for `span`.
-fn run(scaler: &mut Scaler, from: Timestamp, span: Duration, picture: &BackendRead) -> Timestamp {
+fn run(scaler: &mut Scaler, from: Timestamp, span: Duration, picture: &Picture) -> Timestamp {
     let (mut now, end) = (from, from.after(span));
     while let Some(due) = scaler.deadline().filter(|due| *due <= end) {
         now = now.max(due);
         let mut actions = scaler.handle(now, Event::Tick);
         while let Some(action) = actions.pop() {
             let next = match action {
-                Action::Read { id, backend } => {
+                Action::Read { id, .. } => {
                     let outcome = Ok(picture.clone());
-                    let backend = backend.as_str();
-                    scaler.handle(
-                        now,
-                        Event::ServersRead {
-                            id,
-                            backend,
-                            outcome,
-                        },
-                    )
+                    scaler.handle(now, Event::HaproxyRead { id, outcome })
                 }
                 Action::WarmUp { id, server, .. } => {
                     let outcome = Ok(WarmUpEvidence {
@@ -143,7 +136,7 @@ fn server(name: &'static str) -> BoxedStrategy<ServerRead> {
         .boxed()
 }
 
-fn picture() -> impl Strategy<Value = BackendRead> {
+fn picture() -> impl Strategy<Value = Picture> {
     let balance = prop_oneof![
         Just(Balance::Unknown),
         Just(Balance::InTurn),
@@ -162,21 +155,24 @@ fn picture() -> impl Strategy<Value = BackendRead> {
     )
         .prop_map(
             |(responses, dropped_logs, traffic, sessions, queued, (one, two, three), pid)| {
-                BackendRead {
+                let backend = BackendRead {
+                    responses,
+                    sessions,
+                    queued,
+                    arrived: traffic.0,
+                    balance: traffic.1,
+                    has_cookie: false,
+                    servers: vec![one, two, three],
+                };
+                Picture {
                     generation: Generation {
                         pid,
                         start_time_s: u64::MAX,
                     },
                     dropped_logs,
-                    responses,
-                    sessions,
-                    queued,
                     requests: responses,
-                    arrived: traffic.0,
-                    balance: traffic.1,
                     crowded: traffic.2,
-                    has_cookie: false,
-                    servers: vec![one, two, three],
+                    backends: [(BACKEND.to_owned(), backend)].into(),
                 }
             },
         )
@@ -238,9 +234,13 @@ fn names_of_servers_that_never_come_again_leave_nothing_behind() {
             operational: if admin == 0 { 2 } else { 0 },
             ..ServerRead::default()
         };
-        let picture = BackendRead {
+        let backend = BackendRead {
             servers: vec![row("web1".to_owned(), 0), row(format!("pod-{number}"), 5)],
             ..BackendRead::default()
+        };
+        let picture = Picture {
+            backends: [(BACKEND.to_owned(), backend)].into(),
+            ..Picture::default()
         };
         now = run(&mut scaler, now, Duration::from_secs(4), &picture);
         held.push(scaler.held());

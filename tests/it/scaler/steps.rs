@@ -295,11 +295,7 @@ fn outcomes_of_something_else_change_nothing() {
         outcome,
     });
     let outcome = Err(ReadFailure::Unreachable("no".to_owned()));
-    world.step(Event::ServersRead {
-        id,
-        backend: BACKEND,
-        outcome,
-    });
+    world.step(Event::HaproxyRead { id, outcome });
     world.pass(seconds(3));
     assert!(world.is_up("web2"), "{:?}", world.changes());
     assert_eq!(world.told("web2"), ["drain", "ready"]);

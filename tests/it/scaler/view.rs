@@ -164,8 +164,8 @@ fn without_a_log_nothing_to_do_is_not_all() {
 }
 
 #[test]
-fn the_readme_lists_every_code() {
-    let readme = include_str!("../../../README.md");
+fn the_page_of_messages_lists_every_code() {
+    let page = include_str!("../../../docs/messages.md");
     let helpless = NoHelp::ALL.into_iter();
     let helpless = helpless.flat_map(|why| [ProblemCode::Slow(why), ProblemCode::Short(why)]);
     let of_backends = helpless.chain(ProblemCode::OTHERS).map(ProblemCode::as_str);
@@ -173,7 +173,7 @@ fn the_readme_lists_every_code() {
         .chain(ReasonCode::ALL.map(ReasonCode::as_str))
         .chain(DaemonProblem::ALL.map(DaemonProblem::as_str));
     let missing: Vec<_> = all
-        .filter(|it| !readme.contains(&format!("`{it}`")))
+        .filter(|it| !page.contains(&format!("`{it}`")))
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
 }

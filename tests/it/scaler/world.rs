@@ -12,6 +12,7 @@ use haproxy_autoscale::scaler::settings::{
 };
 use haproxy_autoscale::scaler::{BackendView, Scaler};
 use haproxy_autoscale::words::names::ServerName;
+use haproxy_autoscale::words::picture::Picture;
 use haproxy_autoscale::words::picture::{
     AdminState, BackendRead, Balance, Crowded, Generation, ReadFailure, ServerRead, WriteFailure,
 };
@@ -80,7 +81,7 @@ pub(crate) enum Fault {
 
 #[derive(Debug)]
 pub(super) enum Pending {
-    Read(ActionId, Result<BackendRead, ReadFailure>),
+    Read(ActionId, Result<Picture, ReadFailure>),
     WarmedUp(ActionId, String, Result<WarmUpEvidence, WarmUpFailure>),
     Set(ActionId, String, AdminState, bool, Result<(), WriteFailure>),
     Limited(ActionId, String, Option<u32>, Result<(), WriteFailure>),
@@ -120,6 +121,7 @@ pub(crate) struct World {
     pub(super) pending: BTreeMap<(Timestamp, u64), Pending>,
     /// The picture that the scaler was given last, and when.
     pub(crate) shown: Option<BackendRead>,
+    pub(super) shown_generation: Option<Generation>,
     shown_at: Timestamp,
     /// The command under way, and when the daemon's own limits would have ended it.
     pub(crate) writing: Option<(ActionId, Timestamp)>,
@@ -171,6 +173,7 @@ impl World {
             crash_after: None,
             pending: BTreeMap::new(),
             shown: None,
+            shown_generation: None,
             shown_at: Timestamp::default(),
             writing: None,
             is_paused: false,
@@ -472,19 +475,24 @@ impl World {
         let servers = self.servers.iter().map(|server| server.read.clone());
         let outcome = match fault {
             Fault::Lost | Fault::AnswerLost => return,
-            Fault::None | Fault::Ignored | Fault::Late(_) if self.is_reachable => Ok(BackendRead {
-                generation: self.generation,
-                responses: self.responses,
-                dropped_logs: self.dropped_logs,
-                requests: self.responses,
-                sessions: self.sessions,
-                queued: self.queued,
-                arrived: self.arrived,
-                balance: self.balance,
-                has_cookie: self.has_cookie,
-                crowded: self.crowded.clone(),
-                servers: servers.collect(),
-            }),
+            Fault::None | Fault::Ignored | Fault::Late(_) if self.is_reachable => {
+                let backend = BackendRead {
+                    responses: self.responses,
+                    sessions: self.sessions,
+                    queued: self.queued,
+                    arrived: self.arrived,
+                    balance: self.balance,
+                    has_cookie: self.has_cookie,
+                    servers: servers.collect(),
+                };
+                Ok(Picture {
+                    generation: self.generation,
+                    dropped_logs: self.dropped_logs,
+                    requests: self.responses,
+                    crowded: self.crowded.clone(),
+                    backends: [(BACKEND.to_owned(), backend)].into(),
+                })
+            }
             Fault::Refused | Fault::None | Fault::Ignored | Fault::Late(_) => unreachable(),
         };
         self.later(delay, Pending::Read(id, outcome));
@@ -493,14 +501,10 @@ impl World {
     fn deliver(&mut self, pending: Pending) {
         match pending {
             Pending::Read(id, outcome) => {
-                if let Ok(read) = &outcome {
-                    self.show(read);
+                if let Ok(picture) = &outcome {
+                    self.show(picture);
                 }
-                self.step(Event::ServersRead {
-                    id,
-                    backend: BACKEND,
-                    outcome,
-                });
+                self.step(Event::HaproxyRead { id, outcome });
             }
             Pending::WarmedUp(id, name, outcome) => {
                 self.server(&name).is_warm |= outcome.is_ok();
@@ -554,12 +558,11 @@ impl World {
     }
 
     /// Notes what the scaler is about to be shown; from then on a hand's work is no secret.
-    fn show(&mut self, read: &BackendRead) {
+    fn show(&mut self, picture: &Picture) {
         let now = self.now;
-        let is_same = self
-            .shown
-            .as_ref()
-            .is_none_or(|shown| shown.generation == read.generation);
+        let read = &picture.backends[BACKEND];
+        let generation = self.shown_generation.replace(picture.generation);
+        let is_same = generation.is_none_or(|shown| shown == picture.generation);
         for server in &mut self.servers {
             server.is_warm &= is_same; // What was proven before a reload is not believed after it.
             let is_ready = |it: &ServerRead| {
@@ -571,7 +574,7 @@ impl World {
                 it.name == server.read.name && it.forced_state() == server.read.forced_state()
             });
             // A picture of the process before a reload says nothing about what was done since.
-            let is_current = read.generation == self.generation;
+            let is_current = picture.generation == self.generation;
             if server.touched_by_hand && in_read && is_current {
                 server.touched_by_hand = false;
                 let before = self

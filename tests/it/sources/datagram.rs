@@ -4,9 +4,8 @@ use std::net::UdpSocket;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 
-use haproxy_autoscale::log::file::FileState;
 use haproxy_autoscale::log::line::{Parser, Reject};
-use haproxy_autoscale::log::source::Source;
+use haproxy_autoscale::log::source::{Source, SourceState};
 
 use super::{address, line, open, read, run, trouble, turn, unix, until};
 
@@ -122,7 +121,10 @@ fn a_port_that_is_taken_is_said_and_tried_again() {
         turn(&mut source);
         assert_eq!(trouble(&source), said, "said once, for it stays the same");
         drop(taken);
-        until(&mut source, |source| source.state() == &FileState::Reading).await;
+        until(&mut source, |source| {
+            source.state() == &SourceState::Reading
+        })
+        .await;
         sender(&source).send(b"line").unwrap();
         assert_eq!(read(&mut source, 1).await, ["line"]);
     });

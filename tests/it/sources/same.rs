@@ -5,7 +5,7 @@ use std::io::{Cursor, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 
-use haproxy_autoscale::log::source::{Source, StdinSource};
+use haproxy_autoscale::log::source::Source;
 
 use super::{MAX_LINE_BYTES, address, line, open, read, run, turn, unix};
 
@@ -43,8 +43,8 @@ fn the_same_2000_lines_arrive_whole_through_every_source() {
         assert_eq!(through(&mut source, &lines, send).await, lines, "file");
 
         let text = lines.join("\n") + "\n";
-        let input = StdinSource::new(Cursor::new(text), "standard input", MAX_LINE_BYTES);
-        let arrived = read(&mut Source::Stdin(input), LINES).await;
+        let mut source = Source::reading(Cursor::new(text), "standard input", MAX_LINE_BYTES);
+        let arrived = read(&mut source, LINES).await;
         assert_eq!(arrived, lines, "standard input");
 
         let mut source = open("udp:127.0.0.1:0");

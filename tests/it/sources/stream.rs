@@ -3,9 +3,8 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use haproxy_autoscale::log::file::FileState;
 use haproxy_autoscale::log::source::framing::{FRAME_BYTES_MAX, Framing, Misframed};
-use haproxy_autoscale::log::source::{CONNECTIONS_MAX, Counters, Item, Source};
+use haproxy_autoscale::log::source::{CONNECTIONS_MAX, Counters, Item, Source, SourceState};
 use proptest::prelude::*;
 
 use super::{LIMIT, address, line, open, read, run, trouble, turn, until};
@@ -304,7 +303,7 @@ fn a_source_that_nobody_is_connected_to_says_so() {
         let mut source = open("tcp:127.0.0.1:0");
         assert_eq!(
             source.state(),
-            &FileState::Reading,
+            &SourceState::Reading,
             "some seconds are no news"
         );
         until(&mut source, |source| !trouble(source).is_empty()).await;
@@ -314,6 +313,6 @@ fn a_source_that_nobody_is_connected_to_says_so() {
         let mut sender = connect(&source);
         sender.write_all(b"line\n").unwrap();
         assert_eq!(read(&mut source, 1).await, ["line"]);
-        assert_eq!(source.state(), &FileState::Reading);
+        assert_eq!(source.state(), &SourceState::Reading);
     });
 }

@@ -258,11 +258,12 @@ pub struct Told {
 }
 
 impl Told {
-    /// It tells this change (`enable`, `would drain`) of this server, or of the backend (`-`).
+    /// It tells this change (`enable`, `would drain`) of this server, or of the backend or all of
+    /// HAProxy (`-`).
     pub fn is(&self, change: &str, server: &str) -> bool {
         let words = format!(" {change} ");
         let Some((_, rest)) = self.text.split_once(&words) else {
-            return false;
+            return server == "-" && self.text.contains(&format!(" {change}: "));
         };
         let place = rest.split_once(": ").map_or(rest, |(place, _)| place);
         place.split_once('/').map_or("-", |(_, server)| server) == server

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use haproxy_autoscale::daemon::{self, Supervisor};
+use haproxy_autoscale::publish::hub::Hub;
 use rustix::process::Signal;
 
 use crate::support::{Daemon, DaemonConfig, wait_for};
@@ -201,7 +202,7 @@ fn a_loop_that_is_stuck_gives_no_sign_of_life_whatever_else_goes_on_beside_it() 
             };
             let supervisor = supervisor.unwrap();
             let mut daemon =
-                pin!(daemon::run_with(config.config, stop, reloads, supervisor, |_| {}));
+                pin!(daemon::run_with(config.config, stop, reloads, supervisor, Hub::new()));
             // The runtime goes on with every task but the loop.
             loop {
                 tokio::select! {

@@ -139,14 +139,15 @@ fn its_paths_are_those_that_the_daemon_uses_by_itself() {
     let start = value("ExecStart");
     let program = start.strip_suffix(&format!(" run -c {file}"));
     let program = program.unwrap_or_else(|| panic!("{start}"));
-    let readme = fs::read_to_string(folder().join("../README.md")).unwrap();
-    let folder = Path::new(program).parent().unwrap().display().to_string();
-    assert!(
-        readme.contains(&format!(
-            "install target/release/haproxy-autoscale {folder}/"
-        )),
-        "README.md installs the program elsewhere than {folder}"
-    );
+    let to = Path::new(program).parent().unwrap().display().to_string();
+    let install = format!("install target/release/haproxy-autoscale {to}/");
+    for page in ["README.md", "docs/setting-up.md", "docs/operating.md"] {
+        let text = fs::read_to_string(folder().join("..").join(page)).unwrap();
+        assert!(
+            text.contains(&install),
+            "{page} does not install it in {to}"
+        );
+    }
     let reload = values(&unit(), "ExecReload");
     assert_eq!(reload[0], format!("{program} check -c {file}"));
     assert_eq!(reload[1], "/bin/kill -HUP $MAINPID");

@@ -4,13 +4,14 @@
 //! output it ends, and says what is the matter.
 
 use std::io::{self, Read};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::PROGRAM;
+use super::process::Process;
 
 /// Nothing was found: it is looked again after this.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -44,7 +45,7 @@ pub(super) enum Look {
 /// A `journalctl` that looks. Killed when dropped.
 #[derive(Debug)]
 pub(super) struct Running {
-    child: Child,
+    process: Process,
     answer: watch::Receiver<Option<Found>>,
     ends: Instant,
 }
@@ -65,11 +66,11 @@ impl Look {
     }
 
     /// Does what is due; the answer of a look that has ended.
-    pub(super) fn turn(&mut self, unit: &str, now: Instant) -> Option<Found> {
+    pub(super) fn turn(&mut self, program: &Path, unit: &str, now: Instant) -> Option<Found> {
         match self {
             Self::Due(at) if now >= *at => {
                 // Who follows says why it cannot be run.
-                *self = Running::start(unit, now).map_or(Self::Done, Self::Running);
+                *self = Running::start(program, unit, now).map_or(Self::Done, Self::Running);
                 None
             }
             Self::Running(running) => {
@@ -83,11 +84,18 @@ impl Look {
             Self::Due(_) | Self::Done => None,
         }
     }
+
+    /// Ends the one that looks, and sees it gone.
+    pub(super) fn end(&mut self) {
+        if let Self::Running(running) = self {
+            running.process.end();
+        }
+    }
 }
 
 impl Running {
-    fn start(unit: &str, now: Instant) -> io::Result<Self> {
-        let mut child = Command::new(PROGRAM)
+    fn start(program: &Path, unit: &str, now: Instant) -> io::Result<Self> {
+        let mut child = Command::new(program)
             .args(["--lines=1", "--no-pager"])
             .arg(format!("--unit={unit}"))
             .env_remove("NOTIFY_SOCKET")
@@ -98,7 +106,7 @@ impl Running {
         let streams = (child.stdout.take(), child.stderr.take());
         let (sender, answer) = watch::channel(None);
         let running = Self {
-            child,
+            process: Process::new(child),
             answer,
             ends: now + LIMIT,
         };
@@ -116,13 +124,6 @@ impl Running {
         let answer = self.answer.borrow().clone();
         let is_over = now >= self.ends || self.answer.has_changed().is_err();
         answer.or_else(|| is_over.then_some(Found::Entries))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

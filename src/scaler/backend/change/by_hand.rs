@@ -1,9 +1,10 @@
 //! A change that an operator, a pause or a standstill interrupts, and one that an operator asks for.
 //! Whether an order is refused is decided in `orders`.
 
-use super::super::{Backend, Outbox};
+use super::super::Backend;
 use super::{Goal, Step, Underway};
 use crate::scaler::decision::{CalledOff, Change, Note, Ordered, Reason, Wanted};
+use crate::scaler::outbox::Outbox;
 use crate::words::order::Verb;
 use crate::words::picture::AdminState;
 use crate::words::time::Timestamp;
@@ -80,7 +81,7 @@ impl Backend {
                     wanted: Wanted::Ordered(why),
                 };
                 change.since = now;
-                let after = self.want_fresh(now, out);
+                let after = self.want_fresh(out);
                 self.set_step(Step::Judging { after });
             }
             (Goal::PutAway { .. } | Goal::SendAway { .. }, _) => {
@@ -154,7 +155,7 @@ impl Backend {
         server: String,
         out: &mut Outbox,
     ) {
-        let after = self.want_fresh(now, out);
+        let after = self.want_fresh(out);
         let mark = self.hand.marks(&server).kept.map(|(_, mark)| mark);
         let by = mark.and_then(|mark| mark.by);
         let goal = Goal::SendAway { by };

@@ -6,12 +6,13 @@ mod steps;
 
 use std::time::Duration;
 
-use super::{Backend, Outbox};
+use super::Backend;
 use crate::scaler::decision::{
     Change, Failure, Fault, Note, Ordered, Reason, StateRefused, Wanted, Would,
 };
 use crate::scaler::event::{Action, ActionId};
 use crate::scaler::member::Stage;
+use crate::scaler::outbox::Outbox;
 use crate::words::names::ServerName;
 use crate::words::picture::{AdminState, ServerCounters, WriteFailure};
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
@@ -248,7 +249,7 @@ impl Backend {
             .quiet
             .since
             .map_or(Duration::ZERO, |since| now.since(since));
-        let after = self.want_fresh(now, out);
+        let after = self.want_fresh(out);
         let share = self.quiet.share;
         let goal = Goal::PutAway { quiet_for, share };
         self.change = Some(Underway::new(now, name, goal, Step::Judging { after }));
@@ -256,7 +257,7 @@ impl Backend {
 
     /// Begins to send a spare away that answers worse than the others do.
     pub(super) fn expel(&mut self, now: Timestamp, name: String, fault: Fault, out: &mut Outbox) {
-        let after = self.want_fresh(now, out);
+        let after = self.want_fresh(out);
         self.expelled_at = Some(now); // HAProxy may accept the command and not follow it.
         let goal = Goal::Expel { fault };
         self.change = Some(Underway::new(now, name, goal, Step::Judging { after }));
@@ -305,7 +306,7 @@ impl Backend {
             Step::Emptying { .. } => {
                 change.goal = Goal::GiveBack { wanted };
                 change.since = now;
-                let after = self.want_fresh(now, out);
+                let after = self.want_fresh(out);
                 self.set_step(Step::Judging { after });
             }
             // The command is under way: it is given back once it is known what became of it.
@@ -326,7 +327,7 @@ impl Backend {
         wanted: Wanted,
         out: &mut Outbox,
     ) {
-        let after = self.want_fresh(now, out);
+        let after = self.want_fresh(out);
         let goal = Goal::GiveBack { wanted };
         let mut change = Underway::new(now, name, goal, Step::Judging { after });
         change.told.push(AdminState::Drain);
@@ -358,7 +359,7 @@ impl Backend {
                 if let Goal::BringIn { evidence, .. } = &mut change.goal {
                     *evidence = proof;
                 }
-                let after = self.want_fresh(now, out);
+                let after = self.want_fresh(out);
                 self.set_step(Step::Judging { after });
             }
             Err(failure) => self.fail(now, Failure::WarmUp(failure), out),
@@ -387,7 +388,7 @@ impl Backend {
         match outcome {
             // Accepted or unknown: only reading back tells.
             Ok(()) | Err(WriteFailure::Unknown(_) | WriteFailure::Stopping) => {
-                let after = self.want_fresh(now, out);
+                let after = self.want_fresh(out);
                 self.set_step(Step::Verifying { after, state });
             }
             Err(WriteFailure::Refused(words)) => {
@@ -437,11 +438,11 @@ impl Backend {
     }
 
     /// A command took too long: its outcome is unknown, only reading back tells.
-    pub(super) fn write_overdue(&mut self, now: Timestamp, out: &mut Outbox) {
+    pub(super) fn write_overdue(&mut self, out: &Outbox) {
         self.writing = None;
         let Some(change) = &self.change else { return };
         if let Step::Writing { state, .. } = change.step {
-            let after = self.want_fresh(now, out);
+            let after = self.want_fresh(out);
             self.set_step(Step::Verifying { after, state });
         }
     }
@@ -468,7 +469,7 @@ impl Backend {
             Step::Writing { .. } => {}
             Step::Judging { after } if read > after => self.judge(now, out),
             Step::Verifying { after, state } if read > after => self.verify(now, state, out),
-            Step::Judging { .. } | Step::Verifying { .. } => self.reading.want(now),
+            Step::Judging { .. } | Step::Verifying { .. } => self.reading.want(),
             Step::Checking => self.watch_checks(now, out),
             Step::Emptying { since } => self.watch_drain(now, since, out),
         }

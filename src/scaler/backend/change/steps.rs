@@ -1,8 +1,9 @@
 //! What each step of a change does once a newer picture is there: decide, write, read back, watch,
 //! finish. When a change begins and how its outcomes come in is said one level up.
 
-use super::super::{Backend, Outbox};
+use super::super::Backend;
 use super::{Goal, Step};
+use crate::scaler::outbox::Outbox;
 use std::time::Duration;
 
 use crate::scaler::decision::{

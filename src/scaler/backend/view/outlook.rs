@@ -11,7 +11,7 @@ impl Backend {
     pub(super) fn outlook(&self, now: Timestamp, policy: Option<&PolicyView>) -> Outlook {
         if !self.has_picture() {
             return Outlook::Read {
-                due: self.reading.due().since(now),
+                due: self.reading.due.since(now),
                 failure: self.reading.failure.clone(),
             };
         }

@@ -1,30 +1,31 @@
 //! Backends and servers as numbers: found by name without allocating once they are known.
 
-/// Slots for hashes at the beginning; a power of two, as later.
-const SLOTS_MIN: usize = 64;
+use hashbrown::HashTable;
+
 /// An odd number whose bits are well mixed: 2^64 divided by the golden ratio.
 const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Every server of a log, numbered from 0 in the order of first sight.
-///
-/// A table of slots leads from a hash to a number; there are at least twice as many slots as names,
-/// so a search ends soon. Names come from HAProxy's configuration, not from clients, so nobody can
-/// choose them to collide.
+/// Every server of a log, numbered from 0 in the order of first sight. Names come from HAProxy's
+/// configuration, not from clients, so nobody can choose them to collide.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
     list: Vec<(String, String)>,
-    /// Numbers + 1; zero is an empty slot.
-    slots: Vec<u32>,
+    numbers: HashTable<usize>,
 }
 
 impl Names {
     /// The number of a server. A new one is noted; `None` when there are `max` already.
     #[inline]
     pub(crate) fn number(&mut self, backend: &[u8], server: &[u8], max: usize) -> Option<usize> {
-        match self.find(backend, server) {
-            Ok(number) => Some(number),
-            Err(_) if self.list.len() >= max => None,
-            Err(slot) => Some(self.insert(slot, backend, server)),
+        let hash = hash(backend, server);
+        let found = self.numbers.find(hash, |&number| {
+            let known = self.list.get(number);
+            known.is_some_and(|it| it.1.as_bytes() == server && it.0.as_bytes() == backend)
+        });
+        match found {
+            Some(&number) => Some(number),
+            None if self.list.len() >= max => None,
+            None => Some(self.insert(hash, backend, server)),
         }
     }
 
@@ -33,57 +34,23 @@ impl Names {
         &self.list
     }
 
-    /// The number of a server, or the empty slot where it belongs.
-    #[inline]
-    fn find(&self, backend: &[u8], server: &[u8]) -> Result<usize, usize> {
-        let mask = self.slots.len().wrapping_sub(1);
-        let mut slot = hash(backend, server) & mask;
-        loop {
-            let Some(number) = self.slots.get(slot).and_then(|it| it.checked_sub(1)) else {
-                return Err(slot);
-            };
-            let number = number as usize;
-            if let Some((known_backend, known_server)) = self.list.get(number)
-                && known_server.as_bytes() == server
-                && known_backend.as_bytes() == backend
-            {
-                return Ok(number);
-            }
-            slot = (slot + 1) & mask;
-        }
-    }
-
-    fn insert(&mut self, slot: usize, backend: &[u8], server: &[u8]) -> usize {
+    #[cold]
+    fn insert(&mut self, hash: u64, backend: &[u8], server: &[u8]) -> usize {
         let number = self.list.len();
         let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
         self.list.push((text(backend), text(server)));
-        if self.list.len() * 2 > self.slots.len() {
-            self.grow();
-        } else if let Some(empty) = self.slots.get_mut(slot) {
-            *empty = u32::try_from(number + 1).unwrap_or_default();
-        }
+        let list = &self.list;
+        self.numbers.insert_unique(hash, number, |&number| {
+            let known = list.get(number);
+            known.map_or(0, |it| self::hash(it.0.as_bytes(), it.1.as_bytes()))
+        });
         number
-    }
-
-    /// Twice as many slots, each name in one.
-    fn grow(&mut self) {
-        let slots = (self.slots.len() * 2).max(SLOTS_MIN);
-        self.slots = vec![0; slots];
-        for (number, (backend, server)) in (1..).zip(&self.list) {
-            let mut slot = hash(backend.as_bytes(), server.as_bytes()) & (slots - 1);
-            while self.slots.get(slot).is_some_and(|&taken| taken != 0) {
-                slot = (slot + 1) & (slots - 1);
-            }
-            if let Some(empty) = self.slots.get_mut(slot) {
-                *empty = number;
-            }
-        }
     }
 }
 
 /// Eight bytes at a time; good enough for names that nobody chose to collide.
 #[inline]
-fn hash(backend: &[u8], server: &[u8]) -> usize {
+fn hash(backend: &[u8], server: &[u8]) -> u64 {
     let mut hash = (backend.len() as u64) << 32 | server.len() as u64;
     for name in [backend, server] {
         let mut words = name.chunks_exact(8);
@@ -99,7 +66,7 @@ fn hash(backend: &[u8], server: &[u8]) -> usize {
         hash = (hash ^ last).wrapping_mul(MIX);
         hash ^= hash >> 32;
     }
-    usize::try_from(hash & u64::from(u32::MAX)).unwrap_or_default()
+    hash
 }
 
 #[cfg(test)]

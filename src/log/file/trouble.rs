@@ -7,20 +7,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// How a source stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FileState {
-    /// The log is there and is being read.
-    Reading,
-    /// There is nothing to read yet; it is looked for again at every turn. The text names the
-    /// path, what came back and what to do.
-    Waiting(Arc<str>),
-    /// Something is there that cannot be read; tried again at every turn. The text names the path,
-    /// what came back and what to do.
-    Refused(Arc<str>),
-    /// The source came to its end: nothing more will ever come (standard input only).
-    Ended,
-}
+use crate::log::lines::SourceState;
 
 /// Why there is no file to read under the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,23 +66,23 @@ impl Trouble {
         }
     }
 
-    pub(super) fn state(self, path: &Path) -> FileState {
+    pub(super) fn state(self, path: &Path) -> SourceState {
         let path = path.display();
         match self {
-            Self::Missing => FileState::Waiting(Arc::from(format!(
+            Self::Missing => SourceState::Waiting(Arc::from(format!(
                 "log file {path} does not exist; waiting for it: if it never comes, the syslog \
                  daemon that writes it (rsyslog) may not be installed, or [log] source names \
                  another file than the one HAProxy's log goes to"
             ))),
-            Self::MissingDirectory => FileState::Waiting(Arc::from(format!(
+            Self::MissingDirectory => SourceState::Waiting(Arc::from(format!(
                 "log file {path} does not exist, nor does its directory; waiting for both: check \
                  the path in [log] source"
             ))),
-            Self::Denied => FileState::Refused(Arc::from(format!(
+            Self::Denied => SourceState::Refused(Arc::from(format!(
                 "cannot open log file {path}: permission denied; let this daemon's user read it \
                  (on Debian: add it to group adm and restart the daemon); trying again"
             ))),
-            Self::NotAFile(kind) => FileState::Refused(Arc::from(format!(
+            Self::NotAFile(kind) => SourceState::Refused(Arc::from(format!(
                 "cannot follow {path}: it is {}, not a regular file; set [log] source to the file \
                  that HAProxy's log is written to",
                 kind.with_article()
@@ -105,7 +92,7 @@ impl Trouble {
                     || "unknown error".to_owned(),
                     |number| io::Error::from_raw_os_error(number).to_string(),
                 );
-                FileState::Refused(Arc::from(format!(
+                SourceState::Refused(Arc::from(format!(
                     "cannot read log file {path}: {error}; trying again"
                 )))
             }

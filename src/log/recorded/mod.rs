@@ -6,6 +6,7 @@
 
 mod block;
 mod magic;
+mod names;
 mod order;
 mod period;
 mod progress;
@@ -19,11 +20,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use self::reader::{Count, Reader};
+use crate::words::os_words::plain;
 
 pub use self::block::{BLOCK_BYTES, Block, Line, Lines};
+pub(crate) use self::names::Names;
 pub use self::order::Spans;
 pub use self::period::{Period, Reading, Sieve, parse_moment};
-pub use self::progress::{Bar, Beside, Progress};
+pub use self::progress::Progress;
 pub use self::threads::{in_order, on_threads};
 
 /// The name of standard input on the command line.
@@ -37,7 +40,7 @@ const KEPT_BYTES_MAX: u64 = 1 << 30;
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
     /// It could not be opened, or a read failed half-way (a damaged gzip file, for one).
-    #[error("cannot read {name}: {}", without_number(source))]
+    #[error("cannot read {name}: {}", plain(source))]
     Read {
         /// The path as given, or `standard input`.
         name: String,
@@ -324,14 +327,5 @@ impl std::fmt::Debug for Logs {
             .field("names", &self.names)
             .field("next", &self.next)
             .finish_non_exhaustive()
-    }
-}
-
-/// The system's words without ` (os error 2)`, which tells an operator nothing.
-fn without_number(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error ") {
-        Some((words, _)) => words.to_owned(),
-        None => text,
     }
 }

@@ -1,0 +1,122 @@
+//! Where records come in and readers take them out. Telling never waits: a reader that is too slow
+//! loses the oldest ones, and is told how many.
+
+use std::sync::Arc;
+
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use super::record::Record;
+
+/// Records that wait for a reader. A busy day writes a few hundred.
+const WAITING_MAX: usize = 1024;
+
+/// Takes records, and hands each one to every reader.
+#[derive(Clone, Debug)]
+pub struct Hub {
+    sender: broadcast::Sender<Arc<Record>>,
+}
+
+/// Takes out what is told from now on.
+#[derive(Debug)]
+pub struct Readings {
+    receiver: broadcast::Receiver<Arc<Record>>,
+}
+
+/// What a reader takes out.
+#[derive(Clone, Debug)]
+pub enum Taken {
+    /// The next record.
+    Record(Arc<Record>),
+    /// So many were lost on this reader, because it was too slow.
+    Lost(u64),
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Hub {
+    /// Without a reader: what is told is gone.
+    pub fn new() -> Self {
+        let (sender, _) = broadcast::channel(WAITING_MAX);
+        Self { sender }
+    }
+
+    /// Tells every reader. Never waits.
+    pub fn tell(&self, record: Record) {
+        let _ = self.sender.send(Arc::new(record)); // Nobody reads: nobody misses it.
+    }
+
+    /// A new reader.
+    pub fn read(&self) -> Readings {
+        Readings {
+            receiver: self.sender.subscribe(),
+        }
+    }
+}
+
+impl Readings {
+    /// The next one; `None` when nothing more can come. Blocks its thread, so it is for a thread of
+    /// its own.
+    pub fn blocking_next(&mut self) -> Option<Taken> {
+        taken(self.receiver.blocking_recv())
+    }
+
+    /// The same for a task.
+    pub async fn next(&mut self) -> Option<Taken> {
+        taken(self.receiver.recv().await)
+    }
+}
+
+fn taken(received: Result<Arc<Record>, RecvError>) -> Option<Taken> {
+    match received {
+        Ok(record) => Some(Taken::Record(record)),
+        Err(RecvError::Lagged(lost)) => Some(Taken::Lost(lost)),
+        Err(RecvError::Closed) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::publish::record::News;
+
+    fn told(hub: &Hub, records: usize) {
+        for _ in 0..records {
+            hub.tell(Record::now(News::Stopping));
+        }
+    }
+
+    #[test]
+    fn a_reader_that_is_too_slow_loses_the_oldest_and_learns_how_many() {
+        let hub = Hub::new();
+        let mut slow = hub.read();
+        told(&hub, WAITING_MAX + 7);
+        assert!(matches!(slow.blocking_next(), Some(Taken::Lost(7))));
+        for _ in 0..WAITING_MAX {
+            assert!(matches!(slow.blocking_next(), Some(Taken::Record(_))));
+        }
+        drop(hub);
+        assert!(slow.blocking_next().is_none());
+    }
+
+    #[test]
+    fn a_reader_that_reads_nothing_slows_nobody_and_takes_no_more_memory() {
+        let hub = Hub::new();
+        let _stuck = hub.read();
+        let mut quick = hub.read();
+        let started = Instant::now();
+        for _ in 0..100 {
+            told(&hub, WAITING_MAX / 2);
+            for _ in 0..WAITING_MAX / 2 {
+                assert!(matches!(quick.blocking_next(), Some(Taken::Record(_))));
+            }
+        }
+        assert!(started.elapsed() < Duration::from_secs(30));
+        assert_eq!(hub.sender.len(), WAITING_MAX);
+    }
+}

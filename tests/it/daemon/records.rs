@@ -1,0 +1,91 @@
+//! What is told to people can slow nobody.
+
+use std::io::Read as _;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use haproxy_autoscale::publish::record::codes;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::fake::{FakeHaproxy, Place};
+use crate::cli::program::{SOON, program};
+use crate::support::wait_for;
+
+/// More than a pipe and a reader's queue hold together.
+const ORDERS: usize = 4000;
+
+#[test]
+fn a_standard_error_that_nobody_reads_slows_nothing_and_is_told_what_it_missed() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = program(&["run", "-c", &place.config])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for("the control socket", SOON, || {
+        std::os::unix::net::UnixStream::connect(&place.control).is_ok()
+    });
+    for _ in 0..ORDERS / 2 {
+        for order in [b"pause web\n".as_slice(), b"resume web\n"] {
+            let answer = place.ask(order);
+            assert!(answer.contains("accepted"), "{answer}");
+        }
+    }
+    // Everything has been answered; so is this, by the same loop.
+    assert_eq!(place.json()["backends"][0]["name"], "web");
+    let pid = Pid::from_child(&daemon);
+    let mut stderr = daemon.stderr.take().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        stderr.read_to_string(&mut text).map(|_| text)
+    });
+    place.ask(b"pause web\n");
+    kill_process(pid, Signal::TERM).unwrap();
+    assert_eq!(daemon.wait().unwrap().code(), Some(0));
+    let text = reader.join().unwrap().unwrap();
+    let missing = text
+        .lines()
+        .filter(|line| line.contains("lines are missing here"));
+    assert_eq!(missing.count(), 1, "{}", text.len());
+    assert!(text.lines().count() < ORDERS, "{}", text.lines().count());
+    assert!(
+        text.contains("stopping"),
+        "the newest ones are not the lost ones"
+    );
+}
+
+#[test]
+fn a_standard_error_that_nobody_reads_does_not_keep_the_daemon_from_ending() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = program(&["run", "-c", &place.config])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for("the control socket", SOON, || {
+        std::os::unix::net::UnixStream::connect(&place.control).is_ok()
+    });
+    for _ in 0..ORDERS / 4 {
+        place.ask(b"pause web\n");
+    }
+    let started = Instant::now();
+    kill_process(Pid::from_child(&daemon), Signal::TERM).unwrap();
+    assert_eq!(daemon.wait().unwrap().code(), Some(0));
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[test]
+fn every_code_is_one_word_and_stands_for_one_thing() {
+    let mut seen = std::collections::BTreeSet::new();
+    for code in codes() {
+        let is_word = code
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        assert!(is_word, "{code}");
+        assert!(seen.insert(code), "{code} twice");
+    }
+}

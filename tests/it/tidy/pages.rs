@@ -1,0 +1,147 @@
+//! README.md and `docs/`: short where they must be, every link leads somewhere, every code is explained.
+//! What the pages say about the configuration is tested elsewhere.
+
+use std::fs;
+use std::path::PathBuf;
+
+use haproxy_autoscale::log::line::Reject;
+
+use super::{code, files, none, root, rust_files};
+
+/// Longest README.md.
+const MAX_README_LINES: usize = 150;
+/// All that somebody types who has just cloned the repository.
+const SETUP_COMMANDS: [&str; 2] = ["cargo run --release -- demo", "tests/run"];
+
+#[test]
+fn the_readme_stays_short_and_begins_with_two_commands() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("README.md");
+    let lines = readme.lines().count();
+    assert!(lines <= MAX_README_LINES, "README.md: {lines} lines");
+    let (_, blocks) = readme.split_once("```sh\n").expect("a block of commands");
+    let (first, _) = blocks.split_once("```").expect("the end of the block");
+    let commands = first.lines().map(|line| {
+        let (command, _comment) = line.split_once('#').unwrap_or((line, ""));
+        command.trim()
+    });
+    assert_eq!(commands.collect::<Vec<_>>(), SETUP_COMMANDS);
+}
+
+/// README.md and the pages of `docs/`.
+fn pages() -> Vec<(PathBuf, String)> {
+    let readme = fs::read_to_string(root().join("README.md")).expect("README.md");
+    let mut pages = vec![(PathBuf::from("README.md"), readme)];
+    pages.extend(files("docs"));
+    pages.retain(|(path, _)| path.extension().is_some_and(|extension| extension == "md"));
+    pages
+}
+
+/// The lines of a page that are not in a block of code.
+fn prose(page: &str) -> impl Iterator<Item = &str> {
+    let mut is_code = false;
+    page.lines().filter(move |line| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_code ^= is_fence;
+        !is_code && !is_fence
+    })
+}
+
+/// What `[…](…)` leads to, outside the repository left out.
+fn links(page: &str) -> impl Iterator<Item = &str> {
+    let targets = prose(page).flat_map(|line| line.split("](").skip(1));
+    let targets = targets.filter_map(|rest| rest.split(')').next());
+    targets.filter(|target| !target.contains("://"))
+}
+
+/// The anchors that GitHub makes of a page's headings.
+fn anchors(page: &str) -> Vec<String> {
+    let headings = prose(page).filter(|line| line.starts_with('#'));
+    headings
+        .map(|heading| {
+            let text = heading.trim_start_matches('#').trim().to_lowercase();
+            let kept = text
+                .chars()
+                .filter(|it| it.is_alphanumeric() || " -_".contains(*it));
+            kept.collect::<String>().replace(' ', "-")
+        })
+        .collect()
+}
+
+#[test]
+fn every_link_of_the_readme_and_the_docs_leads_somewhere() {
+    let mut faults = Vec::new();
+    for (path, page) in pages() {
+        for link in links(&page) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let folder = path.parent().expect("a folder");
+            let target = if file.is_empty() {
+                path.clone()
+            } else {
+                folder.join(file)
+            };
+            let target = root().join(target);
+            let is_there = match anchor {
+                "" => target.exists(),
+                anchor => fs::read_to_string(target)
+                    .is_ok_and(|page| anchors(&page).iter().any(|it| it == anchor)),
+            };
+            if !is_there {
+                faults.push(format!("{}: {link}", path.display()));
+            }
+        }
+    }
+    none("a link leads to a file, and to a heading of it", &faults);
+}
+
+#[test]
+fn every_page_of_the_docs_is_in_their_index() {
+    let index = fs::read_to_string(root().join("docs/README.md")).expect("docs/README.md");
+    let linked: Vec<_> = links(&index).collect();
+    let mut faults = Vec::new();
+    for (path, _) in files("docs") {
+        let name = path
+            .strip_prefix("docs")
+            .expect("below docs")
+            .display()
+            .to_string();
+        if name != "README.md" && !linked.contains(&name.as_str()) {
+            faults.push(name);
+        }
+    }
+    none("docs/README.md leads to every page", &faults);
+}
+
+#[test]
+fn every_code_of_a_mistake_and_of_a_rejected_line_is_on_the_page_of_messages() {
+    let page = fs::read_to_string(root().join("docs/messages.md")).expect("docs/messages.md");
+    let mut codes: Vec<_> = Reject::ALL.map(Reject::as_str).map(str::to_owned).into();
+    for (_, text) in rust_files("src/config") {
+        for (_, line) in code(&text) {
+            codes.extend(
+                line.split('"')
+                    .filter(|it| is_mistake(it))
+                    .map(str::to_owned),
+            );
+        }
+    }
+    assert!(codes.iter().any(|code| code == "E0001"), "{codes:?}");
+    codes.retain(|code| !page.contains(&format!("`{code}`")));
+    none("docs/messages.md explains every code", &codes);
+}
+
+/// `E0001`, `W0020`.
+fn is_mistake(word: &str) -> bool {
+    let digits = word.strip_prefix(['E', 'W']).unwrap_or_default();
+    digits.len() == 4 && digits.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+#[test]
+fn anchors_are_those_that_github_makes() {
+    let page = "# Where: a `queue`, per-server?\n```sh\n# no heading\n```\n## stats and parse\n";
+    assert_eq!(
+        anchors(page),
+        ["where-a-queue-per-server", "stats-and-parse"]
+    );
+    let page = "[one](a.md#b) and [two](https://example.com/)\n```\n[no](link)\n```\n";
+    assert_eq!(links(page).collect::<Vec<_>>(), ["a.md#b"]);
+}
