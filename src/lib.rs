@@ -10,6 +10,7 @@
 //! - [`daemon`]: one loop that carries events in and starts actions
 //! - [`replay`]: the same scaler over recorded logs in virtual time
 //! - [`config`], [`cli`]: what the operator says
+//! - [`publish`]: what the scaler tells, in sentences
 //! - [`control`], [`status`]: what the operator sees and orders of a running daemon
 //! - [`publish`]: what happened, for people: records, their words, the daemon's log
 //! - [`state`]: what outlives it, on disk

@@ -9,11 +9,11 @@ use crate::control::{self, Reply};
 use crate::log::file::checkpoint::{CheckpointFile, Owner};
 use crate::log::source::Source;
 use crate::publish::record::News;
-use crate::scaler::decision::Reason;
+use crate::scaler::decision::{Reason, Refusal};
 use crate::scaler::event::{Action, Event};
 use crate::scaler::memory::Memory;
 use crate::state::{self, Found, Keeper, name};
-use crate::words::order::{Order, Place};
+use crate::words::order::{Answer, Order, Place, Verdict};
 use crate::words::time::Timestamp;
 
 /// Where the end of reading the log is kept; `None` when nothing is to be kept. One that observes
@@ -56,7 +56,8 @@ impl Daemon {
             };
             if let Some(memory) = memory {
                 is_found = true;
-                for (order, is_pause) in memory.orders(now) {
+                for order in memory.orders(now) {
+                    let (is_pause, order) = (order.is_pause(), Box::new(order));
                     self.tell(News::Remembered { order, is_pause });
                 }
                 self.event(now, Event::Remembered(&memory));
@@ -151,7 +152,7 @@ impl Daemon {
         let mut reply = Reply::default();
         for action in &actions {
             if let Action::Report(decision) = action
-                && let Reason::Answer(answer) = &decision.reason
+                && let Reason::Answer { answer, .. } = &decision.reason
             {
                 let place = match (&order.place, &decision.server) {
                     (Place::Server(name), Some(_)) => name.to_string(),
@@ -159,7 +160,11 @@ impl Daemon {
                         decision.backend().to_owned()
                     }
                 };
-                reply.add(&place, answer);
+                let verdict = answer
+                    .as_ref()
+                    .map_or_else(Refusal::verdict, |_| Verdict::Accepted);
+                let text = decision.reason.to_string();
+                reply.add(&place, &Answer { verdict, text });
             }
         }
         match self.config.mode {

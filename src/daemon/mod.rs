@@ -31,7 +31,7 @@ use crate::log::source::Source;
 use crate::publish::hub::Hub;
 use crate::publish::record::{News, Record, Untrusted, What};
 use crate::scaler::Scaler;
-use crate::scaler::decision::{Change, Decision, Reason};
+use crate::scaler::decision::{Change, Decision, Note, Reason};
 use crate::scaler::event::{Action, Event};
 use crate::state::Keeper;
 use crate::words::picture::ReadFailure;
@@ -449,10 +449,8 @@ impl Daemon {
 
 /// HAProxy has no such backend.
 fn is_unknown(decision: &Decision) -> bool {
-    let Reason::Text(text) = &decision.reason else {
-        return false;
-    };
-    *text == ReadFailure::UnknownBackend.to_string()
+    let unknown = Note::Unread(ReadFailure::UnknownBackend);
+    matches!(&decision.reason, Reason::Note(note) if *note == unknown)
 }
 
 /// Another number in each process: daemons whose HAProxy went away together come back one by one.

@@ -19,12 +19,12 @@ impl Daemon {
         let is_away = self.log.is_away();
         for view in &backends {
             let problems = view.problems.iter();
-            let problems = problems.filter(|it| !(is_away && it.code == ProblemCode::LogAbsent));
+            let problems = problems.filter(|it| !(is_away && it.code() == ProblemCode::LogAbsent));
             found.extend(problems.map(|problem| Finding {
                 backend: Some(view.name.clone()),
-                code: problem.code.as_str(),
-                text: problem.text.clone(),
-                is_helpless: problem.code.is_helpless(),
+                code: problem.code().as_str(),
+                text: problem.to_string(),
+                is_helpless: problem.code().is_helpless(),
             }));
         }
         let (problems, news) = self.problems.take(now, SystemTime::now(), found);

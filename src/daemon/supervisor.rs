@@ -210,7 +210,7 @@ pub(super) fn status_line(mode: Mode, backends: &[BackendView], problems: usize)
             text,
             "; {} {}, {ready} of {} spares ready",
             backend.name,
-            backend.state,
+            backend.state.as_str(),
             spares.count()
         );
     }

@@ -4,9 +4,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use crate::scaler::Remembered;
 use crate::scaler::decision::{Change, Decision, News as Window, Reason};
 use crate::words::level::Level;
-use crate::words::order::Verdict;
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ pub enum News {
     /// An order that an earlier daemon was given still stands.
     Remembered {
         /// Which.
-        order: String,
+        order: Box<Remembered>,
         /// It forbids every change.
         is_pause: bool,
     },
@@ -234,13 +234,7 @@ impl Record {
 
 /// An order that was not obeyed.
 pub(super) const fn is_refused(decision: &Decision) -> bool {
-    let Reason::Answer(answer) = &decision.reason else {
-        return false;
-    };
-    match answer.verdict {
-        Verdict::Refused | Verdict::Unknown => true,
-        Verdict::Accepted => false,
-    }
+    matches!(decision.reason, Reason::Answer { answer: Err(_), .. })
 }
 
 impl News {

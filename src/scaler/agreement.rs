@@ -12,6 +12,7 @@
 
 use std::time::Duration;
 
+use super::decision::Doubt;
 use crate::words::time::Timestamp;
 
 /// Neither side is believed to be ahead by less than so many.
@@ -41,6 +42,15 @@ pub(super) enum Agreement {
     Lost,
     /// The log shows requests that HAProxy did not answer.
     Inflated,
+}
+
+/// What the log shows and what HAProxy counted in the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// Lines of the log.
+    pub lines: u64,
+    /// Responses that HAProxy counted.
+    pub responses: u64,
 }
 
 /// The two sides since the baseline.
@@ -151,11 +161,21 @@ impl Comparison {
         self.carried.saturating_add(responses.saturating_sub(base))
     }
 
-    /// Lines and responses, for people: those of the contradiction, or since the baseline.
-    pub(super) fn for_people(&self) -> (u64, u64) {
-        match self.verdict {
+    /// For people: that of the contradiction, or since the baseline.
+    pub(super) fn compared(&self) -> Compared {
+        let (lines, responses) = match self.verdict {
             Agreement::Agree => (self.lines + self.elders, self.grown(self.newest)),
             Agreement::Lost | Agreement::Inflated => self.contradiction,
+        };
+        Compared { lines, responses }
+    }
+
+    /// Why the log is not believed.
+    pub(super) fn doubt(&self) -> Option<Doubt> {
+        match self.verdict {
+            Agreement::Agree => None,
+            Agreement::Lost => Some(Doubt::Incomplete(self.compared())),
+            Agreement::Inflated => Some(Doubt::Inflated(self.compared())),
         }
     }
 

@@ -1,15 +1,11 @@
-//! Windows above their threshold, one by one and as episodes, as data and in words. What they lead to
+//! Windows above their threshold, one by one and as episodes, as data. What they lead to
 //! is not said here.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::settings::{Signal, Statistic};
-use crate::words::time::Span;
 use crate::words::time::Timestamp;
 
-/// An episode is over when no window was above its threshold for so long.
-const OVER_AFTER: Duration = Duration::from_secs(30);
 /// While it lasts it is told so often.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
@@ -114,6 +110,11 @@ impl Open {
     }
 }
 
+impl Episode {
+    /// It is over when no window was above its threshold for so long.
+    pub const OVER_AFTER: Duration = Duration::from_secs(30);
+}
+
 impl Episodes {
     /// One more window is above its threshold.
     pub(super) fn take(&mut self, now: Timestamp, breach: &Breach) -> News {
@@ -149,85 +150,7 @@ impl Episodes {
     pub(super) fn take_over(&mut self, now: Timestamp) -> Option<Episode> {
         let open = self
             .open
-            .take_if(|open| now.since(open.newest) >= OVER_AFTER)?;
+            .take_if(|open| now.since(open.newest) >= Episode::OVER_AFTER)?;
         Some(open.episode(true))
-    }
-}
-
-impl fmt::Display for Episode {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lasted = Span(self.lasted);
-        if self.is_over {
-            write!(formatter, "over after {lasted}: ")?;
-        } else {
-            write!(formatter, "slow for {lasted}: ")?;
-        }
-        write_signal(formatter, self.signal)?;
-        write!(
-            formatter,
-            "{} {:.0} ms, worst {:.0} ms > {} ms, {} window{}",
-            self.statistic.name(),
-            self.mean_ms,
-            self.worst_ms,
-            self.above_ms,
-            self.windows,
-            if self.windows == 1 { "" } else { "s" }
-        )?;
-        if self.is_over {
-            write!(formatter, "; none for {}", Span(OVER_AFTER))?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Breach {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_signal(formatter, self.signal)?;
-        write!(
-            formatter,
-            "{} {:.0} ms > {} ms over {} requests in {} ",
-            self.statistic.name(),
-            self.value_ms,
-            self.above_ms,
-            self.requests,
-            Span(self.span),
-        )?;
-        if self.streak <= self.needed {
-            write!(formatter, "({} of {})", self.streak, self.needed)
-        } else {
-            write!(
-                formatter,
-                "({} in a row, {} needed)",
-                self.streak, self.needed
-            )
-        }
-    }
-}
-
-/// What is measured, where it is not the response time.
-pub(super) fn write_signal(formatter: &mut fmt::Formatter<'_>, signal: Signal) -> fmt::Result {
-    match signal {
-        Signal::ResponseTime => Ok(()),
-        Signal::ServerTime => formatter.write_str("Tr "),
-        Signal::QueueTime | Signal::ConnectTime => write!(formatter, "{} ", signal.as_str()),
-    }
-}
-
-impl fmt::Display for SlowServer {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            server,
-            mean_ms,
-            others,
-            others_ms,
-        } = self;
-        let others = match others {
-            1 => "the other one is".to_owned(),
-            more => format!("the other {more} are"),
-        };
-        write!(
-            formatter,
-            "{server} is slow ({mean_ms:.0} ms), {others} not ({others_ms:.0} ms)"
-        )
     }
 }

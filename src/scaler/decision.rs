@@ -1,16 +1,27 @@
 //! What the scaler tells people: each [`Decision`] with everything that led to it, as data. The
-//! sentences are made in `text`. Nothing here decides.
+//! sentences are made in `publish::text`. Nothing here decides.
+
+#![allow(missing_docs)] // Where a name says it all; `publish::text` has the sentences.
+
+mod answer;
+mod note;
 
 use std::time::Duration;
 
+use super::seen::Nobody;
 use super::settings::{Signal, Statistic};
 use crate::words::level::Level;
-use crate::words::order::Answer;
-use crate::words::picture::Crowded;
+use crate::words::names::ServerName;
+use crate::words::order::Verb;
+use crate::words::picture::{AdminState, Crowded};
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 use crate::words::time::Timestamp;
 
+pub use self::answer::{Promise, Refusal, Way};
+pub use self::note::{Advice, CalledOff, Doubt, Expired, NameList, Note, Would};
+pub use super::agreement::Compared;
 pub use super::breach::{Breach, Episode, News, SlowServer};
+pub use super::dropped::Share;
 pub use super::load::TooSlow;
 pub use super::probation::Tally;
 pub use super::trial::NotHelping;
@@ -18,13 +29,11 @@ pub use super::trial::NotHelping;
 /// Something that was decided, done, or found out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
-    /// When.
     pub at: Timestamp,
     /// The backend that it is about; `None`: HAProxy as a whole.
     pub backend: Option<String>,
     /// The server, where there is one.
     pub server: Option<String>,
-    /// What.
     pub change: Change,
     /// Why, with the numbers.
     pub reason: Reason,
@@ -199,20 +208,16 @@ impl Change {
 pub enum Reason {
     /// A window was above its threshold.
     Breach {
-        /// The window.
         breach: Breach,
         /// The one server that was slow while the others were not.
         slow: Option<SlowServer>,
         /// What it is to those who are told of episodes.
         news: News,
     },
-    /// An episode of breaches.
     Episode(Episode),
     /// The last spare made nothing better.
     NotHelping {
-        /// What is measured.
         signal: Signal,
-        /// What stands for the window.
         statistic: Statistic,
         /// Before the spare joined, and the better one of two complete windows since.
         verdict: NotHelping,
@@ -228,22 +233,17 @@ pub enum Reason {
     },
     /// The server has been changed as often as it may be within a time.
     Budget {
-        /// Changes of late.
         changes: usize,
         /// The time that they are counted in.
         within: Duration,
         /// It is left alone for this long.
         left: Duration,
     },
-    /// A server is wanted.
     Wanted(Wanted),
     /// A spare was proven healthy and takes traffic.
     Warmed {
-        /// Why it was wanted.
         wanted: Wanted,
-        /// What the warm-up measured.
         evidence: WarmUpEvidence,
-        /// What HAProxy's own checks proved.
         checks: Checks,
         /// From the decision to the confirmed state.
         took: Duration,
@@ -259,30 +259,25 @@ pub enum Reason {
     },
     /// The backend was quiet.
     Quiet {
-        /// For how long without interruption.
         quiet_for: Duration,
         /// The largest share of its threshold that a policy shows; `None` without a sample.
         share: Option<f64>,
     },
     /// A draining spare has nothing left to do.
     Emptied {
-        /// How long that took.
         took: Duration,
         /// Sessions that were open when it was put into maint.
         sessions: u32,
     },
     /// A drain has lasted for `drain_timeout`, and sessions are still open.
     StillOpen {
-        /// How long it has lasted.
         took: Duration,
-        /// Sessions that are open.
         sessions: u32,
     },
     /// A server is ready and gets no requests.
     NotServing {
         /// What was counted; `None` when HAProxy's marks alone say so.
         tally: Option<Tally>,
-        /// The likely cause.
         cause: Cause,
     },
     /// A server that got no requests gets its share now.
@@ -291,59 +286,53 @@ pub enum Reason {
     Recovered(Tally),
     /// A spare answers worse than the others do.
     Fault {
-        /// In what way.
         fault: Fault,
-        /// What becomes of it.
         consequence: Consequence,
     },
     /// There is no spare to bring in.
     NoSpare {
-        /// Why one is wanted.
         wanted: Wanted,
-        /// What became of the spares, `web3 is quarantined for 50s`; empty when there are none.
-        spares: Vec<String>,
+        why: Nobody,
     },
-    /// An operator's change was seen.
     Operator {
         /// The state that we left it in.
-        from: &'static str,
+        from: AdminState,
         /// The state that it is in.
-        to: &'static str,
+        to: AdminState,
         /// It has an agent, which may have done it: HAProxy does not tell the two apart.
         may_be_agent: bool,
         /// How long it is left alone.
         hold: Duration,
     },
     /// What became of an operator's order.
-    Answer(Answer),
-    /// Anything else, in words.
-    Text(String),
+    Answer {
+        verb: Verb,
+        /// The user id of who gave the order, when the kernel told.
+        by: Option<u32>,
+        /// What will happen, or why not.
+        answer: Result<Promise, Refusal>,
+    },
+    Note(Note),
 }
 
 /// Why a server is wanted.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wanted {
-    /// Windows above a threshold.
     Slow(Breach),
     /// An always-up server does not take traffic.
     DeadServer {
-        /// Which.
         server: String,
-        /// What HAProxy shows: `DOWN`, `maint`, `drain`.
-        shows: &'static str,
+        shows: Shown,
     },
     /// A spare that was ready takes no traffic.
     DeadSpare {
-        /// Which.
         server: String,
-        /// What HAProxy shows: `DOWN`, `weight 0`.
-        shows: &'static str,
+        shows: Shown,
     },
     /// Users wait in front of HAProxy, and its servers are busy.
     Crowded(Crowded),
     /// Fewer servers serve than `min`.
     BelowMin {
-        /// Servers that serve.
         up: u32,
         /// `min`.
         min: u32,
@@ -355,25 +344,44 @@ pub enum Wanted {
         /// Requests waiting in the backend's queue.
         queued: u32,
     },
-    /// An operator's order, in words.
-    Ordered(String),
+    /// Nothing that was measured: somebody or something said so.
+    Ordered(Ordered),
+}
+
+/// What overrules the load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ordered {
+    By {
+        verb: Verb,
+        /// The user id of who gave it, when the kernel told.
+        uid: Option<u32>,
+    },
+    /// The daemon or the machine stood still for so long.
+    Standstill(Duration),
+    /// The new configuration does not name it as a spare any more.
+    NewConfiguration,
+}
+
+/// Why a server takes no balanced traffic, as HAProxy shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    Maint,
+    Drain { by_agent: bool },
+    NoWeight,
+    Down { by_agent: bool },
 }
 
 /// Why a server that is ready gets no requests, as far as HAProxy shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Its weight is 0.
     NoWeight {
-        /// Its agent says so.
         by_agent: bool,
     },
     /// It is marked `backup`, and others are active.
     Backup,
     /// Its weight is next to nothing beside the others'.
     LittleWeight {
-        /// Its own.
         weight: u32,
-        /// Of all servers together.
         total: u32,
     },
     /// Requests wait in the backend's queue, and HAProxy does not hand them to it.
@@ -391,7 +399,6 @@ pub enum Cause {
 /// In what way a spare answers worse than the others do.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
-    /// Its requests end in errors.
     Errors(Tally),
     /// Its requests end much more seldom than they come.
     Hanging(Tally),
@@ -410,10 +417,7 @@ pub enum Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Consequence {
     /// It is drained and put into maint, and no candidate for this long.
-    Leaves {
-        /// How long.
-        quarantined_for: Duration,
-    },
+    Leaves { quarantined_for: Duration },
     /// It is watched: it leaves if that lasts.
     Watched,
     /// It stays: too few other servers serve.
@@ -442,7 +446,6 @@ pub enum Checks {
 /// Where bringing a spare in failed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Failure {
-    /// In the warm-up.
     WarmUp(WarmUpFailure),
     /// HAProxy's checks did not pass in time; health of full health.
     Checks {
@@ -459,11 +462,34 @@ pub enum Failure {
     TrackedIsDown,
     /// Users reached it while it was draining, and their requests failed.
     Reached {
-        /// Requests that reached it.
         taken: u64,
-        /// … and failed.
         failed: u64,
     },
-    /// HAProxy refused a command, or did not do what it accepted.
-    Command(String),
+    Refused(StateRefused),
+    /// HAProxy accepted that state and shows another one.
+    NotFollowed(AdminState),
+    /// It died while it was draining.
+    Died,
+}
+
+/// Why a server is no candidate for a while.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Failed {
+    /// It could not be brought in.
+    Coming(Failure),
+    /// It answered worse than the others did.
+    Serving(Fault),
+    /// It was DOWN when it was put away.
+    Dead,
+    /// It failed under an earlier daemon.
+    Before,
+}
+
+/// A command that HAProxy refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateRefused {
+    pub server: ServerName,
+    /// The state that it was to have.
+    pub state: AdminState,
+    pub words: String,
 }

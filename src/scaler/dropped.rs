@@ -2,7 +2,6 @@
 //! backend by those that are left.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::time::Duration;
 
 use crate::words::time::Timestamp;
@@ -51,20 +50,11 @@ pub(super) struct Dropped {
 
 /// Lines that were dropped within the last minute, of how many requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Share {
-    pub(super) dropped: u64,
-    pub(super) requests: u64,
-}
-
-impl fmt::Display for Share {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { dropped, requests } = self;
-        let lines = if *dropped == 1 { "line" } else { "lines" };
-        write!(
-            formatter,
-            "{dropped} {lines} of {requests} requests within the last minute"
-        )
-    }
+pub struct Share {
+    /// Lines that were dropped.
+    pub dropped: u64,
+    /// Requests in the same time.
+    pub requests: u64,
 }
 
 impl Dropped {

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::seen::{Standing, Standings};
+use super::decision::{Expired, Would};
+use super::seen::{Standing, StandingReason, Standings};
 use crate::words::order::Order;
-use crate::words::time::{Span, Timestamp};
+use crate::words::time::Timestamp;
 
 /// When something ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,20 +94,6 @@ impl Mark {
             reason: None,
         }
     }
-
-    /// ` by uid 0 for 59m`, as far as both are known.
-    pub(super) fn text(&self, now: Timestamp) -> String {
-        let by = by(self.by);
-        match self.until {
-            Some(until) => format!("{by} for {}", Span(until.at.since(now))),
-            None => by,
-        }
-    }
-}
-
-/// ` by uid 0`, or nothing.
-pub(super) fn by(uid: Option<u32>) -> String {
-    uid.map(|uid| format!(" by uid {uid}")).unwrap_or_default()
 }
 
 /// Where an operator wants a spare to be.
@@ -153,33 +140,15 @@ impl Marks {
         self.kept.map(|(kept, _)| kept)
     }
 
-    /// What is read beside the server in `status`.
-    pub(super) fn note(&self, now: Timestamp) -> Option<String> {
-        let said = |word: &str, mark: &Mark| format!("{word}{}", mark.text(now));
-        let kept = self.kept.map(|(kept, mark)| match kept {
-            Kept::In => said("kept in", &mark),
-            Kept::Out => said("kept out", &mark),
-        });
-        let all: Vec<String> = [
-            self.pinned.map(|mark| said("pinned", &mark)),
-            self.paused.map(|mark| said("paused", &mark)),
-            kept,
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        (!all.is_empty()).then(|| all.join(", "))
-    }
-
-    /// The same as data.
+    /// The same as data for `status`.
     pub(super) fn standings(&self, now: Timestamp) -> Standings {
         Standings {
             pause: self.paused.map(|mark| mark.standing(now)),
             pin: self.pinned.map(|mark| mark.standing(now)),
             order: self.kept.map(|(kept, mark)| Standing {
                 reason: Some(match kept {
-                    Kept::In => "enable".to_owned(),
-                    Kept::Out => "disable".to_owned(),
+                    Kept::In => StandingReason::Enable,
+                    Kept::Out => StandingReason::Disable,
                 }),
                 ..mark.standing(now)
             }),
@@ -202,8 +171,8 @@ pub(super) struct Hand {
     pub(super) backend: Option<Mark>,
     /// By server; only those with something set.
     pub(super) servers: BTreeMap<String, Marks>,
-    /// What would have been done in the pause, as it was said last.
-    pub(super) would: Option<String>,
+    /// What would have been done in the pause, and with which server, as it was said last.
+    pub(super) would: Option<(Would, String)>,
 }
 
 impl Hand {
@@ -244,26 +213,24 @@ impl Hand {
     }
 
     /// Ends what is over, and says what that was.
-    pub(super) fn expire(&mut self, now: Timestamp) -> Vec<(Option<String>, &'static str)> {
+    pub(super) fn expire(&mut self, now: Timestamp) -> Vec<(Option<String>, Expired)> {
         let mut ended = Vec::new();
         let is_over = |mark: Mark| mark.is_over(now);
         for pause in [&mut self.everything, &mut self.backend] {
             if pause.take_if(|mark| is_over(*mark)).is_some() {
-                ended.push((None, "the pause has ended"));
+                ended.push((None, Expired::Pause));
             }
         }
         for (name, marks) in &mut self.servers {
-            let mut say = |text| ended.push((Some(name.clone()), text));
+            let mut say = |what| ended.push((Some(name.clone()), what));
             if marks.paused.take_if(|mark| is_over(*mark)).is_some() {
-                say("the pause has ended");
+                say(Expired::Pause);
             }
             if marks.pinned.take_if(|mark| is_over(*mark)).is_some() {
-                say("the pin has ended");
+                say(Expired::Pin);
             }
-            match marks.kept.take_if(|(_, mark)| is_over(*mark)) {
-                Some((Kept::In, _)) => say("is no longer kept in"),
-                Some((Kept::Out, _)) => say("is no longer kept out"),
-                None => {}
+            if let Some((kept, _)) = marks.kept.take_if(|(_, mark)| is_over(*mark)) {
+                say(Expired::Kept(kept));
             }
         }
         self.servers.retain(|_, marks| !marks.is_empty());

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::decision::{Change, Decision, Reason};
+use super::decision::{Change, Decision, Doubt, Note, Reason};
 use super::dropped::{Dropped, Share};
 use super::event::{Action, ActionId};
 use super::jitter;
@@ -193,20 +193,14 @@ impl Haproxy {
         self.next = now.after(self.poll_interval);
         self.reads.read_at = Some(now);
         match self.reads.failure.take() {
-            Some(ReadFailure::Unreachable(_)) => {
-                report(
-                    now,
-                    Change::Reachable,
-                    "HAProxy answers again".to_owned(),
-                    out,
-                );
+            Some(ReadFailure::Unreachable(_) | ReadFailure::NoAnswer) => {
+                report(now, Change::Reachable, Note::Answers, out);
             }
             Some(ReadFailure::UnknownBackend | ReadFailure::Stopping) | None => {}
         }
         let before = self.reads.generation.replace(picture.generation);
         if before.is_some_and(|before| before != picture.generation) {
-            let text = "HAProxy was reloaded or restarted: its states are learnt anew".to_owned();
-            report(now, Change::Reload, text, out);
+            report(now, Change::Reload, Note::Reloaded, out);
             self.dropped.next_process();
         }
         if self
@@ -215,10 +209,10 @@ impl Haproxy {
         {
             let share = self.dropped.share();
             if self.dropped.are_many() {
-                report(now, Change::Freeze, drops_text(share), out);
+                let doubt = Doubt::Dropped(share);
+                report(now, Change::Freeze, Note::Doubted(doubt), out);
             } else {
-                let text = format!("HAProxy drops hardly any line of its log any more: {share}");
-                report(now, Change::Thaw, text, out);
+                report(now, Change::Thaw, Note::HardlyDrops(share), out);
             }
         }
     }
@@ -228,7 +222,7 @@ impl Haproxy {
         let outage = jitter::outage(now, self.reads.read_at, self.started);
         let pause = match failure {
             ReadFailure::Stopping => STOPPING_PAUSE,
-            ReadFailure::Unreachable(_) => jitter::pause(
+            ReadFailure::Unreachable(_) | ReadFailure::NoAnswer => jitter::pause(
                 (out.seed, out.last_id()),
                 self.failures,
                 outage,
@@ -240,9 +234,10 @@ impl Haproxy {
         self.next = now.after(pause);
         self.again = false;
         if self.reads.failure.as_ref() != Some(failure)
-            && let ReadFailure::Unreachable(text) = failure
+            && matches!(failure, ReadFailure::Unreachable(_) | ReadFailure::NoAnswer)
         {
-            report(now, Change::Unreachable, text.clone(), out);
+            let note = Note::Unread(failure.clone());
+            report(now, Change::Unreachable, note, out);
         }
         self.reads.failure = Some(failure.clone());
     }
@@ -255,21 +250,12 @@ impl Haproxy {
     }
 }
 
-/// What dropped lines mean, and what ends it.
-pub(super) fn drops_text(share: Share) -> String {
-    format!(
-        "no scale-down: HAProxy drops lines of its log ({share}, DroppedLogs of show info): with `log \
-         stdout` or `stderr` and several threads two write at once and one line is lost (`nbthread \
-         1`, or log over UDP or a Unix socket); else a log target is not running or too slow"
-    )
-}
-
-fn report(now: Timestamp, change: Change, text: String, out: &mut Outbox) {
+fn report(now: Timestamp, change: Change, note: Note, out: &mut Outbox) {
     out.actions.push(Action::Report(Decision {
         at: now,
         backend: None,
         server: None,
         change,
-        reason: Reason::Text(text),
+        reason: Reason::Note(note),
     }));
 }

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use super::budget::Budget;
-use super::decision::{Cause, Consequence, Fault, Wanted};
+use super::decision::{Cause, Consequence, Failed, Fault, Wanted};
 use super::hand::Marks;
 use super::kick::Kick;
 use super::probation::Probation;
+use super::seen::{Condition, ServerNote};
 use crate::words::picture::{AdminState, ServerRead};
 use crate::words::time::Timestamp;
 
@@ -138,6 +139,8 @@ pub(super) struct Member {
     pub(super) is_proven: bool,
     hold_until: Option<Timestamp>,
     quarantined_until: Option<Timestamp>,
+    /// Why it is no candidate until then.
+    failed: Failed,
     failures: u32,
     /// When it failed last.
     failed_at: Option<Timestamp>,
@@ -168,6 +171,7 @@ impl Member {
             is_proven: false,
             hold_until: None,
             quarantined_until: None,
+            failed: Failed::Before,
             failures: 0,
             failed_at: None,
         }
@@ -280,12 +284,13 @@ impl Member {
     }
 
     /// No candidate for a minute, doubling with each failure in a row to an hour.
-    pub(super) fn quarantine(&mut self, now: Timestamp) -> Duration {
+    pub(super) fn quarantine(&mut self, now: Timestamp, failed: Failed) -> Duration {
         let doublings = self.failures.min(6);
         let span = (QUARANTINE_MIN * 2_u32.pow(doublings)).min(QUARANTINE_MAX);
         self.failures = self.failures.saturating_add(1);
         self.quarantined_until = Some(now.after(span));
         self.failed_at = Some(now);
+        self.failed = failed;
         span
     }
 
@@ -353,54 +358,39 @@ impl Member {
         self.failures = failures;
     }
 
-    /// What an operator reads beside it in `status`.
-    pub(super) fn note(&self, now: Timestamp) -> Option<String> {
-        let of_its_own = self.own_note(now);
-        match (self.marks.note(now), of_its_own) {
-            (Some(marks), Some(own)) => Some(format!("{own}; {marks}")),
-            (marks, own) => marks.or(own),
-        }
+    /// What an operator should know about it.
+    pub(super) fn note(&self, now: Timestamp) -> Option<ServerNote> {
+        let condition = self.condition(now);
+        (condition.is_some() || !self.marks.is_empty()).then(|| ServerNote {
+            condition,
+            set: self.marks.standings(now),
+            is_in: self.stage == Stage::Ready,
+        })
     }
 
-    fn own_note(&self, now: Timestamp) -> Option<String> {
-        let until = |until: Timestamp| crate::words::time::Span(until.since(now));
-        match (self.hold_until, self.quarantined_until) {
-            (Some(hold), _) if now < hold => {
-                let by = if self.read.has_agent {
-                    "by its agent or by hand"
-                } else {
-                    "by hand"
-                };
-                Some(format!("on hold for {}: changed {by}", until(hold)))
-            }
-            (_, Some(quarantine)) if now < quarantine => {
-                Some(format!("quarantined for {}: it failed", until(quarantine)))
-            }
-            _ if self.role == Role::Spare && self.read.is_tracked => {
-                Some("not touched: other servers track it".to_owned())
-            }
-            _ if self.stage == Stage::Ready && !self.read.is_up() => {
-                Some("DOWN by HAProxy's checks".to_owned())
-            }
-            _ if self.read.is_drain() && self.read.is_by_agent => {
-                Some("its agent answers `drain`".to_owned())
-            }
-            _ if self.read.is_up() && self.read.weight == 0 => {
-                Some("takes no requests: its weight is 0".to_owned())
-            }
-            _ if self.read.is_up() && self.read.is_passed_over => {
-                Some("takes no requests: it is a backup".to_owned())
-            }
-            _ if self.probation.is_idle() => Some("takes no requests".to_owned()),
-            _ if self.probation.is_failing() => Some("its requests fail".to_owned()),
-            _ if self.trouble.slow_since.is_some() => {
-                Some("many times slower than the others".to_owned())
-            }
-            _ if self.is_lingering => Some("waits for its sessions to end".to_owned()),
-            _ if self.role == Role::Spare && self.read.is_beyond_us() => {
-                Some("not touched: tracked or unresolved".to_owned())
-            }
-            _ => None,
-        }
+    fn condition(&self, now: Timestamp) -> Option<Condition> {
+        let is_spare = self.role == Role::Spare;
+        let condition = match (self.hold_until, self.quarantined_until) {
+            (Some(hold), _) if now < hold => Condition::Held {
+                left: hold.since(now),
+                may_be_agent: self.read.has_agent,
+            },
+            (_, Some(until)) if now < until => Condition::Quarantined {
+                left: until.since(now),
+                failed: self.failed.clone(),
+            },
+            _ if is_spare && self.read.is_tracked => Condition::Tracked,
+            _ if self.stage == Stage::Ready && !self.read.is_up() => Condition::Down,
+            _ if self.read.is_drain() && self.read.is_by_agent => Condition::DrainedByAgent,
+            _ if self.read.is_up() && self.read.weight == 0 => Condition::NoWeight,
+            _ if self.read.is_up() && self.read.is_passed_over => Condition::Backup,
+            _ if self.probation.is_idle() => Condition::Idle,
+            _ if self.probation.is_failing() => Condition::Failing,
+            _ if self.trouble.slow_since.is_some() => Condition::Slow,
+            _ if self.is_lingering => Condition::Lingering,
+            _ if is_spare && self.read.is_beyond_us() => Condition::BeyondUs,
+            _ => return None,
+        };
+        Some(condition)
     }
 }

@@ -36,7 +36,6 @@ mod pool;
 mod probation;
 mod quiet;
 mod sample;
-mod text;
 mod trial;
 mod window;
 
@@ -54,7 +53,7 @@ use crate::words::time::Timestamp;
 
 pub use self::backend::{BackendView, ServerView};
 pub use self::member::{Role, Stage};
-pub use self::operator::Affected;
+pub use self::operator::{Affected, Remembered};
 pub use self::policy::PolicyView;
 
 /// Instants that one `handle` runs through at most; far above what any gap between two events
@@ -232,8 +231,7 @@ impl Scaler {
 
     fn read_if_due(&mut self, now: Timestamp) {
         if let Some(id) = self.haproxy.read_if_due(now, &mut self.out) {
-            let text = "HAProxy gave no answer in time".to_owned();
-            self.haproxy_read(now, id, Err(ReadFailure::Unreachable(text)));
+            self.haproxy_read(now, id, Err(ReadFailure::NoAnswer));
         }
     }
 

@@ -4,35 +4,56 @@
 use super::Scaler;
 use super::agenda::Agenda;
 use super::backend::Backend;
-use super::decision::{Change, Decision, Reason};
+use super::decision::{Change, Decision, Reason, Refusal};
 use super::event::Action;
-use super::hand::{Mark, by};
+use super::hand::Mark;
 use super::index::Index;
 use super::memory::{BackendMemory, Memory};
+use super::seen::Standings;
 use super::settings::BackendSettings;
-use crate::words::order::{Answer, Order, Place, Verb, Verdict};
-use crate::words::time::Span;
+use crate::words::names::ServerName;
+use crate::words::order::{Order, Place, Verb};
 use crate::words::time::Timestamp;
 
+/// What an operator told an earlier daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// About what.
+    pub place: Place,
+    /// What stands.
+    pub standings: Standings,
+}
+
+impl Remembered {
+    /// It forbids every change in its place.
+    pub const fn is_pause(&self) -> bool {
+        matches!(self.place, Place::Everything | Place::Backend(_))
+    }
+}
+
 impl Memory {
-    /// What an earlier daemon was told and still holds, one line each: `web: paused by uid 0 for 59m`.
-    /// True where it forbids every change.
-    pub fn orders(&self, now: Timestamp) -> Vec<(String, bool)> {
-        let paused = |place: &str, mark: Option<Mark>| {
-            let mark = mark.filter(|mark| !mark.is_over(now))?;
-            let since = mark.since.map_or(String::new(), |since| {
-                format!(", {} ago", Span(since.lasted(now)))
-            });
-            Some((format!("{place}paused{}{since}", mark.text(now)), true))
+    /// What an earlier daemon was told and still holds.
+    pub fn orders(&self, now: Timestamp) -> Vec<Remembered> {
+        let paused = |place: Place, mark: Option<Mark>| {
+            let pause = mark.filter(|mark| !mark.is_over(now))?.standing(now);
+            let standings = Standings {
+                pause: Some(pause),
+                ..Standings::default()
+            };
+            Some(Remembered { place, standings })
         };
-        let mut orders: Vec<_> = paused("", self.everything).into_iter().collect();
+        let mut orders: Vec<_> = paused(Place::Everything, self.everything)
+            .into_iter()
+            .collect();
         for (name, backend) in &self.backends {
-            orders.extend(paused(&format!("{name}: "), backend.paused));
+            orders.extend(paused(Place::Backend(name.clone()), backend.paused));
             for (server, memory) in &backend.servers {
                 let mut marks = memory.marks;
                 marks.expire(now);
-                let note = marks.note(now);
-                orders.extend(note.map(|note| (format!("{name}/{server}: {note}"), false)));
+                orders.extend((!marks.is_empty()).then(|| Remembered {
+                    place: Place::Server(ServerName::new(name.clone(), server.clone())),
+                    standings: marks.standings(now),
+                }));
             }
         }
         orders
@@ -84,12 +105,10 @@ impl Scaler {
         }
         let mut known: Vec<&str> = self.backends.iter().map(Backend::name).collect();
         known.sort_unstable();
-        let text = format!(
-            "{}{}: no backend {name} is looked after; there is {}",
-            order.verb,
-            by(order.by),
-            known.join(", ")
-        );
+        let refusal = Refusal::UnknownBackend {
+            name: name.clone(),
+            known: known.into_iter().map(str::to_owned).collect(),
+        };
         let server = match &order.place {
             Place::Server(name) => Some(name.server.clone()),
             Place::Everything | Place::Backend(_) => None,
@@ -99,10 +118,11 @@ impl Scaler {
             backend: Some(name),
             server,
             change: Change::Operator,
-            reason: Reason::Answer(Answer {
-                verdict: Verdict::Unknown,
-                text,
-            }),
+            reason: Reason::Answer {
+                verb: order.verb,
+                by: order.by,
+                answer: Err(refusal),
+            },
         }));
     }
 

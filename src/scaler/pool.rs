@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::decision::Shown;
 use super::hand::Kept;
 use super::member::{Member, Role, Stage};
 use super::settings::{BackendSettings, Spares};
@@ -86,7 +87,7 @@ impl Pool {
 
     /// The always-up servers that take no traffic, and what HAProxy shows of each. A backup one is
     /// meant to rest while others serve.
-    pub(super) fn dead_always_up(&self) -> Vec<(&str, &'static str)> {
+    pub(super) fn dead_always_up(&self) -> Vec<(&str, Shown)> {
         self.members
             .iter()
             .filter(|member| member.role == Role::AlwaysUp && is_dead(&member.read))
@@ -113,7 +114,7 @@ impl Pool {
 
     /// Ready spares that HAProxy sends nothing, DOWN or without weight, but for those that stood in
     /// themselves: the server that they stood in for still counts.
-    pub(super) fn dead_spares(&self, now: Timestamp) -> Vec<(&str, &'static str)> {
+    pub(super) fn dead_spares(&self, now: Timestamp) -> Vec<(&str, Shown)> {
         self.members
             .iter()
             .filter(|member| {
@@ -219,15 +220,14 @@ fn is_dead(read: &ServerRead) -> bool {
     }
 }
 
-/// In a word or two, why a server takes no balanced traffic.
-fn shows(read: &ServerRead) -> &'static str {
+/// Why a server takes no balanced traffic.
+fn shows(read: &ServerRead) -> Shown {
+    let by_agent = read.is_by_agent;
     match read.admin_state() {
-        AdminState::Maint => "in maint",
-        AdminState::Drain if read.is_by_agent => "draining (its agent says so)",
-        AdminState::Drain => "draining",
-        AdminState::Ready if read.is_up() && read.weight == 0 => "of weight 0",
-        AdminState::Ready if read.is_by_agent => "DOWN (its agent says so)",
-        AdminState::Ready => "DOWN",
+        AdminState::Maint => Shown::Maint,
+        AdminState::Drain => Shown::Drain { by_agent },
+        AdminState::Ready if read.is_up() && read.weight == 0 => Shown::NoWeight,
+        AdminState::Ready => Shown::Down { by_agent },
     }
 }
 

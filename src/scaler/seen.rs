@@ -1,8 +1,54 @@
 //! What people see of a backend, in closed lists: why it does what it does, and what keeps it from
 //! working. Scripts rely on these words. Nothing here decides.
 
-use std::fmt;
+#![allow(missing_docs)] // Where a name says it all; `publish::text` has the sentences.
+
+mod outlook;
+mod problem;
+mod why_not;
+
 use std::time::Duration;
+
+pub use self::outlook::{Later, Outlook, Transition};
+pub use self::problem::Problem;
+pub use self::why_not::{Blocked, Condition, Nobody, ServerNote, WhyNot};
+
+/// How a backend is, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackendState {
+    /// All is well.
+    Ok,
+    /// Above a threshold.
+    Slow,
+    /// Slow, and more servers do not help.
+    NotHelping,
+    /// More than half of the requests fail.
+    Broken,
+    /// Servers are missing.
+    Short,
+    /// Scaling down is frozen: the log is not read or not believed.
+    Blind,
+    /// HAProxy does not answer.
+    Unreachable,
+    /// Not seen yet, or HAProxy has no such backend.
+    Unknown,
+}
+
+impl BackendState {
+    /// The word of `status --json`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Slow => "slow",
+            Self::NotHelping => "not_helping",
+            Self::Broken => "broken",
+            Self::Short => "short",
+            Self::Blind => "blind",
+            Self::Unreachable => "unreachable",
+            Self::Unknown => "unknown",
+        }
+    }
+}
 
 /// Why a backend does what it does now, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -201,55 +247,12 @@ impl ProblemCode {
 
     /// Users suffer and no spare can come: worth saying over and over.
     pub const fn is_helpless(self) -> bool {
-        match self {
-            Self::Slow(_) | Self::Short(_) => true,
-            Self::Unreachable
-            | Self::UnknownBackend
-            | Self::UnknownServer
-            | Self::NoSpare
-            | Self::NotHelping
-            | Self::LogIncomplete
-            | Self::LogInflated
-            | Self::LogDropped
-            | Self::LogAbsent
-            | Self::LogLate
-            | Self::LogLost
-            | Self::MemoryLost
-            | Self::NotServing
-            | Self::Failing
-            | Self::AlwaysUpMissing
-            | Self::Crowded
-            | Self::UsedInMaint
-            | Self::Errors => false,
-        }
-    }
-}
-
-/// One thing that keeps a backend from working.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// In one word.
-    pub code: ProblemCode,
-    /// In a sentence.
-    pub text: String,
-}
-
-impl Problem {
-    /// The two together.
-    pub fn new(code: ProblemCode, text: impl Into<String>) -> Self {
-        let text = text.into();
-        Self { code, text }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text)
+        matches!(self, Self::Slow(_) | Self::Short(_))
     }
 }
 
 /// Something that stands until it ends: a pause, a pin, an order, a hold, a quarantine.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     /// How long it has stood, where that is known.
     pub lasted: Option<Duration>,
@@ -257,20 +260,27 @@ pub struct Standing {
     pub left: Option<Duration>,
     /// The user id of who set it, when the kernel told.
     pub by: Option<u32>,
-    /// Why, in words, where that is known.
-    pub reason: Option<String>,
+    pub reason: Option<StandingReason>,
+}
+
+/// Why something stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StandingReason {
+    /// An operator's `enable`.
+    Enable,
+    /// An operator's `disable`.
+    Disable,
+    Changed,
+    Failed,
 }
 
 /// What stands for a backend or a server.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standings {
-    /// Nothing is changed.
     pub pause: Option<Standing>,
-    /// It stays as it is.
     pub pin: Option<Standing>,
     /// Changed outside this daemon: left alone.
     pub hold: Option<Standing>,
-    /// It failed: no candidate.
     pub quarantine: Option<Standing>,
     /// An operator wants it in or out.
     pub order: Option<Standing>,

@@ -282,7 +282,7 @@ impl Report {
         let settings = policy.map(|policy| &policy.settings);
         BackendStatus {
             name: view.name.clone(),
-            state: view.state.to_owned(),
+            state: view.state.as_str().to_owned(),
             signal: settings.map(|settings| settings.signal.as_str().to_owned()),
             statistic: settings.map(|settings| settings.statistic.name()),
             statistic_ms: policy
@@ -297,8 +297,8 @@ impl Report {
                 .iter()
                 .map(|server| server_status(server, wall))
                 .collect(),
-            next: view.next.clone(),
-            paused: view.paused.clone(),
+            next: view.next.to_string(),
+            paused: view.standings.pause.map(|pause| format!("paused{pause}")),
             problems: self.problems_of(Some(&view.name)),
             more: MoreOfBackend {
                 serving: view.serving,
@@ -311,8 +311,8 @@ impl Report {
                     source: "none".to_owned(),
                 },
                 reason: ReasonStatus {
-                    code: view.reason.as_str().to_owned(),
-                    text: view.next.clone(),
+                    code: view.next.code().as_str().to_owned(),
+                    text: view.next.to_string(),
                 },
                 standings: standings_status(&view.standings, wall),
             },
@@ -329,7 +329,7 @@ fn server_status(view: &ServerView, wall: SystemTime) -> ServerStatus {
         more: MoreOfServer {
             serving: view.is_serving,
             weight: view.weight,
-            note: view.note.clone(),
+            note: view.note.as_ref().map(ToString::to_string),
             standings: standings_status(&view.standings, wall),
         },
     }
@@ -344,7 +344,7 @@ fn standings_status(standings: &Standings, wall: SystemTime) -> StandingsStatus 
                 .map(moment),
             until: it.left.and_then(|left| wall.checked_add(left)).map(moment),
             by: it.by.map(|uid| format!("uid {uid}")),
-            reason: it.reason.clone(),
+            reason: it.reason.map(|reason| reason.to_string()),
         })
     };
     StandingsStatus {

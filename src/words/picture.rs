@@ -304,6 +304,8 @@ pub enum ReadFailure {
     /// No HAProxy could be asked: no socket, refused, no answer in time, half an answer. The text
     /// says what was tried and what came back.
     Unreachable(String),
+    /// The same: nothing came of the read for so long that it was given up.
+    NoAnswer,
     /// HAProxy answered that it has no such backend.
     UnknownBackend,
     /// An old process that is about to end answered (`Stopping: 1`, `Proxy is disabled.`): its
@@ -320,24 +322,4 @@ pub enum WriteFailure {
     Unknown(String),
     /// An old process that is about to end answered (`Proxy is disabled.`).
     Stopping,
-}
-
-impl fmt::Display for ReadFailure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreachable(text) => formatter.write_str(text),
-            Self::UnknownBackend => formatter.write_str("HAProxy has no such backend"),
-            Self::Stopping => formatter.write_str("an old HAProxy process that is ending answered"),
-        }
-    }
-}
-
-impl fmt::Display for WriteFailure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(text) => write!(formatter, "HAProxy refused: {text}"),
-            Self::Unknown(text) => formatter.write_str(text),
-            Self::Stopping => formatter.write_str("an old HAProxy process that is ending answered"),
-        }
-    }
 }

@@ -1,7 +1,5 @@
 //! What a warm-up found out about a server. Making one lives in `warm_up`.
 
-use std::fmt;
-
 /// Proof that a server was warm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WarmUpEvidence {
@@ -45,25 +43,4 @@ pub enum WarmUpFailure {
     Broken(String),
     /// The scaler gave it up: no outcome came in time.
     NoOutcome,
-}
-
-impl fmt::Display for WarmUpFailure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoAddress => formatter.write_str(
-                "HAProxy reports no address to send a request to; set warm_up_url for this server",
-            ),
-            Self::Refused { attempts } => {
-                write!(formatter, "connection refused ({attempts} attempts)")
-            }
-            Self::TimedOut { attempts } => {
-                write!(formatter, "no answer in time ({attempts} attempts)")
-            }
-            Self::Status { status, expected } => {
-                write!(formatter, "answered {status}, expected {expected}")
-            }
-            Self::Broken(text) => formatter.write_str(text),
-            Self::NoOutcome => formatter.write_str("no outcome within the deadline"),
-        }
-    }
 }

@@ -16,7 +16,7 @@ use haproxy_autoscale::demo::story::{self, Told};
 use haproxy_autoscale::demo::summary::sum_up;
 use haproxy_autoscale::demo::voice::{Voice, wrapped};
 use haproxy_autoscale::demo::world::World;
-use haproxy_autoscale::scaler::decision::{Change, Decision, Reason};
+use haproxy_autoscale::scaler::decision::{Change, Decision, Note, Reason};
 use haproxy_autoscale::sim::queues::Answer;
 use haproxy_autoscale::sim::warmth::Warmth;
 use haproxy_autoscale::words::time::Timestamp;
@@ -131,7 +131,7 @@ fn decision(change: Change) -> Decision {
         backend: Some("web".to_owned()),
         server: Some("web2".to_owned()),
         change,
-        reason: Reason::Text("by hand".to_owned()),
+        reason: Reason::Note(Note::Answers),
     }
 }
 

@@ -115,6 +115,77 @@ fn the_scaler_touches_nothing() {
     none("src/scaler is pure", &faults);
 }
 
+/// The string literals of the code, each with the line that it begins in and the code before it in
+/// its statement. Comments, and the unit tests at the end of a file, are left out.
+fn literals(text: &str) -> Vec<(usize, String, String)> {
+    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let (mut found, mut statement, mut number) = (Vec::new(), String::new(), 1);
+    let mut chars = text.chars().peekable();
+    while let Some(char) = chars.next() {
+        match char {
+            '/' if chars.peek() == Some(&'/') => while chars.next_if(|it| *it != '\n').is_some() {},
+            '"' => {
+                let (begins, mut literal) = (number, String::new());
+                while let Some(char) = chars.next_if(|it| *it != '"') {
+                    number += usize::from(char == '\n');
+                    literal.push(char);
+                    if char == '\\' {
+                        let escaped = chars.next().unwrap_or_default();
+                        number += usize::from(escaped == '\n');
+                        literal.push(escaped);
+                    }
+                }
+                chars.next();
+                found.push((begins, literal, statement.clone()));
+            }
+            ';' | '{' | '}' => statement.clear(),
+            _ => statement.push(char),
+        }
+        number += usize::from(char == '\n');
+    }
+    found
+}
+
+/// Two words in a row, of which one may be filled in: a part of a sentence.
+fn is_prose(literal: &str) -> bool {
+    let words: Vec<&str> = literal.split_whitespace().collect();
+    words.windows(2).any(|pair| {
+        let ends = pair[0].ends_with(|it: char| it.is_ascii_lowercase() || "}`".contains(it));
+        let begins = pair[1].starts_with(|it: char| it.is_ascii_lowercase() || "{`".contains(it));
+        let is_word = |it: &str| it.contains(|it: char| it.is_ascii_lowercase());
+        ends && begins && (is_word(pair[0]) || is_word(pair[1]))
+    })
+}
+
+#[test]
+fn the_scaler_composes_no_sentence() {
+    let mut faults = Vec::new();
+    for (path, text) in rust_files("src/scaler") {
+        for (number, literal, statement) in literals(&text) {
+            let is_for_us = ["assert", "panic!", "expect(", "unreachable!"];
+            if is_prose(&literal) && !is_for_us.iter().any(|word| statement.contains(word)) {
+                faults.push(format!("{}:{number}: {literal}", path.display()));
+            }
+        }
+    }
+    none(
+        "src/scaler gives data, src/publish/text makes sentences",
+        &faults,
+    );
+}
+
+#[test]
+fn prose_is_told_from_words() {
+    let code = "// \"not this\"\nlet a = \"drained in {took}\"; assert!(b, \"nor this\");\nf(\"always_up\")";
+    let found = literals(code);
+    let literals: Vec<_> = found.iter().map(|(at, it, _)| (*at, it.as_str())).collect();
+    let expected = [(2, "drained in {took}"), (2, "nor this"), (3, "always_up")];
+    assert_eq!(literals, expected);
+    assert!(found[1].2.contains("assert"));
+    assert!(is_prose("drained in {took}") && is_prose("{server} goes"));
+    assert!(!is_prose("{}/{}") && !is_prose("always_up") && !is_prose("{} {}"));
+}
+
 /// Which rooms of `src` each room may use; `words` is the ground floor. Read from top to bottom no room
 /// uses one above it, so there is no circle.
 const MAY_USE: [(&str, &[&str]); 18] = [

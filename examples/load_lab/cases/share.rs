@@ -11,7 +11,7 @@ fn never(name: &'static str, about: &'static str) -> Case {
         .share(Share::Never)
         .bad(5.0)
         .says(&["not_serving|not serving"])
-        .never_says(&["serve already"])
+        .never_says(&["serve already|only spare serves"])
 }
 
 fn long(case: Case) -> Case {
@@ -51,7 +51,7 @@ fn never_any() -> Vec<Case> {
 fn persistent() -> Vec<Case> {
     let sticky = |name, about| {
         let case = plain(name, about).share(Share::Never).bad(5.0);
-        case.never_says(&["not_helping", "serve already"])
+        case.never_says(&["not_helping", "serve already|only spare serves"])
             .clients(Clients::Returning(60))
     };
     vec![

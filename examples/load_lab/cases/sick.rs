@@ -129,7 +129,7 @@ fn slow() -> Vec<Case> {
         plain(name, about)
             .act(When::Ready(WEB2, 1.0), Act::Mood(WEB2, TEN_TIMES_SLOWER))
             .comes(&[WEB2, WEB3])
-            .never_says(&["serve already"])
+            .never_says(&["serve already|only spare serves"])
             .share(Share::Any)
             .bad(3.0)
     };

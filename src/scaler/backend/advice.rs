@@ -1,11 +1,12 @@
 //! What in HAProxy's configuration or in ours keeps a spare from helping, as far as a picture shows
 //! it: said once, until it is otherwise.
 
-use super::Backend;
-use crate::scaler::decision::Change;
+use super::{Backend, name_of};
+use crate::scaler::decision::{Advice, NameList, Note};
 use crate::scaler::member::{Member, Role};
 use crate::scaler::outbox::Outbox;
 use crate::scaler::settings::Spares;
+use crate::words::names::ServerName;
 use crate::words::picture::Balance;
 use crate::words::time::Timestamp;
 
@@ -21,95 +22,60 @@ impl Backend {
         }
         advice.extend(self.queue_advice());
         // A name that is gone leaves nothing behind, and is said again when it comes back.
-        self.notes_said
-            .retain(|said| advice.iter().any(|(_, text)| text == said));
-        for (change, text) in advice {
-            self.note_once(now, change, text, out);
+        let said = std::mem::take(&mut self.advice_said);
+        for advice in &advice {
+            if !said.contains(advice) {
+                let note = Note::Advice(advice.clone());
+                self.tell(now, None, advice.change(), note, out);
+            }
         }
+        self.advice_said = advice;
     }
 
-    fn missing_names(&self) -> Vec<(Change, String)> {
-        let always_up = self
-            .settings
-            .always_up
-            .iter()
-            .map(|name| ("always_up", name));
-        let spares = match &self.settings.spares {
-            Spares::Named(names) => names.as_slice(),
-            Spares::Auto => &[],
-        };
-        let spares = spares.iter().map(|name| ("spares", name));
-        let mut advice: Vec<(Change, String)> = always_up
-            .chain(spares)
-            .filter(|(_, name)| self.pool.member(name).is_none())
-            .map(|(key, name)| {
-                let backend = &self.settings.name;
-                let text =
-                    format!("{key} lists {name}, but HAProxy has no such server in {backend}");
-                (Change::Warning, text)
-            })
-            .collect();
+    fn missing_names(&self) -> Vec<Advice> {
+        let missing = self.names_unknown().map(|(list, name)| {
+            let server = ServerName::new(self.settings.name.clone(), name);
+            Advice::UnknownServer(list, server)
+        });
+        let mut advice: Vec<Advice> = missing.collect();
         let has_spare = self.pool.members.iter().any(|it| it.role == Role::Spare);
         if self.settings.spares == Spares::Auto && !has_spare {
-            let text = "no spare: mark a server `disabled` in haproxy.cfg, or name it in spares";
-            advice.push((Change::Warning, text.to_owned()));
+            advice.push(Advice::NoSpare);
         }
         advice
     }
 
-    fn advice_for(&self, member: &Member) -> Option<(Change, String)> {
-        let name = &member.read.name;
-        let backend = &self.settings.name;
+    /// Names of our configuration that HAProxy does not list.
+    pub(super) fn names_unknown(&self) -> impl Iterator<Item = (NameList, &str)> {
+        let always_up = self.settings.always_up.iter();
+        let always_up = always_up.map(|name| (NameList::AlwaysUp, name.as_str()));
+        let spares = match &self.settings.spares {
+            Spares::Named(names) => names.as_slice(),
+            Spares::Auto => &[],
+        };
+        let spares = spares.iter().map(|name| (NameList::Spares, name.as_str()));
+        let names = always_up.chain(spares);
+        names.filter(|(_, name)| self.pool.member(name).is_none())
+    }
+
+    fn advice_for(&self, member: &Member) -> Option<Advice> {
+        let name = ServerName::new(self.settings.name.clone(), name_of(member));
         if member.read.is_backup && self.pool.has_active() {
-            return Some((
-                Change::Warning,
-                format!(
-                    "{name} is marked `backup`: HAProxy sends it nothing while another server is \
-                     active, so it cannot help and is not taken; remove `backup` from its line"
-                ),
-            ));
+            return Some(Advice::Backup(name));
         }
         if member.read.weight == 0 && !member.read.has_agent {
-            return Some((
-                Change::Warning,
-                format!(
-                    "{name} has weight 0: HAProxy sends it nothing, so it cannot help; \
-                     `set weight {backend}/{name} 1`, or correct its line in haproxy.cfg"
-                ),
-            ));
+            return Some(Advice::NoWeight(name));
         }
         match member.read.check {
-            // Nor can it have one.
-            None if member.read.tracks_another => None,
-            None => Some((
-                Change::Note,
-                format!(
-                    "HAProxy does not check {name}: only our warm-up proves it, and nobody would \
-                     take it out if it died later; add `check`"
-                ),
-            )),
-            Some(check) if !check.is_enabled => Some((
-                Change::Warning,
-                format!(
-                    "HAProxy's checks of {name} are configured and do not run: only our warm-up \
-                     proves it; `enable health {backend}/{name}` on the admin socket starts them"
-                ),
-            )),
-            Some(_) => None,
+            None if member.read.tracks_another => None, // Nor can it have one.
+            None => Some(Advice::NoCheck(name)),
+            Some(check) => (!check.is_enabled).then_some(Advice::CheckStopped(name)),
         }
     }
 
     /// With `maxconn` and these algorithms a queue keeps newcomers out (see `kick`).
-    fn queue_advice(&self) -> Option<(Change, String)> {
+    fn queue_advice(&self) -> Option<Advice> {
         let has_limits = self.pool.members.iter().any(|it| it.read.maxconn.is_some());
-        (has_limits && self.traffic.balance == Balance::InTurn).then(|| {
-            (
-                Change::Note,
-                "servers have a `maxconn`, and HAProxy balances in turn (`balance roundrobin`, its \
-                 default): while requests queue it keeps a newcomer out until it is pushed, which \
-                 is done; `balance leastconn` does without"
-                    .to_owned(),
-            )
-        })
+        (has_limits && self.traffic.balance == Balance::InTurn).then_some(Advice::InTurn)
     }
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::Backend;
-use crate::scaler::decision::{Change, Reason, Wanted};
+use crate::scaler::decision::{Change, Note, Wanted};
 use crate::scaler::outbox::Outbox;
 use crate::words::picture::Crowded;
 use crate::words::time::Timestamp;
@@ -101,8 +101,8 @@ impl Backend {
             return;
         };
         if !std::mem::replace(&mut self.crowd.is_said, true) {
-            let reason = Reason::Text(what.to_string());
-            self.report(now, None, Change::Warning, reason, out);
+            let note = Note::Crowded(what.clone());
+            self.tell(now, None, Change::Warning, note, out);
         }
         self.ask_for_crowd(now, what, out);
     }
@@ -115,11 +115,13 @@ impl Backend {
             self.crowd.tried = None;
             if rate < before * HELPED {
                 self.crowd.stuck_until = Some(now.after(STUCK_FOR));
-                let text = format!(
-                    "{what}; the last spare let no more requests through ({before:.0}/s before, \
-                     {rate:.0}/s since): no more spares for this reason for 5m"
-                );
-                self.report(now, None, Change::NotHelping, Reason::Text(text), out);
+                let note = Note::CrowdStuck {
+                    what: what.clone(),
+                    before_per_s: before,
+                    since_per_s: rate,
+                    pause: STUCK_FOR,
+                };
+                self.tell(now, None, Change::NotHelping, note, out);
             }
         }
         let is_free = self.change.is_none() && self.owed.is_none() && self.crowd.tried.is_none();

@@ -3,13 +3,14 @@
 
 use super::{Backend, name_of};
 use crate::scaler::budget;
-use crate::scaler::decision::{Breach, Change, Reason, SlowServer, TooSlow, Wanted};
+use crate::scaler::decision::{Breach, Change, NotHelping, Reason, SlowServer, TooSlow, Wanted};
 use crate::scaler::load::rate_of;
 use crate::scaler::member::Member;
 use crate::scaler::outbox::Outbox;
 use crate::scaler::policy::{Policy, Verdict};
+use crate::scaler::seen::{Later, Outlook};
+use crate::scaler::settings::{Signal, Statistic};
 use crate::words::time::Timestamp;
-use crate::words::time::{PerSecond, Span};
 
 /// A spare that is next to go.
 #[derive(Debug)]
@@ -228,35 +229,30 @@ impl Backend {
         self.stay_said.push((leaving.name, stay));
     }
 
-    /// What will happen next, for `status`.
-    pub(super) fn next_text(&self, now: Timestamp) -> Option<String> {
+    /// The spare that is next to go, for `status`.
+    pub(super) fn outlook_when_quiet(&self, now: Timestamp) -> Option<Outlook> {
         let leaving = self.leaving()?;
-        let because = match leaving.stay {
-            Some(Stay::TooSlow(entry)) => {
-                let rate = self.rate.busiest().unwrap_or_default();
-                format!(": {entry}, now {}", PerSecond(rate))
-            }
-            Some(Stay::Budget) => ": it has been changed too often lately".to_owned(),
-            None if leaving.due == self.down_not_before => " (scale_down_cooldown)".to_owned(),
-            None => String::new(),
+        let later = match leaving.stay {
+            Some(Stay::TooSlow(entry)) => Some(Later::TooSlow(
+                entry,
+                self.rate.busiest().unwrap_or_default(),
+            )),
+            Some(Stay::Budget) => Some(Later::Budget),
+            None => (leaving.due == self.down_not_before).then_some(Later::Cooldown),
         };
-        Some(format!(
-            "{} goes in {} if it stays quiet{because}",
-            leaving.name,
-            Span(leaving.due.since(now))
-        ))
+        Some(Outlook::Leaves {
+            server: leaving.name,
+            left: leaving.due.since(now),
+            later,
+        })
     }
 
     /// The first policy's verdict against more servers, while it holds.
-    pub(super) fn not_helping(&self, now: Timestamp) -> Option<Reason> {
+    pub(super) fn not_helping(&self, now: Timestamp) -> Option<(Signal, Statistic, NotHelping)> {
         let rate = self.rate.per_second();
         self.policies.iter().find_map(|policy| {
             let (signal, statistic) = policy.measures();
-            Some(Reason::NotHelping {
-                signal,
-                statistic,
-                verdict: policy.not_helping(now, rate)?,
-            })
+            Some((signal, statistic, policy.not_helping(now, rate)?))
         })
     }
 
@@ -267,6 +263,6 @@ impl Backend {
         let budgets: usize = members.iter().map(|member| member.budget.held()).sum();
         let looks: usize = members.iter().map(|it| it.probation.held()).sum();
         let watched = looks + self.times.held() + self.counted.len();
-        policies + members.len() + budgets + watched + self.notes_said.len() + self.stay_said.len()
+        policies + members.len() + budgets + watched + self.advice_said.len() + self.stay_said.len()
     }
 }

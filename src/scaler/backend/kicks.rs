@@ -2,7 +2,7 @@
 //! trap is, is said in `kick`.
 
 use super::{Backend, name_of};
-use crate::scaler::decision::{Change, Reason};
+use crate::scaler::decision::{Change, Note};
 use crate::scaler::event::{Action, ActionId};
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
@@ -146,11 +146,11 @@ impl Backend {
         }
         if let Err(WriteFailure::Refused(words)) = outcome {
             let name = ServerName::new(self.settings.name.clone(), server);
-            let text = format!(
-                "cannot set maxconn of {name}: HAProxy answered \"{words}\"; it may get nothing of \
-                 HAProxy's queue"
-            );
-            self.report(now, Some(server), Change::Warning, Reason::Text(text), out);
+            let note = Note::MaxconnRefused {
+                server: name,
+                words,
+            };
+            self.tell(now, Some(server), Change::Warning, note, out);
         }
     }
 

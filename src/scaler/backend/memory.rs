@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Backend;
-use crate::scaler::decision::{Change, Reason};
+use crate::scaler::decision::{Change, Note};
 use crate::scaler::hand::{Mark, Until};
 use crate::scaler::member::{Member, QUARANTINE_MAX, Role};
 use crate::scaler::memory::{BackendMemory, ServerMemory};
@@ -130,13 +130,7 @@ impl Backend {
         if shown == AdminState::Ready {
             self.up_not_before = now.after(self.settings.scale_up_cooldown);
         }
-        let what = match shown {
-            AdminState::Ready => "it is ready and stays",
-            AdminState::Drain => "it drains and goes to maint",
-            AdminState::Maint => "it is in maint",
-        };
-        let text = format!("a change was under way when the daemon ended: {what}");
-        self.report(now, Some(name), Change::Note, Reason::Text(text), out);
+        self.tell(now, Some(name), Change::Note, Note::Resumed(shown), out);
     }
 
     /// The daemon ends, or lets go of its servers: what it told them last is remembered.

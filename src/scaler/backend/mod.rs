@@ -19,7 +19,7 @@ use std::time::Duration;
 use super::agreement::{Agreement, Comparison};
 use super::breach::Episodes;
 use super::by_server::ByServer;
-use super::decision::{Change, Decision, Reason, Wanted};
+use super::decision::{Advice, Change, Decision, Note, Reason, Wanted};
 use super::dropped::Share;
 use super::event::{Action, ActionId, LogState};
 use super::hand::Hand;
@@ -35,7 +35,6 @@ use super::settings::{BackendSettings, Signal};
 use crate::words::names::ServerName;
 use crate::words::picture::{AdminState, Generation};
 use crate::words::request::Request;
-use crate::words::time::Span;
 use crate::words::time::Timestamp;
 
 pub use self::view::{BackendView, ServerView};
@@ -90,7 +89,8 @@ pub(super) struct Backend {
     /// An empty-handed search was reported, and nothing has changed since: one for load, one for
     /// capacity that is missing whatever the load is.
     no_spare_said: NoSpareSaid,
-    notes_said: Vec<String>,
+    /// What is in the way and was said, until it is otherwise.
+    advice_said: Vec<Advice>,
     /// What operators have ordered.
     hand: Hand,
     /// What an earlier daemon knew.
@@ -165,7 +165,7 @@ impl Backend {
             brought_in_doubt: 0,
             drops: None,
             no_spare_said: NoSpareSaid::default(),
-            notes_said: Vec::new(),
+            advice_said: Vec::new(),
             hand: Hand::default(),
             past: memory::Past::default(),
             next: reconfigure::Next::default(),
@@ -398,12 +398,16 @@ impl Backend {
         }));
     }
 
-    /// Says something once, until it is said again after having been untrue.
-    fn note_once(&mut self, now: Timestamp, change: Change, text: String, out: &mut Outbox) {
-        if !self.notes_said.contains(&text) {
-            self.report(now, None, change, Reason::Text(text.clone()), out);
-            self.notes_said.push(text);
-        }
+    /// Tells something that is neither a decision about servers nor an answer.
+    fn tell(
+        &self,
+        now: Timestamp,
+        server: Option<&str>,
+        change: Change,
+        note: Note,
+        out: &mut Outbox,
+    ) {
+        self.report(now, server, change, Reason::Note(note), out);
     }
 
     fn set_state(&self, server: &str, state: AdminState, out: &mut Outbox) -> ActionId {
@@ -430,28 +434,6 @@ impl Backend {
     fn last_read(&self) -> Timestamp {
         self.reading.read_at.unwrap_or(self.started)
     }
-
-    fn freeze_text(&self, verdict: Agreement) -> String {
-        let compared = self.compared_text();
-        match verdict {
-            Agreement::Agree => "log and HAProxy's counters agree again".to_owned(),
-            Agreement::Lost => format!(
-                "no scale-down: {compared}; is logging complete (option dontlog-normal, rate \
-                 limits, a full disk)?"
-            ),
-            Agreement::Inflated => {
-                format!(
-                    "no scale-down: {compared}; is this the log of that HAProxy? A request must \
-                     write one line: no log-steps, no second log target into the same file"
-                )
-            }
-        }
-    }
-
-    fn compared_text(&self) -> String {
-        let (lines, responses) = self.comparison.for_people();
-        format!("the log shows {lines} lines and HAProxy counted {responses} responses")
-    }
 }
 
 /// The end of the slice that `now` lies in.
@@ -473,9 +455,4 @@ fn began(now: Timestamp, request: &Request<'_>) -> Timestamp {
 /// A member's name, to keep while the pool is changed.
 fn name_of(member: &Member) -> String {
     member.read.name.clone()
-}
-
-/// Text for a deadline in `status`.
-fn within(now: Timestamp, due: Timestamp) -> Span {
-    Span(due.since(now))
 }

@@ -1,15 +1,17 @@
 //! What a backend needs next: back after a reload, in place of a dead server, because it is slow;
 //! or one spare less, because it is quiet.
 
+use std::time::Duration;
+
 use super::change::Delay;
 use super::{Backend, NoSpareSaid, name_of};
 use crate::scaler::agreement::Agreement;
-use crate::scaler::decision::{Change, Reason, Wanted};
+use crate::scaler::decision::{CalledOff, Change, Reason, Wanted, Would};
 use crate::scaler::event::LogState;
 use crate::scaler::hand::Kept;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
-use crate::words::time::Span;
+use crate::scaler::seen::{Blocked, Nobody, WhyNot};
 use crate::words::time::Timestamp;
 
 impl Backend {
@@ -29,11 +31,11 @@ impl Backend {
             return self.finish_drain(now, name);
         }
         if let Some(name) = self.lingering(now).filter(|name| self.is_kept_in(name)) {
-            let wanted = self.ordered_text(&name);
+            let wanted = self.ordered(&name);
             return self.give_lingering_back(now, name, wanted, out);
         }
         if let Some(name) = self.ordered_in(now) {
-            let wanted = self.ordered_text(&name);
+            let wanted = self.ordered(&name);
             return self.bring_in(now, &name, wanted, false, out);
         }
         if let Some(name) = self.ordered_out() {
@@ -72,8 +74,7 @@ impl Backend {
             Delay::Abandon => self.abandon_warm_up(),
             Delay::Linger => self.set_drain_aside(),
             Delay::CallOff => {
-                let text = "another spare has to leave first: its requests fail";
-                self.call_off(now, text.to_owned(), out);
+                self.call_off(now, CalledOff::MakesWay, out);
             }
         }
     }
@@ -91,9 +92,9 @@ impl Backend {
             candidates.first().map(|member| name_of(member))
         };
         if let Some(name) = self.found_draining(now) {
-            self.say_would(now, "finish draining", &name, out);
+            self.say_would(now, Would::FinishDrain, name, out);
         } else if let Some(name) = back.or_else(next) {
-            self.say_would(now, "warm up and enable", &name, out);
+            self.say_would(now, Would::Enable, name, out);
         }
     }
 
@@ -132,26 +133,25 @@ impl Backend {
         candidates
     }
 
-    /// What became of the spares, of which none can be brought in.
-    pub(super) fn why_no_spare(&self, now: Timestamp) -> Vec<String> {
-        let spares = || {
-            self.pool
-                .members
-                .iter()
-                .filter(|member| member.role == Role::Spare)
+    /// What became of the spares, of which none can be brought in because it is slow.
+    pub(super) fn why_no_spare(&self, now: Timestamp) -> Nobody {
+        let spares = self.pool.members.iter();
+        let spares: Vec<&Member> = spares.filter(|it| it.role == Role::Spare).collect();
+        let serves = |spare: &Member| spare.stage == Stage::Ready && !spare.is_worse();
+        if spares.is_empty() {
+            return Nobody::NoSpares;
+        }
+        if spares.iter().all(|spare| serves(spare)) {
+            return Nobody::AllIn(spares.len());
+        }
+        let why = |spare: &Member| match (spare.note(now), self.spent_for(now, spare)) {
+            (Some(note), _) => WhyNot::Noted(Box::new(note)),
+            (None, _) if serves(spare) => WhyNot::Serves,
+            (None, Some(left)) => WhyNot::Spent(left),
+            (None, None) => WhyNot::Is(spare.stage),
         };
-        if spares().next().is_none() {
-            return vec!["there are no spares".to_owned()];
-        }
-        if spares().all(|member| member.stage == Stage::Ready) {
-            return vec![all_in(now, spares())];
-        }
-        spares()
-            .filter_map(|member| {
-                let note = member.note(now).or_else(|| self.spent_note(now, member))?;
-                Some(format!("{} {note}", member.read.name))
-            })
-            .collect()
+        let each = spares.iter().map(|spare| (name_of(spare), why(spare)));
+        Nobody::Each(each.collect())
     }
 
     fn say_no_spare(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
@@ -167,23 +167,18 @@ impl Backend {
         if std::mem::replace(said, true) {
             return;
         }
-        let spares = match self.forbids_bringing_in(&wanted) {
-            Some(text) => vec![text],
+        let why = match self.forbids_bringing_in(&wanted) {
+            Some(blocked) => Nobody::Blocked(blocked),
             None => self.why_no_spare(now),
         };
-        self.report(
-            now,
-            None,
-            Change::NoSpare,
-            Reason::NoSpare { wanted, spares },
-            out,
-        );
+        let reason = Reason::NoSpare { wanted, why };
+        self.report(now, None, Change::NoSpare, reason, out);
     }
 
-    fn spent_note(&self, now: Timestamp, member: &Member) -> Option<String> {
+    /// How long a spare is not taken because it has been changed too often.
+    fn spent_for(&self, now: Timestamp, member: &Member) -> Option<Duration> {
         let free_at = member.budget.may_come_at(self.settings.idle_timeout)?;
-        let left = Span(free_at.since(now));
-        (now < free_at).then(|| format!("left alone for {left}: it has been changed too often"))
+        (now < free_at).then(|| free_at.since(now))
     }
 
     /// Capacity that is missing whatever the log says: below `min`, or a server that takes no
@@ -211,43 +206,35 @@ impl Backend {
     }
 
     /// Why no server may be brought in, judged on the last picture.
-    pub(super) fn forbids_bringing_in(&self, wanted: &Wanted) -> Option<String> {
-        if let Some(text) = self.is_full_text() {
-            return Some(text);
+    pub(super) fn forbids_bringing_in(&self, wanted: &Wanted) -> Option<Blocked> {
+        if let Some(blocked) = self.fullness() {
+            return Some(blocked);
         }
         match wanted {
-            Wanted::Slow(_) => self.in_doubt_text().or_else(|| self.idles_enough()),
+            Wanted::Slow(_) => self.doubt_about_more().or_else(|| self.idles_enough()),
             Wanted::Crowded(_) => self.idles_enough(),
-            Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => self
-                .capacity_wanted()
-                .is_none()
-                .then(|| "the missing server is back".to_owned()),
+            Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => {
+                self.capacity_wanted().is_none().then_some(Blocked::Back)
+            }
             Wanted::Reloaded | Wanted::Waiting { .. } | Wanted::Ordered(_) => None,
         }
     }
 
     /// Why no server may be brought in because it is slow.
-    pub(super) fn forbids_for_load(&self) -> Option<String> {
-        let full = self.is_full_text();
-        full.or_else(|| self.in_doubt_text())
+    pub(super) fn forbids_for_load(&self) -> Option<Blocked> {
+        self.fullness()
+            .or_else(|| self.doubt_about_more())
             .or_else(|| self.idles_enough())
     }
 
-    fn is_full_text(&self) -> Option<String> {
-        let servers = self.pool.in_balance();
-        self.is_full()
-            .then(|| format!("{servers} servers are in and that is `max`"))
+    fn fullness(&self) -> Option<Blocked> {
+        self.is_full().then(|| Blocked::Max(self.pool.in_balance()))
     }
 
     /// Forged or replayed lines alone can wake one spare and no more.
-    fn in_doubt_text(&self) -> Option<String> {
-        self.has_joined_in_doubt().then(|| {
-            format!(
-                "one spare came in on lines that HAProxy's counters do not vouch for; another one \
-                 waits until they do ({})",
-                self.compared_text()
-            )
-        })
+    fn doubt_about_more(&self) -> Option<Blocked> {
+        self.has_joined_in_doubt()
+            .then(|| Blocked::InDoubt(self.comparison.compared()))
     }
 
     /// `max` servers are in.
@@ -365,24 +352,5 @@ impl Backend {
             && self.comparison.verdict() == Agreement::Agree
             && self.log == LogState::Flowing
             && self.quiet.since.is_some()
-    }
-}
-
-/// All spares are ready, and which of them are no help, and why.
-fn all_in<'a>(now: Timestamp, spares: impl Iterator<Item = &'a Member>) -> String {
-    let spares: Vec<&Member> = spares.collect();
-    let count = spares.len();
-    let no_help = spares.iter().filter(|member| member.is_worse());
-    let no_help: Vec<String> = no_help
-        .map(|member| {
-            let note = member.note(now);
-            let note = note.unwrap_or_else(|| "does not serve".to_owned());
-            format!("{} {note}", member.read.name)
-        })
-        .collect();
-    if no_help.is_empty() {
-        format!("all spares serve already ({count})")
-    } else {
-        format!("all spares are in ({count}); {}", no_help.join(", "))
     }
 }

@@ -1,13 +1,15 @@
 //! An operator's orders: which are refused, what each sets, and what the one who gave it is told.
 //! How a change under way is taken back or begun by an order is in `change::by_hand`.
 
-use super::Backend;
-use crate::scaler::decision::{Change, Reason, Wanted};
-use crate::scaler::hand::{Kept, Mark, Marks, Until, by};
+use super::{Backend, name_of};
+use crate::scaler::decision::{
+    Change, Note, Ordered, Promise, Reason, Refusal, Wanted, Way, Would,
+};
+use crate::scaler::hand::{Kept, Mark, Marks, Until};
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
-use crate::words::order::{Answer, Order, Place, Verb, Verdict};
-use crate::words::time::Span;
+use crate::words::names::ServerName;
+use crate::words::order::{Order, Place, Verb};
 use crate::words::time::Timestamp;
 
 impl Backend {
@@ -23,12 +25,11 @@ impl Backend {
         };
         self.show_marks();
         self.seek_work(now, out);
-        let (verdict, text) = match taken {
-            Ok(()) => (Verdict::Accepted, self.promise(now, order, server)),
-            Err(Answer { verdict, text }) => (verdict, text),
+        let answer = Reason::Answer {
+            verb: order.verb,
+            by: order.by,
+            answer: taken.map(|()| self.promise(now, order, server)),
         };
-        let text = format!("{}{}: {text}", order.verb, by(order.by));
-        let answer = Reason::Answer(Answer { verdict, text });
         self.report(now, server, Change::Operator, answer, out);
     }
 
@@ -37,7 +38,7 @@ impl Backend {
         now: Timestamp,
         order: &Order,
         out: &mut Outbox,
-    ) -> Result<(), Answer> {
+    ) -> Result<(), Refusal> {
         let is_everything = order.place == Place::Everything;
         match order.verb {
             Verb::Pause => {
@@ -48,12 +49,12 @@ impl Backend {
                 } else {
                     self.hand.backend = mark;
                 }
-                self.retreat(now, Wanted::Ordered(format!("paused{}", by(order.by))), out);
+                self.retreat(now, ordered_by(order), out);
                 Ok(())
             }
             Verb::Resume => {
                 if self.hand.everything.is_some() && !is_everything {
-                    return refused("everything is paused; `resume` without a name ends that");
+                    return Err(Refusal::AllPaused);
                 }
                 self.hand.everything = None;
                 self.hand.backend = None;
@@ -68,10 +69,7 @@ impl Backend {
                 }
                 Ok(())
             }
-            Verb::Pin | Verb::Unpin | Verb::Enable | Verb::Disable => {
-                let verb = order.verb;
-                refused(format!("`{verb}` needs a server: BACKEND/SERVER"))
-            }
+            Verb::Pin | Verb::Unpin | Verb::Enable | Verb::Disable => Err(Refusal::NeedsServer),
         }
     }
 
@@ -81,10 +79,10 @@ impl Backend {
         order: &Order,
         server: &str,
         out: &mut Outbox,
-    ) -> Result<(), Answer> {
+    ) -> Result<(), Refusal> {
         self.must_know(server)?;
         let mark = Mark::of(order, now);
-        let ordered = Wanted::Ordered(format!("{}{}", order.verb, by(order.by)));
+        let ordered = ordered_by(order);
         match order.verb {
             Verb::Pause | Verb::Pin => {
                 self.hand.change(server, |marks| {
@@ -98,7 +96,7 @@ impl Backend {
             }
             Verb::Resume => {
                 if self.hand.pause().is_some() {
-                    return refused("its whole backend is paused; resume that");
+                    return Err(Refusal::BackendPaused);
                 }
                 self.hand.change(server, |marks| {
                     (marks.paused, marks.kept) = (None, None);
@@ -139,158 +137,134 @@ impl Backend {
         }
     }
 
-    fn must_know(&self, server: &str) -> Result<(), Answer> {
+    fn must_know(&self, server: &str) -> Result<(), Refusal> {
         if self.pool.member(server).is_some() || self.hand.servers.contains_key(server) {
             return Ok(());
         }
         if self.pool.members.is_empty() {
-            return refused("HAProxy has not shown its servers yet; try again when `status` does");
+            return Err(Refusal::NotSeenYet);
         }
-        let names: Vec<&str> = self
-            .pool
-            .members
-            .iter()
-            .map(|member| member.read.name.as_str())
-            .collect();
-        Err(Answer {
-            verdict: Verdict::Unknown,
-            text: format!(
-                "HAProxy has no server {server} in backend {}; it has {}",
-                self.settings.name,
-                names.join(", ")
-            ),
+        Err(Refusal::UnknownServer {
+            name: ServerName::new(self.settings.name.clone(), server),
+            known: self.pool.members.iter().map(name_of).collect(),
         })
     }
 
     /// What `enable` and `disable` have in common: a spare that may be changed now.
-    fn may_change(&self, server: &str) -> Result<&Member, Answer> {
+    fn may_change(&self, server: &str) -> Result<&Member, Refusal> {
         let Some(member) = self.pool.member(server) else {
-            return refused("HAProxy does not show this server at the moment");
+            return Err(Refusal::NotShown);
         };
         let marks = self.hand.marks(server);
         match member.role {
             Role::Spare => {}
-            Role::AlwaysUp => return refused("it is always-up: only spares are ever changed"),
-            Role::Other => return refused("it is no spare: only spares are ever changed"),
+            Role::AlwaysUp => return Err(Refusal::AlwaysUp),
+            Role::Other => return Err(Refusal::NoSpare),
         }
         if self.hand.pause().is_some() || marks.paused.is_some() {
-            return refused("it is paused; `resume` it first");
+            return Err(Refusal::Paused);
         }
         if marks.pinned.is_some() {
-            return refused("it is pinned; `unpin` it first");
+            return Err(Refusal::Pinned);
         }
         if !self.has_picture() {
-            return refused("HAProxy cannot be read at the moment");
+            return Err(Refusal::Unreachable);
         }
         if self.is_changing_settings() {
-            return refused("a new configuration is about to be applied; try again in a moment");
+            return Err(Refusal::Reconfiguring);
         }
         if member.read.is_tracked || member.read.is_beyond_us() {
-            return refused("it tracks another server, is tracked, or its address is not resolved");
+            return Err(Refusal::BeyondUs);
         }
         Ok(member)
     }
 
-    fn may_enable(&self, server: &str) -> Result<(), Answer> {
+    fn may_enable(&self, server: &str) -> Result<(), Refusal> {
         let member = self.may_change(server)?;
         if !member.read.is_up() && self.is_full() && !self.is_on_its_way_in(server) {
-            let up = self.pool.in_balance();
-            return refused(format!(
-                "{up} servers are in and that is `max`: raise `max`, or disable another one first"
-            ));
+            return Err(Refusal::Full(self.pool.in_balance()));
         }
         Ok(())
     }
 
-    fn may_disable(&self, server: &str) -> Result<(), Answer> {
+    fn may_disable(&self, server: &str) -> Result<(), Refusal> {
         self.may_change(server)?;
         self.must_not_need(server)
     }
 
     /// Refuses what needs a command to HAProxy that it would not take.
-    fn must_be_taken(&self, order: &Order, server: &str, wanted: Stage) -> Result<(), Answer> {
+    fn must_be_taken(&self, order: &Order, server: &str, wanted: Stage) -> Result<(), Refusal> {
         let stage = self.pool.member(server).map(|member| member.stage);
         match &order.barred {
-            Some(reason) if stage != Some(wanted) => refused(reason.clone()),
+            Some(reason) if stage != Some(wanted) => Err(Refusal::Barred(reason.clone())),
             Some(_) | None => Ok(()),
         }
     }
 
     /// Refuses to take away what `min`, or the last user, needs; judged on the last picture.
-    pub(super) fn must_not_need(&self, server: &str) -> Result<(), Answer> {
+    pub(super) fn must_not_need(&self, server: &str) -> Result<(), Refusal> {
         let is_serving = self.pool.member(server).is_some_and(Member::is_serving);
-        let (serving, floor) = (self.pool.serving(), self.floor());
-        if !is_serving || serving > floor {
+        let (serving, min) = (self.pool.serving(), self.floor());
+        if !is_serving || serving > min {
             return Ok(());
         }
         if serving <= 1 {
-            return refused("it is the last server that serves");
+            return Err(Refusal::LastServing);
         }
-        refused(format!("{serving} servers serve and `min` is {floor}"))
+        Err(Refusal::AtMin { serving, min })
     }
 
-    /// What will happen now that the order stands.
-    fn promise(&self, now: Timestamp, order: &Order, server: Option<&str>) -> String {
-        let stands = match order.lasts {
-            Some(length) => format!("for {}", Span(length)),
-            None => "until it is taken back".to_owned(),
-        };
-        let half_way = self
-            .change
-            .as_ref()
-            .filter(|change| server.is_none_or(|server| server == change.server))
-            .map(|change| {
-                format!(
-                    "; {}, which is half-way, is taken to where it may stay first",
-                    change.server
-                )
-            })
-            .unwrap_or_default();
-        let is_spare = server.is_none_or(|server| {
-            let member = self.pool.member(server);
-            member.is_none_or(|member| member.role == Role::Spare)
-        });
-        let anyway = if is_spare {
-            ""
-        } else {
-            " (it is no spare and never changed anyway)"
-        };
+    /// What will happen now that the order is accepted.
+    fn promise(&self, now: Timestamp, order: &Order, server: Option<&str>) -> Promise {
         match order.verb {
-            Verb::Pause => format!("nothing is changed here {stands}{anyway}{half_way}"),
-            Verb::Pin => format!("it stays as it is {stands}{anyway}{half_way}"),
-            Verb::Unpin => "it comes and goes as usual".to_owned(),
-            Verb::Resume => "everything is as usual, but for pins".to_owned(),
-            Verb::Enable | Verb::Disable => {
-                let length = Span(order.lasts.unwrap_or(self.settings.hold));
-                self.promise_of(now, server.unwrap_or_default(), order.verb, length)
+            Verb::Enable => self.promise_kept(now, order, server, Kept::In),
+            Verb::Disable => self.promise_kept(now, order, server, Kept::Out),
+            Verb::Pause | Verb::Pin => {
+                let is_meant = |it: &str| server.is_none_or(|server| server == it);
+                let change = self.change.as_ref();
+                let member = server.and_then(|server| self.pool.member(server));
+                Promise::Fixed {
+                    lasts: order.lasts,
+                    in_transition: change
+                        .filter(|change| is_meant(&change.server))
+                        .map(|change| change.server.clone()),
+                    is_no_spare: member.is_some_and(|member| member.role != Role::Spare),
+                }
             }
+            Verb::Unpin => Promise::Unpinned,
+            Verb::Resume => Promise::Resumed,
         }
     }
 
-    fn promise_of(&self, now: Timestamp, server: &str, verb: Verb, length: Span) -> String {
-        let (is_in, kept, already) = match verb {
-            Verb::Enable => (true, "in", Stage::Ready),
-            Verb::Pause | Verb::Resume | Verb::Pin | Verb::Unpin | Verb::Disable => {
-                (false, "out", Stage::Maint)
-            }
+    fn promise_kept(
+        &self,
+        now: Timestamp,
+        order: &Order,
+        server: Option<&str>,
+        kept: Kept,
+    ) -> Promise {
+        let server = server.unwrap_or_default();
+        let (is_in, already) = match kept {
+            Kept::In => (true, Stage::Ready),
+            Kept::Out => (false, Stage::Maint),
         };
-        let stage = self.pool.member(server).map(|member| member.stage);
-        let what = match &self.change {
-            Some(change) if change.server == server && is_in && change.is_inbound() => {
-                "it is warmed up, checked and then made ready".to_owned()
-            }
-            Some(change) if change.server == server && !is_in && !change.is_inbound() => {
-                "it is drained and then put into maint".to_owned()
-            }
-            Some(change) if change.server == server => "as soon as it may be changed".to_owned(),
-            Some(_) | None if stage == Some(already) => {
-                format!("it is {} already", already.as_str())
-            }
-            Some(change) => format!("after {}, which is on its way", change.server),
-            None if self.is_settling(now) => "in some seconds: the daemon stood still".to_owned(),
-            None => "as soon as it may be changed".to_owned(),
+        let is_there = self.pool.member(server).map(|it| it.stage) == Some(already);
+        let way = match &self.change {
+            Some(change) if change.server == server => match (is_in, change.is_inbound()) {
+                (true, true) => Way::Coming,
+                (false, false) => Way::Leaving,
+                (true, false) | (false, true) => Way::Soon,
+            },
+            Some(_) | None if is_there => Way::Already(already),
+            Some(change) => Way::After(change.server.clone()),
+            None if self.is_settling(now) => Way::Settling,
+            None => Way::Soon,
         };
-        format!("{what}; kept {kept} for {length}")
+        Promise::Kept {
+            kept,
+            way,
+            length: order.lasts.unwrap_or(self.settings.hold),
+        }
     }
 
     /// What is set for a server, where the pool looks for it.
@@ -305,9 +279,9 @@ impl Backend {
         if self.hand.due().is_none_or(|due| now < due) {
             return;
         }
-        for (server, text) in self.hand.expire(now) {
-            let reason = Reason::Text(text.to_owned());
-            self.report(now, server.as_deref(), Change::Note, reason, out);
+        for (server, what) in self.hand.expire(now) {
+            let note = Note::Expired(what);
+            self.tell(now, server.as_deref(), Change::Note, note, out);
         }
         if self.hand.pause().is_none() {
             self.hand.would = None;
@@ -317,15 +291,27 @@ impl Backend {
     }
 
     /// Paused: says what would be done, once.
-    pub(super) fn say_would(&mut self, now: Timestamp, verb: &str, server: &str, out: &mut Outbox) {
-        let would = format!("would {verb} {server}");
-        if self.hand.would.as_ref() == Some(&would) {
+    pub(super) fn say_would(
+        &mut self,
+        now: Timestamp,
+        what: Would,
+        name: String,
+        out: &mut Outbox,
+    ) {
+        let would = Some((what, name));
+        if self.hand.would == would {
             return;
         }
-        let until = self.hand.pause().unwrap_or_default().text(now);
-        let reason = Reason::Text(format!("would {verb} it; paused{until}"));
-        self.report(now, Some(server), Change::Paused, reason, out);
-        self.hand.would = Some(would);
+        self.hand.would = would;
+        let pause = self.hand.pause().unwrap_or_default().standing(now);
+        let server = self.hand.would.as_ref().map(|(_, name)| name.as_str());
+        self.tell(
+            now,
+            server,
+            Change::Paused,
+            Note::Would { what, pause },
+            out,
+        );
     }
 
     /// The spare that an operator wants in and that is not on its way.
@@ -354,10 +340,13 @@ impl Backend {
         Some(wanted.read.name.clone())
     }
 
-    /// The words for a warm-up that an operator ordered.
-    pub(super) fn ordered_text(&self, server: &str) -> Wanted {
+    /// Why a spare that an operator wants in is warmed up.
+    pub(super) fn ordered(&self, server: &str) -> Wanted {
         let mark = self.hand.marks(server).kept.map(|(_, mark)| mark);
-        Wanted::Ordered(format!("enable{}", by(mark.and_then(|mark| mark.by))))
+        Wanted::Ordered(Ordered::By {
+            verb: Verb::Enable,
+            uid: mark.and_then(|mark| mark.by),
+        })
     }
 
     /// An operator changed it by hand: that is newer than what was ordered.
@@ -367,9 +356,9 @@ impl Backend {
     }
 }
 
-fn refused<T>(text: impl Into<String>) -> Result<T, Answer> {
-    Err(Answer {
-        verdict: Verdict::Refused,
-        text: text.into(),
-    })
+const fn ordered_by(order: &Order) -> Ordered {
+    Ordered::By {
+        verb: order.verb,
+        uid: order.by,
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Backend, NoSpareSaid, name_of};
 use crate::scaler::agreement::Agreement;
-use crate::scaler::decision::{Change, Reason};
+use crate::scaler::decision::{Change, Note, Reason};
 use crate::scaler::event::ActionId;
 use crate::scaler::haproxy::{Process, Wish};
 use crate::scaler::member::{Role, Stage};
@@ -73,8 +73,7 @@ impl Backend {
         };
         self.reading.read_at = Some(now);
         if self.reading.failure.take() == Some(ReadFailure::UnknownBackend) {
-            let text = "HAProxy has this backend now".to_owned();
-            self.report(now, None, Change::Note, Reason::Text(text), out);
+            self.tell(now, None, Change::Note, Note::HasBackend, out);
         }
         self.take_picture(now, process, read, out);
         self.step_change(now, id, out);
@@ -94,8 +93,8 @@ impl Backend {
         }
         let is_new = self.reading.failure.as_ref() != Some(failure);
         if is_new && *failure == ReadFailure::UnknownBackend {
-            let reason = Reason::Text(failure.to_string());
-            self.report(now, None, Change::Note, reason, out);
+            let note = Note::Unread(failure.clone());
+            self.tell(now, None, Change::Note, note, out);
         }
         self.reading.failure = Some(failure.clone());
     }
@@ -178,17 +177,15 @@ impl Backend {
     }
 
     fn agreement_changed(&mut self, now: Timestamp, out: &mut Outbox) {
-        let verdict = self.comparison.verdict();
-        let change = match verdict {
-            Agreement::Agree => Change::Thaw,
-            Agreement::Lost | Agreement::Inflated => Change::Freeze,
+        let (change, note) = match self.comparison.doubt() {
+            None => (Change::Thaw, Note::Agrees),
+            Some(doubt) => (Change::Freeze, Note::Doubted(doubt)),
         };
         // Spares that came in on lines which are in doubt now count as brought in by them.
         let doubted = self.comparison.doubted_since(now);
         self.brought_in_doubt = self.pool.joined_since(doubted);
         self.not_quiet(now);
-        let text = self.freeze_text(verdict);
-        self.report(now, None, change, Reason::Text(text), out);
+        self.tell(now, None, change, note, out);
     }
 
     /// One server's state against the one that we know of.
@@ -230,8 +227,8 @@ impl Backend {
             self.change = None;
         }
         let reason = Reason::Operator {
-            from: expected.as_str(),
-            to: shown.as_str(),
+            from: expected,
+            to: shown,
             may_be_agent,
             hold,
         };
@@ -249,10 +246,7 @@ impl Backend {
         member.enter(now, Stage::DrainingOut, now);
         let change = self.change.take_if(|change| change.server == name);
         drop(change);
-        let text =
-            "its agent answers `drain`, so it gets no requests: left alone as long as it does";
-        let reason = Reason::Text(text.to_owned());
-        self.report(now, Some(name), Change::Warning, reason, out);
+        self.tell(now, Some(name), Change::Warning, Note::DrainedByAgent, out);
     }
 
     /// First sight adopts: what is ready is ours and goes after `idle_timeout` like any other.

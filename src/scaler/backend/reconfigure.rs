@@ -3,15 +3,14 @@
 
 use std::time::Duration;
 
-use super::{Backend, next_slice};
-use crate::scaler::decision::{Change, Reason, Wanted};
+use super::{Backend, name_of, next_slice};
+use crate::scaler::decision::{Change, Note, Ordered};
 use crate::scaler::member::{Role, Stage};
 use crate::scaler::outbox::Outbox;
 use crate::scaler::policy::Policy;
 use crate::scaler::pool::role_of;
 use crate::scaler::quiet::{Recent, slice_of};
 use crate::scaler::settings::BackendSettings;
-use crate::words::time::Span;
 use crate::words::time::Timestamp;
 
 /// After a standstill lines and HAProxy's checks come in late for this long.
@@ -43,7 +42,7 @@ impl Backend {
         });
         self.next = Next::Settings(Box::new(settings));
         if is_no_spare {
-            self.retreat(now, no_longer(), out);
+            self.retreat(now, Ordered::NewConfiguration, out);
         } else {
             self.apply_settings(now);
         }
@@ -53,7 +52,7 @@ impl Backend {
     pub(in crate::scaler) fn leave(&mut self, now: Timestamp, out: &mut Outbox) {
         self.next = Next::Gone;
         self.take_back_all_lent(now, out);
-        self.retreat(now, no_longer(), out);
+        self.retreat(now, Ordered::NewConfiguration, out);
     }
 
     /// New settings wait for the end of a change.
@@ -81,22 +80,10 @@ impl Backend {
 
     /// What stays behind of a backend that is not looked after any more.
     pub(in crate::scaler) fn say_goodbye(&self, now: Timestamp, out: &mut Outbox) {
-        let ready: Vec<&str> = self
-            .pool
-            .members
-            .iter()
-            .filter(|member| member.role == Role::Spare && member.stage == Stage::Ready)
-            .map(|member| member.read.name.as_str())
-            .collect();
-        let text = if ready.is_empty() {
-            "no longer in the configuration; no spare of it is enabled".to_owned()
-        } else {
-            format!(
-                "no longer in the configuration; left enabled: {}",
-                ready.join(", ")
-            )
-        };
-        self.report(now, None, Change::Note, Reason::Text(text), out);
+        let members = self.pool.members.iter();
+        let enabled = members.filter(|it| it.role == Role::Spare && it.stage == Stage::Ready);
+        let note = Note::Left(enabled.map(name_of).collect());
+        self.tell(now, None, Change::Note, note, out);
     }
 
     fn apply_settings(&mut self, now: Timestamp) {
@@ -144,7 +131,7 @@ impl Backend {
         for member in &mut self.pool.members {
             member.role = role_of(&member.read, &self.settings);
         }
-        self.notes_said.clear();
+        self.advice_said.clear();
         self.reading.want();
     }
 
@@ -177,12 +164,8 @@ impl Backend {
     /// The daemon stood still, or the machine did: no window straddles that, and nothing begins
     /// before lines and checks have caught up.
     pub(in crate::scaler) fn gap(&mut self, now: Timestamp, lasted: Duration, out: &mut Outbox) {
-        let text = format!(
-            "stood still for {}: what was measured before does not count",
-            Span(lasted)
-        );
-        self.retreat(now, Wanted::Ordered(text.clone()), out);
-        self.report(now, None, Change::Note, Reason::Text(text), out);
+        self.retreat(now, Ordered::Standstill(lasted), out);
+        self.tell(now, None, Change::Note, Note::StoodStill(lasted), out);
         self.owed = None;
         self.start_policies_over();
         self.settling_until = Some(now.after(SETTLE));
@@ -201,8 +184,4 @@ impl Backend {
             self.reading.want();
         }
     }
-}
-
-fn no_longer() -> Wanted {
-    Wanted::Ordered("the new configuration does not name it as a spare any more".to_owned())
 }

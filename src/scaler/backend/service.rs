@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::{Backend, name_of};
 use crate::scaler::by_server::Contrast;
-use crate::scaler::decision::{Cause, Change, Consequence, Fault, Reason, Tally};
+use crate::scaler::decision::{Cause, Change, Consequence, Fault, Note, Reason, Tally};
 use crate::scaler::hand::Kept;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
 use crate::scaler::probation::{Circumstances, Finding, Look, Others, Probation};
+use crate::scaler::seen::Blocked;
 use crate::words::picture::Balance;
 use crate::words::time::Timestamp;
 
@@ -457,13 +458,12 @@ impl Backend {
             }
         }
         for name in used {
-            let reason = Reason::Text(USED_IN_MAINT.to_owned());
-            self.report(now, Some(&name), Change::Warning, reason, out);
+            self.tell(now, Some(&name), Change::Warning, Note::UsedInMaint, out);
         }
     }
 
     /// Why another spare would get no more than those that are in; `None` when one may help.
-    pub(super) fn idles_enough(&self) -> Option<String> {
+    pub(super) fn idles_enough(&self) -> Option<Blocked> {
         let idle = || {
             self.watched()
                 .filter(|member| member.trouble.idle.is_some())
@@ -472,12 +472,8 @@ impl Backend {
         if idle().count() < IDLE_MAX && !idle().any(is_first) {
             return None;
         }
-        let names: Vec<&str> = idle().map(|member| member.read.name.as_str()).collect();
         let cause = idle().find_map(|member| member.trouble.idle)?;
-        Some(format!(
-            "ready and without requests: {} ({cause})",
-            names.join(", ")
-        ))
+        Some(Blocked::Idle(idle().map(name_of).collect(), cause))
     }
 
     /// How soon ready spares want to be looked at again.
@@ -502,7 +498,3 @@ impl Backend {
             .min()
     }
 }
-
-/// For the log and `status`, behind the server's name.
-pub(super) const USED_IN_MAINT: &str = "it is in maint and HAProxy still sends it requests \
-    (`option persist` does that): do not switch it off; write `no option persist` in this backend";

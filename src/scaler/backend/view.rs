@@ -5,37 +5,34 @@ mod helpless;
 mod outlook;
 mod trouble;
 
+use std::time::Duration;
+
 use super::Backend;
 use super::change::Underway;
 use crate::scaler::agreement::Agreement;
+use crate::scaler::decision::Doubt;
 use crate::scaler::event::LogState;
-use crate::scaler::haproxy::drops_text;
 use crate::scaler::member::{Member, QUARANTINE_MAX, Role, Stage};
 use crate::scaler::policy::PolicyView;
-use crate::scaler::seen::{Problem, ProblemCode, ReasonCode, Standing, Standings};
-use crate::scaler::settings::Spares;
+use crate::scaler::seen::{
+    BackendState, Outlook, Problem, ServerNote, Standing, StandingReason, Standings,
+};
 use crate::words::picture::{AdminState, ReadFailure};
 use crate::words::time::Timestamp;
-
-/// Why no spare goes although it is quiet.
-const LOST: &str = "no scale-down before a window of requests: what was remembered is lost";
 
 /// One backend at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BackendView {
     /// Its name.
     pub name: String,
-    /// One word: `ok`; `slow`; `not_helping`: slow, and more servers do not help; `broken`; `short` of
-    /// servers; `blind`: scaling down is frozen; `unreachable`; `unknown`.
-    pub state: &'static str,
+    /// How it is.
+    pub state: BackendState,
     /// The policy that is nearest to asking for a server.
     pub policy: Option<PolicyView>,
     /// Its servers, in the order of haproxy.cfg.
     pub servers: Vec<ServerView>,
-    /// What happens next, in words.
-    pub next: String,
-    /// Why that and nothing else.
-    pub reason: ReasonCode,
+    /// What happens next, and why.
+    pub next: Outlook,
     /// Servers that take requests; `None` before HAProxy was read.
     pub serving: Option<u32>,
     /// Those, and the ones that are asked for.
@@ -44,8 +41,6 @@ pub struct BackendView {
     pub in_flight: Option<u64>,
     /// What stands for all of it.
     pub standings: Standings,
-    /// Nothing is changed: by whom and for how long.
-    pub paused: Option<String>,
     /// What keeps it from acting, if anything.
     pub problems: Vec<Problem>,
     /// HAProxy answered the last time that it was asked, even if it knows no such backend.
@@ -53,7 +48,7 @@ pub struct BackendView {
 }
 
 /// One server at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ServerView {
     /// Its name.
     pub name: String,
@@ -70,7 +65,7 @@ pub struct ServerView {
     /// What stands for it.
     pub standings: Standings,
     /// What an operator should know about it.
-    pub note: Option<String>,
+    pub note: Option<ServerNote>,
 }
 
 impl Backend {
@@ -107,14 +102,12 @@ impl Backend {
         });
         let servers = self.pool.members.iter();
         let servers = servers.map(|member| self.server_view(now, member));
-        let (reason, next) = self.outlook(now, policy.as_ref());
         let serving = self.has_picture().then(|| self.pool.serving());
         BackendView {
             name: self.settings.name.clone(),
-            state: self.state_word(now, policy.as_ref()),
+            state: self.state(now, policy.as_ref()),
             servers: servers.collect(),
-            next,
-            reason,
+            next: self.outlook(now, policy.as_ref()),
             serving,
             wanted: serving.map(|serving| serving.saturating_add(self.asked_for())),
             in_flight: self.has_picture().then(|| self.in_flight()),
@@ -122,10 +115,6 @@ impl Backend {
                 pause: self.hand.pause().map(|mark| mark.standing(now)),
                 ..Standings::default()
             },
-            paused: self
-                .hand
-                .pause()
-                .map(|mark| format!("paused{}", mark.text(now))),
             problems: self.problems(now, policy.as_ref()),
             is_answered: self.has_picture()
                 || self.reading.failure == Some(ReadFailure::UnknownBackend),
@@ -155,11 +144,13 @@ impl Backend {
         }
     }
 
-    fn state_word(&self, now: Timestamp, policy: Option<&PolicyView>) -> &'static str {
+    fn state(&self, now: Timestamp, policy: Option<&PolicyView>) -> BackendState {
         match self.reading.failure {
-            Some(ReadFailure::UnknownBackend) => return "unknown",
-            Some(ReadFailure::Unreachable(_) | ReadFailure::Stopping) => return "unreachable",
-            None if self.generation.is_none() => return "unknown",
+            Some(ReadFailure::UnknownBackend) => return BackendState::Unknown,
+            Some(ReadFailure::Unreachable(_) | ReadFailure::NoAnswer | ReadFailure::Stopping) => {
+                return BackendState::Unreachable;
+            }
+            None if self.generation.is_none() => return BackendState::Unknown,
             None => {}
         }
         let is_slow = |view: &PolicyView| {
@@ -172,19 +163,18 @@ impl Backend {
             _ if self.pool.in_balance() < self.floor()
                 || !self.pool.dead_always_up().is_empty() =>
             {
-                "short"
+                BackendState::Short
             }
-            Some(view) if view.is_broken => "broken",
+            Some(view) if view.is_broken => BackendState::Broken,
             Some(view) if self.quiet.since.is_none() && is_slow(view) => {
                 if self.not_helping(now).is_some() {
-                    "not_helping"
+                    BackendState::NotHelping
                 } else {
-                    "slow"
+                    BackendState::Slow
                 }
             }
-            _ if self.log != LogState::Flowing => "blind",
-            _ if self.comparison.verdict() != Agreement::Agree || self.drops.is_some() => "blind",
-            Some(_) | None => "ok",
+            _ if self.log != LogState::Flowing || self.is_log_doubted() => BackendState::Blind,
+            Some(_) | None => BackendState::Ok,
         }
     }
 
@@ -204,24 +194,28 @@ impl Backend {
     }
 
     fn standings_of(&self, now: Timestamp, member: &Member) -> Standings {
-        let standing = |until: Option<Timestamp>, length: std::time::Duration, reason: &str| {
+        let standing = |until: Option<Timestamp>, length: Duration, reason: StandingReason| {
             let left = until.filter(|until| now < *until)?.since(now);
             Some(Standing {
                 lasted: Some(length.saturating_sub(left)),
                 left: Some(left),
                 by: None,
-                reason: Some(reason.to_owned()),
+                reason: Some(reason),
             })
         };
         let hold = standing(
             member.hold_until(),
             self.settings.hold,
-            "changed outside this daemon",
+            StandingReason::Changed,
         );
         // Each failure doubles it.
         let doublings = member.failures().saturating_sub(1).min(6);
-        let quarantine = QUARANTINE_MAX.min(std::time::Duration::from_secs(60) * (1 << doublings));
-        let quarantine = standing(member.quarantined_until(), quarantine, "it failed");
+        let quarantine = QUARANTINE_MAX.min(Duration::from_secs(60) * (1 << doublings));
+        let quarantine = standing(
+            member.quarantined_until(),
+            quarantine,
+            StandingReason::Failed,
+        );
         Standings {
             hold,
             quarantine,
@@ -231,72 +225,41 @@ impl Backend {
 
     fn problems(&self, now: Timestamp, policy: Option<&PolicyView>) -> Vec<Problem> {
         let mut problems = Vec::new();
-        if let Some(failure) = &self.reading.failure {
-            let code = match failure {
-                ReadFailure::Unreachable(_) | ReadFailure::Stopping => ProblemCode::Unreachable,
-                ReadFailure::UnknownBackend => ProblemCode::UnknownBackend,
-            };
-            problems.push(Problem::new(code, failure.to_string()));
-        }
+        problems.extend(self.reading.failure.clone().map(Problem::Unread));
         if self.has_picture() {
-            self.problems_of_names(&mut problems);
+            let unknown = self.names_unknown();
+            problems
+                .extend(unknown.map(|(list, name)| Problem::UnknownServer(list, name.to_owned())));
+            if !self.pool.members.iter().any(|it| it.role == Role::Spare) {
+                problems.push(Problem::NoSpare);
+            }
             problems.extend(self.helpless(now, policy));
         }
-        if let Some(reason) = self.not_helping(now) {
-            let text = format!("more servers do not help: {reason}");
-            problems.push(Problem::new(ProblemCode::NotHelping, text));
+        if let Some((signal, statistic, verdict)) = self.not_helping(now) {
+            problems.push(Problem::NotHelping(signal, statistic, verdict));
         }
         if self.past.is_lost {
-            problems.push(Problem::new(ProblemCode::MemoryLost, LOST));
+            problems.push(Problem::MemoryLost);
         }
         if self.has_picture() {
             self.problems_of_service(now, &mut problems);
         }
-        self.problems_of_the_log(&mut problems);
+        problems.extend(self.comparison.doubt().map(Problem::Doubt));
+        problems.extend(
+            self.drops
+                .map(|share| Problem::Doubt(Doubt::Dropped(share))),
+        );
+        problems.extend(match self.log {
+            LogState::Flowing => None,
+            LogState::Absent => Some(Problem::LogAbsent),
+            LogState::Lagging => Some(Problem::LogLate),
+            LogState::Incomplete => Some(Problem::LogLost),
+        });
         problems
     }
 
-    fn problems_of_names(&self, problems: &mut Vec<Problem>) {
-        let always_up = self.settings.always_up.iter();
-        let always_up = always_up.map(|name| ("always_up", name));
-        let spares = match &self.settings.spares {
-            Spares::Named(names) => names.as_slice(),
-            Spares::Auto => &[],
-        };
-        let spares = spares.iter().map(|name| ("spares", name));
-        for (key, name) in always_up.chain(spares) {
-            if self.pool.member(name).is_none() {
-                let text = format!("{key} names {name}, which HAProxy does not have");
-                problems.push(Problem::new(ProblemCode::UnknownServer, text));
-            }
-        }
-        if !self.pool.members.iter().any(|it| it.role == Role::Spare) {
-            let text = "there is no spare, so nothing can be brought in";
-            problems.push(Problem::new(ProblemCode::NoSpare, text));
-        }
-    }
-
-    fn problems_of_the_log(&self, problems: &mut Vec<Problem>) {
-        let verdict = self.comparison.verdict();
-        let code = match verdict {
-            Agreement::Agree => None,
-            Agreement::Lost => Some(ProblemCode::LogIncomplete),
-            Agreement::Inflated => Some(ProblemCode::LogInflated),
-        };
-        if let Some(code) = code {
-            let text = self.freeze_text(verdict);
-            problems.push(Problem::new(code, text));
-        }
-        if let Some(share) = self.drops {
-            let text = drops_text(share);
-            problems.push(Problem::new(ProblemCode::LogDropped, text));
-        }
-        let (code, text) = match self.log {
-            LogState::Flowing => return,
-            LogState::Absent => (ProblemCode::LogAbsent, "there is no log to read"),
-            LogState::Lagging => (ProblemCode::LogLate, "the log is read late"),
-            LogState::Incomplete => (ProblemCode::LogLost, "lines of the log were lost"),
-        };
-        problems.push(Problem::new(code, format!("no scale-down: {text}")));
+    /// The log and HAProxy do not tell the same story.
+    fn is_log_doubted(&self) -> bool {
+        self.comparison.verdict() != Agreement::Agree || self.drops.is_some()
     }
 }

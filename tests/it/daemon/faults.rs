@@ -203,7 +203,7 @@ fn a_log_that_gives_io_errors_is_said_once_and_read_on_when_it_does_not() {
         let said = "x.log: Input/output error";
         wait_for("the error", SOON, || count(&running, said) == times);
         assert!(problems(&place).contains(said));
-        assert!(problems(&place).contains("no scale-down: there is no log to read"));
+        assert!(problems(&place).contains("no scaling: there is no log to read"));
         assert_idle(&running);
         lead(&link, &real);
         place.request(10);

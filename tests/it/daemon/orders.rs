@@ -125,7 +125,7 @@ fn enable_of_a_dead_spare_never_writes_to_haproxy() {
         out.contains("warmed up, checked and then made ready; kept in for 1h"),
         "{out}"
     );
-    daemon.err.wait_for("warm_up web/web2: enable by uid");
+    daemon.err.wait_for("warm_up web/web2: asked for by uid");
     daemon.err.wait_for("enable_failed web/web2");
     assert!(haproxy.lines().iter().all(|line| !line.starts_with("set ")));
 }

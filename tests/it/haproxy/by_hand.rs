@@ -29,8 +29,9 @@ fn a_spare_put_into_maint_by_hand_is_left_there() {
         haproxy.set_state("web/web2", "maint");
         let hold = daemon.wait_for("hold", "web2", SOON);
         assert!(
-            hold.text
-                .contains("was ready, is maint, not by us: left alone for 1h"),
+            hold.text.contains(
+                "state changed from ready to maint outside this daemon; leaving it alone for 1h"
+            ),
             "{}",
             hold.text
         );
@@ -41,7 +42,7 @@ fn a_spare_put_into_maint_by_hand_is_left_there() {
         assert_eq!(states.path("web2"), ["maint", "ready", "maint"]);
         assert_eq!(daemon.count("warm_up", "web2"), 1);
         let note = daemon.status()["backends"][0]["servers"][1]["note"].to_string();
-        assert!(note.contains("changed by hand"), "{note}");
+        assert!(note.contains("changed outside this daemon"), "{note}");
         assert_users_content(&load, &[&web1, &web2]);
     });
 }

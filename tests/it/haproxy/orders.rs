@@ -88,7 +88,7 @@ fn a_pause_in_the_middle_of_the_checks_takes_the_spare_back_to_maint() {
             daemon.stage("web2") == "draining-in" && states.now("web2") == "drain"
         });
         let text = daemon.ask(&["pause", "web", "--for", "1h"]).succeeded();
-        assert!(text.contains("web2, which is half-way"), "{text}");
+        assert!(text.contains("web2 is in transition"), "{text}");
         wait_for("maint", SOON, || states.now("web2") == "maint");
         std::thread::sleep(A_WHILE);
         assert_eq!(states.of("web2"), ["maint", "drain", "maint"]);

@@ -14,7 +14,12 @@ use super::world::{BACKEND, Fault, World, settings};
 impl World {
     /// The notes beside web2 and web3 in `status`.
     fn notes(&mut self) -> [Option<String>; 2] {
-        let mut servers = self.view().servers.into_iter().skip(1).map(|it| it.note);
+        let mut servers = self
+            .view()
+            .servers
+            .into_iter()
+            .skip(1)
+            .map(|it| it.note.map(|it| it.to_string()));
         [servers.next().flatten(), servers.next().flatten()]
     }
 
@@ -180,7 +185,12 @@ fn a_pause_before_the_first_command_on_the_way_out_writes_nothing() {
     let commands = world.commands;
     world.faults = Box::new(|_| Fault::Late(Duration::from_millis(500)));
     for _ in 0..10_000 {
-        if world.view().next.contains("on its way to maint") {
+        if world
+            .view()
+            .next
+            .to_string()
+            .contains("on its way to maint")
+        {
             break;
         }
         world.pass(Duration::from_millis(50));

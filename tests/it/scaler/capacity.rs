@@ -157,7 +157,13 @@ fn a_dead_spare_is_quarantined_and_the_next_one_comes_at_once() {
     assert!(world.server("web2").read.is_maint());
     assert_eq!(world.count(Change::EnableFailed), 1);
     assert_eq!(world.count(Change::Breach), 3, "no new breach was needed");
-    let note = world.view().servers.remove(1).note.expect("a note");
+    let note = world
+        .view()
+        .servers
+        .remove(1)
+        .note
+        .expect("a note")
+        .to_string();
     assert!(note.starts_with("quarantined for"), "{note}");
 }
 

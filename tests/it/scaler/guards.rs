@@ -25,7 +25,7 @@ fn a_log_that_falls_silent_under_traffic_disables_nothing() {
     assert!(
         view.problems
             .iter()
-            .any(|text| text.text.contains("no scale-down")),
+            .any(|text| text.to_string().contains("no scale-down")),
         "{view:?}"
     );
 }
@@ -54,7 +54,7 @@ fn while_haproxy_drops_lines_of_its_log_no_spare_goes() {
     assert!(
         problems
             .iter()
-            .any(|text| text.text.contains("DroppedLogs")),
+            .any(|text| text.to_string().contains("DroppedLogs")),
         "{problems:?}"
     );
     world.pass(seconds(600));
@@ -208,7 +208,13 @@ fn an_operators_change_is_a_hold() {
     world.requests(60, 900, GAP);
     assert!(!world.is_up("web2"), "an operator wins");
     assert!(world.is_up("web3"), "the other spare may come");
-    let note = world.view().servers.remove(1).note.expect("a note");
+    let note = world
+        .view()
+        .servers
+        .remove(1)
+        .note
+        .expect("a note")
+        .to_string();
     assert!(note.starts_with("on hold for"), "{note}");
 }
 

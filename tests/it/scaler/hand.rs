@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::Stage;
-use haproxy_autoscale::scaler::decision::{Change, Reason};
+use haproxy_autoscale::scaler::decision::{Change, Reason, Refusal};
 use haproxy_autoscale::scaler::event::Event;
 use haproxy_autoscale::words::names::ServerName;
 use haproxy_autoscale::words::order::{Answer, Order, Place, Verb, Verdict};
@@ -52,10 +52,14 @@ impl World {
         }
         self.step(Event::Operator(&order));
         let answer = self.decisions[before..].iter().rev().find_map(|decision| {
-            if let Reason::Answer(answer) = &decision.reason {
-                return Some(answer.clone());
-            }
-            None
+            let Reason::Answer { answer, .. } = &decision.reason else {
+                return None;
+            };
+            let verdict = answer
+                .as_ref()
+                .map_or_else(Refusal::verdict, |_| Verdict::Accepted);
+            let text = decision.reason.to_string();
+            Some(Answer { verdict, text })
         });
         answer.expect("every order is answered")
     }
@@ -82,7 +86,8 @@ impl World {
     fn note(&mut self, name: &str) -> String {
         let view = self.view();
         let server = view.servers.into_iter().find(|it| it.name == name);
-        server.and_then(|it| it.note).unwrap_or_default()
+        let note = server.and_then(|it| it.note);
+        note.map_or_else(String::new, |it| it.to_string())
     }
 
     pub(crate) fn writes(&self) -> usize {
@@ -117,10 +122,13 @@ fn a_pause_writes_nothing_and_says_what_it_would_do() {
         assert_eq!(world.count(Change::Paused), 1, "said once");
         let view = world.view();
         assert!(
-            view.next.contains("would warm up and enable web2"),
+            view.next
+                .to_string()
+                .contains("would warm up and enable web2"),
             "{view:?}"
         );
-        assert_eq!(view.paused.as_deref(), Some("paused by uid 1000"));
+        let pause = view.standings.pause.expect("a pause");
+        assert_eq!(format!("paused{pause}"), "paused by uid 1000");
         world.accepted(Verb::Resume, place, None);
         world.requests(15, 900, GAP);
         world.pass(seconds(1));
@@ -148,13 +156,13 @@ fn a_pause_with_a_duration_ends_by_itself_and_says_so() {
     let text = world.accepted(Verb::Pause, "web", Some(seconds(60)));
     assert!(text.contains("for 1m"), "{text}");
     world.pass(seconds(59));
-    assert!(world.view().paused.is_some());
+    assert!(world.view().standings.pause.is_some());
     world.pass(seconds(2));
-    assert_eq!(world.view().paused, None);
+    assert_eq!(world.view().standings.pause, None);
     let said = world
         .decisions
         .iter()
-        .any(|it| it.reason.to_string() == "the pause has ended");
+        .any(|it| it.reason.to_string() == "the pause has expired");
     assert!(said, "{:?}", world.changes());
 }
 
@@ -172,7 +180,7 @@ fn a_pause_takes_a_spare_that_is_half_way_back_to_maint() {
     }
     assert_eq!(world.stage("web2"), Stage::DrainingIn);
     let text = world.accepted(Verb::Pause, "web", None);
-    assert!(text.contains("web2, which is half-way"), "{text}");
+    assert!(text.contains("web2 is in transition"), "{text}");
     world.pass(seconds(1));
     assert_eq!(world.stage("web2"), Stage::Maint);
     assert!(world.server("web2").read.is_maint());
@@ -226,9 +234,9 @@ fn resume_of_one_backend_does_not_end_a_pause_of_everything() {
         barred: None,
     };
     world.step(Event::Operator(&order));
-    assert!(world.view().paused.is_some());
+    assert!(world.view().standings.pause.is_some());
     world.accepted(Verb::Resume, "", None);
-    assert_eq!(world.view().paused, None);
+    assert_eq!(world.view().standings.pause, None);
 }
 
 #[test]
@@ -376,7 +384,10 @@ fn enable_comes_after_the_change_that_is_under_way() {
     let mut world = idle();
     world.accepted(Verb::Enable, "web/web2", None);
     let text = world.accepted(Verb::Enable, "web/web3", None);
-    assert!(text.contains("after web2, which is on its way"), "{text}");
+    assert!(
+        text.contains("after web2, which is in transition"),
+        "{text}"
+    );
     world.pass(seconds(4));
     assert!(world.is_up("web2") && world.is_up("web3"));
 }

@@ -164,7 +164,7 @@ fn lines_that_haproxy_drops_are_said_once_and_keep_every_backend_from_scaling_do
     }
     assert_eq!(many.texts(Change::Freeze).len(), 1);
     let views = many.scaler.snapshot(many.now);
-    let dropped = |problem: &Problem| problem.code == ProblemCode::LogDropped;
+    let dropped = |problem: &Problem| problem.code() == ProblemCode::LogDropped;
     let frozen = views
         .iter()
         .filter(|view| view.problems.iter().any(dropped));

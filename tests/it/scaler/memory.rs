@@ -55,7 +55,8 @@ fn restart(world: &mut World) {
 fn note(world: &mut World, name: &str) -> String {
     let servers = world.view().servers;
     let server = servers.into_iter().find(|it| it.name == name);
-    server.and_then(|it| it.note).unwrap_or_default()
+    let note = server.and_then(|it| it.note);
+    note.map_or_else(String::new, |it| it.to_string())
 }
 
 fn stage(world: &mut World, name: &str) -> Stage {
@@ -72,14 +73,12 @@ fn pauses_pins_and_orders_survive_a_restart_and_end_when_they_should() {
     world.order(Verb::Pause, "", Some(seconds(60)));
     world.pass(seconds(20));
     restart(&mut world);
-    assert_eq!(
-        world.view().paused.as_deref(),
-        Some("paused by uid 1000 for 39.9s")
-    );
+    let pause = world.view().standings.pause.expect("a pause");
+    assert_eq!(pause.to_string(), " by uid 1000 for 39.9s");
     assert_eq!(note(&mut world, "web3"), "pinned by uid 1000");
     assert!(note(&mut world, "web2").contains("kept in by uid 1000 for 1m 19s"));
     world.pass(seconds(45));
-    assert_eq!(world.view().paused, None);
+    assert_eq!(world.view().standings.pause, None);
     assert!(world.is_up("web2"));
 }
 
@@ -89,12 +88,12 @@ fn pauses_hold_before_haproxy_has_been_read() {
     world.order(Verb::Pause, "web", None);
     world.is_reachable = false;
     restart(&mut world);
-    assert!(world.view().paused.is_some());
+    assert!(world.view().standings.pause.is_some());
     restart(&mut world);
     world.is_reachable = true;
     world.pass(seconds(10));
     assert!(
-        world.view().paused.is_some(),
+        world.view().standings.pause.is_some(),
         "a second restart in between loses nothing"
     );
 }
@@ -309,7 +308,7 @@ fn after_a_lost_memory_no_spare_goes_before_a_window_of_requests() {
             .view()
             .problems
             .iter()
-            .any(|it| it.text.contains("remembered is lost"))
+            .any(|it| it.to_string().contains("remembered is lost"))
     );
     world.requests(6, 20, GAP);
     world.pass(seconds(60));

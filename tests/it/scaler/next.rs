@@ -1,5 +1,7 @@
 //! What `status` says happens next is what happens.
 
+use std::time::Duration;
+
 use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::words::order::Verb;
 
@@ -16,7 +18,7 @@ fn with_every_spare_in_nothing_waits_for_a_cooldown() {
     world.pass(seconds(3));
     assert!(world.is_up("web2"));
     world.requests(6, 900, GAP);
-    let next = world.view().next;
+    let next = world.view().next.to_string();
     assert_eq!(next, "nothing: the only spare serves already");
 }
 
@@ -27,7 +29,7 @@ fn at_max_no_warm_up_is_announced() {
     let mut world = World::new(settings);
     world.pass(GAP);
     world.requests(6, 900, GAP);
-    let next = world.view().next;
+    let next = world.view().next.to_string();
     assert!(
         next.contains("2 servers are in and that is `max`"),
         "{next}"
@@ -42,8 +44,30 @@ fn a_quarantined_spare_is_none_to_bring_in_and_said_so() {
     world.requests(15, 900, GAP);
     world.pass(seconds(25));
     world.requests(6, 900, GAP);
-    let next = world.view().next;
+    let next = world.view().next.to_string();
     assert!(next.contains("nothing: web2 quarantined for"), "{next}");
+    assert!(next.contains("connection refused"), "{next}");
+}
+
+#[test]
+fn what_a_server_in_transition_waits_for_is_said() {
+    let mut world = World::new(settings());
+    world.pass(GAP);
+    world.requests(15, 900, GAP);
+    let mut said = Vec::new();
+    for _ in 0..200 {
+        if world.is_up("web2") {
+            break;
+        }
+        said.push(world.view().next.to_string());
+        world.pass(Duration::from_millis(20));
+    }
+    for text in [
+        "web2 gets users as soon as its warm-up and HAProxy's checks have passed",
+        "web2 gets users as soon as HAProxy's checks have passed (1 of 2)",
+    ] {
+        assert!(said.iter().any(|it| it == text), "{text}: {said:#?}");
+    }
 }
 
 #[test]
@@ -59,11 +83,11 @@ fn what_a_pause_keeps_back_is_what_comes_after_it_and_is_not_said_when_the_load_
     }
     world.order(Verb::Pause, "web", None);
     world.requests(30, 900, GAP);
-    let next = world.view().next;
+    let next = world.view().next.to_string();
     assert!(next.contains("would warm up and enable web3"), "{next}");
     assert!(world.text_of(Change::Paused).contains("web/web3"));
     world.requests(60, 20, GAP);
-    let quiet = world.view().next;
+    let quiet = world.view().next.to_string();
     assert_eq!(quiet, "nothing, it is paused");
     world.requests(30, 900, GAP);
     world.order(Verb::Resume, "web", None);
@@ -77,9 +101,9 @@ fn in_a_pause_no_spare_is_said_to_go() {
     let mut world = with_a_spare_in();
     world.order(Verb::Pause, "web", None);
     world.pass(seconds(15));
-    let next = world.view().next;
+    let next = world.view().next.to_string();
     assert!(
-        next.starts_with("nothing, it is paused; else web2 goes in "),
+        next.starts_with("nothing, it is paused; otherwise web2 goes in "),
         "{next}"
     );
 }

@@ -160,7 +160,10 @@ fn a_pause_of_everything_holds_for_a_backend_that_comes_later() {
     reconfigure(&mut world, &[settings(), other]);
     let now = world.now;
     let views = world.scaler.snapshot(now);
-    assert!(views.iter().all(|view| view.paused.is_some()), "{views:?}");
+    assert!(
+        views.iter().all(|view| view.standings.pause.is_some()),
+        "{views:?}"
+    );
     assert_eq!(views.len(), 2);
 }
 

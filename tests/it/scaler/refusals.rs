@@ -123,8 +123,8 @@ fn a_spare_that_is_down_may_be_disabled_however_few_are_up() {
 #[test]
 fn each_order_for_some_time_ends_by_itself_and_says_so() {
     let cases = [
-        (Verb::Pause, "the pause has ended"),
-        (Verb::Pin, "the pin has ended"),
+        (Verb::Pause, "the pause has expired"),
+        (Verb::Pin, "the pin has expired"),
         (Verb::Enable, "is no longer kept in"),
         (Verb::Disable, "is no longer kept out"),
     ];
@@ -154,7 +154,8 @@ fn one_order_that_ends_leaves_the_others() {
     world.order(Verb::Enable, "web/web2", Some(seconds(20)));
     world.order(Verb::Pin, "web/web3", Some(seconds(20)));
     world.pass(seconds(30));
-    let notes: Vec<_> = world.view().servers.into_iter().map(|it| it.note).collect();
+    let servers = world.view().servers.into_iter();
+    let notes: Vec<_> = servers.map(|it| it.note.map(|it| it.to_string())).collect();
     assert_eq!(notes[1].as_deref(), Some("pinned by uid 1000"));
     assert_eq!(notes[2].as_deref(), Some("paused by uid 1000"));
 }
@@ -170,9 +171,12 @@ fn a_pause_of_everything_that_is_over_is_over_for_later_backends_and_daemons() {
     settings_of(&mut world, &["web", "api"], false);
     let now = world.now;
     let views = world.scaler.snapshot(now);
-    assert!(views.iter().all(|view| view.paused.is_none()), "{views:?}");
+    assert!(
+        views.iter().all(|view| view.standings.pause.is_none()),
+        "{views:?}"
+    );
     world.step(Event::Remembered(&before));
-    assert_eq!(world.view().paused, None);
+    assert_eq!(world.view().standings.pause, None);
 }
 
 #[test]
@@ -223,7 +227,7 @@ fn an_empty_handed_search_says_why() {
     world.pass(seconds(3));
     world.requests(15, 900, GAP);
     let text = world.text_of(Change::NoSpare);
-    assert!(text.contains("there are no spares"), "{text}");
+    assert!(text.contains("there is no spare"), "{text}");
     let mut world = with_a_spare_in();
     world.requests(200, 900, GAP);
     let text = world.text_of(Change::NoSpare);

@@ -129,7 +129,7 @@ fn while_nearly_nothing_is_logged_the_freeze_does_not_come_and_go() {
     assert_eq!(world.count(Change::Freeze), 1, "{:?}", world.changes());
     assert_eq!(world.count(Change::Thaw), 0, "{:?}", world.changes());
     let problems = world.view().problems;
-    let problems: Vec<&str> = problems.iter().map(|it| it.text.as_str()).collect();
+    let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let problems = problems.join("\n");
     assert!(!problems.contains(" 0 responses"), "{problems}");
     world.requests(60, 20, GAP * 3);

@@ -77,7 +77,7 @@ fn a_drain_on_the_way_in_is_believed_when_it_is_seen() {
     world.requests(15, 900, GAP);
     world.pass(seconds(2));
     let text = world.text_of(Change::EnableFailed);
-    assert!(text.contains("HAProxy was told `drain`"), "{text}");
+    assert!(text.contains("HAProxy accepted `state drain`"), "{text}");
 }
 
 #[test]
@@ -191,7 +191,13 @@ fn the_picture_before_the_first_command_decides_whether_a_spare_goes() {
     // And between the decision and the picture.
     let mut world = with_a_spare_in();
     world.faults = Box::new(|_| Fault::Late(Duration::from_millis(500)));
-    world.until(|world| world.view().next.contains("on its way to maint"));
+    world.until(|world| {
+        world
+            .view()
+            .next
+            .to_string()
+            .contains("on its way to maint")
+    });
     world.log_state(LogState::Lagging);
     world.pass(seconds(20));
     assert_eq!(world.commands, commands, "{:?}", world.done);
@@ -422,7 +428,7 @@ fn a_paused_spare_stays_as_it_is_and_other_pauses_last() {
     world.order(Verb::Pin, "web/web3", Some(seconds(20)));
     world.order(Verb::Pause, "", None);
     world.pass(seconds(30));
-    assert!(world.view().paused.is_some());
+    assert!(world.view().standings.pause.is_some());
 }
 
 #[test]

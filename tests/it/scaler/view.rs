@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::event::LogState;
-use haproxy_autoscale::scaler::seen::{NoHelp, ProblemCode, ReasonCode};
+use haproxy_autoscale::scaler::seen::{NoHelp, Problem, ProblemCode, ReasonCode};
 use haproxy_autoscale::status::DaemonProblem;
 use haproxy_autoscale::words::order::Verb;
 use haproxy_autoscale::words::picture::AdminState;
@@ -13,15 +13,15 @@ use super::world::{World, settings};
 
 fn codes(world: &mut World) -> Vec<ProblemCode> {
     let problems = world.view().problems;
-    problems.iter().map(|problem| problem.code).collect()
+    problems.iter().map(Problem::code).collect()
 }
 
 /// The text of that problem, which must be there.
 #[track_caller]
 fn text(world: &mut World, code: ProblemCode) -> String {
     let view = world.view();
-    let found = view.problems.iter().find(|it| it.code == code);
-    found.unwrap_or_else(|| panic!("{view:?}")).text.clone()
+    let found = view.problems.iter().find(|it| it.code() == code);
+    found.unwrap_or_else(|| panic!("{view:?}")).to_string()
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn slow_with_all_spares_in_is_a_problem_and_no_cooldown_is_spoken_of() {
         let view = world.view();
         if view.servers.iter().all(|it| it.is_up) {
             views_of_all_in += 1;
-            assert!(!view.next.contains("cooldown"), "{}", view.next);
+            assert!(!view.next.to_string().contains("cooldown"), "{}", view.next);
         }
     }
     assert!(views_of_all_in > 50, "{views_of_all_in}");
@@ -44,8 +44,12 @@ fn slow_with_all_spares_in_is_a_problem_and_no_cooldown_is_spoken_of() {
         said.starts_with("slow (mean 900 ms > 500 ms), and nothing can help: "),
         "{said}"
     );
-    assert_eq!(view.reason, ReasonCode::AllIn);
-    assert!(view.next.starts_with("nothing: "), "{}", view.next);
+    assert_eq!(view.next.code(), ReasonCode::AllIn);
+    assert!(
+        view.next.to_string().starts_with("nothing: "),
+        "{}",
+        view.next
+    );
     // Over as soon as it is.
     world.requests(20, 20, GAP);
     assert_eq!(codes(&mut world), []);
@@ -63,7 +67,7 @@ fn slow_at_max_is_a_problem_that_names_it() {
         said.ends_with("2 servers are in and that is `max`"),
         "{said}"
     );
-    assert_eq!(world.view().reason, ReasonCode::MaxReached);
+    assert_eq!(world.view().next.code(), ReasonCode::MaxReached);
 }
 
 #[test]
@@ -73,7 +77,7 @@ fn slow_with_spares_that_were_changed_by_hand_or_kept_out_names_each() {
     world.pass(seconds(5));
     world.accepted(Verb::Disable, "web/web3", None);
     world.pass(seconds(5));
-    let hold = world.view().servers[1].standings.hold.clone().unwrap();
+    let hold = world.view().servers[1].standings.hold.unwrap();
     assert_eq!(hold.lasted.unwrap() + hold.left.unwrap(), seconds(600));
     assert!(hold.lasted.unwrap() >= seconds(8), "{hold:?}");
     world.requests(40, 900, GAP);
@@ -117,7 +121,7 @@ fn who_is_serving_and_who_is_wanted_is_counted() {
     assert_eq!(count(&mut world), (Some(2), Some(2)));
     for _ in 0..100 {
         world.requests(1, 900, GAP);
-        if world.view().reason == ReasonCode::Changing {
+        if world.view().next.code() == ReasonCode::Changing {
             break;
         }
     }
@@ -135,10 +139,11 @@ fn a_contradiction_is_never_told_with_nothing_on_both_sides() {
         world.responses += 5;
         for problem in world.view().problems {
             is_told = true;
-            let is_empty = problem
-                .text
-                .contains("0 lines and HAProxy counted 0 responses");
-            assert!(!is_empty, "{}", problem.text);
+            let text = problem.to_string();
+            assert!(
+                !text.contains("0 lines and HAProxy counted 0 responses"),
+                "{text}"
+            );
         }
     }
     assert!(is_told);
@@ -148,12 +153,12 @@ fn a_contradiction_is_never_told_with_nothing_on_both_sides() {
 fn without_a_log_nothing_to_do_is_not_all() {
     let mut world = World::new(settings());
     world.pass(GAP);
-    assert_eq!(world.view().reason, ReasonCode::NothingToDo);
+    assert_eq!(world.view().next.code(), ReasonCode::NothingToDo);
     world.log_state(LogState::Absent);
     let view = world.view();
-    assert_eq!(view.reason, ReasonCode::Blind);
+    assert_eq!(view.next.code(), ReasonCode::Blind);
     assert_eq!(
-        view.next,
+        view.next.to_string(),
         "nothing until the log can be read: no spare comes or goes"
     );
 }

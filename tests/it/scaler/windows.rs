@@ -241,7 +241,7 @@ fn errors_advance_a_window_and_more_than_half_of_them_mean_broken() {
         }
     }
     assert_eq!(world.count(Change::Breach), 0);
-    assert_eq!(world.view().state, "broken");
+    assert_eq!(world.view().state.as_str(), "broken");
     for ms in [900, 900, 900] {
         world.line("web1", ms, 200);
     }

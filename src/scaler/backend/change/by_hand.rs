@@ -3,9 +3,9 @@
 
 use super::super::Backend;
 use super::{Goal, Step, Underway};
-use crate::scaler::decision::{Change, Reason, Wanted};
-use crate::scaler::hand::by;
+use crate::scaler::decision::{CalledOff, Change, Note, Ordered, Reason, Wanted};
 use crate::scaler::outbox::Outbox;
+use crate::words::order::Verb;
 use crate::words::picture::AdminState;
 use crate::words::time::Timestamp;
 
@@ -56,7 +56,7 @@ impl Backend {
     pub(in crate::scaler::backend) fn retreat(
         &mut self,
         now: Timestamp,
-        why: Wanted,
+        why: Ordered,
         out: &mut Outbox,
     ) {
         let Some(change) = &mut self.change else {
@@ -66,9 +66,9 @@ impl Backend {
             (
                 Goal::BringIn { .. },
                 Step::WarmingUp { .. } | Step::Judging { .. } | Step::Checking,
-            ) => self.call_off(now, why.to_string(), out),
+            ) => self.call_off(now, CalledOff::Ordered(why), out),
             (Goal::BringIn { .. }, Step::Writing { .. } | Step::Verifying { .. }) => {
-                change.unwanted = Some(why.to_string());
+                change.unwanted = Some(why);
             }
             (
                 Goal::PutAway { .. } | Goal::SendAway { .. } | Goal::Expel { .. },
@@ -77,13 +77,15 @@ impl Backend {
                 self.change = None;
             }
             (Goal::PutAway { .. } | Goal::SendAway { .. }, Step::Emptying { .. }) => {
-                change.goal = Goal::GiveBack { wanted: why };
+                change.goal = Goal::GiveBack {
+                    wanted: Wanted::Ordered(why),
+                };
                 change.since = now;
                 let after = self.want_fresh(out);
                 self.set_step(Step::Judging { after });
             }
             (Goal::PutAway { .. } | Goal::SendAway { .. }, _) => {
-                change.returned.get_or_insert(why);
+                change.returned.get_or_insert(Wanted::Ordered(why));
             }
             // Whoever answers badly is not given back.
             (Goal::BringIn { .. }, Step::Emptying { .. })
@@ -102,7 +104,7 @@ impl Backend {
         &mut self,
         now: Timestamp,
         server: &str,
-        why: Wanted,
+        why: Ordered,
         out: &mut Outbox,
     ) {
         let is_its = |change: &Underway| change.server == server;
@@ -116,7 +118,7 @@ impl Backend {
         &mut self,
         now: Timestamp,
         server: &str,
-        why: Wanted,
+        why: Ordered,
         out: &mut Outbox,
     ) {
         let is_leaving =
@@ -131,7 +133,7 @@ impl Backend {
         &mut self,
         now: Timestamp,
         server: &str,
-        why: Wanted,
+        why: Ordered,
         out: &mut Outbox,
     ) {
         if self.is_on_its_way_in(server) {
@@ -162,19 +164,22 @@ impl Backend {
 
     /// What the log says when a spare drains because an operator wanted it.
     pub(super) fn sent_away_reason(uid: Option<u32>) -> Reason {
-        Reason::Wanted(Wanted::Ordered(format!("disable{}", by(uid))))
+        Reason::Wanted(Wanted::Ordered(Ordered::By {
+            verb: Verb::Disable,
+            uid,
+        }))
     }
 
     /// The picture before the first command of a `disable`: it goes, or the order ends.
     pub(super) fn judge_send_away(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
         match self.must_not_need(name) {
             Ok(()) => self.write(now, AdminState::Drain, out),
-            Err(answer) => {
+            Err(refusal) => {
                 self.change = None;
                 self.forget_order(name);
                 self.show_marks();
-                let reason = Reason::Text(format!("not disabled: {}", answer.text));
-                self.report(now, Some(name), Change::Note, reason, out);
+                let note = Note::NotDisabled(refusal);
+                self.tell(now, Some(name), Change::Note, note, out);
             }
         }
     }

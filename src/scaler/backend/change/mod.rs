@@ -7,7 +7,9 @@ mod steps;
 use std::time::Duration;
 
 use super::Backend;
-use crate::scaler::decision::{Change, Failure, Fault, Reason, Wanted};
+use crate::scaler::decision::{
+    Change, Failure, Fault, Note, Ordered, Reason, StateRefused, Wanted, Would,
+};
 use crate::scaler::event::{Action, ActionId};
 use crate::scaler::member::Stage;
 use crate::scaler::outbox::Outbox;
@@ -37,7 +39,7 @@ pub(super) struct Underway {
     /// Load came back while it was on its way out.
     returned: Option<Wanted>,
     /// On its way in, and not wanted any more: why.
-    unwanted: Option<String>,
+    unwanted: Option<Ordered>,
     /// The states that it was told. A command whose answer was lost may still be carried out late.
     told: Vec<AdminState>,
     /// Its counters when it began to drain, and when it was seen last to take a request.
@@ -241,7 +243,7 @@ impl Backend {
     pub(super) fn put_away(&mut self, now: Timestamp, name: String, out: &mut Outbox) {
         if self.hand.pause().is_some() {
             self.down_not_before = now.after(self.settings.scale_down_cooldown.max(PAUSED_AGAIN));
-            return self.say_would(now, "drain", &name, out);
+            return self.say_would(now, Would::Drain, name, out);
         }
         let quiet_for = self
             .quiet
@@ -389,19 +391,23 @@ impl Backend {
                 let after = self.want_fresh(out);
                 self.set_step(Step::Verifying { after, state });
             }
-            Err(WriteFailure::Refused(text)) => {
+            Err(WriteFailure::Refused(words)) => {
                 let server = ServerName::new(self.settings.name.clone(), change.server.clone());
-                let text = format!("cannot set {server} to {state}: HAProxy answered \"{text}\"");
-                self.refused(now, text, out);
+                let refused = StateRefused {
+                    server,
+                    state,
+                    words,
+                };
+                self.refused(now, refused, out);
             }
         }
     }
 
-    fn refused(&mut self, now: Timestamp, text: String, out: &mut Outbox) {
+    fn refused(&mut self, now: Timestamp, refused: StateRefused, out: &mut Outbox) {
         let Some(change) = &self.change else { return };
         match change.goal {
             Goal::BringIn { .. } | Goal::GiveBack { .. } => {
-                self.fail(now, Failure::Command(text), out);
+                self.fail(now, Failure::Refused(refused), out);
             }
             Goal::PutAway { .. }
             | Goal::SendAway { .. }
@@ -409,7 +415,8 @@ impl Backend {
             | Goal::FinishDrain
             | Goal::TakeBack { .. } => {
                 let server = change.server.clone();
-                self.report(now, Some(&server), Change::Warning, Reason::Text(text), out);
+                let note = Note::StateRefused(refused);
+                self.tell(now, Some(&server), Change::Warning, note, out);
                 self.drop_change(now);
             }
         }
@@ -444,9 +451,9 @@ impl Backend {
     pub(super) fn step_change(&mut self, now: Timestamp, read: ActionId, out: &mut Outbox) {
         let Some(change) = &self.change else { return };
         if self.pool.member(&change.server).is_none() {
-            let text = format!("HAProxy no longer has server {}", change.server);
+            let note = Note::Vanished(change.server.clone());
             self.change = None;
-            self.report(now, None, Change::Note, Reason::Text(text), out);
+            self.tell(now, None, Change::Note, note, out);
             return;
         }
         match change.step {

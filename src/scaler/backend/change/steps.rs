@@ -6,7 +6,9 @@ use super::{Goal, Step};
 use crate::scaler::outbox::Outbox;
 use std::time::Duration;
 
-use crate::scaler::decision::{Change, Checks, Consequence, Failure, Fault, Reason, Wanted};
+use crate::scaler::decision::{
+    CalledOff, Change, Checks, Consequence, Failed, Failure, Fault, Note, Reason, Wanted,
+};
 use crate::scaler::member::Stage;
 use crate::scaler::settings::OnOpenSessions;
 use crate::words::picture::AdminState;
@@ -30,11 +32,10 @@ impl Backend {
         match &change.goal {
             Goal::BringIn { wanted, .. } => {
                 let is_stale = now > change.since.after(self.settings.warm_up_deadline);
-                let forbidden = self.forbids_bringing_in(wanted).or_else(|| {
-                    is_stale.then(|| "its warm-up is too long ago to prove anything".to_owned())
-                });
-                if let Some(text) = forbidden {
-                    return self.call_off(now, text, out);
+                let forbidden = self.forbids_bringing_in(wanted).map(CalledOff::Blocked);
+                let forbidden = forbidden.or(is_stale.then_some(CalledOff::Stale));
+                if let Some(why) = forbidden {
+                    return self.call_off(now, why, out);
                 }
                 let is_checked = member.read.running_check().is_some();
                 let first = if is_checked {
@@ -47,13 +48,9 @@ impl Backend {
             Goal::GiveBack { .. } => {
                 // The checks go on while it drains: a server that died there stays away.
                 if !matches!(member.read.operational, 1 | 2) {
-                    self.fail(
-                        now,
-                        Failure::Command("it died while draining".to_owned()),
-                        out,
-                    );
+                    self.fail(now, Failure::Died, out);
                 } else if self.is_full() {
-                    self.call_off(now, "its place has been taken".to_owned(), out);
+                    self.call_off(now, CalledOff::Replaced, out);
                 } else {
                     self.write(now, AdminState::Ready, out);
                 }
@@ -83,7 +80,7 @@ impl Backend {
     fn leave_out_if_dead(&mut self, now: Timestamp, name: &str) {
         let member = self.pool.member_mut(name);
         if let Some(member) = member.filter(|member| !member.read.is_up()) {
-            member.quarantine(now);
+            member.quarantine(now, Failed::Dead);
         }
     }
 
@@ -137,8 +134,7 @@ impl Backend {
                 self.fail(now, Failure::TrackedIsDown, out);
             }
             (Goal::BringIn { .. } | Goal::GiveBack { .. }, _) => {
-                let text = format!("HAProxy was told `{state}` and still shows it otherwise");
-                self.fail(now, Failure::Command(text), out);
+                self.fail(now, Failure::NotFollowed(state), out);
             }
             (
                 Goal::PutAway { .. } | Goal::SendAway { .. } | Goal::Expel { .. },
@@ -199,17 +195,17 @@ impl Backend {
         let Some(change) = &mut self.change else {
             return;
         };
-        if let Some(text) = change.unwanted.take() {
-            return self.call_off(now, text, out);
+        if let Some(why) = change.unwanted.take() {
+            return self.call_off(now, CalledOff::Ordered(why), out);
         }
         let Some(change) = &self.change else { return };
         let Some(member) = self.pool.member(&change.server) else {
             return;
         };
         if let Goal::BringIn { wanted, .. } = &change.goal
-            && let Some(text) = self.forbids_bringing_in(wanted)
+            && let Some(blocked) = self.forbids_bringing_in(wanted)
         {
-            return self.call_off(now, text, out);
+            return self.call_off(now, CalledOff::Blocked(blocked), out);
         }
         // Checks that do not run are not waited for.
         let check = member.read.running_check();
@@ -370,8 +366,8 @@ impl Backend {
         if up < min {
             // A race that the picture before the write could not show: undone at once.
             self.load_returned(now, Wanted::BelowMin { up, min }, out);
-        } else if let Some(wanted @ Wanted::Ordered(_)) = returned {
-            self.retreat(now, wanted, out);
+        } else if let Some(Wanted::Ordered(why)) = returned {
+            self.retreat(now, why, out);
         } else if let Some(wanted) = returned {
             self.load_returned(now, wanted, out);
         } else {
@@ -384,7 +380,7 @@ impl Backend {
         let Some(member) = self.pool.member_mut(name) else {
             return;
         };
-        let quarantined_for = member.quarantine(now);
+        let quarantined_for = member.quarantine(now, Failed::Serving(fault));
         // What it came for is still missing, if it has not been in for long.
         let is_recent = member.ready_at.is_some_and(|at| now.since(at) < MISSED_FOR);
         let came_for = member.came_for.take().filter(|_| is_recent);
@@ -447,12 +443,11 @@ impl Backend {
         if let Some(member) = self.pool.member_mut(&change.server) {
             member.became_ready(now);
         }
-        let text = "HAProxy carried `ready` out after its answer was given up".to_owned();
-        self.report(
+        self.tell(
             now,
             Some(&change.server),
             Change::Enable,
-            Reason::Text(text),
+            Note::LateReady,
             out,
         );
         self.start_policies_over();
@@ -505,7 +500,7 @@ impl Backend {
     pub(in crate::scaler::backend) fn call_off(
         &mut self,
         now: Timestamp,
-        text: String,
+        why: CalledOff,
         out: &mut Outbox,
     ) {
         let Some(change) = &mut self.change else {
@@ -513,7 +508,7 @@ impl Backend {
         };
         let name = change.server.clone();
         change.goal = Goal::TakeBack { failure: None };
-        self.report(now, Some(&name), Change::Note, Reason::Text(text), out);
+        self.tell(now, Some(&name), Change::Note, Note::CalledOff(why), out);
         self.owed = None;
         self.take_back(now, &name, out);
     }
@@ -543,7 +538,7 @@ impl Backend {
         };
         member.became_maint();
         let Some(failure) = failure else { return };
-        let quarantined_for = member.quarantine(now);
+        let quarantined_for = member.quarantine(now, Failed::Coming(failure.clone()));
         if std::mem::take(&mut member.is_wanted_back) {
             self.owed.get_or_insert((1, Wanted::Reloaded)); // Another one may do instead.
         }

@@ -3,7 +3,7 @@
 
 use super::Backend;
 use crate::scaler::member::{Member, Role, Stage};
-use crate::scaler::seen::{Problem, ProblemCode};
+use crate::scaler::seen::Problem;
 use crate::words::time::Timestamp;
 
 /// Fewer failed requests than this are no problem …
@@ -15,43 +15,35 @@ impl Backend {
     /// All of it, as far as it lasts.
     pub(super) fn problems_of_service(&self, now: Timestamp, problems: &mut Vec<Problem>) {
         for (server, shows) in self.pool.dead_always_up() {
-            let text = format!("always-up server {server} takes no traffic: it is {shows}");
-            problems.push(Problem::new(ProblemCode::AlwaysUpMissing, text));
+            problems.push(Problem::AlwaysUpMissing(server.to_owned(), shows));
         }
         let spares = self.pool.members.iter();
         problems.extend(spares.filter_map(problem_of_spare));
-        if let Some(what) = self.crowd.lasting() {
-            problems.push(Problem::new(ProblemCode::Crowded, what.to_string()));
-        }
+        problems.extend(self.crowd.lasting().cloned().map(Problem::Crowded));
         let failures = self.policies.iter();
         let failures = failures.map(|policy| policy.recent.failures(now)).max();
         if let Some((failed, all)) = failures
             && failed >= FAILED_MIN
             && failed as f64 >= FAILED_SHARE * all as f64
         {
-            let text = format!("{failed} of the last {all} requests failed (5xx)");
-            problems.push(Problem::new(ProblemCode::Errors, text));
+            problems.push(Problem::Errors { failed, all });
         }
     }
 }
 
 fn problem_of_spare(member: &Member) -> Option<Problem> {
-    let name = &member.read.name;
+    let name = member.read.name.clone();
     if member.role != Role::Spare {
         return None;
     }
     if member.is_used_in_maint {
-        let text = format!("{name}: {}", super::super::service::USED_IN_MAINT);
-        return Some(Problem::new(ProblemCode::UsedInMaint, text));
+        return Some(Problem::UsedInMaint(name));
     }
     if member.stage != Stage::Ready {
         return None;
     }
-    if let Some(fault) = member.trouble.fault {
-        let text = format!("{name}: {fault}");
-        return Some(Problem::new(ProblemCode::Failing, text));
+    match (member.trouble.fault, member.trouble.idle) {
+        (Some(fault), _) => Some(Problem::Failing(name, fault)),
+        (None, cause) => Some(Problem::NotServing(name, cause?)),
     }
-    let cause = member.trouble.idle?;
-    let text = format!("{name} is ready and gets no requests: {cause}");
-    Some(Problem::new(ProblemCode::NotServing, text))
 }

@@ -1,0 +1,123 @@
+//! What an operator is told of an order: what will happen, why not, and what still stands.
+
+use super::servers::orders;
+use super::{by, counted};
+use crate::scaler::Remembered;
+use crate::scaler::decision::{Promise, Refusal, Way};
+use crate::scaler::hand::Kept;
+use crate::words::order::{Place, Verb};
+use crate::words::time::Span;
+
+in_words!(Refusal: refusal, Remembered: remembered, Way: way);
+
+/// What became of an order, to whoever gave it and in the daemon's log.
+pub(super) fn answer_to(verb: Verb, uid: Option<u32>, answer: &Result<Promise, Refusal>) -> String {
+    let text = match answer {
+        Ok(promised) => promise(verb, promised),
+        Err(refusal) => refusal.to_string(),
+    };
+    format!("{verb}{}: {text}", by(uid))
+}
+
+fn promise(verb: Verb, promise: &Promise) -> String {
+    match promise {
+        Promise::Fixed {
+            lasts,
+            in_transition,
+            is_no_spare,
+        } => {
+            let what = match verb {
+                Verb::Pin => "it stays as it is",
+                Verb::Pause | Verb::Resume | Verb::Unpin | Verb::Enable | Verb::Disable => {
+                    "nothing is changed here"
+                }
+            };
+            let lasts = lasts.map(|length| format!("for {}", Span(length)));
+            let lasts = lasts.as_deref().unwrap_or("until it is taken back");
+            let anyway = if *is_no_spare {
+                " (it is no spare and never changed anyway)"
+            } else {
+                ""
+            };
+            let first = in_transition.as_ref().map(|server| {
+                format!(
+                    "; {server} is in transition and first goes to a stable state (maint or ready)"
+                )
+            });
+            format!("{what} {lasts}{anyway}{}", first.unwrap_or_default())
+        }
+        Promise::Unpinned => "it comes and goes as usual".to_owned(),
+        Promise::Resumed => "automatic scaling resumed; pins remain".to_owned(),
+        Promise::Kept { kept, way, length } => {
+            let kept = match kept {
+                Kept::In => "in",
+                Kept::Out => "out",
+            };
+            format!("{way}; kept {kept} for {}", Span(*length))
+        }
+    }
+}
+
+fn way(way: &Way) -> String {
+    match way {
+        Way::Coming => "it is warmed up, checked and then made ready".to_owned(),
+        Way::Leaving => "it is drained and then put into maint".to_owned(),
+        Way::Already(stage) => format!("it is {} already", stage.as_str()),
+        Way::After(server) => format!("after {server}, which is in transition"),
+        Way::Settling => "in a few seconds: the daemon was suspended".to_owned(),
+        Way::Soon => "as soon as it may be changed".to_owned(),
+    }
+}
+
+fn refusal(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::UnknownBackend { name, known } => {
+            let known = known.join(", ");
+            return format!("no backend {name} is looked after; there is {known}");
+        }
+        Refusal::UnknownServer { name, known } => {
+            let (server, backend, known) = (&name.server, &name.backend, known.join(", "));
+            return format!("HAProxy has no server {server} in backend {backend}; it has {known}");
+        }
+        Refusal::Full(servers) => {
+            return format!(
+                "{servers} servers are in and that is `max`: raise `max`, or disable another one \
+                 first"
+            );
+        }
+        Refusal::AtMin { serving, min } => {
+            return format!("{} serve and `min` is {min}", counted(*serving, "server"));
+        }
+        Refusal::AllPaused => "everything is paused; `resume` without a name ends that",
+        Refusal::BackendPaused => "its whole backend is paused; resume that",
+        Refusal::NeedsServer => "it needs a server: BACKEND/SERVER",
+        Refusal::NotSeenYet => {
+            "HAProxy has not shown its servers yet; try again when `status` does"
+        }
+        Refusal::NotShown => "HAProxy does not show this server at the moment",
+        Refusal::AlwaysUp => "it is always-up: only spares are ever changed",
+        Refusal::NoSpare => "it is no spare: only spares are ever changed",
+        Refusal::Paused => "it is paused; `resume` it first",
+        Refusal::Pinned => "it is pinned; `unpin` it first",
+        Refusal::Unreachable => "HAProxy cannot be read at the moment",
+        Refusal::Reconfiguring => {
+            "a new configuration is about to be applied; try again in a moment"
+        }
+        Refusal::BeyondUs => "it tracks another server, is tracked, or its address is not resolved",
+        Refusal::LastServing => "it is the last server that serves",
+        Refusal::Barred(why) => why,
+    }
+    .to_owned()
+}
+
+/// `web: paused by uid 0 for 59m, 1h ago`.
+fn remembered(remembered: &Remembered) -> String {
+    let pause = remembered.standings.pause.unwrap_or_default();
+    let ago = pause.lasted.map(|it| format!(", {} ago", Span(it)));
+    let paused = format!("paused{pause}{}", ago.unwrap_or_default());
+    match &remembered.place {
+        Place::Everything => paused,
+        Place::Backend(name) => format!("{name}: {paused}"),
+        Place::Server(name) => format!("{name}: {}", orders(&remembered.standings, true)),
+    }
+}

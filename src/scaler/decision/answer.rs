@@ -1,0 +1,93 @@
+//! What became of an operator's order, as data. Which orders are refused is decided in
+//! `backend::orders`.
+
+use std::time::Duration;
+
+use crate::scaler::hand::Kept;
+use crate::scaler::member::Stage;
+use crate::words::names::ServerName;
+use crate::words::order::Verdict;
+
+/// What will happen now that an order is accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Promise {
+    /// Nothing is changed (`pause`), or a server stays as it is (`pin`).
+    Fixed {
+        /// It expires after this; `None`: it stands until it is taken back.
+        lasts: Option<Duration>,
+        /// The server in transition that goes to a stable state first.
+        in_transition: Option<String>,
+        /// The server is no spare and never changed anyway.
+        is_no_spare: bool,
+    },
+    /// An end of a pin.
+    Unpinned,
+    /// An end of pauses, holds and orders.
+    Resumed,
+    /// `enable` or `disable`.
+    Kept {
+        /// Where it is kept.
+        kept: Kept,
+        /// How it gets there.
+        way: Way,
+        /// For how long it is kept there.
+        length: Duration,
+    },
+}
+
+/// How a spare gets where an operator wants it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    Coming,
+    Leaving,
+    Already(Stage),
+    After(String),
+    Settling,
+    Soon,
+}
+
+/// Why an order is not obeyed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    UnknownBackend {
+        name: String,
+        known: Vec<String>,
+    },
+    UnknownServer {
+        name: ServerName,
+        known: Vec<String>,
+    },
+    AllPaused,
+    BackendPaused,
+    NeedsServer,
+    NotSeenYet,
+    NotShown,
+    AlwaysUp,
+    NoSpare,
+    Paused,
+    Pinned,
+    Unreachable,
+    Reconfiguring,
+    BeyondUs,
+    Full(u32),
+    LastServing,
+    AtMin {
+        serving: u32,
+        min: u32,
+    },
+    Barred(String),
+}
+
+impl Refusal {
+    /// In one word.
+    pub const fn verdict(&self) -> Verdict {
+        if matches!(
+            self,
+            Self::UnknownBackend { .. } | Self::UnknownServer { .. }
+        ) {
+            Verdict::Unknown
+        } else {
+            Verdict::Refused
+        }
+    }
+}

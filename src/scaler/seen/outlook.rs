@@ -1,0 +1,115 @@
+//! What a backend does next and why, with its numbers. Nothing here decides.
+
+use std::time::Duration;
+
+use super::{NoHelp, Nobody, ReasonCode};
+use crate::scaler::load::TooSlow;
+use crate::scaler::member::Stage;
+use crate::words::picture::ReadFailure;
+
+/// What happens next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outlook {
+    /// HAProxy is read, for the first time or again after a failure.
+    Read {
+        due: Duration,
+        /// Why it could not be read the last time.
+        failure: Option<ReadFailure>,
+    },
+    /// A server is in transition.
+    Changing(Transition),
+    /// The daemon stood still and waits this long for lines and checks to catch up.
+    Settling(Duration),
+    /// Nothing, because of a pause; what would be done without it.
+    Paused(Option<Box<Self>>),
+    /// A spare goes if it stays quiet.
+    Leaves {
+        server: String,
+        left: Duration,
+        later: Option<Later>,
+    },
+    /// A spare comes if it stays slow.
+    Comes {
+        spare: String,
+        /// The threshold, milliseconds.
+        above_ms: f64,
+        /// Windows in a row above it.
+        streak: u32,
+        /// How many are needed.
+        needed: u32,
+    },
+    /// Nothing for so long: a spare came not long ago.
+    Cooldown(Duration),
+    /// Nothing for so long: more servers do not help.
+    NotHelping(Duration),
+    /// Nothing: no spare comes.
+    Nobody(Nobody),
+    /// Nothing at all until the log can be read.
+    Blind,
+    /// No spare goes while the log is late or not believed.
+    HalfBlind,
+    /// All is well.
+    Nothing,
+}
+
+/// A server on its way in or out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    pub server: String,
+    pub stage: Stage,
+    /// It is on its way in.
+    pub is_inbound: bool,
+    /// HAProxy's checks of it that have passed, and that have to.
+    pub checks: Option<(u32, u32)>,
+    pub sessions: u32,
+}
+
+/// Why a spare goes later than `idle_timeout` says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Later {
+    /// So few servers were too slow at such a load, not long ago; requests a second now.
+    TooSlow(TooSlow, f64),
+    /// It has been changed too often lately.
+    Budget,
+    /// Another one went not long ago.
+    Cooldown,
+}
+
+impl From<NoHelp> for ReasonCode {
+    fn from(why: NoHelp) -> Self {
+        match why {
+            NoHelp::Paused => Self::Paused,
+            NoHelp::MaxReached => Self::MaxReached,
+            NoHelp::AllIn => Self::AllIn,
+            NoHelp::NoSpare => Self::NoSpare,
+        }
+    }
+}
+
+impl Outlook {
+    /// Why that and nothing else, in one word.
+    pub fn code(&self) -> ReasonCode {
+        match self {
+            Self::Read { failure: None, .. } => ReasonCode::Starting,
+            Self::Read {
+                failure: Some(ReadFailure::UnknownBackend),
+                ..
+            } => ReasonCode::UnknownBackend,
+            Self::Read {
+                failure:
+                    Some(ReadFailure::Unreachable(_) | ReadFailure::NoAnswer | ReadFailure::Stopping),
+                ..
+            } => ReasonCode::Unreachable,
+            Self::Changing(_) => ReasonCode::Changing,
+            Self::Settling(_) => ReasonCode::Settling,
+            Self::Paused(_) => ReasonCode::Paused,
+            Self::Leaves { .. } => ReasonCode::Quiet,
+            Self::Comes { .. } => ReasonCode::Slow,
+            Self::Cooldown(_) => ReasonCode::Cooldown,
+            Self::NotHelping(_) => ReasonCode::NotHelping,
+            Self::Nobody(why) => why.kind().into(),
+            Self::Blind | Self::HalfBlind => ReasonCode::Blind,
+            Self::Nothing => ReasonCode::NothingToDo,
+        }
+    }
+}

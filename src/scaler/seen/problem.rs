@@ -1,0 +1,70 @@
+//! What keeps a backend from working, with its numbers. Nothing here decides.
+
+use super::{Nobody, ProblemCode};
+use crate::scaler::decision::{Cause, Doubt, Fault, NameList, Shown, Wanted};
+use crate::scaler::settings::{Signal, Statistic};
+use crate::scaler::trial::NotHelping;
+use crate::words::picture::{Crowded, ReadFailure};
+
+/// One thing that keeps a backend from working.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Problem {
+    Unread(ReadFailure),
+    UnknownServer(NameList, String),
+    NoSpare,
+    NotHelping(Signal, Statistic, NotHelping),
+    Doubt(Doubt),
+    LogAbsent,
+    LogLate,
+    LogLost,
+    MemoryLost,
+    NotServing(String, Cause),
+    Failing(String, Fault),
+    AlwaysUpMissing(String, Shown),
+    Crowded(Crowded),
+    UsedInMaint(String),
+    Errors {
+        failed: u64,
+        all: u64,
+    },
+    Slow {
+        statistic: Statistic,
+        value_ms: Option<f64>,
+        above_ms: f64,
+        why: Nobody,
+    },
+    Short {
+        wanted: Wanted,
+        why: Nobody,
+    },
+}
+
+impl Problem {
+    /// In one word.
+    pub const fn code(&self) -> ProblemCode {
+        match self {
+            Self::Unread(ReadFailure::UnknownBackend) => ProblemCode::UnknownBackend,
+            Self::Unread(
+                ReadFailure::Unreachable(_) | ReadFailure::NoAnswer | ReadFailure::Stopping,
+            ) => ProblemCode::Unreachable,
+            Self::UnknownServer(..) => ProblemCode::UnknownServer,
+            Self::NoSpare => ProblemCode::NoSpare,
+            Self::NotHelping(..) => ProblemCode::NotHelping,
+            Self::Doubt(Doubt::Incomplete(_)) => ProblemCode::LogIncomplete,
+            Self::Doubt(Doubt::Inflated(_)) => ProblemCode::LogInflated,
+            Self::Doubt(Doubt::Dropped(_)) => ProblemCode::LogDropped,
+            Self::LogAbsent => ProblemCode::LogAbsent,
+            Self::LogLate => ProblemCode::LogLate,
+            Self::LogLost => ProblemCode::LogLost,
+            Self::MemoryLost => ProblemCode::MemoryLost,
+            Self::NotServing(..) => ProblemCode::NotServing,
+            Self::Failing(..) => ProblemCode::Failing,
+            Self::AlwaysUpMissing(..) => ProblemCode::AlwaysUpMissing,
+            Self::Crowded(_) => ProblemCode::Crowded,
+            Self::UsedInMaint(_) => ProblemCode::UsedInMaint,
+            Self::Errors { .. } => ProblemCode::Errors,
+            Self::Slow { why, .. } => ProblemCode::Slow(why.kind()),
+            Self::Short { why, .. } => ProblemCode::Short(why.kind()),
+        }
+    }
+}
