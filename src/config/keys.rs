@@ -291,11 +291,14 @@ wins. A policy may also set the keys that judge slowness in [backend.NAME].",
             text: "",
             keys: keys! {
         ("signal", {Signal::KIND, None}, Type, "\"queue_time\"")
-"What is measured. Later versions: queue_length, concurrency, request_rate."
+"What is measured. response_time, queue_time and connect_time are times of requests, read from the
+log. queue_length (requests that wait), concurrency (open sessions) and request_rate (requests a
+second) are of the whole backend, read from HAProxy every poll_interval: their `window` is a
+duration, 10s unless given, and `min_samples` is 2."
         ("timer", {Timer::KIND, Some("\"Tw+Tc+Tr\"")}, Type, "\"Tr\"")
 "Only with response_time: \"Tr\" measures the server alone, \"Tw+Tc+Tr\" what a client waits for."
-        ("above", {"a duration of at least `\"1ms\"`", None}, Least(MIN_DURATION), "\"100ms\"")
-"The threshold."
+        ("above", {"a duration of at least `\"1ms\"`, or a number above 0", None}, Least(MIN_DURATION), "\"100ms\"")
+"The threshold: a duration for times, a number for the other signals."
         ("per_server", {"a number, in later versions", None}, Type, "20")
 "Instead of a threshold, a target per server. Not supported by this version."
             },

@@ -7,12 +7,17 @@ use std::time::Duration;
 use super::diagnostic::{Code, Diagnostic, Label, Span};
 use super::draft::Draft;
 use super::reader::{Reader, Table};
-use super::values::{Parse, Word};
+use super::values::Word;
 use crate::log::format::Gap;
 use crate::scaler::settings::{PolicySettings, Signal, Statistic, WindowSize};
 
-/// Signals that the contract names and this version does not measure.
-const LATER_SIGNALS: &[&str] = &["queue_length", "concurrency", "request_rate"];
+/// A window of a polled signal that does not say otherwise: five looks at HAProxy with the default
+/// `poll_interval`.
+const POLLED_WINDOW: Duration = Duration::from_secs(10);
+/// A window of a polled signal holds at least so many looks.
+const POLLED_SAMPLES: u32 = 2;
+/// Largest threshold of a number.
+const MAX_ABOVE: f64 = 1e9;
 
 /// `timer`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,7 +49,7 @@ impl Policy {
         Some(Self {
             settings: PolicySettings {
                 signal: Signal::ResponseTime,
-                above_ms: in_ms(above),
+                above: in_ms(above),
                 ..draft.policy.clone()
             },
             given: draft.given.clone(),
@@ -67,12 +72,19 @@ impl Policy {
                 format!("add `signal = \"…\"`: {}", words.join(", ")),
             ));
         }
-        let signal = timer(table, signal(table, reader), reader);
-        let above = above(table, signal.is_some() || !has_signal, reader);
+        let signal = timer(
+            table,
+            table.get("signal", reader).map(|it| it.value),
+            reader,
+        );
+        let above = above(table, signal, !has_signal, reader);
+        if signal.is_some_and(Signal::is_polled) {
+            poll(&mut own.policy, table, reader);
+        }
         Some(Self {
             settings: PolicySettings {
                 signal: signal?,
-                above_ms: above?,
+                above: above?,
                 ..own.policy
             },
             given: own.given,
@@ -93,7 +105,11 @@ impl Policy {
         let gap = match self.settings.signal {
             Signal::QueueTime => Gap::Queue,
             Signal::ConnectTime => Gap::Connect,
-            Signal::ResponseTime | Signal::ServerTime => return,
+            Signal::ResponseTime
+            | Signal::ServerTime
+            | Signal::QueueLength
+            | Signal::Concurrency
+            | Signal::RequestRate => return,
         };
         if !reader.gaps.contains(&gap) {
             return;
@@ -169,20 +185,6 @@ fn unsupported(title: String, span: Span, help: &str) -> Diagnostic {
     Diagnostic::new(Code::Unsupported, title, label, help)
 }
 
-fn signal(table: &Table<'_>, reader: &mut Reader<'_>) -> Option<Signal> {
-    let entry = table.entry("signal")?;
-    let later = entry.as_text().filter(|text| LATER_SIGNALS.contains(text));
-    let Some(later) = later else {
-        return Signal::parse(&entry, reader);
-    };
-    reader.add(unsupported(
-        format!("signal \"{later}\" is not supported by this version"),
-        entry.span(),
-        "write \"response_time\", \"queue_time\" or \"connect_time\"",
-    ));
-    None
-}
-
 fn timer(table: &Table<'_>, signal: Option<Signal>, reader: &mut Reader<'_>) -> Option<Signal> {
     let Some(timer) = table.get::<Timer>("timer", reader) else {
         return signal;
@@ -190,7 +192,7 @@ fn timer(table: &Table<'_>, signal: Option<Signal>, reader: &mut Reader<'_>) -> 
     match (signal?, timer.value) {
         (Signal::ResponseTime | Signal::ServerTime, Timer::Server) => Some(Signal::ServerTime),
         (Signal::ResponseTime | Signal::ServerTime, Timer::All) => signal,
-        (other @ (Signal::QueueTime | Signal::ConnectTime), _) => {
+        (other, _) => {
             reader.add(Diagnostic::new(
                 Code::NotAllowed,
                 format!("`timer` with signal \"{}\"", other.as_str()),
@@ -202,15 +204,45 @@ fn timer(table: &Table<'_>, signal: Option<Signal>, reader: &mut Reader<'_>) -> 
     }
 }
 
-/// The threshold in milliseconds. `is_time` is false when the signal was already refused: then the
-/// kind of the threshold is nobody's mistake.
-fn above(table: &Table<'_>, is_time: bool, reader: &mut Reader<'_>) -> Option<f64> {
+/// Looks at HAProxy come by the clock, so the window is one in time.
+fn poll(policy: &mut PolicySettings, table: &Table<'_>, reader: &mut Reader<'_>) {
+    if let WindowSize::Requests(_) = policy.window {
+        if let Some(window) = table.place("window") {
+            reader.add(Diagnostic::new(
+                Code::NotAllowed,
+                "a window in requests, and a signal that is read from HAProxy",
+                Label::new(window, "no request is measured here"),
+                "write a duration, for example `window = \"10s\"`",
+            ));
+        }
+        policy.window = WindowSize::Span(POLLED_WINDOW);
+    }
+    if table.place("min_samples").is_none() {
+        policy.min_samples = POLLED_SAMPLES;
+    }
+}
+
+/// The threshold in the signal's unit. Where the signal was refused, the kind of the threshold is
+/// nobody's mistake; where there is none it is taken for a time.
+fn above(
+    table: &Table<'_>,
+    signal: Option<Signal>,
+    is_unsaid: bool,
+    reader: &mut Reader<'_>,
+) -> Option<f64> {
+    let is_known = signal.is_some() || is_unsaid;
+    let is_polled = signal.is_some_and(Signal::is_polled);
+    let example = if is_polled {
+        "`above = 20`"
+    } else {
+        "`above = \"500ms\"`"
+    };
     match (table.place("above"), table.place("per_server")) {
         (None, None) => reader.add(Diagnostic::new(
             Code::PolicyTarget,
             "a policy without a threshold",
             Label::new(table.span(), "`above` is missing"),
-            "add one, for example `above = \"500ms\"`",
+            format!("add one, for example {example}"),
         )),
         (Some(above), Some(per_server)) => reader.add(
             Diagnostic::new(
@@ -221,12 +253,15 @@ fn above(table: &Table<'_>, is_time: bool, reader: &mut Reader<'_>) -> Option<f6
             )
             .with(Label::new(above, "… and a threshold: only one can decide")),
         ),
-        (None, Some(per_server)) if is_time => reader.add(unsupported(
+        (None, Some(per_server)) if is_known => reader.add(unsupported(
             "`per_server` is not supported by this version".to_owned(),
             per_server,
-            "write a threshold instead, for example `above = \"500ms\"`",
+            &format!("write a threshold instead, for example {example}"),
         )),
-        (Some(_), None) if is_time => {
+        (Some(_), None) if is_polled => {
+            return table.entry("above")?.number(MAX_ABOVE, reader);
+        }
+        (Some(_), None) if is_known => {
             let above = table.get::<Duration>("above", reader)?;
             return Some(in_ms(above.value));
         }

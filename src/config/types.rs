@@ -188,10 +188,14 @@ impl Word for Statistic {
 
 /// The time signals of this version.
 impl Word for Signal {
-    const KIND: &'static str = "`\"response_time\"`, `\"queue_time\"` or `\"connect_time\"`";
+    const KIND: &'static str = "`\"response_time\"`, `\"queue_time\"`, `\"connect_time\"`, \
+                                `\"queue_length\"`, `\"concurrency\"` or `\"request_rate\"`";
     const WORDS: &'static [(&'static str, Self)] = &[
         ("response_time", Self::ResponseTime),
         ("queue_time", Self::QueueTime),
         ("connect_time", Self::ConnectTime),
+        ("queue_length", Self::QueueLength),
+        ("concurrency", Self::Concurrency),
+        ("request_rate", Self::RequestRate),
     ];
 }

@@ -50,6 +50,17 @@ impl<'t> Entry<'t> {
         found
     }
 
+    /// A number above 0, at most `max`.
+    pub(super) fn number(&self, max: f64, reader: &mut Reader<'_>) -> Option<f64> {
+        let number = self.or_wrong(float(self.value.get_ref()), reader)?;
+        let fitting = Some(number).filter(|number| *number > 0.0 && *number <= max);
+        if fitting.is_none() {
+            let help = format!("write a number above 0, at most {max}");
+            reader.add(self.bad(Code::OutOfRange, "out of range", help));
+        }
+        fitting
+    }
+
     /// The value of a text that `parse` takes.
     pub(super) fn parsed<T>(
         &self,

@@ -92,7 +92,16 @@ impl Seen {
             "the part of the log between --since and --until"
         };
         let mut notes = Vec::new();
-        for name in config.backends.keys() {
+        for (name, backend) in &config.backends {
+            let policies = backend.scaler.policies.iter();
+            let unseen = policies.map(|policy| policy.signal);
+            notes.extend(unseen.filter(|it| !it.is_in_log()).map(|signal| {
+                format!(
+                    "{name}: {} cannot be replayed, a log does not show it; its policy asks for \
+                     nothing here",
+                    signal.as_str()
+                )
+            }));
             if !self.servers.contains_key(name) {
                 let seen: Vec<&str> = self.others.iter().map(String::as_str).collect();
                 let seen = if seen.is_empty() {

@@ -61,7 +61,9 @@ impl World {
     ) {
         self.pass(now, decisions);
         if let Some(backend) = self.haproxy.backends.get_mut(request.backend) {
-            backend.responses += 1; // The counters of this world never contradict its log.
+            // The counters of this world never contradict its log.
+            backend.responses += 1;
+            backend.arrived += 1;
             self.step(now, Event::Request(request), decisions);
             self.pass(now, decisions);
         }

@@ -16,10 +16,10 @@ pub struct Breach {
     pub signal: Signal,
     /// What stands for the window.
     pub statistic: Statistic,
-    /// The statistic, milliseconds.
-    pub value_ms: f64,
-    /// The threshold, milliseconds.
-    pub above_ms: f64,
+    /// The statistic, in the signal's unit.
+    pub value: f64,
+    /// The threshold, in the signal's unit.
+    pub above: f64,
     /// Requests in the window.
     pub requests: u32,
     /// From the window's first request to its evaluation.
@@ -64,16 +64,16 @@ pub struct Episode {
     pub signal: Signal,
     /// What stands for a window.
     pub statistic: Statistic,
-    /// The threshold, milliseconds.
-    pub above_ms: f64,
+    /// The threshold, in the signal's unit.
+    pub above: f64,
     /// From the first request of the first window to the end of the last one.
     pub lasted: Duration,
     /// Windows above the threshold.
     pub windows: u32,
-    /// Their statistic on the average, milliseconds.
-    pub mean_ms: f64,
-    /// The worst of them, milliseconds.
-    pub worst_ms: f64,
+    /// Their statistic on the average, in the signal's unit.
+    pub mean: f64,
+    /// The worst of them.
+    pub worst: f64,
     /// None was above its threshold for a while.
     pub is_over: bool,
 }
@@ -91,8 +91,8 @@ struct Open {
     told: Timestamp,
     first: Breach,
     windows: u32,
-    sum_ms: f64,
-    worst_ms: f64,
+    sum: f64,
+    worst: f64,
 }
 
 impl Open {
@@ -100,11 +100,11 @@ impl Open {
         Episode {
             signal: self.first.signal,
             statistic: self.first.statistic,
-            above_ms: self.first.above_ms,
+            above: self.first.above,
             lasted: self.newest.since(self.began),
             windows: self.windows,
-            mean_ms: self.sum_ms / f64::from(self.windows.max(1)),
-            worst_ms: self.worst_ms,
+            mean: self.sum / f64::from(self.windows.max(1)),
+            worst: self.worst,
             is_over,
         }
     }
@@ -126,8 +126,8 @@ impl Episodes {
                 told: now,
                 first: *breach,
                 windows: 1,
-                sum_ms: breach.value_ms,
-                worst_ms: breach.value_ms,
+                sum: breach.value,
+                worst: breach.value,
             });
             return News::Begins;
         };
@@ -136,8 +136,8 @@ impl Episodes {
             (open.first.signal, open.first.statistic) == (breach.signal, breach.statistic);
         if is_same {
             open.windows = open.windows.saturating_add(1);
-            open.sum_ms += breach.value_ms;
-            open.worst_ms = open.worst_ms.max(breach.value_ms);
+            open.sum += breach.value;
+            open.worst = open.worst.max(breach.value);
         }
         if now.since(open.told) < TOLD_EVERY {
             return News::Nothing;

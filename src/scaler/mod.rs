@@ -28,6 +28,7 @@ mod jitter;
 mod kick;
 mod load;
 mod member;
+mod meter;
 mod name;
 mod operator;
 mod outbox;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::by_server::ByServer;
 use super::decision::{Breach, SlowServer};
+use super::meter::Readings;
 use super::quiet::Recent;
 use super::sample::Sample;
 use super::settings::{Add, BackendSettings, PolicySettings, Signal, Statistic};
@@ -79,18 +80,29 @@ impl Policy {
         let took_ms = match Sample::of(request, self.signal) {
             Sample::Took(ms) => Some(ms),
             // A lower bound below the threshold proves nothing.
-            Sample::AtLeast(ms) if f64::from(ms) > self.settings.above_ms => Some(ms),
+            Sample::AtLeast(ms) if f64::from(ms) > self.settings.above => Some(ms),
             Sample::Error => None,
             Sample::AtLeast(_) | Sample::Nothing => return,
         };
-        if self.window.is_empty() {
-            self.opened_at = total;
-        }
-        self.window.push(now, took_ms);
-        self.recent.push(now, took_ms);
+        self.take(now, took_ms, total);
         if let Some(took_ms) = took_ms {
             self.by_server.push(request.server, took_ms);
         }
+    }
+
+    /// Takes what a look at HAProxy says, if that is what it measures.
+    pub(super) fn read(&mut self, now: Timestamp, readings: &Readings, total: u64) {
+        if let Some(reading) = readings.of(self.signal) {
+            self.take(now, Some(reading), total);
+        }
+    }
+
+    fn take(&mut self, now: Timestamp, reading: Option<u32>, total: u64) {
+        if self.window.is_empty() {
+            self.opened_at = total;
+        }
+        self.window.push(now, reading);
+        self.recent.push(now, reading);
     }
 
     /// A request of the backend ended, whether it counts or not.
@@ -111,9 +123,9 @@ impl Policy {
         now: Timestamp,
         total: u64,
     ) -> Option<(Verdict, Option<SlowServer>)> {
-        let evaluation = self.window.evaluate(now)?;
+        let evaluation = self.window.evaluate(now)?.in_unit(self.signal.unit());
         if let Some(trial) = &mut self.trial {
-            trial.window(evaluation.value_ms);
+            trial.window(evaluation.value);
         }
         let mut verdict = self.judge(&evaluation);
         self.streak = match &mut verdict {
@@ -128,7 +140,7 @@ impl Policy {
         };
         self.last = Some((evaluation, verdict));
         let slow = match verdict {
-            Verdict::Breach(_) => self.by_server.slow_one(self.settings.above_ms),
+            Verdict::Breach(_) => self.by_server.slow_one(self.settings.above),
             Verdict::Below | Verdict::Broken => None,
         };
         self.by_server.clear();
@@ -139,12 +151,12 @@ impl Policy {
         if evaluation.errors.saturating_mul(2) > evaluation.requests {
             return Verdict::Broken;
         }
-        match evaluation.value_ms {
-            Some(value_ms) if value_ms > self.settings.above_ms => Verdict::Breach(Breach {
+        match evaluation.value {
+            Some(value) if value > self.settings.above => Verdict::Breach(Breach {
                 signal: self.settings.signal,
                 statistic: self.settings.statistic,
-                value_ms,
-                above_ms: self.settings.above_ms,
+                value,
+                above: self.settings.above,
                 requests: evaluation.requests,
                 span: evaluation.span,
                 streak: self.streak.saturating_add(1),
@@ -191,12 +203,15 @@ impl Policy {
         servers: u32,
         rate: Option<f64>,
     ) {
-        let is_slow = |value: &f64| *value > self.settings.above_ms;
-        let last = self.last.and_then(|(evaluation, _)| evaluation.value_ms);
+        if !self.signal.falls_with_servers() {
+            return; // Nothing of it tells whether a server helped.
+        }
+        let is_slow = |value: &f64| *value > self.settings.above;
+        let last = self.last.and_then(|(evaluation, _)| evaluation.value);
         let open = self.trial.as_deref().filter(|trial| trial.is_open());
         // Of several that join for one breach the first one saw the statistic before.
-        let before_ms = last.filter(is_slow).or_else(|| open.map(Trial::before_ms));
-        self.trial = before_ms.map(|ms| Box::new(Trial::new(now, server, servers, ms, rate)));
+        let before = last.filter(is_slow).or_else(|| open.map(Trial::before));
+        self.trial = before.map(|ms| Box::new(Trial::new(now, server, servers, ms, rate)));
     }
 
     /// Whether more servers may be asked for; a verdict against them that is new.
@@ -250,14 +265,15 @@ impl Policy {
 
     /// What people see of it.
     pub(super) fn view(&mut self, now: Timestamp) -> PolicyView {
-        let partial = self.window.peek(now);
+        let unit = self.signal.unit();
+        let partial = self.window.peek(now).map(|it| it.in_unit(unit));
         let (last, verdict) = match self.last {
             Some((evaluation, verdict)) => (Some(evaluation), Some(verdict)),
             None => (partial, None),
         };
         PolicyView {
             settings: self.settings.clone(),
-            value_ms: last.and_then(|evaluation| evaluation.value_ms),
+            value: last.and_then(|evaluation| evaluation.value),
             requests: last.map_or(0, |evaluation| evaluation.requests),
             streak: self.streak,
             is_broken: verdict == Some(Verdict::Broken),
@@ -270,8 +286,8 @@ impl Policy {
 pub struct PolicyView {
     /// Its settings.
     pub settings: PolicySettings,
-    /// The statistic of the last complete window, or of the first partial one; milliseconds.
-    pub value_ms: Option<f64>,
+    /// The statistic of the last complete window, or of the first partial one, in the signal's unit.
+    pub value: Option<f64>,
     /// Requests in that window.
     pub requests: u32,
     /// Windows in a row above the threshold.

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::meter::steps;
 use super::settings::{PolicySettings, Statistic};
 use crate::words::time::Timestamp;
 
@@ -48,7 +49,7 @@ struct Slice {
     /// Samples at or above the limit.
     slow: u64,
     errors: u64,
-    sum_ms: u64,
+    sum: u64,
 }
 
 impl Slice {
@@ -57,7 +58,7 @@ impl Slice {
             samples: self.samples + other.samples,
             slow: self.slow + other.slow,
             errors: self.errors + other.errors,
-            sum_ms: self.sum_ms.saturating_add(other.sum_ms),
+            sum: self.sum.saturating_add(other.sum),
         }
     }
 
@@ -66,7 +67,7 @@ impl Slice {
             samples: self.samples.saturating_sub(other.samples),
             slow: self.slow.saturating_sub(other.slow),
             errors: self.errors.saturating_sub(other.errors),
-            sum_ms: self.sum_ms.saturating_sub(other.sum_ms),
+            sum: self.sum.saturating_sub(other.sum),
         }
     }
 }
@@ -77,7 +78,7 @@ impl Slice {
 pub(super) struct Recent {
     // What every request touches comes first.
     last_sample: Option<Timestamp>,
-    limit_ms: f64,
+    limit: f64,
     /// When the newest slice ends.
     ends_at: Timestamp,
     /// The newest slice.
@@ -88,7 +89,7 @@ pub(super) struct Recent {
     /// All full slices together.
     full: Slice,
     statistic: Statistic,
-    above_ms: f64,
+    above: f64,
     /// By their numbers; the place of the newest one is empty.
     slices: [Slice; SLICES],
 }
@@ -99,8 +100,8 @@ impl Recent {
         let slice_ms = u64::try_from(slice.as_millis()).unwrap_or(u64::MAX).max(1);
         Self {
             statistic: policy.statistic,
-            above_ms: policy.above_ms,
-            limit_ms: policy.above_ms * scale_down_ratio,
+            above: policy.above * steps(policy.signal.unit()),
+            limit: policy.above * steps(policy.signal.unit()) * scale_down_ratio,
             slice_ms,
             slices: [Slice::default(); SLICES],
             filling: Slice::default(),
@@ -111,18 +112,18 @@ impl Recent {
         }
     }
 
-    /// Takes one request: what it took, or `None` for one that failed.
-    pub(super) fn push(&mut self, now: Timestamp, took_ms: Option<u32>) {
+    /// Takes one reading, in steps of the unit; `None` for a request that failed.
+    pub(super) fn push(&mut self, now: Timestamp, reading: Option<u32>) {
         self.last_sample = Some(now);
         if now >= self.ends_at {
             self.turn_to(now);
         }
         let slice = &mut self.filling;
-        match took_ms {
+        match reading {
             Some(ms) => {
                 slice.samples += 1;
-                slice.slow += u64::from(f64::from(ms) >= self.limit_ms);
-                slice.sum_ms += u64::from(ms);
+                slice.slow += u64::from(f64::from(ms) >= self.limit);
+                slice.sum += u64::from(ms);
             }
             None => slice.errors += 1,
         }
@@ -150,10 +151,10 @@ impl Recent {
                 Verdict::Unchanged
             };
         }
-        let mean_ms = sum.sum_ms as f64 / sum.samples as f64;
+        let mean = sum.sum as f64 / sum.samples as f64;
         let fast = sum.samples - sum.slow;
         let is_quiet = match self.statistic {
-            Statistic::Mean => mean_ms < self.limit_ms,
+            Statistic::Mean => mean < self.limit,
             Statistic::Median => fast >= sum.samples.div_ceil(2),
             Statistic::Percentile(percent) => {
                 fast >= (sum.samples * u64::from(percent)).div_ceil(100)
@@ -161,7 +162,7 @@ impl Recent {
             Statistic::Max => sum.slow == 0,
         };
         if is_quiet {
-            Verdict::Quiet(mean_ms / self.above_ms)
+            Verdict::Quiet(mean / self.above)
         } else {
             Verdict::Busy
         }

@@ -20,10 +20,17 @@ pub(super) enum Sample {
 impl Sample {
     /// Reads `request` for `signal`.
     pub(super) fn of(request: &Request<'_>, signal: Signal) -> Self {
+        if signal.is_polled() {
+            return Self::Nothing;
+        }
         if let Some(waited_ms) = abandoned_queue_ms(request) {
             return match signal {
                 Signal::ResponseTime | Signal::QueueTime => Self::AtLeast(waited_ms),
-                Signal::ServerTime | Signal::ConnectTime => Self::Nothing,
+                Signal::ServerTime
+                | Signal::ConnectTime
+                | Signal::QueueLength
+                | Signal::Concurrency
+                | Signal::RequestRate => Self::Nothing,
             };
         }
         // `<STATS>`, `<NOSRV>`, `<CACHE>` … answered without a server; TR = -1: no full request.
@@ -41,6 +48,7 @@ impl Sample {
             Signal::ServerTime => request.response_ms,
             Signal::QueueTime => queue_ms,
             Signal::ConnectTime => connect_ms,
+            Signal::QueueLength | Signal::Concurrency | Signal::RequestRate => None,
             Signal::ResponseTime => request.response_ms.and_then(|response_ms| {
                 Some(
                     queue_ms?
@@ -82,6 +90,7 @@ fn hung(request: &Request<'_>, signal: Signal) -> Option<Sample> {
     let queue_ms = request.queue_ms.unwrap_or(0);
     let waited_ms = request.total_ms?.saturating_sub(request.request_ms?);
     Some(match signal {
+        Signal::QueueLength | Signal::Concurrency | Signal::RequestRate => Sample::Nothing,
         Signal::ResponseTime => Sample::AtLeast(waited_ms),
         Signal::ServerTime => Sample::AtLeast(
             waited_ms

@@ -102,8 +102,8 @@ pub struct PolicySettings {
     pub min_span: Duration,
     /// A window in time holds at least this many samples.
     pub min_samples: u32,
-    /// The threshold in milliseconds.
-    pub above_ms: f64,
+    /// The threshold, in the signal's unit.
+    pub above: f64,
     /// Windows in a row above the threshold that ask for servers; at least 1.
     pub breaches: u32,
     /// How many servers are asked for.
@@ -112,7 +112,7 @@ pub struct PolicySettings {
 
 impl PolicySettings {
     /// A threshold in milliseconds, with every default.
-    pub const fn new(signal: Signal, above_ms: f64) -> Self {
+    pub const fn new(signal: Signal, above: f64) -> Self {
         Self {
             signal,
             statistic: Statistic::Mean,
@@ -120,14 +120,14 @@ impl PolicySettings {
             every: None,
             min_span: Duration::from_secs(1),
             min_samples: 10,
-            above_ms,
+            above,
             breaches: 3,
             add: Add::Servers(1),
         }
     }
 }
 
-/// What a policy measures.
+/// What a policy measures: the meter that its readings come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// Tw + Tc + Tr: what the client waited for because of the backend.
@@ -138,14 +138,78 @@ pub enum Signal {
     QueueTime,
     /// Tc.
     ConnectTime,
+    /// `qcur` of the BACKEND row and of all servers: requests that wait now.
+    QueueLength,
+    /// `scur` of the BACKEND row: sessions open now.
+    Concurrency,
+    /// Requests that arrive in a second, by `stot` of the BACKEND row.
+    RequestRate,
+}
+
+/// What a reading is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Milliseconds.
+    Ms,
+    /// Things.
+    Count,
+    /// Things in a second.
+    PerSecond,
+}
+
+impl Unit {
+    /// The word of `status --json`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ms => "ms",
+            Self::Count => "count",
+            Self::PerSecond => "per_s",
+        }
+    }
 }
 
 impl Signal {
     /// A time in which a server answers.
     pub const fn is_response(self) -> bool {
+        matches!(self, Self::ResponseTime | Self::ServerTime)
+    }
+
+    /// Its readings come from looks at HAProxy, not from requests.
+    pub const fn is_polled(self) -> bool {
+        matches!(self.unit(), Unit::Count | Unit::PerSecond)
+    }
+
+    /// One more server makes it smaller if servers were too few. How much is open and how much
+    /// arrives is the users' doing.
+    pub const fn falls_with_servers(self) -> bool {
         match self {
-            Self::ResponseTime | Self::ServerTime => true,
-            Self::QueueTime | Self::ConnectTime => false,
+            Self::ResponseTime
+            | Self::ServerTime
+            | Self::QueueTime
+            | Self::ConnectTime
+            | Self::QueueLength => true,
+            Self::Concurrency | Self::RequestRate => false,
+        }
+    }
+
+    /// Requests, one after the other, tell of it.
+    pub const fn is_in_log(self) -> bool {
+        match self {
+            Self::ResponseTime
+            | Self::ServerTime
+            | Self::QueueTime
+            | Self::ConnectTime
+            | Self::RequestRate => true,
+            Self::QueueLength | Self::Concurrency => false,
+        }
+    }
+
+    /// What its readings are counted in.
+    pub const fn unit(self) -> Unit {
+        match self {
+            Self::ResponseTime | Self::ServerTime | Self::QueueTime | Self::ConnectTime => Unit::Ms,
+            Self::QueueLength | Self::Concurrency => Unit::Count,
+            Self::RequestRate => Unit::PerSecond,
         }
     }
 
@@ -155,6 +219,9 @@ impl Signal {
             Self::ResponseTime | Self::ServerTime => "response_time",
             Self::QueueTime => "queue_time",
             Self::ConnectTime => "connect_time",
+            Self::QueueLength => "queue_length",
+            Self::Concurrency => "concurrency",
+            Self::RequestRate => "request_rate",
         }
     }
 }

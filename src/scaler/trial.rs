@@ -28,8 +28,8 @@ const SHARE_MIN: f64 = 0.5;
 pub(super) struct Trial {
     server: String,
     joined_at: Timestamp,
-    /// The policy's statistic before it joined, milliseconds.
-    before_ms: f64,
+    /// The policy's statistic before it joined.
+    before: f64,
     /// Requests a second before it joined.
     rate: Option<f64>,
     /// UP servers before it joined.
@@ -45,10 +45,10 @@ pub(super) struct Trial {
 /// More servers do not help, for the time being.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NotHelping {
-    /// The statistic before the last spare joined, milliseconds.
-    pub before_ms: f64,
-    /// The better one of the two latest windows since, milliseconds.
-    pub after_ms: f64,
+    /// The statistic before the last spare joined, in the signal's unit.
+    pub before: f64,
+    /// The better one of the two latest windows since, in the signal's unit.
+    pub after: f64,
     /// Since when no more servers are asked for.
     pub since: Timestamp,
     /// Requests a second then.
@@ -72,18 +72,18 @@ impl NotHelping {
 }
 
 impl Trial {
-    /// `server` joins `servers` others; the statistic was `before_ms` at `rate` requests a second.
+    /// `server` joins `servers` others; the statistic was `before` at `rate` requests a second.
     pub(super) fn new(
         now: Timestamp,
         server: &str,
         servers: u32,
-        before_ms: f64,
+        before: f64,
         rate: Option<f64>,
     ) -> Self {
         Self {
             server: server.to_owned(),
             joined_at: now,
-            before_ms,
+            before,
             rate,
             servers,
             requests: 0,
@@ -94,8 +94,8 @@ impl Trial {
     }
 
     /// The statistic before it began.
-    pub(super) const fn before_ms(&self) -> f64 {
-        self.before_ms
+    pub(super) const fn before(&self) -> f64 {
+        self.before
     }
 
     /// Nothing can be said yet.
@@ -113,14 +113,14 @@ impl Trial {
     }
 
     /// One more window is complete.
-    pub(super) fn window(&mut self, value_ms: Option<f64>) {
+    pub(super) fn window(&mut self, value: Option<f64>) {
         let (own, all) = (std::mem::take(&mut self.own), std::mem::take(&mut self.all));
         let equal = all as f64 / (f64::from(self.servers) + 1.0);
         let has_share = own > 0 && own as f64 >= SHARE_MIN * equal;
-        if let (true, Some(value_ms)) = (has_share, value_ms) {
+        if let (true, Some(value)) = (has_share, value) {
             self.windows.rotate_left(1);
             if let Some(last) = self.windows.last_mut() {
-                *last = Some(value_ms);
+                *last = Some(value);
             }
         }
     }
@@ -130,7 +130,7 @@ impl Trial {
         if self.is_open() {
             return None;
         }
-        let after_ms = self
+        let after = self
             .windows
             .iter()
             .flatten()
@@ -138,10 +138,10 @@ impl Trial {
             .fold(f64::INFINITY, f64::min);
         let seconds = now.since(self.joined_at).as_secs_f64();
         let rate = (seconds > 0.0).then(|| self.requests as f64 / seconds);
-        let is_faster = after_ms <= self.before_ms * HELPED_SHARE;
+        let is_faster = after <= self.before * HELPED_SHARE;
         (!is_faster && !self.answers_more(rate)).then_some(NotHelping {
-            before_ms: self.before_ms,
-            after_ms,
+            before: self.before,
+            after,
             since: now,
             rate,
         })

@@ -9,7 +9,8 @@ use ringbuf::LocalRb;
 use ringbuf::storage::Heap;
 use ringbuf::traits::{Consumer, Observer, RingBuffer};
 
-use super::settings::{PolicySettings, Statistic, WindowSize};
+use super::meter::steps;
+use super::settings::{PolicySettings, Statistic, Unit, WindowSize};
 use crate::words::time::Timestamp;
 
 /// Samples kept at most; of a fuller window the newest so many are looked at.
@@ -22,20 +23,30 @@ const SAMPLES_MIN: usize = 32;
 struct Entry {
     at: Timestamp,
     /// `None`: it failed.
-    took_ms: Option<u32>,
+    reading: Option<u32>,
 }
 
 /// What a complete window showed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Evaluation {
-    /// The statistic in milliseconds; `None` when every request failed.
-    pub(super) value_ms: Option<f64>,
+    /// The statistic, in steps of the unit; `None` when every request failed.
+    pub(super) value: Option<f64>,
     /// Requests in it, failed ones included.
     pub(super) requests: u32,
     /// Failed ones.
     pub(super) errors: u32,
     /// From its first request to its evaluation.
     pub(super) span: Duration,
+}
+
+impl Evaluation {
+    /// The same with the statistic in that unit instead of its steps.
+    pub(super) fn in_unit(self, unit: Unit) -> Self {
+        Self {
+            value: self.value.map(|value| value / steps(unit)),
+            ..self
+        }
+    }
 }
 
 /// The samples of one policy.
@@ -59,7 +70,7 @@ pub(super) struct Window {
     /// Of all requests of the window, also of those that no longer fit into `entries`.
     requests: u32,
     errors: u32,
-    sum_ms: u64,
+    sum: u64,
     /// The first request, of a window that is not sliding.
     opened: Option<Timestamp>,
     /// When an evaluation is due: of a window that slides `every` so often while something arrives,
@@ -91,22 +102,22 @@ impl Window {
             opened: None,
             requests: 0,
             errors: 0,
-            sum_ms: 0,
+            sum: 0,
             next: None,
             scratch: Vec::new(),
         }
     }
 
-    /// Takes one request: what it took, or `None` for one that failed.
-    pub(super) fn push(&mut self, now: Timestamp, took_ms: Option<u32>) {
+    /// Takes one reading, in steps of the unit; `None` for a request that failed.
+    pub(super) fn push(&mut self, now: Timestamp, reading: Option<u32>) {
         let opened = *self.opened.get_or_insert(now);
         self.requests = self.requests.saturating_add(1);
-        match took_ms {
-            Some(ms) => self.sum_ms = self.sum_ms.saturating_add(u64::from(ms)),
+        match reading {
+            Some(ms) => self.sum = self.sum.saturating_add(u64::from(ms)),
             None => self.errors = self.errors.saturating_add(1),
         }
         if !self.needs_sums_alone {
-            self.keep(now, took_ms);
+            self.keep(now, reading);
         }
         if self.next.is_none() {
             self.next = match self.every {
@@ -116,7 +127,7 @@ impl Window {
         }
     }
 
-    fn keep(&mut self, now: Timestamp, took_ms: Option<u32>) {
+    fn keep(&mut self, now: Timestamp, reading: Option<u32>) {
         if let (Some(_), WindowSize::Requests(requests)) = (self.every, self.size) {
             while self.entries.occupied_len() >= requests.max(1) as usize {
                 self.pop();
@@ -125,7 +136,7 @@ impl Window {
         if self.entries.is_full() {
             self.make_room();
         }
-        let evicted = self.entries.push_overwrite(Entry { at: now, took_ms });
+        let evicted = self.entries.push_overwrite(Entry { at: now, reading });
         if self.every.is_some() {
             self.forget(evicted);
         }
@@ -137,7 +148,7 @@ impl Window {
         self.opened = None;
         self.requests = 0;
         self.errors = 0;
-        self.sum_ms = 0;
+        self.sum = 0;
         self.next = None;
     }
 
@@ -200,24 +211,24 @@ impl Window {
     fn look(&mut self, now: Timestamp) -> Option<Evaluation> {
         let opened = self.opened?;
         Some(Evaluation {
-            value_ms: self.value_ms(),
+            value: self.value(),
             requests: self.requests,
             errors: self.errors,
             span: now.since(opened),
         })
     }
 
-    fn value_ms(&mut self) -> Option<f64> {
+    fn value(&mut self) -> Option<f64> {
         if self.statistic == Statistic::Mean {
             let samples = self
                 .requests
                 .checked_sub(self.errors)
                 .filter(|&samples| samples > 0)?;
-            return Some(self.sum_ms as f64 / f64::from(samples));
+            return Some(self.sum as f64 / f64::from(samples));
         }
         self.scratch.clear();
         self.scratch
-            .extend(self.entries.iter().filter_map(|entry| entry.took_ms));
+            .extend(self.entries.iter().filter_map(|entry| entry.reading));
         let samples = self.scratch.len();
         let rank = match self.statistic {
             // Nearest rank: the smallest value that at least so many percent do not exceed.
@@ -241,8 +252,8 @@ impl Window {
 
     fn forget(&mut self, entry: Option<Entry>) {
         let Some(entry) = entry else { return };
-        match entry.took_ms {
-            Some(ms) => self.sum_ms = self.sum_ms.saturating_sub(u64::from(ms)),
+        match entry.reading {
+            Some(ms) => self.sum = self.sum.saturating_sub(u64::from(ms)),
             None => self.errors = self.errors.saturating_sub(1),
         }
         self.requests = self.requests.saturating_sub(1);

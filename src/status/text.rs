@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::wire::{BackendStatus, LogStatus, ServerStatus, Status};
+use super::wire::{BackendStatus, LogStatus, MeasureStatus, ServerStatus, Status};
 use crate::words::time::Span;
 
 /// All of it.
@@ -77,30 +77,44 @@ fn headline(backend: &BackendStatus) -> String {
         "ok" => "ok".to_owned(),
         other => other.to_uppercase(),
     };
-    let (Some(statistic), Some(threshold_ms)) = (&backend.statistic, backend.threshold_ms) else {
+    let Some(measure) = backend.measure() else {
         return state;
     };
-    let Some(value_ms) = backend.statistic_ms else {
-        return format!("{state}  nothing to judge, threshold {statistic} {threshold_ms} ms");
+    let (statistic, unit) = (&measure.statistic, unit(measure));
+    let threshold = format!("{}{unit}", measure.threshold);
+    let Some(number) = measure.value else {
+        return format!("{state}  nothing to judge, threshold {statistic} {threshold}");
     };
-    let sign = if value_ms > threshold_ms { ">" } else { "<=" };
+    let sign = if number > measure.threshold {
+        ">"
+    } else {
+        "<="
+    };
+    let digits = usize::from(unit != " ms" && number < 9.95);
+    let value = format!("{number:.digits$}{unit}");
     let (breaches, needed) = (backend.breaches, backend.breaches_needed);
     if backend.window_requests == 0 {
-        return format!(
-            "{state}  quiet, mean {value_ms:.0} ms, threshold {statistic} {threshold_ms} ms"
-        );
+        return format!("{state}  quiet, mean {value}, threshold {statistic} {threshold}");
     }
     let streak = if breaches > needed {
         format!("{breaches} breaches in a row, {needed} needed")
     } else {
         format!("{breaches} of {needed} breaches")
     };
+    let counted = if unit == " ms" { "requests" } else { "looks" };
     format!(
-        "{state}  {} {statistic} {value_ms:.0} ms {sign} {threshold_ms} ms  (last {} requests, \
-         {streak})",
-        backend.signal.as_deref().unwrap_or(""),
-        backend.window_requests,
+        "{state}  {} {statistic} {value} {sign} {threshold}  (last {} {counted}, {streak})",
+        measure.signal, backend.window_requests,
     )
+}
+
+/// What stands behind a number.
+fn unit(measure: &MeasureStatus) -> &'static str {
+    match measure.unit.as_str() {
+        "ms" => " ms",
+        "per_s" => "/s",
+        _ => "",
+    }
 }
 
 fn write_servers(text: &mut String, servers: &[ServerStatus], indent: usize) {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{LogCondition, Report, Told};
 use crate::config::Mode;
 use crate::scaler::seen::{Standing, Standings};
-use crate::scaler::{BackendView, ServerView};
+use crate::scaler::settings::{PolicySettings, Unit};
+use crate::scaler::{BackendView, PolicyView, ServerView};
 
 /// All that `status --json` and the text need.
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,8 +50,6 @@ pub(super) struct ProblemStatus {
 pub(super) struct BackendStatus {
     pub(super) name: String,
     pub(super) state: String,
-    pub(super) signal: Option<String>,
-    pub(super) statistic: Option<String>,
     pub(super) statistic_ms: Option<f64>,
     pub(super) threshold_ms: Option<f64>,
     pub(super) window_requests: u32,
@@ -75,6 +74,11 @@ pub(super) struct ServerStatus {
 }
 
 impl BackendStatus {
+    /// What is measured.
+    pub(super) const fn measure(&self) -> Option<&MeasureStatus> {
+        self.more.measure.as_ref()
+    }
+
     /// Since when the backend's pause stands.
     pub(super) fn paused_since(&self) -> Option<&str> {
         let pause = self.more.standings.pause.as_ref()?;
@@ -104,6 +108,17 @@ struct MoreOfBackend {
     reason: ReasonStatus,
     #[serde(flatten)]
     standings: StandingsStatus,
+    measure: Option<MeasureStatus>,
+}
+
+/// What is measured, whatever its unit; `statistic_ms` and `threshold_ms` know times alone.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct MeasureStatus {
+    pub(super) signal: String,
+    pub(super) statistic: String,
+    pub(super) value: Option<f64>,
+    pub(super) threshold: f64,
+    pub(super) unit: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -280,15 +295,13 @@ impl Report {
     fn backend_status(&self, view: &BackendView, wall: SystemTime) -> BackendStatus {
         let policy = view.policy.as_ref();
         let settings = policy.map(|policy| &policy.settings);
+        let measure = policy.map(measure_status);
+        let time = measure.as_ref().filter(|it| it.unit == Unit::Ms.as_str());
         BackendStatus {
             name: view.name.clone(),
             state: view.state.as_str().to_owned(),
-            signal: settings.map(|settings| settings.signal.as_str().to_owned()),
-            statistic: settings.map(|settings| settings.statistic.name()),
-            statistic_ms: policy
-                .and_then(|policy| policy.value_ms)
-                .map(|value_ms| (value_ms * 1000.0).round() / 1000.0),
-            threshold_ms: settings.map(|settings| settings.above_ms),
+            statistic_ms: time.and_then(|time| time.value),
+            threshold_ms: time.map(|time| time.threshold),
             window_requests: policy.map_or(0, |policy| policy.requests),
             breaches: policy.map_or(0, |policy| policy.streak),
             breaches_needed: settings.map_or(0, |settings| settings.breaches),
@@ -315,8 +328,25 @@ impl Report {
                     text: view.next.to_string(),
                 },
                 standings: standings_status(&view.standings, wall),
+                measure,
             },
         }
+    }
+}
+
+fn measure_status(policy: &PolicyView) -> MeasureStatus {
+    let PolicySettings {
+        signal,
+        statistic,
+        above,
+        ..
+    } = policy.settings;
+    MeasureStatus {
+        signal: signal.as_str().to_owned(),
+        statistic: statistic.name(),
+        value: policy.value.map(|value| (value * 1000.0).round() / 1000.0),
+        threshold: above,
+        unit: signal.unit().as_str().to_owned(),
     }
 }
 

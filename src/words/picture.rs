@@ -196,8 +196,9 @@ const CHECK_FAILED: u32 = 2;
 const CHECK_PASSED: u32 = 3;
 
 impl CheckRead {
-    /// The last check passed and health is at its maximum. After leaving maint, where health is
-    /// set to `rise`, this takes `fall - 1` fresh passed checks; none at all with `fall 1`.
+    /// The last check passed and health is at its maximum. Leaving maint sets health to `rise`, and
+    /// the first check that passes then brings it to the maximum (measured on 2.6 with `rise 2
+    /// fall 6`: 2, then 7); with `fall 1` it is there without any.
     pub fn is_full(&self) -> bool {
         self.result == CHECK_PASSED && self.health >= (self.rise + self.fall).saturating_sub(1)
     }

@@ -163,7 +163,7 @@ fn the_smallest_file_has_every_default() {
         (policy.min_samples, policy.breaches, policy.add),
         (10, 3, Add::Servers(1))
     );
-    assert!((policy.above_ms - 500.0).abs() < f64::EPSILON);
+    assert!((policy.above - 500.0).abs() < f64::EPSILON);
     let warm_up = &web.warm_up;
     assert_eq!(
         (warm_up.path.as_str(), &warm_up.host, warm_up.tls_verify),
@@ -189,7 +189,7 @@ fn a_file_that_says_everything_means_what_it_says() {
     web.warm_up_urls = said.warm_up_urls.clone();
     assert_eq!(all.config, expected);
     let queue_time = &said.scaler.policies[1];
-    assert_eq!((queue_time.above_ms, queue_time.breaches), (100.0, 2));
+    assert_eq!((queue_time.above, queue_time.breaches), (100.0, 2));
     assert_eq!(queue_time.add, Add::Servers(2));
     assert_eq!(said.warm_up_urls["web3"], "http://10.0.0.13:8080/");
 }
@@ -294,7 +294,7 @@ add = "50%"
     let own = &b.scaler.policies[1];
     assert_eq!(own.window, WindowSize::Span(Duration::from_secs(10)));
     assert_eq!((own.statistic, own.add), (Statistic::Max, Add::Percent(50)));
-    assert!((own.above_ms - 1_500.0).abs() < f64::EPSILON);
+    assert!((own.above - 1_500.0).abs() < f64::EPSILON);
     assert_eq!(b.scaler.policies[0].window, WindowSize::Requests(20));
 }
 

@@ -8,6 +8,7 @@ mod formats;
 mod in_and_out;
 mod life;
 mod log_file;
+mod meters;
 mod modes;
 mod odd_servers;
 mod orders;

@@ -14,6 +14,7 @@ mod judgement;
 mod learning;
 mod many;
 mod memory;
+mod meters;
 mod next;
 mod odd;
 mod promises;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::measured::signal_prefix;
+use super::measured::not_helping;
 use super::orders::answer_to;
 use super::servers::changed_by;
 use super::{by, counted};
@@ -55,7 +55,7 @@ fn reason(reason: &Reason) -> String {
             signal,
             statistic,
             verdict,
-        } => format!("{}{} {verdict}", signal_prefix(*signal), statistic.name()),
+        } => not_helping(verdict, *signal, *statistic),
         Reason::TooSlow { entry, rate, left } => {
             let (rate, left) = (PerSecond(*rate), Span(*left));
             format!("{entry}, now {rate}; goes in {left} if it stays quiet")

@@ -4,14 +4,13 @@ use super::counted;
 use crate::scaler::decision::{
     Breach, Compared, Episode, NotHelping, Share, SlowServer, Tally, TooSlow,
 };
-use crate::scaler::settings::Signal;
+use crate::scaler::settings::{Signal, Statistic, Unit};
 use crate::words::time::{PerSecond, Span};
 
 in_words!(
     Breach: breach,
     Compared: compared,
     Episode: episode,
-    NotHelping: not_helping,
     Share: share,
     SlowServer: slow_server,
     Tally: tally,
@@ -25,6 +24,36 @@ pub(super) const fn signal_prefix(signal: Signal) -> &'static str {
         Signal::ServerTime => "Tr ",
         Signal::QueueTime => "queue_time ",
         Signal::ConnectTime => "connect_time ",
+        Signal::QueueLength => "queue_length ",
+        Signal::Concurrency => "concurrency ",
+        Signal::RequestRate => "request_rate ",
+    }
+}
+
+/// A reading with its unit: `543 ms`, `12`, `4.8/s`.
+pub(super) fn measured(value: f64, signal: Signal) -> String {
+    match signal.unit() {
+        Unit::Ms => format!("{value:.0} ms"),
+        Unit::Count => PerSecond(value).to_string(),
+        Unit::PerSecond => format!("{}/s", PerSecond(value)),
+    }
+}
+
+/// A threshold with its unit, as it was given.
+pub(super) fn threshold(above: f64, signal: Signal) -> String {
+    match signal.unit() {
+        Unit::Ms => format!("{above} ms"),
+        Unit::Count => above.to_string(),
+        Unit::PerSecond => format!("{above}/s"),
+    }
+}
+
+/// What a window consists of.
+const fn readings(signal: Signal) -> &'static str {
+    if signal.is_polled() {
+        "looks"
+    } else {
+        "requests"
     }
 }
 
@@ -36,12 +65,13 @@ fn breach(breach: &Breach) -> String {
         format!("({streak} in a row, {needed} needed)")
     };
     format!(
-        "{}{} {:.0} ms > {} ms over {} requests in {} {streak}",
+        "{}{} {} > {} over {} {} in {} {streak}",
         signal_prefix(breach.signal),
         breach.statistic.name(),
-        breach.value_ms,
-        breach.above_ms,
+        measured(breach.value, breach.signal),
+        threshold(breach.above, breach.signal),
         breach.requests,
+        readings(breach.signal),
         Span(breach.span),
     )
 }
@@ -54,13 +84,14 @@ fn episode(episode: &Episode) -> String {
     } else {
         (format!("slow for {lasted}"), String::new())
     };
+    let signal = episode.signal;
     format!(
-        "{start}: {}{} {:.0} ms, worst {:.0} ms > {} ms, {}{end}",
-        signal_prefix(episode.signal),
+        "{start}: {}{} {}, worst {} > {}, {}{end}",
+        signal_prefix(signal),
         episode.statistic.name(),
-        episode.mean_ms,
-        episode.worst_ms,
-        episode.above_ms,
+        measured(episode.mean, signal),
+        measured(episode.worst, signal),
+        threshold(episode.above, signal),
         counted(episode.windows, "window"),
     )
 }
@@ -79,12 +110,14 @@ fn slow_server(slow: &SlowServer) -> String {
     format!("{server} is slow ({mean_ms:.0} ms), {others} not ({others_ms:.0} ms)")
 }
 
-fn not_helping(verdict: &NotHelping) -> String {
+/// What the last spare changed.
+pub(super) fn not_helping(verdict: &NotHelping, signal: Signal, statistic: Statistic) -> String {
+    let (prefix, statistic) = (signal_prefix(signal), statistic.name());
     format!(
-        "{:.0} ms before the last spare joined, {:.0} ms since: no more servers for {}, or until the \
-         request rate has grown by a quarter",
-        verdict.before_ms,
-        verdict.after_ms,
+        "{prefix}{statistic} {} before the last spare joined, {} since: no more servers for {}, or until the request rate \
+         has grown by a quarter",
+        measured(verdict.before, signal),
+        measured(verdict.after, signal),
         Span(verdict.until().since(verdict.since))
     )
 }

@@ -1,6 +1,7 @@
 //! What a backend does next and why, in words: `next` of `status`.
 
 use super::counted;
+use super::measured::threshold;
 use crate::scaler::Stage;
 use crate::scaler::seen::{Later, Outlook, Transition};
 use crate::words::picture::ReadFailure;
@@ -34,7 +35,8 @@ fn outlook(next: &Outlook) -> String {
         }
         Outlook::Comes {
             spare,
-            above_ms,
+            signal,
+            above,
             streak,
             needed,
         } => {
@@ -42,8 +44,9 @@ fn outlook(next: &Outlook) -> String {
                 0 | 1 => "window is".to_owned(),
                 more => format!("{more} windows are"),
             };
+            let above = threshold(*above, *signal);
             format!(
-                "warm up {spare} if the next {windows} above {above_ms} ms too ({streak} of {needed})"
+                "warm up {spare} if the next {windows} above {above} too ({streak} of {needed})"
             )
         }
         Outlook::Cooldown(left) => format!("nothing for {}: scale_up_cooldown", Span(*left)),
@@ -91,9 +94,9 @@ fn transition(transition: &Transition) -> String {
         (Stage::Warming, true, Some(_)) => {
             format!("{server} gets users as soon as its warm-up and HAProxy's checks have passed")
         }
-        (Stage::DrainingIn, true, Some((passed, needed))) if passed < needed => format!(
-            "{server} gets users as soon as HAProxy's checks have passed ({passed} of {needed})"
-        ),
+        (Stage::DrainingIn, true, Some(false)) => {
+            format!("{server} gets users as soon as HAProxy's checks have passed")
+        }
         (Stage::DrainingIn | Stage::DrainingOut, true, _) => {
             format!("{server} gets users in a moment")
         }

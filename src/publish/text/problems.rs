@@ -1,7 +1,7 @@
 //! What keeps a backend from working, in words: `problem` of `status`, and what the daemon's log says
 //! over and over.
 
-use super::measured::signal_prefix;
+use super::measured::{measured, not_helping, signal_prefix, threshold};
 use super::notes::USED_IN_MAINT;
 use crate::scaler::seen::Problem;
 
@@ -16,8 +16,8 @@ fn problem(problem: &Problem) -> String {
         }
         Problem::NoSpare => "there is no spare, so nothing can be brought in".to_owned(),
         Problem::NotHelping(signal, statistic, verdict) => {
-            let (signal, statistic) = (signal_prefix(*signal), statistic.name());
-            format!("more servers do not help: {signal}{statistic} {verdict}")
+            let verdict = not_helping(verdict, *signal, *statistic);
+            format!("more servers do not help: {verdict}")
         }
         Problem::Doubt(doubt) => doubt.to_string(),
         Problem::LogAbsent => "no scaling: there is no log to read".to_owned(),
@@ -39,13 +39,18 @@ fn problem(problem: &Problem) -> String {
             format!("{failed} of the last {all} requests failed (5xx)")
         }
         Problem::Slow {
+            signal,
             statistic,
-            value_ms,
-            above_ms,
+            value,
+            above,
             why,
         } => {
-            let statistic = statistic.name();
-            let value = value_ms.map(|ms| format!(" ({statistic} {ms:.0} ms > {above_ms} ms)"));
+            let (prefix, statistic) = (signal_prefix(*signal), statistic.name());
+            let above = threshold(*above, *signal);
+            let value = value.map(|value| {
+                let value = measured(value, *signal);
+                format!(" ({prefix}{statistic} {value} > {above})")
+            });
             let value = value.unwrap_or_default();
             format!("slow{value}, and nothing can help: {why}")
         }

@@ -25,6 +25,7 @@ use super::event::{Action, ActionId, LogState};
 use super::hand::Hand;
 use super::load::{Memory, Rate};
 use super::member::Member;
+use super::meter::Meter;
 use super::name::Name;
 use super::outbox::Outbox;
 use super::policy::{Policy, strongest};
@@ -62,6 +63,7 @@ pub(super) struct Backend {
     queued: u32,
     responses: u64,
     traffic: service::Traffic,
+    meter: Meter,
     /// Users who wait in front of HAProxy.
     crowd: crowd::Crowd,
     /// What servers took of late, while spares are watched.
@@ -141,6 +143,7 @@ impl Backend {
             queued: 0,
             responses: 0,
             traffic: service::Traffic::default(),
+            meter: Meter::default(),
             crowd: crowd::Crowd::default(),
             times: ByServer::default(),
             times_since: now,

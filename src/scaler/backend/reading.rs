@@ -118,6 +118,7 @@ impl Backend {
             balance: read.balance,
             has_cookie: read.has_cookie,
         };
+        self.read_meters(now, &read);
         self.drops = process.drops;
         if read.queued > 0 || self.drops.is_some() {
             self.not_quiet(now);
@@ -148,6 +149,18 @@ impl Backend {
         }
     }
 
+    /// What polled signals read of it. What has piled up while the daemon stood still is no load.
+    fn read_meters(&mut self, now: Timestamp, read: &BackendRead) {
+        let readings = self.meter.read(now, read);
+        if self.is_settling(now) {
+            return;
+        }
+        let total = self.rate.total();
+        for policy in &mut self.policies {
+            policy.read(now, &readings, total);
+        }
+    }
+
     fn begin_generation(&mut self, now: Timestamp) {
         if self.generation.is_none() {
             return;
@@ -167,6 +180,7 @@ impl Backend {
         }
         self.owed = None;
         self.comparison.next_process(now);
+        self.meter.start_over();
         if self.comparison.verdict() == Agreement::Agree {
             self.brought_in_doubt = 0;
         }

@@ -310,7 +310,7 @@ impl Backend {
         let settings = self.settings.policies.iter();
         settings
             .filter(|policy| policy.signal.is_response())
-            .map(|policy| policy.above_ms)
+            .map(|policy| policy.above)
             .fold(f64::INFINITY, f64::min)
     }
 

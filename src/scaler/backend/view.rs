@@ -76,7 +76,7 @@ impl Backend {
             .map(|policy| policy.view(now))
             .reduce(|most, other| {
                 let urgency = |view: &PolicyView| {
-                    let share = view.value_ms.unwrap_or(0.0) / view.settings.above_ms;
+                    let share = view.value.unwrap_or(0.0) / view.settings.above;
                     (view.streak, share)
                 };
                 if urgency(&other) > urgency(&most) {
@@ -90,9 +90,9 @@ impl Backend {
             Some(_) => {
                 // The share is that of the busiest policy: with several it may be another one's.
                 let share = self.quiet.share.filter(|_| self.policies.len() == 1);
-                let value_ms = share.map(|share| share * view.settings.above_ms);
+                let value = share.map(|share| share * view.settings.above);
                 PolicyView {
-                    value_ms,
+                    value,
                     requests: 0,
                     is_broken: false,
                     ..view
@@ -154,10 +154,7 @@ impl Backend {
             None => {}
         }
         let is_slow = |view: &PolicyView| {
-            view.streak > 0
-                || view
-                    .value_ms
-                    .is_some_and(|value| value > view.settings.above_ms)
+            view.streak > 0 || view.value.is_some_and(|value| value > view.settings.above)
         };
         match policy {
             _ if self.pool.in_balance() < self.floor()

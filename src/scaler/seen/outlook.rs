@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{NoHelp, Nobody, ReasonCode};
 use crate::scaler::load::TooSlow;
 use crate::scaler::member::Stage;
+use crate::scaler::settings::Signal;
 use crate::words::picture::ReadFailure;
 
 /// What happens next.
@@ -32,7 +33,8 @@ pub enum Outlook {
     Comes {
         spare: String,
         /// The threshold, milliseconds.
-        above_ms: f64,
+        signal: Signal,
+        above: f64,
         /// Windows in a row above it.
         streak: u32,
         /// How many are needed.
@@ -59,8 +61,8 @@ pub struct Transition {
     pub stage: Stage,
     /// It is on its way in.
     pub is_inbound: bool,
-    /// HAProxy's checks of it that have passed, and that have to.
-    pub checks: Option<(u32, u32)>,
+    /// HAProxy checks it, and whether that has passed.
+    pub checks: Option<bool>,
     pub sessions: u32,
 }
 

@@ -28,9 +28,10 @@ pub enum Problem {
         all: u64,
     },
     Slow {
+        signal: Signal,
         statistic: Statistic,
-        value_ms: Option<f64>,
-        above_ms: f64,
+        value: Option<f64>,
+        above: f64,
         why: Nobody,
     },
     Short {

@@ -282,9 +282,12 @@ signal = "queue_time" ;; above = "1s" ;; per_server = 2 => E0014 7:14 | keep `ab
 signal = "queue_time" ;; per_server = 2 => E0009 6:14 | this version
 signal = "queue_time" ;; above = 100 => E0003 6:9 | above = "100ms"
 signal = "queue_time" ;; above = "0s" => E0007 6:9 | at least
-signal = "queue_length" ;; above = 20 => E0009 5:10 | queue_length | not supported by this version
-signal = "concurrency" ;; per_server = 20 => E0009 5:10 | not supported by this version
-signal = "request_rate" ;; above = 20 => E0009 5:10 | not supported by this version
+signal = "queue_length" ;; above = "1s" => E0003 6:9 | a number above 0
+signal = "queue_length" ;; above = 0 => E0007 6:9 | above 0
+signal = "concurrency" ;; per_server = 20 => E0009 6:14 | this version | above = 20
+signal = "request_rate" ;; above = -1.5 => E0007 6:9 | above 0
+signal = "request_rate" ;; above = 20 ;; window = 15 => E0006 7:10 | window = "10s"
+signal = "concurrency" ;; above = 20 ;; timer = "Tr" => E0006 7:9 | only response_time has a choice
 signal = "que_time" ;; above = "1s" => E0006 5:10 | "queue_time"?
 signal = "queue_time" ;; above = "1s" ;; timer = "Tr" => E0006 7:9 | only response_time has a choice
 signal = "queue_time" ;; above = "1s" ;; statistic = "p50" => E0006 7:13 | "mean", "median", "p90"

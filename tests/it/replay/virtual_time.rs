@@ -286,6 +286,28 @@ fn without_a_spare_in_the_log_one_is_pretended_and_said() {
 }
 
 #[test]
+fn a_rate_of_requests_is_replayed_and_what_no_log_shows_is_said() {
+    let policy = |signal: &str| {
+        PLAIN.to_owned()
+            + &format!("\n[[backend.web.policy]]\nsignal = \"{signal}\"\nabove = 5\nbreaches = 2\n")
+    };
+    let log: String = (0..600)
+        .map(|number| ended(T0 + number * 100, "web/web1", [0, 0, 0, 1]))
+        .collect();
+    let out = replay(&policy("request_rate"), &log, &[]).succeeded();
+    assert!(
+        out.contains("enable         web2: request_rate mean 10/s > 5/s"),
+        "{out}"
+    );
+    let out = replay(&policy("queue_length"), &log, &[]).succeeded();
+    assert!(
+        out.contains("note: web: queue_length cannot be replayed"),
+        "{out}"
+    );
+    assert!(!out.contains("enable  "), "{out}");
+}
+
+#[test]
 fn a_backend_of_two_hundred_servers_and_a_clock_that_steps_back_are_survived() {
     let mut log = String::new();
     for number in 0..2000 {

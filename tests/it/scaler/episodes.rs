@@ -55,8 +55,8 @@ fn an_episode_is_told_when_it_begins_each_minute_and_when_it_is_over() {
     let [episode] = over(&world)[..] else {
         panic!("{:?}", over(&world));
     };
-    assert_eq!((episode.windows, episode.worst_ms), (301, 900.0));
-    assert!((700.0..702.0).contains(&episode.mean_ms), "{episode:?}");
+    assert_eq!((episode.windows, episode.worst), (301, 900.0));
+    assert!((700.0..702.0).contains(&episode.mean), "{episode:?}");
     let text = world.text_of(Change::BreachOver);
     assert_eq!(
         text,

@@ -39,7 +39,7 @@ pub(crate) fn defaults() -> BackendSettings {
     let policy = &mut settings.policies[0];
     policy.window = WindowSize::Requests(15);
     policy.min_span = Duration::from_secs(1);
-    policy.above_ms = ABOVE_MS;
+    policy.above = ABOVE_MS;
     settings
 }
 

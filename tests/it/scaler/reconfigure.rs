@@ -53,7 +53,7 @@ fn only_a_changed_policy_starts_anew() {
     world.pass(GAP);
     world.requests(10, 900, GAP);
     let mut next = first;
-    next.policies[0].above_ms = 10_000.0;
+    next.policies[0].above = 10_000.0;
     reconfigure(&mut world, &[next]);
     assert_eq!(streak(&mut world), 2, "the second one goes on");
     world.requests(5, 900, GAP);
@@ -80,7 +80,7 @@ fn holds_quarantines_and_cooldowns_stay() {
 fn a_new_threshold_holds_from_the_next_window_on() {
     let mut world = idle();
     let mut next = settings();
-    next.policies[0].above_ms = 2_000.0;
+    next.policies[0].above = 2_000.0;
     reconfigure(&mut world, &[next]);
     world.requests(60, 900, GAP);
     assert_eq!(world.count(Change::Breach), 0);

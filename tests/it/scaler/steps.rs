@@ -374,7 +374,7 @@ fn new_settings_begin_quiet_anew_only_where_they_are_about_it() {
         let mut next = settings();
         next.hold = seconds(1);
         next.scale_down_ratio = ratio;
-        next.policies[0].above_ms = above_ms;
+        next.policies[0].above = above_ms;
         world.step(Event::Settings {
             backends: &[next],
             is_elsewhere: false,

@@ -34,7 +34,7 @@ fn breaches(world: &World) -> impl Iterator<Item = &Breach> {
 
 fn breach_values(world: &World) -> Vec<(f64, u32)> {
     breaches(world)
-        .map(|breach| (breach.value_ms.round(), breach.streak))
+        .map(|breach| (breach.value.round(), breach.streak))
         .collect()
 }
 
@@ -203,7 +203,7 @@ fn each_statistic_is_the_textbooks() {
         for ms in [1000, 600, 900, 600, 800] {
             world.request("web1", ms);
         }
-        let found = breaches(&world).next().map(|breach| breach.value_ms);
+        let found = breaches(&world).next().map(|breach| breach.value);
         assert_eq!(found, Some(expected), "{statistic:?}");
     }
     let mut world = with_policy(|policy| {

@@ -21,9 +21,10 @@ impl Backend {
             self.quiet.since.is_none() && view.streak >= view.settings.breaches.max(1)
         })?;
         Some(Problem::Slow {
+            signal: slow.settings.signal,
             statistic: slow.settings.statistic,
-            value_ms: slow.value_ms,
-            above_ms: slow.settings.above_ms,
+            value: slow.value,
+            above: slow.settings.above,
             why: self.nobody_comes(now)?,
         })
     }

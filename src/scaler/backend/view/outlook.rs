@@ -41,11 +41,7 @@ impl Backend {
             server: change.server.clone(),
             stage: member.map(|it| it.stage).unwrap_or_default(),
             is_inbound: change.is_inbound(),
-            // Leaving maint sets health to `rise`.
-            checks: check.map(|check| {
-                let passed = check.health.saturating_sub(check.rise);
-                (passed, check.fall.saturating_sub(1))
-            }),
+            checks: check.map(|check| check.is_full()),
             sessions: member.map_or(0, |it| it.read.sessions),
         }))
     }
@@ -97,7 +93,8 @@ impl Backend {
     fn outlook_of_spare(&self, now: Timestamp, view: &PolicyView) -> Option<Outlook> {
         Some(Outlook::Comes {
             spare: name_of(self.candidates_for_load(now).first()?),
-            above_ms: view.settings.above_ms,
+            signal: view.settings.signal,
+            above: view.settings.above,
             streak: view.streak,
             needed: view.settings.breaches,
         })

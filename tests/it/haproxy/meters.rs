@@ -1,0 +1,69 @@
+//! Signals that are read from HAProxy itself: what waits, what is open, what arrives.
+
+use super::scene::{CHECK, RATE, SOON, assert_users_content, fast, web};
+use crate::support::{
+    Behaviour, DaemonConfig, HaproxyConfig, Load, RealHaproxy, TinyServer, Visitor,
+    for_each_version_at_once, wait_for,
+};
+
+/// A daemon that knows nothing of response times.
+fn policy(haproxy: &RealHaproxy, signal: &str, above: &str) -> DaemonConfig {
+    DaemonConfig::new(haproxy)
+        .default_of("response_time")
+        .default_of("window")
+        .more(&format!(
+            "[[backend.web.policy]]\nsignal = \"{signal}\"\nabove = {above}\nwindow = \"1s\"\nbreaches = 2\n"
+        ))
+}
+
+#[test]
+fn requests_that_wait_or_are_open_bring_a_spare_in_that_takes_them() {
+    for_each_version_at_once(|version| {
+        for (signal, above) in [("queue_length", "3"), ("concurrency", "7.5")] {
+            let web1 = TinyServer::start("web1", Behaviour::capacity(4, 150));
+            let web2 = TinyServer::start("web2", Behaviour::capacity(4, 150));
+            let flags = format!("{CHECK} maxconn 4");
+            let config = HaproxyConfig::new(web(&flags, &[&web1, &web2]));
+            let haproxy = RealHaproxy::start(version, config.defaults("timeout queue 20s"));
+            let load = Load::open(haproxy.frontend(), RATE);
+            let daemon = policy(&haproxy, signal, above).start();
+            let told = daemon.wait_for("enable", "web2", 2 * SOON);
+            assert!(
+                told.text.contains(&format!("{signal} mean ")),
+                "{}",
+                told.text
+            );
+            assert!(
+                told.text.contains(&format!(" > {above} over ")),
+                "{}",
+                told.text
+            );
+            wait_for("users on the spare", SOON, || {
+                web2.count(Visitor::User) > 10
+            });
+            let measure = &daemon.status()["backends"][0]["measure"];
+            assert_eq!(measure["signal"], signal, "{measure}");
+            assert_eq!(measure["unit"], "count", "{measure}");
+            assert_users_content(&load, &[&web1, &web2]);
+        }
+    });
+}
+
+#[test]
+fn a_rate_of_requests_brings_a_spare_in_and_lets_it_go() {
+    for_each_version_at_once(|version| {
+        let web1 = TinyServer::start("web1", fast());
+        let web2 = TinyServer::start("web2", fast());
+        let haproxy = RealHaproxy::start(version, HaproxyConfig::new(web(CHECK, &[&web1, &web2])));
+        let load = Load::open(haproxy.frontend(), RATE);
+        let daemon = policy(&haproxy, "request_rate", "20")
+            .default_of("poll_interval")
+            .haproxy("poll_interval", "\"500ms\"")
+            .start();
+        let told = daemon.wait_for("enable", "web2", 2 * SOON);
+        assert!(told.text.contains("/s > 20/s over "), "{}", told.text);
+        load.set_rate(4.0);
+        daemon.wait_for("disable", "web2", 2 * SOON);
+        assert_users_content(&load, &[&web1, &web2]);
+    });
+}

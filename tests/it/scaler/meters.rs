@@ -1,0 +1,119 @@
+//! Signals that are read from HAProxy and not from requests: how many wait, are open, arrive.
+
+use std::time::Duration;
+
+use haproxy_autoscale::scaler::decision::Change;
+use haproxy_autoscale::scaler::settings::{BackendSettings, PolicySettings, Signal, WindowSize};
+
+use super::world::{World, settings};
+
+fn policy(signal: Signal, above: f64) -> PolicySettings {
+    PolicySettings {
+        window: WindowSize::Span(Duration::from_secs(10)),
+        min_samples: 2,
+        breaches: 2,
+        ..PolicySettings::new(signal, above)
+    }
+}
+
+fn world(signal: Signal, above: f64) -> World {
+    World::new(BackendSettings {
+        policies: vec![policy(signal, above)],
+        ..settings()
+    })
+}
+
+/// Lets `seconds` pass, in each of which so many requests arrive; none is in the log.
+fn arrive(world: &mut World, seconds: u64, rate: u64) {
+    for _ in 0..seconds {
+        world.arrived += rate;
+        world.pass(Duration::from_secs(1));
+    }
+}
+
+const GAP: Duration = Duration::from_secs(5);
+
+#[test]
+fn a_queue_without_a_line_in_the_log_brings_a_spare_in() {
+    let mut world = world(Signal::QueueLength, 10.0);
+    world.pass(GAP);
+    world.queued = 25;
+    world.pass(Duration::from_secs(60));
+    assert!(world.is_up("web2"), "{:?}", world.changes());
+    let text = world.text_of(Change::Breach);
+    assert!(text.contains("queue_length mean 25 > 10 over "), "{text}");
+    assert!(text.contains(" looks in "), "{text}");
+}
+
+#[test]
+fn servers_that_make_no_queue_shorter_are_not_asked_for_without_end() {
+    let mut world = world(Signal::QueueLength, 10.0);
+    world.pass(GAP);
+    world.queued = 25;
+    // The servers share the requests, which are no more than before; it is the queue that stays.
+    for second in 0..240 {
+        let servers: Vec<_> = ["web1", "web2"]
+            .into_iter()
+            .filter(|it| world.is_up(it))
+            .collect();
+        world.request(servers[second % servers.len()], 10);
+        world.pass(Duration::from_secs(1));
+    }
+    let text = world.text_of(Change::NotHelping);
+    assert!(
+        text.contains("25 before the last spare joined, 25 since"),
+        "{text}"
+    );
+}
+
+#[test]
+fn many_open_sessions_bring_spares_in_and_few_let_them_go() {
+    let mut world = world(Signal::Concurrency, 50.0);
+    world.pass(GAP);
+    world.sessions = 120;
+    world.pass(Duration::from_secs(60));
+    assert!(world.is_up("web2"), "{:?}", world.changes());
+    let text = world.text_of(Change::Breach);
+    assert!(text.contains("concurrency mean 120 > 50"), "{text}");
+    // That more servers leave it where it is says nothing about them.
+    assert_eq!(world.count(Change::NotHelping), 0, "{:?}", world.changes());
+    world.sessions = 20;
+    let quiet = settings().idle_timeout * 3 + Duration::from_secs(60);
+    world.pass(quiet);
+    assert!(!world.is_up("web2"), "{:?}", world.changes());
+}
+
+#[test]
+fn between_its_threshold_and_quiet_nothing_comes_and_nothing_goes() {
+    let mut world = world(Signal::Concurrency, 50.0);
+    world.pass(GAP);
+    world.sessions = 120;
+    world.pass(Duration::from_secs(40));
+    assert!(world.is_up("web2"), "{:?}", world.changes());
+    world.sessions = 40; // 80 % of the threshold.
+    world.pass(settings().idle_timeout * 5);
+    assert!(world.is_up("web2"), "{:?}", world.changes());
+}
+
+#[test]
+fn arrivals_are_counted_in_a_second_and_with_decimals() {
+    let mut world = world(Signal::RequestRate, 2.5);
+    world.pass(GAP);
+    arrive(&mut world, 60, 2);
+    assert_eq!(world.count(Change::Breach), 0, "{:?}", world.changes());
+    arrive(&mut world, 60, 3);
+    assert!(world.is_up("web2"), "{:?}", world.changes());
+    let text = world.text_of(Change::Breach);
+    assert!(text.contains("request_rate mean 3.0/s > 2.5/s"), "{text}");
+}
+
+#[test]
+fn status_shows_what_is_measured_in_its_unit() {
+    let mut world = world(Signal::RequestRate, 2.5);
+    world.pass(GAP);
+    arrive(&mut world, 20, 4);
+    let view = world.view().policy.expect("a policy");
+    assert_eq!(view.settings.signal, Signal::RequestRate);
+    let value = view.value.expect("a value");
+    assert!((3.5..4.5).contains(&value), "{value}");
+}
