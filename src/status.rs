@@ -10,6 +10,7 @@ use self::wire::Status;
 use crate::config::Mode;
 use crate::control;
 use crate::scaler::BackendView;
+use crate::words::closed::closed;
 
 /// What the daemon knows when it is asked.
 #[derive(Clone, Debug)]
@@ -66,52 +67,26 @@ impl LogCondition {
     }
 }
 
-/// What keeps the daemon itself from working, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DaemonProblem {
-    /// The log is not there.
-    LogMissing,
-    /// It is there, and cannot be read.
-    LogUnreadable,
-    /// Lines were lost on their way.
-    LinesLost,
-    /// HAProxy's socket allows no change.
-    SocketLevel,
-    /// Hardly a line is understood.
-    LinesRejected,
-    /// Somebody else could change what it relies on.
-    Untrusted,
-    /// The state cannot be kept on disk.
-    StateNotKept,
-    /// A new configuration does not hold.
-    ConfigNotApplied,
-}
-
-impl DaemonProblem {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::LogMissing,
-        Self::LogUnreadable,
-        Self::LinesLost,
-        Self::SocketLevel,
-        Self::LinesRejected,
-        Self::Untrusted,
-        Self::StateNotKept,
-        Self::ConfigNotApplied,
-    ];
-
-    /// The word of `status --json`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::LogMissing => "log_missing",
-            Self::LogUnreadable => "log_unreadable",
-            Self::LinesLost => "lines_lost",
-            Self::SocketLevel => "socket_level",
-            Self::LinesRejected => "lines_rejected",
-            Self::Untrusted => "untrusted",
-            Self::StateNotKept => "state_not_kept",
-            Self::ConfigNotApplied => "config_not_applied",
-        }
+closed! {
+    /// What keeps the daemon itself from working, in one word.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum DaemonProblem {
+        /// The log is not there.
+        LogMissing = "log_missing",
+        /// It is there, and cannot be read.
+        LogUnreadable = "log_unreadable",
+        /// Lines were lost on their way.
+        LinesLost = "lines_lost",
+        /// HAProxy's socket allows no change.
+        SocketLevel = "socket_level",
+        /// Hardly a line is understood.
+        LinesRejected = "lines_rejected",
+        /// Somebody else could change what it relies on.
+        Untrusted = "untrusted",
+        /// The state cannot be kept on disk.
+        StateNotKept = "state_not_kept",
+        /// A new configuration does not hold.
+        ConfigNotApplied = "config_not_applied",
     }
 }
 

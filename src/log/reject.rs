@@ -6,42 +6,45 @@ use std::fmt;
 
 use super::bytes::{Body, is_ip, split_word, starts_like_traffic};
 use super::date::parse_local_ms;
+use crate::words::closed::closed;
 use crate::words::names::is_name;
 
-/// Why a line gives no record. The names are part of the output of `parse` and `stats`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reject {
-    /// Nothing in it.
-    Empty,
-    /// Longer than `max_line_bytes`. Found by whoever reads, not by the parser.
-    TooLong,
-    /// A piece of a line that a container's runtime cut and says so (CRI's `P`).
-    Partial,
-    /// NUL bytes where text was expected: a hole that truncating a file left behind.
-    Nul,
-    /// No known head and no known text.
-    UnknownHead,
-    /// A known head with another program's name.
-    OtherProgram,
-    /// HAProxy about itself: server up or down, health check, proxy started or stopped.
-    HaproxyMessage,
-    /// A connection that never became a request: `CI:CP [date] FRONTEND/BIND: MESSAGE`.
-    FrontendError,
-    /// A frontend without a log option: `Connect from … to …`, or `Connect to unix:1 …`, which has no
-    /// timers.
-    Connect,
-    /// `option tcplog`: no request, no response time.
-    Tcplog,
-    /// `option httplog clf`.
-    Clf,
-    /// A date of another shape, or a day that does not exist.
-    BadDate,
-    /// A number that HAProxy cannot have meant: too large, `-0`, `-7`, leading zeros.
-    BadNumber,
-    /// HAProxy's, or said to be, but not the stock httplog format.
-    NotHttplog,
-    /// HAProxy's, or said to be, but not the format that the configuration names.
-    NotFormat,
+closed! {
+    /// Why a line gives no record. The names are part of the output of `parse` and `stats`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Reject {
+        /// Nothing in it.
+        Empty = "empty",
+        /// Longer than `max_line_bytes`. Found by whoever reads, not by the parser.
+        TooLong = "too_long",
+        /// A piece of a line that a container's runtime cut and says so (CRI's `P`).
+        Partial = "partial",
+        /// NUL bytes where text was expected: a hole that truncating a file left behind.
+        Nul = "nul",
+        /// No known head and no known text.
+        UnknownHead = "unknown_head",
+        /// A known head with another program's name.
+        OtherProgram = "other_program",
+        /// HAProxy about itself: server up or down, health check, proxy started or stopped.
+        HaproxyMessage = "haproxy_message",
+        /// A connection that never became a request: `CI:CP [date] FRONTEND/BIND: MESSAGE`.
+        FrontendError = "frontend_error",
+        /// A frontend without a log option: `Connect from … to …`, or `Connect to unix:1 …`, which has no
+        /// timers.
+        Connect = "connect",
+        /// `option tcplog`: no request, no response time.
+        Tcplog = "tcplog",
+        /// `option httplog clf`.
+        Clf = "clf",
+        /// A date of another shape, or a day that does not exist.
+        BadDate = "bad_date",
+        /// A number that HAProxy cannot have meant: too large, `-0`, `-7`, leading zeros.
+        BadNumber = "bad_number",
+        /// HAProxy's, or said to be, but not the stock httplog format.
+        NotHttplog = "not_httplog",
+        /// HAProxy's, or said to be, but not the format that the configuration names.
+        NotFormat = "not_format",
+    }
 }
 
 /// Beginnings of the messages that HAProxy writes about itself (2.4 to 3.5-dev5).
@@ -67,46 +70,6 @@ const MESSAGE_STARTS: [&[u8]; 15] = [
 const STDERR_LEVELS: [&[u8]; 4] = [b"[NOTICE]", b"[WARNING]", b"[ALERT]", b"[DIAG]"];
 
 impl Reject {
-    /// Every reason, in the order of the enum.
-    pub const ALL: [Self; 15] = [
-        Self::Empty,
-        Self::TooLong,
-        Self::Partial,
-        Self::Nul,
-        Self::UnknownHead,
-        Self::OtherProgram,
-        Self::HaproxyMessage,
-        Self::FrontendError,
-        Self::Connect,
-        Self::Tcplog,
-        Self::Clf,
-        Self::BadDate,
-        Self::BadNumber,
-        Self::NotHttplog,
-        Self::NotFormat,
-    ];
-
-    /// The name in JSON and in tables.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Empty => "empty",
-            Self::TooLong => "too_long",
-            Self::Partial => "partial",
-            Self::Nul => "nul",
-            Self::UnknownHead => "unknown_head",
-            Self::OtherProgram => "other_program",
-            Self::HaproxyMessage => "haproxy_message",
-            Self::FrontendError => "frontend_error",
-            Self::Connect => "connect",
-            Self::Tcplog => "tcplog",
-            Self::Clf => "clf",
-            Self::BadDate => "bad_date",
-            Self::BadNumber => "bad_number",
-            Self::NotHttplog => "not_httplog",
-            Self::NotFormat => "not_format",
-        }
-    }
-
     /// HAProxy about itself: understood, and no line that could not be read.
     pub const fn is_message(self) -> bool {
         matches!(self, Self::HaproxyMessage)

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::seen::Nobody;
 use super::settings::{Signal, Statistic};
+use crate::words::closed::closed;
 use crate::words::level::Level;
 use crate::words::names::ServerName;
 use crate::words::order::Verb;
@@ -46,83 +47,59 @@ impl Decision {
     }
 }
 
-/// What was decided. Those of `replay --json` are the seven of the contract: `breach`, `warm_up`,
-/// `enable`, `enable_failed`, `drain`, `disable` and `no_spare`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// A complete window was above its threshold.
-    Breach,
-    /// No window was above its threshold for a while: an episode of breaches is over.
-    BreachOver,
-    /// A spare is being warmed up.
-    WarmUp,
-    /// A spare takes traffic.
-    Enable,
-    /// A spare could not be enabled; it is back in maint.
-    EnableFailed,
-    /// A spare gets no balanced traffic any more.
-    Drain,
-    /// A spare is back in maint.
-    Disable,
-    /// A server is wanted and there is none to bring in.
-    NoSpare,
-    /// An operator changed a server: it is left alone.
-    Hold,
-    /// HAProxy was reloaded or restarted: its states are learnt anew.
-    Reload,
-    /// Scaling down is frozen.
-    Freeze,
-    /// Scaling down is possible again.
-    Thaw,
-    /// HAProxy cannot be read.
-    Unreachable,
-    /// HAProxy can be read again.
-    Reachable,
-    /// More servers do not help: no more are asked for, for the time being.
-    NotHelping,
-    /// A spare that could go stays.
-    Stay,
-    /// Something that an operator should know.
-    Note,
-    /// The answer to an operator's order.
-    Operator,
-    /// Something would be done if it were not for a pause.
-    Paused,
-    /// A server that is ready gets no requests: it is no capacity.
-    NotServing,
-    /// A spare that takes requests answers them worse than the others do.
-    ProbationFailed,
-    /// Something that keeps users waiting or us from helping, and that an operator can mend.
-    Warning,
+closed! {
+    /// What was decided. Those of `replay --json` are the seven of the contract: `breach`, `warm_up`,
+    /// `enable`, `enable_failed`, `drain`, `disable` and `no_spare`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Change {
+        /// A complete window was above its threshold.
+        Breach = "breach",
+        /// No window was above its threshold for a while: an episode of breaches is over.
+        BreachOver = "breach_over",
+        /// A spare is being warmed up.
+        WarmUp = "warm_up",
+        /// A spare takes traffic.
+        Enable = "enable",
+        /// A spare could not be enabled; it is back in maint.
+        EnableFailed = "enable_failed",
+        /// A spare gets no balanced traffic any more.
+        Drain = "drain",
+        /// A spare is back in maint.
+        Disable = "disable",
+        /// A server is wanted and there is none to bring in.
+        NoSpare = "no_spare",
+        /// An operator changed a server: it is left alone.
+        Hold = "hold",
+        /// HAProxy was reloaded or restarted: its states are learnt anew.
+        Reload = "reload",
+        /// Scaling down is frozen.
+        Freeze = "freeze",
+        /// Scaling down is possible again.
+        Thaw = "thaw",
+        /// HAProxy cannot be read.
+        Unreachable = "unreachable",
+        /// HAProxy can be read again.
+        Reachable = "reachable",
+        /// More servers do not help: no more are asked for, for the time being.
+        NotHelping = "not_helping",
+        /// A spare that could go stays.
+        Stay = "stay",
+        /// Something that an operator should know.
+        Note = "note",
+        /// The answer to an operator's order.
+        Operator = "operator",
+        /// Something would be done if it were not for a pause.
+        Paused = "paused",
+        /// A server that is ready gets no requests: it is no capacity.
+        NotServing = "not_serving",
+        /// A spare that takes requests answers them worse than the others do.
+        ProbationFailed = "probation_failed",
+        /// Something that keeps users waiting or us from helping, and that an operator can mend.
+        Warning = "warning",
+    }
 }
 
 impl Change {
-    /// All of them.
-    pub const ALL: [Self; 22] = [
-        Self::Breach,
-        Self::BreachOver,
-        Self::WarmUp,
-        Self::Enable,
-        Self::EnableFailed,
-        Self::Drain,
-        Self::Disable,
-        Self::NoSpare,
-        Self::Hold,
-        Self::Reload,
-        Self::Freeze,
-        Self::Thaw,
-        Self::Unreachable,
-        Self::Reachable,
-        Self::NotHelping,
-        Self::Stay,
-        Self::Note,
-        Self::Operator,
-        Self::Paused,
-        Self::NotServing,
-        Self::ProbationFailed,
-        Self::Warning,
-    ];
-
     /// How much it matters.
     pub const fn level(self) -> Level {
         match self {
@@ -171,34 +148,6 @@ impl Change {
             "order"
         } else {
             self.as_str()
-        }
-    }
-
-    /// The word of the contract (`change` of `replay --json`), or of the daemon's log.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Breach => "breach",
-            Self::BreachOver => "breach_over",
-            Self::WarmUp => "warm_up",
-            Self::Enable => "enable",
-            Self::EnableFailed => "enable_failed",
-            Self::Drain => "drain",
-            Self::Disable => "disable",
-            Self::NoSpare => "no_spare",
-            Self::Hold => "hold",
-            Self::Reload => "reload",
-            Self::Freeze => "freeze",
-            Self::Thaw => "thaw",
-            Self::Unreachable => "unreachable",
-            Self::Reachable => "reachable",
-            Self::NotHelping => "not_helping",
-            Self::Stay => "stay",
-            Self::Note => "note",
-            Self::Operator => "operator",
-            Self::Paused => "paused",
-            Self::NotServing => "not_serving",
-            Self::ProbationFailed => "probation_failed",
-            Self::Warning => "warning",
         }
     }
 }

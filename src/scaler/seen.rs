@@ -9,6 +9,8 @@ mod why_not;
 
 use std::time::Duration;
 
+use crate::words::closed::closed;
+
 pub use self::outlook::{Later, Outlook, Transition};
 pub use self::problem::Problem;
 pub use self::why_not::{Blocked, Condition, Nobody, ServerNote, WhyNot};
@@ -50,80 +52,40 @@ impl BackendState {
     }
 }
 
-/// Why a backend does what it does now, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ReasonCode {
-    /// HAProxy has not been read yet.
-    Starting,
-    /// HAProxy cannot be read.
-    Unreachable,
-    /// HAProxy has no such backend.
-    UnknownBackend,
-    /// A server is on its way in or out.
-    Changing,
-    /// The daemon stood still, and measures anew.
-    Settling,
-    /// An operator's pause.
-    Paused,
-    /// The log cannot be read, is late, or is not believed.
-    Blind,
-    /// Quiet: a spare goes if it stays so.
-    Quiet,
-    /// Slow, and a spare comes if it stays so.
-    Slow,
-    /// Slow, and a spare came not long ago.
-    Cooldown,
-    /// Slow, and more servers do not help.
-    NotHelping,
-    /// As many servers serve as may.
-    MaxReached,
-    /// Slow, and all spares serve.
-    AllIn,
-    /// Slow, and no spare can be had.
-    NoSpare,
-    /// All is well.
-    NothingToDo,
-}
-
-impl ReasonCode {
-    /// All of them.
-    pub const ALL: [Self; 15] = [
-        Self::Starting,
-        Self::Unreachable,
-        Self::UnknownBackend,
-        Self::Changing,
-        Self::Settling,
-        Self::Paused,
-        Self::Blind,
-        Self::Quiet,
-        Self::Slow,
-        Self::Cooldown,
-        Self::NotHelping,
-        Self::MaxReached,
-        Self::AllIn,
-        Self::NoSpare,
-        Self::NothingToDo,
-    ];
-
-    /// The word of `status --json`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Unreachable => "unreachable",
-            Self::UnknownBackend => "unknown_backend",
-            Self::Changing => "changing",
-            Self::Settling => "settling",
-            Self::Paused => "paused",
-            Self::Blind => "blind",
-            Self::Quiet => "quiet",
-            Self::Slow => "slow",
-            Self::Cooldown => "cooldown",
-            Self::NotHelping => "not_helping",
-            Self::MaxReached => "max_reached",
-            Self::AllIn => "all_in",
-            Self::NoSpare => "no_spare",
-            Self::NothingToDo => "nothing_to_do",
-        }
+closed! {
+    /// Why a backend does what it does now, in one word.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum ReasonCode {
+        /// HAProxy has not been read yet.
+        Starting = "starting",
+        /// HAProxy cannot be read.
+        Unreachable = "unreachable",
+        /// HAProxy has no such backend.
+        UnknownBackend = "unknown_backend",
+        /// A server is on its way in or out.
+        Changing = "changing",
+        /// The daemon stood still, and measures anew.
+        Settling = "settling",
+        /// An operator's pause.
+        Paused = "paused",
+        /// The log cannot be read, is late, or is not believed.
+        Blind = "blind",
+        /// Quiet: a spare goes if it stays so.
+        Quiet = "quiet",
+        /// Slow, and a spare comes if it stays so.
+        Slow = "slow",
+        /// Slow, and a spare came not long ago.
+        Cooldown = "cooldown",
+        /// Slow, and more servers do not help.
+        NotHelping = "not_helping",
+        /// As many servers serve as may.
+        MaxReached = "max_reached",
+        /// Slow, and all spares serve.
+        AllIn = "all_in",
+        /// Slow, and no spare can be had.
+        NoSpare = "no_spare",
+        /// All is well.
+        NothingToDo = "nothing_to_do",
     }
 }
 

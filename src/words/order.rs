@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::closed::closed;
 use super::names::ServerName;
 
 /// One order of an operator.
@@ -22,45 +23,23 @@ pub struct Order {
     pub barred: Option<String>,
 }
 
-/// What an operator can ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    /// No writes to HAProxy: for one server, one backend, or all of them. What would be done is
-    /// still decided and said. A change under way is first taken to where it may stay.
-    Pause,
-    /// Ends pauses, holds, and what `enable` and `disable` left behind. Pins stay.
-    Resume,
-    /// That server stays as it is: we neither bring it in nor send it away.
-    Pin,
-    /// Ends a pin.
-    Unpin,
-    /// Brings that spare in now, by the full warm path, and keeps it in.
-    Enable,
-    /// Drains that spare, puts it into maint, and keeps it out.
-    Disable,
-}
-
-impl Verb {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::Pause,
-        Self::Resume,
-        Self::Pin,
-        Self::Unpin,
-        Self::Enable,
-        Self::Disable,
-    ];
-
-    /// The word on the command line and on the control socket.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-            Self::Pin => "pin",
-            Self::Unpin => "unpin",
-            Self::Enable => "enable",
-            Self::Disable => "disable",
-        }
+closed! {
+    /// What an operator can ask for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Verb {
+        /// No writes to HAProxy: for one server, one backend, or all of them. What would be done is
+        /// still decided and said. A change under way is first taken to where it may stay.
+        Pause = "pause",
+        /// Ends pauses, holds, and what `enable` and `disable` left behind. Pins stay.
+        Resume = "resume",
+        /// That server stays as it is: we neither bring it in nor send it away.
+        Pin = "pin",
+        /// Ends a pin.
+        Unpin = "unpin",
+        /// Brings that spare in now, by the full warm path, and keeps it in.
+        Enable = "enable",
+        /// Drains that spare, puts it into maint, and keeps it out.
+        Disable = "disable",
     }
 }
 
