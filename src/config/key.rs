@@ -28,7 +28,7 @@ pub(super) enum Holds {
     /// the default.
     Value(fn(&mut Draft) -> &mut dyn Value),
     /// A value that its table's reader takes: what it may be, and its default, if any, as TOML.
-    Other(&'static str, Option<&'static str>),
+    Other(fn() -> String, Option<&'static str>),
     /// A table with this header.
     Table(&'static str),
 }
@@ -80,13 +80,13 @@ impl Key {
             Holds::Value(place) => {
                 let kind = place(&mut Draft::default()).kind();
                 match self.limit {
-                    Limit::Least(least) if least.is_zero() => kind.to_owned(),
+                    Limit::Least(least) if least.is_zero() => kind,
                     Limit::Least(least) => format!("{kind} of at least `{}`", least.show()),
                     Limit::Whole(least, most) => format!("{kind} from {least} to {most}"),
-                    Limit::Type | Limit::Text(_) => kind.to_owned(),
+                    Limit::Type | Limit::Text(_) => kind,
                 }
             }
-            Holds::Other(kind, _) => kind.to_owned(),
+            Holds::Other(kind, _) => kind(),
             Holds::Table(header) => format!("the table `{header}`"),
         }
     }

@@ -14,7 +14,7 @@ use super::key::{Group, Holds, Key, Section};
 use super::policy::Timer;
 use super::text;
 use super::types::{MAX_SAMPLES, MIN_WINDOW};
-use super::values::Word as _;
+use super::values::Parse as _;
 use crate::scaler::settings::Signal;
 
 /// Shortest time limit that can work at all.
@@ -40,7 +40,7 @@ macro_rules! keys {
 
 macro_rules! holds {
     (($($place:tt)+)) => { Holds::Value(|to| &mut to.$($place)+) };
-    ({$kind:expr, $default:expr}) => { Holds::Other($kind, $default) };
+    ({$kind:expr, $default:expr}) => { Holds::Other(|| String::from($kind), $default) };
     ([$header:literal]) => { Holds::Table($header) };
 }
 
@@ -290,12 +290,12 @@ wins. A policy may also set the keys that judge slowness in [backend.NAME].",
         Group {
             text: "",
             keys: keys! {
-        ("signal", {Signal::KIND, None}, Type, "\"queue_time\"")
+        ("signal", {Signal::kind(), None}, Type, "\"queue_time\"")
 "What is measured. response_time, queue_time and connect_time are times of requests, read from the
 log. queue_length (requests that wait), concurrency (open sessions) and request_rate (requests a
 second) are of the whole backend, read from HAProxy every poll_interval: their `window` is a
 duration, 10s unless given, and `min_samples` is 2."
-        ("timer", {Timer::KIND, Some("\"Tw+Tc+Tr\"")}, Type, "\"Tr\"")
+        ("timer", {Timer::kind(), Some("\"Tw+Tc+Tr\"")}, Type, "\"Tr\"")
 "Only with response_time: \"Tr\" measures the server alone, \"Tw+Tc+Tr\" what a client waits for."
         ("above", {"a duration of at least `\"1ms\"`, or a number above 0", None}, Least(MIN_DURATION), "\"100ms\"")
 "The threshold: a duration for times, a number for the other signals."

@@ -29,8 +29,7 @@ pub(super) enum Timer {
 }
 
 impl Word for Timer {
-    const KIND: &'static str = "`\"Tw+Tc+Tr\"` or `\"Tr\"`";
-    const WORDS: &'static [(&'static str, Self)] = &[("Tr", Self::Server), ("Tw+Tc+Tr", Self::All)];
+    const WORDS: &'static [(&'static str, Self)] = &[("Tw+Tc+Tr", Self::All), ("Tr", Self::Server)];
 }
 
 /// A policy, and where it stands in the file.

@@ -163,19 +163,15 @@ impl Parse for Add {
 }
 
 impl Word for Mode {
-    const KIND: &'static str = "`\"act\"` or `\"observe\"`";
     const WORDS: &'static [(&'static str, Self)] =
         &[("act", Self::Act), ("observe", Self::Observe)];
 }
 
 impl Word for OnOpenSessions {
-    const KIND: &'static str = "`\"wait\"` or `\"maint\"`";
     const WORDS: &'static [(&'static str, Self)] = &[("wait", Self::Wait), ("maint", Self::Maint)];
 }
 
 impl Word for Statistic {
-    const KIND: &'static str =
-        "`\"mean\"`, `\"median\"`, `\"p90\"`, `\"p95\"`, `\"p99\"` or `\"max\"`";
     const WORDS: &'static [(&'static str, Self)] = &[
         ("mean", Self::Mean),
         ("median", Self::Median),
@@ -186,16 +182,6 @@ impl Word for Statistic {
     ];
 }
 
-/// The time signals of this version.
 impl Word for Signal {
-    const KIND: &'static str = "`\"response_time\"`, `\"queue_time\"`, `\"connect_time\"`, \
-                                `\"queue_length\"`, `\"concurrency\"` or `\"request_rate\"`";
-    const WORDS: &'static [(&'static str, Self)] = &[
-        ("response_time", Self::ResponseTime),
-        ("queue_time", Self::QueueTime),
-        ("connect_time", Self::ConnectTime),
-        ("queue_length", Self::QueueLength),
-        ("concurrency", Self::Concurrency),
-        ("request_rate", Self::RequestRate),
-    ];
+    const WORDS: &'static [(&'static str, Self)] = Self::NAMED;
 }

@@ -155,7 +155,7 @@ pub(super) trait Value {
     /// As it would stand in the file; `None` when it is not set.
     fn shown(&self) -> Option<String>;
     /// What may be written, in words; its row adds the limits.
-    fn kind(&self) -> &'static str;
+    fn kind(&self) -> String;
 }
 
 /// A type of values.
@@ -164,6 +164,10 @@ pub(super) trait Parse: Sized {
     const KIND: &'static str;
     /// Where there may be none, `""` says so.
     const IS_NONE_IF_EMPTY: bool = false;
+    /// The same, where it has to be put together.
+    fn kind() -> String {
+        Self::KIND.to_owned()
+    }
     /// `None` when it was reported.
     fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self>;
     /// As it would stand in the file.
@@ -180,8 +184,8 @@ impl<T: Parse> Value for T {
         Some(self.show())
     }
 
-    fn kind(&self) -> &'static str {
-        T::KIND
+    fn kind(&self) -> String {
+        T::kind()
     }
 }
 
@@ -200,8 +204,8 @@ impl<T: Parse> Value for Option<T> {
         self.as_ref().map(T::show).or(none)
     }
 
-    fn kind(&self) -> &'static str {
-        T::KIND
+    fn kind(&self) -> String {
+        T::kind()
     }
 }
 
@@ -299,14 +303,23 @@ impl Parse for PathBuf {
 
 /// A type whose values are a closed list of words.
 pub(super) trait Word: Copy + PartialEq + 'static {
-    /// The words, for people.
-    const KIND: &'static str;
     /// Each word with what it stands for.
     const WORDS: &'static [(&'static str, Self)];
 }
 
 impl<T: Word> Parse for T {
-    const KIND: &'static str = T::KIND;
+    const KIND: &'static str = "one of a list of words";
+
+    fn kind() -> String {
+        let words: Vec<_> = T::WORDS
+            .iter()
+            .map(|(word, _)| format!("`\"{word}\"`"))
+            .collect();
+        let Some((last, others)) = words.split_last() else {
+            return Self::KIND.to_owned();
+        };
+        format!("{} or {last}", others.join(", "))
+    }
 
     fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
         let text = given.text(reader)?;

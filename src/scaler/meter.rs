@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::settings::{Signal, Unit};
+use super::settings::{Gauge, Origin, Signal, Unit};
 use crate::words::picture::BackendRead;
 use crate::words::time::Timestamp;
 
@@ -68,13 +68,11 @@ impl Meter {
 impl Readings {
     /// That of one signal; `None` where a picture says nothing of it.
     pub(super) const fn of(&self, signal: Signal) -> Option<u32> {
-        match signal {
-            Signal::ResponseTime | Signal::ServerTime | Signal::QueueTime | Signal::ConnectTime => {
-                None
-            }
-            Signal::QueueLength => Some(self.queue_length),
-            Signal::Concurrency => Some(self.concurrency),
-            Signal::RequestRate => self.request_rate,
+        match signal.origin() {
+            Origin::Request(_) => None,
+            Origin::Picture(Gauge::Queue) => Some(self.queue_length),
+            Origin::Picture(Gauge::Sessions) => Some(self.concurrency),
+            Origin::Picture(Gauge::Arrivals) => self.request_rate,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What one request proves about a signal. Thresholds and servers do not belong here.
 
-use super::settings::Signal;
+use super::settings::{Origin, Signal, Timer};
 use crate::words::request::Request;
 
 /// What a request says about one signal.
@@ -20,36 +20,31 @@ pub(super) enum Sample {
 impl Sample {
     /// Reads `request` for `signal`.
     pub(super) fn of(request: &Request<'_>, signal: Signal) -> Self {
-        if signal.is_polled() {
+        let Origin::Request(timer) = signal.origin() else {
             return Self::Nothing;
-        }
+        };
         if let Some(waited_ms) = abandoned_queue_ms(request) {
-            return match signal {
-                Signal::ResponseTime | Signal::QueueTime => Self::AtLeast(waited_ms),
-                Signal::ServerTime
-                | Signal::ConnectTime
-                | Signal::QueueLength
-                | Signal::Concurrency
-                | Signal::RequestRate => Self::Nothing,
+            return match timer {
+                Timer::Response | Timer::Queue => Self::AtLeast(waited_ms),
+                Timer::Server | Timer::Connect => Self::Nothing,
             };
         }
         // `<STATS>`, `<NOSRV>`, `<CACHE>` … answered without a server; TR = -1: no full request.
         if request.server.starts_with('<') || request.request_ms.is_none() {
             return Self::Nothing;
         }
-        if let Some(bound) = hung(request, signal) {
+        if let Some(bound) = hung(request, timer) {
             return bound;
         }
         if request.status.is_some_and(|status| status >= 500) {
             return Self::Error;
         }
         let (queue_ms, connect_ms) = (request.queue_ms, request.connect_ms);
-        let took = match signal {
-            Signal::ServerTime => request.response_ms,
-            Signal::QueueTime => queue_ms,
-            Signal::ConnectTime => connect_ms,
-            Signal::QueueLength | Signal::Concurrency | Signal::RequestRate => None,
-            Signal::ResponseTime => request.response_ms.and_then(|response_ms| {
+        let took = match timer {
+            Timer::Server => request.response_ms,
+            Timer::Queue => queue_ms,
+            Timer::Connect => connect_ms,
+            Timer::Response => request.response_ms.and_then(|response_ms| {
                 Some(
                     queue_ms?
                         .saturating_add(connect_ms?)
@@ -79,7 +74,7 @@ fn abandoned_queue_ms(request: &Request<'_>) -> Option<u32> {
 /// A request whose server was connected and sent no headers, and that did not fail by an error of
 /// the server's: the server timeout struck (504) or the client gave up. Ta includes TR, the time
 /// that the client took to send its request, which is not the backend's.
-fn hung(request: &Request<'_>, signal: Signal) -> Option<Sample> {
+fn hung(request: &Request<'_>, timer: Timer) -> Option<Sample> {
     let connect_ms = request.connect_ms?;
     let is_error = request
         .status
@@ -89,15 +84,14 @@ fn hung(request: &Request<'_>, signal: Signal) -> Option<Sample> {
     }
     let queue_ms = request.queue_ms.unwrap_or(0);
     let waited_ms = request.total_ms?.saturating_sub(request.request_ms?);
-    Some(match signal {
-        Signal::QueueLength | Signal::Concurrency | Signal::RequestRate => Sample::Nothing,
-        Signal::ResponseTime => Sample::AtLeast(waited_ms),
-        Signal::ServerTime => Sample::AtLeast(
+    Some(match timer {
+        Timer::Response => Sample::AtLeast(waited_ms),
+        Timer::Server => Sample::AtLeast(
             waited_ms
                 .saturating_sub(queue_ms)
                 .saturating_sub(connect_ms),
         ),
-        Signal::QueueTime => Sample::Took(queue_ms),
-        Signal::ConnectTime => Sample::Took(connect_ms),
+        Timer::Queue => Sample::Took(queue_ms),
+        Timer::Connect => Sample::Took(connect_ms),
     })
 }

@@ -146,6 +146,39 @@ pub enum Signal {
     RequestRate,
 }
 
+/// Where a signal's readings come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Each request has one, or says nothing: `sample` reads it.
+    Request(Timer),
+    /// Each look at HAProxy has one: `meter` reads it.
+    Picture(Gauge),
+}
+
+/// What a request tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// Tw + Tc + Tr.
+    Response,
+    /// Tr.
+    Server,
+    /// Tw.
+    Queue,
+    /// Tc.
+    Connect,
+}
+
+/// What a look at HAProxy tells of a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gauge {
+    /// Requests that wait.
+    Queue,
+    /// Open sessions.
+    Sessions,
+    /// Arrivals in a second.
+    Arrivals,
+}
+
 /// What a reading is counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -169,6 +202,30 @@ impl Unit {
 }
 
 impl Signal {
+    /// Those that the configuration names, each with its name. [`Self::ServerTime`] is the response
+    /// time with another timer.
+    pub const NAMED: &[(&str, Self)] = &[
+        (Self::ResponseTime.as_str(), Self::ResponseTime),
+        (Self::QueueTime.as_str(), Self::QueueTime),
+        (Self::ConnectTime.as_str(), Self::ConnectTime),
+        (Self::QueueLength.as_str(), Self::QueueLength),
+        (Self::Concurrency.as_str(), Self::Concurrency),
+        (Self::RequestRate.as_str(), Self::RequestRate),
+    ];
+
+    /// Where its readings come from.
+    pub const fn origin(self) -> Origin {
+        match self {
+            Self::ResponseTime => Origin::Request(Timer::Response),
+            Self::ServerTime => Origin::Request(Timer::Server),
+            Self::QueueTime => Origin::Request(Timer::Queue),
+            Self::ConnectTime => Origin::Request(Timer::Connect),
+            Self::QueueLength => Origin::Picture(Gauge::Queue),
+            Self::Concurrency => Origin::Picture(Gauge::Sessions),
+            Self::RequestRate => Origin::Picture(Gauge::Arrivals),
+        }
+    }
+
     /// A time in which a server answers.
     pub const fn is_response(self) -> bool {
         matches!(self, Self::ResponseTime | Self::ServerTime)
@@ -176,7 +233,7 @@ impl Signal {
 
     /// Its readings come from looks at HAProxy, not from requests.
     pub const fn is_polled(self) -> bool {
-        matches!(self.unit(), Unit::Count | Unit::PerSecond)
+        matches!(self.origin(), Origin::Picture(_))
     }
 
     /// One more server makes it smaller if servers were too few. How much is open and how much

@@ -18,15 +18,13 @@ in_words!(
 );
 
 /// What is measured, before the statistic, where it is not the response time.
-pub(super) const fn signal_prefix(signal: Signal) -> &'static str {
-    match signal {
-        Signal::ResponseTime => "",
-        Signal::ServerTime => "Tr ",
-        Signal::QueueTime => "queue_time ",
-        Signal::ConnectTime => "connect_time ",
-        Signal::QueueLength => "queue_length ",
-        Signal::Concurrency => "concurrency ",
-        Signal::RequestRate => "request_rate ",
+pub(super) fn signal_prefix(signal: Signal) -> String {
+    if signal == Signal::ResponseTime {
+        String::new()
+    } else if signal == Signal::ServerTime {
+        "Tr ".to_owned()
+    } else {
+        format!("{} ", signal.as_str())
     }
 }
 
