@@ -6,7 +6,7 @@
 //! | line | answer |
 //! |---|---|
 //! | `status` | one JSON object |
-//! | `VERB [BACKEND[/SERVER]] [for DURATION]`, VERB one of `pause`, `resume`, `pin`, `unpin`, `enable`, `disable` | `{"verdict":"accepted"\|"refused"\|"unknown","texts":[…]}` |
+//! | `VERB [BACKEND[/SERVER]] [for DURATION]`, VERB a word of [`Verb`](crate::words::order::Verb) | `{"verdict":"accepted"\|"refused"\|"unknown","texts":[…]}` |
 //! | anything else | `{"error":…}` |
 //!
 //! The kernel tells who asks (`SO_PEERCRED`); the socket's mode 0660 says who may.

@@ -90,10 +90,11 @@ impl Scaler {
             Place::Server(name) => Some(name.backend.clone()),
         };
         let Some(name) = name else {
-            match order.verb {
-                Verb::Pause => self.everything = Some(Mark::of(order, now)),
-                Verb::Resume => self.everything = None,
-                Verb::Pin | Verb::Unpin | Verb::Enable | Verb::Disable => {}
+            // For backends that a later configuration adds; all others take the order themselves.
+            if order.verb == Verb::Pause {
+                self.everything = Some(Mark::of(order, now));
+            } else if order.verb == Verb::Resume {
+                self.everything = None;
             }
             for index in 0..self.backends.len() {
                 self.touch(index, |backend, out| backend.order(now, order, out));

@@ -43,6 +43,18 @@ closed! {
     }
 }
 
+impl Verb {
+    /// What an operator has done with it, before `by uid 0`.
+    pub const fn done(self) -> &'static str {
+        match self {
+            Self::Enable | Self::Disable => "asked for",
+            Self::Pause => "paused",
+            Self::Pin => "pinned",
+            Self::Resume | Self::Unpin => "resumed",
+        }
+    }
+}
+
 impl fmt::Display for Verb {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())

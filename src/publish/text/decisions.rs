@@ -10,7 +10,6 @@ use super::{by, counted};
 use crate::scaler::decision::{
     Cause, Change, Checks, Decision, Failed, Failure, Ordered, Reason, Tally, Wanted,
 };
-use crate::words::order::Verb;
 use crate::words::proof::WarmUpEvidence;
 use crate::words::time::{PerSecond, Span};
 
@@ -178,12 +177,7 @@ fn ordered(ordered: &Ordered) -> String {
             return "the new configuration does not name it as a spare any more".to_owned();
         }
     };
-    let done = match verb {
-        Verb::Enable | Verb::Disable => "asked for",
-        Verb::Pause => "paused",
-        Verb::Pin => "pinned",
-        Verb::Resume | Verb::Unpin => "resumed",
-    };
+    let done = verb.done();
     match uid {
         Some(_) => format!("{done}{}", by(uid)),
         None => format!("{done} by an operator"),

@@ -26,11 +26,11 @@ fn promise(verb: Verb, promise: &Promise) -> String {
             in_transition,
             is_no_spare,
         } => {
-            let what = match verb {
-                Verb::Pin => "it stays as it is",
-                Verb::Pause | Verb::Resume | Verb::Unpin | Verb::Enable | Verb::Disable => {
-                    "nothing is changed here"
-                }
+            let is_pin = verb == Verb::Pin;
+            let what = if is_pin {
+                "it stays as it is"
+            } else {
+                "nothing is changed here"
             };
             let lasts = lasts.map(|length| format!("for {}", Span(length)));
             let lasts = lasts.as_deref().unwrap_or("until it is taken back");
