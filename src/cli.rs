@@ -26,6 +26,7 @@ use self::logs::{
 use crate::config::{self, Config, Mode};
 use crate::demo::DemoError;
 use crate::log::recorded::Progress;
+use crate::log::source::LogSource;
 use crate::publish::hub::Hub;
 use crate::publish::log::LogWriter;
 use crate::{control, daemon, demo, replay, status};
@@ -110,9 +111,15 @@ enum Command {
         log: LogArgs,
         #[command(flatten)]
         period: PeriodArgs,
-        /// Logs, plain, .gz or .zst; `-` is standard input; with --follow exactly one, which may also be
-        /// udp:ADDR:PORT, tcp:ADDR:PORT, unix:PATH or journal:UNIT
-        #[arg(required = true, value_name = "SOURCE")]
+        #[arg(
+            required = true,
+            value_name = "SOURCE",
+            help = format!(
+                "Logs, plain, .gz or .zst; `-` is standard input; with --follow exactly one, which \
+                 may also be {}",
+                LogSource::LIVE_FORMS
+            )
+        )]
         sources: Vec<String>,
     },
     /// Count requests and status classes, and print percentiles of every timer, for each server

@@ -36,8 +36,7 @@ impl Parse for Address {
 }
 
 impl Parse for LogSource {
-    const KIND: &'static str = "a path, `\"-\"`, `\"udp:ADDRESS:PORT\"`, `\"tcp:ADDRESS:PORT\"`, \
-                                `\"unix:PATH\"` or `\"journal:UNIT\"`";
+    const KIND: &'static str = Self::FORMS;
 
     fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
         let refused = |SourceMistake { label, help }| Mistake { label, help };

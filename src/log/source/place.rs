@@ -51,6 +51,12 @@ impl SourceMistake {
 }
 
 impl LogSource {
+    /// Every form of a name, as the configuration's messages show it.
+    pub const FORMS: &str = "a path, `\"-\"`, `\"udp:ADDRESS:PORT\"`, `\"tcp:ADDRESS:PORT\"`, \
+                             `\"unix:PATH\"` or `\"journal:UNIT\"`";
+    /// Those that [`Self::is_live`] knows, as `--help` shows them.
+    pub const LIVE_FORMS: &str = "udp:ADDR:PORT, tcp:ADDR:PORT, unix:PATH or journal:UNIT";
+
     /// Reads what stands in `[log] source` or behind `parse --follow`. A file whose name looks like
     /// another source is written with its folder: `./udp:x`.
     ///
