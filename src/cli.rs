@@ -27,8 +27,8 @@ use crate::config::{self, Config, Mode};
 use crate::demo::DemoError;
 use crate::log::recorded::Progress;
 use crate::log::source::LogSource;
+use crate::publish::Readers;
 use crate::publish::hub::Hub;
-use crate::publish::log::LogWriter;
 use crate::{control, daemon, demo, replay, status};
 
 pub use self::bar::{Bar, Beside};
@@ -316,13 +316,13 @@ fn run_daemon(path: &Path, observe: bool) -> u8 {
     with_config(path, EXIT_CONFIG, |config| {
         start_tracing();
         let hub = Hub::new();
-        let log = LogWriter::start(&hub);
+        let readers = Readers::start(&hub);
         let result = on_runtime(async {
             keep_running(path, config, observe, hub)
                 .await
                 .map_err(|error| error.to_string())
         });
-        log.finish();
+        readers.finish();
         result.unwrap_or_else(|error| {
             complain(&error);
             EXIT_FAILED

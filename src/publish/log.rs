@@ -16,13 +16,13 @@ const END_LIMIT: Duration = Duration::from_millis(500);
 
 /// Writes the daemon's log until every hub is gone.
 #[derive(Debug)]
-pub struct LogWriter {
+pub(super) struct LogWriter {
     ended: Option<Receiver<()>>,
 }
 
 impl LogWriter {
     /// Begins to write what that hub is told.
-    pub fn start(hub: &Hub) -> Self {
+    pub(super) fn start(hub: &Hub) -> Self {
         let readings = hub.read();
         let (ends, ended) = channel();
         let thread = thread::Builder::new().name("log".to_owned());
@@ -36,7 +36,7 @@ impl LogWriter {
     }
 
     /// Waits until all that was told is written, or for half a second. Every hub must be gone.
-    pub fn finish(self) {
+    pub(super) fn finish(self) {
         if let Some(ended) = self.ended {
             let _ = ended.recv_timeout(END_LIMIT);
         }

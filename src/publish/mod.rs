@@ -3,7 +3,30 @@
 //! Deciding, and noticing that something happened, do not live here.
 
 pub mod hub;
-pub mod log;
 pub mod record;
 
+mod log;
 mod text;
+
+use self::hub::Hub;
+use self::log::LogWriter;
+
+/// The readers of a daemon's records, each in a thread of its own.
+#[derive(Debug)]
+pub struct Readers {
+    log: LogWriter,
+}
+
+impl Readers {
+    /// Each begins to read what that hub is told.
+    pub fn start(hub: &Hub) -> Self {
+        Self {
+            log: LogWriter::start(hub),
+        }
+    }
+
+    /// Waits until they have read all that was told, or for half a second. Every hub must be gone.
+    pub fn finish(self) {
+        self.log.finish();
+    }
+}
