@@ -9,7 +9,7 @@ use super::draft::Draft;
 use super::reader::{Reader, Table};
 use super::values::Word;
 use crate::log::format::Gap;
-use crate::scaler::settings::{PolicySettings, Signal, Statistic, WindowSize};
+use crate::scaler::settings::{self, Origin, PolicySettings, Signal, Statistic, Unit, WindowSize};
 
 /// A window of a polled signal that does not say otherwise: five looks at HAProxy with the default
 /// `poll_interval`.
@@ -101,14 +101,13 @@ impl Policy {
 
     /// A signal of which the log format says nothing would be calm for ever.
     fn refuse_what_is_not_logged(&self, reader: &mut Reader<'_>) {
-        let gap = match self.settings.signal {
-            Signal::QueueTime => Gap::Queue,
-            Signal::ConnectTime => Gap::Connect,
-            Signal::ResponseTime
-            | Signal::ServerTime
-            | Signal::QueueLength
-            | Signal::Concurrency
-            | Signal::RequestRate => return,
+        let Origin::Request(timer) = self.settings.signal.origin() else {
+            return;
+        };
+        let gap = match timer {
+            settings::Timer::Queue => Gap::Queue,
+            settings::Timer::Connect => Gap::Connect,
+            settings::Timer::Response | settings::Timer::Server => return,
         };
         if !reader.gaps.contains(&gap) {
             return;
@@ -230,11 +229,11 @@ fn above(
     reader: &mut Reader<'_>,
 ) -> Option<f64> {
     let is_known = signal.is_some() || is_unsaid;
-    let is_polled = signal.is_some_and(Signal::is_polled);
-    let example = if is_polled {
-        "`above = 20`"
-    } else {
+    let is_time = signal.is_none_or(|signal| signal.unit() == Unit::Ms);
+    let example = if is_time {
         "`above = \"500ms\"`"
+    } else {
+        "`above = 20`"
     };
     match (table.place("above"), table.place("per_server")) {
         (None, None) => reader.add(Diagnostic::new(
@@ -257,7 +256,7 @@ fn above(
             per_server,
             &format!("write a threshold instead, for example {example}"),
         )),
-        (Some(_), None) if is_polled => {
+        (Some(_), None) if !is_time => {
             return table.entry("above")?.number(MAX_ABOVE, reader);
         }
         (Some(_), None) if is_known => {
