@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 
 use haproxy_autoscale::config::key::{Key, Section};
 use haproxy_autoscale::config::{keys, parse};
+use haproxy_autoscale::scaler::settings::{Signal, Unit};
 
-use super::BASE;
+use super::{BASE, EXAMPLE};
 
 const BEFORE_THE_EXAMPLE: &str = r#"haproxy-autoscale: every key of the configuration, with its default.
 
@@ -193,6 +194,56 @@ fn every_row_of_the_table_is_complete_and_its_example_is_good() {
             };
             parse(&text, "c.toml").unwrap_or_else(|errors| panic!("{text}\n{errors}"));
         }
+    }
+}
+
+/// The words that a key may be, as its row says them.
+fn words_of(name: &str) -> Vec<String> {
+    let mut keys = keys::TABLES.iter().flat_map(|table| table.keys());
+    let key = keys.find(|key| key.name == name).expect(name);
+    let quoted = key.kind();
+    let words = quoted.split('"').skip(1).step_by(2);
+    words.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_signal_and_statistic_can_be_written_looked_up_and_relied_on() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let explained = std::fs::read_to_string(root.join("docs/how-it-decides.md")).unwrap();
+    let tested = [
+        include_str!("../scaler/meters.rs"),
+        include_str!("../scaler/windows.rs"),
+        include_str!("../scaler/world.rs"),
+    ];
+    assert_eq!(words_of("signal").len(), Signal::NAMED.len());
+    for ((name, signal), word) in Signal::NAMED.iter().zip(words_of("signal")) {
+        assert_eq!(*name, word);
+        let above = if signal.unit() == Unit::Ms {
+            "'1s'"
+        } else {
+            "5"
+        };
+        let text = format!("{BASE}[[backend.web.policy]]\nsignal = '{name}'\nabove = {above}\n");
+        let read = parse(&text, "c.toml").unwrap_or_else(|errors| panic!("{errors}"));
+        let policies = &read.config.backends["web"].scaler.policies;
+        assert!(policies.iter().any(|it| it.signal == *signal), "{name}");
+        assert!(
+            explained.contains(&format!("`{name}`")) || explained.contains(&name.replace('_', " ")),
+            "{name}"
+        );
+        assert!(EXAMPLE.contains(name), "{name}");
+        let variant = format!("Signal::{signal:?}");
+        assert!(
+            tested.iter().any(|text| text.contains(&variant)),
+            "{variant} has no test"
+        );
+    }
+    for word in words_of("statistic") {
+        let text = format!("{BASE}statistic = '{word}'\n");
+        let read = parse(&text, "c.toml").unwrap_or_else(|errors| panic!("{errors}"));
+        let policies = &read.config.backends["web"].scaler.policies;
+        assert_eq!(policies[0].statistic.name(), word);
+        assert!(EXAMPLE.contains(&word), "{word}");
     }
 }
 

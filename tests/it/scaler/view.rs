@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use haproxy_autoscale::scaler::event::LogState;
 use haproxy_autoscale::scaler::seen::{NoHelp, Problem, ProblemCode, ReasonCode};
-use haproxy_autoscale::status::DaemonProblem;
 use haproxy_autoscale::words::order::Verb;
 use haproxy_autoscale::words::picture::AdminState;
 
@@ -161,21 +160,6 @@ fn without_a_log_nothing_to_do_is_not_all() {
         view.next.to_string(),
         "nothing until the log can be read: no spare comes or goes"
     );
-}
-
-#[test]
-fn the_page_of_messages_lists_every_code() {
-    let page = include_str!("../../../docs/messages.md");
-    let helpless = NoHelp::ALL.into_iter();
-    let helpless = helpless.flat_map(|why| [ProblemCode::Slow(why), ProblemCode::Short(why)]);
-    let of_backends = helpless.chain(ProblemCode::OTHERS).map(ProblemCode::as_str);
-    let all = of_backends
-        .chain(ReasonCode::ALL.map(ReasonCode::as_str))
-        .chain(DaemonProblem::ALL.map(DaemonProblem::as_str));
-    let missing: Vec<_> = all
-        .filter(|it| !page.contains(&format!("`{it}`")))
-        .collect();
-    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]

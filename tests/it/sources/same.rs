@@ -5,7 +5,9 @@ use std::io::{Cursor, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 
-use haproxy_autoscale::log::source::Source;
+use haproxy_autoscale::log::source::{LogSource, Source};
+
+use crate::support::program::run as run_program;
 
 use super::{MAX_LINE_BYTES, address, line, open, read, run, turn, unix};
 
@@ -81,4 +83,52 @@ fn the_same_2000_lines_arrive_whole_through_every_source() {
         assert_eq!(arrived, lines, "TCP, octet counts");
         assert_eq!(source.counters().lines, 2 * LINES as u64);
     });
+}
+
+/// How the name of such a source begins.
+fn scheme(source: &LogSource) -> &'static str {
+    match source {
+        LogSource::File(_) => "/",
+        LogSource::Stdin => "-",
+        LogSource::Udp(_) => "udp:",
+        LogSource::Tcp(_) => "tcp:",
+        LogSource::Unix(_) => "unix:",
+        LogSource::Journal(_) => "journal:",
+    }
+}
+
+#[test]
+fn every_source_is_in_messages_help_the_example_and_on_its_page() {
+    let names = [
+        "/haproxy.log",
+        "-",
+        "udp:[::1]:5",
+        "tcp:[::1]:5",
+        "unix:/log",
+        "journal:haproxy",
+    ];
+    let forms: Vec<&str> = LogSource::FORMS.split('"').skip(1).step_by(2).collect();
+    assert_eq!(forms.len() + 1, names.len(), "a form without a name here");
+    let help = run_program(&["parse", "--help"]).succeeded();
+    let help: Vec<&str> = help.split_whitespace().collect();
+    assert!(help.join(" ").contains(LogSource::LIVE_FORMS));
+    let live: Vec<&str> = LogSource::LIVE_FORMS.split([',', ' ']).collect();
+    let page = include_str!("../../../docs/log-formats.md");
+    let example = include_str!("../../../config.example.toml");
+    for name in names {
+        let source = LogSource::parse(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let scheme = scheme(&source);
+        assert!(name.starts_with(scheme), "{name} is read as {source:?}");
+        let is_form = forms.iter().any(|form| form.starts_with(scheme));
+        assert!(is_form || source.file().is_some(), "{scheme} is no form");
+        let is_live_form = live.iter().any(|form| form.starts_with(scheme));
+        assert_eq!(is_live_form, source.is_live(), "{scheme} in --help");
+        for (text, place) in [
+            (page, "docs/log-formats.md"),
+            (example, "config.example.toml"),
+        ] {
+            let is_there = text.contains(&format!("\"{scheme}")) || source.file().is_some();
+            assert!(is_there, "{scheme} is not in {place}");
+        }
+    }
 }

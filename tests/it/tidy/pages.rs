@@ -1,12 +1,20 @@
-//! README.md and `docs/`: short where they must be, every link leads somewhere, every code is explained.
+//! README.md and `docs/`: short where they must be, every link leads somewhere, every closed list that an
+//! operator meets is on its page, whole.
 //! What the pages say about the configuration is tested elsewhere.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
 use haproxy_autoscale::log::line::Reject;
+use haproxy_autoscale::publish::record::NEWS_CODES;
+use haproxy_autoscale::scaler::decision::Change;
+use haproxy_autoscale::scaler::seen::{NoHelp, ProblemCode, ReasonCode};
+use haproxy_autoscale::status::DaemonProblem;
+use haproxy_autoscale::words::order::Verb;
 
 use super::{code, files, none, root, rust_files};
+use crate::support::program::run;
 
 /// Longest README.md.
 const MAX_README_LINES: usize = 150;
@@ -111,22 +119,91 @@ fn every_page_of_the_docs_is_in_their_index() {
     none("docs/README.md leads to every page", &faults);
 }
 
-#[test]
-fn every_code_of_a_mistake_and_of_a_rejected_line_is_on_the_page_of_messages() {
-    let page = fs::read_to_string(root().join("docs/messages.md")).expect("docs/messages.md");
-    let mut codes: Vec<_> = Reject::ALL.map(Reject::as_str).map(str::to_owned).into();
-    for (_, text) in rust_files("src/config") {
-        for (_, line) in code(&text) {
-            codes.extend(
-                line.split('"')
-                    .filter(|it| is_mistake(it))
-                    .map(str::to_owned),
-            );
+/// The words in backticks in those columns of a section's tables that list words.
+fn listed(page: &str, heading: &str) -> BTreeSet<String> {
+    let start = page.find(&format!("\n## {heading}\n")).expect(heading) + 4;
+    let section = page[start..].split("\n## ").next().unwrap_or_default();
+    let (mut words, mut columns) = (BTreeSet::new(), Vec::new());
+    for line in section.lines().filter(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let is_heading =
+            |cell: &&str| ["code", "command", "event", "order", "reason"].contains(cell);
+        if cells.iter().any(is_heading) {
+            columns = cells.iter().map(is_heading).collect();
+        }
+        for (cell, _) in cells.iter().zip(&columns).filter(|(_, lists)| **lists) {
+            words.extend(cell.split('`').skip(1).step_by(2).map(str::to_owned));
         }
     }
-    assert!(codes.iter().any(|code| code == "E0001"), "{codes:?}");
-    codes.retain(|code| !page.contains(&format!("`{code}`")));
-    none("docs/messages.md explains every code", &codes);
+    words
+}
+
+#[test]
+fn the_page_of_messages_lists_every_code_and_no_other() {
+    let page = fs::read_to_string(root().join("docs/messages.md")).expect("docs/messages.md");
+    let helpless = NoHelp::ALL.into_iter();
+    let helpless = helpless.flat_map(|why| [ProblemCode::Slow(why), ProblemCode::Short(why)]);
+    let problems = helpless.chain(ProblemCode::OTHERS).map(ProblemCode::as_str);
+    let problems = problems.chain(DaemonProblem::ALL.map(DaemonProblem::as_str));
+    let mut mistakes = BTreeSet::new();
+    for (_, text) in rust_files("src/config") {
+        for (_, line) in code(&text) {
+            let codes = line.split('"').filter(|it| is_mistake(it));
+            mistakes.extend(codes.map(str::to_owned));
+        }
+    }
+    let owned = |words: &[&str]| words.iter().map(|it| (*it).to_owned()).collect();
+    let tables: [(&str, BTreeSet<String>); 6] = [
+        ("Events", owned(&Change::ALL.map(Change::as_str))),
+        ("News", owned(&NEWS_CODES)),
+        ("Problems", problems.map(str::to_owned).collect()),
+        ("Reasons", owned(&ReasonCode::ALL.map(ReasonCode::as_str))),
+        ("Mistakes in the configuration", mistakes),
+        (
+            "Why a line is rejected",
+            owned(&Reject::ALL.map(Reject::as_str)),
+        ),
+    ];
+    for (heading, words) in tables {
+        assert!(words.len() > 5, "{heading}: {words:?}");
+        assert_eq!(listed(&page, heading), words, "{heading}");
+    }
+}
+
+#[test]
+fn every_subcommand_is_on_the_page_of_commands() {
+    let page = fs::read_to_string(root().join("docs/commands.md")).expect("docs/commands.md");
+    let (intro, _) = page.split_once("\n## ").expect("a heading");
+    let listed = listed(&format!("\n## Commands\n{intro}"), "Commands");
+    let help = run(&["--help"]).succeeded();
+    let (_, commands) = help.split_once("Commands:\n").expect("its commands");
+    let commands = commands.lines().take_while(|line| !line.is_empty());
+    let words = commands.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let words: BTreeSet<&str> = words.filter(|word| !["", "help"].contains(word)).collect();
+    assert!(words.len() > 8, "{words:?}");
+    let listed = listed.iter().map(String::as_str);
+    let listed = listed.filter(|word| !word.starts_with("tests/"));
+    assert_eq!(listed.collect::<BTreeSet<_>>(), words);
+}
+
+#[test]
+fn every_order_is_a_subcommand_on_its_page_and_in_a_test() {
+    let page = fs::read_to_string(root().join("docs/operating.md")).expect("docs/operating.md");
+    let listed = listed(&page, "Manual control");
+    let listed = listed.iter().filter_map(|row| row.split(' ').next());
+    let verbs = Verb::ALL.map(Verb::as_str);
+    assert_eq!(listed.collect::<BTreeSet<_>>(), BTreeSet::from(verbs));
+    let tests = rust_files("tests/it");
+    let mut faults = Vec::new();
+    for verb in Verb::ALL {
+        run(&[verb.as_str(), "--help"]).succeeded();
+        let given = [format!("(Verb::{verb:?}, "), format!("\"{verb}\"")];
+        let is_given = |text: &str| given.iter().any(|given| text.contains(given));
+        if !tests.iter().any(|(_, text)| is_given(text)) {
+            faults.push(verb.to_string());
+        }
+    }
+    none("a test gives every order", &faults);
 }
 
 /// `E0001`, `W0020`.
