@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use haproxy_autoscale::log::line::Reject;
 use haproxy_autoscale::publish::record::NEWS_CODES;
@@ -99,6 +99,20 @@ fn every_link_of_the_readme_and_the_docs_leads_somewhere() {
         }
     }
     none("a link leads to a file, and to a heading of it", &faults);
+}
+
+#[test]
+fn every_file_of_code_that_the_pages_for_developers_name_is_there() {
+    let there = rust_files("");
+    let mut faults = Vec::new();
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(root().join(page)).expect(page);
+        let names = text.split('`').skip(1).step_by(2);
+        let names = names.filter(|name| is_rust(Path::new(name)) && !name.contains(' '));
+        let gone = names.filter(|name| !there.iter().any(|(path, _)| path.ends_with(name)));
+        faults.extend(gone.map(|name| format!("{page}: {name}")));
+    }
+    none("a page names files that exist", &faults);
 }
 
 #[test]
@@ -204,6 +218,10 @@ fn every_order_is_a_subcommand_on_its_page_and_in_a_test() {
         }
     }
     none("a test gives every order", &faults);
+}
+
+fn is_rust(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "rs")
 }
 
 /// `E0001`, `W0020`.
