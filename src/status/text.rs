@@ -77,7 +77,7 @@ fn headline(backend: &BackendStatus) -> String {
         "ok" => "ok".to_owned(),
         other => other.to_uppercase(),
     };
-    let Some(measure) = backend.measure() else {
+    let Some(measure) = &backend.measure else {
         return state;
     };
     let (statistic, unit) = (&measure.statistic, unit(measure));
