@@ -27,6 +27,7 @@ mod server;
 mod service;
 mod spares;
 mod steps;
+mod transcript;
 mod view;
 mod windows;
 mod world;
