@@ -130,7 +130,7 @@ impl Backend {
         if shown == AdminState::Ready {
             self.up_not_before = now.after(self.settings.scale_up_cooldown);
         }
-        self.tell(now, Some(name), Change::Note, Note::Resumed(shown), out);
+        out.tell(now, Some(name), Change::Note, Note::Resumed(shown));
     }
 
     /// The daemon ends, or lets go of its servers: what it told them last is remembered.

@@ -19,9 +19,9 @@ use std::time::Duration;
 use super::agreement::{Agreement, Comparison};
 use super::breach::Episodes;
 use super::by_server::ByServer;
-use super::decision::{Advice, Change, Decision, Note, Reason, Wanted};
+use super::decision::{Advice, Change, Reason, Wanted};
 use super::dropped::Share;
-use super::event::{Action, ActionId, LogState};
+use super::event::{ActionId, LogState};
 use super::hand::Hand;
 use super::load::{Memory, Rate};
 use super::member::Member;
@@ -32,7 +32,6 @@ use super::pool::Pool;
 use super::quiet::{self, slice_of};
 use super::sample::Sample;
 use super::settings::{BackendSettings, Signal};
-use crate::words::names::ServerName;
 use crate::words::picture::{AdminState, Generation};
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
@@ -269,7 +268,7 @@ impl Backend {
             self.judge_quiet(now);
             self.say_stay(now, out);
             if let Some(episode) = self.episodes.take_over(now) {
-                self.report(now, None, Change::BreachOver, Reason::Episode(episode), out);
+                out.report(now, None, Change::BreachOver, Reason::Episode(episode));
             }
         }
         if self.writing.is_some_and(|(_, until)| until <= now) {
@@ -300,7 +299,7 @@ impl Backend {
         for (breach, slow) in asks.breaches {
             let news = self.episodes.take(now, &breach);
             let reason = Reason::Breach { breach, slow, news };
-            self.report(now, None, Change::Breach, reason, out);
+            out.report(now, None, Change::Breach, reason);
         }
         match first {
             Some(breach) => self.load_returned(now, Wanted::Slow(breach), out),
@@ -377,44 +376,8 @@ impl Backend {
         };
         self.leave_behind(now, &change.server, change.told_so_far().to_vec());
         if change.left_maint() {
-            self.set_state(&change.server, AdminState::Maint, out);
+            out.set_state(&change.server, AdminState::Maint);
         }
-    }
-
-    fn report(
-        &self,
-        now: Timestamp,
-        server: Option<&str>,
-        change: Change,
-        reason: Reason,
-        out: &mut Outbox,
-    ) {
-        out.actions.push(Action::Report(Decision {
-            at: now,
-            backend: Some(self.settings.name.clone()),
-            server: server.map(str::to_owned),
-            change,
-            reason,
-        }));
-    }
-
-    /// Tells something that is neither a decision about servers nor an answer.
-    fn tell(
-        &self,
-        now: Timestamp,
-        server: Option<&str>,
-        change: Change,
-        note: Note,
-        out: &mut Outbox,
-    ) {
-        self.report(now, server, change, Reason::Note(note), out);
-    }
-
-    fn set_state(&self, server: &str, state: AdminState, out: &mut Outbox) -> ActionId {
-        let id = out.next_id();
-        let server = ServerName::new(self.settings.name.clone(), server);
-        out.actions.push(Action::SetState { id, server, state });
-        id
     }
 
     /// Serving servers below which nothing is taken away. Where `min` is the number of always-up

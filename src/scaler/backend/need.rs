@@ -172,7 +172,7 @@ impl Backend {
             None => self.why_no_spare(now),
         };
         let reason = Reason::NoSpare { wanted, why };
-        self.report(now, None, Change::NoSpare, reason, out);
+        out.report(now, None, Change::NoSpare, reason);
     }
 
     /// How long a spare is not taken because it has been changed too often.

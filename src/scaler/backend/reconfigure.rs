@@ -83,7 +83,7 @@ impl Backend {
         let members = self.pool.members.iter();
         let enabled = members.filter(|it| it.role == Role::Spare && it.stage == Stage::Ready);
         let note = Note::Left(enabled.map(name_of).collect());
-        self.tell(now, None, Change::Note, note, out);
+        out.tell(now, None, Change::Note, note);
     }
 
     fn apply_settings(&mut self, now: Timestamp) {
@@ -165,7 +165,7 @@ impl Backend {
     /// before lines and checks have caught up.
     pub(in crate::scaler) fn gap(&mut self, now: Timestamp, lasted: Duration, out: &mut Outbox) {
         self.retreat(now, Ordered::Standstill(lasted), out);
-        self.tell(now, None, Change::Note, Note::StoodStill(lasted), out);
+        out.tell(now, None, Change::Note, Note::StoodStill(lasted));
         self.owed = None;
         self.start_policies_over();
         self.settling_until = Some(now.after(SETTLE));

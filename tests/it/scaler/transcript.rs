@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::fmt::{self, Debug, Write as _};
 use std::io::Write as _;
+use std::num::NonZero;
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,9 +26,9 @@ use super::properties::{SERVERS, Step, any_settings, play, server, step};
 use super::world::{BACKEND, Fault, World};
 
 /// Schedules of every run.
-const SHORT: u64 = 300;
+const SHORT: usize = 300;
 /// Schedules whose sum stands in the file, too.
-const LONG: u64 = 10_000;
+const LONG: usize = 10_000;
 
 /// Hashes what it is told, and prints it if that is wanted.
 pub(super) struct Heard {
@@ -262,12 +263,10 @@ fn transcript(seed: u64, is_printed: bool) -> u64 {
 }
 
 /// The numbers of `seeds`, had by as many threads as there are processors.
-fn transcripts(seeds: u64) -> Vec<u64> {
-    let threads = std::thread::available_parallelism().map_or(1, |it| it.get() as u64);
-    let mut numbers = vec![0; usize::try_from(seeds).expect("a number of schedules")];
-    let part = numbers
-        .len()
-        .div_ceil(usize::try_from(threads).expect("few"));
+fn transcripts(seeds: usize) -> Vec<u64> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let mut numbers = vec![0; seeds];
+    let part = seeds.div_ceil(threads);
     std::thread::scope(|scope| {
         for (index, numbers) in numbers.chunks_mut(part).enumerate() {
             scope.spawn(move || {
@@ -308,7 +307,7 @@ fn recorded_schedules_give_the_same_actions_as_when_they_were_recorded() {
     let numbers = transcripts(seeds);
     if is_recording {
         let mut text = format!("{LONG} schedules: {:016x}\n", sum(&numbers));
-        for (seed, number) in numbers.iter().enumerate().take(SHORT as usize) {
+        for (seed, number) in numbers.iter().enumerate().take(SHORT) {
             writeln!(text, "{seed} {number:016x}").expect("text");
         }
         std::fs::write(&path, text).expect("the file of numbers");

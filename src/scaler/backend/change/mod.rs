@@ -210,12 +210,11 @@ impl Backend {
         };
         member.stage = Stage::Warming;
         let (address, is_tls) = (member.read.address, member.read.is_tls);
-        self.report(
+        out.report(
             now,
             Some(name),
             Change::WarmUp,
             Reason::Wanted(wanted.clone()),
-            out,
         );
         let id = out.next_id();
         let deadline = self.settings.warm_up_deadline;
@@ -416,7 +415,7 @@ impl Backend {
             | Goal::TakeBack { .. } => {
                 let server = change.server.clone();
                 let note = Note::StateRefused(refused);
-                self.tell(now, Some(&server), Change::Warning, note, out);
+                out.tell(now, Some(&server), Change::Warning, note);
                 self.drop_change(now);
             }
         }
@@ -453,7 +452,7 @@ impl Backend {
         if self.pool.member(&change.server).is_none() {
             let note = Note::Vanished(change.server.clone());
             self.change = None;
-            self.tell(now, None, Change::Note, note, out);
+            out.tell(now, None, Change::Note, note);
             return;
         }
         match change.step {
