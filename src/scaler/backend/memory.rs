@@ -56,6 +56,7 @@ impl Backend {
     ) {
         self.hand.everything = everything;
         self.past.is_lost = is_lost;
+        self.wind_all();
         let Some(memory) = memory else { return };
         self.hand.backend = self.hand.backend.or(memory.paused);
         for (name, server) in &memory.servers {

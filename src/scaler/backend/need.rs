@@ -332,12 +332,6 @@ impl Backend {
         }
     }
 
-    /// The spare that goes next and the instant at which quiet has lasted long enough.
-    pub(super) fn put_away_due(&self) -> Option<(Timestamp, String)> {
-        let leaving = self.leaving()?;
-        Some((leaving.due, leaving.name))
-    }
-
     /// Never fewer than `min`, never the last, never while anything speaks against it; judged on
     /// the last picture. The queue, the log and the counters have ended quiet already: each is
     /// asked for twice on purpose, and a test fails only when both are taken out.

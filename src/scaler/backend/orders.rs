@@ -276,9 +276,6 @@ impl Backend {
 
     /// Ends what an operator set for some time only.
     pub(super) fn hand_due(&mut self, now: Timestamp, out: &mut Outbox) {
-        if self.hand.due().is_none_or(|due| now < due) {
-            return;
-        }
         for (server, what) in self.hand.expire(now) {
             let note = Note::Expired(what);
             out.tell(now, server.as_deref(), Change::Note, note);

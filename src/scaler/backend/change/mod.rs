@@ -7,6 +7,7 @@ mod steps;
 use std::time::Duration;
 
 use super::Backend;
+use super::timers::Timer;
 use crate::scaler::decision::{
     Change, Failure, Fault, Note, Ordered, Reason, StateRefused, Wanted, Would,
 };
@@ -373,7 +374,9 @@ impl Backend {
         outcome: Result<(), WriteFailure>,
         out: &mut Outbox,
     ) {
-        self.writing = self.writing.filter(|(writing, _)| *writing != id);
+        if self.writing == Some(id) {
+            self.write_ended();
+        }
         let Some(change) = &self.change else { return };
         let Step::Writing {
             id: awaited, state, ..
@@ -436,9 +439,15 @@ impl Backend {
         }
     }
 
+    /// No command is under way any more.
+    pub(super) fn write_ended(&mut self) {
+        self.writing = None;
+        self.timers.set(Timer::Write, None);
+    }
+
     /// A command took too long: its outcome is unknown, only reading back tells.
     pub(super) fn write_overdue(&mut self, out: &Outbox) {
-        self.writing = None;
+        self.write_ended();
         let Some(change) = &self.change else { return };
         if let Step::Writing { state, .. } = change.step {
             let after = self.want_fresh(out);

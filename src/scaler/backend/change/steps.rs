@@ -2,6 +2,7 @@
 //! finish. When a change begins and how its outcomes come in is said one level up.
 
 use super::super::Backend;
+use super::super::timers::Timer;
 use super::{Goal, Step};
 use crate::scaler::outbox::Outbox;
 use std::time::Duration;
@@ -98,7 +99,8 @@ impl Backend {
         }
         let id = out.set_state(&name, state);
         let until = now.after(self.settings.action_timeout);
-        self.writing = Some((id, until));
+        self.writing = Some(id);
+        self.timers.set(Timer::Write, Some(until));
         self.set_step(Step::Writing { id, state });
     }
 
