@@ -281,6 +281,7 @@ impl Scaler {
         let mut complete_at = backend.window_due();
         if complete_at.is_some_and(|at| at <= now) {
             // A window waits for nothing.
+            self.out.turn_of(backend.name());
             if !backend.evaluate(now, &mut self.out) {
                 self.touch(index, |_, _| ());
                 return;
@@ -306,6 +307,7 @@ impl Scaler {
         let Some(backend) = self.backends.get_mut(index) else {
             return;
         };
+        self.out.turn_of(backend.name());
         act(backend, &mut self.out);
         backend.after_event(self.now);
         self.haproxy.wish(self.now, backend.take_wish());

@@ -203,6 +203,7 @@ impl Scaler {
             return;
         }
         for backend in self.backends.iter().filter(|backend| backend.is_gone()) {
+            self.out.turn_of(backend.name());
             backend.say_goodbye(now, &mut self.out);
         }
         let before = self.backends.len();

@@ -26,7 +26,7 @@ impl Backend {
         for advice in &advice {
             if !said.contains(advice) {
                 let note = Note::Advice(advice.clone());
-                self.tell(now, None, advice.change(), note, out);
+                out.tell(now, None, advice.change(), note);
             }
         }
         self.advice_said = advice;

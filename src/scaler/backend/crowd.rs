@@ -102,7 +102,7 @@ impl Backend {
         };
         if !std::mem::replace(&mut self.crowd.is_said, true) {
             let note = Note::Crowded(what.clone());
-            self.tell(now, None, Change::Warning, note, out);
+            out.tell(now, None, Change::Warning, note);
         }
         self.ask_for_crowd(now, what, out);
     }
@@ -121,7 +121,7 @@ impl Backend {
                     since_per_s: rate,
                     pause: STUCK_FOR,
                 };
-                self.tell(now, None, Change::NotHelping, note, out);
+                out.tell(now, None, Change::NotHelping, note);
             }
         }
         let is_free = self.change.is_none() && self.owed.is_none() && self.crowd.tried.is_none();

@@ -87,7 +87,7 @@ impl Backend {
                 statistic,
                 verdict,
             };
-            self.report(now, None, Change::NotHelping, reason, out);
+            out.report(now, None, Change::NotHelping, reason);
         }
         asks
     }
@@ -225,7 +225,7 @@ impl Backend {
                 }
             }
         };
-        self.report(now, Some(&leaving.name), Change::Stay, reason, out);
+        out.report(now, Some(&leaving.name), Change::Stay, reason);
         self.stay_said.push((leaving.name, stay));
     }
 

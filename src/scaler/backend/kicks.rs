@@ -150,7 +150,7 @@ impl Backend {
                 server: name,
                 words,
             };
-            self.tell(now, Some(server), Change::Warning, note, out);
+            out.tell(now, Some(server), Change::Warning, note);
         }
     }
 

@@ -56,6 +56,7 @@ impl Backend {
     ) {
         self.hand.everything = everything;
         self.past.is_lost = is_lost;
+        self.wind_all();
         let Some(memory) = memory else { return };
         self.hand.backend = self.hand.backend.or(memory.paused);
         for (name, server) in &memory.servers {
@@ -130,7 +131,7 @@ impl Backend {
         if shown == AdminState::Ready {
             self.up_not_before = now.after(self.settings.scale_up_cooldown);
         }
-        self.tell(now, Some(name), Change::Note, Note::Resumed(shown), out);
+        out.tell(now, Some(name), Change::Note, Note::Resumed(shown));
     }
 
     /// The daemon ends, or lets go of its servers: what it told them last is remembered.

@@ -12,6 +12,7 @@ mod orders;
 mod reading;
 mod reconfigure;
 mod service;
+mod timers;
 mod view;
 
 use std::time::Duration;
@@ -19,9 +20,9 @@ use std::time::Duration;
 use super::agreement::{Agreement, Comparison};
 use super::breach::Episodes;
 use super::by_server::ByServer;
-use super::decision::{Advice, Change, Decision, Note, Reason, Wanted};
+use super::decision::{Advice, Change, Reason, Wanted};
 use super::dropped::Share;
-use super::event::{Action, ActionId, LogState};
+use super::event::{ActionId, LogState};
 use super::hand::Hand;
 use super::load::{Memory, Rate};
 use super::member::Member;
@@ -33,10 +34,11 @@ use super::pool::Pool;
 use super::quiet::{self, slice_of};
 use super::sample::Sample;
 use super::settings::{BackendSettings, Signal};
-use crate::words::names::ServerName;
 use crate::words::picture::{AdminState, Generation};
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
+
+use self::timers::{Timer, Timers};
 
 pub use self::view::{BackendView, ServerView};
 
@@ -53,8 +55,6 @@ pub(super) struct Backend {
     comparison: Comparison,
     pool: Pool,
     started: Timestamp,
-    /// Until then nothing begins and nothing is measured: the daemon stood still.
-    settling_until: Option<Timestamp>,
     settings: BackendSettings,
     log: LogState,
     reading: reading::Reading,
@@ -72,8 +72,8 @@ pub(super) struct Backend {
     /// When a spare was last to leave because of its answers, whether it went or not.
     expelled_at: Option<Timestamp>,
     change: Option<change::Underway>,
-    /// The command under way, and when it is given up; it may outlive its change.
-    writing: Option<(ActionId, Timestamp)>,
+    /// The command under way; it may outlive its change.
+    writing: Option<ActionId>,
     /// Servers that a policy asked for and that are still to come, and why.
     owed: Option<(u32, Wanted)>,
     up_not_before: Timestamp,
@@ -99,6 +99,7 @@ pub(super) struct Backend {
     past: memory::Past,
     /// New settings, or the end, once no change is under way.
     next: reconfigure::Next,
+    timers: Timers,
 }
 
 /// What has been said, so as not to say it each time.
@@ -117,7 +118,6 @@ struct Quiet {
     /// Quiet cannot have begun earlier: until then something else than a policy forbade it.
     floor: Timestamp,
     slice: Duration,
-    next_slice: Timestamp,
     /// The largest share of its threshold that a policy shows.
     share: Option<f64>,
 }
@@ -131,6 +131,8 @@ impl Backend {
             .iter()
             .map(|policy| Policy::new(policy, &settings, slice))
             .collect();
+        let mut timers = Timers::default();
+        timers.set(Timer::Slice, Some(next_slice(now, slice)));
         Self {
             started: now,
             policies,
@@ -158,7 +160,6 @@ impl Backend {
                 since: None,
                 floor: now,
                 slice,
-                next_slice: next_slice(now, slice),
                 share: None,
             },
             rate: Rate::new(now, slice),
@@ -172,7 +173,7 @@ impl Backend {
             hand: Hand::default(),
             past: memory::Past::default(),
             next: reconfigure::Next::default(),
-            settling_until: None,
+            timers,
             settings,
         }
     }
@@ -249,39 +250,60 @@ impl Backend {
 
     /// The next instant at which something happens by itself.
     pub(super) fn due(&self) -> Timestamp {
-        let always = self.quiet.next_slice;
-        let at_times = [
-            self.writing.map(|(_, until)| until),
-            self.put_away_due().map(|(due, _)| due),
-            self.hand.due(),
-            self.settling_until,
-            self.window_due(),
-        ];
-        at_times.into_iter().flatten().fold(always, Timestamp::min)
+        self.timers.next().unwrap_or(self.started)
     }
 
     /// Does everything that is due at `now`, each thing at most once.
     pub(super) fn run_due(&mut self, now: Timestamp, out: &mut Outbox) {
-        self.hand_due(now, out);
-        self.settle_due(now);
-        self.evaluate(now, out);
-        if self.quiet.next_slice <= now {
-            self.quiet.next_slice = next_slice(now, self.quiet.slice);
-            self.rate.turn();
-            self.memory.fade(now, self.rate.busiest());
-            self.judge_quiet(now);
-            self.say_stay(now, out);
-            if let Some(episode) = self.episodes.take_over(now) {
-                self.report(now, None, Change::BreachOver, Reason::Episode(episode), out);
+        for timer in Timer::ALL {
+            self.wind(timer);
+            if self.timers.rings(timer, now) {
+                self.ring(now, timer, out);
             }
         }
-        if self.writing.is_some_and(|(_, until)| until <= now) {
-            self.write_overdue(out);
+    }
+
+    /// Sets the timers whose instants follow from other things.
+    pub(super) fn wind_all(&mut self) {
+        Timer::ALL.into_iter().for_each(|timer| self.wind(timer));
+    }
+
+    fn wind(&mut self, timer: Timer) {
+        let at = match timer {
+            Timer::Expiry => self.hand.due(),
+            Timer::Window => self.window_due(),
+            Timer::PutAway => self.leaving().map(|leaving| leaving.due),
+            Timer::Settled | Timer::Slice | Timer::Write => return,
+        };
+        self.timers.set(timer, at);
+    }
+
+    fn ring(&mut self, now: Timestamp, timer: Timer, out: &mut Outbox) {
+        match timer {
+            Timer::Expiry => self.hand_due(now, out),
+            Timer::Settled => self.reading.want(),
+            Timer::Window => {
+                self.evaluate(now, out);
+            }
+            Timer::Slice => self.end_slice(now, out),
+            Timer::Write => self.write_overdue(out),
+            Timer::PutAway => {
+                if let Some(leaving) = self.leaving() {
+                    self.put_away(now, leaving.name, out);
+                }
+            }
         }
-        if let Some((due, name)) = self.put_away_due()
-            && due <= now
-        {
-            self.put_away(now, name, out);
+    }
+
+    fn end_slice(&mut self, now: Timestamp, out: &mut Outbox) {
+        self.timers
+            .set(Timer::Slice, Some(next_slice(now, self.quiet.slice)));
+        self.rate.turn();
+        self.memory.fade(now, self.rate.busiest());
+        self.judge_quiet(now);
+        self.say_stay(now, out);
+        if let Some(episode) = self.episodes.take_over(now) {
+            out.report(now, None, Change::BreachOver, Reason::Episode(episode));
         }
     }
 
@@ -303,7 +325,7 @@ impl Backend {
         for (breach, slow) in asks.breaches {
             let news = self.episodes.take(now, &breach);
             let reason = Reason::Breach { breach, slow, news };
-            self.report(now, None, Change::Breach, reason, out);
+            out.report(now, None, Change::Breach, reason);
         }
         match first {
             Some(breach) => self.load_returned(now, Wanted::Slow(breach), out),
@@ -380,44 +402,8 @@ impl Backend {
         };
         self.leave_behind(now, &change.server, change.told_so_far().to_vec());
         if change.left_maint() {
-            self.set_state(&change.server, AdminState::Maint, out);
+            out.set_state(&change.server, AdminState::Maint);
         }
-    }
-
-    fn report(
-        &self,
-        now: Timestamp,
-        server: Option<&str>,
-        change: Change,
-        reason: Reason,
-        out: &mut Outbox,
-    ) {
-        out.actions.push(Action::Report(Decision {
-            at: now,
-            backend: Some(self.settings.name.clone()),
-            server: server.map(str::to_owned),
-            change,
-            reason,
-        }));
-    }
-
-    /// Tells something that is neither a decision about servers nor an answer.
-    fn tell(
-        &self,
-        now: Timestamp,
-        server: Option<&str>,
-        change: Change,
-        note: Note,
-        out: &mut Outbox,
-    ) {
-        self.report(now, server, change, Reason::Note(note), out);
-    }
-
-    fn set_state(&self, server: &str, state: AdminState, out: &mut Outbox) -> ActionId {
-        let id = out.next_id();
-        let server = ServerName::new(self.settings.name.clone(), server);
-        out.actions.push(Action::SetState { id, server, state });
-        id
     }
 
     /// Serving servers below which nothing is taken away. Where `min` is the number of always-up

@@ -172,7 +172,7 @@ impl Backend {
             None => self.why_no_spare(now),
         };
         let reason = Reason::NoSpare { wanted, why };
-        self.report(now, None, Change::NoSpare, reason, out);
+        out.report(now, None, Change::NoSpare, reason);
     }
 
     /// How long a spare is not taken because it has been changed too often.
@@ -330,12 +330,6 @@ impl Backend {
         for policy in &mut self.policies {
             policy.start_over();
         }
-    }
-
-    /// The spare that goes next and the instant at which quiet has lasted long enough.
-    pub(super) fn put_away_due(&self) -> Option<(Timestamp, String)> {
-        let leaving = self.leaving()?;
-        Some((leaving.due, leaving.name))
     }
 
     /// Never fewer than `min`, never the last, never while anything speaks against it; judged on

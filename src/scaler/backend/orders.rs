@@ -30,7 +30,7 @@ impl Backend {
             by: order.by,
             answer: taken.map(|()| self.promise(now, order, server)),
         };
-        self.report(now, server, Change::Operator, answer, out);
+        out.report(now, server, Change::Operator, answer);
     }
 
     fn order_backend(
@@ -276,12 +276,9 @@ impl Backend {
 
     /// Ends what an operator set for some time only.
     pub(super) fn hand_due(&mut self, now: Timestamp, out: &mut Outbox) {
-        if self.hand.due().is_none_or(|due| now < due) {
-            return;
-        }
         for (server, what) in self.hand.expire(now) {
             let note = Note::Expired(what);
-            self.tell(now, server.as_deref(), Change::Note, note, out);
+            out.tell(now, server.as_deref(), Change::Note, note);
         }
         if self.hand.pause().is_none() {
             self.hand.would = None;
@@ -305,13 +302,7 @@ impl Backend {
         self.hand.would = would;
         let pause = self.hand.pause().unwrap_or_default().standing(now);
         let server = self.hand.would.as_ref().map(|(_, name)| name.as_str());
-        self.tell(
-            now,
-            server,
-            Change::Paused,
-            Note::Would { what, pause },
-            out,
-        );
+        out.tell(now, server, Change::Paused, Note::Would { what, pause });
     }
 
     /// The spare that an operator wants in and that is not on its way.

@@ -73,7 +73,7 @@ impl Backend {
         };
         self.reading.read_at = Some(now);
         if self.reading.failure.take() == Some(ReadFailure::UnknownBackend) {
-            self.tell(now, None, Change::Note, Note::HasBackend, out);
+            out.tell(now, None, Change::Note, Note::HasBackend);
         }
         self.take_picture(now, process, read, out);
         self.step_change(now, id, out);
@@ -94,7 +94,7 @@ impl Backend {
         let is_new = self.reading.failure.as_ref() != Some(failure);
         if is_new && *failure == ReadFailure::UnknownBackend {
             let note = Note::Unread(failure.clone());
-            self.tell(now, None, Change::Note, note, out);
+            out.tell(now, None, Change::Note, note);
         }
         self.reading.failure = Some(failure.clone());
     }
@@ -199,7 +199,7 @@ impl Backend {
         let doubted = self.comparison.doubted_since(now);
         self.brought_in_doubt = self.pool.joined_since(doubted);
         self.not_quiet(now);
-        self.tell(now, None, change, note, out);
+        out.tell(now, None, change, note);
     }
 
     /// One server's state against the one that we know of.
@@ -248,7 +248,7 @@ impl Backend {
         };
         self.forget_order(name);
         self.show_marks();
-        self.report(now, Some(name), Change::Hold, reason, out);
+        out.report(now, Some(name), Change::Hold, reason);
     }
 
     /// A spare's own agent wants no requests for it: that is no operator's hand. It would take the
@@ -260,7 +260,7 @@ impl Backend {
         member.enter(now, Stage::DrainingOut, now);
         let change = self.change.take_if(|change| change.server == name);
         drop(change);
-        self.tell(now, Some(name), Change::Warning, Note::DrainedByAgent, out);
+        out.tell(now, Some(name), Change::Warning, Note::DrainedByAgent);
     }
 
     /// First sight adopts: what is ready is ours and goes after `idle_timeout` like any other.

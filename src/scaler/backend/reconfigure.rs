@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::timers::Timer;
 use super::{Backend, name_of, next_slice};
 use crate::scaler::decision::{Change, Note, Ordered};
 use crate::scaler::member::{Role, Stage};
@@ -66,6 +67,7 @@ impl Backend {
         if self.is_changing_settings() && self.change.is_none() && self.writing.is_none() {
             self.apply_settings(now);
         }
+        self.wind_all();
     }
 
     /// It is in the configuration no more.
@@ -83,7 +85,7 @@ impl Backend {
         let members = self.pool.members.iter();
         let enabled = members.filter(|it| it.role == Role::Spare && it.stage == Stage::Ready);
         let note = Note::Left(enabled.map(name_of).collect());
-        self.tell(now, None, Change::Note, note, out);
+        out.tell(now, None, Change::Note, note);
     }
 
     fn apply_settings(&mut self, now: Timestamp) {
@@ -124,7 +126,7 @@ impl Backend {
         }
         if !is_quiet_same || settings.policies != self.settings.policies {
             self.quiet.slice = slice;
-            self.quiet.next_slice = next_slice(now, slice);
+            self.timers.set(Timer::Slice, Some(next_slice(now, slice)));
             self.not_quiet(now);
         }
         self.settings = settings;
@@ -149,7 +151,7 @@ impl Backend {
     /// Another HAProxy, or another way to touch it: its servers are met for the first time.
     pub(in crate::scaler) fn forget_servers(&mut self, now: Timestamp) {
         self.change = None;
-        self.writing = None;
+        self.write_ended();
         self.past.forget_told();
         self.owed = None;
         self.generation = None;
@@ -165,23 +167,16 @@ impl Backend {
     /// before lines and checks have caught up.
     pub(in crate::scaler) fn gap(&mut self, now: Timestamp, lasted: Duration, out: &mut Outbox) {
         self.retreat(now, Ordered::Standstill(lasted), out);
-        self.tell(now, None, Change::Note, Note::StoodStill(lasted), out);
+        out.tell(now, None, Change::Note, Note::StoodStill(lasted));
         self.owed = None;
         self.start_policies_over();
-        self.settling_until = Some(now.after(SETTLE));
+        self.timers.set(Timer::Settled, Some(now.after(SETTLE)));
         self.not_quiet(now.after(SETTLE));
         self.reading.want();
     }
 
     /// Lines and checks are catching up after a standstill.
     pub(super) fn is_settling(&self, now: Timestamp) -> bool {
-        self.settling_until.is_some_and(|until| now < until)
-    }
-
-    pub(super) fn settle_due(&mut self, now: Timestamp) {
-        if self.settling_until.is_some_and(|until| until <= now) {
-            self.settling_until = None;
-            self.reading.want();
-        }
+        self.timers.is_ahead(Timer::Settled, now)
     }
 }

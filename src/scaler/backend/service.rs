@@ -134,12 +134,12 @@ impl Backend {
             Some(Finding::Shares(tally)) => {
                 member.trouble.idle = None;
                 let reason = Reason::Shares(tally);
-                self.report(now, Some(name), Change::Note, reason, out);
+                out.report(now, Some(name), Change::Note, reason);
             }
             Some(Finding::Recovered(tally)) => {
                 (member.trouble.fault, member.trouble.said) = (None, None);
                 let reason = Reason::Recovered(tally);
-                self.report(now, Some(name), Change::Note, reason, out);
+                out.report(now, Some(name), Change::Note, reason);
             }
             Some(Finding::Failing(tally)) => self.found_bad(now, name, Fault::Errors(tally), out),
             Some(Finding::Hanging(tally)) => self.found_bad(now, name, Fault::Hanging(tally), out),
@@ -174,7 +174,7 @@ impl Backend {
             return;
         }
         let reason = Reason::NotServing { tally, cause };
-        self.report(now, Some(name), Change::NotServing, reason, out);
+        out.report(now, Some(name), Change::NotServing, reason);
     }
 
     fn others_of(&self, name: &str) -> Others {
@@ -374,7 +374,7 @@ impl Backend {
         }
         member.fault_said_at = Some(now);
         let reason = Reason::Fault { fault, consequence };
-        self.report(now, Some(name), Change::ProbationFailed, reason, out);
+        out.report(now, Some(name), Change::ProbationFailed, reason);
     }
 
     /// The spare that is to leave because of its answers, and why. One that has to stay is said to.
@@ -458,7 +458,7 @@ impl Backend {
             }
         }
         for name in used {
-            self.tell(now, Some(&name), Change::Warning, Note::UsedInMaint, out);
+            out.tell(now, Some(&name), Change::Warning, Note::UsedInMaint);
         }
     }
 

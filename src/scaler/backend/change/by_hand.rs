@@ -179,7 +179,7 @@ impl Backend {
                 self.forget_order(name);
                 self.show_marks();
                 let note = Note::NotDisabled(refusal);
-                self.tell(now, Some(name), Change::Note, note, out);
+                out.tell(now, Some(name), Change::Note, note);
             }
         }
     }

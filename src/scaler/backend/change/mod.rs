@@ -7,6 +7,7 @@ mod steps;
 use std::time::Duration;
 
 use super::Backend;
+use super::timers::Timer;
 use crate::scaler::decision::{
     Change, Failure, Fault, Note, Ordered, Reason, StateRefused, Wanted, Would,
 };
@@ -210,12 +211,11 @@ impl Backend {
         };
         member.stage = Stage::Warming;
         let (address, is_tls) = (member.read.address, member.read.is_tls);
-        self.report(
+        out.report(
             now,
             Some(name),
             Change::WarmUp,
             Reason::Wanted(wanted.clone()),
-            out,
         );
         let id = out.next_id();
         let deadline = self.settings.warm_up_deadline;
@@ -374,7 +374,9 @@ impl Backend {
         outcome: Result<(), WriteFailure>,
         out: &mut Outbox,
     ) {
-        self.writing = self.writing.filter(|(writing, _)| *writing != id);
+        if self.writing == Some(id) {
+            self.write_ended();
+        }
         let Some(change) = &self.change else { return };
         let Step::Writing {
             id: awaited, state, ..
@@ -416,7 +418,7 @@ impl Backend {
             | Goal::TakeBack { .. } => {
                 let server = change.server.clone();
                 let note = Note::StateRefused(refused);
-                self.tell(now, Some(&server), Change::Warning, note, out);
+                out.tell(now, Some(&server), Change::Warning, note);
                 self.drop_change(now);
             }
         }
@@ -437,9 +439,15 @@ impl Backend {
         }
     }
 
+    /// No command is under way any more.
+    pub(super) fn write_ended(&mut self) {
+        self.writing = None;
+        self.timers.set(Timer::Write, None);
+    }
+
     /// A command took too long: its outcome is unknown, only reading back tells.
     pub(super) fn write_overdue(&mut self, out: &Outbox) {
-        self.writing = None;
+        self.write_ended();
         let Some(change) = &self.change else { return };
         if let Step::Writing { state, .. } = change.step {
             let after = self.want_fresh(out);
@@ -453,7 +461,7 @@ impl Backend {
         if self.pool.member(&change.server).is_none() {
             let note = Note::Vanished(change.server.clone());
             self.change = None;
-            self.tell(now, None, Change::Note, note, out);
+            out.tell(now, None, Change::Note, note);
             return;
         }
         match change.step {

@@ -2,6 +2,7 @@
 //! finish. When a change begins and how its outcomes come in is said one level up.
 
 use super::super::Backend;
+use super::super::timers::Timer;
 use super::{Goal, Step};
 use crate::scaler::outbox::Outbox;
 use std::time::Duration;
@@ -96,9 +97,10 @@ impl Backend {
         {
             change.sessions = sessions.unwrap_or(0);
         }
-        let id = self.set_state(&name, state, out);
+        let id = out.set_state(&name, state);
         let until = now.after(self.settings.action_timeout);
-        self.writing = Some((id, until));
+        self.writing = Some(id);
+        self.timers.set(Timer::Write, Some(until));
         self.set_step(Step::Writing { id, state });
     }
 
@@ -333,7 +335,7 @@ impl Backend {
         if is_new {
             let took = now.since(since);
             let reason = Reason::StillOpen { took, sessions };
-            self.report(now, Some(&change.server), Change::Note, reason, out);
+            out.report(now, Some(&change.server), Change::Note, reason);
         }
         self.seek_work(now, out);
     }
@@ -353,10 +355,10 @@ impl Backend {
             // The pause after a server that came is for its effect to show; now one has gone.
             self.up_not_before = now;
             let reason = Reason::Quiet { quiet_for, share };
-            self.report(now, Some(&name), Change::Drain, reason, out);
+            out.report(now, Some(&name), Change::Drain, reason);
         } else if let Goal::SendAway { by } = change.goal {
             let reason = Self::sent_away_reason(by);
-            self.report(now, Some(&name), Change::Drain, reason, out);
+            out.report(now, Some(&name), Change::Drain, reason);
         } else if let Goal::Expel { fault } = change.goal {
             self.expelled(now, &name, fault, out);
         }
@@ -386,7 +388,7 @@ impl Backend {
         let came_for = member.came_for.take().filter(|_| is_recent);
         let consequence = Consequence::Leaves { quarantined_for };
         let reason = Reason::Fault { fault, consequence };
-        self.report(now, Some(name), Change::ProbationFailed, reason, out);
+        out.report(now, Some(name), Change::ProbationFailed, reason);
         self.end_trials();
         if let Some(wanted @ (Wanted::Slow(_) | Wanted::Crowded(_) | Wanted::Waiting { .. })) =
             came_for
@@ -427,7 +429,7 @@ impl Backend {
             member.stands_in =
                 matches!(wanted, Wanted::DeadServer { .. } | Wanted::DeadSpare { .. });
         }
-        self.report(now, Some(&change.server), Change::Enable, reason, out);
+        out.report(now, Some(&change.server), Change::Enable, reason);
         self.spare_arrived(now, &change.server, &wanted);
         self.kick_newcomer(now, &change.server, out);
         self.watch_service(now, out);
@@ -443,13 +445,7 @@ impl Backend {
         if let Some(member) = self.pool.member_mut(&change.server) {
             member.became_ready(now);
         }
-        self.tell(
-            now,
-            Some(&change.server),
-            Change::Enable,
-            Note::LateReady,
-            out,
-        );
+        out.tell(now, Some(&change.server), Change::Enable, Note::LateReady);
         self.start_policies_over();
         self.kick_newcomer(now, &change.server, out);
         self.read_sooner(now);
@@ -480,7 +476,7 @@ impl Backend {
             took: now.since(change.since),
             sessions,
         };
-        self.report(now, Some(&change.server), Change::Disable, reason, out);
+        out.report(now, Some(&change.server), Change::Disable, reason);
     }
 
     /// Something failed on the way in: to maint, if it has left maint.
@@ -508,7 +504,7 @@ impl Backend {
         };
         let name = change.server.clone();
         change.goal = Goal::TakeBack { failure: None };
-        self.tell(now, Some(&name), Change::Note, Note::CalledOff(why), out);
+        out.tell(now, Some(&name), Change::Note, Note::CalledOff(why));
         self.owed = None;
         self.take_back(now, &name, out);
     }
@@ -546,7 +542,7 @@ impl Backend {
             what: failure,
             quarantined_for,
         };
-        self.report(now, Some(&change.server), Change::EnableFailed, reason, out);
+        out.report(now, Some(&change.server), Change::EnableFailed, reason);
         self.seek_work(now, out);
     }
 }

@@ -1,5 +1,6 @@
 //! What a backend does next and why. Decided elsewhere; here it is told, as data.
 
+use super::super::timers::Timer;
 use super::super::{Backend, name_of};
 use crate::scaler::event::LogState;
 use crate::scaler::policy::PolicyView;
@@ -18,7 +19,7 @@ impl Backend {
         if let Some(change) = self.outlook_of_change() {
             return change;
         }
-        if let Some(until) = self.settling_until.filter(|until| now < *until) {
+        if let Some(until) = self.timers.get(Timer::Settled).filter(|it| now < *it) {
             return Outlook::Settling(until.since(now));
         }
         if self.hand.pause().is_some() {
