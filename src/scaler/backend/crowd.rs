@@ -91,16 +91,16 @@ impl Backend {
         let is_busy = ours
             .as_ref()
             .is_some_and(|what| connections_at(what).is_some() && has_part(what, BUSY_PART));
-        self.crowd.see(now, ours, is_busy);
-        if !self.crowd.is_there() {
-            self.no_spare_said.for_crowd = false;
+        self.facts.crowd.see(now, ours, is_busy);
+        if !self.facts.crowd.is_there() {
+            self.said.no_spare.for_crowd = false;
             return;
         }
-        self.not_quiet(now);
-        let Some(what) = self.crowd.lasting().cloned() else {
+        self.signals.not_quiet(now);
+        let Some(what) = self.facts.crowd.lasting().cloned() else {
             return;
         };
-        if !std::mem::replace(&mut self.crowd.is_said, true) {
+        if !std::mem::replace(&mut self.facts.crowd.is_said, true) {
             let note = Note::Crowded(what.clone());
             out.tell(now, None, Change::Warning, note);
         }
@@ -108,13 +108,13 @@ impl Backend {
     }
 
     fn ask_for_crowd(&mut self, now: Timestamp, what: Crowded, out: &mut Outbox) {
-        let rate = self.rate.per_second().unwrap_or(0.0);
-        if let Some((at, before)) = self.crowd.tried
+        let rate = self.signals.rate.per_second().unwrap_or(0.0);
+        if let Some((at, before)) = self.facts.crowd.tried
             && now.since(at) >= JUDGED_AFTER
         {
-            self.crowd.tried = None;
+            self.facts.crowd.tried = None;
             if rate < before * HELPED {
-                self.crowd.stuck_until = Some(now.after(STUCK_FOR));
+                self.facts.crowd.stuck_until = Some(now.after(STUCK_FOR));
                 let note = Note::CrowdStuck {
                     what: what.clone(),
                     before_per_s: before,
@@ -124,16 +124,22 @@ impl Backend {
                 out.tell(now, None, Change::NotHelping, note);
             }
         }
-        let is_free = self.change.is_none() && self.owed.is_none() && self.crowd.tried.is_none();
-        let is_stuck = self.crowd.stuck_until.is_some_and(|until| now < until);
-        if self.crowd.is_busy && is_free && !is_stuck && now >= self.up_not_before {
-            self.owed = Some((1, Wanted::Crowded(what)));
+        let is_free = self.travel.journey.is_none()
+            && self.plan.owed.is_none()
+            && self.facts.crowd.tried.is_none();
+        let is_stuck = self
+            .facts
+            .crowd
+            .stuck_until
+            .is_some_and(|until| now < until);
+        if self.facts.crowd.is_busy && is_free && !is_stuck && now >= self.plan.up_not_before {
+            self.plan.owed = Some((1, Wanted::Crowded(what)));
         }
     }
 
     /// A spare joined because of the crowd.
     pub(super) fn came_for_crowd(&mut self, now: Timestamp) {
-        self.crowd.tried = Some((now, self.rate.per_second().unwrap_or(0.0)));
+        self.facts.crowd.tried = Some((now, self.signals.rate.per_second().unwrap_or(0.0)));
     }
 }
 

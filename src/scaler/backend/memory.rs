@@ -78,7 +78,7 @@ impl Backend {
         };
         let is_same = memory.generation == Some(generation);
         for (name, past) in memory.servers {
-            let Some(member) = self.pool.member_mut(&name) else {
+            let Some(member) = self.facts.pool.member_mut(&name) else {
                 continue;
             };
             if member.role != Role::Spare {
@@ -113,7 +113,7 @@ impl Backend {
         out: &mut Outbox,
     ) {
         let is_ours = past.told.contains(&shown);
-        if let Some(member) = self.pool.member_mut(name)
+        if let Some(member) = self.facts.pool.member_mut(name)
             && !is_ours
             && past.expected.is_some_and(|expected| expected != shown)
         {
@@ -129,7 +129,7 @@ impl Backend {
             return;
         }
         if shown == AdminState::Ready {
-            self.up_not_before = now.after(self.settings.scale_up_cooldown);
+            self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
         }
         out.tell(now, Some(name), Change::Note, Note::Resumed(shown));
     }
@@ -157,7 +157,7 @@ impl Backend {
                 memory
             }
             None => BackendMemory {
-                generation: self.generation,
+                generation: self.facts.generation,
                 paused: None,
                 servers: self.server_memories(now),
             },
@@ -173,7 +173,12 @@ impl Backend {
     }
 
     fn server_memories(&self, now: Timestamp) -> BTreeMap<String, ServerMemory> {
-        let spares = self.pool.members.iter().filter(|it| it.role == Role::Spare);
+        let spares = self
+            .facts
+            .pool
+            .members
+            .iter()
+            .filter(|it| it.role == Role::Spare);
         spares
             .map(|member| (member.read.name.clone(), self.server_memory(now, member)))
             .collect()
@@ -181,7 +186,7 @@ impl Backend {
 
     fn server_memory(&self, now: Timestamp, member: &Member) -> ServerMemory {
         let name = &member.read.name;
-        let underway = self.change.as_ref().filter(|it| it.server == *name);
+        let underway = self.travel.journey.as_ref().filter(|it| it.server == *name);
         let past = self
             .past
             .told

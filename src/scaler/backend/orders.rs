@@ -64,7 +64,7 @@ impl Backend {
                     marks.kept = None;
                 }
                 self.hand.servers.retain(|_, marks| !marks.is_empty());
-                for member in &mut self.pool.members {
+                for member in &mut self.facts.pool.members {
                     member.end_hold();
                 }
                 Ok(())
@@ -101,7 +101,7 @@ impl Backend {
                 self.hand.change(server, |marks| {
                     (marks.paused, marks.kept) = (None, None);
                 });
-                if let Some(member) = self.pool.member_mut(server) {
+                if let Some(member) = self.facts.pool.member_mut(server) {
                     member.end_hold();
                 }
             }
@@ -131,28 +131,28 @@ impl Backend {
         };
         self.hand
             .change(server, |marks| marks.kept = Some((kept, mark)));
-        if let Some(member) = self.pool.member_mut(server) {
+        if let Some(member) = self.facts.pool.member_mut(server) {
             member.end_hold();
             member.end_quarantine();
         }
     }
 
     fn must_know(&self, server: &str) -> Result<(), Refusal> {
-        if self.pool.member(server).is_some() || self.hand.servers.contains_key(server) {
+        if self.facts.pool.member(server).is_some() || self.hand.servers.contains_key(server) {
             return Ok(());
         }
-        if self.pool.members.is_empty() {
+        if self.facts.pool.members.is_empty() {
             return Err(Refusal::NotSeenYet);
         }
         Err(Refusal::UnknownServer {
             name: ServerName::new(self.settings.name.clone(), server),
-            known: self.pool.members.iter().map(name_of).collect(),
+            known: self.facts.pool.members.iter().map(name_of).collect(),
         })
     }
 
     /// What `enable` and `disable` have in common: a spare that may be changed now.
     fn may_change(&self, server: &str) -> Result<&Member, Refusal> {
-        let Some(member) = self.pool.member(server) else {
+        let Some(member) = self.facts.pool.member(server) else {
             return Err(Refusal::NotShown);
         };
         let marks = self.hand.marks(server);
@@ -167,7 +167,7 @@ impl Backend {
         if marks.pinned.is_some() {
             return Err(Refusal::Pinned);
         }
-        if !self.has_picture() {
+        if !self.facts.has_picture() {
             return Err(Refusal::Unreachable);
         }
         if self.is_changing_settings() {
@@ -181,8 +181,11 @@ impl Backend {
 
     fn may_enable(&self, server: &str) -> Result<(), Refusal> {
         let member = self.may_change(server)?;
-        if !member.read.is_up() && self.is_full() && !self.is_on_its_way_in(server) {
-            return Err(Refusal::Full(self.pool.in_balance()));
+        if !member.read.is_up()
+            && self.facts.is_full(&self.settings)
+            && !self.is_on_its_way_in(server)
+        {
+            return Err(Refusal::Full(self.facts.pool.in_balance()));
         }
         Ok(())
     }
@@ -194,7 +197,7 @@ impl Backend {
 
     /// Refuses what needs a command to HAProxy that it would not take.
     fn must_be_taken(&self, order: &Order, server: &str, wanted: Stage) -> Result<(), Refusal> {
-        let stage = self.pool.member(server).map(|member| member.stage);
+        let stage = self.facts.pool.member(server).map(|member| member.stage);
         match &order.barred {
             Some(reason) if stage != Some(wanted) => Err(Refusal::Barred(reason.clone())),
             Some(_) | None => Ok(()),
@@ -203,8 +206,12 @@ impl Backend {
 
     /// Refuses to take away what `min`, or the last user, needs; judged on the last picture.
     pub(super) fn must_not_need(&self, server: &str) -> Result<(), Refusal> {
-        let is_serving = self.pool.member(server).is_some_and(Member::is_serving);
-        let (serving, min) = (self.pool.serving(), self.floor());
+        let is_serving = self
+            .facts
+            .pool
+            .member(server)
+            .is_some_and(Member::is_serving);
+        let (serving, min) = (self.facts.pool.serving(), self.facts.floor(&self.settings));
         if !is_serving || serving > min {
             return Ok(());
         }
@@ -221,8 +228,8 @@ impl Backend {
             Verb::Disable => self.promise_kept(now, order, server, Kept::Out),
             Verb::Pause | Verb::Pin => {
                 let is_meant = |it: &str| server.is_none_or(|server| server == it);
-                let change = self.change.as_ref();
-                let member = server.and_then(|server| self.pool.member(server));
+                let change = self.travel.journey.as_ref();
+                let member = server.and_then(|server| self.facts.pool.member(server));
                 Promise::Fixed {
                     lasts: order.lasts,
                     in_transition: change
@@ -248,8 +255,8 @@ impl Backend {
             Kept::In => (true, Stage::Ready),
             Kept::Out => (false, Stage::Maint),
         };
-        let is_there = self.pool.member(server).map(|it| it.stage) == Some(already);
-        let way = match &self.change {
+        let is_there = self.facts.pool.member(server).map(|it| it.stage) == Some(already);
+        let way = match &self.travel.journey {
             Some(change) if change.server == server => match (is_in, change.is_inbound()) {
                 (true, true) => Way::Coming,
                 (false, false) => Way::Leaving,
@@ -269,7 +276,7 @@ impl Backend {
 
     /// What is set for a server, where the pool looks for it.
     pub(super) fn show_marks(&mut self) {
-        for member in &mut self.pool.members {
+        for member in &mut self.facts.pool.members {
             member.marks = self.hand.marks(&member.read.name);
         }
     }
@@ -284,7 +291,7 @@ impl Backend {
             self.hand.would = None;
         }
         self.show_marks();
-        self.reading.want(); // What waited for this is decided on a fresh picture.
+        self.facts.reading.want(); // What waited for this is decided on a fresh picture.
     }
 
     /// Paused: says what would be done, once.
@@ -303,32 +310,6 @@ impl Backend {
         let pause = self.hand.pause().unwrap_or_default().standing(now);
         let server = self.hand.would.as_ref().map(|(_, name)| name.as_str());
         out.tell(now, server, Change::Paused, Note::Would { what, pause });
-    }
-
-    /// The spare that an operator wants in and that is not on its way.
-    pub(super) fn ordered_in(&self, now: Timestamp) -> Option<String> {
-        let mut candidates = self.pool.candidates(now, &self.settings).into_iter();
-        let wanted = candidates.find(|member| member.marks.kept() == Some(Kept::In))?;
-        (!self.is_full()).then(|| wanted.read.name.clone())
-    }
-
-    /// An operator wants that spare in.
-    pub(super) fn is_kept_in(&self, name: &str) -> bool {
-        let member = self.pool.member(name);
-        member.is_some_and(|member| member.marks.kept() == Some(Kept::In))
-    }
-
-    /// The spare that an operator wants out and that still serves.
-    pub(super) fn ordered_out(&self) -> Option<String> {
-        let wanted = self.pool.members.iter().find(|member| {
-            member.role == Role::Spare
-                && member.stage == Stage::Ready
-                && member.marks.kept() == Some(Kept::Out)
-                && !member.marks.is_fixed()
-                && !member.read.is_tracked
-                && !member.read.is_beyond_us()
-        })?;
-        Some(wanted.read.name.clone())
     }
 
     /// Why a spare that an operator wants in is warmed up.

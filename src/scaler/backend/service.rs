@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::facts::Facts;
 use super::{Backend, name_of};
 use crate::scaler::by_server::Contrast;
 use crate::scaler::decision::{Cause, Change, Consequence, Fault, Note, Reason, Tally};
@@ -12,6 +13,7 @@ use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
 use crate::scaler::probation::{Circumstances, Finding, Look, Others, Probation};
 use crate::scaler::seen::Blocked;
+use crate::scaler::settings::BackendSettings;
 use crate::words::picture::Balance;
 use crate::words::time::Timestamp;
 
@@ -63,8 +65,8 @@ impl Backend {
     /// Holds the counters of a new picture against the last ones: first each server looks, then
     /// each is judged beside the others.
     pub(super) fn watch_service(&mut self, now: Timestamp, out: &mut Outbox) {
-        let arrived = self.traffic.arrived;
-        for member in &mut self.pool.members {
+        let arrived = self.facts.traffic.arrived;
+        for member in &mut self.facts.pool.members {
             let (Some(own), true) = (member.read.counters, member.is_in_use()) else {
                 continue;
             };
@@ -78,27 +80,24 @@ impl Backend {
         let judged = |member: &&Member| {
             member.role == Role::Spare || member.probation.is_suspect() || member.is_worse()
         };
-        let names: Vec<String> = self.watched().filter(judged).map(name_of).collect();
+        let names: Vec<String> = self.facts.watched().filter(judged).map(name_of).collect();
         for name in &names {
             self.watch_server(now, name, out);
         }
         self.watch_times(now, out);
-        self.watch_maint(now, out);
-        let has_spare = self.watched().any(|member| member.role == Role::Spare);
-        self.has_watched = has_spare;
-    }
-
-    /// Servers in use that HAProxy counts for.
-    fn watched(&self) -> impl Iterator<Item = &Member> {
-        let members = self.pool.members.iter();
-        members.filter(|member| member.is_in_use() && member.read.counters.is_some())
+        self.facts.watch_maint(now, out);
+        let has_spare = self
+            .facts
+            .watched()
+            .any(|member| member.role == Role::Spare);
+        self.signals.has_watched = has_spare;
     }
 
     fn watch_server(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
-        let others = self.others_of(name);
-        let circumstances = self.circumstances(name);
-        let cause = self.cause(name);
-        let Some(member) = self.pool.member_mut(name) else {
+        let others = self.facts.others_of(name);
+        let circumstances = self.facts.circumstances(name);
+        let cause = self.facts.cause(name);
+        let Some(member) = self.facts.pool.member_mut(name) else {
             return;
         };
         if !member.read.is_up() {
@@ -107,7 +106,7 @@ impl Backend {
         let is_spare = member.role == Role::Spare;
         if !member.read.is_in_balance() {
             if is_spare && member.trouble.idle.replace(cause).is_none() {
-                self.say_not_serving(now, name, None, cause, out);
+                self.facts.say_not_serving(now, name, None, cause, out);
             }
             return;
         }
@@ -128,8 +127,9 @@ impl Backend {
             Some(Finding::Idle(tally)) => {
                 member.trouble.idle = Some(cause);
                 // What did not come is still missing: the next breach need not wait.
-                self.up_not_before = now;
-                self.say_not_serving(now, name, Some(tally), cause, out);
+                self.plan.up_not_before = now;
+                self.facts
+                    .say_not_serving(now, name, Some(tally), cause, out);
             }
             Some(Finding::Shares(tally)) => {
                 member.trouble.idle = None;
@@ -141,43 +141,135 @@ impl Backend {
                 let reason = Reason::Recovered(tally);
                 out.report(now, Some(name), Change::Note, reason);
             }
-            Some(Finding::Failing(tally)) => self.found_bad(now, name, Fault::Errors(tally), out),
-            Some(Finding::Hanging(tally)) => self.found_bad(now, name, Fault::Hanging(tally), out),
+            Some(Finding::Failing(tally)) => {
+                self.facts.found_bad(now, name, Fault::Errors(tally), out);
+            }
+            Some(Finding::Hanging(tally)) => {
+                self.facts.found_bad(now, name, Fault::Hanging(tally), out);
+            }
         }
     }
 
-    fn found_bad(&mut self, now: Timestamp, name: &str, fault: Fault, out: &mut Outbox) {
-        let Some(member) = self.pool.member_mut(name) else {
+    /// Holds the times of the ready spares against those of the others.
+    fn watch_times(&mut self, now: Timestamp, out: &mut Outbox) {
+        let age = now.since(self.signals.times_since);
+        if age < TIMES_SPAN {
             return;
+        }
+        let above_ms = self.slow_above_ms();
+        let judged: Vec<(String, Option<Contrast>)> = self
+            .facts
+            .watched()
+            .filter(|member| member.role == Role::Spare)
+            .map(|member| {
+                let name = name_of(member);
+                let contrast = self.signals.times.contrast(&name);
+                (name, contrast)
+            })
+            .collect();
+        let is_enough = |contrast: &Contrast| {
+            contrast.requests >= SLOW_REQUESTS && contrast.others_requests >= SLOW_REQUESTS
         };
-        member.trouble.fault = Some(fault);
-        if member.role != Role::Spare {
-            self.say_fault(now, name, fault, Consequence::NoSpare, out);
+        let mut is_all = true;
+        for (name, contrast) in judged {
+            match contrast.filter(is_enough) {
+                Some(contrast) => self.judge_times(now, &name, contrast, above_ms, out),
+                None => is_all = false,
+            }
+        }
+        if is_all || age >= TIMES_SPAN_MAX {
+            self.signals.times.clear();
+            self.signals.times_since = now;
         }
     }
 
-    /// Says that a server gets nothing, at most once in [`SAID_AGAIN`].
-    fn say_not_serving(
+    /// The smallest threshold of a time that the server itself takes, milliseconds: below it
+    /// nobody minds how much slower it is.
+    fn slow_above_ms(&self) -> f64 {
+        let settings = self.settings.policies.iter();
+        settings
+            .filter(|policy| policy.signal.is_response())
+            .map(|policy| policy.above)
+            .fold(f64::INFINITY, f64::min)
+    }
+
+    fn judge_times(
         &mut self,
         now: Timestamp,
         name: &str,
-        tally: Option<Tally>,
-        cause: Cause,
+        contrast: Contrast,
+        above_ms: f64,
         out: &mut Outbox,
     ) {
-        let Some(member) = self.pool.member_mut(name) else {
+        let Some(member) = self.facts.pool.member_mut(name) else {
             return;
         };
-        let said_at = member.idle_said_at.replace(now);
-        if said_at.is_some_and(|at| now.since(at) < SAID_AGAIN) {
-            member.idle_said_at = said_at;
+        let is_new = member.probation.age(now).is_none_or(|age| age < SLOW_AFTER);
+        let is_slow = contrast.mean_ms >= SLOW_FACTOR * contrast.others_ms
+            && (above_ms.is_infinite() || contrast.mean_ms > above_ms);
+        if is_new || member.probation.is_failing() {
             return;
         }
-        let reason = Reason::NotServing { tally, cause };
-        out.report(now, Some(name), Change::NotServing, reason);
+        if !is_slow {
+            if member.trouble.slow_since.take().is_some() {
+                member.trouble.fault = None;
+                member.trouble.said = None;
+            }
+            return;
+        }
+        let fault = Fault::Slow {
+            mean_ms: contrast.mean_ms,
+            others_ms: contrast.others_ms,
+            requests: contrast.requests,
+        };
+        let since = *member.trouble.slow_since.get_or_insert(now);
+        member.trouble.fault = Some(fault);
+        if now.since(since) < SLOW_FOR {
+            self.facts
+                .say_fault(now, name, fault, Consequence::Watched, out);
+        }
     }
 
-    fn others_of(&self, name: &str) -> Others {
+    /// The spare that is to leave because of its answers, and why. One that has to stay is said to.
+    pub(super) fn find_bad(&mut self, now: Timestamp, out: &mut Outbox) -> Option<(String, Fault)> {
+        let bad: Vec<(String, Fault)> = self
+            .facts
+            .watched()
+            .filter(|member| member.role == Role::Spare)
+            .filter_map(|member| {
+                let fault = member.trouble.fault?;
+                let is_slow_for = member.trouble.slow_since.map(|since| now.since(since));
+                let is_ripe = member.probation.is_failing() || is_slow_for >= Some(SLOW_FOR);
+                let is_free =
+                    member.read.is_up() && !member.read.is_tracked && !member.read.is_beyond_us();
+                (is_ripe && is_free).then(|| (name_of(member), fault))
+            })
+            .collect();
+        for (name, fault) in bad {
+            match self.facts.why_it_stays(now, &name, &self.settings) {
+                Some(consequence) => self.facts.say_fault(now, &name, fault, consequence, out),
+                None if self.has_expelled_lately(now) => {}
+                None => return Some((name, fault)),
+            }
+        }
+        None
+    }
+
+    /// One after the other: what the first one leaves behind is looked at before the next one goes.
+    fn has_expelled_lately(&self, now: Timestamp) -> bool {
+        let at = self.plan.expelled_at;
+        at.is_some_and(|at| now.since(at) < EXPEL_PAUSE)
+    }
+}
+
+impl Facts {
+    /// Servers in use that HAProxy counts for.
+    pub(in crate::scaler::backend) fn watched(&self) -> impl Iterator<Item = &Member> {
+        let members = self.pool.members.iter();
+        members.filter(|member| member.is_in_use() && member.read.counters.is_some())
+    }
+
+    pub(in crate::scaler::backend) fn others_of(&self, name: &str) -> Others {
         let mut others = Others::default();
         for member in self.watched().filter(|it| it.read.name != name) {
             others.add(&member.probation, member.read.sessions);
@@ -185,7 +277,7 @@ impl Backend {
         others
     }
 
-    fn circumstances(&self, name: &str) -> Circumstances {
+    pub(in crate::scaler::backend) fn circumstances(&self, name: &str) -> Circumstances {
         let member = self.pool.member(name);
         let is_spare = member.is_some_and(|it| it.role == Role::Spare);
         let is_up = member.is_some_and(|it| it.read.is_up());
@@ -199,7 +291,7 @@ impl Backend {
     }
 
     /// The part of the traffic that its weight gives a server, 0–1; `slowstart` taken into account.
-    fn fair_share(&self, name: &str) -> f64 {
+    pub(in crate::scaler::backend) fn fair_share(&self, name: &str) -> f64 {
         let weight = |member: &Member| {
             let throttle = f64::from(member.read.throttle.unwrap_or(100)) / 100.0;
             f64::from(member.read.weight) * throttle
@@ -219,7 +311,7 @@ impl Backend {
 
     /// Whether it is to be expected that a server gets requests now: not while `slowstart` holds
     /// it back, not while a kick may still help, and not while `balance first` has room before it.
-    fn is_share_judged(&self, name: &str) -> bool {
+    pub(in crate::scaler::backend) fn is_share_judged(&self, name: &str) -> bool {
         let Some(member) = self.pool.member(name) else {
             return false;
         };
@@ -236,7 +328,7 @@ impl Backend {
     }
 
     /// Why a ready server gets nothing, as far as HAProxy shows it.
-    fn cause(&self, name: &str) -> Cause {
+    pub(in crate::scaler::backend) fn cause(&self, name: &str) -> Cause {
         let Some(member) = self.pool.member(name) else {
             return Cause::Unknown;
         };
@@ -272,86 +364,115 @@ impl Backend {
         }
     }
 
-    /// Holds the times of the ready spares against those of the others.
-    fn watch_times(&mut self, now: Timestamp, out: &mut Outbox) {
-        let age = now.since(self.times_since);
-        if age < TIMES_SPAN {
-            return;
+    /// Enough others serve without it. Where its requests fail it is none of those that `min` wants.
+    pub(in crate::scaler::backend) fn may_expel(
+        &self,
+        name: &str,
+        settings: &BackendSettings,
+    ) -> bool {
+        let is_failing = self
+            .pool
+            .member(name)
+            .is_some_and(|it| it.probation.is_failing());
+        let needed = if is_failing { 1 } else { self.floor(settings) };
+        self.pool.serving_without(name) >= needed
+    }
+
+    pub(in crate::scaler::backend) fn why_it_stays(
+        &self,
+        now: Timestamp,
+        name: &str,
+        settings: &BackendSettings,
+    ) -> Option<Consequence> {
+        let member = self.pool.member(name)?;
+        let is_ordered =
+            member.marks.is_fixed() || member.marks.kept() == Some(Kept::In) || member.is_held(now);
+        if is_ordered {
+            Some(Consequence::Ordered)
+        } else if self.traffic.balance == Balance::ByHash {
+            Some(Consequence::ByContent)
+        } else if !self.may_expel(name, settings) {
+            Some(Consequence::TooFewOthers)
+        } else {
+            None
         }
-        let above_ms = self.slow_above_ms();
-        let judged: Vec<(String, Option<Contrast>)> = self
-            .watched()
-            .filter(|member| member.role == Role::Spare)
-            .map(|member| {
-                let name = name_of(member);
-                let contrast = self.times.contrast(&name);
-                (name, contrast)
-            })
-            .collect();
-        let is_enough = |contrast: &Contrast| {
-            contrast.requests >= SLOW_REQUESTS && contrast.others_requests >= SLOW_REQUESTS
+    }
+
+    /// Why another spare would get no more than those that are in; `None` when one may help.
+    pub(in crate::scaler::backend) fn idles_enough(&self) -> Option<Blocked> {
+        let idle = || {
+            self.watched()
+                .filter(|member| member.trouble.idle.is_some())
         };
-        let mut is_all = true;
-        for (name, contrast) in judged {
-            match contrast.filter(is_enough) {
-                Some(contrast) => self.judge_times(now, &name, contrast, above_ms, out),
-                None => is_all = false,
-            }
+        let is_first = |member: &Member| member.trouble.idle == Some(Cause::First);
+        if idle().count() < IDLE_MAX && !idle().any(is_first) {
+            return None;
         }
-        if is_all || age >= TIMES_SPAN_MAX {
-            self.times.clear();
-            self.times_since = now;
-        }
+        let cause = idle().find_map(|member| member.trouble.idle)?;
+        Some(Blocked::Idle(idle().map(name_of).collect(), cause))
     }
 
-    /// The smallest threshold of a time that the server itself takes, milliseconds: below it
-    /// nobody minds how much slower it is.
-    fn slow_above_ms(&self) -> f64 {
-        let settings = self.settings.policies.iter();
-        settings
-            .filter(|policy| policy.signal.is_response())
-            .map(|policy| policy.above)
-            .fold(f64::INFINITY, f64::min)
+    /// How soon ready spares want to be looked at again.
+    pub(in crate::scaler::backend) fn service_interval(&self, now: Timestamp) -> Option<Duration> {
+        self.watched()
+            .filter(|member| member.role == Role::Spare)
+            .filter_map(|member| {
+                let age = member.probation.age(now)?;
+                let is_stuck = self.queued > 0 && member.read.sessions == 0;
+                if age < CLOSELY_FOR {
+                    Some(WATCH_CLOSELY)
+                } else if age < WATCH_FOR && member.probation.is_open()
+                    || is_stuck
+                    || member.kick.lent().is_some()
+                    || member.trouble.fault.is_some()
+                {
+                    Some(WATCH)
+                } else {
+                    None
+                }
+            })
+            .min()
     }
 
-    fn judge_times(
+    pub(in crate::scaler::backend) fn found_bad(
         &mut self,
         now: Timestamp,
         name: &str,
-        contrast: Contrast,
-        above_ms: f64,
+        fault: Fault,
         out: &mut Outbox,
     ) {
         let Some(member) = self.pool.member_mut(name) else {
             return;
         };
-        let is_new = member.probation.age(now).is_none_or(|age| age < SLOW_AFTER);
-        let is_slow = contrast.mean_ms >= SLOW_FACTOR * contrast.others_ms
-            && (above_ms.is_infinite() || contrast.mean_ms > above_ms);
-        if is_new || member.probation.is_failing() {
-            return;
-        }
-        if !is_slow {
-            if member.trouble.slow_since.take().is_some() {
-                member.trouble.fault = None;
-                member.trouble.said = None;
-            }
-            return;
-        }
-        let fault = Fault::Slow {
-            mean_ms: contrast.mean_ms,
-            others_ms: contrast.others_ms,
-            requests: contrast.requests,
-        };
-        let since = *member.trouble.slow_since.get_or_insert(now);
         member.trouble.fault = Some(fault);
-        if now.since(since) < SLOW_FOR {
-            self.say_fault(now, name, fault, Consequence::Watched, out);
+        if member.role != Role::Spare {
+            self.say_fault(now, name, fault, Consequence::NoSpare, out);
         }
     }
 
+    /// Says that a server gets nothing, at most once in [`SAID_AGAIN`].
+    pub(in crate::scaler::backend) fn say_not_serving(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        tally: Option<Tally>,
+        cause: Cause,
+        out: &mut Outbox,
+    ) {
+        let Some(member) = self.pool.member_mut(name) else {
+            return;
+        };
+        let said_at = member.idle_said_at.replace(now);
+        if said_at.is_some_and(|at| now.since(at) < SAID_AGAIN) {
+            member.idle_said_at = said_at;
+            return;
+        }
+        let reason = Reason::NotServing { tally, cause };
+        out.report(now, Some(name), Change::NotServing, reason);
+    }
+
     /// Says what is wrong with a spare, once for each consequence.
-    fn say_fault(
+    pub(in crate::scaler::backend) fn say_fault(
         &mut self,
         now: Timestamp,
         name: &str,
@@ -377,64 +498,9 @@ impl Backend {
         out.report(now, Some(name), Change::ProbationFailed, reason);
     }
 
-    /// The spare that is to leave because of its answers, and why. One that has to stay is said to.
-    pub(super) fn find_bad(&mut self, now: Timestamp, out: &mut Outbox) -> Option<(String, Fault)> {
-        let bad: Vec<(String, Fault)> = self
-            .watched()
-            .filter(|member| member.role == Role::Spare)
-            .filter_map(|member| {
-                let fault = member.trouble.fault?;
-                let is_slow_for = member.trouble.slow_since.map(|since| now.since(since));
-                let is_ripe = member.probation.is_failing() || is_slow_for >= Some(SLOW_FOR);
-                let is_free =
-                    member.read.is_up() && !member.read.is_tracked && !member.read.is_beyond_us();
-                (is_ripe && is_free).then(|| (name_of(member), fault))
-            })
-            .collect();
-        for (name, fault) in bad {
-            match self.why_it_stays(now, &name) {
-                Some(consequence) => self.say_fault(now, &name, fault, consequence, out),
-                None if self.has_expelled_lately(now) => {}
-                None => return Some((name, fault)),
-            }
-        }
-        None
-    }
-
-    /// One after the other: what the first one leaves behind is looked at before the next one goes.
-    fn has_expelled_lately(&self, now: Timestamp) -> bool {
-        let at = self.expelled_at;
-        at.is_some_and(|at| now.since(at) < EXPEL_PAUSE)
-    }
-
-    fn why_it_stays(&self, now: Timestamp, name: &str) -> Option<Consequence> {
-        let member = self.pool.member(name)?;
-        let is_ordered =
-            member.marks.is_fixed() || member.marks.kept() == Some(Kept::In) || member.is_held(now);
-        if is_ordered {
-            Some(Consequence::Ordered)
-        } else if self.traffic.balance == Balance::ByHash {
-            Some(Consequence::ByContent)
-        } else if !self.may_expel(name) {
-            Some(Consequence::TooFewOthers)
-        } else {
-            None
-        }
-    }
-
-    /// Enough others serve without it. Where its requests fail it is none of those that `min` wants.
-    pub(super) fn may_expel(&self, name: &str) -> bool {
-        let is_failing = self
-            .pool
-            .member(name)
-            .is_some_and(|it| it.probation.is_failing());
-        let needed = if is_failing { 1 } else { self.floor() };
-        self.pool.serving_without(name) >= needed
-    }
-
     /// Spares in maint that get requests all the same (`option persist`): whoever switches one off
     /// makes users fail.
-    fn watch_maint(&mut self, now: Timestamp, out: &mut Outbox) {
+    pub(in crate::scaler::backend) fn watch_maint(&mut self, now: Timestamp, out: &mut Outbox) {
         let mut used = Vec::new();
         for member in &mut self.pool.members {
             let is_resting = member.role == Role::Spare
@@ -460,41 +526,5 @@ impl Backend {
         for name in used {
             out.tell(now, Some(&name), Change::Warning, Note::UsedInMaint);
         }
-    }
-
-    /// Why another spare would get no more than those that are in; `None` when one may help.
-    pub(super) fn idles_enough(&self) -> Option<Blocked> {
-        let idle = || {
-            self.watched()
-                .filter(|member| member.trouble.idle.is_some())
-        };
-        let is_first = |member: &Member| member.trouble.idle == Some(Cause::First);
-        if idle().count() < IDLE_MAX && !idle().any(is_first) {
-            return None;
-        }
-        let cause = idle().find_map(|member| member.trouble.idle)?;
-        Some(Blocked::Idle(idle().map(name_of).collect(), cause))
-    }
-
-    /// How soon ready spares want to be looked at again.
-    pub(super) fn service_interval(&self, now: Timestamp) -> Option<Duration> {
-        self.watched()
-            .filter(|member| member.role == Role::Spare)
-            .filter_map(|member| {
-                let age = member.probation.age(now)?;
-                let is_stuck = self.queued > 0 && member.read.sessions == 0;
-                if age < CLOSELY_FOR {
-                    Some(WATCH_CLOSELY)
-                } else if age < WATCH_FOR && member.probation.is_open()
-                    || is_stuck
-                    || member.kick.lent().is_some()
-                    || member.trouble.fault.is_some()
-                {
-                    Some(WATCH)
-                } else {
-                    None
-                }
-            })
-            .min()
     }
 }

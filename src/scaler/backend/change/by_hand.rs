@@ -59,7 +59,7 @@ impl Backend {
         why: Ordered,
         out: &mut Outbox,
     ) {
-        let Some(change) = &mut self.change else {
+        let Some(change) = &mut self.travel.journey else {
             return;
         };
         match (&change.goal, &change.step) {
@@ -74,7 +74,7 @@ impl Backend {
                 Goal::PutAway { .. } | Goal::SendAway { .. } | Goal::Expel { .. },
                 Step::Judging { .. },
             ) => {
-                self.change = None;
+                self.travel.journey = None;
             }
             (Goal::PutAway { .. } | Goal::SendAway { .. }, Step::Emptying { .. }) => {
                 change.goal = Goal::GiveBack {
@@ -108,7 +108,7 @@ impl Backend {
         out: &mut Outbox,
     ) {
         let is_its = |change: &Underway| change.server == server;
-        if self.change.as_ref().is_some_and(is_its) {
+        if self.travel.journey.as_ref().is_some_and(is_its) {
             self.retreat(now, why, out);
         }
     }
@@ -123,7 +123,7 @@ impl Backend {
     ) {
         let is_leaving =
             |change: &Underway| matches!(change.goal, Goal::PutAway { .. } | Goal::SendAway { .. });
-        if self.change.as_ref().is_some_and(is_leaving) {
+        if self.travel.journey.as_ref().is_some_and(is_leaving) {
             self.retreat_of(now, server, why, out);
         }
     }
@@ -143,7 +143,8 @@ impl Backend {
 
     /// That spare is being brought in.
     pub(in crate::scaler::backend) fn is_on_its_way_in(&self, server: &str) -> bool {
-        self.change
+        self.travel
+            .journey
             .as_ref()
             .is_some_and(|change| change.server == server && change.is_inbound())
     }
@@ -159,7 +160,7 @@ impl Backend {
         let mark = self.hand.marks(&server).kept.map(|(_, mark)| mark);
         let by = mark.and_then(|mark| mark.by);
         let goal = Goal::SendAway { by };
-        self.change = Some(Underway::new(now, server, goal, Step::Judging { after }));
+        self.travel.journey = Some(Underway::new(now, server, goal, Step::Judging { after }));
     }
 
     /// What the log says when a spare drains because an operator wanted it.
@@ -175,7 +176,7 @@ impl Backend {
         match self.must_not_need(name) {
             Ok(()) => self.write(now, AdminState::Drain, out),
             Err(refusal) => {
-                self.change = None;
+                self.travel.journey = None;
                 self.forget_order(name);
                 self.show_marks();
                 let note = Note::NotDisabled(refusal);

@@ -206,7 +206,7 @@ impl Backend {
         has_another: bool,
         out: &mut Outbox,
     ) {
-        let Some(member) = self.pool.member_mut(name) else {
+        let Some(member) = self.facts.pool.member_mut(name) else {
             return;
         };
         member.stage = Stage::Warming;
@@ -236,59 +236,61 @@ impl Backend {
             evidence: WarmUpEvidence::default(),
         };
         let step = Step::WarmingUp { id };
-        self.change = Some(Underway::new(now, name.to_owned(), goal, step));
+        self.travel.journey = Some(Underway::new(now, name.to_owned(), goal, step));
     }
 
     /// Begins to send a spare away: a fresh picture decides whether it may go.
     pub(super) fn put_away(&mut self, now: Timestamp, name: String, out: &mut Outbox) {
         if self.hand.pause().is_some() {
-            self.down_not_before = now.after(self.settings.scale_down_cooldown.max(PAUSED_AGAIN));
+            self.plan.down_not_before =
+                now.after(self.settings.scale_down_cooldown.max(PAUSED_AGAIN));
             return self.say_would(now, Would::Drain, name, out);
         }
         let quiet_for = self
+            .signals
             .quiet
             .since
             .map_or(Duration::ZERO, |since| now.since(since));
         let after = self.want_fresh(out);
-        let share = self.quiet.share;
+        let share = self.signals.quiet.share;
         let goal = Goal::PutAway { quiet_for, share };
-        self.change = Some(Underway::new(now, name, goal, Step::Judging { after }));
+        self.travel.journey = Some(Underway::new(now, name, goal, Step::Judging { after }));
     }
 
     /// Begins to send a spare away that answers worse than the others do.
     pub(super) fn expel(&mut self, now: Timestamp, name: String, fault: Fault, out: &mut Outbox) {
         let after = self.want_fresh(out);
-        self.expelled_at = Some(now); // HAProxy may accept the command and not follow it.
+        self.plan.expelled_at = Some(now); // HAProxy may accept the command and not follow it.
         let goal = Goal::Expel { fault };
-        self.change = Some(Underway::new(now, name, goal, Step::Judging { after }));
+        self.travel.journey = Some(Underway::new(now, name, goal, Step::Judging { after }));
     }
 
     /// A warm-up is given up for something more urgent; its server is asked for again later.
     pub(super) fn abandon_warm_up(&mut self) {
-        let Some(change) = self.change.take() else {
+        let Some(change) = self.travel.journey.take() else {
             return;
         };
-        if let Some(member) = self.pool.member_mut(&change.server) {
+        if let Some(member) = self.facts.pool.member_mut(&change.server) {
             member.stage = Stage::Maint;
         }
         if let Goal::BringIn { wanted, .. } = change.goal {
-            self.owed.get_or_insert((1, wanted));
+            self.plan.owed.get_or_insert((1, wanted));
         }
     }
 
     /// Finishes a drain that was found at first sight.
     pub(super) fn finish_drain(&mut self, now: Timestamp, name: String) {
         let step = Step::Emptying { since: now };
-        self.change = Some(Underway::new(now, name, Goal::FinishDrain, step));
+        self.travel.journey = Some(Underway::new(now, name, Goal::FinishDrain, step));
         self.read_sooner(now);
     }
 
     /// Load returned: a spare that is on its way out is given back at once.
     pub(super) fn load_returned(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
-        let Some(change) = &mut self.change else {
-            if let Some(name) = self.lingering(now)
+        let Some(change) = &mut self.travel.journey else {
+            if let Some(name) = self.facts.lingering(now)
                 && self.hand.pause().is_none()
-                && self.writing.is_none()
+                && self.travel.writing.is_none()
             {
                 self.give_lingering_back(now, name, wanted, out);
             }
@@ -302,7 +304,7 @@ impl Backend {
             return;
         }
         match change.step {
-            Step::Judging { .. } => self.change = None,
+            Step::Judging { .. } => self.travel.journey = None,
             Step::Emptying { .. } => {
                 change.goal = Goal::GiveBack { wanted };
                 change.since = now;
@@ -331,11 +333,11 @@ impl Backend {
         let goal = Goal::GiveBack { wanted };
         let mut change = Underway::new(now, name, goal, Step::Judging { after });
         change.told.push(AdminState::Drain);
-        self.change = Some(change);
+        self.travel.journey = Some(change);
     }
 
     fn set_step(&mut self, step: Step) {
-        if let Some(change) = &mut self.change {
+        if let Some(change) = &mut self.travel.journey {
             change.step = step;
         }
     }
@@ -348,7 +350,7 @@ impl Backend {
         outcome: Result<WarmUpEvidence, WarmUpFailure>,
         out: &mut Outbox,
     ) {
-        let Some(change) = &mut self.change else {
+        let Some(change) = &mut self.travel.journey else {
             return;
         };
         if !matches!(change.step, Step::WarmingUp { id: awaited } if awaited == id) {
@@ -374,10 +376,12 @@ impl Backend {
         outcome: Result<(), WriteFailure>,
         out: &mut Outbox,
     ) {
-        if self.writing == Some(id) {
+        if self.travel.writing == Some(id) {
             self.write_ended();
         }
-        let Some(change) = &self.change else { return };
+        let Some(change) = &self.travel.journey else {
+            return;
+        };
         let Step::Writing {
             id: awaited, state, ..
         } = change.step
@@ -406,7 +410,9 @@ impl Backend {
     }
 
     fn refused(&mut self, now: Timestamp, refused: StateRefused, out: &mut Outbox) {
-        let Some(change) = &self.change else { return };
+        let Some(change) = &self.travel.journey else {
+            return;
+        };
         match change.goal {
             Goal::BringIn { .. } | Goal::GiveBack { .. } => {
                 self.fail(now, Failure::Refused(refused), out);
@@ -426,11 +432,11 @@ impl Backend {
 
     /// Leaves the server where HAProxy has it; the next look at it decides anew.
     fn drop_change(&mut self, now: Timestamp) {
-        let Some(change) = self.change.take() else {
+        let Some(change) = self.travel.journey.take() else {
             return;
         };
-        self.down_not_before = now.after(self.settings.scale_down_cooldown);
-        if let Some(member) = self.pool.member_mut(&change.server) {
+        self.plan.down_not_before = now.after(self.settings.scale_down_cooldown);
+        if let Some(member) = self.facts.pool.member_mut(&change.server) {
             member.stage = match member.read.admin_state() {
                 AdminState::Ready => Stage::Ready,
                 AdminState::Drain => Stage::DrainingOut,
@@ -441,14 +447,16 @@ impl Backend {
 
     /// No command is under way any more.
     pub(super) fn write_ended(&mut self) {
-        self.writing = None;
+        self.travel.writing = None;
         self.timers.set(Timer::Write, None);
     }
 
     /// A command took too long: its outcome is unknown, only reading back tells.
     pub(super) fn write_overdue(&mut self, out: &Outbox) {
         self.write_ended();
-        let Some(change) = &self.change else { return };
+        let Some(change) = &self.travel.journey else {
+            return;
+        };
         if let Step::Writing { state, .. } = change.step {
             let after = self.want_fresh(out);
             self.set_step(Step::Verifying { after, state });
@@ -457,10 +465,12 @@ impl Backend {
 
     /// Looks at the change under way in the light of a new picture.
     pub(super) fn step_change(&mut self, now: Timestamp, read: ActionId, out: &mut Outbox) {
-        let Some(change) = &self.change else { return };
-        if self.pool.member(&change.server).is_none() {
+        let Some(change) = &self.travel.journey else {
+            return;
+        };
+        if self.facts.pool.member(&change.server).is_none() {
             let note = Note::Vanished(change.server.clone());
-            self.change = None;
+            self.travel.journey = None;
             out.tell(now, None, Change::Note, note);
             return;
         }
@@ -477,7 +487,7 @@ impl Backend {
             Step::Writing { .. } => {}
             Step::Judging { after } if read > after => self.judge(now, out),
             Step::Verifying { after, state } if read > after => self.verify(now, state, out),
-            Step::Judging { .. } | Step::Verifying { .. } => self.reading.want(),
+            Step::Judging { .. } | Step::Verifying { .. } => self.facts.reading.want(),
             Step::Checking => self.watch_checks(now, out),
             Step::Emptying { since } => self.watch_drain(now, since, out),
         }

@@ -25,9 +25,11 @@ const MISSED_FOR: Duration = Duration::from_secs(60);
 impl Backend {
     /// Decides on a fresh picture whether the first write of a change may happen.
     pub(super) fn judge(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = &self.change else { return };
+        let Some(change) = &self.travel.journey else {
+            return;
+        };
         let name = change.server.clone();
-        let Some(member) = self.pool.member(&name) else {
+        let Some(member) = self.facts.pool.member(&name) else {
             return;
         };
         match &change.goal {
@@ -50,7 +52,7 @@ impl Backend {
                 // The checks go on while it drains: a server that died there stays away.
                 if !matches!(member.read.operational, 1 | 2) {
                     self.fail(now, Failure::Died, out);
-                } else if self.is_full() {
+                } else if self.facts.is_full(&self.settings) {
                     self.call_off(now, CalledOff::Replaced, out);
                 } else {
                     self.write(now, AdminState::Ready, out);
@@ -61,16 +63,16 @@ impl Backend {
                     self.leave_out_if_dead(now, &name);
                     self.write(now, AdminState::Drain, out);
                 } else {
-                    self.change = None;
-                    self.down_not_before = now.after(self.settings.poll_interval);
+                    self.travel.journey = None;
+                    self.plan.down_not_before = now.after(self.settings.poll_interval);
                 }
             }
             Goal::SendAway { .. } => self.judge_send_away(now, &name, out),
             Goal::Expel { .. } => {
-                if self.may_expel(&name) {
+                if self.facts.may_expel(&name, &self.settings) {
                     self.write(now, AdminState::Drain, out);
                 } else {
-                    self.change = None;
+                    self.travel.journey = None;
                 }
             }
             Goal::FinishDrain | Goal::TakeBack { .. } => self.write(now, AdminState::Maint, out),
@@ -79,36 +81,42 @@ impl Backend {
 
     /// A spare that goes because it is dead is not the first one to be tried again.
     fn leave_out_if_dead(&mut self, now: Timestamp, name: &str) {
-        let member = self.pool.member_mut(name);
+        let member = self.facts.pool.member_mut(name);
         if let Some(member) = member.filter(|member| !member.read.is_up()) {
             member.quarantine(now, Failed::Dead);
         }
     }
 
     pub(super) fn write(&mut self, now: Timestamp, state: AdminState, out: &mut Outbox) {
-        let Some(change) = &mut self.change else {
+        let Some(change) = &mut self.travel.journey else {
             return;
         };
         change.told.push(state);
         let name = change.server.clone();
-        let sessions = self.pool.member(&name).map(|member| member.read.sessions);
+        let sessions = self
+            .facts
+            .pool
+            .member(&name)
+            .map(|member| member.read.sessions);
         if state == AdminState::Maint
-            && let Some(change) = &mut self.change
+            && let Some(change) = &mut self.travel.journey
         {
             change.sessions = sessions.unwrap_or(0);
         }
         let id = out.set_state(&name, state);
         let until = now.after(self.settings.action_timeout);
-        self.writing = Some(id);
+        self.travel.writing = Some(id);
         self.timers.set(Timer::Write, Some(until));
         self.set_step(Step::Writing { id, state });
     }
 
     /// Reads back what a command did.
     pub(super) fn verify(&mut self, now: Timestamp, state: AdminState, out: &mut Outbox) {
-        let Some(change) = &self.change else { return };
+        let Some(change) = &self.travel.journey else {
+            return;
+        };
         let name = change.server.clone();
-        let Some(member) = self.pool.member(&name) else {
+        let Some(member) = self.facts.pool.member(&name) else {
             return;
         };
         let is_so = member.read.admin_state() == state;
@@ -116,7 +124,7 @@ impl Backend {
             (Goal::BringIn { .. }, AdminState::Drain) if is_so => {
                 let counters = member.read.counters;
                 self.enter(&name, Stage::DrainingIn);
-                if let Some(change) = &mut self.change {
+                if let Some(change) = &mut self.travel.journey {
                     change.drained = counters;
                 }
                 self.set_step(Step::Checking);
@@ -148,8 +156,8 @@ impl Backend {
                 Goal::PutAway { .. } | Goal::SendAway { .. } | Goal::Expel { .. },
                 AdminState::Drain | AdminState::Ready,
             ) => {
-                self.change = None;
-                self.down_not_before = now.after(self.settings.poll_interval);
+                self.travel.journey = None;
+                self.plan.down_not_before = now.after(self.settings.poll_interval);
             }
             (
                 Goal::PutAway { .. }
@@ -175,7 +183,7 @@ impl Backend {
     }
 
     fn enter(&mut self, name: &str, stage: Stage) {
-        if let Some(member) = self.pool.member_mut(name) {
+        if let Some(member) = self.facts.pool.member_mut(name) {
             member.stage = stage;
         }
     }
@@ -183,10 +191,10 @@ impl Backend {
     /// Users who reached a spare in drain, where HAProxy balances nothing to it, by a rule or a
     /// cookie: how many, and how many of them failed.
     fn reached_in_drain(&self) -> Option<(u64, u64)> {
-        let change = self.change.as_ref()?;
+        let change = self.travel.journey.as_ref()?;
         let (then, now) = (
             change.drained?,
-            self.pool.member(&change.server)?.read.counters?,
+            self.facts.pool.member(&change.server)?.read.counters?,
         );
         let taken = now.taken.saturating_sub(then.taken);
         (taken > 0).then(|| (taken, now.failed.saturating_sub(then.failed)))
@@ -194,14 +202,16 @@ impl Backend {
 
     /// Draining in: ready as soon as fresh checks have brought full health.
     pub(super) fn watch_checks(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = &mut self.change else {
+        let Some(change) = &mut self.travel.journey else {
             return;
         };
         if let Some(why) = change.unwanted.take() {
             return self.call_off(now, CalledOff::Ordered(why), out);
         }
-        let Some(change) = &self.change else { return };
-        let Some(member) = self.pool.member(&change.server) else {
+        let Some(change) = &self.travel.journey else {
+            return;
+        };
+        let Some(member) = self.facts.pool.member(&change.server) else {
             return;
         };
         if let Goal::BringIn { wanted, .. } = &change.goal
@@ -236,8 +246,10 @@ impl Backend {
     /// Draining out: maint as soon as its sessions have ended, or waited for long enough.
     pub(super) fn watch_drain(&mut self, now: Timestamp, since: Timestamp, out: &mut Outbox) {
         self.note_taken(now);
-        let Some(change) = &self.change else { return };
-        let Some(member) = self.pool.member(&change.server) else {
+        let Some(change) = &self.travel.journey else {
+            return;
+        };
+        let Some(member) = self.facts.pool.member(&change.server) else {
             return;
         };
         if member.read.is_up() && change.told(&change.server, AdminState::Ready) {
@@ -259,10 +271,10 @@ impl Backend {
 
     /// Remembers when the draining server took a request last: none comes by balancing.
     fn note_taken(&mut self, now: Timestamp) {
-        let Some(change) = &mut self.change else {
+        let Some(change) = &mut self.travel.journey else {
             return;
         };
-        let member = self.pool.member(&change.server);
+        let member = self.facts.pool.member(&change.server);
         let Some(taken) = member.and_then(|it| it.read.counters).map(|it| it.taken) else {
             return;
         };
@@ -276,7 +288,7 @@ impl Backend {
     /// A drain does not wait for its sessions any longer: it has failed its probation, requests
     /// keep coming by persistence and maint sends them elsewhere, or the operator wants it so.
     fn is_cut_short(&self, now: Timestamp, since: Timestamp) -> bool {
-        let Some(change) = &self.change else {
+        let Some(change) = &self.travel.journey else {
             return false;
         };
         let timeout = self.settings.drain_timeout;
@@ -309,10 +321,10 @@ impl Backend {
 
     /// Something is more urgent than the sessions of a drain.
     pub(in crate::scaler::backend) fn set_drain_aside(&mut self) {
-        let Some(change) = self.change.take() else {
+        let Some(change) = self.travel.journey.take() else {
             return;
         };
-        if let Some(member) = self.pool.member_mut(&change.server) {
+        if let Some(member) = self.facts.pool.member_mut(&change.server) {
             member.is_lingering = true;
             member.stage = Stage::DrainingOut;
             member.expected = Some(AdminState::Drain);
@@ -321,17 +333,17 @@ impl Backend {
 
     /// The sessions of a drain last: it stays in drain, and other changes do not wait for it.
     fn linger(&mut self, now: Timestamp, since: Timestamp, out: &mut Outbox) {
-        let Some(change) = self.change.take() else {
+        let Some(change) = self.travel.journey.take() else {
             return;
         };
-        let Some(member) = self.pool.member_mut(&change.server) else {
+        let Some(member) = self.facts.pool.member_mut(&change.server) else {
             return;
         };
         let is_new = !std::mem::replace(&mut member.is_lingering, true);
         member.stage = Stage::DrainingOut;
         member.expected = Some(AdminState::Drain);
         let sessions = member.read.sessions;
-        self.down_not_before = now.after(self.settings.scale_down_cooldown);
+        self.plan.down_not_before = now.after(self.settings.scale_down_cooldown);
         if is_new {
             let took = now.since(since);
             let reason = Reason::StillOpen { took, sessions };
@@ -342,18 +354,18 @@ impl Backend {
 
     /// The drain is confirmed.
     fn drains(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = &mut self.change else {
+        let Some(change) = &mut self.travel.journey else {
             return;
         };
         let name = change.server.clone();
         let returned = change.returned.take();
         if let Goal::PutAway { quiet_for, share } = change.goal {
-            if let Some(member) = self.pool.member_mut(&name) {
+            if let Some(member) = self.facts.pool.member_mut(&name) {
                 member.budget.spend(now);
             }
             self.learn_from_departure(now);
             // The pause after a server that came is for its effect to show; now one has gone.
-            self.up_not_before = now;
+            self.plan.up_not_before = now;
             let reason = Reason::Quiet { quiet_for, share };
             out.report(now, Some(&name), Change::Drain, reason);
         } else if let Goal::SendAway { by } = change.goal {
@@ -364,7 +376,10 @@ impl Backend {
         }
         self.enter(&name, Stage::DrainingOut);
         self.set_step(Step::Emptying { since: now });
-        let (up, min) = (self.pool.in_balance(), self.floor());
+        let (up, min) = (
+            self.facts.pool.in_balance(),
+            self.facts.floor(&self.settings),
+        );
         if up < min {
             // A race that the picture before the write could not show: undone at once.
             self.load_returned(now, Wanted::BelowMin { up, min }, out);
@@ -379,7 +394,7 @@ impl Backend {
 
     /// A spare that answers worse than the others gets no balanced traffic any more.
     fn expelled(&mut self, now: Timestamp, name: &str, fault: Fault, out: &mut Outbox) {
-        let Some(member) = self.pool.member_mut(name) else {
+        let Some(member) = self.facts.pool.member_mut(name) else {
             return;
         };
         let quarantined_for = member.quarantine(now, Failed::Serving(fault));
@@ -389,17 +404,17 @@ impl Backend {
         let consequence = Consequence::Leaves { quarantined_for };
         let reason = Reason::Fault { fault, consequence };
         out.report(now, Some(name), Change::ProbationFailed, reason);
-        self.end_trials();
+        self.signals.end_trials();
         if let Some(wanted @ (Wanted::Slow(_) | Wanted::Crowded(_) | Wanted::Waiting { .. })) =
             came_for
         {
-            self.owed.get_or_insert((1, wanted));
+            self.plan.owed.get_or_insert((1, wanted));
         }
     }
 
     /// The spare takes traffic.
     fn arrived(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = self.change.take() else {
+        let Some(change) = self.travel.journey.take() else {
             return;
         };
         let took = now.since(change.since);
@@ -423,7 +438,7 @@ impl Backend {
             | Goal::FinishDrain
             | Goal::TakeBack { .. } => return,
         };
-        if let Some(member) = self.pool.member_mut(&change.server) {
+        if let Some(member) = self.facts.pool.member_mut(&change.server) {
             member.became_ready(now);
             member.came_for = Some(wanted.clone());
             member.stands_in =
@@ -439,20 +454,25 @@ impl Backend {
     /// A `ready` that was given up took effect after all, on a server that had been proven: taking
     /// it away again could leave too few.
     fn arrived_late(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = self.change.take() else {
+        let Some(change) = self.travel.journey.take() else {
             return;
         };
-        if let Some(member) = self.pool.member_mut(&change.server) {
+        if let Some(member) = self.facts.pool.member_mut(&change.server) {
             member.became_ready(now);
         }
         out.tell(now, Some(&change.server), Change::Enable, Note::LateReady);
-        self.start_policies_over();
+        self.signals.start_policies_over();
         self.kick_newcomer(now, &change.server, out);
         self.read_sooner(now);
     }
 
     fn proven_by(&self, name: &str) -> Checks {
-        match self.pool.member(name).and_then(|member| member.read.check) {
+        match self
+            .facts
+            .pool
+            .member(name)
+            .and_then(|member| member.read.check)
+        {
             None => Checks::NotConfigured,
             Some(check) if !check.is_enabled => Checks::NotRunning,
             Some(check) if check.fall <= 1 => Checks::ProveNothing,
@@ -462,16 +482,16 @@ impl Backend {
 
     /// The spare is back in maint, as wished.
     fn departed(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = self.change.take() else {
+        let Some(change) = self.travel.journey.take() else {
             return;
         };
-        let Some(member) = self.pool.member_mut(&change.server) else {
+        let Some(member) = self.facts.pool.member_mut(&change.server) else {
             return;
         };
         let sessions = change.sessions;
         member.became_maint();
-        self.down_not_before = now.after(self.settings.scale_down_cooldown);
-        self.start_policies_over();
+        self.plan.down_not_before = now.after(self.settings.scale_down_cooldown);
+        self.signals.start_policies_over();
         let reason = Reason::Emptied {
             took: now.since(change.since),
             sessions,
@@ -481,7 +501,7 @@ impl Backend {
 
     /// Something failed on the way in: to maint, if it has left maint.
     pub(super) fn fail(&mut self, now: Timestamp, failure: Failure, out: &mut Outbox) {
-        let Some(change) = &mut self.change else {
+        let Some(change) = &mut self.travel.journey else {
             return;
         };
         let name = change.server.clone();
@@ -499,18 +519,19 @@ impl Backend {
         why: CalledOff,
         out: &mut Outbox,
     ) {
-        let Some(change) = &mut self.change else {
+        let Some(change) = &mut self.travel.journey else {
             return;
         };
         let name = change.server.clone();
         change.goal = Goal::TakeBack { failure: None };
         out.tell(now, Some(&name), Change::Note, Note::CalledOff(why));
-        self.owed = None;
+        self.plan.owed = None;
         self.take_back(now, &name, out);
     }
 
     fn take_back(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
         if self
+            .facts
             .pool
             .member(name)
             .is_some_and(|member| member.read.is_maint())
@@ -523,20 +544,20 @@ impl Backend {
 
     /// It failed and is back in maint: the next one is tried.
     fn taken_back(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = self.change.take() else {
+        let Some(change) = self.travel.journey.take() else {
             return;
         };
         let Goal::TakeBack { failure } = change.goal else {
             return;
         };
-        let Some(member) = self.pool.member_mut(&change.server) else {
+        let Some(member) = self.facts.pool.member_mut(&change.server) else {
             return;
         };
         member.became_maint();
         let Some(failure) = failure else { return };
         let quarantined_for = member.quarantine(now, Failed::Coming(failure.clone()));
         if std::mem::take(&mut member.is_wanted_back) {
-            self.owed.get_or_insert((1, Wanted::Reloaded)); // Another one may do instead.
+            self.plan.owed.get_or_insert((1, Wanted::Reloaded)); // Another one may do instead.
         }
         let reason = Reason::Failed {
             what: failure,

@@ -10,7 +10,7 @@ impl Backend {
     /// A server is missing or the backend has been slow for as long as a spare needs to be asked for,
     /// and none comes.
     pub(super) fn helpless(&self, now: Timestamp, policy: Option<&PolicyView>) -> Option<Problem> {
-        if self.change.is_some() || self.is_settling(now) {
+        if self.travel.journey.is_some() || self.is_settling(now) {
             return None;
         }
         if let Some(wanted) = self.capacity_wanted() {
@@ -18,7 +18,7 @@ impl Backend {
             return Some(Problem::Short { wanted, why });
         }
         let slow = policy.filter(|view| {
-            self.quiet.since.is_none() && view.streak >= view.settings.breaches.max(1)
+            self.signals.quiet.since.is_none() && view.streak >= view.settings.breaches.max(1)
         })?;
         Some(Problem::Slow {
             signal: slow.settings.signal,
@@ -39,7 +39,10 @@ impl Backend {
         if let Some(blocked) = self.forbids_for_load() {
             return Some(Nobody::Blocked(blocked));
         }
-        let can_come = !self.candidates_for_load(now).is_empty();
-        (!can_come).then(|| self.why_no_spare(now))
+        let can_come = !self
+            .facts
+            .candidates_for_load(now, &self.settings)
+            .is_empty();
+        (!can_come).then(|| self.facts.why_no_spare(now, &self.settings))
     }
 }
