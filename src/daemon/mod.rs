@@ -91,7 +91,7 @@ pub async fn run_with(
 ) -> Result<(), DaemonError> {
     let mut parts = Parts {
         lock: take_lock(&config, &hub)?,
-        control: control::Server::bind(&config.control_socket),
+        control: bind_control(&config, &hub).unwrap_or_else(control::Server::unbound),
         source: open_source(&config),
     };
     let mut daemon = Daemon::new(config, hub);
@@ -100,6 +100,7 @@ pub async fn run_with(
     parts
         .source
         .resume(memory::checkpoint_file(&daemon.config).as_ref());
+    daemon.pass_on(&mut supervisor, &parts.source);
     daemon.recall();
     let mut stop = pin!(stop);
     loop {
@@ -129,6 +130,7 @@ pub async fn run_with(
             Turn::Tick => daemon.event(daemon.clock.now(), Event::Tick),
         }
         daemon.tell_supervisor(&mut supervisor, &parts.source);
+        daemon.pass_on(&mut supervisor, &parts.source);
     }
     supervisor.stopping();
     daemon.tell(News::Stopping);
@@ -143,6 +145,7 @@ pub async fn run_with(
     };
     // The spare does not wait for the disk.
     tokio::join!(finish, parts.source.leave(checkpoint.as_ref()));
+    daemon.pass_on(&mut supervisor, &parts.source);
     Ok(())
 }
 
@@ -258,6 +261,20 @@ impl Daemon {
     /// Tells people. Never waits.
     fn tell(&self, news: News) {
         self.hub.tell(Record::now(news));
+    }
+
+    /// Tells what others noticed.
+    fn pass_on(&self, supervisor: &mut Supervisor, source: &Source) {
+        for news in supervisor.take_news() {
+            self.tell(news);
+        }
+        self.pass_on_source(source);
+    }
+
+    fn pass_on_source(&self, source: &Source) {
+        for news in source.take_news() {
+            self.tell(News::of_source(source.describe(), news));
+        }
     }
 
     fn hello(&self) {
@@ -456,6 +473,18 @@ fn is_unknown(decision: &Decision) -> bool {
 /// Another number in each process: daemons whose HAProxy went away together come back one by one.
 fn seed() -> u64 {
     std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id())
+}
+
+/// Listens for `status` and orders; without a socket the daemon goes on.
+fn bind_control(config: &Config, hub: &Hub) -> Option<control::Server> {
+    let path = &config.control_socket;
+    let tell = |error: &std::io::Error| {
+        hub.tell(Record::now(News::ControlSocket {
+            path: path.clone(),
+            error: error.to_string(),
+        }));
+    };
+    control::Server::bind(path).inspect_err(tell).ok()
 }
 
 fn take_lock(config: &Config, hub: &Hub) -> Result<Option<twin::Lock>, DaemonError> {

@@ -1,9 +1,8 @@
 //! A new configuration for a daemon at work: all of it or nothing. What did not change goes on as if
 //! nothing had happened. Reading the file is `cli`'s business, what a setting means `scaler`'s.
 
-use super::{Daemon, FINISH_LIMIT, Parts, take_lock, twin};
+use super::{Daemon, FINISH_LIMIT, Parts, bind_control, take_lock, twin};
 use crate::config::{Config, ConfigErrors, Mode, Severity};
-use crate::control;
 use crate::log::line::Parser;
 use crate::publish::record::News;
 use crate::scaler::event::Event;
@@ -93,15 +92,14 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
     let control = if old.control_socket == new.control_socket {
         None
     } else {
-        let bound = control::Server::bind(&new.control_socket);
-        if !bound.is_bound() {
-            return Err(format!(
+        let bound = bind_control(new, &daemon.hub);
+        Some(bound.ok_or_else(|| {
+            format!(
                 "SIGHUP: cannot listen on the new control socket {}; the configuration stays as it \
                  was",
                 new.control_socket.display()
-            ));
-        }
-        Some(bound)
+            )
+        })?)
     };
     if is_elsewhere {
         let lock = take_lock(new, &daemon.hub)
@@ -149,6 +147,7 @@ fn change_log(daemon: &mut Daemon, parts: &mut Parts, config: &Config) {
         return;
     }
     if old.source != new.source || old.max_line_bytes != new.max_line_bytes {
+        daemon.pass_on_source(&parts.source);
         parts.source = super::open_source(config);
         daemon.log.read_another();
     }

@@ -14,6 +14,7 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 
 use crate::config::Mode;
+use crate::publish::record::News;
 use crate::scaler::{BackendView, Role, Stage};
 
 /// Ready after this even if HAProxy has not been asked to the end: that it is down or hangs is no
@@ -35,6 +36,8 @@ pub struct Supervisor {
     is_ready: bool,
     status: String,
     status_from: Option<Instant>,
+    /// What the daemon has not taken yet: one for each time that it begins to fail.
+    news: Vec<News>,
 }
 
 /// The way to the service manager.
@@ -59,7 +62,7 @@ impl Supervisor {
     }
 
     /// By `NOTIFY_SOCKET`, and by `WATCHDOG_USEC` unless `WATCHDOG_PID` is another process. What is
-    /// wrong with them is said, and the daemon goes on without.
+    /// wrong with them is noted, and the daemon goes on without.
     pub fn from_env() -> Self {
         let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else {
             return Self::none();
@@ -71,12 +74,20 @@ impl Supervisor {
         let is_ours = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
         let watchdog = number("WATCHDOG_USEC").filter(|us| is_ours && *us > 0);
         Self::new(&name, watchdog.map(Duration::from_micros)).unwrap_or_else(|error| {
-            tracing::warn!(
-                "cannot tell the service manager at {}: {error}",
-                name.display()
-            );
-            Self::none()
+            let news = News::ServiceManager {
+                what: format!("at {}", name.display()),
+                error: error.to_string(),
+            };
+            Self {
+                news: vec![news],
+                ..Self::none()
+            }
         })
+    }
+
+    /// What people should hear, since this was asked last.
+    pub(super) fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
     }
 
     /// Tells whoever listens there: a path, or an abstract name that begins with `@`. `watchdog` is
@@ -176,14 +187,17 @@ impl Supervisor {
         self.tell("STOPPING=1\nSTATUS=stopping");
     }
 
-    /// Whether it was sent. A failure is said once.
+    /// Whether it was sent. A failure is noted once.
     fn tell(&mut self, text: &str) -> bool {
         let Some(line) = &mut self.line else {
             return false;
         };
         let sent = line.socket.send_to_addr(text.as_bytes(), &line.address);
         if let (Err(error), false) = (&sent, line.has_failed) {
-            tracing::warn!("cannot tell the service manager {text:?}: {error}");
+            self.news.push(News::ServiceManager {
+                what: format!("{text:?}"),
+                error: error.to_string(),
+            });
         }
         line.has_failed = sent.is_err();
         sent.is_ok()

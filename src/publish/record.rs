@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use crate::log::source::SourceNews;
 use crate::scaler::Remembered;
 use crate::scaler::decision::{Change, Decision, News as Window, Reason};
 use crate::words::level::Level;
@@ -70,6 +71,19 @@ pub enum News {
     Untrusted(Untrusted),
     /// Whether another daemon runs cannot be found out.
     LockUnknown {
+        /// The system's words.
+        error: String,
+    },
+    /// `status` and orders cannot reach the daemon.
+    ControlSocket {
+        path: PathBuf,
+        /// The system's words.
+        error: String,
+    },
+    /// The service manager cannot be told something.
+    ServiceManager {
+        /// Its address, or what it should have been told.
+        what: String,
         /// The system's words.
         error: String,
     },
@@ -143,6 +157,8 @@ pub enum LogNews {
     },
     /// Hardly a line can be read; why, and what to do.
     Rejected(String),
+    /// The source itself noticed something.
+    Source(SourceNews),
 }
 
 /// What others can change.
@@ -238,6 +254,12 @@ pub(super) const fn is_refused(decision: &Decision) -> bool {
 }
 
 impl News {
+    /// What the log's source noticed.
+    pub const fn of_source(source: String, news: SourceNews) -> Self {
+        let news = LogNews::Source(news);
+        Self::Log { source, news }
+    }
+
     /// How much it matters.
     pub const fn level(&self) -> Level {
         match self {
@@ -255,6 +277,8 @@ impl News {
             | Self::UnknownBackend { .. }
             | Self::Untrusted(_)
             | Self::LockUnknown { .. }
+            | Self::ControlSocket { .. }
+            | Self::ServiceManager { .. }
             | Self::StateLost(_)
             | Self::StateNotKept(_)
             | Self::Remembered { is_pause: true, .. }
@@ -274,6 +298,8 @@ impl News {
             Self::UnknownBackend { .. } => "unknown_backend",
             Self::Untrusted(_) => "untrusted",
             Self::LockUnknown { .. } => "lock_unknown",
+            Self::ControlSocket { .. } => "control_socket",
+            Self::ServiceManager { .. } => "service_manager",
             Self::Log { news, .. } => news.code(),
             Self::StateLost(_) => "state_lost",
             Self::StateNotKept(_) => "state_not_kept",
@@ -303,6 +329,7 @@ impl LogNews {
             | Self::Skipped(_)
             | Self::Lost { .. }
             | Self::Rejected(_) => Level::Warning,
+            Self::Source(news) => news.level(),
         }
     }
 
@@ -316,12 +343,13 @@ impl LogNews {
             Self::Skipped(_) => "lines_skipped",
             Self::Lost { .. } => "lines_lost",
             Self::Rejected(_) => "lines_rejected",
+            Self::Source(news) => news.code(),
         }
     }
 }
 
 /// All codes that a record can have, besides those of [`Change`].
-pub const NEWS_CODES: [&str; 24] = [
+pub const NEWS_CODES: [&str; 38] = [
     "started",
     "stopping",
     "connected",
@@ -329,6 +357,8 @@ pub const NEWS_CODES: [&str; 24] = [
     "unknown_backend",
     "untrusted",
     "lock_unknown",
+    "control_socket",
+    "service_manager",
     "log_read",
     "log_missing",
     "log_unreadable",
@@ -337,6 +367,18 @@ pub const NEWS_CODES: [&str; 24] = [
     "lines_skipped",
     "lines_lost",
     "lines_rejected",
+    "log_resumed",
+    "log_from_end",
+    "log_end_not_kept",
+    "log_no_reader",
+    "log_read_failed",
+    "log_socket_removed",
+    "log_accept_failed",
+    "log_sender_refused",
+    "log_sender_closed",
+    "log_program",
+    "log_unwatched",
+    "log_news_missed",
     "state_lost",
     "state_not_kept",
     "state_kept",

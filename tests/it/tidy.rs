@@ -229,7 +229,8 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("replay", &["config", "log", "scaler", "sim", "words"]),
     ("sim", &["scaler", "words"]),
     ("status", &["config", "control", "scaler", "words"]),
-    ("publish", &["scaler", "words"]),
+    ("parse", &["clock", "log", "publish"]),
+    ("publish", &["log", "scaler", "words"]),
     (
         "config",
         &["log", "runtime_api", "scaler", "state", "warm_up", "words"],
@@ -237,7 +238,6 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("warm_up", &["words"]),
     ("state", &["runtime_api", "scaler", "words"]),
     ("control", &["words"]),
-    ("parse", &["clock", "log"]),
     ("stats", &["log", "words"]),
     ("scaler", &["words"]),
     ("runtime_api", &["words"]),
@@ -310,6 +310,25 @@ fn rooms_use_only_the_rooms_that_the_table_allows_and_there_is_no_circle() {
         }
     }
     none("rooms with walls", &faults);
+}
+
+#[test]
+fn what_an_operator_may_have_to_hear_is_told_as_a_record() {
+    // The reader of records, and `parse`, which has no daemon.
+    let writers = ["src/publish/log.rs", "src/parse.rs"].map(Path::new);
+    let mut faults = Vec::new();
+    for (path, text) in rust_files("src") {
+        for (number, line) in code(&text) {
+            let tells = ["info!", "warn!", "error!"];
+            let tells = tells
+                .iter()
+                .any(|it| line.contains(&format!("tracing::{it}")));
+            if tells && !writers.contains(&&*path) {
+                faults.push(format!("{}:{number}: {}", path.display(), line.trim()));
+            }
+        }
+    }
+    none("told through publish::hub, not to tracing", &faults);
 }
 
 #[test]
