@@ -1,16 +1,18 @@
 //! The daemon: one loop that carries events to the scaler and starts the actions that come back.
 //! What a number means for a backend is decided in `scaler` alone.
 
+mod control;
 mod hands;
+mod keeper;
+mod lock;
 mod log_health;
-mod memory;
 mod problems;
 mod reload;
 mod report;
 mod shadow;
+mod standstill;
 mod supervisor;
 mod trust;
-mod twin;
 mod unread;
 
 use std::future::Future;
@@ -24,7 +26,7 @@ use self::log_health::LogHealth;
 use self::problems::Problems;
 use crate::clock::{Clock, Standstill};
 use crate::config::{Config, Mode};
-use crate::control;
+use crate::control::{Request, Server};
 use crate::log::line::{Parser, Reject};
 use crate::log::lines::Item;
 use crate::log::source::Source;
@@ -91,7 +93,7 @@ pub async fn run_with(
 ) -> Result<(), DaemonError> {
     let mut parts = Parts {
         lock: take_lock(&config, &hub)?,
-        control: bind_control(&config, &hub).unwrap_or_else(control::Server::unbound),
+        control: bind_control(&config, &hub).unwrap_or_else(Server::unbound),
         source: open_source(&config),
     };
     let mut daemon = Daemon::new(config, hub);
@@ -99,7 +101,7 @@ pub async fn run_with(
     daemon.look_around();
     parts
         .source
-        .resume(memory::checkpoint_file(&daemon.config).as_ref());
+        .resume(keeper::checkpoint_file(&daemon.config).as_ref());
     daemon.pass_on(&mut supervisor, &parts.source);
     daemon.recall();
     let mut stop = pin!(stop);
@@ -137,7 +139,7 @@ pub async fn run_with(
     let last = daemon.scaler.handle(daemon.clock.now(), Event::Stop);
     daemon.remember();
     let written = daemon.written();
-    let checkpoint = memory::checkpoint_file(&daemon.config);
+    let checkpoint = keeper::checkpoint_file(&daemon.config);
     let finish = async {
         let limit = FINISH_LIMIT;
         daemon.hands.finish(last, written.clone(), limit).await;
@@ -151,15 +153,15 @@ pub async fn run_with(
 
 /// What a new configuration may exchange, beside the daemon itself.
 struct Parts {
-    lock: Option<twin::Lock>,
-    control: control::Server,
+    lock: Option<lock::Lock>,
+    control: Server,
     source: Source,
 }
 
 /// What ended one wait of the loop.
 enum Turn {
     Outcome(Outcome),
-    Request(control::Request),
+    Request(Request),
     Reload(Reload),
     Log,
     Kept,
@@ -476,7 +478,7 @@ fn seed() -> u64 {
 }
 
 /// Listens for `status` and orders; without a socket the daemon goes on.
-fn bind_control(config: &Config, hub: &Hub) -> Option<control::Server> {
+fn bind_control(config: &Config, hub: &Hub) -> Option<Server> {
     let path = &config.control_socket;
     let tell = |error: &std::io::Error| {
         hub.tell(Record::now(News::ControlSocket {
@@ -484,14 +486,14 @@ fn bind_control(config: &Config, hub: &Hub) -> Option<control::Server> {
             error: error.to_string(),
         }));
     };
-    control::Server::bind(path).inspect_err(tell).ok()
+    Server::bind(path).inspect_err(tell).ok()
 }
 
-fn take_lock(config: &Config, hub: &Hub) -> Result<Option<twin::Lock>, DaemonError> {
+fn take_lock(config: &Config, hub: &Hub) -> Result<Option<lock::Lock>, DaemonError> {
     if config.mode == Mode::Observe {
         return Ok(None); // It changes nothing and may stand beside an acting one.
     }
-    match twin::lock(&config.haproxy.socket) {
+    match lock::lock(&config.haproxy.socket) {
         Ok(Ok(lock)) => Ok(Some(lock)),
         Ok(Err(taken)) => Err(DaemonError::Twin {
             address: config.haproxy.socket.to_string(),

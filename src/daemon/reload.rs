@@ -1,7 +1,7 @@
 //! A new configuration for a daemon at work: all of it or nothing. What did not change goes on as if
 //! nothing had happened. Reading the file is `cli`'s business, what a setting means `scaler`'s.
 
-use super::{Daemon, FINISH_LIMIT, Parts, bind_control, take_lock, twin};
+use super::{Daemon, FINISH_LIMIT, Parts, bind_control, lock, take_lock};
 use crate::config::{Config, ConfigErrors, Mode, Severity};
 use crate::log::line::Parser;
 use crate::publish::record::News;
@@ -86,7 +86,7 @@ fn consider(daemon: &mut Daemon, config: Config) -> Result<Option<Config>, Strin
 
 async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result<(), String> {
     let (old, new) = (&daemon.config, &config);
-    let is_other_haproxy = !twin::is_same(&old.haproxy.socket, &new.haproxy.socket);
+    let is_other_haproxy = !lock::is_same(&old.haproxy.socket, &new.haproxy.socket);
     let is_elsewhere = is_other_haproxy || old.mode != new.mode;
     // First of all what can fail.
     let control = if old.control_socket == new.control_socket {
