@@ -1,15 +1,30 @@
 //! Answers who calls over the control socket: `status`, and an operator's orders. How they reach us
 //! lives in `crate::control`, what an order does in `scaler`.
 
+use std::io;
 use std::time::SystemTime;
 
 use super::Daemon;
-use crate::config::Mode;
+use crate::config::{Config, Mode};
 use crate::control::{self, Reply};
 use crate::log::source::Source;
+use crate::publish::hub::Hub;
+use crate::publish::record::{News, Record};
 use crate::scaler::decision::{Reason, Refusal};
 use crate::scaler::event::{Action, Event};
 use crate::words::order::{Answer, Order, Place, Verdict};
+
+/// Listens for `status` and orders; without a socket the daemon goes on.
+pub(super) fn bind(config: &Config, hub: &Hub) -> Option<control::Server> {
+    let path = &config.control_socket;
+    let tell = |error: &io::Error| {
+        hub.tell(Record::now(News::ControlSocket {
+            path: path.clone(),
+            error: error.to_string(),
+        }));
+    };
+    control::Server::bind(path).inspect_err(tell).ok()
+}
 
 impl Daemon {
     /// Answers a caller of the control socket. That an order stands is said when it is on disk.

@@ -1,7 +1,7 @@
 //! A new configuration for a daemon at work: all of it or nothing. What did not change goes on as if
 //! nothing had happened. Reading the file is `cli`'s business, what a setting means `scaler`'s.
 
-use super::{Daemon, FINISH_LIMIT, Parts, bind_control, lock, take_lock};
+use super::{Daemon, FINISH_LIMIT, Parts, control, lines, lock};
 use crate::config::{Config, ConfigErrors, Mode, Severity};
 use crate::log::line::Parser;
 use crate::publish::record::News;
@@ -92,7 +92,7 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
     let control = if old.control_socket == new.control_socket {
         None
     } else {
-        let bound = bind_control(new, &daemon.hub);
+        let bound = control::bind(new, &daemon.hub);
         Some(bound.ok_or_else(|| {
             format!(
                 "SIGHUP: cannot listen on the new control socket {}; the configuration stays as it \
@@ -102,7 +102,7 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
         })?)
     };
     if is_elsewhere {
-        let lock = take_lock(new, &daemon.hub)
+        let lock = lock::take(new, &daemon.hub)
             .map_err(|error| format!("SIGHUP: {error}; the configuration stays as it was"))?;
         daemon.let_go().await;
         parts.lock = lock;
@@ -148,7 +148,7 @@ fn change_log(daemon: &mut Daemon, parts: &mut Parts, config: &Config) {
     }
     if old.source != new.source || old.max_line_bytes != new.max_line_bytes {
         daemon.pass_on_source(&parts.source);
-        parts.source = super::open_source(config);
+        parts.source = lines::open_source(config);
         daemon.log.read_another();
     }
     daemon.parser = Parser::new(&new.format, &new.tag);

@@ -13,7 +13,9 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 
+use super::Daemon;
 use crate::config::Mode;
+use crate::log::source::Source;
 use crate::publish::record::News;
 use crate::scaler::{BackendView, Role, Stage};
 
@@ -135,13 +137,13 @@ impl Supervisor {
     }
 
     /// A status line is wanted now.
-    pub(super) fn wants_status(&self) -> bool {
+    fn wants_status(&self) -> bool {
         let is_time = self.status_from.is_none_or(|from| Instant::now() >= from);
         self.line.is_some() && is_time
     }
 
     /// What the daemon does, see [`status_line`].
-    pub(super) fn status(&mut self, status: String) {
+    fn status(&mut self, status: String) {
         self.status_from = Some(Instant::now() + STATUS_EVERY);
         if self.status != status && self.tell(&format!("STATUS={status}")) {
             self.status = status;
@@ -150,7 +152,7 @@ impl Supervisor {
 
     /// The scaler was asked, and what it wanted is started: the only food of the watchdog.
     /// `has_looked`: HAProxy has been asked once, whatever came of it.
-    pub(super) fn decided(&mut self, has_looked: bool) {
+    fn decided(&mut self, has_looked: bool) {
         let now = Instant::now();
         if !self.is_ready && (has_looked || self.ready_by.is_some_and(|by| now >= by)) {
             self.ready();
@@ -204,8 +206,30 @@ impl Supervisor {
     }
 }
 
+impl Daemon {
+    /// Tells the service manager, if this turn of the loop finished a decision.
+    pub(super) fn tell_supervisor(&mut self, supervisor: &mut Supervisor, source: &Source) {
+        if !std::mem::take(&mut self.has_decided) {
+            return;
+        }
+        supervisor.decided(self.has_looked);
+        let wants_status = supervisor.wants_status();
+        if !wants_status && !self.problems.is_due(self.clock.now()) {
+            return;
+        }
+        let report = self.report(source);
+        if wants_status {
+            supervisor.status(status_line(
+                report.mode,
+                &report.backends,
+                report.problems.len(),
+            ));
+        }
+    }
+}
+
 /// What the daemon does, in one line, with all its `problems` counted: `acting; web slow, 1 of 2 spares ready; 1 problem`.
-pub(super) fn status_line(mode: Mode, backends: &[BackendView], problems: usize) -> String {
+fn status_line(mode: Mode, backends: &[BackendView], problems: usize) -> String {
     let mut text = match mode {
         Mode::Act => "acting",
         Mode::Observe => "observing",
