@@ -55,12 +55,9 @@ struct Bound {
     listening: JoinHandle<()>,
 }
 
-/// One caller.
 #[derive(Debug)]
 pub enum Request {
-    /// Wants to know.
     Status(Caller),
-    /// Wants something done.
     Order(Order, Caller),
 }
 
@@ -76,7 +73,6 @@ impl Caller {
         let _ = self.answer.send(report);
     }
 
-    /// Answers an order.
     pub fn reply(self, reply: &Reply) {
         let _ = self.answer.send(reply.json());
     }

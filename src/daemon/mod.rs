@@ -56,7 +56,6 @@ pub enum DaemonError {
         pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
     )]
     Twin {
-        /// The admin socket.
         address: String,
         /// The other one's process, when the kernel tells.
         pid: Option<i32>,

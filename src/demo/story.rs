@@ -22,7 +22,6 @@ use crate::sim::queues::Answer;
 const LOOK: Duration = Duration::from_millis(50);
 /// One line about how things are in so long.
 const PULSE_US: u64 = 1_500_000;
-/// One second.
 const SECOND_US: u64 = 1_000_000;
 /// The narrator waits so long for the daemon to say what can already be seen.
 const PATIENCE_US: u64 = 500_000;
@@ -44,7 +43,6 @@ pub struct Told {
     pub enabled_us: u64,
     /// When the spare was back in maint.
     pub away_us: u64,
-    /// The other way.
     pub verdict: Option<Verdict>,
     /// Looks at the always-up server, and how many of them found it not UP.
     pub looks: (u64, u64),

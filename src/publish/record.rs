@@ -9,21 +9,17 @@ use crate::scaler::Remembered;
 use crate::scaler::decision::{Change, Decision, News as Window, Reason};
 use crate::words::level::Level;
 
-/// Something that happened.
 #[derive(Clone, Debug)]
 pub struct Record {
     /// By the wall clock.
     pub at: SystemTime,
-    /// What.
     pub what: What,
 }
 
-/// What happened.
 #[derive(Clone, Debug)]
 pub enum What {
     /// The scaler decided something.
     Decision {
-        /// What and why.
         decision: Decision,
         /// Observing: it is pretended.
         is_pretended: bool,
@@ -39,20 +35,16 @@ pub enum News {
     Started {
         /// Of this program.
         version: &'static str,
-        /// The admin socket.
         socket: String,
         /// The backends that are looked after.
         backends: Vec<String>,
         /// It decides, and writes nothing.
         is_observing: bool,
     },
-    /// It ends.
     Stopping,
     /// HAProxy answered and said what it is.
     Connected {
-        /// HAProxy's version.
         version: String,
-        /// The admin socket.
         socket: String,
     },
     /// The admin socket allows no change.
@@ -71,25 +63,21 @@ pub enum News {
     Untrusted(Untrusted),
     /// Whether another daemon runs cannot be found out.
     LockUnknown {
-        /// The system's words.
         error: String,
     },
     /// `status` and orders cannot reach the daemon.
     ControlSocket {
         path: PathBuf,
-        /// The system's words.
         error: String,
     },
     /// The service manager cannot be told something.
     ServiceManager {
         /// Its address, or what it should have been told.
         what: String,
-        /// The system's words.
         error: String,
     },
     /// How the log can be read.
     Log {
-        /// The log.
         source: String,
         /// What is new about it.
         news: LogNews,
@@ -102,7 +90,6 @@ pub enum News {
     StateKept,
     /// An order that an earlier daemon was given still stands.
     Remembered {
-        /// Which.
         order: Box<Remembered>,
         /// It forbids every change.
         is_pause: bool,
@@ -115,16 +102,12 @@ pub enum News {
     ConfigNotApplied(String),
     /// Users suffer, nothing can help, and that lasts.
     ProblemLasts {
-        /// The backend.
         backend: Option<String>,
-        /// For how long.
         lasted: Duration,
-        /// The problem.
         text: String,
     },
     /// … and is over.
     ProblemOver {
-        /// The backend.
         backend: Option<String>,
         /// The problem in one word.
         code: &'static str,
@@ -136,7 +119,6 @@ pub enum News {
 /// What is new about the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogNews {
-    /// It is read.
     Read,
     /// It is not there; what was tried, and what is done.
     Missing(String),
@@ -150,9 +132,7 @@ pub enum LogNews {
     Skipped(u64),
     /// Lines were sent and never arrived.
     Lost {
-        /// How many.
         lines: u64,
-        /// What ends it.
         advice: &'static str,
     },
     /// Hardly a line can be read; why, and what to do.
@@ -165,23 +145,18 @@ pub enum LogNews {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Untrusted {
     /// Everybody may write to the admin socket.
-    Socket {
-        /// The admin socket.
-        path: PathBuf,
-    },
+    Socket { path: PathBuf },
     /// Everybody may replace something.
     Directory {
         /// Where everybody may write.
         directory: PathBuf,
         /// What stands there: `the admin socket`, `the log`.
         what: &'static str,
-        /// Its path.
         path: PathBuf,
     },
 }
 
 impl Record {
-    /// Just now.
     pub fn now(news: News) -> Self {
         Self {
             at: SystemTime::now(),
@@ -315,7 +290,6 @@ impl News {
 }
 
 impl LogNews {
-    /// In a sentence.
     pub fn text(self, source: &str) -> String {
         let source = source.to_owned();
         News::Log { source, news: self }.to_string()

@@ -47,7 +47,6 @@ pub fn wall_ms() -> u64 {
 pub enum Found {
     /// No file: a first start.
     Nothing,
-    /// A whole one.
     Memory(Memory),
     /// One that cannot be read or understood, and what was done about it.
     Lost(String),

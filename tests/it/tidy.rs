@@ -91,6 +91,50 @@ fn every_source_file_opens_with_what_lives_there() {
     none("opens with //!", &faults);
 }
 
+/// Said of everything, these tell nothing: the name below says more, or a better comment would.
+const FILLERS: [&str; 17] = [
+    "All of it.",
+    "All of them.",
+    "How many.",
+    "In a sentence.",
+    "In one word.",
+    "It ends.",
+    "It is over.",
+    "Its name.",
+    "Its path.",
+    "The file.",
+    "What to do.",
+    "What.",
+    "What happened.",
+    "When.",
+    "Where it is.",
+    "Which.",
+    "Why.",
+];
+
+#[test]
+fn no_comment_only_fills_its_line() {
+    let mut faults = Vec::new();
+    for (path, text) in rust_files("src") {
+        if path.starts_with("src/scaler") {
+            continue;
+        }
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        for (index, line) in lines.iter().enumerate() {
+            let is_whole = |at: Option<usize>| {
+                at.and_then(|at| lines.get(at))
+                    .is_none_or(|it| !it.starts_with("///"))
+            };
+            let is_alone = is_whole(index.checked_sub(1)) && is_whole(Some(index + 1));
+            let said = line.strip_prefix("/// ");
+            if is_alone && said.is_some_and(|it| FILLERS.contains(&it)) {
+                faults.push(format!("{}:{}: {line}", path.display(), index + 1));
+            }
+        }
+    }
+    none("a comment says what the name does not", &faults);
+}
+
 #[test]
 fn the_scaler_touches_nothing() {
     let mut faults = Vec::new();

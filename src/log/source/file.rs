@@ -63,7 +63,6 @@ pub(super) struct FileSource {
     notices: Notices,
 }
 
-/// A watched directory.
 #[derive(Debug)]
 struct Watch {
     hints: mpsc::Receiver<()>,

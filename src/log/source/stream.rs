@@ -63,9 +63,7 @@ struct Connection {
 enum Read {
     /// All that was there has been read.
     Drained,
-    /// There is more.
     More,
-    /// It is over.
     Closed,
 }
 
