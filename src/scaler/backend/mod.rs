@@ -265,7 +265,9 @@ impl Backend {
 
     /// Sets the timers whose instants follow from other things.
     pub(super) fn wind_all(&mut self) {
-        Timer::ALL.into_iter().for_each(|timer| self.wind(timer));
+        for timer in Timer::ALL {
+            self.wind(timer);
+        }
     }
 
     fn wind(&mut self, timer: Timer) {

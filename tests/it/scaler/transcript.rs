@@ -205,7 +205,7 @@ fn change_settings(world: &mut World, bits: u64) {
     if bits & 4 != 0 {
         let queue = PolicySettings {
             signal: Signal::QueueTime,
-            above_ms: 200.0,
+            above: 200.0,
             ..next.policies[0].clone()
         };
         next.policies.push(queue);
