@@ -428,6 +428,82 @@ fn the_architecture_page_stays_a_page() {
     }
 }
 
+/// The texts between backticks, outside blocks of code.
+fn quoted(page: &str) -> Vec<&str> {
+    let prose = page.split("```").step_by(2);
+    prose
+        .flat_map(|text| text.split('`').skip(1).step_by(2))
+        .collect()
+}
+
+/// The path that a quoted text begins with, if it looks like one of this repository: a file of a kind
+/// that we have, or something below one of our folders. `NAME` stands for anything.
+fn path_of<'a>(quoted: &'a str, folders: &BTreeSet<String>) -> Option<&'a str> {
+    let path = quoted.split_whitespace().next()?.trim_end_matches('/');
+    let is_path = path
+        .chars()
+        .all(|it| it.is_ascii_alphanumeric() || "./_-".contains(it));
+    let kinds = [".rs", ".md", ".toml", ".cfg"];
+    let is_file = kinds.iter().any(|kind| path.ends_with(kind));
+    let is_below = path
+        .split_once('/')
+        .is_some_and(|(first, _)| folders.contains(first));
+    let is_any = path.contains("NAME") || SKIPPED.iter().any(|it| path.starts_with(it));
+    (is_path && (is_file || is_below) && !is_any).then_some(path)
+}
+
+#[test]
+fn every_path_that_the_pages_for_programmers_name_is_there() {
+    let mut known: BTreeSet<PathBuf> = BTreeSet::new();
+    for (path, _) in files("") {
+        known.extend(path.ancestors().map(Path::to_owned));
+    }
+    let folders = ["", "src"].iter().flat_map(|folder| {
+        let entries = fs::read_dir(root().join(folder)).into_iter().flatten();
+        let entries = entries.flatten().filter(|it| it.path().is_dir());
+        entries.map(|it| it.file_name().to_string_lossy().into_owned())
+    });
+    let folders = folders.collect();
+    let (mut faults, mut paths) = (Vec::new(), 0);
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(root().join(page)).expect(page);
+        for path in quoted(&text)
+            .into_iter()
+            .filter_map(|it| path_of(it, &folders))
+        {
+            paths += 1;
+            if !known.iter().any(|it| it.ends_with(path)) {
+                faults.push(format!("{page}: {path}"));
+            }
+        }
+    }
+    assert!(paths > 100, "{paths} paths");
+    none("a path that is named is there", &faults);
+}
+
+#[test]
+fn paths_are_told_from_other_quoted_texts() {
+    let page = "`a` b `src/lib.rs`\n```sh\nrm `x/y`\n```\n`tests/run line` or `web/web2`";
+    assert_eq!(
+        quoted(page),
+        ["a", "src/lib.rs", "tests/run line", "web/web2"]
+    );
+    let folders = BTreeSet::from(["src".to_owned(), "tests".to_owned()]);
+    let path = |quoted| path_of(quoted, &folders);
+    assert_eq!(path("src/lib.rs"), Some("src/lib.rs"));
+    assert_eq!(path("tests/run line"), Some("tests/run"));
+    assert_eq!(path("pool.rs"), Some("pool.rs"));
+    for other in [
+        "web/web2",
+        "scaler::pool",
+        "A/B",
+        "fixtures/NAME.toml",
+        "%Tw",
+    ] {
+        assert_eq!(path(other), None, "{other}");
+    }
+}
+
 #[test]
 fn every_recorded_log_is_named_in_the_fixtures_page() {
     let page = fs::read_to_string(root().join("fixtures/README.md")).expect("fixtures/README.md");
