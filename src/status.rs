@@ -14,7 +14,6 @@ use crate::scaler::BackendView;
 /// What the daemon knows when it is asked.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// Whether it acts.
     pub mode: Mode,
     /// HAProxy's version, once it has answered.
     pub version: Option<String>,
@@ -22,7 +21,6 @@ pub struct Report {
     pub source: String,
     /// Lines read, rejected ones included.
     pub lines: u64,
-    /// Rejected ones.
     pub rejected: u64,
     /// Lines that are known to have been lost on their way to us, half ones included.
     pub lost: u64,
@@ -34,14 +32,12 @@ pub struct Report {
     pub lag: Duration,
     /// What keeps it from working, of the daemon and of all backends.
     pub problems: Vec<Told>,
-    /// Every backend.
     pub backends: Vec<BackendView>,
 }
 
 /// Whether there is a log to be late with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogCondition {
-    /// It is read.
     Read,
     /// It is not there.
     Missing,
@@ -54,7 +50,6 @@ pub enum LogCondition {
 }
 
 impl LogCondition {
-    /// In one word.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -88,7 +83,6 @@ pub enum DaemonProblem {
 }
 
 impl DaemonProblem {
-    /// All of them.
     pub const ALL: [Self; 8] = [
         Self::LogMissing,
         Self::LogUnreadable,
@@ -122,7 +116,6 @@ pub struct Told {
     pub backend: Option<String>,
     /// In one word of a closed list.
     pub code: &'static str,
-    /// In a sentence.
     pub text: String,
     /// Since when, by the wall clock.
     pub since: SystemTime,
@@ -136,25 +129,16 @@ pub enum StatusError {
         "no daemon answers on {path}: {error}; start one with `haproxy-autoscale run`, or check \
          that the configuration names the same [control] socket"
     )]
-    NotRunning {
-        /// The control socket.
-        path: String,
-        /// What came back.
-        error: std::io::Error,
-    },
+    NotRunning { path: String, error: std::io::Error },
     /// Only its owner and group may ask.
     #[error(
         "you may not talk to the daemon on {path}: use sudo, or join group haproxy-autoscale \
          (`usermod -aG haproxy-autoscale NAME`, then log in again)"
     )]
-    Forbidden {
-        /// The control socket.
-        path: String,
-    },
+    Forbidden { path: String },
     /// Something answered that is not our daemon.
     #[error("what answers on {path} is not this program's daemon: {error}")]
     NotOurs {
-        /// The control socket.
         path: String,
         /// What is wrong with the answer.
         error: serde_json::Error,

@@ -4,6 +4,7 @@
 
 pub mod hub;
 pub mod log;
+mod news;
 pub mod record;
 
 mod text;

@@ -30,12 +30,13 @@ mod load;
 mod member;
 mod meter;
 mod name;
-mod operator;
+mod orders;
 mod outbox;
 mod policy;
 mod pool;
 mod probation;
 mod quiet;
+mod reconfigure;
 mod sample;
 mod trial;
 mod window;
@@ -54,8 +55,9 @@ use crate::words::time::Timestamp;
 
 pub use self::backend::{BackendView, ServerView};
 pub use self::member::{Role, Stage};
-pub use self::operator::{Affected, Remembered};
+pub use self::memory::Remembered;
 pub use self::policy::PolicyView;
+pub use self::reconfigure::Affected;
 
 /// Instants that one `handle` runs through at most; far above what any gap between two events
 /// needs, and a bound all the same.

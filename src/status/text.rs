@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::wire::{BackendStatus, LogStatus, MeasureStatus, ServerStatus, Status};
 use crate::words::time::Span;
 
-/// All of it.
 pub(super) fn text(status: &Status) -> String {
     let mut text = String::new();
     let name_width = width(

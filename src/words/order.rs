@@ -9,9 +9,7 @@ use super::names::ServerName;
 /// One order of an operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// What to do.
     pub verb: Verb,
-    /// With what.
     pub place: Place,
     /// For how long it stands; `None`: until it is taken back, or for `hold` with
     /// [`Verb::Enable`] and [`Verb::Disable`].
@@ -32,7 +30,6 @@ pub enum Verb {
     Resume,
     /// That server stays as it is: we neither bring it in nor send it away.
     Pin,
-    /// Ends a pin.
     Unpin,
     /// Brings that spare in now, by the full warm path, and keeps it in.
     Enable,
@@ -41,7 +38,6 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// All of them.
     pub const ALL: [Self; 6] = [
         Self::Pause,
         Self::Resume,
@@ -75,16 +71,13 @@ impl fmt::Display for Verb {
 pub enum Place {
     /// Every backend, also those that a later configuration adds.
     Everything,
-    /// One backend.
     Backend(String),
-    /// One server.
     Server(ServerName),
 }
 
 /// What became of an order; the daemon hands it back to who gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// In one word.
     pub verdict: Verdict,
     /// In a sentence: what will happen, or why not.
     pub text: String,

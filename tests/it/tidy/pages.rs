@@ -1,10 +1,12 @@
 //! README.md and `docs/`: short where they must be, every link leads somewhere, every code is explained.
 //! What the pages say about the configuration is tested elsewhere.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
 use haproxy_autoscale::log::line::Reject;
+use haproxy_autoscale::publish::record::{NEWS_CODES, codes};
 
 use super::{code, files, none, root, rust_files};
 
@@ -127,6 +129,58 @@ fn every_code_of_a_mistake_and_of_a_rejected_line_is_on_the_page_of_messages() {
     assert!(codes.iter().any(|code| code == "E0001"), "{codes:?}");
     codes.retain(|code| !page.contains(&format!("`{code}`")));
     none("docs/messages.md explains every code", &codes);
+}
+
+#[test]
+fn every_code_of_an_event_is_in_its_table_and_the_table_has_no_other() {
+    let page = fs::read_to_string(root().join("docs/messages.md")).expect("docs/messages.md");
+    let events = page.split("\n## ").find(|it| it.starts_with("Events"));
+    let rows = events.expect("Events").lines().filter_map(|line| {
+        let row = line.strip_prefix("| `")?;
+        Some(row.split(" | ").next().unwrap_or_default().to_owned())
+    });
+    let listed: BTreeSet<String> = rows
+        .flat_map(|row| {
+            row.split('`')
+                .filter(|it| is_code(it))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    // What the log calls an order, and what the log itself says of its reader.
+    let beside = ["operator", "records_lost"];
+    let known: BTreeSet<String> = codes().chain(beside).map(str::to_owned).collect();
+    assert!(known.len() > 40, "{known:?}");
+    let faults: Vec<_> = known.symmetric_difference(&listed).cloned().collect();
+    none(
+        "codes of events, in docs/messages.md and in the code",
+        &faults,
+    );
+}
+
+#[test]
+fn the_list_of_codes_has_each_code_that_news_can_have() {
+    let list: BTreeSet<&str> = NEWS_CODES.into_iter().collect();
+    let mut given = BTreeSet::new();
+    for file in ["src/publish/news.rs", "src/log/source/news.rs"] {
+        let text = fs::read_to_string(root().join(file)).expect(file);
+        for (_, line) in code(&text) {
+            let word = line
+                .split("=> \"")
+                .nth(1)
+                .and_then(|it| it.strip_suffix("\","));
+            given.extend(word.filter(|it| is_code(it)).map(str::to_owned));
+        }
+    }
+    let given: BTreeSet<&str> = given.iter().map(String::as_str).collect();
+    assert_eq!(list, given);
+}
+
+fn is_code(word: &str) -> bool {
+    !word.is_empty()
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 /// `E0001`, `W0020`.
