@@ -34,7 +34,7 @@ pub(super) fn take(config: &Config, hub: &Hub) -> Result<Option<Lock>, DaemonErr
     let address = &config.haproxy.socket;
     match lock(address) {
         Ok(lock) => Ok(Some(lock)),
-        Err(Unlocked::Taken { pid }) => Err(DaemonError::Twin {
+        Err(Unlocked::Taken { pid }) => Err(DaemonError::Locked {
             address: address.to_string(),
             pid,
         }),

@@ -55,7 +55,7 @@ pub enum DaemonError {
         "another haproxy-autoscale{} acts on {address}; end it first, or run this one with --observe",
         pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
     )]
-    Twin {
+    Locked {
         address: String,
         /// The other one's process, when the kernel tells.
         pid: Option<i32>,
@@ -65,7 +65,7 @@ pub enum DaemonError {
 /// Runs until `stop`. `hub` is told everything that an operator may have to hear.
 ///
 /// # Errors
-/// [`DaemonError::Twin`] at once. A missing log or HAProxy is waited for instead.
+/// [`DaemonError::Locked`] at once. A missing log or HAProxy is waited for instead.
 pub async fn run(
     config: Config,
     stop: impl Future<Output = ()>,
