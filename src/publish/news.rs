@@ -230,7 +230,7 @@ impl LogNews {
     }
 }
 
-/// All codes that a record can have, besides those of [`Change`].
+/// All codes that a record can have, besides those of `Change`.
 pub const NEWS_CODES: [&str; 38] = [
     "started",
     "stopping",

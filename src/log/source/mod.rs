@@ -1,7 +1,7 @@
 //! Where the daemon's lines come from, on its runtime. What is read from a file lives in
 //! [`super::file`]; what a line says does not live here.
 //!
-//! Each kind is a [`LineSource`] in a file of its own. The half-read line lives in the source and
+//! Each kind is a `LineSource` in a file of its own. The half-read line lives in the source and
 //! never in a future, so [`Source::wait`] may be dropped at any time.
 
 mod datagram;
