@@ -178,7 +178,11 @@ impl Facts {
         if spares.iter().all(|spare| serves(spare)) {
             return Nobody::AllIn(spares.len());
         }
-        let why = |spare: &Member| match (spare.note(now), self.spent_for(now, spare, settings)) {
+        let spent_for = |spare: &Member| {
+            let free_at = spare.budget.may_come_at(settings.idle_timeout)?;
+            (now < free_at).then(|| free_at.since(now))
+        };
+        let why = |spare: &Member| match (spare.note(now), spent_for(spare)) {
             (Some(note), _) => WhyNot::Noted(Box::new(note)),
             (None, _) if serves(spare) => WhyNot::Serves,
             (None, Some(left)) => WhyNot::Spent(left),
@@ -186,17 +190,6 @@ impl Facts {
         };
         let each = spares.iter().map(|spare| (name_of(spare), why(spare)));
         Nobody::Each(each.collect())
-    }
-
-    /// How long a spare is not taken because it has been changed too often.
-    pub(in crate::scaler::backend) fn spent_for(
-        &self,
-        now: Timestamp,
-        member: &Member,
-        settings: &BackendSettings,
-    ) -> Option<Duration> {
-        let free_at = member.budget.may_come_at(settings.idle_timeout)?;
-        (now < free_at).then(|| free_at.since(now))
     }
 
     pub(in crate::scaler::backend) fn found_draining(&self, now: Timestamp) -> Option<String> {

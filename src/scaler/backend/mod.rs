@@ -27,11 +27,12 @@ use super::outbox::Outbox;
 use super::policy::strongest;
 use super::quiet::{self};
 use super::settings::BackendSettings;
-use crate::words::picture::AdminState;
+use crate::words::picture::{AdminState, WriteFailure};
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
 
 use self::facts::Facts;
+use self::kicks::Queue;
 use self::signals::Signals;
 use self::timers::{Timer, Timers};
 
@@ -330,9 +331,30 @@ impl Backend {
         self.signals.quiet.since = Some(since.max(self.signals.quiet.floor));
     }
 
+    /// Its servers, as far as its queue is concerned.
+    fn queue(&mut self) -> Queue<'_> {
+        Queue {
+            queued: self.facts.queued,
+            is_paused: self.hand.pause().is_some(),
+            pool: &mut self.facts.pool,
+        }
+    }
+
+    /// A limit was set, or not.
+    pub(super) fn maxconn_set(
+        &mut self,
+        now: Timestamp,
+        id: ActionId,
+        server: &str,
+        outcome: Result<(), WriteFailure>,
+        out: &mut Outbox,
+    ) {
+        self.queue().maxconn_set(now, id, server, outcome, out);
+    }
+
     /// Ends what is between two stages; ready servers stay.
     pub(super) fn stop(&mut self, now: Timestamp, out: &mut Outbox) {
-        self.take_back_all_lent(now, out);
+        self.queue().take_back_all_lent(now, out);
         let Some(change) = self.travel.journey.take() else {
             return;
         };

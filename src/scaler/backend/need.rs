@@ -44,7 +44,10 @@ impl Backend {
         if let Some(name) = self.facts.ordered_out() {
             return self.send_away(now, name, out);
         }
-        if let Some((name, fault)) = self.find_bad(now, out) {
+        if let Some((name, fault)) =
+            self.facts
+                .find_bad(now, self.plan.expelled_at, out, &self.settings)
+        {
             return self.expel(now, name, fault, out);
         }
         if let Some(name) = self.wanted_back(now) {
@@ -71,7 +74,13 @@ impl Backend {
             return;
         };
         let delay = change.may_wait(now);
-        if delay == Delay::No || self.hand.pause().is_some() || self.find_bad(now, out).is_none() {
+        if delay == Delay::No
+            || self.hand.pause().is_some()
+            || self
+                .facts
+                .find_bad(now, self.plan.expelled_at, out, &self.settings)
+                .is_none()
+        {
             return;
         }
         match delay {

@@ -42,7 +42,7 @@ impl Backend {
         let is_everything = order.place == Place::Everything;
         match order.verb {
             Verb::Pause => {
-                self.take_back_all_lent(now, out);
+                self.queue().take_back_all_lent(now, out);
                 let mark = Some(Mark::of(order, now));
                 if is_everything {
                     self.hand.everything = mark;

@@ -136,7 +136,8 @@ impl Backend {
         for name in &names {
             self.look_at(now, name, out);
         }
-        self.watch_queue(now, out);
+        let timeout = self.settings.action_timeout;
+        self.queue().watch_queue(now, timeout, out);
         self.watch_service(now, out);
         self.watch_crowd(now, process.crowded, read.sessions, out);
         if read.queued > 0 {
@@ -144,6 +145,14 @@ impl Backend {
                 queued: read.queued,
             };
             self.load_returned(now, wanted, out);
+        }
+    }
+
+    /// Looks at who serves. What did not come is still missing: the next breach need not wait.
+    pub(super) fn watch_service(&mut self, now: Timestamp, out: &mut Outbox) {
+        let (signals, settings) = (&mut self.signals, &self.settings);
+        if self.facts.watch_service(now, signals, out, settings) {
+            self.plan.up_not_before = now;
         }
     }
 

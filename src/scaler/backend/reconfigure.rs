@@ -52,7 +52,7 @@ impl Backend {
     /// It is in the configuration no more. A change under way is taken back first.
     pub(in crate::scaler) fn leave(&mut self, now: Timestamp, out: &mut Outbox) {
         self.next = Next::Gone;
-        self.take_back_all_lent(now, out);
+        self.queue().take_back_all_lent(now, out);
         self.retreat(now, Ordered::NewConfiguration, out);
     }
 

@@ -446,7 +446,7 @@ impl Backend {
         }
         out.report(now, Some(&change.server), Change::Enable, reason);
         self.spare_arrived(now, &change.server, &wanted);
-        self.kick_newcomer(now, &change.server, out);
+        self.queue().kick_newcomer(now, &change.server, out);
         self.watch_service(now, out);
         self.read_sooner(now);
     }
@@ -462,7 +462,7 @@ impl Backend {
         }
         out.tell(now, Some(&change.server), Change::Enable, Note::LateReady);
         self.signals.start_policies_over();
-        self.kick_newcomer(now, &change.server, out);
+        self.queue().kick_newcomer(now, &change.server, out);
         self.read_sooner(now);
     }
 
