@@ -8,7 +8,7 @@ mod facts;
 mod judgement;
 mod kicks;
 mod memory;
-mod need;
+mod needs;
 mod orders;
 mod reading;
 mod reconfigure;
@@ -16,6 +16,7 @@ mod service;
 mod signals;
 mod timers;
 mod view;
+mod work;
 
 use super::agreement::Agreement;
 use super::decision::{Advice, Change, Reason, Wanted};
@@ -33,6 +34,7 @@ use crate::words::time::Timestamp;
 
 use self::facts::Facts;
 use self::kicks::Queue;
+use self::needs::Leaving;
 use self::signals::Signals;
 use self::timers::{Timer, Timers};
 
@@ -85,7 +87,7 @@ struct Plan {
 #[derive(Debug, Default)]
 struct Said {
     /// About the spare that stays, since one joined or left.
-    stay: Vec<(String, judgement::Stay)>,
+    stay: Vec<(String, needs::Stay)>,
     /// An empty-handed search.
     no_spare: NoSpareSaid,
     /// What is in the way.
@@ -259,7 +261,9 @@ impl Backend {
             && self.plan.owed.is_none()
             && self.facts.has_picture()
             && now >= self.plan.up_not_before;
-        let asks = self.ask(now, may_act, out);
+        let asks = self
+            .signals
+            .ask(now, self.facts.pool.serving(), may_act, out);
         if !asks.any_window {
             return true;
         }
@@ -329,6 +333,19 @@ impl Backend {
         }
         let since = if is_empty { last_sample } else { now };
         self.signals.quiet.since = Some(since.max(self.signals.quiet.floor));
+    }
+
+    /// The spare that is next to go, and when. While something else is to be done, none is.
+    fn leaving(&self) -> Option<Leaving> {
+        let is_free = self.is_idle() && self.plan.owed.is_none();
+        let may_go = is_free && !self.past.is_lost && !self.is_changing_settings();
+        let may_go = may_go && self.facts.has_picture();
+        may_go.then(|| self.needs().leaving(self.plan.down_not_before))?
+    }
+
+    /// No server is on its way, and no command either.
+    const fn is_idle(&self) -> bool {
+        self.travel.journey.is_none() && self.travel.writing.is_none()
     }
 
     /// Its servers, as far as its queue is concerned.

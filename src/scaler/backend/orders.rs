@@ -2,9 +2,7 @@
 //! How a change under way is taken back or begun by an order is in `change::by_hand`.
 
 use super::{Backend, name_of};
-use crate::scaler::decision::{
-    Change, Note, Ordered, Promise, Reason, Refusal, Wanted, Way, Would,
-};
+use crate::scaler::decision::{Change, Note, Ordered, Promise, Reason, Refusal, Way, Would};
 use crate::scaler::hand::{Kept, Mark, Marks, Until};
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
@@ -192,7 +190,7 @@ impl Backend {
 
     fn may_disable(&self, server: &str) -> Result<(), Refusal> {
         self.may_change(server)?;
-        self.must_not_need(server)
+        self.needs().must_not_need(server)
     }
 
     /// Refuses what needs a command to HAProxy that it would not take.
@@ -202,23 +200,6 @@ impl Backend {
             Some(reason) if stage != Some(wanted) => Err(Refusal::Barred(reason.clone())),
             Some(_) | None => Ok(()),
         }
-    }
-
-    /// Refuses to take away what `min`, or the last user, needs; judged on the last picture.
-    pub(super) fn must_not_need(&self, server: &str) -> Result<(), Refusal> {
-        let is_serving = self
-            .facts
-            .pool
-            .member(server)
-            .is_some_and(Member::is_serving);
-        let (serving, min) = (self.facts.pool.serving(), self.facts.floor(&self.settings));
-        if !is_serving || serving > min {
-            return Ok(());
-        }
-        if serving <= 1 {
-            return Err(Refusal::LastServing);
-        }
-        Err(Refusal::AtMin { serving, min })
     }
 
     /// What will happen now that the order is accepted.
@@ -310,15 +291,6 @@ impl Backend {
         let pause = self.hand.pause().unwrap_or_default().standing(now);
         let server = self.hand.would.as_ref().map(|(_, name)| name.as_str());
         out.tell(now, server, Change::Paused, Note::Would { what, pause });
-    }
-
-    /// Why a spare that an operator wants in is warmed up.
-    pub(super) fn ordered(&self, server: &str) -> Wanted {
-        let mark = self.hand.marks(server).kept.map(|(_, mark)| mark);
-        Wanted::Ordered(Ordered::By {
-            verb: Verb::Enable,
-            uid: mark.and_then(|mark| mark.by),
-        })
     }
 
     /// An operator changed it by hand: that is newer than what was ordered.

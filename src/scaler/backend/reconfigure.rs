@@ -64,10 +64,7 @@ impl Backend {
     /// Applies what had to wait for the change under way; which servers count is asked anew.
     pub(in crate::scaler) fn after_event(&mut self, now: Timestamp) {
         self.signals.counted.clear();
-        if self.is_changing_settings()
-            && self.travel.journey.is_none()
-            && self.travel.writing.is_none()
-        {
+        if self.is_changing_settings() && self.is_idle() {
             self.apply_settings(now);
         }
         self.wind_all();

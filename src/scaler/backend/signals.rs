@@ -6,9 +6,13 @@ use std::time::Duration;
 use crate::scaler::breach::Episodes;
 use crate::scaler::by_server::ByServer;
 use crate::scaler::decision::NotHelping;
+use crate::scaler::decision::{Breach, Change, Reason, SlowServer, Wanted};
+use crate::scaler::load::rate_of;
 use crate::scaler::load::{Memory, Rate};
 use crate::scaler::name::Name;
+use crate::scaler::outbox::Outbox;
 use crate::scaler::policy::Policy;
+use crate::scaler::policy::Verdict;
 use crate::scaler::quiet::slice_of;
 use crate::scaler::sample::Sample;
 use crate::scaler::settings::{BackendSettings, Signal, Statistic};
@@ -42,6 +46,15 @@ pub(super) struct Quiet {
     pub(super) slice: Duration,
     /// The largest share of its threshold that a policy shows.
     pub(super) share: Option<f64>,
+}
+
+/// What the windows that are complete ask for.
+#[derive(Debug, Default)]
+pub(super) struct Asks {
+    pub(super) any_window: bool,
+    pub(super) breaches: Vec<(Breach, Option<SlowServer>)>,
+    /// Servers asked for, each with its breach.
+    pub(super) servers: Vec<(u32, Breach)>,
 }
 
 impl Quiet {
@@ -136,5 +149,98 @@ impl Signals {
         self.quiet
             .since
             .is_some_and(|since| now.since(since) >= settings.idle_timeout)
+    }
+
+    /// Looks at every window that is complete. `serving`: servers now. `may_act`: what is asked for would be done now, so
+    /// the last spare is judged.
+    pub(super) fn ask(
+        &mut self,
+        now: Timestamp,
+        serving: u32,
+        may_act: bool,
+        out: &mut Outbox,
+    ) -> Asks {
+        let mut asks = Asks::default();
+        let mut verdicts = Vec::new();
+        for policy in &mut self.policies {
+            if policy.due().is_none_or(|due| due > now) {
+                continue;
+            }
+            let Some((verdict, slow)) = policy.evaluate(now, self.rate.total()) else {
+                continue;
+            };
+            asks.any_window = true;
+            let Verdict::Breach(breach) = verdict else {
+                continue;
+            };
+            asks.breaches.push((breach, slow));
+            let servers = policy.wanted(&breach, serving);
+            if !may_act || servers == 0 {
+                continue;
+            }
+            match policy.may_ask(now, self.rate.per_second()) {
+                Ok(()) => asks.servers.push((servers, breach)),
+                Err(None) => {}
+                Err(Some(verdict)) => verdicts.push((policy.measures(), verdict)),
+            }
+        }
+        for ((signal, statistic), verdict) in verdicts {
+            let reason = Reason::NotHelping {
+                signal,
+                statistic,
+                verdict,
+            };
+            out.report(now, None, Change::NotHelping, reason);
+        }
+        asks
+    }
+
+    /// A spare joined the `before` others that serve, and the policies have not started over yet.
+    pub(super) fn learn_from_arrival(
+        &mut self,
+        now: Timestamp,
+        server: &str,
+        before: u32,
+        wanted: &Wanted,
+    ) {
+        let rate = self.rate.with_these_servers(now);
+        self.rate.servers_changed(now);
+        match wanted {
+            Wanted::Slow(breach) => {
+                // Not the load of now: a rush may be over, and the minute before it was quiet. What
+                // was fast enough a moment ago needs no trial.
+                let rate_then = rate_of(breach.arrivals, self.rate.per_second());
+                if !self.load.needed(now, before, rate_then) {
+                    for policy in &mut self.policies {
+                        policy.try_out(now, server, before, rate);
+                    }
+                }
+            }
+            Wanted::Waiting { .. } => {
+                let rate_then = rate.or(self.rate.per_second());
+                self.load.needed(now, before, rate_then);
+            }
+            Wanted::DeadServer { .. }
+            | Wanted::DeadSpare { .. }
+            | Wanted::BelowMin { .. }
+            | Wanted::Crowded(_)
+            | Wanted::Ordered(_)
+            | Wanted::Reloaded => {}
+        }
+    }
+
+    /// A spare takes no balanced traffic any more; `servers` are left.
+    pub(super) fn learn_from_departure(
+        &mut self,
+        now: Timestamp,
+        servers: u32,
+        idle_timeout: Duration,
+    ) {
+        self.rate.servers_changed(now);
+        let rate = self.rate.busiest();
+        let objection = self.load.objection(servers, rate, idle_timeout);
+        let waited = objection.map_or(idle_timeout, |(_, wait)| wait);
+        self.load.left(now, servers, waited);
+        self.end_trials();
     }
 }

@@ -173,7 +173,7 @@ impl Backend {
 
     /// The picture before the first command of a `disable`: it goes, or the order ends.
     pub(super) fn judge_send_away(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
-        match self.must_not_need(name) {
+        match self.needs().must_not_need(name) {
             Ok(()) => self.write(now, AdminState::Drain, out),
             Err(refusal) => {
                 self.travel.journey = None;

@@ -288,7 +288,7 @@ impl Backend {
     /// Load returned: a spare that is on its way out is given back at once.
     pub(super) fn load_returned(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
         let Some(change) = &mut self.travel.journey else {
-            if let Some(name) = self.facts.lingering(now)
+            if let Some(name) = self.needs().lingering(now)
                 && self.hand.pause().is_none()
                 && self.travel.writing.is_none()
             {

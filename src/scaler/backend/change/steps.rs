@@ -35,7 +35,10 @@ impl Backend {
         match &change.goal {
             Goal::BringIn { wanted, .. } => {
                 let is_stale = now > change.since.after(self.settings.warm_up_deadline);
-                let forbidden = self.forbids_bringing_in(wanted).map(CalledOff::Blocked);
+                let forbidden = self
+                    .needs()
+                    .forbids_bringing_in(wanted)
+                    .map(CalledOff::Blocked);
                 let forbidden = forbidden.or(is_stale.then_some(CalledOff::Stale));
                 if let Some(why) = forbidden {
                     return self.call_off(now, why, out);
@@ -59,7 +62,7 @@ impl Backend {
                 }
             }
             Goal::PutAway { .. } => {
-                if self.may_put_away(&name) {
+                if self.needs().may_put_away(&name) {
                     self.leave_out_if_dead(now, &name);
                     self.write(now, AdminState::Drain, out);
                 } else {
@@ -215,7 +218,7 @@ impl Backend {
             return;
         };
         if let Goal::BringIn { wanted, .. } = &change.goal
-            && let Some(blocked) = self.forbids_bringing_in(wanted)
+            && let Some(blocked) = self.needs().forbids_bringing_in(wanted)
         {
             return self.call_off(now, CalledOff::Blocked(blocked), out);
         }
@@ -257,7 +260,8 @@ impl Backend {
         }
         let is_empty = member.read.sessions == 0 && member.read.queued == 0;
         // A server died meanwhile, or a race left too few: the way back is the shortest.
-        if let (Goal::PutAway { .. }, Some(wanted)) = (&change.goal, self.capacity_wanted()) {
+        if let (Goal::PutAway { .. }, Some(wanted)) = (&change.goal, self.needs().capacity_wanted())
+        {
             return self.load_returned(now, wanted, out);
         }
         if is_empty || self.is_cut_short(now, since) {
@@ -363,7 +367,10 @@ impl Backend {
             if let Some(member) = self.facts.pool.member_mut(&name) {
                 member.budget.spend(now);
             }
-            self.learn_from_departure(now);
+            self.said.stay.clear();
+            let (serving, idle_timeout) = (self.facts.pool.serving(), self.settings.idle_timeout);
+            self.signals
+                .learn_from_departure(now, serving, idle_timeout);
             // The pause after a server that came is for its effect to show; now one has gone.
             self.plan.up_not_before = now;
             let reason = Reason::Quiet { quiet_for, share };

@@ -3,7 +3,7 @@
 
 use super::Backend;
 use crate::scaler::policy::PolicyView;
-use crate::scaler::seen::{Nobody, Problem};
+use crate::scaler::seen::Problem;
 use crate::words::time::Timestamp;
 
 impl Backend {
@@ -13,8 +13,8 @@ impl Backend {
         if self.travel.journey.is_some() || self.is_settling(now) {
             return None;
         }
-        if let Some(wanted) = self.capacity_wanted() {
-            let why = self.nobody_comes(now)?;
+        if let Some(wanted) = self.needs().capacity_wanted() {
+            let why = self.needs().nobody_comes(now)?;
             return Some(Problem::Short { wanted, why });
         }
         let slow = policy.filter(|view| {
@@ -24,24 +24,7 @@ impl Backend {
             statistic: slow.settings.statistic,
             value_ms: slow.value_ms,
             above_ms: slow.settings.above_ms,
-            why: self.nobody_comes(now)?,
+            why: self.needs().nobody_comes(now)?,
         })
-    }
-
-    /// Why no spare would come if one was wanted; `None` if one would.
-    pub(super) fn nobody_comes(&self, now: Timestamp) -> Option<Nobody> {
-        if let Some(mark) = self.hand.pause() {
-            let backend = self.hand.everything.is_none();
-            let backend = backend.then(|| self.settings.name.clone());
-            return Some(Nobody::Paused(mark.standing(now), backend));
-        }
-        if let Some(blocked) = self.forbids_for_load() {
-            return Some(Nobody::Blocked(blocked));
-        }
-        let can_come = !self
-            .facts
-            .candidates_for_load(now, &self.settings)
-            .is_empty();
-        (!can_come).then(|| self.facts.why_no_spare(now, &self.settings))
     }
 }

@@ -64,12 +64,12 @@ impl Backend {
             self.signals.quiet.since.is_none() && view.streak >= view.settings.breaches.max(1)
         })?;
         self.outlook_of_spare(now, asked)
-            .filter(|_| self.forbids_for_load().is_none())
+            .filter(|_| self.needs().forbids_for_load().is_none())
     }
 
     fn outlook_when_not_slow(&self, now: Timestamp) -> Outlook {
-        if self.capacity_wanted().is_some()
-            && let Some(why) = self.nobody_comes(now)
+        if self.needs().capacity_wanted().is_some()
+            && let Some(why) = self.needs().nobody_comes(now)
         {
             return Outlook::Nobody(why);
         }
@@ -83,7 +83,7 @@ impl Backend {
 
     fn outlook_when_slow(&self, now: Timestamp, view: &PolicyView) -> Outlook {
         // Where none is left, no cooldown is worth a word.
-        if let Some(why) = self.nobody_comes(now) {
+        if let Some(why) = self.needs().nobody_comes(now) {
             return Outlook::Nobody(why);
         }
         if let Some((_, _, verdict)) = self.signals.not_helping(now) {
@@ -97,11 +97,7 @@ impl Backend {
 
     fn outlook_of_spare(&self, now: Timestamp, view: &PolicyView) -> Option<Outlook> {
         Some(Outlook::Comes {
-            spare: name_of(
-                self.facts
-                    .candidates_for_load(now, &self.settings)
-                    .first()?,
-            ),
+            spare: name_of(self.needs().candidates_for_load(now).first()?),
             above_ms: view.settings.above_ms,
             streak: view.streak,
             needed: view.settings.breaches,

@@ -5,19 +5,15 @@ use super::change::Delay;
 use super::{Backend, NoSpareSaid, name_of};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{CalledOff, Change, Reason, Wanted, Would};
-use crate::scaler::event::LogState;
 use crate::scaler::outbox::Outbox;
-use crate::scaler::seen::{Blocked, Nobody};
+use crate::scaler::seen::Nobody;
 use crate::words::time::Timestamp;
 
 impl Backend {
     /// Begins the most urgent change, unless one is under way.
     pub(super) fn seek_work(&mut self, now: Timestamp, out: &mut Outbox) {
         self.make_way(now, out);
-        if self.travel.journey.is_some()
-            || self.travel.writing.is_some()
-            || !self.facts.has_picture()
-        {
+        if !self.is_idle() || !self.facts.has_picture() {
             return;
         }
         if self.is_changing_settings() || self.is_settling(now) {
@@ -26,22 +22,22 @@ impl Backend {
         if self.hand.pause().is_some() {
             return self.seek_pretended_work(now, out);
         }
-        if let Some(name) = self.facts.found_draining(now) {
+        if let Some(name) = self.needs().found_draining(now) {
             return self.finish_drain(now, name);
         }
         if let Some(name) = self
-            .facts
+            .needs()
             .lingering(now)
-            .filter(|name| self.facts.is_kept_in(name))
+            .filter(|name| self.needs().is_kept_in(name))
         {
-            let wanted = self.ordered(&name);
+            let wanted = self.needs().ordered(&name);
             return self.give_lingering_back(now, name, wanted, out);
         }
-        if let Some(name) = self.facts.ordered_in(now, &self.settings) {
-            let wanted = self.ordered(&name);
+        if let Some(name) = self.needs().ordered_in(now) {
+            let wanted = self.needs().ordered(&name);
             return self.bring_in(now, &name, wanted, false, out);
         }
-        if let Some(name) = self.facts.ordered_out() {
+        if let Some(name) = self.needs().ordered_out() {
             return self.send_away(now, name, out);
         }
         if let Some((name, fault)) =
@@ -50,10 +46,10 @@ impl Backend {
         {
             return self.expel(now, name, fault, out);
         }
-        if let Some(name) = self.wanted_back(now) {
+        if let Some(name) = self.needs().wanted_back(now) {
             return self.bring_in(now, &name, Wanted::Reloaded, false, out);
         }
-        if let Some(wanted) = self.capacity_wanted() {
+        if let Some(wanted) = self.needs().capacity_wanted() {
             self.bring_in_next(now, wanted, out);
         } else {
             self.said.no_spare.for_capacity = false;
@@ -95,17 +91,19 @@ impl Backend {
 
     /// Paused: the same search, and what would begin is only said.
     fn seek_pretended_work(&mut self, now: Timestamp, out: &mut Outbox) {
-        let back = self.wanted_back(now);
+        let back = self.needs().wanted_back(now);
         let wanted = self
+            .needs()
             .capacity_wanted()
             .or_else(|| self.plan.owed.clone().map(|(_, wanted)| wanted));
         self.plan.owed = None;
         let next = || {
-            let wanted = wanted.filter(|wanted| self.forbids_bringing_in(wanted).is_none())?;
-            let candidates = self.facts.candidates_for(now, &wanted, &self.settings);
+            let wanted =
+                wanted.filter(|wanted| self.needs().forbids_bringing_in(wanted).is_none())?;
+            let candidates = self.needs().candidates_for(now, &wanted);
             candidates.first().map(|member| name_of(member))
         };
-        if let Some(name) = self.facts.found_draining(now) {
+        if let Some(name) = self.needs().found_draining(now) {
             self.say_would(now, Would::FinishDrain, name, out);
         } else if let Some(name) = back.or_else(next) {
             self.say_would(now, Would::Enable, name, out);
@@ -113,13 +111,13 @@ impl Backend {
     }
 
     fn bring_in_next(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
-        if let Some(name) = self.facts.lingering(now) {
+        if let Some(name) = self.needs().lingering(now) {
             return self.give_lingering_back(now, name, wanted, out);
         }
-        if self.forbids_bringing_in(&wanted).is_some() {
+        if self.needs().forbids_bringing_in(&wanted).is_some() {
             return self.say_no_spare(now, wanted, out);
         }
-        let candidates = self.facts.candidates_for(now, &wanted, &self.settings);
+        let candidates = self.needs().candidates_for(now, &wanted);
         let mut first = candidates.first().map(|member| name_of(member));
         if first.is_none() && self.facts.pool.serving() == 0 && !matches!(wanted, Wanted::Slow(_)) {
             first = self.facts.pool.last_resort(now).map(name_of);
@@ -144,77 +142,19 @@ impl Backend {
         if std::mem::replace(said, true) {
             return;
         }
-        let why = match self.forbids_bringing_in(&wanted) {
+        let why = match self.needs().forbids_bringing_in(&wanted) {
             Some(blocked) => Nobody::Blocked(blocked),
-            None => self.facts.why_no_spare(now, &self.settings),
+            None => self.needs().why_no_spare(now),
         };
         let reason = Reason::NoSpare { wanted, why };
         out.report(now, None, Change::NoSpare, reason);
     }
 
-    /// Capacity that is missing whatever the log says: below `min`, or a server that takes no
-    /// traffic and for which no spare stands in: an always-up one, or a ready spare that died or lost
-    /// its weight before it was superfluous. What is lost is no scale-up and waits for no cooldown.
-    pub(super) fn capacity_wanted(&self) -> Option<Wanted> {
-        let (up, min) = (
-            self.facts.pool.in_balance(),
-            self.facts.floor(&self.settings),
-        );
-        let always_up = self.facts.pool.dead_always_up().into_iter();
-        let always_up = always_up.map(|(server, shows)| Wanted::DeadServer {
-            server: server.to_owned(),
-            shows,
-        });
-        let now = self.facts.last_read();
-        let is_superfluous = self.signals.is_quiet_for_long(now, &self.settings);
-        let spares = self.facts.pool.dead_spares(now).into_iter();
-        let spares = spares.map(|(server, shows)| Wanted::DeadSpare {
-            server: server.to_owned(),
-            shows,
-        });
-        let mut missing = always_up.chain(spares.filter(|_| !is_superfluous));
-        if let Some(wanted) = missing.nth(self.facts.pool.stand_ins()) {
-            return Some(wanted);
-        }
-        (up < min).then_some(Wanted::BelowMin { up, min })
-    }
-
-    /// Why no server may be brought in, judged on the last picture.
-    pub(super) fn forbids_bringing_in(&self, wanted: &Wanted) -> Option<Blocked> {
-        if let Some(blocked) = self.facts.fullness(&self.settings) {
-            return Some(blocked);
-        }
-        match wanted {
-            Wanted::Slow(_) => self
-                .facts
-                .doubt_about_more()
-                .or_else(|| self.facts.idles_enough()),
-            Wanted::Crowded(_) => self.facts.idles_enough(),
-            Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => {
-                self.capacity_wanted().is_none().then_some(Blocked::Back)
-            }
-            Wanted::Reloaded | Wanted::Waiting { .. } | Wanted::Ordered(_) => None,
-        }
-    }
-
-    /// Why no server may be brought in because it is slow.
-    pub(super) fn forbids_for_load(&self) -> Option<Blocked> {
-        self.facts
-            .fullness(&self.settings)
-            .or_else(|| self.facts.doubt_about_more())
-            .or_else(|| self.facts.idles_enough())
-    }
-
-    fn wanted_back(&self, now: Timestamp) -> Option<String> {
-        let is_quiet = self.signals.is_quiet_for_long(now, &self.settings);
-        let candidates = self.facts.pool.candidates(now, &self.settings);
-        let back = candidates.iter().find(|member| member.is_wanted_back)?;
-        (!self.facts.is_full(&self.settings) && !is_quiet).then(|| name_of(back))
-    }
-
     /// A spare joined for that reason.
     pub(super) fn spare_arrived(&mut self, now: Timestamp, server: &str, wanted: &Wanted) {
-        self.learn_from_arrival(now, server, wanted);
+        self.said.stay.clear();
+        let before = self.facts.pool.serving_without(server);
+        self.signals.learn_from_arrival(now, server, before, wanted);
         if self.facts.comparison.verdict() != Agreement::Agree {
             self.facts.brought_in_doubt = self.facts.brought_in_doubt.saturating_add(1);
         }
@@ -240,24 +180,5 @@ impl Backend {
             | Wanted::Ordered(_) => {}
         }
         self.signals.start_policies_over();
-    }
-
-    /// Never fewer than `min`, never the last, never while anything speaks against it; judged on
-    /// the last picture. The queue, the log and the counters have ended quiet already: each is
-    /// asked for twice on purpose, and a test fails only when both are taken out.
-    pub(super) fn may_put_away(&self, name: &str) -> bool {
-        self.facts
-            .pool
-            .can_spare(name, self.facts.floor(&self.settings))
-            && self.facts.queued == 0
-            && !self.facts.crowd.is_there()
-            && self
-                .facts
-                .pool
-                .member(name)
-                .is_some_and(|member| member.read.queued == 0)
-            && self.facts.comparison.verdict() == Agreement::Agree
-            && self.facts.log == LogState::Flowing
-            && self.signals.quiet.since.is_some()
     }
 }
