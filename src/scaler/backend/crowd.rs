@@ -124,7 +124,7 @@ impl Backend {
                 out.tell(now, None, Change::NotHelping, note);
             }
         }
-        let is_free = self.travel.journey.is_none()
+        let is_free = self.journeys.only.is_none()
             && self.plan.owed.is_none()
             && self.facts.crowd.tried.is_none();
         let is_stuck = self

@@ -59,7 +59,7 @@ impl Facts {
 
     /// Serving servers below which nothing is taken away. Where `min` is the number of always-up
     /// servers, those of them that are backups do not count: they rest while others serve.
-    pub(in crate::scaler::backend) fn floor(&self, settings: &BackendSettings) -> u32 {
+    pub(super) fn floor(&self, settings: &BackendSettings) -> u32 {
         let min = settings.min;
         let is_all = usize::try_from(min) == Ok(settings.always_up.len());
         let resting = if is_all {
@@ -71,28 +71,24 @@ impl Facts {
     }
 
     /// When HAProxy was read last, or watching began.
-    pub(in crate::scaler::backend) fn last_read(&self) -> Timestamp {
+    pub(super) fn last_read(&self) -> Timestamp {
         self.reading.read_at.unwrap_or(self.started)
     }
 
     /// Whether spares may be brought in or sent away on what is known.
-    pub(in crate::scaler::backend) const fn has_picture(&self) -> bool {
+    pub(super) const fn has_picture(&self) -> bool {
         self.reading.is_current()
     }
 
     /// HAProxy was read not long before this.
-    pub(in crate::scaler::backend) fn is_blink(
-        &self,
-        now: Timestamp,
-        settings: &BackendSettings,
-    ) -> bool {
+    pub(super) fn is_blink(&self, now: Timestamp, settings: &BackendSettings) -> bool {
         let longest = settings.poll_interval + BLINK;
         self.reading
             .read_at
             .is_some_and(|at| now.since(at) <= longest)
     }
 
-    pub(in crate::scaler::backend) fn in_flight(&self) -> u64 {
+    pub(super) fn in_flight(&self) -> u64 {
         let of_servers = self.pool.members.iter();
         let of_servers = of_servers
             .map(|member| u64::from(member.read.sessions) + u64::from(member.read.queued))
@@ -101,18 +97,18 @@ impl Facts {
     }
 
     /// The log and HAProxy do not tell the same story.
-    pub(in crate::scaler::backend) fn is_log_doubted(&self) -> bool {
+    pub(super) fn is_log_doubted(&self) -> bool {
         self.comparison.verdict() != Agreement::Agree || self.drops.is_some()
     }
 
     /// `max` servers are in.
-    pub(in crate::scaler::backend) fn is_full(&self, settings: &BackendSettings) -> bool {
+    pub(super) fn is_full(&self, settings: &BackendSettings) -> bool {
         let max = settings.max;
         max.is_some_and(|max| self.pool.in_balance() >= max)
     }
 
     /// A spare came in, and the counters do not confirm the lines that asked for it.
-    pub(in crate::scaler::backend) fn has_joined_in_doubt(&self) -> bool {
+    pub(super) fn has_joined_in_doubt(&self) -> bool {
         let contradicts = self.comparison.verdict() != Agreement::Agree;
         let unvouched = self.comparison.unvouched_since();
         contradicts && self.brought_in_doubt > 0

@@ -186,7 +186,7 @@ impl Backend {
 
     fn server_memory(&self, now: Timestamp, member: &Member) -> ServerMemory {
         let name = &member.read.name;
-        let underway = self.travel.journey.as_ref().filter(|it| it.server == *name);
+        let underway = self.journeys.of(name);
         let past = self
             .past
             .told

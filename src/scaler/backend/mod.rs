@@ -2,9 +2,9 @@
 //! modules below; signals live in `policy`, servers in `pool`.
 
 mod advice;
-mod change;
 mod crowd;
 mod facts;
+mod journey;
 mod judgement;
 mod kicks;
 mod memory;
@@ -33,6 +33,7 @@ use crate::words::request::Request;
 use crate::words::time::Timestamp;
 
 use self::facts::Facts;
+use self::journey::Journeys;
 use self::kicks::Queue;
 use self::needs::Leaving;
 use self::signals::Signals;
@@ -49,8 +50,8 @@ pub(super) struct Backend {
     /// What HAProxy has shown.
     facts: Facts,
     settings: BackendSettings,
-    /// The spare that is on its way.
-    travel: Travel,
+    /// Spares on their way.
+    journeys: Journeys,
     /// What is to come, and what has to wait.
     plan: Plan,
     /// What was said, so as not to say it each time.
@@ -62,14 +63,6 @@ pub(super) struct Backend {
     /// New settings, or the end, once no journey is under way.
     next: reconfigure::Next,
     timers: Timers,
-}
-
-/// Servers on their way.
-#[derive(Debug, Default)]
-struct Travel {
-    journey: Option<change::Underway>,
-    /// The command under way; it may outlive its journey.
-    writing: Option<ActionId>,
 }
 
 /// What is still to come, and what has to wait until when.
@@ -114,7 +107,7 @@ impl Backend {
             signals,
             facts: Facts::new(now),
             settings,
-            travel: Travel::default(),
+            journeys: Journeys::default(),
             plan: Plan {
                 owed: None,
                 up_not_before: now,
@@ -257,7 +250,7 @@ impl Backend {
         if self.signals.window_due().is_none_or(|due| due > now) {
             return true;
         }
-        let may_act = self.travel.journey.is_none()
+        let may_act = self.journeys.only.is_none()
             && self.plan.owed.is_none()
             && self.facts.has_picture()
             && now >= self.plan.up_not_before;
@@ -337,15 +330,10 @@ impl Backend {
 
     /// The spare that is next to go, and when. While something else is to be done, none is.
     fn leaving(&self) -> Option<Leaving> {
-        let is_free = self.is_idle() && self.plan.owed.is_none();
+        let is_free = self.journeys.is_idle() && self.plan.owed.is_none();
         let may_go = is_free && !self.past.is_lost && !self.is_changing_settings();
         let may_go = may_go && self.facts.has_picture();
         may_go.then(|| self.needs().leaving(self.plan.down_not_before))?
-    }
-
-    /// No server is on its way, and no command either.
-    const fn is_idle(&self) -> bool {
-        self.travel.journey.is_none() && self.travel.writing.is_none()
     }
 
     /// Its servers, as far as its queue is concerned.
@@ -372,7 +360,7 @@ impl Backend {
     /// Ends what is between two stages; ready servers stay.
     pub(super) fn stop(&mut self, now: Timestamp, out: &mut Outbox) {
         self.queue().take_back_all_lent(now, out);
-        let Some(change) = self.travel.journey.take() else {
+        let Some(change) = self.journeys.only.take() else {
             return;
         };
         self.leave_behind(now, &change.server, change.told_so_far().to_vec());

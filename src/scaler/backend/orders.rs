@@ -209,7 +209,7 @@ impl Backend {
             Verb::Disable => self.promise_kept(now, order, server, Kept::Out),
             Verb::Pause | Verb::Pin => {
                 let is_meant = |it: &str| server.is_none_or(|server| server == it);
-                let change = self.travel.journey.as_ref();
+                let change = self.journeys.only.as_ref();
                 let member = server.and_then(|server| self.facts.pool.member(server));
                 Promise::Fixed {
                     lasts: order.lasts,
@@ -237,7 +237,7 @@ impl Backend {
             Kept::Out => (false, Stage::Maint),
         };
         let is_there = self.facts.pool.member(server).map(|it| it.stage) == Some(already);
-        let way = match &self.travel.journey {
+        let way = match &self.journeys.only {
             Some(change) if change.server == server => match (is_in, change.is_inbound()) {
                 (true, true) => Way::Coming,
                 (false, false) => Way::Leaving,

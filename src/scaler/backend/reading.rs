@@ -166,9 +166,9 @@ impl Backend {
             .since
             .is_none_or(|since| now.since(since) < self.settings.idle_timeout);
         self.facts.pool.begin_generation(now, is_needed);
-        match self.travel.journey.take() {
+        match self.journeys.only.take() {
             // The new process may have got the command that is under way, and carry it out late.
-            Some(change) if self.travel.writing.is_some() => {
+            Some(change) if self.journeys.writing.is_some() => {
                 let told = change.told_so_far().last().copied();
                 self.leave_behind(now, &change.server, told.into_iter().collect());
             }
@@ -209,12 +209,7 @@ impl Backend {
         if shown == expected || member.role != Role::Spare {
             return;
         }
-        if self
-            .travel
-            .journey
-            .as_ref()
-            .is_some_and(|change| change.told(name, shown))
-        {
+        if self.journeys.of(name).is_some_and(|it| it.was_told(shown)) {
             return; // Our own doing.
         }
         if self.past.told(now, name, shown) {
@@ -229,14 +224,7 @@ impl Backend {
         member.is_wanted_back = false;
         member.stands_in = false;
         member.enter(now, stage_of(shown), now);
-        if self
-            .travel
-            .journey
-            .as_ref()
-            .is_some_and(|change| change.server == name)
-        {
-            self.travel.journey = None;
-        }
+        self.journeys.forget(name);
         let reason = Reason::Operator {
             from: expected,
             to: shown,
@@ -255,8 +243,7 @@ impl Backend {
             return;
         };
         member.enter(now, Stage::DrainingOut, now);
-        let change = self.travel.journey.take_if(|change| change.server == name);
-        drop(change);
+        self.journeys.forget(name);
         out.tell(now, Some(name), Change::Warning, Note::DrainedByAgent);
     }
 
@@ -280,10 +267,10 @@ impl Backend {
     fn read_interval(&self) -> Duration {
         let poll = self.settings.poll_interval;
         let change = self
-            .travel
-            .journey
+            .journeys
+            .only
             .as_ref()
-            .map(super::change::Underway::read_interval);
+            .map(super::journey::Journey::read_interval);
         let service = self.facts.service_interval(self.facts.last_read());
         let wished = change.into_iter().chain(service);
         wished.fold(poll, Duration::min)

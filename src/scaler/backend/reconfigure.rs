@@ -37,7 +37,7 @@ impl Backend {
         settings: BackendSettings,
         out: &mut Outbox,
     ) {
-        let is_no_spare = self.travel.journey.as_ref().is_some_and(|change| {
+        let is_no_spare = self.journeys.only.as_ref().is_some_and(|change| {
             let member = self.facts.pool.member(&change.server);
             member.is_some_and(|member| role_of(&member.read, &settings) != Role::Spare)
         });
@@ -64,7 +64,7 @@ impl Backend {
     /// Applies what had to wait for the change under way; which servers count is asked anew.
     pub(in crate::scaler) fn after_event(&mut self, now: Timestamp) {
         self.signals.counted.clear();
-        if self.is_changing_settings() && self.is_idle() {
+        if self.is_changing_settings() && self.journeys.is_idle() {
             self.apply_settings(now);
         }
         self.wind_all();
@@ -77,7 +77,7 @@ impl Backend {
 
     /// It has left nothing half-way and may be forgotten.
     pub(in crate::scaler) fn is_gone(&self) -> bool {
-        self.is_leaving() && self.travel.journey.is_none() && self.travel.writing.is_none()
+        self.is_leaving() && self.journeys.is_idle()
     }
 
     /// What stays behind of a backend that is not looked after any more.
@@ -151,7 +151,7 @@ impl Backend {
 
     /// Another HAProxy, or another way to touch it: its servers are met for the first time.
     pub(in crate::scaler) fn forget_servers(&mut self, now: Timestamp) {
-        self.travel.journey = None;
+        self.journeys.only = None;
         self.write_ended();
         self.past.forget_told();
         self.plan.owed = None;

@@ -64,12 +64,12 @@ pub(super) struct Traffic {
 
 impl Facts {
     /// Servers in use that HAProxy counts for.
-    pub(in crate::scaler::backend) fn watched(&self) -> impl Iterator<Item = &Member> {
+    pub(super) fn watched(&self) -> impl Iterator<Item = &Member> {
         let members = self.pool.members.iter();
         members.filter(|member| member.is_in_use() && member.read.counters.is_some())
     }
 
-    pub(in crate::scaler::backend) fn others_of(&self, name: &str) -> Others {
+    pub(super) fn others_of(&self, name: &str) -> Others {
         let mut others = Others::default();
         for member in self.watched().filter(|it| it.read.name != name) {
             others.add(&member.probation, member.read.sessions);
@@ -77,7 +77,7 @@ impl Facts {
         others
     }
 
-    pub(in crate::scaler::backend) fn circumstances(&self, name: &str) -> Circumstances {
+    pub(super) fn circumstances(&self, name: &str) -> Circumstances {
         let member = self.pool.member(name);
         let is_spare = member.is_some_and(|it| it.role == Role::Spare);
         let is_up = member.is_some_and(|it| it.read.is_up());
@@ -91,7 +91,7 @@ impl Facts {
     }
 
     /// The part of the traffic that its weight gives a server, 0–1; `slowstart` taken into account.
-    pub(in crate::scaler::backend) fn fair_share(&self, name: &str) -> f64 {
+    pub(super) fn fair_share(&self, name: &str) -> f64 {
         let weight = |member: &Member| {
             let throttle = f64::from(member.read.throttle.unwrap_or(100)) / 100.0;
             f64::from(member.read.weight) * throttle
@@ -111,7 +111,7 @@ impl Facts {
 
     /// Whether it is to be expected that a server gets requests now: not while `slowstart` holds
     /// it back, not while a kick may still help, and not while `balance first` has room before it.
-    pub(in crate::scaler::backend) fn is_share_judged(&self, name: &str) -> bool {
+    pub(super) fn is_share_judged(&self, name: &str) -> bool {
         let Some(member) = self.pool.member(name) else {
             return false;
         };
@@ -128,7 +128,7 @@ impl Facts {
     }
 
     /// Why a ready server gets nothing, as far as HAProxy shows it.
-    pub(in crate::scaler::backend) fn cause(&self, name: &str) -> Cause {
+    pub(super) fn cause(&self, name: &str) -> Cause {
         let Some(member) = self.pool.member(name) else {
             return Cause::Unknown;
         };
@@ -165,11 +165,7 @@ impl Facts {
     }
 
     /// Enough others serve without it. Where its requests fail it is none of those that `min` wants.
-    pub(in crate::scaler::backend) fn may_expel(
-        &self,
-        name: &str,
-        settings: &BackendSettings,
-    ) -> bool {
+    pub(super) fn may_expel(&self, name: &str, settings: &BackendSettings) -> bool {
         let is_failing = self
             .pool
             .member(name)
@@ -178,7 +174,7 @@ impl Facts {
         self.pool.serving_without(name) >= needed
     }
 
-    pub(in crate::scaler::backend) fn why_it_stays(
+    pub(super) fn why_it_stays(
         &self,
         now: Timestamp,
         name: &str,
@@ -199,7 +195,7 @@ impl Facts {
     }
 
     /// Why another spare would get no more than those that are in; `None` when one may help.
-    pub(in crate::scaler::backend) fn idles_enough(&self) -> Option<Blocked> {
+    pub(super) fn idles_enough(&self) -> Option<Blocked> {
         let idle = || {
             self.watched()
                 .filter(|member| member.trouble.idle.is_some())
@@ -213,7 +209,7 @@ impl Facts {
     }
 
     /// How soon ready spares want to be looked at again.
-    pub(in crate::scaler::backend) fn service_interval(&self, now: Timestamp) -> Option<Duration> {
+    pub(super) fn service_interval(&self, now: Timestamp) -> Option<Duration> {
         self.watched()
             .filter(|member| member.role == Role::Spare)
             .filter_map(|member| {
@@ -234,13 +230,7 @@ impl Facts {
             .min()
     }
 
-    pub(in crate::scaler::backend) fn found_bad(
-        &mut self,
-        now: Timestamp,
-        name: &str,
-        fault: Fault,
-        out: &mut Outbox,
-    ) {
+    pub(super) fn found_bad(&mut self, now: Timestamp, name: &str, fault: Fault, out: &mut Outbox) {
         let Some(member) = self.pool.member_mut(name) else {
             return;
         };
@@ -251,7 +241,7 @@ impl Facts {
     }
 
     /// Says that a server gets nothing, at most once in [`SAID_AGAIN`].
-    pub(in crate::scaler::backend) fn say_not_serving(
+    pub(super) fn say_not_serving(
         &mut self,
         now: Timestamp,
         name: &str,
@@ -272,7 +262,7 @@ impl Facts {
     }
 
     /// Says what is wrong with a spare, once for each consequence.
-    pub(in crate::scaler::backend) fn say_fault(
+    pub(super) fn say_fault(
         &mut self,
         now: Timestamp,
         name: &str,
@@ -300,7 +290,7 @@ impl Facts {
 
     /// Spares in maint that get requests all the same (`option persist`): whoever switches one off
     /// makes users fail.
-    pub(in crate::scaler::backend) fn watch_maint(&mut self, now: Timestamp, out: &mut Outbox) {
+    pub(super) fn watch_maint(&mut self, now: Timestamp, out: &mut Outbox) {
         let mut used = Vec::new();
         for member in &mut self.pool.members {
             let is_resting = member.role == Role::Spare
@@ -330,7 +320,7 @@ impl Facts {
 
     /// Holds the counters of a new picture against the last ones: first each server looks, then
     /// each is judged beside the others. True when what a spare came for is still missing.
-    pub(in crate::scaler::backend) fn watch_service(
+    pub(super) fn watch_service(
         &mut self,
         now: Timestamp,
         signals: &mut Signals,
@@ -364,12 +354,7 @@ impl Facts {
     }
 
     /// True when what a spare came for is still missing: the next breach need not wait.
-    pub(in crate::scaler::backend) fn watch_server(
-        &mut self,
-        now: Timestamp,
-        name: &str,
-        out: &mut Outbox,
-    ) -> bool {
+    pub(super) fn watch_server(&mut self, now: Timestamp, name: &str, out: &mut Outbox) -> bool {
         let others = self.others_of(name);
         let circumstances = self.circumstances(name);
         let cause = self.cause(name);
@@ -426,7 +411,7 @@ impl Facts {
     }
 
     /// Holds the times of the ready spares against those of the others.
-    pub(in crate::scaler::backend) fn watch_times(
+    pub(super) fn watch_times(
         &mut self,
         now: Timestamp,
         signals: &mut Signals,
@@ -463,7 +448,7 @@ impl Facts {
         }
     }
 
-    pub(in crate::scaler::backend) fn judge_times(
+    pub(super) fn judge_times(
         &mut self,
         now: Timestamp,
         name: &str,
@@ -500,7 +485,7 @@ impl Facts {
     }
 
     /// The spare that is to leave because of its answers, and why. One that has to stay is said to.
-    pub(in crate::scaler::backend) fn find_bad(
+    pub(super) fn find_bad(
         &mut self,
         now: Timestamp,
         expelled_at: Option<Timestamp>,

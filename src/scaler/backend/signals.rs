@@ -93,12 +93,12 @@ impl Signals {
     }
 
     /// The instant at which the next window is complete.
-    pub(in crate::scaler::backend) fn window_due(&self) -> Option<Timestamp> {
+    pub(super) fn window_due(&self) -> Option<Timestamp> {
         self.policies.iter().filter_map(Policy::due).min()
     }
 
     /// What the server itself took, whether or not it is a newcomer.
-    pub(in crate::scaler::backend) fn note_time(&mut self, request: &Request<'_>) {
+    pub(super) fn note_time(&mut self, request: &Request<'_>) {
         match Sample::of(request, Signal::ServerTime) {
             Sample::Took(ms) | Sample::AtLeast(ms) => self.times.push(request.server, ms),
             Sample::Error | Sample::Nothing => {}
@@ -106,27 +106,24 @@ impl Signals {
     }
 
     /// Something else than a policy says that it is not quiet.
-    pub(in crate::scaler::backend) const fn not_quiet(&mut self, now: Timestamp) {
+    pub(super) const fn not_quiet(&mut self, now: Timestamp) {
         self.quiet.since = None;
         self.quiet.floor = now;
     }
 
     /// What the last spare did tells nothing any more.
-    pub(in crate::scaler::backend) fn end_trials(&mut self) {
+    pub(super) fn end_trials(&mut self) {
         self.policies.iter_mut().for_each(Policy::end_trial);
     }
 
     /// Fewer servers serve than a moment ago, whoever did that: one more may help now.
-    pub(in crate::scaler::backend) fn servers_are_missing(&mut self, now: Timestamp) {
+    pub(super) fn servers_are_missing(&mut self, now: Timestamp) {
         self.rate.servers_changed(now);
         self.end_trials();
     }
 
     /// The first policy's verdict against more servers, while it holds.
-    pub(in crate::scaler::backend) fn not_helping(
-        &self,
-        now: Timestamp,
-    ) -> Option<(Signal, Statistic, NotHelping)> {
+    pub(super) fn not_helping(&self, now: Timestamp) -> Option<(Signal, Statistic, NotHelping)> {
         let rate = self.rate.per_second();
         self.policies.iter().find_map(|policy| {
             let (signal, statistic) = policy.measures();
@@ -135,17 +132,13 @@ impl Signals {
     }
 
     /// What was measured before is about another number of servers.
-    pub(in crate::scaler::backend) fn start_policies_over(&mut self) {
+    pub(super) fn start_policies_over(&mut self) {
         for policy in &mut self.policies {
             policy.start_over();
         }
     }
 
-    pub(in crate::scaler::backend) fn is_quiet_for_long(
-        &self,
-        now: Timestamp,
-        settings: &BackendSettings,
-    ) -> bool {
+    pub(super) fn is_quiet_for_long(&self, now: Timestamp, settings: &BackendSettings) -> bool {
         self.quiet
             .since
             .is_some_and(|since| now.since(since) >= settings.idle_timeout)

@@ -1,7 +1,7 @@
 //! What a backend needs next: back after a reload, in place of a dead server, because it is slow;
 //! or one spare less, because it is quiet.
 
-use super::change::Delay;
+use super::journey::Delay;
 use super::{Backend, NoSpareSaid, name_of};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{CalledOff, Change, Reason, Wanted, Would};
@@ -13,7 +13,7 @@ impl Backend {
     /// Begins the most urgent change, unless one is under way.
     pub(super) fn seek_work(&mut self, now: Timestamp, out: &mut Outbox) {
         self.make_way(now, out);
-        if !self.is_idle() || !self.facts.has_picture() {
+        if !self.journeys.is_idle() || !self.facts.has_picture() {
             return;
         }
         if self.is_changing_settings() || self.is_settling(now) {
@@ -58,7 +58,7 @@ impl Backend {
             };
             self.bring_in_next(now, wanted, out);
         }
-        if self.travel.journey.is_none() {
+        if self.journeys.only.is_none() {
             self.plan.owed = None; // None to be had: the next breach asks again.
         }
     }
@@ -66,7 +66,7 @@ impl Backend {
     /// A spare that answers worse than the others is not kept in by a change of another one that can
     /// wait: sessions that end, a warm-up or checks for the sake of speed.
     fn make_way(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = &self.travel.journey else {
+        let Some(change) = &self.journeys.only else {
             return;
         };
         let delay = change.may_wait(now);

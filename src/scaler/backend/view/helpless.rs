@@ -10,7 +10,7 @@ impl Backend {
     /// A server is missing or the backend has been slow for as long as a spare needs to be asked for,
     /// and none comes.
     pub(super) fn helpless(&self, now: Timestamp, policy: Option<&PolicyView>) -> Option<Problem> {
-        if self.travel.journey.is_some() || self.is_settling(now) {
+        if self.journeys.only.is_some() || self.is_settling(now) {
             return None;
         }
         if let Some(wanted) = self.needs().capacity_wanted() {

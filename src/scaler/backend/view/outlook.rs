@@ -35,7 +35,7 @@ impl Backend {
     }
 
     fn outlook_of_change(&self) -> Option<Outlook> {
-        let change = self.travel.journey.as_ref()?;
+        let change = self.journeys.only.as_ref()?;
         let member = self.facts.pool.member(&change.server);
         let check = member.and_then(|it| it.read.running_check());
         Some(Outlook::Changing(Transition {
