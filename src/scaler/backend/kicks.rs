@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use super::facts::Facts;
 use super::name_of;
 use crate::scaler::decision::{Change, Note};
 use crate::scaler::event::{Action, ActionId};
+use crate::scaler::hand::Hand;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
 use crate::scaler::pool::Pool;
@@ -17,14 +19,23 @@ const LENT_MAX: u32 = 100_000;
 
 /// A backend's servers, as far as its queue is concerned.
 pub(super) struct Queue<'a> {
-    pub(super) pool: &'a mut Pool,
+    pool: &'a mut Pool,
     /// Requests that wait.
-    pub(super) queued: u32,
+    queued: u32,
     /// Nobody is kicked.
-    pub(super) is_paused: bool,
+    is_paused: bool,
 }
 
-impl Queue<'_> {
+impl<'a> Queue<'a> {
+    /// That of these servers.
+    pub(super) fn of(facts: &'a mut Facts, hand: &Hand) -> Self {
+        Self {
+            pool: &mut facts.pool,
+            queued: facts.queued,
+            is_paused: hand.pause().is_some(),
+        }
+    }
+
     /// A spare has come from drain to ready: whatever waits in the queue, it gets its part of it.
     pub(super) fn kick_newcomer(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
         let Some(member) = self.pool.member(name) else {

@@ -66,7 +66,7 @@ impl Backend {
                 }
             });
         }
-        self.show_marks();
+        self.facts.pool.show_marks(&self.hand);
         self.past.remembered = Some(memory.clone());
     }
 

@@ -29,11 +29,12 @@ use super::policy::strongest;
 use super::quiet::{self};
 use super::settings::BackendSettings;
 use crate::words::picture::{AdminState, WriteFailure};
+use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
 
 use self::facts::Facts;
-use self::journey::Journeys;
+use self::journey::{Journeys, Road};
 use self::kicks::Queue;
 use self::needs::Leaving;
 use self::signals::Signals;
@@ -224,10 +225,10 @@ impl Backend {
                 self.evaluate(now, out);
             }
             Timer::Slice => self.end_slice(now, out),
-            Timer::Write => self.write_overdue(out),
+            Timer::Write => self.road().write_overdue(out),
             Timer::PutAway => {
                 if let Some(leaving) = self.leaving() {
-                    self.put_away(now, leaving.name, out);
+                    self.road().put_away(now, leaving.name, out);
                 }
             }
         }
@@ -268,7 +269,7 @@ impl Backend {
             out.report(now, None, Change::Breach, reason);
         }
         match first {
-            Some(breach) => self.load_returned(now, Wanted::Slow(breach), out),
+            Some(breach) => self.road().load_returned(now, Wanted::Slow(breach), out),
             None => self.said.no_spare.for_load = false,
         }
         if let Some((servers, breach)) = strongest(asks.servers.into_iter()) {
@@ -336,12 +337,43 @@ impl Backend {
         may_go.then(|| self.needs().leaving(self.plan.down_not_before))?
     }
 
-    /// Its servers, as far as its queue is concerned.
-    fn queue(&mut self) -> Queue<'_> {
-        Queue {
-            queued: self.facts.queued,
-            is_paused: self.hand.pause().is_some(),
-            pool: &mut self.facts.pool,
+    /// What its journeys may touch.
+    const fn road(&mut self) -> Road<'_> {
+        Road {
+            signals: &mut self.signals,
+            facts: &mut self.facts,
+            settings: &self.settings,
+            journeys: &mut self.journeys,
+            plan: &mut self.plan,
+            said: &mut self.said,
+            hand: &mut self.hand,
+            timers: &mut self.timers,
+        }
+    }
+
+    /// A warm-up ended.
+    pub(super) fn warm_up_ended(
+        &mut self,
+        now: Timestamp,
+        id: ActionId,
+        outcome: Result<WarmUpEvidence, WarmUpFailure>,
+        out: &mut Outbox,
+    ) {
+        if self.road().warm_up_ended(now, id, outcome, out) {
+            self.seek_work(now, out);
+        }
+    }
+
+    /// A command was answered.
+    pub(super) fn state_set(
+        &mut self,
+        now: Timestamp,
+        id: ActionId,
+        outcome: Result<(), WriteFailure>,
+        out: &mut Outbox,
+    ) {
+        if self.road().state_set(now, id, outcome, out) {
+            self.seek_work(now, out);
         }
     }
 
@@ -354,12 +386,12 @@ impl Backend {
         outcome: Result<(), WriteFailure>,
         out: &mut Outbox,
     ) {
-        self.queue().maxconn_set(now, id, server, outcome, out);
+        Queue::of(&mut self.facts, &self.hand).maxconn_set(now, id, server, outcome, out);
     }
 
     /// Ends what is between two stages; ready servers stay.
     pub(super) fn stop(&mut self, now: Timestamp, out: &mut Outbox) {
-        self.queue().take_back_all_lent(now, out);
+        Queue::of(&mut self.facts, &self.hand).take_back_all_lent(now, out);
         let Some(change) = self.journeys.only.take() else {
             return;
         };

@@ -1,9 +1,10 @@
 //! An operator's orders: which are refused, what each sets, and what the one who gave it is told.
 //! How a change under way is taken back or begun by an order is in `change::by_hand`.
 
+use super::kicks::Queue;
 use super::{Backend, name_of};
-use crate::scaler::decision::{Change, Note, Ordered, Promise, Reason, Refusal, Way, Would};
-use crate::scaler::hand::{Kept, Mark, Marks, Until};
+use crate::scaler::decision::{Change, Note, Ordered, Promise, Reason, Refusal, Way};
+use crate::scaler::hand::{Kept, Mark, Until};
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
 use crate::words::names::ServerName;
@@ -21,7 +22,7 @@ impl Backend {
             Some(server) => self.order_server(now, order, server, out),
             None => self.order_backend(now, order, out),
         };
-        self.show_marks();
+        self.facts.pool.show_marks(&self.hand);
         self.seek_work(now, out);
         let answer = Reason::Answer {
             verb: order.verb,
@@ -40,14 +41,14 @@ impl Backend {
         let is_everything = order.place == Place::Everything;
         match order.verb {
             Verb::Pause => {
-                self.queue().take_back_all_lent(now, out);
+                Queue::of(&mut self.facts, &self.hand).take_back_all_lent(now, out);
                 let mark = Some(Mark::of(order, now));
                 if is_everything {
                     self.hand.everything = mark;
                 } else {
                     self.hand.backend = mark;
                 }
-                self.retreat(now, ordered_by(order), out);
+                self.road().retreat(now, ordered_by(order), out);
                 Ok(())
             }
             Verb::Resume => {
@@ -90,7 +91,7 @@ impl Backend {
                         marks.paused = Some(mark);
                     }
                 });
-                self.retreat_of(now, server, ordered, out);
+                self.road().retreat_of(now, server, ordered, out);
             }
             Verb::Resume => {
                 if self.hand.pause().is_some() {
@@ -108,13 +109,13 @@ impl Backend {
                 self.may_enable(server)?;
                 self.must_be_taken(order, server, Stage::Ready)?;
                 self.keep(now, order, server, Kept::In);
-                self.give_back(now, server, ordered, out);
+                self.road().give_back(now, server, ordered, out);
             }
             Verb::Disable => {
                 self.may_disable(server)?;
                 self.must_be_taken(order, server, Stage::Maint)?;
                 self.keep(now, order, server, Kept::Out);
-                self.call_back(now, server, ordered, out);
+                self.road().call_back(now, server, ordered, out);
             }
         }
         Ok(())
@@ -181,7 +182,7 @@ impl Backend {
         let member = self.may_change(server)?;
         if !member.read.is_up()
             && self.facts.is_full(&self.settings)
-            && !self.is_on_its_way_in(server)
+            && !self.journeys.is_inbound(server)
         {
             return Err(Refusal::Full(self.facts.pool.in_balance()));
         }
@@ -255,13 +256,6 @@ impl Backend {
         }
     }
 
-    /// What is set for a server, where the pool looks for it.
-    pub(super) fn show_marks(&mut self) {
-        for member in &mut self.facts.pool.members {
-            member.marks = self.hand.marks(&member.read.name);
-        }
-    }
-
     /// Ends what an operator set for some time only.
     pub(super) fn hand_due(&mut self, now: Timestamp, out: &mut Outbox) {
         for (server, what) in self.hand.expire(now) {
@@ -271,32 +265,8 @@ impl Backend {
         if self.hand.pause().is_none() {
             self.hand.would = None;
         }
-        self.show_marks();
+        self.facts.pool.show_marks(&self.hand);
         self.facts.reading.want(); // What waited for this is decided on a fresh picture.
-    }
-
-    /// Paused: says what would be done, once.
-    pub(super) fn say_would(
-        &mut self,
-        now: Timestamp,
-        what: Would,
-        name: String,
-        out: &mut Outbox,
-    ) {
-        let would = Some((what, name));
-        if self.hand.would == would {
-            return;
-        }
-        self.hand.would = would;
-        let pause = self.hand.pause().unwrap_or_default().standing(now);
-        let server = self.hand.would.as_ref().map(|(_, name)| name.as_str());
-        out.tell(now, server, Change::Paused, Note::Would { what, pause });
-    }
-
-    /// An operator changed it by hand: that is newer than what was ordered.
-    pub(super) fn forget_order(&mut self, server: &str) {
-        self.hand
-            .change(server, |marks: &mut Marks| marks.kept = None);
     }
 }
 

@@ -1,8 +1,7 @@
 //! Reading HAProxy: when, and what a read means. HAProxy is the truth about servers; what is
 //! remembered only explains.
 
-use std::time::Duration;
-
+use super::kicks::Queue;
 use super::{Backend, NoSpareSaid, name_of};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{Change, Note, Reason};
@@ -35,16 +34,22 @@ impl Reading {
     pub(super) const fn want(&mut self) {
         self.wish.at_once = true;
     }
-}
 
-impl Backend {
     /// Wants a picture that is newer than everything asked for so far, and says from which id on
     /// an answer is one.
     pub(super) const fn want_fresh(&mut self, out: &Outbox) -> ActionId {
-        self.facts.reading.want();
+        self.want();
         out.last_id()
     }
 
+    /// A read that begins by then is wanted.
+    pub(super) fn want_by(&mut self, by: Timestamp) {
+        let wish = &mut self.wish.by;
+        *wish = Some(wish.map_or(by, |earlier| earlier.min(by)));
+    }
+}
+
+impl Backend {
     /// What is wished of the next read since this was asked last.
     pub(in crate::scaler) fn take_wish(&mut self) -> Wish {
         std::mem::take(&mut self.facts.reading.wish)
@@ -72,9 +77,9 @@ impl Backend {
             out.tell(now, None, Change::Note, Note::HasBackend);
         }
         self.take_picture(now, process, read, out);
-        self.step_change(now, id, out);
+        self.road().step_change(now, id, out);
         self.seek_work(now, out);
-        self.read_sooner(now);
+        self.road().read_sooner(now);
     }
 
     /// HAProxy could not be read, or not this backend.
@@ -122,7 +127,7 @@ impl Backend {
         if self.facts.pool.serving() < serving_before {
             self.signals.servers_are_missing(now);
         }
-        self.show_marks();
+        self.facts.pool.show_marks(&self.hand);
         self.recall(now, process.generation, out);
         if self
             .facts
@@ -137,22 +142,14 @@ impl Backend {
             self.look_at(now, name, out);
         }
         let timeout = self.settings.action_timeout;
-        self.queue().watch_queue(now, timeout, out);
-        self.watch_service(now, out);
+        Queue::of(&mut self.facts, &self.hand).watch_queue(now, timeout, out);
+        self.road().watch_service(now, out);
         self.watch_crowd(now, process.crowded, read.sessions, out);
         if read.queued > 0 {
             let wanted = super::Wanted::Waiting {
                 queued: read.queued,
             };
-            self.load_returned(now, wanted, out);
-        }
-    }
-
-    /// Looks at who serves. What did not come is still missing: the next breach need not wait.
-    pub(super) fn watch_service(&mut self, now: Timestamp, out: &mut Outbox) {
-        let (signals, settings) = (&mut self.signals, &self.settings);
-        if self.facts.watch_service(now, signals, out, settings) {
-            self.plan.up_not_before = now;
+            self.road().load_returned(now, wanted, out);
         }
     }
 
@@ -231,8 +228,8 @@ impl Backend {
             may_be_agent,
             hold,
         };
-        self.forget_order(name);
-        self.show_marks();
+        self.hand.forget_order(name);
+        self.facts.pool.show_marks(&self.hand);
         out.report(now, Some(name), Change::Hold, reason);
     }
 
@@ -261,26 +258,6 @@ impl Backend {
         if shown == AdminState::Ready {
             member.is_wanted_back = false;
         }
-    }
-
-    /// How soon to look again: soon while a spare is on its way.
-    fn read_interval(&self) -> Duration {
-        let poll = self.settings.poll_interval;
-        let change = self
-            .journeys
-            .only
-            .as_ref()
-            .map(super::journey::Journey::read_interval);
-        let service = self.facts.service_interval(self.facts.last_read());
-        let wished = change.into_iter().chain(service);
-        wished.fold(poll, Duration::min)
-    }
-
-    /// After a change of its step the next look may have to come sooner.
-    pub(super) fn read_sooner(&mut self, now: Timestamp) {
-        let by = now.after(self.read_interval());
-        let wish = &mut self.facts.reading.wish.by;
-        *wish = Some(wish.map_or(by, |earlier| earlier.min(by)));
     }
 }
 

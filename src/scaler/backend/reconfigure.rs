@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::kicks::Queue;
 use super::timers::Timer;
 use super::{Backend, name_of};
 use crate::scaler::decision::{Change, Note, Ordered};
@@ -43,7 +44,7 @@ impl Backend {
         });
         self.next = Next::Settings(Box::new(settings));
         if is_no_spare {
-            self.retreat(now, Ordered::NewConfiguration, out);
+            self.road().retreat(now, Ordered::NewConfiguration, out);
         } else {
             self.apply_settings(now);
         }
@@ -52,8 +53,8 @@ impl Backend {
     /// It is in the configuration no more. A change under way is taken back first.
     pub(in crate::scaler) fn leave(&mut self, now: Timestamp, out: &mut Outbox) {
         self.next = Next::Gone;
-        self.queue().take_back_all_lent(now, out);
-        self.retreat(now, Ordered::NewConfiguration, out);
+        Queue::of(&mut self.facts, &self.hand).take_back_all_lent(now, out);
+        self.road().retreat(now, Ordered::NewConfiguration, out);
     }
 
     /// New settings wait for the end of a change.
@@ -152,7 +153,7 @@ impl Backend {
     /// Another HAProxy, or another way to touch it: its servers are met for the first time.
     pub(in crate::scaler) fn forget_servers(&mut self, now: Timestamp) {
         self.journeys.only = None;
-        self.write_ended();
+        self.road().write_ended();
         self.past.forget_told();
         self.plan.owed = None;
         self.facts.generation = None;
@@ -167,7 +168,7 @@ impl Backend {
     /// The daemon stood still, or the machine did: no window straddles that, and nothing begins
     /// before lines and checks have caught up.
     pub(in crate::scaler) fn gap(&mut self, now: Timestamp, lasted: Duration, out: &mut Outbox) {
-        self.retreat(now, Ordered::Standstill(lasted), out);
+        self.road().retreat(now, Ordered::Standstill(lasted), out);
         out.tell(now, None, Change::Note, Note::StoodStill(lasted));
         self.plan.owed = None;
         self.signals.start_policies_over();

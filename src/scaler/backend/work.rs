@@ -2,8 +2,7 @@
 //! or one spare less, because it is quiet.
 
 use super::journey::Delay;
-use super::{Backend, NoSpareSaid, name_of};
-use crate::scaler::agreement::Agreement;
+use super::{Backend, name_of};
 use crate::scaler::decision::{CalledOff, Change, Reason, Wanted, Would};
 use crate::scaler::outbox::Outbox;
 use crate::scaler::seen::Nobody;
@@ -23,7 +22,7 @@ impl Backend {
             return self.seek_pretended_work(now, out);
         }
         if let Some(name) = self.needs().found_draining(now) {
-            return self.finish_drain(now, name);
+            return self.road().finish_drain(now, name);
         }
         if let Some(name) = self
             .needs()
@@ -31,23 +30,25 @@ impl Backend {
             .filter(|name| self.needs().is_kept_in(name))
         {
             let wanted = self.needs().ordered(&name);
-            return self.give_lingering_back(now, name, wanted, out);
+            return self.road().give_lingering_back(now, name, wanted, out);
         }
         if let Some(name) = self.needs().ordered_in(now) {
             let wanted = self.needs().ordered(&name);
-            return self.bring_in(now, &name, wanted, false, out);
+            return self.road().bring_in(now, &name, wanted, false, out);
         }
         if let Some(name) = self.needs().ordered_out() {
-            return self.send_away(now, name, out);
+            return self.road().send_away(now, name, out);
         }
         if let Some((name, fault)) =
             self.facts
                 .find_bad(now, self.plan.expelled_at, out, &self.settings)
         {
-            return self.expel(now, name, fault, out);
+            return self.road().expel(now, name, fault, out);
         }
         if let Some(name) = self.needs().wanted_back(now) {
-            return self.bring_in(now, &name, Wanted::Reloaded, false, out);
+            return self
+                .road()
+                .bring_in(now, &name, Wanted::Reloaded, false, out);
         }
         if let Some(wanted) = self.needs().capacity_wanted() {
             self.bring_in_next(now, wanted, out);
@@ -81,10 +82,10 @@ impl Backend {
         }
         match delay {
             Delay::No => {}
-            Delay::Abandon => self.abandon_warm_up(),
-            Delay::Linger => self.set_drain_aside(),
+            Delay::Abandon => self.road().abandon_warm_up(),
+            Delay::Linger => self.road().set_drain_aside(),
             Delay::CallOff => {
-                self.call_off(now, CalledOff::MakesWay, out);
+                self.road().call_off(now, CalledOff::MakesWay, out);
             }
         }
     }
@@ -104,15 +105,15 @@ impl Backend {
             candidates.first().map(|member| name_of(member))
         };
         if let Some(name) = self.needs().found_draining(now) {
-            self.say_would(now, Would::FinishDrain, name, out);
+            self.hand.say_would(now, Would::FinishDrain, name, out);
         } else if let Some(name) = back.or_else(next) {
-            self.say_would(now, Would::Enable, name, out);
+            self.hand.say_would(now, Would::Enable, name, out);
         }
     }
 
     fn bring_in_next(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
         if let Some(name) = self.needs().lingering(now) {
-            return self.give_lingering_back(now, name, wanted, out);
+            return self.road().give_lingering_back(now, name, wanted, out);
         }
         if self.needs().forbids_bringing_in(&wanted).is_some() {
             return self.say_no_spare(now, wanted, out);
@@ -124,7 +125,7 @@ impl Backend {
         }
         let has_another = candidates.len() > 1;
         match first {
-            Some(name) => self.bring_in(now, &name, wanted, has_another, out),
+            Some(name) => self.road().bring_in(now, &name, wanted, has_another, out),
             None => self.say_no_spare(now, wanted, out),
         }
     }
@@ -148,37 +149,5 @@ impl Backend {
         };
         let reason = Reason::NoSpare { wanted, why };
         out.report(now, None, Change::NoSpare, reason);
-    }
-
-    /// A spare joined for that reason.
-    pub(super) fn spare_arrived(&mut self, now: Timestamp, server: &str, wanted: &Wanted) {
-        self.said.stay.clear();
-        let before = self.facts.pool.serving_without(server);
-        self.signals.learn_from_arrival(now, server, before, wanted);
-        if self.facts.comparison.verdict() != Agreement::Agree {
-            self.facts.brought_in_doubt = self.facts.brought_in_doubt.saturating_add(1);
-        }
-        self.said.no_spare = NoSpareSaid::default();
-        if let Some((servers, _)) = &mut self.plan.owed {
-            *servers = servers.saturating_sub(1);
-            if *servers == 0 {
-                self.plan.owed = None;
-            }
-        }
-        match wanted {
-            Wanted::Slow(_) | Wanted::Waiting { .. } => {
-                self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
-            }
-            Wanted::Crowded(_) => {
-                self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
-                self.came_for_crowd(now);
-            }
-            Wanted::DeadServer { .. }
-            | Wanted::DeadSpare { .. }
-            | Wanted::BelowMin { .. }
-            | Wanted::Reloaded
-            | Wanted::Ordered(_) => {}
-        }
-        self.signals.start_policies_over();
     }
 }

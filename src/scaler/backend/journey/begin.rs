@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use super::super::Backend;
 use super::super::timers::Timer;
-use super::{Goal, Journey, Step};
+use super::{Goal, Journey, Road, Step};
 use crate::scaler::decision::{Change, Failure, Fault, Note, Reason, StateRefused, Wanted, Would};
 use crate::scaler::event::{Action, ActionId};
 use crate::scaler::member::Stage;
@@ -21,7 +20,7 @@ const REFUSALS_FOR: Duration = Duration::from_secs(2);
 /// In a pause it is looked again no sooner than this whether a spare would go.
 const PAUSED_AGAIN: Duration = Duration::from_secs(1);
 
-impl Backend {
+impl Road<'_> {
     /// Begins to bring a spare in: warm-up first, HAProxy is not touched.
     pub(in crate::scaler::backend) fn bring_in(
         &mut self,
@@ -74,14 +73,14 @@ impl Backend {
         if self.hand.pause().is_some() {
             self.plan.down_not_before =
                 now.after(self.settings.scale_down_cooldown.max(PAUSED_AGAIN));
-            return self.say_would(now, Would::Drain, name, out);
+            return self.hand.say_would(now, Would::Drain, name, out);
         }
         let quiet_for = self
             .signals
             .quiet
             .since
             .map_or(Duration::ZERO, |since| now.since(since));
-        let after = self.want_fresh(out);
+        let after = self.facts.reading.want_fresh(out);
         let share = self.signals.quiet.share;
         let goal = Goal::PutAway { quiet_for, share };
         self.journeys.only = Some(Journey::new(now, name, goal, Step::Judging { after }));
@@ -95,7 +94,7 @@ impl Backend {
         fault: Fault,
         out: &mut Outbox,
     ) {
-        let after = self.want_fresh(out);
+        let after = self.facts.reading.want_fresh(out);
         self.plan.expelled_at = Some(now); // HAProxy may accept the command and not follow it.
         let goal = Goal::Expel { fault };
         self.journeys.only = Some(Journey::new(now, name, goal, Step::Judging { after }));
@@ -148,7 +147,7 @@ impl Backend {
             Step::Emptying { .. } => {
                 change.goal = Goal::GiveBack { wanted };
                 change.since = now;
-                let after = self.want_fresh(out);
+                let after = self.facts.reading.want_fresh(out);
                 self.journeys.step(Step::Judging { after });
             }
             // The command is under way: it is given back once it is known what became of it.
@@ -169,90 +168,79 @@ impl Backend {
         wanted: Wanted,
         out: &mut Outbox,
     ) {
-        let after = self.want_fresh(out);
+        let after = self.facts.reading.want_fresh(out);
         let goal = Goal::GiveBack { wanted };
         let mut change = Journey::new(now, name, goal, Step::Judging { after });
         change.told.push(AdminState::Drain);
         self.journeys.only = Some(change);
     }
 
-    /// The warm-up ended.
-    pub(in crate::scaler) fn warm_up_ended(
+    /// The warm-up ended; true when another spare is to be looked for.
+    pub(in crate::scaler::backend) fn warm_up_ended(
         &mut self,
         now: Timestamp,
         id: ActionId,
         outcome: Result<WarmUpEvidence, WarmUpFailure>,
         out: &mut Outbox,
-    ) {
-        let Some(change) = &mut self.journeys.only else {
-            return;
+    ) -> bool {
+        let is_awaited =
+            |it: &Journey| matches!(it.step, Step::WarmingUp { id: awaited } if awaited == id);
+        let Some(journey) = self.journeys.only.as_mut().filter(|it| is_awaited(it)) else {
+            return false;
         };
-        if !matches!(change.step, Step::WarmingUp { id: awaited } if awaited == id) {
-            return;
-        }
         match outcome {
             Ok(proof) => {
-                if let Goal::BringIn { evidence, .. } = &mut change.goal {
+                if let Goal::BringIn { evidence, .. } = &mut journey.goal {
                     *evidence = proof;
                 }
-                let after = self.want_fresh(out);
+                let after = self.facts.reading.want_fresh(out);
                 self.journeys.step(Step::Judging { after });
+                false
             }
-            Err(failure) => self.fail(now, Failure::WarmUp(failure), out),
+            Err(failure) => {
+                self.fail(now, Failure::WarmUp(failure), out);
+                true
+            }
         }
     }
 
-    /// A command was answered.
-    pub(in crate::scaler) fn state_set(
+    /// A command was answered; true when another spare is to be looked for.
+    pub(in crate::scaler::backend) fn state_set(
         &mut self,
         now: Timestamp,
         id: ActionId,
         outcome: Result<(), WriteFailure>,
         out: &mut Outbox,
-    ) {
+    ) -> bool {
         if self.journeys.writing == Some(id) {
             self.write_ended();
         }
-        let Some(change) = &self.journeys.only else {
-            return;
+        let journey = self.journeys.only.as_ref();
+        let Some((journey, state)) = journey.and_then(|it| Some((it, it.written(id)?))) else {
+            return false;
         };
-        let Step::Writing {
-            id: awaited, state, ..
-        } = change.step
-        else {
-            return;
-        };
-        if awaited != id {
-            return;
-        }
-        match outcome {
+        let words = match outcome {
             // Accepted or unknown: only reading back tells.
             Ok(()) | Err(WriteFailure::Unknown(_) | WriteFailure::Stopping) => {
-                let after = self.want_fresh(out);
+                let after = self.facts.reading.want_fresh(out);
                 self.journeys.step(Step::Verifying { after, state });
+                return false;
             }
-            Err(WriteFailure::Refused(words)) => {
-                let server = out.server(&change.server);
-                let refused = StateRefused {
-                    server,
-                    state,
-                    words,
-                };
-                self.refused(now, refused, out);
-            }
-        }
-    }
-
-    fn refused(&mut self, now: Timestamp, refused: StateRefused, out: &mut Outbox) {
-        let Some(change) = &self.journeys.only else {
-            return;
+            Err(WriteFailure::Refused(words)) => words,
         };
-        if change.is_inbound() {
-            return self.fail(now, Failure::Refused(refused), out);
+        let refused = StateRefused {
+            server: out.server(&journey.server),
+            state,
+            words,
+        };
+        if journey.is_inbound() {
+            self.fail(now, Failure::Refused(refused), out);
+            return true;
         }
         let note = Note::StateRefused(refused);
-        out.tell(now, Some(&change.server), Change::Warning, note);
+        out.tell(now, Some(&journey.server), Change::Warning, note);
         self.drop_change(now);
+        false
     }
 
     /// No command is under way any more.
@@ -268,7 +256,7 @@ impl Backend {
             return;
         };
         if let Step::Writing { state, .. } = change.step {
-            let after = self.want_fresh(out);
+            let after = self.facts.reading.want_fresh(out);
             self.journeys.step(Step::Verifying { after, state });
         }
     }

@@ -1,15 +1,14 @@
 //! A change that an operator, a pause or a standstill interrupts, and one that an operator asks for.
 //! Whether an order is refused is decided in `orders`.
 
-use super::super::Backend;
-use super::{Goal, Journey, Step};
+use super::{Goal, Journey, Road, Step};
 use crate::scaler::decision::{CalledOff, Change, Note, Ordered, Reason, Wanted};
 use crate::scaler::outbox::Outbox;
 use crate::words::order::Verb;
 use crate::words::picture::AdminState;
 use crate::words::time::Timestamp;
 
-impl Backend {
+impl Road<'_> {
     /// Takes the change under way to where its server may stay: maint on the way in, ready on the
     /// way out. A `ready` that is being written is let through, a return to maint is finished.
     pub(in crate::scaler::backend) fn retreat(
@@ -76,14 +75,9 @@ impl Backend {
         why: Ordered,
         out: &mut Outbox,
     ) {
-        if self.is_on_its_way_in(server) {
+        if self.journeys.is_inbound(server) {
             self.retreat_of(now, server, why, out);
         }
-    }
-
-    /// That spare is being brought in.
-    pub(in crate::scaler::backend) fn is_on_its_way_in(&self, server: &str) -> bool {
-        self.journeys.of(server).is_some_and(Journey::is_inbound)
     }
 
     /// Begins what `disable` asked for: a fresh picture decides whether the spare may go.
@@ -93,7 +87,7 @@ impl Backend {
         server: String,
         out: &mut Outbox,
     ) {
-        let after = self.want_fresh(out);
+        let after = self.facts.reading.want_fresh(out);
         let mark = self.hand.marks(&server).kept.map(|(_, mark)| mark);
         let by = mark.and_then(|mark| mark.by);
         let goal = Goal::SendAway { by };
@@ -114,8 +108,8 @@ impl Backend {
             Ok(()) => self.write(now, AdminState::Drain, out),
             Err(refusal) => {
                 self.journeys.only = None;
-                self.forget_order(name);
-                self.show_marks();
+                self.hand.forget_order(name);
+                self.facts.pool.show_marks(self.hand);
                 let note = Note::NotDisabled(refusal);
                 out.tell(now, Some(name), Change::Note, note);
             }

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use super::super::Backend;
-use super::{Goal, Step};
+use super::super::NoSpareSaid;
+use super::super::kicks::Queue;
+use super::{Goal, Road, Step};
+use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{
     CalledOff, Change, Checks, Consequence, Failed, Failure, Fault, Note, Reason, Wanted,
 };
@@ -16,7 +18,7 @@ use crate::words::time::Timestamp;
 /// A spare that is expelled within this time leaves what it came for unsolved.
 const MISSED_FOR: Duration = Duration::from_secs(60);
 
-impl Backend {
+impl Road<'_> {
     /// The drain is confirmed.
     pub(super) fn drains(&mut self, now: Timestamp, out: &mut Outbox) {
         let Some(change) = &mut self.journeys.only else {
@@ -46,7 +48,7 @@ impl Backend {
         self.journeys.step(Step::Emptying { since: now });
         let (up, min) = (
             self.facts.pool.in_balance(),
-            self.facts.floor(&self.settings),
+            self.facts.floor(self.settings),
         );
         if up < min {
             // A race that the picture before the write could not show: undone at once.
@@ -114,7 +116,7 @@ impl Backend {
         }
         out.report(now, Some(&change.server), Change::Enable, reason);
         self.spare_arrived(now, &change.server, &wanted);
-        self.queue().kick_newcomer(now, &change.server, out);
+        Queue::of(self.facts, self.hand).kick_newcomer(now, &change.server, out);
         self.watch_service(now, out);
         self.read_sooner(now);
     }
@@ -130,7 +132,7 @@ impl Backend {
         }
         out.tell(now, Some(&change.server), Change::Enable, Note::LateReady);
         self.signals.start_policies_over();
-        self.queue().kick_newcomer(now, &change.server, out);
+        Queue::of(self.facts, self.hand).kick_newcomer(now, &change.server, out);
         self.read_sooner(now);
     }
 
@@ -232,7 +234,6 @@ impl Backend {
             quarantined_for,
         };
         out.report(now, Some(&change.server), Change::EnableFailed, reason);
-        self.seek_work(now, out);
     }
 
     /// Something is more urgent than the sessions of a drain.
@@ -265,7 +266,6 @@ impl Backend {
             let reason = Reason::StillOpen { took, sessions };
             out.report(now, Some(&change.server), Change::Note, reason);
         }
-        self.seek_work(now, out);
     }
 
     /// Leaves the server where HAProxy has it; the next look at it decides anew.
@@ -294,5 +294,38 @@ impl Backend {
         if let Goal::BringIn { wanted, .. } = change.goal {
             self.plan.owed.get_or_insert((1, wanted));
         }
+    }
+
+    /// A spare joined for that reason.
+    pub(super) fn spare_arrived(&mut self, now: Timestamp, server: &str, wanted: &Wanted) {
+        self.said.stay.clear();
+        let before = self.facts.pool.serving_without(server);
+        self.signals.learn_from_arrival(now, server, before, wanted);
+        if self.facts.comparison.verdict() != Agreement::Agree {
+            self.facts.brought_in_doubt = self.facts.brought_in_doubt.saturating_add(1);
+        }
+        self.said.no_spare = NoSpareSaid::default();
+        if let Some((servers, _)) = &mut self.plan.owed {
+            *servers = servers.saturating_sub(1);
+            if *servers == 0 {
+                self.plan.owed = None;
+            }
+        }
+        match wanted {
+            Wanted::Slow(_) | Wanted::Waiting { .. } => {
+                self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
+            }
+            Wanted::Crowded(_) => {
+                self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
+                let rate = self.signals.rate.per_second().unwrap_or(0.0);
+                self.facts.crowd.came_for(now, rate);
+            }
+            Wanted::DeadServer { .. }
+            | Wanted::DeadSpare { .. }
+            | Wanted::BelowMin { .. }
+            | Wanted::Reloaded
+            | Wanted::Ordered(_) => {}
+        }
+        self.signals.start_policies_over();
     }
 }

@@ -25,8 +25,16 @@ mod steps;
 
 use std::time::Duration;
 
+use super::facts::Facts;
+use super::needs::Needs;
+use super::signals::Signals;
+use super::timers::Timers;
+use super::{Plan, Said};
 use crate::scaler::decision::{Failure, Fault, Ordered, Wanted};
 use crate::scaler::event::ActionId;
+use crate::scaler::hand::Hand;
+use crate::scaler::outbox::Outbox;
+use crate::scaler::settings::BackendSettings;
 use crate::words::picture::{AdminState, ServerCounters};
 use crate::words::proof::WarmUpEvidence;
 use crate::words::time::Timestamp;
@@ -55,6 +63,11 @@ impl Journeys {
         self.only.as_ref().filter(|it| it.server == server)
     }
 
+    /// That spare is being brought in.
+    pub(super) fn is_inbound(&self, server: &str) -> bool {
+        self.of(server).is_some_and(Journey::is_inbound)
+    }
+
     /// Forgets that server's journey.
     pub(super) fn forget(&mut self, server: &str) {
         self.only.take_if(|it| it.server == server);
@@ -64,6 +77,47 @@ impl Journeys {
     fn step(&mut self, step: Step) {
         if let Some(journey) = &mut self.only {
             journey.step = step;
+        }
+    }
+}
+
+/// What the journeys of a backend may touch.
+pub(super) struct Road<'a> {
+    pub(super) signals: &'a mut Signals,
+    pub(super) facts: &'a mut Facts,
+    pub(super) settings: &'a BackendSettings,
+    pub(super) journeys: &'a mut Journeys,
+    pub(super) plan: &'a mut Plan,
+    pub(super) said: &'a mut Said,
+    pub(super) hand: &'a mut Hand,
+    pub(super) timers: &'a mut Timers,
+}
+
+impl Road<'_> {
+    /// What the backend needs, as things are.
+    const fn needs(&self) -> Needs<'_> {
+        Needs {
+            facts: self.facts,
+            signals: self.signals,
+            settings: self.settings,
+            hand: self.hand,
+        }
+    }
+
+    /// After a change of its step the next look may have to come sooner.
+    pub(super) fn read_sooner(&mut self, now: Timestamp) {
+        let journey = self.journeys.only.as_ref().map(Journey::read_interval);
+        let service = self.facts.service_interval(self.facts.last_read());
+        let wished = journey.into_iter().chain(service);
+        let interval = wished.fold(self.settings.poll_interval, Duration::min);
+        self.facts.reading.want_by(now.after(interval));
+    }
+
+    /// Looks at who serves. What did not come is still missing: the next breach need not wait.
+    pub(super) fn watch_service(&mut self, now: Timestamp, out: &mut Outbox) {
+        let (signals, settings) = (&mut *self.signals, self.settings);
+        if self.facts.watch_service(now, signals, out, settings) {
+            self.plan.up_not_before = now;
         }
     }
 }
@@ -240,6 +294,19 @@ impl Journey {
             | Step::Judging { .. }
             | Step::Writing { .. }
             | Step::Verifying { .. } => Duration::MAX,
+        }
+    }
+
+    /// What that command asks for, if its answer is awaited.
+    fn written(&self, command: ActionId) -> Option<AdminState> {
+        match self.step {
+            Step::Writing { id, state } if id == command => Some(state),
+            Step::WarmingUp { .. }
+            | Step::Judging { .. }
+            | Step::Writing { .. }
+            | Step::Verifying { .. }
+            | Step::Checking
+            | Step::Emptying { .. } => None,
         }
     }
 

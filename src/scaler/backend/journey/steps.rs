@@ -1,9 +1,8 @@
 //! What each step of a change does once a newer picture is there: decide, write, read back, watch,
 //! finish. When a change begins and how its outcomes come in is said one level up.
 
-use super::super::Backend;
 use super::super::timers::Timer;
-use super::{Goal, Step};
+use super::{Goal, Road, Step};
 use crate::scaler::outbox::Outbox;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ const EXPEL_DRAIN: Duration = Duration::from_secs(2);
 /// Requests that came within this time (or half of `drain_timeout`) will come again.
 const STILL_COME: Duration = Duration::from_secs(10);
 
-impl Backend {
+impl Road<'_> {
     /// Decides on a fresh picture whether the first write of a change may happen.
     pub(super) fn judge(&mut self, now: Timestamp, out: &mut Outbox) {
         let Some(change) = &self.journeys.only else {
@@ -47,7 +46,7 @@ impl Backend {
                 // The checks go on while it drains: a server that died there stays away.
                 if !matches!(member.read.operational, 1 | 2) {
                     self.fail(now, Failure::Died, out);
-                } else if self.facts.is_full(&self.settings) {
+                } else if self.facts.is_full(self.settings) {
                     self.call_off(now, CalledOff::Replaced, out);
                 } else {
                     self.write(now, AdminState::Ready, out);
@@ -64,7 +63,7 @@ impl Backend {
             }
             Goal::SendAway { .. } => self.judge_send_away(now, &name, out),
             Goal::Expel { .. } => {
-                if self.facts.may_expel(&name, &self.settings) {
+                if self.facts.may_expel(&name, self.settings) {
                     self.write(now, AdminState::Drain, out);
                 } else {
                     self.journeys.only = None;
