@@ -51,6 +51,11 @@ impl Crowd {
             .filter(|_| self.seen_at.since(since) >= LASTS)
     }
 
+    /// A spare joined because of it; requests a second before.
+    pub(super) fn came_for(&mut self, now: Timestamp, rate: f64) {
+        self.tried = Some((now, rate));
+    }
+
     fn see(&mut self, now: Timestamp, what: Option<Crowded>, is_busy: bool) {
         match what {
             Some(what) => {
@@ -124,7 +129,7 @@ impl Backend {
                 out.tell(now, None, Change::NotHelping, note);
             }
         }
-        let is_free = self.travel.journey.is_none()
+        let is_free = self.journeys.only.is_none()
             && self.plan.owed.is_none()
             && self.facts.crowd.tried.is_none();
         let is_stuck = self
@@ -135,11 +140,6 @@ impl Backend {
         if self.facts.crowd.is_busy && is_free && !is_stuck && now >= self.plan.up_not_before {
             self.plan.owed = Some((1, Wanted::Crowded(what)));
         }
-    }
-
-    /// A spare joined because of the crowd.
-    pub(super) fn came_for_crowd(&mut self, now: Timestamp) {
-        self.facts.crowd.tried = Some((now, self.signals.rate.per_second().unwrap_or(0.0)));
     }
 }
 

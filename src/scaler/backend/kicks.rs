@@ -1,28 +1,50 @@
 //! Kicking ready spares out of HAProxy's queue trap, and taking back what that lent them. What the
 //! trap is, is said in `kick`.
 
-use super::{Backend, name_of};
+use std::time::Duration;
+
+use super::facts::Facts;
+use super::name_of;
 use crate::scaler::decision::{Change, Note};
 use crate::scaler::event::{Action, ActionId};
+use crate::scaler::hand::Hand;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
-use crate::words::names::ServerName;
+use crate::scaler::pool::Pool;
 use crate::words::picture::WriteFailure;
 use crate::words::time::Timestamp;
 
 /// The most that is lent.
 const LENT_MAX: u32 = 100_000;
 
-impl Backend {
+/// A backend's servers, as far as its queue is concerned.
+pub(super) struct Queue<'a> {
+    pool: &'a mut Pool,
+    /// Requests that wait.
+    queued: u32,
+    /// Nobody is kicked.
+    is_paused: bool,
+}
+
+impl<'a> Queue<'a> {
+    /// That of these servers.
+    pub(super) fn of(facts: &'a mut Facts, hand: &Hand) -> Self {
+        Self {
+            pool: &mut facts.pool,
+            queued: facts.queued,
+            is_paused: hand.pause().is_some(),
+        }
+    }
+
     /// A spare has come from drain to ready: whatever waits in the queue, it gets its part of it.
     pub(super) fn kick_newcomer(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
-        let Some(member) = self.facts.pool.member(name) else {
+        let Some(member) = self.pool.member(name) else {
             return;
         };
         match self.kick_by(member) {
             // A server with a limit of its own loses nothing by being told it again.
             Some((maxconn, false)) => self.send_maxconn(now, name, maxconn, None, out),
-            Some((maxconn, true)) if self.facts.queued > 0 => {
+            Some((maxconn, true)) if self.queued > 0 => {
                 self.send_maxconn(now, name, maxconn, Some(maxconn), out);
             }
             Some(_) | None => {}
@@ -31,9 +53,8 @@ impl Backend {
 
     /// Looks, with each picture, for ready spares that get nothing of a queue, and for limits that
     /// are not needed any more.
-    pub(super) fn watch_queue(&mut self, now: Timestamp, out: &mut Outbox) {
-        let timeout = self.settings.action_timeout;
-        for member in &mut self.facts.pool.members {
+    pub(super) fn watch_queue(&mut self, now: Timestamp, timeout: Duration, out: &mut Outbox) {
+        for member in &mut self.pool.members {
             member.kick.give_up(now, timeout);
             if let Some(counters) = member.read.counters {
                 member.kick.see(now, counters.taken);
@@ -42,13 +63,12 @@ impl Backend {
                 member.kick.loses_what_it_was_lent(now);
             }
         }
-        self.take_back_lent(now, self.facts.queued > 0, out);
+        self.take_back_lent(now, self.queued > 0, out);
         self.lend_more(now, out);
-        if self.facts.queued == 0 || self.hand.pause().is_some() {
+        if self.queued == 0 || self.is_paused {
             return;
         }
         let stuck: Vec<String> = self
-            .facts
             .pool
             .members
             .iter()
@@ -66,11 +86,7 @@ impl Backend {
             .map(name_of)
             .collect();
         for name in stuck {
-            let by = self
-                .facts
-                .pool
-                .member(&name)
-                .and_then(|it| self.kick_by(it));
+            let by = self.pool.member(&name).and_then(|it| self.kick_by(it));
             if let Some((maxconn, is_lent)) = by {
                 self.send_maxconn(now, &name, maxconn, is_lent.then_some(maxconn), out);
             }
@@ -80,11 +96,10 @@ impl Backend {
     /// A lent limit that is used up while requests still wait was too small: the server has none of
     /// its own and may well carry more.
     fn lend_more(&mut self, now: Timestamp, out: &mut Outbox) {
-        if self.facts.queued == 0 || self.hand.pause().is_some() {
+        if self.queued == 0 || self.is_paused {
             return;
         }
         let full: Vec<(String, u32)> = self
-            .facts
             .pool
             .members
             .iter()
@@ -106,7 +121,7 @@ impl Backend {
         if let Some(own) = member.read.maxconn {
             return Some((own, member.kick.lent() == Some(own)));
         }
-        let neighbours = self.facts.pool.members.iter();
+        let neighbours = self.pool.members.iter();
         let limits = neighbours.filter(|it| it.read.is_in_balance() && it.kick.lent().is_none());
         let limit = limits.filter_map(|it| it.read.maxconn).max()?;
         Some((limit, true))
@@ -121,12 +136,12 @@ impl Backend {
         out: &mut Outbox,
     ) {
         // Whoever loses its limit while requests wait would be in the trap again.
-        let takes_queue = maxconn == 0 && self.facts.queued > 0;
+        let takes_queue = maxconn == 0 && self.queued > 0;
         let id = out.next_id();
-        if let Some(member) = self.facts.pool.member_mut(name) {
+        if let Some(member) = self.pool.member_mut(name) {
             member.kick.sent(now, id, lent);
         }
-        let server = ServerName::new(self.settings.name.clone(), name);
+        let server = out.server(name);
         out.actions.push(Action::SetMaxconn {
             id,
             server,
@@ -136,7 +151,7 @@ impl Backend {
     }
 
     /// A limit was set, or not.
-    pub(in crate::scaler) fn maxconn_set(
+    pub(super) fn maxconn_set(
         &mut self,
         now: Timestamp,
         id: ActionId,
@@ -144,14 +159,14 @@ impl Backend {
         outcome: Result<(), WriteFailure>,
         out: &mut Outbox,
     ) {
-        let Some(member) = self.facts.pool.member_mut(server) else {
+        let Some(member) = self.pool.member_mut(server) else {
             return;
         };
         if !member.kick.answered(id) {
             return;
         }
         if let Err(WriteFailure::Refused(words)) = outcome {
-            let name = ServerName::new(self.settings.name.clone(), server);
+            let name = out.server(server);
             let note = Note::MaxconnRefused {
                 server: name,
                 words,
@@ -164,7 +179,6 @@ impl Backend {
     /// requests.
     fn take_back_lent(&mut self, now: Timestamp, is_needed: bool, out: &mut Outbox) {
         let over: Vec<String> = self
-            .facts
             .pool
             .members
             .iter()
@@ -181,7 +195,7 @@ impl Backend {
 
     /// Nothing stays lent: the daemon ends, is paused, or does not look after the backend any more.
     pub(super) fn take_back_all_lent(&mut self, now: Timestamp, out: &mut Outbox) {
-        let lent = self.facts.pool.members.iter();
+        let lent = self.pool.members.iter();
         let lent = lent.filter(|member| member.kick.lent().is_some());
         for name in lent.map(name_of).collect::<Vec<String>>() {
             self.send_maxconn(now, &name, 0, None, out);

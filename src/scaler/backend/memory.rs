@@ -66,7 +66,7 @@ impl Backend {
                 }
             });
         }
-        self.show_marks();
+        self.facts.pool.show_marks(&self.hand);
         self.past.remembered = Some(memory.clone());
     }
 
@@ -186,7 +186,7 @@ impl Backend {
 
     fn server_memory(&self, now: Timestamp, member: &Member) -> ServerMemory {
         let name = &member.read.name;
-        let underway = self.travel.journey.as_ref().filter(|it| it.server == *name);
+        let underway = self.journeys.of(name);
         let past = self
             .past
             .told

@@ -2,13 +2,13 @@
 //! modules below; signals live in `policy`, servers in `pool`.
 
 mod advice;
-mod change;
 mod crowd;
 mod facts;
+mod journey;
 mod judgement;
 mod kicks;
 mod memory;
-mod need;
+mod needs;
 mod orders;
 mod reading;
 mod reconfigure;
@@ -16,6 +16,7 @@ mod service;
 mod signals;
 mod timers;
 mod view;
+mod work;
 
 use super::agreement::Agreement;
 use super::decision::{Advice, Change, Reason, Wanted};
@@ -27,11 +28,15 @@ use super::outbox::Outbox;
 use super::policy::strongest;
 use super::quiet::{self};
 use super::settings::BackendSettings;
-use crate::words::picture::AdminState;
+use crate::words::picture::{AdminState, WriteFailure};
+use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
 
 use self::facts::Facts;
+use self::journey::{Journeys, Road};
+use self::kicks::Queue;
+use self::needs::Leaving;
 use self::signals::Signals;
 use self::timers::{Timer, Timers};
 
@@ -46,8 +51,8 @@ pub(super) struct Backend {
     /// What HAProxy has shown.
     facts: Facts,
     settings: BackendSettings,
-    /// The spare that is on its way.
-    travel: Travel,
+    /// Spares on their way.
+    journeys: Journeys,
     /// What is to come, and what has to wait.
     plan: Plan,
     /// What was said, so as not to say it each time.
@@ -59,14 +64,6 @@ pub(super) struct Backend {
     /// New settings, or the end, once no journey is under way.
     next: reconfigure::Next,
     timers: Timers,
-}
-
-/// Servers on their way.
-#[derive(Debug, Default)]
-struct Travel {
-    journey: Option<change::Underway>,
-    /// The command under way; it may outlive its journey.
-    writing: Option<ActionId>,
 }
 
 /// What is still to come, and what has to wait until when.
@@ -84,7 +81,7 @@ struct Plan {
 #[derive(Debug, Default)]
 struct Said {
     /// About the spare that stays, since one joined or left.
-    stay: Vec<(String, judgement::Stay)>,
+    stay: Vec<(String, needs::Stay)>,
     /// An empty-handed search.
     no_spare: NoSpareSaid,
     /// What is in the way.
@@ -111,7 +108,7 @@ impl Backend {
             signals,
             facts: Facts::new(now),
             settings,
-            travel: Travel::default(),
+            journeys: Journeys::default(),
             plan: Plan {
                 owed: None,
                 up_not_before: now,
@@ -228,10 +225,10 @@ impl Backend {
                 self.evaluate(now, out);
             }
             Timer::Slice => self.end_slice(now, out),
-            Timer::Write => self.write_overdue(out),
+            Timer::Write => self.road().write_overdue(out),
             Timer::PutAway => {
                 if let Some(leaving) = self.leaving() {
-                    self.put_away(now, leaving.name, out);
+                    self.road().put_away(now, leaving.name, out);
                 }
             }
         }
@@ -254,11 +251,13 @@ impl Backend {
         if self.signals.window_due().is_none_or(|due| due > now) {
             return true;
         }
-        let may_act = self.travel.journey.is_none()
+        let may_act = self.journeys.only.is_none()
             && self.plan.owed.is_none()
             && self.facts.has_picture()
             && now >= self.plan.up_not_before;
-        let asks = self.ask(now, may_act, out);
+        let asks = self
+            .signals
+            .ask(now, self.facts.pool.serving(), may_act, out);
         if !asks.any_window {
             return true;
         }
@@ -270,7 +269,7 @@ impl Backend {
             out.report(now, None, Change::Breach, reason);
         }
         match first {
-            Some(breach) => self.load_returned(now, Wanted::Slow(breach), out),
+            Some(breach) => self.road().load_returned(now, Wanted::Slow(breach), out),
             None => self.said.no_spare.for_load = false,
         }
         if let Some((servers, breach)) = strongest(asks.servers.into_iter()) {
@@ -330,10 +329,70 @@ impl Backend {
         self.signals.quiet.since = Some(since.max(self.signals.quiet.floor));
     }
 
+    /// The spare that is next to go, and when. While something else is to be done, none is.
+    fn leaving(&self) -> Option<Leaving> {
+        let is_free = self.journeys.is_idle() && self.plan.owed.is_none();
+        let may_go = is_free && !self.past.is_lost && !self.is_changing_settings();
+        let may_go = may_go && self.facts.has_picture();
+        may_go.then(|| self.needs().leaving(self.plan.down_not_before))?
+    }
+
+    /// What its journeys may touch.
+    const fn road(&mut self) -> Road<'_> {
+        Road {
+            signals: &mut self.signals,
+            facts: &mut self.facts,
+            settings: &self.settings,
+            journeys: &mut self.journeys,
+            plan: &mut self.plan,
+            said: &mut self.said,
+            hand: &mut self.hand,
+            timers: &mut self.timers,
+        }
+    }
+
+    /// A warm-up ended.
+    pub(super) fn warm_up_ended(
+        &mut self,
+        now: Timestamp,
+        id: ActionId,
+        outcome: Result<WarmUpEvidence, WarmUpFailure>,
+        out: &mut Outbox,
+    ) {
+        if self.road().warm_up_ended(now, id, outcome, out) {
+            self.seek_work(now, out);
+        }
+    }
+
+    /// A command was answered.
+    pub(super) fn state_set(
+        &mut self,
+        now: Timestamp,
+        id: ActionId,
+        outcome: Result<(), WriteFailure>,
+        out: &mut Outbox,
+    ) {
+        if self.road().state_set(now, id, outcome, out) {
+            self.seek_work(now, out);
+        }
+    }
+
+    /// A limit was set, or not.
+    pub(super) fn maxconn_set(
+        &mut self,
+        now: Timestamp,
+        id: ActionId,
+        server: &str,
+        outcome: Result<(), WriteFailure>,
+        out: &mut Outbox,
+    ) {
+        Queue::of(&mut self.facts, &self.hand).maxconn_set(now, id, server, outcome, out);
+    }
+
     /// Ends what is between two stages; ready servers stay.
     pub(super) fn stop(&mut self, now: Timestamp, out: &mut Outbox) {
-        self.take_back_all_lent(now, out);
-        let Some(change) = self.travel.journey.take() else {
+        Queue::of(&mut self.facts, &self.hand).take_back_all_lent(now, out);
+        let Some(change) = self.journeys.only.take() else {
             return;
         };
         self.leave_behind(now, &change.server, change.told_so_far().to_vec());

@@ -1,11 +1,10 @@
 //! An operator's orders: which are refused, what each sets, and what the one who gave it is told.
 //! How a change under way is taken back or begun by an order is in `change::by_hand`.
 
+use super::kicks::Queue;
 use super::{Backend, name_of};
-use crate::scaler::decision::{
-    Change, Note, Ordered, Promise, Reason, Refusal, Wanted, Way, Would,
-};
-use crate::scaler::hand::{Kept, Mark, Marks, Until};
+use crate::scaler::decision::{Change, Note, Ordered, Promise, Reason, Refusal, Way};
+use crate::scaler::hand::{Kept, Mark, Until};
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
 use crate::words::names::ServerName;
@@ -23,7 +22,7 @@ impl Backend {
             Some(server) => self.order_server(now, order, server, out),
             None => self.order_backend(now, order, out),
         };
-        self.show_marks();
+        self.facts.pool.show_marks(&self.hand);
         self.seek_work(now, out);
         let answer = Reason::Answer {
             verb: order.verb,
@@ -42,14 +41,14 @@ impl Backend {
         let is_everything = order.place == Place::Everything;
         match order.verb {
             Verb::Pause => {
-                self.take_back_all_lent(now, out);
+                Queue::of(&mut self.facts, &self.hand).take_back_all_lent(now, out);
                 let mark = Some(Mark::of(order, now));
                 if is_everything {
                     self.hand.everything = mark;
                 } else {
                     self.hand.backend = mark;
                 }
-                self.retreat(now, ordered_by(order), out);
+                self.road().retreat(now, ordered_by(order), out);
                 Ok(())
             }
             Verb::Resume => {
@@ -92,7 +91,7 @@ impl Backend {
                         marks.paused = Some(mark);
                     }
                 });
-                self.retreat_of(now, server, ordered, out);
+                self.road().retreat_of(now, server, ordered, out);
             }
             Verb::Resume => {
                 if self.hand.pause().is_some() {
@@ -110,13 +109,13 @@ impl Backend {
                 self.may_enable(server)?;
                 self.must_be_taken(order, server, Stage::Ready)?;
                 self.keep(now, order, server, Kept::In);
-                self.give_back(now, server, ordered, out);
+                self.road().give_back(now, server, ordered, out);
             }
             Verb::Disable => {
                 self.may_disable(server)?;
                 self.must_be_taken(order, server, Stage::Maint)?;
                 self.keep(now, order, server, Kept::Out);
-                self.call_back(now, server, ordered, out);
+                self.road().call_back(now, server, ordered, out);
             }
         }
         Ok(())
@@ -183,7 +182,7 @@ impl Backend {
         let member = self.may_change(server)?;
         if !member.read.is_up()
             && self.facts.is_full(&self.settings)
-            && !self.is_on_its_way_in(server)
+            && !self.journeys.is_inbound(server)
         {
             return Err(Refusal::Full(self.facts.pool.in_balance()));
         }
@@ -192,7 +191,7 @@ impl Backend {
 
     fn may_disable(&self, server: &str) -> Result<(), Refusal> {
         self.may_change(server)?;
-        self.must_not_need(server)
+        self.needs().must_not_need(server)
     }
 
     /// Refuses what needs a command to HAProxy that it would not take.
@@ -204,23 +203,6 @@ impl Backend {
         }
     }
 
-    /// Refuses to take away what `min`, or the last user, needs; judged on the last picture.
-    pub(super) fn must_not_need(&self, server: &str) -> Result<(), Refusal> {
-        let is_serving = self
-            .facts
-            .pool
-            .member(server)
-            .is_some_and(Member::is_serving);
-        let (serving, min) = (self.facts.pool.serving(), self.facts.floor(&self.settings));
-        if !is_serving || serving > min {
-            return Ok(());
-        }
-        if serving <= 1 {
-            return Err(Refusal::LastServing);
-        }
-        Err(Refusal::AtMin { serving, min })
-    }
-
     /// What will happen now that the order is accepted.
     fn promise(&self, now: Timestamp, order: &Order, server: Option<&str>) -> Promise {
         match order.verb {
@@ -228,7 +210,7 @@ impl Backend {
             Verb::Disable => self.promise_kept(now, order, server, Kept::Out),
             Verb::Pause | Verb::Pin => {
                 let is_meant = |it: &str| server.is_none_or(|server| server == it);
-                let change = self.travel.journey.as_ref();
+                let change = self.journeys.only.as_ref();
                 let member = server.and_then(|server| self.facts.pool.member(server));
                 Promise::Fixed {
                     lasts: order.lasts,
@@ -256,7 +238,7 @@ impl Backend {
             Kept::Out => (false, Stage::Maint),
         };
         let is_there = self.facts.pool.member(server).map(|it| it.stage) == Some(already);
-        let way = match &self.travel.journey {
+        let way = match &self.journeys.only {
             Some(change) if change.server == server => match (is_in, change.is_inbound()) {
                 (true, true) => Way::Coming,
                 (false, false) => Way::Leaving,
@@ -274,13 +256,6 @@ impl Backend {
         }
     }
 
-    /// What is set for a server, where the pool looks for it.
-    pub(super) fn show_marks(&mut self) {
-        for member in &mut self.facts.pool.members {
-            member.marks = self.hand.marks(&member.read.name);
-        }
-    }
-
     /// Ends what an operator set for some time only.
     pub(super) fn hand_due(&mut self, now: Timestamp, out: &mut Outbox) {
         for (server, what) in self.hand.expire(now) {
@@ -290,41 +265,8 @@ impl Backend {
         if self.hand.pause().is_none() {
             self.hand.would = None;
         }
-        self.show_marks();
+        self.facts.pool.show_marks(&self.hand);
         self.facts.reading.want(); // What waited for this is decided on a fresh picture.
-    }
-
-    /// Paused: says what would be done, once.
-    pub(super) fn say_would(
-        &mut self,
-        now: Timestamp,
-        what: Would,
-        name: String,
-        out: &mut Outbox,
-    ) {
-        let would = Some((what, name));
-        if self.hand.would == would {
-            return;
-        }
-        self.hand.would = would;
-        let pause = self.hand.pause().unwrap_or_default().standing(now);
-        let server = self.hand.would.as_ref().map(|(_, name)| name.as_str());
-        out.tell(now, server, Change::Paused, Note::Would { what, pause });
-    }
-
-    /// Why a spare that an operator wants in is warmed up.
-    pub(super) fn ordered(&self, server: &str) -> Wanted {
-        let mark = self.hand.marks(server).kept.map(|(_, mark)| mark);
-        Wanted::Ordered(Ordered::By {
-            verb: Verb::Enable,
-            uid: mark.and_then(|mark| mark.by),
-        })
-    }
-
-    /// An operator changed it by hand: that is newer than what was ordered.
-    pub(super) fn forget_order(&mut self, server: &str) {
-        self.hand
-            .change(server, |marks: &mut Marks| marks.kept = None);
     }
 }
 

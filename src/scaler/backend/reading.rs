@@ -1,8 +1,7 @@
 //! Reading HAProxy: when, and what a read means. HAProxy is the truth about servers; what is
 //! remembered only explains.
 
-use std::time::Duration;
-
+use super::kicks::Queue;
 use super::{Backend, NoSpareSaid, name_of};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{Change, Note, Reason};
@@ -35,16 +34,22 @@ impl Reading {
     pub(super) const fn want(&mut self) {
         self.wish.at_once = true;
     }
-}
 
-impl Backend {
     /// Wants a picture that is newer than everything asked for so far, and says from which id on
     /// an answer is one.
     pub(super) const fn want_fresh(&mut self, out: &Outbox) -> ActionId {
-        self.facts.reading.want();
+        self.want();
         out.last_id()
     }
 
+    /// A read that begins by then is wanted.
+    pub(super) fn want_by(&mut self, by: Timestamp) {
+        let wish = &mut self.wish.by;
+        *wish = Some(wish.map_or(by, |earlier| earlier.min(by)));
+    }
+}
+
+impl Backend {
     /// What is wished of the next read since this was asked last.
     pub(in crate::scaler) fn take_wish(&mut self) -> Wish {
         std::mem::take(&mut self.facts.reading.wish)
@@ -72,9 +77,9 @@ impl Backend {
             out.tell(now, None, Change::Note, Note::HasBackend);
         }
         self.take_picture(now, process, read, out);
-        self.step_change(now, id, out);
+        self.road().step_change(now, id, out);
         self.seek_work(now, out);
-        self.read_sooner(now);
+        self.road().read_sooner(now);
     }
 
     /// HAProxy could not be read, or not this backend.
@@ -126,7 +131,7 @@ impl Backend {
         if self.facts.pool.serving() < serving_before {
             self.signals.servers_are_missing(now);
         }
-        self.show_marks();
+        self.facts.pool.show_marks(&self.hand);
         self.recall(now, process.generation, out);
         if self
             .facts
@@ -140,14 +145,15 @@ impl Backend {
         for name in &names {
             self.look_at(now, name, out);
         }
-        self.watch_queue(now, out);
-        self.watch_service(now, out);
+        let timeout = self.settings.action_timeout;
+        Queue::of(&mut self.facts, &self.hand).watch_queue(now, timeout, out);
+        self.road().watch_service(now, out);
         self.watch_crowd(now, process.crowded, read.sessions, out);
         if read.queued > 0 {
             let wanted = super::Wanted::Waiting {
                 queued: read.queued,
             };
-            self.load_returned(now, wanted, out);
+            self.road().load_returned(now, wanted, out);
         }
     }
 
@@ -161,9 +167,9 @@ impl Backend {
             .since
             .is_none_or(|since| now.since(since) < self.settings.idle_timeout);
         self.facts.pool.begin_generation(now, is_needed);
-        match self.travel.journey.take() {
+        match self.journeys.only.take() {
             // The new process may have got the command that is under way, and carry it out late.
-            Some(change) if self.travel.writing.is_some() => {
+            Some(change) if self.journeys.writing.is_some() => {
                 let told = change.told_so_far().last().copied();
                 self.leave_behind(now, &change.server, told.into_iter().collect());
             }
@@ -205,12 +211,7 @@ impl Backend {
         if shown == expected || member.role != Role::Spare {
             return;
         }
-        if self
-            .travel
-            .journey
-            .as_ref()
-            .is_some_and(|change| change.told(name, shown))
-        {
+        if self.journeys.of(name).is_some_and(|it| it.was_told(shown)) {
             return; // Our own doing.
         }
         if self.past.told(now, name, shown) {
@@ -225,22 +226,15 @@ impl Backend {
         member.is_wanted_back = false;
         member.stands_in = false;
         member.enter(now, stage_of(shown), now);
-        if self
-            .travel
-            .journey
-            .as_ref()
-            .is_some_and(|change| change.server == name)
-        {
-            self.travel.journey = None;
-        }
+        self.journeys.forget(name);
         let reason = Reason::Operator {
             from: expected,
             to: shown,
             may_be_agent,
             hold,
         };
-        self.forget_order(name);
-        self.show_marks();
+        self.hand.forget_order(name);
+        self.facts.pool.show_marks(&self.hand);
         out.report(now, Some(name), Change::Hold, reason);
     }
 
@@ -251,8 +245,7 @@ impl Backend {
             return;
         };
         member.enter(now, Stage::DrainingOut, now);
-        let change = self.travel.journey.take_if(|change| change.server == name);
-        drop(change);
+        self.journeys.forget(name);
         out.tell(now, Some(name), Change::Warning, Note::DrainedByAgent);
     }
 
@@ -270,26 +263,6 @@ impl Backend {
         if shown == AdminState::Ready {
             member.is_wanted_back = false;
         }
-    }
-
-    /// How soon to look again: soon while a spare is on its way.
-    fn read_interval(&self) -> Duration {
-        let poll = self.settings.poll_interval;
-        let change = self
-            .travel
-            .journey
-            .as_ref()
-            .map(super::change::Underway::read_interval);
-        let service = self.facts.service_interval(self.facts.last_read());
-        let wished = change.into_iter().chain(service);
-        wished.fold(poll, Duration::min)
-    }
-
-    /// After a change of its step the next look may have to come sooner.
-    pub(super) fn read_sooner(&mut self, now: Timestamp) {
-        let by = now.after(self.read_interval());
-        let wish = &mut self.facts.reading.wish.by;
-        *wish = Some(wish.map_or(by, |earlier| earlier.min(by)));
     }
 }
 

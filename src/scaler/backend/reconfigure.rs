@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::kicks::Queue;
 use super::timers::Timer;
 use super::{Backend, name_of};
 use crate::scaler::decision::{Change, Note, Ordered};
@@ -37,13 +38,13 @@ impl Backend {
         settings: BackendSettings,
         out: &mut Outbox,
     ) {
-        let is_no_spare = self.travel.journey.as_ref().is_some_and(|change| {
+        let is_no_spare = self.journeys.only.as_ref().is_some_and(|change| {
             let member = self.facts.pool.member(&change.server);
             member.is_some_and(|member| role_of(&member.read, &settings) != Role::Spare)
         });
         self.next = Next::Settings(Box::new(settings));
         if is_no_spare {
-            self.retreat(now, Ordered::NewConfiguration, out);
+            self.road().retreat(now, Ordered::NewConfiguration, out);
         } else {
             self.apply_settings(now);
         }
@@ -52,8 +53,8 @@ impl Backend {
     /// It is in the configuration no more. A change under way is taken back first.
     pub(in crate::scaler) fn leave(&mut self, now: Timestamp, out: &mut Outbox) {
         self.next = Next::Gone;
-        self.take_back_all_lent(now, out);
-        self.retreat(now, Ordered::NewConfiguration, out);
+        Queue::of(&mut self.facts, &self.hand).take_back_all_lent(now, out);
+        self.road().retreat(now, Ordered::NewConfiguration, out);
     }
 
     /// New settings wait for the end of a change.
@@ -64,10 +65,7 @@ impl Backend {
     /// Applies what had to wait for the change under way; which servers count is asked anew.
     pub(in crate::scaler) fn after_event(&mut self, now: Timestamp) {
         self.signals.counted.clear();
-        if self.is_changing_settings()
-            && self.travel.journey.is_none()
-            && self.travel.writing.is_none()
-        {
+        if self.is_changing_settings() && self.journeys.is_idle() {
             self.apply_settings(now);
         }
         self.wind_all();
@@ -80,7 +78,7 @@ impl Backend {
 
     /// It has left nothing half-way and may be forgotten.
     pub(in crate::scaler) fn is_gone(&self) -> bool {
-        self.is_leaving() && self.travel.journey.is_none() && self.travel.writing.is_none()
+        self.is_leaving() && self.journeys.is_idle()
     }
 
     /// What stays behind of a backend that is not looked after any more.
@@ -154,8 +152,8 @@ impl Backend {
 
     /// Another HAProxy, or another way to touch it: its servers are met for the first time.
     pub(in crate::scaler) fn forget_servers(&mut self, now: Timestamp) {
-        self.travel.journey = None;
-        self.write_ended();
+        self.journeys.only = None;
+        self.road().write_ended();
         self.past.forget_told();
         self.plan.owed = None;
         self.facts.generation = None;
@@ -170,7 +168,7 @@ impl Backend {
     /// The daemon stood still, or the machine did: no window straddles that, and nothing begins
     /// before lines and checks have caught up.
     pub(in crate::scaler) fn gap(&mut self, now: Timestamp, lasted: Duration, out: &mut Outbox) {
-        self.retreat(now, Ordered::Standstill(lasted), out);
+        self.road().retreat(now, Ordered::Standstill(lasted), out);
         out.tell(now, None, Change::Note, Note::StoodStill(lasted));
         self.plan.owed = None;
         self.signals.start_policies_over();

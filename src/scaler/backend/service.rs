@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use super::facts::Facts;
-use super::{Backend, name_of};
+use super::name_of;
+use super::signals::Signals;
 use crate::scaler::by_server::Contrast;
 use crate::scaler::decision::{Cause, Change, Consequence, Fault, Note, Reason, Tally};
 use crate::scaler::hand::Kept;
@@ -61,215 +62,14 @@ pub(super) struct Traffic {
     pub(super) has_cookie: bool,
 }
 
-impl Backend {
-    /// Holds the counters of a new picture against the last ones: first each server looks, then
-    /// each is judged beside the others.
-    pub(super) fn watch_service(&mut self, now: Timestamp, out: &mut Outbox) {
-        let arrived = self.facts.traffic.arrived;
-        for member in &mut self.facts.pool.members {
-            let (Some(own), true) = (member.read.counters, member.is_in_use()) else {
-                continue;
-            };
-            if !member.probation.has_begun() {
-                member.probation = Probation::begin(now);
-            }
-            let at = now;
-            member.probation.look(Look { at, own, arrived });
-        }
-        // Where nothing is wrong with hundreds of servers, none of them is held against all others.
-        let judged = |member: &&Member| {
-            member.role == Role::Spare || member.probation.is_suspect() || member.is_worse()
-        };
-        let names: Vec<String> = self.facts.watched().filter(judged).map(name_of).collect();
-        for name in &names {
-            self.watch_server(now, name, out);
-        }
-        self.watch_times(now, out);
-        self.facts.watch_maint(now, out);
-        let has_spare = self
-            .facts
-            .watched()
-            .any(|member| member.role == Role::Spare);
-        self.signals.has_watched = has_spare;
-    }
-
-    fn watch_server(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
-        let others = self.facts.others_of(name);
-        let circumstances = self.facts.circumstances(name);
-        let cause = self.facts.cause(name);
-        let Some(member) = self.facts.pool.member_mut(name) else {
-            return;
-        };
-        if !member.read.is_up() {
-            return; // HAProxy has found it dead, and gives it nothing.
-        }
-        let is_spare = member.role == Role::Spare;
-        if !member.read.is_in_balance() {
-            if is_spare && member.trouble.idle.replace(cause).is_none() {
-                self.facts.say_not_serving(now, name, None, cause, out);
-            }
-            return;
-        }
-        if !member.probation.is_idle() {
-            member.trouble.idle = None;
-        }
-        let found = member.probation.judge(now, &others, circumstances);
-        if let (Some(Fault::Errors(_)), Some(tally)) =
-            (member.trouble.fault, member.probation.beside(&others))
-        {
-            member.trouble.fault = Some(Fault::Errors(tally)); // The newest numbers.
-        }
-        if member.trouble.fault.is_none() && member.probation.age(now) >= Some(FORGIVEN_AFTER) {
-            member.forgive();
-        }
-        match found {
-            None => {}
-            Some(Finding::Idle(tally)) => {
-                member.trouble.idle = Some(cause);
-                // What did not come is still missing: the next breach need not wait.
-                self.plan.up_not_before = now;
-                self.facts
-                    .say_not_serving(now, name, Some(tally), cause, out);
-            }
-            Some(Finding::Shares(tally)) => {
-                member.trouble.idle = None;
-                let reason = Reason::Shares(tally);
-                out.report(now, Some(name), Change::Note, reason);
-            }
-            Some(Finding::Recovered(tally)) => {
-                (member.trouble.fault, member.trouble.said) = (None, None);
-                let reason = Reason::Recovered(tally);
-                out.report(now, Some(name), Change::Note, reason);
-            }
-            Some(Finding::Failing(tally)) => {
-                self.facts.found_bad(now, name, Fault::Errors(tally), out);
-            }
-            Some(Finding::Hanging(tally)) => {
-                self.facts.found_bad(now, name, Fault::Hanging(tally), out);
-            }
-        }
-    }
-
-    /// Holds the times of the ready spares against those of the others.
-    fn watch_times(&mut self, now: Timestamp, out: &mut Outbox) {
-        let age = now.since(self.signals.times_since);
-        if age < TIMES_SPAN {
-            return;
-        }
-        let above_ms = self.slow_above_ms();
-        let judged: Vec<(String, Option<Contrast>)> = self
-            .facts
-            .watched()
-            .filter(|member| member.role == Role::Spare)
-            .map(|member| {
-                let name = name_of(member);
-                let contrast = self.signals.times.contrast(&name);
-                (name, contrast)
-            })
-            .collect();
-        let is_enough = |contrast: &Contrast| {
-            contrast.requests >= SLOW_REQUESTS && contrast.others_requests >= SLOW_REQUESTS
-        };
-        let mut is_all = true;
-        for (name, contrast) in judged {
-            match contrast.filter(is_enough) {
-                Some(contrast) => self.judge_times(now, &name, contrast, above_ms, out),
-                None => is_all = false,
-            }
-        }
-        if is_all || age >= TIMES_SPAN_MAX {
-            self.signals.times.clear();
-            self.signals.times_since = now;
-        }
-    }
-
-    /// The smallest threshold of a time that the server itself takes, milliseconds: below it
-    /// nobody minds how much slower it is.
-    fn slow_above_ms(&self) -> f64 {
-        let settings = self.settings.policies.iter();
-        settings
-            .filter(|policy| policy.signal.is_response())
-            .map(|policy| policy.above)
-            .fold(f64::INFINITY, f64::min)
-    }
-
-    fn judge_times(
-        &mut self,
-        now: Timestamp,
-        name: &str,
-        contrast: Contrast,
-        above_ms: f64,
-        out: &mut Outbox,
-    ) {
-        let Some(member) = self.facts.pool.member_mut(name) else {
-            return;
-        };
-        let is_new = member.probation.age(now).is_none_or(|age| age < SLOW_AFTER);
-        let is_slow = contrast.mean_ms >= SLOW_FACTOR * contrast.others_ms
-            && (above_ms.is_infinite() || contrast.mean_ms > above_ms);
-        if is_new || member.probation.is_failing() {
-            return;
-        }
-        if !is_slow {
-            if member.trouble.slow_since.take().is_some() {
-                member.trouble.fault = None;
-                member.trouble.said = None;
-            }
-            return;
-        }
-        let fault = Fault::Slow {
-            mean_ms: contrast.mean_ms,
-            others_ms: contrast.others_ms,
-            requests: contrast.requests,
-        };
-        let since = *member.trouble.slow_since.get_or_insert(now);
-        member.trouble.fault = Some(fault);
-        if now.since(since) < SLOW_FOR {
-            self.facts
-                .say_fault(now, name, fault, Consequence::Watched, out);
-        }
-    }
-
-    /// The spare that is to leave because of its answers, and why. One that has to stay is said to.
-    pub(super) fn find_bad(&mut self, now: Timestamp, out: &mut Outbox) -> Option<(String, Fault)> {
-        let bad: Vec<(String, Fault)> = self
-            .facts
-            .watched()
-            .filter(|member| member.role == Role::Spare)
-            .filter_map(|member| {
-                let fault = member.trouble.fault?;
-                let is_slow_for = member.trouble.slow_since.map(|since| now.since(since));
-                let is_ripe = member.probation.is_failing() || is_slow_for >= Some(SLOW_FOR);
-                let is_free =
-                    member.read.is_up() && !member.read.is_tracked && !member.read.is_beyond_us();
-                (is_ripe && is_free).then(|| (name_of(member), fault))
-            })
-            .collect();
-        for (name, fault) in bad {
-            match self.facts.why_it_stays(now, &name, &self.settings) {
-                Some(consequence) => self.facts.say_fault(now, &name, fault, consequence, out),
-                None if self.has_expelled_lately(now) => {}
-                None => return Some((name, fault)),
-            }
-        }
-        None
-    }
-
-    /// One after the other: what the first one leaves behind is looked at before the next one goes.
-    fn has_expelled_lately(&self, now: Timestamp) -> bool {
-        let at = self.plan.expelled_at;
-        at.is_some_and(|at| now.since(at) < EXPEL_PAUSE)
-    }
-}
-
 impl Facts {
     /// Servers in use that HAProxy counts for.
-    pub(in crate::scaler::backend) fn watched(&self) -> impl Iterator<Item = &Member> {
+    pub(super) fn watched(&self) -> impl Iterator<Item = &Member> {
         let members = self.pool.members.iter();
         members.filter(|member| member.is_in_use() && member.read.counters.is_some())
     }
 
-    pub(in crate::scaler::backend) fn others_of(&self, name: &str) -> Others {
+    pub(super) fn others_of(&self, name: &str) -> Others {
         let mut others = Others::default();
         for member in self.watched().filter(|it| it.read.name != name) {
             others.add(&member.probation, member.read.sessions);
@@ -277,7 +77,7 @@ impl Facts {
         others
     }
 
-    pub(in crate::scaler::backend) fn circumstances(&self, name: &str) -> Circumstances {
+    pub(super) fn circumstances(&self, name: &str) -> Circumstances {
         let member = self.pool.member(name);
         let is_spare = member.is_some_and(|it| it.role == Role::Spare);
         let is_up = member.is_some_and(|it| it.read.is_up());
@@ -291,7 +91,7 @@ impl Facts {
     }
 
     /// The part of the traffic that its weight gives a server, 0–1; `slowstart` taken into account.
-    pub(in crate::scaler::backend) fn fair_share(&self, name: &str) -> f64 {
+    pub(super) fn fair_share(&self, name: &str) -> f64 {
         let weight = |member: &Member| {
             let throttle = f64::from(member.read.throttle.unwrap_or(100)) / 100.0;
             f64::from(member.read.weight) * throttle
@@ -311,7 +111,7 @@ impl Facts {
 
     /// Whether it is to be expected that a server gets requests now: not while `slowstart` holds
     /// it back, not while a kick may still help, and not while `balance first` has room before it.
-    pub(in crate::scaler::backend) fn is_share_judged(&self, name: &str) -> bool {
+    pub(super) fn is_share_judged(&self, name: &str) -> bool {
         let Some(member) = self.pool.member(name) else {
             return false;
         };
@@ -328,7 +128,7 @@ impl Facts {
     }
 
     /// Why a ready server gets nothing, as far as HAProxy shows it.
-    pub(in crate::scaler::backend) fn cause(&self, name: &str) -> Cause {
+    pub(super) fn cause(&self, name: &str) -> Cause {
         let Some(member) = self.pool.member(name) else {
             return Cause::Unknown;
         };
@@ -365,11 +165,7 @@ impl Facts {
     }
 
     /// Enough others serve without it. Where its requests fail it is none of those that `min` wants.
-    pub(in crate::scaler::backend) fn may_expel(
-        &self,
-        name: &str,
-        settings: &BackendSettings,
-    ) -> bool {
+    pub(super) fn may_expel(&self, name: &str, settings: &BackendSettings) -> bool {
         let is_failing = self
             .pool
             .member(name)
@@ -378,7 +174,7 @@ impl Facts {
         self.pool.serving_without(name) >= needed
     }
 
-    pub(in crate::scaler::backend) fn why_it_stays(
+    pub(super) fn why_it_stays(
         &self,
         now: Timestamp,
         name: &str,
@@ -399,7 +195,7 @@ impl Facts {
     }
 
     /// Why another spare would get no more than those that are in; `None` when one may help.
-    pub(in crate::scaler::backend) fn idles_enough(&self) -> Option<Blocked> {
+    pub(super) fn idles_enough(&self) -> Option<Blocked> {
         let idle = || {
             self.watched()
                 .filter(|member| member.trouble.idle.is_some())
@@ -413,7 +209,7 @@ impl Facts {
     }
 
     /// How soon ready spares want to be looked at again.
-    pub(in crate::scaler::backend) fn service_interval(&self, now: Timestamp) -> Option<Duration> {
+    pub(super) fn service_interval(&self, now: Timestamp) -> Option<Duration> {
         self.watched()
             .filter(|member| member.role == Role::Spare)
             .filter_map(|member| {
@@ -434,13 +230,7 @@ impl Facts {
             .min()
     }
 
-    pub(in crate::scaler::backend) fn found_bad(
-        &mut self,
-        now: Timestamp,
-        name: &str,
-        fault: Fault,
-        out: &mut Outbox,
-    ) {
+    pub(super) fn found_bad(&mut self, now: Timestamp, name: &str, fault: Fault, out: &mut Outbox) {
         let Some(member) = self.pool.member_mut(name) else {
             return;
         };
@@ -451,7 +241,7 @@ impl Facts {
     }
 
     /// Says that a server gets nothing, at most once in [`SAID_AGAIN`].
-    pub(in crate::scaler::backend) fn say_not_serving(
+    pub(super) fn say_not_serving(
         &mut self,
         now: Timestamp,
         name: &str,
@@ -472,7 +262,7 @@ impl Facts {
     }
 
     /// Says what is wrong with a spare, once for each consequence.
-    pub(in crate::scaler::backend) fn say_fault(
+    pub(super) fn say_fault(
         &mut self,
         now: Timestamp,
         name: &str,
@@ -500,7 +290,7 @@ impl Facts {
 
     /// Spares in maint that get requests all the same (`option persist`): whoever switches one off
     /// makes users fail.
-    pub(in crate::scaler::backend) fn watch_maint(&mut self, now: Timestamp, out: &mut Outbox) {
+    pub(super) fn watch_maint(&mut self, now: Timestamp, out: &mut Outbox) {
         let mut used = Vec::new();
         for member in &mut self.pool.members {
             let is_resting = member.role == Role::Spare
@@ -527,4 +317,211 @@ impl Facts {
             out.tell(now, Some(&name), Change::Warning, Note::UsedInMaint);
         }
     }
+
+    /// Holds the counters of a new picture against the last ones: first each server looks, then
+    /// each is judged beside the others. True when what a spare came for is still missing.
+    pub(super) fn watch_service(
+        &mut self,
+        now: Timestamp,
+        signals: &mut Signals,
+        out: &mut Outbox,
+        settings: &BackendSettings,
+    ) -> bool {
+        let arrived = self.traffic.arrived;
+        for member in &mut self.pool.members {
+            let (Some(own), true) = (member.read.counters, member.is_in_use()) else {
+                continue;
+            };
+            if !member.probation.has_begun() {
+                member.probation = Probation::begin(now);
+            }
+            let at = now;
+            member.probation.look(Look { at, own, arrived });
+        }
+        // Where nothing is wrong with hundreds of servers, none of them is held against all others.
+        let judged = |member: &&Member| {
+            member.role == Role::Spare || member.probation.is_suspect() || member.is_worse()
+        };
+        let names: Vec<String> = self.watched().filter(judged).map(name_of).collect();
+        let mut is_missing = false;
+        for name in &names {
+            is_missing |= self.watch_server(now, name, out);
+        }
+        self.watch_times(now, signals, out, settings);
+        self.watch_maint(now, out);
+        signals.has_watched = self.watched().any(|it| it.role == Role::Spare);
+        is_missing
+    }
+
+    /// True when what a spare came for is still missing: the next breach need not wait.
+    pub(super) fn watch_server(&mut self, now: Timestamp, name: &str, out: &mut Outbox) -> bool {
+        let others = self.others_of(name);
+        let circumstances = self.circumstances(name);
+        let cause = self.cause(name);
+        let Some(member) = self.pool.member_mut(name) else {
+            return false;
+        };
+        if !member.read.is_up() {
+            return false; // HAProxy has found it dead, and gives it nothing.
+        }
+        let is_spare = member.role == Role::Spare;
+        if !member.read.is_in_balance() {
+            if is_spare && member.trouble.idle.replace(cause).is_none() {
+                self.say_not_serving(now, name, None, cause, out);
+            }
+            return false;
+        }
+        if !member.probation.is_idle() {
+            member.trouble.idle = None;
+        }
+        let found = member.probation.judge(now, &others, circumstances);
+        if let (Some(Fault::Errors(_)), Some(tally)) =
+            (member.trouble.fault, member.probation.beside(&others))
+        {
+            member.trouble.fault = Some(Fault::Errors(tally)); // The newest numbers.
+        }
+        if member.trouble.fault.is_none() && member.probation.age(now) >= Some(FORGIVEN_AFTER) {
+            member.forgive();
+        }
+        match found {
+            None => {}
+            Some(Finding::Idle(tally)) => {
+                member.trouble.idle = Some(cause);
+                self.say_not_serving(now, name, Some(tally), cause, out);
+                return true; // What did not come is still missing.
+            }
+            Some(Finding::Shares(tally)) => {
+                member.trouble.idle = None;
+                let reason = Reason::Shares(tally);
+                out.report(now, Some(name), Change::Note, reason);
+            }
+            Some(Finding::Recovered(tally)) => {
+                (member.trouble.fault, member.trouble.said) = (None, None);
+                let reason = Reason::Recovered(tally);
+                out.report(now, Some(name), Change::Note, reason);
+            }
+            Some(Finding::Failing(tally)) => {
+                self.found_bad(now, name, Fault::Errors(tally), out);
+            }
+            Some(Finding::Hanging(tally)) => {
+                self.found_bad(now, name, Fault::Hanging(tally), out);
+            }
+        }
+        false
+    }
+
+    /// Holds the times of the ready spares against those of the others.
+    pub(super) fn watch_times(
+        &mut self,
+        now: Timestamp,
+        signals: &mut Signals,
+        out: &mut Outbox,
+        settings: &BackendSettings,
+    ) {
+        let age = now.since(signals.times_since);
+        if age < TIMES_SPAN {
+            return;
+        }
+        let above_ms = slow_above_ms(settings);
+        let judged: Vec<(String, Option<Contrast>)> = self
+            .watched()
+            .filter(|member| member.role == Role::Spare)
+            .map(|member| {
+                let name = name_of(member);
+                let contrast = signals.times.contrast(&name);
+                (name, contrast)
+            })
+            .collect();
+        let is_enough = |contrast: &Contrast| {
+            contrast.requests >= SLOW_REQUESTS && contrast.others_requests >= SLOW_REQUESTS
+        };
+        let mut is_all = true;
+        for (name, contrast) in judged {
+            match contrast.filter(is_enough) {
+                Some(contrast) => self.judge_times(now, &name, contrast, above_ms, out),
+                None => is_all = false,
+            }
+        }
+        if is_all || age >= TIMES_SPAN_MAX {
+            signals.times.clear();
+            signals.times_since = now;
+        }
+    }
+
+    pub(super) fn judge_times(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        contrast: Contrast,
+        above_ms: f64,
+        out: &mut Outbox,
+    ) {
+        let Some(member) = self.pool.member_mut(name) else {
+            return;
+        };
+        let is_new = member.probation.age(now).is_none_or(|age| age < SLOW_AFTER);
+        let is_slow = contrast.mean_ms >= SLOW_FACTOR * contrast.others_ms
+            && (above_ms.is_infinite() || contrast.mean_ms > above_ms);
+        if is_new || member.probation.is_failing() {
+            return;
+        }
+        if !is_slow {
+            if member.trouble.slow_since.take().is_some() {
+                member.trouble.fault = None;
+                member.trouble.said = None;
+            }
+            return;
+        }
+        let fault = Fault::Slow {
+            mean_ms: contrast.mean_ms,
+            others_ms: contrast.others_ms,
+            requests: contrast.requests,
+        };
+        let since = *member.trouble.slow_since.get_or_insert(now);
+        member.trouble.fault = Some(fault);
+        if now.since(since) < SLOW_FOR {
+            self.say_fault(now, name, fault, Consequence::Watched, out);
+        }
+    }
+
+    /// The spare that is to leave because of its answers, and why. One that has to stay is said to.
+    pub(super) fn find_bad(
+        &mut self,
+        now: Timestamp,
+        expelled_at: Option<Timestamp>,
+        out: &mut Outbox,
+        settings: &BackendSettings,
+    ) -> Option<(String, Fault)> {
+        let bad: Vec<(String, Fault)> = self
+            .watched()
+            .filter(|member| member.role == Role::Spare)
+            .filter_map(|member| {
+                let fault = member.trouble.fault?;
+                let is_slow_for = member.trouble.slow_since.map(|since| now.since(since));
+                let is_ripe = member.probation.is_failing() || is_slow_for >= Some(SLOW_FOR);
+                let is_free =
+                    member.read.is_up() && !member.read.is_tracked && !member.read.is_beyond_us();
+                (is_ripe && is_free).then(|| (name_of(member), fault))
+            })
+            .collect();
+        for (name, fault) in bad {
+            match self.why_it_stays(now, &name, settings) {
+                Some(consequence) => self.say_fault(now, &name, fault, consequence, out),
+                // One after the other: what the first one leaves behind is looked at before.
+                None if expelled_at.is_some_and(|at| now.since(at) < EXPEL_PAUSE) => {}
+                None => return Some((name, fault)),
+            }
+        }
+        None
+    }
+}
+
+/// The smallest threshold of a time that the server itself takes, milliseconds: below it
+/// nobody minds how much slower it is.
+fn slow_above_ms(settings: &BackendSettings) -> f64 {
+    let settings = settings.policies.iter();
+    settings
+        .filter(|policy| policy.signal.is_response())
+        .map(|policy| policy.above)
+        .fold(f64::INFINITY, f64::min)
 }

@@ -6,10 +6,14 @@ use std::time::Duration;
 use crate::scaler::breach::Episodes;
 use crate::scaler::by_server::ByServer;
 use crate::scaler::decision::NotHelping;
+use crate::scaler::decision::{Breach, Change, Reason, SlowServer, Wanted};
+use crate::scaler::load::rate_of;
 use crate::scaler::load::{Memory, Rate};
 use crate::scaler::meter::Meter;
 use crate::scaler::name::Name;
+use crate::scaler::outbox::Outbox;
 use crate::scaler::policy::Policy;
+use crate::scaler::policy::Verdict;
 use crate::scaler::quiet::slice_of;
 use crate::scaler::sample::Sample;
 use crate::scaler::settings::{BackendSettings, Signal, Statistic};
@@ -46,6 +50,15 @@ pub(super) struct Quiet {
     pub(super) slice: Duration,
     /// The largest share of its threshold that a policy shows.
     pub(super) share: Option<f64>,
+}
+
+/// What the windows that are complete ask for.
+#[derive(Debug, Default)]
+pub(super) struct Asks {
+    pub(super) any_window: bool,
+    pub(super) breaches: Vec<(Breach, Option<SlowServer>)>,
+    /// Servers asked for, each with its breach.
+    pub(super) servers: Vec<(u32, Breach)>,
 }
 
 impl Quiet {
@@ -85,12 +98,12 @@ impl Signals {
     }
 
     /// The instant at which the next window is complete.
-    pub(in crate::scaler::backend) fn window_due(&self) -> Option<Timestamp> {
+    pub(super) fn window_due(&self) -> Option<Timestamp> {
         self.policies.iter().filter_map(Policy::due).min()
     }
 
     /// What the server itself took, whether or not it is a newcomer.
-    pub(in crate::scaler::backend) fn note_time(&mut self, request: &Request<'_>) {
+    pub(super) fn note_time(&mut self, request: &Request<'_>) {
         match Sample::of(request, Signal::ServerTime) {
             Sample::Took(ms) | Sample::AtLeast(ms) => self.times.push(request.server, ms),
             Sample::Error | Sample::Nothing => {}
@@ -107,27 +120,24 @@ impl Signals {
     }
 
     /// Something else than a policy says that it is not quiet.
-    pub(in crate::scaler::backend) const fn not_quiet(&mut self, now: Timestamp) {
+    pub(super) const fn not_quiet(&mut self, now: Timestamp) {
         self.quiet.since = None;
         self.quiet.floor = now;
     }
 
     /// What the last spare did tells nothing any more.
-    pub(in crate::scaler::backend) fn end_trials(&mut self) {
+    pub(super) fn end_trials(&mut self) {
         self.policies.iter_mut().for_each(Policy::end_trial);
     }
 
     /// Fewer servers serve than a moment ago, whoever did that: one more may help now.
-    pub(in crate::scaler::backend) fn servers_are_missing(&mut self, now: Timestamp) {
+    pub(super) fn servers_are_missing(&mut self, now: Timestamp) {
         self.rate.servers_changed(now);
         self.end_trials();
     }
 
     /// The first policy's verdict against more servers, while it holds.
-    pub(in crate::scaler::backend) fn not_helping(
-        &self,
-        now: Timestamp,
-    ) -> Option<(Signal, Statistic, NotHelping)> {
+    pub(super) fn not_helping(&self, now: Timestamp) -> Option<(Signal, Statistic, NotHelping)> {
         let rate = self.rate.per_second();
         self.policies.iter().find_map(|policy| {
             let (signal, statistic) = policy.measures();
@@ -136,19 +146,108 @@ impl Signals {
     }
 
     /// What was measured before is about another number of servers.
-    pub(in crate::scaler::backend) fn start_policies_over(&mut self) {
+    pub(super) fn start_policies_over(&mut self) {
         for policy in &mut self.policies {
             policy.start_over();
         }
     }
 
-    pub(in crate::scaler::backend) fn is_quiet_for_long(
-        &self,
-        now: Timestamp,
-        settings: &BackendSettings,
-    ) -> bool {
+    pub(super) fn is_quiet_for_long(&self, now: Timestamp, settings: &BackendSettings) -> bool {
         self.quiet
             .since
             .is_some_and(|since| now.since(since) >= settings.idle_timeout)
+    }
+
+    /// Looks at every window that is complete. `serving`: servers now. `may_act`: what is asked for would be done now, so
+    /// the last spare is judged.
+    pub(super) fn ask(
+        &mut self,
+        now: Timestamp,
+        serving: u32,
+        may_act: bool,
+        out: &mut Outbox,
+    ) -> Asks {
+        let mut asks = Asks::default();
+        let mut verdicts = Vec::new();
+        for policy in &mut self.policies {
+            if policy.due().is_none_or(|due| due > now) {
+                continue;
+            }
+            let Some((verdict, slow)) = policy.evaluate(now, self.rate.total()) else {
+                continue;
+            };
+            asks.any_window = true;
+            let Verdict::Breach(breach) = verdict else {
+                continue;
+            };
+            asks.breaches.push((breach, slow));
+            let servers = policy.wanted(&breach, serving);
+            if !may_act || servers == 0 {
+                continue;
+            }
+            match policy.may_ask(now, self.rate.per_second()) {
+                Ok(()) => asks.servers.push((servers, breach)),
+                Err(None) => {}
+                Err(Some(verdict)) => verdicts.push((policy.measures(), verdict)),
+            }
+        }
+        for ((signal, statistic), verdict) in verdicts {
+            let reason = Reason::NotHelping {
+                signal,
+                statistic,
+                verdict,
+            };
+            out.report(now, None, Change::NotHelping, reason);
+        }
+        asks
+    }
+
+    /// A spare joined the `before` others that serve, and the policies have not started over yet.
+    pub(super) fn learn_from_arrival(
+        &mut self,
+        now: Timestamp,
+        server: &str,
+        before: u32,
+        wanted: &Wanted,
+    ) {
+        let rate = self.rate.with_these_servers(now);
+        self.rate.servers_changed(now);
+        match wanted {
+            Wanted::Slow(breach) => {
+                // Not the load of now: a rush may be over, and the minute before it was quiet. What
+                // was fast enough a moment ago needs no trial.
+                let rate_then = rate_of(breach.arrivals, self.rate.per_second());
+                if !self.load.needed(now, before, rate_then) {
+                    for policy in &mut self.policies {
+                        policy.try_out(now, server, before, rate);
+                    }
+                }
+            }
+            Wanted::Waiting { .. } => {
+                let rate_then = rate.or(self.rate.per_second());
+                self.load.needed(now, before, rate_then);
+            }
+            Wanted::DeadServer { .. }
+            | Wanted::DeadSpare { .. }
+            | Wanted::BelowMin { .. }
+            | Wanted::Crowded(_)
+            | Wanted::Ordered(_)
+            | Wanted::Reloaded => {}
+        }
+    }
+
+    /// A spare takes no balanced traffic any more; `servers` are left.
+    pub(super) fn learn_from_departure(
+        &mut self,
+        now: Timestamp,
+        servers: u32,
+        idle_timeout: Duration,
+    ) {
+        self.rate.servers_changed(now);
+        let rate = self.rate.busiest();
+        let objection = self.load.objection(servers, rate, idle_timeout);
+        let waited = objection.map_or(idle_timeout, |(_, wait)| wait);
+        self.load.left(now, servers, waited);
+        self.end_trials();
     }
 }

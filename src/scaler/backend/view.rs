@@ -8,7 +8,7 @@ mod trouble;
 use std::time::Duration;
 
 use super::Backend;
-use super::change::Underway;
+use super::journey::Journey;
 use crate::scaler::decision::Doubt;
 use crate::scaler::event::LogState;
 use crate::scaler::member::{Member, QUARANTINE_MAX, Role, Stage};
@@ -184,11 +184,7 @@ impl Backend {
     /// Servers that are to come.
     fn asked_for(&self) -> u32 {
         let owed = self.plan.owed.as_ref().map_or(0, |(servers, _)| *servers);
-        let is_coming = self
-            .travel
-            .journey
-            .as_ref()
-            .is_some_and(Underway::is_inbound);
+        let is_coming = self.journeys.only.as_ref().is_some_and(Journey::is_inbound);
         owed.max(u32::from(is_coming))
     }
 

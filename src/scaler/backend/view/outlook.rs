@@ -35,7 +35,7 @@ impl Backend {
     }
 
     fn outlook_of_change(&self) -> Option<Outlook> {
-        let change = self.travel.journey.as_ref()?;
+        let change = self.journeys.only.as_ref()?;
         let member = self.facts.pool.member(&change.server);
         let check = member.and_then(|it| it.read.running_check());
         Some(Outlook::Changing(Transition {
@@ -60,12 +60,12 @@ impl Backend {
             self.signals.quiet.since.is_none() && view.streak >= view.settings.breaches.max(1)
         })?;
         self.outlook_of_spare(now, asked)
-            .filter(|_| self.forbids_for_load().is_none())
+            .filter(|_| self.needs().forbids_for_load().is_none())
     }
 
     fn outlook_when_not_slow(&self, now: Timestamp) -> Outlook {
-        if self.capacity_wanted().is_some()
-            && let Some(why) = self.nobody_comes(now)
+        if self.needs().capacity_wanted().is_some()
+            && let Some(why) = self.needs().nobody_comes(now)
         {
             return Outlook::Nobody(why);
         }
@@ -79,7 +79,7 @@ impl Backend {
 
     fn outlook_when_slow(&self, now: Timestamp, view: &PolicyView) -> Outlook {
         // Where none is left, no cooldown is worth a word.
-        if let Some(why) = self.nobody_comes(now) {
+        if let Some(why) = self.needs().nobody_comes(now) {
             return Outlook::Nobody(why);
         }
         if let Some((_, _, verdict)) = self.signals.not_helping(now) {
@@ -93,11 +93,7 @@ impl Backend {
 
     fn outlook_of_spare(&self, now: Timestamp, view: &PolicyView) -> Option<Outlook> {
         Some(Outlook::Comes {
-            spare: name_of(
-                self.facts
-                    .candidates_for_load(now, &self.settings)
-                    .first()?,
-            ),
+            spare: name_of(self.needs().candidates_for_load(now).first()?),
             signal: view.settings.signal,
             above: view.settings.above,
             streak: view.streak,
