@@ -43,7 +43,7 @@ const EXIT_PROBLEM: u8 = 2;
 /// `status` and orders: no daemon runs (LSB's code for that).
 const EXIT_NOT_RUNNING: u8 = 3;
 /// `run`: another daemon acts on that socket (`EX_TEMPFAIL` of sysexits.h).
-const EXIT_TWIN: u8 = 75;
+const EXIT_LOCKED: u8 = 75;
 /// `run`: bad configuration (`EX_CONFIG` of sysexits.h).
 const EXIT_CONFIG: u8 = 78;
 
@@ -352,9 +352,9 @@ async fn keep_running(path: &Path, mut config: Config, observe: bool, hub: Hub) 
     };
     match ended {
         Ok(()) => Ok(0),
-        Err(error @ daemon::DaemonError::Twin { .. }) => {
+        Err(error @ daemon::DaemonError::Locked { .. }) => {
             complain(&error);
-            Ok(EXIT_TWIN)
+            Ok(EXIT_LOCKED)
         }
     }
 }

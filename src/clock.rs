@@ -1,10 +1,8 @@
-//! Live time for the scaler: monotonic milliseconds since the daemon's start; and how long the machine
-//! was suspended meanwhile. `scaler/` never sees
+//! Live time for the scaler: monotonic milliseconds since the daemon's start. `scaler/` never sees
 //! this; `replay` has the log's own time.
 
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 
 use crate::words::time::Timestamp;
@@ -39,34 +37,4 @@ impl Clock {
             None => std::future::pending().await,
         }
     }
-}
-
-/// Tells how long the machine was suspended: monotonic time does not pass then, boot time does.
-#[derive(Clone, Copy, Debug)]
-pub struct Standstill {
-    suspended: Duration,
-}
-
-impl Standstill {
-    /// From now on.
-    pub fn start() -> Self {
-        Self {
-            suspended: suspended_since_boot(),
-        }
-    }
-
-    /// How long the machine was suspended since the last call.
-    pub fn suspended(&mut self) -> Duration {
-        let before = std::mem::replace(&mut self.suspended, suspended_since_boot());
-        self.suspended.saturating_sub(before)
-    }
-}
-
-fn suspended_since_boot() -> Duration {
-    let [monotonic, boot] = [ClockId::Monotonic, ClockId::Boottime].map(|clock| {
-        let time = clock_gettime(clock);
-        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-        Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
-    });
-    boot.saturating_sub(monotonic)
 }

@@ -10,10 +10,10 @@
 //! - [`daemon`]: one loop that carries events in and starts actions
 //! - [`replay`]: the same scaler over recorded logs in virtual time
 //! - [`config`], [`cli`]: what the operator says
-//! - [`publish`]: what the scaler tells, in sentences
 //! - [`control`], [`status`]: what the operator sees and orders of a running daemon
-//! - [`publish`]: what happened, for people: records, their words, the daemon's log
+//! - [`publish`]: what people are told: records, their sentences, the daemon's log
 //! - [`state`]: what outlives it, on disk
+//! - [`clock`]: live time
 //! - [`stats`], [`parse`]: the log as numbers and as JSON
 //! - [`demo`]: the whole product against a pretend HAProxy
 //! - [`sim`]: that HAProxy, its servers, queues and faults, for all who pretend

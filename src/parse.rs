@@ -15,6 +15,8 @@ use crate::log::line::{Parser, Record, Reject};
 use crate::log::lines::Item;
 use crate::log::recorded::{Block, InputError, Line, LogSet, Period, Reading};
 use crate::log::source::{LogSource, Source, SourceState};
+use crate::publish::log::write_now;
+use crate::publish::record::News;
 
 /// The bytes of a rejected line that are shown.
 pub const REJECT_TEXT_BYTES: usize = 1024;
@@ -289,6 +291,9 @@ async fn pump(
             }
         });
         written?;
+        for news in source.take_news() {
+            write_now(News::of_source(source.describe(), news));
+        }
         if !is_judged && number >= JUDGED_LINES {
             is_judged = true;
             if let Some(advice) = tally.advice(parser) {

@@ -1,21 +1,21 @@
-//! What `status` shows: the daemon's report as JSON (the contract's names) and as text for people.
+//! What `status` shows: the daemon's report, which `wire` makes JSON of (the contract's names). The
+//! command's half, which asks a running daemon, lives in `ask`.
 
+mod ask;
 mod text;
 mod wire;
 
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use self::wire::Status;
 use crate::config::Mode;
-use crate::control;
 use crate::scaler::BackendView;
 use crate::words::closed::closed;
+
+pub use self::ask::{Shown, StatusError, status};
 
 /// What the daemon knows when it is asked.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// Whether it acts.
     pub mode: Mode,
     /// HAProxy's version, once it has answered.
     pub version: Option<String>,
@@ -23,7 +23,6 @@ pub struct Report {
     pub source: String,
     /// Lines read, rejected ones included.
     pub lines: u64,
-    /// Rejected ones.
     pub rejected: u64,
     /// Lines that are known to have been lost on their way to us, half ones included.
     pub lost: u64,
@@ -35,14 +34,12 @@ pub struct Report {
     pub lag: Duration,
     /// What keeps it from working, of the daemon and of all backends.
     pub problems: Vec<Told>,
-    /// Every backend.
     pub backends: Vec<BackendView>,
 }
 
 /// Whether there is a log to be late with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogCondition {
-    /// It is read.
     Read,
     /// It is not there.
     Missing,
@@ -55,7 +52,6 @@ pub enum LogCondition {
 }
 
 impl LogCondition {
-    /// In one word.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -97,83 +93,7 @@ pub struct Told {
     pub backend: Option<String>,
     /// In one word of a closed list.
     pub code: &'static str,
-    /// In a sentence.
     pub text: String,
     /// Since when, by the wall clock.
     pub since: SystemTime,
-}
-
-/// Why there is nothing to show.
-#[derive(Debug, thiserror::Error)]
-pub enum StatusError {
-    /// Nobody answers on the control socket.
-    #[error(
-        "no daemon answers on {path}: {error}; start one with `haproxy-autoscale run`, or check \
-         that the configuration names the same [control] socket"
-    )]
-    NotRunning {
-        /// The control socket.
-        path: String,
-        /// What came back.
-        error: std::io::Error,
-    },
-    /// Only its owner and group may ask.
-    #[error(
-        "you may not talk to the daemon on {path}: use sudo, or join group haproxy-autoscale \
-         (`usermod -aG haproxy-autoscale NAME`, then log in again)"
-    )]
-    Forbidden {
-        /// The control socket.
-        path: String,
-    },
-    /// Something answered that is not our daemon.
-    #[error("what answers on {path} is not this program's daemon: {error}")]
-    NotOurs {
-        /// The control socket.
-        path: String,
-        /// What is wrong with the answer.
-        error: serde_json::Error,
-    },
-}
-
-impl StatusError {
-    /// What that failure to ask on `path` means.
-    pub fn unanswered(path: &Path, error: std::io::Error) -> Self {
-        let path = path.display().to_string();
-        if error.kind() == std::io::ErrorKind::PermissionDenied {
-            Self::Forbidden { path }
-        } else {
-            Self::NotRunning { path, error }
-        }
-    }
-}
-
-/// What `status` has to show.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
-    /// JSON with the contract's names, or text for people.
-    pub text: String,
-    /// Nothing keeps it from working.
-    pub is_well: bool,
-}
-
-/// The running daemon's status: JSON with the contract's names, or text for people.
-///
-/// # Errors
-/// No daemon runs there, or the caller may not ask it.
-pub fn status(control_socket: &Path, as_json: bool) -> Result<Shown, StatusError> {
-    let answer = control::ask_status(control_socket)
-        .map_err(|error| StatusError::unanswered(control_socket, error))?;
-    let read = || {
-        let status: Status = serde_json::from_str(&answer)?;
-        let is_well = status.count_problems() == 0;
-        let text = if as_json {
-            serde_json::to_string(&status.promised())? + "\n"
-        } else {
-            text::text(&status)
-        };
-        Ok(Shown { text, is_well })
-    };
-    let path = control_socket.display().to_string();
-    read().map_err(|error| StatusError::NotOurs { path, error })
 }

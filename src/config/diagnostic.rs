@@ -123,7 +123,6 @@ impl Code {
 pub struct Label {
     /// Where; always within the text and on character boundaries.
     pub span: Span,
-    /// What about it.
     pub text: String,
 }
 
@@ -137,14 +136,11 @@ impl Label {
     }
 }
 
-/// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// What kind.
     pub code: Code,
     /// The mistake in one line, with what was given.
     pub title: String,
-    /// Where it is.
     pub primary: Label,
     /// Other places that explain it.
     pub secondary: Vec<Label>,
@@ -202,7 +198,6 @@ impl Findings {
 pub enum ConfigErrors {
     /// The file could not be read at all.
     Unreadable {
-        /// The file.
         path: PathBuf,
         /// What the system said.
         error: io::Error,

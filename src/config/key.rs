@@ -53,7 +53,6 @@ pub struct Section {
     pub header: &'static str,
     /// What it is for, as lines of Markdown.
     pub text: &'static str,
-    /// Its keys.
     pub groups: &'static [Group],
     /// It is left out of a file that says no more than it must.
     pub is_off: bool,
@@ -64,7 +63,6 @@ pub struct Section {
 pub struct Group {
     /// What they have in common, as lines of Markdown; may be empty.
     pub text: &'static str,
-    /// The keys.
     pub keys: &'static [Key],
 }
 
@@ -108,7 +106,6 @@ impl Key {
 }
 
 impl Limit {
-    /// The shortest duration.
     pub(super) fn least(self) -> Duration {
         if let Self::Least(least) = self {
             least

@@ -344,7 +344,6 @@ pub static SERVER: Section = Section {
     is_off: true,
 };
 
-/// Every table.
 pub static TABLES: &[&Section] = &[
     &TOP, &HAPROXY, &LOG, &CONTROL, &STATE, &DEFAULTS, &BACKEND, &POLICY, &WARM_UP, &SERVER,
 ];

@@ -49,7 +49,6 @@ pub use crate::warm_up::WarmUpConfig;
 pub const MAX_FILE_BYTES: usize = 1024 * 1024;
 const ROOT: u32 = 0;
 
-/// A checked configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// What may be touched.
@@ -78,7 +77,6 @@ pub enum Mode {
 /// `[haproxy]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HaproxyConfig {
-    /// The admin socket.
     pub socket: Address,
     /// One step (connect, write, read) on it.
     pub timeout: Duration,
@@ -104,7 +102,6 @@ pub struct LogConfig {
 /// `[backend.NAME]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BackendConfig {
-    /// What decides.
     pub scaler: BackendSettings,
     /// How a spare is warmed up.
     pub warm_up: WarmUpConfig,

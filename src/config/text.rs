@@ -20,7 +20,6 @@ const MAX_RANGES: usize = 100;
 pub(super) struct Mistake {
     /// What is wrong, in a few words.
     pub label: &'static str,
-    /// What to do.
     pub help: String,
 }
 

@@ -55,12 +55,9 @@ struct Bound {
     listening: JoinHandle<()>,
 }
 
-/// One caller.
 #[derive(Debug)]
 pub enum Request {
-    /// Wants to know.
     Status(Caller),
-    /// Wants something done.
     Order(Order, Caller),
 }
 
@@ -76,37 +73,34 @@ impl Caller {
         let _ = self.answer.send(report);
     }
 
-    /// Answers an order.
     pub fn reply(self, reply: &Reply) {
         let _ = self.answer.send(reply.json());
     }
 }
 
 impl Server {
-    /// Listens there. A socket that cannot be made is said, and the daemon goes on without.
-    pub fn bind(path: &Path) -> Self {
+    /// Listens there. Only on a runtime with I/O.
+    ///
+    /// # Errors
+    /// The socket cannot be made; the text says what is in the way.
+    pub fn bind(path: &Path) -> io::Result<Self> {
+        let listener = listen(path)?;
         let (sender, requests) = mpsc::channel(CALLERS_MAX);
-        let bound = match listen(path) {
-            Ok(listener) => Some(Bound {
-                path: path.to_owned(),
-                id: id_of(path),
-                listening: tokio::spawn(accept(listener, sender)),
-            }),
-            Err(error) => {
-                tracing::warn!(
-                    "cannot listen on the control socket {}: {error} (socket under [control]; its \
-                     directory must be there and writable)",
-                    path.display()
-                );
-                None
-            }
-        };
-        Self { requests, bound }
+        let bound = Some(Bound {
+            path: path.to_owned(),
+            id: id_of(path),
+            listening: tokio::spawn(accept(listener, sender)),
+        });
+        Ok(Self { requests, bound })
     }
 
-    /// Somebody can reach it.
-    pub const fn is_bound(&self) -> bool {
-        self.bound.is_some()
+    /// Without a socket: nobody can call.
+    pub fn unbound() -> Self {
+        let (_, requests) = mpsc::channel(1);
+        Self {
+            requests,
+            bound: None,
+        }
     }
 
     /// The next caller; waits for ever when there is no socket. May be dropped at any time.
@@ -139,7 +133,7 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     if let Ok(found) = fs::symlink_metadata(path) {
         if !found.file_type().is_socket() {
             return Err(io::Error::other(
-                "something that is no socket has that name",
+                "a file that is not a socket already exists at this path",
             ));
         }
         if std::os::unix::net::UnixStream::connect(path).is_ok() {

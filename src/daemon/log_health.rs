@@ -75,7 +75,6 @@ impl LogHealth {
         self.unread.lines()
     }
 
-    /// Rejected ones.
     pub(super) const fn rejected(&self) -> u64 {
         self.unread.rejected()
     }

@@ -22,9 +22,7 @@ const SAY_EVERY: Duration = Duration::from_secs(5 * 60);
 pub(super) struct Finding {
     /// The backend that it is about; `None`: all of it.
     pub(super) backend: Option<String>,
-    /// In one word.
     pub(super) code: &'static str,
-    /// In a sentence.
     pub(super) text: String,
     /// Users suffer and nothing can help.
     pub(super) is_helpless: bool,

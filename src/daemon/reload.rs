@@ -1,9 +1,8 @@
 //! A new configuration for a daemon at work: all of it or nothing. What did not change goes on as if
 //! nothing had happened. Reading the file is `cli`'s business, what a setting means `scaler`'s.
 
-use super::{Daemon, FINISH_LIMIT, Parts, take_lock, twin};
+use super::{Daemon, FINISH_LIMIT, Parts, control, lines, lock};
 use crate::config::{Config, ConfigErrors, Mode, Severity};
-use crate::control;
 use crate::log::line::Parser;
 use crate::publish::record::News;
 use crate::scaler::event::Event;
@@ -87,24 +86,23 @@ fn consider(daemon: &mut Daemon, config: Config) -> Result<Option<Config>, Strin
 
 async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result<(), String> {
     let (old, new) = (&daemon.config, &config);
-    let is_other_haproxy = !twin::is_same(&old.haproxy.socket, &new.haproxy.socket);
+    let is_other_haproxy = !lock::is_same(&old.haproxy.socket, &new.haproxy.socket);
     let is_elsewhere = is_other_haproxy || old.mode != new.mode;
     // First of all what can fail.
     let control = if old.control_socket == new.control_socket {
         None
     } else {
-        let bound = control::Server::bind(&new.control_socket);
-        if !bound.is_bound() {
-            return Err(format!(
+        let bound = control::bind(new, &daemon.hub);
+        Some(bound.ok_or_else(|| {
+            format!(
                 "SIGHUP: cannot listen on the new control socket {}; the configuration stays as it \
                  was",
                 new.control_socket.display()
-            ));
-        }
-        Some(bound)
+            )
+        })?)
     };
     if is_elsewhere {
-        let lock = take_lock(new, &daemon.hub)
+        let lock = lock::take(new, &daemon.hub)
             .map_err(|error| format!("SIGHUP: {error}; the configuration stays as it was"))?;
         daemon.let_go().await;
         parts.lock = lock;
@@ -149,7 +147,8 @@ fn change_log(daemon: &mut Daemon, parts: &mut Parts, config: &Config) {
         return;
     }
     if old.source != new.source || old.max_line_bytes != new.max_line_bytes {
-        parts.source = super::open_source(config);
+        daemon.pass_on_source(&parts.source);
+        parts.source = lines::open_source(config);
         daemon.log.read_another();
     }
     daemon.parser = Parser::new(&new.format, &new.tag);

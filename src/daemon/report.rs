@@ -36,7 +36,7 @@ impl Daemon {
             .any(|problem| problem.code == ProblemCode::LogIncomplete.as_str());
         Report {
             mode: self.config.mode,
-            version: self.diagnosis.version.clone(),
+            version: self.haproxy.version().map(str::to_owned),
             source: source.describe(),
             lines: self.log.lines(),
             rejected: self.log.rejected(),

@@ -13,7 +13,10 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 
+use super::Daemon;
 use crate::config::Mode;
+use crate::log::source::Source;
+use crate::publish::record::News;
 use crate::scaler::{BackendView, Role, Stage};
 
 /// Ready after this even if HAProxy has not been asked to the end: that it is down or hangs is no
@@ -35,6 +38,8 @@ pub struct Supervisor {
     is_ready: bool,
     status: String,
     status_from: Option<Instant>,
+    /// What the daemon has not taken yet: one for each time that it begins to fail.
+    news: Vec<News>,
 }
 
 /// The way to the service manager.
@@ -59,7 +64,7 @@ impl Supervisor {
     }
 
     /// By `NOTIFY_SOCKET`, and by `WATCHDOG_USEC` unless `WATCHDOG_PID` is another process. What is
-    /// wrong with them is said, and the daemon goes on without.
+    /// wrong with them is noted, and the daemon goes on without.
     pub fn from_env() -> Self {
         let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else {
             return Self::none();
@@ -71,12 +76,20 @@ impl Supervisor {
         let is_ours = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
         let watchdog = number("WATCHDOG_USEC").filter(|us| is_ours && *us > 0);
         Self::new(&name, watchdog.map(Duration::from_micros)).unwrap_or_else(|error| {
-            tracing::warn!(
-                "cannot tell the service manager at {}: {error}",
-                name.display()
-            );
-            Self::none()
+            let news = News::ServiceManager {
+                what: format!("at {}", name.display()),
+                error: error.to_string(),
+            };
+            Self {
+                news: vec![news],
+                ..Self::none()
+            }
         })
+    }
+
+    /// What people should hear, since this was asked last.
+    pub(super) fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
     }
 
     /// Tells whoever listens there: a path, or an abstract name that begins with `@`. `watchdog` is
@@ -124,13 +137,13 @@ impl Supervisor {
     }
 
     /// A status line is wanted now.
-    pub(super) fn wants_status(&self) -> bool {
+    fn wants_status(&self) -> bool {
         let is_time = self.status_from.is_none_or(|from| Instant::now() >= from);
         self.line.is_some() && is_time
     }
 
     /// What the daemon does, see [`status_line`].
-    pub(super) fn status(&mut self, status: String) {
+    fn status(&mut self, status: String) {
         self.status_from = Some(Instant::now() + STATUS_EVERY);
         if self.status != status && self.tell(&format!("STATUS={status}")) {
             self.status = status;
@@ -139,7 +152,7 @@ impl Supervisor {
 
     /// The scaler was asked, and what it wanted is started: the only food of the watchdog.
     /// `has_looked`: HAProxy has been asked once, whatever came of it.
-    pub(super) fn decided(&mut self, has_looked: bool) {
+    fn decided(&mut self, has_looked: bool) {
         let now = Instant::now();
         if !self.is_ready && (has_looked || self.ready_by.is_some_and(|by| now >= by)) {
             self.ready();
@@ -176,22 +189,47 @@ impl Supervisor {
         self.tell("STOPPING=1\nSTATUS=stopping");
     }
 
-    /// Whether it was sent. A failure is said once.
+    /// Whether it was sent. A failure is noted once.
     fn tell(&mut self, text: &str) -> bool {
         let Some(line) = &mut self.line else {
             return false;
         };
         let sent = line.socket.send_to_addr(text.as_bytes(), &line.address);
         if let (Err(error), false) = (&sent, line.has_failed) {
-            tracing::warn!("cannot tell the service manager {text:?}: {error}");
+            self.news.push(News::ServiceManager {
+                what: format!("{text:?}"),
+                error: error.to_string(),
+            });
         }
         line.has_failed = sent.is_err();
         sent.is_ok()
     }
 }
 
+impl Daemon {
+    /// Tells the service manager, if this turn of the loop finished a decision.
+    pub(super) fn tell_supervisor(&mut self, supervisor: &mut Supervisor, source: &Source) {
+        if !std::mem::take(&mut self.has_decided) {
+            return;
+        }
+        supervisor.decided(self.has_looked);
+        let wants_status = supervisor.wants_status();
+        if !wants_status && !self.problems.is_due(self.clock.now()) {
+            return;
+        }
+        let report = self.report(source);
+        if wants_status {
+            supervisor.status(status_line(
+                report.mode,
+                &report.backends,
+                report.problems.len(),
+            ));
+        }
+    }
+}
+
 /// What the daemon does, in one line, with all its `problems` counted: `acting; web slow, 1 of 2 spares ready; 1 problem`.
-pub(super) fn status_line(mode: Mode, backends: &[BackendView], problems: usize) -> String {
+fn status_line(mode: Mode, backends: &[BackendView], problems: usize) -> String {
     let mut text = match mode {
         Mode::Act => "acting",
         Mode::Observe => "observing",

@@ -6,16 +6,28 @@ use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
+use super::Daemon;
 use crate::config::Config;
-use crate::publish::record::Untrusted;
+use crate::publish::record::{News, Untrusted};
 use crate::runtime_api::Address;
 use crate::words::limits::{may_everybody_replace, may_everybody_write};
 
 /// Directories above a file that are looked at.
 const PARENTS_MAX: usize = 64;
 
+impl Daemon {
+    /// Tells what strangers could change, when it is something new.
+    pub(super) fn look_around(&mut self) {
+        let found = look(&self.config);
+        for untrusted in found.iter().filter(|it| !self.distrust.contains(it)) {
+            self.tell(News::Untrusted(untrusted.clone()));
+        }
+        self.distrust = found;
+    }
+}
+
 /// Each thing that strangers could change. What is not there yet is no matter.
-pub(super) fn look(config: &Config) -> Vec<Untrusted> {
+fn look(config: &Config) -> Vec<Untrusted> {
     let mut found = Vec::new();
     if let Address::Unix(path) = &config.haproxy.socket {
         let is_socket_open = fs::metadata(path)

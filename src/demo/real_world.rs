@@ -180,7 +180,6 @@ impl RealWorld {
         })
     }
 
-    /// The evening begins.
     pub fn end_rush(&self) {
         let now_us = self.users.now_us();
         let mut crowd = self.users.locked();

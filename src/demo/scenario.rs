@@ -128,11 +128,8 @@ impl Scenario {
 /// The files of one demo.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// Where they are.
     pub folder: PathBuf,
-    /// HAProxy's admin socket.
     pub admin_socket: PathBuf,
-    /// HAProxy's log.
     pub log: PathBuf,
     /// The daemon's own socket.
     pub control_socket: PathBuf,

@@ -35,7 +35,6 @@ impl Scratch {
         Err(last)
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }

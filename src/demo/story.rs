@@ -22,7 +22,6 @@ use crate::sim::queues::Answer;
 const LOOK: Duration = Duration::from_millis(50);
 /// One line about how things are in so long.
 const PULSE_US: u64 = 1_500_000;
-/// One second.
 const SECOND_US: u64 = 1_000_000;
 /// The narrator waits so long for the daemon to say what can already be seen.
 const PATIENCE_US: u64 = 500_000;
@@ -44,7 +43,6 @@ pub struct Told {
     pub enabled_us: u64,
     /// When the spare was back in maint.
     pub away_us: u64,
-    /// The other way.
     pub verdict: Option<Verdict>,
     /// Looks at the always-up server, and how many of them found it not UP.
     pub looks: (u64, u64),
@@ -174,45 +172,26 @@ impl Telling<'_, '_> {
         let now_us = self.last.at_us;
         self.voice
             .decision(now_us / SECOND_US, &decision.to_string())?;
-        match decision.change {
-            Change::Breach => {
-                self.marks.slow_from_us.get_or_insert(now_us);
-                self.marks.last_breach_us = Some(now_us);
-            }
-            Change::WarmUp if self.marks.breached_us.is_none() => {
-                self.marks.slow_from_us.get_or_insert(now_us);
-                let breached_us = self.marks.last_breach_us.unwrap_or(now_us);
-                self.marks.breached_us = Some(breached_us);
-                self.marks.compared_us = Some(now_us);
-                self.what_if = Some(self.world.what_if(self.scenario, now_us));
-                self.voice.narrate(&format!(
-                    "{}, the spare, is cold: its first answers take about a second. Enabled now, \
+        let change = decision.change;
+        if change == Change::Breach {
+            self.marks.slow_from_us.get_or_insert(now_us);
+            self.marks.last_breach_us = Some(now_us);
+        } else if change == Change::WarmUp && self.marks.breached_us.is_none() {
+            self.marks.slow_from_us.get_or_insert(now_us);
+            let breached_us = self.marks.last_breach_us.unwrap_or(now_us);
+            self.marks.breached_us = Some(breached_us);
+            self.marks.compared_us = Some(now_us);
+            self.what_if = Some(self.world.what_if(self.scenario, now_us));
+            self.voice.narrate(&format!(
+                "{}, the spare, is cold: its first answers take about a second. Enabled now, \
                      it would give them to users. So it is warmed up first, by requests that \
                      nobody waits for.",
-                    SERVERS[SPARE]
-                ))?;
-            }
-            Change::Enable => self.marks.enabling = self.marks.enabling.max(Word::Heard),
-            Change::Disable => self.marks.leaving = self.marks.leaving.max(Word::Heard),
-            Change::WarmUp
-            | Change::EnableFailed
-            | Change::Drain
-            | Change::NoSpare
-            | Change::Hold
-            | Change::Reload
-            | Change::Freeze
-            | Change::Thaw
-            | Change::Unreachable
-            | Change::Reachable
-            | Change::NotHelping
-            | Change::Stay
-            | Change::Note
-            | Change::Operator
-            | Change::BreachOver
-            | Change::Paused
-            | Change::NotServing
-            | Change::ProbationFailed
-            | Change::Warning => {}
+                SERVERS[SPARE]
+            ))?;
+        } else if change == Change::Enable {
+            self.marks.enabling = self.marks.enabling.max(Word::Heard);
+        } else if change == Change::Disable {
+            self.marks.leaving = self.marks.leaving.max(Word::Heard);
         }
         self.look_at_spare(now_us)
     }

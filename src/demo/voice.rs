@@ -27,7 +27,6 @@ pub struct Voice<'a> {
 pub struct Pulse<'a> {
     /// Seconds since the start.
     pub at_s: u64,
-    /// Requests per second.
     pub rate_per_s: f64,
     /// Mean answer; `None`: nobody got one.
     pub mean_ms: Option<f64>,
@@ -43,7 +42,6 @@ impl<'a> Voice<'a> {
         Self { out, color }
     }
 
-    /// A heading.
     pub fn heading(&mut self, text: &str) -> io::Result<()> {
         let line = self.painted(BOLD, text);
         writeln!(self.out, "\n{line}")?;
@@ -60,7 +58,6 @@ impl<'a> Voice<'a> {
         self.hanging("  - ", 4, "", text)
     }
 
-    /// The narrator.
     pub fn narrate(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out)?;
         self.hanging("", INDENT, BOLD, text)
@@ -82,7 +79,6 @@ impl<'a> Voice<'a> {
         self.out.flush()
     }
 
-    /// How things are.
     pub fn pulse(&mut self, pulse: &Pulse<'_>) -> io::Result<()> {
         let (mean, word) = match pulse.mean_ms {
             None => ("    -".to_owned(), "    "),

@@ -81,7 +81,6 @@ impl World {
         }
     }
 
-    /// The evening begins.
     pub fn end_rush(&mut self) {
         match self {
             Self::Pretend(world) => world.end_rush(),

@@ -62,7 +62,6 @@ impl Tally {
         self.samples.merge(&other.samples, from);
     }
 
-    /// All of them.
     pub const fn lines(&self) -> u64 {
         self.lines
     }
@@ -184,7 +183,6 @@ fn kept(line: &[u8]) -> Vec<u8> {
     line.get(..KEPT_BYTES).unwrap_or(line).to_vec()
 }
 
-/// What to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advice {
     what: String,

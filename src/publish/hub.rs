@@ -25,7 +25,6 @@ pub struct Readings {
 /// What a reader takes out.
 #[derive(Clone, Debug)]
 pub enum Taken {
-    /// The next record.
     Record(Arc<Record>),
     /// So many were lost on this reader, because it was too slow.
     Lost(u64),
@@ -49,7 +48,6 @@ impl Hub {
         let _ = self.sender.send(Arc::new(record)); // Nobody reads: nobody misses it.
     }
 
-    /// A new reader.
     pub fn read(&self) -> Readings {
         Readings {
             receiver: self.sender.subscribe(),

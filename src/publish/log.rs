@@ -8,7 +8,7 @@ use std::time::Duration;
 use tracing::field::display;
 
 use super::hub::{Hub, Readings, Taken};
-use super::record::{Record, What};
+use super::record::{News, Record, What};
 use crate::words::level::Level;
 
 /// A daemon that ends waits so long for its last lines to be written.
@@ -55,6 +55,11 @@ fn write_all(mut readings: Readings, _ends: &Sender<()>) {
             ),
         }
     }
+}
+
+/// Writes news without a hub, where no daemon runs.
+pub fn write_now(news: News) {
+    write(&Record::now(news));
 }
 
 /// A decision's sentence begins with its code and its place: whoever prints the fields need not repeat

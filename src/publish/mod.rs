@@ -3,9 +3,10 @@
 //! Deciding, and noticing that something happened, do not live here.
 
 pub mod hub;
+pub mod log;
 pub mod record;
 
-mod log;
+mod news;
 mod text;
 
 use self::hub::Hub;

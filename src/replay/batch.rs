@@ -35,7 +35,6 @@ pub(super) struct Batch {
     pub(super) requests: Vec<Numbers>,
 }
 
-/// One request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Numbers {
     /// Its moment, see [`crate::log::line::Record::ended_ms`].

@@ -22,7 +22,6 @@ use crate::log::recorded::{self, InputError, LogSet, Period, Progress, Spans};
 /// Decisions that are kept while it may still turn out that a server was missing.
 const TRIAL_DECISIONS_MAX: u64 = 50_000;
 
-/// How to replay.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// JSON objects instead of text.
@@ -118,7 +117,6 @@ fn run(
     again.replay(Some(seen), out, talk).map(|_| ())
 }
 
-/// What is replayed.
 struct Source<'a> {
     logs: &'a LogSet,
     config: &'a Config,

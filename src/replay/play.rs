@@ -42,7 +42,6 @@ impl<'a> Play<'a> {
         self.world.is_some()
     }
 
-    /// Decisions so far.
     pub(super) const fn decisions(&self) -> u64 {
         self.summary.decisions
     }

@@ -35,40 +35,17 @@ impl Summary {
         self.decisions += 1;
         let server = decision.server.clone().unwrap_or_default();
         let name = ServerName::new(decision.backend(), server);
-        match decision.change {
-            Change::Breach => {
-                self.breaches += 1;
-                self.take_breach(decision);
+        if decision.change == Change::Breach {
+            self.breaches += 1;
+            self.take_breach(decision);
+        } else if decision.change == Change::Enable {
+            self.enables += 1;
+            self.serving.entry(name).or_insert(decision.at);
+        } else if decision.change == Change::Disable {
+            self.disables += 1;
+            if let Some(since) = self.serving.remove(&name) {
+                self.spare_time += decision.at.since(since);
             }
-            Change::Enable => {
-                self.enables += 1;
-                self.serving.entry(name).or_insert(decision.at);
-            }
-            Change::Disable => {
-                self.disables += 1;
-                if let Some(since) = self.serving.remove(&name) {
-                    self.spare_time += decision.at.since(since);
-                }
-            }
-            Change::WarmUp
-            | Change::EnableFailed
-            | Change::Drain
-            | Change::NoSpare
-            | Change::Hold
-            | Change::Reload
-            | Change::Freeze
-            | Change::Thaw
-            | Change::Unreachable
-            | Change::Reachable
-            | Change::NotHelping
-            | Change::Stay
-            | Change::Note
-            | Change::Operator
-            | Change::BreachOver
-            | Change::Paused
-            | Change::NotServing
-            | Change::ProbationFailed
-            | Change::Warning => {}
         }
     }
 

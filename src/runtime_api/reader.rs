@@ -21,7 +21,6 @@ impl Reader {
         Self { address, timeout }
     }
 
-    /// Where it reads.
     pub const fn address(&self) -> &Address {
         &self.address
     }

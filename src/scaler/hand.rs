@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::decision::{Expired, Would};
+use super::decision::{Change, Expired, Note, Would};
+use super::outbox::Outbox;
 use super::seen::{Standing, StandingReason, Standings};
 use crate::words::order::Order;
 use crate::words::time::Timestamp;
@@ -195,6 +196,29 @@ impl Hand {
         } else {
             self.servers.insert(server.to_owned(), marks);
         }
+    }
+
+    /// An operator changed it by hand: that is newer than what was ordered.
+    pub(super) fn forget_order(&mut self, server: &str) {
+        self.change(server, |marks| marks.kept = None);
+    }
+
+    /// Paused: says what would be done, once.
+    pub(super) fn say_would(
+        &mut self,
+        now: Timestamp,
+        what: Would,
+        name: String,
+        out: &mut Outbox,
+    ) {
+        let would = Some((what, name));
+        if self.would == would {
+            return;
+        }
+        self.would = would;
+        let pause = self.pause().unwrap_or_default().standing(now);
+        let server = self.would.as_ref().map(|(_, name)| name.as_str());
+        out.tell(now, server, Change::Paused, Note::Would { what, pause });
     }
 
     /// When something ends by itself.

@@ -30,12 +30,13 @@ mod load;
 mod member;
 mod meter;
 mod name;
-mod operator;
+mod orders;
 mod outbox;
 mod policy;
 mod pool;
 mod probation;
 mod quiet;
+mod reconfigure;
 mod sample;
 mod trial;
 mod window;
@@ -54,8 +55,9 @@ use crate::words::time::Timestamp;
 
 pub use self::backend::{BackendView, ServerView};
 pub use self::member::{Role, Stage};
-pub use self::operator::{Affected, Remembered};
+pub use self::memory::Remembered;
 pub use self::policy::PolicyView;
+pub use self::reconfigure::Affected;
 
 /// Instants that one `handle` runs through at most; far above what any gap between two events
 /// needs, and a bound all the same.
@@ -281,6 +283,7 @@ impl Scaler {
         let mut complete_at = backend.window_due();
         if complete_at.is_some_and(|at| at <= now) {
             // A window waits for nothing.
+            self.out.turn_of(backend.name());
             if !backend.evaluate(now, &mut self.out) {
                 self.touch(index, |_, _| ());
                 return;
@@ -306,6 +309,7 @@ impl Scaler {
         let Some(backend) = self.backends.get_mut(index) else {
             return;
         };
+        self.out.turn_of(backend.name());
         act(backend, &mut self.out);
         backend.after_event(self.now);
         self.haproxy.wish(self.now, backend.take_wish());

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::decision::Shown;
-use super::hand::Kept;
+use super::hand::{Hand, Kept};
 use super::member::{Member, Role, Stage};
 use super::settings::{BackendSettings, Spares};
 use crate::words::picture::{AdminState, ServerRead};
@@ -53,6 +53,13 @@ impl Pool {
     pub(super) fn begin_generation(&mut self, now: Timestamp, is_needed: bool) {
         for member in &mut self.members {
             member.begin_generation(now, is_needed);
+        }
+    }
+
+    /// What operators have set for each server, where it is looked for.
+    pub(super) fn show_marks(&mut self, hand: &Hand) {
+        for member in &mut self.members {
+            member.marks = hand.marks(&member.read.name);
         }
     }
 

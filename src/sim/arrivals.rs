@@ -49,7 +49,6 @@ pub struct Arrival {
 /// Arrivals that do not wait for one another ("open" load): a slow backend gets no fewer of them.
 #[derive(Clone, Debug)]
 pub struct Arrivals {
-    /// How many come.
     pub curve: RateCurve,
     dice: Dice,
     last_us: u64,
@@ -65,7 +64,6 @@ impl Arrivals {
         }
     }
 
-    /// The next one.
     pub fn draw(&mut self) -> Arrival {
         let rate = self.curve.rate_per_s(self.last_us).max(0.1);
         // Gaps of 0.5 to 1.5 times the mean: less bunched than independent users would be, so that

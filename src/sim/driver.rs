@@ -13,7 +13,6 @@ pub struct Underway<T> {
     begun: u64,
 }
 
-/// What comes next.
 #[derive(Debug)]
 pub enum Due<T> {
     /// Something that was under way ends.

@@ -7,7 +7,6 @@ use super::dice::Dice;
 /// What can go wrong with one action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing.
     None,
     /// Nothing happens and nothing is answered.
     Lost,

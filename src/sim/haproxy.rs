@@ -18,9 +18,7 @@ mod texts;
 use rows::filled;
 pub use rows::status;
 
-/// The frontend's name.
 pub const FRONTEND: &str = "shop";
-/// The backend's name.
 pub const BACKEND: &str = "web";
 /// Servers are checked this often.
 pub const CHECK_INTERVAL: Duration = Duration::from_millis(500);

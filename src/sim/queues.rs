@@ -186,7 +186,6 @@ impl Queues {
             .min()
     }
 
-    /// Ends it.
     pub fn finish(&mut self, ending: Ending) -> Option<Answer> {
         let open_in_backend = self.servers.iter().map(Server::open).sum();
         let server = self.servers.get_mut(ending.server)?;
@@ -234,7 +233,6 @@ impl Queues {
 /// A backend under a load that does not wait for it.
 #[derive(Debug)]
 pub struct Model {
-    /// Its servers.
     pub queues: Queues,
     arrivals: Arrivals,
     next: Arrival,

@@ -1,4 +1,4 @@
-//! The journal on disk: what should outlive the daemon, in one small file for each admin socket.
+//! What should outlive the daemon, on disk: one small file for each admin socket.
 //! A new file, fsync, rename, fsync of the directory: at every instant the old or the new one is
 //! whole. What the file says lives in `format`, what it means in `scaler::memory`.
 //!
@@ -27,7 +27,7 @@ pub use self::format::{decode, encode};
 
 /// Largest file that is read.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// A command to HAProxy waits this long for the journal and no longer: slow users are worse than a
+/// A command to HAProxy waits this long for the disk and no longer: slow users are worse than a
 /// forgotten intent.
 pub const WRITE_LIMIT: Duration = Duration::from_millis(500);
 /// What could not be written is tried again after this.
@@ -47,7 +47,6 @@ pub fn wall_ms() -> u64 {
 pub enum Found {
     /// No file: a first start.
     Nothing,
-    /// A whole one.
     Memory(Memory),
     /// One that cannot be read or understood, and what was done about it.
     Lost(String),

@@ -4,7 +4,6 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The place.
 #[derive(Debug)]
 pub(super) struct Slot<T> {
     content: Mutex<Content<T>>,

@@ -37,7 +37,6 @@ pub struct Summary {
 }
 
 impl Histogram {
-    /// Counts one value.
     pub fn add(&mut self, ms: u32) {
         let bucket = bucket_of(ms);
         if self.buckets.len() <= bucket {
@@ -64,7 +63,6 @@ impl Histogram {
         self.max_ms = self.max_ms.max(other.max_ms);
     }
 
-    /// Values counted.
     pub fn count(&self) -> u64 {
         self.count
     }

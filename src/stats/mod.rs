@@ -108,7 +108,6 @@ fn moment(parsed: &Result<Brief<'_>, Reject>) -> Option<u64> {
 }
 
 impl Stats {
-    /// Counts one line.
     pub fn add_line(&mut self, line: Result<&Brief<'_>, Reject>) {
         self.tally.count(line.map(|_| ()));
         if let Ok(brief) = line

@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::wire::{BackendStatus, LogStatus, MeasureStatus, ServerStatus, Status};
 use crate::words::time::Span;
 
-/// All of it.
 pub(super) fn text(status: &Status) -> String {
     let mut text = String::new();
     let name_width = width(
@@ -77,7 +76,7 @@ fn headline(backend: &BackendStatus) -> String {
         "ok" => "ok".to_owned(),
         other => other.to_uppercase(),
     };
-    let Some(measure) = backend.measure() else {
+    let Some(measure) = &backend.measure else {
         return state;
     };
     let (statistic, unit) = (&measure.statistic, unit(measure));

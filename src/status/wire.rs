@@ -59,6 +59,7 @@ pub(super) struct BackendStatus {
     pub(super) next: String,
     pub(super) paused: Option<String>,
     pub(super) problems: Vec<ProblemStatus>,
+    pub(super) measure: Option<MeasureStatus>,
     #[serde(flatten)]
     more: MoreOfBackend,
 }
@@ -74,11 +75,6 @@ pub(super) struct ServerStatus {
 }
 
 impl BackendStatus {
-    /// What is measured.
-    pub(super) const fn measure(&self) -> Option<&MeasureStatus> {
-        self.more.measure.as_ref()
-    }
-
     /// Since when the backend's pause stands.
     pub(super) fn paused_since(&self) -> Option<&str> {
         let pause = self.more.standings.pause.as_ref()?;
@@ -108,10 +104,10 @@ struct MoreOfBackend {
     reason: ReasonStatus,
     #[serde(flatten)]
     standings: StandingsStatus,
-    measure: Option<MeasureStatus>,
 }
 
-/// What is measured, whatever its unit; `statistic_ms` and `threshold_ms` know times alone.
+/// What is measured, whatever its unit; `statistic_ms` and `threshold_ms`, which scripts know, are of
+/// times alone.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct MeasureStatus {
     pub(super) signal: String,
@@ -313,6 +309,7 @@ impl Report {
             next: view.next.to_string(),
             paused: view.standings.pause.map(|pause| format!("paused{pause}")),
             problems: self.problems_of(Some(&view.name)),
+            measure,
             more: MoreOfBackend {
                 serving: view.serving,
                 wanted: view.wanted,
@@ -328,7 +325,6 @@ impl Report {
                     text: view.next.to_string(),
                 },
                 standings: standings_status(&view.standings, wall),
-                measure,
             },
         }
     }

@@ -96,7 +96,6 @@ enum Fault {
     TimedOut,
     /// A status that is not expected.
     Status(u16),
-    /// Something else.
     Broken(String),
     /// It will never work; trying again is pointless.
     Hopeless(String),

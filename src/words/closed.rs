@@ -15,10 +15,8 @@ macro_rules! closed {
         }
 
         impl $name {
-            /// All of them.
             pub const ALL: [Self; [$($word),*].len()] = [$(Self::$variant),*];
 
-            /// Its word.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)*

@@ -10,9 +10,7 @@ use super::names::ServerName;
 /// One order of an operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// What to do.
     pub verb: Verb,
-    /// With what.
     pub place: Place,
     /// For how long it stands; `None`: until it is taken back, or for `hold` with
     /// [`Verb::Enable`] and [`Verb::Disable`].
@@ -66,16 +64,13 @@ impl fmt::Display for Verb {
 pub enum Place {
     /// Every backend, also those that a later configuration adds.
     Everything,
-    /// One backend.
     Backend(String),
-    /// One server.
     Server(ServerName),
 }
 
 /// What became of an order; the daemon hands it back to who gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// In one word.
     pub verdict: Verdict,
     /// In a sentence: what will happen, or why not.
     pub text: String,

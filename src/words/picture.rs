@@ -73,14 +73,12 @@ pub enum Balance {
 pub enum Crowded {
     /// FRONTEND `scur` is at `slim` (`maxconn` of the frontend).
     Frontend {
-        /// Its name.
         name: String,
         /// The limit, connections.
         limit: u32,
     },
     /// FRONTEND `rate` is at `rate_lim` (`rate-limit sessions`).
     Rate {
-        /// Its name.
         name: String,
         /// The limit, sessions a second.
         limit: u32,

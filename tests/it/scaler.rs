@@ -28,6 +28,7 @@ mod server;
 mod service;
 mod spares;
 mod steps;
+mod transcript;
 mod view;
 mod windows;
 mod world;

@@ -91,6 +91,50 @@ fn every_source_file_opens_with_what_lives_there() {
     none("opens with //!", &faults);
 }
 
+/// Said of everything, these tell nothing: the name below says more, or a better comment would.
+const FILLERS: [&str; 17] = [
+    "All of it.",
+    "All of them.",
+    "How many.",
+    "In a sentence.",
+    "In one word.",
+    "It ends.",
+    "It is over.",
+    "Its name.",
+    "Its path.",
+    "The file.",
+    "What to do.",
+    "What.",
+    "What happened.",
+    "When.",
+    "Where it is.",
+    "Which.",
+    "Why.",
+];
+
+#[test]
+fn no_comment_only_fills_its_line() {
+    let mut faults = Vec::new();
+    for (path, text) in rust_files("src") {
+        if path.starts_with("src/scaler") {
+            continue;
+        }
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        for (index, line) in lines.iter().enumerate() {
+            let is_whole = |at: Option<usize>| {
+                at.and_then(|at| lines.get(at))
+                    .is_none_or(|it| !it.starts_with("///"))
+            };
+            let is_alone = is_whole(index.checked_sub(1)) && is_whole(Some(index + 1));
+            let said = line.strip_prefix("/// ");
+            if is_alone && said.is_some_and(|it| FILLERS.contains(&it)) {
+                faults.push(format!("{}:{}: {line}", path.display(), index + 1));
+            }
+        }
+    }
+    none("a comment says what the name does not", &faults);
+}
+
 #[test]
 fn the_scaler_touches_nothing() {
     let mut faults = Vec::new();
@@ -229,7 +273,8 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("replay", &["config", "log", "scaler", "sim", "words"]),
     ("sim", &["scaler", "words"]),
     ("status", &["config", "control", "scaler", "words"]),
-    ("publish", &["scaler", "words"]),
+    ("parse", &["clock", "log", "publish"]),
+    ("publish", &["log", "scaler", "words"]),
     (
         "config",
         &["log", "runtime_api", "scaler", "state", "warm_up", "words"],
@@ -237,7 +282,6 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("warm_up", &["words"]),
     ("state", &["runtime_api", "scaler", "words"]),
     ("control", &["words"]),
-    ("parse", &["clock", "log"]),
     ("stats", &["log", "words"]),
     ("scaler", &["words"]),
     ("runtime_api", &["words"]),
@@ -313,6 +357,25 @@ fn rooms_use_only_the_rooms_that_the_table_allows_and_there_is_no_circle() {
 }
 
 #[test]
+fn what_an_operator_may_have_to_hear_is_told_as_a_record() {
+    // The reader of records, and `parse`, which has no daemon.
+    let writers = ["src/publish/log.rs", "src/parse.rs"].map(Path::new);
+    let mut faults = Vec::new();
+    for (path, text) in rust_files("src") {
+        for (number, line) in code(&text) {
+            let tells = ["info!", "warn!", "error!"];
+            let tells = tells
+                .iter()
+                .any(|it| line.contains(&format!("tracing::{it}")));
+            if tells && !writers.contains(&&*path) {
+                faults.push(format!("{}:{number}: {}", path.display(), line.trim()));
+            }
+        }
+    }
+    none("told through publish::hub, not to tracing", &faults);
+}
+
+#[test]
 fn only_the_command_line_prints_to_the_process_streams() {
     let mut faults = Vec::new();
     for (path, text) in rust_files("src") {
@@ -362,6 +425,82 @@ fn the_architecture_page_stays_a_page() {
             lines <= MAX_ARCHITECTURE_LINES,
             "ARCHITECTURE.md: {lines} lines"
         );
+    }
+}
+
+/// The texts between backticks, outside blocks of code.
+fn quoted(page: &str) -> Vec<&str> {
+    let prose = page.split("```").step_by(2);
+    prose
+        .flat_map(|text| text.split('`').skip(1).step_by(2))
+        .collect()
+}
+
+/// The path that a quoted text begins with, if it looks like one of this repository: a file of a kind
+/// that we have, or something below one of our folders. `NAME` stands for anything.
+fn path_of<'a>(quoted: &'a str, folders: &BTreeSet<String>) -> Option<&'a str> {
+    let path = quoted.split_whitespace().next()?.trim_end_matches('/');
+    let is_path = path
+        .chars()
+        .all(|it| it.is_ascii_alphanumeric() || "./_-".contains(it));
+    let kinds = [".rs", ".md", ".toml", ".cfg"];
+    let is_file = kinds.iter().any(|kind| path.ends_with(kind));
+    let is_below = path
+        .split_once('/')
+        .is_some_and(|(first, _)| folders.contains(first));
+    let is_any = path.contains("NAME") || SKIPPED.iter().any(|it| path.starts_with(it));
+    (is_path && (is_file || is_below) && !is_any).then_some(path)
+}
+
+#[test]
+fn every_path_that_the_pages_for_programmers_name_is_there() {
+    let mut known: BTreeSet<PathBuf> = BTreeSet::new();
+    for (path, _) in files("") {
+        known.extend(path.ancestors().map(Path::to_owned));
+    }
+    let folders = ["", "src"].iter().flat_map(|folder| {
+        let entries = fs::read_dir(root().join(folder)).into_iter().flatten();
+        let entries = entries.flatten().filter(|it| it.path().is_dir());
+        entries.map(|it| it.file_name().to_string_lossy().into_owned())
+    });
+    let folders = folders.collect();
+    let (mut faults, mut paths) = (Vec::new(), 0);
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(root().join(page)).expect(page);
+        for path in quoted(&text)
+            .into_iter()
+            .filter_map(|it| path_of(it, &folders))
+        {
+            paths += 1;
+            if !known.iter().any(|it| it.ends_with(path)) {
+                faults.push(format!("{page}: {path}"));
+            }
+        }
+    }
+    assert!(paths > 100, "{paths} paths");
+    none("a path that is named is there", &faults);
+}
+
+#[test]
+fn paths_are_told_from_other_quoted_texts() {
+    let page = "`a` b `src/lib.rs`\n```sh\nrm `x/y`\n```\n`tests/run line` or `web/web2`";
+    assert_eq!(
+        quoted(page),
+        ["a", "src/lib.rs", "tests/run line", "web/web2"]
+    );
+    let folders = BTreeSet::from(["src".to_owned(), "tests".to_owned()]);
+    let path = |quoted| path_of(quoted, &folders);
+    assert_eq!(path("src/lib.rs"), Some("src/lib.rs"));
+    assert_eq!(path("tests/run line"), Some("tests/run"));
+    assert_eq!(path("pool.rs"), Some("pool.rs"));
+    for other in [
+        "web/web2",
+        "scaler::pool",
+        "A/B",
+        "fixtures/NAME.toml",
+        "%Tw",
+    ] {
+        assert_eq!(path(other), None, "{other}");
     }
 }
 

@@ -277,7 +277,6 @@ impl CheckpointFile {
         }
     }
 
-    /// Where it is.
     pub fn path(&self) -> PathBuf {
         self.dir.join(&self.name)
     }

@@ -110,7 +110,6 @@ pub struct Turn {
 enum First {
     /// Nothing, or nothing that could be a log.
     Absent,
-    /// This file.
     There(FileId),
     /// The directory does not let us see it.
     Unseen,
@@ -218,7 +217,6 @@ impl Follower {
         self.files().map(OpenFile::behind_bytes).sum()
     }
 
-    /// Files held open.
     pub fn open_files(&self) -> usize {
         self.files().count()
     }

@@ -29,7 +29,6 @@ pub struct FormatError {
     pub range: Range<usize>,
     /// What about that place.
     pub label: String,
-    /// The way out.
     pub help: String,
 }
 

@@ -42,7 +42,6 @@ pub(super) struct Item {
     pub(super) range: Range<usize>,
 }
 
-/// A whole format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::struct_field_names,

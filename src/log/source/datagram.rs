@@ -12,6 +12,7 @@ use tokio::net::{UdpSocket, UnixDatagram};
 use tokio::time::{Instant, sleep_until};
 
 use super::listen::{CHECK_INTERVAL, SocketFile, cannot_listen};
+use super::news::{Notices, SourceNews};
 use super::place::is_loopback;
 use super::{Core, LineSource, Standing, Wait};
 use crate::log::file::TURN_BYTES_MAX;
@@ -128,16 +129,16 @@ impl LineSource for DatagramSource {
 
 impl DatagramSource {
     /// Listens on UDP. Only on a runtime with I/O.
-    pub(super) fn udp(address: SocketAddr, max_line_bytes: usize) -> Self {
-        Self::new(Place::Udp(address), max_line_bytes)
+    pub(super) fn udp(address: SocketAddr, max_line_bytes: usize, notices: Notices) -> Self {
+        Self::new(Place::Udp(address), max_line_bytes, notices)
     }
 
     /// Makes a Unix datagram socket. Only on a runtime with I/O.
-    pub(super) fn unix(path: PathBuf, max_line_bytes: usize) -> Self {
-        Self::new(Place::Unix(path), max_line_bytes)
+    pub(super) fn unix(path: PathBuf, max_line_bytes: usize, notices: Notices) -> Self {
+        Self::new(Place::Unix(path), max_line_bytes, notices)
     }
 
-    fn new(place: Place, max_line_bytes: usize) -> Self {
+    fn new(place: Place, max_line_bytes: usize, notices: Notices) -> Self {
         let mut this = Self {
             place,
             socket: None,
@@ -146,7 +147,7 @@ impl DatagramSource {
             buffer: vec![0; DATAGRAM_BYTES_MAX + 1],
             buffer_bytes: RECEIVE_BUFFER_BYTES as u64,
             next_check: Instant::now() + CHECK_INTERVAL,
-            core: Core::new(),
+            core: Core::new(notices),
         };
         this.listen();
         this
@@ -189,10 +190,7 @@ impl DatagramSource {
             }
             Some(Socket::Unix { file, .. }) => {
                 if !file.is_ours() {
-                    tracing::warn!(
-                        source = self.describe(),
-                        "the socket's name was taken away, making it anew"
-                    );
+                    self.core.notices.put(SourceNews::NameRemoved);
                     self.socket = None;
                     self.listen();
                 }

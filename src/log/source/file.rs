@@ -10,6 +10,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::news::{Notices, SourceNews};
 use super::{LineSource, Standing, Wait};
 use crate::log::file::checkpoint::{Checkpoint, Unproven};
 use crate::log::file::{self, Follower, Limits};
@@ -59,9 +60,9 @@ pub(super) struct FileSource {
     last_lines: Instant,
     /// Until then, unless all is read before, lines may be of the time without a daemon.
     catch_up: Option<Timestamp>,
+    notices: Notices,
 }
 
-/// A watched directory.
 #[derive(Debug)]
 struct Watch {
     hints: mpsc::Receiver<()>,
@@ -151,7 +152,7 @@ impl LineSource for FileSource {
 
 impl FileSource {
     /// Starts to follow `path`.
-    pub(super) fn new(path: PathBuf, limits: Limits) -> Self {
+    pub(super) fn new(path: PathBuf, limits: Limits, notices: Notices) -> Self {
         let now = Instant::now();
         let mut this = Self {
             follower: Follower::new(path, limits),
@@ -165,6 +166,7 @@ impl FileSource {
             busy_turns: 0,
             last_lines: now,
             catch_up: None,
+            notices,
         };
         this.watch_if_due(now);
         this
@@ -256,11 +258,10 @@ impl FileSource {
                 self.watch = None;
                 if !self.is_watch_warned {
                     self.is_watch_warned = true;
-                    tracing::warn!(
-                        directory = %parent.display(),
-                        %error,
-                        "cannot watch the log's directory, looking at the log every 250 ms instead"
-                    );
+                    self.notices.put(SourceNews::Unwatched {
+                        directory: parent.to_owned(),
+                        error: error.to_string(),
+                    });
                 }
             }
         }

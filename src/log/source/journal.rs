@@ -8,7 +8,7 @@ mod look;
 mod process;
 
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep_until};
 
 use self::look::{Found, Look};
 use self::process::Process;
+use super::news::{Notices, SourceNews};
 use super::stdin::StdinSource;
 use super::{Core, LineSource, Standing, Wait};
 use crate::log::lines::{Counters, Item, SourceState};
@@ -152,11 +153,11 @@ impl LineSource for JournalSource {
 
 impl JournalSource {
     /// Starts `journalctl`. `unit` is what [`super::LogSource`] lets pass: it goes to a command line.
-    pub(super) fn new(unit: String, max_line_bytes: usize) -> Self {
-        Self::through(PathBuf::from(PROGRAM), unit, max_line_bytes)
+    pub(super) fn new(unit: String, max_line_bytes: usize, notices: Notices) -> Self {
+        Self::through(PathBuf::from(PROGRAM), unit, max_line_bytes, notices)
     }
 
-    fn through(program: PathBuf, unit: String, max_line_bytes: usize) -> Self {
+    fn through(program: PathBuf, unit: String, max_line_bytes: usize, notices: Notices) -> Self {
         let mut this = Self {
             program,
             unit,
@@ -167,15 +168,14 @@ impl JournalSource {
             next_start: Instant::now(),
             pause: RESTART_FIRST,
             last_complaint: String::new(),
-            core: Core::new(),
+            core: Core::new(notices),
         };
         this.start(Instant::now());
         this
     }
 
     fn start(&mut self, now: Instant) {
-        let known = &self.last_complaint;
-        match Running::start(&self.program, &self.unit, self.max_line_bytes, known, now) {
+        match Running::start(self, now) {
             Ok(running) => {
                 self.running = Some(running);
                 self.look = Look::Due(now + LOOK_AFTER);
@@ -258,19 +258,13 @@ impl JournalSource {
 }
 
 impl Running {
-    fn start(
-        program: &Path,
-        unit: &str,
-        max_line_bytes: usize,
-        known: &str,
-        now: Instant,
-    ) -> io::Result<Self> {
-        let mut child = Command::new(program)
+    fn start(source: &JournalSource, now: Instant) -> io::Result<Self> {
+        let mut child = Command::new(&source.program)
             .args(["--follow", "--lines=0", "--no-pager", "--output=json"])
             // Without it a long message comes as `null`.
             .arg("--all")
             .arg("--output-fields=MESSAGE,SYSLOG_IDENTIFIER")
-            .arg(format!("--unit={unit}"))
+            .arg(format!("--unit={}", source.unit))
             // It speaks for nobody but itself.
             .env_remove("NOTIFY_SOCKET")
             .stdin(Stdio::null())
@@ -283,24 +277,26 @@ impl Running {
         let (Some(entries), Some(complaints)) = streams else {
             return Err(io::Error::other("it has no output"));
         };
-        let entry_bytes = max_line_bytes
+        let entry_bytes = source
+            .max_line_bytes
             .saturating_mul(ENTRY_BYTES_PER_BYTE)
             .saturating_add(ENTRY_BYTES_BESIDE);
         let complaint = Arc::new(Mutex::new(String::new()));
+        let notices = source.core.notices.clone();
         let (running_on, end) = mpsc::channel::<()>(1);
         let running = Self {
             process,
-            entries: StdinSource::new(entries, PROGRAM, entry_bytes),
+            entries: StdinSource::new(entries, PROGRAM, entry_bytes, notices.clone()),
             complaint: Arc::clone(&complaint),
             end,
             last_words_until: None,
             started: now,
         };
-        let known = known.to_owned();
+        let known = source.last_complaint.clone();
         std::thread::Builder::new()
             .name("journalctl-stderr".to_owned())
             .spawn(move || {
-                pass_on(complaints, &complaint, &known);
+                pass_on(complaints, &complaint, &known, &notices);
                 // It stays to be asked how it ended.
                 let how = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
                 let _ = waitid(WaitId::Pid(pid), how);
@@ -325,9 +321,9 @@ impl Drop for JournalSource {
     }
 }
 
-/// Reads its standard error to the end: says the first lines of it, but for one that is `known`, and
+/// Reads its standard error to the end: notes the first lines of it, but for one that is `known`, and
 /// keeps the last.
-fn pass_on(mut complaints: impl Read, last: &Mutex<String>, known: &str) {
+fn pass_on(mut complaints: impl Read, last: &Mutex<String>, known: &str, notices: &Notices) {
     let mut said = 0;
     let mut line = Vec::new();
     let mut buffer = [0; 1024];
@@ -344,7 +340,10 @@ fn pass_on(mut complaints: impl Read, last: &Mutex<String>, known: &str) {
             if !text.is_empty() {
                 if said < COMPLAINTS_MAX && text != known {
                     said += 1;
-                    tracing::warn!("{PROGRAM}: {text}");
+                    notices.put(SourceNews::Complaint {
+                        program: PROGRAM,
+                        text: text.clone(),
+                    });
                 }
                 *last.lock().unwrap_or_else(PoisonError::into_inner) = text;
             }
@@ -420,6 +419,8 @@ fn hand_out(
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     /// Written by another process: who executes a file that is open for writing fails.
@@ -441,7 +442,8 @@ mod tests {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let mut source = JournalSource::through(program, "haproxy".to_owned(), 1024);
+            let mut source =
+                JournalSource::through(program, "haproxy".to_owned(), 1024, Notices::default());
             let mut longest = Duration::ZERO;
             while source.core.state == SourceState::Reading {
                 source.wait().await;

@@ -54,7 +54,7 @@ impl SocketFile {
     pub(super) fn bind(path: &Path) -> io::Result<(UnixDatagram, Self)> {
         if let Ok(found) = fs::symlink_metadata(path) {
             if !found.file_type().is_socket() {
-                let text = "something that is no socket has that name";
+                let text = "a file that is not a socket already exists at this path";
                 return Err(io::Error::other(text));
             }
             match UnixDatagram::unbound()?.connect(path) {

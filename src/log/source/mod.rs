@@ -1,7 +1,7 @@
 //! Where the daemon's lines come from, on its runtime. What is read from a file lives in
 //! [`super::file`]; what a line says does not live here.
 //!
-//! Each kind is a [`LineSource`] in a file of its own. The half-read line lives in the source and
+//! Each kind is a `LineSource` in a file of its own. The half-read line lives in the source and
 //! never in a future, so [`Source::wait`] may be dropped at any time.
 
 mod datagram;
@@ -9,6 +9,7 @@ mod file;
 pub mod framing;
 mod journal;
 mod listen;
+mod news;
 mod place;
 mod stdin;
 mod stream;
@@ -24,6 +25,8 @@ use self::datagram::DatagramSource;
 use self::file::FileSource;
 pub use self::file::POLL_INTERVAL;
 use self::journal::JournalSource;
+use self::news::Notices;
+pub use self::news::SourceNews;
 pub use self::place::{LogSource, SourceMistake};
 use self::stdin::StdinSource;
 pub use self::stream::CONNECTIONS_MAX;
@@ -40,6 +43,8 @@ const LEAVE_LIMIT: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Source {
     kind: Box<dyn LineSource>,
+    /// What it notices, shared with it.
+    notices: Notices,
     /// There was more to read after the last turn.
     has_more: bool,
     goal: Option<Goal>,
@@ -97,14 +102,16 @@ struct Core {
     counters: Counters,
     state: SourceState,
     behind_bytes: u64,
+    notices: Notices,
 }
 
 impl Core {
-    fn new() -> Self {
+    fn new(notices: Notices) -> Self {
         Self {
             counters: Counters::default(),
             state: SourceState::Reading,
             behind_bytes: 0,
+            notices,
         }
     }
 
@@ -124,6 +131,8 @@ impl Source {
     ///
     /// Only on a runtime with I/O and time.
     pub fn open(source: &LogSource, max_line_bytes: usize, skip_when_behind: Option<u64>) -> Self {
+        let notices = Notices::default();
+        let shared = notices.clone();
         match source {
             LogSource::File(path) => {
                 let limits = Limits {
@@ -131,13 +140,24 @@ impl Source {
                     skip_when_behind,
                     ..Limits::default()
                 };
-                Self::of(FileSource::new(path.clone(), limits))
+                Self::of(FileSource::new(path.clone(), limits, shared), notices)
             }
             LogSource::Stdin => Self::reading(io::stdin(), "standard input", max_line_bytes),
-            LogSource::Udp(address) => Self::of(DatagramSource::udp(*address, max_line_bytes)),
-            LogSource::Unix(path) => Self::of(DatagramSource::unix(path.clone(), max_line_bytes)),
-            LogSource::Tcp(address) => Self::of(StreamSource::new(*address, max_line_bytes)),
-            LogSource::Journal(unit) => Self::of(JournalSource::new(unit.clone(), max_line_bytes)),
+            LogSource::Udp(address) => Self::of(
+                DatagramSource::udp(*address, max_line_bytes, shared),
+                notices,
+            ),
+            LogSource::Unix(path) => Self::of(
+                DatagramSource::unix(path.clone(), max_line_bytes, shared),
+                notices,
+            ),
+            LogSource::Tcp(address) => {
+                Self::of(StreamSource::new(*address, max_line_bytes, shared), notices)
+            }
+            LogSource::Journal(unit) => Self::of(
+                JournalSource::new(unit.clone(), max_line_bytes, shared),
+                notices,
+            ),
         }
     }
 
@@ -148,18 +168,24 @@ impl Source {
         name: &'static str,
         max_line_bytes: usize,
     ) -> Self {
-        Self::of(StdinSource::new(input, name, max_line_bytes))
+        let notices = Notices::default();
+        let shared = notices.clone();
+        Self::of(
+            StdinSource::new(input, name, max_line_bytes, shared),
+            notices,
+        )
     }
 
-    fn of(kind: impl LineSource + 'static) -> Self {
+    fn of(kind: impl LineSource + 'static, notices: Notices) -> Self {
         Self {
             kind: Box::new(kind),
+            notices,
             has_more: false,
             goal: None,
         }
     }
 
-    /// Goes on where the daemon before stopped, if its checkpoint is there and proven; says so, or
+    /// Goes on where the daemon before stopped, if its checkpoint is there and proven; notes that, or
     /// why not. To be called before the first turn.
     pub fn resume(&mut self, file: Option<&CheckpointFile>) {
         let resumed = match file.map_or(Ok(None), CheckpointFile::take) {
@@ -167,17 +193,16 @@ impl Source {
             Ok(Some(checkpoint)) => self.kind.resume(&checkpoint).map_err(Refusal::from),
             Err(error) => Err(Refusal::from(error)),
         };
-        let source = self.describe();
-        match resumed {
-            Ok(()) => {
-                self.has_more = true;
-                tracing::info!(
-                    source,
-                    "going on in the log where the daemon before stopped"
-                );
-            }
-            Err(reason) => tracing::info!(source, %reason, "starting at the end of the log"),
-        }
+        self.has_more |= resumed.is_ok();
+        self.notices.put(match resumed {
+            Ok(()) => SourceNews::Resumed,
+            Err(reason) => SourceNews::FromEnd(reason.to_string()),
+        });
+    }
+
+    /// What it noticed since this was asked last. To be asked after each turn.
+    pub fn take_news(&self) -> Vec<SourceNews> {
+        self.notices.take()
     }
 
     /// Leaves a checkpoint for the next daemon, if what it says can be proven then. A disk that
@@ -195,12 +220,10 @@ impl Source {
             Err(_) => Err(io::Error::other("the disk takes too long")),
         };
         if let Err(error) = saved {
-            tracing::warn!(
-                file = %path.display(),
-                %error,
-                "cannot remember where reading the log ended, the next daemon starts at its end; \
-                 let this daemon's user write to [state] dir, or set it to \"\""
-            );
+            self.notices.put(SourceNews::EndNotKept {
+                file: path,
+                error: error.to_string(),
+            });
         }
     }
 

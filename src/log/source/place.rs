@@ -37,7 +37,6 @@ pub enum LogSource {
 pub struct SourceMistake {
     /// What is wrong, in a few words.
     pub label: &'static str,
-    /// What to do.
     pub help: String,
 }
 

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use tokio::sync::mpsc;
 
+use super::news::{Notices, SourceNews};
 use super::{Core, LineSource, Standing, Wait};
 use crate::log::file::TURN_BYTES_MAX;
 use crate::log::lines::{Item, LineBuffer, SourceState};
@@ -31,21 +32,23 @@ impl StdinSource {
         mut input: impl Read + Send + 'static,
         name: &'static str,
         max_line_bytes: usize,
+        notices: Notices,
     ) -> Self {
         let (sender, chunks) = mpsc::channel(STDIN_CHUNKS);
+        let shared = notices.clone();
         let started = std::thread::Builder::new()
             .name("log-reader".to_owned())
-            .spawn(move || read_chunks(&mut input, name, &sender));
+            .spawn(move || read_chunks(&mut input, &shared, &sender));
         // Without its thread the source is at its end, and says so.
         if let Err(error) = started {
-            tracing::error!(source = name, %error, "cannot start a thread to read the log");
+            notices.put(SourceNews::NoReader(error.to_string()));
         }
         Self {
             name,
             chunks,
             pending: None,
             lines: LineBuffer::new(max_line_bytes),
-            core: Core::new(),
+            core: Core::new(notices),
         }
     }
 }
@@ -99,7 +102,7 @@ impl LineSource for StdinSource {
 }
 
 /// Ends when the input does, when it fails, or when nobody wants it any more.
-fn read_chunks(input: &mut impl Read, name: &'static str, sender: &mpsc::Sender<Vec<u8>>) {
+fn read_chunks(input: &mut impl Read, notices: &Notices, sender: &mpsc::Sender<Vec<u8>>) {
     let mut buffer = vec![0; STDIN_CHUNK_BYTES];
     loop {
         match input.read(&mut buffer) {
@@ -112,7 +115,7 @@ fn read_chunks(input: &mut impl Read, name: &'static str, sender: &mpsc::Sender<
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => {
-                tracing::warn!(source = name, %error, "cannot read the log any further");
+                notices.put(SourceNews::ReadFailed(error.to_string()));
                 return;
             }
         }

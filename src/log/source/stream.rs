@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::framing::Framing;
 use super::listen::{CHECK_INTERVAL, cannot_listen};
+use super::news::{Notices, SourceNews};
 use super::place::is_loopback;
 use super::{Core, LineSource, Standing, Wait};
 use crate::log::file::TURN_BYTES_MAX;
@@ -62,9 +63,7 @@ struct Connection {
 enum Read {
     /// All that was there has been read.
     Drained,
-    /// There is more.
     More,
-    /// It is over.
     Closed,
 }
 
@@ -117,7 +116,7 @@ impl LineSource for StreamSource {
 
 impl StreamSource {
     /// Listens. Only on a runtime with I/O.
-    pub(super) fn new(address: SocketAddr, max_line_bytes: usize) -> Self {
+    pub(super) fn new(address: SocketAddr, max_line_bytes: usize, notices: Notices) -> Self {
         let now = Instant::now();
         let mut this = Self {
             address,
@@ -130,7 +129,7 @@ impl StreamSource {
             next_check: now + CHECK_INTERVAL,
             max_line_bytes,
             buffer: vec![0; CHUNK_BYTES],
-            core: Core::new(),
+            core: Core::new(notices),
         };
         this.listen(now);
         this
@@ -163,8 +162,8 @@ impl StreamSource {
                 }
                 Poll::Ready(Err(error)) => {
                     if !std::mem::replace(&mut self.is_accept_warned, true) {
-                        let source = self.describe();
-                        tracing::warn!(source, %error, "cannot accept a connection; trying again");
+                        let news = SourceNews::AcceptFailed(error.to_string());
+                        self.core.notices.put(news);
                     }
                     self.accept_from = Instant::now() + CHECK_INTERVAL;
                 }
@@ -181,11 +180,8 @@ impl StreamSource {
         if self.connections.len() >= CONNECTIONS_MAX {
             self.core.counters.refused += 1;
             if !std::mem::replace(&mut self.is_crowd_warned, true) {
-                tracing::warn!(
-                    source = self.describe(),
-                    %peer,
-                    "refused a connection: {CONNECTIONS_MAX} others send the log already"
-                );
+                let others = CONNECTIONS_MAX;
+                self.core.notices.put(SourceNews::Crowded { peer, others });
             }
             return;
         }
@@ -257,8 +253,8 @@ impl StreamSource {
                 match connection.framing.feed(data, &mut self.core.counters, sink) {
                     Ok(()) => return Read::More,
                     Err(error) => {
-                        let source = self.describe();
-                        tracing::warn!(source, %peer, "closed a connection: {error}");
+                        let error = error.to_string();
+                        self.core.notices.put(SourceNews::Closed { peer, error });
                     }
                 }
             }

@@ -1,7 +1,9 @@
 //! Records in words: one line each. What users do about it stands at the end.
 
 use std::fmt::{self, Display, Formatter};
+use std::path::Path;
 
+use crate::log::source::SourceNews;
 use crate::publish::record::{LogNews, News, Record, Untrusted, What, is_refused};
 use crate::scaler::decision::{Change, Decision, News as Window, Reason};
 use crate::words::time::Span;
@@ -72,18 +74,16 @@ impl Display for News {
                 "the admin socket has level {level}: nothing can be changed over it; write `level \
                  admin` on its `stats socket` line in haproxy.cfg"
             ),
-            Self::UnknownBackend { backend, known } => {
-                write!(formatter, "HAProxy has no backend {backend}")?;
-                if known.is_empty() {
-                    return Ok(());
-                }
-                write!(formatter, "; it has {}", known.join(", "))
-            }
+            Self::UnknownBackend { backend, known } => write_unknown(formatter, backend, known),
             Self::Untrusted(untrusted) => untrusted.fmt(formatter),
             Self::LockUnknown { error } => write!(
                 formatter,
                 "cannot tell whether another daemon acts on the same admin socket: {error}"
             ),
+            Self::ControlSocket { path, error } => write_unbound(formatter, path, error),
+            Self::ServiceManager { what, error } => {
+                write!(formatter, "cannot tell the service manager {what}: {error}")
+            }
             Self::Log { source, news } => write_log(formatter, source, news),
             Self::StateLost(text) => write!(
                 formatter,
@@ -145,6 +145,23 @@ fn write_started(
     })
 }
 
+fn write_unknown(formatter: &mut Formatter<'_>, backend: &str, known: &[String]) -> fmt::Result {
+    write!(formatter, "HAProxy has no backend {backend}")?;
+    if known.is_empty() {
+        return Ok(());
+    }
+    write!(formatter, "; it has {}", known.join(", "))
+}
+
+fn write_unbound(formatter: &mut Formatter<'_>, path: &Path, error: &str) -> fmt::Result {
+    write!(
+        formatter,
+        "cannot listen on the control socket {}: {error} (socket under [control]; its directory \
+         must be there and writable)",
+        path.display()
+    )
+}
+
 fn write_log(formatter: &mut Formatter<'_>, source: &str, news: &LogNews) -> fmt::Result {
     match news {
         LogNews::Missing(text) | LogNews::Unreadable(text) | LogNews::Rejected(text) => {
@@ -166,6 +183,66 @@ fn write_log(formatter: &mut Formatter<'_>, source: &str, news: &LogNews) -> fmt
         LogNews::Skipped(bytes) => write!(
             formatter,
             "falling behind the log {source}: skipped the oldest {bytes} unread bytes"
+        ),
+        LogNews::Source(news) => write_source(formatter, source, news),
+    }
+}
+
+fn write_source(formatter: &mut Formatter<'_>, source: &str, news: &SourceNews) -> fmt::Result {
+    match news {
+        SourceNews::Resumed => write!(
+            formatter,
+            "resuming the log {source} at the previous daemon's position"
+        ),
+        SourceNews::FromEnd(reason) => {
+            write!(
+                formatter,
+                "starting at the end of the log {source}: {reason}"
+            )
+        }
+        SourceNews::EndNotKept { file, error } => write!(
+            formatter,
+            "cannot remember where reading the log ended in {}: {error}; the next daemon starts at \
+             its end; let this daemon's user write to [state] dir, or set it to \"\"",
+            file.display()
+        ),
+        SourceNews::NoReader(error) => write!(
+            formatter,
+            "cannot start a thread to read the log {source}: {error}"
+        ),
+        SourceNews::ReadFailed(error) => {
+            write!(
+                formatter,
+                "cannot read the log {source} any further: {error}"
+            )
+        }
+        SourceNews::NameRemoved => write!(
+            formatter,
+            "somebody removed the socket {source}: making it anew"
+        ),
+        SourceNews::AcceptFailed(error) => write!(
+            formatter,
+            "cannot accept a connection to {source}: {error}; trying again"
+        ),
+        SourceNews::Crowded { peer, others } => write!(
+            formatter,
+            "refused a connection of {peer} to {source}: {others} others send the log already"
+        ),
+        SourceNews::Closed { peer, error } => {
+            write!(
+                formatter,
+                "closed a connection of {peer} to {source}: {error}"
+            )
+        }
+        SourceNews::Complaint { program, text } => write!(formatter, "{program}: {text}"),
+        SourceNews::Unwatched { directory, error } => write!(
+            formatter,
+            "cannot watch the log's directory {}: {error}; looking at the log every 250 ms instead",
+            directory.display()
+        ),
+        SourceNews::Missed(count) => write!(
+            formatter,
+            "{count} messages about the log {source} are missing here"
         ),
     }
 }

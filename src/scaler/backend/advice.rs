@@ -15,21 +15,21 @@ impl Backend {
     /// and a balance algorithm that keeps newcomers out of a queue.
     pub(super) fn give_advice(&mut self, now: Timestamp, out: &mut Outbox) {
         let mut advice = self.missing_names();
-        for member in &self.pool.members {
+        for member in &self.facts.pool.members {
             if member.role == Role::Spare {
                 advice.extend(self.advice_for(member));
             }
         }
         advice.extend(self.queue_advice());
         // A name that is gone leaves nothing behind, and is said again when it comes back.
-        let said = std::mem::take(&mut self.advice_said);
+        let said = std::mem::take(&mut self.said.advice);
         for advice in &advice {
             if !said.contains(advice) {
                 let note = Note::Advice(advice.clone());
-                self.tell(now, None, advice.change(), note, out);
+                out.tell(now, None, advice.change(), note);
             }
         }
-        self.advice_said = advice;
+        self.said.advice = advice;
     }
 
     fn missing_names(&self) -> Vec<Advice> {
@@ -38,7 +38,12 @@ impl Backend {
             Advice::UnknownServer(list, server)
         });
         let mut advice: Vec<Advice> = missing.collect();
-        let has_spare = self.pool.members.iter().any(|it| it.role == Role::Spare);
+        let has_spare = self
+            .facts
+            .pool
+            .members
+            .iter()
+            .any(|it| it.role == Role::Spare);
         if self.settings.spares == Spares::Auto && !has_spare {
             advice.push(Advice::NoSpare);
         }
@@ -55,12 +60,12 @@ impl Backend {
         };
         let spares = spares.iter().map(|name| (NameList::Spares, name.as_str()));
         let names = always_up.chain(spares);
-        names.filter(|(_, name)| self.pool.member(name).is_none())
+        names.filter(|(_, name)| self.facts.pool.member(name).is_none())
     }
 
     fn advice_for(&self, member: &Member) -> Option<Advice> {
         let name = ServerName::new(self.settings.name.clone(), name_of(member));
-        if member.read.is_backup && self.pool.has_active() {
+        if member.read.is_backup && self.facts.pool.has_active() {
             return Some(Advice::Backup(name));
         }
         if member.read.weight == 0 && !member.read.has_agent {
@@ -75,7 +80,12 @@ impl Backend {
 
     /// With `maxconn` and these algorithms a queue keeps newcomers out (see `kick`).
     fn queue_advice(&self) -> Option<Advice> {
-        let has_limits = self.pool.members.iter().any(|it| it.read.maxconn.is_some());
-        (has_limits && self.traffic.balance == Balance::InTurn).then_some(Advice::InTurn)
+        let has_limits = self
+            .facts
+            .pool
+            .members
+            .iter()
+            .any(|it| it.read.maxconn.is_some());
+        (has_limits && self.facts.traffic.balance == Balance::InTurn).then_some(Advice::InTurn)
     }
 }

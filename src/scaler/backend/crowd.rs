@@ -51,6 +51,11 @@ impl Crowd {
             .filter(|_| self.seen_at.since(since) >= LASTS)
     }
 
+    /// A spare joined because of it; requests a second before.
+    pub(super) fn came_for(&mut self, now: Timestamp, rate: f64) {
+        self.tried = Some((now, rate));
+    }
+
     fn see(&mut self, now: Timestamp, what: Option<Crowded>, is_busy: bool) {
         match what {
             Some(what) => {
@@ -91,49 +96,50 @@ impl Backend {
         let is_busy = ours
             .as_ref()
             .is_some_and(|what| connections_at(what).is_some() && has_part(what, BUSY_PART));
-        self.crowd.see(now, ours, is_busy);
-        if !self.crowd.is_there() {
-            self.no_spare_said.for_crowd = false;
+        self.facts.crowd.see(now, ours, is_busy);
+        if !self.facts.crowd.is_there() {
+            self.said.no_spare.for_crowd = false;
             return;
         }
-        self.not_quiet(now);
-        let Some(what) = self.crowd.lasting().cloned() else {
+        self.signals.not_quiet(now);
+        let Some(what) = self.facts.crowd.lasting().cloned() else {
             return;
         };
-        if !std::mem::replace(&mut self.crowd.is_said, true) {
+        if !std::mem::replace(&mut self.facts.crowd.is_said, true) {
             let note = Note::Crowded(what.clone());
-            self.tell(now, None, Change::Warning, note, out);
+            out.tell(now, None, Change::Warning, note);
         }
         self.ask_for_crowd(now, what, out);
     }
 
     fn ask_for_crowd(&mut self, now: Timestamp, what: Crowded, out: &mut Outbox) {
-        let rate = self.rate.per_second().unwrap_or(0.0);
-        if let Some((at, before)) = self.crowd.tried
+        let rate = self.signals.rate.per_second().unwrap_or(0.0);
+        if let Some((at, before)) = self.facts.crowd.tried
             && now.since(at) >= JUDGED_AFTER
         {
-            self.crowd.tried = None;
+            self.facts.crowd.tried = None;
             if rate < before * HELPED {
-                self.crowd.stuck_until = Some(now.after(STUCK_FOR));
+                self.facts.crowd.stuck_until = Some(now.after(STUCK_FOR));
                 let note = Note::CrowdStuck {
                     what: what.clone(),
                     before_per_s: before,
                     since_per_s: rate,
                     pause: STUCK_FOR,
                 };
-                self.tell(now, None, Change::NotHelping, note, out);
+                out.tell(now, None, Change::NotHelping, note);
             }
         }
-        let is_free = self.change.is_none() && self.owed.is_none() && self.crowd.tried.is_none();
-        let is_stuck = self.crowd.stuck_until.is_some_and(|until| now < until);
-        if self.crowd.is_busy && is_free && !is_stuck && now >= self.up_not_before {
-            self.owed = Some((1, Wanted::Crowded(what)));
+        let is_free = self.journeys.only.is_none()
+            && self.plan.owed.is_none()
+            && self.facts.crowd.tried.is_none();
+        let is_stuck = self
+            .facts
+            .crowd
+            .stuck_until
+            .is_some_and(|until| now < until);
+        if self.facts.crowd.is_busy && is_free && !is_stuck && now >= self.plan.up_not_before {
+            self.plan.owed = Some((1, Wanted::Crowded(what)));
         }
-    }
-
-    /// A spare joined because of the crowd.
-    pub(super) fn came_for_crowd(&mut self, now: Timestamp) {
-        self.crowd.tried = Some((now, self.rate.per_second().unwrap_or(0.0)));
     }
 }
 

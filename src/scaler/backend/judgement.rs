@@ -1,200 +1,16 @@
 //! Second thoughts: whether more servers help, whether a spare that could go had better stay, and
 //! that either is said. When servers come and go otherwise is decided in `need`.
 
-use super::{Backend, name_of};
+use super::Backend;
+use super::needs::Stay;
 use crate::scaler::budget;
-use crate::scaler::decision::{Breach, Change, NotHelping, Reason, SlowServer, TooSlow, Wanted};
-use crate::scaler::load::rate_of;
-use crate::scaler::member::Member;
+use crate::scaler::decision::{Change, Reason};
 use crate::scaler::outbox::Outbox;
-use crate::scaler::policy::{Policy, Verdict};
+use crate::scaler::policy::Policy;
 use crate::scaler::seen::{Later, Outlook};
-use crate::scaler::settings::{Signal, Statistic};
 use crate::words::time::Timestamp;
 
-/// A spare that is next to go.
-#[derive(Debug)]
-pub(super) struct Leaving {
-    pub(super) name: String,
-    /// When quiet has lasted for `idle_timeout`.
-    pub(super) ordinary: Timestamp,
-    /// When it goes, if it stays quiet.
-    pub(super) due: Timestamp,
-    /// Why that is later.
-    pub(super) stay: Option<Stay>,
-}
-
-/// Why a spare that could go stays.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Stay {
-    /// So few servers were too slow at such a load, not long ago.
-    TooSlow(TooSlow),
-    /// It has been changed too often lately.
-    Budget,
-}
-
-impl Stay {
-    /// The same kind of reason: of several remembered loads the present one picks now this, now
-    /// that.
-    const fn is_like(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::TooSlow(_), Self::TooSlow(_)) | (Self::Budget, Self::Budget) => true,
-            (Self::TooSlow(_), Self::Budget) | (Self::Budget, Self::TooSlow(_)) => false,
-        }
-    }
-}
-
-/// What the windows that are complete ask for.
-#[derive(Debug, Default)]
-pub(super) struct Asks {
-    pub(super) any_window: bool,
-    pub(super) breaches: Vec<(Breach, Option<SlowServer>)>,
-    /// Servers asked for, each with its breach.
-    pub(super) servers: Vec<(u32, Breach)>,
-}
-
 impl Backend {
-    /// Looks at every window that is complete. `may_act`: what is asked for would be done now, so
-    /// the last spare is judged.
-    pub(super) fn ask(&mut self, now: Timestamp, may_act: bool, out: &mut Outbox) -> Asks {
-        let mut asks = Asks::default();
-        let mut verdicts = Vec::new();
-        for policy in &mut self.policies {
-            if policy.due().is_none_or(|due| due > now) {
-                continue;
-            }
-            let Some((verdict, slow)) = policy.evaluate(now, self.rate.total()) else {
-                continue;
-            };
-            asks.any_window = true;
-            let Verdict::Breach(breach) = verdict else {
-                continue;
-            };
-            asks.breaches.push((breach, slow));
-            let servers = policy.wanted(&breach, self.pool.serving());
-            if !may_act || servers == 0 {
-                continue;
-            }
-            match policy.may_ask(now, self.rate.per_second()) {
-                Ok(()) => asks.servers.push((servers, breach)),
-                Err(None) => {}
-                Err(Some(verdict)) => verdicts.push((policy.measures(), verdict)),
-            }
-        }
-        for ((signal, statistic), verdict) in verdicts {
-            let reason = Reason::NotHelping {
-                signal,
-                statistic,
-                verdict,
-            };
-            self.report(now, None, Change::NotHelping, reason, out);
-        }
-        asks
-    }
-
-    /// A spare joined, and the policies have not started over yet.
-    pub(super) fn learn_from_arrival(&mut self, now: Timestamp, server: &str, wanted: &Wanted) {
-        self.stay_said.clear();
-        let before = self.pool.serving_without(server);
-        let rate = self.rate.with_these_servers(now);
-        self.rate.servers_changed(now);
-        match wanted {
-            Wanted::Slow(breach) => {
-                // Not the load of now: a rush may be over, and the minute before it was quiet. What
-                // was fast enough a moment ago needs no trial.
-                let rate_then = rate_of(breach.arrivals, self.rate.per_second());
-                if !self.memory.needed(now, before, rate_then) {
-                    for policy in &mut self.policies {
-                        policy.try_out(now, server, before, rate);
-                    }
-                }
-            }
-            Wanted::Waiting { .. } => {
-                let rate_then = rate.or(self.rate.per_second());
-                self.memory.needed(now, before, rate_then);
-            }
-            Wanted::DeadServer { .. }
-            | Wanted::DeadSpare { .. }
-            | Wanted::BelowMin { .. }
-            | Wanted::Crowded(_)
-            | Wanted::Ordered(_)
-            | Wanted::Reloaded => {}
-        }
-    }
-
-    /// A spare takes no balanced traffic any more.
-    pub(super) fn learn_from_departure(&mut self, now: Timestamp) {
-        self.stay_said.clear();
-        self.rate.servers_changed(now);
-        let (servers, rate) = (self.pool.serving(), self.rate.busiest());
-        let idle_timeout = self.settings.idle_timeout;
-        let objection = self.memory.objection(servers, rate, idle_timeout);
-        let waited = objection.map_or(idle_timeout, |(_, wait)| wait);
-        self.memory.left(now, servers, waited);
-        self.end_trials();
-    }
-
-    /// Fewer servers serve than a moment ago, whoever did that: one more may help now.
-    pub(super) fn servers_are_missing(&mut self, now: Timestamp) {
-        self.rate.servers_changed(now);
-        self.end_trials();
-    }
-
-    /// What the last spare did tells nothing any more.
-    pub(super) fn end_trials(&mut self) {
-        self.policies.iter_mut().for_each(Policy::end_trial);
-    }
-
-    /// The spare that is next to go, and when.
-    pub(super) fn leaving(&self) -> Option<Leaving> {
-        let is_free = self.change.is_none() && self.writing.is_none() && self.owed.is_none();
-        if self.past.is_lost || self.is_changing_settings() {
-            return None;
-        }
-        if !is_free || !self.has_picture() {
-            return None;
-        }
-        let quiet_since = self.quiet.since?;
-        let member = self.pool.first_to_go(self.reading.read_at?)?;
-        if !self.may_put_away(&member.read.name) {
-            return None;
-        }
-        let quiet_from = quiet_since.max(member.ready_at.unwrap_or(self.started));
-        let ordinary = quiet_from
-            .after(self.settings.idle_timeout)
-            .max(self.down_not_before);
-        let stay = self
-            .stays(member, quiet_from)
-            .filter(|(until, _)| *until > ordinary);
-        Some(Leaving {
-            name: name_of(member),
-            ordinary,
-            due: stay.map_or(ordinary, |(until, _)| until),
-            stay: stay.map(|(_, stay)| stay),
-        })
-    }
-
-    /// What keeps a spare longer than `idle_timeout`, and until when. One that serves nobody is no
-    /// loss.
-    fn stays(&self, member: &Member, quiet_from: Timestamp) -> Option<(Timestamp, Stay)> {
-        if !member.is_serving() {
-            return None;
-        }
-        let left = self.pool.serving().saturating_sub(1);
-        let objection =
-            self.memory
-                .objection(left, self.rate.busiest(), self.settings.idle_timeout);
-        let by_load = objection.map(|(entry, wait)| (quiet_from.after(wait), Stay::TooSlow(entry)));
-        let by_budget = member
-            .budget
-            .may_go_at(self.settings.idle_timeout)
-            .map(|at| (at, Stay::Budget));
-        let by_step = self.memory.next_step_at(self.settings.idle_timeout);
-        let by_step = by_step.map(|(entry, at)| (at, Stay::TooSlow(entry)));
-        let all = by_load.into_iter().chain(by_step).chain(by_budget);
-        all.max_by_key(|(at, _)| *at)
-    }
-
     /// Says once that a spare stays which would go otherwise.
     pub(super) fn say_stay(&mut self, now: Timestamp, out: &mut Outbox) {
         let Some(leaving) = self.leaving() else {
@@ -202,7 +18,8 @@ impl Backend {
         };
         let Some(stay) = leaving.stay else { return };
         let is_said = self
-            .stay_said
+            .said
+            .stay
             .iter()
             .any(|(name, said)| *name == leaving.name && said.is_like(stay));
         if is_said || now < leaving.ordinary {
@@ -212,12 +29,12 @@ impl Backend {
         let reason = match stay {
             Stay::TooSlow(entry) => Reason::TooSlow {
                 entry,
-                rate: self.rate.busiest().unwrap_or_default(),
+                rate: self.signals.rate.busiest().unwrap_or_default(),
                 left,
             },
             Stay::Budget => {
                 let within = budget::period(self.settings.idle_timeout);
-                let member = self.pool.member(&leaving.name);
+                let member = self.facts.pool.member(&leaving.name);
                 Reason::Budget {
                     changes: member.map_or(0, |member| member.budget.spent(now, within)),
                     within,
@@ -225,8 +42,8 @@ impl Backend {
                 }
             }
         };
-        self.report(now, Some(&leaving.name), Change::Stay, reason, out);
-        self.stay_said.push((leaving.name, stay));
+        out.report(now, Some(&leaving.name), Change::Stay, reason);
+        self.said.stay.push((leaving.name, stay));
     }
 
     /// The spare that is next to go, for `status`.
@@ -235,10 +52,10 @@ impl Backend {
         let later = match leaving.stay {
             Some(Stay::TooSlow(entry)) => Some(Later::TooSlow(
                 entry,
-                self.rate.busiest().unwrap_or_default(),
+                self.signals.rate.busiest().unwrap_or_default(),
             )),
             Some(Stay::Budget) => Some(Later::Budget),
-            None => (leaving.due == self.down_not_before).then_some(Later::Cooldown),
+            None => (leaving.due == self.plan.down_not_before).then_some(Later::Cooldown),
         };
         Some(Outlook::Leaves {
             server: leaving.name,
@@ -247,22 +64,13 @@ impl Backend {
         })
     }
 
-    /// The first policy's verdict against more servers, while it holds.
-    pub(super) fn not_helping(&self, now: Timestamp) -> Option<(Signal, Statistic, NotHelping)> {
-        let rate = self.rate.per_second();
-        self.policies.iter().find_map(|policy| {
-            let (signal, statistic) = policy.measures();
-            Some((signal, statistic, policy.not_helping(now, rate)?))
-        })
-    }
-
     /// Samples, servers and names that are held.
     pub(in crate::scaler) fn held(&self) -> usize {
-        let policies: usize = self.policies.iter().map(Policy::held).sum();
-        let members = &self.pool.members;
+        let policies: usize = self.signals.policies.iter().map(Policy::held).sum();
+        let members = &self.facts.pool.members;
         let budgets: usize = members.iter().map(|member| member.budget.held()).sum();
         let looks: usize = members.iter().map(|it| it.probation.held()).sum();
-        let watched = looks + self.times.held() + self.counted.len();
-        policies + members.len() + budgets + watched + self.advice_said.len() + self.stay_said.len()
+        let watched = looks + self.signals.times.held() + self.signals.counted.len();
+        policies + members.len() + budgets + watched + self.said.advice.len() + self.said.stay.len()
     }
 }

@@ -1,19 +1,41 @@
 //! Kicking ready spares out of HAProxy's queue trap, and taking back what that lent them. What the
 //! trap is, is said in `kick`.
 
-use super::{Backend, name_of};
+use std::time::Duration;
+
+use super::facts::Facts;
+use super::name_of;
 use crate::scaler::decision::{Change, Note};
 use crate::scaler::event::{Action, ActionId};
+use crate::scaler::hand::Hand;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
-use crate::words::names::ServerName;
+use crate::scaler::pool::Pool;
 use crate::words::picture::WriteFailure;
 use crate::words::time::Timestamp;
 
 /// The most that is lent.
 const LENT_MAX: u32 = 100_000;
 
-impl Backend {
+/// A backend's servers, as far as its queue is concerned.
+pub(super) struct Queue<'a> {
+    pool: &'a mut Pool,
+    /// Requests that wait.
+    queued: u32,
+    /// Nobody is kicked.
+    is_paused: bool,
+}
+
+impl<'a> Queue<'a> {
+    /// That of these servers.
+    pub(super) fn of(facts: &'a mut Facts, hand: &Hand) -> Self {
+        Self {
+            pool: &mut facts.pool,
+            queued: facts.queued,
+            is_paused: hand.pause().is_some(),
+        }
+    }
+
     /// A spare has come from drain to ready: whatever waits in the queue, it gets its part of it.
     pub(super) fn kick_newcomer(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
         let Some(member) = self.pool.member(name) else {
@@ -31,8 +53,7 @@ impl Backend {
 
     /// Looks, with each picture, for ready spares that get nothing of a queue, and for limits that
     /// are not needed any more.
-    pub(super) fn watch_queue(&mut self, now: Timestamp, out: &mut Outbox) {
-        let timeout = self.settings.action_timeout;
+    pub(super) fn watch_queue(&mut self, now: Timestamp, timeout: Duration, out: &mut Outbox) {
         for member in &mut self.pool.members {
             member.kick.give_up(now, timeout);
             if let Some(counters) = member.read.counters {
@@ -44,7 +65,7 @@ impl Backend {
         }
         self.take_back_lent(now, self.queued > 0, out);
         self.lend_more(now, out);
-        if self.queued == 0 || self.hand.pause().is_some() {
+        if self.queued == 0 || self.is_paused {
             return;
         }
         let stuck: Vec<String> = self
@@ -75,7 +96,7 @@ impl Backend {
     /// A lent limit that is used up while requests still wait was too small: the server has none of
     /// its own and may well carry more.
     fn lend_more(&mut self, now: Timestamp, out: &mut Outbox) {
-        if self.queued == 0 || self.hand.pause().is_some() {
+        if self.queued == 0 || self.is_paused {
             return;
         }
         let full: Vec<(String, u32)> = self
@@ -120,7 +141,7 @@ impl Backend {
         if let Some(member) = self.pool.member_mut(name) {
             member.kick.sent(now, id, lent);
         }
-        let server = ServerName::new(self.settings.name.clone(), name);
+        let server = out.server(name);
         out.actions.push(Action::SetMaxconn {
             id,
             server,
@@ -130,7 +151,7 @@ impl Backend {
     }
 
     /// A limit was set, or not.
-    pub(in crate::scaler) fn maxconn_set(
+    pub(super) fn maxconn_set(
         &mut self,
         now: Timestamp,
         id: ActionId,
@@ -145,12 +166,12 @@ impl Backend {
             return;
         }
         if let Err(WriteFailure::Refused(words)) = outcome {
-            let name = ServerName::new(self.settings.name.clone(), server);
+            let name = out.server(server);
             let note = Note::MaxconnRefused {
                 server: name,
                 words,
             };
-            self.tell(now, Some(server), Change::Warning, note, out);
+            out.tell(now, Some(server), Change::Warning, note);
         }
     }
 

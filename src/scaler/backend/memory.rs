@@ -56,6 +56,7 @@ impl Backend {
     ) {
         self.hand.everything = everything;
         self.past.is_lost = is_lost;
+        self.wind_all();
         let Some(memory) = memory else { return };
         self.hand.backend = self.hand.backend.or(memory.paused);
         for (name, server) in &memory.servers {
@@ -65,7 +66,7 @@ impl Backend {
                 }
             });
         }
-        self.show_marks();
+        self.facts.pool.show_marks(&self.hand);
         self.past.remembered = Some(memory.clone());
     }
 
@@ -77,7 +78,7 @@ impl Backend {
         };
         let is_same = memory.generation == Some(generation);
         for (name, past) in memory.servers {
-            let Some(member) = self.pool.member_mut(&name) else {
+            let Some(member) = self.facts.pool.member_mut(&name) else {
                 continue;
             };
             if member.role != Role::Spare {
@@ -112,7 +113,7 @@ impl Backend {
         out: &mut Outbox,
     ) {
         let is_ours = past.told.contains(&shown);
-        if let Some(member) = self.pool.member_mut(name)
+        if let Some(member) = self.facts.pool.member_mut(name)
             && !is_ours
             && past.expected.is_some_and(|expected| expected != shown)
         {
@@ -128,9 +129,9 @@ impl Backend {
             return;
         }
         if shown == AdminState::Ready {
-            self.up_not_before = now.after(self.settings.scale_up_cooldown);
+            self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
         }
-        self.tell(now, Some(name), Change::Note, Note::Resumed(shown), out);
+        out.tell(now, Some(name), Change::Note, Note::Resumed(shown));
     }
 
     /// The daemon ends, or lets go of its servers: what it told them last is remembered.
@@ -156,7 +157,7 @@ impl Backend {
                 memory
             }
             None => BackendMemory {
-                generation: self.generation,
+                generation: self.facts.generation,
                 paused: None,
                 servers: self.server_memories(now),
             },
@@ -172,7 +173,12 @@ impl Backend {
     }
 
     fn server_memories(&self, now: Timestamp) -> BTreeMap<String, ServerMemory> {
-        let spares = self.pool.members.iter().filter(|it| it.role == Role::Spare);
+        let spares = self
+            .facts
+            .pool
+            .members
+            .iter()
+            .filter(|it| it.role == Role::Spare);
         spares
             .map(|member| (member.read.name.clone(), self.server_memory(now, member)))
             .collect()
@@ -180,7 +186,7 @@ impl Backend {
 
     fn server_memory(&self, now: Timestamp, member: &Member) -> ServerMemory {
         let name = &member.read.name;
-        let underway = self.change.as_ref().filter(|it| it.server == *name);
+        let underway = self.journeys.of(name);
         let past = self
             .past
             .told

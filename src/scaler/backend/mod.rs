@@ -2,178 +2,124 @@
 //! modules below; signals live in `policy`, servers in `pool`.
 
 mod advice;
-mod change;
 mod crowd;
+mod facts;
+mod journey;
 mod judgement;
 mod kicks;
 mod memory;
-mod need;
+mod needs;
 mod orders;
 mod reading;
 mod reconfigure;
 mod service;
+mod signals;
+mod timers;
 mod view;
+mod work;
 
-use std::time::Duration;
-
-use super::agreement::{Agreement, Comparison};
-use super::breach::Episodes;
-use super::by_server::ByServer;
-use super::decision::{Advice, Change, Decision, Note, Reason, Wanted};
-use super::dropped::Share;
-use super::event::{Action, ActionId, LogState};
+use super::agreement::Agreement;
+use super::decision::{Advice, Change, Reason, Wanted};
+use super::event::{ActionId, LogState};
 use super::hand::Hand;
-use super::load::{Memory, Rate};
 use super::member::Member;
-use super::meter::Meter;
 use super::name::Name;
 use super::outbox::Outbox;
-use super::policy::{Policy, strongest};
-use super::pool::Pool;
-use super::quiet::{self, slice_of};
-use super::sample::Sample;
-use super::settings::{BackendSettings, Signal};
-use crate::words::names::ServerName;
-use crate::words::picture::{AdminState, Generation};
+use super::policy::strongest;
+use super::quiet::{self};
+use super::settings::BackendSettings;
+use crate::words::picture::{AdminState, WriteFailure};
+use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
+
+use self::facts::Facts;
+use self::journey::{Journeys, Road};
+use self::kicks::Queue;
+use self::needs::Leaving;
+use self::signals::Signals;
+use self::timers::{Timer, Timers};
 
 pub use self::view::{BackendView, ServerView};
 
 /// One `[backend.NAME]` at work.
-#[repr(C)] // In this order: what every request touches is the end of `rate` up to the beginning of
-// `comparison`. With a thousand backends the price of a request is how much of them it touches.
+#[repr(C)] // In this order: what every request touches is the end of `signals` and the beginning of
+// `facts`. With a thousand backends the price of a request is how much of them it touches.
 pub(super) struct Backend {
-    rate: Rate,
-    policies: Vec<Policy>,
-    /// Servers that count, as far as requests have asked since anything but a request happened.
-    counted: Vec<Name>,
-    /// There are ready spares whose times are of interest.
-    has_watched: bool,
-    comparison: Comparison,
-    pool: Pool,
-    started: Timestamp,
-    /// Until then nothing begins and nothing is measured: the daemon stood still.
-    settling_until: Option<Timestamp>,
+    /// What requests have shown.
+    signals: Signals,
+    /// What HAProxy has shown.
+    facts: Facts,
     settings: BackendSettings,
-    log: LogState,
-    reading: reading::Reading,
-    generation: Option<Generation>,
-    /// `qcur` and the summed `hrsp_*` of the BACKEND row, as read last.
-    queued: u32,
-    responses: u64,
-    traffic: service::Traffic,
-    meter: Meter,
-    /// Users who wait in front of HAProxy.
-    crowd: crowd::Crowd,
-    /// What servers took of late, while spares are watched.
-    times: ByServer,
-    times_since: Timestamp,
-    /// When a spare was last to leave because of its answers, whether it went or not.
-    expelled_at: Option<Timestamp>,
-    change: Option<change::Underway>,
-    /// The command under way, and when it is given up; it may outlive its change.
-    writing: Option<(ActionId, Timestamp)>,
-    /// Servers that a policy asked for and that are still to come, and why.
-    owed: Option<(u32, Wanted)>,
-    up_not_before: Timestamp,
-    down_not_before: Timestamp,
-    quiet: Quiet,
-    /// Loads that so many servers were too slow for.
-    memory: Memory,
-    episodes: Episodes,
-    /// What was said about the spare that stays, since one joined or left.
-    stay_said: Vec<(String, judgement::Stay)>,
-    /// Spares brought in since the log began to contradict HAProxy's counters.
-    brought_in_doubt: u32,
-    /// Lines of its log that HAProxy itself drops, if they are many.
-    drops: Option<Share>,
-    /// An empty-handed search was reported, and nothing has changed since: one for load, one for
-    /// capacity that is missing whatever the load is.
-    no_spare_said: NoSpareSaid,
-    /// What is in the way and was said, until it is otherwise.
-    advice_said: Vec<Advice>,
+    /// Spares on their way.
+    journeys: Journeys,
+    /// What is to come, and what has to wait.
+    plan: Plan,
+    /// What was said, so as not to say it each time.
+    said: Said,
     /// What operators have ordered.
     hand: Hand,
     /// What an earlier daemon knew.
     past: memory::Past,
-    /// New settings, or the end, once no change is under way.
+    /// New settings, or the end, once no journey is under way.
     next: reconfigure::Next,
+    timers: Timers,
 }
 
-/// What has been said, so as not to say it each time.
+/// What is still to come, and what has to wait until when.
+#[derive(Debug)]
+struct Plan {
+    /// Servers that were asked for and that are still to come, and why.
+    owed: Option<(u32, Wanted)>,
+    up_not_before: Timestamp,
+    down_not_before: Timestamp,
+    /// When a spare was last to leave because of its answers, whether it went or not.
+    expelled_at: Option<Timestamp>,
+}
+
+/// What was said, until it is otherwise.
+#[derive(Debug, Default)]
+struct Said {
+    /// About the spare that stays, since one joined or left.
+    stay: Vec<(String, needs::Stay)>,
+    /// An empty-handed search.
+    no_spare: NoSpareSaid,
+    /// What is in the way.
+    advice: Vec<Advice>,
+}
+
+/// An empty-handed search was reported, and nothing has changed since.
 #[derive(Debug, Default)]
 struct NoSpareSaid {
     for_load: bool,
     /// Because users wait in front of HAProxy.
     for_crowd: bool,
+    /// Capacity is missing whatever the load is.
     for_capacity: bool,
-}
-
-/// Uninterrupted quiet.
-#[derive(Debug)]
-struct Quiet {
-    since: Option<Timestamp>,
-    /// Quiet cannot have begun earlier: until then something else than a policy forbade it.
-    floor: Timestamp,
-    slice: Duration,
-    next_slice: Timestamp,
-    /// The largest share of its threshold that a policy shows.
-    share: Option<f64>,
 }
 
 impl Backend {
     /// Nothing is known yet; the first read is due at once.
     pub(super) fn new(now: Timestamp, settings: BackendSettings) -> Self {
-        let slice = slice_of(settings.idle_timeout);
-        let policies = settings
-            .policies
-            .iter()
-            .map(|policy| Policy::new(policy, &settings, slice))
-            .collect();
+        let signals = Signals::new(now, &settings);
+        let mut timers = Timers::default();
+        timers.set(Timer::Slice, Some(signals.quiet.next_slice(now)));
         Self {
-            started: now,
-            policies,
-            counted: Vec::new(),
-            pool: Pool::default(),
-            comparison: Comparison::new(),
-            log: LogState::Flowing,
-            reading: reading::Reading::default(),
-            generation: None,
-            queued: 0,
-            responses: 0,
-            traffic: service::Traffic::default(),
-            meter: Meter::default(),
-            crowd: crowd::Crowd::default(),
-            times: ByServer::default(),
-            times_since: now,
-            expelled_at: None,
-            has_watched: false,
-            change: None,
-            writing: None,
-            owed: None,
-            up_not_before: now,
-            down_not_before: now,
-            quiet: Quiet {
-                since: None,
-                floor: now,
-                slice,
-                next_slice: next_slice(now, slice),
-                share: None,
+            signals,
+            facts: Facts::new(now),
+            settings,
+            journeys: Journeys::default(),
+            plan: Plan {
+                owed: None,
+                up_not_before: now,
+                down_not_before: now,
+                expelled_at: None,
             },
-            rate: Rate::new(now, slice),
-            memory: Memory::default(),
-            episodes: Episodes::default(),
-            stay_said: Vec::new(),
-            brought_in_doubt: 0,
-            drops: None,
-            no_spare_said: NoSpareSaid::default(),
-            advice_said: Vec::new(),
+            said: Said::default(),
             hand: Hand::default(),
             past: memory::Past::default(),
             next: reconfigure::Next::default(),
-            settling_until: None,
-            settings,
+            timers,
         }
     }
 
@@ -188,129 +134,146 @@ impl Backend {
     /// Takes one finished request. If [`Backend::window_due`] is not after `now` then,
     /// [`Backend::evaluate`] is wanted at once.
     pub(super) fn request(&mut self, now: Timestamp, request: &Request<'_>) {
-        self.comparison.line(began(now, request));
-        self.rate.request();
-        for policy in &mut self.policies {
+        self.facts.comparison.line(began(now, request));
+        self.signals.rate.request();
+        for policy in &mut self.signals.policies {
             policy.request(request.server);
         }
-        if self.has_watched {
-            self.note_time(request);
+        if self.signals.has_watched {
+            self.signals.note_time(request);
         }
         if self.counts(now, request.server) {
-            for policy in &mut self.policies {
-                policy.push(now, request, self.rate.total());
+            for policy in &mut self.signals.policies {
+                policy.push(now, request, self.signals.rate.total());
             }
         }
     }
 
     /// The instant at which the next window is complete.
     pub(super) fn window_due(&self) -> Option<Timestamp> {
-        self.policies.iter().filter_map(Policy::due).min()
-    }
-
-    /// What the server itself took, whether or not it is a newcomer.
-    fn note_time(&mut self, request: &Request<'_>) {
-        match Sample::of(request, Signal::ServerTime) {
-            Sample::Took(ms) | Sample::AtLeast(ms) => self.times.push(request.server, ms),
-            Sample::Error | Sample::Nothing => {}
-        }
+        self.signals.window_due()
     }
 
     /// Samples of a server that HAProxy does not list are nobody's; those of a server that has
     /// just joined say more about its caches than about the load.
     fn counts(&mut self, now: Timestamp, server: &str) -> bool {
-        if self.counted.iter().any(|name| name.is(server)) {
+        if self.signals.counted.iter().any(|name| name.is(server)) {
             return true;
         }
         if self.is_settling(now) {
             return false;
         }
-        if server.starts_with('<') || self.pool.members.is_empty() {
+        if server.starts_with('<') || self.facts.pool.members.is_empty() {
             return true;
         }
-        let counts = self.pool.member(server).is_some_and(|member| {
+        let counts = self.facts.pool.member(server).is_some_and(|member| {
             !member
                 .ready_at
-                .is_some_and(|at| self.started < at && now.since(at) < self.settings.grace)
+                .is_some_and(|at| self.facts.started < at && now.since(at) < self.settings.grace)
         });
         if counts {
-            self.counted.push(Name::of(server));
+            self.signals.counted.push(Name::of(server));
         }
         counts
     }
 
     /// The log is read well, late or not at all.
     pub(super) fn log_state(&mut self, now: Timestamp, state: LogState) {
-        if state != self.log && state != LogState::Flowing {
-            self.not_quiet(now);
+        if state != self.facts.log && state != LogState::Flowing {
+            self.signals.not_quiet(now);
         }
-        self.log = state;
+        self.facts.log = state;
     }
 
     /// The next instant at which something happens by itself.
     pub(super) fn due(&self) -> Timestamp {
-        let always = self.quiet.next_slice;
-        let at_times = [
-            self.writing.map(|(_, until)| until),
-            self.put_away_due().map(|(due, _)| due),
-            self.hand.due(),
-            self.settling_until,
-            self.window_due(),
-        ];
-        at_times.into_iter().flatten().fold(always, Timestamp::min)
+        self.timers.next().unwrap_or(self.facts.started)
     }
 
     /// Does everything that is due at `now`, each thing at most once.
     pub(super) fn run_due(&mut self, now: Timestamp, out: &mut Outbox) {
-        self.hand_due(now, out);
-        self.settle_due(now);
-        self.evaluate(now, out);
-        if self.quiet.next_slice <= now {
-            self.quiet.next_slice = next_slice(now, self.quiet.slice);
-            self.rate.turn();
-            self.memory.fade(now, self.rate.busiest());
-            self.judge_quiet(now);
-            self.say_stay(now, out);
-            if let Some(episode) = self.episodes.take_over(now) {
-                self.report(now, None, Change::BreachOver, Reason::Episode(episode), out);
+        for timer in Timer::ALL {
+            self.wind(timer);
+            if self.timers.rings(timer, now) {
+                self.ring(now, timer, out);
             }
         }
-        if self.writing.is_some_and(|(_, until)| until <= now) {
-            self.write_overdue(out);
+    }
+
+    /// Sets the timers whose instants follow from other things.
+    pub(super) fn wind_all(&mut self) {
+        for timer in Timer::ALL {
+            self.wind(timer);
         }
-        if let Some((due, name)) = self.put_away_due()
-            && due <= now
-        {
-            self.put_away(now, name, out);
+    }
+
+    fn wind(&mut self, timer: Timer) {
+        let at = match timer {
+            Timer::Expiry => self.hand.due(),
+            Timer::Window => self.signals.window_due(),
+            Timer::PutAway => self.leaving().map(|leaving| leaving.due),
+            Timer::Settled | Timer::Slice | Timer::Write => return,
+        };
+        self.timers.set(timer, at);
+    }
+
+    fn ring(&mut self, now: Timestamp, timer: Timer, out: &mut Outbox) {
+        match timer {
+            Timer::Expiry => self.hand_due(now, out),
+            Timer::Settled => self.facts.reading.want(),
+            Timer::Window => {
+                self.evaluate(now, out);
+            }
+            Timer::Slice => self.end_slice(now, out),
+            Timer::Write => self.road().write_overdue(out),
+            Timer::PutAway => {
+                if let Some(leaving) = self.leaving() {
+                    self.road().put_away(now, leaving.name, out);
+                }
+            }
+        }
+    }
+
+    fn end_slice(&mut self, now: Timestamp, out: &mut Outbox) {
+        self.timers
+            .set(Timer::Slice, Some(self.signals.quiet.next_slice(now)));
+        self.signals.rate.turn();
+        self.signals.load.fade(now, self.signals.rate.busiest());
+        self.judge_quiet(now);
+        self.say_stay(now, out);
+        if let Some(episode) = self.signals.episodes.take_over(now) {
+            out.report(now, None, Change::BreachOver, Reason::Episode(episode));
         }
     }
 
     /// Looks at every window that is complete. True when that changed nothing but windows.
     pub(super) fn evaluate(&mut self, now: Timestamp, out: &mut Outbox) -> bool {
-        if self.window_due().is_none_or(|due| due > now) {
+        if self.signals.window_due().is_none_or(|due| due > now) {
             return true;
         }
-        let may_act = self.change.is_none()
-            && self.owed.is_none()
-            && self.has_picture()
-            && now >= self.up_not_before;
-        let asks = self.ask(now, may_act, out);
+        let may_act = self.journeys.only.is_none()
+            && self.plan.owed.is_none()
+            && self.facts.has_picture()
+            && now >= self.plan.up_not_before;
+        let asks = self
+            .signals
+            .ask(now, self.facts.pool.serving(), may_act, out);
         if !asks.any_window {
             return true;
         }
         let was_lost = std::mem::take(&mut self.past.is_lost);
         let first = asks.breaches.first().map(|(breach, _)| *breach);
         for (breach, slow) in asks.breaches {
-            let news = self.episodes.take(now, &breach);
+            let news = self.signals.episodes.take(now, &breach);
             let reason = Reason::Breach { breach, slow, news };
-            self.report(now, None, Change::Breach, reason, out);
+            out.report(now, None, Change::Breach, reason);
         }
         match first {
-            Some(breach) => self.load_returned(now, Wanted::Slow(breach), out),
-            None => self.no_spare_said.for_load = false,
+            Some(breach) => self.road().load_returned(now, Wanted::Slow(breach), out),
+            None => self.said.no_spare.for_load = false,
         }
         if let Some((servers, breach)) = strongest(asks.servers.into_iter()) {
-            self.owed = Some((servers, Wanted::Slow(breach)));
+            self.plan.owed = Some((servers, Wanted::Slow(breach)));
             self.seek_work(now, out);
         }
         first.is_none() && !was_lost
@@ -318,10 +281,10 @@ impl Backend {
 
     /// Judges quiet over the last span; happens at the end of each slice.
     fn judge_quiet(&mut self, now: Timestamp) {
-        let started = self.started;
+        let started = self.facts.started;
         let (mut is_busy, mut is_unchanged, mut is_empty) = (false, false, true);
         let mut most = None;
-        for policy in &mut self.policies {
+        for policy in &mut self.signals.policies {
             match policy.recent.judge(now, started) {
                 quiet::Verdict::Busy => is_busy = true,
                 quiet::Verdict::Unchanged => (is_unchanged, is_empty) = (true, false),
@@ -333,120 +296,110 @@ impl Backend {
             }
         }
         if is_busy {
-            self.quiet.since = None;
+            self.signals.quiet.since = None;
             return;
         }
-        if self.log != LogState::Flowing
-            || self.comparison.verdict() != Agreement::Agree
-            || self.drops.is_some()
-            || !(self.reading.is_current() || self.is_blink(now))
-            || self.queued > 0
-            || self.crowd.is_there()
+        if self.facts.log != LogState::Flowing
+            || self.facts.comparison.verdict() != Agreement::Agree
+            || self.facts.drops.is_some()
+            || !(self.facts.reading.is_current() || self.facts.is_blink(now, &self.settings))
+            || self.facts.queued > 0
+            || self.facts.crowd.is_there()
         {
-            self.not_quiet(now);
+            self.signals.not_quiet(now);
             return;
         }
-        if !self.reading.is_current() {
+        if !self.facts.reading.is_current() {
             return; // What was said before still holds.
         }
-        self.quiet.share = most;
-        if self.quiet.since.is_some() || is_unchanged {
+        self.signals.quiet.share = most;
+        if self.signals.quiet.since.is_some() || is_unchanged {
             return;
         }
         // Silence was quiet from its first moment on.
-        let last_samples = self.policies.iter();
+        let last_samples = self.signals.policies.iter();
         let last_sample = last_samples
             .filter_map(|policy| policy.recent.last_sample())
             .max()
             .unwrap_or(started);
         if !is_empty {
-            self.end_trials(); // It is fast again: more servers may help the next time.
+            self.signals.end_trials(); // It is fast again: more servers may help the next time.
         }
         let since = if is_empty { last_sample } else { now };
-        self.quiet.since = Some(since.max(self.quiet.floor));
+        self.signals.quiet.since = Some(since.max(self.signals.quiet.floor));
     }
 
-    /// Something else than a policy says that it is not quiet.
-    const fn not_quiet(&mut self, now: Timestamp) {
-        self.quiet.since = None;
-        self.quiet.floor = now;
+    /// The spare that is next to go, and when. While something else is to be done, none is.
+    fn leaving(&self) -> Option<Leaving> {
+        let is_free = self.journeys.is_idle() && self.plan.owed.is_none();
+        let may_go = is_free && !self.past.is_lost && !self.is_changing_settings();
+        let may_go = may_go && self.facts.has_picture();
+        may_go.then(|| self.needs().leaving(self.plan.down_not_before))?
+    }
+
+    /// What its journeys may touch.
+    const fn road(&mut self) -> Road<'_> {
+        Road {
+            signals: &mut self.signals,
+            facts: &mut self.facts,
+            settings: &self.settings,
+            journeys: &mut self.journeys,
+            plan: &mut self.plan,
+            said: &mut self.said,
+            hand: &mut self.hand,
+            timers: &mut self.timers,
+        }
+    }
+
+    /// A warm-up ended.
+    pub(super) fn warm_up_ended(
+        &mut self,
+        now: Timestamp,
+        id: ActionId,
+        outcome: Result<WarmUpEvidence, WarmUpFailure>,
+        out: &mut Outbox,
+    ) {
+        if self.road().warm_up_ended(now, id, outcome, out) {
+            self.seek_work(now, out);
+        }
+    }
+
+    /// A command was answered.
+    pub(super) fn state_set(
+        &mut self,
+        now: Timestamp,
+        id: ActionId,
+        outcome: Result<(), WriteFailure>,
+        out: &mut Outbox,
+    ) {
+        if self.road().state_set(now, id, outcome, out) {
+            self.seek_work(now, out);
+        }
+    }
+
+    /// A limit was set, or not.
+    pub(super) fn maxconn_set(
+        &mut self,
+        now: Timestamp,
+        id: ActionId,
+        server: &str,
+        outcome: Result<(), WriteFailure>,
+        out: &mut Outbox,
+    ) {
+        Queue::of(&mut self.facts, &self.hand).maxconn_set(now, id, server, outcome, out);
     }
 
     /// Ends what is between two stages; ready servers stay.
     pub(super) fn stop(&mut self, now: Timestamp, out: &mut Outbox) {
-        self.take_back_all_lent(now, out);
-        let Some(change) = self.change.take() else {
+        Queue::of(&mut self.facts, &self.hand).take_back_all_lent(now, out);
+        let Some(change) = self.journeys.only.take() else {
             return;
         };
         self.leave_behind(now, &change.server, change.told_so_far().to_vec());
         if change.left_maint() {
-            self.set_state(&change.server, AdminState::Maint, out);
+            out.set_state(&change.server, AdminState::Maint);
         }
     }
-
-    fn report(
-        &self,
-        now: Timestamp,
-        server: Option<&str>,
-        change: Change,
-        reason: Reason,
-        out: &mut Outbox,
-    ) {
-        out.actions.push(Action::Report(Decision {
-            at: now,
-            backend: Some(self.settings.name.clone()),
-            server: server.map(str::to_owned),
-            change,
-            reason,
-        }));
-    }
-
-    /// Tells something that is neither a decision about servers nor an answer.
-    fn tell(
-        &self,
-        now: Timestamp,
-        server: Option<&str>,
-        change: Change,
-        note: Note,
-        out: &mut Outbox,
-    ) {
-        self.report(now, server, change, Reason::Note(note), out);
-    }
-
-    fn set_state(&self, server: &str, state: AdminState, out: &mut Outbox) -> ActionId {
-        let id = out.next_id();
-        let server = ServerName::new(self.settings.name.clone(), server);
-        out.actions.push(Action::SetState { id, server, state });
-        id
-    }
-
-    /// Serving servers below which nothing is taken away. Where `min` is the number of always-up
-    /// servers, those of them that are backups do not count: they rest while others serve.
-    fn floor(&self) -> u32 {
-        let min = self.settings.min;
-        let is_all = usize::try_from(min) == Ok(self.settings.always_up.len());
-        let resting = if is_all {
-            self.pool.resting_backups()
-        } else {
-            0
-        };
-        min.saturating_sub(resting).max(1)
-    }
-
-    /// When HAProxy was read last, or watching began.
-    fn last_read(&self) -> Timestamp {
-        self.reading.read_at.unwrap_or(self.started)
-    }
-}
-
-/// The end of the slice that `now` lies in.
-fn next_slice(now: Timestamp, slice: Duration) -> Timestamp {
-    let slice_ms = u64::try_from(slice.as_millis()).unwrap_or(u64::MAX).max(1);
-    Timestamp::from_ms(
-        (now.as_ms() / slice_ms)
-            .saturating_add(1)
-            .saturating_mul(slice_ms),
-    )
 }
 
 /// When the client began to send that request; Ta includes TR.

@@ -1,11 +1,10 @@
 //! An operator's orders: which are refused, what each sets, and what the one who gave it is told.
 //! How a change under way is taken back or begun by an order is in `change::by_hand`.
 
+use super::kicks::Queue;
 use super::{Backend, name_of};
-use crate::scaler::decision::{
-    Change, Note, Ordered, Promise, Reason, Refusal, Wanted, Way, Would,
-};
-use crate::scaler::hand::{Kept, Mark, Marks, Until};
+use crate::scaler::decision::{Change, Note, Ordered, Promise, Reason, Refusal, Way};
+use crate::scaler::hand::{Kept, Mark, Until};
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
 use crate::words::names::ServerName;
@@ -23,14 +22,14 @@ impl Backend {
             Some(server) => self.order_server(now, order, server, out),
             None => self.order_backend(now, order, out),
         };
-        self.show_marks();
+        self.facts.pool.show_marks(&self.hand);
         self.seek_work(now, out);
         let answer = Reason::Answer {
             verb: order.verb,
             by: order.by,
             answer: taken.map(|()| self.promise(now, order, server)),
         };
-        self.report(now, server, Change::Operator, answer, out);
+        out.report(now, server, Change::Operator, answer);
     }
 
     fn order_backend(
@@ -42,14 +41,14 @@ impl Backend {
         let is_everything = order.place == Place::Everything;
         match order.verb {
             Verb::Pause => {
-                self.take_back_all_lent(now, out);
+                Queue::of(&mut self.facts, &self.hand).take_back_all_lent(now, out);
                 let mark = Some(Mark::of(order, now));
                 if is_everything {
                     self.hand.everything = mark;
                 } else {
                     self.hand.backend = mark;
                 }
-                self.retreat(now, ordered_by(order), out);
+                self.road().retreat(now, ordered_by(order), out);
                 Ok(())
             }
             Verb::Resume => {
@@ -64,7 +63,7 @@ impl Backend {
                     marks.kept = None;
                 }
                 self.hand.servers.retain(|_, marks| !marks.is_empty());
-                for member in &mut self.pool.members {
+                for member in &mut self.facts.pool.members {
                     member.end_hold();
                 }
                 Ok(())
@@ -92,7 +91,7 @@ impl Backend {
                         marks.paused = Some(mark);
                     }
                 });
-                self.retreat_of(now, server, ordered, out);
+                self.road().retreat_of(now, server, ordered, out);
             }
             Verb::Resume => {
                 if self.hand.pause().is_some() {
@@ -101,7 +100,7 @@ impl Backend {
                 self.hand.change(server, |marks| {
                     (marks.paused, marks.kept) = (None, None);
                 });
-                if let Some(member) = self.pool.member_mut(server) {
+                if let Some(member) = self.facts.pool.member_mut(server) {
                     member.end_hold();
                 }
             }
@@ -110,13 +109,13 @@ impl Backend {
                 self.may_enable(server)?;
                 self.must_be_taken(order, server, Stage::Ready)?;
                 self.keep(now, order, server, Kept::In);
-                self.give_back(now, server, ordered, out);
+                self.road().give_back(now, server, ordered, out);
             }
             Verb::Disable => {
                 self.may_disable(server)?;
                 self.must_be_taken(order, server, Stage::Maint)?;
                 self.keep(now, order, server, Kept::Out);
-                self.call_back(now, server, ordered, out);
+                self.road().call_back(now, server, ordered, out);
             }
         }
         Ok(())
@@ -131,28 +130,28 @@ impl Backend {
         };
         self.hand
             .change(server, |marks| marks.kept = Some((kept, mark)));
-        if let Some(member) = self.pool.member_mut(server) {
+        if let Some(member) = self.facts.pool.member_mut(server) {
             member.end_hold();
             member.end_quarantine();
         }
     }
 
     fn must_know(&self, server: &str) -> Result<(), Refusal> {
-        if self.pool.member(server).is_some() || self.hand.servers.contains_key(server) {
+        if self.facts.pool.member(server).is_some() || self.hand.servers.contains_key(server) {
             return Ok(());
         }
-        if self.pool.members.is_empty() {
+        if self.facts.pool.members.is_empty() {
             return Err(Refusal::NotSeenYet);
         }
         Err(Refusal::UnknownServer {
             name: ServerName::new(self.settings.name.clone(), server),
-            known: self.pool.members.iter().map(name_of).collect(),
+            known: self.facts.pool.members.iter().map(name_of).collect(),
         })
     }
 
     /// What `enable` and `disable` have in common: a spare that may be changed now.
     fn may_change(&self, server: &str) -> Result<&Member, Refusal> {
-        let Some(member) = self.pool.member(server) else {
+        let Some(member) = self.facts.pool.member(server) else {
             return Err(Refusal::NotShown);
         };
         let marks = self.hand.marks(server);
@@ -167,7 +166,7 @@ impl Backend {
         if marks.pinned.is_some() {
             return Err(Refusal::Pinned);
         }
-        if !self.has_picture() {
+        if !self.facts.has_picture() {
             return Err(Refusal::Unreachable);
         }
         if self.is_changing_settings() {
@@ -181,37 +180,27 @@ impl Backend {
 
     fn may_enable(&self, server: &str) -> Result<(), Refusal> {
         let member = self.may_change(server)?;
-        if !member.read.is_up() && self.is_full() && !self.is_on_its_way_in(server) {
-            return Err(Refusal::Full(self.pool.in_balance()));
+        if !member.read.is_up()
+            && self.facts.is_full(&self.settings)
+            && !self.journeys.is_inbound(server)
+        {
+            return Err(Refusal::Full(self.facts.pool.in_balance()));
         }
         Ok(())
     }
 
     fn may_disable(&self, server: &str) -> Result<(), Refusal> {
         self.may_change(server)?;
-        self.must_not_need(server)
+        self.needs().must_not_need(server)
     }
 
     /// Refuses what needs a command to HAProxy that it would not take.
     fn must_be_taken(&self, order: &Order, server: &str, wanted: Stage) -> Result<(), Refusal> {
-        let stage = self.pool.member(server).map(|member| member.stage);
+        let stage = self.facts.pool.member(server).map(|member| member.stage);
         match &order.barred {
             Some(reason) if stage != Some(wanted) => Err(Refusal::Barred(reason.clone())),
             Some(_) | None => Ok(()),
         }
-    }
-
-    /// Refuses to take away what `min`, or the last user, needs; judged on the last picture.
-    pub(super) fn must_not_need(&self, server: &str) -> Result<(), Refusal> {
-        let is_serving = self.pool.member(server).is_some_and(Member::is_serving);
-        let (serving, min) = (self.pool.serving(), self.floor());
-        if !is_serving || serving > min {
-            return Ok(());
-        }
-        if serving <= 1 {
-            return Err(Refusal::LastServing);
-        }
-        Err(Refusal::AtMin { serving, min })
     }
 
     /// What will happen now that the order is accepted.
@@ -221,8 +210,8 @@ impl Backend {
             Verb::Disable => self.promise_kept(now, order, server, Kept::Out),
             Verb::Pause | Verb::Pin => {
                 let is_meant = |it: &str| server.is_none_or(|server| server == it);
-                let change = self.change.as_ref();
-                let member = server.and_then(|server| self.pool.member(server));
+                let change = self.journeys.only.as_ref();
+                let member = server.and_then(|server| self.facts.pool.member(server));
                 Promise::Fixed {
                     lasts: order.lasts,
                     in_transition: change
@@ -248,8 +237,8 @@ impl Backend {
             Kept::In => (true, Stage::Ready),
             Kept::Out => (false, Stage::Maint),
         };
-        let is_there = self.pool.member(server).map(|it| it.stage) == Some(already);
-        let way = match &self.change {
+        let is_there = self.facts.pool.member(server).map(|it| it.stage) == Some(already);
+        let way = match &self.journeys.only {
             Some(change) if change.server == server => match (is_in, change.is_inbound()) {
                 (true, true) => Way::Coming,
                 (false, false) => Way::Leaving,
@@ -267,92 +256,17 @@ impl Backend {
         }
     }
 
-    /// What is set for a server, where the pool looks for it.
-    pub(super) fn show_marks(&mut self) {
-        for member in &mut self.pool.members {
-            member.marks = self.hand.marks(&member.read.name);
-        }
-    }
-
     /// Ends what an operator set for some time only.
     pub(super) fn hand_due(&mut self, now: Timestamp, out: &mut Outbox) {
-        if self.hand.due().is_none_or(|due| now < due) {
-            return;
-        }
         for (server, what) in self.hand.expire(now) {
             let note = Note::Expired(what);
-            self.tell(now, server.as_deref(), Change::Note, note, out);
+            out.tell(now, server.as_deref(), Change::Note, note);
         }
         if self.hand.pause().is_none() {
             self.hand.would = None;
         }
-        self.show_marks();
-        self.reading.want(); // What waited for this is decided on a fresh picture.
-    }
-
-    /// Paused: says what would be done, once.
-    pub(super) fn say_would(
-        &mut self,
-        now: Timestamp,
-        what: Would,
-        name: String,
-        out: &mut Outbox,
-    ) {
-        let would = Some((what, name));
-        if self.hand.would == would {
-            return;
-        }
-        self.hand.would = would;
-        let pause = self.hand.pause().unwrap_or_default().standing(now);
-        let server = self.hand.would.as_ref().map(|(_, name)| name.as_str());
-        self.tell(
-            now,
-            server,
-            Change::Paused,
-            Note::Would { what, pause },
-            out,
-        );
-    }
-
-    /// The spare that an operator wants in and that is not on its way.
-    pub(super) fn ordered_in(&self, now: Timestamp) -> Option<String> {
-        let mut candidates = self.pool.candidates(now, &self.settings).into_iter();
-        let wanted = candidates.find(|member| member.marks.kept() == Some(Kept::In))?;
-        (!self.is_full()).then(|| wanted.read.name.clone())
-    }
-
-    /// An operator wants that spare in.
-    pub(super) fn is_kept_in(&self, name: &str) -> bool {
-        let member = self.pool.member(name);
-        member.is_some_and(|member| member.marks.kept() == Some(Kept::In))
-    }
-
-    /// The spare that an operator wants out and that still serves.
-    pub(super) fn ordered_out(&self) -> Option<String> {
-        let wanted = self.pool.members.iter().find(|member| {
-            member.role == Role::Spare
-                && member.stage == Stage::Ready
-                && member.marks.kept() == Some(Kept::Out)
-                && !member.marks.is_fixed()
-                && !member.read.is_tracked
-                && !member.read.is_beyond_us()
-        })?;
-        Some(wanted.read.name.clone())
-    }
-
-    /// Why a spare that an operator wants in is warmed up.
-    pub(super) fn ordered(&self, server: &str) -> Wanted {
-        let mark = self.hand.marks(server).kept.map(|(_, mark)| mark);
-        Wanted::Ordered(Ordered::By {
-            verb: Verb::Enable,
-            uid: mark.and_then(|mark| mark.by),
-        })
-    }
-
-    /// An operator changed it by hand: that is newer than what was ordered.
-    pub(super) fn forget_order(&mut self, server: &str) {
-        self.hand
-            .change(server, |marks: &mut Marks| marks.kept = None);
+        self.facts.pool.show_marks(&self.hand);
+        self.facts.reading.want(); // What waited for this is decided on a fresh picture.
     }
 }
 

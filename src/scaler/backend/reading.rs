@@ -1,8 +1,7 @@
 //! Reading HAProxy: when, and what a read means. HAProxy is the truth about servers; what is
 //! remembered only explains.
 
-use std::time::Duration;
-
+use super::kicks::Queue;
 use super::{Backend, NoSpareSaid, name_of};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{Change, Note, Reason};
@@ -12,10 +11,6 @@ use crate::scaler::member::{Role, Stage};
 use crate::scaler::outbox::Outbox;
 use crate::words::picture::{AdminState, BackendRead, ReadFailure};
 use crate::words::time::Timestamp;
-
-/// HAProxy that does not answer for so long after it should have been read, as in a reload, tells
-/// nothing about the load: quiet goes on.
-const BLINK: Duration = Duration::from_secs(3);
 
 /// What this backend knows of the reads of its HAProxy, and wishes of the next one.
 #[derive(Debug, Default)]
@@ -39,24 +34,30 @@ impl Reading {
     pub(super) const fn want(&mut self) {
         self.wish.at_once = true;
     }
-}
 
-impl Backend {
     /// Wants a picture that is newer than everything asked for so far, and says from which id on
     /// an answer is one.
     pub(super) const fn want_fresh(&mut self, out: &Outbox) -> ActionId {
-        self.reading.want();
+        self.want();
         out.last_id()
     }
 
+    /// A read that begins by then is wanted.
+    pub(super) fn want_by(&mut self, by: Timestamp) {
+        let wish = &mut self.wish.by;
+        *wish = Some(wish.map_or(by, |earlier| earlier.min(by)));
+    }
+}
+
+impl Backend {
     /// What is wished of the next read since this was asked last.
     pub(in crate::scaler) fn take_wish(&mut self) -> Wish {
-        std::mem::take(&mut self.reading.wish)
+        std::mem::take(&mut self.facts.reading.wish)
     }
 
     /// HAProxy is read next at that instant.
     pub(in crate::scaler) const fn read_is_due(&mut self, due: Timestamp) {
-        self.reading.due = due;
+        self.facts.reading.due = due;
     }
 
     /// HAProxy answered the read `id`; `read` is `None` when it has no such backend.
@@ -71,14 +72,14 @@ impl Backend {
         let Some(read) = read else {
             return self.failed(now, &ReadFailure::UnknownBackend, out);
         };
-        self.reading.read_at = Some(now);
-        if self.reading.failure.take() == Some(ReadFailure::UnknownBackend) {
-            self.tell(now, None, Change::Note, Note::HasBackend, out);
+        self.facts.reading.read_at = Some(now);
+        if self.facts.reading.failure.take() == Some(ReadFailure::UnknownBackend) {
+            out.tell(now, None, Change::Note, Note::HasBackend);
         }
         self.take_picture(now, process, read, out);
-        self.step_change(now, id, out);
+        self.road().step_change(now, id, out);
         self.seek_work(now, out);
-        self.read_sooner(now);
+        self.road().read_sooner(now);
     }
 
     /// HAProxy could not be read, or not this backend.
@@ -88,15 +89,15 @@ impl Backend {
         failure: &ReadFailure,
         out: &mut Outbox,
     ) {
-        if !self.is_blink(now) {
-            self.not_quiet(now);
+        if !self.facts.is_blink(now, &self.settings) {
+            self.signals.not_quiet(now);
         }
-        let is_new = self.reading.failure.as_ref() != Some(failure);
+        let is_new = self.facts.reading.failure.as_ref() != Some(failure);
         if is_new && *failure == ReadFailure::UnknownBackend {
             let note = Note::Unread(failure.clone());
-            self.tell(now, None, Change::Note, note, out);
+            out.tell(now, None, Change::Note, note);
         }
-        self.reading.failure = Some(failure.clone());
+        self.facts.reading.failure = Some(failure.clone());
     }
 
     /// Holds one read against what is remembered.
@@ -107,104 +108,100 @@ impl Backend {
         read: BackendRead,
         out: &mut Outbox,
     ) {
-        if self.generation != Some(process.generation) {
+        if self.facts.generation != Some(process.generation) {
             self.begin_generation(now);
-            self.generation = Some(process.generation);
+            self.facts.generation = Some(process.generation);
         }
-        self.responses = read.responses;
-        self.queued = read.queued;
-        self.traffic = super::service::Traffic {
+        self.facts.queued = read.queued;
+        self.facts.traffic = super::service::Traffic {
             arrived: read.arrived,
             balance: read.balance,
             has_cookie: read.has_cookie,
         };
-        self.read_meters(now, &read);
-        self.drops = process.drops;
-        if read.queued > 0 || self.drops.is_some() {
-            self.not_quiet(now);
+        // What has piled up while the daemon stood still is no load.
+        if !self.is_settling(now) {
+            self.signals.read_meters(now, &read);
         }
-        let serving_before = self.pool.serving();
-        self.pool.take(read.servers, &self.settings);
-        if self.pool.serving() < serving_before {
-            self.servers_are_missing(now);
+        self.facts.drops = process.drops;
+        if read.queued > 0 || self.facts.drops.is_some() {
+            self.signals.not_quiet(now);
         }
-        self.show_marks();
+        let serving_before = self.facts.pool.serving();
+        self.facts.pool.take(read.servers, &self.settings);
+        if self.facts.pool.serving() < serving_before {
+            self.signals.servers_are_missing(now);
+        }
+        self.facts.pool.show_marks(&self.hand);
         self.recall(now, process.generation, out);
-        if self.comparison.compare(now, read.responses, read.sessions) {
+        if self
+            .facts
+            .comparison
+            .compare(now, read.responses, read.sessions)
+        {
             self.agreement_changed(now, out);
         }
         self.give_advice(now, out);
-        let names: Vec<String> = self.pool.members.iter().map(name_of).collect();
+        let names: Vec<String> = self.facts.pool.members.iter().map(name_of).collect();
         for name in &names {
             self.look_at(now, name, out);
         }
-        self.watch_queue(now, out);
-        self.watch_service(now, out);
+        let timeout = self.settings.action_timeout;
+        Queue::of(&mut self.facts, &self.hand).watch_queue(now, timeout, out);
+        self.road().watch_service(now, out);
         self.watch_crowd(now, process.crowded, read.sessions, out);
         if read.queued > 0 {
             let wanted = super::Wanted::Waiting {
                 queued: read.queued,
             };
-            self.load_returned(now, wanted, out);
-        }
-    }
-
-    /// What polled signals read of it. What has piled up while the daemon stood still is no load.
-    fn read_meters(&mut self, now: Timestamp, read: &BackendRead) {
-        let readings = self.meter.read(now, read);
-        if self.is_settling(now) {
-            return;
-        }
-        let total = self.rate.total();
-        for policy in &mut self.policies {
-            policy.read(now, &readings, total);
+            self.road().load_returned(now, wanted, out);
         }
     }
 
     fn begin_generation(&mut self, now: Timestamp) {
-        if self.generation.is_none() {
+        if self.facts.generation.is_none() {
             return;
         }
         let is_needed = self
+            .signals
             .quiet
             .since
             .is_none_or(|since| now.since(since) < self.settings.idle_timeout);
-        self.pool.begin_generation(now, is_needed);
-        match self.change.take() {
+        self.facts.pool.begin_generation(now, is_needed);
+        match self.journeys.only.take() {
             // The new process may have got the command that is under way, and carry it out late.
-            Some(change) if self.writing.is_some() => {
+            Some(change) if self.journeys.writing.is_some() => {
                 let told = change.told_so_far().last().copied();
                 self.leave_behind(now, &change.server, told.into_iter().collect());
             }
             Some(_) | None => self.past.forget_told(),
         }
-        self.owed = None;
-        self.comparison.next_process(now);
-        self.meter.start_over();
-        if self.comparison.verdict() == Agreement::Agree {
-            self.brought_in_doubt = 0;
+        self.plan.owed = None;
+        self.facts.comparison.next_process(now);
+        self.signals.meter.start_over();
+        if self.facts.comparison.verdict() == Agreement::Agree {
+            self.facts.brought_in_doubt = 0;
         }
-        self.no_spare_said = NoSpareSaid::default();
-        self.start_policies_over();
-        self.end_trials();
+        self.said.no_spare = NoSpareSaid::default();
+        self.signals.start_policies_over();
+        self.signals.end_trials();
         // Quiet goes on: a reload of HAProxy is no load.
     }
 
     fn agreement_changed(&mut self, now: Timestamp, out: &mut Outbox) {
-        let (change, note) = match self.comparison.doubt() {
+        let (change, note) = match self.facts.comparison.doubt() {
             None => (Change::Thaw, Note::Agrees),
             Some(doubt) => (Change::Freeze, Note::Doubted(doubt)),
         };
         // Spares that came in on lines which are in doubt now count as brought in by them.
-        let doubted = self.comparison.doubted_since(now);
-        self.brought_in_doubt = self.pool.joined_since(doubted);
-        self.not_quiet(now);
-        self.tell(now, None, change, note, out);
+        let doubted = self.facts.comparison.doubted_since(now);
+        self.facts.brought_in_doubt = self.facts.pool.joined_since(doubted);
+        self.signals.not_quiet(now);
+        out.tell(now, None, change, note);
     }
 
     /// One server's state against the one that we know of.
     fn look_at(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
-        let Some(member) = self.pool.member_mut(name) else {
+        let Some(member) = self.facts.pool.member_mut(name) else {
             return;
         };
         let shown = member.read.forced_state();
@@ -214,11 +211,7 @@ impl Backend {
         if shown == expected || member.role != Role::Spare {
             return;
         }
-        if self
-            .change
-            .as_ref()
-            .is_some_and(|change| change.told(name, shown))
-        {
+        if self.journeys.of(name).is_some_and(|it| it.was_told(shown)) {
             return; // Our own doing.
         }
         if self.past.told(now, name, shown) {
@@ -233,40 +226,33 @@ impl Backend {
         member.is_wanted_back = false;
         member.stands_in = false;
         member.enter(now, stage_of(shown), now);
-        if self
-            .change
-            .as_ref()
-            .is_some_and(|change| change.server == name)
-        {
-            self.change = None;
-        }
+        self.journeys.forget(name);
         let reason = Reason::Operator {
             from: expected,
             to: shown,
             may_be_agent,
             hold,
         };
-        self.forget_order(name);
-        self.show_marks();
-        self.report(now, Some(name), Change::Hold, reason, out);
+        self.hand.forget_order(name);
+        self.facts.pool.show_marks(&self.hand);
+        out.report(now, Some(name), Change::Hold, reason);
     }
 
     /// A spare's own agent wants no requests for it: that is no operator's hand. It would take the
     /// server out of maint again at its next answer, so it is left where it is.
     fn drained_by_agent(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
-        let Some(member) = self.pool.member_mut(name) else {
+        let Some(member) = self.facts.pool.member_mut(name) else {
             return;
         };
         member.enter(now, Stage::DrainingOut, now);
-        let change = self.change.take_if(|change| change.server == name);
-        drop(change);
-        self.tell(now, Some(name), Change::Warning, Note::DrainedByAgent, out);
+        self.journeys.forget(name);
+        out.tell(now, Some(name), Change::Warning, Note::DrainedByAgent);
     }
 
     /// First sight adopts: what is ready is ours and goes after `idle_timeout` like any other.
     fn first_sight(&mut self, now: Timestamp, name: &str, shown: AdminState) {
-        let started = self.started;
-        let Some(member) = self.pool.member_mut(name) else {
+        let started = self.facts.started;
+        let Some(member) = self.facts.pool.member_mut(name) else {
             return;
         };
         if member.role != Role::Spare {
@@ -277,38 +263,6 @@ impl Backend {
         if shown == AdminState::Ready {
             member.is_wanted_back = false;
         }
-    }
-
-    /// HAProxy was read not long before this.
-    pub(super) fn is_blink(&self, now: Timestamp) -> bool {
-        let longest = self.settings.poll_interval + BLINK;
-        self.reading
-            .read_at
-            .is_some_and(|at| now.since(at) <= longest)
-    }
-
-    /// How soon to look again: soon while a spare is on its way.
-    fn read_interval(&self) -> Duration {
-        let poll = self.settings.poll_interval;
-        let change = self
-            .change
-            .as_ref()
-            .map(super::change::Underway::read_interval);
-        let service = self.service_interval(self.last_read());
-        let wished = change.into_iter().chain(service);
-        wished.fold(poll, Duration::min)
-    }
-
-    /// After a change of its step the next look may have to come sooner.
-    pub(super) fn read_sooner(&mut self, now: Timestamp) {
-        let by = now.after(self.read_interval());
-        let wish = &mut self.reading.wish.by;
-        *wish = Some(wish.map_or(by, |earlier| earlier.min(by)));
-    }
-
-    /// Whether spares may be brought in or sent away on what is known.
-    pub(super) const fn has_picture(&self) -> bool {
-        self.reading.is_current()
     }
 }
 

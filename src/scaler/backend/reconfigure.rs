@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use super::{Backend, name_of, next_slice};
+use super::kicks::Queue;
+use super::timers::Timer;
+use super::{Backend, name_of};
 use crate::scaler::decision::{Change, Note, Ordered};
 use crate::scaler::member::{Role, Stage};
 use crate::scaler::outbox::Outbox;
@@ -36,13 +38,13 @@ impl Backend {
         settings: BackendSettings,
         out: &mut Outbox,
     ) {
-        let is_no_spare = self.change.as_ref().is_some_and(|change| {
-            let member = self.pool.member(&change.server);
+        let is_no_spare = self.journeys.only.as_ref().is_some_and(|change| {
+            let member = self.facts.pool.member(&change.server);
             member.is_some_and(|member| role_of(&member.read, &settings) != Role::Spare)
         });
         self.next = Next::Settings(Box::new(settings));
         if is_no_spare {
-            self.retreat(now, Ordered::NewConfiguration, out);
+            self.road().retreat(now, Ordered::NewConfiguration, out);
         } else {
             self.apply_settings(now);
         }
@@ -51,8 +53,8 @@ impl Backend {
     /// It is in the configuration no more. A change under way is taken back first.
     pub(in crate::scaler) fn leave(&mut self, now: Timestamp, out: &mut Outbox) {
         self.next = Next::Gone;
-        self.take_back_all_lent(now, out);
-        self.retreat(now, Ordered::NewConfiguration, out);
+        Queue::of(&mut self.facts, &self.hand).take_back_all_lent(now, out);
+        self.road().retreat(now, Ordered::NewConfiguration, out);
     }
 
     /// New settings wait for the end of a change.
@@ -62,10 +64,11 @@ impl Backend {
 
     /// Applies what had to wait for the change under way; which servers count is asked anew.
     pub(in crate::scaler) fn after_event(&mut self, now: Timestamp) {
-        self.counted.clear();
-        if self.is_changing_settings() && self.change.is_none() && self.writing.is_none() {
+        self.signals.counted.clear();
+        if self.is_changing_settings() && self.journeys.is_idle() {
             self.apply_settings(now);
         }
+        self.wind_all();
     }
 
     /// It is in the configuration no more.
@@ -75,15 +78,15 @@ impl Backend {
 
     /// It has left nothing half-way and may be forgotten.
     pub(in crate::scaler) fn is_gone(&self) -> bool {
-        self.is_leaving() && self.change.is_none() && self.writing.is_none()
+        self.is_leaving() && self.journeys.is_idle()
     }
 
     /// What stays behind of a backend that is not looked after any more.
     pub(in crate::scaler) fn say_goodbye(&self, now: Timestamp, out: &mut Outbox) {
-        let members = self.pool.members.iter();
+        let members = self.facts.pool.members.iter();
         let enabled = members.filter(|it| it.role == Role::Spare && it.stage == Stage::Ready);
         let note = Note::Left(enabled.map(name_of).collect());
-        self.tell(now, None, Change::Note, note, out);
+        out.tell(now, None, Change::Note, note);
     }
 
     fn apply_settings(&mut self, now: Timestamp) {
@@ -99,14 +102,14 @@ impl Backend {
             return;
         }
         let slice = slice_of(settings.idle_timeout);
-        let is_quiet_same = slice == self.quiet.slice
+        let is_quiet_same = slice == self.signals.quiet.slice
             && settings.scale_down_ratio.to_bits() == self.settings.scale_down_ratio.to_bits();
         let mut old: Vec<(_, Policy)> = self
             .settings
             .policies
             .iter()
             .cloned()
-            .zip(std::mem::take(&mut self.policies))
+            .zip(std::mem::take(&mut self.signals.policies))
             .collect();
         for wanted in &settings.policies {
             let kept = old.iter().position(|(had, _)| had == wanted);
@@ -120,25 +123,26 @@ impl Backend {
                 }
                 None => Policy::new(wanted, &settings, slice),
             };
-            self.policies.push(policy);
+            self.signals.policies.push(policy);
         }
         if !is_quiet_same || settings.policies != self.settings.policies {
-            self.quiet.slice = slice;
-            self.quiet.next_slice = next_slice(now, slice);
-            self.not_quiet(now);
+            self.signals.quiet.slice = slice;
+            self.timers
+                .set(Timer::Slice, Some(self.signals.quiet.next_slice(now)));
+            self.signals.not_quiet(now);
         }
         self.settings = settings;
-        for member in &mut self.pool.members {
+        for member in &mut self.facts.pool.members {
             member.role = role_of(&member.read, &self.settings);
         }
-        self.advice_said.clear();
-        self.reading.want();
+        self.said.advice.clear();
+        self.facts.reading.want();
     }
 
     /// Servers that are looked after, and those of them that `next` would treat differently.
     pub(in crate::scaler) fn affected(&self, next: Option<&BackendSettings>) -> (usize, usize) {
         let ours = || {
-            let members = self.pool.members.iter();
+            let members = self.facts.pool.members.iter();
             members.filter(|member| member.role != Role::Other)
         };
         let changed = ours()
@@ -148,40 +152,33 @@ impl Backend {
 
     /// Another HAProxy, or another way to touch it: its servers are met for the first time.
     pub(in crate::scaler) fn forget_servers(&mut self, now: Timestamp) {
-        self.change = None;
-        self.writing = None;
+        self.journeys.only = None;
+        self.road().write_ended();
         self.past.forget_told();
-        self.owed = None;
-        self.generation = None;
-        self.comparison.forget();
-        self.pool.members.clear();
-        self.reading = super::reading::Reading::default();
-        self.reading.want();
-        self.start_policies_over();
-        self.not_quiet(now);
+        self.plan.owed = None;
+        self.facts.generation = None;
+        self.facts.comparison.forget();
+        self.facts.pool.members.clear();
+        self.facts.reading = super::reading::Reading::default();
+        self.facts.reading.want();
+        self.signals.start_policies_over();
+        self.signals.not_quiet(now);
     }
 
     /// The daemon stood still, or the machine did: no window straddles that, and nothing begins
     /// before lines and checks have caught up.
     pub(in crate::scaler) fn gap(&mut self, now: Timestamp, lasted: Duration, out: &mut Outbox) {
-        self.retreat(now, Ordered::Standstill(lasted), out);
-        self.tell(now, None, Change::Note, Note::StoodStill(lasted), out);
-        self.owed = None;
-        self.start_policies_over();
-        self.settling_until = Some(now.after(SETTLE));
-        self.not_quiet(now.after(SETTLE));
-        self.reading.want();
+        self.road().retreat(now, Ordered::Standstill(lasted), out);
+        out.tell(now, None, Change::Note, Note::StoodStill(lasted));
+        self.plan.owed = None;
+        self.signals.start_policies_over();
+        self.timers.set(Timer::Settled, Some(now.after(SETTLE)));
+        self.signals.not_quiet(now.after(SETTLE));
+        self.facts.reading.want();
     }
 
     /// Lines and checks are catching up after a standstill.
     pub(super) fn is_settling(&self, now: Timestamp) -> bool {
-        self.settling_until.is_some_and(|until| now < until)
-    }
-
-    pub(super) fn settle_due(&mut self, now: Timestamp) {
-        if self.settling_until.is_some_and(|until| until <= now) {
-            self.settling_until = None;
-            self.reading.want();
-        }
+        self.timers.is_ahead(Timer::Settled, now)
     }
 }

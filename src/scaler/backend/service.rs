@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use super::{Backend, name_of};
+use super::facts::Facts;
+use super::name_of;
+use super::signals::Signals;
 use crate::scaler::by_server::Contrast;
 use crate::scaler::decision::{Cause, Change, Consequence, Fault, Note, Reason, Tally};
 use crate::scaler::hand::Kept;
@@ -12,6 +14,7 @@ use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
 use crate::scaler::probation::{Circumstances, Finding, Look, Others, Probation};
 use crate::scaler::seen::Blocked;
+use crate::scaler::settings::BackendSettings;
 use crate::words::picture::Balance;
 use crate::words::time::Timestamp;
 
@@ -59,125 +62,14 @@ pub(super) struct Traffic {
     pub(super) has_cookie: bool,
 }
 
-impl Backend {
-    /// Holds the counters of a new picture against the last ones: first each server looks, then
-    /// each is judged beside the others.
-    pub(super) fn watch_service(&mut self, now: Timestamp, out: &mut Outbox) {
-        let arrived = self.traffic.arrived;
-        for member in &mut self.pool.members {
-            let (Some(own), true) = (member.read.counters, member.is_in_use()) else {
-                continue;
-            };
-            if !member.probation.has_begun() {
-                member.probation = Probation::begin(now);
-            }
-            let at = now;
-            member.probation.look(Look { at, own, arrived });
-        }
-        // Where nothing is wrong with hundreds of servers, none of them is held against all others.
-        let judged = |member: &&Member| {
-            member.role == Role::Spare || member.probation.is_suspect() || member.is_worse()
-        };
-        let names: Vec<String> = self.watched().filter(judged).map(name_of).collect();
-        for name in &names {
-            self.watch_server(now, name, out);
-        }
-        self.watch_times(now, out);
-        self.watch_maint(now, out);
-        let has_spare = self.watched().any(|member| member.role == Role::Spare);
-        self.has_watched = has_spare;
-    }
-
+impl Facts {
     /// Servers in use that HAProxy counts for.
-    fn watched(&self) -> impl Iterator<Item = &Member> {
+    pub(super) fn watched(&self) -> impl Iterator<Item = &Member> {
         let members = self.pool.members.iter();
         members.filter(|member| member.is_in_use() && member.read.counters.is_some())
     }
 
-    fn watch_server(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
-        let others = self.others_of(name);
-        let circumstances = self.circumstances(name);
-        let cause = self.cause(name);
-        let Some(member) = self.pool.member_mut(name) else {
-            return;
-        };
-        if !member.read.is_up() {
-            return; // HAProxy has found it dead, and gives it nothing.
-        }
-        let is_spare = member.role == Role::Spare;
-        if !member.read.is_in_balance() {
-            if is_spare && member.trouble.idle.replace(cause).is_none() {
-                self.say_not_serving(now, name, None, cause, out);
-            }
-            return;
-        }
-        if !member.probation.is_idle() {
-            member.trouble.idle = None;
-        }
-        let found = member.probation.judge(now, &others, circumstances);
-        if let (Some(Fault::Errors(_)), Some(tally)) =
-            (member.trouble.fault, member.probation.beside(&others))
-        {
-            member.trouble.fault = Some(Fault::Errors(tally)); // The newest numbers.
-        }
-        if member.trouble.fault.is_none() && member.probation.age(now) >= Some(FORGIVEN_AFTER) {
-            member.forgive();
-        }
-        match found {
-            None => {}
-            Some(Finding::Idle(tally)) => {
-                member.trouble.idle = Some(cause);
-                // What did not come is still missing: the next breach need not wait.
-                self.up_not_before = now;
-                self.say_not_serving(now, name, Some(tally), cause, out);
-            }
-            Some(Finding::Shares(tally)) => {
-                member.trouble.idle = None;
-                let reason = Reason::Shares(tally);
-                self.report(now, Some(name), Change::Note, reason, out);
-            }
-            Some(Finding::Recovered(tally)) => {
-                (member.trouble.fault, member.trouble.said) = (None, None);
-                let reason = Reason::Recovered(tally);
-                self.report(now, Some(name), Change::Note, reason, out);
-            }
-            Some(Finding::Failing(tally)) => self.found_bad(now, name, Fault::Errors(tally), out),
-            Some(Finding::Hanging(tally)) => self.found_bad(now, name, Fault::Hanging(tally), out),
-        }
-    }
-
-    fn found_bad(&mut self, now: Timestamp, name: &str, fault: Fault, out: &mut Outbox) {
-        let Some(member) = self.pool.member_mut(name) else {
-            return;
-        };
-        member.trouble.fault = Some(fault);
-        if member.role != Role::Spare {
-            self.say_fault(now, name, fault, Consequence::NoSpare, out);
-        }
-    }
-
-    /// Says that a server gets nothing, at most once in [`SAID_AGAIN`].
-    fn say_not_serving(
-        &mut self,
-        now: Timestamp,
-        name: &str,
-        tally: Option<Tally>,
-        cause: Cause,
-        out: &mut Outbox,
-    ) {
-        let Some(member) = self.pool.member_mut(name) else {
-            return;
-        };
-        let said_at = member.idle_said_at.replace(now);
-        if said_at.is_some_and(|at| now.since(at) < SAID_AGAIN) {
-            member.idle_said_at = said_at;
-            return;
-        }
-        let reason = Reason::NotServing { tally, cause };
-        self.report(now, Some(name), Change::NotServing, reason, out);
-    }
-
-    fn others_of(&self, name: &str) -> Others {
+    pub(super) fn others_of(&self, name: &str) -> Others {
         let mut others = Others::default();
         for member in self.watched().filter(|it| it.read.name != name) {
             others.add(&member.probation, member.read.sessions);
@@ -185,7 +77,7 @@ impl Backend {
         others
     }
 
-    fn circumstances(&self, name: &str) -> Circumstances {
+    pub(super) fn circumstances(&self, name: &str) -> Circumstances {
         let member = self.pool.member(name);
         let is_spare = member.is_some_and(|it| it.role == Role::Spare);
         let is_up = member.is_some_and(|it| it.read.is_up());
@@ -199,7 +91,7 @@ impl Backend {
     }
 
     /// The part of the traffic that its weight gives a server, 0–1; `slowstart` taken into account.
-    fn fair_share(&self, name: &str) -> f64 {
+    pub(super) fn fair_share(&self, name: &str) -> f64 {
         let weight = |member: &Member| {
             let throttle = f64::from(member.read.throttle.unwrap_or(100)) / 100.0;
             f64::from(member.read.weight) * throttle
@@ -219,7 +111,7 @@ impl Backend {
 
     /// Whether it is to be expected that a server gets requests now: not while `slowstart` holds
     /// it back, not while a kick may still help, and not while `balance first` has room before it.
-    fn is_share_judged(&self, name: &str) -> bool {
+    pub(super) fn is_share_judged(&self, name: &str) -> bool {
         let Some(member) = self.pool.member(name) else {
             return false;
         };
@@ -236,7 +128,7 @@ impl Backend {
     }
 
     /// Why a ready server gets nothing, as far as HAProxy shows it.
-    fn cause(&self, name: &str) -> Cause {
+    pub(super) fn cause(&self, name: &str) -> Cause {
         let Some(member) = self.pool.member(name) else {
             return Cause::Unknown;
         };
@@ -272,142 +164,22 @@ impl Backend {
         }
     }
 
-    /// Holds the times of the ready spares against those of the others.
-    fn watch_times(&mut self, now: Timestamp, out: &mut Outbox) {
-        let age = now.since(self.times_since);
-        if age < TIMES_SPAN {
-            return;
-        }
-        let above_ms = self.slow_above_ms();
-        let judged: Vec<(String, Option<Contrast>)> = self
-            .watched()
-            .filter(|member| member.role == Role::Spare)
-            .map(|member| {
-                let name = name_of(member);
-                let contrast = self.times.contrast(&name);
-                (name, contrast)
-            })
-            .collect();
-        let is_enough = |contrast: &Contrast| {
-            contrast.requests >= SLOW_REQUESTS && contrast.others_requests >= SLOW_REQUESTS
-        };
-        let mut is_all = true;
-        for (name, contrast) in judged {
-            match contrast.filter(is_enough) {
-                Some(contrast) => self.judge_times(now, &name, contrast, above_ms, out),
-                None => is_all = false,
-            }
-        }
-        if is_all || age >= TIMES_SPAN_MAX {
-            self.times.clear();
-            self.times_since = now;
-        }
+    /// Enough others serve without it. Where its requests fail it is none of those that `min` wants.
+    pub(super) fn may_expel(&self, name: &str, settings: &BackendSettings) -> bool {
+        let is_failing = self
+            .pool
+            .member(name)
+            .is_some_and(|it| it.probation.is_failing());
+        let needed = if is_failing { 1 } else { self.floor(settings) };
+        self.pool.serving_without(name) >= needed
     }
 
-    /// The smallest threshold of a time that the server itself takes, milliseconds: below it
-    /// nobody minds how much slower it is.
-    fn slow_above_ms(&self) -> f64 {
-        let settings = self.settings.policies.iter();
-        settings
-            .filter(|policy| policy.signal.is_response())
-            .map(|policy| policy.above)
-            .fold(f64::INFINITY, f64::min)
-    }
-
-    fn judge_times(
-        &mut self,
+    pub(super) fn why_it_stays(
+        &self,
         now: Timestamp,
         name: &str,
-        contrast: Contrast,
-        above_ms: f64,
-        out: &mut Outbox,
-    ) {
-        let Some(member) = self.pool.member_mut(name) else {
-            return;
-        };
-        let is_new = member.probation.age(now).is_none_or(|age| age < SLOW_AFTER);
-        let is_slow = contrast.mean_ms >= SLOW_FACTOR * contrast.others_ms
-            && (above_ms.is_infinite() || contrast.mean_ms > above_ms);
-        if is_new || member.probation.is_failing() {
-            return;
-        }
-        if !is_slow {
-            if member.trouble.slow_since.take().is_some() {
-                member.trouble.fault = None;
-                member.trouble.said = None;
-            }
-            return;
-        }
-        let fault = Fault::Slow {
-            mean_ms: contrast.mean_ms,
-            others_ms: contrast.others_ms,
-            requests: contrast.requests,
-        };
-        let since = *member.trouble.slow_since.get_or_insert(now);
-        member.trouble.fault = Some(fault);
-        if now.since(since) < SLOW_FOR {
-            self.say_fault(now, name, fault, Consequence::Watched, out);
-        }
-    }
-
-    /// Says what is wrong with a spare, once for each consequence.
-    fn say_fault(
-        &mut self,
-        now: Timestamp,
-        name: &str,
-        fault: Fault,
-        consequence: Consequence,
-        out: &mut Outbox,
-    ) {
-        let Some(member) = self.pool.member_mut(name) else {
-            return;
-        };
-        if member.trouble.said.replace(consequence) == Some(consequence) {
-            return;
-        }
-        // What comes and goes is not said each time.
-        let said_at = member
-            .fault_said_at
-            .filter(|at| now.since(*at) < SAID_AGAIN);
-        if consequence == Consequence::Watched && said_at.is_some() {
-            return;
-        }
-        member.fault_said_at = Some(now);
-        let reason = Reason::Fault { fault, consequence };
-        self.report(now, Some(name), Change::ProbationFailed, reason, out);
-    }
-
-    /// The spare that is to leave because of its answers, and why. One that has to stay is said to.
-    pub(super) fn find_bad(&mut self, now: Timestamp, out: &mut Outbox) -> Option<(String, Fault)> {
-        let bad: Vec<(String, Fault)> = self
-            .watched()
-            .filter(|member| member.role == Role::Spare)
-            .filter_map(|member| {
-                let fault = member.trouble.fault?;
-                let is_slow_for = member.trouble.slow_since.map(|since| now.since(since));
-                let is_ripe = member.probation.is_failing() || is_slow_for >= Some(SLOW_FOR);
-                let is_free =
-                    member.read.is_up() && !member.read.is_tracked && !member.read.is_beyond_us();
-                (is_ripe && is_free).then(|| (name_of(member), fault))
-            })
-            .collect();
-        for (name, fault) in bad {
-            match self.why_it_stays(now, &name) {
-                Some(consequence) => self.say_fault(now, &name, fault, consequence, out),
-                None if self.has_expelled_lately(now) => {}
-                None => return Some((name, fault)),
-            }
-        }
-        None
-    }
-
-    /// One after the other: what the first one leaves behind is looked at before the next one goes.
-    fn has_expelled_lately(&self, now: Timestamp) -> bool {
-        let at = self.expelled_at;
-        at.is_some_and(|at| now.since(at) < EXPEL_PAUSE)
-    }
-
-    fn why_it_stays(&self, now: Timestamp, name: &str) -> Option<Consequence> {
+        settings: &BackendSettings,
+    ) -> Option<Consequence> {
         let member = self.pool.member(name)?;
         let is_ordered =
             member.marks.is_fixed() || member.marks.kept() == Some(Kept::In) || member.is_held(now);
@@ -415,50 +187,10 @@ impl Backend {
             Some(Consequence::Ordered)
         } else if self.traffic.balance == Balance::ByHash {
             Some(Consequence::ByContent)
-        } else if !self.may_expel(name) {
+        } else if !self.may_expel(name, settings) {
             Some(Consequence::TooFewOthers)
         } else {
             None
-        }
-    }
-
-    /// Enough others serve without it. Where its requests fail it is none of those that `min` wants.
-    pub(super) fn may_expel(&self, name: &str) -> bool {
-        let is_failing = self
-            .pool
-            .member(name)
-            .is_some_and(|it| it.probation.is_failing());
-        let needed = if is_failing { 1 } else { self.floor() };
-        self.pool.serving_without(name) >= needed
-    }
-
-    /// Spares in maint that get requests all the same (`option persist`): whoever switches one off
-    /// makes users fail.
-    fn watch_maint(&mut self, now: Timestamp, out: &mut Outbox) {
-        let mut used = Vec::new();
-        for member in &mut self.pool.members {
-            let is_resting = member.role == Role::Spare
-                && matches!(member.stage, Stage::Maint | Stage::Warming)
-                && member.read.is_maint();
-            let Some(counters) = member.read.counters.filter(|_| is_resting) else {
-                member.taken_in_maint = None;
-                member.is_used_in_maint = false;
-                continue;
-            };
-            let (before, at) = *member.taken_in_maint.get_or_insert((counters.taken, now));
-            let grown = counters.taken.saturating_sub(before);
-            if counters.taken < before || grown == 0 && now.since(at) >= IN_MAINT_OVER {
-                member.taken_in_maint = Some((counters.taken, now)); // `clear counters`, or over.
-                member.is_used_in_maint = false;
-            } else if grown >= IN_MAINT_MIN {
-                member.taken_in_maint = Some((counters.taken, now));
-                if !std::mem::replace(&mut member.is_used_in_maint, true) {
-                    used.push(name_of(member));
-                }
-            }
-        }
-        for name in used {
-            self.tell(now, Some(&name), Change::Warning, Note::UsedInMaint, out);
         }
     }
 
@@ -497,4 +229,299 @@ impl Backend {
             })
             .min()
     }
+
+    pub(super) fn found_bad(&mut self, now: Timestamp, name: &str, fault: Fault, out: &mut Outbox) {
+        let Some(member) = self.pool.member_mut(name) else {
+            return;
+        };
+        member.trouble.fault = Some(fault);
+        if member.role != Role::Spare {
+            self.say_fault(now, name, fault, Consequence::NoSpare, out);
+        }
+    }
+
+    /// Says that a server gets nothing, at most once in [`SAID_AGAIN`].
+    pub(super) fn say_not_serving(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        tally: Option<Tally>,
+        cause: Cause,
+        out: &mut Outbox,
+    ) {
+        let Some(member) = self.pool.member_mut(name) else {
+            return;
+        };
+        let said_at = member.idle_said_at.replace(now);
+        if said_at.is_some_and(|at| now.since(at) < SAID_AGAIN) {
+            member.idle_said_at = said_at;
+            return;
+        }
+        let reason = Reason::NotServing { tally, cause };
+        out.report(now, Some(name), Change::NotServing, reason);
+    }
+
+    /// Says what is wrong with a spare, once for each consequence.
+    pub(super) fn say_fault(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        fault: Fault,
+        consequence: Consequence,
+        out: &mut Outbox,
+    ) {
+        let Some(member) = self.pool.member_mut(name) else {
+            return;
+        };
+        if member.trouble.said.replace(consequence) == Some(consequence) {
+            return;
+        }
+        // What comes and goes is not said each time.
+        let said_at = member
+            .fault_said_at
+            .filter(|at| now.since(*at) < SAID_AGAIN);
+        if consequence == Consequence::Watched && said_at.is_some() {
+            return;
+        }
+        member.fault_said_at = Some(now);
+        let reason = Reason::Fault { fault, consequence };
+        out.report(now, Some(name), Change::ProbationFailed, reason);
+    }
+
+    /// Spares in maint that get requests all the same (`option persist`): whoever switches one off
+    /// makes users fail.
+    pub(super) fn watch_maint(&mut self, now: Timestamp, out: &mut Outbox) {
+        let mut used = Vec::new();
+        for member in &mut self.pool.members {
+            let is_resting = member.role == Role::Spare
+                && matches!(member.stage, Stage::Maint | Stage::Warming)
+                && member.read.is_maint();
+            let Some(counters) = member.read.counters.filter(|_| is_resting) else {
+                member.taken_in_maint = None;
+                member.is_used_in_maint = false;
+                continue;
+            };
+            let (before, at) = *member.taken_in_maint.get_or_insert((counters.taken, now));
+            let grown = counters.taken.saturating_sub(before);
+            if counters.taken < before || grown == 0 && now.since(at) >= IN_MAINT_OVER {
+                member.taken_in_maint = Some((counters.taken, now)); // `clear counters`, or over.
+                member.is_used_in_maint = false;
+            } else if grown >= IN_MAINT_MIN {
+                member.taken_in_maint = Some((counters.taken, now));
+                if !std::mem::replace(&mut member.is_used_in_maint, true) {
+                    used.push(name_of(member));
+                }
+            }
+        }
+        for name in used {
+            out.tell(now, Some(&name), Change::Warning, Note::UsedInMaint);
+        }
+    }
+
+    /// Holds the counters of a new picture against the last ones: first each server looks, then
+    /// each is judged beside the others. True when what a spare came for is still missing.
+    pub(super) fn watch_service(
+        &mut self,
+        now: Timestamp,
+        signals: &mut Signals,
+        out: &mut Outbox,
+        settings: &BackendSettings,
+    ) -> bool {
+        let arrived = self.traffic.arrived;
+        for member in &mut self.pool.members {
+            let (Some(own), true) = (member.read.counters, member.is_in_use()) else {
+                continue;
+            };
+            if !member.probation.has_begun() {
+                member.probation = Probation::begin(now);
+            }
+            let at = now;
+            member.probation.look(Look { at, own, arrived });
+        }
+        // Where nothing is wrong with hundreds of servers, none of them is held against all others.
+        let judged = |member: &&Member| {
+            member.role == Role::Spare || member.probation.is_suspect() || member.is_worse()
+        };
+        let names: Vec<String> = self.watched().filter(judged).map(name_of).collect();
+        let mut is_missing = false;
+        for name in &names {
+            is_missing |= self.watch_server(now, name, out);
+        }
+        self.watch_times(now, signals, out, settings);
+        self.watch_maint(now, out);
+        signals.has_watched = self.watched().any(|it| it.role == Role::Spare);
+        is_missing
+    }
+
+    /// True when what a spare came for is still missing: the next breach need not wait.
+    pub(super) fn watch_server(&mut self, now: Timestamp, name: &str, out: &mut Outbox) -> bool {
+        let others = self.others_of(name);
+        let circumstances = self.circumstances(name);
+        let cause = self.cause(name);
+        let Some(member) = self.pool.member_mut(name) else {
+            return false;
+        };
+        if !member.read.is_up() {
+            return false; // HAProxy has found it dead, and gives it nothing.
+        }
+        let is_spare = member.role == Role::Spare;
+        if !member.read.is_in_balance() {
+            if is_spare && member.trouble.idle.replace(cause).is_none() {
+                self.say_not_serving(now, name, None, cause, out);
+            }
+            return false;
+        }
+        if !member.probation.is_idle() {
+            member.trouble.idle = None;
+        }
+        let found = member.probation.judge(now, &others, circumstances);
+        if let (Some(Fault::Errors(_)), Some(tally)) =
+            (member.trouble.fault, member.probation.beside(&others))
+        {
+            member.trouble.fault = Some(Fault::Errors(tally)); // The newest numbers.
+        }
+        if member.trouble.fault.is_none() && member.probation.age(now) >= Some(FORGIVEN_AFTER) {
+            member.forgive();
+        }
+        match found {
+            None => {}
+            Some(Finding::Idle(tally)) => {
+                member.trouble.idle = Some(cause);
+                self.say_not_serving(now, name, Some(tally), cause, out);
+                return true; // What did not come is still missing.
+            }
+            Some(Finding::Shares(tally)) => {
+                member.trouble.idle = None;
+                let reason = Reason::Shares(tally);
+                out.report(now, Some(name), Change::Note, reason);
+            }
+            Some(Finding::Recovered(tally)) => {
+                (member.trouble.fault, member.trouble.said) = (None, None);
+                let reason = Reason::Recovered(tally);
+                out.report(now, Some(name), Change::Note, reason);
+            }
+            Some(Finding::Failing(tally)) => {
+                self.found_bad(now, name, Fault::Errors(tally), out);
+            }
+            Some(Finding::Hanging(tally)) => {
+                self.found_bad(now, name, Fault::Hanging(tally), out);
+            }
+        }
+        false
+    }
+
+    /// Holds the times of the ready spares against those of the others.
+    pub(super) fn watch_times(
+        &mut self,
+        now: Timestamp,
+        signals: &mut Signals,
+        out: &mut Outbox,
+        settings: &BackendSettings,
+    ) {
+        let age = now.since(signals.times_since);
+        if age < TIMES_SPAN {
+            return;
+        }
+        let above_ms = slow_above_ms(settings);
+        let judged: Vec<(String, Option<Contrast>)> = self
+            .watched()
+            .filter(|member| member.role == Role::Spare)
+            .map(|member| {
+                let name = name_of(member);
+                let contrast = signals.times.contrast(&name);
+                (name, contrast)
+            })
+            .collect();
+        let is_enough = |contrast: &Contrast| {
+            contrast.requests >= SLOW_REQUESTS && contrast.others_requests >= SLOW_REQUESTS
+        };
+        let mut is_all = true;
+        for (name, contrast) in judged {
+            match contrast.filter(is_enough) {
+                Some(contrast) => self.judge_times(now, &name, contrast, above_ms, out),
+                None => is_all = false,
+            }
+        }
+        if is_all || age >= TIMES_SPAN_MAX {
+            signals.times.clear();
+            signals.times_since = now;
+        }
+    }
+
+    pub(super) fn judge_times(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        contrast: Contrast,
+        above_ms: f64,
+        out: &mut Outbox,
+    ) {
+        let Some(member) = self.pool.member_mut(name) else {
+            return;
+        };
+        let is_new = member.probation.age(now).is_none_or(|age| age < SLOW_AFTER);
+        let is_slow = contrast.mean_ms >= SLOW_FACTOR * contrast.others_ms
+            && (above_ms.is_infinite() || contrast.mean_ms > above_ms);
+        if is_new || member.probation.is_failing() {
+            return;
+        }
+        if !is_slow {
+            if member.trouble.slow_since.take().is_some() {
+                member.trouble.fault = None;
+                member.trouble.said = None;
+            }
+            return;
+        }
+        let fault = Fault::Slow {
+            mean_ms: contrast.mean_ms,
+            others_ms: contrast.others_ms,
+            requests: contrast.requests,
+        };
+        let since = *member.trouble.slow_since.get_or_insert(now);
+        member.trouble.fault = Some(fault);
+        if now.since(since) < SLOW_FOR {
+            self.say_fault(now, name, fault, Consequence::Watched, out);
+        }
+    }
+
+    /// The spare that is to leave because of its answers, and why. One that has to stay is said to.
+    pub(super) fn find_bad(
+        &mut self,
+        now: Timestamp,
+        expelled_at: Option<Timestamp>,
+        out: &mut Outbox,
+        settings: &BackendSettings,
+    ) -> Option<(String, Fault)> {
+        let bad: Vec<(String, Fault)> = self
+            .watched()
+            .filter(|member| member.role == Role::Spare)
+            .filter_map(|member| {
+                let fault = member.trouble.fault?;
+                let is_slow_for = member.trouble.slow_since.map(|since| now.since(since));
+                let is_ripe = member.probation.is_failing() || is_slow_for >= Some(SLOW_FOR);
+                let is_free =
+                    member.read.is_up() && !member.read.is_tracked && !member.read.is_beyond_us();
+                (is_ripe && is_free).then(|| (name_of(member), fault))
+            })
+            .collect();
+        for (name, fault) in bad {
+            match self.why_it_stays(now, &name, settings) {
+                Some(consequence) => self.say_fault(now, &name, fault, consequence, out),
+                // One after the other: what the first one leaves behind is looked at before.
+                None if expelled_at.is_some_and(|at| now.since(at) < EXPEL_PAUSE) => {}
+                None => return Some((name, fault)),
+            }
+        }
+        None
+    }
+}
+
+/// The smallest threshold of a time that the server itself takes, milliseconds: below it
+/// nobody minds how much slower it is.
+fn slow_above_ms(settings: &BackendSettings) -> f64 {
+    let settings = settings.policies.iter();
+    settings
+        .filter(|policy| policy.signal.is_response())
+        .map(|policy| policy.above)
+        .fold(f64::INFINITY, f64::min)
 }

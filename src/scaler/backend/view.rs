@@ -8,8 +8,7 @@ mod trouble;
 use std::time::Duration;
 
 use super::Backend;
-use super::change::Underway;
-use crate::scaler::agreement::Agreement;
+use super::journey::Journey;
 use crate::scaler::decision::Doubt;
 use crate::scaler::event::LogState;
 use crate::scaler::member::{Member, QUARANTINE_MAX, Role, Stage};
@@ -71,6 +70,7 @@ pub struct ServerView {
 impl Backend {
     pub(in crate::scaler) fn view(&mut self, now: Timestamp) -> BackendView {
         let policy = self
+            .signals
             .policies
             .iter_mut()
             .map(|policy| policy.view(now))
@@ -86,10 +86,14 @@ impl Backend {
                 }
             });
         // What an old window showed says nothing about a backend that is quiet.
-        let policy = policy.map(|view| match self.quiet.since {
+        let policy = policy.map(|view| match self.signals.quiet.since {
             Some(_) => {
                 // The share is that of the busiest policy: with several it may be another one's.
-                let share = self.quiet.share.filter(|_| self.policies.len() == 1);
+                let share = self
+                    .signals
+                    .quiet
+                    .share
+                    .filter(|_| self.signals.policies.len() == 1);
                 let value = share.map(|share| share * view.settings.above);
                 PolicyView {
                     value,
@@ -100,9 +104,9 @@ impl Backend {
             }
             None => view,
         });
-        let servers = self.pool.members.iter();
+        let servers = self.facts.pool.members.iter();
         let servers = servers.map(|member| self.server_view(now, member));
-        let serving = self.has_picture().then(|| self.pool.serving());
+        let serving = self.facts.has_picture().then(|| self.facts.pool.serving());
         BackendView {
             name: self.settings.name.clone(),
             state: self.state(now, policy.as_ref()),
@@ -110,14 +114,14 @@ impl Backend {
             next: self.outlook(now, policy.as_ref()),
             serving,
             wanted: serving.map(|serving| serving.saturating_add(self.asked_for())),
-            in_flight: self.has_picture().then(|| self.in_flight()),
+            in_flight: self.facts.has_picture().then(|| self.facts.in_flight()),
             standings: Standings {
                 pause: self.hand.pause().map(|mark| mark.standing(now)),
                 ..Standings::default()
             },
             problems: self.problems(now, policy.as_ref()),
-            is_answered: self.has_picture()
-                || self.reading.failure == Some(ReadFailure::UnknownBackend),
+            is_answered: self.facts.has_picture()
+                || self.facts.reading.failure == Some(ReadFailure::UnknownBackend),
             policy,
         }
     }
@@ -145,49 +149,43 @@ impl Backend {
     }
 
     fn state(&self, now: Timestamp, policy: Option<&PolicyView>) -> BackendState {
-        match self.reading.failure {
+        match self.facts.reading.failure {
             Some(ReadFailure::UnknownBackend) => return BackendState::Unknown,
             Some(ReadFailure::Unreachable(_) | ReadFailure::NoAnswer | ReadFailure::Stopping) => {
                 return BackendState::Unreachable;
             }
-            None if self.generation.is_none() => return BackendState::Unknown,
+            None if self.facts.generation.is_none() => return BackendState::Unknown,
             None => {}
         }
         let is_slow = |view: &PolicyView| {
             view.streak > 0 || view.value.is_some_and(|value| value > view.settings.above)
         };
         match policy {
-            _ if self.pool.in_balance() < self.floor()
-                || !self.pool.dead_always_up().is_empty() =>
+            _ if self.facts.pool.in_balance() < self.facts.floor(&self.settings)
+                || !self.facts.pool.dead_always_up().is_empty() =>
             {
                 BackendState::Short
             }
             Some(view) if view.is_broken => BackendState::Broken,
-            Some(view) if self.quiet.since.is_none() && is_slow(view) => {
-                if self.not_helping(now).is_some() {
+            Some(view) if self.signals.quiet.since.is_none() && is_slow(view) => {
+                if self.signals.not_helping(now).is_some() {
                     BackendState::NotHelping
                 } else {
                     BackendState::Slow
                 }
             }
-            _ if self.log != LogState::Flowing || self.is_log_doubted() => BackendState::Blind,
+            _ if self.facts.log != LogState::Flowing || self.facts.is_log_doubted() => {
+                BackendState::Blind
+            }
             Some(_) | None => BackendState::Ok,
         }
     }
 
     /// Servers that are to come.
     fn asked_for(&self) -> u32 {
-        let owed = self.owed.as_ref().map_or(0, |(servers, _)| *servers);
-        let is_coming = self.change.as_ref().is_some_and(Underway::is_inbound);
+        let owed = self.plan.owed.as_ref().map_or(0, |(servers, _)| *servers);
+        let is_coming = self.journeys.only.as_ref().is_some_and(Journey::is_inbound);
         owed.max(u32::from(is_coming))
-    }
-
-    fn in_flight(&self) -> u64 {
-        let of_servers = self.pool.members.iter();
-        let of_servers = of_servers
-            .map(|member| u64::from(member.read.sessions) + u64::from(member.read.queued))
-            .sum::<u64>();
-        of_servers + u64::from(self.queued)
     }
 
     fn standings_of(&self, now: Timestamp, member: &Member) -> Standings {
@@ -222,41 +220,43 @@ impl Backend {
 
     fn problems(&self, now: Timestamp, policy: Option<&PolicyView>) -> Vec<Problem> {
         let mut problems = Vec::new();
-        problems.extend(self.reading.failure.clone().map(Problem::Unread));
-        if self.has_picture() {
+        problems.extend(self.facts.reading.failure.clone().map(Problem::Unread));
+        if self.facts.has_picture() {
             let unknown = self.names_unknown();
             problems
                 .extend(unknown.map(|(list, name)| Problem::UnknownServer(list, name.to_owned())));
-            if !self.pool.members.iter().any(|it| it.role == Role::Spare) {
+            if !self
+                .facts
+                .pool
+                .members
+                .iter()
+                .any(|it| it.role == Role::Spare)
+            {
                 problems.push(Problem::NoSpare);
             }
             problems.extend(self.helpless(now, policy));
         }
-        if let Some((signal, statistic, verdict)) = self.not_helping(now) {
+        if let Some((signal, statistic, verdict)) = self.signals.not_helping(now) {
             problems.push(Problem::NotHelping(signal, statistic, verdict));
         }
         if self.past.is_lost {
             problems.push(Problem::MemoryLost);
         }
-        if self.has_picture() {
+        if self.facts.has_picture() {
             self.problems_of_service(now, &mut problems);
         }
-        problems.extend(self.comparison.doubt().map(Problem::Doubt));
+        problems.extend(self.facts.comparison.doubt().map(Problem::Doubt));
         problems.extend(
-            self.drops
+            self.facts
+                .drops
                 .map(|share| Problem::Doubt(Doubt::Dropped(share))),
         );
-        problems.extend(match self.log {
+        problems.extend(match self.facts.log {
             LogState::Flowing => None,
             LogState::Absent => Some(Problem::LogAbsent),
             LogState::Lagging => Some(Problem::LogLate),
             LogState::Incomplete => Some(Problem::LogLost),
         });
         problems
-    }
-
-    /// The log and HAProxy do not tell the same story.
-    fn is_log_doubted(&self) -> bool {
-        self.comparison.verdict() != Agreement::Agree || self.drops.is_some()
     }
 }

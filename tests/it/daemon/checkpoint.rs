@@ -49,7 +49,8 @@ fn a_restart_goes_on_in_the_log_and_takes_nothing_in_between_for_a_rush() {
     place.log.rotate(&place.folder.path().join("x.log.1"));
     place.request(900);
     let mut daemon = place.daemon();
-    daemon.err.wait_for("going on in the log");
+    daemon.err.wait_for("resuming the log");
+    daemon.err.wait_for("code=log_resumed");
     wait_for_lines(&place, 201);
     assert!(!checkpoint.exists(), "it is used once");
     std::thread::sleep(Duration::from_millis(1500));

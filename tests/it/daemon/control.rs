@@ -220,7 +220,7 @@ fn something_else_of_that_name_is_said_and_not_touched() {
     let place = Place::new();
     std::fs::write(&place.control, "mine").unwrap();
     let mut daemon = place.daemon();
-    daemon.err.wait_for("no socket");
+    daemon.err.wait_for("not a socket");
     assert!(daemon.err.text().contains(place.control.to_str().unwrap()));
     stop(&mut daemon, Signal::TERM);
     assert_eq!(std::fs::read_to_string(&place.control).unwrap(), "mine");

@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 /// Another one runs.
-const EXIT_TWIN: i32 = 75;
+const EXIT_LOCKED: i32 = 75;
 
 #[test]
 fn observing_touches_neither_haproxy_nor_a_spare_and_tells_what_it_would_do() {
@@ -68,7 +68,7 @@ fn of_two_acting_daemons_the_second_ends_and_an_observing_one_may_stand_beside()
         let mut second = DaemonConfig::new(&haproxy).spawn();
         assert_eq!(
             second.wait_for_exit(SOON),
-            Some(EXIT_TWIN),
+            Some(EXIT_LOCKED),
             "{}",
             second.text()
         );
@@ -96,7 +96,7 @@ fn by_a_link_to_the_same_socket_the_second_daemon_is_found_too() {
         let mut second = DaemonConfig::at(&link, &haproxy.log()).spawn();
         assert_eq!(
             second.wait_for_exit(Duration::from_secs(5)),
-            Some(EXIT_TWIN)
+            Some(EXIT_LOCKED)
         );
     });
 }

@@ -135,30 +135,8 @@ impl Farm {
         let decisions = self.world.decisions[seen..].iter();
         Outcome {
             changes: decisions
-                .filter_map(|decision| match decision.change {
-                    Change::Enable => Some((decision.at.as_ms(), true)),
-                    Change::Disable => Some((decision.at.as_ms(), false)),
-                    Change::Breach
-                    | Change::BreachOver
-                    | Change::WarmUp
-                    | Change::EnableFailed
-                    | Change::Drain
-                    | Change::NoSpare
-                    | Change::Hold
-                    | Change::Reload
-                    | Change::Freeze
-                    | Change::Thaw
-                    | Change::Unreachable
-                    | Change::Reachable
-                    | Change::NotHelping
-                    | Change::Stay
-                    | Change::Note
-                    | Change::Operator
-                    | Change::Paused
-                    | Change::NotServing
-                    | Change::ProbationFailed
-                    | Change::Warning => None,
-                })
+                .filter(|it| matches!(it.change, Change::Enable | Change::Disable))
+                .map(|it| (it.at.as_ms(), it.change == Change::Enable))
                 .collect(),
             requests: self.requests,
             minutes_above: minutes.iter().filter(above).count(),

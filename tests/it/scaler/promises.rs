@@ -24,6 +24,9 @@ impl World {
             .clone()
             .expect("no command before the first picture");
         self.server(name).told.push((now, state));
+        if self.is_watched_only {
+            return;
+        }
         let server = self.server(name).clone();
         assert!(
             !(self.is_paused && state == AdminState::Drain),

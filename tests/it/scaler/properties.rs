@@ -15,7 +15,7 @@ use super::world::{Fault, World, settings};
 
 /// One thing that happens.
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Requests {
         count: u32,
         ms: u32,
@@ -67,13 +67,13 @@ enum Step {
     },
 }
 
-const SERVERS: [&str; 4] = ["web1", "web2", "web3", "other"];
+pub(super) const SERVERS: [&str; 4] = ["web1", "web2", "web3", "other"];
 
-fn server() -> impl Strategy<Value = &'static str> {
+pub(super) fn server() -> impl Strategy<Value = &'static str> {
     proptest::sample::select(&SERVERS[..])
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let ms = prop_oneof![Just(20_u32), Just(400), Just(900), Just(5000)];
     let state = prop_oneof![
         Just(AdminState::Ready),
@@ -108,7 +108,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn any_settings() -> impl Strategy<Value = BackendSettings> {
+pub(super) fn any_settings() -> impl Strategy<Value = BackendSettings> {
     (
         1..3_u32,
         1..3_u32,
@@ -148,7 +148,7 @@ fn run(settings: &BackendSettings, steps: &[Step], faults: (u64, u64), ticks: u6
     world
 }
 
-fn play(world: &mut World, step: &Step, ticks: u64) {
+pub(super) fn play(world: &mut World, step: &Step, ticks: u64) {
     match *step {
         Step::Requests { count, ms, gap_ms } => {
             world.requests(count, ms, Duration::from_millis(gap_ms));

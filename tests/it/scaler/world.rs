@@ -21,6 +21,7 @@ use haproxy_autoscale::words::request::Request;
 use haproxy_autoscale::words::time::Timestamp;
 
 use super::server::Server;
+use super::transcript::Heard;
 
 pub(crate) const BACKEND: &str = "web";
 /// A command may explain a state, unless a picture this much later showed another one.
@@ -107,6 +108,10 @@ pub(crate) struct World {
     pub(crate) done: Vec<String>,
     /// How often HAProxy was read.
     pub(crate) reads: u32,
+    /// Is told every action with its time.
+    pub(super) heard: Option<Heard>,
+    /// Settings, weights and orders change meanwhile: the promises are not held against commands.
+    pub(super) is_watched_only: bool,
 }
 
 impl World {
@@ -153,6 +158,8 @@ impl World {
             decisions: Vec::new(),
             done: Vec::new(),
             reads: 0,
+            heard: None,
+            is_watched_only: false,
         }
     }
 
@@ -305,6 +312,9 @@ impl World {
 
     pub(crate) fn step(&mut self, event: Event<'_>) {
         let mut actions = VecDeque::from(self.scaler.handle(self.now, event));
+        if let Some(heard) = &mut self.heard {
+            heard.actions(self.now, &actions);
+        }
         while let Some(action) = actions.pop_front() {
             self.start(action);
             let after = self.crash_after.map(|(after, _)| after);

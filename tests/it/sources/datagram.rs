@@ -183,7 +183,7 @@ fn a_unix_socket_that_was_left_behind_is_replaced_and_nothing_else() {
         drop(stream);
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, "text").unwrap();
-        assert!(trouble(&open(&unix(&path))).contains("no socket has that name"));
+        assert!(trouble(&open(&unix(&path))).contains("not a socket already exists"));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "text");
         let missing = folder.path().join("none/log.sock");
         assert!(trouble(&open(&unix(&missing))).contains("its directory must be there"));

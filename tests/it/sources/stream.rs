@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use haproxy_autoscale::log::source::framing::{FRAME_BYTES_MAX, Framing, Misframed};
-use haproxy_autoscale::log::source::{CONNECTIONS_MAX, Counters, Item, Source, SourceState};
+use haproxy_autoscale::log::source::{
+    CONNECTIONS_MAX, Counters, Item, Source, SourceNews, SourceState,
+};
 use proptest::prelude::*;
 
 use super::{LIMIT, address, line, open, read, run, trouble, turn, until};
@@ -178,6 +180,10 @@ fn more_connections_than_allowed_are_refused_and_the_others_go_on() {
         until(&mut source, |source| source.counters().refused == 2).await;
         assert_eq!(first.read(&mut [0]).unwrap(), 0, "closed");
         assert_eq!(second.read(&mut [0]).unwrap(), 0, "closed");
+        let peer = first.local_addr().unwrap();
+        let others = CONNECTIONS_MAX;
+        assert_eq!(source.take_news(), [SourceNews::Crowded { peer, others }]);
+        assert_eq!(source.take_news(), [], "taken once");
         for sender in &mut senders {
             sender.write_all(b"line\n").unwrap();
         }
@@ -213,6 +219,9 @@ fn a_length_that_lies_closes_the_connection_and_no_other() {
             // Reset or closed: what it sent was not read to its end.
             while !matches!(liar.read(&mut [0]), Ok(0) | Err(_)) {}
         }
+        let news = source.take_news();
+        let is_closed = |it: &SourceNews| matches!(it, SourceNews::Closed { .. });
+        assert!(news.len() == 2 && news.iter().all(is_closed), "{news:?}");
     });
 }
 

@@ -36,9 +36,7 @@ pub(super) enum Found {
 pub(super) enum Look {
     /// To be started then.
     Due(Instant),
-    /// Under way.
     Running(Running),
-    /// Something was found.
     Done,
 }
 

@@ -1,5 +1,6 @@
 //! What a backend does next and why. Decided elsewhere; here it is told, as data.
 
+use super::super::timers::Timer;
 use super::super::{Backend, name_of};
 use crate::scaler::event::LogState;
 use crate::scaler::policy::PolicyView;
@@ -9,16 +10,16 @@ use crate::words::time::Timestamp;
 impl Backend {
     /// What happens next, and why.
     pub(super) fn outlook(&self, now: Timestamp, policy: Option<&PolicyView>) -> Outlook {
-        if !self.has_picture() {
+        if !self.facts.has_picture() {
             return Outlook::Read {
-                due: self.reading.due.since(now),
-                failure: self.reading.failure.clone(),
+                due: self.facts.reading.due.since(now),
+                failure: self.facts.reading.failure.clone(),
             };
         }
         if let Some(change) = self.outlook_of_change() {
             return change;
         }
-        if let Some(until) = self.settling_until.filter(|until| now < *until) {
+        if let Some(until) = self.timers.get(Timer::Settled).filter(|it| now < *it) {
             return Outlook::Settling(until.since(now));
         }
         if self.hand.pause().is_some() {
@@ -27,15 +28,15 @@ impl Backend {
         if let Some(leaves) = self.outlook_when_quiet(now) {
             return leaves;
         }
-        match policy.filter(|view| view.streak > 0 && self.quiet.since.is_none()) {
+        match policy.filter(|view| view.streak > 0 && self.signals.quiet.since.is_none()) {
             Some(policy) => self.outlook_when_slow(now, policy),
             None => self.outlook_when_not_slow(now),
         }
     }
 
     fn outlook_of_change(&self) -> Option<Outlook> {
-        let change = self.change.as_ref()?;
-        let member = self.pool.member(&change.server);
+        let change = self.journeys.only.as_ref()?;
+        let member = self.facts.pool.member(&change.server);
         let check = member.and_then(|it| it.read.running_check());
         Some(Outlook::Changing(Transition {
             server: change.server.clone(),
@@ -56,43 +57,43 @@ impl Backend {
             return Some(leaves);
         }
         let asked = policy.filter(|view| {
-            self.quiet.since.is_none() && view.streak >= view.settings.breaches.max(1)
+            self.signals.quiet.since.is_none() && view.streak >= view.settings.breaches.max(1)
         })?;
         self.outlook_of_spare(now, asked)
-            .filter(|_| self.forbids_for_load().is_none())
+            .filter(|_| self.needs().forbids_for_load().is_none())
     }
 
     fn outlook_when_not_slow(&self, now: Timestamp) -> Outlook {
-        if self.capacity_wanted().is_some()
-            && let Some(why) = self.nobody_comes(now)
+        if self.needs().capacity_wanted().is_some()
+            && let Some(why) = self.needs().nobody_comes(now)
         {
             return Outlook::Nobody(why);
         }
-        match self.log {
+        match self.facts.log {
             LogState::Absent => Outlook::Blind,
             LogState::Lagging | LogState::Incomplete => Outlook::HalfBlind,
-            LogState::Flowing if self.is_log_doubted() => Outlook::HalfBlind,
+            LogState::Flowing if self.facts.is_log_doubted() => Outlook::HalfBlind,
             LogState::Flowing => Outlook::Nothing,
         }
     }
 
     fn outlook_when_slow(&self, now: Timestamp, view: &PolicyView) -> Outlook {
         // Where none is left, no cooldown is worth a word.
-        if let Some(why) = self.nobody_comes(now) {
+        if let Some(why) = self.needs().nobody_comes(now) {
             return Outlook::Nobody(why);
         }
-        if let Some((_, _, verdict)) = self.not_helping(now) {
+        if let Some((_, _, verdict)) = self.signals.not_helping(now) {
             return Outlook::NotHelping(verdict.until().since(now));
         }
-        if now < self.up_not_before {
-            return Outlook::Cooldown(self.up_not_before.since(now));
+        if now < self.plan.up_not_before {
+            return Outlook::Cooldown(self.plan.up_not_before.since(now));
         }
         self.outlook_of_spare(now, view).unwrap_or(Outlook::Nothing)
     }
 
     fn outlook_of_spare(&self, now: Timestamp, view: &PolicyView) -> Option<Outlook> {
         Some(Outlook::Comes {
-            spare: name_of(self.candidates_for_load(now).first()?),
+            spare: name_of(self.needs().candidates_for_load(now).first()?),
             signal: view.settings.signal,
             above: view.settings.above,
             streak: view.streak,

@@ -7,6 +7,10 @@ use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 
+use super::DaemonError;
+use crate::config::{Config, Mode};
+use crate::publish::hub::Hub;
+use crate::publish::record::{News, Record};
 use crate::runtime_api::Address;
 use crate::state::name::{fnv1a, place_of};
 
@@ -19,28 +23,57 @@ pub(super) struct Lock {
     _listener: UnixListener,
 }
 
-/// Somebody else has it.
-#[derive(Debug)]
-pub(super) struct Taken {
-    /// The process, when the kernel tells.
-    pub(super) pid: Option<i32>,
+/// Takes the lock of HAProxy's admin socket, if one is needed and can be had.
+///
+/// # Errors
+/// Another daemon has it.
+pub(super) fn take(config: &Config, hub: &Hub) -> Result<Option<Lock>, DaemonError> {
+    if config.mode == Mode::Observe {
+        return Ok(None); // It changes nothing and may stand beside an acting one.
+    }
+    let address = &config.haproxy.socket;
+    match lock(address) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(Unlocked::Taken { pid }) => Err(DaemonError::Locked {
+            address: address.to_string(),
+            pid,
+        }),
+        Err(Unlocked::Unknown(error)) => {
+            let error = error.to_string();
+            hub.tell(Record::now(News::LockUnknown { error }));
+            Ok(None)
+        }
+    }
 }
 
-/// Takes the lock of that admin socket.
-pub(super) fn lock(address: &Address) -> io::Result<Result<Lock, Taken>> {
+/// Why there is no lock.
+enum Unlocked {
+    /// Another process has it; which one, when the kernel tells.
+    Taken { pid: Option<i32> },
+    /// The system gives none.
+    Unknown(io::Error),
+}
+
+impl From<io::Error> for Unlocked {
+    fn from(error: io::Error) -> Self {
+        Self::Unknown(error)
+    }
+}
+
+fn lock(address: &Address) -> Result<Lock, Unlocked> {
     let name = SocketAddr::from_abstract_name(name_of(address))?;
     match UnixListener::bind_addr(&name) {
-        Ok(listener) => Ok(Ok(Lock {
+        Ok(listener) => Ok(Lock {
             _listener: listener,
-        })),
+        }),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             let pid = UnixStream::connect_addr(&name)
                 .ok()
                 .and_then(|stream| rustix::net::sockopt::socket_peercred(&stream).ok())
                 .map(|peer| peer.pid.as_raw_nonzero().get());
-            Ok(Err(Taken { pid }))
+            Err(Unlocked::Taken { pid })
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -1,20 +1,14 @@
-//! The daemon's care for what outlives it: the journal on disk, an operator's orders, a standstill.
-//! What any of it means for a server is decided in `scaler`.
+//! What is kept on disk for the next daemon, and when: the scaler's memory before the first command
+//! of a change, and where reading the log ended. How it is written lives in `state`, what it means in
+//! `scaler`.
 
-use std::time::{Duration, SystemTime};
-
-use super::{Daemon, STANDSTILL_MIN, STANDSTILL_POLLS};
+use super::Daemon;
 use crate::config::{Config, Mode};
-use crate::control::{self, Reply};
 use crate::log::file::checkpoint::{CheckpointFile, Owner};
-use crate::log::source::Source;
 use crate::publish::record::News;
-use crate::scaler::decision::{Reason, Refusal};
-use crate::scaler::event::{Action, Event};
+use crate::scaler::event::Event;
 use crate::scaler::memory::Memory;
 use crate::state::{self, Found, Keeper, name};
-use crate::words::order::{Answer, Order, Place, Verdict};
-use crate::words::time::Timestamp;
 
 /// Where the end of reading the log is kept; `None` when nothing is to be kept. One that observes
 /// keeps nothing: it may stand beside one that acts, and neither may use the other's.
@@ -124,70 +118,5 @@ impl Daemon {
             self.tell(News::StateKept);
         }
         self.keeper_problem = problem;
-    }
-
-    /// Answers a caller of the control socket. That an order stands is said when it is on disk.
-    pub(super) fn answer(&mut self, request: control::Request, source: &Source) {
-        match request {
-            control::Request::Status(caller) => {
-                caller.show(self.report(source).json(SystemTime::now()));
-            }
-            control::Request::Order(order, caller) => {
-                let mut reply = self.obey(&order);
-                let written = self.written();
-                tokio::spawn(async move {
-                    reply.texts.extend(written.wait().await);
-                    caller.reply(&reply);
-                });
-            }
-        }
-    }
-
-    fn obey(&mut self, order: &Order) -> Reply {
-        let order = &Order {
-            barred: self.level_problem().map(|news| news.to_string()),
-            ..order.clone()
-        };
-        let actions = self.scaler.handle(self.clock.now(), Event::Operator(order));
-        let mut reply = Reply::default();
-        for action in &actions {
-            if let Action::Report(decision) = action
-                && let Reason::Answer { answer, .. } = &decision.reason
-            {
-                let place = match (&order.place, &decision.server) {
-                    (Place::Server(name), Some(_)) => name.to_string(),
-                    (Place::Everything | Place::Backend(_) | Place::Server(_), _) => {
-                        decision.backend().to_owned()
-                    }
-                };
-                let verdict = answer
-                    .as_ref()
-                    .map_or_else(Refusal::verdict, |_| Verdict::Accepted);
-                let text = decision.reason.to_string();
-                reply.add(&place, &Answer { verdict, text });
-            }
-        }
-        match self.config.mode {
-            Mode::Observe => reply
-                .texts
-                .push("observing: this is pretended and not remembered".to_owned()),
-            // Without a thread that keeps it, nobody else will say so.
-            Mode::Act if self.keeper.is_none() => reply.texts.extend(self.keeper_problem.clone()),
-            Mode::Act => {}
-        }
-        self.start(actions);
-        reply
-    }
-
-    /// Notices that this process, or the machine, stood still: the loop should have been awake at
-    /// `deadline`.
-    pub(super) fn notice_standstill(&mut self, deadline: Option<Timestamp>) {
-        let now = self.clock.now();
-        let late = deadline.map_or(Duration::ZERO, |deadline| now.since(deadline));
-        let lasted = late + self.standstill.suspended();
-        let poll = self.config.haproxy.poll_interval;
-        if lasted > (poll * STANDSTILL_POLLS).max(STANDSTILL_MIN) {
-            self.event(now, Event::Gap { lasted });
-        }
     }
 }

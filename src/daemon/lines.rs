@@ -1,0 +1,70 @@
+//! Lines of the log into the scaler. Where they come from lives in `crate::log::source`, what they
+//! say in `crate::log::line`, how the log is in `log_health`.
+
+use super::Daemon;
+use crate::config::Config;
+use crate::log::line::Reject;
+use crate::log::lines::Item;
+use crate::log::source::Source;
+use crate::publish::record::News;
+use crate::scaler::event::Event;
+
+/// With more unread than this the oldest is passed over: old lines make no good decisions.
+const BEHIND_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+pub(super) fn open_source(config: &Config) -> Source {
+    Source::open(
+        &config.log.source,
+        config.log.max_line_bytes,
+        Some(BEHIND_BYTES_MAX),
+    )
+}
+
+impl Daemon {
+    /// One bounded turn of the source: every line into the scaler, but for those that were written
+    /// while no daemon ran: they arrive all at once, and no window may take that for a rush. They
+    /// are counted; what comes after them fills the first window.
+    pub(super) fn read_log(&mut self, source: &mut Source) {
+        let now = self.clock.now();
+        let is_late = source.is_catching_up(now);
+        let mut actions = Vec::new();
+        source.turn(now, &mut |item| {
+            let (line, parsed) = match item {
+                Item::Line(line) => (line, self.parser.parse(line)),
+                Item::TooLong => (&[][..], Err(Reject::TooLong)),
+            };
+            let reason = parsed.as_ref().err().copied();
+            self.log.line(&self.parser, line, reason);
+            match parsed {
+                Ok(_) if is_late => {}
+                Ok(record) => {
+                    actions.extend(self.scaler.handle(now, Event::Request(record.request)));
+                }
+                Err(reason) => {
+                    if reason == Reject::HaproxyMessage
+                        && let Some(backend) = self.parser.server_change(line)
+                    {
+                        actions.extend(self.scaler.handle(now, Event::Hint { backend }));
+                    }
+                }
+            }
+        });
+        self.start(actions);
+        let is_file = self.config.log.source.file().is_some();
+        let (news, state) = self.log.watch(now, source, is_file, &self.parser);
+        for news in news {
+            let source = source.describe();
+            self.tell(News::Log { source, news });
+        }
+        if let Some(state) = state {
+            self.event(now, Event::Log(state));
+        }
+    }
+
+    /// Tells what the source noticed.
+    pub(super) fn pass_on_source(&self, source: &Source) {
+        for news in source.take_news() {
+            self.tell(News::of_source(source.describe(), news));
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What is known of a backend: what HAProxy showed last, and whether its log can be believed. What
+//! requests have shown is in `signals`; what follows from both in `needs`.
+
+use std::time::Duration;
+
+use super::crowd::Crowd;
+use super::reading::Reading;
+use super::service::Traffic;
+use crate::scaler::agreement::{Agreement, Comparison};
+use crate::scaler::dropped::Share;
+use crate::scaler::event::LogState;
+use crate::scaler::pool::Pool;
+use crate::scaler::settings::BackendSettings;
+use crate::words::picture::Generation;
+use crate::words::time::Timestamp;
+
+/// HAProxy that does not answer for so long after it should have been read, as in a reload, tells
+/// nothing about the load: quiet goes on.
+const BLINK: Duration = Duration::from_secs(3);
+
+/// What is known of a backend.
+#[repr(C)] // In this order: see `Backend`.
+pub(super) struct Facts {
+    pub(super) comparison: Comparison,
+    pub(super) pool: Pool,
+    /// Since when it is watched.
+    pub(super) started: Timestamp,
+    pub(super) reading: Reading,
+    pub(super) generation: Option<Generation>,
+    /// `qcur` of the BACKEND row, as read last.
+    pub(super) queued: u32,
+    pub(super) traffic: Traffic,
+    /// Users who wait in front of HAProxy.
+    pub(super) crowd: Crowd,
+    /// Lines of its log that HAProxy itself drops, if they are many.
+    pub(super) drops: Option<Share>,
+    pub(super) log: LogState,
+    /// Spares brought in since the log began to contradict HAProxy's counters.
+    pub(super) brought_in_doubt: u32,
+}
+
+impl Facts {
+    /// Nothing is known yet.
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self {
+            comparison: Comparison::new(),
+            pool: Pool::default(),
+            started: now,
+            reading: Reading::default(),
+            generation: None,
+            queued: 0,
+            traffic: Traffic::default(),
+            crowd: Crowd::default(),
+            drops: None,
+            log: LogState::Flowing,
+            brought_in_doubt: 0,
+        }
+    }
+
+    /// Serving servers below which nothing is taken away. Where `min` is the number of always-up
+    /// servers, those of them that are backups do not count: they rest while others serve.
+    pub(super) fn floor(&self, settings: &BackendSettings) -> u32 {
+        let min = settings.min;
+        let is_all = usize::try_from(min) == Ok(settings.always_up.len());
+        let resting = if is_all {
+            self.pool.resting_backups()
+        } else {
+            0
+        };
+        min.saturating_sub(resting).max(1)
+    }
+
+    /// When HAProxy was read last, or watching began.
+    pub(super) fn last_read(&self) -> Timestamp {
+        self.reading.read_at.unwrap_or(self.started)
+    }
+
+    /// Whether spares may be brought in or sent away on what is known.
+    pub(super) const fn has_picture(&self) -> bool {
+        self.reading.is_current()
+    }
+
+    /// HAProxy was read not long before this.
+    pub(super) fn is_blink(&self, now: Timestamp, settings: &BackendSettings) -> bool {
+        let longest = settings.poll_interval + BLINK;
+        self.reading
+            .read_at
+            .is_some_and(|at| now.since(at) <= longest)
+    }
+
+    pub(super) fn in_flight(&self) -> u64 {
+        let of_servers = self.pool.members.iter();
+        let of_servers = of_servers
+            .map(|member| u64::from(member.read.sessions) + u64::from(member.read.queued))
+            .sum::<u64>();
+        of_servers + u64::from(self.queued)
+    }
+
+    /// The log and HAProxy do not tell the same story.
+    pub(super) fn is_log_doubted(&self) -> bool {
+        self.comparison.verdict() != Agreement::Agree || self.drops.is_some()
+    }
+
+    /// `max` servers are in.
+    pub(super) fn is_full(&self, settings: &BackendSettings) -> bool {
+        let max = settings.max;
+        max.is_some_and(|max| self.pool.in_balance() >= max)
+    }
+
+    /// A spare came in, and the counters do not confirm the lines that asked for it.
+    pub(super) fn has_joined_in_doubt(&self) -> bool {
+        let contradicts = self.comparison.verdict() != Agreement::Agree;
+        let unvouched = self.comparison.unvouched_since();
+        contradicts && self.brought_in_doubt > 0
+            || unvouched.is_some_and(|since| self.pool.joined_since(since) > 0)
+    }
+}

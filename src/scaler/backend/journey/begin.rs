@@ -1,0 +1,298 @@
+//! How the journey of a spare begins and how its outcomes come in. Each write is decided on a read
+//! that is newer than the wish for it, and believed only when read back.
+
+use std::time::Duration;
+
+use super::super::timers::Timer;
+use super::{Goal, Journey, Road, Step};
+use crate::scaler::decision::{Change, Failure, Fault, Note, Reason, StateRefused, Wanted, Would};
+use crate::scaler::event::{Action, ActionId};
+use crate::scaler::member::Stage;
+use crate::scaler::outbox::Outbox;
+use crate::words::picture::{AdminState, WriteFailure};
+use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
+use crate::words::time::Timestamp;
+
+/// The warm-up keeps its deadline itself; this much later its outcome counts as lost.
+const OUTCOME_SLACK: Duration = Duration::from_secs(1);
+/// With another spare at hand, one that takes no connection is not waited for.
+const REFUSALS_FOR: Duration = Duration::from_secs(2);
+/// In a pause it is looked again no sooner than this whether a spare would go.
+const PAUSED_AGAIN: Duration = Duration::from_secs(1);
+
+impl Road<'_> {
+    /// Begins to bring a spare in: warm-up first, HAProxy is not touched.
+    pub(in crate::scaler::backend) fn bring_in(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        wanted: Wanted,
+        has_another: bool,
+        out: &mut Outbox,
+    ) {
+        let Some(member) = self.facts.pool.member_mut(name) else {
+            return;
+        };
+        member.stage = Stage::Warming;
+        let (address, is_tls) = (member.read.address, member.read.is_tls);
+        out.report(
+            now,
+            Some(name),
+            Change::WarmUp,
+            Reason::Wanted(wanted.clone()),
+        );
+        let id = out.next_id();
+        let deadline = self.settings.warm_up_deadline;
+        out.actions.push(Action::WarmUp {
+            id,
+            server: out.server(name),
+            address,
+            is_tls,
+            deadline,
+            refusals_for: if has_another {
+                REFUSALS_FOR.min(deadline)
+            } else {
+                deadline
+            },
+        });
+        let goal = Goal::BringIn {
+            wanted,
+            evidence: WarmUpEvidence::default(),
+        };
+        let step = Step::WarmingUp { id };
+        self.journeys.only = Some(Journey::new(now, name.to_owned(), goal, step));
+    }
+
+    /// Begins to send a spare away: a fresh picture decides whether it may go.
+    pub(in crate::scaler::backend) fn put_away(
+        &mut self,
+        now: Timestamp,
+        name: String,
+        out: &mut Outbox,
+    ) {
+        if self.hand.pause().is_some() {
+            self.plan.down_not_before =
+                now.after(self.settings.scale_down_cooldown.max(PAUSED_AGAIN));
+            return self.hand.say_would(now, Would::Drain, name, out);
+        }
+        let quiet_for = self
+            .signals
+            .quiet
+            .since
+            .map_or(Duration::ZERO, |since| now.since(since));
+        let after = self.facts.reading.want_fresh(out);
+        let share = self.signals.quiet.share;
+        let goal = Goal::PutAway { quiet_for, share };
+        self.journeys.only = Some(Journey::new(now, name, goal, Step::Judging { after }));
+    }
+
+    /// Begins to send a spare away that answers worse than the others do.
+    pub(in crate::scaler::backend) fn expel(
+        &mut self,
+        now: Timestamp,
+        name: String,
+        fault: Fault,
+        out: &mut Outbox,
+    ) {
+        let after = self.facts.reading.want_fresh(out);
+        self.plan.expelled_at = Some(now); // HAProxy may accept the command and not follow it.
+        let goal = Goal::Expel { fault };
+        self.journeys.only = Some(Journey::new(now, name, goal, Step::Judging { after }));
+    }
+
+    /// Finishes a drain that was found at first sight.
+    pub(in crate::scaler::backend) fn finish_drain(&mut self, now: Timestamp, name: String) {
+        let step = Step::Emptying { since: now };
+        self.journeys.only = Some(Journey::new(now, name, Goal::FinishDrain, step));
+        self.read_sooner(now);
+    }
+
+    /// Load returned: a spare that is on its way out is given back at once.
+    pub(in crate::scaler::backend) fn load_returned(
+        &mut self,
+        now: Timestamp,
+        wanted: Wanted,
+        out: &mut Outbox,
+    ) {
+        let Some(change) = &self.journeys.only else {
+            if let Some(name) = self.needs().lingering(now)
+                && self.hand.pause().is_none()
+                && self.journeys.writing.is_none()
+            {
+                self.give_lingering_back(now, name, wanted, out);
+            }
+            return;
+        };
+        let is_undone = match change.goal {
+            Goal::PutAway { .. } => true,
+            Goal::SendAway { .. } => matches!(wanted, Wanted::BelowMin { .. }),
+            Goal::BringIn { .. }
+            | Goal::GiveBack { .. }
+            | Goal::Expel { .. }
+            | Goal::FinishDrain
+            | Goal::TakeBack { .. } => false,
+        };
+        if is_undone {
+            self.turn_back(now, wanted, out);
+        }
+    }
+
+    /// A spare on its way out is wanted after all.
+    pub(super) fn turn_back(&mut self, now: Timestamp, wanted: Wanted, out: &Outbox) {
+        let Some(change) = &mut self.journeys.only else {
+            return;
+        };
+        match change.step {
+            Step::Judging { .. } => self.journeys.only = None,
+            Step::Emptying { .. } => {
+                change.goal = Goal::GiveBack { wanted };
+                change.since = now;
+                let after = self.facts.reading.want_fresh(out);
+                self.journeys.step(Step::Judging { after });
+            }
+            // The command is under way: it is given back once it is known what became of it.
+            Step::WarmingUp { .. }
+            | Step::Writing { .. }
+            | Step::Verifying { .. }
+            | Step::Checking => {
+                change.returned.get_or_insert(wanted);
+            }
+        }
+    }
+
+    /// A spare whose sessions outlast its drain is wanted again.
+    pub(in crate::scaler::backend) fn give_lingering_back(
+        &mut self,
+        now: Timestamp,
+        name: String,
+        wanted: Wanted,
+        out: &mut Outbox,
+    ) {
+        let after = self.facts.reading.want_fresh(out);
+        let goal = Goal::GiveBack { wanted };
+        let mut change = Journey::new(now, name, goal, Step::Judging { after });
+        change.told.push(AdminState::Drain);
+        self.journeys.only = Some(change);
+    }
+
+    /// The warm-up ended; true when another spare is to be looked for.
+    pub(in crate::scaler::backend) fn warm_up_ended(
+        &mut self,
+        now: Timestamp,
+        id: ActionId,
+        outcome: Result<WarmUpEvidence, WarmUpFailure>,
+        out: &mut Outbox,
+    ) -> bool {
+        let is_awaited =
+            |it: &Journey| matches!(it.step, Step::WarmingUp { id: awaited } if awaited == id);
+        let Some(journey) = self.journeys.only.as_mut().filter(|it| is_awaited(it)) else {
+            return false;
+        };
+        match outcome {
+            Ok(proof) => {
+                if let Goal::BringIn { evidence, .. } = &mut journey.goal {
+                    *evidence = proof;
+                }
+                let after = self.facts.reading.want_fresh(out);
+                self.journeys.step(Step::Judging { after });
+                false
+            }
+            Err(failure) => {
+                self.fail(now, Failure::WarmUp(failure), out);
+                true
+            }
+        }
+    }
+
+    /// A command was answered; true when another spare is to be looked for.
+    pub(in crate::scaler::backend) fn state_set(
+        &mut self,
+        now: Timestamp,
+        id: ActionId,
+        outcome: Result<(), WriteFailure>,
+        out: &mut Outbox,
+    ) -> bool {
+        if self.journeys.writing == Some(id) {
+            self.write_ended();
+        }
+        let journey = self.journeys.only.as_ref();
+        let Some((journey, state)) = journey.and_then(|it| Some((it, it.written(id)?))) else {
+            return false;
+        };
+        let words = match outcome {
+            // Accepted or unknown: only reading back tells.
+            Ok(()) | Err(WriteFailure::Unknown(_) | WriteFailure::Stopping) => {
+                let after = self.facts.reading.want_fresh(out);
+                self.journeys.step(Step::Verifying { after, state });
+                return false;
+            }
+            Err(WriteFailure::Refused(words)) => words,
+        };
+        let refused = StateRefused {
+            server: out.server(&journey.server),
+            state,
+            words,
+        };
+        if journey.is_inbound() {
+            self.fail(now, Failure::Refused(refused), out);
+            return true;
+        }
+        let note = Note::StateRefused(refused);
+        out.tell(now, Some(&journey.server), Change::Warning, note);
+        self.drop_change(now);
+        false
+    }
+
+    /// No command is under way any more.
+    pub(in crate::scaler::backend) fn write_ended(&mut self) {
+        self.journeys.writing = None;
+        self.timers.set(Timer::Write, None);
+    }
+
+    /// A command took too long: its outcome is unknown, only reading back tells.
+    pub(in crate::scaler::backend) fn write_overdue(&mut self, out: &Outbox) {
+        self.write_ended();
+        let Some(change) = &self.journeys.only else {
+            return;
+        };
+        if let Step::Writing { state, .. } = change.step {
+            let after = self.facts.reading.want_fresh(out);
+            self.journeys.step(Step::Verifying { after, state });
+        }
+    }
+
+    /// Looks at the change under way in the light of a new picture.
+    pub(in crate::scaler::backend) fn step_change(
+        &mut self,
+        now: Timestamp,
+        read: ActionId,
+        out: &mut Outbox,
+    ) {
+        let Some(change) = &self.journeys.only else {
+            return;
+        };
+        if self.facts.pool.member(&change.server).is_none() {
+            let note = Note::Vanished(change.server.clone());
+            self.journeys.only = None;
+            out.tell(now, None, Change::Note, note);
+            return;
+        }
+        match change.step {
+            Step::WarmingUp { .. } => {
+                if now
+                    >= change
+                        .since
+                        .after(self.settings.warm_up_deadline + OUTCOME_SLACK)
+                {
+                    self.fail(now, Failure::WarmUp(WarmUpFailure::NoOutcome), out);
+                }
+            }
+            Step::Writing { .. } => {}
+            Step::Judging { after } if read > after => self.judge(now, out),
+            Step::Verifying { after, state } if read > after => self.verify(now, state, out),
+            Step::Judging { .. } | Step::Verifying { .. } => self.facts.reading.want(),
+            Step::Checking => self.watch_checks(now, out),
+            Step::Emptying { since } => self.watch_drain(now, since, out),
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! What the end of a journey means, and of its first half: for the server, for the next ones, and for
+//! what is told.
+
+use std::time::Duration;
+
+use super::super::NoSpareSaid;
+use super::super::kicks::Queue;
+use super::{Goal, Road, Step};
+use crate::scaler::agreement::Agreement;
+use crate::scaler::decision::{
+    CalledOff, Change, Checks, Consequence, Failed, Failure, Fault, Note, Reason, Wanted,
+};
+use crate::scaler::member::Stage;
+use crate::scaler::outbox::Outbox;
+use crate::words::picture::AdminState;
+use crate::words::time::Timestamp;
+
+/// A spare that is expelled within this time leaves what it came for unsolved.
+const MISSED_FOR: Duration = Duration::from_secs(60);
+
+impl Road<'_> {
+    /// The drain is confirmed.
+    pub(super) fn drains(&mut self, now: Timestamp, out: &mut Outbox) {
+        let Some(change) = &mut self.journeys.only else {
+            return;
+        };
+        let name = change.server.clone();
+        let returned = change.returned.take();
+        if let Goal::PutAway { quiet_for, share } = change.goal {
+            if let Some(member) = self.facts.pool.member_mut(&name) {
+                member.budget.spend(now);
+            }
+            self.said.stay.clear();
+            let (serving, idle_timeout) = (self.facts.pool.serving(), self.settings.idle_timeout);
+            self.signals
+                .learn_from_departure(now, serving, idle_timeout);
+            // The pause after a server that came is for its effect to show; now one has gone.
+            self.plan.up_not_before = now;
+            let reason = Reason::Quiet { quiet_for, share };
+            out.report(now, Some(&name), Change::Drain, reason);
+        } else if let Goal::SendAway { by } = change.goal {
+            let reason = Self::sent_away_reason(by);
+            out.report(now, Some(&name), Change::Drain, reason);
+        } else if let Goal::Expel { fault } = change.goal {
+            self.expelled(now, &name, fault, out);
+        }
+        self.enter(&name, Stage::DrainingOut);
+        self.journeys.step(Step::Emptying { since: now });
+        let (up, min) = (
+            self.facts.pool.in_balance(),
+            self.facts.floor(self.settings),
+        );
+        if up < min {
+            // A race that the picture before the write could not show: undone at once.
+            self.load_returned(now, Wanted::BelowMin { up, min }, out);
+        } else if let Some(Wanted::Ordered(why)) = returned {
+            self.retreat(now, why, out);
+        } else if let Some(wanted) = returned {
+            self.load_returned(now, wanted, out);
+        } else {
+            self.read_sooner(now);
+        }
+    }
+
+    /// A spare that answers worse than the others gets no balanced traffic any more.
+    fn expelled(&mut self, now: Timestamp, name: &str, fault: Fault, out: &mut Outbox) {
+        let Some(member) = self.facts.pool.member_mut(name) else {
+            return;
+        };
+        let quarantined_for = member.quarantine(now, Failed::Serving(fault));
+        // What it came for is still missing, if it has not been in for long.
+        let is_recent = member.ready_at.is_some_and(|at| now.since(at) < MISSED_FOR);
+        let came_for = member.came_for.take().filter(|_| is_recent);
+        let consequence = Consequence::Leaves { quarantined_for };
+        let reason = Reason::Fault { fault, consequence };
+        out.report(now, Some(name), Change::ProbationFailed, reason);
+        self.signals.end_trials();
+        if let Some(wanted @ (Wanted::Slow(_) | Wanted::Crowded(_) | Wanted::Waiting { .. })) =
+            came_for
+        {
+            self.plan.owed.get_or_insert((1, wanted));
+        }
+    }
+
+    /// The spare takes traffic.
+    pub(super) fn arrived(&mut self, now: Timestamp, out: &mut Outbox) {
+        let Some(change) = self.journeys.only.take() else {
+            return;
+        };
+        let took = now.since(change.since);
+        let (reason, wanted) = match change.goal {
+            Goal::BringIn { wanted, evidence } => {
+                let checks = self.proven_by(&change.server);
+                (
+                    Reason::Warmed {
+                        wanted: wanted.clone(),
+                        evidence,
+                        checks,
+                        took,
+                    },
+                    wanted,
+                )
+            }
+            Goal::GiveBack { wanted } => (Reason::GivenBack(wanted.clone()), wanted),
+            Goal::PutAway { .. }
+            | Goal::SendAway { .. }
+            | Goal::Expel { .. }
+            | Goal::FinishDrain
+            | Goal::TakeBack { .. } => return,
+        };
+        if let Some(member) = self.facts.pool.member_mut(&change.server) {
+            member.became_ready(now);
+            member.came_for = Some(wanted.clone());
+            member.stands_in =
+                matches!(wanted, Wanted::DeadServer { .. } | Wanted::DeadSpare { .. });
+        }
+        out.report(now, Some(&change.server), Change::Enable, reason);
+        self.spare_arrived(now, &change.server, &wanted);
+        Queue::of(self.facts, self.hand).kick_newcomer(now, &change.server, out);
+        self.watch_service(now, out);
+        self.read_sooner(now);
+    }
+
+    /// A `ready` that was given up took effect after all, on a server that had been proven: taking
+    /// it away again could leave too few.
+    pub(super) fn arrived_late(&mut self, now: Timestamp, out: &mut Outbox) {
+        let Some(change) = self.journeys.only.take() else {
+            return;
+        };
+        if let Some(member) = self.facts.pool.member_mut(&change.server) {
+            member.became_ready(now);
+        }
+        out.tell(now, Some(&change.server), Change::Enable, Note::LateReady);
+        self.signals.start_policies_over();
+        Queue::of(self.facts, self.hand).kick_newcomer(now, &change.server, out);
+        self.read_sooner(now);
+    }
+
+    fn proven_by(&self, name: &str) -> Checks {
+        match self
+            .facts
+            .pool
+            .member(name)
+            .and_then(|member| member.read.check)
+        {
+            None => Checks::NotConfigured,
+            Some(check) if !check.is_enabled => Checks::NotRunning,
+            Some(check) if check.fall <= 1 => Checks::ProveNothing,
+            Some(_) => Checks::Passed,
+        }
+    }
+
+    /// The spare is back in maint, as wished.
+    pub(super) fn departed(&mut self, now: Timestamp, out: &mut Outbox) {
+        let Some(change) = self.journeys.only.take() else {
+            return;
+        };
+        let Some(member) = self.facts.pool.member_mut(&change.server) else {
+            return;
+        };
+        let sessions = change.sessions;
+        member.became_maint();
+        self.plan.down_not_before = now.after(self.settings.scale_down_cooldown);
+        self.signals.start_policies_over();
+        let reason = Reason::Emptied {
+            took: now.since(change.since),
+            sessions,
+        };
+        out.report(now, Some(&change.server), Change::Disable, reason);
+    }
+
+    /// Something failed on the way in: to maint, if it has left maint.
+    pub(super) fn fail(&mut self, now: Timestamp, failure: Failure, out: &mut Outbox) {
+        let Some(change) = &mut self.journeys.only else {
+            return;
+        };
+        let name = change.server.clone();
+        change.goal = Goal::TakeBack {
+            failure: Some(failure),
+        };
+        change.since = now;
+        self.take_back(now, &name, out);
+    }
+
+    /// It is not wanted any more, through no fault of its own: to maint, if it has left maint.
+    pub(in crate::scaler::backend) fn call_off(
+        &mut self,
+        now: Timestamp,
+        why: CalledOff,
+        out: &mut Outbox,
+    ) {
+        let Some(change) = &mut self.journeys.only else {
+            return;
+        };
+        let name = change.server.clone();
+        change.goal = Goal::TakeBack { failure: None };
+        out.tell(now, Some(&name), Change::Note, Note::CalledOff(why));
+        self.plan.owed = None;
+        self.take_back(now, &name, out);
+    }
+
+    fn take_back(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
+        if self
+            .facts
+            .pool
+            .member(name)
+            .is_some_and(|member| member.read.is_maint())
+        {
+            self.taken_back(now, out);
+        } else {
+            self.write(now, AdminState::Maint, out);
+        }
+    }
+
+    /// It failed and is back in maint: the next one is tried.
+    pub(super) fn taken_back(&mut self, now: Timestamp, out: &mut Outbox) {
+        let Some(change) = self.journeys.only.take() else {
+            return;
+        };
+        let Goal::TakeBack { failure } = change.goal else {
+            return;
+        };
+        let Some(member) = self.facts.pool.member_mut(&change.server) else {
+            return;
+        };
+        member.became_maint();
+        let Some(failure) = failure else { return };
+        let quarantined_for = member.quarantine(now, Failed::Coming(failure.clone()));
+        if std::mem::take(&mut member.is_wanted_back) {
+            self.plan.owed.get_or_insert((1, Wanted::Reloaded)); // Another one may do instead.
+        }
+        let reason = Reason::Failed {
+            what: failure,
+            quarantined_for,
+        };
+        out.report(now, Some(&change.server), Change::EnableFailed, reason);
+    }
+
+    /// Something is more urgent than the sessions of a drain.
+    pub(in crate::scaler::backend) fn set_drain_aside(&mut self) {
+        let Some(change) = self.journeys.only.take() else {
+            return;
+        };
+        if let Some(member) = self.facts.pool.member_mut(&change.server) {
+            member.is_lingering = true;
+            member.stage = Stage::DrainingOut;
+            member.expected = Some(AdminState::Drain);
+        }
+    }
+
+    /// The sessions of a drain last: it stays in drain, and other changes do not wait for it.
+    pub(super) fn linger(&mut self, now: Timestamp, since: Timestamp, out: &mut Outbox) {
+        let Some(change) = self.journeys.only.take() else {
+            return;
+        };
+        let Some(member) = self.facts.pool.member_mut(&change.server) else {
+            return;
+        };
+        let is_new = !std::mem::replace(&mut member.is_lingering, true);
+        member.stage = Stage::DrainingOut;
+        member.expected = Some(AdminState::Drain);
+        let sessions = member.read.sessions;
+        self.plan.down_not_before = now.after(self.settings.scale_down_cooldown);
+        if is_new {
+            let took = now.since(since);
+            let reason = Reason::StillOpen { took, sessions };
+            out.report(now, Some(&change.server), Change::Note, reason);
+        }
+    }
+
+    /// Leaves the server where HAProxy has it; the next look at it decides anew.
+    pub(super) fn drop_change(&mut self, now: Timestamp) {
+        let Some(change) = self.journeys.only.take() else {
+            return;
+        };
+        self.plan.down_not_before = now.after(self.settings.scale_down_cooldown);
+        if let Some(member) = self.facts.pool.member_mut(&change.server) {
+            member.stage = match member.read.admin_state() {
+                AdminState::Ready => Stage::Ready,
+                AdminState::Drain => Stage::DrainingOut,
+                AdminState::Maint => Stage::Maint,
+            };
+        }
+    }
+
+    /// A warm-up is given up for something more urgent; its server is asked for again later.
+    pub(in crate::scaler::backend) fn abandon_warm_up(&mut self) {
+        let Some(change) = self.journeys.only.take() else {
+            return;
+        };
+        if let Some(member) = self.facts.pool.member_mut(&change.server) {
+            member.stage = Stage::Maint;
+        }
+        if let Goal::BringIn { wanted, .. } = change.goal {
+            self.plan.owed.get_or_insert((1, wanted));
+        }
+    }
+
+    /// A spare joined for that reason.
+    pub(super) fn spare_arrived(&mut self, now: Timestamp, server: &str, wanted: &Wanted) {
+        self.said.stay.clear();
+        let before = self.facts.pool.serving_without(server);
+        self.signals.learn_from_arrival(now, server, before, wanted);
+        if self.facts.comparison.verdict() != Agreement::Agree {
+            self.facts.brought_in_doubt = self.facts.brought_in_doubt.saturating_add(1);
+        }
+        self.said.no_spare = NoSpareSaid::default();
+        if let Some((servers, _)) = &mut self.plan.owed {
+            *servers = servers.saturating_sub(1);
+            if *servers == 0 {
+                self.plan.owed = None;
+            }
+        }
+        match wanted {
+            Wanted::Slow(_) | Wanted::Waiting { .. } => {
+                self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
+            }
+            Wanted::Crowded(_) => {
+                self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
+                let rate = self.signals.rate.per_second().unwrap_or(0.0);
+                self.facts.crowd.came_for(now, rate);
+            }
+            Wanted::DeadServer { .. }
+            | Wanted::DeadSpare { .. }
+            | Wanted::BelowMin { .. }
+            | Wanted::Reloaded
+            | Wanted::Ordered(_) => {}
+        }
+        self.signals.start_policies_over();
+    }
+}

@@ -1,0 +1,341 @@
+//! What a backend needs and what forbids it: a view of facts, signals and settings that changes
+//! nothing. What is begun because of it is said in `work`.
+
+use super::facts::Facts;
+use super::signals::Signals;
+use super::{Backend, name_of};
+use crate::scaler::agreement::Agreement;
+use crate::scaler::decision::{Ordered, Refusal, TooSlow, Wanted};
+use crate::scaler::event::LogState;
+use crate::scaler::hand::{Hand, Kept};
+use crate::scaler::member::{Member, Role, Stage};
+use crate::scaler::seen::{Blocked, Nobody, WhyNot};
+use crate::scaler::settings::BackendSettings;
+use crate::words::order::Verb;
+use crate::words::time::Timestamp;
+
+/// What needs follow from.
+#[derive(Clone, Copy)]
+pub(super) struct Needs<'a> {
+    pub(super) facts: &'a Facts,
+    pub(super) signals: &'a Signals,
+    pub(super) settings: &'a BackendSettings,
+    pub(super) hand: &'a Hand,
+}
+
+/// A spare that is next to go.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    pub(super) name: String,
+    /// When quiet has lasted for `idle_timeout`.
+    pub(super) ordinary: Timestamp,
+    /// When it goes, if it stays quiet.
+    pub(super) due: Timestamp,
+    /// Why that is later.
+    pub(super) stay: Option<Stay>,
+}
+
+/// Why a spare that could go stays.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Stay {
+    /// So few servers were too slow at such a load, not long ago.
+    TooSlow(TooSlow),
+    /// It has been changed too often lately.
+    Budget,
+}
+
+impl Stay {
+    /// The same kind of reason: of several remembered loads the present one picks now this, now
+    /// that.
+    pub(super) const fn is_like(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::TooSlow(_), Self::TooSlow(_)) | (Self::Budget, Self::Budget) => true,
+            (Self::TooSlow(_), Self::Budget) | (Self::Budget, Self::TooSlow(_)) => false,
+        }
+    }
+}
+
+impl Backend {
+    /// What it needs, as things are.
+    pub(super) const fn needs(&self) -> Needs<'_> {
+        Needs {
+            facts: &self.facts,
+            signals: &self.signals,
+            settings: &self.settings,
+            hand: &self.hand,
+        }
+    }
+}
+
+impl<'a> Needs<'a> {
+    /// The spare that is next to go, and when.
+    pub(super) fn leaving(self, not_before: Timestamp) -> Option<Leaving> {
+        let quiet_since = self.signals.quiet.since?;
+        let member = self.facts.pool.first_to_go(self.facts.reading.read_at?)?;
+        if !self.may_put_away(&member.read.name) {
+            return None;
+        }
+        let quiet_from = quiet_since.max(member.ready_at.unwrap_or(self.facts.started));
+        let ordinary = quiet_from.after(self.settings.idle_timeout).max(not_before);
+        let stay = self.stays(member, quiet_from);
+        let stay = stay.filter(|(until, _)| *until > ordinary);
+        Some(Leaving {
+            name: name_of(member),
+            ordinary,
+            due: stay.map_or(ordinary, |(until, _)| until),
+            stay: stay.map(|(_, stay)| stay),
+        })
+    }
+
+    /// Capacity that is missing whatever the log says: below `min`, or a server that takes no
+    /// traffic and for which no spare stands in: an always-up one, or a ready spare that died or lost
+    /// its weight before it was superfluous. What is lost is no scale-up and waits for no cooldown.
+    pub(super) fn capacity_wanted(self) -> Option<Wanted> {
+        let (up, min) = (
+            self.facts.pool.in_balance(),
+            self.facts.floor(self.settings),
+        );
+        let always_up = self.facts.pool.dead_always_up().into_iter();
+        let always_up = always_up.map(|(server, shows)| Wanted::DeadServer {
+            server: server.to_owned(),
+            shows,
+        });
+        let now = self.facts.last_read();
+        let is_superfluous = self.signals.is_quiet_for_long(now, self.settings);
+        let spares = self.facts.pool.dead_spares(now).into_iter();
+        let spares = spares.map(|(server, shows)| Wanted::DeadSpare {
+            server: server.to_owned(),
+            shows,
+        });
+        let mut missing = always_up.chain(spares.filter(|_| !is_superfluous));
+        if let Some(wanted) = missing.nth(self.facts.pool.stand_ins()) {
+            return Some(wanted);
+        }
+        (up < min).then_some(Wanted::BelowMin { up, min })
+    }
+
+    /// Why no server may be brought in, judged on the last picture.
+    pub(super) fn forbids_bringing_in(self, wanted: &Wanted) -> Option<Blocked> {
+        if let Some(blocked) = self.fullness() {
+            return Some(blocked);
+        }
+        match wanted {
+            Wanted::Slow(_) => self
+                .doubt_about_more()
+                .or_else(|| self.facts.idles_enough()),
+            Wanted::Crowded(_) => self.facts.idles_enough(),
+            Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => {
+                self.capacity_wanted().is_none().then_some(Blocked::Back)
+            }
+            Wanted::Reloaded | Wanted::Waiting { .. } | Wanted::Ordered(_) => None,
+        }
+    }
+
+    /// Why no server may be brought in because it is slow.
+    pub(super) fn forbids_for_load(self) -> Option<Blocked> {
+        self.fullness()
+            .or_else(|| self.doubt_about_more())
+            .or_else(|| self.facts.idles_enough())
+    }
+
+    pub(super) fn wanted_back(self, now: Timestamp) -> Option<String> {
+        let is_quiet = self.signals.is_quiet_for_long(now, self.settings);
+        let candidates = self.facts.pool.candidates(now, self.settings);
+        let back = candidates.iter().find(|member| member.is_wanted_back)?;
+        (!self.facts.is_full(self.settings) && !is_quiet).then(|| name_of(back))
+    }
+
+    /// Never fewer than `min`, never the last, never while anything speaks against it; judged on
+    /// the last picture. The queue, the log and the counters have ended quiet already: each is
+    /// asked for twice on purpose, and a test fails only when both are taken out.
+    pub(super) fn may_put_away(self, name: &str) -> bool {
+        self.facts
+            .pool
+            .can_spare(name, self.facts.floor(self.settings))
+            && self.facts.queued == 0
+            && !self.facts.crowd.is_there()
+            && self
+                .facts
+                .pool
+                .member(name)
+                .is_some_and(|member| member.read.queued == 0)
+            && self.facts.comparison.verdict() == Agreement::Agree
+            && self.facts.log == LogState::Flowing
+            && self.signals.quiet.since.is_some()
+    }
+
+    /// What keeps a spare longer than `idle_timeout`, and until when. One that serves nobody is no
+    /// loss.
+    pub(super) fn stays(self, member: &Member, quiet_from: Timestamp) -> Option<(Timestamp, Stay)> {
+        if !member.is_serving() {
+            return None;
+        }
+        let left = self.facts.pool.serving().saturating_sub(1);
+        let objection = self.signals.load.objection(
+            left,
+            self.signals.rate.busiest(),
+            self.settings.idle_timeout,
+        );
+        let by_load = objection.map(|(entry, wait)| (quiet_from.after(wait), Stay::TooSlow(entry)));
+        let by_budget = member
+            .budget
+            .may_go_at(self.settings.idle_timeout)
+            .map(|at| (at, Stay::Budget));
+        let by_step = self.signals.load.next_step_at(self.settings.idle_timeout);
+        let by_step = by_step.map(|(entry, at)| (at, Stay::TooSlow(entry)));
+        let all = by_load.into_iter().chain(by_step).chain(by_budget);
+        all.max_by_key(|(at, _)| *at)
+    }
+
+    /// Why no spare would come if one was wanted; `None` if one would.
+    pub(super) fn nobody_comes(self, now: Timestamp) -> Option<Nobody> {
+        if let Some(mark) = self.hand.pause() {
+            let backend = self.hand.everything.is_none();
+            let backend = backend.then(|| self.settings.name.clone());
+            return Some(Nobody::Paused(mark.standing(now), backend));
+        }
+        if let Some(blocked) = self.forbids_for_load() {
+            return Some(Nobody::Blocked(blocked));
+        }
+        let can_come = !self.candidates_for_load(now).is_empty();
+        (!can_come).then(|| self.why_no_spare(now))
+    }
+
+    /// Why a spare that an operator wants in is warmed up.
+    pub(super) fn ordered(self, server: &str) -> Wanted {
+        let mark = self.hand.marks(server).kept.map(|(_, mark)| mark);
+        Wanted::Ordered(Ordered::By {
+            verb: Verb::Enable,
+            uid: mark.and_then(|mark| mark.by),
+        })
+    }
+
+    /// Refuses to take away what `min`, or the last user, needs; judged on the last picture.
+    pub(super) fn must_not_need(self, server: &str) -> Result<(), Refusal> {
+        let is_serving = self
+            .facts
+            .pool
+            .member(server)
+            .is_some_and(Member::is_serving);
+        let (serving, min) = (self.facts.pool.serving(), self.facts.floor(self.settings));
+        if !is_serving || serving > min {
+            return Ok(());
+        }
+        if serving <= 1 {
+            return Err(Refusal::LastServing);
+        }
+        Err(Refusal::AtMin { serving, min })
+    }
+
+    /// Spares that may be brought in because it is slow, best first.
+    pub(super) fn candidates_for_load(self, now: Timestamp) -> Vec<&'a Member> {
+        let mut candidates = self.facts.pool.candidates(now, self.settings);
+        candidates.retain(|member| !member.is_spent(now, self.settings.idle_timeout));
+        candidates
+    }
+
+    /// Spares that may be brought in for that reason, best first.
+    pub(super) fn candidates_for(self, now: Timestamp, wanted: &Wanted) -> Vec<&'a Member> {
+        if matches!(wanted, Wanted::Slow(_)) {
+            self.candidates_for_load(now)
+        } else {
+            self.facts.pool.candidates(now, self.settings)
+        }
+    }
+
+    /// What became of the spares, of which none can be brought in because it is slow.
+    pub(super) fn why_no_spare(self, now: Timestamp) -> Nobody {
+        let spares = self.facts.pool.members.iter();
+        let spares: Vec<&Member> = spares.filter(|it| it.role == Role::Spare).collect();
+        let serves = |spare: &Member| spare.stage == Stage::Ready && !spare.is_worse();
+        if spares.is_empty() {
+            return Nobody::NoSpares;
+        }
+        if spares.iter().all(|spare| serves(spare)) {
+            return Nobody::AllIn(spares.len());
+        }
+        let spent_for = |spare: &Member| {
+            let free_at = spare.budget.may_come_at(self.settings.idle_timeout)?;
+            (now < free_at).then(|| free_at.since(now))
+        };
+        let why = |spare: &Member| match (spare.note(now), spent_for(spare)) {
+            (Some(note), _) => WhyNot::Noted(Box::new(note)),
+            (None, _) if serves(spare) => WhyNot::Serves,
+            (None, Some(left)) => WhyNot::Spent(left),
+            (None, None) => WhyNot::Is(spare.stage),
+        };
+        let each = spares.iter().map(|spare| (name_of(spare), why(spare)));
+        Nobody::Each(each.collect())
+    }
+
+    pub(super) fn found_draining(self, now: Timestamp) -> Option<String> {
+        self.facts
+            .pool
+            .members
+            .iter()
+            .find(|member| {
+                member.role == Role::Spare
+                    && member.stage == Stage::DrainingOut
+                    && !member.is_held(now)
+                    && !member.marks.is_fixed()
+                    && !member.rests_in_drain()
+            })
+            .map(name_of)
+    }
+
+    /// A spare whose sessions outlast its drain: it is the first one to be given back. One that
+    /// answered badly, or that an operator wants out, is not.
+    pub(super) fn lingering(self, now: Timestamp) -> Option<String> {
+        let mut members = self.facts.pool.members.iter();
+        let found = members.find(|member| {
+            member.role == Role::Spare
+                && member.is_lingering
+                && member.is_proven
+                && member.stage == Stage::DrainingOut
+                && !member.is_held(now)
+                && !member.is_quarantined(now)
+                && !member.marks.is_fixed()
+                && member.marks.kept() != Some(Kept::Out)
+        });
+        found.map(name_of)
+    }
+
+    /// The spare that an operator wants in and that is not on its way.
+    pub(super) fn ordered_in(self, now: Timestamp) -> Option<String> {
+        let mut candidates = self.facts.pool.candidates(now, self.settings).into_iter();
+        let wanted = candidates.find(|member| member.marks.kept() == Some(Kept::In))?;
+        (!self.facts.is_full(self.settings)).then(|| wanted.read.name.clone())
+    }
+
+    /// The spare that an operator wants out and that still serves.
+    pub(super) fn ordered_out(self) -> Option<String> {
+        let wanted = self.facts.pool.members.iter().find(|member| {
+            member.role == Role::Spare
+                && member.stage == Stage::Ready
+                && member.marks.kept() == Some(Kept::Out)
+                && !member.marks.is_fixed()
+                && !member.read.is_tracked
+                && !member.read.is_beyond_us()
+        })?;
+        Some(wanted.read.name.clone())
+    }
+
+    /// An operator wants that spare in.
+    pub(super) fn is_kept_in(self, name: &str) -> bool {
+        let member = self.facts.pool.member(name);
+        member.is_some_and(|member| member.marks.kept() == Some(Kept::In))
+    }
+
+    pub(super) fn fullness(self) -> Option<Blocked> {
+        self.facts
+            .is_full(self.settings)
+            .then(|| Blocked::Max(self.facts.pool.in_balance()))
+    }
+
+    /// Forged or replayed lines alone can wake one spare and no more.
+    pub(super) fn doubt_about_more(self) -> Option<Blocked> {
+        self.facts
+            .has_joined_in_doubt()
+            .then(|| Blocked::InDoubt(self.facts.comparison.compared()))
+    }
+}
