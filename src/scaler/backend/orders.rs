@@ -1,5 +1,5 @@
 //! An operator's orders: which are refused, what each sets, and what the one who gave it is told.
-//! How a change under way is taken back or begun by an order is in `change::by_hand`.
+//! How a change under way is taken back or begun by an order is in `journey::by_hand`.
 
 use super::kicks::Queue;
 use super::{Backend, name_of};
