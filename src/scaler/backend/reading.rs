@@ -220,7 +220,7 @@ impl Backend {
         member.hold(now, hold);
         member.is_wanted_back = false;
         member.stands_in = false;
-        member.enter(now, stage_of(shown), now);
+        member.enter(now, Stage::of(shown), now);
         self.journeys.forget(name);
         let reason = Reason::Operator {
             from: expected,
@@ -254,17 +254,9 @@ impl Backend {
             return;
         }
         // Nobody knows for how long it has served: it is no newcomer whose caches are cold.
-        member.enter(now, stage_of(shown), started);
+        member.enter(now, Stage::of(shown), started);
         if shown == AdminState::Ready {
             member.is_wanted_back = false;
         }
-    }
-}
-
-const fn stage_of(state: AdminState) -> Stage {
-    match state {
-        AdminState::Ready => Stage::Ready,
-        AdminState::Drain => Stage::DrainingOut,
-        AdminState::Maint => Stage::Maint,
     }
 }

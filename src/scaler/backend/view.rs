@@ -16,7 +16,7 @@ use crate::scaler::policy::PolicyView;
 use crate::scaler::seen::{
     BackendState, Outlook, Problem, ServerNote, Standing, StandingReason, Standings,
 };
-use crate::words::picture::{AdminState, ReadFailure};
+use crate::words::picture::ReadFailure;
 use crate::words::time::Timestamp;
 
 /// One backend at one moment.
@@ -130,11 +130,7 @@ impl Backend {
         let stage = if member.role == Role::Spare {
             member.stage
         } else {
-            match member.read.admin_state() {
-                AdminState::Ready => Stage::Ready,
-                AdminState::Drain => Stage::DrainingOut,
-                AdminState::Maint => Stage::Maint,
-            }
+            Stage::of(member.read.admin_state())
         };
         ServerView {
             name: member.read.name.clone(),

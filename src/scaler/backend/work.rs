@@ -131,14 +131,13 @@ impl Backend {
     }
 
     fn say_no_spare(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
-        let said = match wanted {
-            Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => {
-                &mut self.said.no_spare.for_capacity
-            }
-            Wanted::Crowded(_) => &mut self.said.no_spare.for_crowd,
-            Wanted::Slow(_) | Wanted::Reloaded | Wanted::Waiting { .. } | Wanted::Ordered(_) => {
-                &mut self.said.no_spare.for_load
-            }
+        let said = &mut self.said.no_spare;
+        let said = if wanted.is_for_capacity() {
+            &mut said.for_capacity
+        } else if matches!(wanted, Wanted::Crowded(_)) {
+            &mut said.for_crowd
+        } else {
+            &mut said.for_load
         };
         if std::mem::replace(said, true) {
             return;

@@ -46,10 +46,8 @@ impl Road<'_> {
         }
         self.enter(&name, Stage::DrainingOut);
         self.journeys.step(Step::Emptying { since: now });
-        let (up, min) = (
-            self.facts.pool.in_balance(),
-            self.facts.floor(self.settings),
-        );
+        let up = self.facts.pool.in_balance();
+        let min = self.facts.floor(self.settings);
         if up < min {
             // A race that the picture before the write could not show: undone at once.
             self.load_returned(now, Wanted::BelowMin { up, min }, out);
@@ -75,9 +73,7 @@ impl Road<'_> {
         let reason = Reason::Fault { fault, consequence };
         out.report(now, Some(name), Change::ProbationFailed, reason);
         self.signals.end_trials();
-        if let Some(wanted @ (Wanted::Slow(_) | Wanted::Crowded(_) | Wanted::Waiting { .. })) =
-            came_for
-        {
+        if let Some(wanted) = came_for.filter(Wanted::is_for_load) {
             self.plan.owed.get_or_insert((1, wanted));
         }
     }
@@ -88,18 +84,19 @@ impl Road<'_> {
             return;
         };
         let took = now.since(change.since);
+        let member = self.facts.pool.member_mut(&change.server);
         let (reason, wanted) = match change.goal {
             Goal::BringIn { wanted, evidence } => {
-                let checks = self.proven_by(&change.server);
-                (
-                    Reason::Warmed {
-                        wanted: wanted.clone(),
-                        evidence,
-                        checks,
-                        took,
-                    },
-                    wanted,
-                )
+                let checks = member.as_ref().map(|it| it.proven_by());
+                let checks = checks.unwrap_or(Checks::NotConfigured);
+                let wanted_for = wanted.clone();
+                let reason = Reason::Warmed {
+                    wanted: wanted_for,
+                    evidence,
+                    checks,
+                    took,
+                };
+                (reason, wanted)
             }
             Goal::GiveBack { wanted } => (Reason::GivenBack(wanted.clone()), wanted),
             Goal::PutAway { .. }
@@ -108,11 +105,10 @@ impl Road<'_> {
             | Goal::FinishDrain
             | Goal::TakeBack { .. } => return,
         };
-        if let Some(member) = self.facts.pool.member_mut(&change.server) {
+        if let Some(member) = member {
             member.became_ready(now);
             member.came_for = Some(wanted.clone());
-            member.stands_in =
-                matches!(wanted, Wanted::DeadServer { .. } | Wanted::DeadSpare { .. });
+            member.stands_in = wanted.is_for_dead();
         }
         out.report(now, Some(&change.server), Change::Enable, reason);
         self.spare_arrived(now, &change.server, &wanted);
@@ -136,36 +132,17 @@ impl Road<'_> {
         self.read_sooner(now);
     }
 
-    fn proven_by(&self, name: &str) -> Checks {
-        match self
-            .facts
-            .pool
-            .member(name)
-            .and_then(|member| member.read.check)
-        {
-            None => Checks::NotConfigured,
-            Some(check) if !check.is_enabled => Checks::NotRunning,
-            Some(check) if check.fall <= 1 => Checks::ProveNothing,
-            Some(_) => Checks::Passed,
-        }
-    }
-
     /// The spare is back in maint, as wished.
     pub(super) fn departed(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = self.journeys.only.take() else {
+        let cooldown = self.settings.scale_down_cooldown;
+        let Some((change, member, plan)) = self.end() else {
             return;
         };
-        let Some(member) = self.facts.pool.member_mut(&change.server) else {
-            return;
-        };
-        let sessions = change.sessions;
         member.became_maint();
-        self.plan.down_not_before = now.after(self.settings.scale_down_cooldown);
+        plan.down_not_before = now.after(cooldown);
         self.signals.start_policies_over();
-        let reason = Reason::Emptied {
-            took: now.since(change.since),
-            sessions,
-        };
+        let (took, sessions) = (now.since(change.since), change.sessions);
+        let reason = Reason::Emptied { took, sessions };
         out.report(now, Some(&change.server), Change::Disable, reason);
     }
 
@@ -200,12 +177,8 @@ impl Road<'_> {
     }
 
     fn take_back(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
-        if self
-            .facts
-            .pool
-            .member(name)
-            .is_some_and(|member| member.read.is_maint())
-        {
+        let member = self.facts.pool.member(name);
+        if member.is_some_and(|member| member.read.is_maint()) {
             self.taken_back(now, out);
         } else {
             self.write(now, AdminState::Maint, out);
@@ -214,20 +187,19 @@ impl Road<'_> {
 
     /// It failed and is back in maint: the next one is tried.
     pub(super) fn taken_back(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = self.journeys.only.take() else {
-            return;
-        };
-        let Goal::TakeBack { failure } = change.goal else {
-            return;
-        };
-        let Some(member) = self.facts.pool.member_mut(&change.server) else {
+        let Some((change, member, plan)) = self.end() else {
             return;
         };
         member.became_maint();
-        let Some(failure) = failure else { return };
+        let Goal::TakeBack {
+            failure: Some(failure),
+        } = change.goal
+        else {
+            return;
+        };
         let quarantined_for = member.quarantine(now, Failed::Coming(failure.clone()));
         if std::mem::take(&mut member.is_wanted_back) {
-            self.plan.owed.get_or_insert((1, Wanted::Reloaded)); // Another one may do instead.
+            plan.owed.get_or_insert((1, Wanted::Reloaded)); // Another one may do instead.
         }
         let reason = Reason::Failed {
             what: failure,
@@ -238,29 +210,20 @@ impl Road<'_> {
 
     /// Something is more urgent than the sessions of a drain.
     pub(in crate::scaler::backend) fn set_drain_aside(&mut self) {
-        let Some(change) = self.journeys.only.take() else {
-            return;
-        };
-        if let Some(member) = self.facts.pool.member_mut(&change.server) {
-            member.is_lingering = true;
-            member.stage = Stage::DrainingOut;
-            member.expected = Some(AdminState::Drain);
+        if let Some((_, member, _)) = self.end() {
+            member.lingers();
         }
     }
 
     /// The sessions of a drain last: it stays in drain, and other changes do not wait for it.
     pub(super) fn linger(&mut self, now: Timestamp, since: Timestamp, out: &mut Outbox) {
-        let Some(change) = self.journeys.only.take() else {
+        let cooldown = self.settings.scale_down_cooldown;
+        let Some((change, member, plan)) = self.end() else {
             return;
         };
-        let Some(member) = self.facts.pool.member_mut(&change.server) else {
-            return;
-        };
-        let is_new = !std::mem::replace(&mut member.is_lingering, true);
-        member.stage = Stage::DrainingOut;
-        member.expected = Some(AdminState::Drain);
-        let sessions = member.read.sessions;
-        self.plan.down_not_before = now.after(self.settings.scale_down_cooldown);
+        let (is_new, sessions) = (!member.is_lingering, member.read.sessions);
+        member.lingers();
+        plan.down_not_before = now.after(cooldown);
         if is_new {
             let took = now.since(since);
             let reason = Reason::StillOpen { took, sessions };
@@ -270,29 +233,20 @@ impl Road<'_> {
 
     /// Leaves the server where HAProxy has it; the next look at it decides anew.
     pub(super) fn drop_change(&mut self, now: Timestamp) {
-        let Some(change) = self.journeys.only.take() else {
-            return;
-        };
         self.plan.down_not_before = now.after(self.settings.scale_down_cooldown);
-        if let Some(member) = self.facts.pool.member_mut(&change.server) {
-            member.stage = match member.read.admin_state() {
-                AdminState::Ready => Stage::Ready,
-                AdminState::Drain => Stage::DrainingOut,
-                AdminState::Maint => Stage::Maint,
-            };
+        if let Some((_, member, _)) = self.end() {
+            member.stage = Stage::of(member.read.admin_state());
         }
     }
 
     /// A warm-up is given up for something more urgent; its server is asked for again later.
     pub(in crate::scaler::backend) fn abandon_warm_up(&mut self) {
-        let Some(change) = self.journeys.only.take() else {
+        let Some((change, member, plan)) = self.end() else {
             return;
         };
-        if let Some(member) = self.facts.pool.member_mut(&change.server) {
-            member.stage = Stage::Maint;
-        }
+        member.stage = Stage::Maint;
         if let Goal::BringIn { wanted, .. } = change.goal {
-            self.plan.owed.get_or_insert((1, wanted));
+            plan.owed.get_or_insert((1, wanted));
         }
     }
 
@@ -311,20 +265,12 @@ impl Road<'_> {
                 self.plan.owed = None;
             }
         }
-        match wanted {
-            Wanted::Slow(_) | Wanted::Waiting { .. } => {
-                self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
-            }
-            Wanted::Crowded(_) => {
-                self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
-                let rate = self.signals.rate.per_second().unwrap_or(0.0);
-                self.facts.crowd.came_for(now, rate);
-            }
-            Wanted::DeadServer { .. }
-            | Wanted::DeadSpare { .. }
-            | Wanted::BelowMin { .. }
-            | Wanted::Reloaded
-            | Wanted::Ordered(_) => {}
+        if wanted.is_for_load() {
+            self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
+        }
+        if matches!(wanted, Wanted::Crowded(_)) {
+            let rate = self.signals.rate.per_second().unwrap_or(0.0);
+            self.facts.crowd.came_for(now, rate);
         }
         self.signals.start_policies_over();
     }

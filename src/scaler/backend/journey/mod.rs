@@ -33,8 +33,9 @@ use super::{Plan, Said};
 use crate::scaler::decision::{Failure, Fault, Ordered, Wanted};
 use crate::scaler::event::ActionId;
 use crate::scaler::hand::Hand;
+use crate::scaler::member::Member;
 use crate::scaler::outbox::Outbox;
-use crate::scaler::settings::BackendSettings;
+use crate::scaler::settings::{BackendSettings, OnOpenSessions};
 use crate::words::picture::{AdminState, ServerCounters};
 use crate::words::proof::WarmUpEvidence;
 use crate::words::time::Timestamp;
@@ -43,6 +44,11 @@ use crate::words::time::Timestamp;
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 /// HAProxy's checks of a spare are waited for by what is more urgent for so long.
 const CHECKS_WAITED_FOR: Duration = Duration::from_secs(2);
+
+/// A server whose requests fail drains no longer than this: what persistence still sends it fails.
+const EXPEL_DRAIN: Duration = Duration::from_secs(2);
+/// Requests that came within this time (or half of `drain_timeout`) will come again.
+const STILL_COME: Duration = Duration::from_secs(10);
 
 /// The servers on their way: one for now.
 #[derive(Debug, Default)]
@@ -102,6 +108,19 @@ impl Road<'_> {
             settings: self.settings,
             hand: self.hand,
         }
+    }
+
+    /// The journey under way, and its server.
+    fn here(&self) -> Option<(&Journey, &Member)> {
+        let journey = self.journeys.only.as_ref()?;
+        Some((journey, self.facts.pool.member(&journey.server)?))
+    }
+
+    /// The journey that ends, and its server; and what else may be touched.
+    fn end(&mut self) -> Option<(Journey, &mut Member, &mut Plan)> {
+        let journey = self.journeys.only.take()?;
+        let member = self.facts.pool.member_mut(&journey.server)?;
+        Some((journey, member, self.plan))
     }
 
     /// After a change of its step the next look may have to come sooner.
@@ -307,6 +326,33 @@ impl Journey {
             | Step::Verifying { .. }
             | Step::Checking
             | Step::Emptying { .. } => None,
+        }
+    }
+
+    /// A drain does not wait for its sessions any longer: it has failed its probation, requests
+    /// keep coming by persistence and maint sends them elsewhere, or the operator wants it so.
+    fn is_cut_short(&self, now: Timestamp, since: Timestamp, settings: &BackendSettings) -> bool {
+        let timeout = settings.drain_timeout;
+        let took_within = |span: Duration| {
+            let at = self.took_at.map(|(_, at)| at).filter(|at| *at > self.since);
+            at.is_some_and(|at| now.since(at) < span)
+        };
+        let is_over = now >= since.after(timeout);
+        let is_wished = settings.on_open_sessions == OnOpenSessions::Maint;
+        match &self.goal {
+            // Those that persistence sends to it fail, too.
+            Goal::Expel {
+                fault: Fault::Errors(_) | Fault::Hanging(_),
+            } if took_within(EXPEL_DRAIN) => now >= since.after(timeout.min(EXPEL_DRAIN)),
+            Goal::TakeBack { .. } => true,
+            Goal::BringIn { .. }
+            | Goal::GiveBack { .. }
+            | Goal::PutAway { .. }
+            | Goal::SendAway { .. }
+            | Goal::Expel { .. }
+            | Goal::FinishDrain => {
+                is_over && (is_wished || took_within((timeout / 2).min(STILL_COME)))
+            }
         }
     }
 

@@ -4,29 +4,19 @@
 use super::super::timers::Timer;
 use super::{Goal, Road, Step};
 use crate::scaler::outbox::Outbox;
-use std::time::Duration;
 
-use crate::scaler::decision::{CalledOff, Failed, Failure, Fault};
+use crate::scaler::decision::{CalledOff, Failed, Failure};
 use crate::scaler::member::Stage;
-use crate::scaler::settings::OnOpenSessions;
 use crate::words::picture::AdminState;
 use crate::words::time::Timestamp;
-
-/// A server whose requests fail drains no longer than this: what persistence still sends it fails.
-const EXPEL_DRAIN: Duration = Duration::from_secs(2);
-/// Requests that came within this time (or half of `drain_timeout`) will come again.
-const STILL_COME: Duration = Duration::from_secs(10);
 
 impl Road<'_> {
     /// Decides on a fresh picture whether the first write of a change may happen.
     pub(super) fn judge(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = &self.journeys.only else {
+        let Some((change, member)) = self.here() else {
             return;
         };
         let name = change.server.clone();
-        let Some(member) = self.facts.pool.member(&name) else {
-            return;
-        };
         match &change.goal {
             Goal::BringIn { wanted, .. } => {
                 let is_stale = now > change.since.after(self.settings.warm_up_deadline);
@@ -87,15 +77,9 @@ impl Road<'_> {
         };
         change.told.push(state);
         let name = change.server.clone();
-        let sessions = self
-            .facts
-            .pool
-            .member(&name)
-            .map(|member| member.read.sessions);
-        if state == AdminState::Maint
-            && let Some(change) = &mut self.journeys.only
-        {
-            change.sessions = sessions.unwrap_or(0);
+        if state == AdminState::Maint {
+            let member = self.facts.pool.member(&name);
+            change.sessions = member.map_or(0, |member| member.read.sessions);
         }
         let id = out.set_state(&name, state);
         let until = now.after(self.settings.action_timeout);
@@ -106,13 +90,10 @@ impl Road<'_> {
 
     /// Reads back what a command did.
     pub(super) fn verify(&mut self, now: Timestamp, state: AdminState, out: &mut Outbox) {
-        let Some(change) = &self.journeys.only else {
+        let Some((change, member)) = self.here() else {
             return;
         };
         let name = change.server.clone();
-        let Some(member) = self.facts.pool.member(&name) else {
-            return;
-        };
         let is_so = member.read.admin_state() == state;
         let route = change.goal.route();
         let is_back = matches!(change.goal, Goal::TakeBack { .. });
@@ -173,11 +154,8 @@ impl Road<'_> {
     /// Users who reached a spare in drain, where HAProxy balances nothing to it, by a rule or a
     /// cookie: how many, and how many of them failed.
     fn reached_in_drain(&self) -> Option<(u64, u64)> {
-        let change = self.journeys.only.as_ref()?;
-        let (then, now) = (
-            change.drained?,
-            self.facts.pool.member(&change.server)?.read.counters?,
-        );
+        let (change, member) = self.here()?;
+        let (then, now) = (change.drained?, member.read.counters?);
         let taken = now.taken.saturating_sub(then.taken);
         (taken > 0).then(|| (taken, now.failed.saturating_sub(then.failed)))
     }
@@ -190,10 +168,7 @@ impl Road<'_> {
         if let Some(why) = change.unwanted.take() {
             return self.call_off(now, CalledOff::Ordered(why), out);
         }
-        let Some(change) = &self.journeys.only else {
-            return;
-        };
-        let Some(member) = self.facts.pool.member(&change.server) else {
+        let Some((change, member)) = self.here() else {
             return;
         };
         if let Goal::BringIn { wanted, .. } = &change.goal
@@ -228,10 +203,7 @@ impl Road<'_> {
     /// Draining out: maint as soon as its sessions have ended, or waited for long enough.
     pub(super) fn watch_drain(&mut self, now: Timestamp, since: Timestamp, out: &mut Outbox) {
         self.note_taken(now);
-        let Some(change) = &self.journeys.only else {
-            return;
-        };
-        let Some(member) = self.facts.pool.member(&change.server) else {
+        let Some((change, member)) = self.here() else {
             return;
         };
         if member.read.is_up() && change.was_told(AdminState::Ready) {
@@ -243,7 +215,7 @@ impl Road<'_> {
         {
             return self.load_returned(now, wanted, out);
         }
-        if is_empty || self.is_cut_short(now, since) {
+        if is_empty || change.is_cut_short(now, since, self.settings) {
             self.write(now, AdminState::Maint, out);
         } else if now >= since.after(self.settings.drain_timeout) {
             self.linger(now, since, out);
@@ -265,40 +237,6 @@ impl Road<'_> {
             None => change.took_at = Some((taken, change.since)),
             Some((before, _)) if before == taken => {}
             Some(_) => change.took_at = Some((taken, now)),
-        }
-    }
-
-    /// A drain does not wait for its sessions any longer: it has failed its probation, requests
-    /// keep coming by persistence and maint sends them elsewhere, or the operator wants it so.
-    fn is_cut_short(&self, now: Timestamp, since: Timestamp) -> bool {
-        let Some(change) = &self.journeys.only else {
-            return false;
-        };
-        let timeout = self.settings.drain_timeout;
-        match &change.goal {
-            // Those that persistence sends to it fail, too.
-            Goal::Expel {
-                fault: Fault::Errors(_) | Fault::Hanging(_),
-            } if change
-                .took_at
-                .is_some_and(|(_, at)| at > change.since && now.since(at) < EXPEL_DRAIN) =>
-            {
-                now >= since.after(timeout.min(EXPEL_DRAIN))
-            }
-            Goal::TakeBack { .. } => true,
-            Goal::BringIn { .. }
-            | Goal::GiveBack { .. }
-            | Goal::PutAway { .. }
-            | Goal::SendAway { .. }
-            | Goal::Expel { .. }
-            | Goal::FinishDrain => {
-                let still_come = change.took_at.is_some_and(|(_, at)| {
-                    at > change.since && now.since(at) < (timeout / 2).min(STILL_COME)
-                });
-                let is_over = now >= since.after(timeout);
-                let is_wished = self.settings.on_open_sessions == OnOpenSessions::Maint;
-                is_over && (still_come || is_wished)
-            }
         }
     }
 }
