@@ -2,10 +2,10 @@
 //! or one spare less, because it is quiet.
 
 use super::journey::Delay;
+use super::needs::Need;
 use super::{Backend, name_of};
-use crate::scaler::decision::{CalledOff, Change, Reason, Wanted, Would};
+use crate::scaler::decision::{CalledOff, Would};
 use crate::scaler::outbox::Outbox;
-use crate::scaler::seen::Nobody;
 use crate::words::time::Timestamp;
 
 impl Backend {
@@ -21,44 +21,24 @@ impl Backend {
         if self.hand.pause().is_some() {
             return self.seek_pretended_work(now, out);
         }
-        if let Some(name) = self.needs().found_draining(now) {
-            return self.road().finish_drain(now, name);
+        if let Some(need) = self.needs().begun_or_ordered(now) {
+            return self.road().begin(now, need, out);
         }
-        if let Some(name) = self
-            .needs()
-            .lingering(now)
-            .filter(|name| self.needs().is_kept_in(name))
-        {
-            let wanted = self.needs().ordered(&name);
-            return self.road().give_lingering_back(now, name, wanted, out);
+        let expelled_at = self.plan.expelled_at;
+        if let Some((name, fault)) = self.facts.find_bad(now, expelled_at, out, &self.settings) {
+            return self.road().begin(now, Need::Expel(name, fault), out);
         }
-        if let Some(name) = self.needs().ordered_in(now) {
-            let wanted = self.needs().ordered(&name);
-            return self.road().bring_in(now, &name, wanted, false, out);
+        if let Some(need) = self.needs().lost_in_reload(now) {
+            return self.road().begin(now, need, out);
         }
-        if let Some(name) = self.needs().ordered_out() {
-            return self.road().send_away(now, name, out);
-        }
-        if let Some((name, fault)) =
-            self.facts
-                .find_bad(now, self.plan.expelled_at, out, &self.settings)
-        {
-            return self.road().expel(now, name, fault, out);
-        }
-        if let Some(name) = self.needs().wanted_back(now) {
-            return self
-                .road()
-                .bring_in(now, &name, Wanted::Reloaded, false, out);
-        }
-        if let Some(wanted) = self.needs().capacity_wanted() {
-            self.bring_in_next(now, wanted, out);
-        } else {
-            self.said.no_spare.for_capacity = false;
-            let Some((_, wanted)) = self.plan.owed.clone() else {
-                return;
-            };
-            self.bring_in_next(now, wanted, out);
-        }
+        let missing = self.needs().capacity_wanted();
+        self.said.no_spare.for_capacity &= missing.is_some();
+        let owed = self.plan.owed.as_ref().map(|(_, wanted)| wanted.clone());
+        let Some(wanted) = missing.or(owed) else {
+            return;
+        };
+        let need = self.needs().spare_for(now, wanted);
+        self.road().begin(now, need, out);
         if self.journeys.only.is_none() {
             self.plan.owed = None; // None to be had: the next breach asks again.
         }
@@ -109,44 +89,5 @@ impl Backend {
         } else if let Some(name) = back.or_else(next) {
             self.hand.say_would(now, Would::Enable, name, out);
         }
-    }
-
-    fn bring_in_next(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
-        if let Some(name) = self.needs().lingering(now) {
-            return self.road().give_lingering_back(now, name, wanted, out);
-        }
-        if self.needs().forbids_bringing_in(&wanted).is_some() {
-            return self.say_no_spare(now, wanted, out);
-        }
-        let candidates = self.needs().candidates_for(now, &wanted);
-        let mut first = candidates.first().map(|member| name_of(member));
-        if first.is_none() && self.facts.pool.serving() == 0 && !matches!(wanted, Wanted::Slow(_)) {
-            first = self.facts.pool.last_resort(now).map(name_of);
-        }
-        let has_another = candidates.len() > 1;
-        match first {
-            Some(name) => self.road().bring_in(now, &name, wanted, has_another, out),
-            None => self.say_no_spare(now, wanted, out),
-        }
-    }
-
-    fn say_no_spare(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
-        let said = &mut self.said.no_spare;
-        let said = if wanted.is_for_capacity() {
-            &mut said.for_capacity
-        } else if matches!(wanted, Wanted::Crowded(_)) {
-            &mut said.for_crowd
-        } else {
-            &mut said.for_load
-        };
-        if std::mem::replace(said, true) {
-            return;
-        }
-        let why = match self.needs().forbids_bringing_in(&wanted) {
-            Some(blocked) => Nobody::Blocked(blocked),
-            None => self.needs().why_no_spare(now),
-        };
-        let reason = Reason::NoSpare { wanted, why };
-        out.report(now, None, Change::NoSpare, reason);
     }
 }

@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
+use super::super::needs::Need;
 use super::super::timers::Timer;
 use super::{Goal, Journey, Road, Step};
 use crate::scaler::decision::{Change, Failure, Fault, Note, Reason, StateRefused, Wanted, Would};
 use crate::scaler::event::{Action, ActionId};
 use crate::scaler::member::Stage;
 use crate::scaler::outbox::Outbox;
+use crate::scaler::seen::Nobody;
 use crate::words::picture::{AdminState, WriteFailure};
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 use crate::words::time::Timestamp;
@@ -21,8 +23,44 @@ const REFUSALS_FOR: Duration = Duration::from_secs(2);
 const PAUSED_AGAIN: Duration = Duration::from_secs(1);
 
 impl Road<'_> {
+    /// Begins what is needed.
+    pub(crate) fn begin(&mut self, now: Timestamp, need: Need, out: &mut Outbox) {
+        match need {
+            Need::FinishDrain(name) => self.finish_drain(now, name),
+            Need::GiveBack(name, wanted) => self.give_lingering_back(now, name, wanted, out),
+            Need::BringIn {
+                spare,
+                wanted,
+                has_another,
+            } => self.bring_in(now, &spare, wanted, has_another, out),
+            Need::SendAway(name) => self.send_away(now, name, out),
+            Need::Expel(name, fault) => self.expel(now, name, fault, out),
+            Need::NoSpare(wanted) => self.say_no_spare(now, wanted, out),
+        }
+    }
+
+    fn say_no_spare(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
+        let said = &mut self.said.no_spare;
+        let said = if wanted.is_for_capacity() {
+            &mut said.for_capacity
+        } else if matches!(wanted, Wanted::Crowded(_)) {
+            &mut said.for_crowd
+        } else {
+            &mut said.for_load
+        };
+        if std::mem::replace(said, true) {
+            return;
+        }
+        let why = match self.needs().forbids_bringing_in(&wanted) {
+            Some(blocked) => Nobody::Blocked(blocked),
+            None => self.needs().why_no_spare(now),
+        };
+        let reason = Reason::NoSpare { wanted, why };
+        out.report(now, None, Change::NoSpare, reason);
+    }
+
     /// Begins to bring a spare in: warm-up first, HAProxy is not touched.
-    pub(in crate::scaler::backend) fn bring_in(
+    fn bring_in(
         &mut self,
         now: Timestamp,
         name: &str,
@@ -64,12 +102,7 @@ impl Road<'_> {
     }
 
     /// Begins to send a spare away: a fresh picture decides whether it may go.
-    pub(in crate::scaler::backend) fn put_away(
-        &mut self,
-        now: Timestamp,
-        name: String,
-        out: &mut Outbox,
-    ) {
+    pub(crate) fn put_away(&mut self, now: Timestamp, name: String, out: &mut Outbox) {
         if self.hand.pause().is_some() {
             self.plan.down_not_before =
                 now.after(self.settings.scale_down_cooldown.max(PAUSED_AGAIN));
@@ -87,13 +120,7 @@ impl Road<'_> {
     }
 
     /// Begins to send a spare away that answers worse than the others do.
-    pub(in crate::scaler::backend) fn expel(
-        &mut self,
-        now: Timestamp,
-        name: String,
-        fault: Fault,
-        out: &mut Outbox,
-    ) {
+    fn expel(&mut self, now: Timestamp, name: String, fault: Fault, out: &mut Outbox) {
         let after = self.facts.reading.want_fresh(out);
         self.plan.expelled_at = Some(now); // HAProxy may accept the command and not follow it.
         let goal = Goal::Expel { fault };
@@ -101,19 +128,14 @@ impl Road<'_> {
     }
 
     /// Finishes a drain that was found at first sight.
-    pub(in crate::scaler::backend) fn finish_drain(&mut self, now: Timestamp, name: String) {
+    fn finish_drain(&mut self, now: Timestamp, name: String) {
         let step = Step::Emptying { since: now };
         self.journeys.only = Some(Journey::new(now, name, Goal::FinishDrain, step));
         self.read_sooner(now);
     }
 
     /// Load returned: a spare that is on its way out is given back at once.
-    pub(in crate::scaler::backend) fn load_returned(
-        &mut self,
-        now: Timestamp,
-        wanted: Wanted,
-        out: &mut Outbox,
-    ) {
+    pub(crate) fn load_returned(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
         let Some(change) = &self.journeys.only else {
             if let Some(name) = self.needs().lingering(now)
                 && self.hand.pause().is_none()
@@ -161,7 +183,7 @@ impl Road<'_> {
     }
 
     /// A spare whose sessions outlast its drain is wanted again.
-    pub(in crate::scaler::backend) fn give_lingering_back(
+    fn give_lingering_back(
         &mut self,
         now: Timestamp,
         name: String,
@@ -176,7 +198,7 @@ impl Road<'_> {
     }
 
     /// The warm-up ended; true when another spare is to be looked for.
-    pub(in crate::scaler::backend) fn warm_up_ended(
+    pub(crate) fn warm_up_ended(
         &mut self,
         now: Timestamp,
         id: ActionId,
@@ -205,7 +227,7 @@ impl Road<'_> {
     }
 
     /// A command was answered; true when another spare is to be looked for.
-    pub(in crate::scaler::backend) fn state_set(
+    pub(crate) fn state_set(
         &mut self,
         now: Timestamp,
         id: ActionId,
@@ -244,13 +266,13 @@ impl Road<'_> {
     }
 
     /// No command is under way any more.
-    pub(in crate::scaler::backend) fn write_ended(&mut self) {
+    pub(crate) fn write_ended(&mut self) {
         self.journeys.writing = None;
         self.timers.set(Timer::Write, None);
     }
 
     /// A command took too long: its outcome is unknown, only reading back tells.
-    pub(in crate::scaler::backend) fn write_overdue(&mut self, out: &Outbox) {
+    pub(crate) fn write_overdue(&mut self, out: &Outbox) {
         self.write_ended();
         let Some(change) = &self.journeys.only else {
             return;
@@ -262,12 +284,7 @@ impl Road<'_> {
     }
 
     /// Looks at the change under way in the light of a new picture.
-    pub(in crate::scaler::backend) fn step_change(
-        &mut self,
-        now: Timestamp,
-        read: ActionId,
-        out: &mut Outbox,
-    ) {
+    pub(crate) fn step_change(&mut self, now: Timestamp, read: ActionId, out: &mut Outbox) {
         let Some(change) = &self.journeys.only else {
             return;
         };

@@ -11,12 +11,7 @@ use crate::words::time::Timestamp;
 impl Road<'_> {
     /// Takes the change under way to where its server may stay: maint on the way in, ready on the
     /// way out. A `ready` that is being written is let through, a return to maint is finished.
-    pub(in crate::scaler::backend) fn retreat(
-        &mut self,
-        now: Timestamp,
-        why: Ordered,
-        out: &mut Outbox,
-    ) {
+    pub(crate) fn retreat(&mut self, now: Timestamp, why: Ordered, out: &mut Outbox) {
         let Some(change) = &mut self.journeys.only else {
             return;
         };
@@ -41,7 +36,7 @@ impl Road<'_> {
     }
 
     /// The same, if it is about that server.
-    pub(in crate::scaler::backend) fn retreat_of(
+    pub(crate) fn retreat_of(
         &mut self,
         now: Timestamp,
         server: &str,
@@ -54,7 +49,7 @@ impl Road<'_> {
     }
 
     /// `enable` of a spare that is on its way out.
-    pub(in crate::scaler::backend) fn give_back(
+    pub(crate) fn give_back(
         &mut self,
         now: Timestamp,
         server: &str,
@@ -68,7 +63,7 @@ impl Road<'_> {
     }
 
     /// `disable` of a spare that is on its way in.
-    pub(in crate::scaler::backend) fn call_back(
+    pub(crate) fn call_back(
         &mut self,
         now: Timestamp,
         server: &str,
@@ -81,12 +76,7 @@ impl Road<'_> {
     }
 
     /// Begins what `disable` asked for: a fresh picture decides whether the spare may go.
-    pub(in crate::scaler::backend) fn send_away(
-        &mut self,
-        now: Timestamp,
-        server: String,
-        out: &mut Outbox,
-    ) {
+    pub(super) fn send_away(&mut self, now: Timestamp, server: String, out: &mut Outbox) {
         let after = self.facts.reading.want_fresh(out);
         let mark = self.hand.marks(&server).kept.map(|(_, mark)| mark);
         let by = mark.and_then(|mark| mark.by);

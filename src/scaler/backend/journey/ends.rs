@@ -160,12 +160,7 @@ impl Road<'_> {
     }
 
     /// It is not wanted any more, through no fault of its own: to maint, if it has left maint.
-    pub(in crate::scaler::backend) fn call_off(
-        &mut self,
-        now: Timestamp,
-        why: CalledOff,
-        out: &mut Outbox,
-    ) {
+    pub(crate) fn call_off(&mut self, now: Timestamp, why: CalledOff, out: &mut Outbox) {
         let Some(change) = &mut self.journeys.only else {
             return;
         };
@@ -209,7 +204,7 @@ impl Road<'_> {
     }
 
     /// Something is more urgent than the sessions of a drain.
-    pub(in crate::scaler::backend) fn set_drain_aside(&mut self) {
+    pub(crate) fn set_drain_aside(&mut self) {
         if let Some((_, member, _)) = self.end() {
             member.lingers();
         }
@@ -240,7 +235,7 @@ impl Road<'_> {
     }
 
     /// A warm-up is given up for something more urgent; its server is asked for again later.
-    pub(in crate::scaler::backend) fn abandon_warm_up(&mut self) {
+    pub(crate) fn abandon_warm_up(&mut self) {
         let Some((change, member, plan)) = self.end() else {
             return;
         };
