@@ -7,7 +7,6 @@ use crate::scaler::budget;
 use crate::scaler::decision::{Change, Reason};
 use crate::scaler::outbox::Outbox;
 use crate::scaler::policy::Policy;
-use crate::scaler::seen::{Later, Outlook};
 use crate::words::time::Timestamp;
 
 impl Backend {
@@ -44,24 +43,6 @@ impl Backend {
         };
         out.report(now, Some(&leaving.name), Change::Stay, reason);
         self.said.stay.push((leaving.name, stay));
-    }
-
-    /// The spare that is next to go, for `status`.
-    pub(super) fn outlook_when_quiet(&self, now: Timestamp) -> Option<Outlook> {
-        let leaving = self.leaving()?;
-        let later = match leaving.stay {
-            Some(Stay::TooSlow(entry)) => Some(Later::TooSlow(
-                entry,
-                self.signals.rate.busiest().unwrap_or_default(),
-            )),
-            Some(Stay::Budget) => Some(Later::Budget),
-            None => (leaving.due == self.plan.down_not_before).then_some(Later::Cooldown),
-        };
-        Some(Outlook::Leaves {
-            server: leaving.name,
-            left: leaving.due.since(now),
-            later,
-        })
     }
 
     /// Samples, servers and names that are held.

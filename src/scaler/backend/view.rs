@@ -67,6 +67,9 @@ pub struct ServerView {
     pub note: Option<ServerNote>,
 }
 
+/// A backend as it stands, for those who only look at it.
+pub(super) struct Sight<'a>(pub(super) &'a Backend);
+
 impl Backend {
     pub(in crate::scaler) fn view(&mut self, now: Timestamp) -> BackendView {
         let policy = self
@@ -104,25 +107,38 @@ impl Backend {
             }
             None => view,
         });
-        let servers = self.facts.pool.members.iter();
+        let mut view = Sight(self).view(now, policy.as_ref());
+        view.policy = policy;
+        view
+    }
+}
+
+impl Sight<'_> {
+    /// All of it but the policy.
+    fn view(&self, now: Timestamp, policy: Option<&PolicyView>) -> BackendView {
+        let servers = self.0.facts.pool.members.iter();
         let servers = servers.map(|member| self.server_view(now, member));
-        let serving = self.facts.has_picture().then(|| self.facts.pool.serving());
+        let serving = self
+            .0
+            .facts
+            .has_picture()
+            .then(|| self.0.facts.pool.serving());
         BackendView {
-            name: self.settings.name.clone(),
-            state: self.state(now, policy.as_ref()),
+            name: self.0.settings.name.clone(),
+            state: self.state(now, policy),
             servers: servers.collect(),
-            next: self.outlook(now, policy.as_ref()),
+            next: self.outlook(now, policy),
             serving,
             wanted: serving.map(|serving| serving.saturating_add(self.asked_for())),
-            in_flight: self.facts.has_picture().then(|| self.facts.in_flight()),
+            in_flight: self.0.facts.has_picture().then(|| self.0.facts.in_flight()),
             standings: Standings {
-                pause: self.hand.pause().map(|mark| mark.standing(now)),
+                pause: self.0.hand.pause().map(|mark| mark.standing(now)),
                 ..Standings::default()
             },
-            problems: self.problems(now, policy.as_ref()),
-            is_answered: self.facts.has_picture()
-                || self.facts.reading.failure == Some(ReadFailure::UnknownBackend),
-            policy,
+            problems: self.problems(now, policy),
+            is_answered: self.0.facts.has_picture()
+                || self.0.facts.reading.failure == Some(ReadFailure::UnknownBackend),
+            policy: None,
         }
     }
 
@@ -145,12 +161,12 @@ impl Backend {
     }
 
     fn state(&self, now: Timestamp, policy: Option<&PolicyView>) -> BackendState {
-        match self.facts.reading.failure {
+        match self.0.facts.reading.failure {
             Some(ReadFailure::UnknownBackend) => return BackendState::Unknown,
             Some(ReadFailure::Unreachable(_) | ReadFailure::NoAnswer | ReadFailure::Stopping) => {
                 return BackendState::Unreachable;
             }
-            None if self.facts.generation.is_none() => return BackendState::Unknown,
+            None if self.0.facts.generation.is_none() => return BackendState::Unknown,
             None => {}
         }
         let is_slow = |view: &PolicyView| {
@@ -160,20 +176,20 @@ impl Backend {
                     .is_some_and(|value| value > view.settings.above_ms)
         };
         match policy {
-            _ if self.facts.pool.in_balance() < self.facts.floor(&self.settings)
-                || !self.facts.pool.dead_always_up().is_empty() =>
+            _ if self.0.facts.pool.in_balance() < self.0.facts.floor(&self.0.settings)
+                || !self.0.facts.pool.dead_always_up().is_empty() =>
             {
                 BackendState::Short
             }
             Some(view) if view.is_broken => BackendState::Broken,
-            Some(view) if self.signals.quiet.since.is_none() && is_slow(view) => {
-                if self.signals.not_helping(now).is_some() {
+            Some(view) if self.0.signals.quiet.since.is_none() && is_slow(view) => {
+                if self.0.signals.not_helping(now).is_some() {
                     BackendState::NotHelping
                 } else {
                     BackendState::Slow
                 }
             }
-            _ if self.facts.log != LogState::Flowing || self.facts.is_log_doubted() => {
+            _ if self.0.facts.log != LogState::Flowing || self.0.facts.is_log_doubted() => {
                 BackendState::Blind
             }
             Some(_) | None => BackendState::Ok,
@@ -182,8 +198,13 @@ impl Backend {
 
     /// Servers that are to come.
     fn asked_for(&self) -> u32 {
-        let owed = self.plan.owed.as_ref().map_or(0, |(servers, _)| *servers);
-        let is_coming = self.journeys.only.as_ref().is_some_and(Journey::is_inbound);
+        let owed = self.0.plan.owed.as_ref().map_or(0, |(servers, _)| *servers);
+        let is_coming = self
+            .0
+            .journeys
+            .only
+            .as_ref()
+            .is_some_and(Journey::is_inbound);
         owed.max(u32::from(is_coming))
     }
 
@@ -199,7 +220,7 @@ impl Backend {
         };
         let hold = standing(
             member.hold_until(),
-            self.settings.hold,
+            self.0.settings.hold,
             StandingReason::Changed,
         );
         // Each failure doubles it.
@@ -219,12 +240,13 @@ impl Backend {
 
     fn problems(&self, now: Timestamp, policy: Option<&PolicyView>) -> Vec<Problem> {
         let mut problems = Vec::new();
-        problems.extend(self.facts.reading.failure.clone().map(Problem::Unread));
-        if self.facts.has_picture() {
-            let unknown = self.names_unknown();
+        problems.extend(self.0.facts.reading.failure.clone().map(Problem::Unread));
+        if self.0.facts.has_picture() {
+            let unknown = self.0.names_unknown();
             problems
                 .extend(unknown.map(|(list, name)| Problem::UnknownServer(list, name.to_owned())));
             if !self
+                .0
                 .facts
                 .pool
                 .members
@@ -235,22 +257,23 @@ impl Backend {
             }
             problems.extend(self.helpless(now, policy));
         }
-        if let Some((signal, statistic, verdict)) = self.signals.not_helping(now) {
+        if let Some((signal, statistic, verdict)) = self.0.signals.not_helping(now) {
             problems.push(Problem::NotHelping(signal, statistic, verdict));
         }
-        if self.past.is_lost {
+        if self.0.past.is_lost {
             problems.push(Problem::MemoryLost);
         }
-        if self.facts.has_picture() {
+        if self.0.facts.has_picture() {
             self.problems_of_service(now, &mut problems);
         }
-        problems.extend(self.facts.comparison.doubt().map(Problem::Doubt));
+        problems.extend(self.0.facts.comparison.doubt().map(Problem::Doubt));
         problems.extend(
-            self.facts
+            self.0
+                .facts
                 .drops
                 .map(|share| Problem::Doubt(Doubt::Dropped(share))),
         );
-        problems.extend(match self.facts.log {
+        problems.extend(match self.0.facts.log {
             LogState::Flowing => None,
             LogState::Absent => Some(Problem::LogAbsent),
             LogState::Lagging => Some(Problem::LogLate),
