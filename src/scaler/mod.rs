@@ -198,7 +198,7 @@ impl Scaler {
     /// remembered. Bounded by the settings and by HAProxy's servers, whatever happens for however
     /// long.
     pub fn held(&self) -> usize {
-        let backends: usize = self.backends.iter().map(Backend::held).sum();
+        let backends: usize = self.backends.iter().map(|it| it.sight().held()).sum();
         backends + self.by_name.held() + self.agenda.held()
     }
 

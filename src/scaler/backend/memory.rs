@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Backend;
+use super::view::Sight;
 use crate::scaler::decision::{Change, Note};
 use crate::scaler::hand::{Mark, Until};
 use crate::scaler::member::{Member, QUARANTINE_MAX, Role};
@@ -42,6 +43,24 @@ impl Past {
         self.told.as_ref().is_some_and(|told| {
             told.server == server && now < told.until && told.states.contains(&state)
         })
+    }
+
+    /// The daemon ends, or lets go of its servers: what it told them last is remembered. `until`:
+    /// when the last command is given up.
+    pub(super) fn leave_behind(
+        &mut self,
+        server: &str,
+        mut told: Vec<AdminState>,
+        until: Timestamp,
+    ) {
+        if !told.contains(&AdminState::Maint) {
+            told.push(AdminState::Maint);
+        }
+        self.told = Some(Told {
+            server: server.to_owned(),
+            states: told,
+            until,
+        });
     }
 }
 
@@ -133,22 +152,12 @@ impl Backend {
         }
         out.tell(now, Some(name), Change::Note, Note::Resumed(shown));
     }
+}
 
-    /// The daemon ends, or lets go of its servers: what it told them last is remembered.
-    pub(super) fn leave_behind(&mut self, now: Timestamp, server: &str, mut told: Vec<AdminState>) {
-        if !told.contains(&AdminState::Maint) {
-            told.push(AdminState::Maint);
-        }
-        self.past.told = Some(Told {
-            server: server.to_owned(),
-            states: told,
-            until: now.after(self.settings.action_timeout),
-        });
-    }
-
+impl Sight<'_> {
     /// What should be known after a restart.
     pub(in crate::scaler) fn memory(&self, now: Timestamp) -> BackendMemory {
-        let mut memory = match &self.past.remembered {
+        let mut memory = match &self.0.past.remembered {
             Some(remembered) => {
                 let mut memory = remembered.clone();
                 for server in memory.servers.values_mut() {
@@ -157,13 +166,13 @@ impl Backend {
                 memory
             }
             None => BackendMemory {
-                generation: self.facts.generation,
+                generation: self.0.facts.generation,
                 paused: None,
                 servers: self.server_memories(now),
             },
         };
-        memory.paused = self.hand.backend;
-        for (name, marks) in &self.hand.servers {
+        memory.paused = self.0.hand.backend;
+        for (name, marks) in &self.0.hand.servers {
             memory.servers.entry(name.clone()).or_default().marks = *marks;
         }
         memory
@@ -174,6 +183,7 @@ impl Backend {
 
     fn server_memories(&self, now: Timestamp) -> BTreeMap<String, ServerMemory> {
         let spares = self
+            .0
             .facts
             .pool
             .members
@@ -186,8 +196,9 @@ impl Backend {
 
     fn server_memory(&self, now: Timestamp, member: &Member) -> ServerMemory {
         let name = &member.read.name;
-        let underway = self.journeys.of(name);
+        let underway = self.0.journeys.of(name);
         let past = self
+            .0
             .past
             .told
             .as_ref()
@@ -204,7 +215,7 @@ impl Backend {
             marks: member.marks,
             expected: member.expected,
             stands_in: member.stands_in,
-            hold: left(member.hold_until(), self.settings.hold),
+            hold: left(member.hold_until(), self.0.settings.hold),
             quarantine: left(member.quarantined_until(), QUARANTINE_MAX),
             failures: member.failures(),
             lent_maxconn: member.kick.lent(),

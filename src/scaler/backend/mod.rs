@@ -18,7 +18,6 @@ mod timers;
 mod view;
 mod work;
 
-use super::agreement::Agreement;
 use super::decision::{Advice, Change, Reason, Wanted};
 use super::event::{ActionId, LogState};
 use super::hand::Hand;
@@ -26,7 +25,6 @@ use super::member::Member;
 use super::name::Name;
 use super::outbox::Outbox;
 use super::policy::strongest;
-use super::quiet::{self};
 use super::settings::BackendSettings;
 use crate::words::picture::{AdminState, WriteFailure};
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
@@ -39,6 +37,8 @@ use self::kicks::Queue;
 use self::needs::Leaving;
 use self::signals::Signals;
 use self::timers::{Timer, Timers};
+
+use self::view::Sight;
 
 pub use self::view::{BackendView, ServerView};
 
@@ -239,7 +239,7 @@ impl Backend {
             .set(Timer::Slice, Some(self.signals.quiet.next_slice(now)));
         self.signals.rate.turn();
         self.signals.load.fade(now, self.signals.rate.busiest());
-        self.judge_quiet(now);
+        self.signals.judge_quiet(now, &self.facts, &self.settings);
         self.say_stay(now, out);
         if let Some(episode) = self.signals.episodes.take_over(now) {
             out.report(now, None, Change::BreachOver, Reason::Episode(episode));
@@ -279,62 +279,17 @@ impl Backend {
         first.is_none() && !was_lost
     }
 
-    /// Judges quiet over the last span; happens at the end of each slice.
-    fn judge_quiet(&mut self, now: Timestamp) {
-        let started = self.facts.started;
-        let (mut is_busy, mut is_unchanged, mut is_empty) = (false, false, true);
-        let mut most = None;
-        for policy in &mut self.signals.policies {
-            match policy.recent.judge(now, started) {
-                quiet::Verdict::Busy => is_busy = true,
-                quiet::Verdict::Unchanged => (is_unchanged, is_empty) = (true, false),
-                quiet::Verdict::Empty => {}
-                quiet::Verdict::Quiet(share) => {
-                    is_empty = false;
-                    most = Some(most.map_or(share, |most: f64| most.max(share)));
-                }
-            }
-        }
-        if is_busy {
-            self.signals.quiet.since = None;
-            return;
-        }
-        if self.facts.log != LogState::Flowing
-            || self.facts.comparison.verdict() != Agreement::Agree
-            || self.facts.drops.is_some()
-            || !(self.facts.reading.is_current() || self.facts.is_blink(now, &self.settings))
-            || self.facts.queued > 0
-            || self.facts.crowd.is_there()
-        {
-            self.signals.not_quiet(now);
-            return;
-        }
-        if !self.facts.reading.is_current() {
-            return; // What was said before still holds.
-        }
-        self.signals.quiet.share = most;
-        if self.signals.quiet.since.is_some() || is_unchanged {
-            return;
-        }
-        // Silence was quiet from its first moment on.
-        let last_samples = self.signals.policies.iter();
-        let last_sample = last_samples
-            .filter_map(|policy| policy.recent.last_sample())
-            .max()
-            .unwrap_or(started);
-        if !is_empty {
-            self.signals.end_trials(); // It is fast again: more servers may help the next time.
-        }
-        let since = if is_empty { last_sample } else { now };
-        self.signals.quiet.since = Some(since.max(self.signals.quiet.floor));
-    }
-
     /// The spare that is next to go, and when. While something else is to be done, none is.
     fn leaving(&self) -> Option<Leaving> {
         let is_free = self.journeys.is_idle() && self.plan.owed.is_none();
         let may_go = is_free && !self.past.is_lost && !self.is_changing_settings();
         let may_go = may_go && self.facts.has_picture();
         may_go.then(|| self.needs().leaving(self.plan.down_not_before))?
+    }
+
+    /// What there is to see of it.
+    pub(super) const fn sight(&self) -> Sight<'_> {
+        Sight(self)
     }
 
     /// What its journeys may touch.
@@ -395,7 +350,9 @@ impl Backend {
         let Some(change) = self.journeys.only.take() else {
             return;
         };
-        self.leave_behind(now, &change.server, change.told_so_far().to_vec());
+        let until = now.after(self.settings.action_timeout);
+        let told = change.told_so_far().to_vec();
+        self.past.leave_behind(&change.server, told, until);
         if change.left_maint() {
             out.set_state(&change.server, AdminState::Maint);
         }

@@ -28,7 +28,7 @@ impl Backend {
         let answer = Reason::Answer {
             verb: order.verb,
             by: order.by,
-            answer: taken.map(|()| Sight(self).promise(now, order, server)),
+            answer: taken.map(|()| self.sight().promise(now, order, server)),
         };
         out.report(now, server, Change::Operator, answer);
     }
@@ -80,7 +80,7 @@ impl Backend {
         server: &str,
         out: &mut Outbox,
     ) -> Result<(), Refusal> {
-        Sight(self).must_know(server)?;
+        self.sight().must_know(server)?;
         let mark = Mark::of(order, now);
         let ordered = ordered_by(order);
         match order.verb {
@@ -107,14 +107,14 @@ impl Backend {
             }
             Verb::Unpin => self.hand.change(server, |marks| marks.pinned = None),
             Verb::Enable => {
-                Sight(self).may_enable(server)?;
-                Sight(self).must_be_taken(order, server, Stage::Ready)?;
+                self.sight().may_enable(server)?;
+                self.sight().must_be_taken(order, server, Stage::Ready)?;
                 self.keep(now, order, server, Kept::In);
                 self.road().give_back(now, server, ordered, out);
             }
             Verb::Disable => {
-                Sight(self).may_disable(server)?;
-                Sight(self).must_be_taken(order, server, Stage::Maint)?;
+                self.sight().may_disable(server)?;
+                self.sight().must_be_taken(order, server, Stage::Maint)?;
                 self.keep(now, order, server, Kept::Out);
                 self.road().call_back(now, server, ordered, out);
             }

@@ -136,7 +136,8 @@ impl Backend {
         {
             self.agreement_changed(now, out);
         }
-        self.give_advice(now, out);
+        self.facts
+            .give_advice(now, &mut self.said.advice, out, &self.settings);
         let names: Vec<String> = self.facts.pool.members.iter().map(name_of).collect();
         for name in &names {
             self.look_at(now, name, out);
@@ -167,7 +168,11 @@ impl Backend {
             // The new process may have got the command that is under way, and carry it out late.
             Some(change) if self.journeys.writing.is_some() => {
                 let told = change.told_so_far().last().copied();
-                self.leave_behind(now, &change.server, told.into_iter().collect());
+                self.past.leave_behind(
+                    &change.server,
+                    told.into_iter().collect(),
+                    now.after(self.settings.action_timeout),
+                );
             }
             Some(_) | None => self.past.forget_told(),
         }
@@ -201,7 +206,7 @@ impl Backend {
         };
         let shown = member.read.forced_state();
         let Some(expected) = member.expected.replace(shown) else {
-            return self.first_sight(now, name, shown);
+            return self.facts.first_sight(now, name, shown);
         };
         if shown == expected || member.role != Role::Spare {
             return;
@@ -210,7 +215,7 @@ impl Backend {
             return; // Our own doing.
         }
         if self.past.told(now, name, shown) {
-            return self.first_sight(now, name, shown); // That of a daemon before us.
+            return self.facts.first_sight(now, name, shown); // That of a daemon before us.
         }
         if shown == AdminState::Drain && member.read.is_by_agent {
             return self.drained_by_agent(now, name, out);
@@ -242,21 +247,5 @@ impl Backend {
         member.enter(now, Stage::DrainingOut, now);
         self.journeys.forget(name);
         out.tell(now, Some(name), Change::Warning, Note::DrainedByAgent);
-    }
-
-    /// First sight adopts: what is ready is ours and goes after `idle_timeout` like any other.
-    fn first_sight(&mut self, now: Timestamp, name: &str, shown: AdminState) {
-        let started = self.facts.started;
-        let Some(member) = self.facts.pool.member_mut(name) else {
-            return;
-        };
-        if member.role != Role::Spare {
-            return;
-        }
-        // Nobody knows for how long it has served: it is no newcomer whose caches are cold.
-        member.enter(now, Stage::of(shown), started);
-        if shown == AdminState::Ready {
-            member.is_wanted_back = false;
-        }
     }
 }

@@ -68,7 +68,7 @@ pub struct ServerView {
 }
 
 /// A backend as it stands, for those who only look at it.
-pub(super) struct Sight<'a>(pub(super) &'a Backend);
+pub(in crate::scaler) struct Sight<'a>(pub(super) &'a Backend);
 
 impl Backend {
     pub(in crate::scaler) fn view(&mut self, now: Timestamp) -> BackendView {
@@ -107,7 +107,7 @@ impl Backend {
             }
             None => view,
         });
-        let mut view = Sight(self).view(now, policy.as_ref());
+        let mut view = self.sight().view(now, policy.as_ref());
         view.policy = policy;
         view
     }
@@ -242,7 +242,7 @@ impl Sight<'_> {
         let mut problems = Vec::new();
         problems.extend(self.0.facts.reading.failure.clone().map(Problem::Unread));
         if self.0.facts.has_picture() {
-            let unknown = self.0.names_unknown();
+            let unknown = self.0.facts.names_unknown(&self.0.settings);
             problems
                 .extend(unknown.map(|(list, name)| Problem::UnknownServer(list, name.to_owned())));
             if !self
