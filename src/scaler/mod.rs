@@ -131,7 +131,9 @@ impl Scaler {
                 outcome,
             } => {
                 self.at(now, &server.backend, |backend, out| {
-                    backend.warm_up_ended(now, id, outcome, out);
+                    if backend.road().warm_up_ended(now, id, outcome, out) {
+                        backend.seek_work(now, out);
+                    }
                 });
             }
             Event::StateSet {
@@ -140,7 +142,9 @@ impl Scaler {
                 outcome,
             } => {
                 self.at(now, &server.backend, |backend, out| {
-                    backend.state_set(now, id, outcome, out);
+                    if backend.road().state_set(now, id, outcome, out) {
+                        backend.seek_work(now, out);
+                    }
                 });
             }
             Event::MaxconnSet {
@@ -149,7 +153,9 @@ impl Scaler {
                 outcome,
             } => {
                 self.at(now, &server.backend, |backend, out| {
-                    backend.maxconn_set(now, id, &server.server, outcome, out);
+                    backend
+                        .queue()
+                        .maxconn_set(now, id, &server.server, outcome, out);
                 });
             }
             Event::Operator(order) => self.order(now, order),

@@ -19,15 +19,14 @@ mod view;
 mod work;
 
 use super::decision::{Advice, Change, Reason, Wanted};
-use super::event::{ActionId, LogState};
+use super::event::LogState;
 use super::hand::Hand;
 use super::member::Member;
 use super::name::Name;
 use super::outbox::Outbox;
 use super::policy::strongest;
 use super::settings::BackendSettings;
-use crate::words::picture::{AdminState, WriteFailure};
-use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
+use crate::words::picture::AdminState;
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
 
@@ -287,13 +286,18 @@ impl Backend {
         may_go.then(|| self.needs().leaving(self.plan.down_not_before))?
     }
 
+    /// Its servers, as far as its queue is concerned.
+    pub(super) fn queue(&mut self) -> Queue<'_> {
+        Queue::of(&mut self.facts, &self.hand)
+    }
+
     /// What there is to see of it.
     pub(super) const fn sight(&self) -> Sight<'_> {
         Sight(self)
     }
 
     /// What its journeys may touch.
-    const fn road(&mut self) -> Road<'_> {
+    pub(super) const fn road(&mut self) -> Road<'_> {
         Road {
             signals: &mut self.signals,
             facts: &mut self.facts,
@@ -306,47 +310,9 @@ impl Backend {
         }
     }
 
-    /// A warm-up ended.
-    pub(super) fn warm_up_ended(
-        &mut self,
-        now: Timestamp,
-        id: ActionId,
-        outcome: Result<WarmUpEvidence, WarmUpFailure>,
-        out: &mut Outbox,
-    ) {
-        if self.road().warm_up_ended(now, id, outcome, out) {
-            self.seek_work(now, out);
-        }
-    }
-
-    /// A command was answered.
-    pub(super) fn state_set(
-        &mut self,
-        now: Timestamp,
-        id: ActionId,
-        outcome: Result<(), WriteFailure>,
-        out: &mut Outbox,
-    ) {
-        if self.road().state_set(now, id, outcome, out) {
-            self.seek_work(now, out);
-        }
-    }
-
-    /// A limit was set, or not.
-    pub(super) fn maxconn_set(
-        &mut self,
-        now: Timestamp,
-        id: ActionId,
-        server: &str,
-        outcome: Result<(), WriteFailure>,
-        out: &mut Outbox,
-    ) {
-        Queue::of(&mut self.facts, &self.hand).maxconn_set(now, id, server, outcome, out);
-    }
-
     /// Ends what is between two stages; ready servers stay.
     pub(super) fn stop(&mut self, now: Timestamp, out: &mut Outbox) {
-        Queue::of(&mut self.facts, &self.hand).take_back_all_lent(now, out);
+        self.queue().take_back_all_lent(now, out);
         let Some(change) = self.journeys.only.take() else {
             return;
         };

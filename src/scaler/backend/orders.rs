@@ -1,7 +1,7 @@
 //! An operator's orders: which are refused, what each sets, and what the one who gave it is told.
 //! How a change under way is taken back or begun by an order is in `change::by_hand`.
 
-use super::kicks::Queue;
+use super::journey::Journey;
 use super::view::Sight;
 use super::{Backend, name_of};
 use crate::scaler::decision::{Change, Note, Ordered, Promise, Reason, Refusal, Way};
@@ -42,7 +42,7 @@ impl Backend {
         let is_everything = order.place == Place::Everything;
         match order.verb {
             Verb::Pause => {
-                Queue::of(&mut self.facts, &self.hand).take_back_all_lent(now, out);
+                self.queue().take_back_all_lent(now, out);
                 let mark = Some(Mark::of(order, now));
                 if is_everything {
                     self.hand.everything = mark;
@@ -82,7 +82,6 @@ impl Backend {
     ) -> Result<(), Refusal> {
         self.sight().must_know(server)?;
         let mark = Mark::of(order, now);
-        let ordered = ordered_by(order);
         match order.verb {
             Verb::Pause | Verb::Pin => {
                 self.hand.change(server, |marks| {
@@ -92,7 +91,6 @@ impl Backend {
                         marks.paused = Some(mark);
                     }
                 });
-                self.road().retreat_of(now, server, ordered, out);
             }
             Verb::Resume => {
                 if self.hand.pause().is_some() {
@@ -110,14 +108,22 @@ impl Backend {
                 self.sight().may_enable(server)?;
                 self.sight().must_be_taken(order, server, Stage::Ready)?;
                 self.keep(now, order, server, Kept::In);
-                self.road().give_back(now, server, ordered, out);
             }
             Verb::Disable => {
                 self.sight().may_disable(server)?;
                 self.sight().must_be_taken(order, server, Stage::Maint)?;
                 self.keep(now, order, server, Kept::Out);
-                self.road().call_back(now, server, ordered, out);
             }
+        }
+        let journey = self.journeys.of(server);
+        let is_against_it = match order.verb {
+            Verb::Pause | Verb::Pin => journey.is_some(),
+            Verb::Enable => journey.is_some_and(Journey::may_turn_back),
+            Verb::Disable => journey.is_some_and(Journey::is_inbound),
+            Verb::Resume | Verb::Unpin => false,
+        };
+        if is_against_it {
+            self.road().retreat(now, ordered_by(order), out);
         }
         Ok(())
     }

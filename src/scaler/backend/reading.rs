@@ -1,7 +1,6 @@
 //! Reading HAProxy: when, and what a read means. HAProxy is the truth about servers; what is
 //! remembered only explains.
 
-use super::kicks::Queue;
 use super::{Backend, NoSpareSaid, name_of};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{Change, Note, Reason};
@@ -143,7 +142,7 @@ impl Backend {
             self.look_at(now, name, out);
         }
         let timeout = self.settings.action_timeout;
-        Queue::of(&mut self.facts, &self.hand).watch_queue(now, timeout, out);
+        self.queue().watch_queue(now, timeout, out);
         self.road().watch_service(now, out);
         self.watch_crowd(now, process.crowded, read.sessions, out);
         if read.queued > 0 {

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use super::kicks::Queue;
 use super::timers::Timer;
 use super::view::Sight;
 use super::{Backend, name_of};
@@ -54,7 +53,7 @@ impl Backend {
     /// It is in the configuration no more. A change under way is taken back first.
     pub(in crate::scaler) fn leave(&mut self, now: Timestamp, out: &mut Outbox) {
         self.next = Next::Gone;
-        Queue::of(&mut self.facts, &self.hand).take_back_all_lent(now, out);
+        self.queue().take_back_all_lent(now, out);
         self.road().retreat(now, Ordered::NewConfiguration, out);
     }
 

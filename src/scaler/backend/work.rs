@@ -10,7 +10,7 @@ use crate::words::time::Timestamp;
 
 impl Backend {
     /// Begins the most urgent change, unless one is under way.
-    pub(super) fn seek_work(&mut self, now: Timestamp, out: &mut Outbox) {
+    pub(in crate::scaler) fn seek_work(&mut self, now: Timestamp, out: &mut Outbox) {
         self.make_way(now, out);
         if !self.journeys.is_idle() || !self.facts.has_picture() {
             return;

@@ -24,7 +24,12 @@ const PAUSED_AGAIN: Duration = Duration::from_secs(1);
 
 impl Road<'_> {
     /// Begins what is needed.
-    pub(crate) fn begin(&mut self, now: Timestamp, need: Need, out: &mut Outbox) {
+    pub(in crate::scaler::backend) fn begin(
+        &mut self,
+        now: Timestamp,
+        need: Need,
+        out: &mut Outbox,
+    ) {
         match need {
             Need::FinishDrain(name) => self.finish_drain(now, name),
             Need::GiveBack(name, wanted) => self.give_lingering_back(now, name, wanted, out),

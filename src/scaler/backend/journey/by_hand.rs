@@ -2,9 +2,8 @@
 //! Whether an order is refused is decided in `orders`.
 
 use super::{Goal, Journey, Road, Step};
-use crate::scaler::decision::{CalledOff, Change, Note, Ordered, Reason, Wanted};
+use crate::scaler::decision::{CalledOff, Change, Note, Ordered, Wanted};
 use crate::scaler::outbox::Outbox;
-use crate::words::order::Verb;
 use crate::words::picture::AdminState;
 use crate::words::time::Timestamp;
 
@@ -35,46 +34,6 @@ impl Road<'_> {
         }
     }
 
-    /// The same, if it is about that server.
-    pub(crate) fn retreat_of(
-        &mut self,
-        now: Timestamp,
-        server: &str,
-        why: Ordered,
-        out: &mut Outbox,
-    ) {
-        if self.journeys.of(server).is_some() {
-            self.retreat(now, why, out);
-        }
-    }
-
-    /// `enable` of a spare that is on its way out.
-    pub(crate) fn give_back(
-        &mut self,
-        now: Timestamp,
-        server: &str,
-        why: Ordered,
-        out: &mut Outbox,
-    ) {
-        let journey = self.journeys.of(server);
-        if journey.is_some_and(|it| it.goal.may_turn_back()) {
-            self.retreat_of(now, server, why, out);
-        }
-    }
-
-    /// `disable` of a spare that is on its way in.
-    pub(crate) fn call_back(
-        &mut self,
-        now: Timestamp,
-        server: &str,
-        why: Ordered,
-        out: &mut Outbox,
-    ) {
-        if self.journeys.is_inbound(server) {
-            self.retreat_of(now, server, why, out);
-        }
-    }
-
     /// Begins what `disable` asked for: a fresh picture decides whether the spare may go.
     pub(super) fn send_away(&mut self, now: Timestamp, server: String, out: &mut Outbox) {
         let after = self.facts.reading.want_fresh(out);
@@ -82,14 +41,6 @@ impl Road<'_> {
         let by = mark.and_then(|mark| mark.by);
         let goal = Goal::SendAway { by };
         self.journeys.only = Some(Journey::new(now, server, goal, Step::Judging { after }));
-    }
-
-    /// What the log says when a spare drains because an operator wanted it.
-    pub(super) fn sent_away_reason(uid: Option<u32>) -> Reason {
-        Reason::Wanted(Wanted::Ordered(Ordered::By {
-            verb: Verb::Disable,
-            uid,
-        }))
     }
 
     /// The picture before the first command of a `disable`: it goes, or the order ends.

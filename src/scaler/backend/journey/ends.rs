@@ -8,10 +8,11 @@ use super::super::kicks::Queue;
 use super::{Goal, Road, Step};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{
-    CalledOff, Change, Checks, Consequence, Failed, Failure, Fault, Note, Reason, Wanted,
+    CalledOff, Change, Checks, Consequence, Failed, Failure, Fault, Note, Ordered, Reason, Wanted,
 };
 use crate::scaler::member::Stage;
 use crate::scaler::outbox::Outbox;
+use crate::words::order::Verb;
 use crate::words::picture::AdminState;
 use crate::words::time::Timestamp;
 
@@ -39,12 +40,13 @@ impl Road<'_> {
             let reason = Reason::Quiet { quiet_for, share };
             out.report(now, Some(&name), Change::Drain, reason);
         } else if let Goal::SendAway { by } = change.goal {
-            let reason = Self::sent_away_reason(by);
+            let verb = Verb::Disable;
+            let reason = Reason::Wanted(Wanted::Ordered(Ordered::By { verb, uid: by }));
             out.report(now, Some(&name), Change::Drain, reason);
         } else if let Goal::Expel { fault } = change.goal {
             self.expelled(now, &name, fault, out);
         }
-        self.enter(&name, Stage::DrainingOut);
+        self.facts.pool.enter(&name, Stage::DrainingOut);
         self.journeys.step(Step::Emptying { since: now });
         let up = self.facts.pool.in_balance();
         let min = self.facts.floor(self.settings);

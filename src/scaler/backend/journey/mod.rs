@@ -88,7 +88,7 @@ impl Journeys {
 }
 
 /// What the journeys of a backend may touch.
-pub(super) struct Road<'a> {
+pub(in crate::scaler) struct Road<'a> {
     pub(super) signals: &'a mut Signals,
     pub(super) facts: &'a mut Facts,
     pub(super) settings: &'a BackendSettings,
@@ -329,6 +329,23 @@ impl Journey {
         }
     }
 
+    /// Users who reached a spare in drain, where HAProxy balances nothing to it, by a rule or a
+    /// cookie: how many, and how many of them failed.
+    fn reached(&self, now: ServerCounters) -> Option<(u64, u64)> {
+        let then = self.drained?;
+        let taken = now.taken.saturating_sub(then.taken);
+        (taken > 0).then(|| (taken, now.failed.saturating_sub(then.failed)))
+    }
+
+    /// Remembers when the draining server took a request last: none comes by balancing.
+    fn note_taken(&mut self, now: Timestamp, taken: u64) {
+        match self.took_at {
+            None => self.took_at = Some((taken, self.since)),
+            Some((before, _)) if before == taken => {}
+            Some(_) => self.took_at = Some((taken, now)),
+        }
+    }
+
     /// A drain does not wait for its sessions any longer: it has failed its probation, requests
     /// keep coming by persistence and maint sends them elsewhere, or the operator wants it so.
     fn is_cut_short(&self, now: Timestamp, since: Timestamp, settings: &BackendSettings) -> bool {
@@ -378,6 +395,11 @@ impl Journey {
             }
             Step::Checking | Step::Emptying { .. } => true,
         }
+    }
+
+    /// It is on its way out for no fault of its own.
+    pub(super) const fn may_turn_back(&self) -> bool {
+        self.goal.may_turn_back()
     }
 
     /// The server is on its way in.

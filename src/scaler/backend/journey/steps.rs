@@ -44,7 +44,11 @@ impl Road<'_> {
             }
             Goal::PutAway { .. } => {
                 if self.needs().may_put_away(&name) {
-                    self.leave_out_if_dead(now, &name);
+                    let member = self.facts.pool.member_mut(&name);
+                    if let Some(member) = member.filter(|member| !member.read.is_up()) {
+                        // The first one to be tried again it is not.
+                        member.quarantine(now, Failed::Dead);
+                    }
                     self.write(now, AdminState::Drain, out);
                 } else {
                     self.journeys.only = None;
@@ -60,14 +64,6 @@ impl Road<'_> {
                 }
             }
             Goal::FinishDrain | Goal::TakeBack { .. } => self.write(now, AdminState::Maint, out),
-        }
-    }
-
-    /// A spare that goes because it is dead is not the first one to be tried again.
-    fn leave_out_if_dead(&mut self, now: Timestamp, name: &str) {
-        let member = self.facts.pool.member_mut(name);
-        if let Some(member) = member.filter(|member| !member.read.is_up()) {
-            member.quarantine(now, Failed::Dead);
         }
     }
 
@@ -127,7 +123,7 @@ impl Road<'_> {
         let (read, counters) = (&member.read, member.read.counters);
         match state {
             AdminState::Drain if read.admin_state() == state => {
-                self.enter(name, Stage::DrainingIn);
+                self.facts.pool.enter(name, Stage::DrainingIn);
                 if let Some(change) = &mut self.journeys.only {
                     change.drained = counters;
                 }
@@ -143,21 +139,6 @@ impl Road<'_> {
                 self.fail(now, Failure::NotFollowed(state), out);
             }
         }
-    }
-
-    pub(super) fn enter(&mut self, name: &str, stage: Stage) {
-        if let Some(member) = self.facts.pool.member_mut(name) {
-            member.stage = stage;
-        }
-    }
-
-    /// Users who reached a spare in drain, where HAProxy balances nothing to it, by a rule or a
-    /// cookie: how many, and how many of them failed.
-    fn reached_in_drain(&self) -> Option<(u64, u64)> {
-        let (change, member) = self.here()?;
-        let (then, now) = (change.drained?, member.read.counters?);
-        let taken = now.taken.saturating_sub(then.taken);
-        (taken > 0).then(|| (taken, now.failed.saturating_sub(then.failed)))
     }
 
     /// Draining in: ready as soon as fresh checks have brought full health.
@@ -179,7 +160,7 @@ impl Road<'_> {
         // Checks that do not run are not waited for.
         let check = member.read.running_check();
         let is_down = member.read.operational == 0;
-        if let Some((taken, failed)) = self.reached_in_drain()
+        if let Some((taken, failed)) = member.read.counters.and_then(|it| change.reached(it))
             && failed > 0
         {
             return self.fail(now, Failure::Reached { taken, failed }, out);
@@ -202,7 +183,12 @@ impl Road<'_> {
 
     /// Draining out: maint as soon as its sessions have ended, or waited for long enough.
     pub(super) fn watch_drain(&mut self, now: Timestamp, since: Timestamp, out: &mut Outbox) {
-        self.note_taken(now);
+        if let Some(journey) = &mut self.journeys.only
+            && let Some(member) = self.facts.pool.member(&journey.server)
+            && let Some(counters) = member.read.counters
+        {
+            journey.note_taken(now, counters.taken);
+        }
         let Some((change, member)) = self.here() else {
             return;
         };
@@ -221,22 +207,6 @@ impl Road<'_> {
             self.linger(now, since, out);
         } else {
             self.read_sooner(now);
-        }
-    }
-
-    /// Remembers when the draining server took a request last: none comes by balancing.
-    fn note_taken(&mut self, now: Timestamp) {
-        let Some(change) = &mut self.journeys.only else {
-            return;
-        };
-        let member = self.facts.pool.member(&change.server);
-        let Some(taken) = member.and_then(|it| it.read.counters).map(|it| it.taken) else {
-            return;
-        };
-        match change.took_at {
-            None => change.took_at = Some((taken, change.since)),
-            Some((before, _)) if before == taken => {}
-            Some(_) => change.took_at = Some((taken, now)),
         }
     }
 }
