@@ -39,6 +39,11 @@ impl Pool {
         }
     }
 
+    /// There is a spare, wherever it is.
+    pub(super) fn has_spare(&self) -> bool {
+        self.members.iter().any(|it| it.role == Role::Spare)
+    }
+
     /// Takes HAProxy's word: its servers in its order, with what we remember of each.
     pub(super) fn take(&mut self, servers: Vec<ServerRead>, settings: &BackendSettings) {
         let mut known = std::mem::take(&mut self.members);

@@ -18,8 +18,8 @@ impl Facts {
         &self,
         now: Timestamp,
         said: &mut Vec<Advice>,
-        out: &mut Outbox,
         settings: &BackendSettings,
+        out: &mut Outbox,
     ) {
         let mut advice = self.missing_names(settings);
         for member in &self.pool.members {
@@ -44,9 +44,7 @@ impl Facts {
             Advice::UnknownServer(list, server)
         });
         let mut advice: Vec<Advice> = missing.collect();
-        let mut members = self.pool.members.iter();
-        let has_spare = members.any(|it| it.role == Role::Spare);
-        if settings.spares == Spares::Auto && !has_spare {
+        if settings.spares == Spares::Auto && !self.pool.has_spare() {
             advice.push(Advice::NoSpare);
         }
         advice

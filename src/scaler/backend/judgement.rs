@@ -50,16 +50,11 @@ impl Backend {
 impl Sight<'_> {
     /// Samples, servers and names that are held.
     pub(in crate::scaler) fn held(&self) -> usize {
-        let policies: usize = self.0.signals.policies.iter().map(Policy::held).sum();
-        let members = &self.0.facts.pool.members;
+        let policies: usize = self.signals.policies.iter().map(Policy::held).sum();
+        let members = &self.facts.pool.members;
         let budgets: usize = members.iter().map(|member| member.budget.held()).sum();
         let looks: usize = members.iter().map(|it| it.probation.held()).sum();
-        let watched = looks + self.0.signals.times.held() + self.0.signals.counted.len();
-        policies
-            + members.len()
-            + budgets
-            + watched
-            + self.0.said.advice.len()
-            + self.0.said.stay.len()
+        let watched = looks + self.signals.times.held() + self.signals.counted.len();
+        policies + members.len() + budgets + watched + self.said.advice.len() + self.said.stay.len()
     }
 }

@@ -157,7 +157,7 @@ impl Backend {
 impl Sight<'_> {
     /// What should be known after a restart.
     pub(in crate::scaler) fn memory(&self, now: Timestamp) -> BackendMemory {
-        let mut memory = match &self.0.past.remembered {
+        let mut memory = match &self.past.remembered {
             Some(remembered) => {
                 let mut memory = remembered.clone();
                 for server in memory.servers.values_mut() {
@@ -166,13 +166,13 @@ impl Sight<'_> {
                 memory
             }
             None => BackendMemory {
-                generation: self.0.facts.generation,
+                generation: self.facts.generation,
                 paused: None,
                 servers: self.server_memories(now),
             },
         };
-        memory.paused = self.0.hand.backend;
-        for (name, marks) in &self.0.hand.servers {
+        memory.paused = self.hand.backend;
+        for (name, marks) in &self.hand.servers {
             memory.servers.entry(name.clone()).or_default().marks = *marks;
         }
         memory
@@ -183,7 +183,6 @@ impl Sight<'_> {
 
     fn server_memories(&self, now: Timestamp) -> BTreeMap<String, ServerMemory> {
         let spares = self
-            .0
             .facts
             .pool
             .members
@@ -196,9 +195,8 @@ impl Sight<'_> {
 
     fn server_memory(&self, now: Timestamp, member: &Member) -> ServerMemory {
         let name = &member.read.name;
-        let underway = self.0.journeys.of(name);
+        let underway = self.journeys.of(name);
         let past = self
-            .0
             .past
             .told
             .as_ref()
@@ -215,7 +213,7 @@ impl Sight<'_> {
             marks: member.marks,
             expected: member.expected,
             stands_in: member.stands_in,
-            hold: left(member.hold_until(), self.0.settings.hold),
+            hold: left(member.hold_until(), self.settings.hold),
             quarantine: left(member.quarantined_until(), QUARANTINE_MAX),
             failures: member.failures(),
             lent_maxconn: member.kick.lent(),

@@ -234,7 +234,7 @@ impl<'a> Needs<'a> {
 
     /// What keeps a spare longer than `idle_timeout`, and until when. One that serves nobody is no
     /// loss.
-    pub(super) fn stays(self, member: &Member, quiet_from: Timestamp) -> Option<(Timestamp, Stay)> {
+    fn stays(self, member: &Member, quiet_from: Timestamp) -> Option<(Timestamp, Stay)> {
         if !member.is_serving() {
             return None;
         }
@@ -266,7 +266,7 @@ impl<'a> Needs<'a> {
     }
 
     /// Why a spare that an operator wants in is warmed up.
-    pub(super) fn ordered(self, server: &str) -> Wanted {
+    fn ordered(self, server: &str) -> Wanted {
         let mark = self.hand.marks(server).kept.map(|(_, mark)| mark);
         Wanted::Ordered(Ordered::By {
             verb: Verb::Enable,
@@ -359,14 +359,14 @@ impl<'a> Needs<'a> {
     }
 
     /// The spare that an operator wants in and that is not on its way.
-    pub(super) fn ordered_in(self, now: Timestamp) -> Option<String> {
+    fn ordered_in(self, now: Timestamp) -> Option<String> {
         let mut candidates = self.facts.pool.candidates(now, self.settings).into_iter();
         let wanted = candidates.find(|member| member.marks.kept() == Some(Kept::In))?;
         (!self.facts.is_full(self.settings)).then(|| wanted.read.name.clone())
     }
 
     /// The spare that an operator wants out and that still serves.
-    pub(super) fn ordered_out(self) -> Option<String> {
+    fn ordered_out(self) -> Option<String> {
         let wanted = self.facts.pool.members.iter().find(|member| {
             member.role == Role::Spare
                 && member.stage == Stage::Ready
@@ -379,19 +379,19 @@ impl<'a> Needs<'a> {
     }
 
     /// An operator wants that spare in.
-    pub(super) fn is_kept_in(self, name: &str) -> bool {
+    fn is_kept_in(self, name: &str) -> bool {
         let member = self.facts.pool.member(name);
         member.is_some_and(|member| member.marks.kept() == Some(Kept::In))
     }
 
-    pub(super) fn fullness(self) -> Option<Blocked> {
+    fn fullness(self) -> Option<Blocked> {
         self.facts
             .is_full(self.settings)
             .then(|| Blocked::Max(self.facts.pool.in_balance()))
     }
 
     /// Forged or replayed lines alone can wake one spare and no more.
-    pub(super) fn doubt_about_more(self) -> Option<Blocked> {
+    fn doubt_about_more(self) -> Option<Blocked> {
         self.facts
             .has_joined_in_doubt()
             .then(|| Blocked::InDoubt(self.facts.comparison.compared()))

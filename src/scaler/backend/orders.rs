@@ -159,39 +159,39 @@ impl Backend {
 
 impl Sight<'_> {
     fn must_know(&self, server: &str) -> Result<(), Refusal> {
-        if self.0.facts.pool.member(server).is_some() || self.0.hand.servers.contains_key(server) {
+        if self.facts.pool.member(server).is_some() || self.hand.servers.contains_key(server) {
             return Ok(());
         }
-        if self.0.facts.pool.members.is_empty() {
+        if self.facts.pool.members.is_empty() {
             return Err(Refusal::NotSeenYet);
         }
         Err(Refusal::UnknownServer {
-            name: ServerName::new(self.0.settings.name.clone(), server),
-            known: self.0.facts.pool.members.iter().map(name_of).collect(),
+            name: ServerName::new(self.settings.name.clone(), server),
+            known: self.facts.pool.members.iter().map(name_of).collect(),
         })
     }
 
     /// What `enable` and `disable` have in common: a spare that may be changed now.
     fn may_change(&self, server: &str) -> Result<&Member, Refusal> {
-        let Some(member) = self.0.facts.pool.member(server) else {
+        let Some(member) = self.facts.pool.member(server) else {
             return Err(Refusal::NotShown);
         };
-        let marks = self.0.hand.marks(server);
+        let marks = self.hand.marks(server);
         match member.role {
             Role::Spare => {}
             Role::AlwaysUp => return Err(Refusal::AlwaysUp),
             Role::Other => return Err(Refusal::NoSpare),
         }
-        if self.0.hand.pause().is_some() || marks.paused.is_some() {
+        if self.hand.pause().is_some() || marks.paused.is_some() {
             return Err(Refusal::Paused);
         }
         if marks.pinned.is_some() {
             return Err(Refusal::Pinned);
         }
-        if !self.0.facts.has_picture() {
+        if !self.facts.has_picture() {
             return Err(Refusal::Unreachable);
         }
-        if self.0.is_changing_settings() {
+        if self.is_changing_settings() {
             return Err(Refusal::Reconfiguring);
         }
         if member.read.is_tracked || member.read.is_beyond_us() {
@@ -203,22 +203,22 @@ impl Sight<'_> {
     fn may_enable(&self, server: &str) -> Result<(), Refusal> {
         let member = self.may_change(server)?;
         if !member.read.is_up()
-            && self.0.facts.is_full(&self.0.settings)
-            && !self.0.journeys.is_inbound(server)
+            && self.facts.is_full(&self.settings)
+            && !self.journeys.is_inbound(server)
         {
-            return Err(Refusal::Full(self.0.facts.pool.in_balance()));
+            return Err(Refusal::Full(self.facts.pool.in_balance()));
         }
         Ok(())
     }
 
     fn may_disable(&self, server: &str) -> Result<(), Refusal> {
         self.may_change(server)?;
-        self.0.needs().must_not_need(server)
+        self.needs().must_not_need(server)
     }
 
     /// Refuses what needs a command to HAProxy that it would not take.
     fn must_be_taken(&self, order: &Order, server: &str, wanted: Stage) -> Result<(), Refusal> {
-        let stage = self.0.facts.pool.member(server).map(|member| member.stage);
+        let stage = self.facts.pool.member(server).map(|member| member.stage);
         match &order.barred {
             Some(reason) if stage != Some(wanted) => Err(Refusal::Barred(reason.clone())),
             Some(_) | None => Ok(()),
@@ -232,8 +232,8 @@ impl Sight<'_> {
             Verb::Disable => self.promise_kept(now, order, server, Kept::Out),
             Verb::Pause | Verb::Pin => {
                 let is_meant = |it: &str| server.is_none_or(|server| server == it);
-                let change = self.0.journeys.only.as_ref();
-                let member = server.and_then(|server| self.0.facts.pool.member(server));
+                let change = self.journeys.only.as_ref();
+                let member = server.and_then(|server| self.facts.pool.member(server));
                 Promise::Fixed {
                     lasts: order.lasts,
                     in_transition: change
@@ -259,8 +259,8 @@ impl Sight<'_> {
             Kept::In => (true, Stage::Ready),
             Kept::Out => (false, Stage::Maint),
         };
-        let is_there = self.0.facts.pool.member(server).map(|it| it.stage) == Some(already);
-        let way = match &self.0.journeys.only {
+        let is_there = self.facts.pool.member(server).map(|it| it.stage) == Some(already);
+        let way = match &self.journeys.only {
             Some(change) if change.server == server => match (is_in, change.is_inbound()) {
                 (true, true) => Way::Coming,
                 (false, false) => Way::Leaving,
@@ -268,13 +268,13 @@ impl Sight<'_> {
             },
             Some(_) | None if is_there => Way::Already(already),
             Some(change) => Way::After(change.server.clone()),
-            None if self.0.is_settling(now) => Way::Settling,
+            None if self.is_settling(now) => Way::Settling,
             None => Way::Soon,
         };
         Promise::Kept {
             kept,
             way,
-            length: order.lasts.unwrap_or(self.0.settings.hold),
+            length: order.lasts.unwrap_or(self.settings.hold),
         }
     }
 }

@@ -136,7 +136,7 @@ impl Backend {
             self.agreement_changed(now, out);
         }
         self.facts
-            .give_advice(now, &mut self.said.advice, out, &self.settings);
+            .give_advice(now, &mut self.said.advice, &self.settings, out);
         let names: Vec<String> = self.facts.pool.members.iter().map(name_of).collect();
         for name in &names {
             self.look_at(now, name, out);

@@ -168,7 +168,7 @@ impl Sight<'_> {
     /// Servers that are looked after, and those of them that `next` would treat differently.
     pub(in crate::scaler) fn affected(&self, next: Option<&BackendSettings>) -> (usize, usize) {
         let ours = || {
-            let members = self.0.facts.pool.members.iter();
+            let members = self.facts.pool.members.iter();
             members.filter(|member| member.role != Role::Other)
         };
         let changed = ours()
@@ -178,7 +178,7 @@ impl Sight<'_> {
 
     /// What stays behind of a backend that is not looked after any more.
     pub(in crate::scaler) fn say_goodbye(&self, now: Timestamp, out: &mut Outbox) {
-        let members = self.0.facts.pool.members.iter();
+        let members = self.facts.pool.members.iter();
         let enabled = members.filter(|it| it.role == Role::Spare && it.stage == Stage::Ready);
         let note = Note::Left(enabled.map(name_of).collect());
         out.tell(now, None, Change::Note, note);

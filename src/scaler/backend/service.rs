@@ -69,7 +69,13 @@ impl Facts {
         members.filter(|member| member.is_in_use() && member.read.counters.is_some())
     }
 
-    pub(super) fn others_of(&self, name: &str) -> Others {
+    /// Servers that HAProxy may send requests to.
+    fn balanced(&self) -> impl Iterator<Item = &Member> {
+        let members = self.pool.members.iter();
+        members.filter(|member| member.read.is_in_balance())
+    }
+
+    fn others_of(&self, name: &str) -> Others {
         let mut others = Others::default();
         for member in self.watched().filter(|it| it.read.name != name) {
             others.add(&member.probation, member.read.sessions);
@@ -77,7 +83,7 @@ impl Facts {
         others
     }
 
-    pub(super) fn circumstances(&self, name: &str) -> Circumstances {
+    fn circumstances(&self, name: &str) -> Circumstances {
         let member = self.pool.member(name);
         let is_spare = member.is_some_and(|it| it.role == Role::Spare);
         let is_up = member.is_some_and(|it| it.read.is_up());
@@ -91,19 +97,14 @@ impl Facts {
     }
 
     /// The part of the traffic that its weight gives a server, 0–1; `slowstart` taken into account.
-    pub(super) fn fair_share(&self, name: &str) -> f64 {
+    fn fair_share(&self, name: &str) -> f64 {
         let weight = |member: &Member| {
             let throttle = f64::from(member.read.throttle.unwrap_or(100)) / 100.0;
             f64::from(member.read.weight) * throttle
         };
-        let balanced = || {
-            self.pool
-                .members
-                .iter()
-                .filter(|it| it.read.is_in_balance())
-        };
-        let total: f64 = balanced().map(weight).sum();
-        let own = balanced()
+        let total: f64 = self.balanced().map(weight).sum();
+        let own = self
+            .balanced()
             .find(|member| member.read.name == name)
             .map(weight);
         own.map_or(0.0, |own| if total > 0.0 { own / total } else { 0.0 })
@@ -111,7 +112,7 @@ impl Facts {
 
     /// Whether it is to be expected that a server gets requests now: not while `slowstart` holds
     /// it back, not while a kick may still help, and not while `balance first` has room before it.
-    pub(super) fn is_share_judged(&self, name: &str) -> bool {
+    fn is_share_judged(&self, name: &str) -> bool {
         let Some(member) = self.pool.member(name) else {
             return false;
         };
@@ -128,7 +129,7 @@ impl Facts {
     }
 
     /// Why a ready server gets nothing, as far as HAProxy shows it.
-    pub(super) fn cause(&self, name: &str) -> Cause {
+    fn cause(&self, name: &str) -> Cause {
         let Some(member) = self.pool.member(name) else {
             return Cause::Unknown;
         };
@@ -141,13 +142,8 @@ impl Facts {
         if read.is_passed_over {
             return Cause::Backup;
         }
-        let balanced = || {
-            self.pool
-                .members
-                .iter()
-                .filter(|it| it.read.is_in_balance())
-        };
-        let total: u32 = balanced()
+        let total: u32 = self
+            .balanced()
             .map(|it| it.read.weight)
             .fold(0, u32::saturating_add);
         let servers = self.pool.in_balance().max(1);
@@ -166,15 +162,13 @@ impl Facts {
 
     /// Enough others serve without it. Where its requests fail it is none of those that `min` wants.
     pub(super) fn may_expel(&self, name: &str, settings: &BackendSettings) -> bool {
-        let is_failing = self
-            .pool
-            .member(name)
-            .is_some_and(|it| it.probation.is_failing());
+        let member = self.pool.member(name);
+        let is_failing = member.is_some_and(|it| it.probation.is_failing());
         let needed = if is_failing { 1 } else { self.floor(settings) };
         self.pool.serving_without(name) >= needed
     }
 
-    pub(super) fn why_it_stays(
+    fn why_it_stays(
         &self,
         now: Timestamp,
         name: &str,
@@ -230,7 +224,7 @@ impl Facts {
             .min()
     }
 
-    pub(super) fn found_bad(&mut self, now: Timestamp, name: &str, fault: Fault, out: &mut Outbox) {
+    fn found_bad(&mut self, now: Timestamp, name: &str, fault: Fault, out: &mut Outbox) {
         let Some(member) = self.pool.member_mut(name) else {
             return;
         };
@@ -241,7 +235,7 @@ impl Facts {
     }
 
     /// Says that a server gets nothing, at most once in [`SAID_AGAIN`].
-    pub(super) fn say_not_serving(
+    fn say_not_serving(
         &mut self,
         now: Timestamp,
         name: &str,
@@ -262,7 +256,7 @@ impl Facts {
     }
 
     /// Says what is wrong with a spare, once for each consequence.
-    pub(super) fn say_fault(
+    fn say_fault(
         &mut self,
         now: Timestamp,
         name: &str,
@@ -290,7 +284,7 @@ impl Facts {
 
     /// Spares in maint that get requests all the same (`option persist`): whoever switches one off
     /// makes users fail.
-    pub(super) fn watch_maint(&mut self, now: Timestamp, out: &mut Outbox) {
+    fn watch_maint(&mut self, now: Timestamp, out: &mut Outbox) {
         let mut used = Vec::new();
         for member in &mut self.pool.members {
             let is_resting = member.role == Role::Spare
@@ -324,8 +318,8 @@ impl Facts {
         &mut self,
         now: Timestamp,
         signals: &mut Signals,
-        out: &mut Outbox,
         settings: &BackendSettings,
+        out: &mut Outbox,
     ) -> bool {
         let arrived = self.traffic.arrived;
         for member in &mut self.pool.members {
@@ -347,14 +341,14 @@ impl Facts {
         for name in &names {
             is_missing |= self.watch_server(now, name, out);
         }
-        self.watch_times(now, signals, out, settings);
+        self.watch_times(now, signals, settings, out);
         self.watch_maint(now, out);
         signals.has_watched = self.watched().any(|it| it.role == Role::Spare);
         is_missing
     }
 
     /// True when what a spare came for is still missing: the next breach need not wait.
-    pub(super) fn watch_server(&mut self, now: Timestamp, name: &str, out: &mut Outbox) -> bool {
+    fn watch_server(&mut self, now: Timestamp, name: &str, out: &mut Outbox) -> bool {
         let others = self.others_of(name);
         let circumstances = self.circumstances(name);
         let cause = self.cause(name);
@@ -411,12 +405,12 @@ impl Facts {
     }
 
     /// Holds the times of the ready spares against those of the others.
-    pub(super) fn watch_times(
+    fn watch_times(
         &mut self,
         now: Timestamp,
         signals: &mut Signals,
-        out: &mut Outbox,
         settings: &BackendSettings,
+        out: &mut Outbox,
     ) {
         let age = now.since(signals.times_since);
         if age < TIMES_SPAN {
@@ -448,7 +442,7 @@ impl Facts {
         }
     }
 
-    pub(super) fn judge_times(
+    fn judge_times(
         &mut self,
         now: Timestamp,
         name: &str,
@@ -489,8 +483,8 @@ impl Facts {
         &mut self,
         now: Timestamp,
         expelled_at: Option<Timestamp>,
-        out: &mut Outbox,
         settings: &BackendSettings,
+        out: &mut Outbox,
     ) -> Option<(String, Fault)> {
         let bad: Vec<(String, Fault)> = self
             .watched()

@@ -5,6 +5,7 @@ mod helpless;
 mod outlook;
 mod trouble;
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use super::Backend;
@@ -70,42 +71,37 @@ pub struct ServerView {
 /// A backend as it stands, for those who only look at it.
 pub(in crate::scaler) struct Sight<'a>(pub(super) &'a Backend);
 
+impl Deref for Sight<'_> {
+    type Target = Backend;
+
+    fn deref(&self) -> &Backend {
+        self.0
+    }
+}
+
 impl Backend {
     pub(in crate::scaler) fn view(&mut self, now: Timestamp) -> BackendView {
-        let policy = self
-            .signals
-            .policies
-            .iter_mut()
-            .map(|policy| policy.view(now))
-            .reduce(|most, other| {
-                let urgency = |view: &PolicyView| {
-                    let share = view.value_ms.unwrap_or(0.0) / view.settings.above_ms;
-                    (view.streak, share)
-                };
-                if urgency(&other) > urgency(&most) {
-                    other
-                } else {
-                    most
-                }
-            });
+        let urgency = |view: &PolicyView| {
+            let share = view.value_ms.unwrap_or(0.0) / view.settings.above_ms;
+            (view.streak, share)
+        };
+        let views = self.signals.policies.iter_mut().map(|it| it.view(now));
+        let is_more = |other: &PolicyView, most: &PolicyView| urgency(other) > urgency(most);
+        let policy = views.reduce(|most, other| if is_more(&other, &most) { other } else { most });
         // What an old window showed says nothing about a backend that is quiet.
-        let policy = policy.map(|view| match self.signals.quiet.since {
-            Some(_) => {
-                // The share is that of the busiest policy: with several it may be another one's.
-                let share = self
-                    .signals
-                    .quiet
-                    .share
-                    .filter(|_| self.signals.policies.len() == 1);
-                let value_ms = share.map(|share| share * view.settings.above_ms);
-                PolicyView {
-                    value_ms,
-                    requests: 0,
-                    is_broken: false,
-                    ..view
-                }
+        let policy = policy.map(|view| {
+            if self.signals.quiet.since.is_none() {
+                return view;
             }
-            None => view,
+            // The share is that of the busiest policy: with several it may be another one's.
+            let is_only = self.signals.policies.len() == 1;
+            let share = self.signals.quiet.share.filter(|_| is_only);
+            PolicyView {
+                value_ms: share.map(|share| share * view.settings.above_ms),
+                requests: 0,
+                is_broken: false,
+                ..view
+            }
         });
         let mut view = self.sight().view(now, policy.as_ref());
         view.policy = policy;
@@ -116,28 +112,25 @@ impl Backend {
 impl Sight<'_> {
     /// All of it but the policy.
     fn view(&self, now: Timestamp, policy: Option<&PolicyView>) -> BackendView {
-        let servers = self.0.facts.pool.members.iter();
+        let servers = self.facts.pool.members.iter();
         let servers = servers.map(|member| self.server_view(now, member));
-        let serving = self
-            .0
-            .facts
-            .has_picture()
-            .then(|| self.0.facts.pool.serving());
+        let has_picture = self.facts.has_picture();
+        let serving = has_picture.then(|| self.facts.pool.serving());
         BackendView {
-            name: self.0.settings.name.clone(),
+            name: self.settings.name.clone(),
             state: self.state(now, policy),
             servers: servers.collect(),
             next: self.outlook(now, policy),
             serving,
             wanted: serving.map(|serving| serving.saturating_add(self.asked_for())),
-            in_flight: self.0.facts.has_picture().then(|| self.0.facts.in_flight()),
+            in_flight: has_picture.then(|| self.facts.in_flight()),
             standings: Standings {
-                pause: self.0.hand.pause().map(|mark| mark.standing(now)),
+                pause: self.hand.pause().map(|mark| mark.standing(now)),
                 ..Standings::default()
             },
             problems: self.problems(now, policy),
-            is_answered: self.0.facts.has_picture()
-                || self.0.facts.reading.failure == Some(ReadFailure::UnknownBackend),
+            is_answered: has_picture
+                || self.facts.reading.failure == Some(ReadFailure::UnknownBackend),
             policy: None,
         }
     }
@@ -161,12 +154,12 @@ impl Sight<'_> {
     }
 
     fn state(&self, now: Timestamp, policy: Option<&PolicyView>) -> BackendState {
-        match self.0.facts.reading.failure {
+        match self.facts.reading.failure {
             Some(ReadFailure::UnknownBackend) => return BackendState::Unknown,
             Some(ReadFailure::Unreachable(_) | ReadFailure::NoAnswer | ReadFailure::Stopping) => {
                 return BackendState::Unreachable;
             }
-            None if self.0.facts.generation.is_none() => return BackendState::Unknown,
+            None if self.facts.generation.is_none() => return BackendState::Unknown,
             None => {}
         }
         let is_slow = |view: &PolicyView| {
@@ -176,20 +169,20 @@ impl Sight<'_> {
                     .is_some_and(|value| value > view.settings.above_ms)
         };
         match policy {
-            _ if self.0.facts.pool.in_balance() < self.0.facts.floor(&self.0.settings)
-                || !self.0.facts.pool.dead_always_up().is_empty() =>
+            _ if self.facts.pool.in_balance() < self.facts.floor(&self.settings)
+                || !self.facts.pool.dead_always_up().is_empty() =>
             {
                 BackendState::Short
             }
             Some(view) if view.is_broken => BackendState::Broken,
-            Some(view) if self.0.signals.quiet.since.is_none() && is_slow(view) => {
-                if self.0.signals.not_helping(now).is_some() {
+            Some(view) if self.signals.quiet.since.is_none() && is_slow(view) => {
+                if self.signals.not_helping(now).is_some() {
                     BackendState::NotHelping
                 } else {
                     BackendState::Slow
                 }
             }
-            _ if self.0.facts.log != LogState::Flowing || self.0.facts.is_log_doubted() => {
+            _ if self.facts.log != LogState::Flowing || self.facts.is_log_doubted() => {
                 BackendState::Blind
             }
             Some(_) | None => BackendState::Ok,
@@ -198,13 +191,9 @@ impl Sight<'_> {
 
     /// Servers that are to come.
     fn asked_for(&self) -> u32 {
-        let owed = self.0.plan.owed.as_ref().map_or(0, |(servers, _)| *servers);
-        let is_coming = self
-            .0
-            .journeys
-            .only
-            .as_ref()
-            .is_some_and(Journey::is_inbound);
+        let owed = self.plan.owed.as_ref().map_or(0, |(servers, _)| *servers);
+        let journey = self.journeys.only.as_ref();
+        let is_coming = journey.is_some_and(Journey::is_inbound);
         owed.max(u32::from(is_coming))
     }
 
@@ -218,19 +207,13 @@ impl Sight<'_> {
                 reason: Some(reason),
             })
         };
-        let hold = standing(
-            member.hold_until(),
-            self.0.settings.hold,
-            StandingReason::Changed,
-        );
+        let hold = self.settings.hold;
+        let hold = standing(member.hold_until(), hold, StandingReason::Changed);
         // Each failure doubles it.
         let doublings = member.failures().saturating_sub(1).min(6);
         let quarantine = QUARANTINE_MAX.min(Duration::from_secs(60) * (1 << doublings));
-        let quarantine = standing(
-            member.quarantined_until(),
-            quarantine,
-            StandingReason::Failed,
-        );
+        let until = member.quarantined_until();
+        let quarantine = standing(until, quarantine, StandingReason::Failed);
         Standings {
             hold,
             quarantine,
@@ -240,40 +223,32 @@ impl Sight<'_> {
 
     fn problems(&self, now: Timestamp, policy: Option<&PolicyView>) -> Vec<Problem> {
         let mut problems = Vec::new();
-        problems.extend(self.0.facts.reading.failure.clone().map(Problem::Unread));
-        if self.0.facts.has_picture() {
-            let unknown = self.0.facts.names_unknown(&self.0.settings);
+        problems.extend(self.facts.reading.failure.clone().map(Problem::Unread));
+        if self.facts.has_picture() {
+            let unknown = self.facts.names_unknown(&self.settings);
             problems
                 .extend(unknown.map(|(list, name)| Problem::UnknownServer(list, name.to_owned())));
-            if !self
-                .0
-                .facts
-                .pool
-                .members
-                .iter()
-                .any(|it| it.role == Role::Spare)
-            {
+            if !self.facts.pool.has_spare() {
                 problems.push(Problem::NoSpare);
             }
             problems.extend(self.helpless(now, policy));
         }
-        if let Some((signal, statistic, verdict)) = self.0.signals.not_helping(now) {
+        if let Some((signal, statistic, verdict)) = self.signals.not_helping(now) {
             problems.push(Problem::NotHelping(signal, statistic, verdict));
         }
-        if self.0.past.is_lost {
+        if self.past.is_lost {
             problems.push(Problem::MemoryLost);
         }
-        if self.0.facts.has_picture() {
+        if self.facts.has_picture() {
             self.problems_of_service(now, &mut problems);
         }
-        problems.extend(self.0.facts.comparison.doubt().map(Problem::Doubt));
+        problems.extend(self.facts.comparison.doubt().map(Problem::Doubt));
         problems.extend(
-            self.0
-                .facts
+            self.facts
                 .drops
                 .map(|share| Problem::Doubt(Doubt::Dropped(share))),
         );
-        problems.extend(match self.0.facts.log {
+        problems.extend(match self.facts.log {
             LogState::Flowing => None,
             LogState::Absent => Some(Problem::LogAbsent),
             LogState::Lagging => Some(Problem::LogLate),

@@ -25,7 +25,7 @@ impl Backend {
             return self.road().begin(now, need, out);
         }
         let expelled_at = self.plan.expelled_at;
-        if let Some((name, fault)) = self.facts.find_bad(now, expelled_at, out, &self.settings) {
+        if let Some((name, fault)) = self.facts.find_bad(now, expelled_at, &self.settings, out) {
             return self.road().begin(now, Need::Expel(name, fault), out);
         }
         if let Some(need) = self.needs().lost_in_reload(now) {
@@ -55,7 +55,7 @@ impl Backend {
             || self.hand.pause().is_some()
             || self
                 .facts
-                .find_bad(now, self.plan.expelled_at, out, &self.settings)
+                .find_bad(now, self.plan.expelled_at, &self.settings, out)
                 .is_none()
         {
             return;

@@ -135,7 +135,7 @@ impl Road<'_> {
     /// Looks at who serves. What did not come is still missing: the next breach need not wait.
     pub(super) fn watch_service(&mut self, now: Timestamp, out: &mut Outbox) {
         let (signals, settings) = (&mut *self.signals, self.settings);
-        if self.facts.watch_service(now, signals, out, settings) {
+        if self.facts.watch_service(now, signals, settings, out) {
             self.plan.up_not_before = now;
         }
     }

@@ -10,21 +10,21 @@ impl Sight<'_> {
     /// A server is missing or the backend has been slow for as long as a spare needs to be asked for,
     /// and none comes.
     pub(super) fn helpless(&self, now: Timestamp, policy: Option<&PolicyView>) -> Option<Problem> {
-        if self.0.journeys.only.is_some() || self.0.is_settling(now) {
+        if self.journeys.only.is_some() || self.is_settling(now) {
             return None;
         }
-        if let Some(wanted) = self.0.needs().capacity_wanted() {
-            let why = self.0.needs().nobody_comes(now)?;
+        if let Some(wanted) = self.needs().capacity_wanted() {
+            let why = self.needs().nobody_comes(now)?;
             return Some(Problem::Short { wanted, why });
         }
         let slow = policy.filter(|view| {
-            self.0.signals.quiet.since.is_none() && view.streak >= view.settings.breaches.max(1)
+            self.signals.quiet.since.is_none() && view.streak >= view.settings.breaches.max(1)
         })?;
         Some(Problem::Slow {
             statistic: slow.settings.statistic,
             value_ms: slow.value_ms,
             above_ms: slow.settings.above_ms,
-            why: self.0.needs().nobody_comes(now)?,
+            why: self.needs().nobody_comes(now)?,
         })
     }
 }

@@ -12,33 +12,33 @@ use crate::words::time::Timestamp;
 impl Sight<'_> {
     /// What happens next, and why.
     pub(super) fn outlook(&self, now: Timestamp, policy: Option<&PolicyView>) -> Outlook {
-        if !self.0.facts.has_picture() {
+        if !self.facts.has_picture() {
             return Outlook::Read {
-                due: self.0.facts.reading.due.since(now),
-                failure: self.0.facts.reading.failure.clone(),
+                due: self.facts.reading.due.since(now),
+                failure: self.facts.reading.failure.clone(),
             };
         }
         if let Some(change) = self.outlook_of_change() {
             return change;
         }
-        if let Some(until) = self.0.timers.get(Timer::Settled).filter(|it| now < *it) {
+        if let Some(until) = self.timers.get(Timer::Settled).filter(|it| now < *it) {
             return Outlook::Settling(until.since(now));
         }
-        if self.0.hand.pause().is_some() {
+        if self.hand.pause().is_some() {
             return Outlook::Paused(self.outlook_but_for_a_pause(now, policy).map(Box::new));
         }
         if let Some(leaves) = self.outlook_when_quiet(now) {
             return leaves;
         }
-        match policy.filter(|view| view.streak > 0 && self.0.signals.quiet.since.is_none()) {
+        match policy.filter(|view| view.streak > 0 && self.signals.quiet.since.is_none()) {
             Some(policy) => self.outlook_when_slow(now, policy),
             None => self.outlook_when_not_slow(now),
         }
     }
 
     fn outlook_of_change(&self) -> Option<Outlook> {
-        let change = self.0.journeys.only.as_ref()?;
-        let member = self.0.facts.pool.member(&change.server);
+        let change = self.journeys.only.as_ref()?;
+        let member = self.facts.pool.member(&change.server);
         let check = member.and_then(|it| it.read.running_check());
         Some(Outlook::Changing(Transition {
             server: change.server.clone(),
@@ -63,43 +63,43 @@ impl Sight<'_> {
             return Some(leaves);
         }
         let asked = policy.filter(|view| {
-            self.0.signals.quiet.since.is_none() && view.streak >= view.settings.breaches.max(1)
+            self.signals.quiet.since.is_none() && view.streak >= view.settings.breaches.max(1)
         })?;
         self.outlook_of_spare(now, asked)
-            .filter(|_| self.0.needs().forbids_for_load().is_none())
+            .filter(|_| self.needs().forbids_for_load().is_none())
     }
 
     fn outlook_when_not_slow(&self, now: Timestamp) -> Outlook {
-        if self.0.needs().capacity_wanted().is_some()
-            && let Some(why) = self.0.needs().nobody_comes(now)
+        if self.needs().capacity_wanted().is_some()
+            && let Some(why) = self.needs().nobody_comes(now)
         {
             return Outlook::Nobody(why);
         }
-        match self.0.facts.log {
+        match self.facts.log {
             LogState::Absent => Outlook::Blind,
             LogState::Lagging | LogState::Incomplete => Outlook::HalfBlind,
-            LogState::Flowing if self.0.facts.is_log_doubted() => Outlook::HalfBlind,
+            LogState::Flowing if self.facts.is_log_doubted() => Outlook::HalfBlind,
             LogState::Flowing => Outlook::Nothing,
         }
     }
 
     fn outlook_when_slow(&self, now: Timestamp, view: &PolicyView) -> Outlook {
         // Where none is left, no cooldown is worth a word.
-        if let Some(why) = self.0.needs().nobody_comes(now) {
+        if let Some(why) = self.needs().nobody_comes(now) {
             return Outlook::Nobody(why);
         }
-        if let Some((_, _, verdict)) = self.0.signals.not_helping(now) {
+        if let Some((_, _, verdict)) = self.signals.not_helping(now) {
             return Outlook::NotHelping(verdict.until().since(now));
         }
-        if now < self.0.plan.up_not_before {
-            return Outlook::Cooldown(self.0.plan.up_not_before.since(now));
+        if now < self.plan.up_not_before {
+            return Outlook::Cooldown(self.plan.up_not_before.since(now));
         }
         self.outlook_of_spare(now, view).unwrap_or(Outlook::Nothing)
     }
 
     fn outlook_of_spare(&self, now: Timestamp, view: &PolicyView) -> Option<Outlook> {
         Some(Outlook::Comes {
-            spare: name_of(self.0.needs().candidates_for_load(now).first()?),
+            spare: name_of(self.needs().candidates_for_load(now).first()?),
             above_ms: view.settings.above_ms,
             streak: view.streak,
             needed: view.settings.breaches,
@@ -108,14 +108,14 @@ impl Sight<'_> {
 
     /// The spare that is next to go, for `status`.
     pub(super) fn outlook_when_quiet(&self, now: Timestamp) -> Option<Outlook> {
-        let leaving = self.0.leaving()?;
+        let leaving = self.leaving()?;
         let later = match leaving.stay {
             Some(Stay::TooSlow(entry)) => Some(Later::TooSlow(
                 entry,
-                self.0.signals.rate.busiest().unwrap_or_default(),
+                self.signals.rate.busiest().unwrap_or_default(),
             )),
             Some(Stay::Budget) => Some(Later::Budget),
-            None => (leaving.due == self.0.plan.down_not_before).then_some(Later::Cooldown),
+            None => (leaving.due == self.plan.down_not_before).then_some(Later::Cooldown),
         };
         Some(Outlook::Leaves {
             server: leaving.name,

@@ -14,13 +14,13 @@ const FAILED_SHARE: f64 = 0.05;
 impl Sight<'_> {
     /// All of it, as far as it lasts.
     pub(super) fn problems_of_service(&self, now: Timestamp, problems: &mut Vec<Problem>) {
-        for (server, shows) in self.0.facts.pool.dead_always_up() {
+        for (server, shows) in self.facts.pool.dead_always_up() {
             problems.push(Problem::AlwaysUpMissing(server.to_owned(), shows));
         }
-        let spares = self.0.facts.pool.members.iter();
+        let spares = self.facts.pool.members.iter();
         problems.extend(spares.filter_map(problem_of_spare));
-        problems.extend(self.0.facts.crowd.lasting().cloned().map(Problem::Crowded));
-        let failures = self.0.signals.policies.iter();
+        problems.extend(self.facts.crowd.lasting().cloned().map(Problem::Crowded));
+        let failures = self.signals.policies.iter();
         let failures = failures.map(|policy| policy.recent.failures(now)).max();
         if let Some((failed, all)) = failures
             && failed >= FAILED_MIN
