@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::crowd::Crowd;
 use super::reading::Reading;
-use super::service::Traffic;
+use super::shares::Traffic;
 use crate::scaler::agreement::{Agreement, Comparison};
 use crate::scaler::dropped::Share;
 use crate::scaler::event::LogState;

@@ -13,6 +13,7 @@ mod orders;
 mod reading;
 mod reconfigure;
 mod service;
+mod shares;
 mod signals;
 mod timers;
 mod view;

@@ -112,7 +112,7 @@ impl Backend {
             self.facts.generation = Some(process.generation);
         }
         self.facts.queued = read.queued;
-        self.facts.traffic = super::service::Traffic {
+        self.facts.traffic = super::shares::Traffic {
             arrived: read.arrived,
             balance: read.balance,
             has_cookie: read.has_cookie,
