@@ -182,12 +182,8 @@ impl Sight<'_> {
     }
 
     fn server_memories(&self, now: Timestamp) -> BTreeMap<String, ServerMemory> {
-        let spares = self
-            .facts
-            .pool
-            .members
-            .iter()
-            .filter(|it| it.role == Role::Spare);
+        let members = self.facts.pool.members.iter();
+        let spares = members.filter(|it| it.role == Role::Spare);
         spares
             .map(|member| (member.read.name.clone(), self.server_memory(now, member)))
             .collect()

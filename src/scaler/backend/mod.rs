@@ -5,7 +5,6 @@ mod advice;
 mod crowd;
 mod facts;
 mod journey;
-mod judgement;
 mod kicks;
 mod memory;
 mod needs;

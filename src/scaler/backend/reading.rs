@@ -128,11 +128,8 @@ impl Backend {
         }
         self.facts.pool.show_marks(&self.hand);
         self.recall(now, process.generation, out);
-        if self
-            .facts
-            .comparison
-            .compare(now, read.responses, read.sessions)
-        {
+        let comparison = &mut self.facts.comparison;
+        if comparison.compare(now, read.responses, read.sessions) {
             self.agreement_changed(now, out);
         }
         self.facts
@@ -157,11 +154,7 @@ impl Backend {
         if self.facts.generation.is_none() {
             return;
         }
-        let is_needed = self
-            .signals
-            .quiet
-            .since
-            .is_none_or(|since| now.since(since) < self.settings.idle_timeout);
+        let is_needed = !self.signals.is_quiet_for_long(now, &self.settings);
         self.facts.pool.begin_generation(now, is_needed);
         match self.journeys.only.take() {
             // The new process may have got the command that is under way, and carry it out late.

@@ -1,7 +1,6 @@
-//! What people see of a backend: plain data for `status`. Why nothing can help lives in `helpless`, what happens
-//! next in `outlook`.
+//! What people see of a backend: plain data for `status`. What happens next lives in
+//! `outlook`, what users suffer from and why nothing can help in `trouble`.
 
-mod helpless;
 mod outlook;
 mod trouble;
 
@@ -13,7 +12,7 @@ use super::journey::Journey;
 use crate::scaler::decision::Doubt;
 use crate::scaler::event::LogState;
 use crate::scaler::member::{Member, QUARANTINE_MAX, Role, Stage};
-use crate::scaler::policy::PolicyView;
+use crate::scaler::policy::{Policy, PolicyView};
 use crate::scaler::seen::{
     BackendState, Outlook, Problem, ServerNote, Standing, StandingReason, Standings,
 };
@@ -255,5 +254,15 @@ impl Sight<'_> {
             LogState::Incomplete => Some(Problem::LogLost),
         });
         problems
+    }
+
+    /// Samples, servers and names that are held.
+    pub(in crate::scaler) fn held(&self) -> usize {
+        let policies: usize = self.signals.policies.iter().map(Policy::held).sum();
+        let members = &self.facts.pool.members;
+        let budgets: usize = members.iter().map(|member| member.budget.held()).sum();
+        let looks: usize = members.iter().map(|it| it.probation.held()).sum();
+        let watched = looks + self.signals.times.held() + self.signals.counted.len();
+        policies + members.len() + budgets + watched + self.said.advice.len() + self.said.stay.len()
     }
 }

@@ -2,9 +2,10 @@
 //! or one spare less, because it is quiet.
 
 use super::journey::Delay;
-use super::needs::Need;
+use super::needs::{Need, Stay};
 use super::{Backend, name_of};
-use crate::scaler::decision::{CalledOff, Would};
+use crate::scaler::budget;
+use crate::scaler::decision::{CalledOff, Change, Reason, Would};
 use crate::scaler::outbox::Outbox;
 use crate::words::time::Timestamp;
 
@@ -51,13 +52,12 @@ impl Backend {
             return;
         };
         let delay = change.may_wait(now);
-        if delay == Delay::No
-            || self.hand.pause().is_some()
-            || self
-                .facts
-                .find_bad(now, self.plan.expelled_at, &self.settings, out)
-                .is_none()
-        {
+        if delay == Delay::No || self.hand.pause().is_some() {
+            return;
+        }
+        let (settings, expelled_at) = (&self.settings, self.plan.expelled_at);
+        let bad = self.facts.find_bad(now, expelled_at, settings, out);
+        if bad.is_none() {
             return;
         }
         match delay {
@@ -73,11 +73,8 @@ impl Backend {
     /// Paused: the same search, and what would begin is only said.
     fn seek_pretended_work(&mut self, now: Timestamp, out: &mut Outbox) {
         let back = self.needs().wanted_back(now);
-        let wanted = self
-            .needs()
-            .capacity_wanted()
-            .or_else(|| self.plan.owed.clone().map(|(_, wanted)| wanted));
-        self.plan.owed = None;
+        let owed = self.plan.owed.take().map(|(_, wanted)| wanted);
+        let wanted = self.needs().capacity_wanted().or(owed);
         let next = || {
             let wanted =
                 wanted.filter(|wanted| self.needs().forbids_bringing_in(wanted).is_none())?;
@@ -89,5 +86,37 @@ impl Backend {
         } else if let Some(name) = back.or_else(next) {
             self.hand.say_would(now, Would::Enable, name, out);
         }
+    }
+
+    /// Says once that a spare stays which would go otherwise.
+    pub(super) fn say_stay(&mut self, now: Timestamp, out: &mut Outbox) {
+        let Some(leaving) = self.leaving() else {
+            return;
+        };
+        let Some(stay) = leaving.stay else { return };
+        let mut said = self.said.stay.iter();
+        let is_said = said.any(|(name, said)| *name == leaving.name && said.is_like(stay));
+        if is_said || now < leaving.ordinary {
+            return;
+        }
+        let left = leaving.due.since(now);
+        let reason = match stay {
+            Stay::TooSlow(entry) => Reason::TooSlow {
+                entry,
+                rate: self.signals.rate.busiest().unwrap_or_default(),
+                left,
+            },
+            Stay::Budget => {
+                let within = budget::period(self.settings.idle_timeout);
+                let member = self.facts.pool.member(&leaving.name);
+                Reason::Budget {
+                    changes: member.map_or(0, |member| member.budget.spent(now, within)),
+                    within,
+                    left,
+                }
+            }
+        };
+        out.report(now, Some(&leaving.name), Change::Stay, reason);
+        self.said.stay.push((leaving.name, stay));
     }
 }

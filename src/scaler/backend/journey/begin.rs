@@ -113,11 +113,8 @@ impl Road<'_> {
                 now.after(self.settings.scale_down_cooldown.max(PAUSED_AGAIN));
             return self.hand.say_would(now, Would::Drain, name, out);
         }
-        let quiet_for = self
-            .signals
-            .quiet
-            .since
-            .map_or(Duration::ZERO, |since| now.since(since));
+        let since = self.signals.quiet.since;
+        let quiet_for = since.map_or(Duration::ZERO, |since| now.since(since));
         let after = self.facts.reading.want_fresh(out);
         let share = self.signals.quiet.share;
         let goal = Goal::PutAway { quiet_for, share };
@@ -301,11 +298,8 @@ impl Road<'_> {
         }
         match change.step {
             Step::WarmingUp { .. } => {
-                if now
-                    >= change
-                        .since
-                        .after(self.settings.warm_up_deadline + OUTCOME_SLACK)
-                {
+                let deadline = self.settings.warm_up_deadline + OUTCOME_SLACK;
+                if now >= change.since.after(deadline) {
                     self.fail(now, Failure::WarmUp(WarmUpFailure::NoOutcome), out);
                 }
             }
@@ -316,5 +310,14 @@ impl Road<'_> {
             Step::Checking => self.watch_checks(now, out),
             Step::Emptying { since } => self.watch_drain(now, since, out),
         }
+    }
+
+    /// Begins what `disable` asked for: a fresh picture decides whether the spare may go.
+    fn send_away(&mut self, now: Timestamp, server: String, out: &mut Outbox) {
+        let after = self.facts.reading.want_fresh(out);
+        let mark = self.hand.marks(&server).kept.map(|(_, mark)| mark);
+        let by = mark.and_then(|mark| mark.by);
+        let goal = Goal::SendAway { by };
+        self.journeys.only = Some(Journey::new(now, server, goal, Step::Judging { after }));
     }
 }

@@ -271,4 +271,30 @@ impl Road<'_> {
         }
         self.signals.start_policies_over();
     }
+
+    /// Takes the change under way to where its server may stay: maint on the way in, ready on the
+    /// way out. A `ready` that is being written is let through, a return to maint is finished.
+    pub(crate) fn retreat(&mut self, now: Timestamp, why: Ordered, out: &mut Outbox) {
+        let Some(change) = &mut self.journeys.only else {
+            return;
+        };
+        match (change.goal.route().from, &change.step) {
+            (AdminState::Maint, Step::Writing { .. } | Step::Verifying { .. }) => {
+                change.unwanted = Some(why);
+            }
+            (
+                AdminState::Maint,
+                Step::WarmingUp { .. }
+                | Step::Judging { .. }
+                | Step::Checking
+                | Step::Emptying { .. },
+            ) => self.call_off(now, CalledOff::Ordered(why), out),
+            (AdminState::Ready, _) if change.goal.may_turn_back() => {
+                self.turn_back(now, Wanted::Ordered(why), out);
+            }
+            (AdminState::Ready, Step::Judging { .. }) => self.journeys.only = None,
+            // Whoever answers badly is not given back; what came from drain goes on.
+            (AdminState::Ready | AdminState::Drain, _) => {}
+        }
+    }
 }

@@ -2,7 +2,6 @@
 //! `way`; what is done lives in `begin`, `steps` and `ends`.
 
 mod begin;
-mod by_hand;
 mod ends;
 mod steps;
 mod way;

@@ -5,7 +5,7 @@ use super::super::timers::Timer;
 use super::{Goal, Road, Step};
 use crate::scaler::outbox::Outbox;
 
-use crate::scaler::decision::{CalledOff, Failed, Failure};
+use crate::scaler::decision::{CalledOff, Change, Failed, Failure, Note};
 use crate::scaler::member::Stage;
 use crate::words::picture::AdminState;
 use crate::words::time::Timestamp;
@@ -20,12 +20,9 @@ impl Road<'_> {
         match &change.goal {
             Goal::BringIn { wanted, .. } => {
                 let is_stale = now > change.since.after(self.settings.warm_up_deadline);
-                let forbidden = self
-                    .needs()
-                    .forbids_bringing_in(wanted)
-                    .map(CalledOff::Blocked);
-                let forbidden = forbidden.or(is_stale.then_some(CalledOff::Stale));
-                if let Some(why) = forbidden {
+                let blocked = self.needs().forbids_bringing_in(wanted);
+                let stale = is_stale.then_some(CalledOff::Stale);
+                if let Some(why) = blocked.map(CalledOff::Blocked).or(stale) {
                     return self.call_off(now, why, out);
                 }
                 let is_checked = member.read.running_check().is_some();
@@ -110,13 +107,7 @@ impl Road<'_> {
         }
     }
 
-    pub(super) fn verify_inbound(
-        &mut self,
-        now: Timestamp,
-        name: &str,
-        state: AdminState,
-        out: &mut Outbox,
-    ) {
+    fn verify_inbound(&mut self, now: Timestamp, name: &str, state: AdminState, out: &mut Outbox) {
         let Some(member) = self.facts.pool.member(name) else {
             return;
         };
@@ -207,6 +198,20 @@ impl Road<'_> {
             self.linger(now, since, out);
         } else {
             self.read_sooner(now);
+        }
+    }
+
+    /// The picture before the first command of a `disable`: it goes, or the order ends.
+    fn judge_send_away(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
+        match self.needs().must_not_need(name) {
+            Ok(()) => self.write(now, AdminState::Drain, out),
+            Err(refusal) => {
+                self.journeys.only = None;
+                self.hand.forget_order(name);
+                self.facts.pool.show_marks(self.hand);
+                let note = Note::NotDisabled(refusal);
+                out.tell(now, Some(name), Change::Note, note);
+            }
         }
     }
 }

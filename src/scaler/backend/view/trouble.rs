@@ -3,6 +3,7 @@
 
 use super::Sight;
 use crate::scaler::member::{Member, Role, Stage};
+use crate::scaler::policy::PolicyView;
 use crate::scaler::seen::Problem;
 use crate::words::time::Timestamp;
 
@@ -28,6 +29,27 @@ impl Sight<'_> {
         {
             problems.push(Problem::Errors { failed, all });
         }
+    }
+
+    /// A server is missing or the backend has been slow for as long as a spare needs to be asked for,
+    /// and none comes.
+    pub(super) fn helpless(&self, now: Timestamp, policy: Option<&PolicyView>) -> Option<Problem> {
+        if self.journeys.only.is_some() || self.is_settling(now) {
+            return None;
+        }
+        if let Some(wanted) = self.needs().capacity_wanted() {
+            let why = self.needs().nobody_comes(now)?;
+            return Some(Problem::Short { wanted, why });
+        }
+        let slow = policy.filter(|view| {
+            self.signals.quiet.since.is_none() && view.streak >= view.settings.breaches.max(1)
+        })?;
+        Some(Problem::Slow {
+            statistic: slow.settings.statistic,
+            value_ms: slow.value_ms,
+            above_ms: slow.settings.above_ms,
+            why: self.needs().nobody_comes(now)?,
+        })
     }
 }
 
