@@ -1,5 +1,6 @@
-//! One backend: where requests, HAProxy's answers and outcomes meet. What they mean is said in the
-//! modules below; signals live in `policy`, servers in `pool`.
+//! One backend: where requests, HAProxy's answers and outcomes meet, and what happens when a timer
+//! rings. What is known lives in `signals` and `facts`, what follows from it in `needs`, what is done
+//! about it in `journey`; none of them knows the backend.
 
 mod advice;
 mod crowd;

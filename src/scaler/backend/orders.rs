@@ -1,5 +1,5 @@
 //! An operator's orders: which are refused, what each sets, and what the one who gave it is told.
-//! How a change under way is taken back or begun by an order is in `change::by_hand`.
+//! How a journey begins, or turns back, because of one is in `journey`.
 
 use super::journey::Journey;
 use super::view::Sight;

@@ -1,5 +1,5 @@
-//! What a backend needs next: back after a reload, in place of a dead server, because it is slow;
-//! or one spare less, because it is quiet.
+//! When a need is acted upon: which comes first, what has to make way, what is only said in a pause.
+//! The needs themselves are in `needs`.
 
 use super::journey::Delay;
 use super::needs::{Need, Stay};

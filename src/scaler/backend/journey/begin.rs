@@ -138,7 +138,7 @@ impl Road<'_> {
 
     /// Load returned: a spare that is on its way out is given back at once.
     pub(crate) fn load_returned(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
-        let Some(change) = &self.journeys.only else {
+        let Some(journey) = &self.journeys.only else {
             if let Some(name) = self.needs().lingering(now)
                 && self.hand.pause().is_none()
                 && self.journeys.writing.is_none()
@@ -147,7 +147,7 @@ impl Road<'_> {
             }
             return;
         };
-        let is_undone = match change.goal {
+        let is_undone = match journey.goal {
             Goal::PutAway { .. } => true,
             Goal::SendAway { .. } => matches!(wanted, Wanted::BelowMin { .. }),
             Goal::BringIn { .. }
@@ -163,14 +163,14 @@ impl Road<'_> {
 
     /// A spare on its way out is wanted after all.
     pub(super) fn turn_back(&mut self, now: Timestamp, wanted: Wanted, out: &Outbox) {
-        let Some(change) = &mut self.journeys.only else {
+        let Some(journey) = &mut self.journeys.only else {
             return;
         };
-        match change.step {
+        match journey.step {
             Step::Judging { .. } => self.journeys.only = None,
             Step::Emptying { .. } => {
-                change.goal = Goal::GiveBack { wanted };
-                change.since = now;
+                journey.goal = Goal::GiveBack { wanted };
+                journey.since = now;
                 let after = self.facts.reading.want_fresh(out);
                 self.journeys.step(Step::Judging { after });
             }
@@ -179,7 +179,7 @@ impl Road<'_> {
             | Step::Writing { .. }
             | Step::Verifying { .. }
             | Step::Checking => {
-                change.returned.get_or_insert(wanted);
+                journey.returned.get_or_insert(wanted);
             }
         }
     }
@@ -194,9 +194,9 @@ impl Road<'_> {
     ) {
         let after = self.facts.reading.want_fresh(out);
         let goal = Goal::GiveBack { wanted };
-        let mut change = Journey::new(now, name, goal, Step::Judging { after });
-        change.told.push(AdminState::Drain);
-        self.journeys.only = Some(change);
+        let mut journey = Journey::new(now, name, goal, Step::Judging { after });
+        journey.told.push(AdminState::Drain);
+        self.journeys.only = Some(journey);
     }
 
     /// The warm-up ended; true when another spare is to be looked for.
@@ -276,30 +276,30 @@ impl Road<'_> {
     /// A command took too long: its outcome is unknown, only reading back tells.
     pub(crate) fn write_overdue(&mut self, out: &Outbox) {
         self.write_ended();
-        let Some(change) = &self.journeys.only else {
+        let Some(journey) = &self.journeys.only else {
             return;
         };
-        if let Step::Writing { state, .. } = change.step {
+        if let Step::Writing { state, .. } = journey.step {
             let after = self.facts.reading.want_fresh(out);
             self.journeys.step(Step::Verifying { after, state });
         }
     }
 
-    /// Looks at the change under way in the light of a new picture.
+    /// Looks at the journey under way in the light of a new picture.
     pub(crate) fn step_change(&mut self, now: Timestamp, read: ActionId, out: &mut Outbox) {
-        let Some(change) = &self.journeys.only else {
+        let Some(journey) = &self.journeys.only else {
             return;
         };
-        if self.facts.pool.member(&change.server).is_none() {
-            let note = Note::Vanished(change.server.clone());
+        if self.facts.pool.member(&journey.server).is_none() {
+            let note = Note::Vanished(journey.server.clone());
             self.journeys.only = None;
             out.tell(now, None, Change::Note, note);
             return;
         }
-        match change.step {
+        match journey.step {
             Step::WarmingUp { .. } => {
                 let deadline = self.settings.warm_up_deadline + OUTCOME_SLACK;
-                if now >= change.since.after(deadline) {
+                if now >= journey.since.after(deadline) {
                     self.fail(now, Failure::WarmUp(WarmUpFailure::NoOutcome), out);
                 }
             }

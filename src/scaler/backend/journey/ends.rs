@@ -22,12 +22,12 @@ const MISSED_FOR: Duration = Duration::from_secs(60);
 impl Road<'_> {
     /// The drain is confirmed.
     pub(super) fn drains(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = &mut self.journeys.only else {
+        let Some(journey) = &mut self.journeys.only else {
             return;
         };
-        let name = change.server.clone();
-        let returned = change.returned.take();
-        if let Goal::PutAway { quiet_for, share } = change.goal {
+        let name = journey.server.clone();
+        let returned = journey.returned.take();
+        if let Goal::PutAway { quiet_for, share } = journey.goal {
             if let Some(member) = self.facts.pool.member_mut(&name) {
                 member.budget.spend(now);
             }
@@ -39,11 +39,11 @@ impl Road<'_> {
             self.plan.up_not_before = now;
             let reason = Reason::Quiet { quiet_for, share };
             out.report(now, Some(&name), Change::Drain, reason);
-        } else if let Goal::SendAway { by } = change.goal {
+        } else if let Goal::SendAway { by } = journey.goal {
             let verb = Verb::Disable;
             let reason = Reason::Wanted(Wanted::Ordered(Ordered::By { verb, uid: by }));
             out.report(now, Some(&name), Change::Drain, reason);
-        } else if let Goal::Expel { fault } = change.goal {
+        } else if let Goal::Expel { fault } = journey.goal {
             self.expelled(now, &name, fault, out);
         }
         self.facts.pool.enter(&name, Stage::DrainingOut);
@@ -82,12 +82,12 @@ impl Road<'_> {
 
     /// The spare takes traffic.
     pub(super) fn arrived(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = self.journeys.only.take() else {
+        let Some(journey) = self.journeys.only.take() else {
             return;
         };
-        let took = now.since(change.since);
-        let member = self.facts.pool.member_mut(&change.server);
-        let (reason, wanted) = match change.goal {
+        let took = now.since(journey.since);
+        let member = self.facts.pool.member_mut(&journey.server);
+        let (reason, wanted) = match journey.goal {
             Goal::BringIn { wanted, evidence } => {
                 let checks = member.as_ref().map(|it| it.proven_by());
                 let checks = checks.unwrap_or(Checks::NotConfigured);
@@ -112,9 +112,9 @@ impl Road<'_> {
             member.came_for = Some(wanted.clone());
             member.stands_in = wanted.is_for_dead();
         }
-        out.report(now, Some(&change.server), Change::Enable, reason);
-        self.spare_arrived(now, &change.server, &wanted);
-        Queue::of(self.facts, self.hand).kick_newcomer(now, &change.server, out);
+        out.report(now, Some(&journey.server), Change::Enable, reason);
+        self.spare_arrived(now, &journey.server, &wanted);
+        Queue::of(self.facts, self.hand).kick_newcomer(now, &journey.server, out);
         self.watch_service(now, out);
         self.read_sooner(now);
     }
@@ -122,52 +122,52 @@ impl Road<'_> {
     /// A `ready` that was given up took effect after all, on a server that had been proven: taking
     /// it away again could leave too few.
     pub(super) fn arrived_late(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = self.journeys.only.take() else {
+        let Some(journey) = self.journeys.only.take() else {
             return;
         };
-        if let Some(member) = self.facts.pool.member_mut(&change.server) {
+        if let Some(member) = self.facts.pool.member_mut(&journey.server) {
             member.became_ready(now);
         }
-        out.tell(now, Some(&change.server), Change::Enable, Note::LateReady);
+        out.tell(now, Some(&journey.server), Change::Enable, Note::LateReady);
         self.signals.start_policies_over();
-        Queue::of(self.facts, self.hand).kick_newcomer(now, &change.server, out);
+        Queue::of(self.facts, self.hand).kick_newcomer(now, &journey.server, out);
         self.read_sooner(now);
     }
 
     /// The spare is back in maint, as wished.
     pub(super) fn departed(&mut self, now: Timestamp, out: &mut Outbox) {
         let cooldown = self.settings.scale_down_cooldown;
-        let Some((change, member, plan)) = self.end() else {
+        let Some((journey, member, plan)) = self.end() else {
             return;
         };
         member.became_maint();
         plan.down_not_before = now.after(cooldown);
         self.signals.start_policies_over();
-        let (took, sessions) = (now.since(change.since), change.sessions);
+        let (took, sessions) = (now.since(journey.since), journey.sessions);
         let reason = Reason::Emptied { took, sessions };
-        out.report(now, Some(&change.server), Change::Disable, reason);
+        out.report(now, Some(&journey.server), Change::Disable, reason);
     }
 
     /// Something failed on the way in: to maint, if it has left maint.
     pub(super) fn fail(&mut self, now: Timestamp, failure: Failure, out: &mut Outbox) {
-        let Some(change) = &mut self.journeys.only else {
+        let Some(journey) = &mut self.journeys.only else {
             return;
         };
-        let name = change.server.clone();
-        change.goal = Goal::TakeBack {
+        let name = journey.server.clone();
+        journey.goal = Goal::TakeBack {
             failure: Some(failure),
         };
-        change.since = now;
+        journey.since = now;
         self.take_back(now, &name, out);
     }
 
     /// It is not wanted any more, through no fault of its own: to maint, if it has left maint.
     pub(crate) fn call_off(&mut self, now: Timestamp, why: CalledOff, out: &mut Outbox) {
-        let Some(change) = &mut self.journeys.only else {
+        let Some(journey) = &mut self.journeys.only else {
             return;
         };
-        let name = change.server.clone();
-        change.goal = Goal::TakeBack { failure: None };
+        let name = journey.server.clone();
+        journey.goal = Goal::TakeBack { failure: None };
         out.tell(now, Some(&name), Change::Note, Note::CalledOff(why));
         self.plan.owed = None;
         self.take_back(now, &name, out);
@@ -184,13 +184,13 @@ impl Road<'_> {
 
     /// It failed and is back in maint: the next one is tried.
     pub(super) fn taken_back(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some((change, member, plan)) = self.end() else {
+        let Some((journey, member, plan)) = self.end() else {
             return;
         };
         member.became_maint();
         let Goal::TakeBack {
             failure: Some(failure),
-        } = change.goal
+        } = journey.goal
         else {
             return;
         };
@@ -202,7 +202,7 @@ impl Road<'_> {
             what: failure,
             quarantined_for,
         };
-        out.report(now, Some(&change.server), Change::EnableFailed, reason);
+        out.report(now, Some(&journey.server), Change::EnableFailed, reason);
     }
 
     /// Something is more urgent than the sessions of a drain.
@@ -215,7 +215,7 @@ impl Road<'_> {
     /// The sessions of a drain last: it stays in drain, and other changes do not wait for it.
     pub(super) fn linger(&mut self, now: Timestamp, since: Timestamp, out: &mut Outbox) {
         let cooldown = self.settings.scale_down_cooldown;
-        let Some((change, member, plan)) = self.end() else {
+        let Some((journey, member, plan)) = self.end() else {
             return;
         };
         let (is_new, sessions) = (!member.is_lingering, member.read.sessions);
@@ -224,7 +224,7 @@ impl Road<'_> {
         if is_new {
             let took = now.since(since);
             let reason = Reason::StillOpen { took, sessions };
-            out.report(now, Some(&change.server), Change::Note, reason);
+            out.report(now, Some(&journey.server), Change::Note, reason);
         }
     }
 
@@ -238,11 +238,11 @@ impl Road<'_> {
 
     /// A warm-up is given up for something more urgent; its server is asked for again later.
     pub(crate) fn abandon_warm_up(&mut self) {
-        let Some((change, member, plan)) = self.end() else {
+        let Some((journey, member, plan)) = self.end() else {
             return;
         };
         member.stage = Stage::Maint;
-        if let Goal::BringIn { wanted, .. } = change.goal {
+        if let Goal::BringIn { wanted, .. } = journey.goal {
             plan.owed.get_or_insert((1, wanted));
         }
     }
@@ -272,15 +272,15 @@ impl Road<'_> {
         self.signals.start_policies_over();
     }
 
-    /// Takes the change under way to where its server may stay: maint on the way in, ready on the
+    /// Takes the journey under way to where its server may stay: maint on the way in, ready on the
     /// way out. A `ready` that is being written is let through, a return to maint is finished.
     pub(crate) fn retreat(&mut self, now: Timestamp, why: Ordered, out: &mut Outbox) {
-        let Some(change) = &mut self.journeys.only else {
+        let Some(journey) = &mut self.journeys.only else {
             return;
         };
-        match (change.goal.route().from, &change.step) {
+        match (journey.goal.route().from, &journey.step) {
             (AdminState::Maint, Step::Writing { .. } | Step::Verifying { .. }) => {
-                change.unwanted = Some(why);
+                journey.unwanted = Some(why);
             }
             (
                 AdminState::Maint,
@@ -289,7 +289,7 @@ impl Road<'_> {
                 | Step::Checking
                 | Step::Emptying { .. },
             ) => self.call_off(now, CalledOff::Ordered(why), out),
-            (AdminState::Ready, _) if change.goal.may_turn_back() => {
+            (AdminState::Ready, _) if journey.goal.may_turn_back() => {
                 self.turn_back(now, Wanted::Ordered(why), out);
             }
             (AdminState::Ready, Step::Judging { .. }) => self.journeys.only = None,

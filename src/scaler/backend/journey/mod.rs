@@ -1,5 +1,5 @@
-//! Servers on their way, and what their journeys may touch. One journey as data, with the drawing, is in
-//! `way`; what is done lives in `begin`, `steps` and `ends`.
+//! Servers on their way, and what their journeys may touch. One journey as data is in `way`, with the
+//! drawing; what is done lives in `begin`, `steps` and `ends`.
 
 mod begin;
 mod ends;

@@ -1,5 +1,6 @@
-//! What each step of a change does once a newer picture is there: decide, write, read back, watch,
-//! finish. When a change begins and how its outcomes come in is said one level up.
+//! What each step of a journey does once a newer picture is there: decide, write, read back, watch,
+//! finish. How it begins and how its outcomes come in is in
+//! `begin`, what its end means in `ends`.
 
 use super::super::timers::Timer;
 use super::{Goal, Road, Step};
@@ -13,20 +14,20 @@ use crate::words::time::Timestamp;
 impl Road<'_> {
     /// Decides on a fresh picture whether the first write of a change may happen.
     pub(super) fn judge(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some((change, member)) = self.here() else {
+        let Some((journey, member)) = self.here() else {
             return;
         };
-        let name = change.server.clone();
-        match &change.goal {
+        let name = journey.server.clone();
+        match &journey.goal {
             Goal::BringIn { wanted, .. } => {
-                let is_stale = now > change.since.after(self.settings.warm_up_deadline);
+                let is_stale = now > journey.since.after(self.settings.warm_up_deadline);
                 let blocked = self.needs().forbids_bringing_in(wanted);
                 let stale = is_stale.then_some(CalledOff::Stale);
                 if let Some(why) = blocked.map(CalledOff::Blocked).or(stale) {
                     return self.call_off(now, why, out);
                 }
                 let is_checked = member.read.running_check().is_some();
-                let first = change.goal.route().first(is_checked);
+                let first = journey.goal.route().first(is_checked);
                 self.write(now, first, out);
             }
             Goal::GiveBack { .. } => {
@@ -65,14 +66,14 @@ impl Road<'_> {
     }
 
     pub(super) fn write(&mut self, now: Timestamp, state: AdminState, out: &mut Outbox) {
-        let Some(change) = &mut self.journeys.only else {
+        let Some(journey) = &mut self.journeys.only else {
             return;
         };
-        change.told.push(state);
-        let name = change.server.clone();
+        journey.told.push(state);
+        let name = journey.server.clone();
         if state == AdminState::Maint {
             let member = self.facts.pool.member(&name);
-            change.sessions = member.map_or(0, |member| member.read.sessions);
+            journey.sessions = member.map_or(0, |member| member.read.sessions);
         }
         let id = out.set_state(&name, state);
         let until = now.after(self.settings.action_timeout);
@@ -83,13 +84,13 @@ impl Road<'_> {
 
     /// Reads back what a command did.
     pub(super) fn verify(&mut self, now: Timestamp, state: AdminState, out: &mut Outbox) {
-        let Some((change, member)) = self.here() else {
+        let Some((journey, member)) = self.here() else {
             return;
         };
-        let name = change.server.clone();
+        let name = journey.server.clone();
         let is_so = member.read.admin_state() == state;
-        let route = change.goal.route();
-        let is_back = matches!(change.goal, Goal::TakeBack { .. });
+        let route = journey.goal.route();
+        let is_back = matches!(journey.goal, Goal::TakeBack { .. });
         match (route.from, state) {
             _ if route.to == AdminState::Ready => self.verify_inbound(now, &name, state, out),
             (AdminState::Ready, AdminState::Drain) if is_so => self.drains(now, out),
@@ -115,8 +116,8 @@ impl Road<'_> {
         match state {
             AdminState::Drain if read.admin_state() == state => {
                 self.facts.pool.enter(name, Stage::DrainingIn);
-                if let Some(change) = &mut self.journeys.only {
-                    change.drained = counters;
+                if let Some(journey) = &mut self.journeys.only {
+                    journey.drained = counters;
                 }
                 self.journeys.step(Step::Checking);
                 self.watch_checks(now, out);
@@ -134,16 +135,16 @@ impl Road<'_> {
 
     /// Draining in: ready as soon as fresh checks have brought full health.
     pub(super) fn watch_checks(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = &mut self.journeys.only else {
+        let Some(journey) = &mut self.journeys.only else {
             return;
         };
-        if let Some(why) = change.unwanted.take() {
+        if let Some(why) = journey.unwanted.take() {
             return self.call_off(now, CalledOff::Ordered(why), out);
         }
-        let Some((change, member)) = self.here() else {
+        let Some((journey, member)) = self.here() else {
             return;
         };
-        if let Goal::BringIn { wanted, .. } = &change.goal
+        if let Goal::BringIn { wanted, .. } = &journey.goal
             && let Some(blocked) = self.needs().forbids_bringing_in(wanted)
         {
             return self.call_off(now, CalledOff::Blocked(blocked), out);
@@ -151,7 +152,7 @@ impl Road<'_> {
         // Checks that do not run are not waited for.
         let check = member.read.running_check();
         let is_down = member.read.operational == 0;
-        if let Some((taken, failed)) = member.read.counters.and_then(|it| change.reached(it))
+        if let Some((taken, failed)) = member.read.counters.and_then(|it| journey.reached(it))
             && failed > 0
         {
             return self.fail(now, Failure::Reached { taken, failed }, out);
@@ -163,7 +164,7 @@ impl Road<'_> {
             self.fail(now, Failure::DownByAgent, out);
         } else if is_down && check.is_verdict_against() {
             self.fail(now, Failure::ChecksFailed, out);
-        } else if now >= change.since.after(self.settings.warm_up_deadline) {
+        } else if now >= journey.since.after(self.settings.warm_up_deadline) {
             let full = (check.rise + check.fall).saturating_sub(1);
             let health = check.health;
             self.fail(now, Failure::Checks { health, full }, out);
@@ -180,19 +181,20 @@ impl Road<'_> {
         {
             journey.note_taken(now, counters.taken);
         }
-        let Some((change, member)) = self.here() else {
+        let Some((journey, member)) = self.here() else {
             return;
         };
-        if member.read.is_up() && change.was_told(AdminState::Ready) {
+        if member.read.is_up() && journey.was_told(AdminState::Ready) {
             return self.arrived_late(now, out);
         }
         let is_empty = member.read.sessions == 0 && member.read.queued == 0;
         // A server died meanwhile, or a race left too few: the way back is the shortest.
-        if let (Goal::PutAway { .. }, Some(wanted)) = (&change.goal, self.needs().capacity_wanted())
+        if let (Goal::PutAway { .. }, Some(wanted)) =
+            (&journey.goal, self.needs().capacity_wanted())
         {
             return self.load_returned(now, wanted, out);
         }
-        if is_empty || change.is_cut_short(now, since, self.settings) {
+        if is_empty || journey.is_cut_short(now, since, self.settings) {
             self.write(now, AdminState::Maint, out);
         } else if now >= since.after(self.settings.drain_timeout) {
             self.linger(now, since, out);

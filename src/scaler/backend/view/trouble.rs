@@ -1,4 +1,4 @@
-//! What users and servers suffer from now, as problems of `status`: servers that get no requests,
+//! What users and servers suffer from now and why nothing can help, as problems of `status`: servers that get no requests,
 //! answer badly, or are used where they should rest; users who wait or fail.
 
 use super::Sight;
