@@ -297,6 +297,26 @@ pub enum Wanted {
     Ordered(Ordered),
 }
 
+impl Wanted {
+    /// It is about load: a cooldown follows.
+    pub(super) const fn is_for_load(&self) -> bool {
+        matches!(
+            self,
+            Self::Slow(_) | Self::Crowded(_) | Self::Waiting { .. }
+        )
+    }
+
+    /// Another server is dead.
+    pub(super) const fn is_for_dead(&self) -> bool {
+        matches!(self, Self::DeadServer { .. } | Self::DeadSpare { .. })
+    }
+
+    /// Capacity is missing whatever the load is.
+    pub(super) const fn is_for_capacity(&self) -> bool {
+        self.is_for_dead() || matches!(self, Self::BelowMin { .. })
+    }
+}
+
 /// What overrules the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ordered {

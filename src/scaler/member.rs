@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::budget::Budget;
-use super::decision::{Cause, Consequence, Failed, Fault, Wanted};
+use super::decision::{Cause, Checks, Consequence, Failed, Fault, Wanted};
 use super::hand::Marks;
 use super::kick::Kick;
 use super::probation::Probation;
@@ -71,6 +71,15 @@ impl Role {
 }
 
 impl Stage {
+    /// Where a server in that state is.
+    pub(super) const fn of(state: AdminState) -> Self {
+        match state {
+            AdminState::Ready => Self::Ready,
+            AdminState::Drain => Self::DrainingOut,
+            AdminState::Maint => Self::Maint,
+        }
+    }
+
     /// The word of the contract.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -314,6 +323,23 @@ impl Member {
         self.is_proven = false;
         self.stands_in = false;
         self.expected = Some(AdminState::Maint);
+    }
+
+    /// Its sessions last longer than a drain is waited for.
+    pub(super) const fn lingers(&mut self) {
+        self.is_lingering = true;
+        self.stage = Stage::DrainingOut;
+        self.expected = Some(AdminState::Drain);
+    }
+
+    /// What HAProxy's checks have proven of it.
+    pub(super) fn proven_by(&self) -> Checks {
+        match self.read.check {
+            None => Checks::NotConfigured,
+            Some(check) if !check.is_enabled => Checks::NotRunning,
+            Some(check) if check.fall <= 1 => Checks::ProveNothing,
+            Some(_) => Checks::Passed,
+        }
     }
 
     /// When it failed last.

@@ -114,7 +114,7 @@ impl Scaler {
             backends: self
                 .backends
                 .iter()
-                .map(|backend| (backend.name().to_owned(), backend.memory(now)))
+                .map(|backend| (backend.name().to_owned(), backend.sight().memory(now)))
                 .collect(),
             is_lost: false,
         }

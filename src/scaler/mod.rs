@@ -134,7 +134,9 @@ impl Scaler {
                 outcome,
             } => {
                 self.at(now, &server.backend, |backend, out| {
-                    backend.warm_up_ended(now, id, outcome, out);
+                    if backend.road().warm_up_ended(now, id, outcome, out) {
+                        backend.seek_work(now, out);
+                    }
                 });
             }
             Event::StateSet {
@@ -143,7 +145,9 @@ impl Scaler {
                 outcome,
             } => {
                 self.at(now, &server.backend, |backend, out| {
-                    backend.state_set(now, id, outcome, out);
+                    if backend.road().state_set(now, id, outcome, out) {
+                        backend.seek_work(now, out);
+                    }
                 });
             }
             Event::MaxconnSet {
@@ -152,7 +156,9 @@ impl Scaler {
                 outcome,
             } => {
                 self.at(now, &server.backend, |backend, out| {
-                    backend.maxconn_set(now, id, &server.server, outcome, out);
+                    backend
+                        .queue()
+                        .maxconn_set(now, id, &server.server, outcome, out);
                 });
             }
             Event::Operator(order) => self.order(now, order),
@@ -201,7 +207,7 @@ impl Scaler {
     /// remembered. Bounded by the settings and by HAProxy's servers, whatever happens for however
     /// long.
     pub fn held(&self) -> usize {
-        let backends: usize = self.backends.iter().map(Backend::held).sum();
+        let backends: usize = self.backends.iter().map(|it| it.sight().held()).sum();
         backends + self.by_name.held() + self.agenda.held()
     }
 

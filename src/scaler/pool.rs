@@ -32,6 +32,18 @@ impl Pool {
             .find(|member| member.read.name == name)
     }
 
+    /// It is in that stage now.
+    pub(super) fn enter(&mut self, name: &str, stage: Stage) {
+        if let Some(member) = self.member_mut(name) {
+            member.stage = stage;
+        }
+    }
+
+    /// There is a spare, wherever it is.
+    pub(super) fn has_spare(&self) -> bool {
+        self.members.iter().any(|it| it.role == Role::Spare)
+    }
+
     /// Takes HAProxy's word: its servers in its order, with what we remember of each.
     pub(super) fn take(&mut self, servers: Vec<ServerRead>, settings: &BackendSettings) {
         let mut known = std::mem::take(&mut self.members);

@@ -30,7 +30,7 @@ impl Scaler {
         let mut affected = Affected::default();
         for backend in &self.backends {
             let next = settings.iter().find(|next| next.name == backend.name());
-            let (servers, changed) = backend.affected(next);
+            let (servers, changed) = backend.sight().affected(next);
             affected.servers += servers;
             affected.changed += changed;
         }
@@ -78,7 +78,7 @@ impl Scaler {
         }
         for backend in self.backends.iter().filter(|backend| backend.is_gone()) {
             self.out.turn_of(backend.name());
-            backend.say_goodbye(now, &mut self.out);
+            backend.sight().say_goodbye(now, &mut self.out);
         }
         let before = self.backends.len();
         self.backends.retain(|backend| !backend.is_gone());

@@ -132,11 +132,8 @@ impl Backend {
         let is_free = self.journeys.only.is_none()
             && self.plan.owed.is_none()
             && self.facts.crowd.tried.is_none();
-        let is_stuck = self
-            .facts
-            .crowd
-            .stuck_until
-            .is_some_and(|until| now < until);
+        let stuck_until = self.facts.crowd.stuck_until;
+        let is_stuck = stuck_until.is_some_and(|until| now < until);
         if self.facts.crowd.is_busy && is_free && !is_stuck && now >= self.plan.up_not_before {
             self.plan.owed = Some((1, Wanted::Crowded(what)));
         }

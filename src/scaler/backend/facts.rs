@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::crowd::Crowd;
 use super::reading::Reading;
-use super::service::Traffic;
+use super::shares::Traffic;
 use crate::scaler::agreement::{Agreement, Comparison};
 use crate::scaler::dropped::Share;
 use crate::scaler::event::LogState;
+use crate::scaler::member::{Role, Stage};
 use crate::scaler::pool::Pool;
 use crate::scaler::settings::BackendSettings;
-use crate::words::picture::Generation;
+use crate::words::picture::{AdminState, Generation};
 use crate::words::time::Timestamp;
 
 /// HAProxy that does not answer for so long after it should have been read, as in a reload, tells
@@ -113,5 +114,30 @@ impl Facts {
         let unvouched = self.comparison.unvouched_since();
         contradicts && self.brought_in_doubt > 0
             || unvouched.is_some_and(|since| self.pool.joined_since(since) > 0)
+    }
+
+    /// First sight adopts: what is ready is ours and goes after `idle_timeout` like any other.
+    pub(super) fn first_sight(&mut self, now: Timestamp, name: &str, shown: AdminState) {
+        let started = self.started;
+        let Some(member) = self.pool.member_mut(name) else {
+            return;
+        };
+        if member.role != Role::Spare {
+            return;
+        }
+        // Nobody knows for how long it has served: it is no newcomer whose caches are cold.
+        member.enter(now, Stage::of(shown), started);
+        if shown == AdminState::Ready {
+            member.is_wanted_back = false;
+        }
+    }
+
+    /// Something else than a policy says that it is not quiet, or nobody can tell.
+    pub(super) fn disturbs_quiet(&self, now: Timestamp, settings: &BackendSettings) -> bool {
+        self.log != LogState::Flowing
+            || self.is_log_doubted()
+            || !(self.reading.is_current() || self.is_blink(now, settings))
+            || self.queued > 0
+            || self.crowd.is_there()
     }
 }

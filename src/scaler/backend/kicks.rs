@@ -18,7 +18,7 @@ use crate::words::time::Timestamp;
 const LENT_MAX: u32 = 100_000;
 
 /// A backend's servers, as far as its queue is concerned.
-pub(super) struct Queue<'a> {
+pub(in crate::scaler) struct Queue<'a> {
     pool: &'a mut Pool,
     /// Requests that wait.
     queued: u32,
@@ -151,7 +151,7 @@ impl<'a> Queue<'a> {
     }
 
     /// A limit was set, or not.
-    pub(super) fn maxconn_set(
+    pub(crate) fn maxconn_set(
         &mut self,
         now: Timestamp,
         id: ActionId,

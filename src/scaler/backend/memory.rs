@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Backend;
+use super::view::Sight;
 use crate::scaler::decision::{Change, Note};
 use crate::scaler::hand::{Mark, Until};
 use crate::scaler::member::{Member, QUARANTINE_MAX, Role};
@@ -42,6 +43,24 @@ impl Past {
         self.told.as_ref().is_some_and(|told| {
             told.server == server && now < told.until && told.states.contains(&state)
         })
+    }
+
+    /// The daemon ends, or lets go of its servers: what it told them last is remembered. `until`:
+    /// when the last command is given up.
+    pub(super) fn leave_behind(
+        &mut self,
+        server: &str,
+        mut told: Vec<AdminState>,
+        until: Timestamp,
+    ) {
+        if !told.contains(&AdminState::Maint) {
+            told.push(AdminState::Maint);
+        }
+        self.told = Some(Told {
+            server: server.to_owned(),
+            states: told,
+            until,
+        });
     }
 }
 
@@ -133,19 +152,9 @@ impl Backend {
         }
         out.tell(now, Some(name), Change::Note, Note::Resumed(shown));
     }
+}
 
-    /// The daemon ends, or lets go of its servers: what it told them last is remembered.
-    pub(super) fn leave_behind(&mut self, now: Timestamp, server: &str, mut told: Vec<AdminState>) {
-        if !told.contains(&AdminState::Maint) {
-            told.push(AdminState::Maint);
-        }
-        self.past.told = Some(Told {
-            server: server.to_owned(),
-            states: told,
-            until: now.after(self.settings.action_timeout),
-        });
-    }
-
+impl Sight<'_> {
     /// What should be known after a restart.
     pub(in crate::scaler) fn memory(&self, now: Timestamp) -> BackendMemory {
         let mut memory = match &self.past.remembered {
@@ -173,12 +182,8 @@ impl Backend {
     }
 
     fn server_memories(&self, now: Timestamp) -> BTreeMap<String, ServerMemory> {
-        let spares = self
-            .facts
-            .pool
-            .members
-            .iter()
-            .filter(|it| it.role == Role::Spare);
+        let members = self.facts.pool.members.iter();
+        let spares = members.filter(|it| it.role == Role::Spare);
         spares
             .map(|member| (member.read.name.clone(), self.server_memory(now, member)))
             .collect()

@@ -1,11 +1,11 @@
-//! One backend: where requests, HAProxy's answers and outcomes meet. What they mean is said in the
-//! modules below; signals live in `policy`, servers in `pool`.
+//! One backend: where requests, HAProxy's answers and outcomes meet, and what happens when a timer
+//! rings. What is known lives in `signals` and `facts`, what follows from it in `needs`, what is done
+//! about it in `journey`; none of them knows the backend.
 
 mod advice;
 mod crowd;
 mod facts;
 mod journey;
-mod judgement;
 mod kicks;
 mod memory;
 mod needs;
@@ -13,23 +13,21 @@ mod orders;
 mod reading;
 mod reconfigure;
 mod service;
+mod shares;
 mod signals;
 mod timers;
 mod view;
 mod work;
 
-use super::agreement::Agreement;
 use super::decision::{Advice, Change, Reason, Wanted};
-use super::event::{ActionId, LogState};
+use super::event::LogState;
 use super::hand::Hand;
 use super::member::Member;
 use super::name::Name;
 use super::outbox::Outbox;
 use super::policy::strongest;
-use super::quiet::{self};
 use super::settings::BackendSettings;
-use crate::words::picture::{AdminState, WriteFailure};
-use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
+use crate::words::picture::AdminState;
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
 
@@ -39,6 +37,8 @@ use self::kicks::Queue;
 use self::needs::Leaving;
 use self::signals::Signals;
 use self::timers::{Timer, Timers};
+
+use self::view::Sight;
 
 pub use self::view::{BackendView, ServerView};
 
@@ -239,7 +239,7 @@ impl Backend {
             .set(Timer::Slice, Some(self.signals.quiet.next_slice(now)));
         self.signals.rate.turn();
         self.signals.load.fade(now, self.signals.rate.busiest());
-        self.judge_quiet(now);
+        self.signals.judge_quiet(now, &self.facts, &self.settings);
         self.say_stay(now, out);
         if let Some(episode) = self.signals.episodes.take_over(now) {
             out.report(now, None, Change::BreachOver, Reason::Episode(episode));
@@ -279,56 +279,6 @@ impl Backend {
         first.is_none() && !was_lost
     }
 
-    /// Judges quiet over the last span; happens at the end of each slice.
-    fn judge_quiet(&mut self, now: Timestamp) {
-        let started = self.facts.started;
-        let (mut is_busy, mut is_unchanged, mut is_empty) = (false, false, true);
-        let mut most = None;
-        for policy in &mut self.signals.policies {
-            match policy.recent.judge(now, started) {
-                quiet::Verdict::Busy => is_busy = true,
-                quiet::Verdict::Unchanged => (is_unchanged, is_empty) = (true, false),
-                quiet::Verdict::Empty => {}
-                quiet::Verdict::Quiet(share) => {
-                    is_empty = false;
-                    most = Some(most.map_or(share, |most: f64| most.max(share)));
-                }
-            }
-        }
-        if is_busy {
-            self.signals.quiet.since = None;
-            return;
-        }
-        if self.facts.log != LogState::Flowing
-            || self.facts.comparison.verdict() != Agreement::Agree
-            || self.facts.drops.is_some()
-            || !(self.facts.reading.is_current() || self.facts.is_blink(now, &self.settings))
-            || self.facts.queued > 0
-            || self.facts.crowd.is_there()
-        {
-            self.signals.not_quiet(now);
-            return;
-        }
-        if !self.facts.reading.is_current() {
-            return; // What was said before still holds.
-        }
-        self.signals.quiet.share = most;
-        if self.signals.quiet.since.is_some() || is_unchanged {
-            return;
-        }
-        // Silence was quiet from its first moment on.
-        let last_samples = self.signals.policies.iter();
-        let last_sample = last_samples
-            .filter_map(|policy| policy.recent.last_sample())
-            .max()
-            .unwrap_or(started);
-        if !is_empty {
-            self.signals.end_trials(); // It is fast again: more servers may help the next time.
-        }
-        let since = if is_empty { last_sample } else { now };
-        self.signals.quiet.since = Some(since.max(self.signals.quiet.floor));
-    }
-
     /// The spare that is next to go, and when. While something else is to be done, none is.
     fn leaving(&self) -> Option<Leaving> {
         let is_free = self.journeys.is_idle() && self.plan.owed.is_none();
@@ -337,8 +287,18 @@ impl Backend {
         may_go.then(|| self.needs().leaving(self.plan.down_not_before))?
     }
 
+    /// Its servers, as far as its queue is concerned.
+    pub(super) fn queue(&mut self) -> Queue<'_> {
+        Queue::of(&mut self.facts, &self.hand)
+    }
+
+    /// What there is to see of it.
+    pub(super) const fn sight(&self) -> Sight<'_> {
+        Sight(self)
+    }
+
     /// What its journeys may touch.
-    const fn road(&mut self) -> Road<'_> {
+    pub(super) const fn road(&mut self) -> Road<'_> {
         Road {
             signals: &mut self.signals,
             facts: &mut self.facts,
@@ -351,51 +311,15 @@ impl Backend {
         }
     }
 
-    /// A warm-up ended.
-    pub(super) fn warm_up_ended(
-        &mut self,
-        now: Timestamp,
-        id: ActionId,
-        outcome: Result<WarmUpEvidence, WarmUpFailure>,
-        out: &mut Outbox,
-    ) {
-        if self.road().warm_up_ended(now, id, outcome, out) {
-            self.seek_work(now, out);
-        }
-    }
-
-    /// A command was answered.
-    pub(super) fn state_set(
-        &mut self,
-        now: Timestamp,
-        id: ActionId,
-        outcome: Result<(), WriteFailure>,
-        out: &mut Outbox,
-    ) {
-        if self.road().state_set(now, id, outcome, out) {
-            self.seek_work(now, out);
-        }
-    }
-
-    /// A limit was set, or not.
-    pub(super) fn maxconn_set(
-        &mut self,
-        now: Timestamp,
-        id: ActionId,
-        server: &str,
-        outcome: Result<(), WriteFailure>,
-        out: &mut Outbox,
-    ) {
-        Queue::of(&mut self.facts, &self.hand).maxconn_set(now, id, server, outcome, out);
-    }
-
     /// Ends what is between two stages; ready servers stay.
     pub(super) fn stop(&mut self, now: Timestamp, out: &mut Outbox) {
-        Queue::of(&mut self.facts, &self.hand).take_back_all_lent(now, out);
+        self.queue().take_back_all_lent(now, out);
         let Some(change) = self.journeys.only.take() else {
             return;
         };
-        self.leave_behind(now, &change.server, change.told_so_far().to_vec());
+        let until = now.after(self.settings.action_timeout);
+        let told = change.told_so_far().to_vec();
+        self.past.leave_behind(&change.server, told, until);
         if change.left_maint() {
             out.set_state(&change.server, AdminState::Maint);
         }

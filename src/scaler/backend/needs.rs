@@ -5,7 +5,7 @@ use super::facts::Facts;
 use super::signals::Signals;
 use super::{Backend, name_of};
 use crate::scaler::agreement::Agreement;
-use crate::scaler::decision::{Ordered, Refusal, TooSlow, Wanted};
+use crate::scaler::decision::{Fault, Ordered, Refusal, TooSlow, Wanted};
 use crate::scaler::event::LogState;
 use crate::scaler::hand::{Hand, Kept};
 use crate::scaler::member::{Member, Role, Stage};
@@ -21,6 +21,27 @@ pub(super) struct Needs<'a> {
     pub(super) signals: &'a Signals,
     pub(super) settings: &'a BackendSettings,
     pub(super) hand: &'a Hand,
+}
+
+/// What is to be begun, and why.
+#[derive(Debug)]
+pub(super) enum Need {
+    /// A spare was found draining.
+    FinishDrain(String),
+    /// A spare whose sessions outlast its drain is the nearest one.
+    GiveBack(String, Wanted),
+    /// A spare in maint; there may be another one if it takes no connection.
+    BringIn {
+        spare: String,
+        wanted: Wanted,
+        has_another: bool,
+    },
+    /// An operator wants it out.
+    SendAway(String),
+    /// It answers worse than the others do.
+    Expel(String, Fault),
+    /// Nobody can be brought in.
+    NoSpare(Wanted),
 }
 
 /// A spare that is next to go.
@@ -68,6 +89,59 @@ impl Backend {
 }
 
 impl<'a> Needs<'a> {
+    /// What was begun before, or ordered: that comes first.
+    pub(super) fn begun_or_ordered(self, now: Timestamp) -> Option<Need> {
+        if let Some(name) = self.found_draining(now) {
+            return Some(Need::FinishDrain(name));
+        }
+        let lingering = self.lingering(now).filter(|name| self.is_kept_in(name));
+        if let Some(name) = lingering {
+            let wanted = self.ordered(&name);
+            return Some(Need::GiveBack(name, wanted));
+        }
+        if let Some(spare) = self.ordered_in(now) {
+            return Some(Need::BringIn {
+                wanted: self.ordered(&spare),
+                spare,
+                has_another: false,
+            });
+        }
+        self.ordered_out().map(Need::SendAway)
+    }
+
+    /// A spare that was ready before HAProxy lost its states.
+    pub(super) fn lost_in_reload(self, now: Timestamp) -> Option<Need> {
+        Some(Need::BringIn {
+            spare: self.wanted_back(now)?,
+            wanted: Wanted::Reloaded,
+            has_another: false,
+        })
+    }
+
+    /// Who can be brought in for that reason.
+    pub(super) fn spare_for(self, now: Timestamp, wanted: Wanted) -> Need {
+        if let Some(name) = self.lingering(now) {
+            return Need::GiveBack(name, wanted);
+        }
+        if self.forbids_bringing_in(&wanted).is_some() {
+            return Need::NoSpare(wanted);
+        }
+        let candidates = self.candidates_for(now, &wanted);
+        let has_another = candidates.len() > 1;
+        let mut first = candidates.into_iter().next();
+        if first.is_none() && self.facts.pool.serving() == 0 && !matches!(wanted, Wanted::Slow(_)) {
+            first = self.facts.pool.last_resort(now);
+        }
+        match first.map(name_of) {
+            Some(spare) => Need::BringIn {
+                spare,
+                wanted,
+                has_another,
+            },
+            None => Need::NoSpare(wanted),
+        }
+    }
+
     /// The spare that is next to go, and when.
     pub(super) fn leaving(self, not_before: Timestamp) -> Option<Leaving> {
         let quiet_since = self.signals.quiet.since?;
@@ -91,10 +165,8 @@ impl<'a> Needs<'a> {
     /// traffic and for which no spare stands in: an always-up one, or a ready spare that died or lost
     /// its weight before it was superfluous. What is lost is no scale-up and waits for no cooldown.
     pub(super) fn capacity_wanted(self) -> Option<Wanted> {
-        let (up, min) = (
-            self.facts.pool.in_balance(),
-            self.facts.floor(self.settings),
-        );
+        let up = self.facts.pool.in_balance();
+        let min = self.facts.floor(self.settings);
         let always_up = self.facts.pool.dead_always_up().into_iter();
         let always_up = always_up.map(|(server, shows)| Wanted::DeadServer {
             server: server.to_owned(),
@@ -149,39 +221,31 @@ impl<'a> Needs<'a> {
     /// the last picture. The queue, the log and the counters have ended quiet already: each is
     /// asked for twice on purpose, and a test fails only when both are taken out.
     pub(super) fn may_put_away(self, name: &str) -> bool {
-        self.facts
-            .pool
-            .can_spare(name, self.facts.floor(self.settings))
-            && self.facts.queued == 0
-            && !self.facts.crowd.is_there()
-            && self
-                .facts
-                .pool
-                .member(name)
-                .is_some_and(|member| member.read.queued == 0)
-            && self.facts.comparison.verdict() == Agreement::Agree
-            && self.facts.log == LogState::Flowing
+        let facts = self.facts;
+        let member = facts.pool.member(name);
+        facts.pool.can_spare(name, facts.floor(self.settings))
+            && facts.queued == 0
+            && !facts.crowd.is_there()
+            && member.is_some_and(|member| member.read.queued == 0)
+            && facts.comparison.verdict() == Agreement::Agree
+            && facts.log == LogState::Flowing
             && self.signals.quiet.since.is_some()
     }
 
     /// What keeps a spare longer than `idle_timeout`, and until when. One that serves nobody is no
     /// loss.
-    pub(super) fn stays(self, member: &Member, quiet_from: Timestamp) -> Option<(Timestamp, Stay)> {
+    fn stays(self, member: &Member, quiet_from: Timestamp) -> Option<(Timestamp, Stay)> {
         if !member.is_serving() {
             return None;
         }
+        let idle_timeout = self.settings.idle_timeout;
+        let (load, rate) = (&self.signals.load, self.signals.rate.busiest());
         let left = self.facts.pool.serving().saturating_sub(1);
-        let objection = self.signals.load.objection(
-            left,
-            self.signals.rate.busiest(),
-            self.settings.idle_timeout,
-        );
+        let objection = load.objection(left, rate, idle_timeout);
         let by_load = objection.map(|(entry, wait)| (quiet_from.after(wait), Stay::TooSlow(entry)));
-        let by_budget = member
-            .budget
-            .may_go_at(self.settings.idle_timeout)
-            .map(|at| (at, Stay::Budget));
-        let by_step = self.signals.load.next_step_at(self.settings.idle_timeout);
+        let by_budget = member.budget.may_go_at(idle_timeout);
+        let by_budget = by_budget.map(|at| (at, Stay::Budget));
+        let by_step = load.next_step_at(idle_timeout);
         let by_step = by_step.map(|(entry, at)| (at, Stay::TooSlow(entry)));
         let all = by_load.into_iter().chain(by_step).chain(by_budget);
         all.max_by_key(|(at, _)| *at)
@@ -202,7 +266,7 @@ impl<'a> Needs<'a> {
     }
 
     /// Why a spare that an operator wants in is warmed up.
-    pub(super) fn ordered(self, server: &str) -> Wanted {
+    fn ordered(self, server: &str) -> Wanted {
         let mark = self.hand.marks(server).kept.map(|(_, mark)| mark);
         Wanted::Ordered(Ordered::By {
             verb: Verb::Enable,
@@ -212,11 +276,8 @@ impl<'a> Needs<'a> {
 
     /// Refuses to take away what `min`, or the last user, needs; judged on the last picture.
     pub(super) fn must_not_need(self, server: &str) -> Result<(), Refusal> {
-        let is_serving = self
-            .facts
-            .pool
-            .member(server)
-            .is_some_and(Member::is_serving);
+        let member = self.facts.pool.member(server);
+        let is_serving = member.is_some_and(Member::is_serving);
         let (serving, min) = (self.facts.pool.serving(), self.facts.floor(self.settings));
         if !is_serving || serving > min {
             return Ok(());
@@ -269,18 +330,15 @@ impl<'a> Needs<'a> {
     }
 
     pub(super) fn found_draining(self, now: Timestamp) -> Option<String> {
-        self.facts
-            .pool
-            .members
-            .iter()
-            .find(|member| {
-                member.role == Role::Spare
-                    && member.stage == Stage::DrainingOut
-                    && !member.is_held(now)
-                    && !member.marks.is_fixed()
-                    && !member.rests_in_drain()
-            })
-            .map(name_of)
+        let mut members = self.facts.pool.members.iter();
+        let found = members.find(|member| {
+            member.role == Role::Spare
+                && member.stage == Stage::DrainingOut
+                && !member.is_held(now)
+                && !member.marks.is_fixed()
+                && !member.rests_in_drain()
+        });
+        found.map(name_of)
     }
 
     /// A spare whose sessions outlast its drain: it is the first one to be given back. One that
@@ -301,14 +359,14 @@ impl<'a> Needs<'a> {
     }
 
     /// The spare that an operator wants in and that is not on its way.
-    pub(super) fn ordered_in(self, now: Timestamp) -> Option<String> {
+    fn ordered_in(self, now: Timestamp) -> Option<String> {
         let mut candidates = self.facts.pool.candidates(now, self.settings).into_iter();
         let wanted = candidates.find(|member| member.marks.kept() == Some(Kept::In))?;
         (!self.facts.is_full(self.settings)).then(|| wanted.read.name.clone())
     }
 
     /// The spare that an operator wants out and that still serves.
-    pub(super) fn ordered_out(self) -> Option<String> {
+    fn ordered_out(self) -> Option<String> {
         let wanted = self.facts.pool.members.iter().find(|member| {
             member.role == Role::Spare
                 && member.stage == Stage::Ready
@@ -321,19 +379,19 @@ impl<'a> Needs<'a> {
     }
 
     /// An operator wants that spare in.
-    pub(super) fn is_kept_in(self, name: &str) -> bool {
+    fn is_kept_in(self, name: &str) -> bool {
         let member = self.facts.pool.member(name);
         member.is_some_and(|member| member.marks.kept() == Some(Kept::In))
     }
 
-    pub(super) fn fullness(self) -> Option<Blocked> {
+    fn fullness(self) -> Option<Blocked> {
         self.facts
             .is_full(self.settings)
             .then(|| Blocked::Max(self.facts.pool.in_balance()))
     }
 
     /// Forged or replayed lines alone can wake one spare and no more.
-    pub(super) fn doubt_about_more(self) -> Option<Blocked> {
+    fn doubt_about_more(self) -> Option<Blocked> {
         self.facts
             .has_joined_in_doubt()
             .then(|| Blocked::InDoubt(self.facts.comparison.compared()))

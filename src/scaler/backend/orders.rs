@@ -1,7 +1,8 @@
 //! An operator's orders: which are refused, what each sets, and what the one who gave it is told.
-//! How a change under way is taken back or begun by an order is in `journey::by_hand`.
+//! How a journey begins, or turns back, because of one is in `journey`.
 
-use super::kicks::Queue;
+use super::journey::Journey;
+use super::view::Sight;
 use super::{Backend, name_of};
 use crate::scaler::decision::{Change, Note, Ordered, Promise, Reason, Refusal, Way};
 use crate::scaler::hand::{Kept, Mark, Until};
@@ -27,7 +28,7 @@ impl Backend {
         let answer = Reason::Answer {
             verb: order.verb,
             by: order.by,
-            answer: taken.map(|()| self.promise(now, order, server)),
+            answer: taken.map(|()| self.sight().promise(now, order, server)),
         };
         out.report(now, server, Change::Operator, answer);
     }
@@ -41,7 +42,7 @@ impl Backend {
         let is_everything = order.place == Place::Everything;
         match order.verb {
             Verb::Pause => {
-                Queue::of(&mut self.facts, &self.hand).take_back_all_lent(now, out);
+                self.queue().take_back_all_lent(now, out);
                 let mark = Some(Mark::of(order, now));
                 if is_everything {
                     self.hand.everything = mark;
@@ -79,9 +80,8 @@ impl Backend {
         server: &str,
         out: &mut Outbox,
     ) -> Result<(), Refusal> {
-        self.must_know(server)?;
+        self.sight().must_know(server)?;
         let mark = Mark::of(order, now);
-        let ordered = ordered_by(order);
         match order.verb {
             Verb::Pause | Verb::Pin => {
                 self.hand.change(server, |marks| {
@@ -91,7 +91,6 @@ impl Backend {
                         marks.paused = Some(mark);
                     }
                 });
-                self.road().retreat_of(now, server, ordered, out);
             }
             Verb::Resume => {
                 if self.hand.pause().is_some() {
@@ -106,17 +105,25 @@ impl Backend {
             }
             Verb::Unpin => self.hand.change(server, |marks| marks.pinned = None),
             Verb::Enable => {
-                self.may_enable(server)?;
-                self.must_be_taken(order, server, Stage::Ready)?;
+                self.sight().may_enable(server)?;
+                self.sight().must_be_taken(order, server, Stage::Ready)?;
                 self.keep(now, order, server, Kept::In);
-                self.road().give_back(now, server, ordered, out);
             }
             Verb::Disable => {
-                self.may_disable(server)?;
-                self.must_be_taken(order, server, Stage::Maint)?;
+                self.sight().may_disable(server)?;
+                self.sight().must_be_taken(order, server, Stage::Maint)?;
                 self.keep(now, order, server, Kept::Out);
-                self.road().call_back(now, server, ordered, out);
             }
+        }
+        let journey = self.journeys.of(server);
+        let is_against_it = match order.verb {
+            Verb::Pause | Verb::Pin => journey.is_some(),
+            Verb::Enable => journey.is_some_and(Journey::may_turn_back),
+            Verb::Disable => journey.is_some_and(Journey::is_inbound),
+            Verb::Resume | Verb::Unpin => false,
+        };
+        if is_against_it {
+            self.road().retreat(now, ordered_by(order), out);
         }
         Ok(())
     }
@@ -136,6 +143,21 @@ impl Backend {
         }
     }
 
+    /// Ends what an operator set for some time only.
+    pub(super) fn hand_due(&mut self, now: Timestamp, out: &mut Outbox) {
+        for (server, what) in self.hand.expire(now) {
+            let note = Note::Expired(what);
+            out.tell(now, server.as_deref(), Change::Note, note);
+        }
+        if self.hand.pause().is_none() {
+            self.hand.would = None;
+        }
+        self.facts.pool.show_marks(&self.hand);
+        self.facts.reading.want(); // What waited for this is decided on a fresh picture.
+    }
+}
+
+impl Sight<'_> {
     fn must_know(&self, server: &str) -> Result<(), Refusal> {
         if self.facts.pool.member(server).is_some() || self.hand.servers.contains_key(server) {
             return Ok(());
@@ -254,19 +276,6 @@ impl Backend {
             way,
             length: order.lasts.unwrap_or(self.settings.hold),
         }
-    }
-
-    /// Ends what an operator set for some time only.
-    pub(super) fn hand_due(&mut self, now: Timestamp, out: &mut Outbox) {
-        for (server, what) in self.hand.expire(now) {
-            let note = Note::Expired(what);
-            out.tell(now, server.as_deref(), Change::Note, note);
-        }
-        if self.hand.pause().is_none() {
-            self.hand.would = None;
-        }
-        self.facts.pool.show_marks(&self.hand);
-        self.facts.reading.want(); // What waited for this is decided on a fresh picture.
     }
 }
 

@@ -1,7 +1,6 @@
 //! Reading HAProxy: when, and what a read means. HAProxy is the truth about servers; what is
 //! remembered only explains.
 
-use super::kicks::Queue;
 use super::{Backend, NoSpareSaid, name_of};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{Change, Note, Reason};
@@ -113,7 +112,7 @@ impl Backend {
             self.facts.generation = Some(process.generation);
         }
         self.facts.queued = read.queued;
-        self.facts.traffic = super::service::Traffic {
+        self.facts.traffic = super::shares::Traffic {
             arrived: read.arrived,
             balance: read.balance,
             has_cookie: read.has_cookie,
@@ -133,20 +132,18 @@ impl Backend {
         }
         self.facts.pool.show_marks(&self.hand);
         self.recall(now, process.generation, out);
-        if self
-            .facts
-            .comparison
-            .compare(now, read.responses, read.sessions)
-        {
+        let comparison = &mut self.facts.comparison;
+        if comparison.compare(now, read.responses, read.sessions) {
             self.agreement_changed(now, out);
         }
-        self.give_advice(now, out);
+        self.facts
+            .give_advice(now, &mut self.said.advice, &self.settings, out);
         let names: Vec<String> = self.facts.pool.members.iter().map(name_of).collect();
         for name in &names {
             self.look_at(now, name, out);
         }
         let timeout = self.settings.action_timeout;
-        Queue::of(&mut self.facts, &self.hand).watch_queue(now, timeout, out);
+        self.queue().watch_queue(now, timeout, out);
         self.road().watch_service(now, out);
         self.watch_crowd(now, process.crowded, read.sessions, out);
         if read.queued > 0 {
@@ -161,17 +158,17 @@ impl Backend {
         if self.facts.generation.is_none() {
             return;
         }
-        let is_needed = self
-            .signals
-            .quiet
-            .since
-            .is_none_or(|since| now.since(since) < self.settings.idle_timeout);
+        let is_needed = !self.signals.is_quiet_for_long(now, &self.settings);
         self.facts.pool.begin_generation(now, is_needed);
         match self.journeys.only.take() {
             // The new process may have got the command that is under way, and carry it out late.
             Some(change) if self.journeys.writing.is_some() => {
                 let told = change.told_so_far().last().copied();
-                self.leave_behind(now, &change.server, told.into_iter().collect());
+                self.past.leave_behind(
+                    &change.server,
+                    told.into_iter().collect(),
+                    now.after(self.settings.action_timeout),
+                );
             }
             Some(_) | None => self.past.forget_told(),
         }
@@ -206,7 +203,7 @@ impl Backend {
         };
         let shown = member.read.forced_state();
         let Some(expected) = member.expected.replace(shown) else {
-            return self.first_sight(now, name, shown);
+            return self.facts.first_sight(now, name, shown);
         };
         if shown == expected || member.role != Role::Spare {
             return;
@@ -215,7 +212,7 @@ impl Backend {
             return; // Our own doing.
         }
         if self.past.told(now, name, shown) {
-            return self.first_sight(now, name, shown); // That of a daemon before us.
+            return self.facts.first_sight(now, name, shown); // That of a daemon before us.
         }
         if shown == AdminState::Drain && member.read.is_by_agent {
             return self.drained_by_agent(now, name, out);
@@ -225,7 +222,7 @@ impl Backend {
         member.hold(now, hold);
         member.is_wanted_back = false;
         member.stands_in = false;
-        member.enter(now, stage_of(shown), now);
+        member.enter(now, Stage::of(shown), now);
         self.journeys.forget(name);
         let reason = Reason::Operator {
             from: expected,
@@ -247,29 +244,5 @@ impl Backend {
         member.enter(now, Stage::DrainingOut, now);
         self.journeys.forget(name);
         out.tell(now, Some(name), Change::Warning, Note::DrainedByAgent);
-    }
-
-    /// First sight adopts: what is ready is ours and goes after `idle_timeout` like any other.
-    fn first_sight(&mut self, now: Timestamp, name: &str, shown: AdminState) {
-        let started = self.facts.started;
-        let Some(member) = self.facts.pool.member_mut(name) else {
-            return;
-        };
-        if member.role != Role::Spare {
-            return;
-        }
-        // Nobody knows for how long it has served: it is no newcomer whose caches are cold.
-        member.enter(now, stage_of(shown), started);
-        if shown == AdminState::Ready {
-            member.is_wanted_back = false;
-        }
-    }
-}
-
-const fn stage_of(state: AdminState) -> Stage {
-    match state {
-        AdminState::Ready => Stage::Ready,
-        AdminState::Drain => Stage::DrainingOut,
-        AdminState::Maint => Stage::Maint,
     }
 }

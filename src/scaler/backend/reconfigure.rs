@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::kicks::Queue;
 use super::timers::Timer;
+use super::view::Sight;
 use super::{Backend, name_of};
 use crate::scaler::decision::{Change, Note, Ordered};
 use crate::scaler::member::{Role, Stage};
@@ -53,7 +53,7 @@ impl Backend {
     /// It is in the configuration no more. A change under way is taken back first.
     pub(in crate::scaler) fn leave(&mut self, now: Timestamp, out: &mut Outbox) {
         self.next = Next::Gone;
-        Queue::of(&mut self.facts, &self.hand).take_back_all_lent(now, out);
+        self.queue().take_back_all_lent(now, out);
         self.road().retreat(now, Ordered::NewConfiguration, out);
     }
 
@@ -79,14 +79,6 @@ impl Backend {
     /// It has left nothing half-way and may be forgotten.
     pub(in crate::scaler) fn is_gone(&self) -> bool {
         self.is_leaving() && self.journeys.is_idle()
-    }
-
-    /// What stays behind of a backend that is not looked after any more.
-    pub(in crate::scaler) fn say_goodbye(&self, now: Timestamp, out: &mut Outbox) {
-        let members = self.facts.pool.members.iter();
-        let enabled = members.filter(|it| it.role == Role::Spare && it.stage == Stage::Ready);
-        let note = Note::Left(enabled.map(name_of).collect());
-        out.tell(now, None, Change::Note, note);
     }
 
     fn apply_settings(&mut self, now: Timestamp) {
@@ -139,17 +131,6 @@ impl Backend {
         self.facts.reading.want();
     }
 
-    /// Servers that are looked after, and those of them that `next` would treat differently.
-    pub(in crate::scaler) fn affected(&self, next: Option<&BackendSettings>) -> (usize, usize) {
-        let ours = || {
-            let members = self.facts.pool.members.iter();
-            members.filter(|member| member.role != Role::Other)
-        };
-        let changed = ours()
-            .filter(|member| next.is_none_or(|next| role_of(&member.read, next) != member.role));
-        (ours().count(), changed.count())
-    }
-
     /// Another HAProxy, or another way to touch it: its servers are met for the first time.
     pub(in crate::scaler) fn forget_servers(&mut self, now: Timestamp) {
         self.journeys.only = None;
@@ -180,5 +161,26 @@ impl Backend {
     /// Lines and checks are catching up after a standstill.
     pub(super) fn is_settling(&self, now: Timestamp) -> bool {
         self.timers.is_ahead(Timer::Settled, now)
+    }
+}
+
+impl Sight<'_> {
+    /// Servers that are looked after, and those of them that `next` would treat differently.
+    pub(in crate::scaler) fn affected(&self, next: Option<&BackendSettings>) -> (usize, usize) {
+        let ours = || {
+            let members = self.facts.pool.members.iter();
+            members.filter(|member| member.role != Role::Other)
+        };
+        let changed = ours()
+            .filter(|member| next.is_none_or(|next| role_of(&member.read, next) != member.role));
+        (ours().count(), changed.count())
+    }
+
+    /// What stays behind of a backend that is not looked after any more.
+    pub(in crate::scaler) fn say_goodbye(&self, now: Timestamp, out: &mut Outbox) {
+        let members = self.facts.pool.members.iter();
+        let enabled = members.filter(|it| it.role == Role::Spare && it.stage == Stage::Ready);
+        let note = Note::Left(enabled.map(name_of).collect());
+        out.tell(now, None, Change::Note, note);
     }
 }

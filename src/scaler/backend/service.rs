@@ -1,6 +1,5 @@
-//! Whether servers take requests and answer them, and what follows when they do not: it is said, they
-//! do not count as capacity, or, if they are spares, they leave. What the numbers mean is in
-//! `probation`.
+//! Whether servers take requests and answer them, looked at with each picture, and what is said when
+//! they do not. What the numbers mean is in `probation`; who is expected to take requests in `shares`.
 
 use std::time::Duration;
 
@@ -9,13 +8,10 @@ use super::name_of;
 use super::signals::Signals;
 use crate::scaler::by_server::Contrast;
 use crate::scaler::decision::{Cause, Change, Consequence, Fault, Note, Reason, Tally};
-use crate::scaler::hand::Kept;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
-use crate::scaler::probation::{Circumstances, Finding, Look, Others, Probation};
-use crate::scaler::seen::Blocked;
+use crate::scaler::probation::{Finding, Look, Probation};
 use crate::scaler::settings::BackendSettings;
-use crate::words::picture::Balance;
 use crate::words::time::Timestamp;
 
 /// A spare that takes so many times as long as the others is called slow …
@@ -30,18 +26,6 @@ const TIMES_SPAN_MAX: Duration = Duration::from_secs(10);
 const SLOW_AFTER: Duration = Duration::from_secs(3);
 /// A spare that is slow for this long leaves.
 const SLOW_FOR: Duration = Duration::from_secs(4);
-/// Of the servers' weights one is next to nothing when it is less than this part of an equal one.
-const LITTLE_WEIGHT: u32 = 5;
-/// A newcomer is looked at this often at first …
-const WATCH_CLOSELY: Duration = Duration::from_millis(100);
-/// … for this long …
-const CLOSELY_FOR: Duration = Duration::from_secs(3);
-/// … and then this often …
-const WATCH: Duration = Duration::from_millis(500);
-/// … until it has taken its share, or for this long.
-const WATCH_FOR: Duration = Duration::from_secs(60);
-/// With so many spares in that get nothing another one would hardly get more.
-const IDLE_MAX: usize = 2;
 /// More requests than this in maint, within the time below, are no leftover of the moment before.
 const IN_MAINT_MIN: u64 = 3;
 /// Without any for so long that is over.
@@ -53,184 +37,8 @@ const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
 /// Between two spares that are to leave because of their answers, or two attempts with one.
 const EXPEL_PAUSE: Duration = Duration::from_secs(3);
 
-/// What HAProxy said of the backend as a whole, as far as it explains who gets requests.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Traffic {
-    /// Requests that have arrived.
-    pub(super) arrived: u64,
-    pub(super) balance: Balance,
-    pub(super) has_cookie: bool,
-}
-
 impl Facts {
-    /// Servers in use that HAProxy counts for.
-    pub(super) fn watched(&self) -> impl Iterator<Item = &Member> {
-        let members = self.pool.members.iter();
-        members.filter(|member| member.is_in_use() && member.read.counters.is_some())
-    }
-
-    pub(super) fn others_of(&self, name: &str) -> Others {
-        let mut others = Others::default();
-        for member in self.watched().filter(|it| it.read.name != name) {
-            others.add(&member.probation, member.read.sessions);
-        }
-        others
-    }
-
-    pub(super) fn circumstances(&self, name: &str) -> Circumstances {
-        let member = self.pool.member(name);
-        let is_spare = member.is_some_and(|it| it.role == Role::Spare);
-        let is_up = member.is_some_and(|it| it.read.is_up());
-        Circumstances {
-            share: self.fair_share(name),
-            servers: self.pool.in_balance(),
-            is_judged: is_spare && is_up && self.is_share_judged(name),
-            sessions: member.map_or(0, |it| it.read.sessions),
-            is_replaceable: is_spare,
-        }
-    }
-
-    /// The part of the traffic that its weight gives a server, 0–1; `slowstart` taken into account.
-    pub(super) fn fair_share(&self, name: &str) -> f64 {
-        let weight = |member: &Member| {
-            let throttle = f64::from(member.read.throttle.unwrap_or(100)) / 100.0;
-            f64::from(member.read.weight) * throttle
-        };
-        let balanced = || {
-            self.pool
-                .members
-                .iter()
-                .filter(|it| it.read.is_in_balance())
-        };
-        let total: f64 = balanced().map(weight).sum();
-        let own = balanced()
-            .find(|member| member.read.name == name)
-            .map(weight);
-        own.map_or(0.0, |own| if total > 0.0 { own / total } else { 0.0 })
-    }
-
-    /// Whether it is to be expected that a server gets requests now: not while `slowstart` holds
-    /// it back, not while a kick may still help, and not while `balance first` has room before it.
-    pub(super) fn is_share_judged(&self, name: &str) -> bool {
-        let Some(member) = self.pool.member(name) else {
-            return false;
-        };
-        let is_throttled = member.read.throttle.is_some_and(|percent| percent < 100);
-        let has_limits = self.pool.members.iter().any(|it| it.read.maxconn.is_some());
-        let earlier = self.pool.members.iter();
-        let mut earlier = earlier.take_while(|it| it.read.name != name);
-        // Full servers before it hand on what they cannot take; one without a limit never does.
-        let is_filled_later = self.traffic.balance == Balance::First
-            && self.queued == 0
-            && earlier.all(|it| !it.read.is_in_balance() || it.read.maxconn.is_some());
-        let is_kicked = self.queued > 0 && has_limits && !member.kick.is_in_vain();
-        !is_throttled && !is_filled_later && !is_kicked
-    }
-
-    /// Why a ready server gets nothing, as far as HAProxy shows it.
-    pub(super) fn cause(&self, name: &str) -> Cause {
-        let Some(member) = self.pool.member(name) else {
-            return Cause::Unknown;
-        };
-        let read = &member.read;
-        if read.weight == 0 {
-            return Cause::NoWeight {
-                by_agent: read.has_agent,
-            };
-        }
-        if read.is_passed_over {
-            return Cause::Backup;
-        }
-        let balanced = || {
-            self.pool
-                .members
-                .iter()
-                .filter(|it| it.read.is_in_balance())
-        };
-        let total: u32 = balanced()
-            .map(|it| it.read.weight)
-            .fold(0, u32::saturating_add);
-        let servers = self.pool.in_balance().max(1);
-        let weight = read.weight;
-        if weight.saturating_mul(servers).saturating_mul(LITTLE_WEIGHT) < total {
-            return Cause::LittleWeight { weight, total };
-        }
-        match self.traffic.balance {
-            _ if self.queued > 0 => Cause::Queue,
-            Balance::First => Cause::First,
-            Balance::ByHash => Cause::Hash,
-            _ if self.traffic.has_cookie => Cause::Cookie,
-            Balance::Unknown | Balance::InTurn | Balance::ByLoad => Cause::Unknown,
-        }
-    }
-
-    /// Enough others serve without it. Where its requests fail it is none of those that `min` wants.
-    pub(super) fn may_expel(&self, name: &str, settings: &BackendSettings) -> bool {
-        let is_failing = self
-            .pool
-            .member(name)
-            .is_some_and(|it| it.probation.is_failing());
-        let needed = if is_failing { 1 } else { self.floor(settings) };
-        self.pool.serving_without(name) >= needed
-    }
-
-    pub(super) fn why_it_stays(
-        &self,
-        now: Timestamp,
-        name: &str,
-        settings: &BackendSettings,
-    ) -> Option<Consequence> {
-        let member = self.pool.member(name)?;
-        let is_ordered =
-            member.marks.is_fixed() || member.marks.kept() == Some(Kept::In) || member.is_held(now);
-        if is_ordered {
-            Some(Consequence::Ordered)
-        } else if self.traffic.balance == Balance::ByHash {
-            Some(Consequence::ByContent)
-        } else if !self.may_expel(name, settings) {
-            Some(Consequence::TooFewOthers)
-        } else {
-            None
-        }
-    }
-
-    /// Why another spare would get no more than those that are in; `None` when one may help.
-    pub(super) fn idles_enough(&self) -> Option<Blocked> {
-        let idle = || {
-            self.watched()
-                .filter(|member| member.trouble.idle.is_some())
-        };
-        let is_first = |member: &Member| member.trouble.idle == Some(Cause::First);
-        if idle().count() < IDLE_MAX && !idle().any(is_first) {
-            return None;
-        }
-        let cause = idle().find_map(|member| member.trouble.idle)?;
-        Some(Blocked::Idle(idle().map(name_of).collect(), cause))
-    }
-
-    /// How soon ready spares want to be looked at again.
-    pub(super) fn service_interval(&self, now: Timestamp) -> Option<Duration> {
-        self.watched()
-            .filter(|member| member.role == Role::Spare)
-            .filter_map(|member| {
-                let age = member.probation.age(now)?;
-                let is_stuck = self.queued > 0 && member.read.sessions == 0;
-                if age < CLOSELY_FOR {
-                    Some(WATCH_CLOSELY)
-                } else if age < WATCH_FOR && member.probation.is_open()
-                    || is_stuck
-                    || member.kick.lent().is_some()
-                    || member.trouble.fault.is_some()
-                {
-                    Some(WATCH)
-                } else {
-                    None
-                }
-            })
-            .min()
-    }
-
-    pub(super) fn found_bad(&mut self, now: Timestamp, name: &str, fault: Fault, out: &mut Outbox) {
+    fn found_bad(&mut self, now: Timestamp, name: &str, fault: Fault, out: &mut Outbox) {
         let Some(member) = self.pool.member_mut(name) else {
             return;
         };
@@ -241,7 +49,7 @@ impl Facts {
     }
 
     /// Says that a server gets nothing, at most once in [`SAID_AGAIN`].
-    pub(super) fn say_not_serving(
+    fn say_not_serving(
         &mut self,
         now: Timestamp,
         name: &str,
@@ -262,7 +70,7 @@ impl Facts {
     }
 
     /// Says what is wrong with a spare, once for each consequence.
-    pub(super) fn say_fault(
+    fn say_fault(
         &mut self,
         now: Timestamp,
         name: &str,
@@ -290,7 +98,7 @@ impl Facts {
 
     /// Spares in maint that get requests all the same (`option persist`): whoever switches one off
     /// makes users fail.
-    pub(super) fn watch_maint(&mut self, now: Timestamp, out: &mut Outbox) {
+    fn watch_maint(&mut self, now: Timestamp, out: &mut Outbox) {
         let mut used = Vec::new();
         for member in &mut self.pool.members {
             let is_resting = member.role == Role::Spare
@@ -324,8 +132,8 @@ impl Facts {
         &mut self,
         now: Timestamp,
         signals: &mut Signals,
-        out: &mut Outbox,
         settings: &BackendSettings,
+        out: &mut Outbox,
     ) -> bool {
         let arrived = self.traffic.arrived;
         for member in &mut self.pool.members {
@@ -347,14 +155,14 @@ impl Facts {
         for name in &names {
             is_missing |= self.watch_server(now, name, out);
         }
-        self.watch_times(now, signals, out, settings);
+        self.watch_times(now, signals, settings, out);
         self.watch_maint(now, out);
         signals.has_watched = self.watched().any(|it| it.role == Role::Spare);
         is_missing
     }
 
     /// True when what a spare came for is still missing: the next breach need not wait.
-    pub(super) fn watch_server(&mut self, now: Timestamp, name: &str, out: &mut Outbox) -> bool {
+    fn watch_server(&mut self, now: Timestamp, name: &str, out: &mut Outbox) -> bool {
         let others = self.others_of(name);
         let circumstances = self.circumstances(name);
         let cause = self.cause(name);
@@ -411,12 +219,12 @@ impl Facts {
     }
 
     /// Holds the times of the ready spares against those of the others.
-    pub(super) fn watch_times(
+    fn watch_times(
         &mut self,
         now: Timestamp,
         signals: &mut Signals,
-        out: &mut Outbox,
         settings: &BackendSettings,
+        out: &mut Outbox,
     ) {
         let age = now.since(signals.times_since);
         if age < TIMES_SPAN {
@@ -448,7 +256,7 @@ impl Facts {
         }
     }
 
-    pub(super) fn judge_times(
+    fn judge_times(
         &mut self,
         now: Timestamp,
         name: &str,
@@ -489,8 +297,8 @@ impl Facts {
         &mut self,
         now: Timestamp,
         expelled_at: Option<Timestamp>,
-        out: &mut Outbox,
         settings: &BackendSettings,
+        out: &mut Outbox,
     ) -> Option<(String, Fault)> {
         let bad: Vec<(String, Fault)> = self
             .watched()

@@ -3,18 +3,16 @@
 
 use std::time::Duration;
 
+use super::facts::Facts;
 use crate::scaler::breach::Episodes;
 use crate::scaler::by_server::ByServer;
-use crate::scaler::decision::NotHelping;
-use crate::scaler::decision::{Breach, Change, Reason, SlowServer, Wanted};
-use crate::scaler::load::rate_of;
-use crate::scaler::load::{Memory, Rate};
+use crate::scaler::decision::{Breach, Change, NotHelping, Reason, SlowServer, Wanted};
+use crate::scaler::load::{Memory, Rate, rate_of};
 use crate::scaler::meter::Meter;
 use crate::scaler::name::Name;
 use crate::scaler::outbox::Outbox;
-use crate::scaler::policy::Policy;
-use crate::scaler::policy::Verdict;
-use crate::scaler::quiet::slice_of;
+use crate::scaler::policy::{Policy, Verdict};
+use crate::scaler::quiet::{Verdict as QuietVerdict, slice_of};
 use crate::scaler::sample::Sample;
 use crate::scaler::settings::{BackendSettings, Signal, Statistic};
 use crate::words::picture::BackendRead;
@@ -158,8 +156,8 @@ impl Signals {
             .is_some_and(|since| now.since(since) >= settings.idle_timeout)
     }
 
-    /// Looks at every window that is complete. `serving`: servers now. `may_act`: what is asked for would be done now, so
-    /// the last spare is judged.
+    /// Looks at every window that is complete. `serving`: servers now. `may_act`: what is asked for
+    /// would be done now, so the last spare is judged.
     pub(super) fn ask(
         &mut self,
         now: Timestamp,
@@ -249,5 +247,54 @@ impl Signals {
         let waited = objection.map_or(idle_timeout, |(_, wait)| wait);
         self.load.left(now, servers, waited);
         self.end_trials();
+    }
+
+    /// Judges quiet over the last span; happens at the end of each slice.
+    pub(super) fn judge_quiet(
+        &mut self,
+        now: Timestamp,
+        facts: &Facts,
+        settings: &BackendSettings,
+    ) {
+        let started = facts.started;
+        let (mut is_busy, mut is_unchanged, mut is_empty) = (false, false, true);
+        let mut most = None;
+        for policy in &mut self.policies {
+            match policy.recent.judge(now, started) {
+                QuietVerdict::Busy => is_busy = true,
+                QuietVerdict::Unchanged => (is_unchanged, is_empty) = (true, false),
+                QuietVerdict::Empty => {}
+                QuietVerdict::Quiet(share) => {
+                    is_empty = false;
+                    most = Some(most.map_or(share, |most: f64| most.max(share)));
+                }
+            }
+        }
+        if is_busy {
+            self.quiet.since = None;
+            return;
+        }
+        if facts.disturbs_quiet(now, settings) {
+            self.not_quiet(now);
+            return;
+        }
+        if !facts.reading.is_current() {
+            return; // What was said before still holds.
+        }
+        self.quiet.share = most;
+        if self.quiet.since.is_some() || is_unchanged {
+            return;
+        }
+        // Silence was quiet from its first moment on.
+        let last_samples = self.policies.iter();
+        let last_sample = last_samples
+            .filter_map(|policy| policy.recent.last_sample())
+            .max()
+            .unwrap_or(started);
+        if !is_empty {
+            self.end_trials(); // It is fast again: more servers may help the next time.
+        }
+        let since = if is_empty { last_sample } else { now };
+        self.quiet.since = Some(since.max(self.quiet.floor));
     }
 }

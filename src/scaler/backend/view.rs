@@ -1,10 +1,10 @@
-//! What people see of a backend: plain data for `status`. Why nothing can help lives in `helpless`, what happens
-//! next in `outlook`.
+//! What people see of a backend: plain data for `status`. What happens next lives in
+//! `outlook`, what users suffer from and why nothing can help in `trouble`.
 
-mod helpless;
 mod outlook;
 mod trouble;
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use super::Backend;
@@ -12,11 +12,11 @@ use super::journey::Journey;
 use crate::scaler::decision::Doubt;
 use crate::scaler::event::LogState;
 use crate::scaler::member::{Member, QUARANTINE_MAX, Role, Stage};
-use crate::scaler::policy::PolicyView;
+use crate::scaler::policy::{Policy, PolicyView};
 use crate::scaler::seen::{
     BackendState, Outlook, Problem, ServerNote, Standing, StandingReason, Standings,
 };
-use crate::words::picture::{AdminState, ReadFailure};
+use crate::words::picture::ReadFailure;
 use crate::words::time::Timestamp;
 
 /// One backend at one moment.
@@ -67,62 +67,70 @@ pub struct ServerView {
     pub note: Option<ServerNote>,
 }
 
+/// A backend as it stands, for those who only look at it.
+pub(in crate::scaler) struct Sight<'a>(pub(super) &'a Backend);
+
+impl Deref for Sight<'_> {
+    type Target = Backend;
+
+    fn deref(&self) -> &Backend {
+        self.0
+    }
+}
+
 impl Backend {
     pub(in crate::scaler) fn view(&mut self, now: Timestamp) -> BackendView {
-        let policy = self
-            .signals
-            .policies
-            .iter_mut()
-            .map(|policy| policy.view(now))
-            .reduce(|most, other| {
-                let urgency = |view: &PolicyView| {
-                    let share = view.value.unwrap_or(0.0) / view.settings.above;
-                    (view.streak, share)
-                };
-                if urgency(&other) > urgency(&most) {
-                    other
-                } else {
-                    most
-                }
-            });
+        let urgency = |view: &PolicyView| {
+            let share = view.value.unwrap_or(0.0) / view.settings.above;
+            (view.streak, share)
+        };
+        let views = self.signals.policies.iter_mut().map(|it| it.view(now));
+        let is_more = |other: &PolicyView, most: &PolicyView| urgency(other) > urgency(most);
+        let policy = views.reduce(|most, other| if is_more(&other, &most) { other } else { most });
         // What an old window showed says nothing about a backend that is quiet.
-        let policy = policy.map(|view| match self.signals.quiet.since {
-            Some(_) => {
-                // The share is that of the busiest policy: with several it may be another one's.
-                let share = self
-                    .signals
-                    .quiet
-                    .share
-                    .filter(|_| self.signals.policies.len() == 1);
-                let value = share.map(|share| share * view.settings.above);
-                PolicyView {
-                    value,
-                    requests: 0,
-                    is_broken: false,
-                    ..view
-                }
+        let policy = policy.map(|view| {
+            if self.signals.quiet.since.is_none() {
+                return view;
             }
-            None => view,
+            // The share is that of the busiest policy: with several it may be another one's.
+            let is_only = self.signals.policies.len() == 1;
+            let share = self.signals.quiet.share.filter(|_| is_only);
+            PolicyView {
+                value: share.map(|share| share * view.settings.above),
+                requests: 0,
+                is_broken: false,
+                ..view
+            }
         });
+        let mut view = self.sight().view(now, policy.as_ref());
+        view.policy = policy;
+        view
+    }
+}
+
+impl Sight<'_> {
+    /// All of it but the policy.
+    fn view(&self, now: Timestamp, policy: Option<&PolicyView>) -> BackendView {
         let servers = self.facts.pool.members.iter();
         let servers = servers.map(|member| self.server_view(now, member));
-        let serving = self.facts.has_picture().then(|| self.facts.pool.serving());
+        let has_picture = self.facts.has_picture();
+        let serving = has_picture.then(|| self.facts.pool.serving());
         BackendView {
             name: self.settings.name.clone(),
-            state: self.state(now, policy.as_ref()),
+            state: self.state(now, policy),
             servers: servers.collect(),
-            next: self.outlook(now, policy.as_ref()),
+            next: self.outlook(now, policy),
             serving,
             wanted: serving.map(|serving| serving.saturating_add(self.asked_for())),
-            in_flight: self.facts.has_picture().then(|| self.facts.in_flight()),
+            in_flight: has_picture.then(|| self.facts.in_flight()),
             standings: Standings {
                 pause: self.hand.pause().map(|mark| mark.standing(now)),
                 ..Standings::default()
             },
-            problems: self.problems(now, policy.as_ref()),
-            is_answered: self.facts.has_picture()
+            problems: self.problems(now, policy),
+            is_answered: has_picture
                 || self.facts.reading.failure == Some(ReadFailure::UnknownBackend),
-            policy,
+            policy: None,
         }
     }
 
@@ -130,11 +138,7 @@ impl Backend {
         let stage = if member.role == Role::Spare {
             member.stage
         } else {
-            match member.read.admin_state() {
-                AdminState::Ready => Stage::Ready,
-                AdminState::Drain => Stage::DrainingOut,
-                AdminState::Maint => Stage::Maint,
-            }
+            Stage::of(member.read.admin_state())
         };
         ServerView {
             name: member.read.name.clone(),
@@ -184,7 +188,8 @@ impl Backend {
     /// Servers that are to come.
     fn asked_for(&self) -> u32 {
         let owed = self.plan.owed.as_ref().map_or(0, |(servers, _)| *servers);
-        let is_coming = self.journeys.only.as_ref().is_some_and(Journey::is_inbound);
+        let journey = self.journeys.only.as_ref();
+        let is_coming = journey.is_some_and(Journey::is_inbound);
         owed.max(u32::from(is_coming))
     }
 
@@ -198,19 +203,13 @@ impl Backend {
                 reason: Some(reason),
             })
         };
-        let hold = standing(
-            member.hold_until(),
-            self.settings.hold,
-            StandingReason::Changed,
-        );
+        let hold = self.settings.hold;
+        let hold = standing(member.hold_until(), hold, StandingReason::Changed);
         // Each failure doubles it.
         let doublings = member.failures().saturating_sub(1).min(6);
         let quarantine = QUARANTINE_MAX.min(Duration::from_secs(60) * (1 << doublings));
-        let quarantine = standing(
-            member.quarantined_until(),
-            quarantine,
-            StandingReason::Failed,
-        );
+        let until = member.quarantined_until();
+        let quarantine = standing(until, quarantine, StandingReason::Failed);
         Standings {
             hold,
             quarantine,
@@ -222,16 +221,10 @@ impl Backend {
         let mut problems = Vec::new();
         problems.extend(self.facts.reading.failure.clone().map(Problem::Unread));
         if self.facts.has_picture() {
-            let unknown = self.names_unknown();
+            let unknown = self.facts.names_unknown(&self.settings);
             problems
                 .extend(unknown.map(|(list, name)| Problem::UnknownServer(list, name.to_owned())));
-            if !self
-                .facts
-                .pool
-                .members
-                .iter()
-                .any(|it| it.role == Role::Spare)
-            {
+            if !self.facts.pool.has_spare() {
                 problems.push(Problem::NoSpare);
             }
             problems.extend(self.helpless(now, policy));
@@ -258,5 +251,15 @@ impl Backend {
             LogState::Incomplete => Some(Problem::LogLost),
         });
         problems
+    }
+
+    /// Samples, servers and names that are held.
+    pub(in crate::scaler) fn held(&self) -> usize {
+        let policies: usize = self.signals.policies.iter().map(Policy::held).sum();
+        let members = &self.facts.pool.members;
+        let budgets: usize = members.iter().map(|member| member.budget.held()).sum();
+        let looks: usize = members.iter().map(|it| it.probation.held()).sum();
+        let watched = looks + self.signals.times.held() + self.signals.counted.len();
+        policies + members.len() + budgets + watched + self.said.advice.len() + self.said.stay.len()
     }
 }

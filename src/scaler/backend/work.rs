@@ -1,16 +1,17 @@
-//! What a backend needs next: back after a reload, in place of a dead server, because it is slow;
-//! or one spare less, because it is quiet.
+//! When a need is acted upon: which comes first, what has to make way, what is only said in a pause.
+//! The needs themselves are in `needs`.
 
 use super::journey::Delay;
+use super::needs::{Need, Stay};
 use super::{Backend, name_of};
-use crate::scaler::decision::{CalledOff, Change, Reason, Wanted, Would};
+use crate::scaler::budget;
+use crate::scaler::decision::{CalledOff, Change, Reason, Would};
 use crate::scaler::outbox::Outbox;
-use crate::scaler::seen::Nobody;
 use crate::words::time::Timestamp;
 
 impl Backend {
     /// Begins the most urgent change, unless one is under way.
-    pub(super) fn seek_work(&mut self, now: Timestamp, out: &mut Outbox) {
+    pub(in crate::scaler) fn seek_work(&mut self, now: Timestamp, out: &mut Outbox) {
         self.make_way(now, out);
         if !self.journeys.is_idle() || !self.facts.has_picture() {
             return;
@@ -21,44 +22,24 @@ impl Backend {
         if self.hand.pause().is_some() {
             return self.seek_pretended_work(now, out);
         }
-        if let Some(name) = self.needs().found_draining(now) {
-            return self.road().finish_drain(now, name);
+        if let Some(need) = self.needs().begun_or_ordered(now) {
+            return self.road().begin(now, need, out);
         }
-        if let Some(name) = self
-            .needs()
-            .lingering(now)
-            .filter(|name| self.needs().is_kept_in(name))
-        {
-            let wanted = self.needs().ordered(&name);
-            return self.road().give_lingering_back(now, name, wanted, out);
+        let expelled_at = self.plan.expelled_at;
+        if let Some((name, fault)) = self.facts.find_bad(now, expelled_at, &self.settings, out) {
+            return self.road().begin(now, Need::Expel(name, fault), out);
         }
-        if let Some(name) = self.needs().ordered_in(now) {
-            let wanted = self.needs().ordered(&name);
-            return self.road().bring_in(now, &name, wanted, false, out);
+        if let Some(need) = self.needs().lost_in_reload(now) {
+            return self.road().begin(now, need, out);
         }
-        if let Some(name) = self.needs().ordered_out() {
-            return self.road().send_away(now, name, out);
-        }
-        if let Some((name, fault)) =
-            self.facts
-                .find_bad(now, self.plan.expelled_at, out, &self.settings)
-        {
-            return self.road().expel(now, name, fault, out);
-        }
-        if let Some(name) = self.needs().wanted_back(now) {
-            return self
-                .road()
-                .bring_in(now, &name, Wanted::Reloaded, false, out);
-        }
-        if let Some(wanted) = self.needs().capacity_wanted() {
-            self.bring_in_next(now, wanted, out);
-        } else {
-            self.said.no_spare.for_capacity = false;
-            let Some((_, wanted)) = self.plan.owed.clone() else {
-                return;
-            };
-            self.bring_in_next(now, wanted, out);
-        }
+        let missing = self.needs().capacity_wanted();
+        self.said.no_spare.for_capacity &= missing.is_some();
+        let owed = self.plan.owed.as_ref().map(|(_, wanted)| wanted.clone());
+        let Some(wanted) = missing.or(owed) else {
+            return;
+        };
+        let need = self.needs().spare_for(now, wanted);
+        self.road().begin(now, need, out);
         if self.journeys.only.is_none() {
             self.plan.owed = None; // None to be had: the next breach asks again.
         }
@@ -71,13 +52,12 @@ impl Backend {
             return;
         };
         let delay = change.may_wait(now);
-        if delay == Delay::No
-            || self.hand.pause().is_some()
-            || self
-                .facts
-                .find_bad(now, self.plan.expelled_at, out, &self.settings)
-                .is_none()
-        {
+        if delay == Delay::No || self.hand.pause().is_some() {
+            return;
+        }
+        let (settings, expelled_at) = (&self.settings, self.plan.expelled_at);
+        let bad = self.facts.find_bad(now, expelled_at, settings, out);
+        if bad.is_none() {
             return;
         }
         match delay {
@@ -93,11 +73,8 @@ impl Backend {
     /// Paused: the same search, and what would begin is only said.
     fn seek_pretended_work(&mut self, now: Timestamp, out: &mut Outbox) {
         let back = self.needs().wanted_back(now);
-        let wanted = self
-            .needs()
-            .capacity_wanted()
-            .or_else(|| self.plan.owed.clone().map(|(_, wanted)| wanted));
-        self.plan.owed = None;
+        let owed = self.plan.owed.take().map(|(_, wanted)| wanted);
+        let wanted = self.needs().capacity_wanted().or(owed);
         let next = || {
             let wanted =
                 wanted.filter(|wanted| self.needs().forbids_bringing_in(wanted).is_none())?;
@@ -111,43 +88,35 @@ impl Backend {
         }
     }
 
-    fn bring_in_next(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
-        if let Some(name) = self.needs().lingering(now) {
-            return self.road().give_lingering_back(now, name, wanted, out);
-        }
-        if self.needs().forbids_bringing_in(&wanted).is_some() {
-            return self.say_no_spare(now, wanted, out);
-        }
-        let candidates = self.needs().candidates_for(now, &wanted);
-        let mut first = candidates.first().map(|member| name_of(member));
-        if first.is_none() && self.facts.pool.serving() == 0 && !matches!(wanted, Wanted::Slow(_)) {
-            first = self.facts.pool.last_resort(now).map(name_of);
-        }
-        let has_another = candidates.len() > 1;
-        match first {
-            Some(name) => self.road().bring_in(now, &name, wanted, has_another, out),
-            None => self.say_no_spare(now, wanted, out),
-        }
-    }
-
-    fn say_no_spare(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
-        let said = match wanted {
-            Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => {
-                &mut self.said.no_spare.for_capacity
-            }
-            Wanted::Crowded(_) => &mut self.said.no_spare.for_crowd,
-            Wanted::Slow(_) | Wanted::Reloaded | Wanted::Waiting { .. } | Wanted::Ordered(_) => {
-                &mut self.said.no_spare.for_load
-            }
+    /// Says once that a spare stays which would go otherwise.
+    pub(super) fn say_stay(&mut self, now: Timestamp, out: &mut Outbox) {
+        let Some(leaving) = self.leaving() else {
+            return;
         };
-        if std::mem::replace(said, true) {
+        let Some(stay) = leaving.stay else { return };
+        let mut said = self.said.stay.iter();
+        let is_said = said.any(|(name, said)| *name == leaving.name && said.is_like(stay));
+        if is_said || now < leaving.ordinary {
             return;
         }
-        let why = match self.needs().forbids_bringing_in(&wanted) {
-            Some(blocked) => Nobody::Blocked(blocked),
-            None => self.needs().why_no_spare(now),
+        let left = leaving.due.since(now);
+        let reason = match stay {
+            Stay::TooSlow(entry) => Reason::TooSlow {
+                entry,
+                rate: self.signals.rate.busiest().unwrap_or_default(),
+                left,
+            },
+            Stay::Budget => {
+                let within = budget::period(self.settings.idle_timeout);
+                let member = self.facts.pool.member(&leaving.name);
+                Reason::Budget {
+                    changes: member.map_or(0, |member| member.budget.spent(now, within)),
+                    within,
+                    left,
+                }
+            }
         };
-        let reason = Reason::NoSpare { wanted, why };
-        out.report(now, None, Change::NoSpare, reason);
+        out.report(now, Some(&leaving.name), Change::Stay, reason);
+        self.said.stay.push((leaving.name, stay));
     }
 }

@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
+use super::super::needs::Need;
 use super::super::timers::Timer;
 use super::{Goal, Journey, Road, Step};
 use crate::scaler::decision::{Change, Failure, Fault, Note, Reason, StateRefused, Wanted, Would};
 use crate::scaler::event::{Action, ActionId};
 use crate::scaler::member::Stage;
 use crate::scaler::outbox::Outbox;
+use crate::scaler::seen::Nobody;
 use crate::words::picture::{AdminState, WriteFailure};
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 use crate::words::time::Timestamp;
@@ -21,8 +23,49 @@ const REFUSALS_FOR: Duration = Duration::from_secs(2);
 const PAUSED_AGAIN: Duration = Duration::from_secs(1);
 
 impl Road<'_> {
+    /// Begins what is needed.
+    pub(in crate::scaler::backend) fn begin(
+        &mut self,
+        now: Timestamp,
+        need: Need,
+        out: &mut Outbox,
+    ) {
+        match need {
+            Need::FinishDrain(name) => self.finish_drain(now, name),
+            Need::GiveBack(name, wanted) => self.give_lingering_back(now, name, wanted, out),
+            Need::BringIn {
+                spare,
+                wanted,
+                has_another,
+            } => self.bring_in(now, &spare, wanted, has_another, out),
+            Need::SendAway(name) => self.send_away(now, name, out),
+            Need::Expel(name, fault) => self.expel(now, name, fault, out),
+            Need::NoSpare(wanted) => self.say_no_spare(now, wanted, out),
+        }
+    }
+
+    fn say_no_spare(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
+        let said = &mut self.said.no_spare;
+        let said = if wanted.is_for_capacity() {
+            &mut said.for_capacity
+        } else if matches!(wanted, Wanted::Crowded(_)) {
+            &mut said.for_crowd
+        } else {
+            &mut said.for_load
+        };
+        if std::mem::replace(said, true) {
+            return;
+        }
+        let why = match self.needs().forbids_bringing_in(&wanted) {
+            Some(blocked) => Nobody::Blocked(blocked),
+            None => self.needs().why_no_spare(now),
+        };
+        let reason = Reason::NoSpare { wanted, why };
+        out.report(now, None, Change::NoSpare, reason);
+    }
+
     /// Begins to bring a spare in: warm-up first, HAProxy is not touched.
-    pub(in crate::scaler::backend) fn bring_in(
+    fn bring_in(
         &mut self,
         now: Timestamp,
         name: &str,
@@ -64,22 +107,14 @@ impl Road<'_> {
     }
 
     /// Begins to send a spare away: a fresh picture decides whether it may go.
-    pub(in crate::scaler::backend) fn put_away(
-        &mut self,
-        now: Timestamp,
-        name: String,
-        out: &mut Outbox,
-    ) {
+    pub(crate) fn put_away(&mut self, now: Timestamp, name: String, out: &mut Outbox) {
         if self.hand.pause().is_some() {
             self.plan.down_not_before =
                 now.after(self.settings.scale_down_cooldown.max(PAUSED_AGAIN));
             return self.hand.say_would(now, Would::Drain, name, out);
         }
-        let quiet_for = self
-            .signals
-            .quiet
-            .since
-            .map_or(Duration::ZERO, |since| now.since(since));
+        let since = self.signals.quiet.since;
+        let quiet_for = since.map_or(Duration::ZERO, |since| now.since(since));
         let after = self.facts.reading.want_fresh(out);
         let share = self.signals.quiet.share;
         let goal = Goal::PutAway { quiet_for, share };
@@ -87,13 +122,7 @@ impl Road<'_> {
     }
 
     /// Begins to send a spare away that answers worse than the others do.
-    pub(in crate::scaler::backend) fn expel(
-        &mut self,
-        now: Timestamp,
-        name: String,
-        fault: Fault,
-        out: &mut Outbox,
-    ) {
+    fn expel(&mut self, now: Timestamp, name: String, fault: Fault, out: &mut Outbox) {
         let after = self.facts.reading.want_fresh(out);
         self.plan.expelled_at = Some(now); // HAProxy may accept the command and not follow it.
         let goal = Goal::Expel { fault };
@@ -101,20 +130,15 @@ impl Road<'_> {
     }
 
     /// Finishes a drain that was found at first sight.
-    pub(in crate::scaler::backend) fn finish_drain(&mut self, now: Timestamp, name: String) {
+    fn finish_drain(&mut self, now: Timestamp, name: String) {
         let step = Step::Emptying { since: now };
         self.journeys.only = Some(Journey::new(now, name, Goal::FinishDrain, step));
         self.read_sooner(now);
     }
 
     /// Load returned: a spare that is on its way out is given back at once.
-    pub(in crate::scaler::backend) fn load_returned(
-        &mut self,
-        now: Timestamp,
-        wanted: Wanted,
-        out: &mut Outbox,
-    ) {
-        let Some(change) = &self.journeys.only else {
+    pub(crate) fn load_returned(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
+        let Some(journey) = &self.journeys.only else {
             if let Some(name) = self.needs().lingering(now)
                 && self.hand.pause().is_none()
                 && self.journeys.writing.is_none()
@@ -123,7 +147,7 @@ impl Road<'_> {
             }
             return;
         };
-        let is_undone = match change.goal {
+        let is_undone = match journey.goal {
             Goal::PutAway { .. } => true,
             Goal::SendAway { .. } => matches!(wanted, Wanted::BelowMin { .. }),
             Goal::BringIn { .. }
@@ -139,14 +163,14 @@ impl Road<'_> {
 
     /// A spare on its way out is wanted after all.
     pub(super) fn turn_back(&mut self, now: Timestamp, wanted: Wanted, out: &Outbox) {
-        let Some(change) = &mut self.journeys.only else {
+        let Some(journey) = &mut self.journeys.only else {
             return;
         };
-        match change.step {
+        match journey.step {
             Step::Judging { .. } => self.journeys.only = None,
             Step::Emptying { .. } => {
-                change.goal = Goal::GiveBack { wanted };
-                change.since = now;
+                journey.goal = Goal::GiveBack { wanted };
+                journey.since = now;
                 let after = self.facts.reading.want_fresh(out);
                 self.journeys.step(Step::Judging { after });
             }
@@ -155,13 +179,13 @@ impl Road<'_> {
             | Step::Writing { .. }
             | Step::Verifying { .. }
             | Step::Checking => {
-                change.returned.get_or_insert(wanted);
+                journey.returned.get_or_insert(wanted);
             }
         }
     }
 
     /// A spare whose sessions outlast its drain is wanted again.
-    pub(in crate::scaler::backend) fn give_lingering_back(
+    fn give_lingering_back(
         &mut self,
         now: Timestamp,
         name: String,
@@ -170,13 +194,13 @@ impl Road<'_> {
     ) {
         let after = self.facts.reading.want_fresh(out);
         let goal = Goal::GiveBack { wanted };
-        let mut change = Journey::new(now, name, goal, Step::Judging { after });
-        change.told.push(AdminState::Drain);
-        self.journeys.only = Some(change);
+        let mut journey = Journey::new(now, name, goal, Step::Judging { after });
+        journey.told.push(AdminState::Drain);
+        self.journeys.only = Some(journey);
     }
 
     /// The warm-up ended; true when another spare is to be looked for.
-    pub(in crate::scaler::backend) fn warm_up_ended(
+    pub(crate) fn warm_up_ended(
         &mut self,
         now: Timestamp,
         id: ActionId,
@@ -205,7 +229,7 @@ impl Road<'_> {
     }
 
     /// A command was answered; true when another spare is to be looked for.
-    pub(in crate::scaler::backend) fn state_set(
+    pub(crate) fn state_set(
         &mut self,
         now: Timestamp,
         id: ActionId,
@@ -244,46 +268,38 @@ impl Road<'_> {
     }
 
     /// No command is under way any more.
-    pub(in crate::scaler::backend) fn write_ended(&mut self) {
+    pub(crate) fn write_ended(&mut self) {
         self.journeys.writing = None;
         self.timers.set(Timer::Write, None);
     }
 
     /// A command took too long: its outcome is unknown, only reading back tells.
-    pub(in crate::scaler::backend) fn write_overdue(&mut self, out: &Outbox) {
+    pub(crate) fn write_overdue(&mut self, out: &Outbox) {
         self.write_ended();
-        let Some(change) = &self.journeys.only else {
+        let Some(journey) = &self.journeys.only else {
             return;
         };
-        if let Step::Writing { state, .. } = change.step {
+        if let Step::Writing { state, .. } = journey.step {
             let after = self.facts.reading.want_fresh(out);
             self.journeys.step(Step::Verifying { after, state });
         }
     }
 
-    /// Looks at the change under way in the light of a new picture.
-    pub(in crate::scaler::backend) fn step_change(
-        &mut self,
-        now: Timestamp,
-        read: ActionId,
-        out: &mut Outbox,
-    ) {
-        let Some(change) = &self.journeys.only else {
+    /// Looks at the journey under way in the light of a new picture.
+    pub(crate) fn step_change(&mut self, now: Timestamp, read: ActionId, out: &mut Outbox) {
+        let Some(journey) = &self.journeys.only else {
             return;
         };
-        if self.facts.pool.member(&change.server).is_none() {
-            let note = Note::Vanished(change.server.clone());
+        if self.facts.pool.member(&journey.server).is_none() {
+            let note = Note::Vanished(journey.server.clone());
             self.journeys.only = None;
             out.tell(now, None, Change::Note, note);
             return;
         }
-        match change.step {
+        match journey.step {
             Step::WarmingUp { .. } => {
-                if now
-                    >= change
-                        .since
-                        .after(self.settings.warm_up_deadline + OUTCOME_SLACK)
-                {
+                let deadline = self.settings.warm_up_deadline + OUTCOME_SLACK;
+                if now >= journey.since.after(deadline) {
                     self.fail(now, Failure::WarmUp(WarmUpFailure::NoOutcome), out);
                 }
             }
@@ -294,5 +310,14 @@ impl Road<'_> {
             Step::Checking => self.watch_checks(now, out),
             Step::Emptying { since } => self.watch_drain(now, since, out),
         }
+    }
+
+    /// Begins what `disable` asked for: a fresh picture decides whether the spare may go.
+    fn send_away(&mut self, now: Timestamp, server: String, out: &mut Outbox) {
+        let after = self.facts.reading.want_fresh(out);
+        let mark = self.hand.marks(&server).kept.map(|(_, mark)| mark);
+        let by = mark.and_then(|mark| mark.by);
+        let goal = Goal::SendAway { by };
+        self.journeys.only = Some(Journey::new(now, server, goal, Step::Judging { after }));
     }
 }

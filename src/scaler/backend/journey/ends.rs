@@ -8,10 +8,11 @@ use super::super::kicks::Queue;
 use super::{Goal, Road, Step};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{
-    CalledOff, Change, Checks, Consequence, Failed, Failure, Fault, Note, Reason, Wanted,
+    CalledOff, Change, Checks, Consequence, Failed, Failure, Fault, Note, Ordered, Reason, Wanted,
 };
 use crate::scaler::member::Stage;
 use crate::scaler::outbox::Outbox;
+use crate::words::order::Verb;
 use crate::words::picture::AdminState;
 use crate::words::time::Timestamp;
 
@@ -21,12 +22,12 @@ const MISSED_FOR: Duration = Duration::from_secs(60);
 impl Road<'_> {
     /// The drain is confirmed.
     pub(super) fn drains(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = &mut self.journeys.only else {
+        let Some(journey) = &mut self.journeys.only else {
             return;
         };
-        let name = change.server.clone();
-        let returned = change.returned.take();
-        if let Goal::PutAway { quiet_for, share } = change.goal {
+        let name = journey.server.clone();
+        let returned = journey.returned.take();
+        if let Goal::PutAway { quiet_for, share } = journey.goal {
             if let Some(member) = self.facts.pool.member_mut(&name) {
                 member.budget.spend(now);
             }
@@ -38,18 +39,17 @@ impl Road<'_> {
             self.plan.up_not_before = now;
             let reason = Reason::Quiet { quiet_for, share };
             out.report(now, Some(&name), Change::Drain, reason);
-        } else if let Goal::SendAway { by } = change.goal {
-            let reason = Self::sent_away_reason(by);
+        } else if let Goal::SendAway { by } = journey.goal {
+            let verb = Verb::Disable;
+            let reason = Reason::Wanted(Wanted::Ordered(Ordered::By { verb, uid: by }));
             out.report(now, Some(&name), Change::Drain, reason);
-        } else if let Goal::Expel { fault } = change.goal {
+        } else if let Goal::Expel { fault } = journey.goal {
             self.expelled(now, &name, fault, out);
         }
-        self.enter(&name, Stage::DrainingOut);
+        self.facts.pool.enter(&name, Stage::DrainingOut);
         self.journeys.step(Step::Emptying { since: now });
-        let (up, min) = (
-            self.facts.pool.in_balance(),
-            self.facts.floor(self.settings),
-        );
+        let up = self.facts.pool.in_balance();
+        let min = self.facts.floor(self.settings);
         if up < min {
             // A race that the picture before the write could not show: undone at once.
             self.load_returned(now, Wanted::BelowMin { up, min }, out);
@@ -75,31 +75,30 @@ impl Road<'_> {
         let reason = Reason::Fault { fault, consequence };
         out.report(now, Some(name), Change::ProbationFailed, reason);
         self.signals.end_trials();
-        if let Some(wanted @ (Wanted::Slow(_) | Wanted::Crowded(_) | Wanted::Waiting { .. })) =
-            came_for
-        {
+        if let Some(wanted) = came_for.filter(Wanted::is_for_load) {
             self.plan.owed.get_or_insert((1, wanted));
         }
     }
 
     /// The spare takes traffic.
     pub(super) fn arrived(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = self.journeys.only.take() else {
+        let Some(journey) = self.journeys.only.take() else {
             return;
         };
-        let took = now.since(change.since);
-        let (reason, wanted) = match change.goal {
+        let took = now.since(journey.since);
+        let member = self.facts.pool.member_mut(&journey.server);
+        let (reason, wanted) = match journey.goal {
             Goal::BringIn { wanted, evidence } => {
-                let checks = self.proven_by(&change.server);
-                (
-                    Reason::Warmed {
-                        wanted: wanted.clone(),
-                        evidence,
-                        checks,
-                        took,
-                    },
-                    wanted,
-                )
+                let checks = member.as_ref().map(|it| it.proven_by());
+                let checks = checks.unwrap_or(Checks::NotConfigured);
+                let wanted_for = wanted.clone();
+                let reason = Reason::Warmed {
+                    wanted: wanted_for,
+                    evidence,
+                    checks,
+                    took,
+                };
+                (reason, wanted)
             }
             Goal::GiveBack { wanted } => (Reason::GivenBack(wanted.clone()), wanted),
             Goal::PutAway { .. }
@@ -108,15 +107,14 @@ impl Road<'_> {
             | Goal::FinishDrain
             | Goal::TakeBack { .. } => return,
         };
-        if let Some(member) = self.facts.pool.member_mut(&change.server) {
+        if let Some(member) = member {
             member.became_ready(now);
             member.came_for = Some(wanted.clone());
-            member.stands_in =
-                matches!(wanted, Wanted::DeadServer { .. } | Wanted::DeadSpare { .. });
+            member.stands_in = wanted.is_for_dead();
         }
-        out.report(now, Some(&change.server), Change::Enable, reason);
-        self.spare_arrived(now, &change.server, &wanted);
-        Queue::of(self.facts, self.hand).kick_newcomer(now, &change.server, out);
+        out.report(now, Some(&journey.server), Change::Enable, reason);
+        self.spare_arrived(now, &journey.server, &wanted);
+        Queue::of(self.facts, self.hand).kick_newcomer(now, &journey.server, out);
         self.watch_service(now, out);
         self.read_sooner(now);
     }
@@ -124,88 +122,60 @@ impl Road<'_> {
     /// A `ready` that was given up took effect after all, on a server that had been proven: taking
     /// it away again could leave too few.
     pub(super) fn arrived_late(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = self.journeys.only.take() else {
+        let Some(journey) = self.journeys.only.take() else {
             return;
         };
-        if let Some(member) = self.facts.pool.member_mut(&change.server) {
+        if let Some(member) = self.facts.pool.member_mut(&journey.server) {
             member.became_ready(now);
         }
-        out.tell(now, Some(&change.server), Change::Enable, Note::LateReady);
+        out.tell(now, Some(&journey.server), Change::Enable, Note::LateReady);
         self.signals.start_policies_over();
-        Queue::of(self.facts, self.hand).kick_newcomer(now, &change.server, out);
+        Queue::of(self.facts, self.hand).kick_newcomer(now, &journey.server, out);
         self.read_sooner(now);
-    }
-
-    fn proven_by(&self, name: &str) -> Checks {
-        match self
-            .facts
-            .pool
-            .member(name)
-            .and_then(|member| member.read.check)
-        {
-            None => Checks::NotConfigured,
-            Some(check) if !check.is_enabled => Checks::NotRunning,
-            Some(check) if check.fall <= 1 => Checks::ProveNothing,
-            Some(_) => Checks::Passed,
-        }
     }
 
     /// The spare is back in maint, as wished.
     pub(super) fn departed(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = self.journeys.only.take() else {
+        let cooldown = self.settings.scale_down_cooldown;
+        let Some((journey, member, plan)) = self.end() else {
             return;
         };
-        let Some(member) = self.facts.pool.member_mut(&change.server) else {
-            return;
-        };
-        let sessions = change.sessions;
         member.became_maint();
-        self.plan.down_not_before = now.after(self.settings.scale_down_cooldown);
+        plan.down_not_before = now.after(cooldown);
         self.signals.start_policies_over();
-        let reason = Reason::Emptied {
-            took: now.since(change.since),
-            sessions,
-        };
-        out.report(now, Some(&change.server), Change::Disable, reason);
+        let (took, sessions) = (now.since(journey.since), journey.sessions);
+        let reason = Reason::Emptied { took, sessions };
+        out.report(now, Some(&journey.server), Change::Disable, reason);
     }
 
     /// Something failed on the way in: to maint, if it has left maint.
     pub(super) fn fail(&mut self, now: Timestamp, failure: Failure, out: &mut Outbox) {
-        let Some(change) = &mut self.journeys.only else {
+        let Some(journey) = &mut self.journeys.only else {
             return;
         };
-        let name = change.server.clone();
-        change.goal = Goal::TakeBack {
+        let name = journey.server.clone();
+        journey.goal = Goal::TakeBack {
             failure: Some(failure),
         };
-        change.since = now;
+        journey.since = now;
         self.take_back(now, &name, out);
     }
 
     /// It is not wanted any more, through no fault of its own: to maint, if it has left maint.
-    pub(in crate::scaler::backend) fn call_off(
-        &mut self,
-        now: Timestamp,
-        why: CalledOff,
-        out: &mut Outbox,
-    ) {
-        let Some(change) = &mut self.journeys.only else {
+    pub(crate) fn call_off(&mut self, now: Timestamp, why: CalledOff, out: &mut Outbox) {
+        let Some(journey) = &mut self.journeys.only else {
             return;
         };
-        let name = change.server.clone();
-        change.goal = Goal::TakeBack { failure: None };
+        let name = journey.server.clone();
+        journey.goal = Goal::TakeBack { failure: None };
         out.tell(now, Some(&name), Change::Note, Note::CalledOff(why));
         self.plan.owed = None;
         self.take_back(now, &name, out);
     }
 
     fn take_back(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
-        if self
-            .facts
-            .pool
-            .member(name)
-            .is_some_and(|member| member.read.is_maint())
-        {
+        let member = self.facts.pool.member(name);
+        if member.is_some_and(|member| member.read.is_maint()) {
             self.taken_back(now, out);
         } else {
             self.write(now, AdminState::Maint, out);
@@ -214,85 +184,66 @@ impl Road<'_> {
 
     /// It failed and is back in maint: the next one is tried.
     pub(super) fn taken_back(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = self.journeys.only.take() else {
-            return;
-        };
-        let Goal::TakeBack { failure } = change.goal else {
-            return;
-        };
-        let Some(member) = self.facts.pool.member_mut(&change.server) else {
+        let Some((journey, member, plan)) = self.end() else {
             return;
         };
         member.became_maint();
-        let Some(failure) = failure else { return };
+        let Goal::TakeBack {
+            failure: Some(failure),
+        } = journey.goal
+        else {
+            return;
+        };
         let quarantined_for = member.quarantine(now, Failed::Coming(failure.clone()));
         if std::mem::take(&mut member.is_wanted_back) {
-            self.plan.owed.get_or_insert((1, Wanted::Reloaded)); // Another one may do instead.
+            plan.owed.get_or_insert((1, Wanted::Reloaded)); // Another one may do instead.
         }
         let reason = Reason::Failed {
             what: failure,
             quarantined_for,
         };
-        out.report(now, Some(&change.server), Change::EnableFailed, reason);
+        out.report(now, Some(&journey.server), Change::EnableFailed, reason);
     }
 
     /// Something is more urgent than the sessions of a drain.
-    pub(in crate::scaler::backend) fn set_drain_aside(&mut self) {
-        let Some(change) = self.journeys.only.take() else {
-            return;
-        };
-        if let Some(member) = self.facts.pool.member_mut(&change.server) {
-            member.is_lingering = true;
-            member.stage = Stage::DrainingOut;
-            member.expected = Some(AdminState::Drain);
+    pub(crate) fn set_drain_aside(&mut self) {
+        if let Some((_, member, _)) = self.end() {
+            member.lingers();
         }
     }
 
     /// The sessions of a drain last: it stays in drain, and other changes do not wait for it.
     pub(super) fn linger(&mut self, now: Timestamp, since: Timestamp, out: &mut Outbox) {
-        let Some(change) = self.journeys.only.take() else {
+        let cooldown = self.settings.scale_down_cooldown;
+        let Some((journey, member, plan)) = self.end() else {
             return;
         };
-        let Some(member) = self.facts.pool.member_mut(&change.server) else {
-            return;
-        };
-        let is_new = !std::mem::replace(&mut member.is_lingering, true);
-        member.stage = Stage::DrainingOut;
-        member.expected = Some(AdminState::Drain);
-        let sessions = member.read.sessions;
-        self.plan.down_not_before = now.after(self.settings.scale_down_cooldown);
+        let (is_new, sessions) = (!member.is_lingering, member.read.sessions);
+        member.lingers();
+        plan.down_not_before = now.after(cooldown);
         if is_new {
             let took = now.since(since);
             let reason = Reason::StillOpen { took, sessions };
-            out.report(now, Some(&change.server), Change::Note, reason);
+            out.report(now, Some(&journey.server), Change::Note, reason);
         }
     }
 
     /// Leaves the server where HAProxy has it; the next look at it decides anew.
     pub(super) fn drop_change(&mut self, now: Timestamp) {
-        let Some(change) = self.journeys.only.take() else {
-            return;
-        };
         self.plan.down_not_before = now.after(self.settings.scale_down_cooldown);
-        if let Some(member) = self.facts.pool.member_mut(&change.server) {
-            member.stage = match member.read.admin_state() {
-                AdminState::Ready => Stage::Ready,
-                AdminState::Drain => Stage::DrainingOut,
-                AdminState::Maint => Stage::Maint,
-            };
+        if let Some((_, member, _)) = self.end() {
+            member.stage = Stage::of(member.read.admin_state());
         }
     }
 
     /// A warm-up is given up for something more urgent; its server is asked for again later.
-    pub(in crate::scaler::backend) fn abandon_warm_up(&mut self) {
-        let Some(change) = self.journeys.only.take() else {
+    pub(crate) fn abandon_warm_up(&mut self) {
+        let Some((journey, member, plan)) = self.end() else {
             return;
         };
-        if let Some(member) = self.facts.pool.member_mut(&change.server) {
-            member.stage = Stage::Maint;
-        }
-        if let Goal::BringIn { wanted, .. } = change.goal {
-            self.plan.owed.get_or_insert((1, wanted));
+        member.stage = Stage::Maint;
+        if let Goal::BringIn { wanted, .. } = journey.goal {
+            plan.owed.get_or_insert((1, wanted));
         }
     }
 
@@ -311,21 +262,39 @@ impl Road<'_> {
                 self.plan.owed = None;
             }
         }
-        match wanted {
-            Wanted::Slow(_) | Wanted::Waiting { .. } => {
-                self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
-            }
-            Wanted::Crowded(_) => {
-                self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
-                let rate = self.signals.rate.per_second().unwrap_or(0.0);
-                self.facts.crowd.came_for(now, rate);
-            }
-            Wanted::DeadServer { .. }
-            | Wanted::DeadSpare { .. }
-            | Wanted::BelowMin { .. }
-            | Wanted::Reloaded
-            | Wanted::Ordered(_) => {}
+        if wanted.is_for_load() {
+            self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
+        }
+        if matches!(wanted, Wanted::Crowded(_)) {
+            let rate = self.signals.rate.per_second().unwrap_or(0.0);
+            self.facts.crowd.came_for(now, rate);
         }
         self.signals.start_policies_over();
+    }
+
+    /// Takes the journey under way to where its server may stay: maint on the way in, ready on the
+    /// way out. A `ready` that is being written is let through, a return to maint is finished.
+    pub(crate) fn retreat(&mut self, now: Timestamp, why: Ordered, out: &mut Outbox) {
+        let Some(journey) = &mut self.journeys.only else {
+            return;
+        };
+        match (journey.goal.route().from, &journey.step) {
+            (AdminState::Maint, Step::Writing { .. } | Step::Verifying { .. }) => {
+                journey.unwanted = Some(why);
+            }
+            (
+                AdminState::Maint,
+                Step::WarmingUp { .. }
+                | Step::Judging { .. }
+                | Step::Checking
+                | Step::Emptying { .. },
+            ) => self.call_off(now, CalledOff::Ordered(why), out),
+            (AdminState::Ready, _) if journey.goal.may_turn_back() => {
+                self.turn_back(now, Wanted::Ordered(why), out);
+            }
+            (AdminState::Ready, Step::Judging { .. }) => self.journeys.only = None,
+            // Whoever answers badly is not given back; what came from drain goes on.
+            (AdminState::Ready | AdminState::Drain, _) => {}
+        }
     }
 }

@@ -1,45 +1,33 @@
-//! What each step of a change does once a newer picture is there: decide, write, read back, watch,
-//! finish. When a change begins and how its outcomes come in is said one level up.
+//! What each step of a journey does once a newer picture is there: decide, write, read back, watch,
+//! finish. How it begins and how its outcomes come in is in
+//! `begin`, what its end means in `ends`.
 
 use super::super::timers::Timer;
 use super::{Goal, Road, Step};
 use crate::scaler::outbox::Outbox;
-use std::time::Duration;
 
-use crate::scaler::decision::{CalledOff, Failed, Failure, Fault};
+use crate::scaler::decision::{CalledOff, Change, Failed, Failure, Note};
 use crate::scaler::member::Stage;
-use crate::scaler::settings::OnOpenSessions;
 use crate::words::picture::AdminState;
 use crate::words::time::Timestamp;
-
-/// A server whose requests fail drains no longer than this: what persistence still sends it fails.
-const EXPEL_DRAIN: Duration = Duration::from_secs(2);
-/// Requests that came within this time (or half of `drain_timeout`) will come again.
-const STILL_COME: Duration = Duration::from_secs(10);
 
 impl Road<'_> {
     /// Decides on a fresh picture whether the first write of a change may happen.
     pub(super) fn judge(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = &self.journeys.only else {
+        let Some((journey, member)) = self.here() else {
             return;
         };
-        let name = change.server.clone();
-        let Some(member) = self.facts.pool.member(&name) else {
-            return;
-        };
-        match &change.goal {
+        let name = journey.server.clone();
+        match &journey.goal {
             Goal::BringIn { wanted, .. } => {
-                let is_stale = now > change.since.after(self.settings.warm_up_deadline);
-                let forbidden = self
-                    .needs()
-                    .forbids_bringing_in(wanted)
-                    .map(CalledOff::Blocked);
-                let forbidden = forbidden.or(is_stale.then_some(CalledOff::Stale));
-                if let Some(why) = forbidden {
+                let is_stale = now > journey.since.after(self.settings.warm_up_deadline);
+                let blocked = self.needs().forbids_bringing_in(wanted);
+                let stale = is_stale.then_some(CalledOff::Stale);
+                if let Some(why) = blocked.map(CalledOff::Blocked).or(stale) {
                     return self.call_off(now, why, out);
                 }
                 let is_checked = member.read.running_check().is_some();
-                let first = change.goal.route().first(is_checked);
+                let first = journey.goal.route().first(is_checked);
                 self.write(now, first, out);
             }
             Goal::GiveBack { .. } => {
@@ -54,7 +42,11 @@ impl Road<'_> {
             }
             Goal::PutAway { .. } => {
                 if self.needs().may_put_away(&name) {
-                    self.leave_out_if_dead(now, &name);
+                    let member = self.facts.pool.member_mut(&name);
+                    if let Some(member) = member.filter(|member| !member.read.is_up()) {
+                        // The first one to be tried again it is not.
+                        member.quarantine(now, Failed::Dead);
+                    }
                     self.write(now, AdminState::Drain, out);
                 } else {
                     self.journeys.only = None;
@@ -73,29 +65,15 @@ impl Road<'_> {
         }
     }
 
-    /// A spare that goes because it is dead is not the first one to be tried again.
-    fn leave_out_if_dead(&mut self, now: Timestamp, name: &str) {
-        let member = self.facts.pool.member_mut(name);
-        if let Some(member) = member.filter(|member| !member.read.is_up()) {
-            member.quarantine(now, Failed::Dead);
-        }
-    }
-
     pub(super) fn write(&mut self, now: Timestamp, state: AdminState, out: &mut Outbox) {
-        let Some(change) = &mut self.journeys.only else {
+        let Some(journey) = &mut self.journeys.only else {
             return;
         };
-        change.told.push(state);
-        let name = change.server.clone();
-        let sessions = self
-            .facts
-            .pool
-            .member(&name)
-            .map(|member| member.read.sessions);
-        if state == AdminState::Maint
-            && let Some(change) = &mut self.journeys.only
-        {
-            change.sessions = sessions.unwrap_or(0);
+        journey.told.push(state);
+        let name = journey.server.clone();
+        if state == AdminState::Maint {
+            let member = self.facts.pool.member(&name);
+            journey.sessions = member.map_or(0, |member| member.read.sessions);
         }
         let id = out.set_state(&name, state);
         let until = now.after(self.settings.action_timeout);
@@ -106,16 +84,13 @@ impl Road<'_> {
 
     /// Reads back what a command did.
     pub(super) fn verify(&mut self, now: Timestamp, state: AdminState, out: &mut Outbox) {
-        let Some(change) = &self.journeys.only else {
+        let Some((journey, member)) = self.here() else {
             return;
         };
-        let name = change.server.clone();
-        let Some(member) = self.facts.pool.member(&name) else {
-            return;
-        };
+        let name = journey.server.clone();
         let is_so = member.read.admin_state() == state;
-        let route = change.goal.route();
-        let is_back = matches!(change.goal, Goal::TakeBack { .. });
+        let route = journey.goal.route();
+        let is_back = matches!(journey.goal, Goal::TakeBack { .. });
         match (route.from, state) {
             _ if route.to == AdminState::Ready => self.verify_inbound(now, &name, state, out),
             (AdminState::Ready, AdminState::Drain) if is_so => self.drains(now, out),
@@ -133,22 +108,16 @@ impl Road<'_> {
         }
     }
 
-    pub(super) fn verify_inbound(
-        &mut self,
-        now: Timestamp,
-        name: &str,
-        state: AdminState,
-        out: &mut Outbox,
-    ) {
+    fn verify_inbound(&mut self, now: Timestamp, name: &str, state: AdminState, out: &mut Outbox) {
         let Some(member) = self.facts.pool.member(name) else {
             return;
         };
         let (read, counters) = (&member.read, member.read.counters);
         match state {
             AdminState::Drain if read.admin_state() == state => {
-                self.enter(name, Stage::DrainingIn);
-                if let Some(change) = &mut self.journeys.only {
-                    change.drained = counters;
+                self.facts.pool.enter(name, Stage::DrainingIn);
+                if let Some(journey) = &mut self.journeys.only {
+                    journey.drained = counters;
                 }
                 self.journeys.step(Step::Checking);
                 self.watch_checks(now, out);
@@ -164,39 +133,18 @@ impl Road<'_> {
         }
     }
 
-    pub(super) fn enter(&mut self, name: &str, stage: Stage) {
-        if let Some(member) = self.facts.pool.member_mut(name) {
-            member.stage = stage;
-        }
-    }
-
-    /// Users who reached a spare in drain, where HAProxy balances nothing to it, by a rule or a
-    /// cookie: how many, and how many of them failed.
-    fn reached_in_drain(&self) -> Option<(u64, u64)> {
-        let change = self.journeys.only.as_ref()?;
-        let (then, now) = (
-            change.drained?,
-            self.facts.pool.member(&change.server)?.read.counters?,
-        );
-        let taken = now.taken.saturating_sub(then.taken);
-        (taken > 0).then(|| (taken, now.failed.saturating_sub(then.failed)))
-    }
-
     /// Draining in: ready as soon as fresh checks have brought full health.
     pub(super) fn watch_checks(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = &mut self.journeys.only else {
+        let Some(journey) = &mut self.journeys.only else {
             return;
         };
-        if let Some(why) = change.unwanted.take() {
+        if let Some(why) = journey.unwanted.take() {
             return self.call_off(now, CalledOff::Ordered(why), out);
         }
-        let Some(change) = &self.journeys.only else {
+        let Some((journey, member)) = self.here() else {
             return;
         };
-        let Some(member) = self.facts.pool.member(&change.server) else {
-            return;
-        };
-        if let Goal::BringIn { wanted, .. } = &change.goal
+        if let Goal::BringIn { wanted, .. } = &journey.goal
             && let Some(blocked) = self.needs().forbids_bringing_in(wanted)
         {
             return self.call_off(now, CalledOff::Blocked(blocked), out);
@@ -204,7 +152,7 @@ impl Road<'_> {
         // Checks that do not run are not waited for.
         let check = member.read.running_check();
         let is_down = member.read.operational == 0;
-        if let Some((taken, failed)) = self.reached_in_drain()
+        if let Some((taken, failed)) = member.read.counters.and_then(|it| journey.reached(it))
             && failed > 0
         {
             return self.fail(now, Failure::Reached { taken, failed }, out);
@@ -216,7 +164,7 @@ impl Road<'_> {
             self.fail(now, Failure::DownByAgent, out);
         } else if is_down && check.is_verdict_against() {
             self.fail(now, Failure::ChecksFailed, out);
-        } else if now >= change.since.after(self.settings.warm_up_deadline) {
+        } else if now >= journey.since.after(self.settings.warm_up_deadline) {
             let full = (check.rise + check.fall).saturating_sub(1);
             let health = check.health;
             self.fail(now, Failure::Checks { health, full }, out);
@@ -227,23 +175,26 @@ impl Road<'_> {
 
     /// Draining out: maint as soon as its sessions have ended, or waited for long enough.
     pub(super) fn watch_drain(&mut self, now: Timestamp, since: Timestamp, out: &mut Outbox) {
-        self.note_taken(now);
-        let Some(change) = &self.journeys.only else {
+        if let Some(journey) = &mut self.journeys.only
+            && let Some(member) = self.facts.pool.member(&journey.server)
+            && let Some(counters) = member.read.counters
+        {
+            journey.note_taken(now, counters.taken);
+        }
+        let Some((journey, member)) = self.here() else {
             return;
         };
-        let Some(member) = self.facts.pool.member(&change.server) else {
-            return;
-        };
-        if member.read.is_up() && change.was_told(AdminState::Ready) {
+        if member.read.is_up() && journey.was_told(AdminState::Ready) {
             return self.arrived_late(now, out);
         }
         let is_empty = member.read.sessions == 0 && member.read.queued == 0;
         // A server died meanwhile, or a race left too few: the way back is the shortest.
-        if let (Goal::PutAway { .. }, Some(wanted)) = (&change.goal, self.needs().capacity_wanted())
+        if let (Goal::PutAway { .. }, Some(wanted)) =
+            (&journey.goal, self.needs().capacity_wanted())
         {
             return self.load_returned(now, wanted, out);
         }
-        if is_empty || self.is_cut_short(now, since) {
+        if is_empty || journey.is_cut_short(now, since, self.settings) {
             self.write(now, AdminState::Maint, out);
         } else if now >= since.after(self.settings.drain_timeout) {
             self.linger(now, since, out);
@@ -252,52 +203,16 @@ impl Road<'_> {
         }
     }
 
-    /// Remembers when the draining server took a request last: none comes by balancing.
-    fn note_taken(&mut self, now: Timestamp) {
-        let Some(change) = &mut self.journeys.only else {
-            return;
-        };
-        let member = self.facts.pool.member(&change.server);
-        let Some(taken) = member.and_then(|it| it.read.counters).map(|it| it.taken) else {
-            return;
-        };
-        match change.took_at {
-            None => change.took_at = Some((taken, change.since)),
-            Some((before, _)) if before == taken => {}
-            Some(_) => change.took_at = Some((taken, now)),
-        }
-    }
-
-    /// A drain does not wait for its sessions any longer: it has failed its probation, requests
-    /// keep coming by persistence and maint sends them elsewhere, or the operator wants it so.
-    fn is_cut_short(&self, now: Timestamp, since: Timestamp) -> bool {
-        let Some(change) = &self.journeys.only else {
-            return false;
-        };
-        let timeout = self.settings.drain_timeout;
-        match &change.goal {
-            // Those that persistence sends to it fail, too.
-            Goal::Expel {
-                fault: Fault::Errors(_) | Fault::Hanging(_),
-            } if change
-                .took_at
-                .is_some_and(|(_, at)| at > change.since && now.since(at) < EXPEL_DRAIN) =>
-            {
-                now >= since.after(timeout.min(EXPEL_DRAIN))
-            }
-            Goal::TakeBack { .. } => true,
-            Goal::BringIn { .. }
-            | Goal::GiveBack { .. }
-            | Goal::PutAway { .. }
-            | Goal::SendAway { .. }
-            | Goal::Expel { .. }
-            | Goal::FinishDrain => {
-                let still_come = change.took_at.is_some_and(|(_, at)| {
-                    at > change.since && now.since(at) < (timeout / 2).min(STILL_COME)
-                });
-                let is_over = now >= since.after(timeout);
-                let is_wished = self.settings.on_open_sessions == OnOpenSessions::Maint;
-                is_over && (still_come || is_wished)
+    /// The picture before the first command of a `disable`: it goes, or the order ends.
+    fn judge_send_away(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
+        match self.needs().must_not_need(name) {
+            Ok(()) => self.write(now, AdminState::Drain, out),
+            Err(refusal) => {
+                self.journeys.only = None;
+                self.hand.forget_order(name);
+                self.facts.pool.show_marks(self.hand);
+                let note = Note::NotDisabled(refusal);
+                out.tell(now, Some(name), Change::Note, note);
             }
         }
     }

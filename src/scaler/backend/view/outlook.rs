@@ -1,13 +1,15 @@
 //! What a backend does next and why. Decided elsewhere; here it is told, as data.
 
+use super::super::name_of;
 use super::super::timers::Timer;
-use super::super::{Backend, name_of};
+use super::Sight;
+use crate::scaler::backend::needs::Stay;
 use crate::scaler::event::LogState;
 use crate::scaler::policy::PolicyView;
-use crate::scaler::seen::{Outlook, Transition};
+use crate::scaler::seen::{Later, Outlook, Transition};
 use crate::words::time::Timestamp;
 
-impl Backend {
+impl Sight<'_> {
     /// What happens next, and why.
     pub(super) fn outlook(&self, now: Timestamp, policy: Option<&PolicyView>) -> Outlook {
         if !self.facts.has_picture() {
@@ -98,6 +100,24 @@ impl Backend {
             above: view.settings.above,
             streak: view.streak,
             needed: view.settings.breaches,
+        })
+    }
+
+    /// The spare that is next to go, for `status`.
+    pub(super) fn outlook_when_quiet(&self, now: Timestamp) -> Option<Outlook> {
+        let leaving = self.leaving()?;
+        let later = match leaving.stay {
+            Some(Stay::TooSlow(entry)) => Some(Later::TooSlow(
+                entry,
+                self.signals.rate.busiest().unwrap_or_default(),
+            )),
+            Some(Stay::Budget) => Some(Later::Budget),
+            None => (leaving.due == self.plan.down_not_before).then_some(Later::Cooldown),
+        };
+        Some(Outlook::Leaves {
+            server: leaving.name,
+            left: leaving.due.since(now),
+            later,
         })
     }
 }

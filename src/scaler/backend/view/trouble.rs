@@ -1,8 +1,9 @@
-//! What users and servers suffer from now, as problems of `status`: servers that get no requests,
+//! What users and servers suffer from now and why nothing can help, as problems of `status`: servers that get no requests,
 //! answer badly, or are used where they should rest; users who wait or fail.
 
-use super::Backend;
+use super::Sight;
 use crate::scaler::member::{Member, Role, Stage};
+use crate::scaler::policy::PolicyView;
 use crate::scaler::seen::Problem;
 use crate::words::time::Timestamp;
 
@@ -11,7 +12,7 @@ const FAILED_MIN: u64 = 5;
 /// … nor is a smaller part of all of them.
 const FAILED_SHARE: f64 = 0.05;
 
-impl Backend {
+impl Sight<'_> {
     /// All of it, as far as it lasts.
     pub(super) fn problems_of_service(&self, now: Timestamp, problems: &mut Vec<Problem>) {
         for (server, shows) in self.facts.pool.dead_always_up() {
@@ -28,6 +29,28 @@ impl Backend {
         {
             problems.push(Problem::Errors { failed, all });
         }
+    }
+
+    /// A server is missing or the backend has been slow for as long as a spare needs to be asked for,
+    /// and none comes.
+    pub(super) fn helpless(&self, now: Timestamp, policy: Option<&PolicyView>) -> Option<Problem> {
+        if self.journeys.only.is_some() || self.is_settling(now) {
+            return None;
+        }
+        if let Some(wanted) = self.needs().capacity_wanted() {
+            let why = self.needs().nobody_comes(now)?;
+            return Some(Problem::Short { wanted, why });
+        }
+        let slow = policy.filter(|view| {
+            self.signals.quiet.since.is_none() && view.streak >= view.settings.breaches.max(1)
+        })?;
+        Some(Problem::Slow {
+            signal: slow.settings.signal,
+            statistic: slow.settings.statistic,
+            value: slow.value,
+            above: slow.settings.above,
+            why: self.needs().nobody_comes(now)?,
+        })
     }
 }
 

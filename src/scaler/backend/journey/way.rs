@@ -1,0 +1,328 @@
+//! One spare on its way, as data: where it goes, how far it is, and what follows from both. What is
+//! done at each step lives in `begin`, `steps` and `ends`.
+//!
+//! ```text
+//!               from    through          to      when HAProxy shows the last state
+//!  BringIn      maint   drain, checked   ready   arrived; fails: TakeBack
+//!  GiveBack     drain                    ready   arrived; fails: TakeBack
+//!  PutAway      ready   drain, emptied   maint   departed; load returns: GiveBack
+//!  SendAway     ready   drain, emptied   maint   departed; ordered back: GiveBack
+//!  Expel        ready   drain, emptied   maint   departed
+//!  FinishDrain  drain   emptied          maint   departed
+//!  TakeBack     drain                    maint   taken back, and in quarantine if it failed
+//!
+//!  WarmingUp ─▶ Judging ─▶ Writing ─▶ Verifying ─┬─▶ the end
+//!   (BringIn)   a fresh     the next   a read    ├─▶ Checking (BringIn) ─┬─▶ Writing the last one
+//!               picture     state      shows it  └─▶ Emptying            ┘
+//! ```
+//!
+//! A spare without checks skips the drain on its way in.
+
+use std::time::Duration;
+
+use crate::scaler::decision::{Failure, Fault, Ordered, Wanted};
+use crate::scaler::event::ActionId;
+use crate::scaler::settings::{BackendSettings, OnOpenSessions};
+use crate::words::picture::{AdminState, ServerCounters};
+use crate::words::proof::WarmUpEvidence;
+use crate::words::time::Timestamp;
+
+/// While HAProxy's checks or a drain are watched.
+const WATCH_INTERVAL: Duration = Duration::from_millis(100);
+/// HAProxy's checks of a spare are waited for by what is more urgent for so long.
+const CHECKS_WAITED_FOR: Duration = Duration::from_secs(2);
+
+/// A server whose requests fail drains no longer than this: what persistence still sends it fails.
+const EXPEL_DRAIN: Duration = Duration::from_secs(2);
+/// Requests that came within this time (or half of `drain_timeout`) will come again.
+const STILL_COME: Duration = Duration::from_secs(10);
+
+/// One spare between two stages.
+#[derive(Debug)]
+pub(in crate::scaler::backend) struct Journey {
+    pub(in crate::scaler::backend) server: String,
+    pub(super) goal: Goal,
+    pub(super) step: Step,
+    pub(super) since: Timestamp,
+    /// Load came back while it was on its way out.
+    pub(super) returned: Option<Wanted>,
+    /// On its way in, and not wanted any more: why.
+    pub(super) unwanted: Option<Ordered>,
+    /// The states that it was told. A command whose answer was lost may still be carried out late.
+    pub(super) told: Vec<AdminState>,
+    /// Its counters when it began to drain, and when it was seen last to take a request.
+    pub(super) drained: Option<ServerCounters>,
+    pub(super) took_at: Option<(u64, Timestamp)>,
+    /// Sessions that were open before it was told `maint`.
+    pub(super) sessions: u32,
+}
+
+/// How a journey makes way for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::scaler::backend) enum Delay {
+    /// It does not: it is about to end.
+    No,
+    /// HAProxy has not been touched: it is given up and asked for again.
+    Abandon,
+    /// The server stays in drain, and is seen to later.
+    Linger,
+    /// The server goes back to maint, and is asked for again.
+    CallOff,
+}
+
+#[derive(Debug)]
+pub(super) enum Goal {
+    BringIn {
+        wanted: Wanted,
+        evidence: WarmUpEvidence,
+    },
+    GiveBack {
+        wanted: Wanted,
+    },
+    PutAway {
+        quiet_for: Duration,
+        share: Option<f64>,
+    },
+    /// Because an operator said so.
+    SendAway {
+        by: Option<u32>,
+    },
+    /// Because it answers worse than the others do.
+    Expel {
+        fault: Fault,
+    },
+    /// It was found draining.
+    FinishDrain,
+    /// Something failed on the way in, or it is not wanted any more.
+    TakeBack {
+        failure: Option<Failure>,
+    },
+}
+
+/// A row of the table above: where a journey begins, and where it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Route {
+    pub(super) from: AdminState,
+    pub(super) to: AdminState,
+}
+
+impl Goal {
+    pub(super) const fn route(&self) -> Route {
+        let (from, to) = match self {
+            Self::BringIn { .. } => (AdminState::Maint, AdminState::Ready),
+            Self::GiveBack { .. } => (AdminState::Drain, AdminState::Ready),
+            Self::PutAway { .. } | Self::SendAway { .. } | Self::Expel { .. } => {
+                (AdminState::Ready, AdminState::Maint)
+            }
+            Self::FinishDrain | Self::TakeBack { .. } => (AdminState::Drain, AdminState::Maint),
+        };
+        Route { from, to }
+    }
+
+    /// It is on its way out for no fault of its own.
+    pub(super) const fn may_turn_back(&self) -> bool {
+        matches!(self, Self::PutAway { .. } | Self::SendAway { .. })
+    }
+
+    /// It comes for the sake of speed.
+    pub(super) const fn is_for_load(&self) -> bool {
+        let wanted = match self {
+            Self::BringIn { wanted, .. } => wanted,
+            Self::GiveBack { .. }
+            | Self::PutAway { .. }
+            | Self::SendAway { .. }
+            | Self::Expel { .. }
+            | Self::FinishDrain
+            | Self::TakeBack { .. } => return false,
+        };
+        matches!(wanted, Wanted::Slow(_) | Wanted::Crowded(_))
+    }
+}
+
+impl Route {
+    /// The first state that the server is told. `is_checked`: HAProxy checks it.
+    pub(super) fn first(self, is_checked: bool) -> AdminState {
+        match self.from {
+            AdminState::Maint if is_checked => AdminState::Drain,
+            AdminState::Ready => AdminState::Drain,
+            AdminState::Maint | AdminState::Drain => self.to,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Our own requests are under way.
+    WarmingUp { id: ActionId },
+    /// A fresh picture is awaited to decide on.
+    Judging { after: ActionId },
+    /// A command is under way.
+    Writing { id: ActionId, state: AdminState },
+    /// A fresh picture is awaited to see what the command did.
+    Verifying { after: ActionId, state: AdminState },
+    /// HAProxy checks it, without balanced traffic.
+    Checking,
+    /// Its sessions end.
+    Emptying { since: Timestamp },
+}
+
+impl Journey {
+    pub(super) const fn new(now: Timestamp, server: String, goal: Goal, step: Step) -> Self {
+        Self {
+            server,
+            goal,
+            step,
+            since: now,
+            returned: None,
+            unwanted: None,
+            told: Vec::new(),
+            drained: None,
+            took_at: None,
+            sessions: 0,
+        }
+    }
+
+    /// Whether something more urgent may go first, and how.
+    pub(in crate::scaler::backend) fn may_wait(&self, now: Timestamp) -> Delay {
+        let is_for_load = self.goal.is_for_load();
+        let may_linger = self.goal.may_turn_back() || matches!(self.goal, Goal::FinishDrain);
+        match &self.step {
+            Step::WarmingUp { .. } if is_for_load => Delay::Abandon,
+            Step::Checking if is_for_load && now.since(self.since) >= CHECKS_WAITED_FOR => {
+                Delay::CallOff
+            }
+            Step::Emptying { .. } if may_linger => Delay::Linger,
+            Step::WarmingUp { .. }
+            | Step::Judging { .. }
+            | Step::Writing { .. }
+            | Step::Verifying { .. }
+            | Step::Checking
+            | Step::Emptying { .. } => Delay::No,
+        }
+    }
+
+    /// How soon the present step wants to see HAProxy again.
+    pub(in crate::scaler::backend) const fn read_interval(&self) -> Duration {
+        match &self.step {
+            Step::Checking | Step::Emptying { .. } => WATCH_INTERVAL,
+            Step::WarmingUp { .. }
+            | Step::Judging { .. }
+            | Step::Writing { .. }
+            | Step::Verifying { .. } => Duration::MAX,
+        }
+    }
+
+    /// What that command asks for, if its answer is awaited.
+    pub(super) fn written(&self, command: ActionId) -> Option<AdminState> {
+        match self.step {
+            Step::Writing { id, state } if id == command => Some(state),
+            Step::WarmingUp { .. }
+            | Step::Judging { .. }
+            | Step::Writing { .. }
+            | Step::Verifying { .. }
+            | Step::Checking
+            | Step::Emptying { .. } => None,
+        }
+    }
+
+    /// Users who reached a spare in drain, where HAProxy balances nothing to it, by a rule or a
+    /// cookie: how many, and how many of them failed.
+    pub(super) fn reached(&self, now: ServerCounters) -> Option<(u64, u64)> {
+        let then = self.drained?;
+        let taken = now.taken.saturating_sub(then.taken);
+        (taken > 0).then(|| (taken, now.failed.saturating_sub(then.failed)))
+    }
+
+    /// Remembers when the draining server took a request last: none comes by balancing.
+    pub(super) fn note_taken(&mut self, now: Timestamp, taken: u64) {
+        match self.took_at {
+            None => self.took_at = Some((taken, self.since)),
+            Some((before, _)) if before == taken => {}
+            Some(_) => self.took_at = Some((taken, now)),
+        }
+    }
+
+    /// A drain does not wait for its sessions any longer: it has failed its probation, requests
+    /// keep coming by persistence and maint sends them elsewhere, or the operator wants it so.
+    pub(super) fn is_cut_short(
+        &self,
+        now: Timestamp,
+        since: Timestamp,
+        settings: &BackendSettings,
+    ) -> bool {
+        let timeout = settings.drain_timeout;
+        let took_within = |span: Duration| {
+            let at = self.took_at.map(|(_, at)| at).filter(|at| *at > self.since);
+            at.is_some_and(|at| now.since(at) < span)
+        };
+        let is_over = now >= since.after(timeout);
+        let is_wished = settings.on_open_sessions == OnOpenSessions::Maint;
+        match &self.goal {
+            // Those that persistence sends to it fail, too.
+            Goal::Expel {
+                fault: Fault::Errors(_) | Fault::Hanging(_),
+            } if took_within(EXPEL_DRAIN) => now >= since.after(timeout.min(EXPEL_DRAIN)),
+            Goal::TakeBack { .. } => true,
+            Goal::BringIn { .. }
+            | Goal::GiveBack { .. }
+            | Goal::PutAway { .. }
+            | Goal::SendAway { .. }
+            | Goal::Expel { .. }
+            | Goal::FinishDrain => {
+                is_over && (is_wished || took_within((timeout / 2).min(STILL_COME)))
+            }
+        }
+    }
+
+    /// A command of ours may bring about that state.
+    pub(in crate::scaler::backend) fn was_told(&self, state: AdminState) -> bool {
+        self.told.contains(&state)
+    }
+
+    /// The states that it was told so far.
+    pub(in crate::scaler::backend) fn told_so_far(&self) -> &[AdminState] {
+        &self.told
+    }
+
+    /// The server may be elsewhere than in maint, because of us. A command to make it ready may have
+    /// been carried out: ready servers stay.
+    pub(in crate::scaler::backend) fn left_maint(&self) -> bool {
+        match &self.step {
+            Step::WarmingUp { .. } | Step::Judging { .. } => {
+                self.goal.route().from == AdminState::Drain
+            }
+            Step::Writing { state, .. } | Step::Verifying { state, .. } => {
+                *state != AdminState::Ready
+            }
+            Step::Checking | Step::Emptying { .. } => true,
+        }
+    }
+
+    /// It is on its way out for no fault of its own.
+    pub(in crate::scaler::backend) const fn may_turn_back(&self) -> bool {
+        self.goal.may_turn_back()
+    }
+
+    /// The server is on its way in.
+    pub(in crate::scaler::backend) fn is_inbound(&self) -> bool {
+        self.goal.route().to == AdminState::Ready
+    }
+
+    /// States that its commands have brought about or may bring about next. `is_checked`: HAProxy
+    /// checks the server, so that it goes through drain on its way in.
+    pub(in crate::scaler::backend) fn may_cause(&self, is_checked: bool) -> Vec<AdminState> {
+        let route = self.goal.route();
+        let next = match &self.step {
+            Step::WarmingUp { .. } | Step::Judging { .. } => Some(route.first(is_checked)),
+            Step::Checking | Step::Emptying { .. } => Some(route.to),
+            Step::Writing { .. } | Step::Verifying { .. } => None,
+        };
+        let mut states = Vec::new();
+        for state in self.told.iter().copied().chain(next) {
+            if !states.contains(&state) {
+                states.push(state);
+            }
+        }
+        states
+    }
+}
