@@ -420,3 +420,8 @@ impl Member {
         Some(condition)
     }
 }
+
+/// A member's name, to keep while the pool is changed.
+pub(super) fn name_of(member: &Member) -> String {
+    member.read.name.clone()
+}

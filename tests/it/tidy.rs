@@ -159,6 +159,41 @@ fn the_scaler_touches_nothing() {
     none("src/scaler is pure", &faults);
 }
 
+/// What is known of a backend, what follows from it and what is done about it: each of these files of
+/// `src/scaler/backend` may use those before it.
+const STOREYS: [&str; 12] = [
+    "timers", "crowd", "facts", "advice", "shares", "kicks", "signals", "service", "needs", "plan",
+    "journey", "Backend",
+];
+
+#[test]
+fn a_backend_is_built_from_the_ground_up() {
+    let mut faults = Vec::new();
+    for (path, text) in rust_files("src/scaler/backend") {
+        let below = path.strip_prefix("src/scaler/backend").expect("below it");
+        let room = below
+            .iter()
+            .next()
+            .map(|it| Path::new(it).with_extension(""));
+        let room = room.unwrap_or_default().display().to_string();
+        let Some(storey) = STOREYS.iter().position(|name| *name == room) else {
+            continue;
+        };
+        for (number, line) in code(&text) {
+            let mut words = line.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+            let is_above = |word: &&str| {
+                let used = STOREYS.iter().position(|name| name == word);
+                let is_named = line.contains(&format!("super::{word}")) || *word == "Backend";
+                is_named && used.is_some_and(|used| used > storey)
+            };
+            if let Some(word) = words.find(is_above) {
+                faults.push(format!("{}:{number}: {word}", path.display()));
+            }
+        }
+    }
+    none("no file uses one above it", &faults);
+}
+
 /// The string literals of the code, each with the line that it begins in and the code before it in
 /// its statement. Comments, and the unit tests at the end of a file, are left out.
 fn literals(text: &str) -> Vec<(usize, String, String)> {

@@ -2,8 +2,8 @@
 //! it: said once, until it is otherwise.
 
 use super::facts::Facts;
-use super::name_of;
 use crate::scaler::decision::{Advice, NameList, Note};
+use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role};
 use crate::scaler::outbox::Outbox;
 use crate::scaler::settings::{BackendSettings, Spares};

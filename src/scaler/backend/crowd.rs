@@ -4,9 +4,6 @@
 
 use std::time::Duration;
 
-use super::Backend;
-use crate::scaler::decision::{Change, Note, Wanted};
-use crate::scaler::outbox::Outbox;
 use crate::words::picture::Crowded;
 use crate::words::time::Timestamp;
 
@@ -22,7 +19,7 @@ const BUSY_PART: u32 = 2;
 const HELPED: f64 = 1.1;
 /// How long after a spare joined that is judged, and how long none is asked for when it did not.
 const JUDGED_AFTER: Duration = Duration::from_secs(10);
-const STUCK_FOR: Duration = Duration::from_secs(5 * 60);
+pub(super) const STUCK_FOR: Duration = Duration::from_secs(5 * 60);
 
 /// What is known of the crowd.
 #[derive(Debug, Default)]
@@ -56,6 +53,42 @@ impl Crowd {
         self.tried = Some((now, rate));
     }
 
+    /// Looks for a crowd in a new picture; `sessions`: those of this backend.
+    pub(super) fn look(&mut self, now: Timestamp, crowded: &[Crowded], sessions: u32) {
+        let has_part = |what: &Crowded, part: u32| {
+            let limit = connections_at(what);
+            limit.is_none_or(|limit| sessions.saturating_mul(part) >= limit)
+        };
+        let ours = crowded.iter().find(|what| has_part(what, PART_MIN));
+        let is_busy =
+            ours.is_some_and(|what| connections_at(what).is_some() && has_part(what, BUSY_PART));
+        self.see(now, ours.cloned(), is_busy);
+    }
+
+    /// It has not been said yet; it is now.
+    pub(super) const fn is_news(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_said, true)
+    }
+
+    /// The last spare let hardly more through: requests a second before it came. No other one is
+    /// asked for in the next [`STUCK_FOR`].
+    pub(super) fn was_in_vain(&mut self, now: Timestamp, rate: f64) -> Option<f64> {
+        let (_, before) = self
+            .tried
+            .take_if(|(at, _)| now.since(*at) >= JUDGED_AFTER)?;
+        let is_in_vain = rate < before * HELPED;
+        if is_in_vain {
+            self.stuck_until = Some(now.after(STUCK_FOR));
+        }
+        is_in_vain.then_some(before)
+    }
+
+    /// A spare may help.
+    pub(super) fn asks(&self, now: Timestamp) -> bool {
+        let is_stuck = self.stuck_until.is_some_and(|until| now < until);
+        self.is_busy && self.tried.is_none() && !is_stuck
+    }
+
     fn see(&mut self, now: Timestamp, what: Option<Crowded>, is_busy: bool) {
         match what {
             Some(what) => {
@@ -72,70 +105,6 @@ impl Crowd {
                 };
             }
             None => {}
-        }
-    }
-}
-
-impl Backend {
-    /// Looks for a crowd in a new picture.
-    pub(super) fn watch_crowd(
-        &mut self,
-        now: Timestamp,
-        crowded: &[Crowded],
-        sessions: u32,
-        out: &mut Outbox,
-    ) {
-        let has_part = |what: &Crowded, part: u32| {
-            let limit = connections_at(what);
-            limit.is_none_or(|limit| sessions.saturating_mul(part) >= limit)
-        };
-        let ours = crowded
-            .iter()
-            .find(|what| has_part(what, PART_MIN))
-            .cloned();
-        let is_busy = ours
-            .as_ref()
-            .is_some_and(|what| connections_at(what).is_some() && has_part(what, BUSY_PART));
-        self.facts.crowd.see(now, ours, is_busy);
-        if !self.facts.crowd.is_there() {
-            self.said.no_spare.for_crowd = false;
-            return;
-        }
-        self.signals.not_quiet(now);
-        let Some(what) = self.facts.crowd.lasting().cloned() else {
-            return;
-        };
-        if !std::mem::replace(&mut self.facts.crowd.is_said, true) {
-            let note = Note::Crowded(what.clone());
-            out.tell(now, None, Change::Warning, note);
-        }
-        self.ask_for_crowd(now, what, out);
-    }
-
-    fn ask_for_crowd(&mut self, now: Timestamp, what: Crowded, out: &mut Outbox) {
-        let rate = self.signals.rate.per_second().unwrap_or(0.0);
-        if let Some((at, before)) = self.facts.crowd.tried
-            && now.since(at) >= JUDGED_AFTER
-        {
-            self.facts.crowd.tried = None;
-            if rate < before * HELPED {
-                self.facts.crowd.stuck_until = Some(now.after(STUCK_FOR));
-                let note = Note::CrowdStuck {
-                    what: what.clone(),
-                    before_per_s: before,
-                    since_per_s: rate,
-                    pause: STUCK_FOR,
-                };
-                out.tell(now, None, Change::NotHelping, note);
-            }
-        }
-        let is_free = self.journeys.only.is_none()
-            && self.plan.owed.is_none()
-            && self.facts.crowd.tried.is_none();
-        let stuck_until = self.facts.crowd.stuck_until;
-        let is_stuck = stuck_until.is_some_and(|until| now < until);
-        if self.facts.crowd.is_busy && is_free && !is_stuck && now >= self.plan.up_not_before {
-            self.plan.owed = Some((1, Wanted::Crowded(what)));
         }
     }
 }

@@ -4,15 +4,15 @@
 use std::time::Duration;
 
 use super::crowd::Crowd;
-use super::reading::Reading;
-use super::shares::Traffic;
 use crate::scaler::agreement::{Agreement, Comparison};
 use crate::scaler::dropped::Share;
-use crate::scaler::event::LogState;
+use crate::scaler::event::{ActionId, LogState};
+use crate::scaler::haproxy::Wish;
 use crate::scaler::member::{Role, Stage};
+use crate::scaler::outbox::Outbox;
 use crate::scaler::pool::Pool;
 use crate::scaler::settings::BackendSettings;
-use crate::words::picture::{AdminState, Generation};
+use crate::words::picture::{AdminState, Balance, Generation, ReadFailure};
 use crate::words::time::Timestamp;
 
 /// HAProxy that does not answer for so long after it should have been read, as in a reload, tells
@@ -20,7 +20,7 @@ use crate::words::time::Timestamp;
 const BLINK: Duration = Duration::from_secs(3);
 
 /// What is known of a backend.
-#[repr(C)] // In this order: see `Backend`.
+#[repr(C)] // In this order: see `backend/mod.rs`.
 pub(super) struct Facts {
     pub(super) comparison: Comparison,
     pub(super) pool: Pool,
@@ -38,6 +38,52 @@ pub(super) struct Facts {
     pub(super) log: LogState,
     /// Spares brought in since the log began to contradict HAProxy's counters.
     pub(super) brought_in_doubt: u32,
+}
+
+/// What HAProxy said of the backend as a whole, as far as it explains who gets requests.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Traffic {
+    /// Requests that have arrived.
+    pub(super) arrived: u64,
+    pub(super) balance: Balance,
+    pub(super) has_cookie: bool,
+}
+
+/// What this backend knows of the reads of its HAProxy, and wishes of the next one.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    pub(super) wish: Wish,
+    /// When HAProxy is read next, for people.
+    pub(super) due: Timestamp,
+    /// Why the last read gave nothing of this backend.
+    pub(super) failure: Option<ReadFailure>,
+    /// When this backend was read last.
+    pub(super) read_at: Option<Timestamp>,
+}
+
+impl Reading {
+    /// The last read gave a picture.
+    pub(super) const fn is_current(&self) -> bool {
+        self.read_at.is_some() && self.failure.is_none()
+    }
+
+    /// A read that begins from now on is wanted.
+    pub(super) const fn want(&mut self) {
+        self.wish.at_once = true;
+    }
+
+    /// Wants a picture that is newer than everything asked for so far, and says from which id on
+    /// an answer is one.
+    pub(super) const fn want_fresh(&mut self, out: &Outbox) -> ActionId {
+        self.want();
+        out.last_id()
+    }
+
+    /// A read that begins by then is wanted.
+    pub(super) fn want_by(&mut self, by: Timestamp) {
+        let wish = &mut self.wish.by;
+        *wish = Some(wish.map_or(by, |earlier| earlier.min(by)));
+    }
 }
 
 impl Facts {

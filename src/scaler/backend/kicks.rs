@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use super::facts::Facts;
-use super::name_of;
 use crate::scaler::decision::{Change, Note};
 use crate::scaler::event::{Action, ActionId};
 use crate::scaler::hand::Hand;
+use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
 use crate::scaler::pool::Pool;

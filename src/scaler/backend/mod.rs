@@ -10,6 +10,7 @@ mod kicks;
 mod memory;
 mod needs;
 mod orders;
+mod plan;
 mod reading;
 mod reconfigure;
 mod service;
@@ -19,10 +20,9 @@ mod timers;
 mod view;
 mod work;
 
-use super::decision::{Advice, Change, Reason, Wanted};
+use super::decision::{Change, Reason, Wanted};
 use super::event::LogState;
 use super::hand::Hand;
-use super::member::Member;
 use super::name::Name;
 use super::outbox::Outbox;
 use super::policy::strongest;
@@ -34,7 +34,8 @@ use crate::words::time::Timestamp;
 use self::facts::Facts;
 use self::journey::{Journeys, Road};
 use self::kicks::Queue;
-use self::needs::Leaving;
+use self::needs::{Leaving, Needs};
+use self::plan::{Plan, Said};
 use self::signals::Signals;
 use self::timers::{Timer, Timers};
 
@@ -64,38 +65,6 @@ pub(super) struct Backend {
     /// New settings, or the end, once no journey is under way.
     next: reconfigure::Next,
     timers: Timers,
-}
-
-/// What is still to come, and what has to wait until when.
-#[derive(Debug)]
-struct Plan {
-    /// Servers that were asked for and that are still to come, and why.
-    owed: Option<(u32, Wanted)>,
-    up_not_before: Timestamp,
-    down_not_before: Timestamp,
-    /// When a spare was last to leave because of its answers, whether it went or not.
-    expelled_at: Option<Timestamp>,
-}
-
-/// What was said, until it is otherwise.
-#[derive(Debug, Default)]
-struct Said {
-    /// About the spare that stays, since one joined or left.
-    stay: Vec<(String, needs::Stay)>,
-    /// An empty-handed search.
-    no_spare: NoSpareSaid,
-    /// What is in the way.
-    advice: Vec<Advice>,
-}
-
-/// An empty-handed search was reported, and nothing has changed since.
-#[derive(Debug, Default)]
-struct NoSpareSaid {
-    for_load: bool,
-    /// Because users wait in front of HAProxy.
-    for_crowd: bool,
-    /// Capacity is missing whatever the load is.
-    for_capacity: bool,
 }
 
 impl Backend {
@@ -324,15 +293,20 @@ impl Backend {
             out.set_state(&change.server, AdminState::Maint);
         }
     }
+
+    /// What it needs, as things are.
+    const fn needs(&self) -> Needs<'_> {
+        Needs {
+            facts: &self.facts,
+            signals: &self.signals,
+            settings: &self.settings,
+            hand: &self.hand,
+        }
+    }
 }
 
 /// When the client began to send that request; Ta includes TR.
 fn began(now: Timestamp, request: &Request<'_>) -> Timestamp {
     let took_ms = request.total_ms.map_or(0, u64::from);
     Timestamp::from_ms(now.as_ms().saturating_sub(took_ms))
-}
-
-/// A member's name, to keep while the pool is changed.
-fn name_of(member: &Member) -> String {
-    member.read.name.clone()
 }

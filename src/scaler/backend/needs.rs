@@ -3,11 +3,11 @@
 
 use super::facts::Facts;
 use super::signals::Signals;
-use super::{Backend, name_of};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{Fault, Ordered, Refusal, TooSlow, Wanted};
 use crate::scaler::event::LogState;
 use crate::scaler::hand::{Hand, Kept};
+use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::seen::{Blocked, Nobody, WhyNot};
 use crate::scaler::settings::BackendSettings;
@@ -72,18 +72,6 @@ impl Stay {
         match (self, other) {
             (Self::TooSlow(_), Self::TooSlow(_)) | (Self::Budget, Self::Budget) => true,
             (Self::TooSlow(_), Self::Budget) | (Self::Budget, Self::TooSlow(_)) => false,
-        }
-    }
-}
-
-impl Backend {
-    /// What it needs, as things are.
-    pub(super) const fn needs(&self) -> Needs<'_> {
-        Needs {
-            facts: &self.facts,
-            signals: &self.signals,
-            settings: &self.settings,
-            hand: &self.hand,
         }
     }
 }

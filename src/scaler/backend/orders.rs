@@ -1,11 +1,12 @@
 //! An operator's orders: which are refused, what each sets, and what the one who gave it is told.
 //! How a journey begins, or turns back, because of one is in `journey`.
 
+use super::Backend;
 use super::journey::Journey;
 use super::view::Sight;
-use super::{Backend, name_of};
 use crate::scaler::decision::{Change, Note, Ordered, Promise, Reason, Refusal, Way};
 use crate::scaler::hand::{Kept, Mark, Until};
+use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
 use crate::words::names::ServerName;

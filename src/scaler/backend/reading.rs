@@ -1,52 +1,18 @@
 //! Reading HAProxy: when, and what a read means. HAProxy is the truth about servers; what is
 //! remembered only explains.
 
-use super::{Backend, NoSpareSaid, name_of};
+use super::Backend;
+use super::crowd::STUCK_FOR;
+use super::plan::NoSpareSaid;
 use crate::scaler::agreement::Agreement;
-use crate::scaler::decision::{Change, Note, Reason};
+use crate::scaler::decision::{Change, Note, Reason, Wanted};
 use crate::scaler::event::ActionId;
 use crate::scaler::haproxy::{Process, Wish};
+use crate::scaler::member::name_of;
 use crate::scaler::member::{Role, Stage};
 use crate::scaler::outbox::Outbox;
-use crate::words::picture::{AdminState, BackendRead, ReadFailure};
+use crate::words::picture::{AdminState, BackendRead, Crowded, ReadFailure};
 use crate::words::time::Timestamp;
-
-/// What this backend knows of the reads of its HAProxy, and wishes of the next one.
-#[derive(Debug, Default)]
-pub(in crate::scaler) struct Reading {
-    wish: Wish,
-    /// When HAProxy is read next, for people.
-    pub(super) due: Timestamp,
-    /// Why the last read gave nothing of this backend.
-    pub(super) failure: Option<ReadFailure>,
-    /// When this backend was read last.
-    pub(super) read_at: Option<Timestamp>,
-}
-
-impl Reading {
-    /// The last read gave a picture.
-    pub(super) const fn is_current(&self) -> bool {
-        self.read_at.is_some() && self.failure.is_none()
-    }
-
-    /// A read that begins from now on is wanted.
-    pub(super) const fn want(&mut self) {
-        self.wish.at_once = true;
-    }
-
-    /// Wants a picture that is newer than everything asked for so far, and says from which id on
-    /// an answer is one.
-    pub(super) const fn want_fresh(&mut self, out: &Outbox) -> ActionId {
-        self.want();
-        out.last_id()
-    }
-
-    /// A read that begins by then is wanted.
-    pub(super) fn want_by(&mut self, by: Timestamp) {
-        let wish = &mut self.wish.by;
-        *wish = Some(wish.map_or(by, |earlier| earlier.min(by)));
-    }
-}
 
 impl Backend {
     /// What is wished of the next read since this was asked last.
@@ -112,7 +78,7 @@ impl Backend {
             self.facts.generation = Some(process.generation);
         }
         self.facts.queued = read.queued;
-        self.facts.traffic = super::shares::Traffic {
+        self.facts.traffic = super::facts::Traffic {
             arrived: read.arrived,
             balance: read.balance,
             has_cookie: read.has_cookie,
@@ -147,7 +113,7 @@ impl Backend {
         self.road().watch_service(now, out);
         self.watch_crowd(now, process.crowded, read.sessions, out);
         if read.queued > 0 {
-            let wanted = super::Wanted::Waiting {
+            let wanted = Wanted::Waiting {
                 queued: read.queued,
             };
             self.road().load_returned(now, wanted, out);
@@ -244,5 +210,43 @@ impl Backend {
         member.enter(now, Stage::DrainingOut, now);
         self.journeys.forget(name);
         out.tell(now, Some(name), Change::Warning, Note::DrainedByAgent);
+    }
+
+    /// Looks for a crowd in a new picture: that is no quiet, and may ask for a spare.
+    fn watch_crowd(
+        &mut self,
+        now: Timestamp,
+        crowded: &[Crowded],
+        sessions: u32,
+        out: &mut Outbox,
+    ) {
+        let crowd = &mut self.facts.crowd;
+        crowd.look(now, crowded, sessions);
+        if !crowd.is_there() {
+            self.said.no_spare.for_crowd = false;
+            return;
+        }
+        self.signals.not_quiet(now);
+        let Some(what) = crowd.lasting().cloned() else {
+            return;
+        };
+        if crowd.is_news() {
+            let note = Note::Crowded(what.clone());
+            out.tell(now, None, Change::Warning, note);
+        }
+        let since_per_s = self.signals.rate.per_second().unwrap_or(0.0);
+        if let Some(before_per_s) = crowd.was_in_vain(now, since_per_s) {
+            let note = Note::CrowdStuck {
+                what: what.clone(),
+                before_per_s,
+                since_per_s,
+                pause: STUCK_FOR,
+            };
+            out.tell(now, None, Change::NotHelping, note);
+        }
+        let is_free = self.journeys.only.is_none() && self.plan.owed.is_none();
+        if is_free && crowd.asks(now) && now >= self.plan.up_not_before {
+            self.plan.owed = Some((1, Wanted::Crowded(what)));
+        }
     }
 }

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use super::Backend;
 use super::timers::Timer;
 use super::view::Sight;
-use super::{Backend, name_of};
 use crate::scaler::decision::{Change, Note, Ordered};
+use crate::scaler::member::name_of;
 use crate::scaler::member::{Role, Stage};
 use crate::scaler::outbox::Outbox;
 use crate::scaler::policy::Policy;
@@ -140,7 +141,7 @@ impl Backend {
         self.facts.generation = None;
         self.facts.comparison.forget();
         self.facts.pool.members.clear();
-        self.facts.reading = super::reading::Reading::default();
+        self.facts.reading = super::facts::Reading::default();
         self.facts.reading.want();
         self.signals.start_policies_over();
         self.signals.not_quiet(now);

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use super::facts::Facts;
-use super::name_of;
 use super::signals::Signals;
 use crate::scaler::by_server::Contrast;
 use crate::scaler::decision::{Cause, Change, Consequence, Fault, Note, Reason, Tally};
+use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
 use crate::scaler::probation::{Finding, Look, Probation};

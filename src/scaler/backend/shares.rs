@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use super::facts::Facts;
-use super::name_of;
 use crate::scaler::decision::{Cause, Consequence};
 use crate::scaler::hand::Kept;
+use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role};
 use crate::scaler::probation::{Circumstances, Others};
 use crate::scaler::seen::Blocked;
@@ -26,15 +26,6 @@ const WATCH: Duration = Duration::from_millis(500);
 const WATCH_FOR: Duration = Duration::from_secs(60);
 /// With so many spares in that get nothing another one would hardly get more.
 const IDLE_MAX: usize = 2;
-
-/// What HAProxy said of the backend as a whole, as far as it explains who gets requests.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Traffic {
-    /// Requests that have arrived.
-    pub(super) arrived: u64,
-    pub(super) balance: Balance,
-    pub(super) has_cookie: bool,
-}
 
 impl Facts {
     /// Servers in use that HAProxy counts for.

@@ -20,7 +20,7 @@ use crate::words::request::Request;
 use crate::words::time::Timestamp;
 
 /// What requests have shown.
-#[repr(C)] // In this order: see `Backend`.
+#[repr(C)] // In this order: see `backend/mod.rs`.
 pub(super) struct Signals {
     pub(super) quiet: Quiet,
     /// Loads that so many servers were too slow for.

@@ -1,11 +1,12 @@
 //! When a need is acted upon: which comes first, what has to make way, what is only said in a pause.
 //! The needs themselves are in `needs`.
 
+use super::Backend;
 use super::journey::Delay;
 use super::needs::{Need, Stay};
-use super::{Backend, name_of};
 use crate::scaler::budget;
 use crate::scaler::decision::{CalledOff, Change, Reason, Would};
+use crate::scaler::member::name_of;
 use crate::scaler::outbox::Outbox;
 use crate::words::time::Timestamp;
 

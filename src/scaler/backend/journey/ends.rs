@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::super::NoSpareSaid;
 use super::super::kicks::Queue;
+use super::super::plan::NoSpareSaid;
 use super::{Goal, Road, Step};
 use crate::scaler::agreement::Agreement;
 use crate::scaler::decision::{

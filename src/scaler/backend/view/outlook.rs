@@ -1,10 +1,10 @@
 //! What a backend does next and why. Decided elsewhere; here it is told, as data.
 
-use super::super::name_of;
 use super::super::timers::Timer;
 use super::Sight;
 use crate::scaler::backend::needs::Stay;
 use crate::scaler::event::LogState;
+use crate::scaler::member::name_of;
 use crate::scaler::policy::PolicyView;
 use crate::scaler::seen::{Later, Outlook, Transition};
 use crate::words::time::Timestamp;

@@ -1,0 +1,38 @@
+//! What is still to come in a backend, what has to wait, and what was said, so as not to say it each
+//! time.
+
+use super::needs::Stay;
+use crate::scaler::decision::{Advice, Wanted};
+use crate::words::time::Timestamp;
+
+/// What is still to come, and what has to wait until when.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// Servers that were asked for and that are still to come, and why.
+    pub(super) owed: Option<(u32, Wanted)>,
+    pub(super) up_not_before: Timestamp,
+    pub(super) down_not_before: Timestamp,
+    /// When a spare was last to leave because of its answers, whether it went or not.
+    pub(super) expelled_at: Option<Timestamp>,
+}
+
+/// What was said, until it is otherwise.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// About the spare that stays, since one joined or left.
+    pub(super) stay: Vec<(String, Stay)>,
+    /// An empty-handed search.
+    pub(super) no_spare: NoSpareSaid,
+    /// What is in the way.
+    pub(super) advice: Vec<Advice>,
+}
+
+/// An empty-handed search was reported, and nothing has changed since.
+#[derive(Debug, Default)]
+pub(super) struct NoSpareSaid {
+    pub(super) for_load: bool,
+    /// Because users wait in front of HAProxy.
+    pub(super) for_crowd: bool,
+    /// Capacity is missing whatever the load is.
+    pub(super) for_capacity: bool,
+}
