@@ -1,8 +1,9 @@
 //! The shape of the repository: cheap rules that nobody has to remember.
 
 mod pages;
+mod rooms;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -159,41 +160,6 @@ fn the_scaler_touches_nothing() {
     none("src/scaler is pure", &faults);
 }
 
-/// What is known of a backend, what follows from it and what is done about it: each of these files of
-/// `src/scaler/backend` may use those before it.
-const STOREYS: [&str; 12] = [
-    "timers", "crowd", "facts", "advice", "shares", "kicks", "signals", "service", "needs", "plan",
-    "journey", "Backend",
-];
-
-#[test]
-fn a_backend_is_built_from_the_ground_up() {
-    let mut faults = Vec::new();
-    for (path, text) in rust_files("src/scaler/backend") {
-        let below = path.strip_prefix("src/scaler/backend").expect("below it");
-        let room = below
-            .iter()
-            .next()
-            .map(|it| Path::new(it).with_extension(""));
-        let room = room.unwrap_or_default().display().to_string();
-        let Some(storey) = STOREYS.iter().position(|name| *name == room) else {
-            continue;
-        };
-        for (number, line) in code(&text) {
-            let mut words = line.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
-            let is_above = |word: &&str| {
-                let used = STOREYS.iter().position(|name| name == word);
-                let is_named = line.contains(&format!("super::{word}")) || *word == "Backend";
-                is_named && used.is_some_and(|used| used > storey)
-            };
-            if let Some(word) = words.find(is_above) {
-                faults.push(format!("{}:{number}: {word}", path.display()));
-            }
-        }
-    }
-    none("no file uses one above it", &faults);
-}
-
 /// The string literals of the code, each with the line that it begins in and the code before it in
 /// its statement. Comments, and the unit tests at the end of a file, are left out.
 fn literals(text: &str) -> Vec<(usize, String, String)> {
@@ -263,132 +229,6 @@ fn prose_is_told_from_words() {
     assert!(found[1].2.contains("assert"));
     assert!(is_prose("drained in {took}") && is_prose("{server} goes"));
     assert!(!is_prose("{}/{}") && !is_prose("always_up") && !is_prose("{} {}"));
-}
-
-/// Which rooms of `src` each room may use; `words` is the ground floor. Read from top to bottom no room
-/// uses one above it, so there is no circle.
-const MAY_USE: [(&str, &[&str]); 18] = [
-    ("main", &["cli"]),
-    (
-        "cli",
-        &[
-            "config", "control", "daemon", "demo", "log", "parse", "publish", "replay", "stats",
-            "status", "words",
-        ],
-    ),
-    (
-        "demo",
-        &[
-            "config",
-            "daemon",
-            "publish",
-            "runtime_api",
-            "scaler",
-            "sim",
-            "words",
-        ],
-    ),
-    (
-        "daemon",
-        &[
-            "clock",
-            "config",
-            "control",
-            "log",
-            "publish",
-            "runtime_api",
-            "scaler",
-            "sim",
-            "state",
-            "status",
-            "warm_up",
-            "words",
-        ],
-    ),
-    ("replay", &["config", "log", "scaler", "sim", "words"]),
-    ("sim", &["scaler", "words"]),
-    ("status", &["config", "control", "scaler", "words"]),
-    ("parse", &["clock", "log", "publish"]),
-    ("publish", &["log", "scaler", "words"]),
-    (
-        "config",
-        &["log", "runtime_api", "scaler", "state", "warm_up", "words"],
-    ),
-    ("warm_up", &["words"]),
-    ("state", &["runtime_api", "scaler", "words"]),
-    ("control", &["words"]),
-    ("stats", &["log", "words"]),
-    ("scaler", &["words"]),
-    ("runtime_api", &["words"]),
-    ("clock", &["words"]),
-    ("log", &["words"]),
-];
-
-/// The rooms that the code of each room names.
-fn uses() -> BTreeMap<String, BTreeMap<String, PathBuf>> {
-    let mut uses: BTreeMap<String, BTreeMap<String, PathBuf>> = BTreeMap::new();
-    let names: BTreeSet<String> = fs::read_dir(root().join("src"))
-        .expect("src")
-        .flatten()
-        .filter_map(|entry| {
-            Some(
-                Path::new(&entry.file_name())
-                    .file_stem()?
-                    .to_str()?
-                    .to_owned(),
-            )
-        })
-        .collect();
-    for (path, text) in rust_files("src") {
-        let mut parts = path.components().skip(1);
-        let room = parts.next().expect("below src").as_os_str();
-        let room = Path::new(room).with_extension("").display().to_string();
-        for (_, line) in code(&text) {
-            for prefix in ["crate::", "haproxy_autoscale::"] {
-                for (at, _) in line.match_indices(prefix) {
-                    let rest = &line[at + prefix.len()..];
-                    let is_group = rest.starts_with('{');
-                    let mentioned = rest
-                        .split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
-                        .filter(|word| names.contains(*word))
-                        .take(if is_group { usize::MAX } else { 1 });
-                    for used in mentioned.filter(|used| *used != room) {
-                        let of_room = uses.entry(room.clone()).or_default();
-                        of_room.entry(used.to_owned()).or_insert(path.clone());
-                    }
-                }
-            }
-        }
-    }
-    uses
-}
-
-#[test]
-fn rooms_use_only_the_rooms_that_the_table_allows_and_there_is_no_circle() {
-    let mut faults = Vec::new();
-    for (room, used) in uses() {
-        let allowed = MAY_USE.iter().find(|(name, _)| *name == room);
-        let allowed = allowed.map_or(&[][..], |(_, allowed)| allowed);
-        for (other, path) in &used {
-            if !allowed.contains(&other.as_str()) {
-                faults.push(format!("{}: {room} must not use {other}", path.display()));
-            }
-        }
-        for other in allowed.iter().filter(|other| !used.contains_key(**other)) {
-            faults.push(format!(
-                "{room} may use {other} and does not: out of the table"
-            ));
-        }
-    }
-    let place = |name: &str| MAY_USE.iter().position(|(room, _)| *room == name);
-    for (index, (room, allowed)) in MAY_USE.iter().enumerate() {
-        for other in *allowed {
-            if place(other).is_some_and(|below| below <= index) {
-                faults.push(format!("{room} uses {other}, which stands above it"));
-            }
-        }
-    }
-    none("rooms with walls", &faults);
 }
 
 #[test]
