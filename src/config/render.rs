@@ -65,7 +65,7 @@ pub(super) fn printable(name: &str) -> String {
 pub(super) fn unreadable(path: &Path, error: &io::Error, color: bool) -> String {
     let shown = printable(&path.display().to_string());
     let help = if error.kind() == io::ErrorKind::NotFound {
-        "create it (four settings are enough, see the README), or pass another file with -c FILE"
+        "create it (the README has a small one), or pass another file with -c FILE"
     } else if error.kind() == io::ErrorKind::PermissionDenied {
         "give the user that runs this permission to read the file and to enter its directories"
     } else if error.kind() == io::ErrorKind::Other {

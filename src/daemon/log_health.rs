@@ -53,9 +53,10 @@ impl Default for LogHealth {
 
 impl LogHealth {
     /// Another log is read from now on.
-    pub(super) fn read_another(&mut self) {
+    pub(super) fn read_another(&mut self, now: Timestamp) {
         *self = Self {
             state: self.state, // As the scaler knows it.
+            last_line: (now, 0),
             ..Self::default()
         };
     }

@@ -149,7 +149,7 @@ fn change_log(daemon: &mut Daemon, parts: &mut Parts, config: &Config) {
     if old.source != new.source || old.max_line_bytes != new.max_line_bytes {
         daemon.pass_on_source(&parts.source);
         parts.source = lines::open_source(config);
-        daemon.log.read_another();
+        daemon.log.read_another(daemon.clock.now());
     }
     daemon.parser = Parser::new(&new.format, &new.tag);
     daemon.log.read_anew();

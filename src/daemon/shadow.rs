@@ -59,8 +59,11 @@ impl Shadow {
 fn pretend(read: &mut ServerRead, state: AdminState) {
     server::set_state(read, state);
     server::pass_checks(read);
-    // What it really does says nothing about what it would.
+    // What it really does says nothing about what it would; a backend that is DOWN would be up with it.
     read.counters = None;
+    if state == AdminState::Ready && !read.is_backup {
+        read.is_passed_over = false;
+    }
     if state == AdminState::Maint {
         (read.sessions, read.queued) = (0, 0);
     }

@@ -7,8 +7,9 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::record::Record;
 
-/// Records that wait for a reader. A busy day writes a few hundred.
-const WAITING_MAX: usize = 1024;
+/// Records that wait for a reader. A busy day writes a few hundred; one picture or one order may be news
+/// to each of a thousand backends.
+const WAITING_MAX: usize = 4096;
 
 /// Takes records, and hands each one to every reader.
 #[derive(Clone, Debug)]

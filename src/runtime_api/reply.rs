@@ -78,12 +78,18 @@ pub fn picture(text: &str, backends: &[String]) -> Result<Picture, ReplyError> {
     let listed = take_states(&mut rest, backends)?;
     let mut stats = take_stats(&mut rest, backends)?;
     ended(rest)?;
-    let mut found = BTreeMap::new();
+    let (mut found, mut odd) = (BTreeMap::new(), BTreeMap::new());
     for name in backends {
         let listed = listed.get(name.as_str()).map_or(&[][..], Vec::as_slice);
         let rows = stats.backends.remove(name.as_str()).unwrap_or_default();
-        if let Some(read) = backend(name, listed, rows)? {
-            found.insert(name.clone(), read);
+        match backend(name, listed, rows) {
+            Ok(Some(read)) => {
+                found.insert(name.clone(), read);
+            }
+            Ok(None) => {}
+            Err(text) => {
+                odd.insert(name.clone(), text);
+            }
         }
     }
     let mut crowded = stats.crowded;
@@ -96,22 +102,23 @@ pub fn picture(text: &str, backends: &[String]) -> Result<Picture, ReplyError> {
         requests: process.requests,
         crowded,
         backends: found,
+        odd,
     })
 }
 
-/// One backend from its rows; `None` when it has none.
+/// One backend from its rows; `None` when it has none, a text when they do not fit together.
 fn backend(
     name: &str,
     listed: &[StateRow<'_>],
     rows: BackendStats<'_>,
-) -> Result<Option<BackendRead>, ReplyError> {
+) -> Result<Option<BackendRead>, String> {
     let mut servers = Vec::with_capacity(listed.len());
     for state in listed {
         let Some(stat) = rows.servers.get(state.name) else {
-            return Err(ReplyError::Odd(format!(
+            return Err(format!(
                 "it lists {name}/{} in show servers state and not in show stat",
                 state.name
-            )));
+            ));
         };
         servers.push(server(state, stat, rows.tracked.contains(state.name)));
     }
@@ -119,9 +126,7 @@ fn backend(
         if listed.is_empty() {
             return Ok(None);
         }
-        return Err(ReplyError::Odd(format!(
-            "show stat has no BACKEND row of {name}"
-        )));
+        return Err(format!("show stat has no BACKEND row of {name}"));
     };
     pass_over(&mut servers, &totals);
     Ok(Some(BackendRead {

@@ -17,9 +17,6 @@ use crate::words::time::Timestamp;
 
 /// An old process that is ending answered: the new one is there in a moment.
 const STOPPING_PAUSE: Duration = Duration::from_millis(100);
-/// Lines that say that a server changed cause no more than one read in this time: whoever can write
-/// such lines can make HAProxy be asked twice as often as by itself, and nothing else.
-const HINT_PAUSE: Duration = Duration::from_secs(1);
 /// Without a backend nothing is read.
 const NEVER: Timestamp = Timestamp::from_ms(u64::MAX);
 
@@ -37,8 +34,6 @@ pub(super) struct Haproxy {
     again: bool,
     next: Timestamp,
     failures: u32,
-    /// When a line was a reason to read last.
-    hinted_at: Option<Timestamp>,
     reads: Reads,
     dropped: Dropped,
 }
@@ -85,7 +80,6 @@ impl Haproxy {
             again: false,
             next: now,
             failures: 0,
-            hinted_at: None,
             reads: Reads::default(),
             dropped: Dropped::default(),
         };
@@ -106,6 +100,9 @@ impl Haproxy {
             poll_interval = poll_interval.min(backend.poll_interval);
             action_timeout = action_timeout.max(backend.action_timeout);
         }
+        if *self.backends != *names {
+            self.under_way = None; // What it was asked for is not what is wanted now.
+        }
         self.backends = names.into();
         (self.poll_interval, self.action_timeout) = (poll_interval, action_timeout);
         self.want(now);
@@ -116,7 +113,7 @@ impl Haproxy {
         self.under_way = None;
         self.failures = 0;
         self.reads = Reads::default();
-        self.dropped = Dropped::default();
+        self.dropped.next_process();
     }
 
     /// When to read, or to give up the read under way.
@@ -136,14 +133,10 @@ impl Haproxy {
         }
     }
 
-    /// A line is a reason to look soon. While HAProxy does not answer it is none: the pauses between
-    /// attempts are for HAProxy's sake.
-    pub(super) fn hint(&mut self, now: Timestamp) {
-        let is_too_soon = self.hinted_at.is_some_and(|at| now.since(at) < HINT_PAUSE);
-        if self.failures == 0 && !is_too_soon {
-            self.hinted_at = Some(now);
-            self.want(now);
-        }
+    /// The last read gave a picture. While HAProxy does not answer a line is no reason to look sooner:
+    /// the pauses between attempts are for HAProxy's sake.
+    pub(super) const fn answers(&self) -> bool {
+        self.failures == 0
     }
 
     /// What a backend wishes.
@@ -196,7 +189,8 @@ impl Haproxy {
             Some(ReadFailure::Unreachable(_) | ReadFailure::NoAnswer) => {
                 report(now, Change::Reachable, Note::Answers, out);
             }
-            Some(ReadFailure::UnknownBackend | ReadFailure::Stopping) | None => {}
+            Some(ReadFailure::UnknownBackend | ReadFailure::Odd(_) | ReadFailure::Stopping)
+            | None => {}
         }
         let before = self.reads.generation.replace(picture.generation);
         if before.is_some_and(|before| before != picture.generation) {
@@ -228,7 +222,7 @@ impl Haproxy {
                 outage,
                 self.poll_interval,
             ),
-            ReadFailure::UnknownBackend => self.poll_interval,
+            ReadFailure::UnknownBackend | ReadFailure::Odd(_) => self.poll_interval,
         };
         self.failures = self.failures.saturating_add(1);
         self.next = now.after(pause);

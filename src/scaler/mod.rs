@@ -123,8 +123,8 @@ impl Scaler {
                 }
             }
             Event::Hint { backend } => {
-                if self.by_name.get(backend).is_some() {
-                    self.haproxy.hint(now);
+                if self.haproxy.answers() {
+                    self.at(now, backend, |backend, _| backend.hint(now));
                 }
             }
             Event::HaproxyRead { id, outcome } => self.haproxy_read(now, id, outcome),
@@ -258,10 +258,15 @@ impl Scaler {
             Ok(mut picture) => {
                 self.haproxy.answered(now, &picture, &mut self.out);
                 let mut backends = std::mem::take(&mut picture.backends);
+                let mut odd = std::mem::take(&mut picture.odd);
                 let process = self.haproxy.process(&picture);
                 for index in 0..self.backends.len() {
                     self.touch(index, |backend, out| {
-                        let read = backends.remove(backend.name());
+                        let name = backend.name();
+                        let read = backends.remove(name).ok_or_else(|| {
+                            let odd = odd.remove(name);
+                            odd.map_or(ReadFailure::UnknownBackend, ReadFailure::Odd)
+                        });
                         backend.answered(now, id, &process, read, out);
                     });
                 }

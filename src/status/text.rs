@@ -93,14 +93,24 @@ fn headline(backend: &BackendStatus) -> String {
     let value = format!("{number:.digits$}{unit}");
     let (breaches, needed) = (backend.breaches, backend.breaches_needed);
     if backend.window_requests == 0 {
-        return format!("{state}  quiet, mean {value}, threshold {statistic} {threshold}");
+        let signal = if unit == " ms" {
+            ""
+        } else {
+            &*format!("{} ", measure.signal)
+        };
+        return format!("{state}  quiet, {signal}mean {value}, threshold {statistic} {threshold}");
     }
     let streak = if breaches > needed {
         format!("{breaches} breaches in a row, {needed} needed")
     } else {
         format!("{breaches} of {needed} breaches")
     };
-    let counted = if unit == " ms" { "requests" } else { "looks" };
+    let counted = match (unit, backend.window_requests) {
+        (" ms", 1) => "request",
+        (" ms", _) => "requests",
+        (_, 1) => "look",
+        (_, _) => "looks",
+    };
     format!(
         "{state}  {} {statistic} {value} {sign} {threshold}  (last {} {counted}, {streak})",
         measure.signal, backend.window_requests,

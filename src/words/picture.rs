@@ -29,6 +29,8 @@ pub struct Picture {
     pub crowded: Vec<Crowded>,
     /// By name, those that were asked for and that HAProxy has.
     pub backends: BTreeMap<String, BackendRead>,
+    /// Those of them whose rows do not fit together, and in what way.
+    pub odd: BTreeMap<String, String>,
 }
 
 /// What HAProxy says about one backend.
@@ -305,6 +307,8 @@ pub enum ReadFailure {
     Unreachable(String),
     /// The same: nothing came of the read for so long that it was given up.
     NoAnswer,
+    /// What HAProxy says about that backend does not fit together; the text says in what way.
+    Odd(String),
     /// HAProxy answered that it has no such backend.
     UnknownBackend,
     /// An old process that is about to end answered (`Stopping: 1`, `Proxy is disabled.`): its

@@ -19,6 +19,9 @@ const STOPPING: &str = "an old HAProxy process that is ending answered";
 fn read_failure(failure: &ReadFailure) -> String {
     match failure {
         ReadFailure::Unreachable(text) => text.clone(),
+        ReadFailure::Odd(text) => format!(
+            "cannot use what HAProxy says about this backend: {text}; is it `disabled` in haproxy.cfg?"
+        ),
         ReadFailure::NoAnswer => "HAProxy gave no answer in time".to_owned(),
         ReadFailure::UnknownBackend => "HAProxy has no such backend".to_owned(),
         ReadFailure::Stopping => STOPPING.to_owned(),

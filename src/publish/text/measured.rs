@@ -47,11 +47,11 @@ pub(super) fn threshold(above: f64, signal: Signal) -> String {
 }
 
 /// What a window consists of.
-const fn readings(signal: Signal) -> &'static str {
+const fn reading(signal: Signal) -> &'static str {
     if signal.is_polled() {
-        "looks"
+        "look"
     } else {
-        "requests"
+        "request"
     }
 }
 
@@ -63,13 +63,12 @@ fn breach(breach: &Breach) -> String {
         format!("({streak} in a row, {needed} needed)")
     };
     format!(
-        "{}{} {} > {} over {} {} in {} {streak}",
+        "{}{} {} > {} over {} in {} {streak}",
         signal_prefix(breach.signal),
         breach.statistic.name(),
         measured(breach.value, breach.signal),
         threshold(breach.above, breach.signal),
-        breach.requests,
-        readings(breach.signal),
+        counted(breach.requests, reading(breach.signal)),
         Span(breach.span),
     )
 }

@@ -68,7 +68,12 @@ fn read(due: Span, failure: Option<&ReadFailure>) -> String {
         Some(ReadFailure::UnknownBackend) => {
             format!("nothing until HAProxy has this backend: it is asked again in {due}")
         }
-        Some(ReadFailure::Unreachable(_) | ReadFailure::NoAnswer | ReadFailure::Stopping) => {
+        Some(
+            ReadFailure::Unreachable(_)
+            | ReadFailure::Odd(_)
+            | ReadFailure::NoAnswer
+            | ReadFailure::Stopping,
+        ) => {
             format!("nothing until HAProxy answers: it is asked again in {due}")
         }
     }

@@ -59,9 +59,24 @@ pub(super) struct Reading {
     pub(super) failure: Option<ReadFailure>,
     /// When this backend was read last.
     pub(super) read_at: Option<Timestamp>,
+    /// When a line was a reason to read last.
+    hinted_at: Option<Timestamp>,
 }
 
+/// Lines that say that a server changed cause no more than one read in this time, for each backend:
+/// whoever can write such lines can make HAProxy be asked that often, and nothing else.
+const HINT_PAUSE: Duration = Duration::from_secs(1);
+
 impl Reading {
+    /// A line is a reason to look soon.
+    pub(super) fn hint(&mut self, now: Timestamp) {
+        let is_too_soon = self.hinted_at.is_some_and(|at| now.since(at) < HINT_PAUSE);
+        if !is_too_soon {
+            self.hinted_at = Some(now);
+            self.want();
+        }
+    }
+
     /// The last read gave a picture.
     pub(super) const fn is_current(&self) -> bool {
         self.read_at.is_some() && self.failure.is_none()

@@ -20,26 +20,37 @@ impl Backend {
         std::mem::take(&mut self.facts.reading.wish)
     }
 
+    /// A line says that a server changed; whether it is true is for HAProxy to say.
+    pub(in crate::scaler) fn hint(&mut self, now: Timestamp) {
+        self.facts.reading.hint(now);
+    }
+
     /// HAProxy is read next at that instant.
     pub(in crate::scaler) const fn read_is_due(&mut self, due: Timestamp) {
         self.facts.reading.due = due;
     }
 
-    /// HAProxy answered the read `id`; `read` is `None` when it has no such backend.
+    /// HAProxy answered the read `id`; `read` fails when that says nothing of this backend.
     pub(in crate::scaler) fn answered(
         &mut self,
         now: Timestamp,
         id: ActionId,
         process: &Process<'_>,
-        read: Option<BackendRead>,
+        read: Result<BackendRead, ReadFailure>,
         out: &mut Outbox,
     ) {
-        let Some(read) = read else {
-            return self.failed(now, &ReadFailure::UnknownBackend, out);
+        let read = match read {
+            Ok(read) => read,
+            Err(failure) => return self.failed(now, &failure, out),
         };
         self.facts.reading.read_at = Some(now);
-        if self.facts.reading.failure.take() == Some(ReadFailure::UnknownBackend) {
-            out.tell(now, None, Change::Note, Note::HasBackend);
+        match self.facts.reading.failure.take() {
+            Some(ReadFailure::UnknownBackend) => {
+                out.tell(now, None, Change::Note, Note::HasBackend);
+            }
+            Some(ReadFailure::Odd(_)) => out.tell(now, None, Change::Reachable, Note::Answers),
+            Some(ReadFailure::Unreachable(_) | ReadFailure::NoAnswer | ReadFailure::Stopping)
+            | None => {}
         }
         self.take_picture(now, process, read, out);
         self.road().step_change(now, id, out);
@@ -58,9 +69,14 @@ impl Backend {
             self.signals.not_quiet(now);
         }
         let is_new = self.facts.reading.failure.as_ref() != Some(failure);
-        if is_new && *failure == ReadFailure::UnknownBackend {
-            let note = Note::Unread(failure.clone());
-            out.tell(now, None, Change::Note, note);
+        let change = match failure {
+            ReadFailure::UnknownBackend => Some(Change::Note),
+            ReadFailure::Odd(_) => Some(Change::Unreachable),
+            // Told once for all backends.
+            ReadFailure::Unreachable(_) | ReadFailure::NoAnswer | ReadFailure::Stopping => None,
+        };
+        if let (true, Some(change)) = (is_new, change) {
+            out.tell(now, None, change, Note::Unread(failure.clone()));
         }
         self.facts.reading.failure = Some(failure.clone());
     }

@@ -140,6 +140,7 @@ impl Backend {
         self.plan.owed = None;
         self.facts.generation = None;
         self.facts.comparison.forget();
+        self.signals.meter.start_over();
         self.facts.pool.members.clear();
         self.facts.reading = super::facts::Reading::default();
         self.facts.reading.want();

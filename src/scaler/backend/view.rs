@@ -155,7 +155,12 @@ impl Sight<'_> {
     fn state(&self, now: Timestamp, policy: Option<&PolicyView>) -> BackendState {
         match self.facts.reading.failure {
             Some(ReadFailure::UnknownBackend) => return BackendState::Unknown,
-            Some(ReadFailure::Unreachable(_) | ReadFailure::NoAnswer | ReadFailure::Stopping) => {
+            Some(
+                ReadFailure::Unreachable(_)
+                | ReadFailure::Odd(_)
+                | ReadFailure::NoAnswer
+                | ReadFailure::Stopping,
+            ) => {
                 return BackendState::Unreachable;
             }
             None if self.facts.generation.is_none() => return BackendState::Unknown,

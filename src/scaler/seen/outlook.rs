@@ -99,7 +99,12 @@ impl Outlook {
             } => ReasonCode::UnknownBackend,
             Self::Read {
                 failure:
-                    Some(ReadFailure::Unreachable(_) | ReadFailure::NoAnswer | ReadFailure::Stopping),
+                    Some(
+                        ReadFailure::Unreachable(_)
+                        | ReadFailure::Odd(_)
+                        | ReadFailure::NoAnswer
+                        | ReadFailure::Stopping,
+                    ),
                 ..
             } => ReasonCode::Unreachable,
             Self::Changing(_) => ReasonCode::Changing,

@@ -46,7 +46,10 @@ impl Problem {
         match self {
             Self::Unread(ReadFailure::UnknownBackend) => ProblemCode::UnknownBackend,
             Self::Unread(
-                ReadFailure::Unreachable(_) | ReadFailure::NoAnswer | ReadFailure::Stopping,
+                ReadFailure::Unreachable(_)
+                | ReadFailure::Odd(_)
+                | ReadFailure::NoAnswer
+                | ReadFailure::Stopping,
             ) => ProblemCode::Unreachable,
             Self::UnknownServer(..) => ProblemCode::UnknownServer,
             Self::NoSpare => ProblemCode::NoSpare,

@@ -13,7 +13,7 @@ use crate::support::program::{SOON, program};
 use crate::support::wait_for;
 
 /// More than a pipe and a reader's queue hold together.
-const ORDERS: usize = 4000;
+const ORDERS: usize = 8000;
 
 #[test]
 fn a_standard_error_that_nobody_reads_slows_nothing_and_is_told_what_it_missed() {

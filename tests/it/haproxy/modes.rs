@@ -33,6 +33,32 @@ fn observing_touches_neither_haproxy_nor_a_spare_and_tells_what_it_would_do() {
 }
 
 #[test]
+fn observing_a_backend_that_is_down_its_spare_would_serve() {
+    for_each_version_at_once(|version| {
+        let mut web1 = TinyServer::start("web1", fast());
+        let web2 = TinyServer::start("web2", fast());
+        let haproxy = RealHaproxy::start(version, HaproxyConfig::new(web(CHECK, &[&web1, &web2])));
+        let daemon = DaemonConfig::new(&haproxy).argument("--observe").start();
+        wait_for("it reads HAProxy", SOON, || daemon.stage("web2") == "maint");
+        web1.die();
+        daemon.wait_for("would enable", "web2", SOON);
+        wait_for("it would serve", SOON, || {
+            let status = daemon.status();
+            let servers = status["backends"][0]["servers"].as_array().cloned();
+            servers
+                .unwrap_or_default()
+                .iter()
+                .any(|it| it["name"] == "web2" && it["serving"] == true)
+        });
+        assert!(
+            !daemon.text().contains("it is a backup"),
+            "{}",
+            daemon.text()
+        );
+    });
+}
+
+#[test]
 fn an_operator_level_socket_is_said_and_nothing_is_changed() {
     for_each_version_at_once(|version| {
         let web1 = TinyServer::start("web1", slow());

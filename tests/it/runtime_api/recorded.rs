@@ -238,6 +238,15 @@ fn a_missing_column_is_named() {
 }
 
 #[test]
+fn rows_of_one_backend_that_do_not_fit_together_are_its_own_matter() {
+    let without = READ.replace("\nweb,up,", "\nweb,elsewhere,");
+    assert_ne!(without, READ);
+    let picture = reply::picture(&without, &["web".to_owned()]).unwrap();
+    assert!(picture.backends.is_empty());
+    assert!(picture.odd["web"].contains("web/up"), "{:?}", picture.odd);
+}
+
+#[test]
 fn what_is_no_number_is_not_guessed() {
     let text = READ.replace("web,BACKEND,0,0,0,", "web,BACKEND,0,0,x,");
     assert!(matches!(web(&text), Err(ReplyError::Odd(_))));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use haproxy_autoscale::scaler::Scaler;
 use haproxy_autoscale::scaler::decision::{Change, Decision};
-use haproxy_autoscale::scaler::event::{Action, Event};
+use haproxy_autoscale::scaler::event::{Action, ActionId, Event};
 use haproxy_autoscale::scaler::seen::{Problem, ProblemCode};
 use haproxy_autoscale::scaler::settings::BackendSettings;
 use haproxy_autoscale::words::picture::Picture;
@@ -114,15 +114,19 @@ fn one_read_in_each_poll_interval_serves_all_backends() {
 }
 
 #[test]
-fn a_hint_of_one_backend_and_what_it_needs_is_one_read_for_all() {
+fn a_hint_is_a_reason_to_read_at_most_once_a_second_for_each_backend() {
     let mut many = Many::new();
     many.pass(MINUTE);
     let before = many.reads.len();
-    for number in 0..10 {
-        let backend = name(number);
-        many.step(Event::Hint { backend: &backend });
-    }
+    many.step(Event::Hint { backend: "web1" });
     assert_eq!(many.reads.len(), before + 1);
+    many.pass(Duration::from_millis(50));
+    for _ in 0..20 {
+        many.step(Event::Hint { backend: "web1" });
+    }
+    assert_eq!(many.reads.len(), before + 1, "too soon");
+    many.step(Event::Hint { backend: "web2" });
+    assert_eq!(many.reads.len(), before + 2, "another backend's server");
 }
 
 #[test]
@@ -191,4 +195,86 @@ fn a_backend_that_haproxy_does_not_have_keeps_no_other_one_from_being_looked_aft
     many.pass(MINUTE);
     let views = many.scaler.snapshot(many.now);
     assert!(views.iter().all(|view| view.servers.len() == 2));
+}
+
+#[test]
+fn a_backend_that_comes_while_haproxy_is_read_is_not_said_to_be_missing() {
+    let now = Timestamp::from_ms(0);
+    let mut scaler = Scaler::new(now, (0..2).map(backend));
+    let reads = |actions: &[Action]| -> Vec<ActionId> {
+        let id = |action: &Action| match action {
+            Action::Read { id, .. } => Some(*id),
+            Action::WarmUp { .. }
+            | Action::SetState { .. }
+            | Action::SetMaxconn { .. }
+            | Action::Report(_) => None,
+        };
+        actions.iter().filter_map(id).collect()
+    };
+    let first = reads(&scaler.handle(now, Event::Tick));
+    let settings: Vec<_> = (0..3).map(backend).collect();
+    let second = reads(&scaler.handle(
+        now,
+        Event::Settings {
+            backends: &settings,
+            is_elsewhere: false,
+        },
+    ));
+    assert_eq!((first.len(), second.len()), (1, 1));
+    let mut early = picture();
+    early.backends.retain(|name, _| name != "web2");
+    let mut told = Vec::new();
+    for (id, picture) in [(first[0], early), (second[0], picture())] {
+        let outcome = Ok(picture);
+        told.extend(scaler.handle(now, Event::HaproxyRead { id, outcome }));
+    }
+    let told = format!("{told:?}");
+    assert!(!told.contains("UnknownBackend"), "{told}");
+    assert_eq!(scaler.snapshot(now).len(), 3);
+}
+
+#[test]
+fn a_backend_whose_rows_do_not_fit_together_keeps_no_other_one_from_being_read() {
+    let mut many = Many::new();
+    let mut odd = picture();
+    odd.backends.remove("web3");
+    odd.odd.insert(
+        "web3".to_owned(),
+        "show stat has no BACKEND row of web3".to_owned(),
+    );
+    many.picture = Ok(odd);
+    many.pass(MINUTE);
+    let said = many.texts(Change::Unreachable);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].contains("web3: cannot use what HAProxy says"),
+        "{said:?}"
+    );
+    let views = many.scaler.snapshot(many.now);
+    let looked_after = views.iter().filter(|view| view.servers.len() == 2);
+    assert_eq!(looked_after.count(), 9);
+    many.picture = Ok(picture());
+    many.pass(MINUTE);
+    assert_eq!(many.texts(Change::Reachable).len(), 1);
+}
+
+#[test]
+fn lines_that_another_haproxy_drops_no_more_are_said_to_be_over() {
+    let mut many = Many::new();
+    many.pass(MINUTE);
+    for second in 1..60 {
+        let mut next = picture();
+        (next.requests, next.dropped_logs) = (second * 100, second * 50);
+        many.picture = Ok(next);
+        many.pass(Duration::from_secs(1));
+    }
+    let settings: Vec<_> = (0..10).map(backend).collect();
+    many.picture = Ok(picture());
+    many.step(Event::Settings {
+        backends: &settings,
+        is_elsewhere: true,
+    });
+    many.pass(3 * MINUTE);
+    assert_eq!(many.texts(Change::Freeze).len(), 1);
+    assert_eq!(many.texts(Change::Thaw).len(), 1);
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::decision::Change;
+use haproxy_autoscale::scaler::event::Event;
 use haproxy_autoscale::scaler::settings::{BackendSettings, PolicySettings, Signal, WindowSize};
 
 use super::world::{World, settings};
@@ -116,4 +117,19 @@ fn status_shows_what_is_measured_in_its_unit() {
     assert_eq!(view.settings.signal, Signal::RequestRate);
     let value = view.value.expect("a value");
     assert!((3.5..4.5).contains(&value), "{value}");
+}
+
+#[test]
+fn requests_of_another_haproxy_are_no_arrivals() {
+    let mut world = world(Signal::RequestRate, 100.0);
+    world.pass(GAP);
+    arrive(&mut world, 20, 4);
+    world.arrived = 1_000_000_000;
+    let settings = [world.settings.clone()];
+    world.step(Event::Settings {
+        backends: &settings,
+        is_elsewhere: true,
+    });
+    arrive(&mut world, 60, 4);
+    assert_eq!(world.count(Change::Breach), 0, "{:?}", world.changes());
 }

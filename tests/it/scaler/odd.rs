@@ -173,6 +173,7 @@ fn picture() -> impl Strategy<Value = Picture> {
                     requests: responses,
                     crowded: traffic.2,
                     backends: [(BACKEND.to_owned(), backend)].into(),
+                    odd: std::collections::BTreeMap::new(),
                 }
             },
         )

@@ -457,6 +457,7 @@ impl World {
                     requests: self.responses,
                     crowded: self.crowded.clone(),
                     backends: [(BACKEND.to_owned(), backend)].into(),
+                    odd: std::collections::BTreeMap::new(),
                 })
             }
             Fault::Refused | Fault::None | Fault::Ignored | Fault::Late(_) => unreachable(),
