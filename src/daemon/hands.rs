@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::shadow::Shadow;
 use crate::config::{Config, Mode};
 use crate::runtime_api::{Reader, Writer};
-use crate::scaler::event::{Action, ActionId, Event};
+use crate::scaler::event::{Action, ActionId};
 use crate::state::Written;
 use crate::warm_up::WarmUp;
 use crate::words::names::ServerName;
@@ -229,33 +229,5 @@ impl Hands {
         }
         let all = async { while self.under_way.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(limit, all).await;
-    }
-}
-
-impl Outcome {
-    /// The event that it is for the scaler; a diagnosis is none.
-    pub(super) fn event(&self) -> Option<Event<'_>> {
-        match self {
-            Self::Read(id, outcome) => Some(Event::HaproxyRead {
-                id: *id,
-                outcome: outcome.clone(),
-            }),
-            Self::WarmedUp(id, server, outcome) => Some(Event::WarmUpEnded {
-                id: *id,
-                server: server.clone(),
-                outcome: outcome.clone(),
-            }),
-            Self::StateSet(id, server, outcome) => Some(Event::StateSet {
-                id: *id,
-                server: server.clone(),
-                outcome: outcome.clone(),
-            }),
-            Self::MaxconnSet(id, server, outcome) => Some(Event::MaxconnSet {
-                id: *id,
-                server: server.clone(),
-                outcome: outcome.clone(),
-            }),
-            Self::Diagnosed(_) => None,
-        }
     }
 }

@@ -115,7 +115,7 @@ pub async fn run_with(
         };
         daemon.notice_standstill(deadline);
         match turn {
-            Turn::Outcome(outcome) => daemon.take_outcome(&outcome),
+            Turn::Outcome(outcome) => daemon.take_outcome(outcome),
             Turn::Request(request) => daemon.answer(request, &parts.source),
             Turn::Reload(reload) => {
                 supervisor.reloading();
@@ -294,22 +294,37 @@ impl Daemon {
         });
     }
 
-    fn take_outcome(&mut self, outcome: &Outcome) {
-        match outcome {
+    fn take_outcome(&mut self, outcome: Outcome) {
+        let is_read = matches!(outcome, Outcome::Read(..));
+        let event = match outcome {
             Outcome::Diagnosed(diagnosis) => {
-                self.take_diagnosis(diagnosis.clone());
-                self.look_around();
+                self.take_diagnosis(diagnosis);
+                return self.look_around();
             }
-            Outcome::Read(_, Ok(_)) => self.ask_if_wanted(),
-            Outcome::Read(..)
-            | Outcome::WarmedUp(..)
-            | Outcome::StateSet(..)
-            | Outcome::MaxconnSet(..) => {}
-        }
-        if let Some(event) = outcome.event() {
-            self.event(self.clock.now(), event);
-        }
-        if matches!(outcome, Outcome::Read(..)) {
+            Outcome::Read(id, outcome) => {
+                if outcome.is_ok() {
+                    self.ask_if_wanted();
+                }
+                Event::HaproxyRead { id, outcome }
+            }
+            Outcome::WarmedUp(id, server, outcome) => Event::WarmUpEnded {
+                id,
+                server,
+                outcome,
+            },
+            Outcome::StateSet(id, server, outcome) => Event::StateSet {
+                id,
+                server,
+                outcome,
+            },
+            Outcome::MaxconnSet(id, server, outcome) => Event::MaxconnSet {
+                id,
+                server,
+                outcome,
+            },
+        };
+        self.event(self.clock.now(), event);
+        if is_read {
             self.has_looked = true;
             self.remember(); // A state that was seen is worth keeping, too.
         }
