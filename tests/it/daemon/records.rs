@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use haproxy_autoscale::publish::record::codes;
@@ -15,17 +15,23 @@ use crate::support::wait_for;
 /// More than a pipe and a reader's queue hold together.
 const ORDERS: usize = 8000;
 
-#[test]
-fn a_standard_error_that_nobody_reads_slows_nothing_and_is_told_what_it_missed() {
-    let place = Place::new();
-    let _haproxy = FakeHaproxy::start(&place.admin);
-    let mut daemon = program(&["run", "-c", &place.config])
+/// A daemon whose standard error nobody reads so far.
+fn unread(place: &Place) -> Child {
+    let daemon = program(&["run", "-c", &place.config])
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     wait_for("the control socket", SOON, || {
         std::os::unix::net::UnixStream::connect(&place.control).is_ok()
     });
+    daemon
+}
+
+#[test]
+fn a_standard_error_that_nobody_reads_slows_nothing_and_is_told_what_it_missed() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = unread(&place);
     for _ in 0..ORDERS / 2 {
         for order in [b"pause web\n".as_slice(), b"resume web\n"] {
             let answer = place.ask(order);
@@ -57,13 +63,7 @@ fn a_standard_error_that_nobody_reads_slows_nothing_and_is_told_what_it_missed()
 fn a_standard_error_that_nobody_reads_does_not_keep_the_daemon_from_ending() {
     let place = Place::new();
     let _haproxy = FakeHaproxy::start(&place.admin);
-    let mut daemon = program(&["run", "-c", &place.config])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    wait_for("the control socket", SOON, || {
-        std::os::unix::net::UnixStream::connect(&place.control).is_ok()
-    });
+    let mut daemon = unread(&place);
     for _ in 0..ORDERS / 4 {
         place.ask(b"pause web\n");
     }
