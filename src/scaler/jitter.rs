@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::event::ActionId;
+use crate::words::mix::mix;
 use crate::words::time::Timestamp;
 
 /// After a failed read the next one waits about this long, doubling …
@@ -36,13 +37,4 @@ pub(super) fn pause(
 /// How long HAProxy has not answered.
 pub(super) fn outage(now: Timestamp, read_at: Option<Timestamp>, started: Timestamp) -> Duration {
     now.since(read_at.unwrap_or(started))
-}
-
-/// Spreads neighbouring numbers over all bits (the finalizer of `SplitMix64`, Steele, Lea and
-/// Flood 2014).
-const fn mix(number: u64) -> u64 {
-    let mut bits = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
 }

@@ -1,8 +1,7 @@
 //! Numbers that look random and are the same for the same seed (`SplitMix64`: Steele, Lea and Flood
 //! 2014). Not for secrets.
 
-/// 2^64 divided by the golden ratio: the step from one number to the next.
-const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+use crate::words::mix::{STEP, mix};
 
 /// A generator; copies go on alike.
 #[derive(Clone, Debug)]
@@ -21,11 +20,9 @@ impl Dice {
 
     /// All 64 bits of the next number.
     pub const fn bits(&mut self) -> u64 {
+        let number = mix(self.0);
         self.0 = self.0.wrapping_add(STEP);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        number
     }
 
     /// From 0 to one less than `limit`, which is small.

@@ -6,6 +6,7 @@ pub mod duration;
 pub mod files;
 pub mod level;
 pub mod limits;
+pub mod mix;
 pub mod names;
 pub mod order;
 pub mod os_words;
