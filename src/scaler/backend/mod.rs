@@ -194,7 +194,7 @@ impl Backend {
                 self.evaluate(now, out);
             }
             Timer::Slice => self.end_slice(now, out),
-            Timer::Write => self.road().write_overdue(out),
+            Timer::Write => self.road().write_overdue(now, out),
             Timer::PutAway => {
                 if let Some(leaving) = self.leaving() {
                     self.road().put_away(now, leaving.name, out);
@@ -220,7 +220,7 @@ impl Backend {
         if self.signals.window_due().is_none_or(|due| due > now) {
             return true;
         }
-        let may_act = self.journeys.only.is_none()
+        let may_act = self.journeys.is_empty()
             && self.plan.owed.is_none()
             && self.facts.has_picture()
             && now >= self.plan.up_not_before;
@@ -283,14 +283,13 @@ impl Backend {
     /// Ends what is between two stages; ready servers stay.
     pub(super) fn stop(&mut self, now: Timestamp, out: &mut Outbox) {
         self.queue().take_back_all_lent(now, out);
-        let Some(change) = self.journeys.only.take() else {
-            return;
-        };
         let until = now.after(self.settings.action_timeout);
-        let told = change.told_so_far().to_vec();
-        self.past.leave_behind(&change.server, told, until);
-        if change.left_maint() {
-            out.set_state(&change.server, AdminState::Maint);
+        for journey in self.journeys.forget_all() {
+            let told = journey.told_so_far().to_vec();
+            self.past.leave_behind(&journey.server, told, until);
+            if journey.left_maint() {
+                out.set_state(&journey.server, AdminState::Maint);
+            }
         }
     }
 

@@ -8,7 +8,6 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use super::Backend;
-use super::journey::Journey;
 use crate::scaler::decision::Doubt;
 use crate::scaler::event::LogState;
 use crate::scaler::member::{Member, QUARANTINE_MAX, Role, Stage};
@@ -193,9 +192,8 @@ impl Sight<'_> {
     /// Servers that are to come.
     fn asked_for(&self) -> u32 {
         let owed = self.plan.owed.as_ref().map_or(0, |(servers, _)| *servers);
-        let journey = self.journeys.only.as_ref();
-        let is_coming = journey.is_some_and(Journey::is_inbound);
-        owed.max(u32::from(is_coming))
+        let coming = self.journeys.iter().filter(|it| it.is_inbound()).count();
+        owed.max(u32::try_from(coming).unwrap_or(u32::MAX))
     }
 
     fn standings_of(&self, now: Timestamp, member: &Member) -> Standings {

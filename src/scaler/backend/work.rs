@@ -41,7 +41,7 @@ impl Backend {
         };
         let need = self.needs().spare_for(now, wanted);
         self.road().begin(now, need, out);
-        if self.journeys.only.is_none() {
+        if self.journeys.is_empty() {
             self.plan.owed = None; // None to be had: the next breach asks again.
         }
     }
@@ -49,9 +49,10 @@ impl Backend {
     /// A spare that answers worse than the others is not kept in by a change of another one that can
     /// wait: sessions that end, a warm-up or checks for the sake of speed.
     fn make_way(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(change) = &self.journeys.only else {
+        let Some(change) = self.journeys.iter().next() else {
             return;
         };
+        let name = change.server.clone();
         let delay = change.may_wait(now);
         if delay == Delay::No || self.hand.pause().is_some() {
             return;
@@ -63,10 +64,10 @@ impl Backend {
         }
         match delay {
             Delay::No => {}
-            Delay::Abandon => self.road().abandon_warm_up(),
-            Delay::Linger => self.road().set_drain_aside(),
+            Delay::Abandon => self.road().abandon_warm_up(&name),
+            Delay::Linger => self.road().set_drain_aside(&name),
             Delay::CallOff => {
-                self.road().call_off(now, CalledOff::MakesWay, out);
+                self.road().call_off(now, &name, CalledOff::MakesWay, out);
             }
         }
     }

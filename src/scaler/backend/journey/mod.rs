@@ -23,23 +23,45 @@ use crate::words::time::Timestamp;
 
 pub(super) use self::way::{Delay, Journey};
 
-/// The servers on their way: one for now.
+/// The servers on their way, in the order in which they set out: at most one journey each.
 #[derive(Debug, Default)]
 pub(super) struct Journeys {
-    pub(super) only: Option<Journey>,
-    /// The command under way; it may outlive its journey.
-    pub(super) writing: Option<ActionId>,
+    under_way: Vec<Journey>,
+    commands: Vec<Command>,
+}
+
+/// A command under way; it may outlive its journey.
+#[derive(Debug)]
+struct Command {
+    id: ActionId,
+    server: String,
+    /// When it is given up: its outcome is unknown then.
+    until: Timestamp,
 }
 
 impl Journeys {
     /// No server is on its way, and no command either.
     pub(super) const fn is_idle(&self) -> bool {
-        self.only.is_none() && self.writing.is_none()
+        self.under_way.is_empty() && self.commands.is_empty()
+    }
+
+    /// No server is on its way; a command may be.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Journey> {
+        self.under_way.iter()
     }
 
     /// That server's journey.
     pub(super) fn of(&self, server: &str) -> Option<&Journey> {
-        self.only.as_ref().filter(|it| it.server == server)
+        self.under_way.iter().find(|it| it.server == server)
+    }
+
+    fn of_mut(&mut self, server: &str) -> Option<&mut Journey> {
+        self.under_way.iter_mut().find(|it| it.server == server)
     }
 
     /// That spare is being brought in.
@@ -47,16 +69,37 @@ impl Journeys {
         self.of(server).is_some_and(Journey::is_inbound)
     }
 
-    /// Forgets that server's journey.
-    pub(super) fn forget(&mut self, server: &str) {
-        self.only.take_if(|it| it.server == server);
+    /// A command to that server is under way.
+    pub(super) fn is_commanded(&self, server: &str) -> bool {
+        self.commands.iter().any(|it| it.server == server)
     }
 
-    /// Goes on to that step.
-    fn step(&mut self, step: Step) {
-        if let Some(journey) = &mut self.only {
+    /// One more server sets out.
+    fn begin(&mut self, journey: Journey) {
+        self.forget(&journey.server);
+        self.under_way.push(journey);
+    }
+
+    /// Forgets that server's journey.
+    pub(super) fn forget(&mut self, server: &str) -> Option<Journey> {
+        let at = self.under_way.iter().position(|it| it.server == server)?;
+        Some(self.under_way.remove(at))
+    }
+
+    /// Forgets all journeys; commands stay under way.
+    pub(super) fn forget_all(&mut self) -> Vec<Journey> {
+        std::mem::take(&mut self.under_way)
+    }
+
+    /// That server's journey goes on to that step.
+    fn step(&mut self, server: &str, step: Step) {
+        if let Some(journey) = self.of_mut(server) {
             journey.step = step;
         }
+    }
+
+    fn servers(&self) -> Vec<String> {
+        self.under_way.iter().map(|it| it.server.clone()).collect()
     }
 }
 
@@ -83,24 +126,23 @@ impl Road<'_> {
         }
     }
 
-    /// The journey under way, and its server.
-    fn here(&self) -> Option<(&Journey, &Member)> {
-        let journey = self.journeys.only.as_ref()?;
-        Some((journey, self.facts.pool.member(&journey.server)?))
+    /// That server and its journey.
+    fn here(&self, name: &str) -> Option<(&Journey, &Member)> {
+        Some((self.journeys.of(name)?, self.facts.pool.member(name)?))
     }
 
-    /// The journey that ends, and its server; and what else may be touched.
-    fn end(&mut self) -> Option<(Journey, &mut Member, &mut Plan)> {
-        let journey = self.journeys.only.take()?;
-        let member = self.facts.pool.member_mut(&journey.server)?;
+    /// Ends that server's journey; with it the server, and what else may be touched.
+    fn end(&mut self, name: &str) -> Option<(Journey, &mut Member, &mut Plan)> {
+        let journey = self.journeys.forget(name)?;
+        let member = self.facts.pool.member_mut(name)?;
         Some((journey, member, self.plan))
     }
 
     /// After a change of its step the next look may have to come sooner.
     pub(super) fn read_sooner(&mut self, now: Timestamp) {
-        let journey = self.journeys.only.as_ref().map(Journey::read_interval);
+        let journeys = self.journeys.iter().map(Journey::read_interval);
         let service = self.facts.service_interval(self.facts.last_read());
-        let wished = journey.into_iter().chain(service);
+        let wished = journeys.chain(service);
         let interval = wished.fold(self.settings.poll_interval, Duration::min);
         self.facts.reading.want_by(now.after(interval));
     }

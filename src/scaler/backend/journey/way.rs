@@ -212,6 +212,24 @@ impl Journey {
         }
     }
 
+    /// Its server's warm-up is that one.
+    pub(super) fn is_warming_up(&self, warm_up: ActionId) -> bool {
+        matches!(self.step, Step::WarmingUp { id } if id == warm_up)
+    }
+
+    /// A spare on its way out is given back for that reason.
+    pub(super) const fn is_undone_by(&self, wanted: &Wanted) -> bool {
+        match self.goal {
+            Goal::PutAway { .. } => true,
+            Goal::SendAway { .. } => matches!(wanted, Wanted::BelowMin { .. }),
+            Goal::BringIn { .. }
+            | Goal::GiveBack { .. }
+            | Goal::Expel { .. }
+            | Goal::FinishDrain
+            | Goal::TakeBack { .. } => false,
+        }
+    }
+
     /// What that command asks for, if its answer is awaited.
     pub(super) fn written(&self, command: ActionId) -> Option<AdminState> {
         match self.step {

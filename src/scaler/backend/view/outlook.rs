@@ -37,7 +37,7 @@ impl Sight<'_> {
     }
 
     fn outlook_of_change(&self) -> Option<Outlook> {
-        let change = self.journeys.only.as_ref()?;
+        let change = self.journeys.iter().next()?;
         let member = self.facts.pool.member(&change.server);
         let check = member.and_then(|it| it.read.running_check());
         Some(Outlook::Changing(Transition {
