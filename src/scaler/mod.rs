@@ -2,8 +2,8 @@
 //!
 //! No clock, no file, no socket, no async, no randomness, no `HashMap`: the same events with the
 //! same times give the same actions, in the daemon, in `replay` and in the tests. Reading order:
-//! `event` (the boundary), `decision`, `settings`; then `backend`, which ties `policy` (numbers)
-//! and `pool` (servers) together.
+//! `event` (the boundary), `decision`, `settings`; then `backend`, which ties numbers
+//! (`crate::measure`) and servers (`pool`) together.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 #![deny(clippy::indexing_slicing)]
@@ -16,30 +16,18 @@ pub mod seen;
 pub mod settings;
 
 mod agenda;
-mod agreement;
 mod backend;
-mod breach;
 mod budget;
-mod by_server;
-mod dropped;
 mod haproxy;
 mod index;
 mod jitter;
 mod kick;
-mod load;
 mod member;
-mod meter;
-mod name;
 mod orders;
 mod outbox;
-mod policy;
 mod pool;
 mod probation;
-mod quiet;
 mod reconfigure;
-mod sample;
-mod trial;
-mod window;
 
 use self::agenda::Agenda;
 use self::backend::Backend;
@@ -56,7 +44,6 @@ use crate::words::time::Timestamp;
 pub use self::backend::{BackendView, ServerView};
 pub use self::member::{Role, Stage};
 pub use self::memory::Remembered;
-pub use self::policy::PolicyView;
 pub use self::reconfigure::Affected;
 
 /// Instants that one `handle` runs through at most; far above what any gap between two events

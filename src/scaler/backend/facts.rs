@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::crowd::Crowd;
-use crate::scaler::agreement::{Agreement, Comparison};
-use crate::scaler::dropped::Share;
+use crate::measure::agreement::{Agreement, Comparison};
+use crate::measure::dropped::Share;
 use crate::scaler::event::{ActionId, LogState};
 use crate::scaler::haproxy::Wish;
 use crate::scaler::member::{Role, Stage};

@@ -23,12 +23,12 @@ mod work;
 use super::decision::{Change, Reason, Wanted};
 use super::event::LogState;
 use super::hand::Hand;
-use super::name::Name;
 use super::outbox::Outbox;
-use super::policy::strongest;
 use super::settings::BackendSettings;
+use crate::measure::policy::strongest;
 use crate::words::picture::AdminState;
 use crate::words::request::Request;
+use crate::words::short_name::Name;
 use crate::words::time::Timestamp;
 
 use self::facts::Facts;

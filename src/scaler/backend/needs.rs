@@ -3,7 +3,7 @@
 
 use super::facts::Facts;
 use super::signals::Signals;
-use crate::scaler::agreement::Agreement;
+use crate::measure::agreement::Agreement;
 use crate::scaler::decision::{Fault, Ordered, Refusal, TooSlow, Wanted};
 use crate::scaler::event::LogState;
 use crate::scaler::hand::{Hand, Kept};

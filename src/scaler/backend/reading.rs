@@ -4,7 +4,7 @@
 use super::Backend;
 use super::crowd::STUCK_FOR;
 use super::plan::NoSpareSaid;
-use crate::scaler::agreement::Agreement;
+use crate::measure::agreement::Agreement;
 use crate::scaler::decision::{Change, Note, Reason, Wanted};
 use crate::scaler::event::ActionId;
 use crate::scaler::haproxy::{Process, Wish};

@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::Backend;
 use super::timers::Timer;
 use super::view::Sight;
+use crate::measure::policy::Policy;
+use crate::measure::quiet::{Recent, slice_of};
 use crate::scaler::decision::{Change, Note, Ordered};
 use crate::scaler::member::name_of;
 use crate::scaler::member::{Role, Stage};
 use crate::scaler::outbox::Outbox;
-use crate::scaler::policy::Policy;
 use crate::scaler::pool::role_of;
-use crate::scaler::quiet::{Recent, slice_of};
 use crate::scaler::settings::BackendSettings;
 use crate::words::time::Timestamp;
 
@@ -120,7 +120,7 @@ impl Backend {
                     }
                     policy
                 }
-                None => Policy::new(wanted, &settings, slice),
+                None => Policy::new(wanted, settings.scale_down_ratio, slice),
             };
             self.signals.policies.push(policy);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::facts::Facts;
 use super::signals::Signals;
-use crate::scaler::by_server::Contrast;
+use crate::measure::by_server::Contrast;
 use crate::scaler::decision::{Cause, Change, Consequence, Fault, Note, Reason, Tally};
 use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role, Stage};

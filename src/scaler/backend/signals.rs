@@ -4,19 +4,20 @@
 use std::time::Duration;
 
 use super::facts::Facts;
-use crate::scaler::breach::Episodes;
-use crate::scaler::by_server::ByServer;
+use crate::measure::breach::Episodes;
+use crate::measure::by_server::ByServer;
+use crate::measure::load::{Memory, Rate, rate_of};
+use crate::measure::meter::Meter;
+use crate::measure::policy::{Policy, Verdict};
+use crate::measure::quiet::{Verdict as QuietVerdict, slice_of};
+use crate::measure::sample::Sample;
+use crate::measure::settings::{Signal, Statistic};
 use crate::scaler::decision::{Breach, Change, NotHelping, Reason, SlowServer, Wanted};
-use crate::scaler::load::{Memory, Rate, rate_of};
-use crate::scaler::meter::Meter;
-use crate::scaler::name::Name;
 use crate::scaler::outbox::Outbox;
-use crate::scaler::policy::{Policy, Verdict};
-use crate::scaler::quiet::{Verdict as QuietVerdict, slice_of};
-use crate::scaler::sample::Sample;
-use crate::scaler::settings::{BackendSettings, Signal, Statistic};
+use crate::scaler::settings::BackendSettings;
 use crate::words::picture::BackendRead;
 use crate::words::request::Request;
+use crate::words::short_name::Name;
 use crate::words::time::Timestamp;
 
 /// What requests have shown.
@@ -75,7 +76,7 @@ impl Signals {
     pub(super) fn new(now: Timestamp, settings: &BackendSettings) -> Self {
         let slice = slice_of(settings.idle_timeout);
         let policies = settings.policies.iter();
-        let policies = policies.map(|policy| Policy::new(policy, settings, slice));
+        let policies = policies.map(|policy| Policy::new(policy, settings.scale_down_ratio, slice));
         Self {
             quiet: Quiet {
                 since: None,

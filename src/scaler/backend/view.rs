@@ -8,10 +8,10 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use super::Backend;
+use crate::measure::policy::{Policy, PolicyView};
 use crate::scaler::decision::Doubt;
 use crate::scaler::event::LogState;
 use crate::scaler::member::{Member, QUARANTINE_MAX, Role, Stage};
-use crate::scaler::policy::{Policy, PolicyView};
 use crate::scaler::seen::{
     BackendState, Outlook, Problem, ServerNote, Standing, StandingReason, Standings,
 };

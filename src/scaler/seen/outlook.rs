@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{NoHelp, Nobody, ReasonCode};
-use crate::scaler::load::TooSlow;
+use crate::measure::load::TooSlow;
+use crate::measure::settings::Signal;
 use crate::scaler::member::Stage;
-use crate::scaler::settings::Signal;
 use crate::words::picture::ReadFailure;
 
 /// What happens next.

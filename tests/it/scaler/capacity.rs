@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use haproxy_autoscale::measure::settings::Add;
 use haproxy_autoscale::scaler::Stage;
 use haproxy_autoscale::scaler::decision::{Change, Reason};
-use haproxy_autoscale::scaler::settings::{Add, OnOpenSessions, Spares};
+use haproxy_autoscale::scaler::settings::{OnOpenSessions, Spares};
 use haproxy_autoscale::words::picture::AdminState;
 
 use super::scenes::{GAP, seconds};

@@ -12,8 +12,9 @@ use std::num::NonZero;
 use std::path::Path;
 use std::time::Duration;
 
+use haproxy_autoscale::measure::settings::{PolicySettings, Signal};
 use haproxy_autoscale::scaler::event::{Action, Event};
-use haproxy_autoscale::scaler::settings::{OnOpenSessions, PolicySettings, Signal};
+use haproxy_autoscale::scaler::settings::OnOpenSessions;
 use haproxy_autoscale::words::order::Verb;
 use haproxy_autoscale::words::picture::{Balance, Crowded};
 use haproxy_autoscale::words::request::Request;

@@ -4,10 +4,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use haproxy_autoscale::measure::settings::{PolicySettings, Signal, WindowSize};
 use haproxy_autoscale::scaler::decision::{Change, Decision};
 use haproxy_autoscale::scaler::event::{Action, ActionId, Event, LogState};
 use haproxy_autoscale::scaler::memory::Memory;
-use haproxy_autoscale::scaler::settings::{BackendSettings, PolicySettings, Signal, WindowSize};
+use haproxy_autoscale::scaler::settings::BackendSettings;
 use haproxy_autoscale::scaler::{BackendView, Scaler};
 use haproxy_autoscale::sim::driver::{Due, Underway};
 pub(crate) use haproxy_autoscale::sim::faults::Fault;

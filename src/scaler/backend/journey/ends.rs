@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::kicks::Queue;
 use super::super::plan::NoSpareSaid;
 use super::{Goal, Road, Step};
-use crate::scaler::agreement::Agreement;
+use crate::measure::agreement::Agreement;
 use crate::scaler::decision::{
     CalledOff, Change, Checks, Consequence, Failed, Failure, Fault, Note, Ordered, Reason, Wanted,
 };

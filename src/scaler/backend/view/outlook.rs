@@ -2,10 +2,10 @@
 
 use super::super::timers::Timer;
 use super::Sight;
+use crate::measure::policy::PolicyView;
 use crate::scaler::backend::needs::Stay;
 use crate::scaler::event::LogState;
 use crate::scaler::member::name_of;
-use crate::scaler::policy::PolicyView;
 use crate::scaler::seen::{Later, Outlook, Transition};
 use crate::words::time::Timestamp;
 

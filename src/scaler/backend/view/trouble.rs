@@ -2,8 +2,8 @@
 //! answer badly, or are used where they should rest; users who wait or fail.
 
 use super::Sight;
+use crate::measure::policy::PolicyView;
 use crate::scaler::member::{Member, Role, Stage};
-use crate::scaler::policy::PolicyView;
 use crate::scaler::seen::Problem;
 use crate::words::time::Timestamp;
 

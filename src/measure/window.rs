@@ -28,20 +28,20 @@ struct Entry {
 
 /// What a complete window showed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Evaluation {
+pub(crate) struct Evaluation {
     /// The statistic, in steps of the unit; `None` when every request failed.
-    pub(super) value: Option<f64>,
+    pub(crate) value: Option<f64>,
     /// Requests in it, failed ones included.
-    pub(super) requests: u32,
+    pub(crate) requests: u32,
     /// Failed ones.
-    pub(super) errors: u32,
+    pub(crate) errors: u32,
     /// From its first request to its evaluation.
-    pub(super) span: Duration,
+    pub(crate) span: Duration,
 }
 
 impl Evaluation {
     /// The same with the statistic in that unit instead of its steps.
-    pub(super) fn in_unit(self, unit: Unit) -> Self {
+    pub(crate) fn in_unit(self, unit: Unit) -> Self {
         Self {
             value: self.value.map(|value| value / steps(unit)),
             ..self
@@ -51,7 +51,7 @@ impl Evaluation {
 
 /// The samples of one policy.
 #[repr(C)] // In this order: see `Policy`.
-pub(super) struct Window {
+pub(crate) struct Window {
     size: WindowSize,
     statistic: Statistic,
     every: Option<Duration>,
@@ -80,7 +80,7 @@ pub(super) struct Window {
 
 impl Window {
     /// An empty window as the policy wants it.
-    pub(super) fn new(policy: &PolicySettings) -> Self {
+    pub(crate) fn new(policy: &PolicySettings) -> Self {
         let capacity = match policy.window {
             WindowSize::Requests(requests) => requests as usize,
             WindowSize::Span(_) => SAMPLES_MIN,
@@ -109,7 +109,7 @@ impl Window {
     }
 
     /// Takes one reading, in steps of the unit; `None` for a request that failed.
-    pub(super) fn push(&mut self, now: Timestamp, reading: Option<u32>) {
+    pub(crate) fn push(&mut self, now: Timestamp, reading: Option<u32>) {
         let opened = *self.opened.get_or_insert(now);
         self.requests = self.requests.saturating_add(1);
         match reading {
@@ -143,7 +143,7 @@ impl Window {
     }
 
     /// Empties the window: what it held is about another situation.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.opened = None;
         self.requests = 0;
@@ -153,24 +153,24 @@ impl Window {
     }
 
     /// Nothing has come in since it was opened.
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.opened.is_none()
     }
 
     /// Samples that there is room for.
-    pub(super) fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.entries.capacity().get() + self.scratch.capacity()
     }
 
     /// The instant at which the window is complete; `None` while only another request can make
     /// it so.
-    pub(super) const fn due(&self) -> Option<Timestamp> {
+    pub(crate) const fn due(&self) -> Option<Timestamp> {
         self.next
     }
 
     /// Looks at the window at the instant that [`Window::due`] gave. `None` when a sliding window
     /// does not hold enough yet.
-    pub(super) fn evaluate(&mut self, now: Timestamp) -> Option<Evaluation> {
+    pub(crate) fn evaluate(&mut self, now: Timestamp) -> Option<Evaluation> {
         let Some(every) = self.every else {
             let evaluation = self.look(now);
             self.clear();
@@ -204,7 +204,7 @@ impl Window {
     }
 
     /// The statistic of what is held, complete or not; for people.
-    pub(super) fn peek(&mut self, now: Timestamp) -> Option<Evaluation> {
+    pub(crate) fn peek(&mut self, now: Timestamp) -> Option<Evaluation> {
         self.look(now)
     }
 

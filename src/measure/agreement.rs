@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use super::decision::Doubt;
+use super::dropped::Share;
 use crate::words::time::Timestamp;
 
 /// Neither side is believed to be ahead by less than so many.
@@ -35,7 +35,7 @@ const HANDOVER: Duration = Duration::from_secs(2);
 
 /// What comparing showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Agreement {
+pub(crate) enum Agreement {
     /// They agree, or there is too little to tell.
     Agree,
     /// HAProxy answered requests that the log does not show.
@@ -53,10 +53,21 @@ pub struct Compared {
     pub responses: u64,
 }
 
+/// Why the log is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// HAProxy counts more answers than the log shows.
+    Incomplete(Compared),
+    /// The log shows more than HAProxy counts.
+    Inflated(Compared),
+    /// HAProxy itself drops lines.
+    Dropped(Share),
+}
+
 /// The two sides since the baseline.
 #[derive(Debug)]
 #[repr(C)] // In this order: see `Backend`.
-pub(super) struct Comparison {
+pub(crate) struct Comparison {
     // What every request touches comes first.
     /// Requests that began earlier may be an earlier process's.
     elder_before: Timestamp,
@@ -94,7 +105,7 @@ struct Base {
 
 impl Comparison {
     /// Nothing to compare so far.
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             verdict: Agreement::Agree,
             lines: 0,
@@ -113,19 +124,19 @@ impl Comparison {
     }
 
     /// The verdict of the last comparison.
-    pub(super) const fn verdict(&self) -> Agreement {
+    pub(crate) const fn verdict(&self) -> Agreement {
         self.verdict
     }
 
     /// Since when nothing but slack speaks for the lines; `None` while the counters vouch for them.
-    pub(super) fn unvouched_since(&self) -> Option<Timestamp> {
+    pub(crate) fn unvouched_since(&self) -> Option<Timestamp> {
         self.base
             .filter(|_| !self.is_vouched_for)
             .map(|base| base.at)
     }
 
     /// Since when the lines are in doubt: the baseline, or `now` when nothing was compared.
-    pub(super) fn doubted_since(&self, now: Timestamp) -> Timestamp {
+    pub(crate) fn doubted_since(&self, now: Timestamp) -> Timestamp {
         match self.verdict {
             Agreement::Agree => now,
             Agreement::Lost | Agreement::Inflated => self.doubted_since.unwrap_or(now),
@@ -133,7 +144,7 @@ impl Comparison {
     }
 
     /// One more line of this backend, of a request that began then.
-    pub(super) fn line(&mut self, began: Timestamp) {
+    pub(crate) fn line(&mut self, began: Timestamp) {
         let lines = if began < self.elder_before {
             &mut self.elders
         } else {
@@ -143,13 +154,13 @@ impl Comparison {
     }
 
     /// Begins anew, with nothing to compare: another HAProxy.
-    pub(super) const fn forget(&mut self) {
+    pub(crate) const fn forget(&mut self) {
         *self = Self::new();
     }
 
     /// Another process of the same HAProxy answers. Lines since the last comparison are nobody's:
     /// the counters that knew of them are gone.
-    pub(super) fn next_process(&mut self, now: Timestamp) {
+    pub(crate) fn next_process(&mut self, now: Timestamp) {
         self.carried = self.grown(self.newest);
         (self.lines, self.elders) = self.compared;
         self.elder_before = now.after(HANDOVER);
@@ -162,7 +173,7 @@ impl Comparison {
     }
 
     /// For people: that of the contradiction, or since the baseline.
-    pub(super) fn compared(&self) -> Compared {
+    pub(crate) fn compared(&self) -> Compared {
         let (lines, responses) = match self.verdict {
             Agreement::Agree => (self.lines + self.elders, self.grown(self.newest)),
             Agreement::Lost | Agreement::Inflated => self.contradiction,
@@ -171,7 +182,7 @@ impl Comparison {
     }
 
     /// Why the log is not believed.
-    pub(super) fn doubt(&self) -> Option<Doubt> {
+    pub(crate) fn doubt(&self) -> Option<Doubt> {
         match self.verdict {
             Agreement::Agree => None,
             Agreement::Lost => Some(Doubt::Incomplete(self.compared())),
@@ -180,7 +191,7 @@ impl Comparison {
     }
 
     /// Compares with what HAProxy has just said; true when the verdict is another one.
-    pub(super) fn compare(&mut self, now: Timestamp, responses: u64, sessions: u32) -> bool {
+    pub(crate) fn compare(&mut self, now: Timestamp, responses: u64, sessions: u32) -> bool {
         let sessions = u64::from(sessions);
         let here = Base {
             at: now,

@@ -5,7 +5,7 @@ use crate::words::request::Request;
 
 /// What a request says about one signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sample {
+pub(crate) enum Sample {
     /// It took so many milliseconds.
     Took(u32),
     /// It never got its answer, and waited at least so many milliseconds: proof of slowness, not
@@ -19,7 +19,7 @@ pub(super) enum Sample {
 
 impl Sample {
     /// Reads `request` for `signal`.
-    pub(super) fn of(request: &Request<'_>, signal: Signal) -> Self {
+    pub(crate) fn of(request: &Request<'_>, signal: Signal) -> Self {
         let Origin::Request(timer) = signal.origin() else {
             return Self::Nothing;
         };
