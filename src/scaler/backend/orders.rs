@@ -9,6 +9,7 @@ use crate::scaler::hand::{Kept, Mark, Until};
 use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
+use crate::scaler::seen::Blocked;
 use crate::words::names::ServerName;
 use crate::words::order::{Order, Place, Verb};
 use crate::words::time::Timestamp;
@@ -204,10 +205,10 @@ impl Sight<'_> {
     fn may_enable(&self, server: &str) -> Result<(), Refusal> {
         let member = self.may_change(server)?;
         if !member.read.is_up()
-            && self.facts.is_full(&self.settings)
             && !self.journeys.is_inbound(server)
+            && let Some(Blocked::Max(servers)) = self.needs().full(None)
         {
-            return Err(Refusal::Full(self.facts.pool.in_balance()));
+            return Err(Refusal::Full(servers));
         }
         Ok(())
     }
@@ -261,16 +262,15 @@ impl Sight<'_> {
             Kept::Out => (false, Stage::Maint),
         };
         let is_there = self.facts.pool.member(server).map(|it| it.stage) == Some(already);
-        let way = match (self.journeys.of(server), self.journeys.iter().next()) {
-            (Some(journey), _) => match (is_in, journey.is_inbound()) {
+        let way = match self.journeys.of(server) {
+            Some(journey) => match (is_in, journey.is_inbound()) {
                 (true, true) => Way::Coming,
                 (false, false) => Way::Leaving,
                 (true, false) | (false, true) => Way::Soon,
             },
-            (None, _) if is_there => Way::Already(already),
-            (None, Some(other)) => Way::After(other.server.clone()),
-            (None, None) if self.is_settling(now) => Way::Settling,
-            (None, None) => Way::Soon,
+            None if is_there => Way::Already(already),
+            None if self.is_settling(now) => Way::Settling,
+            None => Way::Soon,
         };
         Promise::Kept {
             kept,

@@ -260,8 +260,8 @@ impl Backend {
             };
             out.tell(now, None, Change::NotHelping, note);
         }
-        let is_free = self.journeys.is_empty() && self.plan.owed.is_none();
-        if is_free && crowd.asks(now) && now >= self.plan.up_not_before {
+        let asks = crowd.asks(now) && now >= self.plan.up_not_before;
+        if asks && self.is_free_for_load() {
             self.plan.owed = Some((1, Wanted::Crowded(what)));
         }
     }

@@ -19,7 +19,7 @@ impl Road<'_> {
         match &journey.goal {
             Goal::BringIn { wanted, .. } => {
                 let is_stale = now > journey.since.after(self.settings.warm_up_deadline);
-                let blocked = self.needs().forbids_bringing_in(wanted);
+                let blocked = self.needs().forbids(wanted, Some(name));
                 let stale = is_stale.then_some(CalledOff::Stale);
                 if let Some(why) = blocked.map(CalledOff::Blocked).or(stale) {
                     return self.call_off(now, name, why, out);
@@ -32,7 +32,7 @@ impl Road<'_> {
                 // The checks go on while it drains: a server that died there stays away.
                 if !matches!(member.read.operational, 1 | 2) {
                     self.fail(now, name, Failure::Died, out);
-                } else if self.facts.is_full(self.settings) {
+                } else if self.needs().full(Some(name)).is_some() {
                     self.call_off(now, name, CalledOff::Replaced, out);
                 } else {
                     self.write(now, name, AdminState::Ready, out);
@@ -60,7 +60,7 @@ impl Road<'_> {
                 }
             }
             Goal::FinishDrain | Goal::TakeBack { .. } => {
-                self.write(now, name, AdminState::Maint, out)
+                self.write(now, name, AdminState::Maint, out);
             }
         }
     }
@@ -158,7 +158,7 @@ impl Road<'_> {
             return;
         };
         if let Goal::BringIn { wanted, .. } = &journey.goal
-            && let Some(blocked) = self.needs().forbids_bringing_in(wanted)
+            && let Some(blocked) = self.needs().forbids(wanted, Some(name))
         {
             return self.call_off(now, name, CalledOff::Blocked(blocked), out);
         }
@@ -208,10 +208,10 @@ impl Road<'_> {
         }
         let is_empty = member.read.sessions == 0 && member.read.queued == 0;
         // A server died meanwhile, or a race left too few: the way back is the shortest.
-        if let (Goal::PutAway { .. }, Some(wanted)) =
-            (&journey.goal, self.needs().capacity_wanted())
+        if journey.is_put_away()
+            && let Some(wanted) = self.needs().capacity_wanted(None)
         {
-            return self.load_returned(now, wanted, out);
+            return self.turn_back(now, name, wanted, out);
         }
         if is_empty || journey.is_cut_short(now, since, self.settings) {
             self.write(now, name, AdminState::Maint, out);
@@ -224,6 +224,11 @@ impl Road<'_> {
 
     /// The picture before the first command of a `disable`: it goes, or the order ends.
     fn judge_send_away(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
+        let member = self.facts.pool.member(name);
+        if member.is_some_and(|it| it.read.is_tracked || it.read.is_beyond_us()) {
+            self.journeys.forget(name); // The order waits for that to end.
+            return;
+        }
         match self.needs().must_not_need(name) {
             Ok(()) => self.write(now, name, AdminState::Drain, out),
             Err(refusal) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::kicks::Queue;
 use super::super::plan::NoSpareSaid;
-use super::{Goal, Road, Step};
+use super::{Goal, Journey, Road, Step};
 use crate::measure::agreement::Agreement;
 use crate::scaler::decision::{
     CalledOff, Change, Checks, Consequence, Failed, Failure, Fault, Note, Ordered, Reason, Wanted,
@@ -49,13 +49,15 @@ impl Road<'_> {
         self.journeys.step(name, Step::Emptying { since: now });
         let up = self.facts.pool.in_balance();
         let min = self.facts.floor(self.settings);
-        if up < min {
+        let too_few = Wanted::BelowMin { up, min };
+        let is_undone = |it: &Journey| up < min && it.is_undone_by(&too_few);
+        if self.journeys.of(name).is_some_and(is_undone) {
             // A race that the picture before the write could not show: undone at once.
-            self.load_returned(now, Wanted::BelowMin { up, min }, out);
+            self.turn_back(now, name, too_few, out);
         } else if let Some(Wanted::Ordered(why)) = returned {
             self.retreat(now, name, why, out);
         } else if let Some(wanted) = returned {
-            self.load_returned(now, wanted, out);
+            self.turn_back(now, name, wanted, out);
         } else {
             self.read_sooner(now);
         }
@@ -75,7 +77,7 @@ impl Road<'_> {
         out.report(now, Some(name), Change::ProbationFailed, reason);
         self.signals.end_trials();
         if let Some(wanted) = came_for.filter(Wanted::is_for_load) {
-            self.plan.owed.get_or_insert((1, wanted));
+            self.plan.owe(wanted);
         }
     }
 
@@ -170,9 +172,11 @@ impl Road<'_> {
         let Some(journey) = self.journeys.of_mut(name) else {
             return;
         };
+        if !journey.replaces_lost() {
+            self.plan.came();
+        }
         journey.goal = Goal::TakeBack { failure: None };
         out.tell(now, Some(name), Change::Note, Note::CalledOff(why));
-        self.plan.owed = None;
         self.take_back(now, name, out);
     }
 
@@ -199,7 +203,7 @@ impl Road<'_> {
         };
         let quarantined_for = member.quarantine(now, Failed::Coming(failure.clone()));
         if std::mem::take(&mut member.is_wanted_back) {
-            plan.owed.get_or_insert((1, Wanted::Reloaded)); // Another one may do instead.
+            plan.owe(Wanted::Reloaded); // Another one may do instead.
         }
         let reason = Reason::Failed {
             what: failure,
@@ -208,14 +212,7 @@ impl Road<'_> {
         out.report(now, Some(name), Change::EnableFailed, reason);
     }
 
-    /// Something is more urgent than the sessions of a drain.
-    pub(crate) fn set_drain_aside(&mut self, name: &str) {
-        if let Some((_, member, _)) = self.end(name) {
-            member.lingers();
-        }
-    }
-
-    /// The sessions of a drain last: it stays in drain, and other changes do not wait for it.
+    /// The sessions of a drain last: it stays in drain, and is not looked at closely any more.
     pub(super) fn linger(
         &mut self,
         now: Timestamp,
@@ -245,17 +242,6 @@ impl Road<'_> {
         }
     }
 
-    /// A warm-up is given up for something more urgent; its server is asked for again later.
-    pub(crate) fn abandon_warm_up(&mut self, name: &str) {
-        let Some((journey, member, plan)) = self.end(name) else {
-            return;
-        };
-        member.stage = Stage::Maint;
-        if let Goal::BringIn { wanted, .. } = journey.goal {
-            plan.owed.get_or_insert((1, wanted));
-        }
-    }
-
     /// A spare joined for that reason.
     pub(super) fn spare_arrived(&mut self, now: Timestamp, server: &str, wanted: &Wanted) {
         self.said.stay.clear();
@@ -265,11 +251,8 @@ impl Road<'_> {
             self.facts.brought_in_doubt = self.facts.brought_in_doubt.saturating_add(1);
         }
         self.said.no_spare = NoSpareSaid::default();
-        if let Some((servers, _)) = &mut self.plan.owed {
-            *servers = servers.saturating_sub(1);
-            if *servers == 0 {
-                self.plan.owed = None;
-            }
+        if !wanted.is_for_capacity() {
+            self.plan.came();
         }
         if wanted.is_for_load() {
             self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
@@ -283,6 +266,7 @@ impl Road<'_> {
 
     /// Takes all journeys to where their servers may stay.
     pub(crate) fn retreat_all(&mut self, now: Timestamp, why: Ordered, out: &mut Outbox) {
+        self.plan.owed = None;
         for name in self.journeys.servers() {
             self.retreat(now, &name, why, out);
         }

@@ -45,6 +45,14 @@ impl Road<'_> {
     }
 
     fn say_no_spare(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
+        if self.journeys.has_one_taken_back() {
+            return; // What becomes of it is said first.
+        }
+        if self.journeys.coming_for_load() == 0 {
+            self.plan.owed = None; // The next breach asks again.
+        } else if !wanted.is_for_capacity() {
+            return; // What those on their way change is seen first.
+        }
         let said = &mut self.said.no_spare;
         let said = if wanted.is_for_capacity() {
             &mut said.for_capacity
@@ -56,7 +64,7 @@ impl Road<'_> {
         if std::mem::replace(said, true) {
             return;
         }
-        let why = match self.needs().forbids_bringing_in(&wanted) {
+        let why = match self.needs().forbids(&wanted, None) {
             Some(blocked) => Nobody::Blocked(blocked),
             None => self.needs().why_no_spare(now),
         };
@@ -142,19 +150,15 @@ impl Road<'_> {
 
     /// Load returned: a spare that is on its way out is given back at once.
     pub(crate) fn load_returned(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
-        if self.journeys.is_empty() {
-            if let Some(name) = self.needs().lingering(now)
-                && self.hand.pause().is_none()
-                && self.journeys.is_idle()
-            {
-                self.give_lingering_back(now, name, wanted, out);
-            }
-            return;
-        }
         let mut journeys = self.journeys.iter();
         let undone = journeys.find(|it| it.is_undone_by(&wanted));
         if let Some(name) = undone.map(|it| it.server.clone()) {
             self.turn_back(now, &name, wanted, out);
+        } else if let Some(name) = self.needs().lingering(now)
+            && self.hand.pause().is_none()
+            && self.journeys.coming_for_load() == 0
+        {
+            self.give_lingering_back(now, name, wanted, out);
         }
     }
 
