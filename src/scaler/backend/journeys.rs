@@ -69,6 +69,12 @@ impl Journeys {
         coming.filter(|it| !it.replaces_lost()).count()
     }
 
+    /// A server is on its way in, or it is not known yet what becomes of one that was.
+    pub(super) fn may_bring_one(&self) -> bool {
+        let is_one = |it: &Journey| it.is_inbound() || it.is_taken_back();
+        !self.commands.is_empty() || self.under_way.iter().any(is_one)
+    }
+
     /// A server that serves is about to leave: HAProxy has not been seen to follow yet.
     pub(super) fn has_one_departing(&self) -> bool {
         self.under_way.iter().any(Journey::is_departing)

@@ -192,8 +192,10 @@ impl Sight<'_> {
     /// Servers that are to come.
     fn asked_for(&self) -> u32 {
         let owed = self.plan.owed.as_ref().map_or(0, |(servers, _)| *servers);
-        let coming = self.journeys.iter().filter(|it| it.is_inbound()).count();
-        owed.max(u32::try_from(coming).unwrap_or(u32::MAX))
+        let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        let for_load = self.journeys.coming_for_load();
+        let for_lost = self.journeys.coming_before(None).count() - for_load;
+        owed.max(number(for_load)).saturating_add(number(for_lost))
     }
 
     fn standings_of(&self, now: Timestamp, member: &Member) -> Standings {
