@@ -16,6 +16,7 @@ pub mod seen;
 pub mod settings;
 
 mod agenda;
+mod apart;
 mod backend;
 mod budget;
 mod haproxy;
@@ -28,6 +29,7 @@ mod outbox;
 mod pool;
 mod probation;
 mod reconfigure;
+mod service;
 
 use self::agenda::Agenda;
 use self::backend::Backend;

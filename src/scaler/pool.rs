@@ -96,7 +96,7 @@ impl Pool {
     /// Servers that HAProxy may send requests to, whoever's they are and whether or not they were
     /// seen to get any; those whose requests fail are left out.
     pub(super) fn in_balance(&self) -> u32 {
-        self.count(|member| member.read.is_in_balance() && !member.probation.is_failing())
+        self.count(|member| member.read.is_in_balance() && !member.service.probation.is_failing())
     }
 
     fn count(&self, is_one: impl Fn(&Member) -> bool) -> u32 {
@@ -126,7 +126,7 @@ impl Pool {
         self.members
             .iter()
             .filter(|member| {
-                member.stands_in && member.stage == Stage::Ready && member.is_serving()
+                member.errand.stands_in && member.stage == Stage::Ready && member.is_serving()
             })
             .count()
     }
@@ -141,8 +141,8 @@ impl Pool {
                     && member.stage == Stage::Ready
                     && member.read.admin_state() == AdminState::Ready
                     && is_dead(&member.read)
-                    && !member.stands_in
-                    && !member.is_held(now)
+                    && !member.errand.stands_in
+                    && !member.apart.is_held(now)
                     && !member.read.is_tracked
             })
             .map(|member| (member.read.name.as_str(), shows(&member.read)))
@@ -158,7 +158,7 @@ impl Pool {
             .iter()
             .filter(|member| {
                 rests_freely(member, now)
-                    && !member.is_quarantined(now)
+                    && !member.apart.is_quarantined(now)
                     && !(member.read.is_backup && has_active)
                     && (member.read.weight > 0 || member.read.has_agent)
             })
@@ -181,10 +181,11 @@ impl Pool {
         let failed = self.members.iter().filter(|member| {
             rests_freely(member, now)
                 && member
-                    .failed_at()
+                    .apart
+                    .failed_at
                     .is_none_or(|at| now.since(at) >= LAST_RESORT_PAUSE)
         });
-        failed.min_by_key(|member| member.failed_at())
+        failed.min_by_key(|member| member.apart.failed_at)
     }
 
     /// A server that is no backup may get requests: backups get none.
@@ -201,7 +202,7 @@ impl Pool {
             .filter(|member| {
                 member.role == Role::Spare
                     && member.stage == Stage::Ready
-                    && !member.is_held(now)
+                    && !member.apart.is_held(now)
                     && !member.marks.is_fixed()
                     && member.marks.kept() != Some(Kept::In)
                     && !member.read.is_tracked
@@ -257,7 +258,7 @@ fn rests_freely(member: &Member, now: Timestamp) -> bool {
         && member.read.is_maint()
         && !member.read.is_beyond_us()
         && !member.read.is_tracked
-        && !member.is_held(now)
+        && !member.apart.is_held(now)
         && !member.marks.is_fixed()
         && member.marks.kept() != Some(Kept::Out)
 }

@@ -184,7 +184,7 @@ impl Facts {
         // Nobody knows for how long it has served: it is no newcomer whose caches are cold.
         member.enter(now, Stage::of(shown), started);
         if shown == AdminState::Ready {
-            member.is_wanted_back = false;
+            member.errand.is_wanted_back = false;
         }
     }
 

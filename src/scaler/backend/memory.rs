@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use super::Backend;
 use super::view::Sight;
+use crate::scaler::apart::QUARANTINE_MAX;
 use crate::scaler::decision::{Change, Note};
 use crate::scaler::hand::{Mark, Until};
-use crate::scaler::member::{Member, QUARANTINE_MAX, Role};
+use crate::scaler::member::{Member, Role};
 use crate::scaler::memory::{BackendMemory, ServerMemory};
 use crate::scaler::outbox::Outbox;
 use crate::words::picture::{AdminState, Generation};
@@ -113,14 +114,16 @@ impl Backend {
             if member.role != Role::Spare {
                 continue;
             }
-            member.restore_quarantine(past.quarantine.map(|until| until.at), past.failures);
+            member
+                .apart
+                .restore_quarantine(past.quarantine.map(|until| until.at), past.failures);
             if !is_same {
                 continue;
             }
-            member.restore_hold(past.hold.map(|until| until.at));
+            member.apart.hold_until = past.hold.map(|until| until.at);
             let shown = member.read.forced_state();
-            member.stands_in = past.stands_in && shown == AdminState::Ready;
-            member.kick.restore(past.lent_maxconn);
+            member.errand.stands_in = past.stands_in && shown == AdminState::Ready;
+            member.service.kick.restore(past.lent_maxconn);
             if past.told.is_empty() {
                 if past.expected.is_some_and(|expected| expected != shown) {
                     member.expected = past.expected; // The next look finds an operator's change.
@@ -210,11 +213,11 @@ impl Sight<'_> {
         ServerMemory {
             marks: member.marks,
             expected: member.expected,
-            stands_in: member.stands_in,
-            hold: left(member.hold_until(), self.settings.hold),
-            quarantine: left(member.quarantined_until(), QUARANTINE_MAX),
-            failures: member.failures(),
-            lent_maxconn: member.kick.lent(),
+            stands_in: member.errand.stands_in,
+            hold: left(member.apart.hold_until, self.settings.hold),
+            quarantine: left(member.apart.quarantined_until, QUARANTINE_MAX),
+            failures: member.apart.failures,
+            lent_maxconn: member.service.kick.lent(),
             told,
         }
     }

@@ -218,7 +218,9 @@ impl<'a> Needs<'a> {
     pub(super) fn wanted_back(self, now: Timestamp) -> Option<String> {
         let is_quiet = self.signals.is_quiet_for_long(now, self.settings);
         let candidates = self.candidates(now);
-        let back = candidates.iter().find(|member| member.is_wanted_back)?;
+        let back = candidates
+            .iter()
+            .find(|member| member.errand.is_wanted_back)?;
         (self.full(None).is_none() && !is_quiet).then(|| name_of(back))
     }
 
@@ -354,7 +356,7 @@ impl<'a> Needs<'a> {
         let found = members.find(|member| {
             member.role == Role::Spare
                 && member.stage == Stage::DrainingOut
-                && !member.is_held(now)
+                && !member.apart.is_held(now)
                 && !member.marks.is_fixed()
                 && !member.rests_in_drain()
                 && !self.journeys.is_busy(&member.read.name)
@@ -371,8 +373,8 @@ impl<'a> Needs<'a> {
                 && member.is_lingering
                 && member.is_proven
                 && member.stage == Stage::DrainingOut
-                && !member.is_held(now)
-                && !member.is_quarantined(now)
+                && !member.apart.is_held(now)
+                && !member.apart.is_quarantined(now)
                 && !member.marks.is_fixed()
                 && member.marks.kept() != Some(Kept::Out)
                 && !self.journeys.is_busy(&member.read.name)

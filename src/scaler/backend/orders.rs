@@ -67,7 +67,7 @@ impl Backend {
                 }
                 self.hand.servers.retain(|_, marks| !marks.is_empty());
                 for member in &mut self.facts.pool.members {
-                    member.end_hold();
+                    member.apart.end_hold();
                 }
                 Ok(())
             }
@@ -102,7 +102,7 @@ impl Backend {
                     (marks.paused, marks.kept) = (None, None);
                 });
                 if let Some(member) = self.facts.pool.member_mut(server) {
-                    member.end_hold();
+                    member.apart.end_hold();
                 }
             }
             Verb::Unpin => self.hand.change(server, |marks| marks.pinned = None),
@@ -140,8 +140,8 @@ impl Backend {
         self.hand
             .change(server, |marks| marks.kept = Some((kept, mark)));
         if let Some(member) = self.facts.pool.member_mut(server) {
-            member.end_hold();
-            member.end_quarantine();
+            member.apart.end_hold();
+            member.apart.end_quarantine();
         }
     }
 

@@ -201,9 +201,9 @@ impl Backend {
         }
         let may_be_agent = member.read.has_agent;
         let hold = self.settings.hold;
-        member.hold(now, hold);
-        member.is_wanted_back = false;
-        member.stands_in = false;
+        member.apart.hold(now, hold);
+        member.errand.is_wanted_back = false;
+        member.errand.stands_in = false;
         member.enter(now, Stage::of(shown), now);
         self.journeys.forget(name);
         let reason = Reason::Operator {

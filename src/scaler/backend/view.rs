@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use super::Backend;
 use crate::measure::policy::{Policy, PolicyView};
+use crate::scaler::apart::QUARANTINE_MAX;
 use crate::scaler::decision::Doubt;
 use crate::scaler::event::LogState;
-use crate::scaler::member::{Member, QUARANTINE_MAX, Role, Stage};
+use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::seen::{
     BackendState, Outlook, Problem, ServerNote, Standing, StandingReason, Standings,
 };
@@ -209,11 +210,11 @@ impl Sight<'_> {
             })
         };
         let hold = self.settings.hold;
-        let hold = standing(member.hold_until(), hold, StandingReason::Changed);
+        let hold = standing(member.apart.hold_until, hold, StandingReason::Changed);
         // Each failure doubles it.
-        let doublings = member.failures().saturating_sub(1).min(6);
+        let doublings = member.apart.failures.saturating_sub(1).min(6);
         let quarantine = QUARANTINE_MAX.min(Duration::from_secs(60) * (1 << doublings));
-        let until = member.quarantined_until();
+        let until = member.apart.quarantined_until;
         let quarantine = standing(until, quarantine, StandingReason::Failed);
         Standings {
             hold,
@@ -263,7 +264,7 @@ impl Sight<'_> {
         let policies: usize = self.signals.policies.iter().map(Policy::held).sum();
         let members = &self.facts.pool.members;
         let budgets: usize = members.iter().map(|member| member.budget.held()).sum();
-        let looks: usize = members.iter().map(|it| it.probation.held()).sum();
+        let looks: usize = members.iter().map(|it| it.service.probation.held()).sum();
         let watched = looks + self.signals.times.held() + self.signals.counted.len();
         policies + members.len() + budgets + watched + self.said.advice.len() + self.said.stay.len()
     }

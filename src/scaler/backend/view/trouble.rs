@@ -59,13 +59,13 @@ fn problem_of_spare(member: &Member) -> Option<Problem> {
     if member.role != Role::Spare {
         return None;
     }
-    if member.is_used_in_maint {
+    if member.service.is_used_in_maint {
         return Some(Problem::UsedInMaint(name));
     }
     if member.stage != Stage::Ready {
         return None;
     }
-    match (member.trouble.fault, member.trouble.idle) {
+    match (member.service.trouble.fault, member.service.trouble.idle) {
         (Some(fault), _) => Some(Problem::Failing(name, fault)),
         (None, cause) => Some(Problem::NotServing(name, cause?)),
     }
