@@ -32,6 +32,14 @@ impl Pool {
             .find(|member| member.read.name == name)
     }
 
+    /// An operator's newest word: a hold and a quarantine of it are over.
+    pub(super) fn set_free(&mut self, name: &str) {
+        if let Some(member) = self.member_mut(name) {
+            member.apart.end_hold();
+            member.apart.end_quarantine();
+        }
+    }
+
     /// It is in that stage now.
     pub(super) fn enter(&mut self, name: &str, stage: Stage) {
         if let Some(member) = self.member_mut(name) {

@@ -59,6 +59,29 @@ impl Past {
         self.note_told(server, told, until);
     }
 
+    /// A change was under way when the daemon ended. What it did is our own doing: a drain is
+    /// finished, a `ready` stays. False when an operator has changed the server since.
+    fn resume(
+        &mut self,
+        now: Timestamp,
+        member: &mut Member,
+        past: ServerMemory,
+        until: Timestamp,
+        out: &mut Outbox,
+    ) -> bool {
+        let (name, shown) = (member.read.name.clone(), member.read.forced_state());
+        let is_ours = past.told.contains(&shown);
+        if !is_ours && past.expected.is_some_and(|expected| expected != shown) {
+            member.expected = past.expected;
+            return false;
+        }
+        self.note_told(&name, past.told, until);
+        if is_ours {
+            out.tell(now, Some(&name), Change::Note, Note::Resumed(shown));
+        }
+        is_ours
+    }
+
     fn note_told(&mut self, server: &str, states: Vec<AdminState>, until: Timestamp) {
         self.told.retain(|told| told.server != server);
         self.told.push(Told {
@@ -130,37 +153,11 @@ impl Backend {
                 }
                 continue;
             }
-            self.resume_change(now, &name, past, shown, out);
+            let until = now.after(self.settings.action_timeout);
+            if self.past.resume(now, member, past, until, out) && shown == AdminState::Ready {
+                self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
+            }
         }
-    }
-
-    /// A change was under way when the daemon ended. What it did is our own doing: a drain is
-    /// finished, a `ready` stays.
-    fn resume_change(
-        &mut self,
-        now: Timestamp,
-        name: &str,
-        past: ServerMemory,
-        shown: AdminState,
-        out: &mut Outbox,
-    ) {
-        let is_ours = past.told.contains(&shown);
-        if let Some(member) = self.facts.pool.member_mut(name)
-            && !is_ours
-            && past.expected.is_some_and(|expected| expected != shown)
-        {
-            member.expected = past.expected;
-            return;
-        }
-        let until = now.after(self.settings.action_timeout);
-        self.past.note_told(name, past.told, until);
-        if !is_ours {
-            return;
-        }
-        if shown == AdminState::Ready {
-            self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
-        }
-        out.tell(now, Some(name), Change::Note, Note::Resumed(shown));
     }
 }
 

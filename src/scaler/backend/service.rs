@@ -313,6 +313,9 @@ impl Facts {
         settings: &BackendSettings,
         out: &mut Outbox,
     ) -> Option<(String, Fault)> {
+        if journeys.has_one_departing() {
+            return None; // One after the other: what the first one leaves behind is looked at before.
+        }
         let bad: Vec<(String, Fault)> = self
             .watched()
             .filter(|member| member.role == Role::Spare)

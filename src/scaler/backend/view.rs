@@ -8,6 +8,8 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use super::Backend;
+use super::journey::Journey;
+use super::needs::Leaving;
 use crate::measure::policy::{Policy, PolicyView};
 use crate::scaler::apart::QUARANTINE_MAX;
 use crate::scaler::decision::Doubt;
@@ -109,6 +111,27 @@ impl Backend {
 }
 
 impl Sight<'_> {
+    /// No server is on its way in or owed for the sake of speed, and none could turn back for it.
+    pub(super) fn is_free_for_load(&self) -> bool {
+        let mut journeys = self.journeys.iter();
+        self.plan.owed.is_none()
+            && self.journeys.coming_for_load() == 0
+            && !journeys.any(Journey::is_put_away)
+    }
+
+    /// The spare that is next to go, and when. While something else is to be done, none is.
+    pub(super) fn leaving(&self) -> Option<Leaving> {
+        let is_free = self.journeys.is_idle() && self.plan.owed.is_none();
+        let may_go = is_free && !self.past.is_lost && self.next.is_same();
+        let may_go = may_go && self.facts.has_picture();
+        may_go.then(|| self.needs().leaving(self.plan.down_not_before))?
+    }
+
+    /// The instant at which the next window is complete.
+    pub(in crate::scaler) fn window_due(&self) -> Option<Timestamp> {
+        self.signals.window_due()
+    }
+
     /// All of it but the policy.
     fn view(&self, now: Timestamp, policy: Option<&PolicyView>) -> BackendView {
         let servers = self.facts.pool.members.iter();

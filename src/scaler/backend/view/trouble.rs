@@ -34,7 +34,7 @@ impl Sight<'_> {
     /// A server is missing or the backend has been slow for as long as a spare needs to be asked for,
     /// and none comes.
     pub(super) fn helpless(&self, now: Timestamp, policy: Option<&PolicyView>) -> Option<Problem> {
-        if self.journeys.may_bring_one() || self.is_settling(now) {
+        if self.journeys.may_bring_one() || self.timers.is_settling(now) {
             return None;
         }
         if let Some(wanted) = self.needs().capacity_wanted(None) {
