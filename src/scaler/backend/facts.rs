@@ -163,18 +163,13 @@ impl Facts {
         self.comparison.verdict() != Agreement::Agree || self.drops.is_some()
     }
 
-    /// `max` servers are in.
-    pub(super) fn is_full(&self, settings: &BackendSettings) -> bool {
-        let max = settings.max;
-        max.is_some_and(|max| self.pool.in_balance() >= max)
-    }
-
-    /// A spare came in, and the counters do not confirm the lines that asked for it.
-    pub(super) fn has_joined_in_doubt(&self) -> bool {
-        let contradicts = self.comparison.verdict() != Agreement::Agree;
+    /// The counters do not confirm the lines, and so many spares have joined since then.
+    pub(super) fn joined_in_doubt(&self) -> Option<u32> {
         let unvouched = self.comparison.unvouched_since();
-        contradicts && self.brought_in_doubt > 0
-            || unvouched.is_some_and(|since| self.pool.joined_since(since) > 0)
+        let unvouched = unvouched.map(|since| self.pool.joined_since(since));
+        let contradicts = self.comparison.verdict() != Agreement::Agree;
+        let contradicted = contradicts.then_some(self.brought_in_doubt);
+        unvouched.max(contradicted)
     }
 
     /// First sight adopts: what is ready is ours and goes after `idle_timeout` like any other.

@@ -18,8 +18,8 @@ use crate::words::time::Timestamp;
 pub(super) struct Past {
     /// Waits for the first picture, which tells whether it is about this HAProxy process.
     remembered: Option<BackendMemory>,
-    /// A change that ended with its daemon, or was taken back by its last command.
-    told: Option<Told>,
+    /// Changes that ended with their daemon, or were taken back by their last command.
+    told: Vec<Told>,
     /// It could not be read: no spare goes before a window of requests has been seen.
     pub(super) is_lost: bool,
 }
@@ -35,14 +35,13 @@ struct Told {
 impl Past {
     /// No command from before can still take effect: another HAProxy process answers.
     pub(super) fn forget_told(&mut self) {
-        self.told = None;
+        self.told.clear();
     }
 
     /// A command from before may have brought about that state on that server.
     pub(super) fn told(&self, now: Timestamp, server: &str, state: AdminState) -> bool {
-        self.told.as_ref().is_some_and(|told| {
-            told.server == server && now < told.until && told.states.contains(&state)
-        })
+        self.told_last(now, server)
+            .is_some_and(|told| told.states.contains(&state))
     }
 
     /// The daemon ends, or lets go of its servers: what it told them last is remembered. `until`:
@@ -56,11 +55,22 @@ impl Past {
         if !told.contains(&AdminState::Maint) {
             told.push(AdminState::Maint);
         }
-        self.told = Some(Told {
+        self.note_told(server, told, until);
+    }
+
+    fn note_told(&mut self, server: &str, states: Vec<AdminState>, until: Timestamp) {
+        self.told.retain(|told| told.server != server);
+        self.told.push(Told {
             server: server.to_owned(),
-            states: told,
+            states,
             until,
         });
+    }
+
+    /// What that server was told by a change that is over, as long as it may take effect.
+    fn told_last(&self, now: Timestamp, server: &str) -> Option<&Told> {
+        let mut told = self.told.iter();
+        told.find(|told| told.server == server && now < told.until)
     }
 }
 
@@ -139,11 +149,8 @@ impl Backend {
             member.expected = past.expected;
             return;
         }
-        self.past.told = Some(Told {
-            server: name.to_owned(),
-            states: past.told,
-            until: now.after(self.settings.action_timeout),
-        });
+        let until = now.after(self.settings.action_timeout);
+        self.past.note_told(name, past.told, until);
         if !is_ours {
             return;
         }
@@ -192,12 +199,7 @@ impl Sight<'_> {
     fn server_memory(&self, now: Timestamp, member: &Member) -> ServerMemory {
         let name = &member.read.name;
         let underway = self.journeys.of(name);
-        let past = self
-            .past
-            .told
-            .as_ref()
-            .filter(|told| told.server == *name && now < told.until);
-        let told = match (underway, past) {
+        let told = match (underway, self.past.told_last(now, name)) {
             (Some(change), _) => change.may_cause(member.read.running_check().is_some()),
             (None, Some(told)) => told.states.clone(),
             (None, None) => Vec::new(),

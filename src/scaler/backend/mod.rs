@@ -1,11 +1,12 @@
 //! One backend: where requests, HAProxy's answers and outcomes meet, and what happens when a timer
 //! rings. What is known lives in `signals` and `facts`, what follows from it in `needs`, what is done
-//! about it in `journey`; none of them knows the backend.
+//! about it in `road`; none of them knows the backend.
 
 mod advice;
 mod crowd;
 mod facts;
 mod journey;
+mod journeys;
 mod kicks;
 mod memory;
 mod needs;
@@ -13,6 +14,7 @@ mod orders;
 mod plan;
 mod reading;
 mod reconfigure;
+mod road;
 mod service;
 mod shares;
 mod signals;
@@ -32,10 +34,12 @@ use crate::words::short_name::Name;
 use crate::words::time::Timestamp;
 
 use self::facts::Facts;
-use self::journey::{Journeys, Road};
+use self::journey::Journey;
+use self::journeys::Journeys;
 use self::kicks::Queue;
 use self::needs::{Leaving, Needs};
 use self::plan::{Plan, Said};
+use self::road::Road;
 use self::signals::Signals;
 use self::timers::{Timer, Timers};
 
@@ -194,7 +198,7 @@ impl Backend {
                 self.evaluate(now, out);
             }
             Timer::Slice => self.end_slice(now, out),
-            Timer::Write => self.road().write_overdue(out),
+            Timer::Write => self.road().write_overdue(now, out),
             Timer::PutAway => {
                 if let Some(leaving) = self.leaving() {
                     self.road().put_away(now, leaving.name, out);
@@ -220,10 +224,8 @@ impl Backend {
         if self.signals.window_due().is_none_or(|due| due > now) {
             return true;
         }
-        let may_act = self.journeys.only.is_none()
-            && self.plan.owed.is_none()
-            && self.facts.has_picture()
-            && now >= self.plan.up_not_before;
+        let may_act =
+            self.is_free_for_load() && self.facts.has_picture() && now >= self.plan.up_not_before;
         let asks = self
             .signals
             .ask(now, self.facts.pool.serving(), may_act, out);
@@ -246,6 +248,14 @@ impl Backend {
             self.seek_work(now, out);
         }
         first.is_none() && !was_lost
+    }
+
+    /// No server is on its way in or owed for the sake of speed, and none could turn back for it.
+    pub(super) fn is_free_for_load(&self) -> bool {
+        let mut journeys = self.journeys.iter();
+        self.plan.owed.is_none()
+            && self.journeys.coming_for_load() == 0
+            && !journeys.any(Journey::is_put_away)
     }
 
     /// The spare that is next to go, and when. While something else is to be done, none is.
@@ -283,14 +293,13 @@ impl Backend {
     /// Ends what is between two stages; ready servers stay.
     pub(super) fn stop(&mut self, now: Timestamp, out: &mut Outbox) {
         self.queue().take_back_all_lent(now, out);
-        let Some(change) = self.journeys.only.take() else {
-            return;
-        };
         let until = now.after(self.settings.action_timeout);
-        let told = change.told_so_far().to_vec();
-        self.past.leave_behind(&change.server, told, until);
-        if change.left_maint() {
-            out.set_state(&change.server, AdminState::Maint);
+        for journey in self.journeys.forget_all() {
+            let told = journey.told_so_far().to_vec();
+            self.past.leave_behind(&journey.server, told, until);
+            if journey.left_maint() {
+                out.set_state(&journey.server, AdminState::Maint);
+            }
         }
     }
 
@@ -301,6 +310,7 @@ impl Backend {
             signals: &self.signals,
             settings: &self.settings,
             hand: &self.hand,
+            journeys: &self.journeys,
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::scaler::hand::{Kept, Mark, Until};
 use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
+use crate::scaler::seen::Blocked;
 use crate::words::names::ServerName;
 use crate::words::order::{Order, Place, Verb};
 use crate::words::time::Timestamp;
@@ -50,7 +51,7 @@ impl Backend {
                 } else {
                     self.hand.backend = mark;
                 }
-                self.road().retreat(now, ordered_by(order), out);
+                self.road().retreat_all(now, ordered_by(order), out);
                 Ok(())
             }
             Verb::Resume => {
@@ -124,7 +125,7 @@ impl Backend {
             Verb::Resume | Verb::Unpin => false,
         };
         if is_against_it {
-            self.road().retreat(now, ordered_by(order), out);
+            self.road().retreat(now, server, ordered_by(order), out);
         }
         Ok(())
     }
@@ -204,10 +205,10 @@ impl Sight<'_> {
     fn may_enable(&self, server: &str) -> Result<(), Refusal> {
         let member = self.may_change(server)?;
         if !member.read.is_up()
-            && self.facts.is_full(&self.settings)
             && !self.journeys.is_inbound(server)
+            && let Some(Blocked::Max(servers)) = self.needs().full(None)
         {
-            return Err(Refusal::Full(self.facts.pool.in_balance()));
+            return Err(Refusal::Full(servers));
         }
         Ok(())
     }
@@ -233,13 +234,13 @@ impl Sight<'_> {
             Verb::Disable => self.promise_kept(now, order, server, Kept::Out),
             Verb::Pause | Verb::Pin => {
                 let is_meant = |it: &str| server.is_none_or(|server| server == it);
-                let change = self.journeys.only.as_ref();
+                let mut journeys = self.journeys.iter();
                 let member = server.and_then(|server| self.facts.pool.member(server));
                 Promise::Fixed {
                     lasts: order.lasts,
-                    in_transition: change
-                        .filter(|change| is_meant(&change.server))
-                        .map(|change| change.server.clone()),
+                    in_transition: journeys
+                        .find(|it| is_meant(&it.server))
+                        .map(|it| it.server.clone()),
                     is_no_spare: member.is_some_and(|member| member.role != Role::Spare),
                 }
             }
@@ -261,14 +262,13 @@ impl Sight<'_> {
             Kept::Out => (false, Stage::Maint),
         };
         let is_there = self.facts.pool.member(server).map(|it| it.stage) == Some(already);
-        let way = match &self.journeys.only {
-            Some(change) if change.server == server => match (is_in, change.is_inbound()) {
+        let way = match self.journeys.of(server) {
+            Some(journey) => match (is_in, journey.is_inbound()) {
                 (true, true) => Way::Coming,
                 (false, false) => Way::Leaving,
                 (true, false) | (false, true) => Way::Soon,
             },
-            Some(_) | None if is_there => Way::Already(already),
-            Some(change) => Way::After(change.server.clone()),
+            None if is_there => Way::Already(already),
             None if self.is_settling(now) => Way::Settling,
             None => Way::Soon,
         };

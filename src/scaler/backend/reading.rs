@@ -53,7 +53,7 @@ impl Backend {
             | None => {}
         }
         self.take_picture(now, process, read, out);
-        self.road().step_change(now, id, out);
+        self.road().step_all(now, id, out);
         self.seek_work(now, out);
         self.road().read_sooner(now);
     }
@@ -142,17 +142,17 @@ impl Backend {
         }
         let is_needed = !self.signals.is_quiet_for_long(now, &self.settings);
         self.facts.pool.begin_generation(now, is_needed);
-        match self.journeys.only.take() {
+        self.past.forget_told();
+        for journey in self.journeys.forget_all() {
             // The new process may have got the command that is under way, and carry it out late.
-            Some(change) if self.journeys.writing.is_some() => {
-                let told = change.told_so_far().last().copied();
+            if self.journeys.is_commanded(&journey.server) {
+                let told = journey.told_so_far().last().copied();
                 self.past.leave_behind(
-                    &change.server,
+                    &journey.server,
                     told.into_iter().collect(),
                     now.after(self.settings.action_timeout),
                 );
             }
-            Some(_) | None => self.past.forget_told(),
         }
         self.plan.owed = None;
         self.facts.comparison.next_process(now);
@@ -260,8 +260,8 @@ impl Backend {
             };
             out.tell(now, None, Change::NotHelping, note);
         }
-        let is_free = self.journeys.only.is_none() && self.plan.owed.is_none();
-        if is_free && crowd.asks(now) && now >= self.plan.up_not_before {
+        let asks = crowd.asks(now) && now >= self.plan.up_not_before;
+        if asks && self.is_free_for_load() {
             self.plan.owed = Some((1, Wanted::Crowded(what)));
         }
     }

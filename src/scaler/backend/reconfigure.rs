@@ -39,14 +39,19 @@ impl Backend {
         settings: BackendSettings,
         out: &mut Outbox,
     ) {
-        let is_no_spare = self.journeys.only.as_ref().is_some_and(|change| {
-            let member = self.facts.pool.member(&change.server);
-            member.is_some_and(|member| role_of(&member.read, &settings) != Role::Spare)
-        });
+        let no_spares = self.journeys.iter().map(|it| it.server.clone());
+        let no_spares: Vec<String> = no_spares
+            .filter(|name| {
+                let member = self.facts.pool.member(name);
+                member.is_some_and(|member| role_of(&member.read, &settings) != Role::Spare)
+            })
+            .collect();
         self.next = Next::Settings(Box::new(settings));
-        if is_no_spare {
-            self.road().retreat(now, Ordered::NewConfiguration, out);
-        } else {
+        for name in &no_spares {
+            let why = Ordered::NewConfiguration;
+            self.road().retreat(now, name, why, out);
+        }
+        if no_spares.is_empty() {
             self.apply_settings(now);
         }
     }
@@ -55,7 +60,8 @@ impl Backend {
     pub(in crate::scaler) fn leave(&mut self, now: Timestamp, out: &mut Outbox) {
         self.next = Next::Gone;
         self.queue().take_back_all_lent(now, out);
-        self.road().retreat(now, Ordered::NewConfiguration, out);
+        let why = Ordered::NewConfiguration;
+        self.road().retreat_all(now, why, out);
     }
 
     /// New settings wait for the end of a change.
@@ -134,8 +140,8 @@ impl Backend {
 
     /// Another HAProxy, or another way to touch it: its servers are met for the first time.
     pub(in crate::scaler) fn forget_servers(&mut self, now: Timestamp) {
-        self.journeys.only = None;
-        self.road().write_ended();
+        self.journeys.forget_all();
+        self.road().forget_commands();
         self.past.forget_told();
         self.plan.owed = None;
         self.facts.generation = None;
@@ -151,7 +157,8 @@ impl Backend {
     /// The daemon stood still, or the machine did: no window straddles that, and nothing begins
     /// before lines and checks have caught up.
     pub(in crate::scaler) fn gap(&mut self, now: Timestamp, lasted: Duration, out: &mut Outbox) {
-        self.road().retreat(now, Ordered::Standstill(lasted), out);
+        let why = Ordered::Standstill(lasted);
+        self.road().retreat_all(now, why, out);
         out.tell(now, None, Change::Note, Note::StoodStill(lasted));
         self.plan.owed = None;
         self.signals.start_policies_over();

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::facts::Facts;
+use super::journeys::Journeys;
 use super::signals::Signals;
 use crate::measure::by_server::Contrast;
 use crate::scaler::decision::{Cause, Change, Consequence, Fault, Note, Reason, Tally};
@@ -296,6 +297,7 @@ impl Facts {
     pub(super) fn find_bad(
         &mut self,
         now: Timestamp,
+        journeys: &Journeys,
         expelled_at: Option<Timestamp>,
         settings: &BackendSettings,
         out: &mut Outbox,
@@ -303,6 +305,7 @@ impl Facts {
         let bad: Vec<(String, Fault)> = self
             .watched()
             .filter(|member| member.role == Role::Spare)
+            .filter(|member| !journeys.is_busy(&member.read.name))
             .filter_map(|member| {
                 let fault = member.trouble.fault?;
                 let is_slow_for = member.trouble.slow_since.map(|since| now.since(since));

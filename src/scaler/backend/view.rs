@@ -8,7 +8,6 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use super::Backend;
-use super::journey::Journey;
 use crate::measure::policy::{Policy, PolicyView};
 use crate::scaler::decision::Doubt;
 use crate::scaler::event::LogState;
@@ -193,9 +192,10 @@ impl Sight<'_> {
     /// Servers that are to come.
     fn asked_for(&self) -> u32 {
         let owed = self.plan.owed.as_ref().map_or(0, |(servers, _)| *servers);
-        let journey = self.journeys.only.as_ref();
-        let is_coming = journey.is_some_and(Journey::is_inbound);
-        owed.max(u32::from(is_coming))
+        let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        let for_load = self.journeys.coming_for_load();
+        let for_lost = self.journeys.coming_before(None).count() - for_load;
+        owed.max(number(for_load)).saturating_add(number(for_lost))
     }
 
     fn standings_of(&self, now: Timestamp, member: &Member) -> Standings {

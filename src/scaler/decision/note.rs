@@ -73,7 +73,6 @@ pub enum CalledOff {
     Ordered(Ordered),
     Stale,
     Replaced,
-    MakesWay,
 }
 
 /// What keeps a spare from helping, and an operator can mend.

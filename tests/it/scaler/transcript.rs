@@ -173,7 +173,7 @@ fn take(world: &mut World, what: &Happens) {
         }
         Happens::DroppedLogs(lines) => world.dropped_logs += lines,
         Happens::Stop => {
-            world.writing = None; // The last command waits for no answer.
+            world.writing.clear(); // The last command waits for no answer.
             world.stop();
             take(world, &Happens::Restart);
         }

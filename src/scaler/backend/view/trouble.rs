@@ -34,10 +34,10 @@ impl Sight<'_> {
     /// A server is missing or the backend has been slow for as long as a spare needs to be asked for,
     /// and none comes.
     pub(super) fn helpless(&self, now: Timestamp, policy: Option<&PolicyView>) -> Option<Problem> {
-        if self.journeys.only.is_some() || self.is_settling(now) {
+        if self.journeys.may_bring_one() || self.is_settling(now) {
             return None;
         }
-        if let Some(wanted) = self.needs().capacity_wanted() {
+        if let Some(wanted) = self.needs().capacity_wanted(None) {
             let why = self.needs().nobody_comes(now)?;
             return Some(Problem::Short { wanted, why });
         }
