@@ -56,6 +56,14 @@ impl Sample {
     }
 }
 
+/// Whether HAProxy answered `request` itself or refused it (`<CACHE>`, `<STATS>`, `return`, `redirect`,
+/// `deny`, `tarpit`): no server had to do with it. One that found no server (503), or left the queue,
+/// is demand.
+pub(super) fn is_without_server(request: &Request<'_>) -> bool {
+    let is_demand = request.status == Some(503) || abandoned_queue_ms(request).is_some();
+    request.server.starts_with('<') && !is_demand
+}
+
 /// Milliseconds in the queue of a request that left it without ever reaching a server: a queue
 /// timeout (`sQ`) or a client that gave up there (`CQ`). A tarpit has TR = -1 and is none. Where
 /// the flags cannot be trusted, the timers and `<NOSRV>` tell (haproxy.cfg manual §8.5).
