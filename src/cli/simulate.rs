@@ -1,0 +1,177 @@
+//! `simulate`: what it takes, and what that means for the simulation.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{EXIT_FAILED, complain, finish, with_config};
+use crate::config::BackendConfig;
+use crate::control;
+use crate::simulate::engine::{Balance, Cold};
+use crate::simulate::load::service::Service;
+use crate::simulate::load::shapes::Shape;
+use crate::simulate::policy::Policy;
+use crate::simulate::{self, Options, SERVERS_MAX, SimulateError};
+
+/// The longest run, seconds: a month.
+const SECONDS_MAX: i64 = 31 * 24 * 3600;
+/// The largest rate, requests a second.
+const RATE_MAX: f64 = 1e6;
+
+#[derive(Debug, Args)]
+pub(super) struct SimulateArgs {
+    /// Configuration file; without it the built-in defaults hold, with web1 always up
+    #[arg(
+        short,
+        long = "config",
+        value_name = "FILE",
+        env = "HAPROXY_AUTOSCALE_CONFIG"
+    )]
+    config: Option<PathBuf>,
+    /// The backend, where the configuration or the log has several
+    #[arg(long, value_name = "NAME")]
+    backend: Option<String>,
+    /// A load by name: day, spike, ramp, sawtooth, sine, steady, slowly-varying, big-spike,
+    /// dual-phase, large-variations, steep-tri-phase
+    #[arg(long, value_name = "NAME", value_parser = shape)]
+    shape: Shape,
+    /// How long the load lasts
+    #[arg(long, value_name = "N", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(1..=SECONDS_MAX))]
+    seconds: u32,
+    /// The largest rate, requests a second [default: 60 % of what all servers carry]
+    #[arg(long, value_name = "R", value_parser = positive)]
+    peak: Option<f64>,
+    /// Every rate times this
+    #[arg(long, value_name = "F", default_value_t = 1.0, value_parser = positive)]
+    scale: f64,
+    /// Servers in all, always-up ones included [default: those of the configuration, or 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(SERVERS_MAX)))]
+    servers: Option<u32>,
+    /// Requests that a server works on at once; the others wait inside it
+    #[arg(long, value_name = "W", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    workers: u32,
+    /// `maxconn` on every server's line: the others wait in HAProxy
+    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    maxconn: Option<u32>,
+    /// How long a worker works on a request: exp:60ms, const:60ms, lognormal:60ms,1.2 (mean and
+    /// coefficient of variation)
+    #[arg(long, value_name = "SERVICE", default_value = "exp:60ms", value_parser = Service::parse)]
+    service: Service,
+    /// From the wish for a spare until it answers, always the same
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = control::duration)]
+    boot: Duration,
+    /// The first N requests of a server that has just been started take FACTOR times as long
+    #[arg(long, value_name = "N,FACTOR", value_parser = cold)]
+    cold: Option<Cold>,
+    /// How HAProxy chooses a server: roundrobin, leastconn, first
+    #[arg(long, value_name = "ALGORITHM", default_value = "roundrobin", value_parser = balance)]
+    balance: Balance,
+    /// An answer that takes longer is slow [default: `response_time` of the configuration, or 500ms]
+    #[arg(long, value_name = "DURATION", value_parser = control::duration)]
+    goal: Option<Duration>,
+    /// Of all that is drawn; the same seed gives the same numbers
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Who is compared, by commas
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = Policy::parse)]
+    policies: Vec<Policy>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: SimulateArgs) -> u8 {
+    match args.config.clone() {
+        None => simulate(args, None),
+        Some(path) => with_config(&path, EXIT_FAILED, |config| {
+            let mut names: Vec<&String> = config.backends.keys().collect();
+            if let Some(wanted) = &args.backend {
+                names.retain(|name| *name == wanted);
+            }
+            let [name] = names[..] else {
+                let all: Vec<&str> = config.backends.keys().map(String::as_str).collect();
+                complain(&format!(
+                    "name one backend of the configuration with --backend; it has {}",
+                    all.join(", ")
+                ));
+                return EXIT_FAILED;
+            };
+            let backend = config.backends.get(name).cloned();
+            simulate(args, backend)
+        }),
+    }
+}
+
+fn simulate(args: SimulateArgs, backend: Option<BackendConfig>) -> u8 {
+    let policies = if args.policies.is_empty() {
+        Policy::ALL.to_vec()
+    } else {
+        args.policies
+    };
+    let options = Options {
+        backend,
+        shape: args.shape,
+        seconds: args.seconds,
+        peak_per_s: args.peak,
+        scale: args.scale,
+        servers: args.servers,
+        workers: args.workers,
+        maxconn: args.maxconn,
+        service: args.service,
+        boot: args.boot,
+        cold: args.cold.unwrap_or(Cold::NONE),
+        balance: args.balance,
+        goal: args.goal,
+        seed: args.seed,
+        policies,
+        json: args.json,
+    };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let ended = simulate::simulate(&options, &mut out);
+    let flushed = out.flush().map_err(SimulateError::Output);
+    match ended.and(flushed) {
+        Err(SimulateError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        ended => finish(ended),
+    }
+}
+
+fn by_name<T: Copy>(all: &[T], word: impl Fn(T) -> &'static str, text: &str) -> Result<T, String> {
+    let found = all.iter().copied().find(|it| word(*it) == text);
+    found.ok_or_else(|| {
+        let words: Vec<&str> = all.iter().map(|it| word(*it)).collect();
+        format!("one of {}", words.join(", "))
+    })
+}
+
+fn shape(text: &str) -> Result<Shape, String> {
+    by_name(&Shape::ALL, Shape::as_str, text)
+}
+
+fn balance(text: &str) -> Result<Balance, String> {
+    by_name(&Balance::ALL, Balance::as_str, text)
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if number > 0.0 && number <= RATE_MAX {
+        Ok(number)
+    } else {
+        Err(format!("above 0 and at most {RATE_MAX}"))
+    }
+}
+
+fn cold(text: &str) -> Result<Cold, String> {
+    let form = || "write N,FACTOR, such as 20,5".to_owned();
+    let (requests, factor) = text.split_once(',').ok_or_else(form)?;
+    let cold = Cold {
+        requests: requests.trim().parse().map_err(|_| form())?,
+        factor: factor.trim().parse().map_err(|_| form())?,
+    };
+    if (0.0..=1000.0).contains(&cold.factor) {
+        Ok(cold)
+    } else {
+        Err("the factor is at most 1000".to_owned())
+    }
+}

@@ -1,0 +1,42 @@
+//! Who brings servers in and takes them away: our own scaler, and the others that it is compared with.
+
+pub mod ours;
+
+use self::ours::Ours;
+use super::engine::{Answer, Backend, NEVER_NS};
+use super::measure::Tally;
+
+/// One of those who decide.
+pub enum Control {
+    /// Nobody: the servers stay as they are.
+    Nobody,
+    /// Our scaler, as the daemon runs it.
+    Ours(Box<Ours>),
+}
+
+impl Control {
+    /// When it wants to act next; the time of the daemon is whole milliseconds.
+    pub fn due_ns(&self) -> u64 {
+        match self {
+            Self::Nobody => NEVER_NS,
+            Self::Ours(ours) => ours.due_ns(),
+        }
+    }
+
+    /// Acts at [`Self::due_ns`].
+    pub fn act(&mut self, backend: &mut Backend, tally: &mut Tally) {
+        match self {
+            Self::Nobody => {}
+            Self::Ours(ours) => ours.act(backend, tally),
+        }
+    }
+
+    /// Hears of a request that has ended, as HAProxy logs it.
+    #[inline]
+    pub fn answered(&mut self, answer: &Answer, backend: &mut Backend, tally: &mut Tally) {
+        match self {
+            Self::Nobody => {}
+            Self::Ours(ours) => ours.answered(answer, backend, tally),
+        }
+    }
+}
