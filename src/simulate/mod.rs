@@ -8,13 +8,16 @@
 //!
 //! Nothing here decides for the daemon, and nothing asks for the time.
 
+pub mod compare;
 pub mod control;
+pub mod elasticity;
 pub mod engine;
 pub mod load;
 pub mod measure;
 pub mod policy;
 pub mod run;
 pub mod scenario;
+pub mod sizing;
 mod table;
 
 use std::io::{self, Write};
@@ -78,10 +81,7 @@ pub enum SimulateError {
 /// Output that cannot be written.
 pub fn simulate(options: &Options, out: &mut dyn Write) -> Result<(), SimulateError> {
     let scenario = scenario(options);
-    let mut runs = Vec::new();
-    for policy in &options.policies {
-        runs.push(scenario.run(*policy)?);
-    }
+    let runs = compare::compare(&scenario, &options.policies)?;
     table::write(&scenario, &runs, out).map_err(SimulateError::Output)
 }
 

@@ -14,6 +14,18 @@ closed! {
         StaticMin = "static-min",
         /// All servers, always.
         StaticMax = "static-max",
+        /// The rules of the script of 2011.
+        Script2011 = "script2011",
+        /// The Horizontal Pod Autoscaler, told the right target.
+        Hpa = "hpa",
+        /// The Knative Pod Autoscaler, told the right target.
+        Kpa = "kpa",
+        /// The cheapest of a sweep of targets that is no slower than ours.
+        HpaBest = "hpa-best",
+        /// The same of the Knative Pod Autoscaler.
+        KpaBest = "kpa-best",
+        /// Knows the future.
+        Oracle = "oracle",
     }
 }
 
@@ -27,6 +39,11 @@ fn all() -> String {
 }
 
 impl Policy {
+    /// It stands for the best run of a sweep of targets.
+    pub const fn is_sweep(self) -> bool {
+        matches!(self, Self::HpaBest | Self::KpaBest)
+    }
+
     /// By its name.
     ///
     /// # Errors

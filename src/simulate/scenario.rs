@@ -5,14 +5,21 @@ use std::time::Duration;
 use super::SimulateError;
 use super::control::Control;
 use super::control::ours::{Ours, WarmUps};
+use super::control::rule::{Ruled, Start};
+use super::elasticity::Elasticity;
 use super::engine::{Backend, Balance, Cold, ServerSetup};
 use super::load::Load;
 use super::measure::{Tally, mean_ms};
 use super::policy::Policy;
 use super::run::run;
+use super::sizing::Capacity;
 use crate::scaler::decision::Decision;
 use crate::scaler::settings::BackendSettings;
 use crate::words::picture::AdminState;
+
+/// The right target of those who aim at requests in flight: this share of a server's workers (Knative's
+/// `container-concurrency-target-percentage`).
+const TARGET_SHARE: f64 = 0.7;
 
 /// Everything that a run begins with.
 #[derive(Clone, Debug)]
@@ -42,9 +49,12 @@ pub struct Scenario {
 #[derive(Clone, Debug)]
 pub struct Run {
     pub policy: Policy,
+    /// Requests in flight per server that it aimed at, where it aims at that.
+    pub target: f64,
     pub tally: Tally,
     /// Servers that took traffic at the start.
     pub at_start: u16,
+    pub elasticity: Elasticity,
     /// What our scaler said.
     pub decisions: Vec<Decision>,
 }
@@ -85,39 +95,66 @@ impl Scenario {
         Backend::new(self.balance, (0..self.names.len()).map(setup))
     }
 
-    /// Runs one policy.
+    /// Runs one policy. A target is requests in flight per server, where the policy has one.
     ///
     /// # Errors
     /// Little's law does not hold: the numbers would be wrong.
-    pub fn run(&self, policy: Policy) -> Result<Run, SimulateError> {
+    pub fn run(&self, policy: Policy, target: Option<f64>) -> Result<Run, SimulateError> {
+        let needed = self.needed();
         let ready = match policy {
-            Policy::Ours | Policy::Guard | Policy::StaticMin => self.min,
             Policy::StaticMax => self.names.len(),
+            Policy::Oracle => needed
+                .first()
+                .map_or(self.min, |first| self.min.max(*first)),
+            Policy::Ours
+            | Policy::Guard
+            | Policy::StaticMin
+            | Policy::Script2011
+            | Policy::Hpa
+            | Policy::Kpa
+            | Policy::HpaBest
+            | Policy::KpaBest => self.min,
         };
         let mut backend = self.backend(ready);
+        let start = Start {
+            min: self.min,
+            ready,
+            servers: self.names.len(),
+            boot_ns: whole_ns(self.boot),
+        };
+        let goal_ns = whole_ns(self.goal);
+        let target = target.unwrap_or(TARGET_SHARE * f64::from(self.workers));
         let mut control = match policy {
-            Policy::Ours | Policy::Guard => Control::Ours(Box::new(self.ours(&backend))),
             Policy::StaticMin | Policy::StaticMax => Control::Nobody,
+            Policy::Ours => self.ours(&self.settings, &backend),
+            Policy::Guard => self.ours(&guard(&self.settings), &backend),
+            Policy::Script2011 => Control::Ruled(Box::new(Ruled::script(goal_ns, start))),
+            Policy::Hpa | Policy::HpaBest => Control::Ruled(Box::new(Ruled::hpa(target, start))),
+            Policy::Kpa | Policy::KpaBest => Control::Ruled(Box::new(Ruled::kpa(target, start))),
+            Policy::Oracle => Control::Ruled(Box::new(Ruled::oracle(&needed, start))),
         };
         let serving = (0..self.names.len()).map(|index| index < ready).collect();
-        let goal_ns = u64::try_from(self.goal.as_nanos()).unwrap_or(u64::MAX);
         let mut tally = Tally::new(goal_ns, self.load.seconds(), serving);
         if !run(&self.load, &mut backend, &mut control, &mut tally) {
             return Err(SimulateError::Unbalanced(policy));
         }
         let decisions = match control {
-            Control::Nobody => Vec::new(),
+            Control::Nobody | Control::Ruled(_) => Vec::new(),
             Control::Ours(ours) => ours.decisions,
         };
+        let at_start = u16::try_from(ready).unwrap_or(u16::MAX);
+        let elasticity = Elasticity::of(&needed, &tally.serving_by_second(at_start));
         Ok(Run {
             policy,
+            target,
             tally,
-            at_start: u16::try_from(ready).unwrap_or(u16::MAX),
+            at_start,
+            elasticity,
             decisions,
         })
     }
 
-    fn ours(&self, backend: &Backend) -> Ours {
+    fn ours(&self, settings: &BackendSettings, backend: &Backend) -> Control {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let service_ns = self.load.service.mean_ns() as u64;
         let warm_ups = WarmUps {
@@ -125,7 +162,36 @@ impl Scenario {
             requests: self.warm_up_requests,
             service_ns,
         };
-        let settings = self.settings.clone();
-        Ours::new(settings, &self.names, backend, self.balance, warm_ups)
+        let settings = settings.clone();
+        let ours = Ours::new(settings, &self.names, backend, self.balance, warm_ups);
+        Control::Ours(Box::new(ours))
     }
+
+    /// The fewest servers that each second needs, at least those that are always up.
+    pub fn needed(&self) -> Vec<usize> {
+        let capacity = Capacity {
+            workers: self.workers,
+            service_s: self.load.service.mean_ns() / 1e9,
+            squared_cv: self.load.service.squared_cv(),
+            goal_s: self.goal.as_secs_f64(),
+        };
+        let max = self.names.len();
+        let mut last = (f64::NAN, 0);
+        let need = |rate: &f64| {
+            if last.0.to_bits() != rate.to_bits() {
+                last = (*rate, capacity.needed(*rate, max).max(self.min));
+            }
+            last.1
+        };
+        self.load.rates_per_s.iter().map(need).collect()
+    }
+}
+
+/// Ours with learned capacity off.
+pub(super) fn guard(settings: &BackendSettings) -> BackendSettings {
+    settings.clone()
+}
+
+fn whole_ns(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,8 +1,16 @@
 //! Who brings servers in and takes them away: our own scaler, and the others that it is compared with.
 
+mod fleet;
+mod hpa;
+mod in_flight;
+mod kpa;
+mod oracle;
 pub mod ours;
+pub mod rule;
+mod script;
 
 use self::ours::Ours;
+use self::rule::Ruled;
 use super::engine::{Answer, Backend, NEVER_NS};
 use super::measure::Tally;
 
@@ -12,14 +20,18 @@ pub enum Control {
     Nobody,
     /// Our scaler, as the daemon runs it.
     Ours(Box<Ours>),
+    /// Somebody else's rule.
+    Ruled(Box<Ruled>),
 }
 
 impl Control {
-    /// When it wants to act next; the time of the daemon is whole milliseconds.
+    /// When it wants to act next.
+    #[inline]
     pub fn due_ns(&self) -> u64 {
         match self {
             Self::Nobody => NEVER_NS,
             Self::Ours(ours) => ours.due_ns(),
+            Self::Ruled(ruled) => ruled.due_ns(),
         }
     }
 
@@ -28,6 +40,7 @@ impl Control {
         match self {
             Self::Nobody => {}
             Self::Ours(ours) => ours.act(backend, tally),
+            Self::Ruled(ruled) => ruled.act(backend, tally),
         }
     }
 
@@ -37,6 +50,7 @@ impl Control {
         match self {
             Self::Nobody => {}
             Self::Ours(ours) => ours.answered(answer, backend, tally),
+            Self::Ruled(ruled) => ruled.answered(answer, backend, tally),
         }
     }
 }

@@ -197,23 +197,17 @@ impl Ours {
         if booted > late {
             return Some((late, Err(WarmUpFailure::TimedOut { attempts: 1 })));
         }
-        let WarmUps {
-            requests,
-            service_ns,
-            ..
-        } = self.warm_ups;
-        let took_ns = backend
-            .servers
-            .get_mut(index)?
-            .warm_up(requests, service_ns);
-        let ends = booted
-            .max(now)
-            .after(Duration::from_nanos(took_ns))
-            .min(late);
-        let took_ms = u32::try_from(ends.since(now).as_millis()).unwrap_or(u32::MAX);
+        let (requests, service_ns) = (self.warm_ups.requests, self.warm_ups.service_ns);
+        let server = backend.servers.get_mut(index)?;
+        let took: Vec<u64> = (0..requests).map(|_| server.warm_up(service_ns)).collect();
+        let took_all = Duration::from_nanos(took.iter().sum());
+        let ends = booted.max(now).after(took_all).min(late);
+        let ms = |ns: Option<&u64>| u32::try_from(ns.unwrap_or(&0) / MS_NS).unwrap_or(u32::MAX);
         let evidence = WarmUpEvidence {
             passed: requests,
-            took_ms,
+            first_ms: ms(took.first()),
+            last_ms: ms(took.last()),
+            took_ms: u32::try_from(ends.since(now).as_millis()).unwrap_or(u32::MAX),
             ..WarmUpEvidence::default()
         };
         Some((ends, Ok(evidence)))
