@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{EXIT_FAILED, complain, finish, with_config};
-use crate::config::BackendConfig;
+use super::logs::{LogArgs, PeriodArgs};
+use super::{EXIT_FAILED, bar, complain, finish, with_config};
+use crate::config::{BackendConfig, LogConfig};
 use crate::control;
+use crate::log::recorded::Progress;
 use crate::simulate::engine::{Balance, Cold};
+use crate::simulate::load::recorded::LogInput;
 use crate::simulate::load::service::Service;
 use crate::simulate::load::shapes::Shape;
 use crate::simulate::policy::Policy;
-use crate::simulate::{self, Options, SERVERS_MAX, SimulateError};
+use crate::simulate::{self, Options, SERVERS_MAX, SimulateError, Source};
 
 /// The longest run, seconds: a month.
 const SECONDS_MAX: i64 = 31 * 24 * 3600;
@@ -33,15 +36,13 @@ pub(super) struct SimulateArgs {
     /// The backend, where the configuration or the log has several
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// A load by name: day, spike, ramp, sawtooth, sine, steady, slowly-varying, big-spike,
-    /// dual-phase, large-variations, steep-tri-phase
-    #[arg(long, value_name = "NAME", value_parser = shape)]
-    shape: Shape,
-    /// How long the load lasts
-    #[arg(long, value_name = "N", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(1..=SECONDS_MAX))]
-    seconds: u32,
-    /// The largest rate, requests a second [default: 60 % of what all servers carry]
-    #[arg(long, value_name = "R", value_parser = positive)]
+    #[command(flatten)]
+    load: LoadArgs,
+    /// How long the load lasts [default: 3600 for a shape, all of a file]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=SECONDS_MAX))]
+    seconds: Option<u32>,
+    /// The largest rate, requests a second [default: of a shape 60 % of what all servers carry]
+    #[arg(long, value_name = "R", value_parser = positive, conflicts_with = "log")]
     peak: Option<f64>,
     /// Every rate times this
     #[arg(long, value_name = "F", default_value_t = 1.0, value_parser = positive)]
@@ -49,16 +50,17 @@ pub(super) struct SimulateArgs {
     /// Servers in all, always-up ones included [default: those of the configuration, or 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(SERVERS_MAX)))]
     servers: Option<u32>,
-    /// Requests that a server works on at once; the others wait inside it
-    #[arg(long, value_name = "W", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    workers: u32,
+    /// Requests that a server works on at once; the others wait inside it [default: 4, or what fits
+    /// the log best]
+    #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    workers: Option<u32>,
     /// `maxconn` on every server's line: the others wait in HAProxy
     #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     maxconn: Option<u32>,
     /// How long a worker works on a request: exp:60ms, const:60ms, lognormal:60ms,1.2 (mean and
-    /// coefficient of variation)
-    #[arg(long, value_name = "SERVICE", default_value = "exp:60ms", value_parser = Service::parse)]
-    service: Service,
+    /// coefficient of variation), log (as the log has it) [default: log with a log, else exp:60ms]
+    #[arg(long, value_name = "SERVICE", value_parser = Service::parse)]
+    service: Option<Service>,
     /// From the wish for a spare until it answers, always the same
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = control::duration)]
     boot: Duration,
@@ -74,17 +76,41 @@ pub(super) struct SimulateArgs {
     /// Of all that is drawn; the same seed gives the same numbers
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// Who is compared, by commas
+    /// Who is compared, by commas: ours, guard, static-min, static-max, script2011, hpa, kpa,
+    /// hpa-best, kpa-best, oracle [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = Policy::parse)]
     policies: Vec<Policy>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Write a page with drawings and decisions to this file as well
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    #[command(flatten)]
+    format: LogArgs,
+    #[command(flatten)]
+    period: PeriodArgs,
+}
+
+/// Where the load comes from: exactly one of them.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct LoadArgs {
+    /// A load by name: day, spike, ramp, sawtooth, sine, steady, slowly-varying, big-spike,
+    /// dual-phase, large-variations, steep-tri-phase
+    #[arg(long, value_name = "NAME", value_parser = shape)]
+    shape: Option<Shape>,
+    /// A file with one number a line, requests a second, for each second
+    #[arg(long, value_name = "FILE")]
+    rates: Option<PathBuf>,
+    /// The requests of recorded logs, plain, .gz or .zst; `-` is standard input
+    #[arg(long, value_name = "LOG", num_args = 1..)]
+    log: Vec<String>,
 }
 
 pub(super) fn run(args: SimulateArgs) -> u8 {
     match args.config.clone() {
-        None => simulate(args, None),
+        None => simulate(args, None, LogConfig::default()),
         Some(path) => with_config(&path, EXIT_FAILED, |config| {
             let mut names: Vec<&String> = config.backends.keys().collect();
             if let Some(wanted) = &args.backend {
@@ -99,12 +125,27 @@ pub(super) fn run(args: SimulateArgs) -> u8 {
                 return EXIT_FAILED;
             };
             let backend = config.backends.get(name).cloned();
-            simulate(args, backend)
+            simulate(args, backend, config.log)
         }),
     }
 }
 
-fn simulate(args: SimulateArgs, backend: Option<BackendConfig>) -> u8 {
+fn simulate(args: SimulateArgs, backend: Option<BackendConfig>, log: LogConfig) -> u8 {
+    let progress = Progress::default();
+    let source = match (args.load.shape, args.load.rates) {
+        (Some(shape), _) => Source::Shape(shape),
+        (None, Some(path)) => Source::Rates(path),
+        (None, None) => {
+            let (parser, log) = args.format.parser(log);
+            Source::Log(Box::new(LogInput {
+                logs: args.load.log,
+                parser,
+                max_line_bytes: log.max_line_bytes,
+                period: args.period.period(),
+                progress: progress.clone(),
+            }))
+        }
+    };
     let policies = if args.policies.is_empty() {
         Policy::ALL.to_vec()
     } else {
@@ -112,7 +153,8 @@ fn simulate(args: SimulateArgs, backend: Option<BackendConfig>) -> u8 {
     };
     let options = Options {
         backend,
-        shape: args.shape,
+        backend_name: args.backend,
+        source,
         seconds: args.seconds,
         peak_per_s: args.peak,
         scale: args.scale,
@@ -127,11 +169,15 @@ fn simulate(args: SimulateArgs, backend: Option<BackendConfig>) -> u8 {
         seed: args.seed,
         policies,
         json: args.json,
+        html: args.html,
     };
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let bar = bar(true, &progress);
+    let mut out = Vec::new();
     let ended = simulate::simulate(&options, &mut out);
-    let flushed = out.flush().map_err(SimulateError::Output);
-    match ended.and(flushed) {
+    drop(bar);
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(&out).and_then(|()| stdout.flush());
+    match ended.and(written.map_err(SimulateError::Output)) {
         Err(SimulateError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
         ended => finish(ended),
     }

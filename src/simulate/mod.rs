@@ -4,173 +4,126 @@
 //! - [`engine`]: HAProxy's queue, servers and their workers, event by event
 //! - [`load`]: who comes and how much work it is
 //! - [`control`]: who decides about servers: ours, and the others
-//! - [`scenario`], [`run`]: all of that together; [`measure`]: what a run is judged by
+//! - [`plan`]: from options to a [`scenario`]; [`run`], [`compare`]: what becomes of it
+//! - [`measure`], [`elasticity`], [`sizing`]: what a run is judged by; [`as_logged`]: how honest that is
+//! - `table`, `json`, `page`: the same for people, programs and browsers
 //!
 //! Nothing here decides for the daemon, and nothing asks for the time.
 
+pub mod as_logged;
 pub mod compare;
 pub mod control;
 pub mod elasticity;
 pub mod engine;
+mod json;
 pub mod load;
 pub mod measure;
+mod page;
+pub mod plan;
 pub mod policy;
 pub mod run;
 pub mod scenario;
 pub mod sizing;
 mod table;
 
+use std::fs;
 use std::io::{self, Write};
-use std::sync::Arc;
-use std::time::Duration;
 
-use self::engine::{Balance, Cold};
-use self::load::service::{Sampler, Service};
-use self::load::shapes::Shape;
-use self::load::{Arrivals, Load};
+use self::as_logged::ModelCheck;
+use self::load::rates::RatesError;
 use self::policy::Policy;
-use self::scenario::Scenario;
-use crate::config::{BackendConfig, WarmUpConfig};
-use crate::scaler::settings::{BackendSettings, PolicySettings, Signal, Spares};
+use self::scenario::{Run, Scenario};
+use crate::log::recorded::InputError;
 
-/// Servers of a simulation, at most.
-pub const SERVERS_MAX: u32 = 1000;
-
-/// What is to be simulated.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The configuration; `None`: built-in defaults, one always-up server.
-    pub backend: Option<BackendConfig>,
-    pub shape: Shape,
-    pub seconds: u32,
-    /// The largest rate, requests a second; `None`: 60 % of what all servers carry.
-    pub peak_per_s: Option<f64>,
-    /// Every rate times this.
-    pub scale: f64,
-    pub servers: Option<u32>,
-    pub workers: u32,
-    pub maxconn: Option<u32>,
-    pub service: Service,
-    pub boot: Duration,
-    pub cold: Cold,
-    pub balance: Balance,
-    pub goal: Option<Duration>,
-    pub seed: u64,
-    pub policies: Vec<Policy>,
-    pub json: bool,
-}
+pub use self::plan::{Options, SERVERS_MAX, Source};
 
 /// Why a simulation ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulateError {
+    /// A log could not be read.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// Rates could not be read.
+    #[error(transparent)]
+    Rates(#[from] RatesError),
+    /// There were lines, and none of them could be read.
+    #[error("nothing of the log could be read: {0}")]
+    NothingRead(String),
+    /// A request of which nobody knows when it was.
+    #[error("cannot simulate the log: {}", crate::log::line::NO_DATE)]
+    NoDate,
+    /// More than fit into memory.
+    #[error(
+        "the log has more than {} requests; choose a part of it with --since and --until",
+        load::recorded::REQUESTS_MAX
+    )]
+    TooMany,
+    /// Nobody came.
+    #[error("the log has no request of that backend; it has requests of: {0}")]
+    NoRequests(String),
+    /// A choice is missing.
+    #[error("the log has requests of several backends; name one of them with --backend: {0}")]
+    SeveralBackends(String),
+    /// No request was answered.
+    #[error("no request of the log was answered: say how long they take with --service exp:60ms")]
+    NoService,
+    /// It needs a log.
+    #[error("`--service log` needs a log; say how long requests take with --service exp:60ms")]
+    ServiceWithoutLog,
+    /// No rate is above 0.
+    #[error("no request would come: every rate is 0")]
+    NoLoad,
     /// The engine is wrong.
     #[error(
-        "the run of {} lost requests (Little's law does not hold); its numbers would be wrong, please \
-         report this with the command line",
+        "the run of {} lost requests (Little's law does not hold), so its numbers would be wrong; please \
+         report it with the command line",
         .0.as_str()
     )]
     Unbalanced(Policy),
+    /// The page could not be written.
+    #[error("cannot write {path}: {source}")]
+    Page {
+        path: String,
+        #[source]
+        source: io::Error,
+    },
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[source] io::Error),
 }
 
-/// Runs all policies and prints what became of them to `out`.
+/// All that is shown in the end.
+#[derive(Debug)]
+pub(crate) struct Results<'a> {
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) runs: &'a [Run],
+    pub(crate) model: Option<ModelCheck>,
+    pub(crate) notes: &'a [String],
+}
+
+/// Runs all policies and prints what became of them to `out`, and as a page if one is wanted.
 ///
 /// # Errors
-/// Output that cannot be written.
+/// Input that cannot be read; output that cannot be written.
 pub fn simulate(options: &Options, out: &mut dyn Write) -> Result<(), SimulateError> {
-    let scenario = scenario(options);
-    let runs = compare::compare(&scenario, &options.policies)?;
-    table::write(&scenario, &runs, out).map_err(SimulateError::Output)
-}
-
-const GOAL_DEFAULT: Duration = Duration::from_millis(500);
-const SERVERS_DEFAULT: u32 = 4;
-/// The peak, where none is given: this share of what all servers carry.
-const PEAK_SHARE: f64 = 0.6;
-
-fn scenario(options: &Options) -> Scenario {
-    let (settings, warm_up) = match &options.backend {
-        Some(backend) => (backend.scaler.clone(), backend.warm_up.clone()),
-        None => (
-            BackendSettings::for_backend("web", vec!["web1".to_owned()]),
-            WarmUpConfig::default(),
-        ),
+    let plan = plan::plan(options)?;
+    let runs = compare::compare(&plan.scenario, &options.policies)?;
+    let results = Results {
+        scenario: &plan.scenario,
+        runs: &runs,
+        model: plan.model,
+        notes: &plan.notes,
     };
-    let mut settings = settings;
-    let goal = with_goal(&mut settings, options.goal);
-    let names = names(&settings, options.servers);
-    let service = Sampler::of(&options.service, &Arc::from([]));
-    let all_per_s = names.len() as f64 * f64::from(options.workers) * 1e9 / service.mean_ns();
-    let peak_per_s = options.peak_per_s.unwrap_or(PEAK_SHARE * all_per_s) * options.scale;
-    let rates_per_s = options.shape.rates_per_s(options.seconds, peak_per_s);
-    Scenario {
-        min: settings.always_up.len(),
-        settings,
-        names,
-        workers: options.workers,
-        maxconn: options.maxconn,
-        cold: options.cold,
-        balance: options.balance,
-        boot: options.boot,
-        warm_up_requests: warm_up.requests,
-        goal,
-        load: Load {
-            rates_per_s: rates_per_s.into(),
-            arrivals: Arrivals::Poisson,
-            service,
-            seed: options.seed,
-        },
+    if let Some(path) = &options.html {
+        fs::write(path, page::page(&results)).map_err(|source| SimulateError::Page {
+            path: path.display().to_string(),
+            source,
+        })?;
     }
-}
-
-/// The goal is the threshold of the first policy about response times; one that is given replaces it.
-fn with_goal(settings: &mut BackendSettings, given: Option<Duration>) -> Duration {
-    let about = settings
-        .policies
-        .iter_mut()
-        .find(|it| it.signal.is_response());
-    match (about, given) {
-        (Some(policy), Some(goal)) => {
-            policy.above = goal.as_secs_f64() * 1000.0;
-            goal
-        }
-        (Some(policy), None) => Duration::from_secs_f64(policy.above.max(0.0) / 1000.0),
-        (None, goal) => {
-            let goal = goal.unwrap_or(GOAL_DEFAULT);
-            if settings.policies.is_empty() {
-                let above = goal.as_secs_f64() * 1000.0;
-                settings
-                    .policies
-                    .push(PolicySettings::new(Signal::ResponseTime, above));
-            }
-            goal
-        }
-    }
-}
-
-/// Always-up servers, then spares: those of the configuration, and as many more as are wanted.
-fn names(settings: &BackendSettings, wanted: Option<u32>) -> Vec<String> {
-    let mut names = settings.always_up.clone();
-    if let Spares::Named(spares) = &settings.spares {
-        names.extend(spares.iter().cloned());
-    }
-    let least = settings.always_up.len();
-    let known = names.len();
-    let wanted = match wanted {
-        Some(wanted) => wanted.min(SERVERS_MAX) as usize,
-        None if known > least => known,
-        None => least + SERVERS_DEFAULT as usize - 1,
+    let written = if options.json {
+        json::write(&results, out)
+    } else {
+        table::write(&results, out)
     };
-    names.truncate(wanted.max(least));
-    let mut number = 1;
-    while names.len() < wanted {
-        let name = format!("{}{number}", settings.name);
-        number += 1;
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
+    written.map_err(SimulateError::Output)
 }

@@ -80,10 +80,10 @@ impl Run {
 }
 
 impl Scenario {
-    /// The backend with so many servers that take traffic.
-    pub(super) fn backend(&self, ready: usize) -> Backend {
-        let setup = |index: usize| ServerSetup {
-            state: if index < ready {
+    /// The backend; a server takes traffic where `ready` says so.
+    pub(super) fn backend_with(&self, ready: &[bool]) -> Backend {
+        let setup = |is_ready: &bool| ServerSetup {
+            state: if *is_ready {
                 AdminState::Ready
             } else {
                 AdminState::Maint
@@ -92,7 +92,7 @@ impl Scenario {
             maxconn: self.maxconn,
             cold: self.cold,
         };
-        Backend::new(self.balance, (0..self.names.len()).map(setup))
+        Backend::new(self.balance, ready.iter().map(setup))
     }
 
     /// Runs one policy. A target is requests in flight per server, where the policy has one.
@@ -115,7 +115,8 @@ impl Scenario {
             | Policy::HpaBest
             | Policy::KpaBest => self.min,
         };
-        let mut backend = self.backend(ready);
+        let serving: Vec<bool> = (0..self.names.len()).map(|it| it < ready).collect();
+        let mut backend = self.backend_with(&serving);
         let start = Start {
             min: self.min,
             ready,
@@ -133,13 +134,12 @@ impl Scenario {
             Policy::Kpa | Policy::KpaBest => Control::Ruled(Box::new(Ruled::kpa(target, start))),
             Policy::Oracle => Control::Ruled(Box::new(Ruled::oracle(&needed, start))),
         };
-        let serving = (0..self.names.len()).map(|index| index < ready).collect();
         let mut tally = Tally::new(goal_ns, self.load.seconds(), serving);
         if !run(&self.load, &mut backend, &mut control, &mut tally) {
             return Err(SimulateError::Unbalanced(policy));
         }
         let decisions = match control {
-            Control::Nobody | Control::Ruled(_) => Vec::new(),
+            Control::Nobody | Control::Ruled(_) | Control::Schedule(_) => Vec::new(),
             Control::Ours(ours) => ours.decisions,
         };
         let at_start = u16::try_from(ready).unwrap_or(u16::MAX);

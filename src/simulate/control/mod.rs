@@ -7,10 +7,12 @@ mod kpa;
 mod oracle;
 pub mod ours;
 pub mod rule;
+pub mod schedule;
 mod script;
 
 use self::ours::Ours;
 use self::rule::Ruled;
+use self::schedule::Schedule;
 use super::engine::{Answer, Backend, NEVER_NS};
 use super::measure::Tally;
 
@@ -22,6 +24,8 @@ pub enum Control {
     Ours(Box<Ours>),
     /// Somebody else's rule.
     Ruled(Box<Ruled>),
+    /// Servers come and go as it is known before.
+    Schedule(Schedule),
 }
 
 impl Control {
@@ -32,6 +36,7 @@ impl Control {
             Self::Nobody => NEVER_NS,
             Self::Ours(ours) => ours.due_ns(),
             Self::Ruled(ruled) => ruled.due_ns(),
+            Self::Schedule(schedule) => schedule.due_ns(),
         }
     }
 
@@ -41,6 +46,7 @@ impl Control {
             Self::Nobody => {}
             Self::Ours(ours) => ours.act(backend, tally),
             Self::Ruled(ruled) => ruled.act(backend, tally),
+            Self::Schedule(schedule) => schedule.act(backend, tally),
         }
     }
 
@@ -48,7 +54,7 @@ impl Control {
     #[inline]
     pub fn answered(&mut self, answer: &Answer, backend: &mut Backend, tally: &mut Tally) {
         match self {
-            Self::Nobody => {}
+            Self::Nobody | Self::Schedule(_) => {}
             Self::Ours(ours) => ours.answered(answer, backend, tally),
             Self::Ruled(ruled) => ruled.answered(answer, backend, tally),
         }

@@ -1,5 +1,8 @@
 //! Who comes, and how much work each request is: the same for every policy of a simulation.
 
+pub mod envelope;
+pub mod rates;
+pub mod recorded;
 pub mod service;
 pub mod shapes;
 

@@ -19,7 +19,12 @@ fn is_long() -> bool {
 }
 
 /// A backend whose servers nobody changes.
-pub(super) fn scenario(servers: usize, workers: u32, service: &str, rates_per_s: Vec<f64>) -> Scenario {
+pub(super) fn scenario(
+    servers: usize,
+    workers: u32,
+    service: &str,
+    rates_per_s: Vec<f64>,
+) -> Scenario {
     let service = Service::parse(service).expect("a service time");
     let names: Vec<String> = (1..=servers).map(|it| format!("web{it}")).collect();
     Scenario {
