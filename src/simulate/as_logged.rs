@@ -83,15 +83,10 @@ pub fn check(log: &Log, scenario: &Scenario) -> ModelCheck {
     }
 }
 
-/// The number of workers with which the model is nearest to the log; of equals the smallest.
-pub fn fitted(log: &Log, scenario: &Scenario) -> ModelCheck {
-    let tried = WORKERS.iter().map(|workers| {
-        let scenario = Scenario {
-            workers: *workers,
-            ..scenario.clone()
-        };
-        check(log, &scenario)
-    });
+/// Of the numbers of workers with which the model was tried, the one that is nearest to the log; of equals
+/// the smallest. `of` gives the scenario with so many.
+pub fn fitted(log: &Log, of: impl Fn(u32) -> Scenario) -> ModelCheck {
+    let tried = WORKERS.iter().map(|workers| check(log, &of(*workers)));
     let nearest = tried.min_by(|a, b| a.distance().total_cmp(&b.distance()));
     nearest.unwrap_or_default()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::SimulateError;
 use super::as_logged::{self, ModelCheck};
 use super::engine::{Arrival, Balance, Cold, SECOND_NS};
-use super::load::envelope::{arrivals, envelope};
+use super::load::envelope::{Business, arrivals};
 use super::load::recorded::{self, Log, LogInput};
 use super::load::service::{Sampler, Service};
 use super::load::shapes::Shape;
@@ -112,8 +112,8 @@ pub fn plan(options: &Options) -> Result<Plan, SimulateError> {
         settings.warm_up_deadline = settings.warm_up_deadline.max(*boot + WARM_UP_MARGIN);
     } else if *boot >= settings.warm_up_deadline {
         plan.notes.push(format!(
-            "ours gives a spare {} to warm up and --boot says that it needs {}: none ever comes in; raise \
-             `deadline` in [warm_up]",
+            "ours gives a spare {} to warm up and --boot says that it needs {}, so the first try fails \
+             always; raise `deadline` in [warm_up]",
             Span(settings.warm_up_deadline),
             Span(*boot)
         ));
@@ -154,10 +154,25 @@ fn logged(options: &Options, input: &LogInput) -> Result<Plan, SimulateError> {
         let end_ms = super::load::envelope::start_ms(&log) + u64::from(seconds) * 1000;
         log.requests.retain(|it| it.arrived_ms < end_ms);
     }
-    let found = envelope(&log);
-    if found.seen_ns.is_empty() {
+    let business = Business::of(&log);
+    if business.envelope(&log, 1).seen_ns.is_empty() {
         return Err(SimulateError::NoService);
     }
+    // First the log as it was, with its own service times: is the model honest?
+    let as_it_was = |workers: u32| {
+        let found = business.envelope(&log, workers);
+        let seen = Sampler::of(&Service::Log, &found.seen_ns);
+        let mut scenario = scenario(options, &log.servers, workers, seen);
+        scenario.names.clone_from(&log.servers);
+        let arrivals = arrivals(&log, &found.own_ns, 1.0, options.seed);
+        record(&mut scenario.load, arrivals);
+        scenario
+    };
+    let model = match options.workers {
+        Some(workers) => as_logged::check(&log, &as_it_was(workers)),
+        None => as_logged::fitted(&log, as_it_was),
+    };
+    let found = business.envelope(&log, model.workers);
     let is_own = options
         .service
         .as_ref()
@@ -168,21 +183,6 @@ fn logged(options: &Options, input: &LogInput) -> Result<Plan, SimulateError> {
         found.own_ns.clone()
     } else {
         vec![0; log.requests.len()]
-    };
-    // First the log as it was, with its own service times: is the model honest?
-    let seen = Sampler::of(&Service::Log, &found.seen_ns);
-    let mut as_it_was = scenario(options, &log.servers, WORKERS_DEFAULT, seen);
-    as_it_was.names.clone_from(&log.servers);
-    record(
-        &mut as_it_was.load,
-        arrivals(&log, &found.own_ns, 1.0, options.seed),
-    );
-    let model = match options.workers {
-        Some(workers) => {
-            as_it_was.workers = workers;
-            as_logged::check(&log, &as_it_was)
-        }
-        None => as_logged::fitted(&log, &as_it_was),
     };
     let mut scenario = scenario(options, &log.servers, model.workers, service);
     record(

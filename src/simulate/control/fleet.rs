@@ -117,9 +117,7 @@ impl Fleet {
             }
             (None, Some(index)) => {
                 tally.moved(index, Move::Asked, now_ns);
-                if let Some(server) = backend.servers.get_mut(index) {
-                    server.start_cold();
-                }
+                backend.start_cold(index);
                 let until_ns = now_ns + self.boot_ns;
                 (index, Stage::Starting { until_ns })
             }

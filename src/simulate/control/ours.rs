@@ -187,10 +187,8 @@ impl Ours {
         let index = self.index(server)?;
         tally.moved(index, Move::Asked, now.as_ms() * MS_NS);
         let booted_at = self.booted_at.get_mut(index)?;
-        if booted_at.is_none()
-            && let Some(server) = backend.servers.get_mut(index)
-        {
-            server.start_cold();
+        if booted_at.is_none() {
+            backend.start_cold(index);
         }
         let booted = *booted_at.get_or_insert(now.after(self.warm_ups.boot));
         let late = now.after(deadline);

@@ -313,6 +313,13 @@ impl Backend {
         }
     }
 
+    /// The machine of this server was started a moment ago.
+    pub fn start_cold(&mut self, index: usize) {
+        if let Some(server) = self.servers.get_mut(index) {
+            server.start_cold();
+        }
+    }
+
     /// `set server … state`.
     pub fn set_state(&mut self, index: usize, state: AdminState, now_ns: u64) {
         self.pass(now_ns);

@@ -100,7 +100,7 @@ impl Server {
     }
 
     /// It was started a moment ago.
-    pub const fn start_cold(&mut self) {
+    pub(super) const fn start_cold(&mut self) {
         self.cold_left = self.cold.requests;
     }
 
