@@ -3,6 +3,7 @@
 mod bar;
 mod logs;
 mod order;
+mod simulate;
 
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
@@ -153,6 +154,8 @@ enum Command {
         #[arg(required = true, value_name = "LOG")]
         logs: Vec<String>,
     },
+    /// Compare this autoscaler with others on a load, against queues in virtual time
+    Simulate(Box<simulate::SimulateArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -228,6 +231,7 @@ pub fn run(cli: Cli) -> ExitCode {
             };
             run_replay(&config.config, &logs, &options)
         }
+        Command::Simulate(args) => simulate::run(*args),
     };
     ExitCode::from(code)
 }

@@ -18,6 +18,7 @@
 //! - [`stats`], [`parse`]: the log as numbers and as JSON
 //! - [`demo`]: the whole product against a pretend HAProxy
 //! - [`sim`]: that HAProxy, its servers, queues and faults, for all who pretend
+//! - [`simulate`]: the same scaler in a closed loop, beside other policies
 
 pub mod cli;
 pub mod clock;
@@ -33,6 +34,7 @@ pub mod replay;
 pub mod runtime_api;
 pub mod scaler;
 pub mod sim;
+pub mod simulate;
 pub mod state;
 pub mod stats;
 pub mod status;

@@ -41,6 +41,23 @@ pub(super) struct LogArgs {
     format: Option<LogFormat>,
 }
 
+impl LogArgs {
+    /// What reads the lines of a log of that configuration.
+    pub(super) fn parser(self, mut log: LogConfig) -> (line::Parser, LogConfig) {
+        if let Some(tag) = self.tag {
+            log.tag = tag;
+        }
+        if let Some(format) = self.format {
+            log.format = format;
+        }
+        let mut parser = line::Parser::new(&log.format, &log.tag);
+        if let Some(today_ms) = today_ms() {
+            parser = parser.with_today(today_ms);
+        }
+        (parser, log)
+    }
+}
+
 impl PeriodArgs {
     /// Ends the program if there is no time between the two.
     pub(super) fn period(&self) -> Period {
@@ -83,17 +100,8 @@ pub(super) fn with_log(
     args: LogArgs,
     act: impl FnOnce(&line::Parser, &LogConfig) -> u8,
 ) -> u8 {
-    let act = |mut log: LogConfig| {
-        if let Some(tag) = args.tag {
-            log.tag = tag;
-        }
-        if let Some(format) = args.format {
-            log.format = format;
-        }
-        let mut parser = line::Parser::new(&log.format, &log.tag);
-        if let Some(today_ms) = today_ms() {
-            parser = parser.with_today(today_ms);
-        }
+    let act = |log: LogConfig| {
+        let (parser, log) = args.parser(log);
         act(&parser, &log)
     };
     match path {

@@ -90,11 +90,15 @@ impl<'a> Play<'a> {
         }
         self.summary.end(end);
         if self.summary.tally.requests() > 0 {
-            notes.push(
+            let choice = if self.config.backends.len() > 1 {
+                " --backend NAME"
+            } else {
+                ""
+            };
+            notes.push(format!(
                 "replay is open loop: it cannot know how response times would have changed with \
-                 other servers in"
-                    .to_owned(),
-            );
+                 other servers in; `haproxy-autoscale simulate -c FILE{choice} --log LOG` can"
+            ));
         }
         let advice = self.summary.tally.advice(parser);
         notes.splice(..0, advice.map(|advice| advice.to_string()));

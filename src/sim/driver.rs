@@ -50,6 +50,12 @@ impl<T> Underway<T> {
         }
     }
 
+    /// When something comes next.
+    pub fn due(&self, scaler: &Scaler) -> Option<Timestamp> {
+        let ends_at = self.ends.first_key_value().map(|((at, _), _)| *at);
+        ends_at.into_iter().chain(scaler.deadline()).min()
+    }
+
     /// Everything that is under way.
     pub fn all(&mut self) -> impl Iterator<Item = &mut T> {
         self.ends.values_mut()

@@ -17,6 +17,7 @@ mod reload;
 mod scene;
 mod serving;
 mod silence;
+mod simulated;
 mod socket;
 
 /// Facts of HAProxy that the product's safety stands on, held for each version that it promises.

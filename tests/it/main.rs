@@ -16,6 +16,7 @@ mod replay; // every fixture gives its expected output
 mod runtime_api; // the admin socket, cut and delayed at every byte
 mod scaler; // what must never happen, over generated schedules
 mod sim; // the pretend HAProxy's replies, and its load
+mod simulate; // the closed loop: queues against theory, policies, what is printed
 mod sources; // what listens: datagrams, connections, the journal
 mod state; // what outlives the daemon, torn at every byte
 mod stats; // numbers per server

@@ -13,8 +13,8 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     (
         "cli",
         &[
-            "config", "control", "daemon", "demo", "log", "parse", "publish", "replay", "stats",
-            "status", "words",
+            "config", "control", "daemon", "demo", "log", "parse", "publish", "replay", "simulate",
+            "stats", "status", "words",
         ],
     ),
     (
@@ -47,6 +47,10 @@ const MAY_USE: [(&str, &[&str]); 19] = [
         ],
     ),
     ("replay", &["config", "log", "scaler", "sim", "words"]),
+    (
+        "simulate",
+        &["config", "log", "scaler", "sim", "stats", "words"],
+    ),
     ("sim", &["scaler", "words"]),
     (
         "status",

@@ -1,0 +1,223 @@
+//! `simulate`: what it takes, and what that means for the simulation.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::logs::{LogArgs, PeriodArgs};
+use super::{EXIT_FAILED, bar, complain, finish, with_config};
+use crate::config::{BackendConfig, LogConfig};
+use crate::control;
+use crate::log::recorded::Progress;
+use crate::simulate::engine::{Balance, Cold};
+use crate::simulate::load::recorded::LogInput;
+use crate::simulate::load::service::Service;
+use crate::simulate::load::shapes::Shape;
+use crate::simulate::policy::Policy;
+use crate::simulate::{self, Options, SERVERS_MAX, SimulateError, Source};
+
+/// The longest run, seconds: a month.
+const SECONDS_MAX: i64 = 31 * 24 * 3600;
+/// The largest rate, requests a second.
+const RATE_MAX: f64 = 1e6;
+
+#[derive(Debug, Args)]
+pub(super) struct SimulateArgs {
+    /// Configuration file; without it the built-in defaults hold, with web1 always up
+    #[arg(
+        short,
+        long = "config",
+        value_name = "FILE",
+        env = "HAPROXY_AUTOSCALE_CONFIG"
+    )]
+    config: Option<PathBuf>,
+    /// The backend, where the configuration or the log has several
+    #[arg(long, value_name = "NAME")]
+    backend: Option<String>,
+    #[command(flatten)]
+    load: LoadArgs,
+    /// How long the load lasts [default: 3600 for a shape, all of a file]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=SECONDS_MAX))]
+    seconds: Option<u32>,
+    /// The largest rate, requests a second [default: of a shape 60 % of what all servers carry]
+    #[arg(long, value_name = "R", value_parser = positive, conflicts_with = "log")]
+    peak: Option<f64>,
+    /// Every rate times this
+    #[arg(long, value_name = "F", default_value_t = 1.0, value_parser = positive)]
+    scale: f64,
+    /// Servers in all, always-up ones included [default: those of the configuration, or 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(SERVERS_MAX)))]
+    servers: Option<u32>,
+    /// Requests that a server works on at once; the others wait inside it [default: 4, or what fits
+    /// the log best]
+    #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    workers: Option<u32>,
+    /// `maxconn` on every server's line: the others wait in HAProxy
+    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    maxconn: Option<u32>,
+    /// How long a worker works on a request: exp:60ms, const:60ms, lognormal:60ms,1.2 (mean and
+    /// coefficient of variation), log (as the log has it) [default: log with a log, else exp:60ms]
+    #[arg(long, value_name = "SERVICE", value_parser = Service::parse)]
+    service: Option<Service>,
+    /// From the wish for a spare until it answers, always the same
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = control::duration)]
+    boot: Duration,
+    /// The first N requests of a server that has just been started take FACTOR times as long
+    #[arg(long, value_name = "N,FACTOR", value_parser = cold)]
+    cold: Option<Cold>,
+    /// How HAProxy chooses a server: roundrobin, leastconn, first
+    #[arg(long, value_name = "ALGORITHM", default_value = "roundrobin", value_parser = balance)]
+    balance: Balance,
+    /// An answer that takes longer is slow [default: `response_time` of the configuration, or 500ms]
+    #[arg(long, value_name = "DURATION", value_parser = control::duration)]
+    goal: Option<Duration>,
+    /// Of all that is drawn; the same seed gives the same numbers
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Who is compared, by commas: ours, guard, static-min, static-max, script2011, hpa, kpa,
+    /// hpa-best, kpa-best, oracle [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = Policy::parse)]
+    policies: Vec<Policy>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Write a page with drawings and decisions to this file as well
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    #[command(flatten)]
+    format: LogArgs,
+    #[command(flatten)]
+    period: PeriodArgs,
+}
+
+/// Where the load comes from: exactly one of them.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct LoadArgs {
+    /// A load by name: day, spike, ramp, sawtooth, sine, steady, slowly-varying, big-spike,
+    /// dual-phase, large-variations, steep-tri-phase
+    #[arg(long, value_name = "NAME", value_parser = shape)]
+    shape: Option<Shape>,
+    /// A file with one number a line, requests a second, for each second
+    #[arg(long, value_name = "FILE")]
+    rates: Option<PathBuf>,
+    /// The requests of recorded logs, plain, .gz or .zst; `-` is standard input
+    #[arg(long, value_name = "LOG", num_args = 1..)]
+    log: Vec<String>,
+}
+
+pub(super) fn run(args: SimulateArgs) -> u8 {
+    match args.config.clone() {
+        None => simulate(args, None, LogConfig::default()),
+        Some(path) => with_config(&path, EXIT_FAILED, |config| {
+            let mut names: Vec<&String> = config.backends.keys().collect();
+            if let Some(wanted) = &args.backend {
+                names.retain(|name| *name == wanted);
+            }
+            let [name] = names[..] else {
+                let all: Vec<&str> = config.backends.keys().map(String::as_str).collect();
+                complain(&format!(
+                    "name one backend of the configuration with --backend; it has {}",
+                    all.join(", ")
+                ));
+                return EXIT_FAILED;
+            };
+            let backend = config.backends.get(name).cloned();
+            simulate(args, backend, config.log)
+        }),
+    }
+}
+
+fn simulate(args: SimulateArgs, backend: Option<BackendConfig>, log: LogConfig) -> u8 {
+    let progress = Progress::default();
+    let source = match (args.load.shape, args.load.rates) {
+        (Some(shape), _) => Source::Shape(shape),
+        (None, Some(path)) => Source::Rates(path),
+        (None, None) => {
+            let (parser, log) = args.format.parser(log);
+            Source::Log(Box::new(LogInput {
+                logs: args.load.log,
+                parser,
+                max_line_bytes: log.max_line_bytes,
+                period: args.period.period(),
+                progress: progress.clone(),
+            }))
+        }
+    };
+    let policies = if args.policies.is_empty() {
+        Policy::ALL.to_vec()
+    } else {
+        args.policies
+    };
+    let options = Options {
+        backend,
+        backend_name: args.backend,
+        source,
+        seconds: args.seconds,
+        peak_per_s: args.peak,
+        scale: args.scale,
+        servers: args.servers,
+        workers: args.workers,
+        maxconn: args.maxconn,
+        service: args.service,
+        boot: args.boot,
+        cold: args.cold.unwrap_or(Cold::NONE),
+        balance: args.balance,
+        goal: args.goal,
+        seed: args.seed,
+        policies,
+        json: args.json,
+        html: args.html,
+    };
+    let bar = bar(true, &progress);
+    let mut out = Vec::new();
+    let ended = simulate::simulate(&options, &mut out);
+    drop(bar);
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(&out).and_then(|()| stdout.flush());
+    match ended.and(written.map_err(SimulateError::Output)) {
+        Err(SimulateError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        ended => finish(ended),
+    }
+}
+
+fn by_name<T: Copy>(all: &[T], word: impl Fn(T) -> &'static str, text: &str) -> Result<T, String> {
+    let found = all.iter().copied().find(|it| word(*it) == text);
+    found.ok_or_else(|| {
+        let words: Vec<&str> = all.iter().map(|it| word(*it)).collect();
+        format!("one of {}", words.join(", "))
+    })
+}
+
+fn shape(text: &str) -> Result<Shape, String> {
+    by_name(&Shape::ALL, Shape::as_str, text)
+}
+
+fn balance(text: &str) -> Result<Balance, String> {
+    by_name(&Balance::ALL, Balance::as_str, text)
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if number > 0.0 && number <= RATE_MAX {
+        Ok(number)
+    } else {
+        Err(format!("above 0 and at most {RATE_MAX}"))
+    }
+}
+
+fn cold(text: &str) -> Result<Cold, String> {
+    let form = || "write N,FACTOR, such as 20,5".to_owned();
+    let (requests, factor) = text.split_once(',').ok_or_else(form)?;
+    let cold = Cold {
+        requests: requests.trim().parse().map_err(|_| form())?,
+        factor: factor.trim().parse().map_err(|_| form())?,
+    };
+    if (0.0..=1000.0).contains(&cold.factor) {
+        Ok(cold)
+    } else {
+        Err("the factor is at most 1000".to_owned())
+    }
+}

@@ -1,0 +1,197 @@
+//! What is simulated: a backend, its load, and what is judged; and one policy run in it.
+
+use std::time::Duration;
+
+use super::SimulateError;
+use super::control::Control;
+use super::control::ours::{Ours, WarmUps};
+use super::control::rule::{Ruled, Start};
+use super::elasticity::Elasticity;
+use super::engine::{Backend, Balance, Cold, ServerSetup};
+use super::load::Load;
+use super::measure::{Tally, mean_ms};
+use super::policy::Policy;
+use super::run::run;
+use super::sizing::Capacity;
+use crate::scaler::decision::Decision;
+use crate::scaler::settings::BackendSettings;
+use crate::words::picture::AdminState;
+
+/// The right target of those who aim at requests in flight: this share of a server's workers (Knative's
+/// `container-concurrency-target-percentage`).
+const TARGET_SHARE: f64 = 0.7;
+
+/// Everything that a run begins with.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Our configuration of the backend.
+    pub settings: BackendSettings,
+    /// All servers, in the order of haproxy.cfg: first those that are always up.
+    pub names: Vec<String>,
+    /// Servers that take traffic from the start and always.
+    pub min: usize,
+    /// Requests that a server works on at once.
+    pub workers: u32,
+    /// `maxconn` of each server.
+    pub maxconn: Option<u32>,
+    pub cold: Cold,
+    pub balance: Balance,
+    /// From the wish for a server until it answers.
+    pub boot: Duration,
+    /// Requests of our warm-up.
+    pub warm_up_requests: u32,
+    /// An answer that takes longer is slow.
+    pub goal: Duration,
+    pub load: Load,
+}
+
+/// What became of one policy.
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub policy: Policy,
+    /// Requests in flight per server that it aimed at, where it aims at that.
+    pub target: f64,
+    pub tally: Tally,
+    /// Servers that took traffic at the start.
+    pub at_start: u16,
+    pub elasticity: Elasticity,
+    /// What our scaler said.
+    pub decisions: Vec<Decision>,
+}
+
+impl Run {
+    /// The share of slow and failed requests, 0 to 1.
+    pub fn slow_share(&self) -> f64 {
+        self.tally.slow as f64 / (self.tally.requests.max(1)) as f64
+    }
+
+    pub fn response_mean_ms(&self) -> f64 {
+        mean_ms(self.tally.response_ns, self.tally.requests)
+    }
+
+    pub fn wait_mean_ms(&self) -> f64 {
+        mean_ms(self.tally.wait_ns, self.tally.requests)
+    }
+
+    /// Servers on average over the time of the load.
+    pub fn servers_mean(&self) -> f64 {
+        self.tally.server_seconds() / (self.tally.seconds.len().max(1)) as f64
+    }
+}
+
+impl Scenario {
+    /// The backend; a server takes traffic where `ready` says so.
+    pub(super) fn backend_with(&self, ready: &[bool]) -> Backend {
+        let setup = |is_ready: &bool| ServerSetup {
+            state: if *is_ready {
+                AdminState::Ready
+            } else {
+                AdminState::Maint
+            },
+            workers: self.workers,
+            maxconn: self.maxconn,
+            cold: self.cold,
+        };
+        Backend::new(self.balance, ready.iter().map(setup))
+    }
+
+    /// Runs one policy. A target is requests in flight per server, where the policy has one.
+    ///
+    /// # Errors
+    /// Little's law does not hold: the numbers would be wrong.
+    pub fn run(&self, policy: Policy, target: Option<f64>) -> Result<Run, SimulateError> {
+        let needed = self.needed();
+        let ready = match policy {
+            Policy::StaticMax => self.names.len(),
+            Policy::Oracle => needed
+                .first()
+                .map_or(self.min, |first| self.min.max(*first)),
+            Policy::Ours
+            | Policy::Guard
+            | Policy::StaticMin
+            | Policy::Script2011
+            | Policy::Hpa
+            | Policy::Kpa
+            | Policy::HpaBest
+            | Policy::KpaBest => self.min,
+        };
+        let serving: Vec<bool> = (0..self.names.len()).map(|it| it < ready).collect();
+        let mut backend = self.backend_with(&serving);
+        let start = Start {
+            min: self.min,
+            ready,
+            servers: self.names.len(),
+            boot_ns: whole_ns(self.boot),
+        };
+        let goal_ns = whole_ns(self.goal);
+        let target = target.unwrap_or(TARGET_SHARE * f64::from(self.workers));
+        let mut control = match policy {
+            Policy::StaticMin | Policy::StaticMax => Control::Nobody,
+            Policy::Ours => self.ours(&self.settings, &backend),
+            Policy::Guard => self.ours(&guard(&self.settings), &backend),
+            Policy::Script2011 => Control::Ruled(Box::new(Ruled::script(goal_ns, start))),
+            Policy::Hpa | Policy::HpaBest => Control::Ruled(Box::new(Ruled::hpa(target, start))),
+            Policy::Kpa | Policy::KpaBest => Control::Ruled(Box::new(Ruled::kpa(target, start))),
+            Policy::Oracle => Control::Ruled(Box::new(Ruled::oracle(&needed, start))),
+        };
+        let mut tally = Tally::new(goal_ns, self.load.seconds(), serving);
+        if !run(&self.load, &mut backend, &mut control, &mut tally) {
+            return Err(SimulateError::Unbalanced(policy));
+        }
+        let decisions = match control {
+            Control::Nobody | Control::Ruled(_) | Control::Schedule(_) => Vec::new(),
+            Control::Ours(ours) => ours.decisions,
+        };
+        let at_start = u16::try_from(ready).unwrap_or(u16::MAX);
+        let elasticity = Elasticity::of(&needed, &tally.serving_by_second(at_start));
+        Ok(Run {
+            policy,
+            target,
+            tally,
+            at_start,
+            elasticity,
+            decisions,
+        })
+    }
+
+    fn ours(&self, settings: &BackendSettings, backend: &Backend) -> Control {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let service_ns = self.load.service.mean_ns() as u64;
+        let warm_ups = WarmUps {
+            boot: self.boot,
+            requests: self.warm_up_requests,
+            service_ns,
+        };
+        let settings = settings.clone();
+        let ours = Ours::new(settings, &self.names, backend, self.balance, warm_ups);
+        Control::Ours(Box::new(ours))
+    }
+
+    /// The fewest servers that each second needs, at least those that are always up.
+    pub fn needed(&self) -> Vec<usize> {
+        let capacity = Capacity {
+            workers: self.workers,
+            service_s: self.load.service.mean_ns() / 1e9,
+            squared_cv: self.load.service.squared_cv(),
+            goal_s: self.goal.as_secs_f64(),
+        };
+        let max = self.names.len();
+        let mut last = (f64::NAN, 0);
+        let need = |rate: &f64| {
+            if last.0.to_bits() != rate.to_bits() {
+                last = (*rate, capacity.needed(*rate, max).max(self.min));
+            }
+            last.1
+        };
+        self.load.rates_per_s.iter().map(need).collect()
+    }
+}
+
+/// Ours with learned capacity off.
+pub(super) fn guard(settings: &BackendSettings) -> BackendSettings {
+    settings.clone()
+}
+
+fn whole_ns(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,285 @@
+//! The model beside a real HAProxy: the same arrivals, the same service time for each request, the same
+//! servers. What users got must be about the same.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use haproxy_autoscale::scaler::settings::{BackendSettings, PolicySettings, Signal, WindowSize};
+use haproxy_autoscale::simulate::engine::{Arrival, Balance, Cold, SECOND_NS};
+use haproxy_autoscale::simulate::load::service::{Sampler, Service};
+use haproxy_autoscale::simulate::load::{Arrivals, Load};
+use haproxy_autoscale::simulate::measure::Move;
+use haproxy_autoscale::simulate::policy::Policy;
+use haproxy_autoscale::simulate::scenario::{Run, Scenario};
+
+use crate::support::load::{exchange, get};
+use crate::support::{
+    Backend, DaemonConfig, HaproxyConfig, RealHaproxy, Version, for_each_version,
+};
+
+const WORKERS: u32 = 4;
+const MEAN: Duration = Duration::from_millis(60);
+/// p50 and p95 of the model lie this near to what users got.
+const TOLERANCE: f64 = 0.15;
+/// Its own checks and the requests of a warm-up cost a server nothing.
+const FREE: &str = "/health";
+
+/// A server of a few workers: each takes the next connection, reads how long it is to work, and answers.
+struct Workers {
+    address: SocketAddr,
+}
+
+impl Workers {
+    fn start(name: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let (sender, waiting) = mpsc::channel::<(TcpStream, Duration)>();
+        let waiting = Arc::new(Mutex::new(waiting));
+        for _ in 0..WORKERS {
+            let (waiting, name) = (Arc::clone(&waiting), name.to_owned());
+            thread::spawn(move || {
+                while let Ok((stream, work)) = {
+                    let waiting = waiting.lock().expect("no worker panics");
+                    waiting.recv()
+                } {
+                    thread::sleep(work);
+                    answer(&stream, &name);
+                }
+            });
+        }
+        let name = name.to_owned();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (sender, name) = (sender.clone(), name.clone());
+                // In the order of arrival: HAProxy has sent the head when it connects.
+                let Some(path) = path(&stream) else { continue };
+                match path.trim_start_matches('/').parse() {
+                    Ok(us) => {
+                        let _ = sender.send((stream, Duration::from_micros(us)));
+                    }
+                    Err(_) => answer(&stream, &name),
+                }
+            }
+        });
+        Self { address }
+    }
+}
+
+fn path(stream: &TcpStream) -> Option<String> {
+    stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
+    let mut reader = BufReader::new(stream);
+    let (mut first, mut line) = (String::new(), String::new());
+    reader.read_line(&mut first).ok()?;
+    while reader.read_line(&mut line).ok()? > 2 {
+        line.clear();
+    }
+    first.split(' ').nth(1).map(str::to_owned)
+}
+
+fn answer(mut stream: &TcpStream, name: &str) {
+    let text = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-Server: {name}\r\nConnection: close\r\n\r\nok\n"
+    );
+    let _ = stream.write_all(text.as_bytes());
+}
+
+/// Rates in which nothing but the load changes.
+fn scenario(servers: usize, rates_per_s: Vec<f64>) -> Scenario {
+    let names: Vec<String> = (1..=servers).map(|it| format!("web{it}")).collect();
+    Scenario {
+        settings: BackendSettings::for_backend("web", names.clone()),
+        min: servers,
+        names,
+        workers: WORKERS,
+        maxconn: None,
+        cold: Cold::NONE,
+        balance: Balance::RoundRobin,
+        boot: Duration::ZERO,
+        warm_up_requests: 3,
+        goal: Duration::from_millis(500),
+        load: Load {
+            rates_per_s: rates_per_s.into(),
+            arrivals: Arrivals::Poisson,
+            service: Sampler::of(&Service::Exponential(MEAN), &Arc::from([])),
+            seed: 11,
+        },
+    }
+}
+
+/// Sends every request of the load at its time; gives the response times of those that had an answer, in
+/// ascending order, and how many had none.
+fn users(load: &Load, target: SocketAddr) -> (Vec<Duration>, usize) {
+    let began = Instant::now();
+    let sent: Vec<_> = load
+        .stream()
+        .map(|Arrival { at_ns, service_ns }| {
+            let due = Duration::from_nanos(at_ns);
+            thread::sleep(due.saturating_sub(began.elapsed()));
+            thread::spawn(move || exchange(target, &get(&format!("/{}", service_ns / 1000), &[])))
+        })
+        .collect();
+    let answers = sent.into_iter().map(|it| it.join().expect("an answer"));
+    let (good, bad): (Vec<_>, Vec<_>) = answers.partition(|it| it.is_ok());
+    let mut took: Vec<Duration> = good.iter().map(|it| it.took).collect();
+    took.sort_unstable();
+    (took, bad.len())
+}
+
+fn percentile_ms(sorted: &[Duration], percent: usize) -> f64 {
+    let at = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+    sorted.get(at).map_or(0.0, |it| it.as_secs_f64() * 1000.0)
+}
+
+/// What is wrong with the model's p50 and p95.
+fn off(what: &str, run: &Run, took: &[Duration]) -> Vec<String> {
+    let [p50, _, p95, _] = run.tally.percentiles_ms();
+    let mut faults = Vec::new();
+    for (percent, model_ms) in [(50, p50), (95, p95)] {
+        let real_ms = percentile_ms(took, percent);
+        let line = format!("{what} p{percent}: model {model_ms:.1} ms, real {real_ms:.1} ms");
+        #[allow(clippy::print_stdout)] // The figures of a run.
+        {
+            println!("{line}");
+        }
+        if (model_ms / real_ms - 1.0).abs() > TOLERANCE {
+            faults.push(line);
+        }
+    }
+    faults
+}
+
+fn haproxy(
+    version: &Version,
+    scenario: &Scenario,
+    servers: &[Workers],
+    flags: &str,
+) -> RealHaproxy {
+    let mut backend = Backend::new("web");
+    backend.lines = vec![
+        format!("balance {}", scenario.balance.as_str()),
+        format!("option httpchk GET {FREE}"),
+    ];
+    for (index, (server, name)) in servers.iter().zip(&scenario.names).enumerate() {
+        let maxconn = scenario.maxconn.map(|it| format!(" maxconn {it}"));
+        let disabled = if index < scenario.min {
+            ""
+        } else {
+            " disabled"
+        };
+        let flags = format!("{flags}{}{disabled}", maxconn.unwrap_or_default());
+        backend = backend.server(name, server.address, &flags);
+    }
+    let config = HaproxyConfig::new(backend);
+    let config = config
+        .defaults("timeout queue 30s")
+        .defaults("timeout server 30s");
+    RealHaproxy::start(version, config)
+}
+
+#[test]
+fn users_of_a_real_haproxy_wait_as_long_as_the_model_says() {
+    for_each_version(|version| {
+        let cases: Vec<(Balance, Option<u32>)> = Balance::ALL
+            .into_iter()
+            .flat_map(|balance| [(balance, None), (balance, Some(4))])
+            .filter(|case| *case != (Balance::First, None)) // It would give all to one.
+            .collect();
+        let faults = thread::scope(|scope| {
+            let run = |(balance, maxconn): (Balance, Option<u32>)| {
+                let scenario = Scenario {
+                    balance,
+                    maxconn,
+                    ..scenario(2, vec![105.0; 12])
+                };
+                let servers = [Workers::start("web1"), Workers::start("web2")];
+                let haproxy = haproxy(version, &scenario, &servers, "");
+                let (took, failed) = users(&scenario.load, haproxy.frontend());
+                assert_eq!(failed, 0, "{balance:?}");
+                let run = scenario.run(Policy::StaticMax, None).expect("Little's law");
+                off(&format!("{balance:?} {maxconn:?}"), &run, &took)
+            };
+            let threads: Vec<_> = cases
+                .into_iter()
+                .map(|it| scope.spawn(move || run(it)))
+                .collect();
+            let faults = threads
+                .into_iter()
+                .flat_map(|it| it.join().expect("a case"));
+            faults.collect::<Vec<_>>()
+        });
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    });
+}
+
+/// A calm beginning, then more than two servers carry, and the daemon with its spares.
+#[test]
+fn the_daemon_beside_a_real_haproxy_brings_spares_in_when_the_model_says_so() {
+    for_each_version(|version| {
+        let faults = thread::scope(|scope| {
+            let run = |maxconn: Option<u32>| {
+                let rates = [vec![30.0; 8], vec![110.0; 32]].concat();
+                let policy = PolicySettings {
+                    window: WindowSize::Requests(15),
+                    ..PolicySettings::new(Signal::ResponseTime, 300.0)
+                };
+                let all = scenario(4, rates);
+                let scenario = Scenario {
+                    settings: BackendSettings {
+                        policies: vec![policy],
+                        scale_up_cooldown: Duration::from_secs(8),
+                        grace: Duration::from_secs(2),
+                        ..BackendSettings::for_backend("web", vec!["web1".to_owned()])
+                    },
+                    min: 1,
+                    maxconn,
+                    goal: Duration::from_millis(300),
+                    ..all
+                };
+                let run = scenario.run(Policy::Ours, None).expect("Little's law");
+                let model = run.tally.moves.iter().filter(|it| it.what == Move::Serves);
+                let model: Vec<f64> = model.map(|it| it.at_ns as f64 / SECOND_NS as f64).collect();
+                let servers: Vec<Workers> = scenario
+                    .names
+                    .iter()
+                    .map(|name| Workers::start(name))
+                    .collect();
+                let haproxy = haproxy(version, &scenario, &servers, "check inter 2s");
+                let daemon = DaemonConfig::new(&haproxy)
+                    .haproxy("poll_interval", "\"2s\"")
+                    .backend("response_time", "\"300ms\"")
+                    .backend("window", "15")
+                    .backend("min_span", "\"1s\"")
+                    .backend("grace", "\"2s\"")
+                    .backend("idle_timeout", "\"5m\"")
+                    .backend("scale_up_cooldown", "\"8s\"")
+                    .start();
+                let began = Instant::now();
+                let (took, failed) = users(&scenario.load, haproxy.frontend());
+                let told = daemon.told();
+                let enables = told.iter().filter(|it| it.text.contains(" enable "));
+                let real: Vec<f64> = enables
+                    .map(|it| it.at.duration_since(began).as_secs_f64())
+                    .collect();
+                let mut faults = Vec::new();
+                let is_near = |(real, model): (&f64, &f64)| (real - model).abs() < 5.0;
+                if real.len() != model.len() || !real.iter().zip(&model).all(is_near) {
+                    faults.push(format!("{maxconn:?}: real {real:?}, model {model:?}"));
+                }
+                if failed > 0 {
+                    faults.push(format!("{maxconn:?}: {failed} failed"));
+                }
+                faults.extend(off(&format!("with spares, {maxconn:?}"), &run, &took));
+                faults
+            };
+            let threads = [None, Some(4)].map(|maxconn| scope.spawn(move || run(maxconn)));
+            let faults = threads
+                .into_iter()
+                .flat_map(|it| it.join().expect("a case"));
+            faults.collect::<Vec<_>>()
+        });
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    });
+}
