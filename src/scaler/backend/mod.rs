@@ -211,8 +211,10 @@ impl Backend {
         }
         let was_lost = std::mem::take(&mut self.past.is_lost);
         let first = asks.breaches.first().map(|(breach, _)| *breach);
-        if asks.helped {
+        if asks.helped && self.size.is_on() {
             self.size.helped(now);
+            // What the pause after a spare is for has been seen: it helped, and is not enough.
+            self.plan.up_not_before = now;
         }
         let is_long = |breach: &decision::Breach| breach.streak >= breach.needed;
         if asks
@@ -232,6 +234,7 @@ impl Backend {
             None => self.said.no_spare.for_load = false,
         }
         if let Some((servers, breach)) = strongest(asks.servers.into_iter()) {
+            let servers = servers.max(self.needs().for_a_breach(now));
             self.plan.owed = Some((servers, Wanted::Slow(breach)));
             self.seek_work(now, out);
         }

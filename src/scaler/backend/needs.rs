@@ -22,6 +22,10 @@ use crate::words::time::Timestamp;
 /// every 100 ms and has commands of its own.
 const AT_ONCE_MAX: usize = 8;
 
+/// One in so many of the spares that could come is brought in by a breach while nobody knows what a
+/// server carries.
+const UNKNOWN_PART: usize = 4;
+
 /// What needs follow from.
 #[derive(Clone, Copy)]
 pub(super) struct Needs<'a> {
@@ -339,6 +343,16 @@ impl<'a> Needs<'a> {
             serving: self.facts.pool.serving(),
         };
         Some((servers, wanted))
+    }
+
+    /// Servers that a breach brings in while nobody knows what one carries: a part of those that
+    /// could come.
+    pub(super) fn for_a_breach(self, now: Timestamp) -> u32 {
+        if !self.size.is_on() || self.size.may_ask() {
+            return 0;
+        }
+        let candidates = self.candidates_for_load(now).len();
+        u32::try_from(candidates.div_ceil(UNKNOWN_PART)).unwrap_or(0)
     }
 
     /// Why no spare would come if one was wanted; `None` if one would.

@@ -3,6 +3,7 @@
 
 use super::facts::Facts;
 use super::journeys::Journeys;
+use crate::measure::capacity::Carries;
 use crate::measure::demand::Reading;
 use crate::measure::need::{Need, Strength};
 use crate::measure::served::Goal;
@@ -118,6 +119,17 @@ impl Size {
         if let Some(sizing) = &mut self.sizing {
             sizing.start_over(now);
         }
+    }
+
+    /// A capacity is learned or given.
+    pub(super) const fn is_on(&self) -> bool {
+        self.sizing.is_some()
+    }
+
+    /// The newest picture tells how many servers the demand needs, and not only how few are enough.
+    pub(super) fn may_ask(&self) -> bool {
+        let need = self.need().and_then(|need| need.capacity);
+        matches!(need, Some(Carries::Bounded(_)))
     }
 
     /// What the newest picture says.
