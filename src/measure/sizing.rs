@@ -20,6 +20,8 @@ use crate::words::time::Timestamp;
 /// What is asked for at once is at most so many times what serves or is on its way: arrivals grow with
 /// users who ask again, too.
 const GROWTH_MAX: f64 = 2.0;
+/// What is left when a server goes is at least so many units more than the highest need.
+const SLACK: f64 = 0.2;
 /// Where a `maxconn` makes a queue, a mean queue time above this share of the goal is a breach …
 const QUEUE_SHARE: f64 = 0.1;
 /// … of so many requests.
@@ -76,11 +78,18 @@ pub struct Outlook {
     /// present episode. A slow database asks for the rest just as loudly as heavier requests do: one
     /// server first, and more once [`Sizing::helped`].
     pub undoubted: Option<f64>,
-    /// The highest need of the last `down_after`, units. With that much left a server may go. `None`
-    /// until so long was watched.
+    /// The highest need of the last `down_after`, units; `None` until so long was watched.
     pub highest: Option<f64>,
     /// More servers did not help: nothing is learned, and arrivals alone count.
     pub is_frozen: bool,
+}
+
+impl Outlook {
+    /// Whether servers may go that leave so many units: the highest need of a while, and a little more,
+    /// or a load about what servers carry would make one come and go.
+    pub fn may_leave(&self, units: f64) -> bool {
+        self.highest.is_some_and(|highest| highest + SLACK <= units)
+    }
 }
 
 /// Watches one backend.

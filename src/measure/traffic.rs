@@ -18,6 +18,8 @@ use crate::words::time::Timestamp;
 
 /// Arrivals are the larger of two rates: this one sees a rush at once …
 pub(super) const FAST: Duration = Duration::from_secs(6);
+/// … less so many standard deviations of a count in that time …
+const DEVIATIONS: f64 = 1.0;
 /// … and this one does not believe a lull.
 const SLOW: Duration = Duration::from_secs(30);
 /// Requests in flight are a mean over this long.
@@ -152,9 +154,14 @@ impl Traffic {
         Some((arrivals - free).max(0.0))
     }
 
-    /// λ: the larger of the rates over 6 s and over 30 s.
+    /// λ: the larger of the rates over 6 s and over 30 s, the former without what chance alone makes of
+    /// it: the square-root margin is there for chance.
     pub(super) fn demand(&self, now: Timestamp) -> Option<f64> {
         let fast = self.per_second(now, FAST);
+        let fast = fast.map(|fast| {
+            let deviation = (fast / FAST.as_secs_f64()).sqrt();
+            (fast - DEVIATIONS * deviation).max(0.0)
+        });
         let slow = self.per_second(now, SLOW);
         fast.into_iter().chain(slow).reduce(f64::max)
     }

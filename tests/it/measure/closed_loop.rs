@@ -156,3 +156,17 @@ fn open_websockets_ask_for_no_server_and_hide_no_overload() {
     assert_eq!(with.most, 3);
     assert!(with.slow_percent() < 0.2, "{} %", with.slow_percent());
 }
+
+#[test]
+fn a_sine_around_what_one_server_carries_costs_two_changes_a_period() {
+    let sine = Scene {
+        hours: 4.0,
+        rate: |second| 36.0 + 18.0 * (second / 3_600.0 * TAU).sin(),
+        learned: known(),
+        ..Scene::default()
+    };
+    let result = run(&sine);
+    // Of its beginning, one more.
+    assert!(result.changes <= 2 * 4 + 1, "{} changes", result.changes);
+    assert!(result.slow_percent() < 0.15, "{} %", result.slow_percent());
+}

@@ -372,9 +372,7 @@ impl Loop<'_> {
         if there < servers(outlook.asked).min(most) && self.trial.is_none() {
             self.begin_trial(now_ms);
         }
-        let is_too_many = outlook
-            .highest
-            .is_some_and(|units| (whole(units) as usize) < self.serving);
+        let is_too_many = outlook.may_leave(self.serving as f64 - 1.0);
         let may_go = self.serving > 1 && self.booting.is_empty() && self.streak == 0;
         if is_too_many && may_go && now_ms >= self.changed_ms + GOES_MS {
             self.serving -= 1;
