@@ -87,7 +87,7 @@ pub struct Load {
     pub piled: f64,
     /// Requests in flight on the average of the last seconds.
     pub in_flight: f64,
-    /// Requests that wait in HAProxy's queues on the average of the last seconds.
+    /// Requests that wait in HAProxy's queues before full servers, on the average of the last seconds.
     pub queued: f64,
     /// S₀, milliseconds.
     pub service_ms: Option<f64>,

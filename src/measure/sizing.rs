@@ -221,7 +221,7 @@ impl Sizing {
 
     /// While more servers do not help, arrivals alone count: the rest is what waits for something else.
     fn load(&self, now: Timestamp, look: &Look) -> Option<Load> {
-        let load = self.traffic.load(now, look.slots)?;
+        let load = self.traffic.load(now, look.slots, look.serving.units)?;
         Some(if look.is_elsewhere {
             Load {
                 piled: 0.0,
@@ -259,7 +259,9 @@ impl Sizing {
         let tally = self.traffic.tally(now, FAST);
         let most_ms = QUEUE_SHARE * self.settings.goal.ms;
         let has_waited = tally.mean_queue_ms().is_some_and(|ms| ms > most_ms);
-        if look.slots.is_some() && tally.requests >= QUEUE_REQUESTS && has_waited {
+        let slots = look.slots.map(|slots| slots * look.serving.units);
+        let are_full = slots.is_some_and(|slots| self.traffic.is_full(slots));
+        if are_full && tally.requests >= QUEUE_REQUESTS && has_waited {
             self.breach_of(now, Sign::Queue);
         }
         if !self.learner.has_calm_minute(now) {

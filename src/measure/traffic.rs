@@ -32,6 +32,8 @@ const EXPLAINS_AFTER: Duration = Duration::from_secs(10);
 const PILED_SHARE: f64 = 0.5;
 /// … or when so many wait in HAProxy's queues.
 const QUEUED_MIN: f64 = 1.0;
+/// Servers are full when this share of their slots is taken.
+const FULL_SHARE: f64 = 0.9;
 
 /// What is asked of a backend, and what became of it.
 #[derive(Debug)]
@@ -133,6 +135,13 @@ impl Traffic {
         self.demand.queued(FAST).unwrap_or(0.0)
     }
 
+    /// Of `slots` slots nearly all were taken on the average: what waits in HAProxy's queues is not
+    /// there by chance, or for one server alone.
+    pub(super) fn is_full(&self, slots: f64) -> bool {
+        let open = self.demand.open(FAST).unwrap_or(0.0);
+        open - self.queued() >= FULL_SHARE * slots
+    }
+
     /// Requests in flight that wait for an answer, on the average: the smaller one of what both
     /// witnesses say.
     pub(super) fn in_flight(&self, now: Timestamp, span: Duration) -> Option<f64> {
@@ -176,8 +185,8 @@ impl Traffic {
         })
     }
 
-    /// What is asked of the backend now. `slots`: `maxconn` of one unit.
-    pub(super) fn load(&self, now: Timestamp, slots: Option<f64>) -> Option<Load> {
+    /// What is asked of the backend now. `slots`: `maxconn` of one unit, of which `units` serve.
+    pub(super) fn load(&self, now: Timestamp, slots: Option<f64>, units: f64) -> Option<Load> {
         let queued = self.queued();
         let mean_ms = self.tally(now, FAST).mean_ms();
         let is_slow = mean_ms.is_some_and(|mean_ms| mean_ms > PILED_SHARE * self.goal.ms);
@@ -187,7 +196,10 @@ impl Traffic {
             per_second: self.demand(now)?,
             piled: if piles { self.busy(now, open) } else { 0.0 },
             in_flight: self.in_flight(now, IN_FLIGHT).unwrap_or(0.0),
-            queued,
+            queued: match slots {
+                Some(slots) if self.is_full(slots * units) => queued,
+                Some(_) | None => 0.0,
+            },
             service_ms: self.service_ms(now),
             slots,
         })
