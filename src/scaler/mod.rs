@@ -16,6 +16,7 @@ pub mod seen;
 pub mod settings;
 
 mod agenda;
+mod apart;
 mod backend;
 mod budget;
 mod haproxy;
@@ -28,6 +29,7 @@ mod outbox;
 mod pool;
 mod probation;
 mod reconfigure;
+mod service;
 
 use self::agenda::Agenda;
 use self::backend::Backend;
@@ -111,7 +113,7 @@ impl Scaler {
             }
             Event::Hint { backend } => {
                 if self.haproxy.answers() {
-                    self.at(now, backend, |backend, _| backend.hint(now));
+                    self.at(now, backend, |backend, _| backend.reading().hint(now));
                 }
             }
             Event::HaproxyRead { id, outcome } => self.haproxy_read(now, id, outcome),
@@ -184,7 +186,7 @@ impl Scaler {
         self.backends
             .iter_mut()
             .map(|backend| {
-                backend.read_is_due(due);
+                backend.reading().due = due;
                 backend.view(now)
             })
             .collect()
@@ -278,7 +280,7 @@ impl Scaler {
             return;
         };
         backend.request(now, request);
-        let mut complete_at = backend.window_due();
+        let mut complete_at = backend.sight().window_due();
         if complete_at.is_some_and(|at| at <= now) {
             // A window waits for nothing.
             self.out.turn_of(backend.name());
@@ -286,7 +288,7 @@ impl Scaler {
                 self.touch(index, |_, _| ());
                 return;
             }
-            complete_at = backend.window_due();
+            complete_at = backend.sight().window_due();
         }
         if let Some(at) = complete_at
             && at < self.agenda.due_of(index)
@@ -310,7 +312,8 @@ impl Scaler {
         self.out.turn_of(backend.name());
         act(backend, &mut self.out);
         backend.after_event(self.now);
-        self.haproxy.wish(self.now, backend.take_wish());
+        self.haproxy
+            .wish(self.now, std::mem::take(&mut backend.reading().wish));
         self.agenda.set(index, backend.due());
     }
 }

@@ -2,6 +2,7 @@
 
 mod pages;
 mod rooms;
+mod types;
 
 use std::collections::BTreeSet;
 use std::fs;

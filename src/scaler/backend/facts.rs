@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::crowd::Crowd;
 use crate::measure::agreement::{Agreement, Comparison};
 use crate::measure::dropped::Share;
+use crate::scaler::decision::{Change, Note};
 use crate::scaler::event::{ActionId, LogState};
 use crate::scaler::haproxy::Wish;
 use crate::scaler::member::{Role, Stage};
@@ -51,10 +52,10 @@ pub(super) struct Traffic {
 
 /// What this backend knows of the reads of its HAProxy, and wishes of the next one.
 #[derive(Debug, Default)]
-pub(super) struct Reading {
-    pub(super) wish: Wish,
+pub(in crate::scaler) struct Reading {
+    pub(in crate::scaler) wish: Wish,
     /// When HAProxy is read next, for people.
-    pub(super) due: Timestamp,
+    pub(in crate::scaler) due: Timestamp,
     /// Why the last read gave nothing of this backend.
     pub(super) failure: Option<ReadFailure>,
     /// When this backend was read last.
@@ -69,7 +70,7 @@ const HINT_PAUSE: Duration = Duration::from_secs(1);
 
 impl Reading {
     /// A line is a reason to look soon.
-    pub(super) fn hint(&mut self, now: Timestamp) {
+    pub(in crate::scaler) fn hint(&mut self, now: Timestamp) {
         let is_too_soon = self.hinted_at.is_some_and(|at| now.since(at) < HINT_PAUSE);
         if !is_too_soon {
             self.hinted_at = Some(now);
@@ -172,6 +173,18 @@ impl Facts {
         unvouched.max(contradicted)
     }
 
+    /// Log and counters agree again, or do not any more.
+    pub(super) fn agreement_changed(&mut self, now: Timestamp, out: &mut Outbox) {
+        let (change, note) = match self.comparison.doubt() {
+            None => (Change::Thaw, Note::Agrees),
+            Some(doubt) => (Change::Freeze, Note::Doubted(doubt)),
+        };
+        // Spares that came in on lines which are in doubt now count as brought in by them.
+        let doubted = self.comparison.doubted_since(now);
+        self.brought_in_doubt = self.pool.joined_since(doubted);
+        out.tell(now, None, change, note);
+    }
+
     /// First sight adopts: what is ready is ours and goes after `idle_timeout` like any other.
     pub(super) fn first_sight(&mut self, now: Timestamp, name: &str, shown: AdminState) {
         let started = self.started;
@@ -184,7 +197,7 @@ impl Facts {
         // Nobody knows for how long it has served: it is no newcomer whose caches are cold.
         member.enter(now, Stage::of(shown), started);
         if shown == AdminState::Ready {
-            member.is_wanted_back = false;
+            member.errand.is_wanted_back = false;
         }
     }
 

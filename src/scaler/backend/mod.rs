@@ -30,14 +30,12 @@ use super::settings::BackendSettings;
 use crate::measure::policy::strongest;
 use crate::words::picture::AdminState;
 use crate::words::request::Request;
-use crate::words::short_name::Name;
 use crate::words::time::Timestamp;
 
 use self::facts::Facts;
-use self::journey::Journey;
 use self::journeys::Journeys;
 use self::kicks::Queue;
-use self::needs::{Leaving, Needs};
+use self::needs::Needs;
 use self::plan::{Plan, Said};
 use self::road::Road;
 use self::signals::Signals;
@@ -104,7 +102,7 @@ impl Backend {
         &self.settings.name
     }
 
-    /// Takes one finished request. If [`Backend::window_due`] is not after `now` then,
+    /// Takes one finished request. If [`Sight::window_due`] is not after `now` then,
     /// [`Backend::evaluate`] is wanted at once.
     pub(super) fn request(&mut self, now: Timestamp, request: &Request<'_>) {
         self.facts.comparison.line(began(now, request));
@@ -115,39 +113,15 @@ impl Backend {
         if self.signals.has_watched {
             self.signals.note_time(request);
         }
-        if self.counts(now, request.server) {
+        let (facts, grace) = (&self.facts, self.settings.grace);
+        if self.signals.has_counted(request.server)
+            || !self.timers.is_settling(now)
+                && self.signals.counts(now, request.server, facts, grace)
+        {
             for policy in &mut self.signals.policies {
                 policy.push(now, request, self.signals.rate.total());
             }
         }
-    }
-
-    /// The instant at which the next window is complete.
-    pub(super) fn window_due(&self) -> Option<Timestamp> {
-        self.signals.window_due()
-    }
-
-    /// Samples of a server that HAProxy does not list are nobody's; those of a server that has
-    /// just joined say more about its caches than about the load.
-    fn counts(&mut self, now: Timestamp, server: &str) -> bool {
-        if self.signals.counted.iter().any(|name| name.is(server)) {
-            return true;
-        }
-        if self.is_settling(now) {
-            return false;
-        }
-        if server.starts_with('<') || self.facts.pool.members.is_empty() {
-            return true;
-        }
-        let counts = self.facts.pool.member(server).is_some_and(|member| {
-            !member
-                .ready_at
-                .is_some_and(|at| self.facts.started < at && now.since(at) < self.settings.grace)
-        });
-        if counts {
-            self.signals.counted.push(Name::of(server));
-        }
-        counts
     }
 
     /// The log is read well, late or not at all.
@@ -184,7 +158,7 @@ impl Backend {
         let at = match timer {
             Timer::Expiry => self.hand.due(),
             Timer::Window => self.signals.window_due(),
-            Timer::PutAway => self.leaving().map(|leaving| leaving.due),
+            Timer::PutAway => self.sight().leaving().map(|leaving| leaving.due),
             Timer::Settled | Timer::Slice | Timer::Write => return,
         };
         self.timers.set(timer, at);
@@ -200,7 +174,7 @@ impl Backend {
             Timer::Slice => self.end_slice(now, out),
             Timer::Write => self.road().write_overdue(now, out),
             Timer::PutAway => {
-                if let Some(leaving) = self.leaving() {
+                if let Some(leaving) = self.sight().leaving() {
                     self.road().put_away(now, leaving.name, out);
                 }
             }
@@ -224,8 +198,9 @@ impl Backend {
         if self.signals.window_due().is_none_or(|due| due > now) {
             return true;
         }
-        let may_act =
-            self.is_free_for_load() && self.facts.has_picture() && now >= self.plan.up_not_before;
+        let may_act = self.sight().is_free_for_load()
+            && self.facts.has_picture()
+            && now >= self.plan.up_not_before;
         let asks = self
             .signals
             .ask(now, self.facts.pool.serving(), may_act, out);
@@ -248,22 +223,6 @@ impl Backend {
             self.seek_work(now, out);
         }
         first.is_none() && !was_lost
-    }
-
-    /// No server is on its way in or owed for the sake of speed, and none could turn back for it.
-    pub(super) fn is_free_for_load(&self) -> bool {
-        let mut journeys = self.journeys.iter();
-        self.plan.owed.is_none()
-            && self.journeys.coming_for_load() == 0
-            && !journeys.any(Journey::is_put_away)
-    }
-
-    /// The spare that is next to go, and when. While something else is to be done, none is.
-    fn leaving(&self) -> Option<Leaving> {
-        let is_free = self.journeys.is_idle() && self.plan.owed.is_none();
-        let may_go = is_free && !self.past.is_lost && !self.is_changing_settings();
-        let may_go = may_go && self.facts.has_picture();
-        may_go.then(|| self.needs().leaving(self.plan.down_not_before))?
     }
 
     /// Its servers, as far as its queue is concerned.

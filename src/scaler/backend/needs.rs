@@ -6,7 +6,7 @@ use super::journey::Journey;
 use super::journeys::Journeys;
 use super::signals::Signals;
 use crate::measure::agreement::Agreement;
-use crate::scaler::decision::{Fault, Ordered, Refusal, TooSlow, Wanted};
+use crate::scaler::decision::{Fault, Ordered, Refusal, TooSlow, Wanted, Would};
 use crate::scaler::event::LogState;
 use crate::scaler::hand::{Hand, Kept};
 use crate::scaler::member::name_of;
@@ -218,7 +218,9 @@ impl<'a> Needs<'a> {
     pub(super) fn wanted_back(self, now: Timestamp) -> Option<String> {
         let is_quiet = self.signals.is_quiet_for_long(now, self.settings);
         let candidates = self.candidates(now);
-        let back = candidates.iter().find(|member| member.is_wanted_back)?;
+        let back = candidates
+            .iter()
+            .find(|member| member.errand.is_wanted_back)?;
         (self.full(None).is_none() && !is_quiet).then(|| name_of(back))
     }
 
@@ -254,6 +256,26 @@ impl<'a> Needs<'a> {
         let by_step = by_step.map(|(entry, at)| (at, Stay::TooSlow(entry)));
         let all = by_load.into_iter().chain(by_step).chain(by_budget);
         all.max_by_key(|(at, _)| *at)
+    }
+
+    /// What would begin if it were not for a pause, with which server.
+    pub(super) fn but_for_a_pause(
+        self,
+        now: Timestamp,
+        owed: Option<(u32, Wanted)>,
+    ) -> Option<(Would, String)> {
+        if let Some(name) = self.found_draining(now) {
+            return Some((Would::FinishDrain, name));
+        }
+        let next = || {
+            let wanted = self.capacity_wanted(None);
+            let wanted = wanted.or(owed.map(|(_, wanted)| wanted))?;
+            let candidates = self.candidates_for(now, &wanted);
+            let is_free = self.forbids(&wanted, None).is_none();
+            candidates.first().filter(|_| is_free).map(|it| name_of(it))
+        };
+        let spare = self.wanted_back(now).or_else(next)?;
+        Some((Would::Enable, spare))
     }
 
     /// One more may set out for the servers that are owed.
@@ -354,7 +376,7 @@ impl<'a> Needs<'a> {
         let found = members.find(|member| {
             member.role == Role::Spare
                 && member.stage == Stage::DrainingOut
-                && !member.is_held(now)
+                && !member.apart.is_held(now)
                 && !member.marks.is_fixed()
                 && !member.rests_in_drain()
                 && !self.journeys.is_busy(&member.read.name)
@@ -371,8 +393,8 @@ impl<'a> Needs<'a> {
                 && member.is_lingering
                 && member.is_proven
                 && member.stage == Stage::DrainingOut
-                && !member.is_held(now)
-                && !member.is_quarantined(now)
+                && !member.apart.is_held(now)
+                && !member.apart.is_quarantined(now)
                 && !member.marks.is_fixed()
                 && member.marks.kept() != Some(Kept::Out)
                 && !self.journeys.is_busy(&member.read.name)

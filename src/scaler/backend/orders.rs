@@ -5,7 +5,7 @@ use super::Backend;
 use super::journey::Journey;
 use super::view::Sight;
 use crate::scaler::decision::{Change, Note, Ordered, Promise, Reason, Refusal, Way};
-use crate::scaler::hand::{Kept, Mark, Until};
+use crate::scaler::hand::{Kept, Mark};
 use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
@@ -67,7 +67,7 @@ impl Backend {
                 }
                 self.hand.servers.retain(|_, marks| !marks.is_empty());
                 for member in &mut self.facts.pool.members {
-                    member.end_hold();
+                    member.apart.end_hold();
                 }
                 Ok(())
             }
@@ -102,19 +102,23 @@ impl Backend {
                     (marks.paused, marks.kept) = (None, None);
                 });
                 if let Some(member) = self.facts.pool.member_mut(server) {
-                    member.end_hold();
+                    member.apart.end_hold();
                 }
             }
             Verb::Unpin => self.hand.change(server, |marks| marks.pinned = None),
             Verb::Enable => {
                 self.sight().may_enable(server)?;
                 self.sight().must_be_taken(order, server, Stage::Ready)?;
-                self.keep(now, order, server, Kept::In);
+                self.hand
+                    .keep(now, order, self.settings.hold, server, Kept::In);
+                self.facts.pool.set_free(server);
             }
             Verb::Disable => {
                 self.sight().may_disable(server)?;
                 self.sight().must_be_taken(order, server, Stage::Maint)?;
-                self.keep(now, order, server, Kept::Out);
+                self.hand
+                    .keep(now, order, self.settings.hold, server, Kept::Out);
+                self.facts.pool.set_free(server);
             }
         }
         let journey = self.journeys.of(server);
@@ -128,21 +132,6 @@ impl Backend {
             self.road().retreat(now, server, ordered_by(order), out);
         }
         Ok(())
-    }
-
-    /// The operator's newest word: a hold and a quarantine are over.
-    fn keep(&mut self, now: Timestamp, order: &Order, server: &str, kept: Kept) {
-        let length = order.lasts.unwrap_or(self.settings.hold);
-        let mark = Mark {
-            until: Some(Until::after(now, length)),
-            ..Mark::of(order, now)
-        };
-        self.hand
-            .change(server, |marks| marks.kept = Some((kept, mark)));
-        if let Some(member) = self.facts.pool.member_mut(server) {
-            member.end_hold();
-            member.end_quarantine();
-        }
     }
 
     /// Ends what an operator set for some time only.
@@ -193,7 +182,7 @@ impl Sight<'_> {
         if !self.facts.has_picture() {
             return Err(Refusal::Unreachable);
         }
-        if self.is_changing_settings() {
+        if !self.next.is_same() {
             return Err(Refusal::Reconfiguring);
         }
         if member.read.is_tracked || member.read.is_beyond_us() {
@@ -269,7 +258,7 @@ impl Sight<'_> {
                 (true, false) | (false, true) => Way::Soon,
             },
             None if is_there => Way::Already(already),
-            None if self.is_settling(now) => Way::Settling,
+            None if self.timers.is_settling(now) => Way::Settling,
             None => Way::Soon,
         };
         Promise::Kept {

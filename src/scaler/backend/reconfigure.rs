@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::Backend;
+use super::journeys::Journeys;
 use super::timers::Timer;
 use super::view::Sight;
 use crate::measure::policy::Policy;
@@ -29,6 +30,13 @@ pub(super) enum Next {
     Settings(Box<BackendSettings>),
     /// It is not looked after any more.
     Gone,
+}
+
+impl Next {
+    /// Nothing waits for the end of what is under way.
+    pub(super) const fn is_same(&self) -> bool {
+        matches!(self, Self::Same)
+    }
 }
 
 impl Backend {
@@ -64,28 +72,13 @@ impl Backend {
         self.road().retreat_all(now, why, out);
     }
 
-    /// New settings wait for the end of a change.
-    pub(super) const fn is_changing_settings(&self) -> bool {
-        !matches!(self.next, Next::Same)
-    }
-
     /// Applies what had to wait for the change under way; which servers count is asked anew.
     pub(in crate::scaler) fn after_event(&mut self, now: Timestamp) {
         self.signals.counted.clear();
-        if self.is_changing_settings() && self.journeys.is_idle() {
+        if !self.next.is_same() && self.journeys.is_idle() {
             self.apply_settings(now);
         }
         self.wind_all();
-    }
-
-    /// It is in the configuration no more.
-    pub(in crate::scaler) const fn is_leaving(&self) -> bool {
-        matches!(self.next, Next::Gone)
-    }
-
-    /// It has left nothing half-way and may be forgotten.
-    pub(in crate::scaler) fn is_gone(&self) -> bool {
-        self.is_leaving() && self.journeys.is_idle()
     }
 
     fn apply_settings(&mut self, now: Timestamp) {
@@ -140,8 +133,8 @@ impl Backend {
 
     /// Another HAProxy, or another way to touch it: its servers are met for the first time.
     pub(in crate::scaler) fn forget_servers(&mut self, now: Timestamp) {
-        self.journeys.forget_all();
-        self.road().forget_commands();
+        self.journeys = Journeys::default();
+        self.timers.set(Timer::Write, None);
         self.past.forget_told();
         self.plan.owed = None;
         self.facts.generation = None;
@@ -166,14 +159,19 @@ impl Backend {
         self.signals.not_quiet(now.after(SETTLE));
         self.facts.reading.want();
     }
-
-    /// Lines and checks are catching up after a standstill.
-    pub(super) fn is_settling(&self, now: Timestamp) -> bool {
-        self.timers.is_ahead(Timer::Settled, now)
-    }
 }
 
 impl Sight<'_> {
+    /// It is in the configuration no more.
+    pub(in crate::scaler) const fn is_leaving(&self) -> bool {
+        matches!(self.0.next, Next::Gone)
+    }
+
+    /// It has left nothing half-way and may be forgotten.
+    pub(in crate::scaler) fn is_gone(&self) -> bool {
+        self.is_leaving() && self.journeys.is_idle()
+    }
+
     /// Servers that are looked after, and those of them that `next` would treat differently.
     pub(in crate::scaler) fn affected(&self, next: Option<&BackendSettings>) -> (usize, usize) {
         let ours = || {

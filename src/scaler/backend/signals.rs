@@ -96,6 +96,32 @@ impl Signals {
         }
     }
 
+    /// Samples of that server count, as was found since anything but a request happened.
+    pub(super) fn has_counted(&self, server: &str) -> bool {
+        self.counted.iter().any(|name| name.is(server))
+    }
+
+    /// Samples of a server that HAProxy does not list are nobody's; those of a server that has
+    /// just joined say more about its caches than about the load.
+    pub(super) fn counts(
+        &mut self,
+        now: Timestamp,
+        server: &str,
+        facts: &Facts,
+        grace: Duration,
+    ) -> bool {
+        if server.starts_with('<') || facts.pool.members.is_empty() {
+            return true;
+        }
+        let is_new = |at| facts.started < at && now.since(at) < grace;
+        let member = facts.pool.member(server);
+        let counts = member.is_some_and(|member| !member.ready_at.is_some_and(is_new));
+        if counts {
+            self.counted.push(Name::of(server));
+        }
+        counts
+    }
+
     /// The instant at which the next window is complete.
     pub(super) fn window_due(&self) -> Option<Timestamp> {
         self.policies.iter().filter_map(Policy::due).min()

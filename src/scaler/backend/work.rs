@@ -1,11 +1,10 @@
-//! When a need is acted upon: which comes first, what has to make way, what is only said in a pause.
+//! When a need is acted upon, and which comes first.
 //! The needs themselves are in `needs`.
 
 use super::Backend;
 use super::needs::{Need, Stay};
 use crate::scaler::budget;
-use crate::scaler::decision::{Change, Reason, Would};
-use crate::scaler::member::name_of;
+use crate::scaler::decision::{Change, Reason};
 use crate::scaler::outbox::Outbox;
 use crate::words::time::Timestamp;
 
@@ -13,11 +12,15 @@ impl Backend {
     /// Begins what is needed, the most urgent first. Servers travel in parallel: a slow one holds up
     /// no other one.
     pub(in crate::scaler) fn seek_work(&mut self, now: Timestamp, out: &mut Outbox) {
-        if !self.facts.has_picture() || self.is_changing_settings() || self.is_settling(now) {
+        if !self.facts.has_picture() || !self.next.is_same() || self.timers.is_settling(now) {
             return;
         }
         if self.hand.pause().is_some() {
-            return self.seek_pretended_work(now, out);
+            let owed = self.plan.owed.take();
+            if let Some((would, name)) = self.needs().but_for_a_pause(now, owed) {
+                self.hand.say_would(now, would, name, out);
+            }
+            return;
         }
         // Each need that is met makes one more server busy.
         for _ in 0..=self.facts.pool.members.len() {
@@ -35,7 +38,12 @@ impl Backend {
     fn next_need(&mut self, now: Timestamp, out: &mut Outbox) -> Option<Need> {
         let begun = self.needs().begun_or_ordered(now);
         begun
-            .or_else(|| self.bad_one(now, out))
+            .or_else(|| {
+                let (journeys, expelled_at) = (&self.journeys, self.plan.expelled_at);
+                let facts = &mut self.facts;
+                let bad = facts.find_bad(now, journeys, expelled_at, &self.settings, out);
+                bad.map(|(name, fault)| Need::Expel(name, fault))
+            })
             .or_else(|| self.needs().lost_in_reload(now))
             .or_else(|| {
                 let missing = self.needs().capacity_wanted(None);
@@ -45,39 +53,9 @@ impl Backend {
             })
     }
 
-    /// A spare that answers worse than the others. One after the other: what the first one leaves
-    /// behind is looked at before.
-    fn bad_one(&mut self, now: Timestamp, out: &mut Outbox) -> Option<Need> {
-        if self.journeys.has_one_departing() {
-            return None;
-        }
-        let (journeys, expelled_at) = (&self.journeys, self.plan.expelled_at);
-        let bad = self
-            .facts
-            .find_bad(now, journeys, expelled_at, &self.settings, out)?;
-        Some(Need::Expel(bad.0, bad.1))
-    }
-
-    /// Paused: the same search, and what would begin is only said.
-    fn seek_pretended_work(&mut self, now: Timestamp, out: &mut Outbox) {
-        let back = self.needs().wanted_back(now);
-        let owed = self.plan.owed.take().map(|(_, wanted)| wanted);
-        let wanted = self.needs().capacity_wanted(None).or(owed);
-        let next = || {
-            let wanted = wanted.filter(|wanted| self.needs().forbids(wanted, None).is_none())?;
-            let candidates = self.needs().candidates_for(now, &wanted);
-            candidates.first().map(|member| name_of(member))
-        };
-        if let Some(name) = self.needs().found_draining(now) {
-            self.hand.say_would(now, Would::FinishDrain, name, out);
-        } else if let Some(name) = back.or_else(next) {
-            self.hand.say_would(now, Would::Enable, name, out);
-        }
-    }
-
     /// Says once that a spare stays which would go otherwise.
     pub(super) fn say_stay(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(leaving) = self.leaving() else {
+        let Some(leaving) = self.sight().leaving() else {
             return;
         };
         let Some(stay) = leaving.stay else { return };

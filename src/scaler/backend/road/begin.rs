@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::needs::Need;
 use super::super::timers::Timer;
 use super::{Goal, Journey, Journeys, Road, Step};
-use crate::scaler::decision::{Change, Failure, Fault, Note, Reason, StateRefused, Wanted, Would};
+use crate::scaler::decision::{Change, Failure, Note, Reason, StateRefused, Wanted, Would};
 use crate::scaler::event::{Action, ActionId};
 use crate::scaler::member::Stage;
 use crate::scaler::outbox::Outbox;
@@ -31,15 +31,27 @@ impl Road<'_> {
         out: &mut Outbox,
     ) {
         match need {
-            Need::FinishDrain(name) => self.finish_drain(now, name),
+            Need::FinishDrain(name) => {
+                let step = Step::Emptying { since: now };
+                self.journeys
+                    .begin(Journey::new(now, name, Goal::FinishDrain, step));
+                self.read_sooner(now);
+            }
             Need::GiveBack(name, wanted) => self.give_lingering_back(now, name, wanted, out),
             Need::BringIn {
                 spare,
                 wanted,
                 has_another,
             } => self.bring_in(now, &spare, wanted, has_another, out),
-            Need::SendAway(name) => self.send_away(now, name, out),
-            Need::Expel(name, fault) => self.expel(now, name, fault, out),
+            Need::SendAway(name) => {
+                let mark = self.hand.marks(&name).kept.map(|(_, mark)| mark);
+                let by = mark.and_then(|mark| mark.by);
+                self.judge_first(now, name, Goal::SendAway { by }, out);
+            }
+            Need::Expel(name, fault) => {
+                self.plan.expelled_at = Some(now); // HAProxy may accept the command and not follow it.
+                self.judge_first(now, name, Goal::Expel { fault }, out);
+            }
             Need::NoSpare(wanted) => self.say_no_spare(now, wanted, out),
         }
     }
@@ -124,28 +136,15 @@ impl Road<'_> {
         }
         let since = self.signals.quiet.since;
         let quiet_for = since.map_or(Duration::ZERO, |since| now.since(since));
-        let after = self.facts.reading.want_fresh(out);
         let share = self.signals.quiet.share;
-        let goal = Goal::PutAway { quiet_for, share };
-        self.journeys
-            .begin(Journey::new(now, name, goal, Step::Judging { after }));
+        self.judge_first(now, name, Goal::PutAway { quiet_for, share }, out);
     }
 
-    /// Begins to send a spare away that answers worse than the others do.
-    fn expel(&mut self, now: Timestamp, name: String, fault: Fault, out: &mut Outbox) {
+    /// Begins with a fresh picture, which decides whether the server may go.
+    fn judge_first(&mut self, now: Timestamp, name: String, goal: Goal, out: &Outbox) {
         let after = self.facts.reading.want_fresh(out);
-        self.plan.expelled_at = Some(now); // HAProxy may accept the command and not follow it.
-        let goal = Goal::Expel { fault };
         self.journeys
             .begin(Journey::new(now, name, goal, Step::Judging { after }));
-    }
-
-    /// Finishes a drain that was found at first sight.
-    fn finish_drain(&mut self, now: Timestamp, name: String) {
-        let step = Step::Emptying { since: now };
-        self.journeys
-            .begin(Journey::new(now, name, Goal::FinishDrain, step));
-        self.read_sooner(now);
     }
 
     /// Load returned: a spare that is on its way out is given back at once.
@@ -277,12 +276,6 @@ impl Road<'_> {
         self.timers.set(Timer::Write, until.min());
     }
 
-    /// No command is under way any more.
-    pub(crate) fn forget_commands(&mut self) {
-        self.journeys.commands.clear();
-        self.wind_write();
-    }
-
     /// A command took too long: its outcome is unknown, only reading back tells.
     pub(crate) fn write_overdue(&mut self, now: Timestamp, out: &Outbox) {
         self.journeys.commands.retain(|command| now < command.until);
@@ -332,15 +325,5 @@ impl Road<'_> {
             Step::Checking => self.watch_checks(now, name, out),
             Step::Emptying { since } => self.watch_drain(now, name, since, out),
         }
-    }
-
-    /// Begins what `disable` asked for: a fresh picture decides whether the spare may go.
-    fn send_away(&mut self, now: Timestamp, server: String, out: &mut Outbox) {
-        let after = self.facts.reading.want_fresh(out);
-        let mark = self.hand.marks(&server).kept.map(|(_, mark)| mark);
-        let by = mark.and_then(|mark| mark.by);
-        let goal = Goal::SendAway { by };
-        self.journeys
-            .begin(Journey::new(now, server, goal, Step::Judging { after }));
     }
 }

@@ -68,10 +68,10 @@ impl Road<'_> {
         let Some(member) = self.facts.pool.member_mut(name) else {
             return;
         };
-        let quarantined_for = member.quarantine(now, Failed::Serving(fault));
+        let quarantined_for = member.apart.quarantine(now, Failed::Serving(fault));
         // What it came for is still missing, if it has not been in for long.
         let is_recent = member.ready_at.is_some_and(|at| now.since(at) < MISSED_FOR);
-        let came_for = member.came_for.take().filter(|_| is_recent);
+        let came_for = member.errand.came_for.take().filter(|_| is_recent);
         let consequence = Consequence::Leaves { quarantined_for };
         let reason = Reason::Fault { fault, consequence };
         out.report(now, Some(name), Change::ProbationFailed, reason);
@@ -110,8 +110,8 @@ impl Road<'_> {
         };
         if let Some(member) = member {
             member.became_ready(now);
-            member.came_for = Some(wanted.clone());
-            member.stands_in = wanted.is_for_dead();
+            member.errand.came_for = Some(wanted.clone());
+            member.errand.stands_in = wanted.is_for_dead();
         }
         out.report(now, Some(name), Change::Enable, reason);
         self.spare_arrived(now, name, &wanted);
@@ -201,8 +201,10 @@ impl Road<'_> {
         else {
             return;
         };
-        let quarantined_for = member.quarantine(now, Failed::Coming(failure.clone()));
-        if std::mem::take(&mut member.is_wanted_back) {
+        let quarantined_for = member
+            .apart
+            .quarantine(now, Failed::Coming(failure.clone()));
+        if std::mem::take(&mut member.errand.is_wanted_back) {
             plan.owe(Wanted::Reloaded); // Another one may do instead.
         }
         let reason = Reason::Failed {

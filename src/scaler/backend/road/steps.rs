@@ -43,7 +43,7 @@ impl Road<'_> {
                     let member = self.facts.pool.member_mut(name);
                     if let Some(member) = member.filter(|member| !member.read.is_up()) {
                         // The first one to be tried again it is not.
-                        member.quarantine(now, Failed::Dead);
+                        member.apart.quarantine(now, Failed::Dead);
                     }
                     self.write(now, name, AdminState::Drain, out);
                 } else {

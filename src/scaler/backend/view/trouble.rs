@@ -34,7 +34,7 @@ impl Sight<'_> {
     /// A server is missing or the backend has been slow for as long as a spare needs to be asked for,
     /// and none comes.
     pub(super) fn helpless(&self, now: Timestamp, policy: Option<&PolicyView>) -> Option<Problem> {
-        if self.journeys.may_bring_one() || self.is_settling(now) {
+        if self.journeys.may_bring_one() || self.timers.is_settling(now) {
             return None;
         }
         if let Some(wanted) = self.needs().capacity_wanted(None) {
@@ -59,13 +59,13 @@ fn problem_of_spare(member: &Member) -> Option<Problem> {
     if member.role != Role::Spare {
         return None;
     }
-    if member.is_used_in_maint {
+    if member.service.is_used_in_maint {
         return Some(Problem::UsedInMaint(name));
     }
     if member.stage != Stage::Ready {
         return None;
     }
-    match (member.trouble.fault, member.trouble.idle) {
+    match (member.service.trouble.fault, member.service.trouble.idle) {
         (Some(fault), _) => Some(Problem::Failing(name, fault)),
         (None, cause) => Some(Problem::NotServing(name, cause?)),
     }
