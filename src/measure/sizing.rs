@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use super::capacity::{Bracket, Carries};
+use super::capacity::Bracket;
 use super::demand::Reading;
 use super::extreme::{End, Extreme};
 use super::learning::{CALM_LASTS, Learner, Seen, Sign};
-use super::need::{Headroom, Lead, Load, Need, Strength, need};
+use super::need::{Headroom, Load, Need, Strength, need};
 use super::served::Goal;
 use super::steady::{Ask, Steady};
 use super::traffic::{FAST, Traffic};
@@ -152,7 +152,7 @@ impl Sizing {
     }
 
     /// As many windows in a row missed the goal as ask for a server; true if that taught what one
-    /// server does not carry.
+    /// server does not carry. Not of a breach that one slow server among fast ones explains.
     pub fn breach(&mut self, now: Timestamp) -> bool {
         self.breach_of(now, Sign::Response)
     }
@@ -192,9 +192,10 @@ impl Sizing {
         }
         let load = self.load(now, &look);
         let need = load.and_then(|load| self.need(now, &load, look.serving));
-        let ask = load.zip(need.filter(may_add)).map(|(load, need)| Ask {
-            all: need.units,
-            undoubted: self.undoubted(now, &load, &look).min(need.units),
+        let all = need.and_then(|need| need.addable());
+        let ask = load.zip(all).map(|(load, all)| Ask {
+            all,
+            undoubted: self.undoubted(now, &load, &look).min(all),
         });
         let most = GROWTH_MAX * (look.serving.units + look.coming);
         let most = Ask {
@@ -252,7 +253,7 @@ impl Sizing {
             ..*load
         };
         let need = need(now, &sure, look.serving, bracket, self.settings.headroom);
-        need.filter(may_add).map_or(0.0, |need| need.units)
+        need.and_then(|need| need.addable()).unwrap_or(0.0)
     }
 
     fn learn(&mut self, now: Timestamp, look: &Look) {
@@ -299,13 +300,5 @@ impl Sizing {
             },
         };
         self.learner.breach(now, look.serving.units, &seen, sign)
-    }
-}
-
-/// Before it is known where one server breaks nothing but a queue asks for more.
-fn may_add(need: &Need) -> bool {
-    match need.capacity {
-        Some(Carries::Bounded(_)) => true,
-        Some(Carries::Proved(_)) | None => need.lead == Lead::Queue,
     }
 }

@@ -280,6 +280,30 @@ fn a_queue_before_servers_with_a_maxconn_speaks_first_and_teaches() {
 }
 
 #[test]
+fn a_queue_asks_though_more_arrives_than_was_ever_proved() {
+    let mut watch = Watch::new(Bracket::default());
+    watch.look.slots = Some(4.0);
+    watch.pass(70, &[(20, OK)], 2);
+    assert!(watch.bracket().proved.is_some());
+    watch.look.reading.queued = 6;
+    let waited = Request {
+        queue_ms: Some(40),
+        total_ms: Some(140),
+        ..OK
+    };
+    // Not long enough a wait to be a breach.
+    watch.pass(12, &[(80, waited)], 14);
+    let need = watch.outlook().need.expect("known");
+    assert_ne!(need.lead, Lead::Queue, "{need:?}");
+    assert!(
+        watch
+            .outlook()
+            .asked
+            .is_some_and(|units| (3.0..=3.5).contains(&units))
+    );
+}
+
+#[test]
 fn a_log_that_contradicts_the_counters_teaches_nothing() {
     let mut watch = Watch::new(Bracket::default());
     watch.look.is_log_trusted = false;
