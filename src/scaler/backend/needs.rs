@@ -301,12 +301,14 @@ impl<'a> Needs<'a> {
 
     /// The demand of the last `idle_timeout` needs that server, by what one carries.
     fn is_needed(self, member: &Member) -> bool {
-        let highest = self.size.outlook().and_then(|outlook| outlook.highest);
+        let Some(outlook) = self.size.outlook().filter(|it| it.highest.is_some()) else {
+            return false;
+        };
         let others = self.facts.pool.serving_members();
         let others = others.filter(|it| it.read.name != member.read.name);
         let weights = others.map(|it| it.read.weight);
         let left = Strength::of(weights, size::measure(self.facts)).units;
-        member.is_serving() && highest.is_some_and(|highest| highest > left)
+        member.is_serving() && !outlook.may_leave(left)
     }
 
     /// Servers that the demand needs beside those that serve and come, with the need that says so.
