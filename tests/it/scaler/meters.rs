@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use haproxy_autoscale::measure::settings::{PolicySettings, Signal, WindowSize};
 use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::scaler::event::Event;
-use haproxy_autoscale::scaler::settings::{BackendSettings, PolicySettings, Signal, WindowSize};
+use haproxy_autoscale::scaler::settings::BackendSettings;
 
 use super::world::{World, settings};
 
