@@ -15,7 +15,8 @@ use super::load::{Arrivals, Load, rates};
 use super::policy::Policy;
 use super::scenario::Scenario;
 use crate::config::{BackendConfig, WarmUpConfig};
-use crate::scaler::settings::{BackendSettings, PolicySettings, Signal, Spares};
+use crate::measure::settings::{PolicySettings, Signal};
+use crate::scaler::settings::{BackendSettings, Spares};
 use crate::words::time::Span;
 
 /// Servers of a simulation, at most.
