@@ -28,25 +28,34 @@ struct Job {
 /// The engine is wrong.
 pub fn compare(scenario: &Scenario, policies: &[Policy]) -> Result<Vec<Run>, SimulateError> {
     let jobs = jobs(scenario, policies);
-    let made = in_parallel(&jobs, |job| scenario.run(job.policy, job.target));
-    let made = made.into_iter().collect::<Result<Vec<Run>, _>>()?;
+    let made = in_parallel(&jobs, |job| -> Result<Run, SimulateError> {
+        let mut run = scenario.run(job.policy, job.target)?;
+        if job.policy.is_sweep() {
+            // All of a sweep at once would take too much memory; the best is run again.
+            run.tally.forget_details();
+        }
+        Ok(run)
+    });
+    let made = made
+        .into_iter()
+        .collect::<Result<Vec<Run>, SimulateError>>()?;
     let ours_slow = made
         .iter()
         .find(|run| run.policy == Policy::Ours)
         .map(|run| run.tally.slow);
     let pick = |policy: &Policy| {
         let of = |wanted: Policy| made.iter().filter(move |run| run.policy == wanted);
-        let found = if policy.is_sweep() {
-            best(of(*policy), ours_slow)
-        } else {
-            of(runs_as(scenario, *policy)).next()
-        };
-        found.cloned().map(|run| Run {
+        if policy.is_sweep() {
+            let found = best(of(*policy), ours_slow)?;
+            return Some(scenario.run(*policy, Some(found.target)));
+        }
+        let found = of(runs_as(scenario, *policy)).next()?;
+        Some(Ok(Run {
             policy: *policy,
-            ..run
-        })
+            ..found.clone()
+        }))
     };
-    Ok(policies.iter().filter_map(pick).collect())
+    policies.iter().filter_map(pick).collect()
 }
 
 /// The policy that decides as this one does: ours, if it has no capacity to leave off.

@@ -5,8 +5,8 @@ use crate::stats::Histogram;
 
 /// A change that undoes the one before it within this long is a flap.
 pub const FLAP_WITHIN_NS: u64 = 5 * 60 * SECOND_NS;
-/// Changes that are kept for a drawing.
-const MOVES_MAX: usize = 20_000;
+/// Moves of servers that are kept; after these the drawing and the elasticity stand still.
+const MOVES_MAX: usize = 1_000_000;
 const US_NS: u64 = 1_000;
 
 /// What happened to a server, as a run is judged by it.
@@ -191,6 +191,12 @@ impl Tally {
         }
     }
 
+    /// Keeps the sums alone.
+    pub fn forget_details(&mut self) {
+        self.seconds = Vec::new();
+        self.moves = Vec::new();
+    }
+
     /// Seconds of servers, each from when it was asked for until it was in maint.
     pub fn server_seconds(&self) -> f64 {
         self.server_ns as f64 / SECOND_NS as f64
@@ -200,7 +206,8 @@ impl Tally {
     pub fn percentiles_ms(&self) -> [f64; 4] {
         let summary = self.responses.summary();
         summary.map_or([0.0; 4], |it| {
-            [it.p50, it.p90, it.p95, it.p99].map(|us| f64::from(us) / 1000.0)
+            let most_ms = self.max_ns as f64 / MS_NS as f64;
+            [it.p50, it.p90, it.p95, it.p99].map(|us| (f64::from(us) / 1000.0).min(most_ms))
         })
     }
 

@@ -29,12 +29,13 @@ pub(super) struct Kpa {
 }
 
 impl Kpa {
-    pub(super) fn new(target: f64) -> Self {
+    /// With more than one server it begins in a panic, so that it takes none away before it knows the load.
+    pub(super) fn new(target: f64, ready: usize) -> Self {
         Self {
             target,
             in_flight: InFlight::new(STABLE_S),
-            panics_since_ns: None,
-            most: 0,
+            panics_since_ns: (ready > 1).then_some(0),
+            most: ready,
         }
     }
 

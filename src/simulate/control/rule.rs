@@ -53,7 +53,7 @@ impl Ruled {
 
     /// The Knative Pod Autoscaler; `target` is requests in flight per server.
     pub fn kpa(target: f64, start: Start) -> Self {
-        Self::new(Rule::Kpa(Kpa::new(target)), kpa::TICK_S, start)
+        Self::new(Rule::Kpa(Kpa::new(target, start.ready)), kpa::TICK_S, start)
     }
 
     /// The oracle; `needed` servers in each second.

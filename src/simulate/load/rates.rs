@@ -14,14 +14,14 @@ const LINE_BYTES_MAX: usize = 256;
 /// Why rates could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum RatesError {
-    /// The file.
+    /// The file is not there, or cannot be read.
     #[error("cannot read the rates of {path}: {source}")]
     Read {
         path: String,
         #[source]
         source: io::Error,
     },
-    /// A line.
+    /// A line holds something else than a number that could be a rate.
     #[error(
         "{path}, line {line}: `{text}` is no rate; write one number a line, requests a second, one line \
          for each second"
@@ -31,10 +31,10 @@ pub enum RatesError {
         line: usize,
         text: String,
     },
-    /// Nothing.
+    /// There is no rate in it.
     #[error("{0} has no rates; write one number a line, requests a second")]
     Empty(String),
-    /// Too many.
+    /// More than [`SECONDS_MAX`].
     #[error("{0} has more than {SECONDS_MAX} rates, which is a month")]
     TooLong(String),
 }

@@ -18,6 +18,8 @@ use crate::words::time::Span;
 const STYLE: &str = include_str!("style.css");
 /// Points of a line.
 const POINTS: usize = 480;
+/// Changes that are marked.
+const MARKS_MAX: usize = 1_000;
 
 /// The page.
 pub(super) fn page(results: &Results<'_>) -> String {
@@ -154,7 +156,7 @@ fn servers(html: &mut String, scenario: &Scenario, needed: &[usize], run: &Run, 
     let needed = by_bucket(seconds, |second| Some(*needed.get(second)? as f64));
     chart.steps(&needed, "needed");
     let mut serving = vec![(0.0, f64::from(run.at_start))];
-    for moved in &run.tally.moves {
+    for (number, moved) in run.tally.moves.iter().enumerate() {
         let at_s = moved.at_ns as f64 / SECOND_NS as f64;
         serving.push((at_s, f64::from(moved.serving)));
         let server = scenario.names.get(usize::from(moved.server));
@@ -165,6 +167,9 @@ fn servers(html: &mut String, scenario: &Scenario, needed: &[usize], run: &Run, 
             Move::Leaves => ("down", "gets nothing new"),
             Move::Gone => continue,
         };
+        if number >= MARKS_MAX {
+            continue;
+        }
         chart.mark(
             at_s,
             class,
