@@ -19,10 +19,10 @@ use super::reject::{classify, server_change};
 use super::scan::{self, Front, LastHead, LastSecond};
 use crate::words::request::{Request, Tail};
 
-pub use super::date::{format_local_ms, parse_local_ms};
 pub use super::number::{TIMER_MAX_MS, TOTAL_MAX_MS};
 pub use super::record::{Brief, Logged, Record};
 pub use super::reject::Reject;
+pub use crate::words::calendar::{format_local_ms, parse_local_ms};
 
 /// `%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B`, the stock httplog format (1.5 to 3.5-dev)
 /// up to the bytes field. Anchored, and at every byte there is one way on only, so that the
@@ -224,18 +224,6 @@ impl Parser {
         Ok((read_httplog(&groups)?, rest))
     }
 
-    /// What the fast way is held against.
-    #[cfg(test)]
-    pub(super) fn read_by_pattern<'a>(&self, text: &'a [u8]) -> Option<(Record<'a>, &'a [u8])> {
-        let body = Body {
-            text,
-            has_head: false,
-            date: None,
-            is_enclosed: false,
-        };
-        self.read(body).ok()
-    }
-
     /// The backend of which a refused line says, in HAProxy's own words, that a server of it went up
     /// or down. Never proof of anything: a reason to look at HAProxy, and no more.
     pub fn server_change<'a>(&self, line: &'a [u8]) -> Option<&'a str> {
@@ -244,7 +232,7 @@ impl Parser {
     }
 
     /// The fields behind the bytes field, if no client can have written them.
-    pub(super) fn read_tail(&self, rest: &[u8]) -> Option<Tail> {
+    fn read_tail(&self, rest: &[u8]) -> Option<Tail> {
         if !rest.starts_with(TAIL_START) {
             return None;
         }

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::bytes::{Body, is_ip, split_word, starts_like_traffic};
-use super::date::parse_local_ms;
+use crate::words::calendar::parse_local_ms;
 use crate::words::closed::closed;
 use crate::words::names::is_name;
 

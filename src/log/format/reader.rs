@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use regex::bytes::CaptureLocations;
 
 use super::super::bytes::Body;
-use super::super::date::{HeadDate, head_date, parse_local_ms};
+use super::super::date::{HeadDate, head_date};
 use super::super::number::{timer, unsigned, without_plus};
 use super::super::record::{Record, ended_ms};
 use super::super::reject::{Reject, classify};
@@ -14,6 +14,7 @@ use super::alias::{Role, Shape};
 use super::pattern::Pattern;
 use super::times::{Timer, Times};
 use super::value::{millis, seconds_ms, zoned_ms};
+use crate::words::calendar::parse_local_ms;
 use crate::words::request::Tail;
 
 /// Reads bodies of one format.
