@@ -8,7 +8,7 @@ mod keeper;
 mod lines;
 mod lock;
 mod log_health;
-mod problems;
+pub mod problems;
 mod reload;
 mod report;
 mod shadow;

@@ -4,6 +4,7 @@ mod checkpoint;
 mod control;
 mod fake;
 mod faults;
+mod lasting;
 mod life;
 mod orders;
 mod problems;

@@ -86,38 +86,3 @@ fn is_rotated_name(log: &OsStr, name: &OsStr) -> bool {
     };
     rest.split(['.', '-', '_', '~']).all(is_part)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rotated_files_are_told_from_other_logs_by_their_names() {
-        let is_rotated = |name: &str| is_rotated_name(OsStr::new("h.log"), OsStr::new(name));
-        for name in [
-            "h.log.1",
-            "h.log.10",
-            "h.log-20261121",
-            "h.log-20261121.1",
-            "h.log.2026-11-21T10:00:00Z",
-            "h.log.old",
-            "h.log.1.old",
-            "h.log~",
-        ] {
-            assert!(is_rotated(name), "{name}");
-        }
-        for name in [
-            "h.log",
-            "h.log2",
-            "h.log.1.gz",
-            "h.log.2.zst",
-            "h.log-20261121.bz2",
-            "h.log.3.xz",
-            "h.log.errors",
-            "h.log.errors.1",
-            "other.log.1",
-        ] {
-            assert!(!is_rotated(name), "{name}");
-        }
-    }
-}

@@ -23,11 +23,11 @@ use self::reader::{Count, Reader};
 use crate::words::os_words::plain;
 
 pub use self::block::{BLOCK_BYTES, Block, Line, Lines};
-pub(crate) use self::names::Names;
+pub use self::names::Names;
 pub use self::order::Spans;
 pub use self::period::{Period, Reading, Sieve, parse_moment};
 pub use self::progress::Progress;
-pub use self::threads::{in_order, on_threads};
+pub use self::threads::{in_order, in_order_on, on_threads};
 
 /// The name of standard input on the command line.
 pub const STDIN: &str = "-";
