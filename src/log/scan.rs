@@ -68,41 +68,23 @@ impl<'a> Front<'a> {
 }
 
 /// The head of the last plain line: the next line mostly has the same, to the second.
-#[derive(Clone, Debug)]
-pub(super) struct LastHead {
-    bytes: RefCell<[u8; HEAD_BYTES_MAX]>,
-    /// Of them; zero: there is none.
-    len: Cell<usize>,
-}
-
-impl Default for LastHead {
-    fn default() -> Self {
-        Self {
-            bytes: RefCell::new([0; HEAD_BYTES_MAX]),
-            len: Cell::new(0),
-        }
-    }
-}
+#[derive(Clone, Debug, Default)]
+pub(super) struct LastHead(RefCell<Vec<u8>>);
 
 impl LastHead {
     /// What follows the head, if the line has the same one.
     #[inline]
     pub(super) fn strip<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
-        let (head, text) = line.split_at_checked(self.len.get())?;
-        let bytes = self.bytes.borrow();
-        (bytes.get(..head.len())? == head).then_some(text)
+        line.strip_prefix(self.0.borrow().as_slice())
     }
 
     /// Keeps the head of a line, if its text is all that follows it.
     pub(super) fn keep(&self, line: &[u8], body: Body<'_>) {
         let head = line.strip_suffix(body.text).unwrap_or_default();
-        let mut bytes = self.bytes.borrow_mut();
-        let place = bytes
-            .get_mut(..head.len())
-            .filter(|place| !place.is_empty() && !body.is_enclosed);
-        self.len.set(place.as_ref().map_or(0, |place| place.len()));
-        if let Some(place) = place {
-            place.copy_from_slice(head);
+        let mut last = self.0.borrow_mut();
+        last.clear();
+        if head.len() <= HEAD_BYTES_MAX && !body.is_enclosed {
+            last.extend_from_slice(head);
         }
     }
 }
