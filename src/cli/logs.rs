@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _};
@@ -17,6 +17,7 @@ use crate::log::format::LogFormat;
 use crate::log::line;
 use crate::log::recorded::{self, Period, Reading};
 use crate::log::source::LogSource;
+use crate::words::time::ms_since_1970;
 use crate::{parse, stats};
 
 #[derive(Debug, Args)]
@@ -73,8 +74,7 @@ pub(super) struct MaybeConfigFile {
 
 /// Milliseconds since 1970; `None` on a machine without a clock.
 pub(super) fn today_ms() -> Option<u64> {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    u64::try_from(since_1970.as_millis()).ok()
+    Some(ms_since_1970(SystemTime::now())).filter(|ms| *ms > 0)
 }
 
 /// What a command that only reads lines needs of the configuration, or of its options.

@@ -4,11 +4,12 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use super::scenario::{BACKEND, FRONTEND, SERVERS};
 use crate::sim::queues::Answer;
 use crate::words::calendar::format_logged_ms;
+use crate::words::time::ms_since_1970;
 
 /// Clients' ports start here and come round again.
 const FIRST_PORT: u64 = 32_768;
@@ -120,6 +121,5 @@ fn head(at: SystemTime, pid: u32) -> String {
 
 /// `21/Nov/2026:23:36:31.172`; this pretend machine's clock is set to UTC.
 fn accept_date(at: SystemTime) -> String {
-    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    format_logged_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    format_logged_ms(ms_since_1970(at))
 }
