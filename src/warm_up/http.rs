@@ -55,9 +55,8 @@ where
     }
     match head.body {
         Body::None => Ok(()),
-        Body::Sized(bytes) => input.sized(bytes).await,
+        Body::Plain(bytes) => input.plain(bytes).await,
         Body::Chunked => input.chunked().await,
-        Body::UntilClose => input.until_close().await,
     }
 }
 
@@ -84,9 +83,9 @@ fn request(target: &Target) -> Result<Vec<u8>, Fault> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Body {
     None,
-    Sized(u64),
+    /// So many bytes; `None`: up to the end of the connection.
+    Plain(Option<u64>),
     Chunked,
-    UntilClose,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,30 +150,20 @@ impl<S: AsyncRead + Unpin> Input<S> {
         }
     }
 
-    /// A body with Content-Length.
-    async fn sized(&mut self, bytes: u64) -> Result<(), Fault> {
-        let wanted = bytes.min(BODY_MAX_BYTES);
+    async fn plain(&mut self, bytes: Option<u64>) -> Result<(), Fault> {
+        let wanted = bytes.unwrap_or(u64::MAX).min(BODY_MAX_BYTES);
         let mut seen = 0;
         loop {
-            seen += self.take_all();
+            seen += self.unread.len() as u64;
+            self.unread.clear();
             if seen >= wanted {
                 return Ok(());
             }
             if self.fill().await.map_err(|error| cut(&error))? == 0 {
-                return Err(Fault::Broken(format!(
-                    "closed the connection after {seen} of {bytes} body bytes"
-                )));
-            }
-        }
-    }
-
-    /// A body whose end is the end of the connection.
-    async fn until_close(&mut self) -> Result<(), Fault> {
-        let mut seen = 0;
-        loop {
-            seen += self.take_all();
-            if seen >= BODY_MAX_BYTES || self.fill().await.map_err(|error| cut(&error))? == 0 {
-                return Ok(());
+                return bytes.map_or(Ok(()), |bytes| {
+                    let text = format!("closed the connection after {seen} of {bytes} body bytes");
+                    Err(Fault::Broken(text))
+                });
             }
         }
     }
@@ -232,13 +221,6 @@ impl<S: AsyncRead + Unpin> Input<S> {
             Err(error) => Err(cut(&error)),
         }
     }
-
-    /// Forgets what was read; how much that was.
-    fn take_all(&mut self) -> u64 {
-        let bytes = self.unread.len() as u64;
-        self.unread.clear();
-        bytes
-    }
 }
 
 /// Behind the empty line that ends a head; a bare LF ends a line too (RFC 9112 §2.2).
@@ -288,8 +270,7 @@ fn parse_head(head: &[u8]) -> Option<Head> {
     let body = match (status, is_chunked, length) {
         (100..=199 | 204 | 304, _, _) => Body::None,
         (_, true, _) => Body::Chunked,
-        (_, false, Some(bytes)) => Body::Sized(bytes),
-        (_, false, None) => Body::UntilClose,
+        (_, false, bytes) => Body::Plain(bytes),
     };
     Some(Head { status, body })
 }

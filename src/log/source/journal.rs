@@ -386,10 +386,7 @@ fn hand_out(
         Item::Line(json) if json.starts_with(b"{") => json,
         // `-- Journal begins at …`, `-- Boot … --`: not from the journal.
         Item::Line(_) => return,
-        Item::TooLong => {
-            counters.too_long += 1;
-            return sink(Item::TooLong);
-        }
+        Item::TooLong => return counters.hand_out(None, max_line_bytes, sink),
     };
     let Ok(entry) = serde_json::from_slice::<Entry>(entry) else {
         counters.dropped_partial += 1; // Cut off when it ended.
@@ -397,8 +394,7 @@ fn hand_out(
     };
     let message = entry.message.bytes();
     if message.len() > max_line_bytes {
-        counters.too_long += 1;
-        return sink(Item::TooLong);
+        return counters.hand_out(None, max_line_bytes, sink);
     }
     let identifier = entry.identifier.bytes();
     // Any process of the unit can choose it: a space in it must not end it.
