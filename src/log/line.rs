@@ -188,6 +188,7 @@ impl Parser {
     }
 
     /// The fields behind the bytes field, if no client can have written them.
+    #[cold]
     fn read_tail(&self, rest: &[u8]) -> Option<Tail> {
         if !rest.starts_with(TAIL_START) {
             return None;
