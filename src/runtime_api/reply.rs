@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use super::servers::{BackendStats, pass_over, server, take_states, take_stats};
 use super::table::take_line;
-use crate::words::picture::{BackendRead, Crowded, Generation, Picture, ServerRead};
+use crate::words::picture::{
+    BackendRead, Crowded, Generation, PERMISSION_DENIED, Picture, ServerRead,
+};
 
 /// Longest piece of HAProxy's own words in a message, characters.
 const QUOTE_MAX_CHARS: usize = 200;
@@ -188,7 +190,7 @@ pub fn writes(text: &str, commands: usize) -> WriteReply {
     }
     match quote(text).as_str() {
         "" => WriteReply::Cut,
-        "Permission denied" => WriteReply::Denied,
+        PERMISSION_DENIED => WriteReply::Denied,
         "Proxy is disabled." => WriteReply::Stopping,
         words => WriteReply::Refused(words.to_owned()),
     }
@@ -214,7 +216,7 @@ fn quote(text: &str) -> String {
 /// The first line of an answer that nobody asked for.
 pub(super) fn odd_answer(line: &str) -> ReplyError {
     match line.trim() {
-        "Permission denied" => ReplyError::Denied,
+        PERMISSION_DENIED => ReplyError::Denied,
         "Can't find backend." | "No such proxy." => ReplyError::UnknownBackend,
         "Proxy is disabled." => ReplyError::Stopping,
         other => ReplyError::Odd(format!("it answered \"{}\"", quote(other))),

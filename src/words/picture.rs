@@ -316,10 +316,16 @@ pub enum ReadFailure {
     Stopping,
 }
 
+/// HAProxy's words to a command that the level of its socket does not allow.
+pub const PERMISSION_DENIED: &str = "Permission denied";
+
+/// What our own words begin with where no command was sent.
+pub const NOT_SENT: &str = "not sent";
+
 /// Why a write was not confirmed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteFailure {
-    /// HAProxy refused; its own words.
+    /// HAProxy refused; its own words. Ours, which begin with [`NOT_SENT`], where it was not asked.
     Refused(String),
     /// The command's fate is unknown: HAProxy could not be reached or did not answer in time.
     Unknown(String),
