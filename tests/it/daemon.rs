@@ -6,6 +6,7 @@ mod fake;
 mod faults;
 mod lasting;
 mod life;
+mod log;
 mod orders;
 mod problems;
 mod records;
