@@ -296,6 +296,7 @@ fn measure_status(policy: &PolicyView) -> MeasureStatus {
 }
 
 fn server_status(view: &ServerView, wall: SystemTime) -> ServerStatus {
+    let standings = standings_status(&view.standings, wall);
     ServerStatus {
         name: view.name.clone(),
         role: view.role.as_str().to_owned(),
@@ -303,8 +304,23 @@ fn server_status(view: &ServerView, wall: SystemTime) -> ServerStatus {
         up: view.is_up,
         serving: view.is_serving,
         weight: view.weight,
-        note: view.note.as_ref().map(ToString::to_string),
-        standings: standings_status(&view.standings, wall),
+        note: view.note.as_ref().map(|note| match standings.only_end() {
+            Some(until) => format!("{note}, until {until}"),
+            None => note.to_string(),
+        }),
+        standings,
+    }
+}
+
+impl StandingsStatus {
+    /// When an operator's order ends, if only one has an end.
+    fn only_end(&self) -> Option<&str> {
+        let orders = [&self.pin, &self.pause, &self.order];
+        let mut ends = orders
+            .into_iter()
+            .flatten()
+            .filter_map(|it| it.until.as_deref());
+        ends.next().filter(|_| ends.next().is_none())
     }
 }
 
