@@ -8,11 +8,10 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group};
+use haproxy_autoscale::measure::settings::{PolicySettings, Signal, Statistic, WindowSize};
 use haproxy_autoscale::scaler::Scaler;
 use haproxy_autoscale::scaler::event::{Action, Event, LogState};
-use haproxy_autoscale::scaler::settings::{
-    BackendSettings, PolicySettings, Signal, Spares, Statistic, WindowSize,
-};
+use haproxy_autoscale::scaler::settings::{BackendSettings, Spares};
 use haproxy_autoscale::words::picture::Picture;
 use haproxy_autoscale::words::picture::{BackendRead, ServerRead};
 use haproxy_autoscale::words::request::Request;

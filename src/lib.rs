@@ -5,6 +5,7 @@
 //!
 //! - [`words`]: what every room speaks of; the ground floor
 //! - [`log`]: bytes → whole lines → [`words::request::Request`]
+//! - [`measure`]: requests and looks at HAProxy as numbers; pure, and knows no server
 //! - [`scaler`]: events with a time go in, actions come out; the only place that decides, and pure
 //! - [`runtime_api`], [`warm_up`]: the hands; they do one thing when told and report the outcome
 //! - [`daemon`]: one loop that carries events in and starts actions
@@ -25,6 +26,7 @@ pub mod control;
 pub mod daemon;
 pub mod demo;
 pub mod log;
+pub mod measure;
 pub mod parse;
 pub mod publish;
 pub mod replay;

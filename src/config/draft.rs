@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::diagnostic::Span;
 use super::{Config, WarmUpConfig};
-use crate::scaler::settings::{BackendSettings, PolicySettings, Signal};
+use crate::measure::settings::{PolicySettings, Signal};
+use crate::scaler::settings::BackendSettings;
 
 /// What the file has said so far.
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ use super::policy::Timer;
 use super::text;
 use super::types::{MAX_SAMPLES, MIN_WINDOW};
 use super::values::Parse as _;
-use crate::scaler::settings::Signal;
+use crate::measure::settings::Signal;
 
 /// Shortest time limit that can work at all.
 const MIN_DURATION: Duration = Duration::from_millis(1);

@@ -9,7 +9,7 @@ use super::draft::Draft;
 use super::reader::{Reader, Table};
 use super::values::Word;
 use crate::log::format::Gap;
-use crate::scaler::settings::{self, Origin, PolicySettings, Signal, Statistic, Unit, WindowSize};
+use crate::measure::settings::{self, Origin, PolicySettings, Signal, Statistic, Unit, WindowSize};
 
 /// A window of a polled signal that does not say otherwise: five looks at HAProxy with the default
 /// `poll_interval`.

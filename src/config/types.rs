@@ -10,8 +10,9 @@ use super::values::{Entry, Parse, Word};
 use super::{Mode, duration, log_format};
 use crate::log::format::LogFormat;
 use crate::log::source::{LogSource, SourceMistake};
+use crate::measure::settings::{Add, Signal, Statistic, WindowSize};
 use crate::runtime_api::Address;
-use crate::scaler::settings::{Add, OnOpenSessions, Signal, Statistic, WindowSize};
+use crate::scaler::settings::OnOpenSessions;
 
 /// Most requests of a window and most `min_samples`: what one policy keeps in memory.
 pub(super) const MAX_SAMPLES: u32 = 100_000;

@@ -9,7 +9,7 @@ mod note;
 use std::time::Duration;
 
 use super::seen::Nobody;
-use super::settings::{Signal, Statistic};
+use crate::measure::settings::{Signal, Statistic};
 use crate::words::closed::closed;
 use crate::words::level::Level;
 use crate::words::names::ServerName;
@@ -19,13 +19,13 @@ use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 use crate::words::time::Timestamp;
 
 pub use self::answer::{Promise, Refusal, Way};
-pub use self::note::{Advice, CalledOff, Doubt, Expired, NameList, Note, Would};
-pub use super::agreement::Compared;
-pub use super::breach::{Breach, Episode, News, SlowServer};
-pub use super::dropped::Share;
-pub use super::load::TooSlow;
+pub use self::note::{Advice, CalledOff, Expired, NameList, Note, Would};
 pub use super::probation::Tally;
-pub use super::trial::NotHelping;
+pub use crate::measure::agreement::{Compared, Doubt};
+pub use crate::measure::breach::{Breach, Episode, News, SlowServer};
+pub use crate::measure::dropped::Share;
+pub use crate::measure::load::TooSlow;
+pub use crate::measure::trial::NotHelping;
 
 /// Something that was decided, done, or found out.
 #[derive(Clone, Debug, PartialEq)]

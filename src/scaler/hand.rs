@@ -198,6 +198,24 @@ impl Hand {
         }
     }
 
+    /// An `enable` or a `disable` keeps a server in or out, for `hold` where the order does not say
+    /// for how long.
+    pub(super) fn keep(
+        &mut self,
+        now: Timestamp,
+        order: &Order,
+        hold: Duration,
+        server: &str,
+        kept: Kept,
+    ) {
+        let length = order.lasts.unwrap_or(hold);
+        let mark = Mark {
+            until: Some(Until::after(now, length)),
+            ..Mark::of(order, now)
+        };
+        self.change(server, |marks| marks.kept = Some((kept, mark)));
+    }
+
     /// An operator changed it by hand: that is newer than what was ordered.
     pub(super) fn forget_order(&mut self, server: &str) {
         self.change(server, |marks| marks.kept = None);

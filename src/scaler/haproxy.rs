@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::decision::{Change, Decision, Doubt, Note, Reason};
-use super::dropped::{Dropped, Share};
 use super::event::{Action, ActionId};
 use super::jitter;
 use super::outbox::Outbox;
 use super::settings::BackendSettings;
+use crate::measure::dropped::{Dropped, Share};
 use crate::words::picture::Picture;
 use crate::words::picture::{Crowded, Generation, ReadFailure};
 use crate::words::time::Timestamp;

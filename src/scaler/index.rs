@@ -4,7 +4,7 @@
 
 use hashbrown::HashTable;
 
-use super::name::Name;
+use crate::words::short_name::Name;
 
 /// An odd number whose bits are spread evenly (2⁶⁴ divided by the golden ratio).
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -3,19 +3,16 @@
 
 use std::time::Duration;
 
+use super::apart::Apart;
 use super::budget::Budget;
-use super::decision::{Cause, Checks, Consequence, Failed, Fault, Wanted};
+use super::decision::{Checks, Wanted};
 use super::hand::Marks;
 use super::kick::Kick;
 use super::probation::Probation;
 use super::seen::{Condition, ServerNote};
+use super::service::{Service, Trouble};
 use crate::words::picture::{AdminState, ServerRead};
 use crate::words::time::Timestamp;
-
-/// The first quarantine of a spare that failed; it doubles up to [`QUARANTINE_MAX`].
-const QUARANTINE_MIN: Duration = Duration::from_secs(60);
-/// The longest quarantine.
-pub(super) const QUARANTINE_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// What a server is to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,19 +90,6 @@ impl Stage {
     }
 }
 
-/// What is wrong with a ready spare.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Trouble {
-    /// Why it gets no requests, as it was said.
-    pub(super) idle: Option<Cause>,
-    /// In what way it answers worse than the others.
-    pub(super) fault: Option<Fault>,
-    /// What was said to become of it.
-    pub(super) said: Option<Consequence>,
-    /// It takes many times as long as the others, since then.
-    pub(super) slow_since: Option<Timestamp>,
-}
-
 /// One server with what we remember about it.
 #[allow(clippy::struct_excessive_bools)] // Independent facts about one server, each with a name.
 #[derive(Clone, Debug)]
@@ -118,41 +102,30 @@ pub(super) struct Member {
     pub(super) expected: Option<AdminState>,
     /// Since when it is in [`Stage::Ready`], by our doing or because we found it so.
     pub(super) ready_at: Option<Timestamp>,
-    /// It was ready before HAProxy lost its states, and is still needed.
-    pub(super) is_wanted_back: bool,
-    /// It stands in for an always-up server that does not take traffic.
-    pub(super) stands_in: bool,
+    pub(super) errand: Errand,
     /// Its changes within the last hour.
     pub(super) budget: Budget,
     /// What an operator set for it.
     pub(super) marks: Marks,
-    /// Whether it takes requests and answers them, while it is ready.
-    pub(super) probation: Probation,
-    /// Getting it out of HAProxy's queue trap.
-    pub(super) kick: Kick,
-    /// What is wrong with it while it is ready, and whether that was said.
-    pub(super) trouble: Trouble,
-    /// Requests that it had taken when it was seen in maint first, or as said last.
-    pub(super) taken_in_maint: Option<(u64, Timestamp)>,
-    /// It gets requests although it is in maint.
-    pub(super) is_used_in_maint: bool,
-    /// When it was said last that it gets nothing, and that it answers badly.
-    pub(super) idle_said_at: Option<Timestamp>,
-    pub(super) fault_said_at: Option<Timestamp>,
-    /// Why it came in last.
-    pub(super) came_for: Option<Wanted>,
+    pub(super) service: Service,
     /// It drains, and its sessions last longer than `drain_timeout`: no change waits for them.
     pub(super) is_lingering: bool,
     /// It has been ready since it left maint, in this HAProxy's lifetime: it may be so again without
     /// another proof.
     pub(super) is_proven: bool,
-    hold_until: Option<Timestamp>,
-    quarantined_until: Option<Timestamp>,
-    /// Why it is no candidate until then.
-    failed: Failed,
-    failures: u32,
-    /// When it failed last.
-    failed_at: Option<Timestamp>,
+    /// Why and until when it is left alone.
+    pub(super) apart: Apart,
+}
+
+/// What a server is in for, or was.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Errand {
+    /// Why it came in last.
+    pub(super) came_for: Option<Wanted>,
+    /// It stands in for a server that does not take traffic.
+    pub(super) stands_in: bool,
+    /// It was ready before HAProxy lost its states, and is still needed.
+    pub(super) is_wanted_back: bool,
 }
 
 impl Member {
@@ -164,25 +137,13 @@ impl Member {
             stage: Stage::Unknown,
             expected: None,
             ready_at: None,
-            is_wanted_back: false,
-            stands_in: false,
+            errand: Errand::default(),
             budget: Budget::default(),
             marks: Marks::default(),
-            probation: Probation::default(),
-            kick: Kick::default(),
-            trouble: Trouble::default(),
-            taken_in_maint: None,
-            is_used_in_maint: false,
-            idle_said_at: None,
-            fault_said_at: None,
-            came_for: None,
+            service: Service::default(),
             is_lingering: false,
             is_proven: false,
-            hold_until: None,
-            quarantined_until: None,
-            failed: Failed::Before,
-            failures: 0,
-            failed_at: None,
+            apart: Apart::default(),
         }
     }
 
@@ -194,29 +155,20 @@ impl Member {
     /// Forgets what belongs to one HAProxy process: states and holds. Quarantines stay, they are
     /// about the server. `is_needed`: what was ready is wanted back.
     pub(super) fn begin_generation(&mut self, now: Timestamp, is_needed: bool) {
-        let was_ours = self.role == Role::Spare && !self.is_held(now);
+        let was_ours = self.role == Role::Spare && !self.apart.is_held(now);
         let was_in = matches!(
             self.stage,
             Stage::Ready | Stage::DrainingIn | Stage::Warming
         );
-        self.is_wanted_back = was_ours && is_needed && (was_in || self.is_wanted_back);
+        self.errand.is_wanted_back =
+            was_ours && is_needed && (was_in || self.errand.is_wanted_back);
         self.stage = Stage::Unknown;
         self.expected = None;
         self.is_not_ready();
         self.is_lingering = false;
         self.is_proven = false;
-        self.kick = Kick::default();
-        self.hold_until = None;
-    }
-
-    /// An operator changed it by hand not long ago.
-    pub(super) fn is_held(&self, now: Timestamp) -> bool {
-        self.hold_until.is_some_and(|until| now < until)
-    }
-
-    /// It failed not long ago.
-    pub(super) fn is_quarantined(&self, now: Timestamp) -> bool {
-        self.quarantined_until.is_some_and(|until| now < until)
+        self.service.kick = Kick::default();
+        self.apart.hold_until = None;
     }
 
     /// It has been changed too often to come in for load.
@@ -228,7 +180,9 @@ impl Member {
     /// It takes balanced traffic, as far as anybody can see: HAProxy may send it some, it was not
     /// found to get none, and what it gets does not fail.
     pub(super) fn is_serving(&self) -> bool {
-        self.read.is_in_balance() && !self.probation.is_idle() && !self.probation.is_failing()
+        self.read.is_in_balance()
+            && !self.service.probation.is_idle()
+            && !self.service.probation.is_failing()
     }
 
     /// It drains, and nothing is to be done about it: sessions are waited for, or its agent would
@@ -239,7 +193,7 @@ impl Member {
 
     /// It is ready, and not as good as the others: the first one to go.
     pub(super) fn is_worse(&self) -> bool {
-        !self.is_serving() || self.trouble.slow_since.is_some()
+        !self.is_serving() || self.service.trouble.slow_since.is_some()
     }
 
     /// It is in [`Stage::Ready`] from now on, and is watched.
@@ -248,8 +202,8 @@ impl Member {
         self.ready_at = Some(since);
         self.is_proven = true;
         self.is_lingering = false;
-        self.trouble = Trouble::default();
-        self.probation = Probation::begin(now);
+        self.service.trouble = Trouble::default();
+        self.service.probation = Probation::begin(now);
     }
 
     /// It was found in that stage; in [`Stage::Ready`] since `since`.
@@ -270,8 +224,8 @@ impl Member {
     /// It is not in [`Stage::Ready`] any more.
     fn is_not_ready(&mut self) {
         self.ready_at = None;
-        self.trouble = Trouble::default();
-        self.probation = Probation::default();
+        self.service.trouble = Trouble::default();
+        self.service.probation = Probation::default();
     }
 
     /// HAProxy may send it requests: a ready spare, or a server that is not ours to change.
@@ -282,36 +236,15 @@ impl Member {
         }
     }
 
-    /// It has done well for long enough: earlier failures are forgotten.
-    pub(super) const fn forgive(&mut self) {
-        self.failures = 0;
-    }
-
-    /// Leaves it alone for a while.
-    pub(super) fn hold(&mut self, now: Timestamp, hold: Duration) {
-        self.hold_until = Some(now.after(hold));
-    }
-
-    /// No candidate for a minute, doubling with each failure in a row to an hour.
-    pub(super) fn quarantine(&mut self, now: Timestamp, failed: Failed) -> Duration {
-        let doublings = self.failures.min(6);
-        let span = (QUARANTINE_MIN * 2_u32.pow(doublings)).min(QUARANTINE_MAX);
-        self.failures = self.failures.saturating_add(1);
-        self.quarantined_until = Some(now.after(span));
-        self.failed_at = Some(now);
-        self.failed = failed;
-        span
-    }
-
     /// It took traffic: earlier failures are forgotten.
     pub(super) fn became_ready(&mut self, now: Timestamp) {
         self.is_now_ready(now, now);
         self.expected = Some(AdminState::Ready);
-        self.is_wanted_back = false;
+        self.errand.is_wanted_back = false;
         if self.read.counters.is_none() {
-            self.forgive(); // Nobody can tell how it does.
+            self.apart.forgive(); // Nobody can tell how it does.
         }
-        self.quarantined_until = None;
+        self.apart.quarantined_until = None;
         self.budget.spend(now);
     }
 
@@ -321,7 +254,7 @@ impl Member {
         self.is_not_ready();
         self.is_lingering = false;
         self.is_proven = false;
-        self.stands_in = false;
+        self.errand.stands_in = false;
         self.expected = Some(AdminState::Maint);
     }
 
@@ -342,48 +275,6 @@ impl Member {
         }
     }
 
-    /// When it failed last.
-    pub(super) const fn failed_at(&self) -> Option<Timestamp> {
-        self.failed_at
-    }
-
-    /// Ends a hold: it is ours again.
-    pub(super) const fn end_hold(&mut self) {
-        self.hold_until = None;
-    }
-
-    /// Ends a quarantine: an operator wants it tried now.
-    pub(super) const fn end_quarantine(&mut self) {
-        self.quarantined_until = None;
-        self.failures = 0;
-    }
-
-    /// When a hold ends.
-    pub(super) const fn hold_until(&self) -> Option<Timestamp> {
-        self.hold_until
-    }
-
-    /// When a quarantine ends.
-    pub(super) const fn quarantined_until(&self) -> Option<Timestamp> {
-        self.quarantined_until
-    }
-
-    /// Failures in a row.
-    pub(super) const fn failures(&self) -> u32 {
-        self.failures
-    }
-
-    /// Takes a hold from before a restart.
-    pub(super) const fn restore_hold(&mut self, until: Option<Timestamp>) {
-        self.hold_until = until;
-    }
-
-    /// Takes a quarantine from before a restart.
-    pub(super) const fn restore_quarantine(&mut self, until: Option<Timestamp>, failures: u32) {
-        self.quarantined_until = until;
-        self.failures = failures;
-    }
-
     /// What an operator should know about it.
     pub(super) fn note(&self, now: Timestamp) -> Option<ServerNote> {
         let condition = self.condition(now);
@@ -396,23 +287,23 @@ impl Member {
 
     fn condition(&self, now: Timestamp) -> Option<Condition> {
         let is_spare = self.role == Role::Spare;
-        let condition = match (self.hold_until, self.quarantined_until) {
+        let condition = match (self.apart.hold_until, self.apart.quarantined_until) {
             (Some(hold), _) if now < hold => Condition::Held {
                 left: hold.since(now),
                 may_be_agent: self.read.has_agent,
             },
             (_, Some(until)) if now < until => Condition::Quarantined {
                 left: until.since(now),
-                failed: self.failed.clone(),
+                failed: self.apart.failed.clone(),
             },
             _ if is_spare && self.read.is_tracked => Condition::Tracked,
             _ if self.stage == Stage::Ready && !self.read.is_up() => Condition::Down,
             _ if self.read.is_drain() && self.read.is_by_agent => Condition::DrainedByAgent,
             _ if self.read.is_up() && self.read.weight == 0 => Condition::NoWeight,
             _ if self.read.is_up() && self.read.is_passed_over => Condition::Backup,
-            _ if self.probation.is_idle() => Condition::Idle,
-            _ if self.probation.is_failing() => Condition::Failing,
-            _ if self.trouble.slow_since.is_some() => Condition::Slow,
+            _ if self.service.probation.is_idle() => Condition::Idle,
+            _ if self.service.probation.is_failing() => Condition::Failing,
+            _ if self.service.trouble.slow_since.is_some() => Condition::Slow,
             _ if self.is_lingering => Condition::Lingering,
             _ if is_spare && self.read.is_beyond_us() => Condition::BeyondUs,
             _ => return None,

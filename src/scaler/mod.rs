@@ -2,8 +2,8 @@
 //!
 //! No clock, no file, no socket, no async, no randomness, no `HashMap`: the same events with the
 //! same times give the same actions, in the daemon, in `replay` and in the tests. Reading order:
-//! `event` (the boundary), `decision`, `settings`; then `backend`, which ties `policy` (numbers)
-//! and `pool` (servers) together.
+//! `event` (the boundary), `decision`, `settings`; then `backend`, which ties numbers
+//! (`crate::measure`) and servers (`pool`) together.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 #![deny(clippy::indexing_slicing)]
@@ -16,30 +16,20 @@ pub mod seen;
 pub mod settings;
 
 mod agenda;
-mod agreement;
+mod apart;
 mod backend;
-mod breach;
 mod budget;
-mod by_server;
-mod dropped;
 mod haproxy;
 mod index;
 mod jitter;
 mod kick;
-mod load;
 mod member;
-mod meter;
-mod name;
 mod orders;
 mod outbox;
-mod policy;
 mod pool;
 mod probation;
-mod quiet;
 mod reconfigure;
-mod sample;
-mod trial;
-mod window;
+mod service;
 
 use self::agenda::Agenda;
 use self::backend::Backend;
@@ -56,7 +46,6 @@ use crate::words::time::Timestamp;
 pub use self::backend::{BackendView, ServerView};
 pub use self::member::{Role, Stage};
 pub use self::memory::Remembered;
-pub use self::policy::PolicyView;
 pub use self::reconfigure::Affected;
 
 /// Instants that one `handle` runs through at most; far above what any gap between two events
@@ -124,7 +113,7 @@ impl Scaler {
             }
             Event::Hint { backend } => {
                 if self.haproxy.answers() {
-                    self.at(now, backend, |backend, _| backend.hint(now));
+                    self.at(now, backend, |backend, _| backend.reading().hint(now));
                 }
             }
             Event::HaproxyRead { id, outcome } => self.haproxy_read(now, id, outcome),
@@ -197,7 +186,7 @@ impl Scaler {
         self.backends
             .iter_mut()
             .map(|backend| {
-                backend.read_is_due(due);
+                backend.reading().due = due;
                 backend.view(now)
             })
             .collect()
@@ -291,7 +280,7 @@ impl Scaler {
             return;
         };
         backend.request(now, request);
-        let mut complete_at = backend.window_due();
+        let mut complete_at = backend.sight().window_due();
         if complete_at.is_some_and(|at| at <= now) {
             // A window waits for nothing.
             self.out.turn_of(backend.name());
@@ -299,7 +288,7 @@ impl Scaler {
                 self.touch(index, |_, _| ());
                 return;
             }
-            complete_at = backend.window_due();
+            complete_at = backend.sight().window_due();
         }
         if let Some(at) = complete_at
             && at < self.agenda.due_of(index)
@@ -323,7 +312,8 @@ impl Scaler {
         self.out.turn_of(backend.name());
         act(backend, &mut self.out);
         backend.after_event(self.now);
-        self.haproxy.wish(self.now, backend.take_wish());
+        self.haproxy
+            .wish(self.now, std::mem::take(&mut backend.reading().wish));
         self.agenda.set(index, backend.due());
     }
 }

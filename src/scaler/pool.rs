@@ -32,6 +32,14 @@ impl Pool {
             .find(|member| member.read.name == name)
     }
 
+    /// An operator's newest word: a hold and a quarantine of it are over.
+    pub(super) fn set_free(&mut self, name: &str) {
+        if let Some(member) = self.member_mut(name) {
+            member.apart.end_hold();
+            member.apart.end_quarantine();
+        }
+    }
+
     /// It is in that stage now.
     pub(super) fn enter(&mut self, name: &str, stage: Stage) {
         if let Some(member) = self.member_mut(name) {
@@ -96,7 +104,7 @@ impl Pool {
     /// Servers that HAProxy may send requests to, whoever's they are and whether or not they were
     /// seen to get any; those whose requests fail are left out.
     pub(super) fn in_balance(&self) -> u32 {
-        self.count(|member| member.read.is_in_balance() && !member.probation.is_failing())
+        self.count(|member| member.read.is_in_balance() && !member.service.probation.is_failing())
     }
 
     fn count(&self, is_one: impl Fn(&Member) -> bool) -> u32 {
@@ -126,7 +134,7 @@ impl Pool {
         self.members
             .iter()
             .filter(|member| {
-                member.stands_in && member.stage == Stage::Ready && member.is_serving()
+                member.errand.stands_in && member.stage == Stage::Ready && member.is_serving()
             })
             .count()
     }
@@ -141,8 +149,8 @@ impl Pool {
                     && member.stage == Stage::Ready
                     && member.read.admin_state() == AdminState::Ready
                     && is_dead(&member.read)
-                    && !member.stands_in
-                    && !member.is_held(now)
+                    && !member.errand.stands_in
+                    && !member.apart.is_held(now)
                     && !member.read.is_tracked
             })
             .map(|member| (member.read.name.as_str(), shows(&member.read)))
@@ -158,7 +166,7 @@ impl Pool {
             .iter()
             .filter(|member| {
                 rests_freely(member, now)
-                    && !member.is_quarantined(now)
+                    && !member.apart.is_quarantined(now)
                     && !(member.read.is_backup && has_active)
                     && (member.read.weight > 0 || member.read.has_agent)
             })
@@ -181,10 +189,11 @@ impl Pool {
         let failed = self.members.iter().filter(|member| {
             rests_freely(member, now)
                 && member
-                    .failed_at()
+                    .apart
+                    .failed_at
                     .is_none_or(|at| now.since(at) >= LAST_RESORT_PAUSE)
         });
-        failed.min_by_key(|member| member.failed_at())
+        failed.min_by_key(|member| member.apart.failed_at)
     }
 
     /// A server that is no backup may get requests: backups get none.
@@ -201,7 +210,7 @@ impl Pool {
             .filter(|member| {
                 member.role == Role::Spare
                     && member.stage == Stage::Ready
-                    && !member.is_held(now)
+                    && !member.apart.is_held(now)
                     && !member.marks.is_fixed()
                     && member.marks.kept() != Some(Kept::In)
                     && !member.read.is_tracked
@@ -257,7 +266,7 @@ fn rests_freely(member: &Member, now: Timestamp) -> bool {
         && member.read.is_maint()
         && !member.read.is_beyond_us()
         && !member.read.is_tracked
-        && !member.is_held(now)
+        && !member.apart.is_held(now)
         && !member.marks.is_fixed()
         && member.marks.kept() != Some(Kept::Out)
 }

@@ -65,7 +65,7 @@ impl Scaler {
                 self.backends.push(backend);
             }
         }
-        let is_leaving = |backend: &&Backend| backend.is_leaving();
+        let is_leaving = |backend: &&Backend| backend.sight().is_leaving();
         self.leaving = self.backends.iter().filter(is_leaving).count();
         self.index_anew();
         self.pass(now);
@@ -73,15 +73,24 @@ impl Scaler {
 
     /// Lets backends go that a new configuration does not name, once nothing of them is half-way.
     pub(super) fn let_go(&mut self, now: Timestamp) {
-        if self.leaving == 0 || !self.backends.iter().any(Backend::is_gone) {
+        if self.leaving == 0
+            || !self
+                .backends
+                .iter()
+                .any(|backend| backend.sight().is_gone())
+        {
             return;
         }
-        for backend in self.backends.iter().filter(|backend| backend.is_gone()) {
+        for backend in self
+            .backends
+            .iter()
+            .filter(|backend| backend.sight().is_gone())
+        {
             self.out.turn_of(backend.name());
             backend.sight().say_goodbye(now, &mut self.out);
         }
         let before = self.backends.len();
-        self.backends.retain(|backend| !backend.is_gone());
+        self.backends.retain(|backend| !backend.sight().is_gone());
         self.leaving -= before - self.backends.len();
         self.index_anew();
     }

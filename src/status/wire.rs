@@ -5,9 +5,10 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::{LogCondition, Report, Told};
+use crate::measure::policy::PolicyView;
+use crate::measure::settings::{PolicySettings, Unit};
 use crate::scaler::seen::{Standing, Standings};
-use crate::scaler::settings::{PolicySettings, Unit};
-use crate::scaler::{BackendView, PolicyView, ServerView};
+use crate::scaler::{BackendView, ServerView};
 
 /// All that `status --json` and the text need.
 #[derive(Debug, Serialize, Deserialize)]

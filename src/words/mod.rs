@@ -14,4 +14,5 @@ pub mod os_words;
 pub mod picture;
 pub mod proof;
 pub mod request;
+pub(crate) mod short_name;
 pub mod time;

@@ -10,8 +10,9 @@ use std::time::Duration;
 use haproxy_autoscale::config::{
     Config, Loaded, LogSource, MAX_FILE_BYTES, Mode, check, keys, load, parse,
 };
+use haproxy_autoscale::measure::settings::{Add, Signal, Statistic, WindowSize};
 use haproxy_autoscale::runtime_api::Address;
-use haproxy_autoscale::scaler::settings::{Add, Signal, Spares, Statistic, WindowSize};
+use haproxy_autoscale::scaler::settings::Spares;
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 

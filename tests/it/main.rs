@@ -10,6 +10,7 @@ mod follower; // generated writes, rotations and truncations against a model
 mod halog; // the same numbers as HAProxy's own log analyser, and exact ones
 mod haproxy; // the whole daemon against a real HAProxy
 mod line; // what a log line says, and what can be forged
+mod measure; // demand, capacity and need, in numbers
 mod promises; // PROMISES.md names tests that there are
 mod replay; // every fixture gives its expected output
 mod runtime_api; // the admin socket, cut and delayed at every byte

@@ -26,6 +26,7 @@ mod reloads;
 mod scenes;
 mod server;
 mod service;
+mod side_by_side;
 mod spares;
 mod steps;
 mod transcript;

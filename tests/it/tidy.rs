@@ -2,6 +2,7 @@
 
 mod pages;
 mod rooms;
+mod types;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -136,10 +137,30 @@ fn no_comment_only_fills_its_line() {
     none("a comment says what the name does not", &faults);
 }
 
+/// The rooms that know no world: numbers, and what follows from them.
+fn pure_files() -> impl Iterator<Item = (PathBuf, String)> {
+    let rooms = ["src/measure", "src/scaler"];
+    rooms.into_iter().flat_map(rust_files)
+}
+
 #[test]
-fn the_scaler_touches_nothing() {
+fn what_measures_knows_no_server_of_haproxys() {
     let mut faults = Vec::new();
-    for (path, text) in rust_files("src/scaler") {
+    for (path, text) in rust_files("src/measure") {
+        for (number, line) in code(&text) {
+            let of_servers = ["ServerRead", "AdminState", "ServerName", "CheckRead"];
+            if let Some(word) = of_servers.iter().find(|word| line.contains(**word)) {
+                faults.push(format!("{}:{number}: {word}", path.display()));
+            }
+        }
+    }
+    none("src/measure has numbers only", &faults);
+}
+
+#[test]
+fn what_measures_and_what_decides_touches_nothing() {
+    let mut faults = Vec::new();
+    for (path, text) in pure_files() {
         for (number, line) in code(&text) {
             let rest = line.replace("std::net::SocketAddr;", "");
             let banned = [
@@ -157,7 +178,7 @@ fn the_scaler_touches_nothing() {
             }
         }
     }
-    none("src/scaler is pure", &faults);
+    none("src/measure and src/scaler are pure", &faults);
 }
 
 /// The string literals of the code, each with the line that it begins in and the code before it in
@@ -203,9 +224,9 @@ fn is_prose(literal: &str) -> bool {
 }
 
 #[test]
-fn the_scaler_composes_no_sentence() {
+fn what_measures_and_what_decides_composes_no_sentence() {
     let mut faults = Vec::new();
-    for (path, text) in rust_files("src/scaler") {
+    for (path, text) in pure_files() {
         for (number, literal, statement) in literals(&text) {
             let is_for_us = ["assert", "panic!", "expect(", "unreachable!"];
             if is_prose(&literal) && !is_for_us.iter().any(|word| statement.contains(word)) {
@@ -214,7 +235,7 @@ fn the_scaler_composes_no_sentence() {
         }
     }
     none(
-        "src/scaler gives data, src/publish/text makes sentences",
+        "src/measure and src/scaler give data, src/publish/text makes sentences",
         &faults,
     );
 }

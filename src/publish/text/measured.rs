@@ -1,10 +1,10 @@
 //! Numbers in words: windows, episodes, loads, counts.
 
 use super::counted;
+use crate::measure::settings::{Signal, Statistic, Unit};
 use crate::scaler::decision::{
     Breach, Compared, Episode, NotHelping, Share, SlowServer, Tally, TooSlow,
 };
-use crate::scaler::settings::{Signal, Statistic, Unit};
 use crate::words::time::{PerSecond, Span};
 
 in_words!(

@@ -108,7 +108,6 @@ fn called_off(why: &CalledOff) -> String {
         CalledOff::Ordered(ordered) => ordered.to_string(),
         CalledOff::Stale => "its warm-up is too long ago to prove anything".to_owned(),
         CalledOff::Replaced => "its place has been taken".to_owned(),
-        CalledOff::MakesWay => "another spare has to leave first: its requests fail".to_owned(),
     }
 }
 

@@ -63,7 +63,6 @@ fn way(way: &Way) -> String {
         Way::Coming => "it is warmed up, checked and then made ready".to_owned(),
         Way::Leaving => "it is drained and then put into maint".to_owned(),
         Way::Already(stage) => format!("it is {} already", stage.as_str()),
-        Way::After(server) => format!("after {server}, which is in transition"),
         Way::Settling => "in a few seconds: the daemon was suspended".to_owned(),
         Way::Soon => "as soon as it may be changed".to_owned(),
     }

@@ -12,7 +12,10 @@ in_words!(Later: later, Outlook: outlook, Transition: transition);
 fn outlook(next: &Outlook) -> String {
     match next {
         Outlook::Read { due, failure } => read(Span(*due), failure.as_ref()),
-        Outlook::Changing(transition) => transition.to_string(),
+        Outlook::Changing(transitions) => {
+            let each: Vec<String> = transitions.iter().map(ToString::to_string).collect();
+            each.join("; ")
+        }
         Outlook::Settling(left) => format!(
             "nothing for {}: the daemon was suspended, its measurements are stale",
             Span(*left)

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use super::crowd::Crowd;
-use crate::scaler::agreement::{Agreement, Comparison};
-use crate::scaler::dropped::Share;
+use crate::measure::agreement::{Agreement, Comparison};
+use crate::measure::dropped::Share;
+use crate::scaler::decision::{Change, Note};
 use crate::scaler::event::{ActionId, LogState};
 use crate::scaler::haproxy::Wish;
 use crate::scaler::member::{Role, Stage};
@@ -51,10 +52,10 @@ pub(super) struct Traffic {
 
 /// What this backend knows of the reads of its HAProxy, and wishes of the next one.
 #[derive(Debug, Default)]
-pub(super) struct Reading {
-    pub(super) wish: Wish,
+pub(in crate::scaler) struct Reading {
+    pub(in crate::scaler) wish: Wish,
     /// When HAProxy is read next, for people.
-    pub(super) due: Timestamp,
+    pub(in crate::scaler) due: Timestamp,
     /// Why the last read gave nothing of this backend.
     pub(super) failure: Option<ReadFailure>,
     /// When this backend was read last.
@@ -69,7 +70,7 @@ const HINT_PAUSE: Duration = Duration::from_secs(1);
 
 impl Reading {
     /// A line is a reason to look soon.
-    pub(super) fn hint(&mut self, now: Timestamp) {
+    pub(in crate::scaler) fn hint(&mut self, now: Timestamp) {
         let is_too_soon = self.hinted_at.is_some_and(|at| now.since(at) < HINT_PAUSE);
         if !is_too_soon {
             self.hinted_at = Some(now);
@@ -163,18 +164,25 @@ impl Facts {
         self.comparison.verdict() != Agreement::Agree || self.drops.is_some()
     }
 
-    /// `max` servers are in.
-    pub(super) fn is_full(&self, settings: &BackendSettings) -> bool {
-        let max = settings.max;
-        max.is_some_and(|max| self.pool.in_balance() >= max)
+    /// The counters do not confirm the lines, and so many spares have joined since then.
+    pub(super) fn joined_in_doubt(&self) -> Option<u32> {
+        let unvouched = self.comparison.unvouched_since();
+        let unvouched = unvouched.map(|since| self.pool.joined_since(since));
+        let contradicts = self.comparison.verdict() != Agreement::Agree;
+        let contradicted = contradicts.then_some(self.brought_in_doubt);
+        unvouched.max(contradicted)
     }
 
-    /// A spare came in, and the counters do not confirm the lines that asked for it.
-    pub(super) fn has_joined_in_doubt(&self) -> bool {
-        let contradicts = self.comparison.verdict() != Agreement::Agree;
-        let unvouched = self.comparison.unvouched_since();
-        contradicts && self.brought_in_doubt > 0
-            || unvouched.is_some_and(|since| self.pool.joined_since(since) > 0)
+    /// Log and counters agree again, or do not any more.
+    pub(super) fn agreement_changed(&mut self, now: Timestamp, out: &mut Outbox) {
+        let (change, note) = match self.comparison.doubt() {
+            None => (Change::Thaw, Note::Agrees),
+            Some(doubt) => (Change::Freeze, Note::Doubted(doubt)),
+        };
+        // Spares that came in on lines which are in doubt now count as brought in by them.
+        let doubted = self.comparison.doubted_since(now);
+        self.brought_in_doubt = self.pool.joined_since(doubted);
+        out.tell(now, None, change, note);
     }
 
     /// First sight adopts: what is ready is ours and goes after `idle_timeout` like any other.
@@ -189,7 +197,7 @@ impl Facts {
         // Nobody knows for how long it has served: it is no newcomer whose caches are cold.
         member.enter(now, Stage::of(shown), started);
         if shown == AdminState::Ready {
-            member.is_wanted_back = false;
+            member.errand.is_wanted_back = false;
         }
     }
 

@@ -55,12 +55,14 @@ impl<'a> Queue<'a> {
     /// are not needed any more.
     pub(super) fn watch_queue(&mut self, now: Timestamp, timeout: Duration, out: &mut Outbox) {
         for member in &mut self.pool.members {
-            member.kick.give_up(now, timeout);
+            member.service.kick.give_up(now, timeout);
             if let Some(counters) = member.read.counters {
-                member.kick.see(now, counters.taken);
+                member.service.kick.see(now, counters.taken);
             }
-            if member.kick.lent().is_some() && member.read.maxconn != member.kick.lent() {
-                member.kick.loses_what_it_was_lent(now);
+            if member.service.kick.lent().is_some()
+                && member.read.maxconn != member.service.kick.lent()
+            {
+                member.service.kick.loses_what_it_was_lent(now);
             }
         }
         self.take_back_lent(now, self.queued > 0, out);
@@ -79,9 +81,9 @@ impl<'a> Queue<'a> {
                     && member.read.is_in_balance()
                     && member.read.counters.is_some()
                     && member.read.sessions < limit
-                    && !member.is_held(now)
+                    && !member.apart.is_held(now)
                     && !member.marks.is_fixed()
-                    && member.kick.is_due(now)
+                    && member.service.kick.is_due(now)
             })
             .map(name_of)
             .collect();
@@ -103,9 +105,9 @@ impl<'a> Queue<'a> {
             .pool
             .members
             .iter()
-            .filter(|member| member.stage == Stage::Ready && member.kick.may_lend_more(now))
+            .filter(|member| member.stage == Stage::Ready && member.service.kick.may_lend_more(now))
             .filter_map(|member| {
-                let lent = member.kick.lent()?;
+                let lent = member.service.kick.lent()?;
                 let more = lent.saturating_mul(2).min(LENT_MAX);
                 (member.read.sessions >= lent && more > lent).then(|| (name_of(member), more))
             })
@@ -119,10 +121,11 @@ impl<'a> Queue<'a> {
     /// its neighbours; without any limit nothing queues in the backend.
     fn kick_by(&self, member: &Member) -> Option<(u32, bool)> {
         if let Some(own) = member.read.maxconn {
-            return Some((own, member.kick.lent() == Some(own)));
+            return Some((own, member.service.kick.lent() == Some(own)));
         }
         let neighbours = self.pool.members.iter();
-        let limits = neighbours.filter(|it| it.read.is_in_balance() && it.kick.lent().is_none());
+        let limits =
+            neighbours.filter(|it| it.read.is_in_balance() && it.service.kick.lent().is_none());
         let limit = limits.filter_map(|it| it.read.maxconn).max()?;
         Some((limit, true))
     }
@@ -139,7 +142,7 @@ impl<'a> Queue<'a> {
         let takes_queue = maxconn == 0 && self.queued > 0;
         let id = out.next_id();
         if let Some(member) = self.pool.member_mut(name) {
-            member.kick.sent(now, id, lent);
+            member.service.kick.sent(now, id, lent);
         }
         let server = out.server(name);
         out.actions.push(Action::SetMaxconn {
@@ -162,7 +165,7 @@ impl<'a> Queue<'a> {
         let Some(member) = self.pool.member_mut(server) else {
             return;
         };
-        if !member.kick.answered(id) {
+        if !member.service.kick.answered(id) {
             return;
         }
         if let Err(WriteFailure::Refused(words)) = outcome {
@@ -184,7 +187,7 @@ impl<'a> Queue<'a> {
             .iter()
             .filter(|member| {
                 let is_used = is_needed && member.stage == Stage::Ready;
-                member.kick.may_take_back(now) && !is_used
+                member.service.kick.may_take_back(now) && !is_used
             })
             .map(name_of)
             .collect();
@@ -196,7 +199,7 @@ impl<'a> Queue<'a> {
     /// Nothing stays lent: the daemon ends, is paused, or does not look after the backend any more.
     pub(super) fn take_back_all_lent(&mut self, now: Timestamp, out: &mut Outbox) {
         let lent = self.pool.members.iter();
-        let lent = lent.filter(|member| member.kick.lent().is_some());
+        let lent = lent.filter(|member| member.service.kick.lent().is_some());
         for name in lent.map(name_of).collect::<Vec<String>>() {
             self.send_maxconn(now, &name, 0, None, out);
         }

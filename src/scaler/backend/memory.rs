@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use super::Backend;
 use super::view::Sight;
+use crate::scaler::apart::QUARANTINE_MAX;
 use crate::scaler::decision::{Change, Note};
 use crate::scaler::hand::{Mark, Until};
-use crate::scaler::member::{Member, QUARANTINE_MAX, Role};
+use crate::scaler::member::{Member, Role};
 use crate::scaler::memory::{BackendMemory, ServerMemory};
 use crate::scaler::outbox::Outbox;
 use crate::words::picture::{AdminState, Generation};
@@ -18,8 +19,8 @@ use crate::words::time::Timestamp;
 pub(super) struct Past {
     /// Waits for the first picture, which tells whether it is about this HAProxy process.
     remembered: Option<BackendMemory>,
-    /// A change that ended with its daemon, or was taken back by its last command.
-    told: Option<Told>,
+    /// Changes that ended with their daemon, or were taken back by their last command.
+    told: Vec<Told>,
     /// It could not be read: no spare goes before a window of requests has been seen.
     pub(super) is_lost: bool,
 }
@@ -35,14 +36,13 @@ struct Told {
 impl Past {
     /// No command from before can still take effect: another HAProxy process answers.
     pub(super) fn forget_told(&mut self) {
-        self.told = None;
+        self.told.clear();
     }
 
     /// A command from before may have brought about that state on that server.
     pub(super) fn told(&self, now: Timestamp, server: &str, state: AdminState) -> bool {
-        self.told.as_ref().is_some_and(|told| {
-            told.server == server && now < told.until && told.states.contains(&state)
-        })
+        self.told_last(now, server)
+            .is_some_and(|told| told.states.contains(&state))
     }
 
     /// The daemon ends, or lets go of its servers: what it told them last is remembered. `until`:
@@ -56,11 +56,45 @@ impl Past {
         if !told.contains(&AdminState::Maint) {
             told.push(AdminState::Maint);
         }
-        self.told = Some(Told {
+        self.note_told(server, told, until);
+    }
+
+    /// A change was under way when the daemon ended. What it did is our own doing: a drain is
+    /// finished, a `ready` stays. False when an operator has changed the server since.
+    fn resume(
+        &mut self,
+        now: Timestamp,
+        member: &mut Member,
+        past: ServerMemory,
+        until: Timestamp,
+        out: &mut Outbox,
+    ) -> bool {
+        let (name, shown) = (member.read.name.clone(), member.read.forced_state());
+        let is_ours = past.told.contains(&shown);
+        if !is_ours && past.expected.is_some_and(|expected| expected != shown) {
+            member.expected = past.expected;
+            return false;
+        }
+        self.note_told(&name, past.told, until);
+        if is_ours {
+            out.tell(now, Some(&name), Change::Note, Note::Resumed(shown));
+        }
+        is_ours
+    }
+
+    fn note_told(&mut self, server: &str, states: Vec<AdminState>, until: Timestamp) {
+        self.told.retain(|told| told.server != server);
+        self.told.push(Told {
             server: server.to_owned(),
-            states: told,
+            states,
             until,
         });
+    }
+
+    /// What that server was told by a change that is over, as long as it may take effect.
+    fn told_last(&self, now: Timestamp, server: &str) -> Option<&Told> {
+        let mut told = self.told.iter();
+        told.find(|told| told.server == server && now < told.until)
     }
 }
 
@@ -103,54 +137,27 @@ impl Backend {
             if member.role != Role::Spare {
                 continue;
             }
-            member.restore_quarantine(past.quarantine.map(|until| until.at), past.failures);
+            member
+                .apart
+                .restore_quarantine(past.quarantine.map(|until| until.at), past.failures);
             if !is_same {
                 continue;
             }
-            member.restore_hold(past.hold.map(|until| until.at));
+            member.apart.hold_until = past.hold.map(|until| until.at);
             let shown = member.read.forced_state();
-            member.stands_in = past.stands_in && shown == AdminState::Ready;
-            member.kick.restore(past.lent_maxconn);
+            member.errand.stands_in = past.stands_in && shown == AdminState::Ready;
+            member.service.kick.restore(past.lent_maxconn);
             if past.told.is_empty() {
                 if past.expected.is_some_and(|expected| expected != shown) {
                     member.expected = past.expected; // The next look finds an operator's change.
                 }
                 continue;
             }
-            self.resume_change(now, &name, past, shown, out);
+            let until = now.after(self.settings.action_timeout);
+            if self.past.resume(now, member, past, until, out) && shown == AdminState::Ready {
+                self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
+            }
         }
-    }
-
-    /// A change was under way when the daemon ended. What it did is our own doing: a drain is
-    /// finished, a `ready` stays.
-    fn resume_change(
-        &mut self,
-        now: Timestamp,
-        name: &str,
-        past: ServerMemory,
-        shown: AdminState,
-        out: &mut Outbox,
-    ) {
-        let is_ours = past.told.contains(&shown);
-        if let Some(member) = self.facts.pool.member_mut(name)
-            && !is_ours
-            && past.expected.is_some_and(|expected| expected != shown)
-        {
-            member.expected = past.expected;
-            return;
-        }
-        self.past.told = Some(Told {
-            server: name.to_owned(),
-            states: past.told,
-            until: now.after(self.settings.action_timeout),
-        });
-        if !is_ours {
-            return;
-        }
-        if shown == AdminState::Ready {
-            self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
-        }
-        out.tell(now, Some(name), Change::Note, Note::Resumed(shown));
     }
 }
 
@@ -192,12 +199,7 @@ impl Sight<'_> {
     fn server_memory(&self, now: Timestamp, member: &Member) -> ServerMemory {
         let name = &member.read.name;
         let underway = self.journeys.of(name);
-        let past = self
-            .past
-            .told
-            .as_ref()
-            .filter(|told| told.server == *name && now < told.until);
-        let told = match (underway, past) {
+        let told = match (underway, self.past.told_last(now, name)) {
             (Some(change), _) => change.may_cause(member.read.running_check().is_some()),
             (None, Some(told)) => told.states.clone(),
             (None, None) => Vec::new(),
@@ -208,11 +210,11 @@ impl Sight<'_> {
         ServerMemory {
             marks: member.marks,
             expected: member.expected,
-            stands_in: member.stands_in,
-            hold: left(member.hold_until(), self.settings.hold),
-            quarantine: left(member.quarantined_until(), QUARANTINE_MAX),
-            failures: member.failures(),
-            lent_maxconn: member.kick.lent(),
+            stands_in: member.errand.stands_in,
+            hold: left(member.apart.hold_until, self.settings.hold),
+            quarantine: left(member.apart.quarantined_until, QUARANTINE_MAX),
+            failures: member.apart.failures,
+            lent_maxconn: member.service.kick.lent(),
             told,
         }
     }

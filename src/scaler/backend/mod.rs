@@ -1,11 +1,12 @@
 //! One backend: where requests, HAProxy's answers and outcomes meet, and what happens when a timer
 //! rings. What is known lives in `signals` and `facts`, what follows from it in `needs`, what is done
-//! about it in `journey`; none of them knows the backend.
+//! about it in `road`; none of them knows the backend.
 
 mod advice;
 mod crowd;
 mod facts;
 mod journey;
+mod journeys;
 mod kicks;
 mod memory;
 mod needs;
@@ -13,6 +14,7 @@ mod orders;
 mod plan;
 mod reading;
 mod reconfigure;
+mod road;
 mod service;
 mod shares;
 mod signals;
@@ -23,19 +25,19 @@ mod work;
 use super::decision::{Change, Reason, Wanted};
 use super::event::LogState;
 use super::hand::Hand;
-use super::name::Name;
 use super::outbox::Outbox;
-use super::policy::strongest;
 use super::settings::BackendSettings;
+use crate::measure::policy::strongest;
 use crate::words::picture::AdminState;
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
 
 use self::facts::Facts;
-use self::journey::{Journeys, Road};
+use self::journeys::Journeys;
 use self::kicks::Queue;
-use self::needs::{Leaving, Needs};
+use self::needs::Needs;
 use self::plan::{Plan, Said};
+use self::road::Road;
 use self::signals::Signals;
 use self::timers::{Timer, Timers};
 
@@ -100,7 +102,7 @@ impl Backend {
         &self.settings.name
     }
 
-    /// Takes one finished request. If [`Backend::window_due`] is not after `now` then,
+    /// Takes one finished request. If [`Sight::window_due`] is not after `now` then,
     /// [`Backend::evaluate`] is wanted at once.
     pub(super) fn request(&mut self, now: Timestamp, request: &Request<'_>) {
         self.facts.comparison.line(began(now, request));
@@ -111,39 +113,15 @@ impl Backend {
         if self.signals.has_watched {
             self.signals.note_time(request);
         }
-        if self.counts(now, request.server) {
+        let (facts, grace) = (&self.facts, self.settings.grace);
+        if self.signals.has_counted(request.server)
+            || !self.timers.is_settling(now)
+                && self.signals.counts(now, request.server, facts, grace)
+        {
             for policy in &mut self.signals.policies {
                 policy.push(now, request, self.signals.rate.total());
             }
         }
-    }
-
-    /// The instant at which the next window is complete.
-    pub(super) fn window_due(&self) -> Option<Timestamp> {
-        self.signals.window_due()
-    }
-
-    /// Samples of a server that HAProxy does not list are nobody's; those of a server that has
-    /// just joined say more about its caches than about the load.
-    fn counts(&mut self, now: Timestamp, server: &str) -> bool {
-        if self.signals.counted.iter().any(|name| name.is(server)) {
-            return true;
-        }
-        if self.is_settling(now) {
-            return false;
-        }
-        if server.starts_with('<') || self.facts.pool.members.is_empty() {
-            return true;
-        }
-        let counts = self.facts.pool.member(server).is_some_and(|member| {
-            !member
-                .ready_at
-                .is_some_and(|at| self.facts.started < at && now.since(at) < self.settings.grace)
-        });
-        if counts {
-            self.signals.counted.push(Name::of(server));
-        }
-        counts
     }
 
     /// The log is read well, late or not at all.
@@ -180,7 +158,7 @@ impl Backend {
         let at = match timer {
             Timer::Expiry => self.hand.due(),
             Timer::Window => self.signals.window_due(),
-            Timer::PutAway => self.leaving().map(|leaving| leaving.due),
+            Timer::PutAway => self.sight().leaving().map(|leaving| leaving.due),
             Timer::Settled | Timer::Slice | Timer::Write => return,
         };
         self.timers.set(timer, at);
@@ -194,9 +172,9 @@ impl Backend {
                 self.evaluate(now, out);
             }
             Timer::Slice => self.end_slice(now, out),
-            Timer::Write => self.road().write_overdue(out),
+            Timer::Write => self.road().write_overdue(now, out),
             Timer::PutAway => {
-                if let Some(leaving) = self.leaving() {
+                if let Some(leaving) = self.sight().leaving() {
                     self.road().put_away(now, leaving.name, out);
                 }
             }
@@ -220,8 +198,7 @@ impl Backend {
         if self.signals.window_due().is_none_or(|due| due > now) {
             return true;
         }
-        let may_act = self.journeys.only.is_none()
-            && self.plan.owed.is_none()
+        let may_act = self.sight().is_free_for_load()
             && self.facts.has_picture()
             && now >= self.plan.up_not_before;
         let asks = self
@@ -246,14 +223,6 @@ impl Backend {
             self.seek_work(now, out);
         }
         first.is_none() && !was_lost
-    }
-
-    /// The spare that is next to go, and when. While something else is to be done, none is.
-    fn leaving(&self) -> Option<Leaving> {
-        let is_free = self.journeys.is_idle() && self.plan.owed.is_none();
-        let may_go = is_free && !self.past.is_lost && !self.is_changing_settings();
-        let may_go = may_go && self.facts.has_picture();
-        may_go.then(|| self.needs().leaving(self.plan.down_not_before))?
     }
 
     /// Its servers, as far as its queue is concerned.
@@ -283,14 +252,13 @@ impl Backend {
     /// Ends what is between two stages; ready servers stay.
     pub(super) fn stop(&mut self, now: Timestamp, out: &mut Outbox) {
         self.queue().take_back_all_lent(now, out);
-        let Some(change) = self.journeys.only.take() else {
-            return;
-        };
         let until = now.after(self.settings.action_timeout);
-        let told = change.told_so_far().to_vec();
-        self.past.leave_behind(&change.server, told, until);
-        if change.left_maint() {
-            out.set_state(&change.server, AdminState::Maint);
+        for journey in self.journeys.forget_all() {
+            let told = journey.told_so_far().to_vec();
+            self.past.leave_behind(&journey.server, told, until);
+            if journey.left_maint() {
+                out.set_state(&journey.server, AdminState::Maint);
+            }
         }
     }
 
@@ -301,6 +269,7 @@ impl Backend {
             signals: &self.signals,
             settings: &self.settings,
             hand: &self.hand,
+            journeys: &self.journeys,
         }
     }
 }

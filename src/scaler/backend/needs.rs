@@ -2,9 +2,11 @@
 //! nothing. What is begun because of it is said in `work`.
 
 use super::facts::Facts;
+use super::journey::Journey;
+use super::journeys::Journeys;
 use super::signals::Signals;
-use crate::scaler::agreement::Agreement;
-use crate::scaler::decision::{Fault, Ordered, Refusal, TooSlow, Wanted};
+use crate::measure::agreement::Agreement;
+use crate::scaler::decision::{Fault, Ordered, Refusal, TooSlow, Wanted, Would};
 use crate::scaler::event::LogState;
 use crate::scaler::hand::{Hand, Kept};
 use crate::scaler::member::name_of;
@@ -14,6 +16,10 @@ use crate::scaler::settings::BackendSettings;
 use crate::words::order::Verb;
 use crate::words::time::Timestamp;
 
+/// Spares that come in at once for the sake of speed, or after a reload: each is warmed up, checked
+/// every 100 ms and has commands of its own.
+const AT_ONCE_MAX: usize = 8;
+
 /// What needs follow from.
 #[derive(Clone, Copy)]
 pub(super) struct Needs<'a> {
@@ -21,6 +27,7 @@ pub(super) struct Needs<'a> {
     pub(super) signals: &'a Signals,
     pub(super) settings: &'a BackendSettings,
     pub(super) hand: &'a Hand,
+    pub(super) journeys: &'a Journeys,
 }
 
 /// What is to be begun, and why.
@@ -94,11 +101,15 @@ impl<'a> Needs<'a> {
                 has_another: false,
             });
         }
-        self.ordered_out().map(Need::SendAway)
+        let is_free = !self.journeys.has_one_departing();
+        self.ordered_out().filter(|_| is_free).map(Need::SendAway)
     }
 
     /// A spare that was ready before HAProxy lost its states.
     pub(super) fn lost_in_reload(self, now: Timestamp) -> Option<Need> {
+        if self.journeys.coming_for_load() >= AT_ONCE_MAX {
+            return None;
+        }
         Some(Need::BringIn {
             spare: self.wanted_back(now)?,
             wanted: Wanted::Reloaded,
@@ -111,14 +122,15 @@ impl<'a> Needs<'a> {
         if let Some(name) = self.lingering(now) {
             return Need::GiveBack(name, wanted);
         }
-        if self.forbids_bringing_in(&wanted).is_some() {
+        if self.forbids(&wanted, None).is_some() {
             return Need::NoSpare(wanted);
         }
         let candidates = self.candidates_for(now, &wanted);
         let has_another = candidates.len() > 1;
         let mut first = candidates.into_iter().next();
         if first.is_none() && self.facts.pool.serving() == 0 && !matches!(wanted, Wanted::Slow(_)) {
-            first = self.facts.pool.last_resort(now);
+            let last = self.facts.pool.last_resort(now);
+            first = last.filter(|member| !self.journeys.is_busy(&member.read.name));
         }
         match first.map(name_of) {
             Some(spare) => Need::BringIn {
@@ -152,8 +164,9 @@ impl<'a> Needs<'a> {
     /// Capacity that is missing whatever the log says: below `min`, or a server that takes no
     /// traffic and for which no spare stands in: an always-up one, or a ready spare that died or lost
     /// its weight before it was superfluous. What is lost is no scale-up and waits for no cooldown.
-    pub(super) fn capacity_wanted(self) -> Option<Wanted> {
-        let up = self.facts.pool.in_balance();
+    /// Servers count that are on their way; `before`: those that set out before that one.
+    pub(super) fn capacity_wanted(self, before: Option<&str>) -> Option<Wanted> {
+        let up = self.in_balance(before);
         let min = self.facts.floor(self.settings);
         let always_up = self.facts.pool.dead_always_up().into_iter();
         let always_up = always_up.map(|(server, shows)| Wanted::DeadServer {
@@ -168,24 +181,28 @@ impl<'a> Needs<'a> {
             shows,
         });
         let mut missing = always_up.chain(spares.filter(|_| !is_superfluous));
-        if let Some(wanted) = missing.nth(self.facts.pool.stand_ins()) {
+        let coming = self.journeys.coming_before(before);
+        let coming = coming.filter(|it| it.is_for_dead()).count();
+        if let Some(wanted) = missing.nth(self.facts.pool.stand_ins() + coming) {
             return Some(wanted);
         }
         (up < min).then_some(Wanted::BelowMin { up, min })
     }
 
-    /// Why no server may be brought in, judged on the last picture.
-    pub(super) fn forbids_bringing_in(self, wanted: &Wanted) -> Option<Blocked> {
-        if let Some(blocked) = self.fullness() {
+    /// Why no server may be brought in, judged on the last picture; `before`: why that one may not
+    /// go on, which is on its way. Who set out later does not stand in its way.
+    pub(super) fn forbids(self, wanted: &Wanted, before: Option<&str>) -> Option<Blocked> {
+        if let Some(blocked) = self.full(before) {
             return Some(blocked);
         }
         match wanted {
             Wanted::Slow(_) => self
-                .doubt_about_more()
+                .doubt_about_more(before)
                 .or_else(|| self.facts.idles_enough()),
             Wanted::Crowded(_) => self.facts.idles_enough(),
             Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => {
-                self.capacity_wanted().is_none().then_some(Blocked::Back)
+                let is_missing = self.capacity_wanted(before).is_some();
+                (!is_missing).then_some(Blocked::Back)
             }
             Wanted::Reloaded | Wanted::Waiting { .. } | Wanted::Ordered(_) => None,
         }
@@ -193,16 +210,18 @@ impl<'a> Needs<'a> {
 
     /// Why no server may be brought in because it is slow.
     pub(super) fn forbids_for_load(self) -> Option<Blocked> {
-        self.fullness()
-            .or_else(|| self.doubt_about_more())
+        self.full(None)
+            .or_else(|| self.doubt_about_more(None))
             .or_else(|| self.facts.idles_enough())
     }
 
     pub(super) fn wanted_back(self, now: Timestamp) -> Option<String> {
         let is_quiet = self.signals.is_quiet_for_long(now, self.settings);
-        let candidates = self.facts.pool.candidates(now, self.settings);
-        let back = candidates.iter().find(|member| member.is_wanted_back)?;
-        (!self.facts.is_full(self.settings) && !is_quiet).then(|| name_of(back))
+        let candidates = self.candidates(now);
+        let back = candidates
+            .iter()
+            .find(|member| member.errand.is_wanted_back)?;
+        (self.full(None).is_none() && !is_quiet).then(|| name_of(back))
     }
 
     /// Never fewer than `min`, never the last, never while anything speaks against it; judged on
@@ -237,6 +256,34 @@ impl<'a> Needs<'a> {
         let by_step = by_step.map(|(entry, at)| (at, Stay::TooSlow(entry)));
         let all = by_load.into_iter().chain(by_step).chain(by_budget);
         all.max_by_key(|(at, _)| *at)
+    }
+
+    /// What would begin if it were not for a pause, with which server.
+    pub(super) fn but_for_a_pause(
+        self,
+        now: Timestamp,
+        owed: Option<(u32, Wanted)>,
+    ) -> Option<(Would, String)> {
+        if let Some(name) = self.found_draining(now) {
+            return Some((Would::FinishDrain, name));
+        }
+        let next = || {
+            let wanted = self.capacity_wanted(None);
+            let wanted = wanted.or(owed.map(|(_, wanted)| wanted))?;
+            let candidates = self.candidates_for(now, &wanted);
+            let is_free = self.forbids(&wanted, None).is_none();
+            candidates.first().filter(|_| is_free).map(|it| name_of(it))
+        };
+        let spare = self.wanted_back(now).or_else(next)?;
+        Some((Would::Enable, spare))
+    }
+
+    /// One more may set out for the servers that are owed.
+    pub(super) fn owed(self, owed: Option<&(u32, Wanted)>) -> Option<Wanted> {
+        let (servers, wanted) = owed?;
+        let coming = self.journeys.coming_for_load();
+        let is_next = coming < AT_ONCE_MAX && u32::try_from(coming).is_ok_and(|it| it < *servers);
+        is_next.then(|| wanted.clone())
     }
 
     /// Why no spare would come if one was wanted; `None` if one would.
@@ -278,7 +325,7 @@ impl<'a> Needs<'a> {
 
     /// Spares that may be brought in because it is slow, best first.
     pub(super) fn candidates_for_load(self, now: Timestamp) -> Vec<&'a Member> {
-        let mut candidates = self.facts.pool.candidates(now, self.settings);
+        let mut candidates = self.candidates(now);
         candidates.retain(|member| !member.is_spent(now, self.settings.idle_timeout));
         candidates
     }
@@ -288,8 +335,15 @@ impl<'a> Needs<'a> {
         if matches!(wanted, Wanted::Slow(_)) {
             self.candidates_for_load(now)
         } else {
-            self.facts.pool.candidates(now, self.settings)
+            self.candidates(now)
         }
+    }
+
+    /// Spares that may be brought in, best first.
+    fn candidates(self, now: Timestamp) -> Vec<&'a Member> {
+        let mut candidates = self.facts.pool.candidates(now, self.settings);
+        candidates.retain(|member| !self.journeys.is_busy(&member.read.name));
+        candidates
     }
 
     /// What became of the spares, of which none can be brought in because it is slow.
@@ -322,9 +376,10 @@ impl<'a> Needs<'a> {
         let found = members.find(|member| {
             member.role == Role::Spare
                 && member.stage == Stage::DrainingOut
-                && !member.is_held(now)
+                && !member.apart.is_held(now)
                 && !member.marks.is_fixed()
                 && !member.rests_in_drain()
+                && !self.journeys.is_busy(&member.read.name)
         });
         found.map(name_of)
     }
@@ -338,19 +393,20 @@ impl<'a> Needs<'a> {
                 && member.is_lingering
                 && member.is_proven
                 && member.stage == Stage::DrainingOut
-                && !member.is_held(now)
-                && !member.is_quarantined(now)
+                && !member.apart.is_held(now)
+                && !member.apart.is_quarantined(now)
                 && !member.marks.is_fixed()
                 && member.marks.kept() != Some(Kept::Out)
+                && !self.journeys.is_busy(&member.read.name)
         });
         found.map(name_of)
     }
 
     /// The spare that an operator wants in and that is not on its way.
     fn ordered_in(self, now: Timestamp) -> Option<String> {
-        let mut candidates = self.facts.pool.candidates(now, self.settings).into_iter();
+        let mut candidates = self.candidates(now).into_iter();
         let wanted = candidates.find(|member| member.marks.kept() == Some(Kept::In))?;
-        (!self.facts.is_full(self.settings)).then(|| wanted.read.name.clone())
+        self.full(None).is_none().then(|| wanted.read.name.clone())
     }
 
     /// The spare that an operator wants out and that still serves.
@@ -362,6 +418,7 @@ impl<'a> Needs<'a> {
                 && !member.marks.is_fixed()
                 && !member.read.is_tracked
                 && !member.read.is_beyond_us()
+                && !self.journeys.is_busy(&member.read.name)
         })?;
         Some(wanted.read.name.clone())
     }
@@ -372,16 +429,29 @@ impl<'a> Needs<'a> {
         member.is_some_and(|member| member.marks.kept() == Some(Kept::In))
     }
 
-    fn fullness(self) -> Option<Blocked> {
-        self.facts
-            .is_full(self.settings)
-            .then(|| Blocked::Max(self.facts.pool.in_balance()))
+    /// `max` servers are in, or on their way before that one.
+    pub(super) fn full(self, before: Option<&str>) -> Option<Blocked> {
+        let servers = self.in_balance(before);
+        let is_full = self.settings.max.is_some_and(|max| servers >= max);
+        is_full.then_some(Blocked::Max(servers))
+    }
+
+    /// Servers that HAProxy may send requests to, or will before that one.
+    fn in_balance(self, before: Option<&str>) -> u32 {
+        let is_to_come = |journey: &&Journey| {
+            let member = self.facts.pool.member(&journey.server);
+            member.is_some_and(|member| !member.read.is_in_balance())
+        };
+        let coming = self.journeys.coming_before(before).filter(is_to_come);
+        let coming = u32::try_from(coming.count()).unwrap_or(u32::MAX);
+        self.facts.pool.in_balance().saturating_add(coming)
     }
 
     /// Forged or replayed lines alone can wake one spare and no more.
-    fn doubt_about_more(self) -> Option<Blocked> {
-        self.facts
-            .has_joined_in_doubt()
-            .then(|| Blocked::InDoubt(self.facts.comparison.compared()))
+    fn doubt_about_more(self, before: Option<&str>) -> Option<Blocked> {
+        let joined = self.facts.joined_in_doubt()?;
+        let mut coming = self.journeys.coming_before(before);
+        let is_enough = joined > 0 || coming.any(Journey::is_for_breach);
+        is_enough.then(|| Blocked::InDoubt(self.facts.comparison.compared()))
     }
 }

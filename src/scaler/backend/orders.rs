@@ -5,10 +5,11 @@ use super::Backend;
 use super::journey::Journey;
 use super::view::Sight;
 use crate::scaler::decision::{Change, Note, Ordered, Promise, Reason, Refusal, Way};
-use crate::scaler::hand::{Kept, Mark, Until};
+use crate::scaler::hand::{Kept, Mark};
 use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
+use crate::scaler::seen::Blocked;
 use crate::words::names::ServerName;
 use crate::words::order::{Order, Place, Verb};
 use crate::words::time::Timestamp;
@@ -50,7 +51,7 @@ impl Backend {
                 } else {
                     self.hand.backend = mark;
                 }
-                self.road().retreat(now, ordered_by(order), out);
+                self.road().retreat_all(now, ordered_by(order), out);
                 Ok(())
             }
             Verb::Resume => {
@@ -66,7 +67,7 @@ impl Backend {
                 }
                 self.hand.servers.retain(|_, marks| !marks.is_empty());
                 for member in &mut self.facts.pool.members {
-                    member.end_hold();
+                    member.apart.end_hold();
                 }
                 Ok(())
             }
@@ -101,19 +102,23 @@ impl Backend {
                     (marks.paused, marks.kept) = (None, None);
                 });
                 if let Some(member) = self.facts.pool.member_mut(server) {
-                    member.end_hold();
+                    member.apart.end_hold();
                 }
             }
             Verb::Unpin => self.hand.change(server, |marks| marks.pinned = None),
             Verb::Enable => {
                 self.sight().may_enable(server)?;
                 self.sight().must_be_taken(order, server, Stage::Ready)?;
-                self.keep(now, order, server, Kept::In);
+                self.hand
+                    .keep(now, order, self.settings.hold, server, Kept::In);
+                self.facts.pool.set_free(server);
             }
             Verb::Disable => {
                 self.sight().may_disable(server)?;
                 self.sight().must_be_taken(order, server, Stage::Maint)?;
-                self.keep(now, order, server, Kept::Out);
+                self.hand
+                    .keep(now, order, self.settings.hold, server, Kept::Out);
+                self.facts.pool.set_free(server);
             }
         }
         let journey = self.journeys.of(server);
@@ -124,24 +129,9 @@ impl Backend {
             Verb::Resume | Verb::Unpin => false,
         };
         if is_against_it {
-            self.road().retreat(now, ordered_by(order), out);
+            self.road().retreat(now, server, ordered_by(order), out);
         }
         Ok(())
-    }
-
-    /// The operator's newest word: a hold and a quarantine are over.
-    fn keep(&mut self, now: Timestamp, order: &Order, server: &str, kept: Kept) {
-        let length = order.lasts.unwrap_or(self.settings.hold);
-        let mark = Mark {
-            until: Some(Until::after(now, length)),
-            ..Mark::of(order, now)
-        };
-        self.hand
-            .change(server, |marks| marks.kept = Some((kept, mark)));
-        if let Some(member) = self.facts.pool.member_mut(server) {
-            member.end_hold();
-            member.end_quarantine();
-        }
     }
 
     /// Ends what an operator set for some time only.
@@ -192,7 +182,7 @@ impl Sight<'_> {
         if !self.facts.has_picture() {
             return Err(Refusal::Unreachable);
         }
-        if self.is_changing_settings() {
+        if !self.next.is_same() {
             return Err(Refusal::Reconfiguring);
         }
         if member.read.is_tracked || member.read.is_beyond_us() {
@@ -204,10 +194,10 @@ impl Sight<'_> {
     fn may_enable(&self, server: &str) -> Result<(), Refusal> {
         let member = self.may_change(server)?;
         if !member.read.is_up()
-            && self.facts.is_full(&self.settings)
             && !self.journeys.is_inbound(server)
+            && let Some(Blocked::Max(servers)) = self.needs().full(None)
         {
-            return Err(Refusal::Full(self.facts.pool.in_balance()));
+            return Err(Refusal::Full(servers));
         }
         Ok(())
     }
@@ -233,13 +223,13 @@ impl Sight<'_> {
             Verb::Disable => self.promise_kept(now, order, server, Kept::Out),
             Verb::Pause | Verb::Pin => {
                 let is_meant = |it: &str| server.is_none_or(|server| server == it);
-                let change = self.journeys.only.as_ref();
+                let mut journeys = self.journeys.iter();
                 let member = server.and_then(|server| self.facts.pool.member(server));
                 Promise::Fixed {
                     lasts: order.lasts,
-                    in_transition: change
-                        .filter(|change| is_meant(&change.server))
-                        .map(|change| change.server.clone()),
+                    in_transition: journeys
+                        .find(|it| is_meant(&it.server))
+                        .map(|it| it.server.clone()),
                     is_no_spare: member.is_some_and(|member| member.role != Role::Spare),
                 }
             }
@@ -261,15 +251,14 @@ impl Sight<'_> {
             Kept::Out => (false, Stage::Maint),
         };
         let is_there = self.facts.pool.member(server).map(|it| it.stage) == Some(already);
-        let way = match &self.journeys.only {
-            Some(change) if change.server == server => match (is_in, change.is_inbound()) {
+        let way = match self.journeys.of(server) {
+            Some(journey) => match (is_in, journey.is_inbound()) {
                 (true, true) => Way::Coming,
                 (false, false) => Way::Leaving,
                 (true, false) | (false, true) => Way::Soon,
             },
-            Some(_) | None if is_there => Way::Already(already),
-            Some(change) => Way::After(change.server.clone()),
-            None if self.is_settling(now) => Way::Settling,
+            None if is_there => Way::Already(already),
+            None if self.timers.is_settling(now) => Way::Settling,
             None => Way::Soon,
         };
         Promise::Kept {

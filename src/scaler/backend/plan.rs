@@ -8,12 +8,28 @@ use crate::words::time::Timestamp;
 /// What is still to come, and what has to wait until when.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// Servers that were asked for and that are still to come, and why.
+    /// Servers that were asked for and have not arrived yet, those on their way included, and why.
     pub(super) owed: Option<(u32, Wanted)>,
     pub(super) up_not_before: Timestamp,
     pub(super) down_not_before: Timestamp,
     /// When a spare was last to leave because of its answers, whether it went or not.
     pub(super) expelled_at: Option<Timestamp>,
+}
+
+impl Plan {
+    /// One more is to come.
+    pub(super) fn owe(&mut self, wanted: Wanted) {
+        let (servers, _) = self.owed.get_or_insert((0, wanted));
+        *servers = servers.saturating_add(1);
+    }
+
+    /// One of them has arrived, or is not wanted any more.
+    pub(super) fn came(&mut self) {
+        if let Some((servers, _)) = &mut self.owed {
+            *servers = servers.saturating_sub(1);
+        }
+        self.owed.take_if(|(servers, _)| *servers == 0);
+    }
 }
 
 /// What was said, until it is otherwise.

@@ -3,11 +3,12 @@
 
 use super::Backend;
 use super::crowd::STUCK_FOR;
+use super::facts::Reading;
 use super::plan::NoSpareSaid;
-use crate::scaler::agreement::Agreement;
+use crate::measure::agreement::Agreement;
 use crate::scaler::decision::{Change, Note, Reason, Wanted};
 use crate::scaler::event::ActionId;
-use crate::scaler::haproxy::{Process, Wish};
+use crate::scaler::haproxy::Process;
 use crate::scaler::member::name_of;
 use crate::scaler::member::{Role, Stage};
 use crate::scaler::outbox::Outbox;
@@ -15,19 +16,9 @@ use crate::words::picture::{AdminState, BackendRead, Crowded, ReadFailure};
 use crate::words::time::Timestamp;
 
 impl Backend {
-    /// What is wished of the next read since this was asked last.
-    pub(in crate::scaler) fn take_wish(&mut self) -> Wish {
-        std::mem::take(&mut self.facts.reading.wish)
-    }
-
-    /// A line says that a server changed; whether it is true is for HAProxy to say.
-    pub(in crate::scaler) fn hint(&mut self, now: Timestamp) {
-        self.facts.reading.hint(now);
-    }
-
-    /// HAProxy is read next at that instant.
-    pub(in crate::scaler) const fn read_is_due(&mut self, due: Timestamp) {
-        self.facts.reading.due = due;
+    /// When and why HAProxy is read.
+    pub(in crate::scaler) const fn reading(&mut self) -> &mut Reading {
+        &mut self.facts.reading
     }
 
     /// HAProxy answered the read `id`; `read` fails when that says nothing of this backend.
@@ -53,7 +44,7 @@ impl Backend {
             | None => {}
         }
         self.take_picture(now, process, read, out);
-        self.road().step_change(now, id, out);
+        self.road().step_all(now, id, out);
         self.seek_work(now, out);
         self.road().read_sooner(now);
     }
@@ -100,7 +91,7 @@ impl Backend {
             has_cookie: read.has_cookie,
         };
         // What has piled up while the daemon stood still is no load.
-        if !self.is_settling(now) {
+        if !self.timers.is_settling(now) {
             self.signals.read_meters(now, &read);
         }
         self.facts.drops = process.drops;
@@ -116,7 +107,8 @@ impl Backend {
         self.recall(now, process.generation, out);
         let comparison = &mut self.facts.comparison;
         if comparison.compare(now, read.responses, read.sessions) {
-            self.agreement_changed(now, out);
+            self.facts.agreement_changed(now, out);
+            self.signals.not_quiet(now);
         }
         self.facts
             .give_advice(now, &mut self.said.advice, &self.settings, out);
@@ -142,17 +134,17 @@ impl Backend {
         }
         let is_needed = !self.signals.is_quiet_for_long(now, &self.settings);
         self.facts.pool.begin_generation(now, is_needed);
-        match self.journeys.only.take() {
+        self.past.forget_told();
+        for journey in self.journeys.forget_all() {
             // The new process may have got the command that is under way, and carry it out late.
-            Some(change) if self.journeys.writing.is_some() => {
-                let told = change.told_so_far().last().copied();
+            if self.journeys.is_commanded(&journey.server) {
+                let told = journey.told_so_far().last().copied();
                 self.past.leave_behind(
-                    &change.server,
+                    &journey.server,
                     told.into_iter().collect(),
                     now.after(self.settings.action_timeout),
                 );
             }
-            Some(_) | None => self.past.forget_told(),
         }
         self.plan.owed = None;
         self.facts.comparison.next_process(now);
@@ -164,18 +156,6 @@ impl Backend {
         self.signals.start_policies_over();
         self.signals.end_trials();
         // Quiet goes on: a reload of HAProxy is no load.
-    }
-
-    fn agreement_changed(&mut self, now: Timestamp, out: &mut Outbox) {
-        let (change, note) = match self.facts.comparison.doubt() {
-            None => (Change::Thaw, Note::Agrees),
-            Some(doubt) => (Change::Freeze, Note::Doubted(doubt)),
-        };
-        // Spares that came in on lines which are in doubt now count as brought in by them.
-        let doubted = self.facts.comparison.doubted_since(now);
-        self.facts.brought_in_doubt = self.facts.pool.joined_since(doubted);
-        self.signals.not_quiet(now);
-        out.tell(now, None, change, note);
     }
 
     /// One server's state against the one that we know of.
@@ -197,13 +177,17 @@ impl Backend {
             return self.facts.first_sight(now, name, shown); // That of a daemon before us.
         }
         if shown == AdminState::Drain && member.read.is_by_agent {
-            return self.drained_by_agent(now, name, out);
+            // A spare's own agent wants no requests for it: that is no operator's hand. It would take
+            // the server out of maint again at its next answer, so it is left where it is.
+            member.enter(now, Stage::DrainingOut, now);
+            self.journeys.forget(name);
+            return out.tell(now, Some(name), Change::Warning, Note::DrainedByAgent);
         }
         let may_be_agent = member.read.has_agent;
         let hold = self.settings.hold;
-        member.hold(now, hold);
-        member.is_wanted_back = false;
-        member.stands_in = false;
+        member.apart.hold(now, hold);
+        member.errand.is_wanted_back = false;
+        member.errand.stands_in = false;
         member.enter(now, Stage::of(shown), now);
         self.journeys.forget(name);
         let reason = Reason::Operator {
@@ -215,17 +199,6 @@ impl Backend {
         self.hand.forget_order(name);
         self.facts.pool.show_marks(&self.hand);
         out.report(now, Some(name), Change::Hold, reason);
-    }
-
-    /// A spare's own agent wants no requests for it: that is no operator's hand. It would take the
-    /// server out of maint again at its next answer, so it is left where it is.
-    fn drained_by_agent(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
-        let Some(member) = self.facts.pool.member_mut(name) else {
-            return;
-        };
-        member.enter(now, Stage::DrainingOut, now);
-        self.journeys.forget(name);
-        out.tell(now, Some(name), Change::Warning, Note::DrainedByAgent);
     }
 
     /// Looks for a crowd in a new picture: that is no quiet, and may ask for a spare.
@@ -260,8 +233,8 @@ impl Backend {
             };
             out.tell(now, None, Change::NotHelping, note);
         }
-        let is_free = self.journeys.only.is_none() && self.plan.owed.is_none();
-        if is_free && crowd.asks(now) && now >= self.plan.up_not_before {
+        let asks = crowd.asks(now) && now >= self.plan.up_not_before;
+        if asks && self.sight().is_free_for_load() {
             self.plan.owed = Some((1, Wanted::Crowded(what)));
         }
     }

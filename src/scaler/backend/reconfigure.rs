@@ -4,15 +4,16 @@
 use std::time::Duration;
 
 use super::Backend;
+use super::journeys::Journeys;
 use super::timers::Timer;
 use super::view::Sight;
+use crate::measure::policy::Policy;
+use crate::measure::quiet::{Recent, slice_of};
 use crate::scaler::decision::{Change, Note, Ordered};
 use crate::scaler::member::name_of;
 use crate::scaler::member::{Role, Stage};
 use crate::scaler::outbox::Outbox;
-use crate::scaler::policy::Policy;
 use crate::scaler::pool::role_of;
-use crate::scaler::quiet::{Recent, slice_of};
 use crate::scaler::settings::BackendSettings;
 use crate::words::time::Timestamp;
 
@@ -31,6 +32,13 @@ pub(super) enum Next {
     Gone,
 }
 
+impl Next {
+    /// Nothing waits for the end of what is under way.
+    pub(super) const fn is_same(&self) -> bool {
+        matches!(self, Self::Same)
+    }
+}
+
 impl Backend {
     /// New settings. A change of a server that is no spare any more is taken back first.
     pub(in crate::scaler) fn reconfigure(
@@ -39,14 +47,19 @@ impl Backend {
         settings: BackendSettings,
         out: &mut Outbox,
     ) {
-        let is_no_spare = self.journeys.only.as_ref().is_some_and(|change| {
-            let member = self.facts.pool.member(&change.server);
-            member.is_some_and(|member| role_of(&member.read, &settings) != Role::Spare)
-        });
+        let no_spares = self.journeys.iter().map(|it| it.server.clone());
+        let no_spares: Vec<String> = no_spares
+            .filter(|name| {
+                let member = self.facts.pool.member(name);
+                member.is_some_and(|member| role_of(&member.read, &settings) != Role::Spare)
+            })
+            .collect();
         self.next = Next::Settings(Box::new(settings));
-        if is_no_spare {
-            self.road().retreat(now, Ordered::NewConfiguration, out);
-        } else {
+        for name in &no_spares {
+            let why = Ordered::NewConfiguration;
+            self.road().retreat(now, name, why, out);
+        }
+        if no_spares.is_empty() {
             self.apply_settings(now);
         }
     }
@@ -55,31 +68,17 @@ impl Backend {
     pub(in crate::scaler) fn leave(&mut self, now: Timestamp, out: &mut Outbox) {
         self.next = Next::Gone;
         self.queue().take_back_all_lent(now, out);
-        self.road().retreat(now, Ordered::NewConfiguration, out);
-    }
-
-    /// New settings wait for the end of a change.
-    pub(super) const fn is_changing_settings(&self) -> bool {
-        !matches!(self.next, Next::Same)
+        let why = Ordered::NewConfiguration;
+        self.road().retreat_all(now, why, out);
     }
 
     /// Applies what had to wait for the change under way; which servers count is asked anew.
     pub(in crate::scaler) fn after_event(&mut self, now: Timestamp) {
         self.signals.counted.clear();
-        if self.is_changing_settings() && self.journeys.is_idle() {
+        if !self.next.is_same() && self.journeys.is_idle() {
             self.apply_settings(now);
         }
         self.wind_all();
-    }
-
-    /// It is in the configuration no more.
-    pub(in crate::scaler) const fn is_leaving(&self) -> bool {
-        matches!(self.next, Next::Gone)
-    }
-
-    /// It has left nothing half-way and may be forgotten.
-    pub(in crate::scaler) fn is_gone(&self) -> bool {
-        self.is_leaving() && self.journeys.is_idle()
     }
 
     fn apply_settings(&mut self, now: Timestamp) {
@@ -114,7 +113,7 @@ impl Backend {
                     }
                     policy
                 }
-                None => Policy::new(wanted, &settings, slice),
+                None => Policy::new(wanted, settings.scale_down_ratio, slice),
             };
             self.signals.policies.push(policy);
         }
@@ -134,8 +133,8 @@ impl Backend {
 
     /// Another HAProxy, or another way to touch it: its servers are met for the first time.
     pub(in crate::scaler) fn forget_servers(&mut self, now: Timestamp) {
-        self.journeys.only = None;
-        self.road().write_ended();
+        self.journeys = Journeys::default();
+        self.timers.set(Timer::Write, None);
         self.past.forget_told();
         self.plan.owed = None;
         self.facts.generation = None;
@@ -151,7 +150,8 @@ impl Backend {
     /// The daemon stood still, or the machine did: no window straddles that, and nothing begins
     /// before lines and checks have caught up.
     pub(in crate::scaler) fn gap(&mut self, now: Timestamp, lasted: Duration, out: &mut Outbox) {
-        self.road().retreat(now, Ordered::Standstill(lasted), out);
+        let why = Ordered::Standstill(lasted);
+        self.road().retreat_all(now, why, out);
         out.tell(now, None, Change::Note, Note::StoodStill(lasted));
         self.plan.owed = None;
         self.signals.start_policies_over();
@@ -159,14 +159,19 @@ impl Backend {
         self.signals.not_quiet(now.after(SETTLE));
         self.facts.reading.want();
     }
-
-    /// Lines and checks are catching up after a standstill.
-    pub(super) fn is_settling(&self, now: Timestamp) -> bool {
-        self.timers.is_ahead(Timer::Settled, now)
-    }
 }
 
 impl Sight<'_> {
+    /// It is in the configuration no more.
+    pub(in crate::scaler) const fn is_leaving(&self) -> bool {
+        matches!(self.0.next, Next::Gone)
+    }
+
+    /// It has left nothing half-way and may be forgotten.
+    pub(in crate::scaler) fn is_gone(&self) -> bool {
+        self.is_leaving() && self.journeys.is_idle()
+    }
+
     /// Servers that are looked after, and those of them that `next` would treat differently.
     pub(in crate::scaler) fn affected(&self, next: Option<&BackendSettings>) -> (usize, usize) {
         let ours = || {

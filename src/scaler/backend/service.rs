@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use super::facts::Facts;
+use super::journeys::Journeys;
 use super::signals::Signals;
-use crate::scaler::by_server::Contrast;
+use crate::measure::by_server::Contrast;
 use crate::scaler::decision::{Cause, Change, Consequence, Fault, Note, Reason, Tally};
 use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role, Stage};
@@ -42,7 +43,7 @@ impl Facts {
         let Some(member) = self.pool.member_mut(name) else {
             return;
         };
-        member.trouble.fault = Some(fault);
+        member.service.trouble.fault = Some(fault);
         if member.role != Role::Spare {
             self.say_fault(now, name, fault, Consequence::NoSpare, out);
         }
@@ -60,9 +61,9 @@ impl Facts {
         let Some(member) = self.pool.member_mut(name) else {
             return;
         };
-        let said_at = member.idle_said_at.replace(now);
+        let said_at = member.service.idle_said_at.replace(now);
         if said_at.is_some_and(|at| now.since(at) < SAID_AGAIN) {
-            member.idle_said_at = said_at;
+            member.service.idle_said_at = said_at;
             return;
         }
         let reason = Reason::NotServing { tally, cause };
@@ -81,17 +82,18 @@ impl Facts {
         let Some(member) = self.pool.member_mut(name) else {
             return;
         };
-        if member.trouble.said.replace(consequence) == Some(consequence) {
+        if member.service.trouble.said.replace(consequence) == Some(consequence) {
             return;
         }
         // What comes and goes is not said each time.
         let said_at = member
+            .service
             .fault_said_at
             .filter(|at| now.since(*at) < SAID_AGAIN);
         if consequence == Consequence::Watched && said_at.is_some() {
             return;
         }
-        member.fault_said_at = Some(now);
+        member.service.fault_said_at = Some(now);
         let reason = Reason::Fault { fault, consequence };
         out.report(now, Some(name), Change::ProbationFailed, reason);
     }
@@ -105,18 +107,21 @@ impl Facts {
                 && matches!(member.stage, Stage::Maint | Stage::Warming)
                 && member.read.is_maint();
             let Some(counters) = member.read.counters.filter(|_| is_resting) else {
-                member.taken_in_maint = None;
-                member.is_used_in_maint = false;
+                member.service.taken_in_maint = None;
+                member.service.is_used_in_maint = false;
                 continue;
             };
-            let (before, at) = *member.taken_in_maint.get_or_insert((counters.taken, now));
+            let (before, at) = *member
+                .service
+                .taken_in_maint
+                .get_or_insert((counters.taken, now));
             let grown = counters.taken.saturating_sub(before);
             if counters.taken < before || grown == 0 && now.since(at) >= IN_MAINT_OVER {
-                member.taken_in_maint = Some((counters.taken, now)); // `clear counters`, or over.
-                member.is_used_in_maint = false;
+                member.service.taken_in_maint = Some((counters.taken, now)); // `clear counters`, or over.
+                member.service.is_used_in_maint = false;
             } else if grown >= IN_MAINT_MIN {
-                member.taken_in_maint = Some((counters.taken, now));
-                if !std::mem::replace(&mut member.is_used_in_maint, true) {
+                member.service.taken_in_maint = Some((counters.taken, now));
+                if !std::mem::replace(&mut member.service.is_used_in_maint, true) {
                     used.push(name_of(member));
                 }
             }
@@ -140,15 +145,15 @@ impl Facts {
             let (Some(own), true) = (member.read.counters, member.is_in_use()) else {
                 continue;
             };
-            if !member.probation.has_begun() {
-                member.probation = Probation::begin(now);
+            if !member.service.probation.has_begun() {
+                member.service.probation = Probation::begin(now);
             }
             let at = now;
-            member.probation.look(Look { at, own, arrived });
+            member.service.probation.look(Look { at, own, arrived });
         }
         // Where nothing is wrong with hundreds of servers, none of them is held against all others.
         let judged = |member: &&Member| {
-            member.role == Role::Spare || member.probation.is_suspect() || member.is_worse()
+            member.role == Role::Spare || member.service.probation.is_suspect() || member.is_worse()
         };
         let names: Vec<String> = self.watched().filter(judged).map(name_of).collect();
         let mut is_missing = false;
@@ -174,37 +179,40 @@ impl Facts {
         }
         let is_spare = member.role == Role::Spare;
         if !member.read.is_in_balance() {
-            if is_spare && member.trouble.idle.replace(cause).is_none() {
+            if is_spare && member.service.trouble.idle.replace(cause).is_none() {
                 self.say_not_serving(now, name, None, cause, out);
             }
             return false;
         }
-        if !member.probation.is_idle() {
-            member.trouble.idle = None;
+        if !member.service.probation.is_idle() {
+            member.service.trouble.idle = None;
         }
-        let found = member.probation.judge(now, &others, circumstances);
-        if let (Some(Fault::Errors(_)), Some(tally)) =
-            (member.trouble.fault, member.probation.beside(&others))
+        let found = member.service.probation.judge(now, &others, circumstances);
+        if let (Some(Fault::Errors(_)), Some(tally)) = (
+            member.service.trouble.fault,
+            member.service.probation.beside(&others),
+        ) {
+            member.service.trouble.fault = Some(Fault::Errors(tally)); // The newest numbers.
+        }
+        if member.service.trouble.fault.is_none()
+            && member.service.probation.age(now) >= Some(FORGIVEN_AFTER)
         {
-            member.trouble.fault = Some(Fault::Errors(tally)); // The newest numbers.
-        }
-        if member.trouble.fault.is_none() && member.probation.age(now) >= Some(FORGIVEN_AFTER) {
-            member.forgive();
+            member.apart.forgive();
         }
         match found {
             None => {}
             Some(Finding::Idle(tally)) => {
-                member.trouble.idle = Some(cause);
+                member.service.trouble.idle = Some(cause);
                 self.say_not_serving(now, name, Some(tally), cause, out);
                 return true; // What did not come is still missing.
             }
             Some(Finding::Shares(tally)) => {
-                member.trouble.idle = None;
+                member.service.trouble.idle = None;
                 let reason = Reason::Shares(tally);
                 out.report(now, Some(name), Change::Note, reason);
             }
             Some(Finding::Recovered(tally)) => {
-                (member.trouble.fault, member.trouble.said) = (None, None);
+                (member.service.trouble.fault, member.service.trouble.said) = (None, None);
                 let reason = Reason::Recovered(tally);
                 out.report(now, Some(name), Change::Note, reason);
             }
@@ -267,16 +275,20 @@ impl Facts {
         let Some(member) = self.pool.member_mut(name) else {
             return;
         };
-        let is_new = member.probation.age(now).is_none_or(|age| age < SLOW_AFTER);
+        let is_new = member
+            .service
+            .probation
+            .age(now)
+            .is_none_or(|age| age < SLOW_AFTER);
         let is_slow = contrast.mean_ms >= SLOW_FACTOR * contrast.others_ms
             && (above_ms.is_infinite() || contrast.mean_ms > above_ms);
-        if is_new || member.probation.is_failing() {
+        if is_new || member.service.probation.is_failing() {
             return;
         }
         if !is_slow {
-            if member.trouble.slow_since.take().is_some() {
-                member.trouble.fault = None;
-                member.trouble.said = None;
+            if member.service.trouble.slow_since.take().is_some() {
+                member.service.trouble.fault = None;
+                member.service.trouble.said = None;
             }
             return;
         }
@@ -285,8 +297,8 @@ impl Facts {
             others_ms: contrast.others_ms,
             requests: contrast.requests,
         };
-        let since = *member.trouble.slow_since.get_or_insert(now);
-        member.trouble.fault = Some(fault);
+        let since = *member.service.trouble.slow_since.get_or_insert(now);
+        member.service.trouble.fault = Some(fault);
         if now.since(since) < SLOW_FOR {
             self.say_fault(now, name, fault, Consequence::Watched, out);
         }
@@ -296,17 +308,27 @@ impl Facts {
     pub(super) fn find_bad(
         &mut self,
         now: Timestamp,
+        journeys: &Journeys,
         expelled_at: Option<Timestamp>,
         settings: &BackendSettings,
         out: &mut Outbox,
     ) -> Option<(String, Fault)> {
+        if journeys.has_one_departing() {
+            return None; // One after the other: what the first one leaves behind is looked at before.
+        }
         let bad: Vec<(String, Fault)> = self
             .watched()
             .filter(|member| member.role == Role::Spare)
+            .filter(|member| !journeys.is_busy(&member.read.name))
             .filter_map(|member| {
-                let fault = member.trouble.fault?;
-                let is_slow_for = member.trouble.slow_since.map(|since| now.since(since));
-                let is_ripe = member.probation.is_failing() || is_slow_for >= Some(SLOW_FOR);
+                let fault = member.service.trouble.fault?;
+                let is_slow_for = member
+                    .service
+                    .trouble
+                    .slow_since
+                    .map(|since| now.since(since));
+                let is_ripe =
+                    member.service.probation.is_failing() || is_slow_for >= Some(SLOW_FOR);
                 let is_free =
                     member.read.is_up() && !member.read.is_tracked && !member.read.is_beyond_us();
                 (is_ripe && is_free).then(|| (name_of(member), fault))

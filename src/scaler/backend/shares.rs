@@ -43,7 +43,7 @@ impl Facts {
     pub(super) fn others_of(&self, name: &str) -> Others {
         let mut others = Others::default();
         for member in self.watched().filter(|it| it.read.name != name) {
-            others.add(&member.probation, member.read.sessions);
+            others.add(&member.service.probation, member.read.sessions);
         }
         others
     }
@@ -89,7 +89,7 @@ impl Facts {
         let is_filled_later = self.traffic.balance == Balance::First
             && self.queued == 0
             && earlier.all(|it| !it.read.is_in_balance() || it.read.maxconn.is_some());
-        let is_kicked = self.queued > 0 && has_limits && !member.kick.is_in_vain();
+        let is_kicked = self.queued > 0 && has_limits && !member.service.kick.is_in_vain();
         !is_throttled && !is_filled_later && !is_kicked
     }
 
@@ -128,7 +128,7 @@ impl Facts {
     /// Enough others serve without it. Where its requests fail it is none of those that `min` wants.
     pub(super) fn may_expel(&self, name: &str, settings: &BackendSettings) -> bool {
         let member = self.pool.member(name);
-        let is_failing = member.is_some_and(|it| it.probation.is_failing());
+        let is_failing = member.is_some_and(|it| it.service.probation.is_failing());
         let needed = if is_failing { 1 } else { self.floor(settings) };
         self.pool.serving_without(name) >= needed
     }
@@ -140,8 +140,9 @@ impl Facts {
         settings: &BackendSettings,
     ) -> Option<Consequence> {
         let member = self.pool.member(name)?;
-        let is_ordered =
-            member.marks.is_fixed() || member.marks.kept() == Some(Kept::In) || member.is_held(now);
+        let is_ordered = member.marks.is_fixed()
+            || member.marks.kept() == Some(Kept::In)
+            || member.apart.is_held(now);
         if is_ordered {
             Some(Consequence::Ordered)
         } else if self.traffic.balance == Balance::ByHash {
@@ -157,13 +158,13 @@ impl Facts {
     pub(super) fn idles_enough(&self) -> Option<Blocked> {
         let idle = || {
             self.watched()
-                .filter(|member| member.trouble.idle.is_some())
+                .filter(|member| member.service.trouble.idle.is_some())
         };
-        let is_first = |member: &Member| member.trouble.idle == Some(Cause::First);
+        let is_first = |member: &Member| member.service.trouble.idle == Some(Cause::First);
         if idle().count() < IDLE_MAX && !idle().any(is_first) {
             return None;
         }
-        let cause = idle().find_map(|member| member.trouble.idle)?;
+        let cause = idle().find_map(|member| member.service.trouble.idle)?;
         Some(Blocked::Idle(idle().map(name_of).collect(), cause))
     }
 
@@ -172,14 +173,14 @@ impl Facts {
         self.watched()
             .filter(|member| member.role == Role::Spare)
             .filter_map(|member| {
-                let age = member.probation.age(now)?;
+                let age = member.service.probation.age(now)?;
                 let is_stuck = self.queued > 0 && member.read.sessions == 0;
                 if age < CLOSELY_FOR {
                     Some(WATCH_CLOSELY)
-                } else if age < WATCH_FOR && member.probation.is_open()
+                } else if age < WATCH_FOR && member.service.probation.is_open()
                     || is_stuck
-                    || member.kick.lent().is_some()
-                    || member.trouble.fault.is_some()
+                    || member.service.kick.lent().is_some()
+                    || member.service.trouble.fault.is_some()
                 {
                     Some(WATCH)
                 } else {

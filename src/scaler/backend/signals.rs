@@ -4,19 +4,20 @@
 use std::time::Duration;
 
 use super::facts::Facts;
-use crate::scaler::breach::Episodes;
-use crate::scaler::by_server::ByServer;
+use crate::measure::breach::Episodes;
+use crate::measure::by_server::ByServer;
+use crate::measure::load::{Memory, Rate, rate_of};
+use crate::measure::meter::Meter;
+use crate::measure::policy::{Policy, Verdict};
+use crate::measure::quiet::{Verdict as QuietVerdict, slice_of};
+use crate::measure::sample::Sample;
+use crate::measure::settings::{Signal, Statistic};
 use crate::scaler::decision::{Breach, Change, NotHelping, Reason, SlowServer, Wanted};
-use crate::scaler::load::{Memory, Rate, rate_of};
-use crate::scaler::meter::Meter;
-use crate::scaler::name::Name;
 use crate::scaler::outbox::Outbox;
-use crate::scaler::policy::{Policy, Verdict};
-use crate::scaler::quiet::{Verdict as QuietVerdict, slice_of};
-use crate::scaler::sample::Sample;
-use crate::scaler::settings::{BackendSettings, Signal, Statistic};
+use crate::scaler::settings::BackendSettings;
 use crate::words::picture::BackendRead;
 use crate::words::request::Request;
+use crate::words::short_name::Name;
 use crate::words::time::Timestamp;
 
 /// What requests have shown.
@@ -75,7 +76,7 @@ impl Signals {
     pub(super) fn new(now: Timestamp, settings: &BackendSettings) -> Self {
         let slice = slice_of(settings.idle_timeout);
         let policies = settings.policies.iter();
-        let policies = policies.map(|policy| Policy::new(policy, settings, slice));
+        let policies = policies.map(|policy| Policy::new(policy, settings.scale_down_ratio, slice));
         Self {
             quiet: Quiet {
                 since: None,
@@ -93,6 +94,32 @@ impl Signals {
             counted: Vec::new(),
             has_watched: false,
         }
+    }
+
+    /// Samples of that server count, as was found since anything but a request happened.
+    pub(super) fn has_counted(&self, server: &str) -> bool {
+        self.counted.iter().any(|name| name.is(server))
+    }
+
+    /// Samples of a server that HAProxy does not list are nobody's; those of a server that has
+    /// just joined say more about its caches than about the load.
+    pub(super) fn counts(
+        &mut self,
+        now: Timestamp,
+        server: &str,
+        facts: &Facts,
+        grace: Duration,
+    ) -> bool {
+        if server.starts_with('<') || facts.pool.members.is_empty() {
+            return true;
+        }
+        let is_new = |at| facts.started < at && now.since(at) < grace;
+        let member = facts.pool.member(server);
+        let counts = member.is_some_and(|member| !member.ready_at.is_some_and(is_new));
+        if counts {
+            self.counted.push(Name::of(server));
+        }
+        counts
     }
 
     /// The instant at which the next window is complete.

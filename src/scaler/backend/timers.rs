@@ -51,9 +51,9 @@ impl Timers {
         self.at.get(timer as usize).copied().flatten()
     }
 
-    /// It runs, and has not rung by then.
-    pub(super) fn is_ahead(&self, timer: Timer, now: Timestamp) -> bool {
-        self.get(timer).is_some_and(|at| now < at)
+    /// Lines and checks are catching up after a standstill.
+    pub(super) fn is_settling(&self, now: Timestamp) -> bool {
+        self.get(Timer::Settled).is_some_and(|at| now < at)
     }
 
     /// Its instant has come: it does not run any more.

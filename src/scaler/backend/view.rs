@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use super::Backend;
 use super::journey::Journey;
+use super::needs::Leaving;
+use crate::measure::policy::{Policy, PolicyView};
+use crate::scaler::apart::QUARANTINE_MAX;
 use crate::scaler::decision::Doubt;
 use crate::scaler::event::LogState;
-use crate::scaler::member::{Member, QUARANTINE_MAX, Role, Stage};
-use crate::scaler::policy::{Policy, PolicyView};
+use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::seen::{
     BackendState, Outlook, Problem, ServerNote, Standing, StandingReason, Standings,
 };
@@ -109,6 +111,27 @@ impl Backend {
 }
 
 impl Sight<'_> {
+    /// No server is on its way in or owed for the sake of speed, and none could turn back for it.
+    pub(super) fn is_free_for_load(&self) -> bool {
+        let mut journeys = self.journeys.iter();
+        self.plan.owed.is_none()
+            && self.journeys.coming_for_load() == 0
+            && !journeys.any(Journey::is_put_away)
+    }
+
+    /// The spare that is next to go, and when. While something else is to be done, none is.
+    pub(super) fn leaving(&self) -> Option<Leaving> {
+        let is_free = self.journeys.is_idle() && self.plan.owed.is_none();
+        let may_go = is_free && !self.past.is_lost && self.next.is_same();
+        let may_go = may_go && self.facts.has_picture();
+        may_go.then(|| self.needs().leaving(self.plan.down_not_before))?
+    }
+
+    /// The instant at which the next window is complete.
+    pub(in crate::scaler) fn window_due(&self) -> Option<Timestamp> {
+        self.signals.window_due()
+    }
+
     /// All of it but the policy.
     fn view(&self, now: Timestamp, policy: Option<&PolicyView>) -> BackendView {
         let servers = self.facts.pool.members.iter();
@@ -193,9 +216,10 @@ impl Sight<'_> {
     /// Servers that are to come.
     fn asked_for(&self) -> u32 {
         let owed = self.plan.owed.as_ref().map_or(0, |(servers, _)| *servers);
-        let journey = self.journeys.only.as_ref();
-        let is_coming = journey.is_some_and(Journey::is_inbound);
-        owed.max(u32::from(is_coming))
+        let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        let for_load = self.journeys.coming_for_load();
+        let for_lost = self.journeys.coming_before(None).count() - for_load;
+        owed.max(number(for_load)).saturating_add(number(for_lost))
     }
 
     fn standings_of(&self, now: Timestamp, member: &Member) -> Standings {
@@ -209,11 +233,11 @@ impl Sight<'_> {
             })
         };
         let hold = self.settings.hold;
-        let hold = standing(member.hold_until(), hold, StandingReason::Changed);
+        let hold = standing(member.apart.hold_until, hold, StandingReason::Changed);
         // Each failure doubles it.
-        let doublings = member.failures().saturating_sub(1).min(6);
+        let doublings = member.apart.failures.saturating_sub(1).min(6);
         let quarantine = QUARANTINE_MAX.min(Duration::from_secs(60) * (1 << doublings));
-        let until = member.quarantined_until();
+        let until = member.apart.quarantined_until;
         let quarantine = standing(until, quarantine, StandingReason::Failed);
         Standings {
             hold,
@@ -263,7 +287,7 @@ impl Sight<'_> {
         let policies: usize = self.signals.policies.iter().map(Policy::held).sum();
         let members = &self.facts.pool.members;
         let budgets: usize = members.iter().map(|member| member.budget.held()).sum();
-        let looks: usize = members.iter().map(|it| it.probation.held()).sum();
+        let looks: usize = members.iter().map(|it| it.service.probation.held()).sum();
         let watched = looks + self.signals.times.held() + self.signals.counted.len();
         policies + members.len() + budgets + watched + self.said.advice.len() + self.said.stay.len()
     }

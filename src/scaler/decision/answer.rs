@@ -41,7 +41,6 @@ pub enum Way {
     Coming,
     Leaving,
     Already(Stage),
-    After(String),
     Settling,
     Soon,
 }

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::{Change, Ordered, Refusal, StateRefused};
-use crate::scaler::agreement::Compared;
-use crate::scaler::dropped::Share;
+use crate::measure::agreement::Doubt;
+use crate::measure::dropped::Share;
 use crate::scaler::hand::Kept;
 use crate::scaler::seen::{Blocked, Standing};
 use crate::words::names::ServerName;
@@ -50,17 +50,6 @@ pub enum Note {
     Advice(Advice),
 }
 
-/// Why the log is not believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doubt {
-    /// HAProxy counts more answers than the log shows.
-    Incomplete(Compared),
-    /// The log shows more than HAProxy counts.
-    Inflated(Compared),
-    /// HAProxy itself drops lines.
-    Dropped(Share),
-}
-
 /// What is over by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expired {
@@ -84,7 +73,6 @@ pub enum CalledOff {
     Ordered(Ordered),
     Stale,
     Replaced,
-    MakesWay,
 }
 
 /// What keeps a spare from helping, and an operator can mend.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{NoHelp, Nobody, ReasonCode};
-use crate::scaler::load::TooSlow;
+use crate::measure::load::TooSlow;
+use crate::measure::settings::Signal;
 use crate::scaler::member::Stage;
-use crate::scaler::settings::Signal;
 use crate::words::picture::ReadFailure;
 
 /// What happens next.
@@ -17,8 +17,8 @@ pub enum Outlook {
         /// Why it could not be read the last time.
         failure: Option<ReadFailure>,
     },
-    /// A server is in transition.
-    Changing(Transition),
+    /// Servers are in transition.
+    Changing(Vec<Transition>),
     /// The daemon stood still and waits this long for lines and checks to catch up.
     Settling(Duration),
     /// Nothing, because of a pause; what would be done without it.

@@ -1,9 +1,9 @@
 //! What keeps a backend from working, with its numbers. Nothing here decides.
 
 use super::{Nobody, ProblemCode};
+use crate::measure::settings::{Signal, Statistic};
+use crate::measure::trial::NotHelping;
 use crate::scaler::decision::{Cause, Doubt, Fault, NameList, Shown, Wanted};
-use crate::scaler::settings::{Signal, Statistic};
-use crate::scaler::trial::NotHelping;
 use crate::words::picture::{Crowded, ReadFailure};
 
 /// One thing that keeps a backend from working.

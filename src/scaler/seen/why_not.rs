@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{NoHelp, Standing, Standings};
-use crate::scaler::agreement::Compared;
+use crate::measure::agreement::Compared;
 use crate::scaler::decision::{Cause, Failed};
 use crate::scaler::member::Stage;
 

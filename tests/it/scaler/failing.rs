@@ -114,7 +114,7 @@ fn a_failing_spare_is_no_server_that_min_counts() {
 #[test]
 fn spares_that_fail_together_do_not_hide_each_other() {
     let mut settings = settings();
-    settings.policies[0].add = haproxy_autoscale::scaler::settings::Add::Servers(2);
+    settings.policies[0].add = haproxy_autoscale::measure::settings::Add::Servers(2);
     let mut world = World::new(settings).without("other").counting();
     world.pass(GAP);
     world.requests(15, 900, GAP);
@@ -254,7 +254,7 @@ fn a_spare_that_is_ten_times_slower_is_said_to_be_and_leaves() {
 #[test]
 fn a_warm_up_for_load_makes_way_for_a_spare_that_fails() {
     let mut settings = settings();
-    settings.policies[0].add = haproxy_autoscale::scaler::settings::Add::Servers(2);
+    settings.policies[0].add = haproxy_autoscale::measure::settings::Add::Servers(2);
     let mut world = World::new(settings).without("other").counting();
     world.pass(GAP);
     world.server("web3").is_alive = false; // Its warm-up takes as long as it may.

@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
+use haproxy_autoscale::measure::settings::WindowSize;
 use haproxy_autoscale::scaler::decision::Change;
-use haproxy_autoscale::scaler::settings::{BackendSettings, Spares, WindowSize};
+use haproxy_autoscale::scaler::settings::{BackendSettings, Spares};
 use haproxy_autoscale::sim::arrivals::Arrival;
 use haproxy_autoscale::sim::dice::Dice;
 use haproxy_autoscale::sim::queues::{Balance, Machine, Queues};

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use haproxy_autoscale::measure::settings::Add;
 use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::scaler::event::LogState;
-use haproxy_autoscale::scaler::settings::Add;
 use haproxy_autoscale::words::picture::AdminState;
 
 use super::scenes::{GAP, seconds, with_a_spare_in};

@@ -380,15 +380,13 @@ fn enable_of_a_spare_that_fails_tries_again_after_its_quarantine() {
 }
 
 #[test]
-fn enable_comes_after_the_change_that_is_under_way() {
+fn two_spares_that_are_ordered_in_come_side_by_side() {
     let mut world = idle();
     world.accepted(Verb::Enable, "web/web2", None);
     let text = world.accepted(Verb::Enable, "web/web3", None);
-    assert!(
-        text.contains("after web2, which is in transition"),
-        "{text}"
-    );
-    world.pass(seconds(4));
+    assert!(text.contains("it is warmed up, checked"), "{text}");
+    assert_eq!(world.count(Change::WarmUp), 2, "{:?}", world.changes());
+    world.pass(seconds(2));
     assert!(world.is_up("web2") && world.is_up("web3"));
 }
 

@@ -24,7 +24,7 @@ impl World {
                 self.pending.begin(at, Pending::Orphan(name, state));
             }
         }
-        self.writing = None;
+        self.writing.clear();
         for server in &mut self.servers {
             server.is_warm = false;
         }

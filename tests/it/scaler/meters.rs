@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use haproxy_autoscale::measure::settings::{PolicySettings, Signal, Statistic, WindowSize};
 use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::scaler::event::Event;
 use haproxy_autoscale::scaler::seen::{Nobody, Problem};
-use haproxy_autoscale::scaler::settings::{
-    BackendSettings, PolicySettings, Signal, Statistic, WindowSize,
-};
+use haproxy_autoscale::scaler::settings::BackendSettings;
 
 use super::world::{World, settings};
 

@@ -4,9 +4,10 @@
 use std::io::Write;
 use std::time::Duration;
 
+use haproxy_autoscale::measure::settings::{Add, WindowSize};
 use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::scaler::event::LogState;
-use haproxy_autoscale::scaler::settings::{Add, BackendSettings, Spares, WindowSize};
+use haproxy_autoscale::scaler::settings::{BackendSettings, Spares};
 use haproxy_autoscale::words::picture::AdminState;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use haproxy_autoscale::measure::settings::Signal;
 use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::scaler::event::Event;
-use haproxy_autoscale::scaler::settings::{BackendSettings, Signal, Spares};
+use haproxy_autoscale::scaler::settings::{BackendSettings, Spares};
 use haproxy_autoscale::words::order::Verb;
 use haproxy_autoscale::words::picture::AdminState;
 

@@ -342,7 +342,7 @@ fn a_hand_at_another_server_is_a_hold_of_that_one_and_ends_no_change() {
 fn a_hand_right_after_a_reload_is_not_taken_for_our_command() {
     let mut world = with_a_spare_in_checks();
     world.order(Verb::Pin, "web/web3", None);
-    world.until(|world| world.writing.is_none());
+    world.until(|world| world.writing.is_empty());
     world.reload();
     world.until(|world| world.count(Change::Reload) == 1);
     world.order(Verb::Pin, "web/web2", None);
@@ -385,12 +385,12 @@ fn new_settings_begin_quiet_anew_only_where_they_are_about_it() {
 }
 
 #[test]
-fn an_order_that_waits_for_a_change_is_looked_at_again_before_it_begins() {
+fn an_order_is_looked_at_again_on_a_fresh_picture_before_it_begins() {
     let mut settings = settings();
     settings.max = Some(3);
     let mut world = World::new(settings);
     world.pass(GAP);
-    world.order(Verb::Enable, "web/web3", None);
+    world.accepted(Verb::Enable, "web/web3", None);
     world.order(Verb::Enable, "web/web2", None);
     world.pass(seconds(5));
     assert_eq!(world.count(Change::WarmUp), 1, "`max` is reached");
@@ -398,11 +398,10 @@ fn an_order_that_waits_for_a_change_is_looked_at_again_before_it_begins() {
     for is_pinned in [true, false] {
         let mut world = with_a_spare_in();
         world.order(Verb::Enable, "web/web3", None);
+        world.server("web2").read.is_tracked = !is_pinned;
         world.order(Verb::Disable, "web/web2", None);
         if is_pinned {
             world.order(Verb::Pin, "web/web2", None);
-        } else {
-            world.server("web2").read.is_tracked = true;
         }
         world.pass(seconds(5));
         assert!(world.is_up("web3"));

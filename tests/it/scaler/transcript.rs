@@ -12,8 +12,9 @@ use std::num::NonZero;
 use std::path::Path;
 use std::time::Duration;
 
+use haproxy_autoscale::measure::settings::{PolicySettings, Signal};
 use haproxy_autoscale::scaler::event::{Action, Event};
-use haproxy_autoscale::scaler::settings::{OnOpenSessions, PolicySettings, Signal};
+use haproxy_autoscale::scaler::settings::OnOpenSessions;
 use haproxy_autoscale::words::order::Verb;
 use haproxy_autoscale::words::picture::{Balance, Crowded};
 use haproxy_autoscale::words::request::Request;
@@ -172,7 +173,7 @@ fn take(world: &mut World, what: &Happens) {
         }
         Happens::DroppedLogs(lines) => world.dropped_logs += lines,
         Happens::Stop => {
-            world.writing = None; // The last command waits for no answer.
+            world.writing.clear(); // The last command waits for no answer.
             world.stop();
             take(world, &Happens::Restart);
         }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use haproxy_autoscale::measure::settings::{Add, Signal, Statistic, WindowSize};
 use haproxy_autoscale::scaler::decision::{Breach, Change, Reason};
-use haproxy_autoscale::scaler::settings::{Add, Signal, Statistic, WindowSize};
 use haproxy_autoscale::words::request::{Request, Tail};
 
 use super::scenes::GAP;
@@ -14,7 +14,7 @@ fn ready(world: &mut World) {
 }
 
 fn with_policy(
-    change: impl FnOnce(&mut haproxy_autoscale::scaler::settings::PolicySettings),
+    change: impl FnOnce(&mut haproxy_autoscale::measure::settings::PolicySettings),
 ) -> World {
     let mut settings = settings();
     change(&mut settings.policies[0]);
@@ -473,7 +473,7 @@ fn each_signal_reads_its_own_timers() {
 #[test]
 fn the_policy_that_asks_for_most_wins() {
     let mut settings = settings();
-    let second = haproxy_autoscale::scaler::settings::PolicySettings {
+    let second = haproxy_autoscale::measure::settings::PolicySettings {
         add: Add::Servers(2),
         breaches: 1,
         ..policy()

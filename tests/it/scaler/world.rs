@@ -1,13 +1,14 @@
 //! A model of HAProxy with faults, in virtual time, that holds every promise about writes against
 //! the real scaler. The scaler is driven exactly as the daemon drives it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use haproxy_autoscale::measure::settings::{PolicySettings, Signal, WindowSize};
 use haproxy_autoscale::scaler::decision::{Change, Decision};
 use haproxy_autoscale::scaler::event::{Action, ActionId, Event, LogState};
 use haproxy_autoscale::scaler::memory::Memory;
-use haproxy_autoscale::scaler::settings::{BackendSettings, PolicySettings, Signal, WindowSize};
+use haproxy_autoscale::scaler::settings::BackendSettings;
 use haproxy_autoscale::scaler::{BackendView, Scaler};
 use haproxy_autoscale::sim::driver::{Due, Underway};
 pub(crate) use haproxy_autoscale::sim::faults::Fault;
@@ -96,7 +97,8 @@ pub(crate) struct World {
     pub(super) shown_generation: Option<Generation>,
     shown_at: Timestamp,
     /// The command under way, and when the daemon's own limits would have ended it.
-    pub(crate) writing: Option<(ActionId, Timestamp)>,
+    /// Commands under way, by their servers.
+    pub(crate) writing: BTreeMap<String, (ActionId, Timestamp)>,
     /// No change may begin: the backend is paused.
     pub(crate) is_paused: bool,
     /// Why HAProxy would take no command: what the daemon adds to an order.
@@ -151,7 +153,7 @@ impl World {
             shown: None,
             shown_generation: None,
             shown_at: Timestamp::default(),
-            writing: None,
+            writing: BTreeMap::new(),
             is_paused: false,
             barred: None,
             durable: Memory::default(),
@@ -281,7 +283,7 @@ impl World {
         self.generation.pid += 1;
         self.responses = 0;
         // What is under way reaches the old process, which ends.
-        self.writing = None;
+        self.writing.clear();
         for pending in self.pending.all() {
             if let Pending::Set(_, _, _, is_done, _) = pending {
                 *is_done = false;
@@ -367,10 +369,10 @@ impl World {
                 }
             }
             Action::SetState { id, server, state } => {
-                let is_writing = self.writing.is_some_and(|(_, until)| self.now < until);
+                let before = self.writing.get(&server.server);
                 assert!(
-                    !is_writing,
-                    "two commands at once: {:?}{}",
+                    before.is_none_or(|(_, until)| *until <= self.now),
+                    "two commands at once for one server: {:?}{}",
                     self.writing,
                     self.trace()
                 );
@@ -390,7 +392,8 @@ impl World {
                     Fault::Refused => (false, Err(WriteFailure::Refused("no".to_owned()))),
                     Fault::Ignored => (false, Ok(())),
                 };
-                self.writing = Some((id, self.now.after(self.settings.action_timeout)));
+                let until = self.now.after(self.settings.action_timeout);
+                self.writing.insert(server.server.clone(), (id, until));
                 let pending = Pending::Set(id, server.server, state, is_done, outcome);
                 self.later(delay, pending);
             }
@@ -457,7 +460,7 @@ impl World {
                     requests: self.responses,
                     crowded: self.crowded.clone(),
                     backends: [(BACKEND.to_owned(), backend)].into(),
-                    odd: std::collections::BTreeMap::new(),
+                    odd: BTreeMap::new(),
                 })
             }
             Fault::Refused | Fault::None | Fault::Ignored | Fault::Late(_) => unreachable(),
@@ -500,7 +503,7 @@ impl World {
                 server.served |= state == AdminState::Ready;
             }
             Pending::Set(id, name, state, is_done, outcome) => {
-                self.writing = self.writing.filter(|(writing, _)| *writing != id);
+                self.writing.retain(|_, (writing, _)| *writing != id);
                 let now = self.now;
                 let server = self.server(&name);
                 if is_done {

@@ -2,10 +2,11 @@
 
 use super::super::timers::Timer;
 use super::Sight;
+use crate::measure::policy::PolicyView;
+use crate::scaler::backend::journey::Journey;
 use crate::scaler::backend::needs::Stay;
 use crate::scaler::event::LogState;
 use crate::scaler::member::name_of;
-use crate::scaler::policy::PolicyView;
 use crate::scaler::seen::{Later, Outlook, Transition};
 use crate::words::time::Timestamp;
 
@@ -18,8 +19,9 @@ impl Sight<'_> {
                 failure: self.facts.reading.failure.clone(),
             };
         }
-        if let Some(change) = self.outlook_of_change() {
-            return change;
+        if !self.journeys.is_empty() {
+            let transitions = self.journeys.iter().map(|it| self.transition(it));
+            return Outlook::Changing(transitions.collect());
         }
         if let Some(until) = self.timers.get(Timer::Settled).filter(|it| now < *it) {
             return Outlook::Settling(until.since(now));
@@ -36,17 +38,16 @@ impl Sight<'_> {
         }
     }
 
-    fn outlook_of_change(&self) -> Option<Outlook> {
-        let change = self.journeys.only.as_ref()?;
-        let member = self.facts.pool.member(&change.server);
+    fn transition(&self, journey: &Journey) -> Transition {
+        let member = self.facts.pool.member(&journey.server);
         let check = member.and_then(|it| it.read.running_check());
-        Some(Outlook::Changing(Transition {
-            server: change.server.clone(),
+        Transition {
+            server: journey.server.clone(),
             stage: member.map(|it| it.stage).unwrap_or_default(),
-            is_inbound: change.is_inbound(),
+            is_inbound: journey.is_inbound(),
             checks: check.map(|check| check.is_full()),
             sessions: member.map_or(0, |it| it.read.sessions),
-        }))
+        }
     }
 
     /// What would happen if it were not for the pause.
@@ -66,7 +67,7 @@ impl Sight<'_> {
     }
 
     fn outlook_when_not_slow(&self, now: Timestamp) -> Outlook {
-        if self.needs().capacity_wanted().is_some()
+        if self.needs().capacity_wanted(None).is_some()
             && let Some(why) = self.needs().nobody_comes(now)
         {
             return Outlook::Nobody(why);

@@ -2,8 +2,8 @@
 //! answer badly, or are used where they should rest; users who wait or fail.
 
 use super::Sight;
+use crate::measure::policy::PolicyView;
 use crate::scaler::member::{Member, Role, Stage};
-use crate::scaler::policy::PolicyView;
 use crate::scaler::seen::Problem;
 use crate::words::time::Timestamp;
 
@@ -34,10 +34,10 @@ impl Sight<'_> {
     /// A server is missing or the backend has been slow for as long as a spare needs to be asked for,
     /// and none comes.
     pub(super) fn helpless(&self, now: Timestamp, policy: Option<&PolicyView>) -> Option<Problem> {
-        if self.journeys.only.is_some() || self.is_settling(now) {
+        if self.journeys.may_bring_one() || self.timers.is_settling(now) {
             return None;
         }
-        if let Some(wanted) = self.needs().capacity_wanted() {
+        if let Some(wanted) = self.needs().capacity_wanted(None) {
             let why = self.needs().nobody_comes(now)?;
             return Some(Problem::Short { wanted, why });
         }
@@ -59,13 +59,13 @@ fn problem_of_spare(member: &Member) -> Option<Problem> {
     if member.role != Role::Spare {
         return None;
     }
-    if member.is_used_in_maint {
+    if member.service.is_used_in_maint {
         return Some(Problem::UsedInMaint(name));
     }
     if member.stage != Stage::Ready {
         return None;
     }
-    match (member.trouble.fault, member.trouble.idle) {
+    match (member.service.trouble.fault, member.service.trouble.idle) {
         (Some(fault), _) => Some(Problem::Failing(name, fault)),
         (None, cause) => Some(Problem::NotServing(name, cause?)),
     }

@@ -17,11 +17,11 @@ const SPAN_MAX: Duration = Duration::from_secs(60);
 /// The shortest, so that the slices stay instants apart.
 const SPAN_MIN: Duration = Duration::from_millis(600);
 /// A signal without a sample for this long is empty: no load, if HAProxy's counters agree.
-pub(super) const EMPTY_AFTER: Duration = Duration::from_secs(10);
+pub(crate) const EMPTY_AFTER: Duration = Duration::from_secs(10);
 
 /// The length of one slice: a twelfth of a minute, or of a fifth of `idle_timeout` when that is
 /// shorter, so that one slow request does not postpone quiet for ever.
-pub(super) fn slice_of(idle_timeout: Duration) -> Duration {
+pub(crate) fn slice_of(idle_timeout: Duration) -> Duration {
     let span = (idle_timeout / 5).clamp(SPAN_MIN, SPAN_MAX);
     Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX) / SLICES as u64)
 }
@@ -32,7 +32,7 @@ const ERRORS_PART: u64 = 10;
 
 /// What the last span says.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// Well below the threshold; its share of the threshold, for people.
     Quiet(f64),
     /// No sample for [`EMPTY_AFTER`].
@@ -75,7 +75,7 @@ impl Slice {
 /// The recent past of one policy.
 #[derive(Debug)]
 #[repr(C)] // In this order: see `Policy`.
-pub(super) struct Recent {
+pub(crate) struct Recent {
     // What every request touches comes first.
     last_sample: Option<Timestamp>,
     limit: f64,
@@ -96,7 +96,7 @@ pub(super) struct Recent {
 
 impl Recent {
     /// Nothing seen so far.
-    pub(super) fn new(policy: &PolicySettings, scale_down_ratio: f64, slice: Duration) -> Self {
+    pub(crate) fn new(policy: &PolicySettings, scale_down_ratio: f64, slice: Duration) -> Self {
         let slice_ms = u64::try_from(slice.as_millis()).unwrap_or(u64::MAX).max(1);
         Self {
             statistic: policy.statistic,
@@ -113,7 +113,7 @@ impl Recent {
     }
 
     /// Takes one reading, in steps of the unit; `None` for a request that failed.
-    pub(super) fn push(&mut self, now: Timestamp, reading: Option<u32>) {
+    pub(crate) fn push(&mut self, now: Timestamp, reading: Option<u32>) {
         self.last_sample = Some(now);
         if now >= self.ends_at {
             self.turn_to(now);
@@ -130,12 +130,12 @@ impl Recent {
     }
 
     /// When the last sample came.
-    pub(super) fn last_sample(&self) -> Option<Timestamp> {
+    pub(crate) fn last_sample(&self) -> Option<Timestamp> {
         self.last_sample
     }
 
     /// Judges the span that ends now; `started` is when watching began.
-    pub(super) fn judge(&mut self, now: Timestamp, started: Timestamp) -> Verdict {
+    pub(crate) fn judge(&mut self, now: Timestamp, started: Timestamp) -> Verdict {
         self.turn_to(now);
         let sum = self.full.plus(self.filling);
         let is_many = sum.errors * ERRORS_PART > sum.samples + sum.errors;
@@ -169,7 +169,7 @@ impl Recent {
     }
 
     /// Requests of the last span that failed, and all of them.
-    pub(super) fn failures(&self, now: Timestamp) -> (u64, u64) {
+    pub(crate) fn failures(&self, now: Timestamp) -> (u64, u64) {
         let number = now.as_ms() / self.slice_ms;
         if number.saturating_sub(self.newest) >= SLICES as u64 {
             return (0, 0);

@@ -39,7 +39,7 @@ impl Counts {
 
 /// What is known of dropped lines.
 #[derive(Debug, Default)]
-pub(super) struct Dropped {
+pub(crate) struct Dropped {
     /// Sums of the processes before the present one.
     carried: Counts,
     newest: Counts,
@@ -59,22 +59,22 @@ pub struct Share {
 
 impl Dropped {
     /// So many lines were dropped of late that what is left is a sample, and nobody knows of what.
-    pub(super) const fn are_many(&self) -> bool {
+    pub(crate) const fn are_many(&self) -> bool {
         self.are_many
     }
 
     /// Another HAProxy process answers: it counts from 0.
-    pub(super) fn next_process(&mut self) {
+    pub(crate) fn next_process(&mut self) {
         self.carried = self.carried.plus(std::mem::take(&mut self.newest));
     }
 
     /// What was dropped of late, when it is too much.
-    pub(super) fn many(&self) -> Option<Share> {
+    pub(crate) fn many(&self) -> Option<Share> {
         self.are_many.then(|| self.share())
     }
 
     /// What was dropped of late.
-    pub(super) fn share(&self) -> Share {
+    pub(crate) fn share(&self) -> Share {
         let newest = self.carried.plus(self.newest);
         let oldest = self.looks.front().map_or(newest, |(_, counts)| *counts);
         Share {
@@ -85,7 +85,7 @@ impl Dropped {
 
     /// Takes the counters of the present process; true when [`Dropped::are_many`] says something
     /// else now. What was dropped before the first look does not count.
-    pub(super) fn take(&mut self, now: Timestamp, dropped: u64, requests: u64) -> bool {
+    pub(crate) fn take(&mut self, now: Timestamp, dropped: u64, requests: u64) -> bool {
         if dropped < self.newest.dropped || requests < self.newest.requests {
             self.next_process();
         }

@@ -25,7 +25,7 @@ const SHARE_MIN: f64 = 0.5;
 
 /// A spare that joined because of a policy, on trial.
 #[derive(Debug)]
-pub(super) struct Trial {
+pub(crate) struct Trial {
     server: String,
     joined_at: Timestamp,
     /// The policy's statistic before it joined.
@@ -62,7 +62,7 @@ impl NotHelping {
     }
 
     /// Time or a rate that has grown ends it.
-    pub(super) fn is_over(&self, now: Timestamp, rate: Option<f64>) -> bool {
+    pub(crate) fn is_over(&self, now: Timestamp, rate: Option<f64>) -> bool {
         let has_grown = match (self.rate, rate) {
             (Some(then), Some(rate)) => rate >= then * (1.0 + RATE_GROWN),
             (None | Some(_), None) | (None, Some(_)) => false,
@@ -73,7 +73,7 @@ impl NotHelping {
 
 impl Trial {
     /// `server` joins `servers` others; the statistic was `before` at `rate` requests a second.
-    pub(super) fn new(
+    pub(crate) fn new(
         now: Timestamp,
         server: &str,
         servers: u32,
@@ -94,17 +94,17 @@ impl Trial {
     }
 
     /// The statistic before it began.
-    pub(super) const fn before(&self) -> f64 {
+    pub(crate) const fn before(&self) -> f64 {
         self.before
     }
 
     /// Nothing can be said yet.
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.windows.contains(&None)
     }
 
     /// One more request of the backend was answered.
-    pub(super) fn request(&mut self, server: &str) {
+    pub(crate) fn request(&mut self, server: &str) {
         self.requests = self.requests.saturating_add(1);
         if !server.starts_with('<') {
             self.all = self.all.saturating_add(1);
@@ -113,7 +113,7 @@ impl Trial {
     }
 
     /// One more window is complete.
-    pub(super) fn window(&mut self, value: Option<f64>) {
+    pub(crate) fn window(&mut self, value: Option<f64>) {
         let (own, all) = (std::mem::take(&mut self.own), std::mem::take(&mut self.all));
         let equal = all as f64 / (f64::from(self.servers) + 1.0);
         let has_share = own > 0 && own as f64 >= SHARE_MIN * equal;
@@ -126,7 +126,7 @@ impl Trial {
     }
 
     /// The verdict against more servers, once two windows tell.
-    pub(super) fn verdict(&self, now: Timestamp) -> Option<NotHelping> {
+    pub(crate) fn verdict(&self, now: Timestamp) -> Option<NotHelping> {
         if self.is_open() {
             return None;
         }

@@ -1,5 +1,5 @@
 //! One spare on its way, as data: where it goes, how far it is, and what follows from both. What is
-//! done at each step lives in `begin`, `steps` and `ends`.
+//! done at each step lives in `road`.
 //!
 //! ```text
 //!               from    through          to      when HAProxy shows the last state
@@ -29,8 +29,6 @@ use crate::words::time::Timestamp;
 
 /// While HAProxy's checks or a drain are watched.
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
-/// HAProxy's checks of a spare are waited for by what is more urgent for so long.
-const CHECKS_WAITED_FOR: Duration = Duration::from_secs(2);
 
 /// A server whose requests fail drains no longer than this: what persistence still sends it fails.
 const EXPEL_DRAIN: Duration = Duration::from_secs(2);
@@ -39,8 +37,8 @@ const STILL_COME: Duration = Duration::from_secs(10);
 
 /// One spare between two stages.
 #[derive(Debug)]
-pub(in crate::scaler::backend) struct Journey {
-    pub(in crate::scaler::backend) server: String,
+pub(super) struct Journey {
+    pub(super) server: String,
     pub(super) goal: Goal,
     pub(super) step: Step,
     pub(super) since: Timestamp,
@@ -55,19 +53,6 @@ pub(in crate::scaler::backend) struct Journey {
     pub(super) took_at: Option<(u64, Timestamp)>,
     /// Sessions that were open before it was told `maint`.
     pub(super) sessions: u32,
-}
-
-/// How a journey makes way for another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::scaler::backend) enum Delay {
-    /// It does not: it is about to end.
-    No,
-    /// HAProxy has not been touched: it is given up and asked for again.
-    Abandon,
-    /// The server stays in drain, and is seen to later.
-    Linger,
-    /// The server goes back to maint, and is asked for again.
-    CallOff,
 }
 
 #[derive(Debug)]
@@ -124,18 +109,16 @@ impl Goal {
         matches!(self, Self::PutAway { .. } | Self::SendAway { .. })
     }
 
-    /// It comes for the sake of speed.
-    pub(super) const fn is_for_load(&self) -> bool {
-        let wanted = match self {
-            Self::BringIn { wanted, .. } => wanted,
-            Self::GiveBack { .. }
-            | Self::PutAway { .. }
+    /// Why it comes, if it does.
+    pub(super) const fn wanted(&self) -> Option<&Wanted> {
+        match self {
+            Self::BringIn { wanted, .. } | Self::GiveBack { wanted } => Some(wanted),
+            Self::PutAway { .. }
             | Self::SendAway { .. }
             | Self::Expel { .. }
             | Self::FinishDrain
-            | Self::TakeBack { .. } => return false,
-        };
-        matches!(wanted, Wanted::Slow(_) | Wanted::Crowded(_))
+            | Self::TakeBack { .. } => None,
+        }
     }
 }
 
@@ -182,27 +165,42 @@ impl Journey {
         }
     }
 
-    /// Whether something more urgent may go first, and how.
-    pub(in crate::scaler::backend) fn may_wait(&self, now: Timestamp) -> Delay {
-        let is_for_load = self.goal.is_for_load();
-        let may_linger = self.goal.may_turn_back() || matches!(self.goal, Goal::FinishDrain);
-        match &self.step {
-            Step::WarmingUp { .. } if is_for_load => Delay::Abandon,
-            Step::Checking if is_for_load && now.since(self.since) >= CHECKS_WAITED_FOR => {
-                Delay::CallOff
-            }
-            Step::Emptying { .. } if may_linger => Delay::Linger,
-            Step::WarmingUp { .. }
-            | Step::Judging { .. }
-            | Step::Writing { .. }
-            | Step::Verifying { .. }
-            | Step::Checking
-            | Step::Emptying { .. } => Delay::No,
-        }
+    /// Its server replaces one that is lost, and makes the backend no faster than it was.
+    pub(super) fn replaces_lost(&self) -> bool {
+        self.goal.wanted().is_some_and(Wanted::is_for_capacity)
+    }
+
+    /// Its server stands in for a dead one.
+    pub(super) fn is_for_dead(&self) -> bool {
+        self.goal.wanted().is_some_and(Wanted::is_for_dead)
+    }
+
+    /// Its server comes because the log says that the backend is slow.
+    pub(super) fn is_for_breach(&self) -> bool {
+        matches!(self.goal.wanted(), Some(Wanted::Slow(_)))
+    }
+
+    /// Its server serves still, and is about to leave.
+    pub(super) fn is_departing(&self) -> bool {
+        let is_first_half = match self.step {
+            Step::Judging { .. } | Step::Writing { .. } | Step::Verifying { .. } => true,
+            Step::WarmingUp { .. } | Step::Checking | Step::Emptying { .. } => false,
+        };
+        self.goal.route().from == AdminState::Ready && is_first_half
+    }
+
+    /// Its server failed on the way in, or is not wanted any more.
+    pub(super) const fn is_taken_back(&self) -> bool {
+        matches!(self.goal, Goal::TakeBack { .. })
+    }
+
+    /// Its server goes because it is quiet: load that returns brings it back.
+    pub(super) const fn is_put_away(&self) -> bool {
+        matches!(self.goal, Goal::PutAway { .. })
     }
 
     /// How soon the present step wants to see HAProxy again.
-    pub(in crate::scaler::backend) const fn read_interval(&self) -> Duration {
+    pub(super) const fn read_interval(&self) -> Duration {
         match &self.step {
             Step::Checking | Step::Emptying { .. } => WATCH_INTERVAL,
             Step::WarmingUp { .. }
@@ -210,6 +208,18 @@ impl Journey {
             | Step::Writing { .. }
             | Step::Verifying { .. } => Duration::MAX,
         }
+    }
+
+    /// Its server's warm-up is that one.
+    pub(super) fn is_warming_up(&self, warm_up: ActionId) -> bool {
+        matches!(self.step, Step::WarmingUp { id } if id == warm_up)
+    }
+
+    /// A spare on its way out is given back for that reason.
+    pub(super) const fn is_undone_by(&self, wanted: &Wanted) -> bool {
+        self.is_put_away()
+            || matches!(self.goal, Goal::SendAway { .. })
+                && matches!(wanted, Wanted::BelowMin { .. })
     }
 
     /// What that command asks for, if its answer is awaited.
@@ -275,18 +285,18 @@ impl Journey {
     }
 
     /// A command of ours may bring about that state.
-    pub(in crate::scaler::backend) fn was_told(&self, state: AdminState) -> bool {
+    pub(super) fn was_told(&self, state: AdminState) -> bool {
         self.told.contains(&state)
     }
 
     /// The states that it was told so far.
-    pub(in crate::scaler::backend) fn told_so_far(&self) -> &[AdminState] {
+    pub(super) fn told_so_far(&self) -> &[AdminState] {
         &self.told
     }
 
     /// The server may be elsewhere than in maint, because of us. A command to make it ready may have
     /// been carried out: ready servers stay.
-    pub(in crate::scaler::backend) fn left_maint(&self) -> bool {
+    pub(super) fn left_maint(&self) -> bool {
         match &self.step {
             Step::WarmingUp { .. } | Step::Judging { .. } => {
                 self.goal.route().from == AdminState::Drain
@@ -299,18 +309,18 @@ impl Journey {
     }
 
     /// It is on its way out for no fault of its own.
-    pub(in crate::scaler::backend) const fn may_turn_back(&self) -> bool {
+    pub(super) const fn may_turn_back(&self) -> bool {
         self.goal.may_turn_back()
     }
 
     /// The server is on its way in.
-    pub(in crate::scaler::backend) fn is_inbound(&self) -> bool {
+    pub(super) fn is_inbound(&self) -> bool {
         self.goal.route().to == AdminState::Ready
     }
 
     /// States that its commands have brought about or may bring about next. `is_checked`: HAProxy
     /// checks the server, so that it goes through drain on its way in.
-    pub(in crate::scaler::backend) fn may_cause(&self, is_checked: bool) -> Vec<AdminState> {
+    pub(super) fn may_cause(&self, is_checked: bool) -> Vec<AdminState> {
         let route = self.goal.route();
         let next = match &self.step {
             Step::WarmingUp { .. } | Step::Judging { .. } => Some(route.first(is_checked)),

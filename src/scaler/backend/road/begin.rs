@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::super::needs::Need;
 use super::super::timers::Timer;
-use super::{Goal, Journey, Road, Step};
-use crate::scaler::decision::{Change, Failure, Fault, Note, Reason, StateRefused, Wanted, Would};
+use super::{Goal, Journey, Journeys, Road, Step};
+use crate::scaler::decision::{Change, Failure, Note, Reason, StateRefused, Wanted, Would};
 use crate::scaler::event::{Action, ActionId};
 use crate::scaler::member::Stage;
 use crate::scaler::outbox::Outbox;
@@ -31,20 +31,40 @@ impl Road<'_> {
         out: &mut Outbox,
     ) {
         match need {
-            Need::FinishDrain(name) => self.finish_drain(now, name),
+            Need::FinishDrain(name) => {
+                let step = Step::Emptying { since: now };
+                self.journeys
+                    .begin(Journey::new(now, name, Goal::FinishDrain, step));
+                self.read_sooner(now);
+            }
             Need::GiveBack(name, wanted) => self.give_lingering_back(now, name, wanted, out),
             Need::BringIn {
                 spare,
                 wanted,
                 has_another,
             } => self.bring_in(now, &spare, wanted, has_another, out),
-            Need::SendAway(name) => self.send_away(now, name, out),
-            Need::Expel(name, fault) => self.expel(now, name, fault, out),
+            Need::SendAway(name) => {
+                let mark = self.hand.marks(&name).kept.map(|(_, mark)| mark);
+                let by = mark.and_then(|mark| mark.by);
+                self.judge_first(now, name, Goal::SendAway { by }, out);
+            }
+            Need::Expel(name, fault) => {
+                self.plan.expelled_at = Some(now); // HAProxy may accept the command and not follow it.
+                self.judge_first(now, name, Goal::Expel { fault }, out);
+            }
             Need::NoSpare(wanted) => self.say_no_spare(now, wanted, out),
         }
     }
 
     fn say_no_spare(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
+        if self.journeys.has_one_taken_back() {
+            return; // What becomes of it is said first.
+        }
+        if self.journeys.coming_for_load() == 0 {
+            self.plan.owed = None; // The next breach asks again.
+        } else if !wanted.is_for_capacity() {
+            return; // What those on their way change is seen first.
+        }
         let said = &mut self.said.no_spare;
         let said = if wanted.is_for_capacity() {
             &mut said.for_capacity
@@ -56,7 +76,7 @@ impl Road<'_> {
         if std::mem::replace(said, true) {
             return;
         }
-        let why = match self.needs().forbids_bringing_in(&wanted) {
+        let why = match self.needs().forbids(&wanted, None) {
             Some(blocked) => Nobody::Blocked(blocked),
             None => self.needs().why_no_spare(now),
         };
@@ -103,7 +123,8 @@ impl Road<'_> {
             evidence: WarmUpEvidence::default(),
         };
         let step = Step::WarmingUp { id };
-        self.journeys.only = Some(Journey::new(now, name.to_owned(), goal, step));
+        self.journeys
+            .begin(Journey::new(now, name.to_owned(), goal, step));
     }
 
     /// Begins to send a spare away: a fresh picture decides whether it may go.
@@ -115,64 +136,43 @@ impl Road<'_> {
         }
         let since = self.signals.quiet.since;
         let quiet_for = since.map_or(Duration::ZERO, |since| now.since(since));
-        let after = self.facts.reading.want_fresh(out);
         let share = self.signals.quiet.share;
-        let goal = Goal::PutAway { quiet_for, share };
-        self.journeys.only = Some(Journey::new(now, name, goal, Step::Judging { after }));
+        self.judge_first(now, name, Goal::PutAway { quiet_for, share }, out);
     }
 
-    /// Begins to send a spare away that answers worse than the others do.
-    fn expel(&mut self, now: Timestamp, name: String, fault: Fault, out: &mut Outbox) {
+    /// Begins with a fresh picture, which decides whether the server may go.
+    fn judge_first(&mut self, now: Timestamp, name: String, goal: Goal, out: &Outbox) {
         let after = self.facts.reading.want_fresh(out);
-        self.plan.expelled_at = Some(now); // HAProxy may accept the command and not follow it.
-        let goal = Goal::Expel { fault };
-        self.journeys.only = Some(Journey::new(now, name, goal, Step::Judging { after }));
-    }
-
-    /// Finishes a drain that was found at first sight.
-    fn finish_drain(&mut self, now: Timestamp, name: String) {
-        let step = Step::Emptying { since: now };
-        self.journeys.only = Some(Journey::new(now, name, Goal::FinishDrain, step));
-        self.read_sooner(now);
+        self.journeys
+            .begin(Journey::new(now, name, goal, Step::Judging { after }));
     }
 
     /// Load returned: a spare that is on its way out is given back at once.
     pub(crate) fn load_returned(&mut self, now: Timestamp, wanted: Wanted, out: &mut Outbox) {
-        let Some(journey) = &self.journeys.only else {
-            if let Some(name) = self.needs().lingering(now)
-                && self.hand.pause().is_none()
-                && self.journeys.writing.is_none()
-            {
-                self.give_lingering_back(now, name, wanted, out);
-            }
-            return;
-        };
-        let is_undone = match journey.goal {
-            Goal::PutAway { .. } => true,
-            Goal::SendAway { .. } => matches!(wanted, Wanted::BelowMin { .. }),
-            Goal::BringIn { .. }
-            | Goal::GiveBack { .. }
-            | Goal::Expel { .. }
-            | Goal::FinishDrain
-            | Goal::TakeBack { .. } => false,
-        };
-        if is_undone {
-            self.turn_back(now, wanted, out);
+        let mut journeys = self.journeys.iter();
+        let undone = journeys.find(|it| it.is_undone_by(&wanted));
+        if let Some(name) = undone.map(|it| it.server.clone()) {
+            self.turn_back(now, &name, wanted, out);
+        } else if let Some(name) = self.needs().lingering(now)
+            && self.hand.pause().is_none()
+            && self.journeys.coming_for_load() == 0
+        {
+            self.give_lingering_back(now, name, wanted, out);
         }
     }
 
     /// A spare on its way out is wanted after all.
-    pub(super) fn turn_back(&mut self, now: Timestamp, wanted: Wanted, out: &Outbox) {
-        let Some(journey) = &mut self.journeys.only else {
+    pub(super) fn turn_back(&mut self, now: Timestamp, name: &str, wanted: Wanted, out: &Outbox) {
+        let Some(journey) = self.journeys.of_mut(name) else {
             return;
         };
         match journey.step {
-            Step::Judging { .. } => self.journeys.only = None,
+            Step::Judging { .. } => drop(self.journeys.forget(name)),
             Step::Emptying { .. } => {
                 journey.goal = Goal::GiveBack { wanted };
                 journey.since = now;
                 let after = self.facts.reading.want_fresh(out);
-                self.journeys.step(Step::Judging { after });
+                journey.step = Step::Judging { after };
             }
             // The command is under way: it is given back once it is known what became of it.
             Step::WarmingUp { .. }
@@ -196,7 +196,7 @@ impl Road<'_> {
         let goal = Goal::GiveBack { wanted };
         let mut journey = Journey::new(now, name, goal, Step::Judging { after });
         journey.told.push(AdminState::Drain);
-        self.journeys.only = Some(journey);
+        self.journeys.begin(journey);
     }
 
     /// The warm-up ended; true when another spare is to be looked for.
@@ -207,9 +207,8 @@ impl Road<'_> {
         outcome: Result<WarmUpEvidence, WarmUpFailure>,
         out: &mut Outbox,
     ) -> bool {
-        let is_awaited =
-            |it: &Journey| matches!(it.step, Step::WarmingUp { id: awaited } if awaited == id);
-        let Some(journey) = self.journeys.only.as_mut().filter(|it| is_awaited(it)) else {
+        let mut journeys = self.journeys.under_way.iter_mut();
+        let Some(journey) = journeys.find(|it| it.is_warming_up(id)) else {
             return false;
         };
         match outcome {
@@ -218,11 +217,12 @@ impl Road<'_> {
                     *evidence = proof;
                 }
                 let after = self.facts.reading.want_fresh(out);
-                self.journeys.step(Step::Judging { after });
+                journey.step = Step::Judging { after };
                 false
             }
             Err(failure) => {
-                self.fail(now, Failure::WarmUp(failure), out);
+                let name = journey.server.clone();
+                self.fail(now, &name, Failure::WarmUp(failure), out);
                 true
             }
         }
@@ -236,63 +236,78 @@ impl Road<'_> {
         outcome: Result<(), WriteFailure>,
         out: &mut Outbox,
     ) -> bool {
-        if self.journeys.writing == Some(id) {
-            self.write_ended();
-        }
-        let journey = self.journeys.only.as_ref();
-        let Some((journey, state)) = journey.and_then(|it| Some((it, it.written(id)?))) else {
+        self.journeys.commands.retain(|command| command.id != id);
+        self.wind_write();
+        let mut journeys = self.journeys.under_way.iter_mut();
+        let Some((journey, state)) =
+            journeys.find_map(|it| Some(it.written(id)?).map(|state| (it, state)))
+        else {
             return false;
         };
         let words = match outcome {
             // Accepted or unknown: only reading back tells.
             Ok(()) | Err(WriteFailure::Unknown(_) | WriteFailure::Stopping) => {
                 let after = self.facts.reading.want_fresh(out);
-                self.journeys.step(Step::Verifying { after, state });
+                journey.step = Step::Verifying { after, state };
                 return false;
             }
             Err(WriteFailure::Refused(words)) => words,
         };
+        let name = journey.server.clone();
+        let is_inbound = journey.is_inbound();
         let refused = StateRefused {
-            server: out.server(&journey.server),
+            server: out.server(&name),
             state,
             words,
         };
-        if journey.is_inbound() {
-            self.fail(now, Failure::Refused(refused), out);
+        if is_inbound {
+            self.fail(now, &name, Failure::Refused(refused), out);
             return true;
         }
         let note = Note::StateRefused(refused);
-        out.tell(now, Some(&journey.server), Change::Warning, note);
-        self.drop_change(now);
+        out.tell(now, Some(&name), Change::Warning, note);
+        self.drop_change(now, &name);
         false
     }
 
-    /// No command is under way any more.
-    pub(crate) fn write_ended(&mut self) {
-        self.journeys.writing = None;
-        self.timers.set(Timer::Write, None);
+    /// When the first of the commands under way is given up.
+    pub(super) fn wind_write(&mut self) {
+        let until = self.journeys.commands.iter().map(|command| command.until);
+        self.timers.set(Timer::Write, until.min());
     }
 
     /// A command took too long: its outcome is unknown, only reading back tells.
-    pub(crate) fn write_overdue(&mut self, out: &Outbox) {
-        self.write_ended();
-        let Some(journey) = &self.journeys.only else {
-            return;
-        };
-        if let Step::Writing { state, .. } = journey.step {
-            let after = self.facts.reading.want_fresh(out);
-            self.journeys.step(Step::Verifying { after, state });
+    pub(crate) fn write_overdue(&mut self, now: Timestamp, out: &Outbox) {
+        self.journeys.commands.retain(|command| now < command.until);
+        self.wind_write();
+        let Journeys {
+            under_way,
+            commands,
+        } = &mut *self.journeys;
+        for journey in under_way {
+            if let Step::Writing { id, state } = journey.step
+                && !commands.iter().any(|command| command.id == id)
+            {
+                let after = self.facts.reading.want_fresh(out);
+                journey.step = Step::Verifying { after, state };
+            }
         }
     }
 
-    /// Looks at the journey under way in the light of a new picture.
-    pub(crate) fn step_change(&mut self, now: Timestamp, read: ActionId, out: &mut Outbox) {
-        let Some(journey) = &self.journeys.only else {
+    /// Looks at the journeys under way in the light of a new picture.
+    pub(crate) fn step_all(&mut self, now: Timestamp, read: ActionId, out: &mut Outbox) {
+        for name in self.journeys.servers() {
+            self.step(now, &name, read, out);
+        }
+    }
+
+    fn step(&mut self, now: Timestamp, name: &str, read: ActionId, out: &mut Outbox) {
+        let Some(journey) = self.journeys.of(name) else {
             return;
         };
-        if self.facts.pool.member(&journey.server).is_none() {
-            let note = Note::Vanished(journey.server.clone());
-            self.journeys.only = None;
+        if self.facts.pool.member(name).is_none() {
+            let note = Note::Vanished(name.to_owned());
+            self.journeys.forget(name);
             out.tell(now, None, Change::Note, note);
             return;
         }
@@ -300,24 +315,15 @@ impl Road<'_> {
             Step::WarmingUp { .. } => {
                 let deadline = self.settings.warm_up_deadline + OUTCOME_SLACK;
                 if now >= journey.since.after(deadline) {
-                    self.fail(now, Failure::WarmUp(WarmUpFailure::NoOutcome), out);
+                    self.fail(now, name, Failure::WarmUp(WarmUpFailure::NoOutcome), out);
                 }
             }
             Step::Writing { .. } => {}
-            Step::Judging { after } if read > after => self.judge(now, out),
-            Step::Verifying { after, state } if read > after => self.verify(now, state, out),
+            Step::Judging { after } if read > after => self.judge(now, name, out),
+            Step::Verifying { after, state } if read > after => self.verify(now, name, state, out),
             Step::Judging { .. } | Step::Verifying { .. } => self.facts.reading.want(),
-            Step::Checking => self.watch_checks(now, out),
-            Step::Emptying { since } => self.watch_drain(now, since, out),
+            Step::Checking => self.watch_checks(now, name, out),
+            Step::Emptying { since } => self.watch_drain(now, name, since, out),
         }
-    }
-
-    /// Begins what `disable` asked for: a fresh picture decides whether the spare may go.
-    fn send_away(&mut self, now: Timestamp, server: String, out: &mut Outbox) {
-        let after = self.facts.reading.want_fresh(out);
-        let mark = self.hand.marks(&server).kept.map(|(_, mark)| mark);
-        let by = mark.and_then(|mark| mark.by);
-        let goal = Goal::SendAway { by };
-        self.journeys.only = Some(Journey::new(now, server, goal, Step::Judging { after }));
     }
 }

@@ -5,7 +5,7 @@ use crate::words::request::Request;
 
 /// What a request says about one signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sample {
+pub(crate) enum Sample {
     /// It took so many milliseconds.
     Took(u32),
     /// It never got its answer, and waited at least so many milliseconds: proof of slowness, not
@@ -19,7 +19,7 @@ pub(super) enum Sample {
 
 impl Sample {
     /// Reads `request` for `signal`.
-    pub(super) fn of(request: &Request<'_>, signal: Signal) -> Self {
+    pub(crate) fn of(request: &Request<'_>, signal: Signal) -> Self {
         let Origin::Request(timer) = signal.origin() else {
             return Self::Nothing;
         };
@@ -54,6 +54,14 @@ impl Sample {
         };
         took.map_or(Self::Nothing, Self::Took)
     }
+}
+
+/// Whether HAProxy answered `request` itself or refused it (`<CACHE>`, `<STATS>`, `return`, `redirect`,
+/// `deny`, `tarpit`): no server had to do with it. One that found no server (503), or left the queue,
+/// is demand.
+pub(super) fn is_without_server(request: &Request<'_>) -> bool {
+    let is_demand = request.status == Some(503) || abandoned_queue_ms(request).is_some();
+    request.server.starts_with('<') && !is_demand
 }
 
 /// Milliseconds in the queue of a request that left it without ever reaching a server: a queue

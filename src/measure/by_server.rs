@@ -2,8 +2,8 @@
 //! here, and nothing that is found here keeps a spare away: one server more takes load off a slow
 //! one as well.
 
-use super::decision::SlowServer;
-use super::name::Name;
+use super::breach::SlowServer;
+use crate::words::short_name::Name;
 
 /// Servers told apart in one window; the samples of further ones are nobody's.
 const SERVERS_MAX: usize = 256;
@@ -31,25 +31,25 @@ impl Tally {
 
 /// One server beside all others together.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Contrast {
+pub(crate) struct Contrast {
     /// The mean of its requests, milliseconds.
-    pub(super) mean_ms: f64,
-    pub(super) requests: u32,
+    pub(crate) mean_ms: f64,
+    pub(crate) requests: u32,
     /// The mean of the others' requests, milliseconds.
-    pub(super) others_ms: f64,
-    pub(super) others_requests: u32,
+    pub(crate) others_ms: f64,
+    pub(crate) others_requests: u32,
 }
 
 /// Sums of the window that is filling, one for each server.
 #[derive(Debug, Default)]
-pub(super) struct ByServer {
+pub(crate) struct ByServer {
     /// By name; few enough, and one beside the other.
     tallies: Vec<(Name, Tally)>,
 }
 
 impl ByServer {
     /// Takes one sample.
-    pub(super) fn push(&mut self, server: &str, took_ms: u32) {
+    pub(crate) fn push(&mut self, server: &str, took_ms: u32) {
         if server.starts_with('<') {
             return;
         }
@@ -64,7 +64,7 @@ impl ByServer {
     }
 
     /// The one server that was above `above_ms` while each of the others was not.
-    pub(super) fn slow_one(&self, above_ms: f64) -> Option<SlowServer> {
+    pub(crate) fn slow_one(&self, above_ms: f64) -> Option<SlowServer> {
         let means = || {
             self.tallies
                 .iter()
@@ -95,7 +95,7 @@ impl ByServer {
     }
 
     /// That server beside all others together; `None` where one side has no sample.
-    pub(super) fn contrast(&self, server: &str) -> Option<Contrast> {
+    pub(crate) fn contrast(&self, server: &str) -> Option<Contrast> {
         let of_server = self.tallies.iter().find(|(name, _)| name.is(server));
         let (_, own) = of_server?;
         let mut others = Tally::default();
@@ -112,7 +112,7 @@ impl ByServer {
     }
 
     /// Begins with another window.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         // The names stay, so that a window costs no memory; those that are gone leave here.
         self.tallies.retain(|(_, tally)| tally.samples > 0);
         for (_, tally) in &mut self.tallies {
@@ -121,7 +121,7 @@ impl ByServer {
     }
 
     /// Names that are held.
-    pub(super) fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.tallies.len()
     }
 }

@@ -36,7 +36,7 @@ pub struct Breach {
 /// One server that is slow while the others are not.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlowServer {
-    /// Its name.
+    /// The slow server's name.
     pub server: String,
     /// The mean of its requests in the window, milliseconds.
     pub mean_ms: f64,
@@ -80,7 +80,7 @@ pub struct Episode {
 
 /// The episode that goes on.
 #[derive(Debug, Default)]
-pub(super) struct Episodes {
+pub(crate) struct Episodes {
     open: Option<Open>,
 }
 
@@ -117,7 +117,7 @@ impl Episode {
 
 impl Episodes {
     /// One more window is above its threshold.
-    pub(super) fn take(&mut self, now: Timestamp, breach: &Breach) -> News {
+    pub(crate) fn take(&mut self, now: Timestamp, breach: &Breach) -> News {
         let Some(open) = &mut self.open else {
             let span = u64::try_from(breach.span.as_millis()).unwrap_or(u64::MAX);
             self.open = Some(Open {
@@ -147,7 +147,7 @@ impl Episodes {
     }
 
     /// The episode, if it is over by now; it is given once.
-    pub(super) fn take_over(&mut self, now: Timestamp) -> Option<Episode> {
+    pub(crate) fn take_over(&mut self, now: Timestamp) -> Option<Episode> {
         let open = self
             .open
             .take_if(|open| now.since(open.newest) >= Episode::OVER_AFTER)?;

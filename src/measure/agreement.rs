@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use super::decision::Doubt;
+use super::dropped::Share;
 use crate::words::time::Timestamp;
 
 /// Neither side is believed to be ahead by less than so many.
@@ -35,7 +35,7 @@ const HANDOVER: Duration = Duration::from_secs(2);
 
 /// What comparing showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Agreement {
+pub(crate) enum Agreement {
     /// They agree, or there is too little to tell.
     Agree,
     /// HAProxy answered requests that the log does not show.
@@ -53,20 +53,30 @@ pub struct Compared {
     pub responses: u64,
 }
 
+/// Why the log is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// HAProxy counts more answers than the log shows.
+    Incomplete(Compared),
+    /// The log shows more than HAProxy counts.
+    Inflated(Compared),
+    /// HAProxy itself drops lines.
+    Dropped(Share),
+}
+
 /// The two sides since the baseline.
 #[derive(Debug)]
 #[repr(C)] // In this order: see `Backend`.
-pub(super) struct Comparison {
+pub(crate) struct Comparison {
     // What every request touches comes first.
     /// Requests that began earlier may be an earlier process's.
     elder_before: Timestamp,
-    /// Lines since the baseline, of requests that the present process must have counted.
-    lines: u64,
-    /// Lines since the baseline, of requests that an earlier process may have answered.
-    elders: u64,
-    /// Both as they were at the last comparison.
-    compared: (u64, u64),
-    verdict: Agreement,
+    /// Lines since the baseline.
+    lines: Lines,
+    /// The same as they were at the last comparison.
+    compared: Lines,
+    /// Why the verdict is not that they agree.
+    contradiction: Option<Contradiction>,
     base: Option<Base>,
     /// Responses since the baseline that earlier processes counted.
     carried: u64,
@@ -74,14 +84,49 @@ pub(super) struct Comparison {
     is_new_process: bool,
     /// When HAProxy had answered something last.
     grew_at: Timestamp,
-    /// Lines and responses of the contradiction that was found last.
-    contradiction: (u64, u64),
-    /// The baseline of the comparison that ended agreement.
-    doubted_since: Option<Timestamp>,
     /// The counters vouch for the lines since the baseline, without the slack of a first doubt.
     is_vouched_for: bool,
     /// The newest count of responses.
     newest: u64,
+}
+
+/// Lines by whose counters must know of them.
+#[derive(Clone, Copy, Debug)]
+struct Lines {
+    /// Of requests that the present process must have counted.
+    present: u64,
+    /// Of requests that an earlier process may have answered.
+    elders: u64,
+}
+
+const NO_LINES: Lines = Lines {
+    present: 0,
+    elders: 0,
+};
+
+impl Lines {
+    const fn all(self) -> u64 {
+        self.present.saturating_add(self.elders)
+    }
+}
+
+/// The log and the counters tell different stories.
+#[derive(Clone, Copy, Debug)]
+struct Contradiction {
+    direction: Direction,
+    /// That of the newest comparison that contradicted.
+    found: Compared,
+    /// The baseline of the comparison that ended agreement.
+    since: Timestamp,
+}
+
+/// Which side shows more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    /// HAProxy counts more.
+    Lost,
+    /// The log shows more.
+    Inflated,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -94,64 +139,64 @@ struct Base {
 
 impl Comparison {
     /// Nothing to compare so far.
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
-            verdict: Agreement::Agree,
-            lines: 0,
-            elders: 0,
-            compared: (0, 0),
+            lines: NO_LINES,
+            compared: NO_LINES,
+            contradiction: None,
             base: None,
             carried: 0,
             elder_before: Timestamp::from_ms(0),
             is_new_process: false,
             grew_at: Timestamp::from_ms(0),
-            contradiction: (0, 0),
-            doubted_since: None,
             is_vouched_for: true,
             newest: 0,
         }
     }
 
     /// The verdict of the last comparison.
-    pub(super) const fn verdict(&self) -> Agreement {
-        self.verdict
+    pub(crate) const fn verdict(&self) -> Agreement {
+        match self.contradiction {
+            None => Agreement::Agree,
+            Some(it) => match it.direction {
+                Direction::Lost => Agreement::Lost,
+                Direction::Inflated => Agreement::Inflated,
+            },
+        }
     }
 
     /// Since when nothing but slack speaks for the lines; `None` while the counters vouch for them.
-    pub(super) fn unvouched_since(&self) -> Option<Timestamp> {
+    pub(crate) fn unvouched_since(&self) -> Option<Timestamp> {
         self.base
             .filter(|_| !self.is_vouched_for)
             .map(|base| base.at)
     }
 
     /// Since when the lines are in doubt: the baseline, or `now` when nothing was compared.
-    pub(super) fn doubted_since(&self, now: Timestamp) -> Timestamp {
-        match self.verdict {
-            Agreement::Agree => now,
-            Agreement::Lost | Agreement::Inflated => self.doubted_since.unwrap_or(now),
-        }
+    pub(crate) fn doubted_since(&self, now: Timestamp) -> Timestamp {
+        self.contradiction.map_or(now, |it| it.since)
     }
 
     /// One more line of this backend, of a request that began then.
-    pub(super) fn line(&mut self, began: Timestamp) {
+    pub(crate) fn line(&mut self, began: Timestamp) {
         let lines = if began < self.elder_before {
-            &mut self.elders
+            &mut self.lines.elders
         } else {
-            &mut self.lines
+            &mut self.lines.present
         };
         *lines = lines.saturating_add(1);
     }
 
     /// Begins anew, with nothing to compare: another HAProxy.
-    pub(super) const fn forget(&mut self) {
+    pub(crate) const fn forget(&mut self) {
         *self = Self::new();
     }
 
     /// Another process of the same HAProxy answers. Lines since the last comparison are nobody's:
     /// the counters that knew of them are gone.
-    pub(super) fn next_process(&mut self, now: Timestamp) {
+    pub(crate) fn next_process(&mut self, now: Timestamp) {
         self.carried = self.grown(self.newest);
-        (self.lines, self.elders) = self.compared;
+        self.lines = self.compared;
         self.elder_before = now.after(HANDOVER);
         self.is_new_process = true;
     }
@@ -162,25 +207,26 @@ impl Comparison {
     }
 
     /// For people: that of the contradiction, or since the baseline.
-    pub(super) fn compared(&self) -> Compared {
-        let (lines, responses) = match self.verdict {
-            Agreement::Agree => (self.lines + self.elders, self.grown(self.newest)),
-            Agreement::Lost | Agreement::Inflated => self.contradiction,
-        };
-        Compared { lines, responses }
+    pub(crate) fn compared(&self) -> Compared {
+        self.contradiction.map_or_else(
+            || Compared {
+                lines: self.lines.all(),
+                responses: self.grown(self.newest),
+            },
+            |it| it.found,
+        )
     }
 
     /// Why the log is not believed.
-    pub(super) fn doubt(&self) -> Option<Doubt> {
-        match self.verdict {
-            Agreement::Agree => None,
-            Agreement::Lost => Some(Doubt::Incomplete(self.compared())),
-            Agreement::Inflated => Some(Doubt::Inflated(self.compared())),
-        }
+    pub(crate) fn doubt(&self) -> Option<Doubt> {
+        self.contradiction.map(|it| match it.direction {
+            Direction::Lost => Doubt::Incomplete(it.found),
+            Direction::Inflated => Doubt::Inflated(it.found),
+        })
     }
 
     /// Compares with what HAProxy has just said; true when the verdict is another one.
-    pub(super) fn compare(&mut self, now: Timestamp, responses: u64, sessions: u32) -> bool {
+    pub(crate) fn compare(&mut self, now: Timestamp, responses: u64, sessions: u32) -> bool {
         let sessions = u64::from(sessions);
         let here = Base {
             at: now,
@@ -205,22 +251,24 @@ impl Comparison {
                 return false;
             }
         };
-        self.compared = (self.lines, self.elders);
+        self.compared = self.lines;
         let grown = self.grown(responses);
-        let lines = self.lines.saturating_add(self.elders);
+        let lines = self.lines.all();
         let missing = grown.saturating_sub(lines).saturating_sub(sessions);
-        let surplus = self.lines.saturating_sub(base.sessions);
-        let before = self.verdict;
+        let surplus = self.lines.present.saturating_sub(base.sessions);
+        let before = self.verdict();
         self.is_vouched_for = is_vouched_for(surplus, grown);
         let is_missing = missing >= SLACK && missing.saturating_mul(2) > grown;
         let is_unlogged = is_nearly_silent(lines, grown, now.since(base.at));
+        let found = Compared {
+            lines,
+            responses: grown,
+        };
         if is_missing || is_unlogged {
-            self.verdict = Agreement::Lost;
-            self.contradiction = (lines, grown);
+            self.contradict(Direction::Lost, found, base.at);
         } else if surplus.saturating_mul(2) > grown.saturating_mul(3).saturating_add(2 * SLACK) {
-            self.verdict = Agreement::Inflated;
-            self.contradiction = (lines, grown);
-        } else if self.verdict == Agreement::Agree {
+            self.contradict(Direction::Inflated, found, base.at);
+        } else if self.contradiction.is_none() {
             // Open sessions may explain what is missing for a while, and are no agreement.
             let is_logged = lines.saturating_mul(2) >= grown;
             if grown >= REBASE_AFTER && is_logged {
@@ -228,33 +276,41 @@ impl Comparison {
             }
             return false;
         }
-        if before == Agreement::Agree {
-            self.doubted_since = Some(base.at);
-        }
-        let is_silent = self.verdict == Agreement::Lost && now.since(self.grew_at) >= SILENCE;
-        let is_too_little = self.verdict == Agreement::Lost && grown < EVIDENCE && !is_silent;
+        let is_lost = self.verdict() == Agreement::Lost;
+        let is_silent = is_lost && now.since(self.grew_at) >= SILENCE;
+        let is_too_little = is_lost && grown < EVIDENCE && !is_silent;
         if now.since(base.at) < RECOVERY || is_too_little {
-            return self.verdict != before;
+            return self.verdict() != before;
         }
         // A contradiction is over when a whole period agrees without the slack that a first
         // doubt is granted.
-        let explained = match self.verdict {
+        let explained = if is_lost {
             // Open sessions are a slack, too.
-            Agreement::Lost => lines.saturating_mul(2) >= grown,
-            Agreement::Agree | Agreement::Inflated => missing.saturating_mul(2) <= grown,
+            lines.saturating_mul(2) >= grown
+        } else {
+            missing.saturating_mul(2) <= grown
         };
         let agrees = (is_silent || explained) && self.is_vouched_for;
         if agrees {
-            self.verdict = Agreement::Agree;
+            self.contradiction = None;
         }
         self.rebase(here);
-        self.verdict != before
+        self.verdict() != before
+    }
+
+    fn contradict(&mut self, direction: Direction, found: Compared, base: Timestamp) {
+        self.contradiction = Some(Contradiction {
+            direction,
+            found,
+            since: self.doubted_since(base),
+        });
     }
 
     const fn rebase(&mut self, here: Base) {
         self.base = Some(here);
-        (self.lines, self.elders, self.carried) = (0, 0, 0);
-        self.compared = (0, 0);
+        self.lines = NO_LINES;
+        self.compared = NO_LINES;
+        self.carried = 0;
     }
 }
 

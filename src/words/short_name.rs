@@ -6,13 +6,13 @@ const SHORT_MAX: usize = 22;
 
 /// A backend's or a server's name, to compare with.
 #[derive(Clone, Debug)]
-pub(super) enum Name {
+pub(crate) enum Name {
     Short { length: u8, bytes: [u8; SHORT_MAX] },
     Long(Box<str>),
 }
 
 impl Name {
-    pub(super) fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let mut bytes = [0; SHORT_MAX];
         match (bytes.get_mut(..name.len()), u8::try_from(name.len())) {
             (Some(room), Ok(length)) => {
@@ -24,11 +24,11 @@ impl Name {
     }
 
     /// Whether it is that name.
-    pub(super) fn is(&self, name: &str) -> bool {
+    pub(crate) fn is(&self, name: &str) -> bool {
         self.as_bytes() == name.as_bytes()
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Short { length, bytes } => bytes.get(..usize::from(*length)).unwrap_or(&[]),
             Self::Long(name) => name.as_bytes(),
@@ -36,7 +36,7 @@ impl Name {
     }
 
     /// The name, for people.
-    pub(super) fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         String::from_utf8_lossy(self.as_bytes()).into_owned()
     }
 }

@@ -11,7 +11,7 @@ use crate::words::time::Timestamp;
 const RATE_SPAN_MIN: Duration = Duration::from_secs(1);
 
 /// Readings are whole steps of their unit: so many make one. A rate is kept in thousandths.
-pub(super) const fn steps(unit: Unit) -> f64 {
+pub(crate) const fn steps(unit: Unit) -> f64 {
     match unit {
         Unit::Ms | Unit::Count => 1.0,
         Unit::PerSecond => 1000.0,
@@ -20,14 +20,14 @@ pub(super) const fn steps(unit: Unit) -> f64 {
 
 /// What pictures say, one after the other.
 #[derive(Debug, Default)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
     /// `stot` of the BACKEND row, and when it was counted from.
     arrived: Option<(Timestamp, u64)>,
 }
 
 /// What one picture says, in steps.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Readings {
+pub(crate) struct Readings {
     queue_length: u32,
     concurrency: u32,
     /// `None` until two pictures of one process lie far enough apart.
@@ -36,7 +36,7 @@ pub(super) struct Readings {
 
 impl Meter {
     /// One more picture.
-    pub(super) fn read(&mut self, now: Timestamp, picture: &BackendRead) -> Readings {
+    pub(crate) fn read(&mut self, now: Timestamp, picture: &BackendRead) -> Readings {
         let waiting = picture.servers.iter().map(|server| server.queued);
         Readings {
             queue_length: waiting.fold(picture.queued, u32::saturating_add),
@@ -46,7 +46,7 @@ impl Meter {
     }
 
     /// Another process counts from 0.
-    pub(super) const fn start_over(&mut self) {
+    pub(crate) const fn start_over(&mut self) {
         self.arrived = None;
     }
 
@@ -67,7 +67,7 @@ impl Meter {
 
 impl Readings {
     /// That of one signal; `None` where a picture says nothing of it.
-    pub(super) const fn of(&self, signal: Signal) -> Option<u32> {
+    pub(crate) const fn of(&self, signal: Signal) -> Option<u32> {
         match signal.origin() {
             Origin::Request(_) => None,
             Origin::Picture(Gauge::Queue) => Some(self.queue_length),

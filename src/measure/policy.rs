@@ -4,12 +4,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::breach::{Breach, SlowServer};
 use super::by_server::ByServer;
-use super::decision::{Breach, SlowServer};
 use super::meter::Readings;
 use super::quiet::Recent;
 use super::sample::Sample;
-use super::settings::{Add, BackendSettings, PolicySettings, Signal, Statistic};
+use super::settings::{Add, PolicySettings, Signal, Statistic};
 use super::trial::{NotHelping, Trial};
 use super::window::{Evaluation, Window};
 use crate::words::request::Request;
@@ -20,7 +20,7 @@ const WINDOWS_MAX: usize = 16;
 
 /// What a complete window means.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// Above the threshold.
     Breach(Breach),
     /// Not above the threshold.
@@ -32,7 +32,7 @@ pub(super) enum Verdict {
 /// One policy with what it has seen.
 #[repr(C)] // In this order: what every request touches is the end of `window` up to the beginning
 // of `recent`, and little of a thousand backends is at hand.
-pub(super) struct Policy {
+pub(crate) struct Policy {
     settings: PolicySettings,
     window: Window,
     by_server: ByServer,
@@ -42,7 +42,7 @@ pub(super) struct Policy {
     trial: Option<Box<Trial>>,
     /// That of the settings, at hand.
     signal: Signal,
-    pub(super) recent: Recent,
+    pub(crate) recent: Recent,
     /// Windows in a row above the threshold. A pause in traffic does not end it.
     streak: u32,
     /// The last complete window, for people.
@@ -54,15 +54,12 @@ pub(super) struct Policy {
 }
 
 impl Policy {
-    /// Nothing seen so far.
-    pub(super) fn new(
-        settings: &PolicySettings,
-        backend: &BackendSettings,
-        slice: Duration,
-    ) -> Self {
+    /// Nothing seen so far. Quiet means below `scale_down_ratio` of the threshold, in slices of that
+    /// length.
+    pub(crate) fn new(settings: &PolicySettings, scale_down_ratio: f64, slice: Duration) -> Self {
         Self {
             window: Window::new(settings),
-            recent: Recent::new(settings, backend.scale_down_ratio, slice),
+            recent: Recent::new(settings, scale_down_ratio, slice),
             signal: settings.signal,
             settings: settings.clone(),
             streak: 0,
@@ -76,7 +73,7 @@ impl Policy {
     }
 
     /// Takes one request; `total`: so many have come to the backend, this one included.
-    pub(super) fn push(&mut self, now: Timestamp, request: &Request<'_>, total: u64) {
+    pub(crate) fn push(&mut self, now: Timestamp, request: &Request<'_>, total: u64) {
         let took_ms = match Sample::of(request, self.signal) {
             Sample::Took(ms) => Some(ms),
             // A lower bound below the threshold proves nothing.
@@ -91,7 +88,7 @@ impl Policy {
     }
 
     /// Takes what a look at HAProxy says, if that is what it measures.
-    pub(super) fn read(&mut self, now: Timestamp, readings: &Readings, total: u64) {
+    pub(crate) fn read(&mut self, now: Timestamp, readings: &Readings, total: u64) {
         if let Some(reading) = readings.of(self.signal) {
             self.take(now, Some(reading), total);
         }
@@ -106,19 +103,19 @@ impl Policy {
     }
 
     /// A request of the backend ended, whether it counts or not.
-    pub(super) fn request(&mut self, server: &str) {
+    pub(crate) fn request(&mut self, server: &str) {
         if let Some(trial) = &mut self.trial {
             trial.request(server);
         }
     }
 
     /// The instant at which a window is complete.
-    pub(super) fn due(&self) -> Option<Timestamp> {
+    pub(crate) fn due(&self) -> Option<Timestamp> {
         self.window.due()
     }
 
     /// Looks at a window that is due; `total`: so many requests have come to the backend.
-    pub(super) fn evaluate(
+    pub(crate) fn evaluate(
         &mut self,
         now: Timestamp,
         total: u64,
@@ -185,7 +182,7 @@ impl Policy {
     }
 
     /// Servers asked for by a streak that is long enough, of `up` that are UP.
-    pub(super) fn wanted(&self, breach: &Breach, up: u32) -> u32 {
+    pub(crate) fn wanted(&self, breach: &Breach, up: u32) -> u32 {
         if breach.streak < breach.needed {
             return 0;
         }
@@ -196,7 +193,7 @@ impl Policy {
     }
 
     /// `server` joins `servers` UP others: did it help?
-    pub(super) fn try_out(
+    pub(crate) fn try_out(
         &mut self,
         now: Timestamp,
         server: &str,
@@ -215,7 +212,7 @@ impl Policy {
     }
 
     /// Whether more servers may be asked for; a verdict against them that is new.
-    pub(super) fn may_ask(
+    pub(crate) fn may_ask(
         &mut self,
         now: Timestamp,
         rate: Option<f64>,
@@ -233,29 +230,29 @@ impl Policy {
     }
 
     /// The verdict against more servers, while it holds.
-    pub(super) fn not_helping(&self, now: Timestamp, rate: Option<f64>) -> Option<NotHelping> {
+    pub(crate) fn not_helping(&self, now: Timestamp, rate: Option<f64>) -> Option<NotHelping> {
         self.not_helping
             .filter(|verdict| !verdict.is_over(now, rate))
     }
 
     /// What it measures, and what stands for a window.
-    pub(super) const fn measures(&self) -> (Signal, Statistic) {
+    pub(crate) const fn measures(&self) -> (Signal, Statistic) {
         (self.settings.signal, self.settings.statistic)
     }
 
     /// Another situation, about which the last spare tells nothing.
-    pub(super) fn end_trial(&mut self) {
+    pub(crate) fn end_trial(&mut self) {
         self.trial = None;
         self.not_helping = None;
     }
 
     /// Samples and names that are held.
-    pub(super) fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.window.held() + self.by_server.held() + self.arrivals.len()
     }
 
     /// Forgets what was seen: another situation begins, with another number of servers.
-    pub(super) fn start_over(&mut self) {
+    pub(crate) fn start_over(&mut self) {
         self.window.clear();
         self.by_server.clear();
         self.streak = 0;
@@ -264,7 +261,7 @@ impl Policy {
     }
 
     /// What people see of it.
-    pub(super) fn view(&mut self, now: Timestamp) -> PolicyView {
+    pub(crate) fn view(&mut self, now: Timestamp) -> PolicyView {
         let unit = self.signal.unit();
         let partial = self.window.peek(now).map(|it| it.in_unit(unit));
         let (last, verdict) = match self.last {
@@ -297,7 +294,7 @@ pub struct PolicyView {
 }
 
 /// The policy that asks for most servers wins; among equals the first.
-pub(super) fn strongest(asks: impl Iterator<Item = (u32, Breach)>) -> Option<(u32, Breach)> {
+pub(crate) fn strongest(asks: impl Iterator<Item = (u32, Breach)>) -> Option<(u32, Breach)> {
     asks.filter(|(servers, _)| *servers > 0)
         .fold(None, |best, ask| match best {
             Some((servers, _)) if servers >= ask.0 => best,

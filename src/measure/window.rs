@@ -28,20 +28,20 @@ struct Entry {
 
 /// What a complete window showed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Evaluation {
+pub(crate) struct Evaluation {
     /// The statistic, in steps of the unit; `None` when every request failed.
-    pub(super) value: Option<f64>,
+    pub(crate) value: Option<f64>,
     /// Requests in it, failed ones included.
-    pub(super) requests: u32,
+    pub(crate) requests: u32,
     /// Failed ones.
-    pub(super) errors: u32,
+    pub(crate) errors: u32,
     /// From its first request to its evaluation.
-    pub(super) span: Duration,
+    pub(crate) span: Duration,
 }
 
 impl Evaluation {
     /// The same with the statistic in that unit instead of its steps.
-    pub(super) fn in_unit(self, unit: Unit) -> Self {
+    pub(crate) fn in_unit(self, unit: Unit) -> Self {
         Self {
             value: self.value.map(|value| value / steps(unit)),
             ..self
@@ -49,28 +49,94 @@ impl Evaluation {
     }
 }
 
+/// When a window is looked at, and what becomes of its samples then.
+#[derive(Clone, Copy, Debug)]
+enum Course {
+    /// Once it has so many requests and has lasted so long; the next one begins empty.
+    Whole { needs: u32, lasts: Duration },
+    /// Every so often, while something arrives; the oldest samples leave one by one.
+    Sliding { every: Duration, holds: Extent },
+}
+
+/// What a sliding window holds, and from when on it tells.
+#[derive(Clone, Copy, Debug)]
+enum Extent {
+    /// The newest so many requests, once they lie so far apart.
+    Requests { newest: u32, min_span: Duration },
+    /// Those of the last so long, once there are so many.
+    Span { last: Duration, min_samples: u32 },
+}
+
+impl Course {
+    fn of(policy: &PolicySettings) -> Self {
+        let min_samples = policy.min_samples.max(1);
+        let min_span = policy.min_span;
+        match (policy.every, policy.window) {
+            (None, WindowSize::Requests(needs)) => Self::Whole {
+                needs,
+                lasts: min_span,
+            },
+            (None, WindowSize::Span(lasts)) => Self::Whole {
+                needs: min_samples,
+                lasts,
+            },
+            (Some(every), WindowSize::Requests(newest)) => Self::Sliding {
+                every,
+                holds: Extent::Requests { newest, min_span },
+            },
+            (Some(every), WindowSize::Span(last)) => Self::Sliding {
+                every,
+                holds: Extent::Span { last, min_samples },
+            },
+        }
+    }
+}
+
+/// All requests of a window, also those that no longer fit into its entries.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    requests: u32,
+    errors: u32,
+    /// Of all readings, in steps of the unit.
+    sum: u64,
+}
+
+impl Tally {
+    const fn add(&mut self, reading: Option<u32>) {
+        self.requests = self.requests.saturating_add(1);
+        match reading {
+            Some(steps) => self.sum = self.sum.saturating_add(steps as u64),
+            None => self.errors = self.errors.saturating_add(1),
+        }
+    }
+
+    const fn remove(&mut self, reading: Option<u32>) {
+        self.requests = self.requests.saturating_sub(1);
+        match reading {
+            Some(steps) => self.sum = self.sum.saturating_sub(steps as u64),
+            None => self.errors = self.errors.saturating_sub(1),
+        }
+    }
+
+    fn mean(self) -> Option<f64> {
+        let samples = self.requests.checked_sub(self.errors);
+        let samples = samples.filter(|&samples| samples > 0)?;
+        Some(self.sum as f64 / f64::from(samples))
+    }
+}
+
 /// The samples of one policy.
 #[repr(C)] // In this order: see `Policy`.
-pub(super) struct Window {
-    size: WindowSize,
-    statistic: Statistic,
-    every: Option<Duration>,
-    min_span: Duration,
-    min_samples: u32,
+pub(crate) struct Window {
     /// The newest requests; all of them while they fit.
     entries: LocalRb<Heap<Entry>>,
     scratch: Vec<u32>,
-    /// How long a window lasts at least that does not slide.
-    lasts: Duration,
+    statistic: Statistic,
     // What every request touches comes last.
     /// It is the mean of a window that does not slide: that of the sums.
     needs_sums_alone: bool,
-    /// Requests that a window has at least that does not slide.
-    needs: u32,
-    /// Of all requests of the window, also of those that no longer fit into `entries`.
-    requests: u32,
-    errors: u32,
-    sum: u64,
+    course: Course,
+    tally: Tally,
     /// The first request, of a window that is not sliding.
     opened: Option<Timestamp>,
     /// When an evaluation is due: of a window that slides `every` so often while something arrives,
@@ -80,56 +146,47 @@ pub(super) struct Window {
 
 impl Window {
     /// An empty window as the policy wants it.
-    pub(super) fn new(policy: &PolicySettings) -> Self {
+    pub(crate) fn new(policy: &PolicySettings) -> Self {
         let capacity = match policy.window {
             WindowSize::Requests(requests) => requests as usize,
             WindowSize::Span(_) => SAMPLES_MIN,
         };
-        let (needs, lasts) = match policy.window {
-            WindowSize::Requests(requests) => (requests, policy.min_span),
-            WindowSize::Span(span) => (policy.min_samples.max(1), span),
-        };
         Self {
             needs_sums_alone: policy.every.is_none() && policy.statistic == Statistic::Mean,
-            needs,
-            lasts,
-            size: policy.window,
+            course: Course::of(policy),
             statistic: policy.statistic,
-            every: policy.every,
-            min_span: policy.min_span,
-            min_samples: policy.min_samples.max(1),
             entries: LocalRb::new(capacity.clamp(SAMPLES_MIN, SAMPLES_MAX)),
             opened: None,
-            requests: 0,
-            errors: 0,
-            sum: 0,
+            tally: Tally::default(),
             next: None,
             scratch: Vec::new(),
         }
     }
 
     /// Takes one reading, in steps of the unit; `None` for a request that failed.
-    pub(super) fn push(&mut self, now: Timestamp, reading: Option<u32>) {
+    pub(crate) fn push(&mut self, now: Timestamp, reading: Option<u32>) {
         let opened = *self.opened.get_or_insert(now);
-        self.requests = self.requests.saturating_add(1);
-        match reading {
-            Some(ms) => self.sum = self.sum.saturating_add(u64::from(ms)),
-            None => self.errors = self.errors.saturating_add(1),
-        }
+        self.tally.add(reading);
         if !self.needs_sums_alone {
             self.keep(now, reading);
         }
         if self.next.is_none() {
-            self.next = match self.every {
-                Some(every) => Some(now.after(every)),
-                None => (self.requests >= self.needs).then(|| opened.after(self.lasts)),
+            self.next = match self.course {
+                Course::Sliding { every, .. } => Some(now.after(every)),
+                Course::Whole { needs, lasts } => {
+                    (self.tally.requests >= needs).then(|| opened.after(lasts))
+                }
             };
         }
     }
 
     fn keep(&mut self, now: Timestamp, reading: Option<u32>) {
-        if let (Some(_), WindowSize::Requests(requests)) = (self.every, self.size) {
-            while self.entries.occupied_len() >= requests.max(1) as usize {
+        if let Course::Sliding {
+            holds: Extent::Requests { newest, .. },
+            ..
+        } = self.course
+        {
+            while self.entries.occupied_len() >= newest.max(1) as usize {
                 self.pop();
             }
         }
@@ -137,63 +194,63 @@ impl Window {
             self.make_room();
         }
         let evicted = self.entries.push_overwrite(Entry { at: now, reading });
-        if self.every.is_some() {
-            self.forget(evicted);
+        match self.course {
+            Course::Sliding { .. } => self.forget(evicted),
+            Course::Whole { .. } => {}
         }
     }
 
     /// Empties the window: what it held is about another situation.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.opened = None;
-        self.requests = 0;
-        self.errors = 0;
-        self.sum = 0;
+        self.tally = Tally::default();
         self.next = None;
     }
 
     /// Nothing has come in since it was opened.
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.opened.is_none()
     }
 
     /// Samples that there is room for.
-    pub(super) fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.entries.capacity().get() + self.scratch.capacity()
     }
 
     /// The instant at which the window is complete; `None` while only another request can make
     /// it so.
-    pub(super) const fn due(&self) -> Option<Timestamp> {
+    pub(crate) const fn due(&self) -> Option<Timestamp> {
         self.next
     }
 
     /// Looks at the window at the instant that [`Window::due`] gave. `None` when a sliding window
     /// does not hold enough yet.
-    pub(super) fn evaluate(&mut self, now: Timestamp) -> Option<Evaluation> {
-        let Some(every) = self.every else {
-            let evaluation = self.look(now);
-            self.clear();
-            return evaluation;
-        };
-        if let WindowSize::Span(span) = self.size {
-            while self
-                .entries
-                .first()
-                .is_some_and(|entry| now.since(entry.at) > span)
-            {
+    pub(crate) fn evaluate(&mut self, now: Timestamp) -> Option<Evaluation> {
+        match self.course {
+            Course::Whole { .. } => {
+                let evaluation = self.look(now);
+                self.clear();
+                evaluation
+            }
+            Course::Sliding { every, holds } => self.slide(now, every, holds),
+        }
+    }
+
+    fn slide(&mut self, now: Timestamp, every: Duration, holds: Extent) -> Option<Evaluation> {
+        if let Extent::Span { last, .. } = holds {
+            let is_past = |entry: &Entry| now.since(entry.at) > last;
+            while self.entries.first().is_some_and(is_past) {
                 self.pop();
             }
         }
         self.opened = self.entries.first().map(|entry| entry.at);
-        let is_enough = match self.size {
-            WindowSize::Requests(requests) => {
-                self.requests >= requests
-                    && self
-                        .opened
-                        .is_some_and(|opened| now >= opened.after(self.min_span))
+        let is_enough = match holds {
+            Extent::Requests { newest, min_span } => {
+                let spans = |opened: Timestamp| now >= opened.after(min_span);
+                self.tally.requests >= newest && self.opened.is_some_and(spans)
             }
-            WindowSize::Span(_) => self.requests >= self.min_samples,
+            Extent::Span { min_samples, .. } => self.tally.requests >= min_samples,
         };
         // Nothing that arrives later may be judged together with nothing: without a request since
         // this evaluation there is no next one.
@@ -204,7 +261,7 @@ impl Window {
     }
 
     /// The statistic of what is held, complete or not; for people.
-    pub(super) fn peek(&mut self, now: Timestamp) -> Option<Evaluation> {
+    pub(crate) fn peek(&mut self, now: Timestamp) -> Option<Evaluation> {
         self.look(now)
     }
 
@@ -212,19 +269,15 @@ impl Window {
         let opened = self.opened?;
         Some(Evaluation {
             value: self.value(),
-            requests: self.requests,
-            errors: self.errors,
+            requests: self.tally.requests,
+            errors: self.tally.errors,
             span: now.since(opened),
         })
     }
 
     fn value(&mut self) -> Option<f64> {
         if self.statistic == Statistic::Mean {
-            let samples = self
-                .requests
-                .checked_sub(self.errors)
-                .filter(|&samples| samples > 0)?;
-            return Some(self.sum as f64 / f64::from(samples));
+            return self.tally.mean();
         }
         self.scratch.clear();
         self.scratch
@@ -251,12 +304,9 @@ impl Window {
     }
 
     fn forget(&mut self, entry: Option<Entry>) {
-        let Some(entry) = entry else { return };
-        match entry.reading {
-            Some(ms) => self.sum = self.sum.saturating_sub(u64::from(ms)),
-            None => self.errors = self.errors.saturating_sub(1),
+        if let Some(entry) = entry {
+            self.tally.remove(entry.reading);
         }
-        self.requests = self.requests.saturating_sub(1);
     }
 
     fn make_room(&mut self) {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::super::kicks::Queue;
 use super::super::plan::NoSpareSaid;
-use super::{Goal, Road, Step};
-use crate::scaler::agreement::Agreement;
+use super::{Goal, Journey, Road, Step};
+use crate::measure::agreement::Agreement;
 use crate::scaler::decision::{
     CalledOff, Change, Checks, Consequence, Failed, Failure, Fault, Note, Ordered, Reason, Wanted,
 };
@@ -21,14 +21,13 @@ const MISSED_FOR: Duration = Duration::from_secs(60);
 
 impl Road<'_> {
     /// The drain is confirmed.
-    pub(super) fn drains(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(journey) = &mut self.journeys.only else {
+    pub(super) fn drains(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
+        let Some(journey) = self.journeys.of_mut(name) else {
             return;
         };
-        let name = journey.server.clone();
         let returned = journey.returned.take();
         if let Goal::PutAway { quiet_for, share } = journey.goal {
-            if let Some(member) = self.facts.pool.member_mut(&name) {
+            if let Some(member) = self.facts.pool.member_mut(name) {
                 member.budget.spend(now);
             }
             self.said.stay.clear();
@@ -38,25 +37,27 @@ impl Road<'_> {
             // The pause after a server that came is for its effect to show; now one has gone.
             self.plan.up_not_before = now;
             let reason = Reason::Quiet { quiet_for, share };
-            out.report(now, Some(&name), Change::Drain, reason);
+            out.report(now, Some(name), Change::Drain, reason);
         } else if let Goal::SendAway { by } = journey.goal {
             let verb = Verb::Disable;
             let reason = Reason::Wanted(Wanted::Ordered(Ordered::By { verb, uid: by }));
-            out.report(now, Some(&name), Change::Drain, reason);
+            out.report(now, Some(name), Change::Drain, reason);
         } else if let Goal::Expel { fault } = journey.goal {
-            self.expelled(now, &name, fault, out);
+            self.expelled(now, name, fault, out);
         }
-        self.facts.pool.enter(&name, Stage::DrainingOut);
-        self.journeys.step(Step::Emptying { since: now });
+        self.facts.pool.enter(name, Stage::DrainingOut);
+        self.journeys.step(name, Step::Emptying { since: now });
         let up = self.facts.pool.in_balance();
         let min = self.facts.floor(self.settings);
-        if up < min {
+        let too_few = Wanted::BelowMin { up, min };
+        let is_undone = |it: &Journey| up < min && it.is_undone_by(&too_few);
+        if self.journeys.of(name).is_some_and(is_undone) {
             // A race that the picture before the write could not show: undone at once.
-            self.load_returned(now, Wanted::BelowMin { up, min }, out);
+            self.turn_back(now, name, too_few, out);
         } else if let Some(Wanted::Ordered(why)) = returned {
-            self.retreat(now, why, out);
+            self.retreat(now, name, why, out);
         } else if let Some(wanted) = returned {
-            self.load_returned(now, wanted, out);
+            self.turn_back(now, name, wanted, out);
         } else {
             self.read_sooner(now);
         }
@@ -67,26 +68,26 @@ impl Road<'_> {
         let Some(member) = self.facts.pool.member_mut(name) else {
             return;
         };
-        let quarantined_for = member.quarantine(now, Failed::Serving(fault));
+        let quarantined_for = member.apart.quarantine(now, Failed::Serving(fault));
         // What it came for is still missing, if it has not been in for long.
         let is_recent = member.ready_at.is_some_and(|at| now.since(at) < MISSED_FOR);
-        let came_for = member.came_for.take().filter(|_| is_recent);
+        let came_for = member.errand.came_for.take().filter(|_| is_recent);
         let consequence = Consequence::Leaves { quarantined_for };
         let reason = Reason::Fault { fault, consequence };
         out.report(now, Some(name), Change::ProbationFailed, reason);
         self.signals.end_trials();
         if let Some(wanted) = came_for.filter(Wanted::is_for_load) {
-            self.plan.owed.get_or_insert((1, wanted));
+            self.plan.owe(wanted);
         }
     }
 
     /// The spare takes traffic.
-    pub(super) fn arrived(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(journey) = self.journeys.only.take() else {
+    pub(super) fn arrived(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
+        let Some(journey) = self.journeys.forget(name) else {
             return;
         };
         let took = now.since(journey.since);
-        let member = self.facts.pool.member_mut(&journey.server);
+        let member = self.facts.pool.member_mut(name);
         let (reason, wanted) = match journey.goal {
             Goal::BringIn { wanted, evidence } => {
                 let checks = member.as_ref().map(|it| it.proven_by());
@@ -109,35 +110,35 @@ impl Road<'_> {
         };
         if let Some(member) = member {
             member.became_ready(now);
-            member.came_for = Some(wanted.clone());
-            member.stands_in = wanted.is_for_dead();
+            member.errand.came_for = Some(wanted.clone());
+            member.errand.stands_in = wanted.is_for_dead();
         }
-        out.report(now, Some(&journey.server), Change::Enable, reason);
-        self.spare_arrived(now, &journey.server, &wanted);
-        Queue::of(self.facts, self.hand).kick_newcomer(now, &journey.server, out);
+        out.report(now, Some(name), Change::Enable, reason);
+        self.spare_arrived(now, name, &wanted);
+        Queue::of(self.facts, self.hand).kick_newcomer(now, name, out);
         self.watch_service(now, out);
         self.read_sooner(now);
     }
 
     /// A `ready` that was given up took effect after all, on a server that had been proven: taking
     /// it away again could leave too few.
-    pub(super) fn arrived_late(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some(journey) = self.journeys.only.take() else {
+    pub(super) fn arrived_late(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
+        if self.journeys.forget(name).is_none() {
             return;
-        };
-        if let Some(member) = self.facts.pool.member_mut(&journey.server) {
+        }
+        if let Some(member) = self.facts.pool.member_mut(name) {
             member.became_ready(now);
         }
-        out.tell(now, Some(&journey.server), Change::Enable, Note::LateReady);
+        out.tell(now, Some(name), Change::Enable, Note::LateReady);
         self.signals.start_policies_over();
-        Queue::of(self.facts, self.hand).kick_newcomer(now, &journey.server, out);
+        Queue::of(self.facts, self.hand).kick_newcomer(now, name, out);
         self.read_sooner(now);
     }
 
     /// The spare is back in maint, as wished.
-    pub(super) fn departed(&mut self, now: Timestamp, out: &mut Outbox) {
+    pub(super) fn departed(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
         let cooldown = self.settings.scale_down_cooldown;
-        let Some((journey, member, plan)) = self.end() else {
+        let Some((journey, member, plan)) = self.end(name) else {
             return;
         };
         member.became_maint();
@@ -145,46 +146,52 @@ impl Road<'_> {
         self.signals.start_policies_over();
         let (took, sessions) = (now.since(journey.since), journey.sessions);
         let reason = Reason::Emptied { took, sessions };
-        out.report(now, Some(&journey.server), Change::Disable, reason);
+        out.report(now, Some(name), Change::Disable, reason);
     }
 
     /// Something failed on the way in: to maint, if it has left maint.
-    pub(super) fn fail(&mut self, now: Timestamp, failure: Failure, out: &mut Outbox) {
-        let Some(journey) = &mut self.journeys.only else {
+    pub(super) fn fail(&mut self, now: Timestamp, name: &str, failure: Failure, out: &mut Outbox) {
+        let Some(journey) = self.journeys.of_mut(name) else {
             return;
         };
-        let name = journey.server.clone();
         journey.goal = Goal::TakeBack {
             failure: Some(failure),
         };
         journey.since = now;
-        self.take_back(now, &name, out);
+        self.take_back(now, name, out);
     }
 
     /// It is not wanted any more, through no fault of its own: to maint, if it has left maint.
-    pub(crate) fn call_off(&mut self, now: Timestamp, why: CalledOff, out: &mut Outbox) {
-        let Some(journey) = &mut self.journeys.only else {
+    pub(crate) fn call_off(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        why: CalledOff,
+        out: &mut Outbox,
+    ) {
+        let Some(journey) = self.journeys.of_mut(name) else {
             return;
         };
-        let name = journey.server.clone();
+        if !journey.replaces_lost() {
+            self.plan.came();
+        }
         journey.goal = Goal::TakeBack { failure: None };
-        out.tell(now, Some(&name), Change::Note, Note::CalledOff(why));
-        self.plan.owed = None;
-        self.take_back(now, &name, out);
+        out.tell(now, Some(name), Change::Note, Note::CalledOff(why));
+        self.take_back(now, name, out);
     }
 
     fn take_back(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
         let member = self.facts.pool.member(name);
         if member.is_some_and(|member| member.read.is_maint()) {
-            self.taken_back(now, out);
+            self.taken_back(now, name, out);
         } else {
-            self.write(now, AdminState::Maint, out);
+            self.write(now, name, AdminState::Maint, out);
         }
     }
 
     /// It failed and is back in maint: the next one is tried.
-    pub(super) fn taken_back(&mut self, now: Timestamp, out: &mut Outbox) {
-        let Some((journey, member, plan)) = self.end() else {
+    pub(super) fn taken_back(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
+        let Some((journey, member, plan)) = self.end(name) else {
             return;
         };
         member.became_maint();
@@ -194,28 +201,29 @@ impl Road<'_> {
         else {
             return;
         };
-        let quarantined_for = member.quarantine(now, Failed::Coming(failure.clone()));
-        if std::mem::take(&mut member.is_wanted_back) {
-            plan.owed.get_or_insert((1, Wanted::Reloaded)); // Another one may do instead.
+        let quarantined_for = member
+            .apart
+            .quarantine(now, Failed::Coming(failure.clone()));
+        if std::mem::take(&mut member.errand.is_wanted_back) {
+            plan.owe(Wanted::Reloaded); // Another one may do instead.
         }
         let reason = Reason::Failed {
             what: failure,
             quarantined_for,
         };
-        out.report(now, Some(&journey.server), Change::EnableFailed, reason);
+        out.report(now, Some(name), Change::EnableFailed, reason);
     }
 
-    /// Something is more urgent than the sessions of a drain.
-    pub(crate) fn set_drain_aside(&mut self) {
-        if let Some((_, member, _)) = self.end() {
-            member.lingers();
-        }
-    }
-
-    /// The sessions of a drain last: it stays in drain, and other changes do not wait for it.
-    pub(super) fn linger(&mut self, now: Timestamp, since: Timestamp, out: &mut Outbox) {
+    /// The sessions of a drain last: it stays in drain, and is not looked at closely any more.
+    pub(super) fn linger(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        since: Timestamp,
+        out: &mut Outbox,
+    ) {
         let cooldown = self.settings.scale_down_cooldown;
-        let Some((journey, member, plan)) = self.end() else {
+        let Some((_, member, plan)) = self.end(name) else {
             return;
         };
         let (is_new, sessions) = (!member.is_lingering, member.read.sessions);
@@ -224,26 +232,15 @@ impl Road<'_> {
         if is_new {
             let took = now.since(since);
             let reason = Reason::StillOpen { took, sessions };
-            out.report(now, Some(&journey.server), Change::Note, reason);
+            out.report(now, Some(name), Change::Note, reason);
         }
     }
 
     /// Leaves the server where HAProxy has it; the next look at it decides anew.
-    pub(super) fn drop_change(&mut self, now: Timestamp) {
+    pub(super) fn drop_change(&mut self, now: Timestamp, name: &str) {
         self.plan.down_not_before = now.after(self.settings.scale_down_cooldown);
-        if let Some((_, member, _)) = self.end() {
+        if let Some((_, member, _)) = self.end(name) {
             member.stage = Stage::of(member.read.admin_state());
-        }
-    }
-
-    /// A warm-up is given up for something more urgent; its server is asked for again later.
-    pub(crate) fn abandon_warm_up(&mut self) {
-        let Some((journey, member, plan)) = self.end() else {
-            return;
-        };
-        member.stage = Stage::Maint;
-        if let Goal::BringIn { wanted, .. } = journey.goal {
-            plan.owed.get_or_insert((1, wanted));
         }
     }
 
@@ -256,11 +253,8 @@ impl Road<'_> {
             self.facts.brought_in_doubt = self.facts.brought_in_doubt.saturating_add(1);
         }
         self.said.no_spare = NoSpareSaid::default();
-        if let Some((servers, _)) = &mut self.plan.owed {
-            *servers = servers.saturating_sub(1);
-            if *servers == 0 {
-                self.plan.owed = None;
-            }
+        if !wanted.is_for_capacity() {
+            self.plan.came();
         }
         if wanted.is_for_load() {
             self.plan.up_not_before = now.after(self.settings.scale_up_cooldown);
@@ -272,10 +266,18 @@ impl Road<'_> {
         self.signals.start_policies_over();
     }
 
-    /// Takes the journey under way to where its server may stay: maint on the way in, ready on the
-    /// way out. A `ready` that is being written is let through, a return to maint is finished.
-    pub(crate) fn retreat(&mut self, now: Timestamp, why: Ordered, out: &mut Outbox) {
-        let Some(journey) = &mut self.journeys.only else {
+    /// Takes all journeys to where their servers may stay.
+    pub(crate) fn retreat_all(&mut self, now: Timestamp, why: Ordered, out: &mut Outbox) {
+        self.plan.owed = None;
+        for name in self.journeys.servers() {
+            self.retreat(now, &name, why, out);
+        }
+    }
+
+    /// Takes a journey to where its server may stay: maint on the way in, ready on the way out. A
+    /// `ready` that is being written is let through, a return to maint is finished.
+    pub(crate) fn retreat(&mut self, now: Timestamp, name: &str, why: Ordered, out: &mut Outbox) {
+        let Some(journey) = self.journeys.of_mut(name) else {
             return;
         };
         match (journey.goal.route().from, &journey.step) {
@@ -288,11 +290,11 @@ impl Road<'_> {
                 | Step::Judging { .. }
                 | Step::Checking
                 | Step::Emptying { .. },
-            ) => self.call_off(now, CalledOff::Ordered(why), out),
+            ) => self.call_off(now, name, CalledOff::Ordered(why), out),
             (AdminState::Ready, _) if journey.goal.may_turn_back() => {
-                self.turn_back(now, Wanted::Ordered(why), out);
+                self.turn_back(now, name, Wanted::Ordered(why), out);
             }
-            (AdminState::Ready, Step::Judging { .. }) => self.journeys.only = None,
+            (AdminState::Ready, Step::Judging { .. }) => drop(self.journeys.forget(name)),
             // Whoever answers badly is not given back; what came from drain goes on.
             (AdminState::Ready | AdminState::Drain, _) => {}
         }

@@ -38,7 +38,7 @@ const SPANS: usize = 5;
 /// Requests a second over the last minute, or over as much of it as there was.
 #[derive(Debug)]
 #[repr(C)] // In this order: see `Backend`.
-pub(super) struct Rate {
+pub(crate) struct Rate {
     slice: Duration,
     /// All requests up to the slice that is filling.
     turned_at: u64,
@@ -60,7 +60,7 @@ pub(super) struct Rate {
 
 impl Rate {
     /// Nothing counted so far.
-    pub(super) const fn new(now: Timestamp, slice: Duration) -> Self {
+    pub(crate) const fn new(now: Timestamp, slice: Duration) -> Self {
         Self {
             slice,
             slices: [0; SLICES],
@@ -77,23 +77,23 @@ impl Rate {
     }
 
     /// One more request ended.
-    pub(super) const fn request(&mut self) {
+    pub(crate) const fn request(&mut self) {
         self.total = self.total.saturating_add(1);
     }
 
     /// All requests so far.
-    pub(super) const fn total(&self) -> u64 {
+    pub(crate) const fn total(&self) -> u64 {
         self.total
     }
 
     /// The number of servers changed.
-    pub(super) const fn servers_changed(&mut self, now: Timestamp) {
+    pub(crate) const fn servers_changed(&mut self, now: Timestamp) {
         self.since = now;
         self.total_then = self.total;
     }
 
     /// Requests a second with the present servers; `None` when that is too short to tell.
-    pub(super) fn with_these_servers(&self, now: Timestamp) -> Option<f64> {
+    pub(crate) fn with_these_servers(&self, now: Timestamp) -> Option<f64> {
         let span = now.since(self.since);
         if span >= self.slice * u32::try_from(SLICES).unwrap_or(u32::MAX) {
             return self.per_second;
@@ -104,7 +104,7 @@ impl Rate {
     }
 
     /// A slice ends.
-    pub(super) fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         let requests = self.total.saturating_sub(self.turned_at);
         self.turned_at = self.total;
         if let Some(oldest) = self.slices.get_mut(self.turns % SLICES) {
@@ -124,13 +124,13 @@ impl Rate {
     }
 
     /// The busiest span of the last `idle_timeout`: one that is calmer by chance proves nothing.
-    pub(super) fn busiest(&self) -> Option<f64> {
+    pub(crate) fn busiest(&self) -> Option<f64> {
         let now = self.per_second?;
         Some(self.spans.iter().copied().fold(now, f64::max))
     }
 
     /// Requests a second, up to the end of the last slice.
-    pub(super) const fn per_second(&self) -> Option<f64> {
+    pub(crate) const fn per_second(&self) -> Option<f64> {
         self.per_second
     }
 }
@@ -138,7 +138,7 @@ impl Rate {
 /// The load of windows that were too slow, of so many requests in such a time: the mean of the
 /// `minute` as far as they do not contradict it. A rush is more than the quiet before it, and what is
 /// left after a step down is less.
-pub(super) fn rate_of((requests, span): (u64, Duration), minute: Option<f64>) -> Option<f64> {
+pub(crate) fn rate_of((requests, span): (u64, Duration), minute: Option<f64>) -> Option<f64> {
     let seconds = span.as_secs_f64();
     if seconds <= 0.0 {
         return minute;
@@ -180,7 +180,7 @@ struct Left {
 
 /// What is remembered about numbers of servers that were too slow.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     too_slow: Option<TooSlow>,
     /// The last spare that went, until it is known whether it went too early.
     left: Option<Left>,
@@ -188,7 +188,7 @@ pub(super) struct Memory {
 
 impl Memory {
     /// A spare went, and left `servers` UP ones; `waited`: how long it had to be quiet for that.
-    pub(super) fn left(&mut self, now: Timestamp, servers: u32, waited: Duration) {
+    pub(crate) fn left(&mut self, now: Timestamp, servers: u32, waited: Duration) {
         self.left = Some(Left {
             at: now,
             servers,
@@ -198,7 +198,7 @@ impl Memory {
 
     /// A spare joined because `servers` UP ones were too slow at `rate`; true when another one
     /// had gone too early.
-    pub(super) fn needed(&mut self, now: Timestamp, servers: u32, rate: Option<f64>) -> bool {
+    pub(crate) fn needed(&mut self, now: Timestamp, servers: u32, rate: Option<f64>) -> bool {
         let Some(left) = self.left else { return false };
         if servers < left.servers {
             return false; // Another server went away meanwhile: that proves nothing.
@@ -217,13 +217,13 @@ impl Memory {
     }
 
     /// Once a spare has gone too early, each step down is given `idle_timeout` before the next.
-    pub(super) fn next_step_at(&self, idle_timeout: Duration) -> Option<(TooSlow, Timestamp)> {
+    pub(crate) fn next_step_at(&self, idle_timeout: Duration) -> Option<(TooSlow, Timestamp)> {
         Some((self.too_slow?, self.left?.at.after(idle_timeout)))
     }
 
     /// What speaks against going down to `servers` at `rate` as soon as `idle_timeout` is over,
     /// and for how long it has to be quiet instead.
-    pub(super) fn objection(
+    pub(crate) fn objection(
         &self,
         servers: u32,
         rate: Option<f64>,
@@ -235,7 +235,7 @@ impl Memory {
     }
 
     /// Believes less in what time has disproved: the spare went, and nobody missed it.
-    pub(super) fn fade(&mut self, now: Timestamp, rate: Option<f64>) {
+    pub(crate) fn fade(&mut self, now: Timestamp, rate: Option<f64>) {
         let Some(left) = self.left.filter(|left| now > left.regret_until) else {
             return;
         };

@@ -1,0 +1,316 @@
+//! How the bracket of `capacity` is learned: from calm minutes, and from the first breach of an episode
+//! alone. What is needed for a demand is in `need`.
+
+use std::time::Duration;
+
+use super::capacity::{BELOW_BROKEN, Bracket, Carries, Lesson};
+use crate::words::time::Timestamp;
+
+/// A minute below this share of the goal was carried well.
+const CALM_SHARE: f64 = 0.6;
+/// The pool and the quiet that a calm minute teaches about have lasted so long.
+pub(super) const CALM_LASTS: Duration = Duration::from_secs(60);
+/// A breach teaches only after so long without one, and with the pool as it is: later breaches see the
+/// backlog, and a prototype that learned from them halved its capacity again and again.
+const CALM_BEFORE_BREACH: Duration = Duration::from_secs(20);
+/// What broke below what was proved proves this share of it: requests have become heavier.
+const PROVED_OF_BROKEN: f64 = 0.95;
+/// By Little's law a server that is slow by its load holds at least rate × goal requests. With less than
+/// this share of them HAProxy's counters do not confirm what the log says.
+const CONFIRMED_SHARE: f64 = 0.5;
+/// A server that breaks while it holds less than this share of what one holds well is slow for another
+/// reason than its load: a database, a pause, requests that alone take longer than the goal.
+const HELD_SHARE: f64 = 0.5;
+/// What was pulled down is tried again by this share more …
+const RECOVERS_BY: f64 = 0.1;
+/// … so often …
+const RECOVERS_EVERY: Duration = Duration::from_secs(5 * 60);
+/// … after minutes in which servers had at least this share of what they are thought to carry …
+const RECOVERS_AT: f64 = 0.5;
+/// … and after twice the time when it broke again, until that is longer than this: the requests are
+/// heavier for good.
+const PATIENCE_MAX: Duration = Duration::from_secs(4 * 60 * 60);
+/// So many requests wait on the average: a queue, and no chance.
+const QUEUED_MIN: f64 = 1.0;
+/// What an episode taught is taken back when more servers prove useless within this time.
+const REGRET: Duration = Duration::from_secs(10 * 60);
+/// One request in so many failed: fast errors are no proof of what a server carries.
+const ERRORS_ONE_OF: u64 = 10;
+/// Lines of a calm minute and arrivals in it differ by this share and [`LINES_SLACK`] at most.
+const LINES_TOLERANCE: f64 = 0.2;
+const LINES_SLACK: f64 = 20.0;
+
+/// What can be learned of the last minute, or of a breach, of the whole backend.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Seen {
+    /// Requests that arrived in a second and cost servers something.
+    pub per_second: f64,
+    /// Requests that waited for an answer, on the average.
+    pub in_flight: f64,
+    /// The same by HAProxy's counters alone, which nobody forges.
+    pub counted: f64,
+}
+
+/// Whether lines of the log and counters of a minute are about the same requests.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Witnesses {
+    /// Arrivals that HAProxy counted.
+    pub arrived: f64,
+    /// Lines of the log.
+    pub lines: u64,
+    /// … of requests that failed.
+    pub errors: u64,
+}
+
+impl Witnesses {
+    /// They are, and few requests failed.
+    fn agree(self) -> bool {
+        let lines = self.lines as f64;
+        let differ = (self.arrived - lines).abs();
+        let few_failed = self.errors.saturating_mul(ERRORS_ONE_OF) <= self.lines;
+        few_failed && differ <= LINES_SLACK + LINES_TOLERANCE * self.arrived
+    }
+}
+
+/// What a breach shows in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// The goal itself was missed.
+    Response,
+    /// Requests wait in HAProxy's queue before servers whose `maxconn` is reached.
+    Queue,
+}
+
+/// The way back to what was proved before a breach pulled it down: the database was slow for a moment,
+/// or requests are light again. Each breach on the way is a reason to be more patient.
+#[derive(Clone, Copy, Debug)]
+struct Recovery {
+    /// Requests a second that were proved before.
+    to: f64,
+    next: Timestamp,
+    /// From a breach to the first try.
+    patience: Duration,
+}
+
+/// An episode of breaches that taught.
+#[derive(Clone, Copy, Debug)]
+struct Episode {
+    at: Timestamp,
+    /// What was known before.
+    before: Bracket,
+    /// The load was no more than was proved: heavier requests, or something slow behind all servers.
+    is_within_proved: bool,
+}
+
+impl Recovery {
+    /// It broke at `broke_at`, below the `proved` of before or on the way back to more.
+    fn after(now: Timestamp, broke_at: f64, proved: f64, before: Option<Self>) -> Option<Self> {
+        let to = before.map_or(proved, |it| it.to.max(proved));
+        let patience = before.map_or(RECOVERS_EVERY, |it| it.patience.saturating_mul(2));
+        let is_wanted = to > broke_at && patience <= PATIENCE_MAX;
+        is_wanted.then_some(Self {
+            to,
+            next: now.after(patience),
+            patience,
+        })
+    }
+}
+
+/// Learns.
+#[derive(Debug)]
+pub struct Learner {
+    bracket: Bracket,
+    goal_ms: f64,
+    /// Since when nothing has happened after which a minute tells nothing.
+    calm_since: Timestamp,
+    /// The newest breach.
+    breached: Option<Timestamp>,
+    /// Since when the pool is what it is.
+    pool_since: Timestamp,
+    /// What the newest episode taught, until more servers have helped or have not.
+    episode: Option<Episode>,
+    /// When more servers helped last.
+    helped: Option<Timestamp>,
+    recovery: Option<Recovery>,
+    is_elsewhere: bool,
+    /// An operator said what a server carries.
+    is_given: bool,
+}
+
+impl Learner {
+    /// Knows what an earlier daemon or an old log has taught.
+    /// What is `given` by an operator stays as it is.
+    pub const fn new(now: Timestamp, goal_ms: f64, bracket: Bracket, is_given: bool) -> Self {
+        Self {
+            bracket,
+            goal_ms,
+            calm_since: now,
+            breached: None,
+            pool_since: now,
+            episode: None,
+            helped: None,
+            recovery: None,
+            is_elsewhere: false,
+            is_given,
+        }
+    }
+
+    /// What is known.
+    pub const fn bracket(&self) -> &Bracket {
+        &self.bracket
+    }
+
+    /// More servers do not help: nothing is learned.
+    pub const fn is_frozen(&self) -> bool {
+        self.is_elsewhere
+    }
+
+    /// Another pool serves than before.
+    pub const fn pool_changed(&mut self, now: Timestamp) {
+        self.pool_since = now;
+        self.calm_since = now;
+    }
+
+    /// Nothing of what was seen up to now teaches: the log contradicts the counters, the daemon stood
+    /// still, HAProxy was not read.
+    pub const fn start_over(&mut self, now: Timestamp) {
+        self.calm_since = now;
+    }
+
+    /// Whether more servers have proved useless. What the episode taught that showed it is forgotten.
+    pub fn bottleneck(&mut self, now: Timestamp, is_elsewhere: bool) {
+        let was_elsewhere = std::mem::replace(&mut self.is_elsewhere, is_elsewhere);
+        if !is_elsewhere {
+            return;
+        }
+        self.calm_since = now;
+        self.helped = None;
+        let episode = self.episode.take().filter(|_| !was_elsewhere);
+        if let Some(episode) = episode.filter(|it| now.since(it.at) <= REGRET) {
+            self.bracket = episode.before;
+            self.recovery = None;
+        }
+    }
+
+    /// A server more made the backend faster, or let it answer more: what the episode taught is true.
+    pub const fn helped(&mut self, now: Timestamp) {
+        self.episode = None;
+        self.helped = Some(now);
+    }
+
+    /// More servers have helped of late: whatever asks for them is believed.
+    pub fn has_helped(&self, now: Timestamp) -> bool {
+        self.helped.is_some_and(|at| now.since(at) <= REGRET)
+    }
+
+    /// What is known without a lesson that a slow database would teach, too: of a breach at a load that
+    /// was proved to be carried, before it is known whether servers help.
+    pub fn undoubted(&self, now: Timestamp) -> &Bracket {
+        let doubtful = self.episode.as_ref();
+        let doubtful = doubtful.filter(|it| it.is_within_proved && now.since(it.at) <= REGRET);
+        doubtful.map_or(&self.bracket, |it| &it.before)
+    }
+
+    /// The last minute was calm long enough to teach.
+    pub fn has_calm_minute(&self, now: Timestamp) -> bool {
+        let may_learn = !self.is_elsewhere && !self.is_given;
+        may_learn && now.since(self.calm_since) >= CALM_LASTS
+    }
+
+    /// A minute without a breach, with the same pool, of `units`: learns if its mean of the goal's
+    /// signal, `mean_ms`, was good.
+    pub fn minute(
+        &mut self,
+        now: Timestamp,
+        units: f64,
+        seen: &Seen,
+        mean_ms: Option<f64>,
+        witnesses: Witnesses,
+    ) {
+        let is_fast = mean_ms.is_some_and(|mean_ms| mean_ms < CALM_SHARE * self.goal_ms);
+        if !self.has_calm_minute(now) || !is_fast || units <= 0.0 || !witnesses.agree() {
+            return;
+        }
+        raise(&mut self.bracket.proved, now, seen.per_second / units);
+        raise(&mut self.bracket.held, now, seen.in_flight / units);
+        self.recover(now, seen.per_second / units);
+        let proved = self.bracket.proved.map_or(0.0, |it| it.value);
+        let least = proved / BELOW_BROKEN;
+        if let Some(broken) = self.bracket.broken_by_now(now).filter(|it| *it < least) {
+            // What is carried is not what breaks.
+            let value = least.max(broken);
+            self.bracket.broken = Some(Lesson { value, at: now });
+        }
+    }
+
+    /// The goal was missed by as many windows in a row as ask for a server; true if that taught.
+    pub fn breach(&mut self, now: Timestamp, units: f64, seen: &Seen, sign: Sign) -> bool {
+        let newest = self.breached.replace(now);
+        let calm_for = |since: Timestamp| now.since(since) >= CALM_BEFORE_BREACH;
+        let is_first = newest.is_none_or(calm_for);
+        let was_calm = is_first && calm_for(self.pool_since) && calm_for(self.calm_since);
+        self.calm_since = now;
+        if self.is_elsewhere
+            || self.is_given
+            || !was_calm
+            || units <= 0.0
+            || !self.is_overload(units, seen, sign)
+        {
+            return false;
+        }
+        let broke_at = seen.per_second / units;
+        self.episode = Some(Episode {
+            at: now,
+            before: self.bracket,
+            is_within_proved: self.bracket.proved.is_some_and(|it| it.value > broke_at),
+        });
+        let lesson = |value| Some(Lesson { value, at: now });
+        self.bracket.broken = lesson(broke_at);
+        let proved = self.bracket.proved.filter(|it| it.value > broke_at);
+        if proved.is_some() {
+            self.bracket.proved = lesson(PROVED_OF_BROKEN * broke_at);
+        }
+        let proved = proved.map_or(0.0, |it| it.value);
+        self.recovery = Recovery::after(now, broke_at, proved, self.recovery);
+        true
+    }
+
+    /// A calm minute at that rate: is more tried again?
+    fn recover(&mut self, now: Timestamp, per_second: f64) {
+        let (Some(recovery), Some(proved)) = (self.recovery, self.bracket.proved) else {
+            return;
+        };
+        let carries = self.bracket.carries(now).map_or(0.0, Carries::per_second);
+        if now < recovery.next || per_second < RECOVERS_AT * carries {
+            return;
+        }
+        let factor = (1.0 + RECOVERS_BY).min(recovery.to / proved.value);
+        let lessons = [&mut self.bracket.proved, &mut self.bracket.broken];
+        for lesson in lessons.into_iter().flatten() {
+            lesson.value *= factor.max(1.0);
+        }
+        self.recovery = (factor > 1.0).then_some(Recovery {
+            next: now.after(RECOVERS_EVERY),
+            ..recovery
+        });
+    }
+
+    /// The counters confirm that many requests are in flight, more than one unit holds well; a queue
+    /// is none before all are full.
+    fn is_overload(&self, units: f64, seen: &Seen, sign: Sign) -> bool {
+        if sign == Sign::Queue {
+            return seen.counted >= QUEUED_MIN && seen.per_second > 0.0;
+        }
+        let by_little = seen.per_second * self.goal_ms / 1000.0;
+        let held = self.bracket.held.map_or(0.0, |it| it.value);
+        let is_confirmed = seen.per_second > 0.0 && seen.counted >= CONFIRMED_SHARE * by_little;
+        is_confirmed && seen.in_flight.max(seen.counted) >= HELD_SHARE * held * units
+    }
+}
+
+/// Keeps the highest.
+fn raise(lesson: &mut Option<Lesson>, at: Timestamp, value: f64) {
+    if value > 0.0 && lesson.is_none_or(|it| value > it.value) {
+        *lesson = Some(Lesson { value, at });
+    }
+}

@@ -1,0 +1,300 @@
+//! One backend's demand, capacity and need, from what HAProxy counts and the log tells. What comes of it
+//! (which server, when, whether at all) is the scaler's.
+//!
+//! Requests that came to an end go in with [`Sizing::request`], each look at HAProxy with
+//! [`Sizing::look`], a breach with [`Sizing::breach`]; an [`Outlook`] comes out.
+
+use std::time::Duration;
+
+use super::capacity::{Bracket, Carries};
+use super::demand::Reading;
+use super::extreme::{End, Extreme};
+use super::learning::{CALM_LASTS, Learner, Seen, Sign};
+use super::need::{Headroom, Lead, Load, Need, Strength, need};
+use super::served::Goal;
+use super::steady::{Ask, Steady};
+use super::traffic::{FAST, Traffic};
+use crate::words::request::Request;
+use crate::words::time::Timestamp;
+
+/// What is asked for at once is at most so many times what serves or is on its way: arrivals grow with
+/// users who ask again, too.
+const GROWTH_MAX: f64 = 2.0;
+/// Where a `maxconn` makes a queue, a mean queue time above this share of the goal is a breach …
+const QUEUE_SHARE: f64 = 0.1;
+/// … of so many requests.
+const QUEUE_REQUESTS: u64 = 10;
+
+/// What a backend wants of sizing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SizingSettings {
+    /// What servers are to stay below.
+    pub goal: Goal,
+    /// How much more than the mean is kept ready.
+    pub headroom: Headroom,
+    /// What was handed over as learned is an operator's word: nothing else is learned.
+    pub is_given: bool,
+    /// A server is too many when the highest need of this long says so (`idle_timeout`).
+    pub down_after: Duration,
+}
+
+/// What is kept over restarts, and what an old log can tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Learned {
+    /// What one unit carries.
+    pub bracket: Bracket,
+    /// S₀, milliseconds.
+    pub service_ms: Option<f64>,
+}
+
+/// One look at HAProxy, as far as it is about load.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Look {
+    /// The counters of the BACKEND row.
+    pub reading: Reading,
+    /// The servers that take requests.
+    pub serving: Strength,
+    /// Those on their way to it, units.
+    pub coming: f64,
+    /// `maxconn` of one unit, where every server that serves has one.
+    pub slots: Option<f64>,
+    /// The log and the counters tell the same story.
+    pub is_log_trusted: bool,
+    /// More servers have proved useless, for the time being.
+    pub is_elsewhere: bool,
+}
+
+/// What follows from all that was seen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outlook {
+    /// The need of now; `None` while nothing is known of what one server carries.
+    pub need: Option<Need>,
+    /// Units that there should be, those on their way included: a need that has lasted, at most twice
+    /// of what serves and comes. `None` while only a breach may ask for servers.
+    pub asked: Option<f64>,
+    /// The part of it that arrivals alone justify, with what one server was known to carry before the
+    /// present episode. A slow database asks for the rest just as loudly as heavier requests do: one
+    /// server first, and more once [`Sizing::helped`].
+    pub undoubted: Option<f64>,
+    /// The highest need of the last `down_after`, units. With that much left a server may go. `None`
+    /// until so long was watched.
+    pub highest: Option<f64>,
+    /// More servers did not help: nothing is learned, and arrivals alone count.
+    pub is_frozen: bool,
+}
+
+/// Watches one backend.
+#[derive(Debug)]
+pub struct Sizing {
+    settings: SizingSettings,
+    traffic: Traffic,
+    learner: Learner,
+    highest: Extreme,
+    steady: Steady,
+    /// The newest one.
+    look: Option<Look>,
+}
+
+impl Sizing {
+    /// Nothing seen so far, but `learned`.
+    pub fn new(now: Timestamp, settings: SizingSettings, learned: Learned) -> Self {
+        Self {
+            settings,
+            traffic: Traffic::new(now, settings.goal, learned.service_ms),
+            learner: Learner::new(now, settings.goal.ms, learned.bracket, settings.is_given),
+            highest: Extreme::new(End::Highest, settings.down_after),
+            steady: Steady::default(),
+            look: None,
+        }
+    }
+
+    /// What outlives the daemon.
+    pub fn learned(&self, now: Timestamp) -> Learned {
+        Learned {
+            bracket: *self.learner.bracket(),
+            service_ms: self.traffic.service_ms(now),
+        }
+    }
+
+    /// New settings. What was learned was learned for a goal; what an operator says is `learned`.
+    pub fn reconfigure(&mut self, now: Timestamp, settings: SizingSettings, learned: Learned) {
+        let had = self.settings;
+        if settings.goal != had.goal || settings.is_given || had.is_given {
+            let service_ms = learned.service_ms.or(self.traffic.service_ms(now));
+            *self = Self::new(
+                now,
+                settings,
+                Learned {
+                    service_ms,
+                    ..learned
+                },
+            );
+            return;
+        }
+        self.settings = settings;
+        if settings.down_after != had.down_after {
+            self.highest = Extreme::new(End::Highest, settings.down_after);
+        }
+    }
+
+    /// One more request came to an end.
+    pub fn request(&mut self, now: Timestamp, request: &Request<'_>) {
+        self.traffic.request(now, request);
+    }
+
+    /// As many windows in a row missed the goal as ask for a server; true if that taught what one
+    /// server does not carry.
+    pub fn breach(&mut self, now: Timestamp) -> bool {
+        self.breach_of(now, Sign::Response)
+    }
+
+    /// A server that joined made the backend faster, or let it answer more.
+    pub const fn helped(&mut self, now: Timestamp) {
+        self.learner.helped(now);
+    }
+
+    /// Another process of HAProxy counts from 0.
+    pub const fn next_process(&mut self) {
+        self.traffic.next_process();
+    }
+
+    /// The daemon stood still, or another HAProxy is looked at: what is known stays, what was seen goes.
+    pub fn start_over(&mut self, now: Timestamp) {
+        self.traffic.start_over(now);
+        self.highest.start_over();
+        self.steady.start_over();
+        self.learner.start_over(now);
+        self.look = None;
+    }
+
+    /// One more look at HAProxy.
+    pub fn look(&mut self, now: Timestamp, look: Look) -> Outlook {
+        let before = self.look.replace(look);
+        let is_same = before.is_some_and(|it| it.serving == look.serving && it.slots == look.slots);
+        if !is_same {
+            self.learner.pool_changed(now);
+        }
+        self.traffic.read(now, look.reading, look.is_log_trusted);
+        self.learner.bottleneck(now, look.is_elsewhere);
+        if look.is_log_trusted {
+            self.learn(now, &look);
+        } else {
+            self.learner.start_over(now);
+        }
+        let load = self.load(now, &look);
+        let need = load.and_then(|load| self.need(now, &load, look.serving));
+        let ask = load.zip(need.filter(may_add)).map(|(load, need)| Ask {
+            all: need.units,
+            undoubted: self.undoubted(now, &load, &look).min(need.units),
+        });
+        let most = GROWTH_MAX * (look.serving.units + look.coming);
+        let most = Ask {
+            all: most,
+            undoubted: most,
+        };
+        let asked = self.steady.look(now, ask).map(|ask| ask.min(most));
+        if let Some(need) = &need {
+            self.highest.say(now, need.units);
+        }
+        Outlook {
+            need,
+            asked: asked.map(|ask| ask.all),
+            undoubted: asked.map(|ask| ask.undoubted),
+            highest: self.highest.of_whole_period(now),
+            is_frozen: self.learner.is_frozen(),
+        }
+    }
+
+    /// Numbers that are held.
+    pub fn held(&self) -> usize {
+        self.traffic.held() + self.steady.held()
+    }
+
+    /// While more servers do not help, arrivals alone count: the rest is what waits for something else.
+    fn load(&self, now: Timestamp, look: &Look) -> Option<Load> {
+        let load = self.traffic.load(now, look.slots)?;
+        Some(if look.is_elsewhere {
+            Load {
+                piled: 0.0,
+                in_flight: 0.0,
+                queued: 0.0,
+                ..load
+            }
+        } else {
+            load
+        })
+    }
+
+    fn need(&self, now: Timestamp, load: &Load, serving: Strength) -> Option<Need> {
+        let headroom = self.settings.headroom;
+        need(now, load, serving, self.learner.bracket(), headroom)
+    }
+
+    /// Units that are needed whatever is slow behind the servers.
+    fn undoubted(&self, now: Timestamp, load: &Load, look: &Look) -> f64 {
+        if self.learner.has_helped(now) {
+            return f64::INFINITY;
+        }
+        let bracket = self.learner.undoubted(now);
+        let is_doubtful = bracket != self.learner.bracket();
+        let sure = Load {
+            piled: if is_doubtful { 0.0 } else { load.piled },
+            in_flight: 0.0,
+            ..*load
+        };
+        let need = need(now, &sure, look.serving, bracket, self.settings.headroom);
+        need.filter(may_add).map_or(0.0, |need| need.units)
+    }
+
+    fn learn(&mut self, now: Timestamp, look: &Look) {
+        let tally = self.traffic.tally(now, FAST);
+        let most_ms = QUEUE_SHARE * self.settings.goal.ms;
+        let has_waited = tally.mean_queue_ms().is_some_and(|ms| ms > most_ms);
+        if look.slots.is_some() && tally.requests >= QUEUE_REQUESTS && has_waited {
+            self.breach_of(now, Sign::Queue);
+        }
+        if !self.learner.has_calm_minute(now) {
+            return;
+        }
+        let (Some(per_second), Some(in_flight), Some(witnesses)) = (
+            self.traffic.per_second(now, CALM_LASTS),
+            self.traffic.in_flight(now, CALM_LASTS),
+            self.traffic.witnesses(now, CALM_LASTS),
+        ) else {
+            return;
+        };
+        let mean_ms = self.traffic.tally(now, CALM_LASTS).mean_ms();
+        let seen = Seen {
+            per_second,
+            in_flight,
+            counted: in_flight,
+        };
+        let units = look.serving.units;
+        self.learner.minute(now, units, &seen, mean_ms, witnesses);
+    }
+
+    fn breach_of(&mut self, now: Timestamp, sign: Sign) -> bool {
+        let traffic = &self.traffic;
+        let Some(look) = self.look.filter(|_| traffic.is_log_trusted()) else {
+            self.learner.start_over(now);
+            return false;
+        };
+        let seen = Seen {
+            per_second: traffic.demand(now).unwrap_or(0.0),
+            in_flight: traffic.in_flight(now, FAST).unwrap_or(0.0),
+            counted: match sign {
+                Sign::Response => traffic.counted(now),
+                Sign::Queue => traffic.queued(),
+            },
+        };
+        self.learner.breach(now, look.serving.units, &seen, sign)
+    }
+}
+
+/// Before it is known where one server breaks nothing but a queue asks for more.
+fn may_add(need: &Need) -> bool {
+    match need.capacity {
+        Some(Carries::Bounded(_)) => true,
+        Some(Carries::Proved(_)) | None => need.lead == Lead::Queue,
+    }
+}

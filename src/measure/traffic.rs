@@ -1,0 +1,188 @@
+//! A backend's load by two witnesses: HAProxy's counters see what is open, the log sees what was waited
+//! for. Each sees what the other does not: websockets, downloads and slow readers are open and wait for
+//! nobody; what HAProxy answers itself arrives and costs no server; lines can be forged, and counters
+//! cannot. What follows is in `need`.
+
+use std::time::Duration;
+
+use super::demand::{Demand, Reading};
+use super::extreme::{End, Extreme};
+use super::learning::Witnesses;
+use super::need::Load;
+use super::sample::Sample;
+use super::served::{Goal, Served, Tally};
+use super::service_time::ServiceTime;
+use super::settings::Signal;
+use crate::words::request::Request;
+use crate::words::time::Timestamp;
+
+/// Arrivals are the larger of two rates: this one sees a rush at once …
+pub(super) const FAST: Duration = Duration::from_secs(6);
+/// … and this one does not believe a lull.
+const SLOW: Duration = Duration::from_secs(30);
+/// Requests in flight are a mean over this long.
+const IN_FLIGHT: Duration = Duration::from_secs(15);
+/// Sessions are open for long if the log does not explain them for this long.
+const LONG: Duration = Duration::from_secs(2 * 60);
+/// The log is behind at the start: it explains nothing before so long.
+const EXPLAINS_AFTER: Duration = Duration::from_secs(10);
+/// What piles up makes requests slow: it is believed when the mean is above this share of the goal.
+const PILED_SHARE: f64 = 0.5;
+/// … or when so many wait in HAProxy's queues.
+const QUEUED_MIN: f64 = 1.0;
+
+/// What is asked of a backend, and what became of it.
+#[derive(Debug)]
+pub(super) struct Traffic {
+    goal: Goal,
+    demand: Demand,
+    served: Served,
+    service: ServiceTime,
+    /// Sessions that wait for nobody: what is open beyond what the log explains.
+    long: Extreme,
+    started: Timestamp,
+    /// The log and the counters tell the same story.
+    is_log_trusted: bool,
+}
+
+impl Traffic {
+    /// Nothing seen so far; `service_ms` is what was known before.
+    pub(super) fn new(now: Timestamp, goal: Goal, service_ms: Option<f64>) -> Self {
+        Self {
+            goal,
+            demand: Demand::default(),
+            served: Served::new(goal),
+            service: ServiceTime::new(service_ms),
+            long: Extreme::new(End::Lowest, LONG),
+            started: now,
+            is_log_trusted: false,
+        }
+    }
+
+    /// One more request came to an end.
+    pub(super) fn request(&mut self, now: Timestamp, request: &Request<'_>) {
+        self.served.request(now, request);
+        match Sample::of(request, Signal::ServerTime) {
+            Sample::Took(ms) => self.service.push(now, ms),
+            Sample::AtLeast(_) | Sample::Error | Sample::Nothing => {}
+        }
+    }
+
+    /// One more look at the counters.
+    pub(super) fn read(&mut self, now: Timestamp, reading: Reading, is_log_trusted: bool) {
+        self.is_log_trusted = is_log_trusted;
+        self.demand.read(now, reading);
+        let has_explained = is_log_trusted && now.since(self.started) >= EXPLAINS_AFTER;
+        if let Some(open) = self.demand.open(FAST).filter(|_| has_explained) {
+            self.long.say(now, (open - self.waited(now, FAST)).max(0.0));
+        }
+    }
+
+    /// Another process of HAProxy counts from 0.
+    pub(super) const fn next_process(&mut self) {
+        self.demand.next_process();
+    }
+
+    /// What was seen is about another situation; what a request costs a server stays known.
+    pub(super) fn start_over(&mut self, now: Timestamp) {
+        self.demand.start_over();
+        self.served.start_over();
+        self.long.start_over();
+        self.started = now;
+    }
+
+    /// Numbers that are held.
+    pub(super) fn held(&self) -> usize {
+        self.demand.held()
+    }
+
+    pub(super) const fn is_log_trusted(&self) -> bool {
+        self.is_log_trusted
+    }
+
+    /// S₀, milliseconds.
+    pub(super) fn service_ms(&self, now: Timestamp) -> Option<f64> {
+        self.service.lowest_ms(now)
+    }
+
+    /// What came to an end within the last `span`.
+    pub(super) fn tally(&self, now: Timestamp, span: Duration) -> Tally {
+        self.served.last(now, span.as_secs())
+    }
+
+    /// Requests in flight on the average, by Little's law, of those that came to an end.
+    fn waited(&self, now: Timestamp, span: Duration) -> f64 {
+        self.tally(now, span).waited_ms as f64 / 1000.0 / span.as_secs_f64()
+    }
+
+    /// Open sessions without those that wait for nobody.
+    fn busy(&self, now: Timestamp, open: f64) -> f64 {
+        (open - self.long.of_period(now).unwrap_or(0.0)).max(0.0)
+    }
+
+    /// Requests in flight by the counters alone: now, or on the average of the last seconds.
+    pub(super) fn counted(&self, now: Timestamp) -> f64 {
+        let open = self.demand.open(FAST).unwrap_or(0.0);
+        self.busy(now, open.max(f64::from(self.demand.open_now())))
+    }
+
+    /// Requests that wait in HAProxy's queues on the average.
+    pub(super) fn queued(&self) -> f64 {
+        self.demand.queued(FAST).unwrap_or(0.0)
+    }
+
+    /// Requests in flight that wait for an answer, on the average: the smaller one of what both
+    /// witnesses say.
+    pub(super) fn in_flight(&self, now: Timestamp, span: Duration) -> Option<f64> {
+        let counted = self.busy(now, self.demand.open(span)?);
+        Some(if self.is_log_trusted {
+            counted.min(self.waited(now, span))
+        } else {
+            counted
+        })
+    }
+
+    /// Arrivals a second that cost servers something.
+    pub(super) fn per_second(&self, now: Timestamp, span: Duration) -> Option<f64> {
+        let arrivals = self.demand.per_second(span)?;
+        if !self.is_log_trusted {
+            return Some(arrivals);
+        }
+        let free = self.tally(now, span).without_server as f64 / span.as_secs_f64();
+        Some((arrivals - free).max(0.0))
+    }
+
+    /// λ: the larger of the rates over 6 s and over 30 s.
+    pub(super) fn demand(&self, now: Timestamp) -> Option<f64> {
+        let fast = self.per_second(now, FAST);
+        let slow = self.per_second(now, SLOW);
+        fast.into_iter().chain(slow).reduce(f64::max)
+    }
+
+    /// Lines and arrivals of the last `span`.
+    pub(super) fn witnesses(&self, now: Timestamp, span: Duration) -> Option<Witnesses> {
+        let tally = self.tally(now, span);
+        Some(Witnesses {
+            arrived: self.demand.per_second(span)? * span.as_secs_f64(),
+            lines: tally.requests.saturating_add(tally.without_server),
+            errors: tally.errors,
+        })
+    }
+
+    /// What is asked of the backend now. `slots`: `maxconn` of one unit.
+    pub(super) fn load(&self, now: Timestamp, slots: Option<f64>) -> Option<Load> {
+        let queued = self.queued();
+        let mean_ms = self.tally(now, FAST).mean_ms();
+        let is_slow = mean_ms.is_some_and(|mean_ms| mean_ms > PILED_SHARE * self.goal.ms);
+        let piles = queued >= QUEUED_MIN || self.is_log_trusted && is_slow;
+        let open = f64::from(self.demand.open_now());
+        Some(Load {
+            per_second: self.demand(now)?,
+            piled: if piles { self.busy(now, open) } else { 0.0 },
+            in_flight: self.in_flight(now, IN_FLIGHT).unwrap_or(0.0),
+            queued,
+            service_ms: self.service_ms(now),
+            slots,
+        })
+    }
+}

@@ -1,0 +1,120 @@
+//! The servers of a backend that are on their way, and the commands that are: at most one of each for
+//! a server. What is done for them lives in `road`.
+
+use super::journey::{Journey, Step};
+use crate::scaler::event::ActionId;
+use crate::words::time::Timestamp;
+
+/// The servers on their way, in the order in which they set out: at most one journey each.
+#[derive(Debug, Default)]
+pub(super) struct Journeys {
+    pub(super) under_way: Vec<Journey>,
+    pub(super) commands: Vec<Command>,
+}
+
+/// A command under way; it may outlive its journey.
+#[derive(Debug)]
+pub(super) struct Command {
+    pub(super) id: ActionId,
+    pub(super) server: String,
+    /// When it is given up: its outcome is unknown then.
+    pub(super) until: Timestamp,
+}
+
+impl Journeys {
+    /// No server is on its way, and no command either.
+    pub(super) const fn is_idle(&self) -> bool {
+        self.under_way.is_empty() && self.commands.is_empty()
+    }
+
+    /// No server is on its way; a command may be.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Journey> {
+        self.under_way.iter()
+    }
+
+    /// That server's journey.
+    pub(super) fn of(&self, server: &str) -> Option<&Journey> {
+        self.under_way.iter().find(|it| it.server == server)
+    }
+
+    pub(super) fn of_mut(&mut self, server: &str) -> Option<&mut Journey> {
+        self.under_way.iter_mut().find(|it| it.server == server)
+    }
+
+    /// That spare is being brought in.
+    pub(super) fn is_inbound(&self, server: &str) -> bool {
+        self.of(server).is_some_and(Journey::is_inbound)
+    }
+
+    /// Nothing may begin with that server: it is on its way, or a command to it is.
+    pub(super) fn is_busy(&self, server: &str) -> bool {
+        self.of(server).is_some() || self.is_commanded(server)
+    }
+
+    /// Servers on their way in that set out before that one; all of them without a name.
+    pub(super) fn coming_before(&self, server: Option<&str>) -> impl Iterator<Item = &Journey> {
+        let is_other = move |it: &&Journey| server != Some(it.server.as_str());
+        let ahead = self.under_way.iter().take_while(is_other);
+        ahead.filter(|it| it.is_inbound())
+    }
+
+    /// Servers on their way in that make the backend faster, whatever they were asked for.
+    pub(super) fn coming_for_load(&self) -> usize {
+        let coming = self.coming_before(None);
+        coming.filter(|it| !it.replaces_lost()).count()
+    }
+
+    /// A server is on its way in, or it is not known yet what becomes of one that was.
+    pub(super) fn may_bring_one(&self) -> bool {
+        let is_one = |it: &Journey| it.is_inbound() || it.is_taken_back();
+        !self.commands.is_empty() || self.under_way.iter().any(is_one)
+    }
+
+    /// A server that serves is about to leave: HAProxy has not been seen to follow yet.
+    pub(super) fn has_one_departing(&self) -> bool {
+        self.under_way.iter().any(Journey::is_departing)
+    }
+
+    /// A server goes back to maint that failed, or is not wanted any more.
+    pub(super) fn has_one_taken_back(&self) -> bool {
+        self.under_way.iter().any(Journey::is_taken_back)
+    }
+
+    /// A command to that server is under way.
+    pub(super) fn is_commanded(&self, server: &str) -> bool {
+        self.commands.iter().any(|it| it.server == server)
+    }
+
+    /// One more server sets out.
+    pub(super) fn begin(&mut self, journey: Journey) {
+        self.forget(&journey.server);
+        self.under_way.push(journey);
+    }
+
+    /// Forgets that server's journey.
+    pub(super) fn forget(&mut self, server: &str) -> Option<Journey> {
+        let at = self.under_way.iter().position(|it| it.server == server)?;
+        Some(self.under_way.remove(at))
+    }
+
+    /// Forgets all journeys; commands stay under way.
+    pub(super) fn forget_all(&mut self) -> Vec<Journey> {
+        std::mem::take(&mut self.under_way)
+    }
+
+    /// That server's journey goes on to that step.
+    pub(super) fn step(&mut self, server: &str, step: Step) {
+        if let Some(journey) = self.of_mut(server) {
+            journey.step = step;
+        }
+    }
+
+    pub(super) fn servers(&self) -> Vec<String> {
+        self.under_way.iter().map(|it| it.server.clone()).collect()
+    }
+}

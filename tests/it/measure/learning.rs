@@ -1,0 +1,309 @@
+//! What teaches, and what must not.
+
+use haproxy_autoscale::measure::capacity::{Bracket, Lesson};
+use haproxy_autoscale::measure::learning::{Learner, Seen, Sign, Witnesses};
+use haproxy_autoscale::measure::need::whole;
+use proptest::prelude::*;
+
+use super::farm::{GOAL_MS, at};
+
+const MINUTE: u64 = 60_000;
+
+fn new() -> Learner {
+    Learner::new(at(0), GOAL_MS, Bracket::default(), false)
+}
+
+fn knows(proved: f64, broken: f64, held: f64) -> Learner {
+    let lesson = |value| Some(Lesson { value, at: at(0) });
+    let bracket = Bracket {
+        proved: lesson(proved),
+        held: lesson(held),
+        broken: lesson(broken),
+    };
+    Learner::new(at(0), GOAL_MS, bracket, false)
+}
+
+fn seen(per_second: f64, in_flight: f64) -> Seen {
+    Seen {
+        per_second,
+        in_flight,
+        counted: in_flight,
+    }
+}
+
+/// A minute of two servers that the log and the counters agree on.
+fn minute(learner: &mut Learner, now_ms: u64, per_second: f64, mean_ms: f64) {
+    let in_flight = per_second * mean_ms / 1e3;
+    let lines = whole(per_second * 60.0);
+    let witnesses = Witnesses {
+        arrived: per_second * 60.0,
+        lines: u64::from(lines),
+        errors: 0,
+    };
+    let seen = seen(per_second, in_flight);
+    learner.minute(at(now_ms), 2.0, &seen, Some(mean_ms), witnesses);
+}
+
+/// A breach of two servers, confirmed by what is in flight.
+fn breach(learner: &mut Learner, now_ms: u64, per_second: f64) -> bool {
+    let seen = seen(per_second, per_second * 0.6);
+    learner.breach(at(now_ms), 2.0, &seen, Sign::Response)
+}
+
+fn values(learner: &Learner) -> (Option<f64>, Option<f64>) {
+    let value = |lesson: Option<Lesson>| lesson.map(|it| it.value);
+    let bracket = learner.bracket();
+    (value(bracket.proved), value(bracket.broken))
+}
+
+#[test]
+fn a_fast_minute_proves_its_rate_and_what_was_in_flight() {
+    let mut learner = new();
+    minute(&mut learner, MINUTE - 1, 40.0, 100.0);
+    assert_eq!(values(&learner), (None, None), "no whole minute");
+    minute(&mut learner, MINUTE, 40.0, 100.0);
+    assert_eq!(values(&learner), (Some(20.0), None));
+    assert_eq!(learner.bracket().held.map(|it| it.value), Some(2.0));
+    minute(&mut learner, 2 * MINUTE, 60.0, 299.0);
+    assert_eq!(values(&learner), (Some(30.0), None));
+    minute(&mut learner, 3 * MINUTE, 70.0, 301.0);
+    minute(&mut learner, 4 * MINUTE, 10.0, 50.0);
+    assert_eq!(values(&learner), (Some(30.0), None), "slow, and less");
+}
+
+#[test]
+fn a_minute_in_which_the_pool_changed_or_a_breach_came_proves_nothing() {
+    let mut learner = new();
+    learner.pool_changed(at(30_000));
+    minute(&mut learner, MINUTE, 40.0, 100.0);
+    assert_eq!(values(&learner).0, None);
+    breach(&mut learner, 80_000, 0.0);
+    minute(&mut learner, 100_000, 40.0, 100.0);
+    assert_eq!(values(&learner).0, None);
+    minute(&mut learner, 140_000, 40.0, 100.0);
+    assert_eq!(values(&learner).0, Some(20.0));
+}
+
+#[test]
+fn fast_errors_and_lines_that_contradict_the_counters_prove_nothing() {
+    let mut learner = new();
+    let mut tell = |arrived, lines, errors| {
+        let witnesses = Witnesses {
+            arrived,
+            lines,
+            errors,
+        };
+        let seen = seen(40.0, 4.0);
+        learner.minute(at(MINUTE), 2.0, &seen, Some(100.0), witnesses);
+        learner.bracket().proved.is_some()
+    };
+    assert!(!tell(2_400.0, 2_400, 300), "a broken deploy answers fast");
+    assert!(!tell(2_400.0, 3_000, 0), "somebody writes lines");
+    assert!(!tell(2_400.0, 1_800, 0), "lines are lost");
+    assert!(tell(2_400.0, 2_200, 20));
+}
+
+#[test]
+fn the_first_breach_of_an_episode_teaches_and_later_ones_see_the_backlog() {
+    let mut learner = new();
+    assert!(
+        !breach(&mut learner, 19_000, 80.0),
+        "20 s of calm are needed"
+    );
+    assert!(breach(&mut learner, 60_000, 80.0));
+    assert_eq!(values(&learner), (None, Some(40.0)));
+    for second in [63, 70, 89, 108] {
+        assert!(!breach(&mut learner, second * 1_000, 50.0));
+    }
+    learner.pool_changed(at(115_000));
+    assert!(!breach(&mut learner, 130_000, 50.0), "a new pool");
+    assert_eq!(values(&learner), (None, Some(40.0)));
+    assert!(breach(&mut learner, 160_000, 90.0));
+    assert_eq!(values(&learner), (None, Some(45.0)));
+}
+
+#[test]
+fn a_breach_below_what_was_proved_pulls_it_down() {
+    let mut learner = knows(36.0, 40.0, 8.0);
+    assert!(breach(&mut learner, MINUTE, 40.0));
+    assert_eq!(values(&learner), (Some(19.0), Some(20.0)));
+}
+
+#[test]
+fn what_is_carried_is_not_what_breaks() {
+    let mut learner = knows(36.0, 38.0, 8.0);
+    minute(&mut learner, MINUTE, 95.0, 200.0);
+    assert_eq!(values(&learner), (Some(47.5), Some(50.0)));
+}
+
+#[test]
+fn forged_slow_lines_teach_nothing_because_nothing_is_in_flight() {
+    let mut learner = knows(36.0, 40.0, 8.0);
+    let forged = Seen {
+        per_second: 40.0,
+        in_flight: 5.0,
+        counted: 5.0,
+    };
+    assert!(!learner.breach(at(MINUTE), 2.0, &forged, Sign::Response));
+    let mut knows_nothing = new();
+    assert!(!knows_nothing.breach(at(MINUTE), 2.0, &forged, Sign::Response));
+    assert_eq!(values(&learner), (Some(36.0), Some(40.0)));
+}
+
+#[test]
+fn a_pause_at_night_is_no_overload() {
+    let mut learner = knows(36.0, 40.0, 8.0);
+    // 2/s that take a second each: one server has held eight well.
+    let seen = seen(2.0, 2.0);
+    assert!(!learner.breach(at(MINUTE), 2.0, &seen, Sign::Response));
+    assert_eq!(values(&learner), (Some(36.0), Some(40.0)));
+}
+
+#[test]
+fn a_queue_before_full_servers_teaches_whatever_they_hold() {
+    let mut learner = knows(36.0, 40.0, 8.0);
+    let waiting = |counted| Seen {
+        per_second: 60.0,
+        in_flight: 8.0,
+        counted,
+    };
+    assert!(!learner.breach(at(MINUTE), 2.0, &waiting(0.9), Sign::Queue));
+    assert!(learner.breach(at(2 * MINUTE), 2.0, &waiting(3.0), Sign::Queue));
+    assert_eq!(values(&learner).1, Some(30.0));
+}
+
+#[test]
+fn an_episode_in_which_more_servers_did_not_help_taught_nothing() {
+    let mut learner = knows(36.0, 40.0, 8.0);
+    assert!(breach(&mut learner, MINUTE, 40.0));
+    assert_eq!(learner.undoubted(at(MINUTE)), &{
+        *knows(36.0, 40.0, 8.0).bracket()
+    });
+    learner.bottleneck(at(90_000), true);
+    assert_eq!(values(&learner), (Some(36.0), Some(40.0)));
+    assert!(learner.is_frozen());
+    // While it lasts nothing teaches.
+    assert!(!breach(&mut learner, 3 * MINUTE, 30.0));
+    minute(&mut learner, 6 * MINUTE, 100.0, 50.0);
+    assert_eq!(values(&learner), (Some(36.0), Some(40.0)));
+    learner.bottleneck(at(7 * MINUTE), false);
+    minute(&mut learner, 8 * MINUTE, 100.0, 50.0);
+    assert_eq!(values(&learner).0, Some(50.0));
+}
+
+#[test]
+fn an_episode_in_which_more_servers_helped_is_believed() {
+    let mut learner = knows(36.0, 40.0, 8.0);
+    assert!(breach(&mut learner, MINUTE, 40.0));
+    learner.helped(at(90_000));
+    assert!(learner.has_helped(at(2 * MINUTE)));
+    assert_eq!(learner.undoubted(at(2 * MINUTE)), learner.bracket());
+    learner.bottleneck(at(5 * MINUTE), true);
+    assert_eq!(values(&learner), (Some(19.0), Some(20.0)));
+    assert!(!learner.has_helped(at(5 * MINUTE)));
+}
+
+#[test]
+fn a_breach_above_all_that_was_proved_is_believed_at_once() {
+    let mut learner = knows(36.0, 60.0, 8.0);
+    assert!(breach(&mut learner, MINUTE, 90.0));
+    assert_eq!(learner.undoubted(at(MINUTE)), learner.bracket());
+}
+
+#[test]
+fn what_was_pulled_down_comes_back_in_steps_and_ever_later_when_it_breaks_again() {
+    let mut learner = knows(36.0, 40.0, 8.0);
+    assert!(breach(&mut learner, MINUTE, 40.0));
+    learner.helped(at(MINUTE));
+    let climb = |learner: &mut Learner, from: u64, minutes: u64| {
+        for step in 1..=minutes {
+            minute(learner, (from + step) * MINUTE, 38.0, 100.0);
+        }
+        learner.bracket().proved.expect("proved").value
+    };
+    assert!((climb(&mut learner, 1, 4) - 19.0).abs() < 1e-9);
+    assert!((climb(&mut learner, 5, 1) - 20.9).abs() < 1e-9);
+    assert!((climb(&mut learner, 6, 60) - 36.0).abs() < 1e-6);
+    // Heavier again: twice five minutes the second time it breaks.
+    let mut heavier = knows(36.0, 40.0, 8.0);
+    assert!(breach(&mut heavier, MINUTE, 40.0));
+    assert!(breach(&mut heavier, 5 * MINUTE, 40.0));
+    assert!((climb(&mut heavier, 5, 9) - 19.0).abs() < 1e-9);
+    assert!((climb(&mut heavier, 14, 1) - 20.9).abs() < 1e-9);
+}
+
+#[test]
+fn a_load_that_stays_heavier_is_believed_in_the_end() {
+    let mut learner = knows(36.0, 40.0, 8.0);
+    for hour in 1..10 {
+        breach(&mut learner, hour * 60 * MINUTE, 40.0);
+    }
+    for step in 0..3_000 {
+        minute(&mut learner, (700 + step) * MINUTE, 30.0, 100.0);
+    }
+    assert_eq!(values(&learner).0, Some(19.0));
+}
+
+#[test]
+fn what_an_operator_says_stays() {
+    let bracket = *knows(36.0, 40.0, 8.0).bracket();
+    let mut learner = Learner::new(at(0), GOAL_MS, bracket, true);
+    assert!(!breach(&mut learner, MINUTE, 40.0));
+    minute(&mut learner, 3 * MINUTE, 200.0, 50.0);
+    assert_eq!(learner.bracket(), &bracket);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Minute(f64, f64),
+    Breach(f64, f64, bool),
+    Pool,
+    Elsewhere(bool),
+    Helped,
+    StartOver,
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let rate = || prop_oneof![Just(0.0), 0.0..500.0_f64];
+    prop_oneof![
+        (rate(), 0.0..2_000.0_f64).prop_map(|(rate, ms)| Step::Minute(rate, ms)),
+        (rate(), rate(), any::<bool>()).prop_map(|(rate, open, is)| Step::Breach(rate, open, is)),
+        Just(Step::Pool),
+        any::<bool>().prop_map(Step::Elsewhere),
+        Just(Step::Helped),
+        Just(Step::StartOver),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_what_is_known_are_numbers_above_nought_in_their_order(
+        steps in prop::collection::vec((1_u64..200_000, any_step()), 1..200),
+    ) {
+        let (mut learner, mut now) = (new(), 0);
+        for (ms, step) in steps {
+            now += ms;
+            match step {
+                Step::Minute(rate, mean_ms) => minute(&mut learner, now, rate, mean_ms),
+                Step::Breach(rate, open, is_queue) => {
+                    let sign = if is_queue { Sign::Queue } else { Sign::Response };
+                    learner.breach(at(now), 2.0, &seen(rate, open), sign);
+                }
+                Step::Pool => learner.pool_changed(at(now)),
+                Step::Elsewhere(is_elsewhere) => learner.bottleneck(at(now), is_elsewhere),
+                Step::Helped => learner.helped(at(now)),
+                Step::StartOver => learner.start_over(at(now)),
+            }
+            let (proved, broken) = values(&learner);
+            for value in [proved, broken].into_iter().flatten() {
+                prop_assert!(value.is_finite() && value > 0.0, "{value}");
+            }
+            if let (Some(proved), Some(_)) = (proved, broken) {
+                let carries = learner.bracket().carries(at(now)).expect("known").per_second();
+                let broken = learner.bracket().broken_by_now(at(now)).expect("it broke");
+                prop_assert!(carries <= 0.95 * broken * (1.0 + 1e-9));
+                prop_assert!(proved <= broken, "{proved} {broken}");
+            }
+        }
+    }
+}
