@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 
+use super::closed::closed;
+
 /// One HAProxy process's lifetime: (`Pid`, `Start_time_sec`) of `show info`. A reload or restart
 /// gives another one, and with it every runtime state back to haproxy.cfg's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -271,25 +273,16 @@ impl ServerRead {
     }
 }
 
-/// HAProxy's three admin states that a `set server B/S state` command can set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AdminState {
-    /// Takes balanced traffic.
-    Ready,
-    /// Is checked, keeps its sessions and persistence, gets no balanced traffic.
-    Drain,
-    /// Is not checked and gets nothing new.
-    Maint,
-}
-
-impl AdminState {
-    /// The word of the Runtime API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ready => "ready",
-            Self::Drain => "drain",
-            Self::Maint => "maint",
-        }
+closed! {
+    /// HAProxy's three admin states that a `set server B/S state` command can set, in its words.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum AdminState {
+        /// Takes balanced traffic.
+        Ready = "ready",
+        /// Is checked, keeps its sessions and persistence, gets no balanced traffic.
+        Drain = "drain",
+        /// Is not checked and gets nothing new.
+        Maint = "maint",
     }
 }
 

@@ -319,13 +319,3 @@ impl Logs {
         }
     }
 }
-
-impl std::fmt::Debug for Logs {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Logs")
-            .field("names", &self.names)
-            .field("next", &self.next)
-            .finish_non_exhaustive()
-    }
-}

@@ -27,7 +27,7 @@ pub use self::file::POLL_INTERVAL;
 use self::journal::JournalSource;
 use self::news::Notices;
 pub use self::news::SourceNews;
-pub use self::place::{LogSource, SourceMistake};
+pub use self::place::{LogSource, Mistake};
 use self::stdin::StdinSource;
 pub use self::stream::CONNECTIONS_MAX;
 use self::stream::StreamSource;
