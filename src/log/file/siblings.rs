@@ -11,8 +11,6 @@ use super::opened::FileId;
 
 /// Rotated files looked at in one directory; the newest ones.
 pub(super) const SIBLINGS_MAX: usize = 256;
-/// Compressed files: never read, for they are copies of what was read uncompressed.
-const COMPRESSED: [&str; 4] = [".gz", ".xz", ".zst", ".bz2"];
 /// Words that people put behind the name of a rotated file, instead of a number or date.
 const ROTATED_WORDS: [&str; 6] = ["old", "bak", "prev", "save", "rotated", "orig"];
 
@@ -63,8 +61,9 @@ fn age_by_name(path: &Path) -> Option<u16> {
     suffix.parse().ok()
 }
 
-/// `haproxy.log.1`, `haproxy.log-20261121`, `haproxy.log.old`; not `haproxy.log.1.gz`, and not
-/// `haproxy.log.errors`, which is another log that may be rotated at the same moment.
+/// `haproxy.log.1`, `haproxy.log-20261121`, `haproxy.log.old`; not `haproxy.log.1.gz`, a
+/// copy of what was read uncompressed, and not `haproxy.log.errors`, which is another log that may be
+/// rotated at the same moment.
 fn is_rotated_name(log: &OsStr, name: &OsStr) -> bool {
     let Some(suffix) = name.as_bytes().strip_prefix(log.as_bytes()) else {
         return false;
@@ -72,9 +71,6 @@ fn is_rotated_name(log: &OsStr, name: &OsStr) -> bool {
     let Ok(suffix) = std::str::from_utf8(suffix) else {
         return false;
     };
-    if COMPRESSED.iter().any(|ending| suffix.ends_with(ending)) {
-        return false;
-    }
     let Some(rest) = suffix.strip_prefix(['.', '-', '_', '~']) else {
         return false;
     };

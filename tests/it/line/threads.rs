@@ -3,7 +3,7 @@
 use haproxy_autoscale::log::recorded::{Block, InputError, Line, Logs, in_order_on};
 
 /// So many lines that they fill some blocks.
-const LINES: u32 = 200_000;
+const LINES: u32 = 1_000_000;
 
 #[test]
 fn lines_come_in_order_from_any_number_of_threads_and_from_none() {
