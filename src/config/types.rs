@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::diagnostic::{Code, quoted};
 use super::reader::Reader;
-use super::text::{self, Mistake};
+use super::text;
 use super::values::{Entry, Parse, Word};
 use super::{Mode, duration, log_format};
 use crate::log::format::LogFormat;
-use crate::log::source::{LogSource, SourceMistake};
+use crate::log::source::LogSource;
 use crate::measure::capacity::Bracket;
 use crate::measure::need::Headroom;
 use crate::measure::settings::{Add, Signal, Statistic, WindowSize};
@@ -45,8 +45,7 @@ impl Parse for LogSource {
     const KIND: &'static str = Self::FORMS;
 
     fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
-        let refused = |SourceMistake { label, help }| Mistake { label, help };
-        given.parsed(|text| Self::parse(text).map_err(refused), reader)
+        given.parsed(Self::parse, reader)
     }
 
     fn show(&self) -> String {

@@ -161,9 +161,7 @@ fn wanted(wanted: &Wanted) -> String {
         Wanted::BelowMin { up, min } => {
             format!("{} serving, min is {min}", counted(*up, "server"))
         }
-        Wanted::Reloaded => {
-            "it was ready before HAProxy was reloaded and is still needed".to_owned()
-        }
+        Wanted::Reloaded => "it was wanted before HAProxy was reloaded, and still is".to_owned(),
         Wanted::Waiting { queued } => format!("{queued} requests wait in the queue"),
         Wanted::Ordered(ordered) => ordered.to_string(),
     }
