@@ -76,7 +76,7 @@ pub(super) struct Stats {
 
 /// What else the config file says under `[log]`, and wins over it.
 #[derive(Debug, Args)]
-struct LogArgs {
+pub(super) struct LogArgs {
     /// The program name in a syslog header: `log-tag` in haproxy.cfg, or the container's name
     #[arg(long, value_name = "NAME", value_parser = config::parse_tag)]
     tag: Option<String>,
