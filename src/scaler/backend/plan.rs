@@ -47,6 +47,8 @@ pub(super) struct Said {
 #[derive(Debug, Default)]
 pub(super) struct NoSpareSaid {
     pub(super) for_load: bool,
+    /// Because the demand needs more than serve.
+    pub(super) for_demand: bool,
     /// Because users wait in front of HAProxy.
     pub(super) for_crowd: bool,
     /// Capacity is missing whatever the load is.

@@ -215,6 +215,7 @@ impl Backend {
         self.size.look(now, reading, facts, journeys, is_elsewhere);
         let may_try = self.sight().is_free_for_load() && now >= self.plan.up_not_before;
         let Some((servers, wanted)) = self.needs().missing(now, may_try && !is_elsewhere) else {
+            self.said.no_spare.for_demand = false;
             return;
         };
         let coming = u32::try_from(self.journeys.coming_for_load()).unwrap_or(u32::MAX);

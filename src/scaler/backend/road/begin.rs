@@ -70,6 +70,8 @@ impl Road<'_> {
             &mut said.for_capacity
         } else if matches!(wanted, Wanted::Crowded(_)) {
             &mut said.for_crowd
+        } else if matches!(wanted, Wanted::Demand { .. }) {
+            &mut said.for_demand
         } else {
             &mut said.for_load
         };
