@@ -90,6 +90,7 @@ impl Backend {
                 up_not_before: now,
                 down_not_before: now,
                 expelled_at: None,
+                in_flight_then: 0,
             },
             said: Said::default(),
             hand: Hand::default(),
@@ -213,8 +214,11 @@ impl Backend {
         let first = asks.breaches.first().map(|(breach, _)| *breach);
         if asks.helped && self.size.is_on() {
             self.size.helped(now);
-            // What the pause after a spare is for has been seen: it helped, and is not enough.
-            self.plan.up_not_before = now;
+            // What the pause after a spare is for has been seen: it helped, and more than it takes
+            // still piles up.
+            if self.facts.in_flight() > self.plan.in_flight_then {
+                self.plan.up_not_before = now;
+            }
         }
         let is_long = |breach: &decision::Breach| breach.streak >= breach.needed;
         if asks

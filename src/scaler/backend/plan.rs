@@ -14,6 +14,8 @@ pub(super) struct Plan {
     pub(super) down_not_before: Timestamp,
     /// When a spare was last to leave because of its answers, whether it went or not.
     pub(super) expelled_at: Option<Timestamp>,
+    /// Requests in flight when a spare joined last.
+    pub(super) in_flight_then: u64,
 }
 
 impl Plan {

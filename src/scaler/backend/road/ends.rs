@@ -247,6 +247,7 @@ impl Road<'_> {
     /// A spare joined for that reason.
     pub(super) fn spare_arrived(&mut self, now: Timestamp, server: &str, wanted: &Wanted) {
         self.said.stay.clear();
+        self.plan.in_flight_then = self.facts.in_flight();
         let before = self.facts.pool.serving_without(server);
         self.signals.learn_from_arrival(now, server, before, wanted);
         if self.facts.comparison.verdict() != Agreement::Agree {
