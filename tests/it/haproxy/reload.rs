@@ -43,7 +43,7 @@ fn a_needed_spare_comes_back_after_a_reload_and_no_user_fails() {
             on_its_way.at - reloaded
         );
         assert!(
-            on_its_way.text.contains("still needed"),
+            on_its_way.text.contains("and still is"),
             "{}",
             on_its_way.text
         );
