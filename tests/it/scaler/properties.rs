@@ -4,10 +4,11 @@
 use std::io::Write;
 use std::time::Duration;
 
+use haproxy_autoscale::measure::capacity::Bracket;
 use haproxy_autoscale::measure::settings::{Add, WindowSize};
 use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::scaler::event::LogState;
-use haproxy_autoscale::scaler::settings::{BackendSettings, Spares};
+use haproxy_autoscale::scaler::settings::{BackendSettings, Capacity, Spares};
 use haproxy_autoscale::words::picture::AdminState;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -135,7 +136,14 @@ pub(super) fn any_settings() -> impl Strategy<Value = BackendSettings> {
 }
 
 fn run(settings: &BackendSettings, steps: &[Step], faults: (u64, u64), ticks: u64) -> World {
-    let mut world = World::new(settings.clone());
+    let mut settings = settings.clone();
+    // Whatever a server is thought to carry, the promises hold.
+    settings.capacity = match steps.len() % 3 {
+        0 => Capacity::Off,
+        1 => Capacity::Learn,
+        _ => Capacity::Given(Bracket::given(2.0)),
+    };
+    let mut world = World::new(settings);
     let (seed, percent) = faults;
     world.faults = Box::new(move |action| Fault::of(seed, action, percent));
     world.pass(Duration::ZERO);
