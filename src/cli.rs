@@ -21,13 +21,10 @@ use tokio::sync::mpsc;
 use tracing::field::Field;
 use tracing_subscriber::fmt::format::{self, debug_fn};
 
-use self::logs::{
-    LogArgs, MaybeConfigFile, PeriodArgs, run_follow, run_parse, run_stats, today_ms, with_log,
-};
+use self::logs::{PeriodArgs, today_ms};
 use crate::config::{self, Config, Mode};
 use crate::demo::DemoError;
 use crate::log::recorded::Progress;
-use crate::log::source::LogSource;
 use crate::publish::Readers;
 use crate::publish::hub::Hub;
 use crate::{control, daemon, demo, replay, status};
@@ -99,45 +96,9 @@ enum Command {
     #[command(flatten)]
     Order(order::Command),
     /// Print what is read from each log line, as JSON
-    Parse {
-        #[command(flatten)]
-        config: MaybeConfigFile,
-        /// Start at the end and keep reading, through rotations
-        #[arg(short, long, conflicts_with_all = ["since", "until"])]
-        follow: bool,
-        /// Print the rejected lines instead, each with its reason
-        #[arg(long)]
-        rejects: bool,
-        #[command(flatten)]
-        log: LogArgs,
-        #[command(flatten)]
-        period: PeriodArgs,
-        #[arg(
-            required = true,
-            value_name = "SOURCE",
-            help = format!(
-                "Logs, plain, .gz or .zst; `-` is standard input; with --follow exactly one, which \
-                 may also be {}",
-                LogSource::LIVE_FORMS
-            )
-        )]
-        sources: Vec<String>,
-    },
+    Parse(logs::Parse),
     /// Count requests and status classes, and print percentiles of every timer, for each server
-    Stats {
-        #[command(flatten)]
-        config: MaybeConfigFile,
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        log: LogArgs,
-        #[command(flatten)]
-        period: PeriodArgs,
-        /// Logs, plain, .gz or .zst; `-` is standard input
-        #[arg(required = true, value_name = "LOG")]
-        logs: Vec<String>,
-    },
+    Stats(logs::Stats),
     /// Show what would have been decided over recorded logs
     Replay {
         #[command(flatten)]
@@ -189,32 +150,8 @@ pub fn run(cli: Cli) -> ExitCode {
             check,
         } => run_status(&config.config, json, check),
         Command::Order(order) => order::run(order),
-        Command::Parse {
-            config,
-            follow,
-            rejects,
-            log,
-            period,
-            sources,
-        } => {
-            let period = period.period();
-            with_log(config.config.as_deref(), log, |parser, log| {
-                if follow {
-                    run_follow(parser, log, &sources, rejects)
-                } else {
-                    run_parse(parser, log, &sources, rejects, period)
-                }
-            })
-        }
-        Command::Stats {
-            config,
-            json,
-            log,
-            period,
-            logs,
-        } => with_log(config.config.as_deref(), log, |parser, log| {
-            run_stats(parser, log, &logs, json, period.period())
-        }),
+        Command::Parse(args) => logs::parse(args),
+        Command::Stats(args) => logs::stats(args),
         Command::Replay {
             config,
             json,

@@ -37,29 +37,19 @@ pub struct Report {
     pub backends: Vec<BackendView>,
 }
 
-/// Whether there is a log to be late with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogCondition {
-    Read,
-    /// It is not there.
-    Missing,
-    /// It is there, and cannot be read.
-    Unreadable,
-    /// Standard input has ended.
-    Ended,
-    /// HAProxy counts answers, and no line comes.
-    Silent,
-}
-
-impl LogCondition {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Missing => "missing",
-            Self::Unreadable => "unreadable",
-            Self::Ended => "ended",
-            Self::Silent => "silent",
-        }
+closed! {
+    /// Whether there is a log to be late with.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum LogCondition {
+        Read = "read",
+        /// It is not there.
+        Missing = "missing",
+        /// It is there, and cannot be read.
+        Unreadable = "unreadable",
+        /// Standard input has ended.
+        Ended = "ended",
+        /// HAProxy counts answers, and no line comes.
+        Silent = "silent",
     }
 }
 

@@ -17,7 +17,6 @@ const ERASE: &str = "\r\x1b[K";
 
 /// A line that is drawn over and over by a thread of its own, until this is dropped, which takes it
 /// away.
-#[derive(Debug)]
 pub struct Bar {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -95,12 +94,6 @@ impl Shared {
     }
 }
 
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Shared").finish_non_exhaustive()
-    }
-}
-
 impl Screen {
     /// A terminal that is gone is nobody's loss.
     fn draw(&mut self, text: &str) {
@@ -119,7 +112,6 @@ impl Screen {
 }
 
 /// See [`Bar::beside`].
-#[derive(Debug)]
 pub struct Beside<W> {
     shared: Arc<Shared>,
     out: W,

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _};
@@ -17,6 +17,7 @@ use crate::log::format::LogFormat;
 use crate::log::line;
 use crate::log::recorded::{self, Period, Reading};
 use crate::log::source::LogSource;
+use crate::words::time::ms_since_1970;
 use crate::{parse, stats};
 
 #[derive(Debug, Args)]
@@ -28,6 +29,49 @@ pub(super) struct PeriodArgs {
     /// Only requests that ended before this time
     #[arg(long, value_name = "TIME", value_parser = recorded::parse_moment)]
     until: Option<u64>,
+}
+
+// Nothing is said of these two as a whole: it would go before what is said of each command.
+#[derive(Debug, Args)]
+pub(super) struct Parse {
+    #[command(flatten)]
+    config: MaybeConfigFile,
+    /// Start at the end and keep reading, through rotations
+    #[arg(short, long, conflicts_with_all = ["since", "until"])]
+    follow: bool,
+    /// Print the rejected lines instead, each with its reason
+    #[arg(long)]
+    rejects: bool,
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(flatten)]
+    period: PeriodArgs,
+    #[arg(
+        required = true,
+        value_name = "SOURCE",
+        help = format!(
+            "Logs, plain, .gz or .zst; `-` is standard input; with --follow exactly one, which \
+             may also be {}",
+            LogSource::LIVE_FORMS
+        )
+    )]
+    sources: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Stats {
+    #[command(flatten)]
+    config: MaybeConfigFile,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(flatten)]
+    period: PeriodArgs,
+    /// Logs, plain, .gz or .zst; `-` is standard input
+    #[arg(required = true, value_name = "LOG")]
+    logs: Vec<String>,
 }
 
 /// What else the config file says under `[log]`, and wins over it.
@@ -77,7 +121,7 @@ impl PeriodArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct MaybeConfigFile {
+struct MaybeConfigFile {
     /// Configuration file; only format, tag and line length of its [log] section are used
     #[arg(
         short,
@@ -85,18 +129,17 @@ pub(super) struct MaybeConfigFile {
         value_name = "FILE",
         env = "HAPROXY_AUTOSCALE_CONFIG"
     )]
-    pub(super) config: Option<PathBuf>,
+    config: Option<PathBuf>,
 }
 
 /// Milliseconds since 1970; `None` on a machine without a clock.
 pub(super) fn today_ms() -> Option<u64> {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    u64::try_from(since_1970.as_millis()).ok()
+    Some(ms_since_1970(SystemTime::now())).filter(|ms| *ms > 0)
 }
 
 /// What a command that only reads lines needs of the configuration, or of its options.
-pub(super) fn with_log(
-    path: Option<&Path>,
+fn with_log(
+    file: MaybeConfigFile,
     args: LogArgs,
     act: impl FnOnce(&line::Parser, &LogConfig) -> u8,
 ) -> u8 {
@@ -104,9 +147,9 @@ pub(super) fn with_log(
         let (parser, log) = args.parser(log);
         act(&parser, &log)
     };
-    match path {
+    match file.config {
         None => act(LogConfig::default()),
-        Some(path) => with_config(path, EXIT_FAILED, |config| act(config.log)),
+        Some(path) => with_config(&path, EXIT_FAILED, |config| act(config.log)),
     }
 }
 
@@ -122,7 +165,18 @@ fn judge(tally: &Tally, parser: &line::Parser) -> u8 {
     }
 }
 
-pub(super) fn run_parse(
+pub(super) fn parse(args: Parse) -> u8 {
+    let period = args.period.period();
+    with_log(args.config, args.log, |parser, log| {
+        if args.follow {
+            run_follow(parser, log, &args.sources, args.rejects)
+        } else {
+            run_parse(parser, log, &args.sources, args.rejects, period)
+        }
+    })
+}
+
+fn run_parse(
     parser: &line::Parser,
     log: &LogConfig,
     sources: &[String],
@@ -147,12 +201,7 @@ pub(super) fn run_parse(
     }
 }
 
-pub(super) fn run_follow(
-    parser: &line::Parser,
-    log: &LogConfig,
-    sources: &[String],
-    rejects: bool,
-) -> u8 {
+fn run_follow(parser: &line::Parser, log: &LogConfig, sources: &[String], rejects: bool) -> u8 {
     let [source] = sources else {
         let text = "--follow takes one SOURCE";
         Cli::command().error(ErrorKind::TooManyValues, text).exit();
@@ -186,11 +235,18 @@ pub(super) fn run_follow(
 }
 
 /// It names something that has no end, and no file has that name.
-pub(super) fn must_be_followed(source: &str) -> bool {
+fn must_be_followed(source: &str) -> bool {
     LogSource::parse(source).is_ok_and(|named| named.is_live()) && !Path::new(source).exists()
 }
 
-pub(super) fn run_stats(
+pub(super) fn stats(args: Stats) -> u8 {
+    let period = args.period.period();
+    with_log(args.config, args.log, |parser, log| {
+        run_stats(parser, log, &args.logs, args.json, period)
+    })
+}
+
+fn run_stats(
     parser: &line::Parser,
     log: &LogConfig,
     logs: &[String],

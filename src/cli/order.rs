@@ -38,43 +38,31 @@ pub(super) enum Command {
         place: Option<Place>,
     },
     /// Keep a server as it is: never bring it in, never send it away
-    Pin {
-        #[command(flatten)]
-        config: ConfigFile,
-        #[command(flatten)]
-        lasts: Lasts,
-        /// Such as web/web2
-        #[arg(value_name = "BACKEND/SERVER", value_parser = server)]
-        server: ServerName,
-    },
+    Pin(Lasting),
     /// End a pin
-    Unpin {
-        #[command(flatten)]
-        config: ConfigFile,
-        /// Such as web/web2
-        #[arg(value_name = "BACKEND/SERVER", value_parser = server)]
-        server: ServerName,
-    },
+    Unpin(OneServer),
     /// Bring a spare in now (warm it up, let HAProxy check it, make it ready) and keep it in
-    Enable {
-        #[command(flatten)]
-        config: ConfigFile,
-        #[command(flatten)]
-        lasts: Lasts,
-        /// Such as web/web2
-        #[arg(value_name = "BACKEND/SERVER", value_parser = server)]
-        server: ServerName,
-    },
+    Enable(Lasting),
     /// Send a spare away now (drain it, put it into maint) and keep it out
-    Disable {
-        #[command(flatten)]
-        config: ConfigFile,
-        #[command(flatten)]
-        lasts: Lasts,
-        /// Such as web/web2
-        #[arg(value_name = "BACKEND/SERVER", value_parser = server)]
-        server: ServerName,
-    },
+    Disable(Lasting),
+}
+
+// Not said of these two as a whole: it would go before what is said of each order.
+#[derive(Debug, Args)]
+pub(super) struct OneServer {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Such as web/web2
+    #[arg(value_name = "BACKEND/SERVER", value_parser = server)]
+    server: ServerName,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Lasting {
+    #[command(flatten)]
+    one: OneServer,
+    #[command(flatten)]
+    lasts: Lasts,
 }
 
 #[derive(Debug, Args)]
@@ -97,6 +85,8 @@ fn server(text: &str) -> Result<ServerName, String> {
 /// Gives the order to the daemon of that configuration.
 pub(super) fn run(command: Command) -> u8 {
     let everything = |place: Option<Place>| place.unwrap_or(Place::Everything);
+    let of_server =
+        |verb, one: OneServer, lasts| (verb, one.config, Place::Server(one.server), lasts);
     let (verb, config, place, lasts) = match command {
         Command::Pause {
             config,
@@ -104,22 +94,10 @@ pub(super) fn run(command: Command) -> u8 {
             place,
         } => (Verb::Pause, config, everything(place), lasts.lasts),
         Command::Resume { config, place } => (Verb::Resume, config, everything(place), None),
-        Command::Pin {
-            config,
-            lasts,
-            server,
-        } => (Verb::Pin, config, Place::Server(server), lasts.lasts),
-        Command::Unpin { config, server } => (Verb::Unpin, config, Place::Server(server), None),
-        Command::Enable {
-            config,
-            lasts,
-            server,
-        } => (Verb::Enable, config, Place::Server(server), lasts.lasts),
-        Command::Disable {
-            config,
-            lasts,
-            server,
-        } => (Verb::Disable, config, Place::Server(server), lasts.lasts),
+        Command::Unpin(one) => of_server(Verb::Unpin, one, None),
+        Command::Pin(it) => of_server(Verb::Pin, it.one, it.lasts.lasts),
+        Command::Enable(it) => of_server(Verb::Enable, it.one, it.lasts.lasts),
+        Command::Disable(it) => of_server(Verb::Disable, it.one, it.lasts.lasts),
     };
     let order = Order {
         verb,

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::render::printable;
-use super::{Config, Mode, load};
+use super::{Config, load};
 
 /// The file is valid.
 pub const EXIT_VALID: u8 = 0;
@@ -33,10 +33,7 @@ pub fn check(path: &Path, out: &mut dyn Write, err: &mut dyn Write, color: bool)
 fn summary(path: &Path, config: &Config) -> String {
     let backends = config.backends.len();
     let plural = if backends == 1 { "" } else { "s" };
-    let mode = match config.mode {
-        Mode::Act => "act",
-        Mode::Observe => "observe",
-    };
+    let mode = config.mode.as_str();
     let name = printable(&path.display().to_string());
     format!("ok: {name} is valid ({backends} backend{plural}, mode {mode})")
 }

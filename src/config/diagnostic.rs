@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use super::render;
+use crate::words::closed::closed;
 
 /// A place in the text of the file, in bytes.
 pub type Span = Range<usize>;
@@ -21,90 +22,76 @@ pub enum Severity {
     Warning,
 }
 
-macro_rules! codes {
-    ($(#[$doc:meta] $name:ident = $text:literal,)*) => {
-        /// What kind of mistake it is. The codes are stable: a code is never given to another mistake.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Code {
-            $(#[$doc] $name,)*
-        }
-
-        impl Code {
-            /// The stable code: `E` and a number for an error, `W` and a number for a warning.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$name => $text,)*
-                }
-            }
-        }
-    };
-}
-
-codes! {
-    /// Not TOML.
-    Syntax = "E0001",
-    /// A key that does not exist here.
-    UnknownKey = "E0002",
-    /// A value of the wrong type.
-    WrongType = "E0003",
-    /// A text that is no duration.
-    BadDuration = "E0004",
-    /// A duration of months or years.
-    Months = "E0005",
-    /// A word that is not one of those allowed.
-    NotAllowed = "E0006",
-    /// A number or duration outside its range.
-    OutOfRange = "E0007",
-    /// Something that must be there is not.
-    Missing = "E0008",
-    /// A value that the contract knows and this version does not offer.
-    Unsupported = "E0009",
-    /// `min` above `max`.
-    MinAboveMax = "E0010",
-    /// A server in both lists.
-    AlwaysUpAndSpare = "E0011",
-    /// A server twice in one list.
-    NamedTwice = "E0012",
-    /// A name that HAProxy could not have.
-    BadName = "E0013",
-    /// A policy without `above` and `per_server`, or with both.
-    PolicyTarget = "E0014",
-    /// A path, address, URL or other text that cannot be what its key needs.
-    BadText = "E0015",
-    /// A file that is empty, too large or not UTF-8.
-    BadFile = "E0016",
-    /// A log format that cannot be understood.
-    LogFormat = "E0017",
-    /// A log format in which a client could forge what is read.
-    UnsafeLogFormat = "E0018",
-    /// A log format without a field that is needed.
-    IncompleteLogFormat = "E0019",
-    /// A log format with fields that cannot be told apart.
-    AmbiguousLogFormat = "E0020",
-    /// A source that listens beyond loopback without `allow_remote`.
-    NotLoopback = "E0021",
-    /// A duration above one day.
-    LongDuration = "W0001",
-    /// `max` leaves no room for a spare when load grows.
-    LowMax = "W0002",
-    /// One warm-up request may take longer than the whole warm-up.
-    TimeoutAboveDeadline = "W0003",
-    /// A table for a server that is in neither list.
-    UnlistedServer = "W0004",
-    /// A cooldown shorter than the window that it follows.
-    ShortCooldown = "W0005",
-    /// A percentile of so few samples that it is the maximum.
-    FewSamples = "W0006",
-    /// Nothing that could ever be enabled.
-    NoSpares = "W0007",
-    /// `scale_down_ratio = 1`.
-    NoHysteresis = "W0008",
-    /// A source that others can reach.
-    RemoteSource = "W0009",
-    /// A file that more than its owner may write.
-    GroupMayWrite = "W0010",
-    /// A log format that does not say everything.
-    LogFormatGap = "W0020",
+closed! {
+    /// What kind of mistake it is. The codes are stable, `E` and a number for an error, `W` and a number
+    /// for a warning: a code is never given to another mistake.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum Code {
+        /// Not TOML.
+        Syntax = "E0001",
+        /// A key that does not exist here.
+        UnknownKey = "E0002",
+        /// A value of the wrong type.
+        WrongType = "E0003",
+        /// A text that is no duration.
+        BadDuration = "E0004",
+        /// A duration of months or years.
+        Months = "E0005",
+        /// A word that is not one of those allowed.
+        NotAllowed = "E0006",
+        /// A number or duration outside its range.
+        OutOfRange = "E0007",
+        /// Something that must be there is not.
+        Missing = "E0008",
+        /// A value that the contract knows and this version does not offer.
+        Unsupported = "E0009",
+        /// `min` above `max`.
+        MinAboveMax = "E0010",
+        /// A server in both lists.
+        AlwaysUpAndSpare = "E0011",
+        /// A server twice in one list.
+        NamedTwice = "E0012",
+        /// A name that HAProxy could not have.
+        BadName = "E0013",
+        /// A policy without `above` and `per_server`, or with both.
+        PolicyTarget = "E0014",
+        /// A path, address, URL or other text that cannot be what its key needs.
+        BadText = "E0015",
+        /// A file that is empty, too large or not UTF-8.
+        BadFile = "E0016",
+        /// A log format that cannot be understood.
+        LogFormat = "E0017",
+        /// A log format in which a client could forge what is read.
+        UnsafeLogFormat = "E0018",
+        /// A log format without a field that is needed.
+        IncompleteLogFormat = "E0019",
+        /// A log format with fields that cannot be told apart.
+        AmbiguousLogFormat = "E0020",
+        /// A source that listens beyond loopback without `allow_remote`.
+        NotLoopback = "E0021",
+        /// A duration above one day.
+        LongDuration = "W0001",
+        /// `max` leaves no room for a spare when load grows.
+        LowMax = "W0002",
+        /// One warm-up request may take longer than the whole warm-up.
+        TimeoutAboveDeadline = "W0003",
+        /// A table for a server that is in neither list.
+        UnlistedServer = "W0004",
+        /// A cooldown shorter than the window that it follows.
+        ShortCooldown = "W0005",
+        /// A percentile of so few samples that it is the maximum.
+        FewSamples = "W0006",
+        /// Nothing that could ever be enabled.
+        NoSpares = "W0007",
+        /// `scale_down_ratio = 1`.
+        NoHysteresis = "W0008",
+        /// A source that others can reach.
+        RemoteSource = "W0009",
+        /// A file that more than its owner may write.
+        GroupMayWrite = "W0010",
+        /// A log format that does not say everything.
+        LogFormatGap = "W0020",
+    }
 }
 
 impl Code {

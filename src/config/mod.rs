@@ -37,6 +37,7 @@ use self::reader::{Reader, Table};
 use crate::log::format::LogFormat;
 use crate::runtime_api::Address;
 use crate::scaler::settings::BackendSettings;
+use crate::words::closed::closed;
 use crate::words::limits::{may_everybody_write, may_group_write};
 
 pub use self::diagnostic::{Code, ConfigErrors, Diagnostic, Findings, Label, Severity, Span};
@@ -65,13 +66,15 @@ pub struct Config {
     pub backends: BTreeMap<String, BackendConfig>,
 }
 
-/// `mode`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Decide and do.
-    Act,
-    /// Decide and report; touch neither HAProxy nor spares.
-    Observe,
+closed! {
+    /// `mode`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Mode {
+        /// Decide and do.
+        Act = "act",
+        /// Decide and report; touch neither HAProxy nor spares.
+        Observe = "observe",
+    }
 }
 
 /// `[haproxy]`.

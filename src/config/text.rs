@@ -6,6 +6,7 @@ use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
 use super::diagnostic::escaped;
+pub(super) use crate::log::source::Mistake;
 use crate::runtime_api::Address;
 use crate::warm_up::check_url;
 use crate::words::limits::SOCKET_PATH_BYTES_MAX;
@@ -14,21 +15,6 @@ use crate::words::limits::SOCKET_PATH_BYTES_MAX;
 const MAX_TEXT_BYTES: usize = 4_096;
 /// Most ranges of status codes.
 const MAX_RANGES: usize = 100;
-
-/// Why a text cannot be what its key needs.
-#[derive(Clone, Debug)]
-pub(super) struct Mistake {
-    /// What is wrong, in a few words.
-    pub label: &'static str,
-    pub help: String,
-}
-
-impl Mistake {
-    fn new(label: &'static str, help: impl Into<String>) -> Self {
-        let help = help.into();
-        Self { label, help }
-    }
-}
 
 /// `Ok` without a label.
 fn refuse_if(label: Option<&'static str>, help: &str) -> Result<(), Mistake> {

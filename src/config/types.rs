@@ -5,20 +5,25 @@ use std::time::Duration;
 
 use super::diagnostic::{Code, quoted};
 use super::reader::Reader;
-use super::text::{self, Mistake};
+use super::text;
 use super::values::{Entry, Parse, Word};
 use super::{Mode, duration, log_format};
 use crate::log::format::LogFormat;
-use crate::log::source::{LogSource, SourceMistake};
+use crate::log::source::LogSource;
+use crate::measure::capacity::Bracket;
+use crate::measure::need::Headroom;
 use crate::measure::settings::{Add, Signal, Statistic, WindowSize};
 use crate::runtime_api::Address;
-use crate::scaler::settings::OnOpenSessions;
+use crate::scaler::settings::{Capacity, OnOpenSessions};
 
 /// Most requests of a window and most `min_samples`: what one policy keeps in memory.
 pub(super) const MAX_SAMPLES: u32 = 100_000;
 /// Shortest window in time; a shorter one says more about the log than about servers.
 pub(super) const MIN_WINDOW: Duration = Duration::from_millis(100);
 const MAX_ADD: u32 = 1_000;
+/// Requests a second of one server.
+const MIN_RATE: f64 = 0.01;
+const MAX_RATE: f64 = 1_000_000.0;
 /// A size: a httplog line without captures has about 200 bytes, and HAProxy's `log … len` ends at
 /// 65535.
 const MIN_BYTES: u32 = 256;
@@ -40,8 +45,7 @@ impl Parse for LogSource {
     const KIND: &'static str = Self::FORMS;
 
     fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
-        let refused = |SourceMistake { label, help }| Mistake { label, help };
-        given.parsed(|text| Self::parse(text).map_err(refused), reader)
+        given.parsed(Self::parse, reader)
     }
 
     fn show(&self) -> String {
@@ -160,6 +164,43 @@ impl Parse for Add {
             Self::Percent(share) => quoted(&format!("{share}%")),
         }
     }
+}
+
+impl Parse for Capacity {
+    const KIND: &'static str =
+        "`\"learn\"`, `\"off\"`, or requests a second of one server: `\"60/s\"`";
+
+    fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let text = given.text(reader)?;
+        match text {
+            "learn" => return Some(Self::Learn),
+            "off" => return Some(Self::Off),
+            _ => {}
+        }
+        let rate = text.strip_suffix("/s").and_then(|rate| rate.parse().ok());
+        let rate = rate.filter(|rate| (MIN_RATE..=MAX_RATE).contains(rate));
+        if rate.is_none() {
+            let help =
+                "write \"learn\", \"off\" or what one server carries: \"60/s\" (0.01 to 1000000)";
+            reader.add(given.bad(Code::BadText, "no capacity", help));
+        }
+        rate.map(|rate| Self::Given(Bracket::given(rate)))
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Off => quoted("off"),
+            Self::Learn | Self::From(_) => quoted("learn"),
+            Self::Given(bracket) => {
+                let rate = bracket.proved.map_or(0.0, |proved| proved.value);
+                quoted(&format!("{rate}/s"))
+            }
+        }
+    }
+}
+
+impl Word for Headroom {
+    const WORDS: &'static [(&'static str, Self)] = Self::NAMED;
 }
 
 impl Word for Mode {

@@ -114,8 +114,8 @@ pub(super) fn line(order: &Order) -> String {
     line
 }
 
-/// What became of an order, of all backends that it was about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What became of an order, of all backends that it was about; the same on the wire.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     /// The worst of them.
     pub verdict: Verdict,
@@ -123,51 +123,10 @@ pub struct Reply {
     pub texts: Vec<String>,
 }
 
-/// The same on the wire.
-#[derive(Debug, Serialize, Deserialize)]
-struct Wire {
-    verdict: String,
-    texts: Vec<String>,
-}
-
 impl Reply {
     /// Adds one backend's answer; `place` goes before its text.
     pub fn add(&mut self, place: &str, answer: &Answer) {
         self.verdict = self.verdict.max(answer.verdict);
         self.texts.push(format!("{place}: {}", answer.text));
-    }
-
-    pub(super) fn json(&self) -> String {
-        let wire = Wire {
-            verdict: word(self.verdict).to_owned(),
-            texts: self.texts.clone(),
-        };
-        serde_json::to_string(&wire).unwrap_or_default()
-    }
-
-    pub(super) fn read(line: &str) -> Option<Self> {
-        let wire: Wire = serde_json::from_str(line).ok()?;
-        let all = [Verdict::Accepted, Verdict::Refused, Verdict::Unknown];
-        Some(Self {
-            verdict: all.into_iter().find(|it| word(*it) == wire.verdict)?,
-            texts: wire.texts,
-        })
-    }
-}
-
-impl Default for Reply {
-    fn default() -> Self {
-        Self {
-            verdict: Verdict::Accepted,
-            texts: Vec::new(),
-        }
-    }
-}
-
-const fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Accepted => "accepted",
-        Verdict::Refused => "refused",
-        Verdict::Unknown => "unknown",
     }
 }

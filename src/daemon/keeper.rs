@@ -51,8 +51,12 @@ impl Daemon {
             if let Some(memory) = memory {
                 is_found = true;
                 for order in memory.orders(now) {
-                    let (is_pause, order) = (order.is_pause(), Box::new(order));
-                    self.tell(News::Remembered { order, is_pause });
+                    let order = Box::new(order);
+                    self.tell(if order.is_pause() {
+                        News::Paused(order)
+                    } else {
+                        News::Remembered(order)
+                    });
                 }
                 self.event(now, Event::Remembered(&memory));
             }

@@ -3,14 +3,46 @@
 
 use super::Daemon;
 use crate::config::Config;
+use crate::log::advice::shown;
 use crate::log::line::Reject;
 use crate::log::lines::Item;
 use crate::log::source::Source;
 use crate::publish::record::News;
 use crate::scaler::event::Event;
+use crate::words::time::Timestamp;
 
 /// With more unread than this the oldest is passed over: old lines make no good decisions.
 const BEHIND_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// Lines of one second that the debug log shows.
+const REJECTS_TOLD_MAX: u32 = 5;
+
+/// Lines that were no requests, for the debug log.
+#[derive(Debug, Default)]
+pub(super) struct Rejects {
+    second: u64,
+    /// In this second.
+    told: u32,
+}
+
+impl Rejects {
+    /// Tells why a line is no request, if anybody wants to know and not too many are.
+    fn tell(&mut self, now: Timestamp, reason: Reject, line: &[u8]) {
+        if !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
+        let second = now.as_ms() / 1000;
+        if second != self.second {
+            *self = Self { second, told: 0 };
+        }
+        self.told = self.told.saturating_add(1);
+        if self.told <= REJECTS_TOLD_MAX {
+            tracing::debug!("no request ({reason}): {}", shown(line));
+        } else if self.told == REJECTS_TOLD_MAX + 1 {
+            tracing::debug!("more lines of this second are no requests");
+        }
+    }
+}
 
 pub(super) fn open_source(config: &Config) -> Source {
     Source::open(
@@ -41,6 +73,7 @@ impl Daemon {
                     actions.extend(self.scaler.handle(now, Event::Request(record.request)));
                 }
                 Err(reason) => {
+                    self.rejects.tell(now, reason, line);
                     if reason == Reject::HaproxyMessage
                         && let Some(backend) = self.parser.server_change(line)
                     {

@@ -3,12 +3,13 @@
 
 mod control;
 mod diagnosis;
+mod difference;
 mod hands;
 mod keeper;
 mod lines;
 mod lock;
 mod log_health;
-mod problems;
+pub mod problems;
 mod reload;
 mod report;
 mod shadow;
@@ -25,6 +26,7 @@ use tokio::sync::mpsc;
 
 use self::diagnosis::Acquaintance;
 use self::hands::{Hands, Outcome};
+use self::lines::Rejects;
 use self::log_health::LogHealth;
 use self::problems::Problems;
 use self::standstill::Suspension;
@@ -39,6 +41,7 @@ use crate::scaler::Scaler;
 use crate::scaler::decision::{Change, Decision};
 use crate::scaler::event::{Action, Event};
 use crate::state::Keeper;
+use crate::words::picture::Picture;
 use crate::words::time::Timestamp;
 
 pub use self::reload::Reload;
@@ -204,6 +207,9 @@ struct Daemon {
     has_decided: bool,
     /// HAProxy was asked once, whatever came of it.
     has_looked: bool,
+    /// For the debug log.
+    rejects: Rejects,
+    last_picture: Option<Picture>,
 }
 
 impl Daemon {
@@ -230,6 +236,8 @@ impl Daemon {
             problems: Problems::default(),
             has_decided: false,
             has_looked: false,
+            rejects: Rejects::default(),
+            last_picture: None,
             config,
         }
     }
@@ -302,7 +310,8 @@ impl Daemon {
                 return self.look_around();
             }
             Outcome::Read(id, outcome) => {
-                if outcome.is_ok() {
+                if let Ok(picture) = &outcome {
+                    self.tell_difference(picture);
                     self.ask_if_wanted();
                 }
                 Event::HaproxyRead { id, outcome }

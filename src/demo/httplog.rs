@@ -4,15 +4,13 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use super::scenario::{BACKEND, FRONTEND, SERVERS};
 use crate::sim::queues::Answer;
+use crate::words::calendar::format_logged_ms;
+use crate::words::time::ms_since_1970;
 
-/// rsyslog's and HAProxy's names of the months.
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
 /// Clients' ports start here and come round again.
 const FIRST_PORT: u64 = 32_768;
 const PORTS: u64 = 28_000;
@@ -114,52 +112,14 @@ pub fn request_line(answer: &Answer, started: SystemTime, pid: u32, number: u64)
 
 /// `Nov 21 23:36:31 demo haproxy[4711]:`
 fn head(at: SystemTime, pid: u32) -> String {
-    let at = Civil::of(at);
-    format!(
-        "{} {:>2} {:02}:{:02}:{:02} demo haproxy[{pid}]:",
-        at.month, at.day, at.hour, at.minute, at.second
-    )
+    let date = accept_date(at);
+    let part = |range| date.get(range).unwrap_or_default();
+    let (day, month, time) = (part(0..2), part(3..6), part(12..20));
+    let day = day.strip_prefix('0').unwrap_or(day);
+    format!("{month} {day:>2} {time} demo haproxy[{pid}]:")
 }
 
-/// `21/Nov/2026:23:36:31.172`
+/// `21/Nov/2026:23:36:31.172`; this pretend machine's clock is set to UTC.
 fn accept_date(at: SystemTime) -> String {
-    let at = Civil::of(at);
-    format!(
-        "{:02}/{}/{}:{:02}:{:02}:{:02}.{:03}",
-        at.day, at.month, at.year, at.hour, at.minute, at.second, at.ms
-    )
-}
-
-/// A moment in UTC: this pretend machine's clock is set to it.
-struct Civil {
-    year: u64,
-    month: &'static str,
-    day: u64,
-    hour: u64,
-    minute: u64,
-    second: u64,
-    ms: u32,
-}
-
-impl Civil {
-    fn of(at: SystemTime) -> Self {
-        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let seconds = since.as_secs();
-        // Howard Hinnant's `civil_from_days`: years begin in March, so that leap days come last.
-        let days = seconds / 86_400 + 719_468;
-        let (era, day) = (days / 146_097, days % 146_097);
-        let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-        let day = day - (365 * year + year / 4 - year / 100);
-        let month = (5 * day + 2) / 153;
-        let index = usize::try_from((month + 2) % 12).unwrap_or(0);
-        Self {
-            year: era * 400 + year + u64::from(month >= 10),
-            month: MONTHS.get(index).copied().unwrap_or("Jan"),
-            day: day - (153 * month + 2) / 5 + 1,
-            hour: seconds / 3600 % 24,
-            minute: seconds / 60 % 60,
-            second: seconds % 60,
-            ms: since.subsec_millis(),
-        }
-    }
+    format_logged_ms(ms_since_1970(at))
 }

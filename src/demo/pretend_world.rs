@@ -4,7 +4,7 @@
 use std::io;
 use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::net::{TcpStream, UnixListener};
 use tokio::task::JoinSet;
@@ -17,6 +17,7 @@ use super::world::Sample;
 use crate::sim::haproxy::{self, Haproxy};
 use crate::sim::queues::{Answer, Model};
 use crate::sim::{micros, socket};
+use crate::words::time::ms_since_1970;
 
 /// The load moves on this often; a log line is written at most so late.
 const STEP: Duration = Duration::from_millis(4);
@@ -58,10 +59,7 @@ impl PretendWorld {
             [ALWAYS_UP, SPARE].map(|it| (SERVERS[it], servers[it].address, it == SPARE));
         let warmths = servers.each_ref().map(|server| server.warmth.clone());
         let clock = SystemTime::now();
-        let start_s = clock
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs();
+        let start_s = ms_since_1970(clock) / 1000;
         let pid = process::id();
         let state = State {
             model: scenario.model(warmths.to_vec()),

@@ -323,7 +323,7 @@ fn without_setting(reason: Reject, parser: &Parser, line: &[u8]) -> String {
 }
 
 /// The beginning of a line, printable.
-fn shown(line: &[u8]) -> String {
+pub fn shown(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
     let mut letters = text
         .chars()

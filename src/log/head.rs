@@ -17,31 +17,12 @@ const HOSTS_MAX: usize = 2;
 const PRIORITY_MAX: u16 = 191;
 /// The facilities and levels that rsyslog writes as `local2.info` (`syslogfacility-text`,
 /// `syslogseverity-text`).
-const FACILITIES: [&[u8]; 20] = [
-    b"kern",
-    b"user",
-    b"mail",
-    b"daemon",
-    b"auth",
-    b"syslog",
-    b"lpr",
-    b"news",
-    b"uucp",
-    b"cron",
-    b"authpriv",
-    b"ftp",
-    b"local0",
-    b"local1",
-    b"local2",
-    b"local3",
-    b"local4",
-    b"local5",
-    b"local6",
-    b"local7",
+const FACILITIES: [&str; 20] = [
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv",
+    "ftp", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
 ];
-const LEVELS: [&[u8]; 11] = [
-    b"emerg", b"alert", b"crit", b"err", b"error", b"warning", b"warn", b"notice", b"info",
-    b"debug", b"panic",
+const LEVELS: [&str; 11] = [
+    "emerg", "alert", "crit", "err", "error", "warning", "warn", "notice", "info", "debug", "panic",
 ];
 
 /// Strips the head of a line, or the heads.
@@ -314,12 +295,12 @@ fn dated(text: &[u8]) -> Option<&[u8]> {
 
 /// `local2.info`.
 fn is_facility(word: &[u8]) -> bool {
+    let is_one_of = |words: &[&str], word: &[u8]| words.iter().any(|it| it.as_bytes() == word);
     let dot = word.iter().position(|&byte| byte == b'.');
-    let Some((facility, level)) = dot.and_then(|dot| word.split_at_checked(dot)) else {
-        return false;
-    };
-    let level = level.get(1..).unwrap_or_default();
-    FACILITIES.contains(&facility) && LEVELS.contains(&level)
+    let parts = dot.and_then(|dot| Some((word.get(..dot)?, word.get(dot + 1..)?)));
+    parts.is_some_and(|(facility, level)| {
+        is_one_of(&FACILITIES, facility) && is_one_of(&LEVELS, level)
+    })
 }
 
 /// `2026-11-21T23:36:31.172675+00:00 - haproxy 23269 - - `: date, host, program, process id,

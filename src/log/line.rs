@@ -19,10 +19,10 @@ use super::reject::{classify, server_change};
 use super::scan::{self, Front, LastHead, LastSecond};
 use crate::words::request::{Request, Tail};
 
-pub use super::date::{format_local_ms, parse_local_ms};
 pub use super::number::{TIMER_MAX_MS, TOTAL_MAX_MS};
 pub use super::record::{Brief, Logged, Record};
 pub use super::reject::Reject;
+pub use crate::words::calendar::{format_local_ms, parse_local_ms};
 
 /// `%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B`, the stock httplog format (1.5 to 3.5-dev)
 /// up to the bytes field. Anchored, and at every byte there is one way on only, so that the
@@ -51,50 +51,17 @@ static TAIL_REGEX: LazyLock<Regex> = LazyLock::new(|| compile(TAIL));
 pub const NO_DATE: &str = "the log format has no date, and its lines have no syslog head with one; write \
     %tr into the log-format, or keep the head that the syslog daemon writes";
 
-/// Reads lines of one format behind the heads of one program.
-#[derive(Debug)]
+/// Reads lines of one format behind the heads of one program. One belongs to one thread.
+#[derive(Clone, Debug)]
 pub struct Parser {
     tag: Vec<u8>,
     format: LogFormat,
     /// Reads another format than httplog.
     other: Option<Reader>,
-    httplog: Regex,
-    tail: Regex,
-    /// Where the groups of the last line were: kept, so that a line costs no allocation.
-    places: RefCell<Places>,
+    httplog: Finder,
+    tail: Finder,
     last_head: LastHead,
     last_second: LastSecond,
-}
-
-#[derive(Debug)]
-struct Places {
-    httplog: CaptureLocations,
-    tail: CaptureLocations,
-}
-
-impl Clone for Parser {
-    /// Another one for another thread: one parser belongs to one thread.
-    fn clone(&self) -> Self {
-        Self {
-            tag: self.tag.clone(),
-            format: self.format.clone(),
-            other: self.other.clone(),
-            httplog: self.httplog.clone(),
-            tail: self.tail.clone(),
-            places: RefCell::new(Places::of(&self.httplog, &self.tail)),
-            last_head: LastHead::default(),
-            last_second: LastSecond::default(),
-        }
-    }
-}
-
-impl Places {
-    fn of(httplog: &Regex, tail: &Regex) -> Self {
-        Self {
-            httplog: httplog.capture_locations(),
-            tail: tail.capture_locations(),
-        }
-    }
 }
 
 impl Parser {
@@ -106,15 +73,12 @@ impl Parser {
     /// A parser of lines in `format`. `tag` is the program name that a syslog head must carry;
     /// heads without a program name are not affected by it.
     pub fn new(format: &LogFormat, tag: &str) -> Self {
-        let (httplog, tail) = (HTTPLOG_REGEX.clone(), TAIL_REGEX.clone());
-        let places = Places::of(&httplog, &tail);
         Self {
             tag: tag.as_bytes().to_vec(),
             format: format.clone(),
             other: format.reader(),
-            httplog,
-            tail,
-            places: RefCell::new(places),
+            httplog: Finder::of(&HTTPLOG_REGEX),
+            tail: Finder::of(&TAIL_REGEX),
             last_head: LastHead::default(),
             last_second: LastSecond::default(),
         }
@@ -206,34 +170,14 @@ impl Parser {
 
     /// The same by the pattern.
     fn read<'a>(&self, body: Body<'a>) -> Result<(Record<'a>, &'a [u8]), Reject> {
-        let spans = {
-            let mut places = self.places.borrow_mut();
-            spans_of(&self.httplog, &mut places.httplog, body.text)
-        };
-        let Some(spans) = spans else {
+        let Some(groups) = self.httplog.find(body.text) else {
             return Err(classify(body));
-        };
-        let groups = Groups {
-            text: body.text,
-            spans,
         };
         let rest = groups.rest();
         if !is_client(groups.bytes(1)) || !ends_field(rest) {
             return Err(classify(body));
         }
         Ok((read_httplog(&groups)?, rest))
-    }
-
-    /// What the fast way is held against.
-    #[cfg(test)]
-    pub(super) fn read_by_pattern<'a>(&self, text: &'a [u8]) -> Option<(Record<'a>, &'a [u8])> {
-        let body = Body {
-            text,
-            has_head: false,
-            date: None,
-            is_enclosed: false,
-        };
-        self.read(body).ok()
     }
 
     /// The backend of which a refused line says, in HAProxy's own words, that a server of it went up
@@ -244,15 +188,12 @@ impl Parser {
     }
 
     /// The fields behind the bytes field, if no client can have written them.
-    pub(super) fn read_tail(&self, rest: &[u8]) -> Option<Tail> {
+    #[cold]
+    fn read_tail(&self, rest: &[u8]) -> Option<Tail> {
         if !rest.starts_with(TAIL_START) {
             return None;
         }
-        let spans = {
-            let mut places = self.places.borrow_mut();
-            spans_of(&self.tail, &mut places.tail, rest)?
-        };
-        let groups = Groups { text: rest, spans };
+        let groups = self.tail.find(rest)?;
         if !ends_field(groups.rest()) {
             return None;
         }
@@ -273,14 +214,31 @@ const GROUPS: usize = 13;
 /// Where each group begins and ends; group 0 is the whole match.
 type Spans = [(usize, usize); GROUPS];
 
-/// What a pattern finds at the beginning of the text.
-fn spans_of(pattern: &Regex, places: &mut CaptureLocations, text: &[u8]) -> Option<Spans> {
-    pattern.captures_read(places, text)?;
-    let mut spans = Spans::default();
-    for (group, span) in spans.iter_mut().enumerate() {
-        *span = places.get(group).unwrap_or_default();
+/// A pattern, and where the groups of its last match were: kept, so that a line costs no allocation.
+#[derive(Clone, Debug)]
+struct Finder {
+    pattern: Regex,
+    places: RefCell<CaptureLocations>,
+}
+
+impl Finder {
+    fn of(pattern: &Regex) -> Self {
+        Self {
+            pattern: pattern.clone(),
+            places: RefCell::new(pattern.capture_locations()),
+        }
     }
-    Some(spans)
+
+    /// What the pattern finds at the beginning of the text.
+    fn find<'a>(&self, text: &'a [u8]) -> Option<Groups<'a>> {
+        let mut places = self.places.borrow_mut();
+        self.pattern.captures_read(&mut places, text)?;
+        let mut spans = Spans::default();
+        for (group, span) in spans.iter_mut().enumerate() {
+            *span = places.get(group).unwrap_or_default();
+        }
+        Some(Groups { text, spans })
+    }
 }
 
 /// The groups of one match.

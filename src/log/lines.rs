@@ -38,6 +38,24 @@ pub struct Counters {
     pub refused: u64,
 }
 
+impl Counters {
+    /// Hands out a line without its line end, if it is not too long; `None` is one that was.
+    pub fn hand_out(
+        &mut self,
+        line: Option<&[u8]>,
+        max_line_bytes: usize,
+        sink: &mut dyn FnMut(Item<'_>),
+    ) {
+        if let Some(line) = line.filter(|line| line.len() <= max_line_bytes) {
+            self.lines += 1;
+            sink(Item::Line(line));
+        } else {
+            self.too_long += 1;
+            sink(Item::TooLong);
+        }
+    }
+}
+
 /// How a source stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceState {
@@ -173,18 +191,9 @@ impl LineBuffer {
                     &self.held
                 };
                 let line = whole.strip_suffix(b"\r").unwrap_or(whole);
-                if line.len() > self.max_line_bytes {
-                    counters.too_long += 1;
-                    sink(Item::TooLong);
-                } else {
-                    counters.lines += 1;
-                    sink(Item::Line(line));
-                }
+                counters.hand_out(Some(line), self.max_line_bytes, sink);
             }
-            Mode::TooLong => {
-                counters.too_long += 1;
-                sink(Item::TooLong);
-            }
+            Mode::TooLong => counters.hand_out(None, self.max_line_bytes, sink),
             Mode::Resync => {}
         }
         self.held.clear();

@@ -74,30 +74,20 @@ pub struct Brief<'a> {
 impl<'a> Brief<'a> {
     /// The same numbers of a whole record.
     pub fn of(record: &Record<'a>) -> Self {
-        let Request {
-            backend,
-            server,
-            request_ms,
-            queue_ms,
-            connect_ms,
-            response_ms,
-            total_ms,
-            status,
-            tail,
-        } = record.request;
+        let request = &record.request;
         Self {
-            backend: backend.as_bytes(),
-            server: server.as_bytes(),
+            backend: request.backend.as_bytes(),
+            server: request.server.as_bytes(),
             request: Request {
                 backend: "",
                 server: "",
-                request_ms,
-                queue_ms,
-                connect_ms,
-                response_ms,
-                total_ms,
-                status,
-                tail,
+                request_ms: request.request_ms,
+                queue_ms: request.queue_ms,
+                connect_ms: request.connect_ms,
+                response_ms: request.response_ms,
+                total_ms: request.total_ms,
+                status: request.status,
+                tail: request.tail,
             },
             logged: record.logged,
             ended_ms: record.ended_ms,

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::bytes::{Body, is_ip, split_word, starts_like_traffic};
-use super::date::parse_local_ms;
+use crate::words::calendar::parse_local_ms;
 use crate::words::closed::closed;
 use crate::words::names::is_name;
 
@@ -77,38 +77,29 @@ impl Reject {
 
     /// Only HAProxy writes such lines.
     pub const fn is_haproxys(self) -> bool {
-        match self {
-            Self::FrontendError | Self::Connect | Self::Tcplog | Self::Clf => true,
-            Self::Empty
-            | Self::TooLong
-            | Self::Partial
-            | Self::Nul
-            | Self::UnknownHead
-            | Self::OtherProgram
-            | Self::HaproxyMessage
-            | Self::BadDate
-            | Self::BadNumber
-            | Self::NotHttplog
-            | Self::NotFormat => false,
-        }
+        self.origin().0
     }
 
     /// Lines that stand in a healthy log beside the requests, and so are no sign of a wrong format.
     pub const fn is_ordinary(self) -> bool {
+        self.origin().1
+    }
+
+    /// Whether only HAProxy writes such lines, and whether a healthy log has some.
+    const fn origin(self) -> (bool, bool) {
         match self {
-            Self::OtherProgram | Self::HaproxyMessage | Self::FrontendError => true,
+            Self::FrontendError => (true, true),
+            Self::Connect | Self::Tcplog | Self::Clf => (true, false),
+            Self::OtherProgram | Self::HaproxyMessage => (false, true),
             Self::Empty
             | Self::TooLong
             | Self::Partial
             | Self::Nul
             | Self::UnknownHead
-            | Self::Connect
-            | Self::Tcplog
-            | Self::Clf
             | Self::BadDate
             | Self::BadNumber
             | Self::NotHttplog
-            | Self::NotFormat => false,
+            | Self::NotFormat => (false, false),
         }
     }
 }

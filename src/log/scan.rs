@@ -5,9 +5,9 @@
 use std::cell::{Cell, RefCell};
 
 use super::bytes::{Body, is_client};
-use super::date::parse_local_ms;
 use super::number::TIMER_MAX_MS;
 use super::record::{Brief, Logged, Record, ended_ms};
+use crate::words::calendar::parse_local_ms;
 use crate::words::names::is_name_byte;
 use crate::words::request::{Request, Tail};
 
@@ -68,41 +68,23 @@ impl<'a> Front<'a> {
 }
 
 /// The head of the last plain line: the next line mostly has the same, to the second.
-#[derive(Clone, Debug)]
-pub(super) struct LastHead {
-    bytes: RefCell<[u8; HEAD_BYTES_MAX]>,
-    /// Of them; zero: there is none.
-    len: Cell<usize>,
-}
-
-impl Default for LastHead {
-    fn default() -> Self {
-        Self {
-            bytes: RefCell::new([0; HEAD_BYTES_MAX]),
-            len: Cell::new(0),
-        }
-    }
-}
+#[derive(Clone, Debug, Default)]
+pub(super) struct LastHead(RefCell<Vec<u8>>);
 
 impl LastHead {
     /// What follows the head, if the line has the same one.
     #[inline]
     pub(super) fn strip<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
-        let (head, text) = line.split_at_checked(self.len.get())?;
-        let bytes = self.bytes.borrow();
-        (bytes.get(..head.len())? == head).then_some(text)
+        line.strip_prefix(self.0.borrow().as_slice())
     }
 
     /// Keeps the head of a line, if its text is all that follows it.
     pub(super) fn keep(&self, line: &[u8], body: Body<'_>) {
         let head = line.strip_suffix(body.text).unwrap_or_default();
-        let mut bytes = self.bytes.borrow_mut();
-        let place = bytes
-            .get_mut(..head.len())
-            .filter(|place| !place.is_empty() && !body.is_enclosed);
-        self.len.set(place.as_ref().map_or(0, |place| place.len()));
-        if let Some(place) = place {
-            place.copy_from_slice(head);
+        let mut last = self.0.borrow_mut();
+        last.clear();
+        if head.len() <= HEAD_BYTES_MAX && !body.is_enclosed {
+            last.extend_from_slice(head);
         }
     }
 }
@@ -312,106 +294,12 @@ fn name(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
-    use super::super::line::Parser;
     use super::*;
-
-    /// Mostly what HAProxy writes, now and then something else.
-    fn mostly(right: &'static str, wrong: &'static str) -> BoxedStrategy<String> {
-        prop_oneof![14 => right, 1 => wrong].boxed()
-    }
-
-    /// Lines that are nearly right: pieces of true ones, put together with damage.
-    fn nearly() -> impl Strategy<Value = String> {
-        let name = || mostly("[A-Za-z0-9_.:-]{1,5}|<NOSRV>", "<?[A-Za-z0-9_.:-]{0,5}>?~?");
-        let number = || mostly("-1|[0-9]{1,6}", "-?\\+?[0-9]{0,6}");
-        (
-            mostly(
-                "127\\.0\\.0\\.1:[0-9]{1,5}|::1:9|unix:3",
-                "[ 0-9.:a-f-]{0,12}",
-            ),
-            mostly(
-                " \\[21/Nov/2026:23:36:31\\.172\\] ",
-                "[ \\[]{0,3}[0-9/A-Za-z:.]{20,26}[\\] ]{0,3}",
-            ),
-            [name(), name(), name()],
-            proptest::collection::vec(number(), 7),
-        )
-            .prop_map(|(client, date, [frontend, backend, server], n)| {
-                format!(
-                    "{client}{date}{frontend} {backend}/{server} {}/{}/{}/{}/{} {} {} - - ",
-                    n[0], n[1], n[2], n[3], n[4], n[5], n[6],
-                )
-            })
-    }
-
-    /// The same for what stands behind the bytes field.
-    fn nearly_tail() -> impl Strategy<Value = String> {
-        let number = || mostly("[0-9]{1,4}", "\\+?[0-9]{0,4}");
-        (
-            mostly(" - - ", "[ a=-]{3,7}"),
-            mostly("[A-Za-z-]{4}", "[A-Za-z-]{2,6}"),
-            proptest::collection::vec(number(), 7),
-        )
-            .prop_map(|(cookies, flags, n)| {
-                format!(
-                    "{cookies}{flags} {}/{}/{}/{}/{} {}/{} \"GET / HTTP/1.1\"",
-                    n[0], n[1], n[2], n[3], n[4], n[5], n[6],
-                )
-            })
-    }
-
-    fn check(text: &[u8]) -> Result<bool, TestCaseError> {
-        let parser = Parser::httplog("haproxy");
-        let last = LastSecond::default();
-        let found = httplog(text, &last);
-        if let Some(front) = found {
-            let again = httplog(text, &last).and_then(|front| front.record());
-            prop_assert_eq!(front.record(), again, "the second of the line before");
-            prop_assert_eq!(
-                again.map(|record| (record, front.rest)),
-                parser.read_by_pattern(text)
-            );
-        }
-        let rest = found.map_or(text, |front| front.rest);
-        let after = tail(rest);
-        if after.is_some() {
-            prop_assert_eq!(after, parser.read_tail(rest));
-        }
-        Ok(found.is_some())
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
-
-        #[test]
-        fn what_the_scan_finds_the_pattern_finds_too(line in nearly(), rest in nearly_tail()) {
-            check(line.as_bytes())?;
-            check(rest.as_bytes())?;
-        }
-
-        #[test]
-        fn damage_at_one_byte_never_sets_them_apart(
-            at in 0..120_usize,
-            byte in any::<u8>(),
-            cut in 60..140_usize,
-        ) {
-            let mut text = b"::ffff:1.2.3.4:5 [21/Nov/2026:23:36:31.172] fe~ be/<NOSRV> \
-                0/12/-1/-1/+512 503 +217 - - sQ-- 7/7/2/0/+0 0/1 \"GET /\"".to_vec();
-            if let Some(damaged) = text.get_mut(at) {
-                *damaged = byte;
-            }
-            text.truncate(cut);
-            check(&text)?;
-        }
-    }
 
     #[test]
     fn plain_lines_take_the_fast_way() {
         let text = b"127.0.0.1:39518 [21/Nov/2026:23:36:31.172] fe be/s1 0/0/0/1/1 200 87 - - \
             ---- 1/1/0/0/0 0/0 \"GET / HTTP/1.1\"";
-        assert!(check(text).expect("no difference"));
         let front = httplog(text, &LastSecond::default()).expect("a plain line");
         assert!(tail(front.rest).is_some());
     }

@@ -94,6 +94,12 @@ impl ByServer {
         })
     }
 
+    /// The mean of that server's requests, milliseconds, and how many they are.
+    pub(crate) fn mean_ms(&self, server: &str) -> Option<(f64, u32)> {
+        let (_, tally) = self.tallies.iter().find(|(name, _)| name.is(server))?;
+        Some((tally.mean_ms()?, tally.samples))
+    }
+
     /// That server beside all others together; `None` where one side has no sample.
     pub(crate) fn contrast(&self, server: &str) -> Option<Contrast> {
         let of_server = self.tallies.iter().find(|(name, _)| name.is(server));

@@ -59,6 +59,22 @@ impl Carries {
 }
 
 impl Bracket {
+    /// An operator says that one unit carries so many requests a second.
+    pub const fn given(per_second: f64) -> Self {
+        let at = Timestamp::from_ms(0);
+        Self {
+            proved: Some(Lesson {
+                value: per_second,
+                at,
+            }),
+            held: None,
+            broken: Some(Lesson {
+                value: per_second / BELOW_BROKEN,
+                at,
+            }),
+        }
+    }
+
     /// The rate that broke it, forgotten as far as time has gone by.
     pub fn broken_by_now(&self, now: Timestamp) -> Option<f64> {
         let broken = self.broken?;

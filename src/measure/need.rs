@@ -87,7 +87,7 @@ pub struct Load {
     pub piled: f64,
     /// Requests in flight on the average of the last seconds.
     pub in_flight: f64,
-    /// Requests that wait in HAProxy's queues on the average of the last seconds.
+    /// Requests that wait in HAProxy's queues before full servers, on the average of the last seconds.
     pub queued: f64,
     /// S₀, milliseconds.
     pub service_ms: Option<f64>,
@@ -131,12 +131,22 @@ pub struct Need {
     pub by_arrivals: Option<f64>,
     /// N₂ in units, where it is known what one holds.
     pub by_in_flight: Option<f64>,
+    /// What serves and the slots for those that wait, in units, while nobody knows what breaks.
+    pub by_queue: Option<f64>,
 }
 
 impl Need {
     /// Servers of one unit each.
     pub fn servers(&self) -> u32 {
         whole(self.units)
+    }
+
+    /// Units that may be asked for: before it is known where one breaks nothing but a queue asks.
+    pub fn addable(&self) -> Option<f64> {
+        match self.capacity {
+            Some(Carries::Bounded(_)) => Some(self.units),
+            Some(Carries::Proved(_)) | None => self.by_queue,
+        }
     }
 
     /// The demand, a second, from which `servers` servers of one unit are not enough; for people.
@@ -239,5 +249,6 @@ pub fn need(
         service_ms: load.service_ms,
         by_arrivals,
         by_in_flight,
+        by_queue,
     })
 }

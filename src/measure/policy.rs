@@ -211,6 +211,13 @@ impl Policy {
         self.trial = before.map(|ms| Box::new(Trial::new(now, server, servers, ms, rate)));
     }
 
+    /// The last spare is seen to have helped; true once.
+    pub(crate) fn has_helped(&mut self, now: Timestamp) -> bool {
+        self.trial
+            .as_mut()
+            .is_some_and(|trial| trial.has_helped(now))
+    }
+
     /// Whether more servers may be asked for; a verdict against them that is new.
     pub(crate) fn may_ask(
         &mut self,

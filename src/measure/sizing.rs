@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use super::capacity::{Bracket, Carries};
+use super::capacity::Bracket;
 use super::demand::Reading;
 use super::extreme::{End, Extreme};
 use super::learning::{CALM_LASTS, Learner, Seen, Sign};
-use super::need::{Headroom, Lead, Load, Need, Strength, need};
+use super::need::{Headroom, Load, Need, Strength, need};
 use super::served::Goal;
 use super::steady::{Ask, Steady};
 use super::traffic::{FAST, Traffic};
@@ -20,6 +20,8 @@ use crate::words::time::Timestamp;
 /// What is asked for at once is at most so many times what serves or is on its way: arrivals grow with
 /// users who ask again, too.
 const GROWTH_MAX: f64 = 2.0;
+/// What is left when a server goes is at least so many units more than the highest need.
+const SLACK: f64 = 0.2;
 /// Where a `maxconn` makes a queue, a mean queue time above this share of the goal is a breach …
 const QUEUE_SHARE: f64 = 0.1;
 /// … of so many requests.
@@ -76,11 +78,18 @@ pub struct Outlook {
     /// present episode. A slow database asks for the rest just as loudly as heavier requests do: one
     /// server first, and more once [`Sizing::helped`].
     pub undoubted: Option<f64>,
-    /// The highest need of the last `down_after`, units. With that much left a server may go. `None`
-    /// until so long was watched.
+    /// The highest need of the last `down_after`, units; `None` until so long was watched.
     pub highest: Option<f64>,
     /// More servers did not help: nothing is learned, and arrivals alone count.
     pub is_frozen: bool,
+}
+
+impl Outlook {
+    /// Whether servers may go that leave so many units: the highest need of a while, and a little more,
+    /// or a load about what servers carry would make one come and go.
+    pub fn may_leave(&self, units: f64) -> bool {
+        self.highest.is_some_and(|highest| highest + SLACK <= units)
+    }
 }
 
 /// Watches one backend.
@@ -143,7 +152,7 @@ impl Sizing {
     }
 
     /// As many windows in a row missed the goal as ask for a server; true if that taught what one
-    /// server does not carry.
+    /// server does not carry. Not of a breach that one slow server among fast ones explains.
     pub fn breach(&mut self, now: Timestamp) -> bool {
         self.breach_of(now, Sign::Response)
     }
@@ -183,9 +192,10 @@ impl Sizing {
         }
         let load = self.load(now, &look);
         let need = load.and_then(|load| self.need(now, &load, look.serving));
-        let ask = load.zip(need.filter(may_add)).map(|(load, need)| Ask {
-            all: need.units,
-            undoubted: self.undoubted(now, &load, &look).min(need.units),
+        let all = need.and_then(|need| need.addable());
+        let ask = load.zip(all).map(|(load, all)| Ask {
+            all,
+            undoubted: self.undoubted(now, &load, &look).min(all),
         });
         let most = GROWTH_MAX * (look.serving.units + look.coming);
         let most = Ask {
@@ -212,7 +222,7 @@ impl Sizing {
 
     /// While more servers do not help, arrivals alone count: the rest is what waits for something else.
     fn load(&self, now: Timestamp, look: &Look) -> Option<Load> {
-        let load = self.traffic.load(now, look.slots)?;
+        let load = self.traffic.load(now, look.slots, look.serving.units)?;
         Some(if look.is_elsewhere {
             Load {
                 piled: 0.0,
@@ -243,14 +253,16 @@ impl Sizing {
             ..*load
         };
         let need = need(now, &sure, look.serving, bracket, self.settings.headroom);
-        need.filter(may_add).map_or(0.0, |need| need.units)
+        need.and_then(|need| need.addable()).unwrap_or(0.0)
     }
 
     fn learn(&mut self, now: Timestamp, look: &Look) {
         let tally = self.traffic.tally(now, FAST);
         let most_ms = QUEUE_SHARE * self.settings.goal.ms;
         let has_waited = tally.mean_queue_ms().is_some_and(|ms| ms > most_ms);
-        if look.slots.is_some() && tally.requests >= QUEUE_REQUESTS && has_waited {
+        let slots = look.slots.map(|slots| slots * look.serving.units);
+        let are_full = slots.is_some_and(|slots| self.traffic.is_full(slots));
+        if are_full && tally.requests >= QUEUE_REQUESTS && has_waited {
             self.breach_of(now, Sign::Queue);
         }
         if !self.learner.has_calm_minute(now) {
@@ -288,13 +300,5 @@ impl Sizing {
             },
         };
         self.learner.breach(now, look.serving.units, &seen, sign)
-    }
-}
-
-/// Before it is known where one server breaks nothing but a queue asks for more.
-fn may_add(need: &Need) -> bool {
-    match need.capacity {
-        Some(Carries::Bounded(_)) => true,
-        Some(Carries::Proved(_)) | None => need.lead == Lead::Queue,
     }
 }

@@ -18,6 +18,8 @@ use crate::words::time::Timestamp;
 
 /// Arrivals are the larger of two rates: this one sees a rush at once …
 pub(super) const FAST: Duration = Duration::from_secs(6);
+/// … less so many standard deviations of a count in that time …
+const DEVIATIONS: f64 = 1.0;
 /// … and this one does not believe a lull.
 const SLOW: Duration = Duration::from_secs(30);
 /// Requests in flight are a mean over this long.
@@ -30,6 +32,8 @@ const EXPLAINS_AFTER: Duration = Duration::from_secs(10);
 const PILED_SHARE: f64 = 0.5;
 /// … or when so many wait in HAProxy's queues.
 const QUEUED_MIN: f64 = 1.0;
+/// Servers are full when this share of their slots is taken.
+const FULL_SHARE: f64 = 0.9;
 
 /// What is asked of a backend, and what became of it.
 #[derive(Debug)]
@@ -131,6 +135,13 @@ impl Traffic {
         self.demand.queued(FAST).unwrap_or(0.0)
     }
 
+    /// Of `slots` slots nearly all were taken on the average: what waits in HAProxy's queues is not
+    /// there by chance, or for one server alone.
+    pub(super) fn is_full(&self, slots: f64) -> bool {
+        let open = self.demand.open(FAST).unwrap_or(0.0);
+        open - self.queued() >= FULL_SHARE * slots
+    }
+
     /// Requests in flight that wait for an answer, on the average: the smaller one of what both
     /// witnesses say.
     pub(super) fn in_flight(&self, now: Timestamp, span: Duration) -> Option<f64> {
@@ -152,9 +163,14 @@ impl Traffic {
         Some((arrivals - free).max(0.0))
     }
 
-    /// λ: the larger of the rates over 6 s and over 30 s.
+    /// λ: the larger of the rates over 6 s and over 30 s, the former without what chance alone makes of
+    /// it: the square-root margin is there for chance.
     pub(super) fn demand(&self, now: Timestamp) -> Option<f64> {
         let fast = self.per_second(now, FAST);
+        let fast = fast.map(|fast| {
+            let deviation = (fast / FAST.as_secs_f64()).sqrt();
+            (fast - DEVIATIONS * deviation).max(0.0)
+        });
         let slow = self.per_second(now, SLOW);
         fast.into_iter().chain(slow).reduce(f64::max)
     }
@@ -169,8 +185,8 @@ impl Traffic {
         })
     }
 
-    /// What is asked of the backend now. `slots`: `maxconn` of one unit.
-    pub(super) fn load(&self, now: Timestamp, slots: Option<f64>) -> Option<Load> {
+    /// What is asked of the backend now. `slots`: `maxconn` of one unit, of which `units` serve.
+    pub(super) fn load(&self, now: Timestamp, slots: Option<f64>, units: f64) -> Option<Load> {
         let queued = self.queued();
         let mean_ms = self.tally(now, FAST).mean_ms();
         let is_slow = mean_ms.is_some_and(|mean_ms| mean_ms > PILED_SHARE * self.goal.ms);
@@ -180,7 +196,10 @@ impl Traffic {
             per_second: self.demand(now)?,
             piled: if piles { self.busy(now, open) } else { 0.0 },
             in_flight: self.in_flight(now, IN_FLIGHT).unwrap_or(0.0),
-            queued,
+            queued: match slots {
+                Some(slots) if self.is_full(slots * units) => queued,
+                Some(_) | None => 0.0,
+            },
             service_ms: self.service_ms(now),
             slots,
         })

@@ -38,6 +38,8 @@ pub(crate) struct Trial {
     /// Requests that servers answered in the window that is filling, its own and all.
     own: u64,
     all: u64,
+    /// That it helped is known.
+    has_helped: bool,
     /// The statistic of the latest windows in which it had its share, oldest first.
     windows: [Option<f64>; WINDOWS],
 }
@@ -89,6 +91,7 @@ impl Trial {
             requests: 0,
             own: 0,
             all: 0,
+            has_helped: false,
             windows: [None; WINDOWS],
         }
     }
@@ -145,6 +148,12 @@ impl Trial {
             since: now,
             rate,
         })
+    }
+
+    /// It is seen to have helped; true once.
+    pub(crate) fn has_helped(&mut self, now: Timestamp) -> bool {
+        let helps = !self.is_open() && self.verdict(now).is_none();
+        helps && !std::mem::replace(&mut self.has_helped, helps)
     }
 
     fn answers_more(&self, rate: Option<f64>) -> bool {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::log::source::SourceNews;
 use crate::scaler::Remembered;
-use crate::words::level::Level;
+use crate::words::closed::told;
 
 /// What the daemon itself notices.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,12 +68,10 @@ pub enum News {
     StateNotKept(String),
     /// The state is kept on disk again.
     StateKept,
-    /// An order that an earlier daemon was given still stands.
-    Remembered {
-        order: Box<Remembered>,
-        /// It forbids every change.
-        is_pause: bool,
-    },
+    /// An order that an earlier daemon was given still stands, and forbids every change.
+    Paused(Box<Remembered>),
+    /// … and is another one.
+    Remembered(Box<Remembered>),
     /// A new configuration is used.
     ConfigApplied,
     /// The configuration was read again, and is what it was.
@@ -142,58 +140,30 @@ impl News {
         let news = LogNews::Source(news);
         Self::Log { source, news }
     }
+}
 
-    /// How much it matters.
-    pub const fn level(&self) -> Level {
-        match self {
-            Self::Started { .. }
-            | Self::Stopping
-            | Self::Connected { .. }
-            | Self::StateKept
-            | Self::Remembered {
-                is_pause: false, ..
-            }
-            | Self::ConfigApplied
-            | Self::ConfigUnchanged
-            | Self::ProblemOver { .. } => Level::Info,
-            Self::SocketLevel { .. }
-            | Self::UnknownBackend { .. }
-            | Self::Untrusted(_)
-            | Self::LockUnknown { .. }
-            | Self::ControlSocket { .. }
-            | Self::ServiceManager { .. }
-            | Self::StateLost(_)
-            | Self::StateNotKept(_)
-            | Self::Remembered { is_pause: true, .. }
-            | Self::ConfigNotApplied(_)
-            | Self::ProblemLasts { .. } => Level::Warning,
-            Self::Log { news, .. } => news.level(),
-        }
-    }
-
-    /// In one word of a closed list.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Started { .. } => "started",
-            Self::Stopping => "stopping",
-            Self::Connected { .. } => "connected",
-            Self::SocketLevel { .. } => "socket_level",
-            Self::UnknownBackend { .. } => "unknown_backend",
-            Self::Untrusted(_) => "untrusted",
-            Self::LockUnknown { .. } => "lock_unknown",
-            Self::ControlSocket { .. } => "control_socket",
-            Self::ServiceManager { .. } => "service_manager",
-            Self::Log { news, .. } => news.code(),
-            Self::StateLost(_) => "state_lost",
-            Self::StateNotKept(_) => "state_not_kept",
-            Self::StateKept => "state_kept",
-            Self::Remembered { .. } => "remembered",
-            Self::ConfigApplied => "config_applied",
-            Self::ConfigUnchanged => "config_unchanged",
-            Self::ConfigNotApplied(_) => "config_not_applied",
-            Self::ProblemLasts { .. } => "problem_lasts",
-            Self::ProblemOver { .. } => "problem_over",
-        }
+told! {
+    News {
+        Started: Info "started",
+        Stopping: Info "stopping",
+        Connected: Info "connected",
+        SocketLevel: Warning "socket_level",
+        UnknownBackend: Warning "unknown_backend",
+        Untrusted: Warning "untrusted",
+        LockUnknown: Warning "lock_unknown",
+        ControlSocket: Warning "control_socket",
+        ServiceManager: Warning "service_manager",
+        StateLost: Warning "state_lost",
+        StateNotKept: Warning "state_not_kept",
+        StateKept: Info "state_kept",
+        Paused: Warning "remembered",
+        Remembered: Info "remembered",
+        ConfigApplied: Info "config_applied",
+        ConfigUnchanged: Info "config_unchanged",
+        ConfigNotApplied: Warning "config_not_applied",
+        ProblemLasts: Warning "problem_lasts",
+        ProblemOver: Info "problem_over",
+        @ Self::Log { news, .. } => news,
     }
 }
 
@@ -202,72 +172,18 @@ impl LogNews {
         let source = source.to_owned();
         News::Log { source, news: self }.to_string()
     }
-
-    const fn level(&self) -> Level {
-        match self {
-            Self::Read | Self::Ended | Self::Rotated => Level::Info,
-            Self::Missing(_)
-            | Self::Unreadable(_)
-            | Self::Skipped(_)
-            | Self::Lost { .. }
-            | Self::Rejected(_) => Level::Warning,
-            Self::Source(news) => news.level(),
-        }
-    }
-
-    const fn code(&self) -> &'static str {
-        match self {
-            Self::Read => "log_read",
-            Self::Missing(_) => "log_missing",
-            Self::Unreadable(_) => "log_unreadable",
-            Self::Ended => "log_ended",
-            Self::Rotated => "log_rotated",
-            Self::Skipped(_) => "lines_skipped",
-            Self::Lost { .. } => "lines_lost",
-            Self::Rejected(_) => "lines_rejected",
-            Self::Source(news) => news.code(),
-        }
-    }
 }
 
-/// All codes that a record can have, besides those of `Change`.
-pub const NEWS_CODES: [&str; 38] = [
-    "started",
-    "stopping",
-    "connected",
-    "socket_level",
-    "unknown_backend",
-    "untrusted",
-    "lock_unknown",
-    "control_socket",
-    "service_manager",
-    "log_read",
-    "log_missing",
-    "log_unreadable",
-    "log_ended",
-    "log_rotated",
-    "lines_skipped",
-    "lines_lost",
-    "lines_rejected",
-    "log_resumed",
-    "log_from_end",
-    "log_end_not_kept",
-    "log_no_reader",
-    "log_read_failed",
-    "log_socket_removed",
-    "log_accept_failed",
-    "log_sender_refused",
-    "log_sender_closed",
-    "log_program",
-    "log_unwatched",
-    "log_news_missed",
-    "state_lost",
-    "state_not_kept",
-    "state_kept",
-    "remembered",
-    "config_applied",
-    "config_unchanged",
-    "config_not_applied",
-    "problem_lasts",
-    "problem_over",
-];
+told! {
+    LogNews {
+        Read: Info "log_read",
+        Missing: Warning "log_missing",
+        Unreadable: Warning "log_unreadable",
+        Ended: Info "log_ended",
+        Rotated: Info "log_rotated",
+        Skipped: Warning "lines_skipped",
+        Lost: Warning "lines_lost",
+        Rejected: Warning "lines_rejected",
+        @ Self::Source(news) => news,
+    }
+}

@@ -1,12 +1,14 @@
 //! One thing that an operator may have to hear, whoever noticed it: a decision of the scaler, or
 //! `news` of the daemon. Data alone; the sentence is made in `text`.
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
+use crate::log::source::SourceNews;
 use crate::scaler::decision::{Change, Decision, News as Window, Reason};
 use crate::words::level::Level;
 
-pub use super::news::{LogNews, NEWS_CODES, News, Untrusted};
+pub use super::news::{LogNews, News, Untrusted};
 
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -101,6 +103,7 @@ pub(super) const fn is_refused(decision: &Decision) -> bool {
 
 /// All codes that a record can have.
 pub fn codes() -> impl Iterator<Item = &'static str> {
-    let changes = Change::ALL.into_iter().map(Change::code);
-    changes.chain(NEWS_CODES)
+    let news = [News::CODES, LogNews::CODES, SourceNews::CODES];
+    let news = news.into_iter().flatten().copied().collect::<BTreeSet<_>>();
+    Change::ALL.into_iter().map(Change::code).chain(news)
 }

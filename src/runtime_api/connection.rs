@@ -18,6 +18,9 @@ use crate::words::os_words::plain;
 /// some 25,000 of them.
 pub const REPLY_MAX_BYTES: usize = 8 * 1024 * 1024;
 
+/// The debug log shows no longer reply, only its length.
+const SHOWN_BYTES: usize = 200;
+
 /// How much of the socket is read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
@@ -30,6 +33,19 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// # Errors
 /// A text for the operator: what was tried on which address, what came back, what to do.
 pub(super) async fn ask(address: &Address, limit: Duration, line: &str) -> Result<Vec<u8>, String> {
+    let asked = exchange(address, limit, line).await;
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        let shown = match &asked {
+            Ok(reply) if reply.len() > SHOWN_BYTES => format!("{} bytes", reply.len()),
+            Ok(reply) => format!("{:?}", String::from_utf8_lossy(reply)),
+            Err(text) => text.clone(),
+        };
+        tracing::debug!("{} -> {shown}", line.trim_end());
+    }
+    asked
+}
+
+async fn exchange(address: &Address, limit: Duration, line: &str) -> Result<Vec<u8>, String> {
     match address {
         Address::Unix(path) => {
             refuse_open_directory(path)?;

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::servers::{BackendStats, StateRow, pass_over, server, take_states, take_stats};
+use super::servers::{BackendStats, pass_over, server, take_states, take_stats};
 use super::table::take_line;
-use crate::words::picture::Picture;
-use crate::words::picture::{BackendRead, Crowded, Generation};
+use crate::words::picture::{
+    BackendRead, Crowded, Generation, PERMISSION_DENIED, Picture, ServerRead,
+};
 
 /// Longest piece of HAProxy's own words in a message, characters.
 const QUOTE_MAX_CHARS: usize = 200;
@@ -75,12 +76,12 @@ pub fn process(text: &str) -> Result<ProcessRead, ReplyError> {
 pub fn picture(text: &str, backends: &[String]) -> Result<Picture, ReplyError> {
     let mut rest = text;
     let process = take_process(&mut rest)?;
-    let listed = take_states(&mut rest, backends)?;
+    let mut listed = take_states(&mut rest, backends)?;
     let mut stats = take_stats(&mut rest, backends)?;
     ended(rest)?;
     let (mut found, mut odd) = (BTreeMap::new(), BTreeMap::new());
     for name in backends {
-        let listed = listed.get(name.as_str()).map_or(&[][..], Vec::as_slice);
+        let listed = listed.remove(name.as_str()).unwrap_or_default();
         let rows = stats.backends.remove(name.as_str()).unwrap_or_default();
         match backend(name, listed, rows) {
             Ok(Some(read)) => {
@@ -109,34 +110,29 @@ pub fn picture(text: &str, backends: &[String]) -> Result<Picture, ReplyError> {
 /// One backend from its rows; `None` when it has none, a text when they do not fit together.
 fn backend(
     name: &str,
-    listed: &[StateRow<'_>],
+    listed: Vec<ServerRead>,
     rows: BackendStats<'_>,
 ) -> Result<Option<BackendRead>, String> {
     let mut servers = Vec::with_capacity(listed.len());
+    let is_listed = !listed.is_empty();
     for state in listed {
-        let Some(stat) = rows.servers.get(state.name) else {
+        let Some(stat) = rows.servers.get(state.name.as_str()) else {
             return Err(format!(
                 "it lists {name}/{} in show servers state and not in show stat",
                 state.name
             ));
         };
-        servers.push(server(state, stat, rows.tracked.contains(state.name)));
+        let is_tracked = rows.tracked.contains(state.name.as_str());
+        servers.push(server(state, stat, is_tracked));
     }
     let Some(totals) = rows.totals else {
-        if listed.is_empty() {
-            return Ok(None);
-        }
-        return Err(format!("show stat has no BACKEND row of {name}"));
+        let odd = || format!("show stat has no BACKEND row of {name}");
+        return if is_listed { Err(odd()) } else { Ok(None) };
     };
     pass_over(&mut servers, &totals);
     Ok(Some(BackendRead {
-        responses: totals.responses,
-        sessions: totals.sessions,
-        queued: totals.queued,
-        arrived: totals.arrived,
-        balance: totals.balance,
-        has_cookie: totals.has_cookie,
         servers,
+        ..totals.read
     }))
 }
 
@@ -194,7 +190,7 @@ pub fn writes(text: &str, commands: usize) -> WriteReply {
     }
     match quote(text).as_str() {
         "" => WriteReply::Cut,
-        "Permission denied" => WriteReply::Denied,
+        PERMISSION_DENIED => WriteReply::Denied,
         "Proxy is disabled." => WriteReply::Stopping,
         words => WriteReply::Refused(words.to_owned()),
     }
@@ -220,7 +216,7 @@ fn quote(text: &str) -> String {
 /// The first line of an answer that nobody asked for.
 pub(super) fn odd_answer(line: &str) -> ReplyError {
     match line.trim() {
-        "Permission denied" => ReplyError::Denied,
+        PERMISSION_DENIED => ReplyError::Denied,
         "Can't find backend." | "No such proxy." => ReplyError::UnknownBackend,
         "Proxy is disabled." => ReplyError::Stopping,
         other => ReplyError::Odd(format!("it answered \"{}\"", quote(other))),

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::reply::{ReplyError, odd_answer};
 use super::table::{Column, take_line, take_record};
-use crate::words::picture::{Balance, CheckRead, Crowded, ServerCounters, ServerRead};
+use crate::words::picture::{BackendRead, Balance, CheckRead, Crowded, ServerCounters, ServerRead};
 
 /// `srv_check_state` bits of a server that has `check`, and of one whose checks run
 /// (`CHK_ST_CONFIGURED`, `CHK_ST_ENABLED` in HAProxy's source).
@@ -26,24 +26,12 @@ const TYPE_SERVER: &str = "2";
 /// HAProxy's rate wavers below its limit: all but one of so many parts of it count as reached.
 const RATE_PARTS: u32 = 10;
 
-/// One row of `show servers state`.
-pub(super) struct StateRow<'a> {
-    pub(super) name: &'a str,
-    address: Option<SocketAddr>,
-    is_tls: bool,
-    admin: u32,
-    operational: u32,
-    check_result: u32,
-    check_health: u32,
-    check_state: u32,
-}
-
 /// Takes the section of `show servers state` (`management.txt` §9.3): a version digit, a header,
-/// one server a line, an empty line. The rows of the backends that are wanted, by backend.
+/// one server a line, an empty line. What it tells of the servers of the backends that are wanted.
 pub(super) fn take_states<'a>(
     rest: &mut &'a str,
     wanted: &'a [String],
-) -> Result<BTreeMap<&'a str, Vec<StateRow<'a>>>, ReplyError> {
+) -> Result<BTreeMap<&'a str, Vec<ServerRead>>, ReplyError> {
     let version = take_line(rest)?;
     if version.is_empty() || !version.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(odd_answer(version));
@@ -62,7 +50,7 @@ pub(super) fn take_states<'a>(
     let [result, health] = [find("srv_check_result")?, find("srv_check_health")?];
     let state = find("srv_check_state")?;
     let wanted = wanted.iter().map(|name| (name.as_str(), Vec::new()));
-    let mut rows: BTreeMap<&str, Vec<StateRow<'a>>> = wanted.collect();
+    let mut rows: BTreeMap<&str, Vec<ServerRead>> = wanted.collect();
     loop {
         let line = take_line(rest)?;
         if line.is_empty() {
@@ -72,16 +60,22 @@ pub(super) fn take_states<'a>(
         let Some(rows) = rows.get_mut(backend_name.text(&row)?) else {
             continue;
         };
-        rows.push(StateRow {
-            name: name.text(&row)?,
+        let state = state.gauge(&row)?;
+        let check = CheckRead {
+            result: result.gauge(&row)?,
+            health: health.gauge(&row)?,
+            is_enabled: state & CHECK_ENABLED != 0,
+            ..CheckRead::default()
+        };
+        rows.push(ServerRead {
+            name: name.text(&row)?.to_owned(),
             address: socket_address(ip.text(&row)?, port.text(&row)?),
             // -1 stands for an explicit `no-ssl` (measured on 2.6.12).
             is_tls: tls.text(&row)? == "1",
             admin: admin.gauge(&row)?,
             operational: operational.gauge(&row)?,
-            check_result: result.gauge(&row)?,
-            check_health: health.gauge(&row)?,
-            check_state: state.gauge(&row)?,
+            check: (state & CHECK_CONFIGURED != 0).then_some(check),
+            ..ServerRead::default()
         });
     }
 }
@@ -112,101 +106,79 @@ pub(super) struct BackendStats<'a> {
 
 /// The BACKEND row.
 pub(super) struct Totals {
-    pub(super) responses: u64,
-    pub(super) sessions: u32,
-    pub(super) queued: u32,
-    pub(super) arrived: u64,
-    pub(super) balance: Balance,
-    pub(super) has_cookie: bool,
-    pub(super) is_down: bool,
+    /// Without its servers.
+    pub(super) read: BackendRead,
+    is_down: bool,
     /// `act`: servers that are no backups and can take traffic.
-    pub(super) active: u32,
+    active: u32,
 }
 
 /// One server's row.
-#[allow(clippy::struct_excessive_bools)] // Columns, each with its own meaning.
 pub(super) struct StatRow {
-    sessions: u32,
-    queued: u32,
+    /// What it alone tells.
+    read: ServerRead,
     rise_fall: Option<(u32, u32)>,
-    weight: u32,
-    is_backup: bool,
-    throttle: Option<u32>,
-    maxconn: Option<u32>,
-    is_by_agent: bool,
-    has_agent: bool,
-    tracks_another: bool,
-    counters: ServerCounters,
 }
 
-/// The columns of `show stat` that are read.
-struct Columns {
-    proxy: Column,
-    name: Column,
-    kind: Column,
-    sessions: Column,
-    limit: Column,
-    total: Column,
-    queued: Column,
-    rate: Column,
-    rate_limit: Column,
-    rise: Column,
-    fall: Column,
-    tracked: Column,
-    status: Column,
-    weight: Column,
-    active: Column,
-    backup: Column,
-    throttle: Column,
-    connect_errors: Column,
-    response_errors: Column,
-    server_errors: Column,
-    /// `hrsp_*`, the 5xx ones included.
-    responses: [Column; 6],
-    /// Shown to operators and above only.
-    balance: Option<Column>,
-    cookie: Option<Column>,
-    agent: Option<Column>,
+/// The columns of `show stat` that are read, by their names in it.
+macro_rules! columns {
+    ($($column:ident = $name:literal,)*) => {
+        struct Columns {
+            $($column: Column,)*
+            /// `hrsp_*`, the 5xx ones included.
+            responses: [Column; 6],
+            /// Shown to operators and above only.
+            balance: Option<Column>,
+            cookie: Option<Column>,
+            agent: Option<Column>,
+        }
+
+        impl Columns {
+            fn find(header: &[&str]) -> Result<Self, ReplyError> {
+                let find = |name| Column::find(header, name);
+                Ok(Self {
+                    $($column: find($name)?,)*
+                    responses: [
+                        find("hrsp_1xx")?,
+                        find("hrsp_2xx")?,
+                        find("hrsp_3xx")?,
+                        find("hrsp_4xx")?,
+                        find("hrsp_5xx")?,
+                        find("hrsp_other")?,
+                    ],
+                    balance: find("algo").ok(),
+                    cookie: find("cookie").ok(),
+                    agent: find("agent_status").ok(),
+                })
+            }
+        }
+    };
+}
+
+columns! {
+    proxy = "pxname",
+    name = "svname",
+    kind = "type",
+    sessions = "scur",
+    limit = "slim",
+    total = "stot",
+    queued = "qcur",
+    rate = "rate",
+    rate_limit = "rate_lim",
+    rise = "check_rise",
+    fall = "check_fall",
+    tracked = "tracked",
+    status = "status",
+    weight = "weight",
+    active = "act",
+    backup = "bck",
+    throttle = "throttle",
+    connect_errors = "econ",
+    response_errors = "eresp",
+    server_errors = "hrsp_5xx",
 }
 
 impl Columns {
-    fn find(header: &[&str]) -> Result<Self, ReplyError> {
-        let find = |name| Column::find(header, name);
-        Ok(Self {
-            proxy: find("pxname")?,
-            name: find("svname")?,
-            kind: find("type")?,
-            sessions: find("scur")?,
-            limit: find("slim")?,
-            total: find("stot")?,
-            queued: find("qcur")?,
-            rate: find("rate")?,
-            rate_limit: find("rate_lim")?,
-            rise: find("check_rise")?,
-            fall: find("check_fall")?,
-            tracked: find("tracked")?,
-            status: find("status")?,
-            weight: find("weight")?,
-            active: find("act")?,
-            backup: find("bck")?,
-            throttle: find("throttle")?,
-            connect_errors: find("econ")?,
-            response_errors: find("eresp")?,
-            server_errors: find("hrsp_5xx")?,
-            responses: [
-                find("hrsp_1xx")?,
-                find("hrsp_2xx")?,
-                find("hrsp_3xx")?,
-                find("hrsp_4xx")?,
-                find("hrsp_5xx")?,
-                find("hrsp_other")?,
-            ],
-            balance: find("algo").ok(),
-            cookie: find("cookie").ok(),
-            agent: find("agent_status").ok(),
-        })
-    }
-
     fn responses(&self, row: &[&str]) -> Result<u64, ReplyError> {
         let mut sum = 0_u64;
         for class in &self.responses {
@@ -216,54 +188,42 @@ impl Columns {
     }
 
     fn server(&self, row: &[&str]) -> Result<StatRow, ReplyError> {
-        let rise_fall = match (self.rise.number(row)?, self.fall.number(row)?) {
-            (Some(_), Some(_)) => Some((self.rise.gauge(row)?, self.fall.gauge(row)?)),
-            _ => None,
-        };
         let count = |column: &Column| Ok(column.number(row)?.unwrap_or(0));
         let errors = count(&self.connect_errors)?.saturating_add(count(&self.response_errors)?);
-        let optional = |column: &Column| -> Result<Option<u32>, ReplyError> {
-            let is_given = column.number(row)?.is_some();
-            Ok(if is_given {
-                Some(column.gauge(row)?)
-            } else {
-                None
-            })
-        };
-        Ok(StatRow {
+        let (rise, fall) = (self.rise.given(row)?, self.fall.given(row)?);
+        let read = ServerRead {
             sessions: self.sessions.gauge(row)?,
             queued: self.queued.gauge(row)?,
-            rise_fall,
             weight: self.weight.gauge(row)?,
             is_backup: self.backup.gauge(row)? > 0,
-            throttle: optional(&self.throttle)?,
-            maxconn: optional(&self.limit)?.filter(|limit| *limit > 0),
+            throttle: self.throttle.given(row)?,
+            maxconn: self.limit.given(row)?.filter(|limit| *limit > 0),
             is_by_agent: self.status.text(row)?.contains("(agent)"),
             tracks_another: !self.tracked.text(row)?.is_empty(),
-            has_agent: match &self.agent {
-                Some(agent) => !agent.text(row)?.is_empty(),
-                None => false,
-            },
-            counters: ServerCounters {
+            has_agent: !text_of(self.agent.as_ref(), row)?.is_empty(),
+            counters: Some(ServerCounters {
                 taken: count(&self.total)?,
                 ended: self.responses(row)?.saturating_add(errors),
                 failed: count(&self.server_errors)?.saturating_add(errors),
-            },
-        })
+            }),
+            ..ServerRead::default()
+        };
+        let rise_fall = rise.zip(fall);
+        Ok(StatRow { read, rise_fall })
     }
 
     fn totals(&self, row: &[&str]) -> Result<Totals, ReplyError> {
-        let text = |column: &Option<Column>| match column {
-            Some(column) => column.text(row),
-            None => Ok(""),
-        };
-        Ok(Totals {
+        let read = BackendRead {
             responses: self.responses(row)?,
             sessions: self.sessions.gauge(row)?,
             queued: self.queued.gauge(row)?,
             arrived: self.total.number(row)?.unwrap_or(0),
-            balance: balance(text(&self.balance)?),
-            has_cookie: !text(&self.cookie)?.is_empty(),
+            balance: balance(text_of(self.balance.as_ref(), row)?),
+            has_cookie: !text_of(self.cookie.as_ref(), row)?.is_empty(),
+            servers: Vec::new(),
+        };
+        Ok(Totals {
+            read,
             is_down: self.status.text(row)?.starts_with("DOWN"),
             active: self.active.gauge(row)?,
         })
@@ -282,6 +242,11 @@ impl Columns {
         let name = name.to_owned();
         Ok(is_crowded.then_some(Crowded::Rate { name, limit }))
     }
+}
+
+/// Nothing where the column is not shown.
+fn text_of<'a>(column: Option<&Column>, row: &[&'a str]) -> Result<&'a str, ReplyError> {
+    column.map_or(Ok(""), |column| column.text(row))
 }
 
 /// HAProxy's names of its algorithms (`backend_lb_algo_str` in its source).
@@ -343,44 +308,30 @@ pub(super) fn take_stats<'a>(
 }
 
 /// One server from both of its rows.
-pub(super) fn server(state: &StateRow<'_>, stat: &StatRow, is_tracked: bool) -> ServerRead {
-    let is_enabled = state.check_state & CHECK_ENABLED != 0;
-    let check = (state.check_state & CHECK_CONFIGURED != 0).then(|| match stat.rise_fall {
+pub(super) fn server(state: ServerRead, stat: &StatRow, is_tracked: bool) -> ServerRead {
+    let check = state.check.map(|check| match stat.rise_fall {
         Some((rise, fall)) => CheckRead {
-            result: state.check_result,
-            health: state.check_health,
             rise: bounded(rise),
             fall: bounded(fall),
-            is_enabled,
+            ..check
         },
         // Checks do not run (maint, `disable health`), so an old result proves nothing now.
         None => CheckRead {
             result: 0,
-            health: state.check_health,
             rise: DEFAULT_RISE,
             fall: DEFAULT_FALL,
-            is_enabled,
+            ..check
         },
     });
     ServerRead {
-        name: state.name.to_owned(),
+        name: state.name,
         address: state.address,
         is_tls: state.is_tls,
         admin: state.admin,
         operational: state.operational,
         check,
-        sessions: stat.sessions,
-        queued: stat.queued,
         is_tracked,
-        tracks_another: stat.tracks_another,
-        weight: stat.weight,
-        is_backup: stat.is_backup,
-        is_passed_over: false,
-        throttle: stat.throttle,
-        maxconn: stat.maxconn,
-        is_by_agent: stat.is_by_agent,
-        has_agent: stat.has_agent,
-        counters: Some(stat.counters),
+        ..stat.read.clone()
     }
 }
 

@@ -104,9 +104,14 @@ impl Column {
         }
     }
 
-    /// As [`Column::number`], for gauges: empty is 0, and what is beyond `u32` stays at its end.
+    /// As [`Column::number`], for gauges: what is beyond `u32` stays at its end.
+    pub(super) fn given(&self, row: &[&str]) -> Result<Option<u32>, ReplyError> {
+        let number = self.number(row)?;
+        Ok(number.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
+    }
+
+    /// The same, where empty is 0.
     pub(super) fn gauge(&self, row: &[&str]) -> Result<u32, ReplyError> {
-        let number = self.number(row)?.unwrap_or(0);
-        Ok(u32::try_from(number).unwrap_or(u32::MAX))
+        Ok(self.given(row)?.unwrap_or(0))
     }
 }

@@ -6,7 +6,7 @@ use super::command::{Command, ImpossibleName};
 use super::reply::{self, WriteReply};
 use super::{Address, connection};
 use crate::words::names::ServerName;
-use crate::words::picture::{AdminState, WriteFailure};
+use crate::words::picture::{AdminState, NOT_SENT, PERMISSION_DENIED, WriteFailure};
 
 /// Sets admin states and limits, each time on a fresh connection.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ impl Writer {
     async fn write(&self, server: &ServerName, command: Command<'_>) -> Result<(), WriteFailure> {
         let line = command.line().map_err(|ImpossibleName| {
             WriteFailure::Refused(format!(
-                "not sent, {:?} is no name that HAProxy allows",
+                "{NOT_SENT}, {:?} is no name that HAProxy allows",
                 server.to_string()
             ))
         })?;
@@ -79,10 +79,7 @@ impl Writer {
         match reply::writes(&String::from_utf8_lossy(&reply), command.count()) {
             WriteReply::Accepted => Ok(()),
             WriteReply::Refused(words) => Err(WriteFailure::Refused(words)),
-            WriteReply::Denied => Err(WriteFailure::Refused(format!(
-                "Permission denied; add `level admin` to the `stats socket {address}` line in \
-                 haproxy.cfg"
-            ))),
+            WriteReply::Denied => Err(WriteFailure::Refused(PERMISSION_DENIED.to_owned())),
             WriteReply::Stopping => Err(WriteFailure::Stopping),
             WriteReply::Cut => Err(WriteFailure::Unknown(format!(
                 "the answer from {address} was cut short: HAProxy closed the connection before \

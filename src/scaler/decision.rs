@@ -9,6 +9,7 @@ mod note;
 use std::time::Duration;
 
 use super::seen::Nobody;
+use crate::measure::need::Need;
 use crate::measure::settings::{Signal, Statistic};
 use crate::words::closed::closed;
 use crate::words::level::Level;
@@ -268,6 +269,11 @@ pub enum Reason {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wanted {
     Slow(Breach),
+    /// By what one server carries the demand needs more than `serving` servers.
+    Demand {
+        need: Box<Need>,
+        serving: u32,
+    },
     /// An always-up server does not take traffic.
     DeadServer {
         server: String,
@@ -302,8 +308,13 @@ impl Wanted {
     pub(super) const fn is_for_load(&self) -> bool {
         matches!(
             self,
-            Self::Slow(_) | Self::Crowded(_) | Self::Waiting { .. }
+            Self::Slow(_) | Self::Demand { .. } | Self::Crowded(_) | Self::Waiting { .. }
         )
+    }
+
+    /// The log says so, by itself or together with HAProxy's counters.
+    pub(super) const fn rests_on_the_log(&self) -> bool {
+        matches!(self, Self::Slow(_) | Self::Demand { .. })
     }
 
     /// Another server is dead.

@@ -76,7 +76,7 @@ impl Scaler {
             .collect();
         let by_name = Index::of(backends.iter().map(Backend::name));
         let agenda = Agenda::of(backends.iter().map(Backend::due));
-        let haproxy = Haproxy::new(now, backends.iter().map(Backend::settings));
+        let haproxy = Haproxy::new(now, backends.iter().map(|it| &it.settings));
         Self {
             backends,
             by_name,

@@ -91,6 +91,11 @@ impl Pool {
         u32::try_from(joined.count()).unwrap_or(u32::MAX)
     }
 
+    /// Servers that take requests and answer them, whoever's they are.
+    pub(super) fn serving_members(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| member.is_serving())
+    }
+
     /// Servers that take requests and answer them, whoever's they are: what the backend can count on.
     pub(super) fn serving(&self) -> u32 {
         self.count(Member::is_serving)

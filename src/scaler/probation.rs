@@ -93,6 +93,8 @@ pub(super) struct Circumstances {
     pub(super) sessions: u32,
     /// It may be called failing with nobody to compare it with: another one can take its place.
     pub(super) is_replaceable: bool,
+    /// It has as much to do as the others, and most of them are too slow.
+    pub(super) is_overrun: bool,
 }
 
 /// What one server did between two looks, and the others of late.
@@ -263,7 +265,8 @@ impl Probation {
         // Where all of them have just died HAProxy's checks are about to say so, and this one is no
         // worse than the others.
         let is_its_own_fault = others.have_answered || others.ended == 0;
-        if fails && is_its_own_fault || hangs {
+        let is_its_own_fault = is_its_own_fault && !by.is_overrun;
+        if fails && is_its_own_fault || hangs && !by.is_overrun {
             self.is_failing = true;
             return Some(if fails {
                 Finding::Failing(tally)
@@ -410,6 +413,7 @@ mod tests {
         is_judged: true,
         sessions: 1,
         is_replaceable: true,
+        is_overrun: false,
     };
 
     /// One of two servers of equal weight.

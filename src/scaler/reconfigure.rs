@@ -98,7 +98,7 @@ impl Scaler {
     fn index_anew(&mut self) {
         self.by_name = Index::of(self.backends.iter().map(Backend::name));
         self.agenda = Agenda::of(self.backends.iter().map(Backend::due));
-        let settings = self.backends.iter().map(Backend::settings);
+        let settings = self.backends.iter().map(|it| &it.settings);
         self.haproxy.ask_for(self.now, settings);
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct Service {
     pub(super) kick: Kick,
     /// What is wrong with it while it is ready, and whether that was said.
     pub(super) trouble: Trouble,
+    /// It takes longer than the threshold, whatever the others do; `None`: nobody knows.
+    pub(super) is_slow: Option<bool>,
     /// Requests that it had taken when it was seen in maint first, or as said last.
     pub(super) taken_in_maint: Option<(u64, Timestamp)>,
     /// It gets requests although it is in maint.

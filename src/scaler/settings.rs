@@ -5,6 +5,9 @@
 
 use std::time::Duration;
 
+use crate::measure::capacity::Bracket;
+use crate::measure::need::Headroom;
+
 use crate::measure::settings::PolicySettings;
 
 /// One `[backend.NAME]`.
@@ -22,6 +25,10 @@ pub struct BackendSettings {
     pub max: Option<u32>,
     /// What asks for more servers; at least one.
     pub policies: Vec<PolicySettings>,
+    /// How what one server carries is known.
+    pub capacity: Capacity,
+    /// How much more than the demand is kept ready.
+    pub headroom: Headroom,
     /// From an enabled spare to the next scale-up.
     pub scale_up_cooldown: Duration,
     /// Uninterrupted quiet after which one spare goes.
@@ -56,6 +63,8 @@ impl BackendSettings {
             max: None,
             always_up,
             policies: Vec::new(),
+            capacity: Capacity::Learn,
+            headroom: Headroom::Normal,
             scale_up_cooldown: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(5 * 60),
             scale_down_ratio: 0.6,
@@ -69,6 +78,20 @@ impl BackendSettings {
             action_timeout: Duration::from_secs(6),
         }
     }
+}
+
+/// What is known or learned of the requests that one server carries within the goal.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Capacity {
+    /// Nothing is learned: breaches alone ask for servers.
+    Off,
+    /// Learned from the load.
+    #[default]
+    Learn,
+    /// Learned from the load, beginning with what an old log has shown.
+    From(Bracket),
+    /// An operator knows it.
+    Given(Bracket),
 }
 
 /// What happens when `drain_timeout` has passed, sessions are open and no new request comes.

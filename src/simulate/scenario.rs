@@ -191,7 +191,10 @@ impl Scenario {
 
 /// Ours with learned capacity off.
 pub(super) fn guard(settings: &BackendSettings) -> BackendSettings {
-    settings.clone()
+    BackendSettings {
+        capacity: crate::scaler::settings::Capacity::Off,
+        ..settings.clone()
+    }
 }
 
 fn whole_ns(span: Duration) -> u64 {

@@ -262,7 +262,6 @@ fn ms(span: Duration) -> u64 {
 }
 
 fn state(word: &str) -> Option<AdminState> {
-    [AdminState::Ready, AdminState::Drain, AdminState::Maint]
-        .into_iter()
-        .find(|state| state.as_str() == word)
+    let mut all = AdminState::ALL.into_iter();
+    all.find(|state| state.as_str() == word)
 }

@@ -13,13 +13,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
 use crate::scaler::memory::Memory;
 use crate::words::files;
-use crate::words::time::Timestamp;
+use crate::words::time::{Timestamp, ms_since_1970};
 
 use self::slot::Slot;
 
@@ -33,13 +33,10 @@ pub const WRITE_LIMIT: Duration = Duration::from_millis(500);
 /// What could not be written is tried again after this.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// Milliseconds since 1970 by the wall clock, which may step. Used for the ends of what is kept on
-/// disk and for nothing else.
+/// Milliseconds since 1970 by the wall clock. Used for the ends of what is kept on disk and for nothing
+/// else.
 pub fn wall_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-    })
+    ms_since_1970(SystemTime::now())
 }
 
 /// What was found on disk.

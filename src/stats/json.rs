@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use super::{Histogram, ServerStats, Stats};
 
+/// Sorted, as they are written; `other` comes behind them.
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
 #[derive(Serialize)]
 struct StatsObject<'a> {
     lines: u64,
@@ -20,26 +23,11 @@ struct ServerObject<'a> {
     backend: &'a str,
     server: &'a str,
     requests: u64,
-    status: StatusObject,
+    status: BTreeMap<&'static str, u64>,
     response_time: TimesObject,
     queue_time: TimesObject,
     connect_time: TimesObject,
     server_time: TimesObject,
-}
-
-#[derive(Serialize)]
-struct StatusObject {
-    #[serde(rename = "1xx")]
-    informational: u64,
-    #[serde(rename = "2xx")]
-    success: u64,
-    #[serde(rename = "3xx")]
-    redirection: u64,
-    #[serde(rename = "4xx")]
-    client_error: u64,
-    #[serde(rename = "5xx")]
-    server_error: u64,
-    other: u64,
 }
 
 /// Milliseconds; all but the count are null without a value.
@@ -74,25 +62,12 @@ pub(super) fn write(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
 fn server_object<'a>(
     (backend, server, stats): (&'a str, &'a str, &ServerStats),
 ) -> ServerObject<'a> {
-    let [
-        informational,
-        success,
-        redirection,
-        client_error,
-        server_error,
-    ] = stats.status.classes;
+    let classes = CLASSES.into_iter().zip(stats.status.classes);
     ServerObject {
         backend,
         server,
         requests: stats.requests,
-        status: StatusObject {
-            informational,
-            success,
-            redirection,
-            client_error,
-            server_error,
-            other: stats.status.other,
-        },
+        status: classes.chain([("other", stats.status.other)]).collect(),
         response_time: times_object(&stats.response_time),
         queue_time: times_object(&stats.queue_time),
         connect_time: times_object(&stats.connect_time),

@@ -2,10 +2,21 @@
 
 use std::io::{self, Write};
 
-use super::{Histogram, ServerStats, Stats};
+use super::{Histogram, ServerStats, Stats, Summary};
 
 const STATUS_HEADS: [&str; 7] = ["requests", "1xx", "2xx", "3xx", "4xx", "5xx", "other"];
 const TIMES_HEADS: [&str; 7] = ["count", "mean", "p50", "p90", "p95", "p99", "max"];
+type TimesOf = fn(&ServerStats) -> &Histogram;
+/// The tables of times, and which of a server's times each shows.
+const TIMES: [(&str, TimesOf); 4] = [
+    (
+        "response time in ms (Tw + Tc + Tr, status below 500)",
+        |server| &server.response_time,
+    ),
+    ("queue time in ms (Tw)", |server| &server.queue_time),
+    ("connect time in ms (Tc)", |server| &server.connect_time),
+    ("server time in ms (Tr)", |server| &server.server_time),
+];
 /// What stands for a number that does not exist.
 const NONE: &str = "-";
 const GAP: &str = "  ";
@@ -31,26 +42,13 @@ pub(super) fn write(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
         tally.refused(),
     )?;
     if tally.requests() > 0 {
-        let tables = [
-            table(stats, "requests by status", STATUS_HEADS, status_cells),
-            table(
-                stats,
-                "response time in ms (Tw + Tc + Tr, status below 500)",
-                TIMES_HEADS,
-                |server| times_cells(&server.response_time),
-            ),
-            table(stats, "queue time in ms (Tw)", TIMES_HEADS, |server| {
-                times_cells(&server.queue_time)
-            }),
-            table(stats, "connect time in ms (Tc)", TIMES_HEADS, |server| {
-                times_cells(&server.connect_time)
-            }),
-            table(stats, "server time in ms (Tr)", TIMES_HEADS, |server| {
-                times_cells(&server.server_time)
-            }),
-        ];
-        for table in tables {
-            write_table(&table, out)?;
+        write_table(
+            &table(stats, "requests by status", STATUS_HEADS, status_cells),
+            out,
+        )?;
+        for (title, times) in TIMES {
+            let cells = |server: &ServerStats| times_cells(times(server));
+            write_table(&table(stats, title, TIMES_HEADS, cells), out)?;
         }
     }
     write_rejected(stats, out)?;
@@ -76,27 +74,16 @@ fn status_cells(server: &ServerStats) -> [String; 7] {
 }
 
 fn times_cells(histogram: &Histogram) -> [String; 7] {
-    let count = histogram.count().to_string();
-    let Some(summary) = histogram.summary() else {
-        let [c1, c2, c3, c4, c5, c6] = [NONE; 6].map(str::to_owned);
-        return [count, c1, c2, c3, c4, c5, c6];
-    };
-    let [p50, p90, p95, p99, max] = [
-        summary.p50,
-        summary.p90,
-        summary.p95,
-        summary.p99,
-        summary.max,
-    ]
-    .map(|ms| ms.to_string());
+    let summary = histogram.summary();
+    let shown = |pick: fn(&Summary) -> String| summary.as_ref().map_or(NONE.to_owned(), pick);
     [
-        count,
-        format!("{:.1}", summary.mean),
-        p50,
-        p90,
-        p95,
-        p99,
-        max,
+        histogram.count().to_string(),
+        shown(|it| format!("{:.1}", it.mean)),
+        shown(|it| it.p50.to_string()),
+        shown(|it| it.p90.to_string()),
+        shown(|it| it.p95.to_string()),
+        shown(|it| it.p99.to_string()),
+        shown(|it| it.max.to_string()),
     ]
 }
 

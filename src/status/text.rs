@@ -15,12 +15,11 @@ pub(super) fn text(status: &Status) -> String {
     for backend in &status.backends {
         let _ = writeln!(text, "{:name_width$}  {}", backend.name, headline(backend));
         let _ = writeln!(text, "{:name_width$}  next: {}", "", backend.next);
-        if let Some(paused) = &backend.paused {
-            let since = backend.paused_since();
+        if let Some((paused, since)) = backend.paused() {
             let since = since.map_or_else(String::new, |since| format!(", since {since}"));
             let _ = writeln!(text, "{:name_width$}  {paused}{since}", "");
         }
-        for problem in &backend.problems {
+        for problem in backend.problems() {
             let _ = writeln!(text, "{:name_width$}  problem: {}", "", problem.text);
         }
         write_servers(&mut text, &backend.servers, name_width);
@@ -55,7 +54,10 @@ pub(super) fn text(status: &Status) -> String {
 fn behind(log: &LogStatus) -> String {
     match log.lag_ms {
         Some(lag_ms) => format!("{} behind", Span(Duration::from_millis(lag_ms))),
-        None => log.state.clone(),
+        None => log
+            .more
+            .as_ref()
+            .map_or_else(String::new, |more| more.state.clone()),
     }
 }
 
@@ -68,15 +70,21 @@ fn not_arrived(log: &LogStatus) -> String {
             format!("{count} {what}, ")
         }
     };
-    told(log.lost, "lost") + &told(log.refused, "refused")
+    let more = log.more.as_ref();
+    more.map_or_else(String::new, |more| {
+        told(more.lost, "lost") + &told(more.refused, "refused")
+    })
 }
 
 fn headline(backend: &BackendStatus) -> String {
+    let measure = backend.measure();
     let state = match backend.state.as_str() {
         "ok" => "ok".to_owned(),
+        // Only times make it slow.
+        "slow" if measure.is_some_and(|(measure, _)| measure.unit != "ms") => "BUSY".to_owned(),
         other => other.to_uppercase(),
     };
-    let Some(measure) = &backend.measure else {
+    let Some((measure, requests)) = measure else {
         return state;
     };
     let (statistic, unit) = (&measure.statistic, unit(measure));
@@ -92,7 +100,7 @@ fn headline(backend: &BackendStatus) -> String {
     let digits = usize::from(unit != " ms" && number < 9.95);
     let value = format!("{number:.digits$}{unit}");
     let (breaches, needed) = (backend.breaches, backend.breaches_needed);
-    if backend.window_requests == 0 {
+    if requests == 0 {
         let signal = if unit == " ms" {
             ""
         } else {
@@ -105,7 +113,7 @@ fn headline(backend: &BackendStatus) -> String {
     } else {
         format!("{breaches} of {needed} breaches")
     };
-    let counted = match (unit, backend.window_requests) {
+    let counted = match (unit, requests) {
         (" ms", 1) => "request",
         (" ms", _) => "requests",
         (_, 1) => "look",
@@ -113,7 +121,7 @@ fn headline(backend: &BackendStatus) -> String {
     };
     format!(
         "{state}  {} {statistic} {value} {sign} {threshold}  (last {} {counted}, {streak})",
-        measure.signal, backend.window_requests,
+        measure.signal, requests,
     )
 }
 

@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::{LogCondition, Report, Told};
-use crate::config::Mode;
 use crate::measure::policy::PolicyView;
 use crate::measure::settings::{PolicySettings, Unit};
 use crate::scaler::seen::{Standing, Standings};
@@ -35,12 +34,19 @@ pub(super) struct LogStatus {
     pub(super) rejected: u64,
     /// `None` where there is nothing that could be late.
     pub(super) lag_ms: Option<u64>,
+    #[serde(flatten)]
+    pub(super) more: Option<MoreOfLog>,
+}
+
+/// What of the log is for people alone.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct MoreOfLog {
     pub(super) state: String,
     pub(super) lost: u64,
     pub(super) refused: u64,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ProblemStatus {
     pub(super) code: String,
     pub(super) text: String,
@@ -51,52 +57,12 @@ pub(super) struct ProblemStatus {
 pub(super) struct BackendStatus {
     pub(super) name: String,
     pub(super) state: String,
-    pub(super) statistic_ms: Option<f64>,
-    pub(super) threshold_ms: Option<f64>,
-    pub(super) window_requests: u32,
+    statistic_ms: Option<f64>,
+    threshold_ms: Option<f64>,
     pub(super) breaches: u32,
     pub(super) breaches_needed: u32,
     pub(super) servers: Vec<ServerStatus>,
     pub(super) next: String,
-    pub(super) paused: Option<String>,
-    pub(super) problems: Vec<ProblemStatus>,
-    pub(super) measure: Option<MeasureStatus>,
-    #[serde(flatten)]
-    more: MoreOfBackend,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct ServerStatus {
-    pub(super) name: String,
-    pub(super) role: String,
-    pub(super) stage: String,
-    pub(super) up: bool,
-    #[serde(flatten)]
-    more: MoreOfServer,
-}
-
-impl BackendStatus {
-    /// Since when the backend's pause stands.
-    pub(super) fn paused_since(&self) -> Option<&str> {
-        let pause = self.more.standings.pause.as_ref()?;
-        pause.since.as_deref()
-    }
-}
-
-impl ServerStatus {
-    pub(super) fn note(&self) -> &str {
-        self.more.note.as_deref().unwrap_or("")
-    }
-
-    /// It takes requests and answers them.
-    pub(super) fn serves(&self) -> bool {
-        self.more.serving
-    }
-}
-
-/// What of a backend both have, behind the names that were there first.
-#[derive(Debug, Serialize, Deserialize)]
-struct MoreOfBackend {
     serving: Option<u32>,
     wanted: Option<u32>,
     demand_per_s: Option<f64>,
@@ -105,6 +71,63 @@ struct MoreOfBackend {
     reason: ReasonStatus,
     #[serde(flatten)]
     standings: StandingsStatus,
+    #[serde(flatten)]
+    own: Option<OwnOfBackend>,
+}
+
+/// What of a backend is for people alone; scripts find its problems among all others.
+#[derive(Debug, Serialize, Deserialize)]
+struct OwnOfBackend {
+    window_requests: u32,
+    paused: Option<String>,
+    problems: Vec<ProblemStatus>,
+    measure: Option<MeasureStatus>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ServerStatus {
+    pub(super) name: String,
+    pub(super) role: String,
+    pub(super) stage: String,
+    up: bool,
+    serving: bool,
+    weight: Option<u32>,
+    note: Option<String>,
+    #[serde(flatten)]
+    standings: StandingsStatus,
+}
+
+impl BackendStatus {
+    /// That it is paused, and since when.
+    pub(super) fn paused(&self) -> Option<(&str, Option<&str>)> {
+        let since = self
+            .standings
+            .pause
+            .as_ref()
+            .map(|pause| pause.since.as_deref());
+        Some((self.own.as_ref()?.paused.as_deref()?, since.flatten()))
+    }
+
+    pub(super) fn problems(&self) -> &[ProblemStatus] {
+        self.own.as_ref().map_or(&[], |own| &own.problems)
+    }
+
+    /// What is measured, and of how many requests or looks.
+    pub(super) fn measure(&self) -> Option<(&MeasureStatus, u32)> {
+        let own = self.own.as_ref()?;
+        Some((own.measure.as_ref()?, own.window_requests))
+    }
+}
+
+impl ServerStatus {
+    pub(super) fn note(&self) -> &str {
+        self.note.as_deref().unwrap_or("")
+    }
+
+    /// It takes requests and answers them.
+    pub(super) fn serves(&self) -> bool {
+        self.serving
+    }
 }
 
 /// What is measured, whatever its unit; `statistic_ms` and `threshold_ms`, which scripts know, are of
@@ -132,15 +155,6 @@ struct ReasonStatus {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct MoreOfServer {
-    serving: bool,
-    weight: Option<u32>,
-    note: Option<String>,
-    #[serde(flatten)]
-    standings: StandingsStatus,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
 struct StandingsStatus {
     pause: Option<StandingStatus>,
     pin: Option<StandingStatus>,
@@ -157,87 +171,24 @@ struct StandingStatus {
     reason: Option<String>,
 }
 
-/// `status --json`: of all that goes over the control socket the fields that are promised to
-/// scripts, in their order. Serde leaves out the others when it reads.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Promised {
-    mode: String,
-    haproxy: HaproxyStatus,
-    log: PromisedLog,
-    backends: Vec<PromisedBackend>,
-    #[serde(default)]
-    problems: Vec<ProblemStatus>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct PromisedLog {
-    source: String,
-    lines: u64,
-    rejected: u64,
-    lag_ms: Option<u64>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct PromisedBackend {
-    name: String,
-    state: String,
-    statistic_ms: Option<f64>,
-    threshold_ms: Option<f64>,
-    breaches: u32,
-    breaches_needed: u32,
-    servers: Vec<ServerStatus>,
-    next: String,
-    #[serde(flatten)]
-    more: MoreOfBackend,
-}
-
 impl Status {
     /// Everything that keeps anything from working.
     pub(super) fn count_problems(&self) -> usize {
-        let of_backends = self.backends.iter().map(|it| it.problems.len());
+        let of_backends = self.backends.iter().map(|it| it.problems().len());
         self.problems.len() + of_backends.sum::<usize>()
     }
 
-    /// What is promised to scripts: all problems in one list, with the backend before the text.
-    pub(super) fn promised(self) -> Promised {
-        let mut problems = self.problems;
-        for backend in &self.backends {
-            for problem in &backend.problems {
+    /// `status --json`: what is promised to scripts, all problems in one list, with the backend before
+    /// the text.
+    pub(super) fn promised(mut self) -> Self {
+        self.log.more = None;
+        for backend in &mut self.backends {
+            for problem in backend.own.take().into_iter().flat_map(|own| own.problems) {
                 let text = format!("{}: {}", backend.name, problem.text);
-                problems.push(ProblemStatus {
-                    text,
-                    ..problem.clone()
-                });
+                self.problems.push(ProblemStatus { text, ..problem });
             }
         }
-        Promised {
-            mode: self.mode,
-            haproxy: self.haproxy,
-            log: PromisedLog {
-                source: self.log.source,
-                lines: self.log.lines,
-                rejected: self.log.rejected,
-                lag_ms: self.log.lag_ms,
-            },
-            backends: self.backends.into_iter().map(PromisedBackend::of).collect(),
-            problems,
-        }
-    }
-}
-
-impl PromisedBackend {
-    fn of(backend: BackendStatus) -> Self {
-        Self {
-            name: backend.name,
-            state: backend.state,
-            statistic_ms: backend.statistic_ms,
-            threshold_ms: backend.threshold_ms,
-            breaches: backend.breaches,
-            breaches_needed: backend.breaches_needed,
-            servers: backend.servers,
-            next: backend.next,
-            more: backend.more,
-        }
+        self
     }
 }
 
@@ -245,11 +196,7 @@ impl Report {
     /// One JSON object on one line; `wall` is now, for the moments in it.
     pub fn json(&self, wall: SystemTime) -> String {
         let status = Status {
-            mode: match self.mode {
-                Mode::Act => "act",
-                Mode::Observe => "observe",
-            }
-            .to_owned(),
+            mode: self.mode.as_str().to_owned(),
             haproxy: HaproxyStatus {
                 version: self.version.clone(),
                 connected: self.backends.iter().any(|backend| backend.is_answered),
@@ -272,9 +219,11 @@ impl Report {
             lines: self.lines,
             rejected: self.rejected,
             lag_ms: (self.log == LogCondition::Read).then_some(lag_ms),
-            state: self.log.as_str().to_owned(),
-            lost: self.lost,
-            refused: self.refused,
+            more: Some(MoreOfLog {
+                state: self.log.as_str().to_owned(),
+                lost: self.lost,
+                refused: self.refused,
+            }),
         }
     }
 
@@ -299,7 +248,6 @@ impl Report {
             state: view.state.as_str().to_owned(),
             statistic_ms: time.and_then(|time| time.value),
             threshold_ms: time.map(|time| time.threshold),
-            window_requests: policy.map_or(0, |policy| policy.requests),
             breaches: policy.map_or(0, |policy| policy.streak),
             breaches_needed: settings.map_or(0, |settings| settings.breaches),
             servers: view
@@ -308,25 +256,26 @@ impl Report {
                 .map(|server| server_status(server, wall))
                 .collect(),
             next: view.next.to_string(),
-            paused: view.standings.pause.map(|pause| format!("paused{pause}")),
-            problems: self.problems_of(Some(&view.name)),
-            measure,
-            more: MoreOfBackend {
-                serving: view.serving,
-                wanted: view.wanted,
-                demand_per_s: None,
-                in_flight: view.in_flight,
-                capacity: Capacity {
-                    proved_per_s: None,
-                    broken_per_s: None,
-                    source: "none".to_owned(),
-                },
-                reason: ReasonStatus {
-                    code: view.next.code().as_str().to_owned(),
-                    text: view.next.to_string(),
-                },
-                standings: standings_status(&view.standings, wall),
+            serving: view.serving,
+            wanted: view.wanted,
+            demand_per_s: None,
+            in_flight: view.in_flight,
+            capacity: Capacity {
+                proved_per_s: None,
+                broken_per_s: None,
+                source: "none".to_owned(),
             },
+            reason: ReasonStatus {
+                code: view.next.code().as_str().to_owned(),
+                text: view.next.to_string(),
+            },
+            standings: standings_status(&view.standings, wall),
+            own: Some(OwnOfBackend {
+                window_requests: policy.map_or(0, |policy| policy.requests),
+                paused: view.standings.pause.map(|pause| format!("paused{pause}")),
+                problems: self.problems_of(Some(&view.name)),
+                measure,
+            }),
         }
     }
 }
@@ -348,17 +297,31 @@ fn measure_status(policy: &PolicyView) -> MeasureStatus {
 }
 
 fn server_status(view: &ServerView, wall: SystemTime) -> ServerStatus {
+    let standings = standings_status(&view.standings, wall);
     ServerStatus {
         name: view.name.clone(),
         role: view.role.as_str().to_owned(),
         stage: view.stage.as_str().to_owned(),
         up: view.is_up,
-        more: MoreOfServer {
-            serving: view.is_serving,
-            weight: view.weight,
-            note: view.note.as_ref().map(ToString::to_string),
-            standings: standings_status(&view.standings, wall),
-        },
+        serving: view.is_serving,
+        weight: view.weight,
+        note: view.note.as_ref().map(|note| match standings.only_end() {
+            Some(until) => format!("{note}, until {until}"),
+            None => note.to_string(),
+        }),
+        standings,
+    }
+}
+
+impl StandingsStatus {
+    /// When an operator's order ends, if only one has an end.
+    fn only_end(&self) -> Option<&str> {
+        let orders = [&self.pin, &self.pause, &self.order];
+        let mut ends = orders
+            .into_iter()
+            .flatten()
+            .filter_map(|it| it.until.as_deref());
+        ends.next().filter(|_| ends.next().is_none())
     }
 }
 

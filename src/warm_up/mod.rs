@@ -77,7 +77,6 @@ impl Default for WarmUpConfig {
 }
 
 /// How the spares of one backend are warmed up.
-#[derive(Debug)]
 pub struct WarmUp {
     config: WarmUpConfig,
     /// By server; a text where the URL is unusable.

@@ -1,7 +1,6 @@
 //! TLS towards a server that HAProxy reaches over TLS (`srv_use_ssl`), or for an https
 //! `warm_up_url`. Built when the first such server is warmed up, not before.
 
-use std::fmt;
 use std::io;
 use std::sync::Arc;
 
@@ -26,15 +25,6 @@ use crate::words::os_words::plain;
 pub(super) struct Tls {
     is_verified: bool,
     config: OnceCell<Result<Arc<ClientConfig>, String>>,
-}
-
-impl fmt::Debug for Tls {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Tls")
-            .field("is_verified", &self.is_verified)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Tls {

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::closed::closed;
 use super::names::ServerName;
 
@@ -77,9 +79,11 @@ pub struct Answer {
 }
 
 /// What became of an order, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It stands, or stood already.
+    #[default]
     Accepted,
     /// It would break a promise, or makes no sense now.
     Refused,

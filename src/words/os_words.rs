@@ -18,16 +18,3 @@ pub fn plain(error: &io::Error) -> String {
         format!("{}{rest}", first.to_lowercase())
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_and_a_large_first_letter_go() {
-        let missing = io::Error::from_raw_os_error(2);
-        assert_eq!(plain(&missing), "no such file or directory");
-        assert_eq!(plain(&io::Error::other("TLS failed")), "TLS failed");
-        assert_eq!(plain(&io::Error::other("")), "");
-    }
-}

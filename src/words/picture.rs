@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 
+use super::closed::closed;
+
 /// One HAProxy process's lifetime: (`Pid`, `Start_time_sec`) of `show info`. A reload or restart
 /// gives another one, and with it every runtime state back to haproxy.cfg's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -271,25 +273,16 @@ impl ServerRead {
     }
 }
 
-/// HAProxy's three admin states that a `set server B/S state` command can set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AdminState {
-    /// Takes balanced traffic.
-    Ready,
-    /// Is checked, keeps its sessions and persistence, gets no balanced traffic.
-    Drain,
-    /// Is not checked and gets nothing new.
-    Maint,
-}
-
-impl AdminState {
-    /// The word of the Runtime API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ready => "ready",
-            Self::Drain => "drain",
-            Self::Maint => "maint",
-        }
+closed! {
+    /// HAProxy's three admin states that a `set server B/S state` command can set, in its words.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum AdminState {
+        /// Takes balanced traffic.
+        Ready = "ready",
+        /// Is checked, keeps its sessions and persistence, gets no balanced traffic.
+        Drain = "drain",
+        /// Is not checked and gets nothing new.
+        Maint = "maint",
     }
 }
 
@@ -316,10 +309,16 @@ pub enum ReadFailure {
     Stopping,
 }
 
+/// HAProxy's words to a command that the level of its socket does not allow.
+pub const PERMISSION_DENIED: &str = "Permission denied";
+
+/// What our own words begin with where no command was sent.
+pub const NOT_SENT: &str = "not sent";
+
 /// Why a write was not confirmed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteFailure {
-    /// HAProxy refused; its own words.
+    /// HAProxy refused; its own words. Ours, which begin with [`NOT_SENT`], where it was not asked.
     Refused(String),
     /// The command's fate is unknown: HAProxy could not be reached or did not answer in time.
     Unknown(String),

@@ -2,7 +2,7 @@
 //! makes it.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// An instant in whole milliseconds since an arbitrary start.
 ///
@@ -34,6 +34,12 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
+}
+
+/// Milliseconds since 1970 by the wall clock, which may step.
+pub fn ms_since_1970(wall: SystemTime) -> u64 {
+    let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A duration as people write it: `840ms`, `6.2s`, `3m 10s`, `2h 48m`.

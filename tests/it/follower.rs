@@ -1,6 +1,7 @@
 //! Generated writes, rotations and truncations against a model of every line's fate.
 
 mod model;
+mod names;
 mod odd;
 mod process;
 mod restart;

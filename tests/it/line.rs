@@ -17,6 +17,8 @@ mod parse;
 mod progress;
 mod properties;
 mod rejects;
+mod scan;
+mod threads;
 
 use haproxy_autoscale::log::line::{
     Logged, Parser, Record, Reject, TIMER_MAX_MS, TOTAL_MAX_MS, format_local_ms,

@@ -24,3 +24,4 @@ mod support; // real HAProxy, small HTTP servers, temp dirs: not tests
 mod systemd; // the unit, what it is told, and a daemon without root
 mod tidy; // the shape of the repository
 mod warm_up; // small servers that are slow, dead or odd
+mod words; // dates and the system's words

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use haproxy_autoscale::runtime_api::{Address, REPLY_MAX_BYTES, Reader, Writer};
+use haproxy_autoscale::scaler::decision::StateRefused;
 use haproxy_autoscale::sim::socket;
 use haproxy_autoscale::words::names::ServerName;
 use haproxy_autoscale::words::picture::{
@@ -17,6 +18,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 
+mod command;
 mod real;
 mod recorded;
 
@@ -230,4 +232,37 @@ async fn the_answers_to_a_write_are_told_apart() {
         };
         assert!(text.contains(expected), "{text}");
     }
+}
+
+#[tokio::test]
+async fn haproxys_words_and_our_advice_are_told_apart() {
+    let server = ServerName::new("web", "web3");
+    let fake = Fake::answering(b"Permission denied\n\n".into());
+    let writer = Writer::new(fake.address(), SECOND);
+    let words = |outcome| match outcome {
+        Err(WriteFailure::Refused(words)) => words,
+        other => panic!("{other:?}"),
+    };
+    let denied = words(writer.set_state(&server, AdminState::Drain).await);
+    assert_eq!(denied, "Permission denied");
+    let told = |words: &str| {
+        let refused = StateRefused {
+            server: server.clone(),
+            state: AdminState::Drain,
+            words: words.to_owned(),
+        };
+        refused.to_string()
+    };
+    assert_eq!(
+        told(&denied),
+        "cannot set web/web3 to drain: HAProxy answered \"Permission denied\"; write `level admin` \
+         on its `stats socket` line in haproxy.cfg"
+    );
+    assert_eq!(
+        told("No such server."),
+        "cannot set web/web3 to drain: HAProxy answered \"No such server.\""
+    );
+    let impossible = ServerName::new("web", "web 3");
+    let ours = words(writer.set_state(&impossible, AdminState::Drain).await);
+    assert!(!told(&ours).contains("HAProxy answered"), "{}", told(&ours));
 }

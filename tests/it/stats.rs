@@ -1,9 +1,10 @@
 //! Numbers per server, against a naive exact computation.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use haproxy_autoscale::log::line::{Brief, Logged, Parser, Record, Reject};
-use haproxy_autoscale::log::recorded::Reading;
+use haproxy_autoscale::log::recorded::{Names, Reading};
 use haproxy_autoscale::stats::{Histogram, OVERFLOW_NAME, SERVERS_MAX, Stats, stats_of_logs};
 use haproxy_autoscale::words::request::Request;
 use proptest::prelude::*;
@@ -303,5 +304,26 @@ proptest! {
         let summary = histogram.summary().unwrap();
         prop_assert!(is_close(summary.p50, ms), "{} for {}", summary.p50, ms);
         prop_assert_eq!(summary.max, u32::MAX);
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_name_keeps_its_number_and_no_two_names_share_one(
+        seen in proptest::collection::vec(("[a-c]{0,2}", "[a-e.:]{0,12}"), 0..300),
+    ) {
+        let mut names = Names::default();
+        let mut model: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for (backend, server) in seen {
+            let number = names.number(backend.as_bytes(), server.as_bytes(), 100);
+            let count = model.len();
+            let key = (backend, server);
+            let known = model.get(&key).copied();
+            prop_assert_eq!(number, known.or((count < 100).then_some(count)));
+            if let Some(number) = number {
+                prop_assert_eq!(&names.list()[number], &key);
+                model.insert(key, number);
+            }
+        }
     }
 }

@@ -14,9 +14,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+mod answers;
 mod tls;
+mod url;
 
 const MS: Duration = Duration::from_millis(1);
+const SECONDS: Duration = Duration::from_secs(5);
 /// What is over much sooner has not waited for a deadline, on a busy machine either.
 const LONG: Duration = Duration::from_secs(30);
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";

@@ -13,7 +13,7 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ use super::opened::{self, FileId};
 use super::siblings;
 use super::{First, Follower, Limits, OLD_FILES_MAX};
 use crate::words::files;
-use crate::words::time::Timestamp;
+use crate::words::time::{Timestamp, ms_since_1970};
 
 /// An older checkpoint is not believed, by the wall clock: what was logged before is no news.
 pub const GAP_MAX: Duration = Duration::from_secs(60);
@@ -234,11 +234,6 @@ fn resume(there: &mut Vec<(File, Metadata)>, mark: &Mark, shared: &mut Shared) -
     OpenFile::at_mark(file, &meta, Timestamp::default(), shared, mark)
         .ok()
         .flatten()
-}
-
-fn ms_since_1970(wall: SystemTime) -> u64 {
-    let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The place of a daemon's checkpoint on disk.

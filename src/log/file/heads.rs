@@ -15,7 +15,7 @@ use ring::hmac;
 use serde::{Deserialize, Serialize};
 
 use super::opened::{self, FileId};
-use super::reached::{MARKER_BYTES, Reached};
+use super::reached::Reached;
 use super::siblings::{SIBLINGS_MAX, Sibling};
 
 /// A head is the first line, or this much of it.
@@ -139,7 +139,7 @@ impl KnownHeads {
             return Ok(None);
         };
         let proof = self.proofs.iter().find(|proof| proof.holds_for(file, head));
-        Ok(proof.map(|proof| proof.offset))
+        Ok(proof.map(Proof::offset))
     }
 
     /// Notes a file of which nothing is ever to be read. False: it has no complete first line.
@@ -171,62 +171,30 @@ impl KnownHeads {
 #[derive(Debug)]
 pub(super) struct Proof {
     head: Head,
-    offset: u64,
-    before: Vec<u8>,
+    reached: Reached,
 }
 
 impl Proof {
     pub(super) fn new(head: Head, reached: &Reached) -> Self {
-        Self {
-            head,
-            offset: reached.offset(),
-            before: reached.marker().to_vec(),
-        }
+        let reached = reached.clone();
+        Self { head, reached }
     }
 
     /// Of a file of which nothing is ever to be read, as it is now.
     fn at_end(file: &File, head: Head) -> io::Result<Self> {
-        let size = file.metadata()?.len();
-        let start = size.saturating_sub(MARKER_BYTES as u64);
-        let mut before = vec![0; MARKER_BYTES];
-        let count = file.read_at(&mut before, start)?;
-        before.truncate(count);
-        Ok(Self {
-            head,
-            offset: start + count as u64,
-            before,
-        })
+        let mut reached = Reached::default();
+        reached.jump(file, file.metadata()?.len())?;
+        Ok(Self { head, reached })
     }
 
     pub(super) const fn offset(&self) -> u64 {
-        self.offset
+        self.reached.offset()
     }
 
     pub(super) fn holds_for(&self, file: &File, head: Head) -> bool {
-        let mut there = vec![0; self.before.len()];
-        let start = self.offset.saturating_sub(there.len() as u64);
-        self.head == head && file.read_exact_at(&mut there, start).is_ok() && there == self.before
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hash_on_disk_means_the_same_in_every_build() {
-        let known = KnownHeads::restored(0x0123_4567_89ab_cdef, &[]);
-        let line = b"Nov 21 23:36:31 lb1 haproxy[1]: a line";
-        assert_eq!(
-            known.hash(line),
-            0x4c6a_5c06_06e9_a218,
-            "as RFC 2104 has it"
-        );
-        let other = KnownHeads::restored(1, &[]);
-        assert_ne!(
-            other.hash(line),
-            known.hash(line),
-            "nobody can tell it without the salt"
-        );
+        let before = self.reached.marker();
+        let mut there = vec![0; before.len()];
+        let start = self.offset().saturating_sub(there.len() as u64);
+        self.head == head && file.read_exact_at(&mut there, start).is_ok() && there == before
     }
 }

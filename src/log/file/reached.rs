@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 pub(super) const MARKER_BYTES: usize = 256;
 
 /// An offset with the bytes before it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Reached {
     offset: u64,
     marker: Vec<u8>,

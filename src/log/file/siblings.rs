@@ -11,8 +11,6 @@ use super::opened::FileId;
 
 /// Rotated files looked at in one directory; the newest ones.
 pub(super) const SIBLINGS_MAX: usize = 256;
-/// Compressed files: never read, for they are copies of what was read uncompressed.
-const COMPRESSED: [&str; 4] = [".gz", ".xz", ".zst", ".bz2"];
 /// Words that people put behind the name of a rotated file, instead of a number or date.
 const ROTATED_WORDS: [&str; 6] = ["old", "bak", "prev", "save", "rotated", "orig"];
 
@@ -63,8 +61,9 @@ fn age_by_name(path: &Path) -> Option<u16> {
     suffix.parse().ok()
 }
 
-/// `haproxy.log.1`, `haproxy.log-20261121`, `haproxy.log.old`; not `haproxy.log.1.gz`, and not
-/// `haproxy.log.errors`, which is another log that may be rotated at the same moment.
+/// `haproxy.log.1`, `haproxy.log-20261121`, `haproxy.log.old`; not `haproxy.log.1.gz`, a
+/// copy of what was read uncompressed, and not `haproxy.log.errors`, which is another log that may be
+/// rotated at the same moment.
 fn is_rotated_name(log: &OsStr, name: &OsStr) -> bool {
     let Some(suffix) = name.as_bytes().strip_prefix(log.as_bytes()) else {
         return false;
@@ -72,9 +71,6 @@ fn is_rotated_name(log: &OsStr, name: &OsStr) -> bool {
     let Ok(suffix) = std::str::from_utf8(suffix) else {
         return false;
     };
-    if COMPRESSED.iter().any(|ending| suffix.ends_with(ending)) {
-        return false;
-    }
     let Some(rest) = suffix.strip_prefix(['.', '-', '_', '~']) else {
         return false;
     };
@@ -85,39 +81,4 @@ fn is_rotated_name(log: &OsStr, name: &OsStr) -> bool {
                 .all(|char| char.is_ascii_digit() || "TZ:+".contains(char))
     };
     rest.split(['.', '-', '_', '~']).all(is_part)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rotated_files_are_told_from_other_logs_by_their_names() {
-        let is_rotated = |name: &str| is_rotated_name(OsStr::new("h.log"), OsStr::new(name));
-        for name in [
-            "h.log.1",
-            "h.log.10",
-            "h.log-20261121",
-            "h.log-20261121.1",
-            "h.log.2026-11-21T10:00:00Z",
-            "h.log.old",
-            "h.log.1.old",
-            "h.log~",
-        ] {
-            assert!(is_rotated(name), "{name}");
-        }
-        for name in [
-            "h.log",
-            "h.log2",
-            "h.log.1.gz",
-            "h.log.2.zst",
-            "h.log-20261121.bz2",
-            "h.log.3.xz",
-            "h.log.errors",
-            "h.log.errors.1",
-            "other.log.1",
-        ] {
-            assert!(!is_rotated(name), "{name}");
-        }
-    }
 }

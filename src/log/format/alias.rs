@@ -73,6 +73,15 @@ pub(super) enum Shape {
     Millis,
     /// As many letters or `-`.
     Flags(usize),
+    /// What only a sample can look like.
+    Sampled(Sampled),
+    /// A client, or a server's answer, chooses what stands there.
+    Chosen(Chosen),
+}
+
+/// What a sample can look like besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sampled {
     /// A word that nobody outside chooses, or `-`.
     Word,
     /// A whole number, with `-` in front or alone; `true` and `false` in JSON.
@@ -85,40 +94,17 @@ pub(super) enum Shape {
     UrlEncoded,
     /// A date as the operator writes it, or `-`.
     Stamp,
-    /// What a client, or a server's answer, chooses, where HAProxy writes `#22` for a double quote.
-    Encoded,
-    /// The same with a backslash before quotes and backslashes.
-    Escaped,
-    /// The same as it came, but with `+E`.
-    Client,
 }
 
-impl Shape {
-    /// Somebody outside chooses what stands there.
-    pub(super) const fn is_chosen(self) -> bool {
-        match self {
-            Self::Encoded | Self::Escaped | Self::Client => true,
-            Self::Name
-            | Self::FrontendName
-            | Self::ServerName
-            | Self::Timer
-            | Self::Count
-            | Self::Status
-            | Self::Number
-            | Self::Port
-            | Self::Address
-            | Self::DateMs
-            | Self::DateZone
-            | Self::Millis
-            | Self::Flags(_)
-            | Self::Word
-            | Self::Integer
-            | Self::Hex
-            | Self::Base64
-            | Self::UrlEncoded
-            | Self::Stamp => false,
-        }
-    }
+/// How HAProxy writes what somebody outside chooses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chosen {
+    /// With `#22` for a double quote.
+    Encoded,
+    /// With a backslash before quotes and backslashes.
+    Escaped,
+    /// As it came, but with `+E`.
+    Plain,
 }
 
 /// One `%NAME`.
@@ -135,6 +121,10 @@ const fn alias(name: &'static str, role: Role, shape: Shape) -> Alias {
 
 const fn other(name: &'static str, shape: Shape) -> Alias {
     alias(name, Role::Other, shape)
+}
+
+const fn chosen(name: &'static str, how: Chosen) -> Alias {
+    other(name, Shape::Chosen(how))
 }
 
 /// Every item but `%o`.
@@ -185,24 +175,24 @@ const ALIASES: &[Alias] = &[
     other("fp", Shape::Port),
     other("bp", Shape::Port),
     other("sp", Shape::Port),
-    other("H", Shape::Word),
-    other("sslv", Shape::Word),
-    other("sslc", Shape::Word),
-    other("r", Shape::Encoded),
-    other("HM", Shape::Encoded),
-    other("HP", Shape::Encoded),
-    other("HPO", Shape::Encoded),
-    other("HQ", Shape::Encoded),
-    other("HU", Shape::Encoded),
-    other("HV", Shape::Encoded),
-    other("CC", Shape::Client),
-    other("CS", Shape::Client),
-    other("hr", Shape::Encoded),
-    other("hs", Shape::Encoded),
-    other("hrl", Shape::Encoded),
-    other("hsl", Shape::Encoded),
+    other("H", Shape::Sampled(Sampled::Word)),
+    other("sslv", Shape::Sampled(Sampled::Word)),
+    other("sslc", Shape::Sampled(Sampled::Word)),
+    chosen("r", Chosen::Encoded),
+    chosen("HM", Chosen::Encoded),
+    chosen("HP", Chosen::Encoded),
+    chosen("HPO", Chosen::Encoded),
+    chosen("HQ", Chosen::Encoded),
+    chosen("HU", Chosen::Encoded),
+    chosen("HV", Chosen::Encoded),
+    chosen("CC", Chosen::Plain),
+    chosen("CS", Chosen::Plain),
+    chosen("hr", Chosen::Encoded),
+    chosen("hs", Chosen::Encoded),
+    chosen("hrl", Chosen::Encoded),
+    chosen("hsl", Chosen::Encoded),
     // Anything that `unique-id-format` says.
-    other("ID", Shape::Client),
+    chosen("ID", Chosen::Plain),
 ];
 
 /// The item called so.

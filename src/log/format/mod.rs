@@ -36,21 +36,17 @@ pub const FORMAT_BYTES_MAX: usize = 4096;
 /// `option httplog` (1.5 to 3.5-dev) up to its queues.
 const HTTPLOG: &str = "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc \
     %ac/%fc/%bc/%sc/%rc %sq/%bq";
+/// `option httplog clf`.
+const CLF: &str = "clf";
 /// The words that stand for a format.
-pub const WORDS: [&str; 3] = ["httplog", "httpslog", "clf"];
+pub const WORDS: [&str; 3] = ["httplog", "httpslog", CLF];
 
 /// How lines are written behind their heads.
 #[derive(Clone, Debug)]
 pub struct LogFormat {
     given: String,
-    kind: Kind,
-}
-
-#[derive(Clone, Debug)]
-enum Kind {
-    Httplog,
-    Clf(Arc<Pattern>),
-    Custom(Arc<Pattern>),
+    /// What reads them; `None` for stock httplog, which has a faster way.
+    pattern: Option<Arc<Pattern>>,
 }
 
 impl LogFormat {
@@ -58,7 +54,7 @@ impl LogFormat {
     pub fn httplog() -> Self {
         Self {
             given: "httplog".to_owned(),
-            kind: Kind::Httplog,
+            pattern: None,
         }
     }
 
@@ -70,21 +66,16 @@ impl LogFormat {
     /// one, in the order of the text. Total: any text gives a format or errors, in time and memory
     /// bounded by [`FORMAT_BYTES_MAX`].
     pub fn compile(given: &str) -> Result<Self, Vec<FormatError>> {
-        let kind = match given {
-            "httplog" | "httpslog" => Kind::Httplog,
-            "clf" => Kind::Clf(Arc::new(pattern_of(variable::CLF)?.0)),
-            _ => {
-                let (pattern, is_httplog) = pattern_of(given)?;
-                if is_httplog {
-                    Kind::Httplog
-                } else {
-                    Kind::Custom(Arc::new(pattern))
-                }
-            }
+        let pattern = match given {
+            "httplog" | "httpslog" => None,
+            CLF => Some(pattern_of(variable::CLF)?.0),
+            _ => Some(pattern_of(given)?)
+                .filter(|(_, is_httplog)| !is_httplog)
+                .map(|(pattern, _)| pattern),
         };
         Ok(Self {
             given: given.to_owned(),
-            kind,
+            pattern: pattern.map(Arc::new),
         })
     }
 
@@ -95,19 +86,14 @@ impl LogFormat {
 
     /// What its lines do not say, in the order of importance.
     pub fn gaps(&self) -> Vec<Gap> {
-        match &self.kind {
-            Kind::Httplog => Vec::new(),
-            Kind::Clf(pattern) | Kind::Custom(pattern) => times::gaps(&pattern.roles),
-        }
+        let pattern = self.pattern.as_ref();
+        pattern.map_or_else(Vec::new, |pattern| times::gaps(&pattern.roles))
     }
 
     /// What reads its lines; `None` for stock httplog, which has a faster way.
     pub(super) fn reader(&self) -> Option<Reader> {
-        match &self.kind {
-            Kind::Httplog => None,
-            Kind::Clf(pattern) => Some(Reader::new(pattern, true)),
-            Kind::Custom(pattern) => Some(Reader::new(pattern, false)),
-        }
+        let pattern = self.pattern.as_ref();
+        pattern.map(|pattern| Reader::new(pattern, self.given == CLF))
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::alias::{Role, Shape};
+use super::alias::{Role, Sampled, Shape};
 use super::error::{Fault, FormatError};
 use super::part::Part;
 use super::quoted::{View, views};
@@ -181,7 +181,7 @@ fn is_blurred(parts: &[Part], views: &[View], at: usize) -> bool {
         && matches!(parts.get(next), Some(Part::Literal(b':', _)))
         && matches!(
             shape_at(next + 1),
-            Some(Shape::Port | Shape::Number | Shape::Integer)
+            Some(Shape::Port | Shape::Number | Shape::Sampled(Sampled::Integer))
         )
     {
         next += 2;

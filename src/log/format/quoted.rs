@@ -5,7 +5,7 @@
 //! and plain samples come as they are. Seen in lines of 2.6, 3.0 and 3.2, with quotes, braces,
 //! backslashes and control characters in every item.
 
-use super::alias::{Role, Shape};
+use super::alias::{Chosen, Role, Shape};
 use super::part::Part;
 use super::shape::{Ending, Look, Style, look_of, quoted};
 use super::token::Item;
@@ -75,7 +75,7 @@ fn harmless(parts: &[Part], at: usize, item: &Item) -> Option<(Look, usize)> {
                 if is_needed(other.alias.role) || other.flags.is_quoted {
                     return None;
                 }
-                if other.alias.shape.is_chosen() {
+                if let Shape::Chosen(_) = other.alias.shape {
                     let of_other = self::endings(other);
                     endings.retain(|ending| of_other.contains(ending));
                 }
@@ -102,31 +102,13 @@ const fn is_needed(role: Role) -> bool {
 
 /// By which quotes the end of what a client chooses can be told.
 fn endings(item: &Item) -> Vec<Ending> {
-    let is_escaped = item.flags.is_escaped;
-    match item.alias.shape {
-        Shape::Encoded if is_escaped => vec![Ending::AtQuote, Ending::AtPlainQuote],
-        Shape::Encoded => vec![Ending::AtQuote],
-        Shape::Escaped => vec![Ending::AtPlainQuote],
-        Shape::Client if is_escaped => vec![Ending::AtPlainQuote],
-        Shape::Client
-        | Shape::Name
-        | Shape::FrontendName
-        | Shape::ServerName
-        | Shape::Timer
-        | Shape::Count
-        | Shape::Status
-        | Shape::Number
-        | Shape::Port
-        | Shape::Address
-        | Shape::DateMs
-        | Shape::DateZone
-        | Shape::Millis
-        | Shape::Flags(_)
-        | Shape::Word
-        | Shape::Integer
-        | Shape::Hex
-        | Shape::Base64
-        | Shape::UrlEncoded
-        | Shape::Stamp => Vec::new(),
+    let Shape::Chosen(chosen) = item.alias.shape else {
+        return Vec::new();
+    };
+    match (chosen, item.flags.is_escaped) {
+        (Chosen::Encoded, true) => vec![Ending::AtQuote, Ending::AtPlainQuote],
+        (Chosen::Encoded, false) => vec![Ending::AtQuote],
+        (Chosen::Escaped, _) | (Chosen::Plain, true) => vec![Ending::AtPlainQuote],
+        (Chosen::Plain, false) => Vec::new(),
     }
 }

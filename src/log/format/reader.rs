@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use regex::bytes::CaptureLocations;
 
 use super::super::bytes::Body;
-use super::super::date::{HeadDate, head_date, parse_local_ms};
+use super::super::date::{HeadDate, head_date};
 use super::super::number::{timer, unsigned, without_plus};
 use super::super::record::{Record, ended_ms};
 use super::super::reject::{Reject, classify};
@@ -14,10 +14,11 @@ use super::alias::{Role, Shape};
 use super::pattern::Pattern;
 use super::times::{Timer, Times};
 use super::value::{millis, seconds_ms, zoned_ms};
+use crate::words::calendar::parse_local_ms;
 use crate::words::request::Tail;
 
-/// Reads bodies of one format.
-#[derive(Debug)]
+/// Reads bodies of one format. One belongs to one thread.
+#[derive(Clone, Debug)]
 pub(in crate::log) struct Reader {
     pattern: Arc<Pattern>,
     /// `option httplog clf`.
@@ -30,19 +31,6 @@ pub(in crate::log) struct Reader {
     zone_ms: Arc<OnceLock<i64>>,
     /// About now, for the year that syslog's dates lack; see [`head_date`].
     today_ms: u64,
-}
-
-impl Clone for Reader {
-    /// Another one for another thread.
-    fn clone(&self) -> Self {
-        Self {
-            pattern: Arc::clone(&self.pattern),
-            is_clf: self.is_clf,
-            places: RefCell::new(self.pattern.regex.capture_locations()),
-            zone_ms: Arc::clone(&self.zone_ms),
-            today_ms: self.today_ms,
-        }
-    }
 }
 
 impl Reader {

@@ -1,8 +1,8 @@
 //! What an item looks like in a line: a piece of a pattern, and by which bytes it could begin and
 //! go on. That decides whether two neighbours can be told apart.
 
-use super::alias::Shape;
-use super::token::{Flags, Item};
+use super::alias::{Sampled, Shape};
+use super::token::Item;
 use crate::words::names::is_name_byte;
 
 /// A set of bytes.
@@ -101,26 +101,13 @@ pub(super) enum Ending {
 
 /// What an item looks like; `None` for what a client chooses, unless the line is JSON.
 pub(super) fn look_of(item: &Item, style: Style) -> Option<Look> {
-    let shape = item.alias.shape;
-    if shape.is_chosen() && style == Style::Json {
-        return Some(json_value(item.alias.name));
-    }
-    look(shape, item.flags, style)
-}
-
-/// What `shape` looks like; `None` for what a client chooses.
-fn look(shape: Shape, flags: Flags, style: Style) -> Option<Look> {
-    let is_hex = flags.is_hex;
+    let (shape, flags) = (item.alias.shape, item.flags);
     let is_json = style == Style::Json;
+    let is_sample = matches!(shape, Shape::Sampled(_));
     let is_text = match shape {
         Shape::Name | Shape::FrontendName | Shape::ServerName => flags.is_quoted || is_json,
-        Shape::Address => (flags.is_quoted && !is_hex) || is_json,
-        Shape::Word
-        | Shape::Integer
-        | Shape::Hex
-        | Shape::Base64
-        | Shape::UrlEncoded
-        | Shape::Stamp => flags.is_quoted && !is_json,
+        Shape::Address => (flags.is_quoted && !flags.is_hex) || is_json,
+        Shape::Sampled(_) => flags.is_quoted && !is_json,
         Shape::DateMs | Shape::DateZone | Shape::Flags(_) => is_json,
         // Numbers stand in quotes where a JSON item has the type `str`, and `-` becomes "".
         Shape::Timer
@@ -129,42 +116,32 @@ fn look(shape: Shape, flags: Flags, style: Style) -> Option<Look> {
         | Shape::Number
         | Shape::Port
         | Shape::Millis => false,
-        Shape::Client | Shape::Encoded | Shape::Escaped => return None,
+        Shape::Chosen(_) => return is_json.then(|| json_value(item.alias.name)),
     };
-    let (mut value, first, more) = plain(shape, is_hex, is_json)?;
-    if is_json && is_sample(shape) {
+    let (mut value, first, more) = plain(shape, flags.is_hex, is_json)?;
+    if is_json && is_sample {
         // A sample that is a number stands in no quotes.
         value = format!("(?:\"(?:{value})?\"|{value}|true|false|null)");
     }
+    let is_frontend = shape == Shape::FrontendName;
     if is_text {
-        let empty_too = shape == Shape::Address || is_sample(shape);
-        let value = if empty_too {
-            format!("(?:{value})?")
-        } else {
-            value
-        };
-        let after = if shape == Shape::FrontendName {
-            "~?\""
-        } else {
-            "\""
-        };
+        let may_be_empty = shape == Shape::Address || is_sample;
         return Some(Look {
             before: "\"",
-            value,
-            after,
+            value: if may_be_empty {
+                format!("(?:{value})?")
+            } else {
+                value
+            },
+            after: if is_frontend { "~?\"" } else { "\"" },
             first: Bytes::of(|byte| byte == b'"'),
             more: Bytes::NONE,
         });
     }
-    let after_name = if shape == Shape::FrontendName {
-        "~?"
-    } else {
-        ""
-    };
-    let (before, after) = if is_json && !is_sample(shape) {
+    let (before, after) = if is_json && !is_sample {
         ("\"?", "\"?")
     } else {
-        ("", after_name)
+        ("", if is_frontend { "~?" } else { "" })
     };
     Some(Look {
         before,
@@ -177,88 +154,44 @@ fn look(shape: Shape, flags: Flags, style: Style) -> Option<Look> {
 
 /// Without quotes: the pattern, its first bytes, and those by which it may go on.
 fn plain(shape: Shape, is_hex: bool, is_json: bool) -> Option<(String, Bytes, Bytes)> {
-    let digit = Bytes::of(|byte| byte.is_ascii_digit());
-    let hex = Bytes::of(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    let name = Bytes::of(is_name_byte);
-    Some(match shape {
-        Shape::Name => (
-            NAME.to_owned(),
-            Bytes::of(|byte| is_name_byte(byte) || byte == b'<'),
-            name,
-        ),
-        Shape::ServerName => (
-            SERVER.to_owned(),
-            Bytes::of(|byte| is_name_byte(byte) || b"<\\".contains(&byte)),
-            name,
-        ),
-        Shape::FrontendName => (
-            NAME.to_owned(),
-            Bytes::of(|byte| is_name_byte(byte) || byte == b'<'),
-            Bytes::of(|byte| is_name_byte(byte) || byte == b'~'),
-        ),
-        Shape::Timer => (
-            TIMER.to_owned(),
-            Bytes::of(|byte| byte.is_ascii_digit() || b"+-".contains(&byte)),
-            digit,
-        ),
-        Shape::Count => (
-            COUNT.to_owned(),
-            Bytes::of(|byte| byte.is_ascii_digit() || byte == b'+'),
-            digit,
-        ),
-        Shape::Status => (
-            "-?[0-9]+".to_owned(),
-            Bytes::of(|byte| byte.is_ascii_digit() || byte == b'-'),
-            digit,
-        ),
-        Shape::Number | Shape::Millis if is_hex => ("[0-9A-Fa-f]+".to_owned(), hex, hex),
-        Shape::Number => ("[0-9]+".to_owned(), digit, digit),
+    let with = |is: fn(u8) -> bool, more: &[u8]| Bytes::of(|byte| is(byte) || more.contains(&byte));
+    let digits = |more| with(|byte| byte.is_ascii_digit(), more);
+    let letters = |more| with(|byte| byte.is_ascii_alphanumeric(), more);
+    let names = |more| with(is_name_byte, more);
+    let hex = with(|byte| byte.is_ascii_hexdigit(), b"-");
+    let digit = digits(b"");
+    let of_set = |pattern, more| (pattern, letters(more), letters(more));
+    let (pattern, first, more) = match shape {
+        Shape::Name => (NAME, names(b"<"), names(b"")),
+        Shape::ServerName => (SERVER, names(b"<\\"), names(b"")),
+        Shape::FrontendName => (NAME, names(b"<"), names(b"~")),
+        Shape::Timer => (TIMER, digits(b"+-"), digit),
+        Shape::Count => (COUNT, digits(b"+"), digit),
+        Shape::Status => ("-?[0-9]+", digits(b"-"), digit),
+        Shape::Number | Shape::Millis if is_hex => ("[0-9A-Fa-f]+", hex, hex),
+        Shape::Number => ("[0-9]+", digit, digit),
         // JSON numbers have no leading zeros.
-        Shape::Millis if is_json => ("[0-9]{1,3}".to_owned(), digit, digit),
-        Shape::Millis => ("[0-9]{3}".to_owned(), digit, Bytes::NONE),
-        Shape::Port if is_json => ("[0-9A-Fa-f]*".to_owned(), hex, hex),
-        Shape::Port | Shape::Hex => ("(?:[0-9A-Fa-f]+|-)".to_owned(), hex, hex),
+        Shape::Millis if is_json => ("[0-9]{1,3}", digit, digit),
+        Shape::Millis => ("[0-9]{3}", digit, Bytes::NONE),
+        Shape::Port if is_json => ("[0-9A-Fa-f]*", hex, hex),
+        Shape::Port | Shape::Sampled(Sampled::Hex) => ("(?:[0-9A-Fa-f]+|-)", hex, hex),
         Shape::Address => {
             // Hexadecimal digits, dots and colons, `unix`, or `-`.
-            let address = Bytes::of(|byte| byte.is_ascii_hexdigit() || b".:unix-".contains(&byte));
-            ("[0-9A-Fa-f.:unix-]+".to_owned(), address, address)
+            let address = with(|byte| byte.is_ascii_hexdigit(), b".:unix-");
+            ("[0-9A-Fa-f.:unix-]+", address, address)
         }
-        Shape::DateMs => (DATE_MS.to_owned(), digit, Bytes::NONE),
-        Shape::DateZone => (DATE_ZONE.to_owned(), digit, Bytes::NONE),
-        Shape::Flags(count) => (
-            format!("[A-Za-z-]{{{count}}}"),
-            Bytes::of(|byte| byte.is_ascii_alphabetic() || byte == b'-'),
-            Bytes::NONE,
-        ),
-        Shape::Word => ("[A-Za-z0-9_.:-]+".to_owned(), name, name),
-        Shape::Integer => {
-            let first = Bytes::of(|byte| byte.is_ascii_digit() || byte == b'-');
-            ("(?:-?[0-9]+|-)".to_owned(), first, digit)
+        Shape::DateMs => (DATE_MS, digit, Bytes::NONE),
+        Shape::DateZone => (DATE_ZONE, digit, Bytes::NONE),
+        Shape::Flags(count) => {
+            let first = with(|byte| byte.is_ascii_alphabetic(), b"-");
+            return Some((format!("[A-Za-z-]{{{count}}}"), first, Bytes::NONE));
         }
-        Shape::Base64 => of_set(r"[A-Za-z0-9+/=_-]+", |byte| b"+/=_-".contains(&byte)),
-        Shape::UrlEncoded => of_set(r"[A-Za-z0-9%_.~+*-]+", |byte| b"%_.~+*-".contains(&byte)),
-        Shape::Stamp => of_set(r"[A-Za-z0-9 :.,/_+%-]+", |byte| {
-            b" :.,/_+%-".contains(&byte)
-        }),
-        Shape::Client | Shape::Encoded | Shape::Escaped => return None,
-    })
-}
-
-/// Letters, digits, and the bytes that `more` names besides.
-fn of_set(pattern: &str, more: impl Fn(u8) -> bool) -> (String, Bytes, Bytes) {
-    let bytes = Bytes::of(|byte| byte.is_ascii_alphanumeric() || more(byte));
-    (pattern.to_owned(), bytes, bytes)
-}
-
-/// Shapes that only samples have.
-const fn is_sample(shape: Shape) -> bool {
-    matches!(
-        shape,
-        Shape::Word
-            | Shape::Integer
-            | Shape::Hex
-            | Shape::Base64
-            | Shape::UrlEncoded
-            | Shape::Stamp
-    )
+        Shape::Sampled(Sampled::Word) => ("[A-Za-z0-9_.:-]+", names(b""), names(b"")),
+        Shape::Sampled(Sampled::Integer) => ("(?:-?[0-9]+|-)", digits(b"-"), digit),
+        Shape::Sampled(Sampled::Base64) => of_set("[A-Za-z0-9+/=_-]+", b"+/=_-"),
+        Shape::Sampled(Sampled::UrlEncoded) => of_set("[A-Za-z0-9%_.~+*-]+", b"%_.~+*-"),
+        Shape::Sampled(Sampled::Stamp) => of_set("[A-Za-z0-9 :.,/_+%-]+", b" :.,/_+%-"),
+        Shape::Chosen(_) => return None,
+    };
+    Some((pattern.to_owned(), first, more))
 }

@@ -42,7 +42,7 @@ pub(super) struct Item {
     pub(super) range: Range<usize>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(
     clippy::struct_field_names,
     reason = "a list, and what holds for all of it"
@@ -62,27 +62,18 @@ pub(super) fn tokens(glyphs: &[Glyph]) -> (Tokens, Vec<FormatError>) {
         glyphs,
         at: 0,
         defaults: Flags::default(),
-        is_json: false,
-        has_defaults: false,
-        tokens: Vec::new(),
+        made: Tokens::default(),
         mistakes: Vec::new(),
     };
     while reader.step() {}
-    let tokens = Tokens {
-        tokens: reader.tokens,
-        is_json: reader.is_json,
-        has_defaults: reader.has_defaults,
-    };
-    (tokens, reader.mistakes)
+    (reader.made, reader.mistakes)
 }
 
 struct Tokenizer<'a> {
     glyphs: &'a [Glyph],
     at: usize,
     defaults: Flags,
-    is_json: bool,
-    has_defaults: bool,
-    tokens: Vec<Token>,
+    made: Tokens,
     mistakes: Vec<FormatError>,
 }
 
@@ -134,25 +125,25 @@ impl Tokenizer<'_> {
             ' ' => {
                 let range = self.range_from(start);
                 // HAProxy begins no line with a space and writes no two in a row.
-                if !matches!(self.tokens.last(), None | Some(Token::Space(_))) {
-                    self.tokens.push(Token::Space(range));
+                if !matches!(self.made.tokens.last(), None | Some(Token::Space(_))) {
+                    self.made.tokens.push(Token::Space(range));
                 }
             }
             '%' if self.peek() == Some('%') => {
                 self.at += 1;
                 let range = self.range_from(start);
-                self.tokens.push(Token::Text('%', range));
+                self.made.tokens.push(Token::Text('%', range));
             }
             '%' => {
                 if let Err(mistake) = self.item(start) {
                     self.mistakes.push(mistake);
                     self.alias_letters(); // Of an item whose name or flags are wrong.
-                    self.tokens.push(Token::Space(self.range_from(start)));
+                    self.made.tokens.push(Token::Space(self.range_from(start)));
                 }
             }
             letter => {
                 let range = self.range_from(start);
-                self.tokens.push(Token::Text(letter, range));
+                self.made.tokens.push(Token::Text(letter, range));
             }
         }
         true
@@ -181,7 +172,7 @@ impl Tokenizer<'_> {
             let letters = self.alias_letters();
             if letters == "o" {
                 self.defaults = flags;
-                self.has_defaults = true;
+                self.made.has_defaults = true;
                 return if wants_json {
                     self.begin_json(start)
                 } else {
@@ -200,7 +191,7 @@ impl Tokenizer<'_> {
             written: self.written(start),
             range: self.range_from(start),
         };
-        self.tokens.push(Token::Item(item));
+        self.made.tokens.push(Token::Item(item));
         Ok(())
     }
 
@@ -285,8 +276,8 @@ impl Tokenizer<'_> {
     }
 
     fn begin_json(&mut self, start: usize) -> Result<(), FormatError> {
-        if self.tokens.is_empty() {
-            self.is_json = true;
+        if self.made.tokens.is_empty() {
+            self.made.is_json = true;
             return Ok(());
         }
         Err(self.json_misplaced(start))

@@ -1,7 +1,7 @@
 //! The bytes of a field → its value, beside those that every format has.
 
-use super::super::date::parse_local_ms;
 use super::super::number::unsigned;
+use crate::words::calendar::{number, parse_local_ms};
 
 /// The last second that four digits of a year can write.
 const SECONDS_MAX: u64 = 253_402_300_799;
@@ -10,12 +10,7 @@ const MS_PER_MINUTE: i64 = 60_000;
 /// One to three digits, with leading zeros.
 pub(super) fn millis(digits: &[u8]) -> Option<u64> {
     let is_short = (1..=3).contains(&digits.len());
-    let is_number = digits.iter().all(u8::is_ascii_digit);
-    (is_short && is_number).then(|| {
-        digits
-            .iter()
-            .fold(0, |value, byte| value * 10 + u64::from(byte - b'0'))
-    })
+    number(digits).filter(|_| is_short)
 }
 
 /// `%Ts` as milliseconds since 1970.

@@ -7,20 +7,19 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::zstd::Frames;
 
-/// RFC 1952 §2.3.1, of every member.
-const GZIP: &[u8] = &[0x1f, 0x8b];
-/// RFC 8878 §3.1.1, of every frame.
-const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-/// RFC 8878 §3.1.2: the lowest of sixteen first bytes, and what follows each. Parallel compressors
-/// begin with such a frame.
-const ZSTD_SKIPPABLE: &[u8] = &[0x50, 0x2a, 0x4d, 0x18];
-/// The xz file format §2.1.1.1.
-const XZ: &[u8] = &[0xfd, b'7', b'z', b'X', b'Z', 0];
-/// `BZh`, a level, and the beginning of π, which follows unless nothing was packed. The level is
-/// the lowest of nine.
-const BZIP2: &[u8] = b"BZh1\x31\x41";
-/// The longest of them.
-const MAGIC_BYTES: usize = 6;
+/// First bytes, and what they stand for. The byte at the place behind them may be so much larger.
+const MAGICS: [(Compression, &[u8], (usize, u8)); 5] = [
+    // RFC 1952 §2.3.1, of every member.
+    (Compression::Gzip, &[0x1f, 0x8b], (0, 0)),
+    // RFC 8878 §3.1.1, of every frame.
+    (Compression::Zstd, &[0x28, 0xb5, 0x2f, 0xfd], (0, 0)),
+    // RFC 8878 §3.1.2: parallel compressors begin with such a frame.
+    (Compression::Zstd, &[0x50, 0x2a, 0x4d, 0x18], (0, 15)),
+    // The xz file format §2.1.1.1.
+    (Compression::Xz, b"\xfd7zXZ\0", (0, 0)),
+    // `BZh`, a level from 1 to 9, and the beginning of π, which follows unless nothing was packed.
+    (Compression::Bzip2, b"BZh1\x31\x41", (3, 8)),
+];
 
 /// How a log is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +31,6 @@ pub(super) enum Compression {
 }
 
 impl Compression {
-    const ALL: [Self; 4] = [Self::Gzip, Self::Zstd, Self::Xz, Self::Bzip2];
-
     /// The plain bytes; or in words why not, and what to do.
     pub(super) fn unpack(
         self,
@@ -50,55 +47,32 @@ impl Compression {
              haproxy-autoscale stats -`, or another command with `-` for the log"
         )))
     }
+}
 
-    /// Whether `start` fits as far as both go.
-    fn may_begin(self, start: &[u8]) -> bool {
-        let begins = |magic: &[u8]| magic.iter().zip(start).all(|(one, other)| one == other);
-        match self {
-            Self::Gzip => begins(GZIP),
-            Self::Zstd => {
-                let mut lowest = start.to_vec();
-                if let Some(first) = lowest.first_mut() {
-                    *first &= 0xf0;
-                }
-                let skippable = ZSTD_SKIPPABLE.iter().zip(&lowest);
-                begins(ZSTD) || skippable.into_iter().all(|(one, other)| one == other)
-            }
-            Self::Xz => begins(XZ),
-            Self::Bzip2 => BZIP2
-                .iter()
-                .zip(start)
-                .enumerate()
-                .all(|(at, (one, other))| {
-                    one == other || (at == 3 && (b'1'..=b'9').contains(other))
-                }),
-        }
-    }
-
-    const fn magic_bytes(self) -> usize {
-        match self {
-            Self::Gzip => GZIP.len(),
-            Self::Zstd => ZSTD.len(),
-            Self::Xz => XZ.len(),
-            Self::Bzip2 => BZIP2.len(),
-        }
-    }
+/// Whether `start` fits as far as both go.
+fn may_begin(start: &[u8], magic: &[u8], (at, more): (usize, u8)) -> bool {
+    let mut bytes = start.iter().zip(magic).enumerate();
+    bytes.all(|(index, (byte, lowest))| {
+        let more = if index == at { more } else { 0 };
+        (*lowest..=lowest.saturating_add(more)).contains(byte)
+    })
 }
 
 /// The compression of a log that begins so; `None` for plain text.
 pub(super) fn compression(start: &[u8]) -> Option<Compression> {
-    let mut all = Compression::ALL.into_iter();
-    all.find(|it| start.len() >= it.magic_bytes() && it.may_begin(start))
+    let mut all = MAGICS.iter();
+    let found =
+        all.find(|(_, magic, loose)| start.len() >= magic.len() && may_begin(start, magic, *loose));
+    found.map(|(compression, ..)| *compression)
 }
 
 /// The first bytes, as many as are needed to tell the compression: one of plain text, as a rule. A
 /// pipe may give one at a time, and nothing more for hours.
 pub(super) fn first_bytes(reader: &mut impl Read) -> io::Result<Vec<u8>> {
-    let mut start = Vec::with_capacity(MAGIC_BYTES);
+    let mut start = Vec::new();
     let is_open = |start: &[u8]| {
-        Compression::ALL
-            .iter()
-            .any(|it| start.len() < it.magic_bytes() && it.may_begin(start))
+        let mut all = MAGICS.iter();
+        all.any(|(_, magic, loose)| start.len() < magic.len() && may_begin(start, magic, *loose))
     };
     while is_open(&start) {
         if reader.take(1).read_to_end(&mut start)? == 0 {

@@ -23,11 +23,11 @@ use self::reader::{Count, Reader};
 use crate::words::os_words::plain;
 
 pub use self::block::{BLOCK_BYTES, Block, Line, Lines};
-pub(crate) use self::names::Names;
+pub use self::names::Names;
 pub use self::order::Spans;
 pub use self::period::{Period, Reading, Sieve, parse_moment};
 pub use self::progress::Progress;
-pub use self::threads::{in_order, on_threads};
+pub use self::threads::{in_order, in_order_on, on_threads};
 
 /// The name of standard input on the command line.
 pub const STDIN: &str = "-";
@@ -317,15 +317,5 @@ impl Logs {
             name: self.names.get(log).cloned().unwrap_or_default(),
             source,
         }
-    }
-}
-
-impl std::fmt::Debug for Logs {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Logs")
-            .field("names", &self.names)
-            .field("next", &self.next)
-            .finish_non_exhaustive()
     }
 }

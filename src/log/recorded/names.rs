@@ -8,7 +8,7 @@ const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Every server of a log, numbered from 0 in the order of first sight. Names come from HAProxy's
 /// configuration, not from clients, so nobody can choose them to collide.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Names {
+pub struct Names {
     list: Vec<(String, String)>,
     numbers: HashTable<usize>,
 }
@@ -16,7 +16,7 @@ pub(crate) struct Names {
 impl Names {
     /// The number of a server. A new one is noted; `None` when there are `max` already.
     #[inline]
-    pub(crate) fn number(&mut self, backend: &[u8], server: &[u8], max: usize) -> Option<usize> {
+    pub fn number(&mut self, backend: &[u8], server: &[u8], max: usize) -> Option<usize> {
         let hash = hash(backend, server);
         let found = self.numbers.find(hash, |&number| {
             let known = self.list.get(number);
@@ -30,7 +30,7 @@ impl Names {
     }
 
     /// Backend and server of each number.
-    pub(crate) fn list(&self) -> &[(String, String)] {
+    pub fn list(&self) -> &[(String, String)] {
         &self.list
     }
 
@@ -67,34 +67,4 @@ fn hash(backend: &[u8], server: &[u8]) -> u64 {
         hash ^= hash >> 32;
     }
     hash
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn a_name_keeps_its_number_and_no_two_names_share_one(
-            seen in proptest::collection::vec(("[a-c]{0,2}", "[a-e.:]{0,12}"), 0..300),
-        ) {
-            let mut names = Names::default();
-            let mut model: BTreeMap<(String, String), usize> = BTreeMap::new();
-            for (backend, server) in seen {
-                let number = names.number(backend.as_bytes(), server.as_bytes(), 100);
-                let count = model.len();
-                let key = (backend, server);
-                let known = model.get(&key).copied();
-                prop_assert_eq!(number, known.or((count < 100).then_some(count)));
-                if let Some(number) = number {
-                    prop_assert_eq!(&names.list()[number], &key);
-                    model.insert(key, number);
-                }
-            }
-        }
-    }
 }

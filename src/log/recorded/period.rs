@@ -1,12 +1,7 @@
 //! `--since` and `--until`: which lines of a log are looked at, by their moments.
 
 use super::Progress;
-use crate::log::line::parse_local_ms;
-
-/// As a log writes them.
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+use crate::log::date::parse_iso_ms;
 
 /// A part of a log. Both ends are milliseconds since 1970 of the log's own local time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,17 +91,9 @@ pub fn parse_moment(text: &str) -> Result<u64, String> {
 }
 
 fn read_moment(text: &str) -> Option<u64> {
-    let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00"));
-    let (year, rest) = date.split_once('-')?;
-    let (month, day) = rest.split_once('-')?;
-    let (hour, rest) = time.split_once(':')?;
-    let (minute, seconds) = rest.split_once(':').unwrap_or((rest, "00"));
-    let (second, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
-    let is_month = month.len() == 2 && month.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_month || fraction.is_empty() {
-        return None;
-    }
-    let month = MONTHS.get(month.parse::<usize>().ok()?.checked_sub(1)?)?;
-    let as_logged = format!("{day}/{month}/{year}:{hour}:{minute}:{second}.{fraction:0<3}");
-    parse_local_ms(as_logged.as_bytes())
+    /// What is left out; only whole numbers may be.
+    const MIDNIGHT: &str = "YYYY-MM-DDT00:00:00.000";
+    let is_told = matches!(text.len(), 10 | 16 | 19 | 21..=23);
+    let rest = MIDNIGHT.get(text.len()..).filter(|_| is_told)?;
+    parse_iso_ms((text.replacen(' ', "T", 1) + rest).as_bytes())
 }

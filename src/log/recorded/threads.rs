@@ -1,9 +1,9 @@
 //! Blocks shared out to threads, because reading a log is quick and understanding it is not.
 //! What is made of a block does not live here.
 
-use std::collections::BTreeMap;
 use std::num::NonZero;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::{Block, InputError, Logs};
@@ -12,7 +12,7 @@ use super::{Block, InputError, Logs};
 const THREADS_MAX: usize = 8;
 
 /// Blocks that may be ready before the one that is wanted next.
-const AHEAD_MAX: u64 = 8;
+const AHEAD_MAX: usize = 8;
 
 /// Hands every block to one thread of several. Each thread has its own `T` from `start` and adds its
 /// blocks to it with `take`, which is told the number of each. Gives the threads' work in no particular order.
@@ -27,7 +27,7 @@ pub fn on_threads<T: Send>(
     let shared = Mutex::new(Shared::new(logs));
     let work = |mut made| {
         let mut block = Block::new();
-        while let Some(number) = next_block(&shared, &mut block) {
+        while let Some(number) = next_block(&mut lock(&shared), &mut block) {
             take(&mut made, &block, number);
         }
         made
@@ -62,7 +62,11 @@ pub fn in_order<T: Send, B: Send, E: From<InputError>>(
     in_order_on(thread_count(), logs, start, parse, consume)
 }
 
-fn in_order_on<T: Send, B: Send, E: From<InputError>>(
+/// The same on so many threads, and where there is none on the calling one.
+///
+/// # Errors
+/// As [`in_order`].
+pub fn in_order_on<T: Send, B: Send, E: From<InputError>>(
     threads: usize,
     logs: Logs,
     start: impl Fn() -> T,
@@ -70,122 +74,46 @@ fn in_order_on<T: Send, B: Send, E: From<InputError>>(
     mut consume: impl FnMut(B) -> Result<(), E>,
 ) -> Result<(), E> {
     let shared = Mutex::new(Shared::new(logs));
-    let belt = Belt::new(threads);
-    let work = |mut state| {
-        let _leaves = Leaves(&belt);
+    // What is made of each block, in the order in which the blocks were read.
+    let (queue, made) = sync_channel::<Receiver<B>>(AHEAD_MAX);
+    let work = |mut state, queue: SyncSender<Receiver<B>>| {
         let mut block = Block::new();
-        while let Some(number) = next_block(&shared, &mut block) {
-            if !belt.put(number, parse(&mut state, &block)) {
-                break;
-            }
+        while let Some(place) = next_in_queue(&shared, &mut block, &queue) {
+            // Nobody may want it any more.
+            let _ = place.send(parse(&mut state, &block));
         }
     };
     thread::scope(|scope| {
         for _ in 0..threads {
-            let state = start();
-            let thread = thread::Builder::new();
-            if thread.spawn_scoped(scope, move || work(state)).is_err() {
-                belt.leave();
-            }
+            let (state, queue, work) = (start(), queue.clone(), &work);
+            // Without this thread the others do its part.
+            let _ = thread::Builder::new().spawn_scoped(scope, move || work(state, queue));
         }
-        let consumed = std::iter::from_fn(|| belt.take()).try_for_each(&mut consume);
-        belt.close();
-        consumed
+        drop(queue);
+        let mut made = made.into_iter().map_while(|made| made.recv().ok());
+        made.try_for_each(&mut consume)
     })?;
     // Where no thread could be had at all, everything is left to do.
     let (mut state, mut block) = (start(), Block::new());
-    while next_block(&shared, &mut block).is_some() {
+    while next_block(&mut lock(&shared), &mut block).is_some() {
         consume(parse(&mut state, &block))?;
     }
     let shared = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
     shared.failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
-/// Carries what several threads made to one, in order. Bounded: who is far ahead waits.
-struct Belt<B> {
-    state: Mutex<Carried<B>>,
-    changed: Condvar,
-}
-
-struct Carried<B> {
-    ready: BTreeMap<u64, B>,
-    /// The number that is wanted next.
-    next: u64,
-    /// Threads that may still put something.
-    threads: usize,
-    is_closed: bool,
-}
-
-impl<B> Belt<B> {
-    fn new(threads: usize) -> Self {
-        let state = Carried {
-            ready: BTreeMap::new(),
-            next: 0,
-            threads,
-            is_closed: false,
-        };
-        Self {
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Carried<B>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait<'a>(&self, state: MutexGuard<'a, Carried<B>>) -> MutexGuard<'a, Carried<B>> {
-        self.changed
-            .wait(state)
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// `false`: nobody wants it any more.
-    fn put(&self, number: u64, made: B) -> bool {
-        let mut state = self.lock();
-        while number >= state.next.saturating_add(AHEAD_MAX) && !state.is_closed {
-            state = self.wait(state);
-        }
-        state.ready.insert(number, made);
-        self.changed.notify_all();
-        !state.is_closed
-    }
-
-    /// The next in order; `None` when all threads have left.
-    fn take(&self) -> Option<B> {
-        let mut state = self.lock();
-        loop {
-            let next = state.next;
-            if let Some(made) = state.ready.remove(&next) {
-                state.next += 1;
-                self.changed.notify_all();
-                return Some(made);
-            }
-            if state.threads == 0 {
-                return None;
-            }
-            state = self.wait(state);
-        }
-    }
-
-    fn leave(&self) {
-        self.lock().threads -= 1;
-        self.changed.notify_all();
-    }
-
-    fn close(&self) {
-        self.lock().is_closed = true;
-        self.changed.notify_all();
-    }
-}
-
-/// Leaves the belt however a thread ends.
-struct Leaves<'a, B>(&'a Belt<B>);
-
-impl<B> Drop for Leaves<'_, B> {
-    fn drop(&mut self) {
-        self.0.leave();
-    }
+/// Reads the next block, and takes its place in the queue before anybody else can read on; `None` at the
+/// end, after an error, and when nobody wants more. Waits while the queue is full.
+fn next_in_queue<B>(
+    shared: &Mutex<Shared>,
+    block: &mut Block,
+    queue: &SyncSender<Receiver<B>>,
+) -> Option<SyncSender<B>> {
+    let mut shared = lock(shared);
+    next_block(&mut shared, block)?;
+    let (place, made) = sync_channel(1);
+    queue.send(made).ok()?;
+    Some(place)
 }
 
 struct Shared {
@@ -210,9 +138,12 @@ fn thread_count() -> usize {
         .min(THREADS_MAX)
 }
 
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The number of the block that was read; `None` at the end and after an error.
-fn next_block(shared: &Mutex<Shared>, block: &mut Block) -> Option<u64> {
-    let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+fn next_block(shared: &mut Shared, block: &mut Block) -> Option<u64> {
     if shared.failed.is_some() {
         return None;
     }
@@ -225,48 +156,6 @@ fn next_block(shared: &Mutex<Shared>, block: &mut Block) -> Option<u64> {
         Err(error) => {
             shared.failed = Some(error);
             None
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::Line;
-    use super::*;
-
-    /// So many lines that they fill some blocks.
-    const LINES: u32 = 200_000;
-
-    #[test]
-    fn lines_come_in_order_from_any_number_of_threads_and_from_none() {
-        for threads in [0, 1, 3] {
-            let numbers: Vec<String> = (0..LINES).map(|number| number.to_string()).collect();
-            let text = std::io::Cursor::new(numbers.join("\n").into_bytes());
-            let logs = Logs::from_reader("numbers", text, 100).expect("lines");
-            let mut next = 0;
-            let parse = |(): &mut (), block: &Block| -> Vec<String> {
-                let lines = block.lines().map(|line| match line {
-                    Line::Whole(text) | Line::TooLong(text) => {
-                        String::from_utf8_lossy(text).into_owned()
-                    }
-                });
-                lines.collect()
-            };
-            let ended = in_order_on(
-                threads,
-                logs,
-                || (),
-                parse,
-                |lines| {
-                    for line in lines {
-                        assert_eq!(line, next.to_string(), "{threads} threads");
-                        next += 1;
-                    }
-                    Ok::<(), InputError>(())
-                },
-            );
-            ended.expect("an end");
-            assert_eq!(next, LINES, "{threads} threads");
         }
     }
 }

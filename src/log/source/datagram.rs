@@ -217,14 +217,9 @@ impl DatagramSource {
             };
             self.core.counters.bytes += length as u64;
             let datagram = self.buffer.get(..length).unwrap_or_default();
-            let line = line_of(datagram);
-            if length > DATAGRAM_BYTES_MAX || line.len() > self.max_line_bytes {
-                self.core.counters.too_long += 1;
-                sink(Item::TooLong);
-            } else {
-                self.core.counters.lines += 1;
-                sink(Item::Line(line));
-            }
+            let line = Some(line_of(datagram)).filter(|_| length <= DATAGRAM_BYTES_MAX);
+            let counters = &mut self.core.counters;
+            counters.hand_out(line, self.max_line_bytes, sink);
             budget = budget.saturating_sub(length);
             if budget == 0 {
                 break;

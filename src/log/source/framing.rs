@@ -110,8 +110,11 @@ impl Framing {
                         held.extend_from_slice(part);
                     }
                     if *left == 0 {
-                        let line = (!*is_too_long).then_some(held.as_slice());
-                        hand_out(line, self.max_line_bytes, counters, sink);
+                        // Its line end may be counted too.
+                        let text = held.strip_suffix(b"\n").unwrap_or(held);
+                        let text = text.strip_suffix(b"\r").unwrap_or(text);
+                        let line = (!*is_too_long).then_some(text);
+                        counters.hand_out(line, self.max_line_bytes, sink);
                         self.form = Form::Length(Vec::new());
                     }
                     rest = behind;
@@ -155,24 +158,4 @@ fn frame(digits: &[u8], max_line_bytes: usize) -> Result<Form, Misframed> {
         // The line end may be counted too.
         is_too_long: left > max_line_bytes.saturating_add(2),
     })
-}
-
-/// A line that was counted, without its line end if it has one; `None` is one that was too long.
-fn hand_out(
-    frame: Option<&[u8]>,
-    max_line_bytes: usize,
-    counters: &mut Counters,
-    sink: &mut dyn FnMut(Item<'_>),
-) {
-    let line = frame.map(|frame| {
-        let text = frame.strip_suffix(b"\n").unwrap_or(frame);
-        text.strip_suffix(b"\r").unwrap_or(text)
-    });
-    if let Some(line) = line.filter(|line| line.len() <= max_line_bytes) {
-        counters.lines += 1;
-        sink(Item::Line(line));
-    } else {
-        counters.too_long += 1;
-        sink(Item::TooLong);
-    }
 }

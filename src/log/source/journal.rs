@@ -9,11 +9,10 @@ mod process;
 
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::process::{WaitId, WaitIdOptions, waitid};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -259,24 +258,17 @@ impl JournalSource {
 
 impl Running {
     fn start(source: &JournalSource, now: Instant) -> io::Result<Self> {
-        let mut child = Command::new(&source.program)
-            .args(["--follow", "--lines=0", "--no-pager", "--output=json"])
+        let options = [
+            "--follow",
+            "--lines=0",
+            "--output=json",
             // Without it a long message comes as `null`.
-            .arg("--all")
-            .arg("--output-fields=MESSAGE,SYSLOG_IDENTIFIER")
-            .arg(format!("--unit={}", source.unit))
-            // It speaks for nobody but itself.
-            .env_remove("NOTIFY_SOCKET")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let streams = (child.stdout.take(), child.stderr.take());
-        let pid = Pid::from_child(&child);
-        let process = Process::new(child);
-        let (Some(entries), Some(complaints)) = streams else {
-            return Err(io::Error::other("it has no output"));
-        };
+            "--all",
+            "--output-fields=MESSAGE,SYSLOG_IDENTIFIER",
+        ];
+        let (process, entries, complaints) =
+            Process::start(&source.program, &source.unit, &options)?;
+        let pid = process.pid();
         let entry_bytes = source
             .max_line_bytes
             .saturating_mul(ENTRY_BYTES_PER_BYTE)
@@ -299,7 +291,7 @@ impl Running {
                 pass_on(complaints, &complaint, &known, &notices);
                 // It stays to be asked how it ended.
                 let how = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-                let _ = waitid(WaitId::Pid(pid), how);
+                let _ = pid.map(|pid| waitid(WaitId::Pid(pid), how));
                 drop(running_on);
             })?;
         Ok(running)
@@ -394,10 +386,7 @@ fn hand_out(
         Item::Line(json) if json.starts_with(b"{") => json,
         // `-- Journal begins at …`, `-- Boot … --`: not from the journal.
         Item::Line(_) => return,
-        Item::TooLong => {
-            counters.too_long += 1;
-            return sink(Item::TooLong);
-        }
+        Item::TooLong => return counters.hand_out(None, max_line_bytes, sink),
     };
     let Ok(entry) = serde_json::from_slice::<Entry>(entry) else {
         counters.dropped_partial += 1; // Cut off when it ended.
@@ -405,8 +394,7 @@ fn hand_out(
     };
     let message = entry.message.bytes();
     if message.len() > max_line_bytes {
-        counters.too_long += 1;
-        return sink(Item::TooLong);
+        return counters.hand_out(None, max_line_bytes, sink);
     }
     let identifier = entry.identifier.bytes();
     // Any process of the unit can choose it: a space in it must not end it.
@@ -420,6 +408,7 @@ fn hand_out(
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::process::Command;
 
     use super::*;
 

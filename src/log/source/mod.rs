@@ -27,7 +27,7 @@ pub use self::file::POLL_INTERVAL;
 use self::journal::JournalSource;
 use self::news::Notices;
 pub use self::news::SourceNews;
-pub use self::place::{LogSource, SourceMistake};
+pub use self::place::{LogSource, Mistake};
 use self::stdin::StdinSource;
 pub use self::stream::CONNECTIONS_MAX;
 use self::stream::StreamSource;
@@ -133,32 +133,32 @@ impl Source {
     pub fn open(source: &LogSource, max_line_bytes: usize, skip_when_behind: Option<u64>) -> Self {
         let notices = Notices::default();
         let shared = notices.clone();
-        match source {
+        let kind: Box<dyn LineSource> = match source {
             LogSource::File(path) => {
                 let limits = Limits {
                     max_line_bytes,
                     skip_when_behind,
                     ..Limits::default()
                 };
-                Self::of(FileSource::new(path.clone(), limits, shared), notices)
+                Box::new(FileSource::new(path.clone(), limits, shared))
             }
-            LogSource::Stdin => Self::reading(io::stdin(), "standard input", max_line_bytes),
-            LogSource::Udp(address) => Self::of(
-                DatagramSource::udp(*address, max_line_bytes, shared),
-                notices,
-            ),
-            LogSource::Unix(path) => Self::of(
-                DatagramSource::unix(path.clone(), max_line_bytes, shared),
-                notices,
-            ),
+            LogSource::Stdin => {
+                return Self::reading(io::stdin(), "standard input", max_line_bytes);
+            }
+            LogSource::Udp(address) => {
+                Box::new(DatagramSource::udp(*address, max_line_bytes, shared))
+            }
+            LogSource::Unix(path) => {
+                Box::new(DatagramSource::unix(path.clone(), max_line_bytes, shared))
+            }
             LogSource::Tcp(address) => {
-                Self::of(StreamSource::new(*address, max_line_bytes, shared), notices)
+                Box::new(StreamSource::new(*address, max_line_bytes, shared))
             }
-            LogSource::Journal(unit) => Self::of(
-                JournalSource::new(unit.clone(), max_line_bytes, shared),
-                notices,
-            ),
-        }
+            LogSource::Journal(unit) => {
+                Box::new(JournalSource::new(unit.clone(), max_line_bytes, shared))
+            }
+        };
+        Self::of(kind, notices)
     }
 
     /// Reads `input` to its end, in a thread of its own; its last line counts even if it is not
@@ -169,16 +169,13 @@ impl Source {
         max_line_bytes: usize,
     ) -> Self {
         let notices = Notices::default();
-        let shared = notices.clone();
-        Self::of(
-            StdinSource::new(input, name, max_line_bytes, shared),
-            notices,
-        )
+        let source = StdinSource::new(input, name, max_line_bytes, notices.clone());
+        Self::of(Box::new(source), notices)
     }
 
-    fn of(kind: impl LineSource + 'static, notices: Notices) -> Self {
+    fn of(kind: Box<dyn LineSource>, notices: Notices) -> Self {
         Self {
-            kind: Box::new(kind),
+            kind,
             notices,
             has_more: false,
             goal: None,

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::words::level::Level;
+use crate::words::closed::told;
 
 /// Notices that wait to be taken. A source that has more to say between two turns repeats itself.
 const WAITING_MAX: usize = 16;
@@ -44,40 +44,20 @@ pub enum SourceNews {
     Missed(u64),
 }
 
-impl SourceNews {
-    /// How much it matters.
-    pub const fn level(&self) -> Level {
-        match self {
-            Self::Resumed | Self::FromEnd(_) => Level::Info,
-            Self::EndNotKept { .. }
-            | Self::ReadFailed(_)
-            | Self::NameRemoved
-            | Self::AcceptFailed(_)
-            | Self::Crowded { .. }
-            | Self::Closed { .. }
-            | Self::Complaint { .. }
-            | Self::Unwatched { .. }
-            | Self::Missed(_) => Level::Warning,
-            Self::NoReader(_) => Level::Error,
-        }
-    }
-
-    /// In one word of a closed list.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Resumed => "log_resumed",
-            Self::FromEnd(_) => "log_from_end",
-            Self::EndNotKept { .. } => "log_end_not_kept",
-            Self::NoReader(_) => "log_no_reader",
-            Self::ReadFailed(_) => "log_read_failed",
-            Self::NameRemoved => "log_socket_removed",
-            Self::AcceptFailed(_) => "log_accept_failed",
-            Self::Crowded { .. } => "log_sender_refused",
-            Self::Closed { .. } => "log_sender_closed",
-            Self::Complaint { .. } => "log_program",
-            Self::Unwatched { .. } => "log_unwatched",
-            Self::Missed(_) => "log_news_missed",
-        }
+told! {
+    SourceNews {
+        Resumed: Info "log_resumed",
+        FromEnd: Info "log_from_end",
+        EndNotKept: Warning "log_end_not_kept",
+        NoReader: Error "log_no_reader",
+        ReadFailed: Warning "log_read_failed",
+        NameRemoved: Warning "log_socket_removed",
+        AcceptFailed: Warning "log_accept_failed",
+        Crowded: Warning "log_sender_refused",
+        Closed: Warning "log_sender_closed",
+        Complaint: Warning "log_program",
+        Unwatched: Warning "log_unwatched",
+        Missed: Warning "log_news_missed",
     }
 }
 

@@ -31,17 +31,17 @@ pub enum LogSource {
     Journal(String),
 }
 
-/// Why a text is no source.
+/// Why a text cannot be what it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{label}; {help}")]
-pub struct SourceMistake {
+pub struct Mistake {
     /// What is wrong, in a few words.
     pub label: &'static str,
     pub help: String,
 }
 
-impl SourceMistake {
-    fn new(label: &'static str, help: impl Into<String>) -> Self {
+impl Mistake {
+    pub fn new(label: &'static str, help: impl Into<String>) -> Self {
         Self {
             label,
             help: help.into(),
@@ -61,7 +61,7 @@ impl LogSource {
     ///
     /// # Errors
     /// Not an address, a path or a unit where one is needed.
-    pub fn parse(text: &str) -> Result<Self, SourceMistake> {
+    pub fn parse(text: &str) -> Result<Self, Mistake> {
         if text == "-" {
             return Ok(Self::Stdin);
         }
@@ -76,7 +76,7 @@ impl LogSource {
             let path = usable_path(path, help)?;
             if path.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
                 let help = format!("at most {SOCKET_PATH_BYTES_MAX} bytes");
-                return Err(SourceMistake::new("too long for a Unix socket", help));
+                return Err(Mistake::new("too long for a Unix socket", help));
             }
             return Ok(Self::Unix(path));
         }
@@ -134,28 +134,28 @@ pub(super) fn is_loopback(address: IpAddr) -> bool {
 
 /// ADDR:PORT with an address, not a name: what it listens on must not depend on a resolver. Port 0
 /// is one that the kernel chooses.
-fn listening(scheme: &str, text: &str) -> Result<SocketAddr, SourceMistake> {
+fn listening(scheme: &str, text: &str) -> Result<SocketAddr, Mistake> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
     let shown = |address: &str, port: &str| format!("write \"{scheme}:{address}:{port}\"");
     let Some((host, port)) = text.rsplit_once(':') else {
-        return Err(SourceMistake::new(
+        return Err(Mistake::new(
             "no ADDR:PORT",
             format!("for example \"{scheme}:127.0.0.1:5514\""),
         ));
     };
     if port.parse::<u16>().is_err() {
         let help = format!("for example \"{scheme}:127.0.0.1:5514\"");
-        return Err(SourceMistake::new("no port of 1–65535", help));
+        return Err(Mistake::new("no port of 1–65535", help));
     }
     if host.parse::<std::net::Ipv6Addr>().is_ok() {
         let help = shown(&format!("[{host}]"), port);
-        return Err(SourceMistake::new("an IPv6 address without brackets", help));
+        return Err(Mistake::new("an IPv6 address without brackets", help));
     }
     if host == "localhost" {
         let help = shown("127.0.0.1", port);
-        return Err(SourceMistake::new("a name, not an address", help));
+        return Err(Mistake::new("a name, not an address", help));
     }
     if host.is_empty() || host == "*" {
         let help = format!(
@@ -163,19 +163,19 @@ fn listening(scheme: &str, text: &str) -> Result<SocketAddr, SourceMistake> {
              addresses",
             shown("127.0.0.1", port)
         );
-        return Err(SourceMistake::new("no address to listen on", help));
+        return Err(Mistake::new("no address to listen on", help));
     }
     let help = format!(
         "write one of this host's own IP addresses, for example \"{scheme}:127.0.0.1:{port}\""
     );
-    Err(SourceMistake::new("not an IP address", help))
+    Err(Mistake::new("not an IP address", help))
 }
 
-fn usable_path(text: &str, help: &str) -> Result<PathBuf, SourceMistake> {
+fn usable_path(text: &str, help: &str) -> Result<PathBuf, Mistake> {
     if text.is_empty() {
-        Err(SourceMistake::new("empty", help))
+        Err(Mistake::new("empty", help))
     } else if text.chars().any(char::is_control) {
-        Err(SourceMistake::new("has control characters", help))
+        Err(Mistake::new("has control characters", help))
     } else {
         Ok(Path::new(text).to_owned())
     }
@@ -183,7 +183,7 @@ fn usable_path(text: &str, help: &str) -> Result<PathBuf, SourceMistake> {
 
 /// A unit as `journalctl --unit` takes it, without patterns. It goes to a command line, so it never
 /// begins with a dash.
-fn unit_name(text: &str) -> Result<String, SourceMistake> {
+fn unit_name(text: &str) -> Result<String, Mistake> {
     let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || UNIT_SIGNS.contains(letter);
     let label = if text.is_empty() {
         "no unit"
@@ -197,5 +197,5 @@ fn unit_name(text: &str) -> Result<String, SourceMistake> {
         return Ok(text.to_owned());
     };
     let help = "write the unit that HAProxy runs in, as `systemctl` shows it: \"journal:haproxy\"";
-    Err(SourceMistake::new(label, help))
+    Err(Mistake::new(label, help))
 }

@@ -7,6 +7,7 @@ use super::measured::not_helping;
 use super::orders::answer_to;
 use super::servers::changed_by;
 use super::{by, counted};
+use crate::measure::need::{Lead, Need};
 use crate::scaler::decision::{
     Cause, Change, Checks, Decision, Failed, Failure, Ordered, Reason, Tally, Wanted,
 };
@@ -153,18 +154,37 @@ fn not_serving(tally: Option<&Tally>, cause: Cause) -> String {
 fn wanted(wanted: &Wanted) -> String {
     match wanted {
         Wanted::Slow(breach) => breach.to_string(),
+        Wanted::Demand { need, serving } => demand(need, *serving),
         Wanted::DeadServer { server, shows } => format!("always-up server {server} is {shows}"),
         Wanted::DeadSpare { server, shows } => format!("ready spare {server} is {shows}"),
         Wanted::Crowded(crowded) => crowded.to_string(),
         Wanted::BelowMin { up, min } => {
             format!("{} serving, min is {min}", counted(*up, "server"))
         }
-        Wanted::Reloaded => {
-            "it was ready before HAProxy was reloaded and is still needed".to_owned()
-        }
+        Wanted::Reloaded => "it was wanted before HAProxy was reloaded, and still is".to_owned(),
         Wanted::Waiting { queued } => format!("{queued} requests wait in the queue"),
         Wanted::Ordered(ordered) => ordered.to_string(),
     }
+}
+
+/// What the demand needs, and what it is reckoned with.
+fn demand(need: &Need, serving: u32) -> String {
+    let servers = counted(need.servers(), "server");
+    let rate = PerSecond(need.demand);
+    let carries = need.capacity.map(|carries| {
+        let carries = PerSecond(carries.per_second());
+        format!(", one carries {carries}")
+    });
+    let why = match need.lead {
+        Lead::Arrivals => format!("{rate} need"),
+        Lead::Backlog => format!("{rate} and {:.0} requests in arrears need", need.backlog),
+        Lead::InFlight => format!("{:.0} requests in flight need", need.in_flight),
+        Lead::Queue => format!("{rate} and a queue before full servers need"),
+    };
+    format!(
+        "{why} {servers}{}; {serving} serving",
+        carries.unwrap_or_default()
+    )
 }
 
 fn ordered(ordered: &Ordered) -> String {

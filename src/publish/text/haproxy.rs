@@ -1,7 +1,7 @@
 //! What HAProxy showed or refused, and what a warm-up found, in words.
 
 use crate::scaler::decision::{Checks, Shown, StateRefused};
-use crate::words::picture::{Crowded, ReadFailure, WriteFailure};
+use crate::words::picture::{Crowded, NOT_SENT, PERMISSION_DENIED, ReadFailure, WriteFailure};
 use crate::words::proof::WarmUpFailure;
 
 in_words!(
@@ -30,7 +30,7 @@ fn read_failure(failure: &ReadFailure) -> String {
 
 fn write_failure(failure: &WriteFailure) -> String {
     match failure {
-        WriteFailure::Refused(words) => format!("HAProxy refused: {words}"),
+        WriteFailure::Refused(words) => answered(words),
         WriteFailure::Unknown(text) => text.clone(),
         WriteFailure::Stopping => STOPPING.to_owned(),
     }
@@ -54,7 +54,20 @@ fn warm_up_failure(failure: &WarmUpFailure) -> String {
 
 fn state_refused(refused: &StateRefused) -> String {
     let (server, state, words) = (&refused.server, refused.state, &refused.words);
-    format!("cannot set {server} to {state}: HAProxy answered \"{words}\"")
+    format!("cannot set {server} to {state}: {}", answered(words))
+}
+
+/// HAProxy's own words to a command, and behind them what to do.
+pub(super) fn answered(words: &str) -> String {
+    if words.starts_with(NOT_SENT) {
+        return words.to_owned();
+    }
+    let way_out = if words == PERMISSION_DENIED {
+        "; write `level admin` on its `stats socket` line in haproxy.cfg"
+    } else {
+        ""
+    };
+    format!("HAProxy answered \"{words}\"{way_out}")
 }
 
 fn crowded(crowded: &Crowded) -> String {

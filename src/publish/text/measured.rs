@@ -46,6 +46,14 @@ pub(super) fn threshold(above: f64, signal: Signal) -> String {
     }
 }
 
+/// How a backend is whose signal is above its threshold: only times make it slow.
+pub(super) fn beyond(signal: Signal) -> &'static str {
+    match signal.unit() {
+        Unit::Ms => "slow",
+        Unit::Count | Unit::PerSecond => "busy",
+    }
+}
+
 /// What a window consists of.
 const fn reading(signal: Signal) -> &'static str {
     if signal.is_polled() {
@@ -74,14 +82,13 @@ fn breach(breach: &Breach) -> String {
 }
 
 fn episode(episode: &Episode) -> String {
-    let lasted = Span(episode.lasted);
+    let (signal, lasted) = (episode.signal, Span(episode.lasted));
     let (start, end) = if episode.is_over {
         let none = format!("; none for {}", Span(Episode::OVER_AFTER));
         (format!("over after {lasted}"), none)
     } else {
-        (format!("slow for {lasted}"), String::new())
+        (format!("{} for {lasted}", beyond(signal)), String::new())
     };
-    let signal = episode.signal;
     format!(
         "{start}: {}{} {}, worst {} > {}, {}{end}",
         signal_prefix(signal),

@@ -29,9 +29,11 @@ use crate::words::time::Span;
 
 in_words!(Standing: standing);
 
-/// ` by uid 0 for 59m`, as far as both are known.
+/// ` by uid 0 for 59m more`, as far as both are known.
 fn standing(standing: &Standing) -> String {
-    let left = standing.left.map(|left| format!(" for {}", Span(left)));
+    let left = standing
+        .left
+        .map(|left| format!(" for {} more", Span(left)));
     by(standing.by) + &left.unwrap_or_default()
 }
 

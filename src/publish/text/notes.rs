@@ -1,5 +1,6 @@
 //! What was noticed, has expired, was called off or is in the way, in words.
 
+use super::haproxy::answered;
 use crate::scaler::decision::{Advice, CalledOff, Doubt, Expired, Note, Would};
 use crate::scaler::hand::Kept;
 use crate::words::picture::AdminState;
@@ -38,8 +39,8 @@ fn note(note: &Note) -> String {
                 .to_owned()
         }
         Note::MaxconnRefused { server, words } => format!(
-            "cannot set maxconn of {server}: HAProxy answered \"{words}\"; it may get nothing of \
-             HAProxy's queue"
+            "cannot set maxconn of {server}: {}; it may get nothing of HAProxy's queue",
+            answered(words)
         ),
         Note::UsedInMaint => USED_IN_MAINT.to_owned(),
         Note::Resumed(state) => {

@@ -109,7 +109,7 @@ fn refusal(refusal: &Refusal) -> String {
     .to_owned()
 }
 
-/// `web: paused by uid 0 for 59m, 1h ago`.
+/// `web: paused by uid 0 for 59m more, 1h ago`.
 fn remembered(remembered: &Remembered) -> String {
     let pause = remembered.standings.pause.unwrap_or_default();
     let ago = pause.lasted.map(|it| format!(", {} ago", Span(it)));

@@ -1,7 +1,7 @@
 //! What keeps a backend from working, in words: `problem` of `status`, and what the daemon's log says
 //! over and over.
 
-use super::measured::{measured, not_helping, signal_prefix, threshold};
+use super::measured::{beyond, measured, not_helping, signal_prefix, threshold};
 use super::notes::USED_IN_MAINT;
 use crate::scaler::seen::Problem;
 
@@ -52,7 +52,7 @@ fn problem(problem: &Problem) -> String {
                 format!(" ({prefix}{statistic} {value} > {above})")
             });
             let value = value.unwrap_or_default();
-            format!("slow{value}, and nothing can help: {why}")
+            format!("{}{value}, and nothing can help: {why}", beyond(*signal))
         }
         Problem::Short { wanted, why } => format!("{wanted}, and nothing can help: {why}"),
     }

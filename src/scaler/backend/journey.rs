@@ -175,9 +175,9 @@ impl Journey {
         self.goal.wanted().is_some_and(Wanted::is_for_dead)
     }
 
-    /// Its server comes because the log says that the backend is slow.
-    pub(super) fn is_for_breach(&self) -> bool {
-        matches!(self.goal.wanted(), Some(Wanted::Slow(_)))
+    /// Its server comes because the log says so.
+    pub(super) fn rests_on_the_log(&self) -> bool {
+        self.goal.wanted().is_some_and(Wanted::rests_on_the_log)
     }
 
     /// Its server serves still, and is about to leave.

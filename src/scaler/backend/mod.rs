@@ -18,11 +18,12 @@ mod road;
 mod service;
 mod shares;
 mod signals;
+mod size;
 mod timers;
 mod view;
 mod work;
 
-use super::decision::{Change, Reason, Wanted};
+use super::decision::{self, Change, Reason, Wanted};
 use super::event::LogState;
 use super::hand::Hand;
 use super::outbox::Outbox;
@@ -39,6 +40,7 @@ use self::needs::Needs;
 use self::plan::{Plan, Said};
 use self::road::Road;
 use self::signals::Signals;
+use self::size::Size;
 use self::timers::{Timer, Timers};
 
 use self::view::Sight;
@@ -53,9 +55,11 @@ pub(super) struct Backend {
     signals: Signals,
     /// What HAProxy has shown.
     facts: Facts,
-    settings: BackendSettings,
-    /// Spares on their way.
+    pub(super) settings: BackendSettings,
+    /// Servers on their way.
     journeys: Journeys,
+    /// What the demand needs.
+    size: Size,
     /// What is to come, and what has to wait.
     plan: Plan,
     /// What was said, so as not to say it each time.
@@ -78,6 +82,7 @@ impl Backend {
         Self {
             signals,
             facts: Facts::new(now),
+            size: Size::new(now, &settings),
             settings,
             journeys: Journeys::default(),
             plan: Plan {
@@ -94,10 +99,6 @@ impl Backend {
         }
     }
 
-    pub(super) const fn settings(&self) -> &BackendSettings {
-        &self.settings
-    }
-
     pub(super) fn name(&self) -> &str {
         &self.settings.name
     }
@@ -107,6 +108,7 @@ impl Backend {
     pub(super) fn request(&mut self, now: Timestamp, request: &Request<'_>) {
         self.facts.comparison.line(began(now, request));
         self.signals.rate.request();
+        self.size.request(now, request);
         for policy in &mut self.signals.policies {
             policy.request(request.server);
         }
@@ -209,6 +211,19 @@ impl Backend {
         }
         let was_lost = std::mem::take(&mut self.past.is_lost);
         let first = asks.breaches.first().map(|(breach, _)| *breach);
+        if asks.helped && self.size.is_on() {
+            self.size.helped(now);
+            // What the pause after a spare is for has been seen: it helped, and is not enough.
+            self.plan.up_not_before = now;
+        }
+        let is_long = |breach: &decision::Breach| breach.streak >= breach.needed;
+        if asks
+            .breaches
+            .iter()
+            .any(|(breach, _)| is_long(breach) && breach.signal.is_response())
+        {
+            self.size.breach(now);
+        }
         for (breach, slow) in asks.breaches {
             let news = self.signals.episodes.take(now, &breach);
             let reason = Reason::Breach { breach, slow, news };
@@ -219,6 +234,7 @@ impl Backend {
             None => self.said.no_spare.for_load = false,
         }
         if let Some((servers, breach)) = strongest(asks.servers.into_iter()) {
+            let servers = servers.max(self.needs().for_a_breach(now));
             self.plan.owed = Some((servers, Wanted::Slow(breach)));
             self.seek_work(now, out);
         }
@@ -242,6 +258,7 @@ impl Backend {
             facts: &mut self.facts,
             settings: &self.settings,
             journeys: &mut self.journeys,
+            size: &self.size,
             plan: &mut self.plan,
             said: &mut self.said,
             hand: &mut self.hand,
@@ -270,6 +287,7 @@ impl Backend {
             settings: &self.settings,
             hand: &self.hand,
             journeys: &self.journeys,
+            size: &self.size,
         }
     }
 }

@@ -5,7 +5,9 @@ use super::facts::Facts;
 use super::journey::Journey;
 use super::journeys::Journeys;
 use super::signals::Signals;
+use super::size::{self, Size};
 use crate::measure::agreement::Agreement;
+use crate::measure::need::Strength;
 use crate::scaler::decision::{Fault, Ordered, Refusal, TooSlow, Wanted, Would};
 use crate::scaler::event::LogState;
 use crate::scaler::hand::{Hand, Kept};
@@ -20,6 +22,10 @@ use crate::words::time::Timestamp;
 /// every 100 ms and has commands of its own.
 const AT_ONCE_MAX: usize = 8;
 
+/// One in so many of the spares that could come is brought in by a breach while nobody knows what a
+/// server carries.
+const UNKNOWN_PART: usize = 4;
+
 /// What needs follow from.
 #[derive(Clone, Copy)]
 pub(super) struct Needs<'a> {
@@ -28,6 +34,7 @@ pub(super) struct Needs<'a> {
     pub(super) settings: &'a BackendSettings,
     pub(super) hand: &'a Hand,
     pub(super) journeys: &'a Journeys,
+    pub(super) size: &'a Size,
 }
 
 /// What is to be begun, and why.
@@ -128,7 +135,7 @@ impl<'a> Needs<'a> {
         let candidates = self.candidates_for(now, &wanted);
         let has_another = candidates.len() > 1;
         let mut first = candidates.into_iter().next();
-        if first.is_none() && self.facts.pool.serving() == 0 && !matches!(wanted, Wanted::Slow(_)) {
+        if first.is_none() && self.facts.pool.serving() == 0 && !wanted.rests_on_the_log() {
             let last = self.facts.pool.last_resort(now);
             first = last.filter(|member| !self.journeys.is_busy(&member.read.name));
         }
@@ -147,6 +154,9 @@ impl<'a> Needs<'a> {
         let quiet_since = self.signals.quiet.since?;
         let member = self.facts.pool.first_to_go(self.facts.reading.read_at?)?;
         if !self.may_put_away(&member.read.name) {
+            return None;
+        }
+        if self.is_needed(member) {
             return None;
         }
         let quiet_from = quiet_since.max(member.ready_at.unwrap_or(self.facts.started));
@@ -196,7 +206,7 @@ impl<'a> Needs<'a> {
             return Some(blocked);
         }
         match wanted {
-            Wanted::Slow(_) => self
+            Wanted::Slow(_) | Wanted::Demand { .. } => self
                 .doubt_about_more(before)
                 .or_else(|| self.facts.idles_enough()),
             Wanted::Crowded(_) => self.facts.idles_enough(),
@@ -249,10 +259,13 @@ impl<'a> Needs<'a> {
         let (load, rate) = (&self.signals.load, self.signals.rate.busiest());
         let left = self.facts.pool.serving().saturating_sub(1);
         let objection = load.objection(left, rate, idle_timeout);
+        // What one server carries says more than how slow so few of them once were.
+        let is_sized = self.size.outlook().is_some_and(|it| it.highest.is_some());
+        let objection = objection.filter(|_| !is_sized);
         let by_load = objection.map(|(entry, wait)| (quiet_from.after(wait), Stay::TooSlow(entry)));
         let by_budget = member.budget.may_go_at(idle_timeout);
         let by_budget = by_budget.map(|at| (at, Stay::Budget));
-        let by_step = load.next_step_at(idle_timeout);
+        let by_step = load.next_step_at(idle_timeout).filter(|_| !is_sized);
         let by_step = by_step.map(|(entry, at)| (at, Stay::TooSlow(entry)));
         let all = by_load.into_iter().chain(by_step).chain(by_budget);
         all.max_by_key(|(at, _)| *at)
@@ -284,6 +297,64 @@ impl<'a> Needs<'a> {
         let coming = self.journeys.coming_for_load();
         let is_next = coming < AT_ONCE_MAX && u32::try_from(coming).is_ok_and(|it| it < *servers);
         is_next.then(|| wanted.clone())
+    }
+
+    /// The demand of the last `idle_timeout` needs that server, by what one carries.
+    fn is_needed(self, member: &Member) -> bool {
+        let Some(outlook) = self.size.outlook().filter(|it| it.highest.is_some()) else {
+            return false;
+        };
+        let others = self.facts.pool.serving_members();
+        let others = others.filter(|it| it.read.name != member.read.name);
+        let weights = others.map(|it| it.read.weight);
+        let left = Strength::of(weights, size::measure(self.facts)).units;
+        member.is_serving() && !outlook.may_leave(left)
+    }
+
+    /// Servers that the demand needs beside those that serve and come, with the need that says so.
+    /// What heavier requests and a slow database ask for alike is one server at a time, and only
+    /// when `may_try`.
+    pub(super) fn missing(self, now: Timestamp, may_try: bool) -> Option<(u32, Wanted)> {
+        let outlook = self.size.outlook()?;
+        let (asked, undoubted) = (outlook.asked?, outlook.undoubted?);
+        let measure = size::measure(self.facts);
+        let is_there =
+            |member: &&Member| member.is_serving() || self.journeys.is_inbound(&member.read.name);
+        let there = self.facts.pool.members.iter().filter(is_there);
+        let there = Strength::of(there.map(|it| it.read.weight), measure).units;
+        let candidates = self.candidates_for_load(now);
+        let until = |wanted: f64| {
+            let (mut servers, mut units) = (0_u32, there);
+            for candidate in &candidates {
+                if units >= wanted - 1e-9 {
+                    return servers;
+                }
+                servers += 1;
+                units += Strength::of([candidate.read.weight], measure).units;
+            }
+            // Nobody is left: that is said, too.
+            servers + u32::from(units < wanted - 1e-9)
+        };
+        let servers = match until(undoubted) {
+            0 if may_try => until(asked).min(1),
+            servers => servers,
+        };
+        let need = outlook.need.filter(|_| servers > 0)?;
+        let wanted = Wanted::Demand {
+            need: Box::new(need),
+            serving: self.facts.pool.serving(),
+        };
+        Some((servers, wanted))
+    }
+
+    /// Servers that a breach brings in while nobody knows what one carries: a part of those that
+    /// could come.
+    pub(super) fn for_a_breach(self, now: Timestamp) -> u32 {
+        if !self.size.is_on() || self.size.may_ask() {
+            return 0;
+        }
+        let candidates = self.candidates_for_load(now).len();
+        u32::try_from(candidates.div_ceil(UNKNOWN_PART)).unwrap_or(0)
     }
 
     /// Why no spare would come if one was wanted; `None` if one would.
@@ -332,7 +403,7 @@ impl<'a> Needs<'a> {
 
     /// Spares that may be brought in for that reason, best first.
     pub(super) fn candidates_for(self, now: Timestamp, wanted: &Wanted) -> Vec<&'a Member> {
-        if matches!(wanted, Wanted::Slow(_)) {
+        if wanted.rests_on_the_log() {
             self.candidates_for_load(now)
         } else {
             self.candidates(now)
@@ -451,7 +522,7 @@ impl<'a> Needs<'a> {
     fn doubt_about_more(self, before: Option<&str>) -> Option<Blocked> {
         let joined = self.facts.joined_in_doubt()?;
         let mut coming = self.journeys.coming_before(before);
-        let is_enough = joined > 0 || coming.any(Journey::is_for_breach);
+        let is_enough = joined > 0 || coming.any(Journey::rests_on_the_log);
         is_enough.then(|| Blocked::InDoubt(self.facts.comparison.compared()))
     }
 }

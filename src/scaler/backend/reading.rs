@@ -3,9 +3,10 @@
 
 use super::Backend;
 use super::crowd::STUCK_FOR;
-use super::facts::Reading;
+use super::facts;
 use super::plan::NoSpareSaid;
 use crate::measure::agreement::Agreement;
+use crate::measure::demand::Reading;
 use crate::scaler::decision::{Change, Note, Reason, Wanted};
 use crate::scaler::event::ActionId;
 use crate::scaler::haproxy::Process;
@@ -17,7 +18,7 @@ use crate::words::time::Timestamp;
 
 impl Backend {
     /// When and why HAProxy is read.
-    pub(in crate::scaler) const fn reading(&mut self) -> &mut Reading {
+    pub(in crate::scaler) const fn reading(&mut self) -> &mut facts::Reading {
         &mut self.facts.reading
     }
 
@@ -85,7 +86,7 @@ impl Backend {
             self.facts.generation = Some(process.generation);
         }
         self.facts.queued = read.queued;
-        self.facts.traffic = super::facts::Traffic {
+        self.facts.traffic = facts::Traffic {
             arrived: read.arrived,
             balance: read.balance,
             has_cookie: read.has_cookie,
@@ -98,6 +99,7 @@ impl Backend {
         if read.queued > 0 || self.facts.drops.is_some() {
             self.signals.not_quiet(now);
         }
+        let reading = Reading::of(&read);
         let serving_before = self.facts.pool.serving();
         self.facts.pool.take(read.servers, &self.settings);
         if self.facts.pool.serving() < serving_before {
@@ -120,6 +122,7 @@ impl Backend {
         self.queue().watch_queue(now, timeout, out);
         self.road().watch_service(now, out);
         self.watch_crowd(now, process.crowded, read.sessions, out);
+        self.watch_demand(now, reading);
         if read.queued > 0 {
             let wanted = Wanted::Waiting {
                 queued: read.queued,
@@ -148,6 +151,7 @@ impl Backend {
         }
         self.plan.owed = None;
         self.facts.comparison.next_process(now);
+        self.size.next_process();
         self.signals.meter.start_over();
         if self.facts.comparison.verdict() == Agreement::Agree {
             self.facts.brought_in_doubt = 0;
@@ -199,6 +203,25 @@ impl Backend {
         self.hand.forget_order(name);
         self.facts.pool.show_marks(&self.hand);
         out.report(now, Some(name), Change::Hold, reason);
+    }
+
+    /// What the demand needs, by what one server carries.
+    fn watch_demand(&mut self, now: Timestamp, reading: Reading) {
+        if self.timers.is_settling(now) {
+            return; // What has piled up while the daemon stood still is no load.
+        }
+        let is_elsewhere = self.signals.not_helping(now).is_some();
+        let (facts, journeys) = (&self.facts, &self.journeys);
+        self.size.look(now, reading, facts, journeys, is_elsewhere);
+        let may_try = self.sight().is_free_for_load() && now >= self.plan.up_not_before;
+        let Some((servers, wanted)) = self.needs().missing(now, may_try && !is_elsewhere) else {
+            return;
+        };
+        let coming = u32::try_from(self.journeys.coming_for_load()).unwrap_or(u32::MAX);
+        let all = servers.saturating_add(coming);
+        if self.plan.owed.as_ref().is_none_or(|(owed, _)| *owed < all) {
+            self.plan.owed = Some((all, wanted));
+        }
     }
 
     /// Looks for a crowd in a new picture: that is no quiet, and may ask for a spare.

@@ -124,6 +124,7 @@ impl Backend {
             self.signals.not_quiet(now);
         }
         self.settings = settings;
+        self.size.reconfigure(now, &self.settings);
         for member in &mut self.facts.pool.members {
             member.role = role_of(&member.read, &self.settings);
         }
@@ -139,6 +140,7 @@ impl Backend {
         self.plan.owed = None;
         self.facts.generation = None;
         self.facts.comparison.forget();
+        self.size.start_over(now);
         self.signals.meter.start_over();
         self.facts.pool.members.clear();
         self.facts.reading = super::facts::Reading::default();
@@ -155,6 +157,7 @@ impl Backend {
         out.tell(now, None, Change::Note, Note::StoodStill(lasted));
         self.plan.owed = None;
         self.signals.start_policies_over();
+        self.size.start_over(now);
         self.timers.set(Timer::Settled, Some(now.after(SETTLE)));
         self.signals.not_quiet(now.after(SETTLE));
         self.facts.reading.want();

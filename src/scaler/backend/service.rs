@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::facts::Facts;
 use super::journeys::Journeys;
+use super::shares::Overrun;
 use super::signals::Signals;
 use crate::measure::by_server::Contrast;
 use crate::scaler::decision::{Cause, Change, Consequence, Fault, Note, Reason, Tally};
@@ -156,9 +157,10 @@ impl Facts {
             member.role == Role::Spare || member.service.probation.is_suspect() || member.is_worse()
         };
         let names: Vec<String> = self.watched().filter(judged).map(name_of).collect();
+        let overrun = self.overrun(now);
         let mut is_missing = false;
         for name in &names {
-            is_missing |= self.watch_server(now, name, out);
+            is_missing |= self.watch_server(now, name, overrun, out);
         }
         self.watch_times(now, signals, settings, out);
         self.watch_maint(now, out);
@@ -167,9 +169,15 @@ impl Facts {
     }
 
     /// True when what a spare came for is still missing: the next breach need not wait.
-    fn watch_server(&mut self, now: Timestamp, name: &str, out: &mut Outbox) -> bool {
+    fn watch_server(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        overrun: Overrun,
+        out: &mut Outbox,
+    ) -> bool {
         let others = self.others_of(name);
-        let circumstances = self.circumstances(name);
+        let circumstances = self.circumstances(now, name, overrun);
         let cause = self.cause(name);
         let Some(member) = self.pool.member_mut(name) else {
             return false;
@@ -239,6 +247,13 @@ impl Facts {
             return;
         }
         let above_ms = slow_above_ms(settings);
+        for member in &mut self.pool.members {
+            let mean = signals.times.mean_ms(&member.read.name);
+            let mean = mean.filter(|(_, requests)| *requests >= SLOW_REQUESTS);
+            if let Some((mean_ms, _)) = mean {
+                member.service.is_slow = Some(mean_ms > above_ms);
+            }
+        }
         let judged: Vec<(String, Option<Contrast>)> = self
             .watched()
             .filter(|member| member.role == Role::Spare)

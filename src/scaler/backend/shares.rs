@@ -24,8 +24,45 @@ const CLOSELY_FOR: Duration = Duration::from_secs(3);
 const WATCH: Duration = Duration::from_millis(500);
 /// … until it has taken its share, or for this long.
 const WATCH_FOR: Duration = Duration::from_secs(60);
+/// By now what an overload left behind has ended or has been given up by HAProxy's usual timeouts.
+const SEASONED: Duration = Duration::from_secs(60);
 /// With so many spares in that get nothing another one would hardly get more.
 const IDLE_MAX: usize = 2;
+
+/// How servers do together: where most of them are too slow, one that fails has too much to do.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Overrun {
+    servers: u64,
+    sessions: u64,
+    /// Of those that have been in for long enough: whose times are known, and who is too slow.
+    known: usize,
+    slow: usize,
+}
+
+impl Overrun {
+    /// Most of the others are too slow, and it has as much to do as they. One that fails at once has
+    /// not: that is its own fault.
+    fn is_shared_by(self, now: Timestamp, member: &Member) -> bool {
+        let (known, slow) = is_judge(now, member);
+        let (known, slow) = (
+            self.known - known.min(self.known),
+            self.slow - slow.min(self.slow),
+        );
+        let sessions = u64::from(member.read.sessions);
+        let is_as_busy = 2 * sessions * self.servers >= self.sessions && sessions > 0;
+        is_as_busy && 2 * slow > known
+    }
+}
+
+/// (1, 0) for a server whose times are known and good, (1, 1) where they are too long. A newcomer judges
+/// nobody: what an overload left behind still fails on the others.
+fn is_judge(now: Timestamp, member: &Member) -> (usize, usize) {
+    let is_seasoned = member.service.probation.age(now) >= Some(SEASONED);
+    match member.service.is_slow.filter(|_| is_seasoned) {
+        Some(is_slow) => (1, usize::from(is_slow)),
+        None => (0, 0),
+    }
+}
 
 impl Facts {
     /// Servers in use that HAProxy counts for.
@@ -48,7 +85,25 @@ impl Facts {
         others
     }
 
-    pub(super) fn circumstances(&self, name: &str) -> Circumstances {
+    /// Servers that have been in for long enough to be judges of others, and how many are too slow.
+    pub(super) fn overrun(&self, now: Timestamp) -> Overrun {
+        let mut overrun = Overrun::default();
+        for member in self.watched().filter(|it| it.read.is_in_balance()) {
+            overrun.servers += 1;
+            overrun.sessions += u64::from(member.read.sessions);
+            let (known, slow) = is_judge(now, member);
+            overrun.known += known;
+            overrun.slow += slow;
+        }
+        overrun
+    }
+
+    pub(super) fn circumstances(
+        &self,
+        now: Timestamp,
+        name: &str,
+        overrun: Overrun,
+    ) -> Circumstances {
         let member = self.pool.member(name);
         let is_spare = member.is_some_and(|it| it.role == Role::Spare);
         let is_up = member.is_some_and(|it| it.read.is_up());
@@ -58,6 +113,7 @@ impl Facts {
             is_judged: is_spare && is_up && self.is_share_judged(name),
             sessions: member.map_or(0, |it| it.read.sessions),
             is_replaceable: is_spare,
+            is_overrun: member.is_some_and(|member| overrun.is_shared_by(now, member)),
         }
     }
 

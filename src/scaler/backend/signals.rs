@@ -55,6 +55,8 @@ pub(super) struct Quiet {
 #[derive(Debug, Default)]
 pub(super) struct Asks {
     pub(super) any_window: bool,
+    /// The spare that came last is seen to have helped.
+    pub(super) helped: bool,
     pub(super) breaches: Vec<(Breach, Option<SlowServer>)>,
     /// Servers asked for, each with its breach.
     pub(super) servers: Vec<(u32, Breach)>,
@@ -202,6 +204,7 @@ impl Signals {
                 continue;
             };
             asks.any_window = true;
+            asks.helped |= policy.has_helped(now);
             let Verdict::Breach(breach) = verdict else {
                 continue;
             };
@@ -246,6 +249,11 @@ impl Signals {
                     for policy in &mut self.policies {
                         policy.try_out(now, server, before, rate);
                     }
+                }
+            }
+            Wanted::Demand { .. } => {
+                for policy in &mut self.policies {
+                    policy.try_out(now, server, before, rate);
                 }
             }
             Wanted::Waiting { .. } => {

@@ -288,7 +288,8 @@ impl Sight<'_> {
         let members = &self.facts.pool.members;
         let budgets: usize = members.iter().map(|member| member.budget.held()).sum();
         let looks: usize = members.iter().map(|it| it.service.probation.held()).sum();
-        let watched = looks + self.signals.times.held() + self.signals.counted.len();
+        let watched =
+            self.size.held() + looks + self.signals.times.held() + self.signals.counted.len();
         policies + members.len() + budgets + watched + self.said.advice.len() + self.said.stay.len()
     }
 }

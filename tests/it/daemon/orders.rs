@@ -199,6 +199,26 @@ fn an_order_can_be_given_by_a_program_too() {
 }
 
 #[test]
+fn what_stands_for_a_while_says_how_much_longer_and_until_when() {
+    let place = Folder::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.read();
+    place.order(&["pin", "--for", "1h", "web/web2"]).succeeded();
+    let text = place.status().succeeded();
+    let (_, note) = text.split_once("pinned by uid").expect(&text);
+    assert!(note.contains(" for 59m 5"), "{text}");
+    assert!(note.contains("s more, until 20"), "{text}");
+    place.order(&["pin", "web/web2"]).succeeded();
+    let text = place.status().succeeded();
+    assert!(
+        text.contains("pinned by uid") && !text.contains("until"),
+        "{text}"
+    );
+    stop(&mut daemon, Signal::TERM);
+}
+
+#[test]
 fn pauses_and_pins_survive_kill_9() {
     let place = Folder::new().remembering();
     let _haproxy = FakeHaproxy::start(&place.admin);

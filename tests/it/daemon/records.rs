@@ -5,7 +5,8 @@ use std::io::Read as _;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use haproxy_autoscale::publish::record::codes;
+use haproxy_autoscale::publish::hub::{Hub, Taken, WAITING_MAX};
+use haproxy_autoscale::publish::record::{News, Record, codes};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::fake::{FakeHaproxy, Place};
@@ -87,4 +88,45 @@ fn every_code_is_one_word_and_stands_for_one_thing() {
         assert!(is_word, "{code}");
         assert!(seen.insert(code), "{code} twice");
     }
+}
+
+fn told(hub: &Hub, records: usize) {
+    for _ in 0..records {
+        hub.tell(Record::now(News::Stopping));
+    }
+}
+
+#[test]
+fn a_reader_that_is_too_slow_loses_the_oldest_and_learns_how_many() {
+    let hub = Hub::new();
+    let mut slow = hub.read();
+    told(&hub, WAITING_MAX + 7);
+    assert!(matches!(slow.blocking_next(), Some(Taken::Lost(7))));
+    for _ in 0..WAITING_MAX {
+        assert!(matches!(slow.blocking_next(), Some(Taken::Record(_))));
+    }
+    drop(hub);
+    assert!(slow.blocking_next().is_none());
+}
+
+#[test]
+fn a_reader_that_reads_nothing_slows_nobody_and_takes_no_more_memory() {
+    const ROUNDS: usize = 100;
+    let hub = Hub::new();
+    let mut stuck = hub.read();
+    let mut quick = hub.read();
+    let started = Instant::now();
+    for _ in 0..ROUNDS {
+        told(&hub, WAITING_MAX / 2);
+        for _ in 0..WAITING_MAX / 2 {
+            assert!(matches!(quick.blocking_next(), Some(Taken::Record(_))));
+        }
+    }
+    assert!(started.elapsed() < Duration::from_secs(30));
+    // No more than the newest is kept for it.
+    let lost = (ROUNDS / 2 - 1) * WAITING_MAX;
+    assert!(matches!(stuck.blocking_next(), Some(Taken::Lost(count)) if count == lost as u64));
+    drop(hub);
+    let kept = std::iter::from_fn(|| stuck.blocking_next());
+    assert_eq!(kept.count(), WAITING_MAX);
 }

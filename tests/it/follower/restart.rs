@@ -13,6 +13,7 @@ use haproxy_autoscale::log::file::checkpoint::{
 use haproxy_autoscale::log::file::{Follower, Limits, ROTATE_GRACE};
 use haproxy_autoscale::runtime_api::Address;
 use haproxy_autoscale::state::name::{LOG_CHECKPOINT, file_name};
+use ring::hmac;
 
 use super::rows::{Fixture, append, long};
 
@@ -398,4 +399,19 @@ fn a_checkpoint_that_everybody_could_have_put_there_is_neither_believed_nor_left
     assert!(refusal.to_string().contains("chmod"), "{refusal}");
     let error = file.save(&checkpoint).unwrap_err();
     assert!(error.to_string().contains("chmod"), "{error}");
+}
+
+#[test]
+fn a_hash_on_disk_means_the_same_in_every_build() {
+    let (_fixture, checkpoint) = stopped();
+    let json = serde_json::to_value(&checkpoint).unwrap();
+    let salt = json["salt"].as_u64().unwrap();
+    // As RFC 2104 has it; nobody can tell it without the salt.
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &salt.to_le_bytes());
+    let tag = hmac::sign(&key, long("a").as_bytes());
+    let first = tag.as_ref().first_chunk().unwrap();
+    assert_eq!(json["log"]["head"]["hash"], u64::from_le_bytes(*first));
+    let (_other, other) = stopped();
+    let other = serde_json::to_value(&other).unwrap();
+    assert_ne!(other["log"]["head"]["hash"], json["log"]["head"]["hash"]);
 }

@@ -60,6 +60,10 @@ fn a_rate_of_requests_brings_a_spare_in_and_lets_it_go() {
             .default_of("poll_interval")
             .haproxy("poll_interval", "\"500ms\"")
             .start();
+        wait_for("the word for it", 2 * SOON, || {
+            let text = daemon.ask(&["status"]).out;
+            text.contains("BUSY  request_rate ")
+        });
         let told = daemon.wait_for("enable", "web2", 2 * SOON);
         assert!(told.text.contains("/s > 20/s over "), "{}", told.text);
         load.set_rate(4.0);

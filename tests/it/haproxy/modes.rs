@@ -74,7 +74,8 @@ fn an_operator_level_socket_is_said_and_nothing_is_changed() {
         assert!(text.contains("write `level admin`"), "{text}");
         let load = Load::open(haproxy.frontend(), RATE);
         let failed = daemon.wait_for("enable_failed", "web2", SOON);
-        assert!(failed.text.contains("Permission denied"), "{}", failed.text);
+        let said = "HAProxy answered \"Permission denied\"; write `level admin`";
+        assert!(failed.text.contains(said), "{}", failed.text);
         let problems = daemon.problems();
         assert!(problems.contains("has level operator"), "{problems}");
         assert!(daemon.is_running());

@@ -91,7 +91,8 @@ fn a_socket_of_level_operator_that_becomes_admin_lets_the_spare_in() {
         let mut daemon = DaemonConfig::at(&ours, &haproxy.log()).start();
         let load = Load::open(haproxy.frontend(), RATE);
         let failed = daemon.wait_for("enable_failed", "web2", SOON);
-        assert!(failed.text.contains("Permission denied"), "{}", failed.text);
+        let said = "HAProxy answered \"Permission denied\"; write `level admin`";
+        assert!(failed.text.contains(said), "{}", failed.text);
         let problems = daemon.problems();
         assert!(problems.contains("has level operator"), "{problems}");
         assert_eq!(daemon.status()["haproxy"]["connected"], true, "it can read");

@@ -1,6 +1,7 @@
 //! Moments: what `--since` accepts, and a local clock that steps back once a year.
 
-use haproxy_autoscale::log::line::format_local_ms;
+use haproxy_autoscale::log::format::LogFormat;
+use haproxy_autoscale::log::line::{Parser, format_local_ms, parse_local_ms};
 use haproxy_autoscale::log::local_time::LocalTime;
 use haproxy_autoscale::log::recorded::{Period, parse_moment};
 use proptest::prelude::*;
@@ -49,6 +50,47 @@ fn a_moment_is_a_date_with_as_much_time_as_wanted_and_no_zone() {
         let error = parse_moment(text).expect_err(text);
         assert!(error.contains("2026-11-21T23:00"), "{error}");
     }
+}
+
+/// The moment of a line whose format has no date, of its head alone.
+fn of_head(head: &str, today: &str) -> Option<String> {
+    let format = LogFormat::compile("%b %s %ST %Tr").unwrap();
+    let today_ms = parse_local_ms(today.as_bytes()).unwrap();
+    let parser = Parser::new(&format, "haproxy").with_today(today_ms);
+    let line = format!("{head}lb1 haproxy[1]: web web1 200 5");
+    let record = parser.parse(line.as_bytes());
+    record.expect(head).ended_ms.map(format_local_ms)
+}
+
+#[test]
+fn a_date_without_a_year_is_of_the_last_twelve_months() {
+    let new_year = "05/Jan/2027:12:00:00.000";
+    for (head, wanted) in [
+        ("Dec 31 23:59:59 ", "2026-12-31T23:59:59.000"),
+        ("Jan  1 00:00:01 ", "2027-01-01T00:00:01.000"),
+        // The log's clock may be some hours ahead of ours.
+        ("Jan  6 03:00:00.250123 ", "2027-01-06T03:00:00.250"),
+        ("Jan  7 03:00:00 ", "2026-01-07T03:00:00.000"),
+    ] {
+        let found = of_head(head, new_year);
+        assert_eq!(found.as_deref(), Some(wanted), "{head}");
+    }
+    assert_eq!(of_head("Feb 29 03:00:00 ", new_year), None, "no such day");
+}
+
+#[test]
+fn dates_with_a_year_are_what_they_say() {
+    let long_ago = "01/Jan/2020:00:00:00.000";
+    for (head, wanted) in [
+        ("2026-11-18T13:18:41.7775+01:00 ", "2026-11-18T13:18:41.777"),
+        ("2026-11-18T13:18:41-0730 ", "2026-11-18T13:18:41.000"),
+        ("2026-11-18T13:18:41Z ", "2026-11-18T13:18:41.000"),
+        ("Wed 2026-11-18 13:18:41 CET ", "2026-11-18T13:18:41.000"),
+    ] {
+        let found = of_head(head, long_ago);
+        assert_eq!(found.as_deref(), Some(wanted), "{head}");
+    }
+    assert_eq!(of_head("2026-13-18T13:18:41Z ", long_ago), None);
 }
 
 #[test]

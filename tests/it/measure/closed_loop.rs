@@ -156,3 +156,47 @@ fn open_websockets_ask_for_no_server_and_hide_no_overload() {
     assert_eq!(with.most, 3);
     assert!(with.slow_percent() < 0.2, "{} %", with.slow_percent());
 }
+
+#[test]
+fn a_sine_around_what_one_server_carries_costs_two_changes_a_period() {
+    let sine = Scene {
+        hours: 4.0,
+        rate: |second| 36.0 + 18.0 * (second / 3_600.0 * TAU).sin(),
+        learned: known(),
+        ..Scene::default()
+    };
+    let result = run(&sine);
+    // Of its beginning, one more.
+    assert!(result.changes <= 2 * 4 + 1, "{} changes", result.changes);
+    assert!(result.slow_percent() < 0.15, "{} %", result.slow_percent());
+}
+
+#[test]
+fn where_a_maxconn_makes_the_queue_it_speaks_first() {
+    let rush = |maxconn| Scene {
+        hours: 0.7,
+        rate: |second| {
+            let is_rush = (600.0..1_800.0).contains(&second);
+            if is_rush {
+                20.0 + 100.0 * ((second - 600.0) / 10.0).min(1.0)
+            } else {
+                20.0
+            }
+        },
+        maxconn,
+        ..Scene::default()
+    };
+    let (with, without) = (run(&rush(Some(4))), run(&rush(None)));
+    // A queue that comes by chance, as it does at half the capacity, neither asks nor teaches.
+    assert_eq!(&with.by_minute[..10], &[1; 10]);
+    let broken = with.learned.bracket.broken.expect("it broke");
+    assert!(broken.at < at(610_000), "{broken:?}");
+    assert!((36.0..50.0).contains(&broken.value), "{broken:?}");
+    assert!(with.slow_percent() < 2.0, "{} %", with.slow_percent());
+    assert!(
+        with.servers() < 1.1 * without.servers(),
+        "{} servers",
+        with.servers()
+    );
+    assert!(with.by_minute[20..30].iter().all(|it| (4..=5).contains(it)));
+}

@@ -4,7 +4,7 @@
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Of a model's own small numbers.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use haproxy_autoscale::measure::demand::Reading;
@@ -70,6 +70,8 @@ pub(super) struct Scene {
     pub(super) down_after: Duration,
     pub(super) learned: Learned,
     pub(super) seed: u64,
+    /// `maxconn` of each server; without one its own workers make the queue.
+    pub(super) maxconn: Option<u32>,
     /// Open sessions that wait for nobody.
     pub(super) long_sessions: fn(f64) -> u32,
     /// A place all servers wait for, with so many requests a second at most; 0: none.
@@ -88,6 +90,7 @@ impl Default for Scene {
             down_after: Duration::from_secs(120),
             learned: Learned::default(),
             seed: 1,
+            maxconn: None,
             long_sessions: |_| 0,
             shared_per_s: |_| 0.0,
         }
@@ -145,14 +148,26 @@ struct Server {
     in_flight: u32,
 }
 
+/// All in microseconds.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct End {
+    at_us: u64,
+    server: usize,
+    came_us: u64,
+    /// It left HAProxy's queue then.
+    left_us: u64,
+}
+
 struct Loop<'a> {
     scene: &'a Scene,
     dice: Dice,
     sizing: Sizing,
     servers: Vec<Server>,
     serving: usize,
-    /// Requests that end: when, at which server, when they came; microseconds.
-    ends: BinaryHeap<Reverse<(u64, usize, u64)>>,
+    /// Requests that end.
+    ends: BinaryHeap<Reverse<End>>,
+    /// HAProxy's queue: when they came, and how long they take; microseconds.
+    queue: VecDeque<(u64, u64)>,
     shared_free_us: u64,
     arrived: u64,
     booting: Vec<u64>,
@@ -185,6 +200,7 @@ pub(super) fn run(scene: &Scene) -> Result {
         servers,
         serving: 1,
         ends: BinaryHeap::new(),
+        queue: VecDeque::new(),
         shared_free_us: 0,
         arrived: 0,
         booting: Vec::new(),
@@ -230,11 +246,31 @@ impl Loop<'_> {
     fn arrive(&mut self, now_us: u64) {
         self.arrived += 1;
         let second = now_us as f64 / 1e6;
-        let serving = self.servers.iter().take(self.serving).enumerate();
-        let (index, _) = serving
-            .min_by_key(|(_, it)| it.in_flight)
-            .expect("one serves");
         let service_us = self.dice.log_normal((self.scene.service_ms)(second) * 1e3) as u64;
+        self.queue.push_back((now_us, service_us));
+        self.hand_out(now_us);
+    }
+
+    /// To the server with the fewest, as long as one is not full.
+    fn hand_out(&mut self, now_us: u64) {
+        while !self.queue.is_empty() {
+            let serving = self.servers.iter().take(self.serving).enumerate();
+            let fewest = serving.min_by_key(|(_, it)| it.in_flight);
+            let (index, server) = fewest.expect("one serves");
+            if self
+                .scene
+                .maxconn
+                .is_some_and(|most| server.in_flight >= most)
+            {
+                return;
+            }
+            let (came_us, service_us) = self.queue.pop_front().expect("not empty");
+            self.serve(now_us, index, came_us, service_us);
+        }
+    }
+
+    fn serve(&mut self, now_us: u64, index: usize, came_us: u64, service_us: u64) {
+        let second = now_us as f64 / 1e6;
         let server = &mut self.servers[index];
         server.in_flight += 1;
         let Reverse(free_us) = server.free.pop().expect("workers");
@@ -245,29 +281,33 @@ impl Loop<'_> {
             end_us = end_us.max(self.shared_free_us);
         }
         server.free.push(Reverse(end_us));
-        self.ends.push(Reverse((end_us, index, now_us)));
+        self.ends.push(Reverse(End {
+            at_us: end_us,
+            server: index,
+            came_us,
+            left_us: now_us,
+        }));
     }
 
     fn end_until(&mut self, until_us: u64) {
-        while self
-            .ends
-            .peek()
-            .is_some_and(|Reverse((end_us, ..))| *end_us <= until_us)
-        {
-            let Reverse((end_us, index, began_us)) = self.ends.pop().expect("peeked");
-            self.servers[index].in_flight -= 1;
-            let took_us = end_us - began_us;
+        let is_past = |it: &Reverse<End>| it.0.at_us <= until_us;
+        while self.ends.peek().is_some_and(is_past) {
+            let Reverse(end) = self.ends.pop().expect("peeked");
+            let end_us = end.at_us;
+            self.servers[end.server].in_flight -= 1;
+            self.hand_out(end_us);
+            let took_us = end_us - end.came_us;
             self.result.requests += 1;
             self.result.slow += u64::from(took_us as f64 > 2_000.0 * GOAL_MS);
-            let ms = u32::try_from(took_us / 1_000).expect("short");
+            let ms = |us: u64| Some(u32::try_from(us / 1_000).expect("short"));
             let request = Request {
                 backend: "web",
                 server: "web1",
                 request_ms: Some(0),
-                queue_ms: Some(0),
+                queue_ms: ms(end.left_us - end.came_us),
                 connect_ms: Some(0),
-                response_ms: Some(ms),
-                total_ms: Some(ms),
+                response_ms: ms(end_us - end.left_us),
+                total_ms: ms(took_us),
                 status: Some(200),
                 tail: None,
             };
@@ -347,17 +387,19 @@ impl Loop<'_> {
             (self.changed_ms, self.joined_ms) = (now_ms, now_ms);
             self.streak = 0;
             self.window.clear();
+            self.hand_out(now_ms * 1_000);
         }
+        let queued = u32::try_from(self.queue.len()).expect("few");
         let in_flight: u32 = self.servers.iter().map(|it| it.in_flight).sum();
         let look = Look {
             reading: Reading {
                 arrived: self.arrived,
-                open: in_flight + (self.scene.long_sessions)(now_ms as f64 / 1e3),
-                queued: 0,
+                open: in_flight + queued + (self.scene.long_sessions)(now_ms as f64 / 1e3),
+                queued,
             },
             serving: Strength::of((0..self.serving).map(|_| 1), 1),
             coming: self.booting.len() as f64,
-            slots: None,
+            slots: self.scene.maxconn.map(f64::from),
             is_log_trusted: true,
             is_elsewhere: now_ms < self.elsewhere_until,
         };
@@ -372,9 +414,7 @@ impl Loop<'_> {
         if there < servers(outlook.asked).min(most) && self.trial.is_none() {
             self.begin_trial(now_ms);
         }
-        let is_too_many = outlook
-            .highest
-            .is_some_and(|units| (whole(units) as usize) < self.serving);
+        let is_too_many = outlook.may_leave(self.serving as f64 - 1.0);
         let may_go = self.serving > 1 && self.booting.is_empty() && self.streak == 0;
         if is_too_many && may_go && now_ms >= self.changed_ms + GOES_MS {
             self.serving -= 1;

@@ -209,16 +209,16 @@ fn a_rush_is_asked_for_after_three_seconds_and_at_most_doubled() {
     watch.pass(60, &[(30, OK)], 3);
     assert!(watch.outlook().asked.is_none_or(|units| units <= 2.0));
     // The counters know at once; the log knows nothing yet.
-    watch.pass_with(2, 300, &[(30, OK)], 400);
+    watch.pass_with(2, 400, &[(30, OK)], 400);
     assert!(
         watch.outlook().asked.is_none_or(|units| units <= 2.0),
         "one look is no rush"
     );
-    watch.pass_with(2, 300, &[(30, OK)], 900);
+    watch.pass_with(2, 400, &[(30, OK)], 900);
     assert_eq!(watch.outlook().asked, Some(4.0));
     assert_eq!(watch.outlook().undoubted, Some(4.0));
     watch.look.coming = 2.0;
-    watch.pass_with(4, 300, &[(30, OK)], 900);
+    watch.pass_with(4, 400, &[(30, OK)], 900);
     assert_eq!(watch.outlook().asked, Some(8.0), "those on their way count");
 }
 
@@ -233,7 +233,22 @@ fn a_server_goes_by_the_highest_need_of_the_last_while() {
     assert!(watch.outlook().need.expect("known").units < 0.7);
     assert_eq!(watch.outlook().highest, Some(high), "a lull is no reason");
     watch.pass(80, &[(10, OK)], 1);
-    assert!(watch.outlook().highest.expect("watched") < 0.7);
+    let highest = watch.outlook().highest.expect("watched");
+    assert!(highest < 0.7);
+    assert!(watch.outlook().may_leave(1.0) && !watch.outlook().may_leave(highest + 0.1));
+}
+
+#[test]
+fn chance_makes_no_rush() {
+    let mut watch = Watch::knowing();
+    watch.pass(60, &[(10, OK)], 1);
+    // 78 instead of 60 in six seconds happens every few minutes.
+    watch.pass(6, &[(13, OK)], 1);
+    let need = watch.outlook().need.expect("known");
+    assert!(need.demand < 11.6, "{need:?}");
+    watch.pass(6, &[(50, OK)], 5);
+    let need = watch.outlook().need.expect("known");
+    assert!(need.demand > 46.0, "{need:?}");
 }
 
 #[test]
@@ -262,6 +277,30 @@ fn a_queue_before_servers_with_a_maxconn_speaks_first_and_teaches() {
     let broken = watch.bracket().broken.expect("it broke").value;
     assert!((30.0..41.0).contains(&broken), "{broken}");
     assert!(watch.outlook().asked.is_some_and(|units| units > 2.0));
+}
+
+#[test]
+fn a_queue_asks_though_more_arrives_than_was_ever_proved() {
+    let mut watch = Watch::new(Bracket::default());
+    watch.look.slots = Some(4.0);
+    watch.pass(70, &[(20, OK)], 2);
+    assert!(watch.bracket().proved.is_some());
+    watch.look.reading.queued = 6;
+    let waited = Request {
+        queue_ms: Some(40),
+        total_ms: Some(140),
+        ..OK
+    };
+    // Not long enough a wait to be a breach.
+    watch.pass(12, &[(80, waited)], 14);
+    let need = watch.outlook().need.expect("known");
+    assert_ne!(need.lead, Lead::Queue, "{need:?}");
+    assert!(
+        watch
+            .outlook()
+            .asked
+            .is_some_and(|units| (3.0..=3.5).contains(&units))
+    );
 }
 
 #[test]

@@ -175,8 +175,8 @@ fn a_policy_with_its_own_signal_statistic_and_window_asks_for_as_many_as_it_says
             format!("{first} breach -"),
             format!("{second} breach -"),
             format!("{second} warm_up web2"),
-            format!("{second} enable web2"),
             format!("{second} warm_up web3"),
+            format!("{second} enable web2"),
             format!("{second} enable web3"),
         ]
     );

@@ -74,9 +74,9 @@ fn pauses_pins_and_orders_survive_a_restart_and_end_when_they_should() {
     world.pass(seconds(20));
     restart(&mut world);
     let pause = world.view().standings.pause.expect("a pause");
-    assert_eq!(pause.to_string(), " by uid 1000 for 39.9s");
+    assert_eq!(pause.to_string(), " by uid 1000 for 39.9s more");
     assert_eq!(note(&mut world, "web3"), "pinned by uid 1000");
-    assert!(note(&mut world, "web2").contains("kept in by uid 1000 for 1m 19s"));
+    assert!(note(&mut world, "web2").contains("kept in by uid 1000 for 1m 19s more"));
     world.pass(seconds(45));
     assert_eq!(world.view().standings.pause, None);
     assert!(world.is_up("web2"));

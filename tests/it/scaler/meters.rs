@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use haproxy_autoscale::measure::settings::{PolicySettings, Signal, WindowSize};
+use haproxy_autoscale::measure::settings::{PolicySettings, Signal, Statistic, WindowSize};
 use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::scaler::event::Event;
+use haproxy_autoscale::scaler::seen::{Nobody, Problem};
 use haproxy_autoscale::scaler::settings::BackendSettings;
 
 use super::world::{World, settings};
@@ -133,4 +134,26 @@ fn requests_of_another_haproxy_are_no_arrivals() {
     });
     arrive(&mut world, 60, 4);
     assert_eq!(world.count(Change::Breach), 0, "{:?}", world.changes());
+}
+
+#[test]
+fn only_times_make_a_backend_slow() {
+    let told = |signal| {
+        let problem = Problem::Slow {
+            signal,
+            statistic: Statistic::Mean,
+            value: Some(48.0),
+            above: 20.0,
+            why: Nobody::NoSpares,
+        };
+        problem.to_string()
+    };
+    let end = ", and nothing can help: there is no spare";
+    for (signal, start) in [
+        (Signal::ResponseTime, "slow (mean 48 ms > 20 ms)"),
+        (Signal::QueueLength, "busy (queue_length mean 48 > 20)"),
+        (Signal::RequestRate, "busy (request_rate mean 48/s > 20/s)"),
+    ] {
+        assert_eq!(told(signal), format!("{start}{end}"));
+    }
 }

@@ -8,7 +8,7 @@ use haproxy_autoscale::measure::settings::{PolicySettings, Signal, WindowSize};
 use haproxy_autoscale::scaler::decision::{Change, Decision};
 use haproxy_autoscale::scaler::event::{Action, ActionId, Event, LogState};
 use haproxy_autoscale::scaler::memory::Memory;
-use haproxy_autoscale::scaler::settings::BackendSettings;
+use haproxy_autoscale::scaler::settings::{BackendSettings, Capacity};
 use haproxy_autoscale::scaler::{BackendView, Scaler};
 use haproxy_autoscale::sim::driver::{Due, Underway};
 pub(crate) use haproxy_autoscale::sim::faults::Fault;
@@ -39,6 +39,7 @@ pub(crate) fn settings() -> BackendSettings {
         grace: Duration::from_secs(2),
         hold: Duration::from_secs(600),
         warm_up_deadline: Duration::from_secs(20),
+        capacity: Capacity::Off, // What these scenes are about is what breaches alone do.
         ..BackendSettings::for_backend(BACKEND, vec!["web1".to_owned()])
     }
 }

@@ -5,7 +5,6 @@
 
 use std::io::{self, Read};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -93,23 +92,12 @@ impl Look {
 
 impl Running {
     fn start(program: &Path, unit: &str, now: Instant) -> io::Result<Self> {
-        let mut child = Command::new(program)
-            .args(["--lines=1", "--no-pager"])
-            .arg(format!("--unit={unit}"))
-            .env_remove("NOTIFY_SOCKET")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let streams = (child.stdout.take(), child.stderr.take());
+        let (process, entries, words) = Process::start(program, unit, &["--lines=1"])?;
         let (sender, answer) = watch::channel(None);
         let running = Self {
-            process: Process::new(child),
+            process,
             answer,
             ends: now + LIMIT,
-        };
-        let (Some(entries), Some(words)) = streams else {
-            return Err(io::Error::other("it has no output"));
         };
         std::thread::Builder::new()
             .name("journalctl-look".to_owned())

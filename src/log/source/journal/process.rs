@@ -1,9 +1,12 @@
 //! A process of ours that must not outlive us and that nobody may have to wait for: ended, it is
-//! waited for by a thread. What it is asked and what it says does not live here.
+//! waited for by a thread. What it says does not live here.
 
 use std::io;
-use std::process::{Child, ExitStatus};
+use std::path::Path;
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+
+use rustix::process::Pid;
 
 /// A killed process is gone within this time, unless it hangs in the kernel.
 const END_LIMIT: Duration = Duration::from_millis(100);
@@ -15,8 +18,32 @@ const END_STEP: Duration = Duration::from_millis(1);
 pub(super) struct Process(Option<Child>);
 
 impl Process {
-    pub(super) const fn new(child: Child) -> Self {
-        Self(Some(child))
+    /// Starts `journalctl` for that unit; both of its outputs are to be read.
+    pub(super) fn start(
+        program: &Path,
+        unit: &str,
+        options: &[&str],
+    ) -> io::Result<(Self, ChildStdout, ChildStderr)> {
+        let mut child = Command::new(program)
+            .args(options)
+            .arg("--no-pager")
+            .arg(format!("--unit={unit}"))
+            // It speaks for nobody but itself.
+            .env_remove("NOTIFY_SOCKET")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let streams = (child.stdout.take(), child.stderr.take());
+        let process = Self(Some(child));
+        match streams {
+            (Some(output), Some(errors)) => Ok((process, output, errors)),
+            (None, _) | (_, None) => Err(io::Error::other("it has no output")),
+        }
+    }
+
+    pub(super) fn pid(&self) -> Option<Pid> {
+        self.0.as_ref().map(Pid::from_child)
     }
 
     /// How it ended; `None` while it runs.

@@ -13,6 +13,7 @@ use super::journeys::{Command, Journeys};
 use super::needs::Needs;
 use super::plan::{Plan, Said};
 use super::signals::Signals;
+use super::size::Size;
 use super::timers::Timers;
 use crate::scaler::hand::Hand;
 use crate::scaler::member::Member;
@@ -26,6 +27,7 @@ pub(in crate::scaler) struct Road<'a> {
     pub(super) facts: &'a mut Facts,
     pub(super) settings: &'a BackendSettings,
     pub(super) journeys: &'a mut Journeys,
+    pub(super) size: &'a Size,
     pub(super) plan: &'a mut Plan,
     pub(super) said: &'a mut Said,
     pub(super) hand: &'a mut Hand,
@@ -41,6 +43,7 @@ impl Road<'_> {
             settings: self.settings,
             hand: self.hand,
             journeys: self.journeys,
+            size: self.size,
         }
     }
 

@@ -1,0 +1,219 @@
+//! How many servers the demand needs: what pictures show goes into `measure::sizing`, and what follows
+//! is kept for `needs`. The numbers are made there, and what is done about them elsewhere.
+
+use super::facts::Facts;
+use super::journeys::Journeys;
+use crate::measure::capacity::Carries;
+use crate::measure::demand::Reading;
+use crate::measure::need::{Need, Strength};
+use crate::measure::served::Goal;
+use crate::measure::sizing::{Learned, Look, Outlook, Sizing, SizingSettings};
+use crate::scaler::event::LogState;
+use crate::scaler::member::{Member, Role};
+use crate::scaler::settings::{BackendSettings, Capacity};
+use crate::words::request::Request;
+use crate::words::time::Timestamp;
+
+/// What the demand needs, where a capacity is learned or given.
+#[derive(Debug, Default)]
+pub(super) struct Size {
+    sizing: Option<Box<Sizing>>,
+    /// What the newest picture says.
+    outlook: Option<Outlook>,
+}
+
+impl Size {
+    /// Nothing seen so far.
+    pub(super) fn new(now: Timestamp, settings: &BackendSettings) -> Self {
+        let sizing =
+            wished(settings).map(|(settings, learned)| Sizing::new(now, settings, learned));
+        Self {
+            sizing: sizing.map(Box::new),
+            outlook: None,
+        }
+    }
+
+    /// New settings. What was learned for the same goal stays.
+    pub(super) fn reconfigure(&mut self, now: Timestamp, settings: &BackendSettings) {
+        match (&mut self.sizing, wished(settings)) {
+            (Some(sizing), Some((settings, learned))) => {
+                sizing.reconfigure(now, settings, learned);
+            }
+            (None, Some(_)) => *self = Self::new(now, settings),
+            (_, None) => *self = Self::default(),
+        }
+    }
+
+    /// What an earlier daemon has learned.
+    pub(super) fn remember(
+        &mut self,
+        now: Timestamp,
+        settings: &BackendSettings,
+        learned: Learned,
+    ) {
+        if settings.capacity == Capacity::Learn
+            && let Some((settings, _)) = wished(settings)
+        {
+            self.sizing = Some(Box::new(Sizing::new(now, settings, learned)));
+        }
+    }
+
+    /// One more request came to an end.
+    pub(super) fn request(&mut self, now: Timestamp, request: &Request<'_>) {
+        if let Some(sizing) = &mut self.sizing {
+            sizing.request(now, request);
+        }
+    }
+
+    /// One more picture. `is_elsewhere`: more servers have proved useless.
+    pub(super) fn look(
+        &mut self,
+        now: Timestamp,
+        reading: Reading,
+        facts: &Facts,
+        journeys: &Journeys,
+        is_elsewhere: bool,
+    ) {
+        let Some(sizing) = &mut self.sizing else {
+            return;
+        };
+        let measure = measure(facts);
+        let is_coming =
+            |member: &&Member| journeys.is_inbound(&member.read.name) && !member.is_serving();
+        let coming = facts.pool.members.iter().filter(is_coming);
+        let look = Look {
+            reading,
+            serving: Strength::of(weights(facts.pool.serving_members()), measure),
+            coming: Strength::of(weights(coming), measure).units,
+            slots: slots(facts, measure),
+            is_log_trusted: facts.log == LogState::Flowing && !facts.is_log_doubted(),
+            is_elsewhere,
+        };
+        self.outlook = Some(sizing.look(now, look));
+    }
+
+    /// As many windows in a row missed the goal as ask for a server.
+    pub(super) fn breach(&mut self, now: Timestamp) {
+        if let Some(sizing) = &mut self.sizing {
+            sizing.breach(now);
+        }
+    }
+
+    /// The spare that came last made the backend faster, or let it answer more.
+    pub(super) fn helped(&mut self, now: Timestamp) {
+        if let Some(sizing) = &mut self.sizing {
+            sizing.helped(now);
+        }
+    }
+
+    /// Another HAProxy process counts from 0.
+    pub(super) fn next_process(&mut self) {
+        if let Some(sizing) = &mut self.sizing {
+            sizing.next_process();
+        }
+    }
+
+    /// What was seen is about another situation.
+    pub(super) fn start_over(&mut self, now: Timestamp) {
+        self.outlook = None;
+        if let Some(sizing) = &mut self.sizing {
+            sizing.start_over(now);
+        }
+    }
+
+    /// A capacity is learned or given.
+    pub(super) const fn is_on(&self) -> bool {
+        self.sizing.is_some()
+    }
+
+    /// The newest picture tells how many servers the demand needs, and not only how few are enough.
+    pub(super) fn may_ask(&self) -> bool {
+        let need = self.need().and_then(|need| need.capacity);
+        matches!(need, Some(Carries::Bounded(_)))
+    }
+
+    /// What the newest picture says.
+    pub(super) const fn outlook(&self) -> Option<&Outlook> {
+        self.outlook.as_ref()
+    }
+
+    /// The need of now.
+    pub(super) fn need(&self) -> Option<&Need> {
+        self.outlook.as_ref()?.need.as_ref()
+    }
+
+    /// What is worth keeping.
+    pub(super) fn learned(&self, now: Timestamp) -> Option<Learned> {
+        self.sizing.as_ref().map(|sizing| sizing.learned(now))
+    }
+
+    /// Numbers that are held.
+    pub(super) fn held(&self) -> usize {
+        self.sizing.as_ref().map_or(0, |sizing| sizing.held())
+    }
+}
+
+/// Sizing by the first threshold of a time that servers answer in, and what it starts from.
+fn wished(settings: &BackendSettings) -> Option<(SizingSettings, Learned)> {
+    let (learned, is_given) = match settings.capacity {
+        Capacity::Off => return None,
+        Capacity::Learn => (Learned::default(), false),
+        Capacity::Given(bracket) => {
+            let service_ms = None;
+            (
+                Learned {
+                    bracket,
+                    service_ms,
+                },
+                true,
+            )
+        }
+        Capacity::From(bracket) => {
+            let service_ms = None;
+            (
+                Learned {
+                    bracket,
+                    service_ms,
+                },
+                false,
+            )
+        }
+    };
+    let policies = settings.policies.iter();
+    let policy = policies
+        .clone()
+        .find(|policy| policy.signal.is_response())?;
+    let goal = Goal {
+        signal: policy.signal,
+        ms: policy.above,
+    };
+    let sizing = SizingSettings {
+        goal,
+        headroom: settings.headroom,
+        is_given,
+        down_after: settings.idle_timeout,
+    };
+    Some((sizing, learned))
+}
+
+/// The weight of the server that is the measure of all: the first always-up one, or the first.
+pub(super) fn measure(facts: &Facts) -> u32 {
+    let members = &facts.pool.members;
+    let always_up = members.iter().find(|it| it.role == Role::AlwaysUp);
+    let first = always_up.or_else(|| members.first());
+    first.map_or(0, |member| member.read.weight)
+}
+
+fn weights<'a>(members: impl Iterator<Item = &'a Member>) -> impl Iterator<Item = u32> {
+    members.map(|member| member.read.weight)
+}
+
+/// `maxconn` of one unit, where every server that serves has one.
+fn slots(facts: &Facts, measure: u32) -> Option<f64> {
+    let mut all = 0.0;
+    for member in facts.pool.serving_members() {
+        all += f64::from(member.read.maxconn.filter(|slots| *slots > 0)?);
+    }
+    let units = Strength::of(weights(facts.pool.serving_members()), measure).units;
+    (units > 0.0).then(|| all / units)
+}
