@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use haproxy_autoscale::measure::settings::{PolicySettings, Signal};
-use haproxy_autoscale::scaler::settings::BackendSettings;
+use haproxy_autoscale::scaler::settings::{BackendSettings, Capacity};
 use haproxy_autoscale::simulate::compare::compare;
 use haproxy_autoscale::simulate::engine::{Database, MS_NS, SECOND_NS};
 use haproxy_autoscale::simulate::load::shapes::Shape;
@@ -93,12 +93,22 @@ fn ours_brings_spares_in_under_load_and_gives_them_back_when_it_is_quiet() {
 }
 
 #[test]
-fn guard_is_ours_as_long_as_there_is_no_capacity_to_leave_off() {
-    let scenario = pool(Shape::Sawtooth.rates_per_s(600, 150.0));
-    let runs = compare(&scenario, &[Policy::Guard, Policy::Ours]).expect("runs");
-    assert_eq!(runs[0].policy, Policy::Guard);
+fn guard_is_ours_with_capacity_off() {
+    let learning = pool(Shape::Sawtooth.rates_per_s(600, 150.0));
+    let mut off = learning.clone();
+    off.settings.capacity = Capacity::Off;
     let print = |run: &Run| format!("{:?}", run.tally);
-    assert!(print(&runs[0]) == print(&runs[1]));
+    let runs = |scenario: &Scenario| {
+        let runs = compare(scenario, &[Policy::Guard, Policy::Ours]).expect("runs");
+        assert_eq!(runs[0].policy, Policy::Guard);
+        [print(&runs[0]), print(&runs[1])]
+    };
+    let ([guard, learned], [guard_again, ours]) = (runs(&learning), runs(&off));
+    assert!(
+        guard == guard_again && guard == ours,
+        "nothing else is left off"
+    );
+    assert!(learned != ours, "and it makes a difference");
 }
 
 #[test]
