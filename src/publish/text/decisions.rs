@@ -170,10 +170,10 @@ fn wanted(wanted: &Wanted) -> String {
 /// What the demand needs, and what it is reckoned with.
 fn demand(need: &Need, serving: u32) -> String {
     let servers = counted(need.servers(), "server");
-    let rate = PerSecond(need.demand);
+    let rate = format!("{} requests/s", PerSecond(need.demand));
     let carries = need.capacity.map(|carries| {
         let carries = PerSecond(carries.per_second());
-        format!(", one carries {carries}")
+        format!(", one carries {carries}/s")
     });
     let why = match need.lead {
         Lead::Arrivals => format!("{rate} need"),

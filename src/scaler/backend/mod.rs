@@ -37,7 +37,7 @@ use self::facts::Facts;
 use self::journeys::Journeys;
 use self::kicks::Queue;
 use self::needs::Needs;
-use self::plan::{Plan, Said};
+use self::plan::{Plan, Said, Search};
 use self::road::Road;
 use self::signals::Signals;
 use self::size::Size;
@@ -231,7 +231,7 @@ impl Backend {
         }
         match first {
             Some(breach) => self.road().load_returned(now, Wanted::Slow(breach), out),
-            None => self.said.no_spare.for_load = false,
+            None => self.said.no_spare.forget(Search::Load),
         }
         if let Some((servers, breach)) = strongest(asks.servers.into_iter()) {
             let servers = servers.max(self.needs().for_a_breach(now));

@@ -43,12 +43,50 @@ pub(super) struct Said {
     pub(super) advice: Vec<Advice>,
 }
 
-/// An empty-handed search was reported, and nothing has changed since.
-#[derive(Debug, Default)]
-pub(super) struct NoSpareSaid {
-    pub(super) for_load: bool,
-    /// Because users wait in front of HAProxy.
-    pub(super) for_crowd: bool,
+/// What an empty-handed search was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Search {
+    /// It is slow.
+    Load,
+    /// The demand needs more than serve.
+    Demand,
+    /// Users wait in front of HAProxy.
+    Crowd,
     /// Capacity is missing whatever the load is.
-    pub(super) for_capacity: bool,
+    Capacity,
+}
+
+impl Search {
+    /// What a spare was looked for by that reason.
+    pub(super) const fn by(wanted: &Wanted) -> Self {
+        match wanted {
+            Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => {
+                Self::Capacity
+            }
+            Wanted::Crowded(_) => Self::Crowd,
+            Wanted::Demand { .. } => Self::Demand,
+            Wanted::Slow(_) | Wanted::Waiting { .. } | Wanted::Reloaded | Wanted::Ordered(_) => {
+                Self::Load
+            }
+        }
+    }
+}
+
+/// Empty-handed searches that were reported, and nothing has changed since.
+#[derive(Debug, Default)]
+pub(super) struct NoSpareSaid([bool; 4]);
+
+impl NoSpareSaid {
+    /// Notes that it is said; true if it was before.
+    pub(super) fn say(&mut self, search: Search) -> bool {
+        let said = self.0.get_mut(search as usize);
+        said.is_none_or(|said| std::mem::replace(said, true))
+    }
+
+    /// The next one is news.
+    pub(super) fn forget(&mut self, search: Search) {
+        if let Some(said) = self.0.get_mut(search as usize) {
+            *said = false;
+        }
+    }
 }

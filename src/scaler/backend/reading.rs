@@ -4,7 +4,7 @@
 use super::Backend;
 use super::crowd::STUCK_FOR;
 use super::facts;
-use super::plan::NoSpareSaid;
+use super::plan::{NoSpareSaid, Search};
 use crate::measure::agreement::Agreement;
 use crate::measure::demand::Reading;
 use crate::scaler::decision::{Change, Note, Reason, Wanted};
@@ -215,6 +215,7 @@ impl Backend {
         self.size.look(now, reading, facts, journeys, is_elsewhere);
         let may_try = self.sight().is_free_for_load() && now >= self.plan.up_not_before;
         let Some((servers, wanted)) = self.needs().missing(now, may_try && !is_elsewhere) else {
+            self.said.no_spare.forget(Search::Demand);
             return;
         };
         let coming = u32::try_from(self.journeys.coming_for_load()).unwrap_or(u32::MAX);
@@ -235,7 +236,7 @@ impl Backend {
         let crowd = &mut self.facts.crowd;
         crowd.look(now, crowded, sessions);
         if !crowd.is_there() {
-            self.said.no_spare.for_crowd = false;
+            self.said.no_spare.forget(Search::Crowd);
             return;
         }
         self.signals.not_quiet(now);

@@ -3,6 +3,7 @@
 
 use super::Backend;
 use super::needs::{Need, Stay};
+use super::plan::Search;
 use crate::scaler::budget;
 use crate::scaler::decision::{Change, Reason};
 use crate::scaler::outbox::Outbox;
@@ -47,7 +48,9 @@ impl Backend {
             .or_else(|| self.needs().lost_in_reload(now))
             .or_else(|| {
                 let missing = self.needs().capacity_wanted(None);
-                self.said.no_spare.for_capacity &= missing.is_some();
+                if missing.is_none() {
+                    self.said.no_spare.forget(Search::Capacity);
+                }
                 let wanted = missing.or_else(|| self.needs().owed(self.plan.owed.as_ref()))?;
                 Some(self.needs().spare_for(now, wanted))
             })

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::super::needs::Need;
+use super::super::plan::Search;
 use super::super::timers::Timer;
 use super::{Goal, Journey, Journeys, Road, Step};
 use crate::scaler::decision::{Change, Failure, Note, Reason, StateRefused, Wanted, Would};
@@ -65,15 +66,7 @@ impl Road<'_> {
         } else if !wanted.is_for_capacity() {
             return; // What those on their way change is seen first.
         }
-        let said = &mut self.said.no_spare;
-        let said = if wanted.is_for_capacity() {
-            &mut said.for_capacity
-        } else if matches!(wanted, Wanted::Crowded(_)) {
-            &mut said.for_crowd
-        } else {
-            &mut said.for_load
-        };
-        if std::mem::replace(said, true) {
+        if self.said.no_spare.say(Search::by(&wanted)) {
             return;
         }
         let why = match self.needs().forbids(&wanted, None) {

@@ -1,0 +1,84 @@
+//! Servers come and go by what one of them carries, before anything is slow.
+
+use std::time::Duration;
+
+use haproxy_autoscale::measure::capacity::Bracket;
+use haproxy_autoscale::scaler::decision::{Change, Reason, Wanted};
+use haproxy_autoscale::scaler::settings::Capacity;
+
+use super::scenes::seconds;
+use super::world::{World, settings};
+
+/// One server carries 60 requests a second, and an operator has said so.
+fn known(capacity: Capacity) -> World {
+    let mut settings = settings();
+    settings.capacity = capacity;
+    settings.idle_timeout = seconds(30);
+    let mut world = World::new(settings).without("other");
+    world.pass(seconds(1));
+    world
+}
+
+fn given() -> World {
+    known(Capacity::Given(Bracket::given(60.0)))
+}
+
+/// So many requests of 60 ms a second for so long, which HAProxy counts and logs.
+fn load(world: &mut World, per_second: u64, lasts_s: u64) {
+    for _ in 0..lasts_s * 10 {
+        world.arrived += per_second / 10;
+        for _ in 0..per_second / 10 {
+            world.request("web1", 60);
+        }
+        world.pass(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn a_demand_that_one_server_does_not_carry_brings_in_what_is_missing_before_anything_is_slow() {
+    let mut world = given();
+    load(&mut world, 110, 12);
+    assert_eq!(world.count(Change::Breach), 0);
+    assert_eq!(world.count(Change::Enable), 2, "{}", world.trace());
+    let reasons = world.decisions.iter().filter_map(|it| match &it.reason {
+        Reason::Wanted(Wanted::Demand { need, serving }) => Some((need.servers(), *serving)),
+        _ => None,
+    });
+    let reasons: Vec<_> = reasons.collect();
+    assert_eq!(reasons, [(2, 1), (3, 2)], "{}", world.trace());
+}
+
+#[test]
+fn with_the_capacity_off_no_demand_brings_anybody_in() {
+    let mut world = known(Capacity::Off);
+    load(&mut world, 110, 20);
+    assert_eq!(world.count(Change::WarmUp), 0, "{}", world.trace());
+}
+
+#[test]
+fn a_demand_for_one_server_asks_for_no_other() {
+    let mut world = given();
+    load(&mut world, 40, 60);
+    assert_eq!(world.count(Change::WarmUp), 0, "{}", world.trace());
+}
+
+#[test]
+fn a_spare_stays_as_long_as_the_demand_needs_it_and_goes_afterwards() {
+    let mut world = given();
+    load(&mut world, 80, 15);
+    assert_eq!(world.count(Change::Enable), 1, "{}", world.trace());
+    // Each answer takes 60 ms of 500: what is quiet by its times is not idle.
+    load(&mut world, 80, 120);
+    assert_eq!(world.count(Change::Drain), 0, "{}", world.trace());
+    load(&mut world, 20, 90);
+    assert_eq!(world.count(Change::Drain), 1, "{}", world.trace());
+}
+
+#[test]
+fn a_moment_of_demand_asks_for_nobody() {
+    let mut world = given();
+    load(&mut world, 20, 30);
+    world.arrived += 60; // Three seconds' worth at once.
+    load(&mut world, 20, 30);
+    assert_eq!(world.count(Change::WarmUp), 0, "{}", world.trace());
+}
