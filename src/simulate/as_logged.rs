@@ -85,10 +85,10 @@ pub fn check(log: &Log, scenario: &Scenario) -> ModelCheck {
 
 /// Of the numbers of workers with which the model was tried, the one that is nearest to the log; of equals
 /// the smallest. `of` gives the scenario with so many.
-pub fn fitted(log: &Log, of: impl Fn(u32) -> Scenario) -> ModelCheck {
+pub fn fitted(log: &Log, of: impl Fn(u32) -> Scenario) -> u32 {
     let tried = WORKERS.iter().map(|workers| check(log, &of(*workers)));
     let nearest = tried.min_by(|a, b| a.distance().total_cmp(&b.distance()));
-    nearest.unwrap_or_default()
+    nearest.map_or(1, |it| it.workers)
 }
 
 /// Which servers took traffic at the start, and when that changed: each from its first request on to its

@@ -58,6 +58,12 @@ pub enum SimulateError {
         load::recorded::REQUESTS_MAX
     )]
     TooMany,
+    /// More seconds than are simulated.
+    #[error(
+        "the log goes over {0}, and at most 31 days are simulated; choose a part of it with --since and \
+         --until"
+    )]
+    TooLong(String),
     /// Nobody came.
     #[error("the log has no request of that backend; it has requests of: {0}")]
     NoRequests(String),

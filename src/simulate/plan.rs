@@ -30,6 +30,8 @@ const SERVICE_DEFAULT: Service = Service::Exponential(Duration::from_millis(60))
 const PEAK_SHARE: f64 = 0.6;
 /// Beside the start of a server, our warm-up has this long, where no configuration says otherwise.
 const WARM_UP_MARGIN: Duration = Duration::from_secs(60);
+/// Requests of a log by which the number of workers is found, those of its busiest time.
+const FITTED_REQUESTS: usize = 500_000;
 /// The rate of a second of a log is that of so many seconds around it.
 const SMOOTH_S: usize = 10;
 
@@ -88,11 +90,8 @@ pub struct Plan {
 pub fn plan(options: &Options) -> Result<Plan, SimulateError> {
     let mut plan = match &options.source {
         Source::Shape(shape) => {
-            let load = |peak_per_s: f64| {
-                let seconds = options.seconds.unwrap_or(SECONDS_DEFAULT);
-                shape.rates_per_s(seconds, peak_per_s)
-            };
-            drawn(options, |peak_per_s| Ok(load(peak_per_s)))?
+            let seconds = options.seconds.unwrap_or(SECONDS_DEFAULT);
+            drawn(options, |peak_per_s| shape.rates_per_s(seconds, peak_per_s))?
         }
         Source::Rates(path) => {
             let mut rates_per_s = rates::read(path)?;
@@ -103,18 +102,21 @@ pub fn plan(options: &Options) -> Result<Plan, SimulateError> {
             }
             drawn(options, |_| {
                 let factor = options.peak_per_s.map_or(1.0, |peak| peak / largest);
-                Ok(rates_per_s.iter().map(|rate| rate * factor).collect())
+                rates_per_s.iter().map(|rate| rate * factor).collect()
             })?
         }
         Source::Log(input) => logged(options, input)?,
     };
+    if plan.scenario.load.seconds() == 0 {
+        return Err(SimulateError::NoLoad);
+    }
     let Scenario { settings, boot, .. } = &mut plan.scenario;
     if options.backend.is_none() {
         settings.warm_up_deadline = settings.warm_up_deadline.max(*boot + WARM_UP_MARGIN);
     } else if *boot >= settings.warm_up_deadline {
         plan.notes.push(format!(
-            "ours gives a spare {} to warm up and --boot says that it needs {}, so the first try fails \
-             always; raise `deadline` in [warm_up]",
+            "ours gives a spare {} to warm up and --boot says that it needs {}, so its first try always \
+             fails; raise `deadline` in [warm_up]",
             Span(settings.warm_up_deadline),
             Span(*boot)
         ));
@@ -123,10 +125,7 @@ pub fn plan(options: &Options) -> Result<Plan, SimulateError> {
 }
 
 /// A load that is drawn: rates by the peak.
-fn drawn(
-    options: &Options,
-    rates_per_s: impl Fn(f64) -> Result<Vec<f64>, SimulateError>,
-) -> Result<Plan, SimulateError> {
+fn drawn(options: &Options, rates_per_s: impl Fn(f64) -> Vec<f64>) -> Result<Plan, SimulateError> {
     let service = options.service.clone().unwrap_or(SERVICE_DEFAULT);
     if service == Service::Log {
         return Err(SimulateError::ServiceWithoutLog);
@@ -137,7 +136,7 @@ fn drawn(
     let servers = scenario.names.len() as f64;
     let all_per_s = servers * f64::from(workers) * 1e9 / scenario.load.service.mean_ns();
     let peak_per_s = options.peak_per_s.unwrap_or(PEAK_SHARE * all_per_s);
-    let rates_per_s = rates_per_s(peak_per_s)?.into_iter();
+    let rates_per_s = rates_per_s(peak_per_s).into_iter();
     scenario.load.rates_per_s = rates_per_s.map(|rate| rate * options.scale).collect();
     Ok(Plan {
         scenario,
@@ -155,24 +154,25 @@ fn logged(options: &Options, input: &LogInput) -> Result<Plan, SimulateError> {
         let end_ms = super::load::envelope::start_ms(&log) + u64::from(seconds) * 1000;
         log.requests.retain(|it| it.arrived_ms < end_ms);
     }
+    let last_ms = log.requests.last().map_or(0, |it| it.arrived_ms);
+    let seconds = (last_ms - super::load::envelope::start_ms(&log)) / 1000;
+    if seconds > rates::SECONDS_MAX as u64 {
+        return Err(SimulateError::TooLong(
+            Span(Duration::from_secs(seconds)).to_string(),
+        ));
+    }
     let business = Business::of(&log);
     if business.envelope(&log, 1).seen_ns.is_empty() {
         return Err(SimulateError::NoService);
     }
-    // First the log as it was, with its own service times: is the model honest?
-    let as_it_was = |workers: u32| {
-        let found = business.envelope(&log, workers);
-        let seen = Sampler::of(&Service::Log, &found.seen_ns);
-        let mut scenario = scenario(options, &log.servers, workers, seen);
-        scenario.names.clone_from(&log.servers);
-        let arrivals = arrivals(&log, &found.own_ns, 1.0, options.seed);
-        record(&mut scenario.load, arrivals);
-        scenario
-    };
-    let model = match options.workers {
-        Some(workers) => as_logged::check(&log, &as_it_was(workers)),
-        None => as_logged::fitted(&log, as_it_was),
-    };
+    let workers = options.workers.unwrap_or_else(|| {
+        let part = log.busiest(FITTED_REQUESTS);
+        let business = Business::of(&part);
+        as_logged::fitted(&part, |workers| {
+            as_it_was(options, &part, &business, workers)
+        })
+    });
+    let model = as_logged::check(&log, &as_it_was(options, &log, &business, workers));
     let found = business.envelope(&log, model.workers);
     let is_own = options
         .service
@@ -203,6 +203,17 @@ fn logged(options: &Options, input: &LogInput) -> Result<Plan, SimulateError> {
         model: Some(model),
         notes,
     })
+}
+
+/// The log as it was, with its own service times: is the model honest?
+fn as_it_was(options: &Options, log: &Log, business: &Business, workers: u32) -> Scenario {
+    let found = business.envelope(log, workers);
+    let seen = Sampler::of(&Service::Log, &found.seen_ns);
+    let mut scenario = scenario(options, &log.servers, workers, seen);
+    scenario.names.clone_from(&log.servers);
+    let arrivals = arrivals(log, &found.own_ns, 1.0, options.seed);
+    record(&mut scenario.load, arrivals);
+    scenario
 }
 
 fn service_note(log: &Log, own_ns: &[u64], level: u32, is_own: bool) -> String {
@@ -263,8 +274,10 @@ fn scenario(options: &Options, seen: &[String], workers: u32, service: Sampler) 
             rates_per_s: Arc::from([]),
             arrivals: Arrivals::Poisson,
             service,
+            heaviness: Arc::from([]),
             seed: options.seed,
         },
+        database: None,
     }
 }
 

@@ -7,7 +7,7 @@ use super::control::Control;
 use super::control::ours::{Ours, WarmUps};
 use super::control::rule::{Ruled, Start};
 use super::elasticity::Elasticity;
-use super::engine::{Backend, Balance, Cold, ServerSetup};
+use super::engine::{Backend, Balance, Cold, Database, ServerSetup};
 use super::load::Load;
 use super::measure::{Tally, mean_ms};
 use super::policy::Policy;
@@ -43,6 +43,8 @@ pub struct Scenario {
     /// An answer that takes longer is slow.
     pub goal: Duration,
     pub load: Load,
+    /// What all servers share.
+    pub database: Option<Database>,
 }
 
 /// What became of one policy.
@@ -92,7 +94,7 @@ impl Scenario {
             maxconn: self.maxconn,
             cold: self.cold,
         };
-        Backend::new(self.balance, ready.iter().map(setup))
+        Backend::new(self.balance, ready.iter().map(setup)).with_database(self.database.clone())
     }
 
     /// Runs one policy. A target is requests in flight per server, where the policy has one.

@@ -4,6 +4,7 @@ mod fleet;
 mod hpa;
 mod in_flight;
 mod kpa;
+mod log_line;
 mod oracle;
 pub mod ours;
 pub mod rule;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::log_line::line;
 use crate::scaler::Scaler;
 use crate::scaler::decision::Decision;
 use crate::scaler::event::{Action, Event};
@@ -15,7 +16,6 @@ use crate::simulate::measure::{Move, Tally};
 use crate::words::names::ServerName;
 use crate::words::picture::{AdminState, BackendRead, Picture, ServerCounters};
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
-use crate::words::request::{Request, Tail};
 use crate::words::time::Timestamp;
 
 /// Decisions that are kept for people.
@@ -329,33 +329,5 @@ impl Ours {
             }
         }
         self.picture.clone()
-    }
-}
-
-/// As HAProxy logs it.
-fn line<'a>(answer: &Answer, backend: &'a str, server: &'a str) -> Request<'a> {
-    let ms = |from_ns: u64, to_ns: u64| u32::try_from((to_ns - from_ns) / MS_NS).ok();
-    let is_served = answer.server.is_some();
-    let (termination, response_ms) = match answer.status {
-        200 => (*b"----", ms(answer.dispatched_ns, answer.ended_ns)),
-        503 => (*b"sQ--", None),
-        _ => (*b"sH--", None),
-    };
-    Request {
-        backend,
-        server,
-        request_ms: Some(0),
-        queue_ms: ms(answer.arrived_ns, answer.dispatched_ns),
-        connect_ms: is_served.then_some(0),
-        response_ms,
-        total_ms: ms(answer.arrived_ns, answer.ended_ns),
-        status: Some(answer.status),
-        tail: Some(Tail {
-            termination,
-            server_connections: 0,
-            retries: 0,
-            server_queue: 0,
-            backend_queue: 0,
-        }),
     }
 }

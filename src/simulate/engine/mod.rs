@@ -13,17 +13,22 @@
 //! for a story of a minute that a real HAProxy may play as well; it looks at every request under way to
 //! find the one that ends next, which is too slow here.
 
+mod answer;
 mod balance;
+mod database;
 mod requests;
 mod server;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+use self::database::Working;
 use self::requests::{Place, Requests};
 use crate::words::picture::AdminState;
 
+pub use self::answer::{Answer, Arrival};
 pub use self::balance::Balance;
+pub use self::database::Database;
 pub use self::server::{Cold, Server, ServerSetup};
 
 /// Nanoseconds in a second and in a millisecond.
@@ -35,49 +40,6 @@ pub const NEVER_NS: u64 = u64::MAX;
 /// A request without an answer fails after this long, wherever it is (`timeout queue` and `timeout
 /// server`).
 pub const TIMEOUT_NS: u64 = 30 * SECOND_NS;
-
-/// One request that comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Arrival {
-    /// When, nanoseconds since the start.
-    pub at_ns: u64,
-    /// How long a warm server's worker works on it.
-    pub service_ns: u64,
-}
-
-/// What became of one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// When it came, nanoseconds since the start.
-    pub arrived_ns: u64,
-    /// When it left HAProxy's queue for a server.
-    pub dispatched_ns: u64,
-    /// When a worker began with it.
-    pub started_ns: u64,
-    /// When its user had the answer, or an error.
-    pub ended_ns: u64,
-    /// Index of the server that had it; `None`: it never reached one.
-    pub server: Option<u16>,
-    /// What HAProxy logs: 200, 503 (queue, or no server) or 504.
-    pub status: u16,
-}
-
-impl Answer {
-    /// How long its user waited for it, nanoseconds.
-    pub const fn response_ns(&self) -> u64 {
-        self.ended_ns - self.arrived_ns
-    }
-
-    /// An error instead of an answer.
-    pub const fn is_failed(&self) -> bool {
-        self.status != 200
-    }
-
-    /// In HAProxy's queue and in the server's, nanoseconds.
-    pub const fn wait_ns(&self) -> u64 {
-        self.started_ns - self.arrived_ns
-    }
-}
 
 /// A worker that is done with its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,6 +61,8 @@ pub struct Backend {
     queued: u32,
     requests: Requests,
     endings: BinaryHeap<Reverse<Ending>>,
+    /// What all servers share.
+    database: Option<Working>,
     /// Requests that have come.
     pub(super) arrived: u64,
     /// … and that have ended, in whatever way.
@@ -119,11 +83,19 @@ impl Backend {
             queued: 0,
             requests: Requests::default(),
             endings: BinaryHeap::new(),
+            database: None,
             arrived: 0,
             ended: 0,
             now_ns: 0,
             open_ns: 0,
         }
+    }
+
+    /// The same, with a database behind all servers.
+    #[must_use]
+    pub fn with_database(mut self, database: Option<Database>) -> Self {
+        self.database = database.map(Working::new);
+        self
     }
 
     /// Requests that are open now.
@@ -275,7 +247,10 @@ impl Backend {
         let name = u16::try_from(index).unwrap_or(u16::MAX);
         if let Some(service_ns) = self.requests.start(number, name, now_ns) {
             server.running += 1;
-            let at_ns = now_ns.saturating_add(server.duration_ns(service_ns));
+            let mut at_ns = now_ns.saturating_add(server.duration_ns(service_ns));
+            if let Some(database) = &mut self.database {
+                at_ns = database.answers_ns(at_ns);
+            }
             self.endings.push(Reverse(Ending {
                 at_ns,
                 request: number,

@@ -21,6 +21,8 @@ pub struct Load {
     pub arrivals: Arrivals,
     /// Service times.
     pub service: Sampler,
+    /// How many times as long a request takes that comes in each second; beyond its end 1.
+    pub heaviness: Arc<[f64]>,
     /// Of all that is drawn.
     pub seed: u64,
 }
@@ -95,11 +97,20 @@ impl Iterator for Stream<'_> {
         if arrival.service_ns == 0 {
             arrival.service_ns = self.load.service.draw(&mut self.service);
         }
+        if let Some(factor) = self.heaviness(arrival.at_ns) {
+            arrival.service_ns = heavier(arrival.service_ns, factor);
+        }
         Some(arrival)
     }
 }
 
 impl Stream<'_> {
+    #[inline]
+    fn heaviness(&self, at_ns: u64) -> Option<f64> {
+        let second = usize::try_from(at_ns / SECOND_NS).ok()?;
+        self.load.heaviness.get(second).copied()
+    }
+
     /// An exponential gap has no memory: where the rate changes, the rest of it is drawn anew.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     fn poisson_ns(&mut self) -> Option<u64> {
@@ -116,6 +127,11 @@ impl Stream<'_> {
             self.second += 1;
         }
     }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn heavier(service_ns: u64, factor: f64) -> u64 {
+    (service_ns as f64 * factor.max(0.0)) as u64
 }
 
 /// When a request comes that may not come.

@@ -9,8 +9,8 @@ use crate::log::local_time::LocalTime;
 use crate::log::recorded::{self, Block, Line, LogSet, Names, Period, Progress};
 use crate::simulate::SimulateError;
 
-/// Requests that are kept; each takes 32 bytes.
-pub const REQUESTS_MAX: usize = 50_000_000;
+/// Requests that are kept; each takes about 100 bytes, all that is made of it included.
+pub const REQUESTS_MAX: usize = 20_000_000;
 /// Servers that one thread tells apart.
 const NAMES_MAX: usize = 1 << 16;
 /// Backends named in an error, at most.
@@ -52,6 +52,24 @@ pub struct Log {
     pub servers: Vec<String>,
     /// In the order of arrival.
     pub requests: Vec<Logged>,
+}
+
+impl Log {
+    /// The part with so many requests in which they came the fastest.
+    #[must_use]
+    pub fn busiest(&self, requests: usize) -> Self {
+        let all = &self.requests;
+        let span_ms = |part: &&[Logged]| {
+            let ends = part.first().zip(part.last());
+            ends.map_or(0, |(first, last)| last.arrived_ms - first.arrived_ms)
+        };
+        let busiest = all.windows(requests.max(1)).min_by_key(span_ms);
+        Self {
+            backend: self.backend.clone(),
+            servers: self.servers.clone(),
+            requests: busiest.unwrap_or(all).to_vec(),
+        }
+    }
 }
 
 /// One line, as a thread has read it.

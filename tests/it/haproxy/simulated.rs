@@ -108,8 +108,10 @@ fn scenario(servers: usize, rates_per_s: Vec<f64>) -> Scenario {
             rates_per_s: rates_per_s.into(),
             arrivals: Arrivals::Poisson,
             service: Sampler::of(&Service::Exponential(MEAN), &Arc::from([])),
+            heaviness: Arc::from([]),
             seed: 11,
         },
+        database: None,
     }
 }
 

@@ -224,7 +224,7 @@ fn a_configuration_gives_servers_goal_and_rules() {
     let out = run(&[&args[..], &["--goal", "1s", "--json"]].concat()).succeeded();
     assert_eq!(objects(&out).remove(0)["goal_ms"], 1000.0);
     let out = run(&[&args[..], &["--boot", "2m"]].concat()).succeeded();
-    assert!(out.contains("the first try fails always"), "{out}");
+    assert!(out.contains("its first try always fails"), "{out}");
     let err = run(&[&args[..], &["--backend", "web"]].concat()).failed(1);
     assert!(err.contains("shop"), "{err}");
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use haproxy_autoscale::measure::settings::{PolicySettings, Signal};
-use haproxy_autoscale::scaler::settings::BackendSettings;
+use haproxy_autoscale::scaler::settings::{BackendSettings, Capacity};
 use haproxy_autoscale::simulate::compare::compare;
+use haproxy_autoscale::simulate::engine::{Database, MS_NS, SECOND_NS};
 use haproxy_autoscale::simulate::load::shapes::Shape;
 use haproxy_autoscale::simulate::measure::Move;
 use haproxy_autoscale::simulate::policy::Policy;
@@ -92,14 +93,22 @@ fn ours_brings_spares_in_under_load_and_gives_them_back_when_it_is_quiet() {
 }
 
 #[test]
-fn guard_is_ours_as_long_as_there_is_no_capacity_to_leave_off() {
-    let scenario = pool(Shape::Sawtooth.rates_per_s(600, 150.0));
-    let runs = compare(&scenario, &[Policy::Guard, Policy::Ours]).expect("runs");
-    assert_eq!(runs[0].policy, Policy::Guard);
-    assert_eq!(
-        format!("{:?}", runs[0].tally),
-        format!("{:?}", runs[1].tally)
+fn guard_is_ours_with_capacity_off() {
+    let learning = pool(Shape::Sawtooth.rates_per_s(600, 150.0));
+    let mut off = learning.clone();
+    off.settings.capacity = Capacity::Off;
+    let print = |run: &Run| format!("{:?}", run.tally);
+    let runs = |scenario: &Scenario| {
+        let runs = compare(scenario, &[Policy::Guard, Policy::Ours]).expect("runs");
+        assert_eq!(runs[0].policy, Policy::Guard);
+        [print(&runs[0]), print(&runs[1])]
+    };
+    let ([guard, learned], [guard_again, ours]) = (runs(&learning), runs(&off));
+    assert!(
+        guard == guard_again && guard == ours,
+        "nothing else is left off"
     );
+    assert!(learned != ours, "and it makes a difference");
 }
 
 #[test]
@@ -222,4 +231,62 @@ fn a_server_is_paid_for_from_the_wish_until_it_is_in_maint() {
     let apart = cost(&long) - cost(&short);
     let spares = f64::from(u32::try_from(short.needed().last().unwrap() - 1).unwrap());
     assert!((apart - 35.0 * spares).abs() < 2.0 * spares, "{apart}");
+}
+
+#[test]
+fn requests_that_become_heavier_fill_the_servers() {
+    let mut scenario = pool(vec![45.0; 900]);
+    let factor = |second: u32| {
+        if (300..600).contains(&second) {
+            1.6
+        } else {
+            1.0
+        }
+    };
+    scenario.load.heaviness = (0..900).map(factor).collect();
+    let run = run(&scenario, Policy::StaticMin);
+    let mean_ms = |from: usize| {
+        let part = &run.tally.seconds[from..from + 200];
+        let requests: u32 = part.iter().map(|it| it.requests).sum();
+        let sum_ns: u64 = part.iter().map(|it| it.response_ns).sum();
+        sum_ns as f64 / f64::from(requests) / 1e6
+    };
+    // 45/s of 60 ms are 2.7 busy workers of 4, of 96 ms 4.3.
+    assert!(mean_ms(50) < 120.0, "{}", mean_ms(50));
+    assert!(mean_ms(350) > 1000.0, "{}", mean_ms(350));
+    assert!(mean_ms(690) < 120.0, "{}", mean_ms(690));
+}
+
+#[test]
+fn more_servers_do_not_make_a_slow_database_faster() {
+    let slow_s = 300..600;
+    let scenario = Scenario {
+        database: Some(Database {
+            at_once: 4,
+            service_ns: 10 * MS_NS,
+            slow_ns: slow_s.start * SECOND_NS..slow_s.end * SECOND_NS,
+            factor: 12.0,
+        }),
+        ..pool(vec![40.0; 900])
+    };
+    let [few, many] = [Policy::StaticMin, Policy::StaticMax].map(|it| run(&scenario, it));
+    let worst_ms = |run: &Run| {
+        let part = &run.tally.seconds[500..600];
+        let sum_ns: u64 = part.iter().map(|it| it.response_ns).sum();
+        sum_ns as f64 / f64::from(part.iter().map(|it| it.requests).sum::<u32>()) / 1e6
+    };
+    // 40/s of 120 ms are 4.8 of 4 places.
+    assert!(worst_ms(&few) > 3000.0, "{}", worst_ms(&few));
+    assert!(
+        worst_ms(&many) > 0.8 * worst_ms(&few),
+        "{}",
+        worst_ms(&many)
+    );
+    let before = |run: &Run| {
+        run.tally.seconds[..300]
+            .iter()
+            .map(|it| it.slow)
+            .sum::<u32>()
+    };
+    assert!(before(&few) < 50, "{}", before(&few));
 }

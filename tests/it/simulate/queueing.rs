@@ -42,8 +42,10 @@ pub(super) fn scenario(
             rates_per_s: rates_per_s.into(),
             arrivals: Arrivals::Poisson,
             service: Sampler::of(&service, &Arc::from([])),
+            heaviness: Arc::from([]),
             seed: 7,
         },
+        database: None,
     }
 }
 

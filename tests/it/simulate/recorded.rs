@@ -163,3 +163,26 @@ fn a_log_can_be_scaled_and_cut() {
     assert!((requests(&["--scale", "0.25"]) / all - 0.25).abs() < 0.03);
     assert!((requests(&["--seconds", "50"]) / all - 0.25).abs() < 0.03);
 }
+
+#[test]
+fn a_log_of_years_or_of_another_backend_is_refused_with_a_way_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut text = log(&answers(vec![40.0; 5], 4, 0));
+    let name = file(&folder, &text);
+    let args = ["simulate", "--log", &name, "--policies", "static-max"];
+    let err = run(&[&args[..], &["--backend", "shop"]].concat()).failed(1);
+    assert!(err.contains("requests of: web"), "{err}");
+    text.push_str(&text.replace("2026", "2028"));
+    file(&folder, &text);
+    let err = run(&args).failed(1);
+    assert!(err.contains("--since"), "{err}");
+    let both = text
+        .replace("2028", "2026")
+        .replacen("web/web1", "shop/a", 3);
+    file(&folder, &both);
+    let err = run(&args).failed(1);
+    assert!(err.contains("--backend") && err.contains("shop"), "{err}");
+    file(&folder, "nothing that could be read\n");
+    let err = run(&args).failed(1);
+    assert!(err.contains("nothing of the log could be read"), "{err}");
+}
