@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use haproxy_autoscale::scaler::settings::{BackendSettings, PolicySettings, Signal, WindowSize};
+use haproxy_autoscale::measure::settings::{PolicySettings, Signal, WindowSize};
+use haproxy_autoscale::scaler::settings::BackendSettings;
 use haproxy_autoscale::simulate::engine::{Arrival, Balance, Cold, SECOND_NS};
 use haproxy_autoscale::simulate::load::service::{Sampler, Service};
 use haproxy_autoscale::simulate::load::{Arrivals, Load};

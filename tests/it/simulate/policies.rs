@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use haproxy_autoscale::scaler::settings::{BackendSettings, PolicySettings, Signal};
+use haproxy_autoscale::measure::settings::{PolicySettings, Signal};
+use haproxy_autoscale::scaler::settings::BackendSettings;
 use haproxy_autoscale::simulate::compare::compare;
 use haproxy_autoscale::simulate::load::shapes::Shape;
 use haproxy_autoscale::simulate::measure::Move;
