@@ -27,6 +27,7 @@ mod scenes;
 mod server;
 mod service;
 mod side_by_side;
+mod sized;
 mod spares;
 mod steps;
 mod transcript;

@@ -1,6 +1,8 @@
 //! How many servers the demand needs: what pictures show goes into `measure::sizing`, and what follows
 //! is kept for `needs`. The numbers are made there, and what is done about them elsewhere.
 
+use std::time::Duration;
+
 use super::facts::Facts;
 use super::journeys::Journeys;
 use crate::measure::capacity::Carries;
@@ -10,9 +12,15 @@ use crate::measure::served::Goal;
 use crate::measure::sizing::{Learned, Look, Outlook, Sizing, SizingSettings};
 use crate::scaler::event::LogState;
 use crate::scaler::member::{Member, Role};
+use crate::scaler::memory::CapacityMemory;
 use crate::scaler::settings::{BackendSettings, Capacity};
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
+
+/// What is kept over restarts is taken anew at most this often …
+const KEPT_EVERY: Duration = Duration::from_secs(60);
+/// … and when a number has changed by more than this share: each time is a write to the disk.
+const KEPT_CHANGE: f64 = 0.02;
 
 /// What the demand needs, where a capacity is learned or given.
 #[derive(Debug, Default)]
@@ -20,6 +28,10 @@ pub(super) struct Size {
     sizing: Option<Box<Sizing>>,
     /// What the newest picture says.
     outlook: Option<Outlook>,
+    /// What is worth keeping, and when that was taken.
+    kept: Option<(Timestamp, CapacityMemory)>,
+    /// Lessons that are not younger are those of an earlier daemon, or of an old log.
+    since: Timestamp,
 }
 
 impl Size {
@@ -30,6 +42,8 @@ impl Size {
         Self {
             sizing: sizing.map(Box::new),
             outlook: None,
+            kept: None,
+            since: now,
         }
     }
 
@@ -42,20 +56,54 @@ impl Size {
             (None, Some(_)) => *self = Self::new(now, settings),
             (_, None) => *self = Self::default(),
         }
+        self.keep(now, KEPT_EVERY);
     }
 
-    /// What an earlier daemon has learned.
+    /// What an earlier daemon has learned, if that was for the same goal.
     pub(super) fn remember(
         &mut self,
         now: Timestamp,
         settings: &BackendSettings,
-        learned: Learned,
+        memory: &CapacityMemory,
     ) {
         if settings.capacity == Capacity::Learn
             && let Some((settings, _)) = wished(settings)
+            && memory.is_for(settings.goal)
         {
-            self.sizing = Some(Box::new(Sizing::new(now, settings, learned)));
+            let sizing = Sizing::new(now, settings, memory.learned(now));
+            self.sizing = Some(Box::new(sizing));
+            self.since = now;
+            self.keep(now, KEPT_EVERY);
         }
+    }
+
+    /// Takes anew what is worth keeping, if that is another thing by now.
+    fn keep(&mut self, now: Timestamp, every: Duration) {
+        let Some(sizing) = self.sizing.as_ref().filter(|it| !it.is_given()) else {
+            self.kept = None;
+            return;
+        };
+        let kept = self.kept.filter(|(_, it)| it.is_for(sizing.goal()));
+        if kept.is_some_and(|(at, _)| now.since(at) < every) {
+            return;
+        }
+        let next = CapacityMemory::of(now, sizing.goal(), &sizing.learned(now));
+        self.kept = match (kept, next) {
+            (Some((at, before)), Some(next)) if !next.differs(&before, KEPT_CHANGE) => {
+                Some((at, before))
+            }
+            (_, next) => next.map(|next| (now, next)),
+        };
+    }
+
+    /// The daemon ends.
+    pub(super) fn stop(&mut self, now: Timestamp) {
+        self.keep(now, Duration::ZERO);
+    }
+
+    /// What is worth keeping over a restart.
+    pub(super) fn kept(&self) -> Option<CapacityMemory> {
+        self.kept.map(|(_, memory)| memory)
     }
 
     /// One more request came to an end.
@@ -90,6 +138,7 @@ impl Size {
             is_elsewhere,
         };
         self.outlook = Some(sizing.look(now, look));
+        self.keep(now, KEPT_EVERY);
     }
 
     /// As many windows in a row missed the goal as ask for a server.
@@ -140,11 +189,6 @@ impl Size {
     /// The need of now.
     pub(super) fn need(&self) -> Option<&Need> {
         self.outlook.as_ref()?.need.as_ref()
-    }
-
-    /// What is worth keeping.
-    pub(super) fn learned(&self, now: Timestamp) -> Option<Learned> {
-        self.sizing.as_ref().map(|sizing| sizing.learned(now))
     }
 
     /// Numbers that are held.
