@@ -14,7 +14,6 @@ const LINE_BYTES_MAX: usize = 256;
 /// Why rates could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum RatesError {
-    /// The file.
     #[error("cannot read the rates of {path}: {source}")]
     Read {
         path: String,

@@ -49,7 +49,9 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("replay", &["config", "log", "scaler", "sim", "words"]),
     (
         "simulate",
-        &["config", "log", "scaler", "sim", "stats", "words"],
+        &[
+            "config", "log", "measure", "scaler", "sim", "stats", "words",
+        ],
     ),
     ("sim", &["scaler", "words"]),
     (
