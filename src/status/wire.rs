@@ -61,6 +61,8 @@ pub(super) struct BackendStatus {
     pub(super) paused: Option<String>,
     pub(super) problems: Vec<ProblemStatus>,
     pub(super) measure: Option<MeasureStatus>,
+    /// What one server carries, in a sentence.
+    pub(super) carries: Option<String>,
     #[serde(flatten)]
     more: MoreOfBackend,
 }
@@ -311,15 +313,16 @@ impl Report {
             paused: view.standings.pause.map(|pause| format!("paused{pause}")),
             problems: self.problems_of(Some(&view.name)),
             measure,
+            carries: view.capacity.sentence(),
             more: MoreOfBackend {
                 serving: view.serving,
                 wanted: view.wanted,
-                demand_per_s: None,
+                demand_per_s: view.capacity.demand_per_s.map(rounded),
                 in_flight: view.in_flight,
                 capacity: Capacity {
-                    proved_per_s: None,
-                    broken_per_s: None,
-                    source: "none".to_owned(),
+                    proved_per_s: view.capacity.proved_per_s.map(rounded),
+                    broken_per_s: view.capacity.broken_per_s.map(rounded),
+                    source: view.capacity.source.as_str().to_owned(),
                 },
                 reason: ReasonStatus {
                     code: view.next.code().as_str().to_owned(),
@@ -329,6 +332,11 @@ impl Report {
             },
         }
     }
+}
+
+/// To three digits behind the point.
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }
 
 fn measure_status(policy: &PolicyView) -> MeasureStatus {
@@ -341,7 +349,7 @@ fn measure_status(policy: &PolicyView) -> MeasureStatus {
     MeasureStatus {
         signal: signal.as_str().to_owned(),
         statistic: statistic.name(),
-        value: policy.value.map(|value| (value * 1000.0).round() / 1000.0),
+        value: policy.value.map(rounded),
         threshold: above,
         unit: signal.unit().as_str().to_owned(),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::facts::Facts;
 use super::journeys::Journeys;
-use crate::measure::capacity::Carries;
+use crate::measure::capacity::{Bracket, Carries};
 use crate::measure::demand::Reading;
 use crate::measure::need::{Need, Strength};
 use crate::measure::served::Goal;
@@ -13,6 +13,7 @@ use crate::measure::sizing::{Learned, Look, Outlook, Sizing, SizingSettings};
 use crate::scaler::event::LogState;
 use crate::scaler::member::{Member, Role};
 use crate::scaler::memory::CapacityMemory;
+use crate::scaler::seen::{CapacitySource, CapacityView};
 use crate::scaler::settings::{BackendSettings, Capacity};
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
@@ -191,9 +192,59 @@ impl Size {
         self.outlook.as_ref()?.need.as_ref()
     }
 
+    /// What there is to see of it.
+    pub(super) fn view(
+        &self,
+        now: Timestamp,
+        settings: &BackendSettings,
+        facts: &Facts,
+    ) -> CapacityView {
+        let Some(sizing) = &self.sizing else {
+            return CapacityView::default();
+        };
+        let bracket = sizing.learned(now).bracket;
+        let is_known = bracket.proved.is_some() || bracket.broken.is_some();
+        let source = match settings.capacity {
+            Capacity::Given(_) => CapacitySource::Given,
+            Capacity::From(log) if bracket == log => CapacitySource::Log,
+            Capacity::Off | Capacity::Learn | Capacity::From(_) if is_known => {
+                CapacitySource::Learned
+            }
+            Capacity::Off | Capacity::Learn | Capacity::From(_) => CapacitySource::None,
+        };
+        // What an old picture showed says nothing of now.
+        let outlook = self.outlook.as_ref().filter(|_| facts.has_picture());
+        let need = outlook.and_then(|outlook| outlook.need.as_ref());
+        let units = Strength::of(weights(facts.pool.serving_members()), measure(facts)).units;
+        let proved = bracket.proved.filter(|it| it.at > self.since);
+        CapacityView {
+            source,
+            goal: Some(sizing.goal()),
+            proved_per_s: bracket.proved.map(|it| it.value),
+            proved_ago: proved.map(|it| now.since(it.at)),
+            broken_per_s: broken(&bracket, now, source),
+            carries: need
+                .and_then(|need| need.capacity)
+                .or_else(|| bracket.carries(now)),
+            demand_per_s: outlook.and_then(|outlook| outlook.demand),
+            serving: facts.pool.serving(),
+            enough_until: need.and_then(|need| need.enough_until(units)),
+        }
+    }
+
     /// Numbers that are held.
     pub(super) fn held(&self) -> usize {
         self.sizing.as_ref().map_or(0, |sizing| sizing.held())
+    }
+}
+
+/// What was too much for one server. An operator has not said where it breaks.
+fn broken(bracket: &Bracket, now: Timestamp, source: CapacitySource) -> Option<f64> {
+    match source {
+        CapacitySource::Given => None,
+        CapacitySource::Learned | CapacitySource::Log | CapacitySource::None => {
+            bracket.broken_by_now(now)
+        }
     }
 }
 

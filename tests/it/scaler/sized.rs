@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use haproxy_autoscale::measure::capacity::Bracket;
 use haproxy_autoscale::scaler::memory::CapacityMemory;
+use haproxy_autoscale::scaler::seen::{CapacitySource, ReasonCode};
 use haproxy_autoscale::scaler::settings::Capacity;
 
 use super::scenes::{GAP, seconds};
@@ -85,6 +86,13 @@ fn what_an_operator_gives_is_not_kept_and_what_is_kept_does_not_overrule_it() {
     world.settings.capacity = Capacity::Given(Bracket::given(60.0));
     restart(&mut world);
     assert_eq!(kept(&world), None);
+    let capacity = world.view().capacity;
+    assert_eq!(capacity.source, CapacitySource::Given);
+    assert_eq!(capacity.proved_per_s, Some(60.0));
+    assert_eq!(
+        capacity.broken_per_s, None,
+        "nobody has said where it breaks"
+    );
 }
 
 #[test]
@@ -120,4 +128,90 @@ fn what_is_kept_changes_at_most_once_a_minute_and_only_by_more_than_a_little() {
     }
     let after = newest.expect("it is not forgotten");
     assert!(changes <= 2, "{changes}: {before:?} {after:?}");
+}
+
+#[test]
+fn what_was_learned_is_seen_with_its_age_and_after_a_restart_without_one() {
+    let mut world = world(Capacity::Learn);
+    let capacity = world.view().capacity;
+    assert_eq!(
+        (capacity.source, capacity.proved_per_s),
+        (CapacitySource::None, None)
+    );
+    assert_eq!(capacity.sentence(), None);
+    steady(&mut world, 20, 100, seconds(150));
+    let capacity = world.view().capacity;
+    assert_eq!(capacity.source, CapacitySource::Learned);
+    assert!(
+        capacity
+            .proved_per_s
+            .is_some_and(|it| (9.0..=11.0).contains(&it)),
+        "{capacity:?}"
+    );
+    assert!(
+        capacity
+            .demand_per_s
+            .is_some_and(|it| (18.0..=22.0).contains(&it)),
+        "{capacity:?}"
+    );
+    assert!(
+        capacity.proved_ago.is_some_and(|ago| ago < seconds(150)),
+        "{capacity:?}"
+    );
+    assert_eq!(capacity.broken_per_s, None);
+    let sentence = capacity.sentence().expect("known");
+    assert!(
+        sentence.starts_with("one server carries at least 10 requests/s within 500 ms"),
+        "{sentence}"
+    );
+    restart(&mut world);
+    let after = world.view().capacity;
+    assert_eq!(
+        (after.source, after.proved_ago),
+        (CapacitySource::Learned, None)
+    );
+    assert!(after.proved_per_s.is_some());
+    world.is_reachable = false;
+    world.pass(seconds(30));
+    assert_eq!(
+        world.view().capacity.demand_per_s,
+        None,
+        "an old picture says nothing of now"
+    );
+}
+
+#[test]
+fn a_bracket_from_an_old_log_is_the_logs_until_the_load_has_taught_another() {
+    let mut bracket = Bracket::given(5.0);
+    bracket.broken = None;
+    let mut world = world(Capacity::From(bracket));
+    assert_eq!(world.view().capacity.source, CapacitySource::Log);
+    steady(&mut world, 20, 100, seconds(90));
+    assert_eq!(world.view().capacity.source, CapacitySource::Learned);
+}
+
+#[test]
+fn a_spare_that_the_load_needs_stays_and_is_wanted_and_goes_when_the_load_has_gone() {
+    let mut world = world(Capacity::Given(Bracket::given(10.0)));
+    steady(&mut world, 26, 50, seconds(120));
+    assert!(world.is_up("web2"), "{:?}", world.changes());
+    let view = world.view();
+    assert_eq!(view.next.code(), ReasonCode::Needed, "{}", view.next);
+    let text = view.next.to_string();
+    assert!(text.contains("stays: 26 requests/s need "), "{text}");
+    assert!(text.ends_with(" servers, one carries 10/s"), "{text}");
+    assert!(
+        view.wanted >= Some(3) && view.wanted >= view.serving,
+        "{view:?}"
+    );
+    // The load of a while ago still counts.
+    steady(&mut world, 5, 50, seconds(20));
+    let text = world.view().next.to_string();
+    assert!(
+        text.contains("stays: the load of the last 30s needed up to "),
+        "{text}"
+    );
+    steady(&mut world, 5, 50, seconds(120));
+    assert!(!world.is_up("web2"), "{:?}", world.changes());
+    assert_eq!(world.view().next.code(), ReasonCode::NothingToDo);
 }
