@@ -20,16 +20,19 @@ impl CapacityView {
         };
         let least = if is_bounded { "" } else { "at least " };
         let (rate, goal) = (PerSecond(rate), threshold(goal.ms, goal.signal));
-        let mut text = format!("one server carries {least}{rate} requests/s within {goal}");
-        text += &format!(" ({})", self.known_from());
-        if let Some(demand) = self.demand_per_s {
-            text += &format!("; now {}/s on {}", PerSecond(demand), self.serving);
-        }
-        if let Some(until) = self.enough_until.filter(|_| is_bounded) {
-            let next = next(self.serving);
-            text += &format!("; {next} is wanted above {}/s", PerSecond(until));
-        }
-        Some(text)
+        let from = self.known_from();
+        let now = self.demand_per_s.map(|demand| {
+            let demand = PerSecond(demand);
+            format!("; now {demand}/s on {}", self.serving)
+        });
+        let until = self.enough_until.filter(|_| is_bounded).map(|until| {
+            let (next, until) = (next(self.serving), PerSecond(until));
+            format!("; {next} is wanted above {until}/s")
+        });
+        let (now, until) = (now.unwrap_or_default(), until.unwrap_or_default());
+        Some(format!(
+            "one server carries {least}{rate} requests/s within {goal} ({from}){now}{until}"
+        ))
     }
 
     fn known_from(&self) -> String {

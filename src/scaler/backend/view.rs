@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::Backend;
 use super::journey::Journey;
 use super::needs::Leaving;
-use crate::measure::need::whole;
+use crate::measure::need::{Need, whole};
 use crate::measure::policy::{Policy, PolicyView};
 use crate::scaler::apart::QUARANTINE_MAX;
 use crate::scaler::decision::Doubt;
@@ -225,7 +225,7 @@ impl Sight<'_> {
 
     /// Servers that there should be, of which so many serve.
     fn wanted(&self, serving: u32) -> u32 {
-        let needed = self.size.need().and_then(|need| need.addable());
+        let needed = self.size.need().and_then(Need::addable);
         let asked = serving.saturating_add(self.asked_for());
         asked.max(needed.map_or(0, whole))
     }

@@ -123,7 +123,7 @@ fn users(load: &Load, target: SocketAddr) -> (Vec<Duration>, usize) {
         })
         .collect();
     let answers = sent.into_iter().map(|it| it.join().expect("an answer"));
-    let (good, bad): (Vec<_>, Vec<_>) = answers.partition(|it| it.is_ok());
+    let (good, bad): (Vec<_>, Vec<_>) = answers.partition(Answer::is_ok);
     let mut took: Vec<Duration> = good.iter().map(|it| it.took).collect();
     took.sort_unstable();
     (took, bad.len())

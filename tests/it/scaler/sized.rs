@@ -27,7 +27,7 @@ fn steady(world: &mut World, per_s: u32, ms: u32, span: Duration) {
     while world.now < end {
         world.pass(Duration::from_secs(1) / per_s);
         world.arrived += 1;
-        let server = ["web1", "other"][usize::from(world.arrived % 2 == 0)];
+        let server = ["web1", "other"][usize::from(world.arrived.is_multiple_of(2))];
         world.request(server, ms);
     }
     world.sessions = 0;
