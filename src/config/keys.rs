@@ -162,8 +162,8 @@ pub static STATE: Section = Section {
     text: "",
     groups: plain! {
         ("dir", (config.state_dir), Text(text::directory), "")
-r#"Where pauses, pins, holds, quarantines and the change in progress survive a restart: one small
-file for each admin socket. The directory is created (mode 0700) if its parent exists. If it
+r#"Where pauses, pins, holds, quarantines, the change in progress and what one server carries survive a
+restart: one small file for each admin socket. The directory is created (mode 0700) if its parent exists. If it
 cannot be written, the daemon reports it and keeps everything in memory. After an orderly stop it
 also holds how far the log has been read: a daemon that starts within a minute resumes there if
 the log is provably the same one, otherwise at the log's end. "" keeps nothing."#

@@ -149,9 +149,9 @@ impl Need {
         }
     }
 
-    /// The demand, a second, from which `servers` servers of one unit are not enough; for people.
-    pub fn enough_until(&self, servers: u32) -> Option<f64> {
-        let carries = self.capacity?.per_second() * f64::from(servers);
+    /// The demand, a second, from which so many units are not enough; for people.
+    pub fn enough_until(&self, units: f64) -> Option<f64> {
+        let carries = self.capacity?.per_second() * units;
         let beta = if self.demand > 0.0 {
             self.margin / self.demand.sqrt()
         } else {

@@ -69,6 +69,8 @@ pub struct Look {
 /// What follows from all that was seen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outlook {
+    /// Requests a second that cost servers something; `None` before it was seen long enough.
+    pub demand: Option<f64>,
     /// The need of now; `None` while nothing is known of what one server carries.
     pub need: Option<Need>,
     /// Units that there should be, those on their way included: a need that has lasted, at most twice
@@ -115,6 +117,16 @@ impl Sizing {
             steady: Steady::default(),
             look: None,
         }
+    }
+
+    /// What servers are to stay below.
+    pub const fn goal(&self) -> Goal {
+        self.settings.goal
+    }
+
+    /// An operator says what one server carries.
+    pub const fn is_given(&self) -> bool {
+        self.settings.is_given
     }
 
     /// What outlives the daemon.
@@ -207,6 +219,7 @@ impl Sizing {
             self.highest.say(now, need.units);
         }
         Outlook {
+            demand: load.map(|load| load.per_second),
             need,
             asked: asked.map(|ask| ask.all),
             undoubted: asked.map(|ask| ask.undoubted),

@@ -6,10 +6,20 @@ use std::collections::BTreeMap;
 use super::Scaler;
 use super::hand::{Mark, Marks, Until};
 use super::seen::Standings;
+use crate::measure::capacity::{Bracket, Lesson};
+use crate::measure::served::Goal;
+use crate::measure::sizing::Learned;
 use crate::words::names::ServerName;
 use crate::words::order::Place;
 use crate::words::picture::{AdminState, Generation};
 use crate::words::time::Timestamp;
+
+/// Less than this is nothing that a server carries, holds or takes …
+const PLAUSIBLE_MIN: f64 = 1e-3;
+/// … and more is none of today's servers. Requests a second, requests, milliseconds.
+const PLAUSIBLE_MAX: f64 = 1e7;
+/// Thresholds that differ by less are the same, milliseconds: a text has cut off their last bits.
+const SAME_MS: f64 = 1e-6;
 
 /// Everything that is worth remembering over a restart. Instants are the scaler's own.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,8 +39,26 @@ pub struct BackendMemory {
     pub generation: Option<Generation>,
     /// `pause B`.
     pub paused: Option<Mark>,
+    /// What one server carries, whichever HAProxy process that was learned with.
+    pub capacity: Option<CapacityMemory>,
     /// By name; only servers with something to remember.
     pub servers: BTreeMap<String, ServerMemory>,
+}
+
+/// What was learned of one server's capacity, as it stood when it was taken: lessons are as old as their
+/// daemon, and the next one counts their age from its own start.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CapacityMemory {
+    /// What it was learned for; it says nothing about another goal.
+    pub goal: Goal,
+    /// Requests a second that one unit carried well.
+    pub proved_per_s: Option<f64>,
+    /// Requests in flight that one unit held well.
+    pub held: Option<f64>,
+    /// Requests a second at which it broke, forgotten as far as time had gone by.
+    pub broken_per_s: Option<f64>,
+    /// S₀, milliseconds.
+    pub service_ms: Option<f64>,
 }
 
 /// What is remembered of one server.
@@ -68,6 +96,68 @@ impl Remembered {
     /// It forbids every change in its place.
     pub const fn is_pause(&self) -> bool {
         matches!(self.place, Place::Everything | Place::Backend(_))
+    }
+}
+
+impl CapacityMemory {
+    /// What is worth keeping at `now`; `None` while nothing is known of what one server carries.
+    pub fn of(now: Timestamp, goal: Goal, learned: &Learned) -> Option<Self> {
+        let Learned {
+            bracket,
+            service_ms,
+        } = learned;
+        let memory = Self {
+            goal,
+            proved_per_s: bracket.proved.map(|it| it.value),
+            held: bracket.held.map(|it| it.value),
+            broken_per_s: bracket.broken_by_now(now),
+            service_ms: *service_ms,
+        };
+        memory.plausible()
+    }
+
+    /// Without numbers that no server can have taught: a file may be damaged. `None` if nothing is left
+    /// that tells what one carries.
+    pub fn plausible(self) -> Option<Self> {
+        let is_plausible = |value: &f64| (PLAUSIBLE_MIN..=PLAUSIBLE_MAX).contains(value);
+        let memory = Self {
+            goal: self.goal,
+            proved_per_s: self.proved_per_s.filter(is_plausible),
+            held: self.held.filter(is_plausible),
+            broken_per_s: self.broken_per_s.filter(is_plausible),
+            service_ms: self.service_ms.filter(is_plausible),
+        };
+        let tells = memory.proved_per_s.is_some() || memory.broken_per_s.is_some();
+        tells.then_some(memory)
+    }
+
+    /// The same to somebody who learns on from `now`.
+    pub fn learned(&self, now: Timestamp) -> Learned {
+        let lesson = |value: Option<f64>| value.map(|value| Lesson { value, at: now });
+        Learned {
+            bracket: Bracket {
+                proved: lesson(self.proved_per_s),
+                held: lesson(self.held),
+                broken: lesson(self.broken_per_s),
+            },
+            service_ms: self.service_ms,
+        }
+    }
+
+    /// It was learned for that goal.
+    pub fn is_for(&self, goal: Goal) -> bool {
+        self.goal.signal == goal.signal && (self.goal.ms - goal.ms).abs() < SAME_MS
+    }
+
+    /// A number has changed by more than that share of it, or was not known before, or is not now.
+    pub fn differs(&self, before: &Self, share: f64) -> bool {
+        let numbers = |it: &Self| [it.proved_per_s, it.held, it.broken_per_s, it.service_ms];
+        let mut pairs = numbers(self).into_iter().zip(numbers(before));
+        pairs.any(|(now, before)| match (now, before) {
+            (Some(now), Some(before)) => (now - before).abs() > share * before,
+            (None, None) => false,
+            (Some(_), None) | (None, Some(_)) => true,
+        })
     }
 }
 
@@ -127,7 +217,7 @@ impl Scaler {
             let everything = self.everything;
             self.touch(index, |backend, _| {
                 let remembered = memory.backends.get(backend.name());
-                backend.remember(remembered, everything, memory.is_lost);
+                backend.remember(now, remembered, everything, memory.is_lost);
             });
         }
     }

@@ -61,7 +61,7 @@ impl Scaler {
             if self.by_name.get(&next.name).is_none() {
                 let mut backend = Backend::new(now, next.clone());
                 let everything = self.everything.filter(|mark| !mark.is_over(now));
-                backend.remember(None, everything, false);
+                backend.remember(now, None, everything, false);
                 self.backends.push(backend);
             }
         }

@@ -3,6 +3,7 @@
 
 #![allow(missing_docs)] // Where a name says it all; `publish::text` has the sentences.
 
+mod capacity;
 mod outlook;
 mod problem;
 mod why_not;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use crate::words::closed::closed;
 
+pub use self::capacity::{CapacitySource, CapacityView, Needed};
 pub use self::outlook::{Later, Outlook, Transition};
 pub use self::problem::Problem;
 pub use self::why_not::{Blocked, Condition, Nobody, ServerNote, WhyNot};
@@ -72,6 +74,8 @@ closed! {
         Blind = "blind",
         /// Quiet: a spare goes if it stays so.
         Quiet = "quiet",
+        /// Quiet, and the load needs all servers.
+        Needed = "needed",
         /// Slow, and a spare comes if it stays so.
         Slow = "slow",
         /// Slow, and a spare came not long ago.

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::measure::served::Goal;
+use crate::measure::settings::Signal;
 use crate::scaler::hand::{Kept, Mark, Marks, Since, Until};
-use crate::scaler::memory::{BackendMemory, Memory, ServerMemory};
+use crate::scaler::memory::{BackendMemory, CapacityMemory, Memory, ServerMemory};
 use crate::words::picture::{AdminState, Generation};
 use crate::words::time::Timestamp;
 
@@ -34,6 +36,22 @@ struct Backend {
     generation: Option<(u32, u64)>,
     paused: Option<Stands>,
     servers: BTreeMap<String, Server>,
+    /// Left out where there is none, so that a version without it can read the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    capacity: Option<Capacity>,
+}
+
+/// What one server carries; numbers that cannot be are dropped, and with an unknown timer all of it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Capacity {
+    /// The one that the goal is about, as in the configuration.
+    timer: String,
+    above_ms: f64,
+    proved_per_s: Option<f64>,
+    held: Option<f64>,
+    broken_per_s: Option<f64>,
+    service_ms: Option<f64>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -190,6 +208,7 @@ impl Clocks {
             servers: servers
                 .map(|(name, server)| (name.clone(), self.server(server)))
                 .collect(),
+            capacity: backend.capacity.as_ref().map(capacity),
         }
     }
 
@@ -203,6 +222,7 @@ impl Clocks {
             servers: servers
                 .map(|(name, server)| (name, self.read_server(&server)))
                 .collect(),
+            capacity: backend.capacity.as_ref().and_then(read_capacity),
         }
     }
 
@@ -255,6 +275,45 @@ impl Clocks {
             told: server.told.iter().filter_map(|it| state(it)).collect(),
         }
     }
+}
+
+fn capacity(memory: &CapacityMemory) -> Capacity {
+    Capacity {
+        timer: timer(memory.goal.signal).to_owned(),
+        above_ms: memory.goal.ms,
+        proved_per_s: memory.proved_per_s,
+        held: memory.held,
+        broken_per_s: memory.broken_per_s,
+        service_ms: memory.service_ms,
+    }
+}
+
+/// What a goal is about is a time that servers answer in: one of two.
+const fn timer(signal: Signal) -> &'static str {
+    match signal {
+        Signal::ServerTime => "Tr",
+        Signal::ResponseTime
+        | Signal::QueueTime
+        | Signal::ConnectTime
+        | Signal::QueueLength
+        | Signal::Concurrency
+        | Signal::RequestRate => "Tw+Tc+Tr",
+    }
+}
+
+fn read_capacity(read: &Capacity) -> Option<CapacityMemory> {
+    let mut signals = [Signal::ResponseTime, Signal::ServerTime].into_iter();
+    let memory = CapacityMemory {
+        goal: Goal {
+            signal: signals.find(|signal| timer(*signal) == read.timer)?,
+            ms: read.above_ms,
+        },
+        proved_per_s: read.proved_per_s,
+        held: read.held,
+        broken_per_s: read.broken_per_s,
+        service_ms: read.service_ms,
+    };
+    memory.plausible()
 }
 
 fn ms(span: Duration) -> u64 {

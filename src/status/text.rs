@@ -15,6 +15,9 @@ pub(super) fn text(status: &Status) -> String {
     for backend in &status.backends {
         let _ = writeln!(text, "{:name_width$}  {}", backend.name, headline(backend));
         let _ = writeln!(text, "{:name_width$}  next: {}", "", backend.next);
+        if let Some(carries) = backend.carries() {
+            let _ = writeln!(text, "{:name_width$}  {carries}", "");
+        }
         if let Some((paused, since)) = backend.paused() {
             let since = since.map_or_else(String::new, |since| format!(", since {since}"));
             let _ = writeln!(text, "{:name_width$}  {paused}{since}", "");

@@ -82,6 +82,8 @@ struct OwnOfBackend {
     paused: Option<String>,
     problems: Vec<ProblemStatus>,
     measure: Option<MeasureStatus>,
+    /// What one server carries, in a sentence.
+    carries: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -110,6 +112,11 @@ impl BackendStatus {
 
     pub(super) fn problems(&self) -> &[ProblemStatus] {
         self.own.as_ref().map_or(&[], |own| &own.problems)
+    }
+
+    /// What one server carries.
+    pub(super) fn carries(&self) -> Option<&str> {
+        self.own.as_ref()?.carries.as_deref()
     }
 
     /// What is measured, and of how many requests or looks.
@@ -258,12 +265,12 @@ impl Report {
             next: view.next.to_string(),
             serving: view.serving,
             wanted: view.wanted,
-            demand_per_s: None,
+            demand_per_s: view.capacity.demand_per_s.map(rounded),
             in_flight: view.in_flight,
             capacity: Capacity {
-                proved_per_s: None,
-                broken_per_s: None,
-                source: "none".to_owned(),
+                proved_per_s: view.capacity.proved_per_s.map(rounded),
+                broken_per_s: view.capacity.broken_per_s.map(rounded),
+                source: view.capacity.source.as_str().to_owned(),
             },
             reason: ReasonStatus {
                 code: view.next.code().as_str().to_owned(),
@@ -275,9 +282,15 @@ impl Report {
                 paused: view.standings.pause.map(|pause| format!("paused{pause}")),
                 problems: self.problems_of(Some(&view.name)),
                 measure,
+                carries: view.capacity.sentence(),
             }),
         }
     }
+}
+
+/// To three digits behind the point.
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }
 
 fn measure_status(policy: &PolicyView) -> MeasureStatus {
@@ -290,7 +303,7 @@ fn measure_status(policy: &PolicyView) -> MeasureStatus {
     MeasureStatus {
         signal: signal.as_str().to_owned(),
         statistic: statistic.name(),
-        value: policy.value.map(|value| (value * 1000.0).round() / 1000.0),
+        value: policy.value.map(rounded),
         threshold: above,
         unit: signal.unit().as_str().to_owned(),
     }

@@ -20,6 +20,7 @@ mod simulate; // the closed loop: queues against theory, policies, what is print
 mod sources; // what listens: datagrams, connections, the journal
 mod state; // what outlives the daemon, torn at every byte
 mod stats; // numbers per server
+mod status; // what one server carries, for people and for scripts
 mod support; // real HAProxy, small HTTP servers, temp dirs: not tests
 mod systemd; // the unit, what it is told, and a daemon without root
 mod tidy; // the shape of the repository

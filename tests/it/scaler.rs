@@ -27,6 +27,7 @@ mod scenes;
 mod server;
 mod service;
 mod side_by_side;
+mod sized;
 mod sizing;
 mod spares;
 mod steps;

@@ -6,8 +6,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
+use haproxy_autoscale::measure::served::Goal;
+use haproxy_autoscale::measure::settings::Signal;
 use haproxy_autoscale::scaler::hand::{Kept, Mark, Marks, Since, Until};
-use haproxy_autoscale::scaler::memory::{BackendMemory, Memory, ServerMemory};
+use haproxy_autoscale::scaler::memory::{BackendMemory, CapacityMemory, Memory, ServerMemory};
 use haproxy_autoscale::state::{Found, Keeper, decode, encode, load};
 use haproxy_autoscale::words::picture::{AdminState, Generation};
 use haproxy_autoscale::words::time::Timestamp;
@@ -29,6 +31,34 @@ fn until(ms: u64, length_s: u64) -> Until {
         at: at(ms),
         length: Duration::from_secs(length_s),
     }
+}
+
+fn capacity() -> CapacityMemory {
+    CapacityMemory {
+        goal: Goal {
+            signal: Signal::ServerTime,
+            ms: 500.0,
+        },
+        proved_per_s: Some(35.25),
+        held: Some(4.5),
+        broken_per_s: Some(40.5),
+        service_ms: Some(60.0),
+    }
+}
+
+/// What is read again of a backend of which only that is known.
+fn capacity_read_again(capacity: CapacityMemory) -> Option<CapacityMemory> {
+    let web = BackendMemory {
+        capacity: Some(capacity),
+        ..BackendMemory::default()
+    };
+    let memory = Memory {
+        backends: BTreeMap::from([("web".to_owned(), web)]),
+        ..Memory::default()
+    };
+    let text = encode(&memory, at(0), WALL_MS);
+    let read = decode(text.as_bytes(), at(0), WALL_MS).expect("a whole file");
+    read.backends["web"].capacity
 }
 
 fn memory() -> Memory {
@@ -62,6 +92,7 @@ fn memory() -> Memory {
             start_time_s: 1_795_000_000,
         }),
         paused: Some(mark(Some(1000), Some(until(60_000, 50)))),
+        capacity: Some(capacity()),
         servers: BTreeMap::from([("web2".to_owned(), web2), ("web3".to_owned(), web3)]),
     };
     Memory {
@@ -117,6 +148,42 @@ fn however_the_wall_clock_steps_nothing_lasts_longer_than_it_was_meant_to() {
     );
     let read = decode(text.as_bytes(), at(7), u64::MAX).unwrap();
     assert_eq!(read.backends["web"].servers["web2"].hold.unwrap().at, at(7));
+}
+
+#[test]
+fn a_file_of_a_version_without_capacity_is_read_and_one_without_any_is_written_as_before() {
+    let mut without = memory();
+    for backend in without.backends.values_mut() {
+        backend.capacity = None;
+    }
+    let text = encode(&without, at(10_000), WALL_MS);
+    assert!(!text.contains("capacity"), "{text}");
+    assert_eq!(decode(text.as_bytes(), at(10_000), WALL_MS), Ok(without));
+}
+
+#[test]
+fn numbers_that_no_server_can_have_taught_are_dropped() {
+    for odd in [-1.0, 0.0, 1e-9, 1e300, f64::NAN, f64::INFINITY] {
+        let read = capacity_read_again(CapacityMemory {
+            proved_per_s: Some(odd),
+            held: Some(odd),
+            service_ms: Some(odd),
+            ..capacity()
+        });
+        let expected = CapacityMemory {
+            proved_per_s: None,
+            held: None,
+            service_ms: None,
+            ..capacity()
+        };
+        assert_eq!(read, Some(expected), "{odd}");
+        let read = capacity_read_again(CapacityMemory {
+            proved_per_s: Some(odd),
+            broken_per_s: Some(odd),
+            ..capacity()
+        });
+        assert_eq!(read, None, "{odd}: nothing is left");
+    }
 }
 
 #[test]

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use super::capacity;
 use super::measured::not_helping;
 use super::orders::answer_to;
 use super::servers::changed_by;
 use super::{by, counted};
-use crate::measure::need::{Lead, Need};
 use crate::scaler::decision::{
     Cause, Change, Checks, Decision, Failed, Failure, Ordered, Reason, Tally, Wanted,
 };
@@ -154,7 +154,9 @@ fn not_serving(tally: Option<&Tally>, cause: Cause) -> String {
 fn wanted(wanted: &Wanted) -> String {
     match wanted {
         Wanted::Slow(breach) => breach.to_string(),
-        Wanted::Demand { need, serving } => demand(need, *serving),
+        Wanted::Demand { need, serving } => {
+            format!("{}; {serving} serving", capacity::need(need))
+        }
         Wanted::DeadServer { server, shows } => format!("always-up server {server} is {shows}"),
         Wanted::DeadSpare { server, shows } => format!("ready spare {server} is {shows}"),
         Wanted::Crowded(crowded) => crowded.to_string(),
@@ -165,26 +167,6 @@ fn wanted(wanted: &Wanted) -> String {
         Wanted::Waiting { queued } => format!("{queued} requests wait in the queue"),
         Wanted::Ordered(ordered) => ordered.to_string(),
     }
-}
-
-/// What the demand needs, and what it is reckoned with.
-fn demand(need: &Need, serving: u32) -> String {
-    let servers = counted(need.servers(), "server");
-    let rate = format!("{} requests/s", PerSecond(need.demand));
-    let carries = need.capacity.map(|carries| {
-        let carries = PerSecond(carries.per_second());
-        format!(", one carries {carries}/s")
-    });
-    let why = match need.lead {
-        Lead::Arrivals => format!("{rate} need"),
-        Lead::Backlog => format!("{rate} and {:.0} requests in arrears need", need.backlog),
-        Lead::InFlight => format!("{:.0} requests in flight need", need.in_flight),
-        Lead::Queue => format!("{rate} and a queue before full servers need"),
-    };
-    format!(
-        "{why} {servers}{}; {serving} serving",
-        carries.unwrap_or_default()
-    )
 }
 
 fn ordered(ordered: &Ordered) -> String {

@@ -14,6 +14,7 @@ macro_rules! in_words {
     )+};
 }
 
+mod capacity;
 mod decisions;
 mod haproxy;
 mod measured;

@@ -36,6 +36,7 @@ fn outlook(next: &Outlook) -> String {
             let later = later.as_ref().map(ToString::to_string).unwrap_or_default();
             format!("{server} goes in {} if it stays quiet{later}", Span(*left))
         }
+        Outlook::Stays(needed) => needed.to_string(),
         Outlook::Comes {
             spare,
             signal,

@@ -99,10 +99,11 @@ impl Past {
 }
 
 impl Backend {
-    /// Takes what an earlier daemon knew. Pauses and pins hold at once, the rest when HAProxy has
-    /// been read. What an operator has ordered since then is newer and stands.
+    /// Takes what an earlier daemon knew. Pauses, pins and what one server carries hold at once, the
+    /// rest when HAProxy has been read. What an operator has ordered since then is newer and stands.
     pub(in crate::scaler) fn remember(
         &mut self,
+        now: Timestamp,
         memory: Option<&BackendMemory>,
         everything: Option<Mark>,
         is_lost: bool,
@@ -120,6 +121,9 @@ impl Backend {
             });
         }
         self.facts.pool.show_marks(&self.hand);
+        if let Some(capacity) = &memory.capacity {
+            self.size.remember(now, &self.settings, capacity);
+        }
         self.past.remembered = Some(memory.clone());
     }
 
@@ -175,6 +179,7 @@ impl Sight<'_> {
             None => BackendMemory {
                 generation: self.facts.generation,
                 paused: None,
+                capacity: self.size.kept(),
                 servers: self.server_memories(now),
             },
         };

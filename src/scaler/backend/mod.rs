@@ -273,6 +273,7 @@ impl Backend {
     /// Ends what is between two stages; ready servers stay.
     pub(super) fn stop(&mut self, now: Timestamp, out: &mut Outbox) {
         self.queue().take_back_all_lent(now, out);
+        self.size.stop(now);
         let until = now.after(self.settings.action_timeout);
         for journey in self.journeys.forget_all() {
             let told = journey.told_so_far().to_vec();

@@ -13,7 +13,7 @@ use crate::scaler::event::LogState;
 use crate::scaler::hand::{Hand, Kept};
 use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role, Stage};
-use crate::scaler::seen::{Blocked, Nobody, WhyNot};
+use crate::scaler::seen::{Blocked, Needed, Nobody, WhyNot};
 use crate::scaler::settings::BackendSettings;
 use crate::words::order::Verb;
 use crate::words::time::Timestamp;
@@ -152,10 +152,7 @@ impl<'a> Needs<'a> {
     /// The spare that is next to go, and when.
     pub(super) fn leaving(self, not_before: Timestamp) -> Option<Leaving> {
         let quiet_since = self.signals.quiet.since?;
-        let member = self.facts.pool.first_to_go(self.facts.reading.read_at?)?;
-        if !self.may_put_away(&member.read.name) {
-            return None;
-        }
+        let member = self.next_to_go()?;
         if self.is_needed(member) {
             return None;
         }
@@ -169,6 +166,25 @@ impl<'a> Needs<'a> {
             due: stay.map_or(ordinary, |(until, _)| until),
             stay: stay.map(|(_, stay)| stay),
         })
+    }
+
+    /// The spare that would be next to go if the demand did not need it.
+    pub(super) fn needed(self) -> Option<Needed> {
+        let member = self.next_to_go().filter(|it| self.is_needed(it))?;
+        let outlook = self.size.outlook()?;
+        Some(Needed {
+            server: name_of(member),
+            need: outlook.need?,
+            highest: outlook.highest?,
+            within: self.settings.idle_timeout,
+            left: self.units_without(member),
+        })
+    }
+
+    fn next_to_go(self) -> Option<&'a Member> {
+        self.signals.quiet.since?;
+        let member = self.facts.pool.first_to_go(self.facts.reading.read_at?)?;
+        self.may_put_away(&member.read.name).then_some(member)
     }
 
     /// Capacity that is missing whatever the log says: below `min`, or a server that takes no
@@ -304,11 +320,15 @@ impl<'a> Needs<'a> {
         let Some(outlook) = self.size.outlook().filter(|it| it.highest.is_some()) else {
             return false;
         };
+        member.is_serving() && !outlook.may_leave(self.units_without(member))
+    }
+
+    /// The strength of those that serve without that one, units.
+    fn units_without(self, member: &Member) -> f64 {
         let others = self.facts.pool.serving_members();
         let others = others.filter(|it| it.read.name != member.read.name);
         let weights = others.map(|it| it.read.weight);
-        let left = Strength::of(weights, size::measure(self.facts)).units;
-        member.is_serving() && !outlook.may_leave(left)
+        Strength::of(weights, size::measure(self.facts)).units
     }
 
     /// Servers that the demand needs beside those that serve and come, with the need that says so.

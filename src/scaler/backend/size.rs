@@ -1,18 +1,27 @@
 //! How many servers the demand needs: what pictures show goes into `measure::sizing`, and what follows
 //! is kept for `needs`. The numbers are made there, and what is done about them elsewhere.
 
+use std::time::Duration;
+
 use super::facts::Facts;
 use super::journeys::Journeys;
-use crate::measure::capacity::Carries;
+use crate::measure::capacity::{Bracket, Carries};
 use crate::measure::demand::Reading;
 use crate::measure::need::{Need, Strength};
 use crate::measure::served::Goal;
 use crate::measure::sizing::{Learned, Look, Outlook, Sizing, SizingSettings};
 use crate::scaler::event::LogState;
 use crate::scaler::member::{Member, Role};
+use crate::scaler::memory::CapacityMemory;
+use crate::scaler::seen::{CapacitySource, CapacityView};
 use crate::scaler::settings::{BackendSettings, Capacity};
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
+
+/// What is kept over restarts is taken anew at most this often …
+const KEPT_EVERY: Duration = Duration::from_secs(60);
+/// … and when a number has changed by more than this share: each time is a write to the disk.
+const KEPT_CHANGE: f64 = 0.02;
 
 /// What the demand needs, where a capacity is learned or given.
 #[derive(Debug, Default)]
@@ -20,6 +29,10 @@ pub(super) struct Size {
     sizing: Option<Box<Sizing>>,
     /// What the newest picture says.
     outlook: Option<Outlook>,
+    /// What is worth keeping, and when that was taken.
+    kept: Option<(Timestamp, CapacityMemory)>,
+    /// Lessons that are not younger are those of an earlier daemon, or of an old log.
+    since: Timestamp,
 }
 
 impl Size {
@@ -30,6 +43,8 @@ impl Size {
         Self {
             sizing: sizing.map(Box::new),
             outlook: None,
+            kept: None,
+            since: now,
         }
     }
 
@@ -42,20 +57,54 @@ impl Size {
             (None, Some(_)) => *self = Self::new(now, settings),
             (_, None) => *self = Self::default(),
         }
+        self.keep(now, KEPT_EVERY);
     }
 
-    /// What an earlier daemon has learned.
+    /// What an earlier daemon has learned, if that was for the same goal.
     pub(super) fn remember(
         &mut self,
         now: Timestamp,
         settings: &BackendSettings,
-        learned: Learned,
+        memory: &CapacityMemory,
     ) {
         if settings.capacity == Capacity::Learn
             && let Some((settings, _)) = wished(settings)
+            && memory.is_for(settings.goal)
         {
-            self.sizing = Some(Box::new(Sizing::new(now, settings, learned)));
+            let sizing = Sizing::new(now, settings, memory.learned(now));
+            self.sizing = Some(Box::new(sizing));
+            self.since = now;
+            self.keep(now, KEPT_EVERY);
         }
+    }
+
+    /// Takes anew what is worth keeping, if that is another thing by now.
+    fn keep(&mut self, now: Timestamp, every: Duration) {
+        let Some(sizing) = self.sizing.as_ref().filter(|it| !it.is_given()) else {
+            self.kept = None;
+            return;
+        };
+        let kept = self.kept.filter(|(_, it)| it.is_for(sizing.goal()));
+        if kept.is_some_and(|(at, _)| now.since(at) < every) {
+            return;
+        }
+        let next = CapacityMemory::of(now, sizing.goal(), &sizing.learned(now));
+        self.kept = match (kept, next) {
+            (Some((at, before)), Some(next)) if !next.differs(&before, KEPT_CHANGE) => {
+                Some((at, before))
+            }
+            (_, next) => next.map(|next| (now, next)),
+        };
+    }
+
+    /// The daemon ends.
+    pub(super) fn stop(&mut self, now: Timestamp) {
+        self.keep(now, Duration::ZERO);
+    }
+
+    /// What is worth keeping over a restart.
+    pub(super) fn kept(&self) -> Option<CapacityMemory> {
+        self.kept.map(|(_, memory)| memory)
     }
 
     /// One more request came to an end.
@@ -90,6 +139,7 @@ impl Size {
             is_elsewhere,
         };
         self.outlook = Some(sizing.look(now, look));
+        self.keep(now, KEPT_EVERY);
     }
 
     /// As many windows in a row missed the goal as ask for a server.
@@ -142,14 +192,59 @@ impl Size {
         self.outlook.as_ref()?.need.as_ref()
     }
 
-    /// What is worth keeping.
-    pub(super) fn learned(&self, now: Timestamp) -> Option<Learned> {
-        self.sizing.as_ref().map(|sizing| sizing.learned(now))
+    /// What there is to see of it.
+    pub(super) fn view(
+        &self,
+        now: Timestamp,
+        settings: &BackendSettings,
+        facts: &Facts,
+    ) -> CapacityView {
+        let Some(sizing) = &self.sizing else {
+            return CapacityView::default();
+        };
+        let bracket = sizing.learned(now).bracket;
+        let is_known = bracket.proved.is_some() || bracket.broken.is_some();
+        let source = match settings.capacity {
+            Capacity::Given(_) => CapacitySource::Given,
+            Capacity::From(log) if bracket == log => CapacitySource::Log,
+            Capacity::Off | Capacity::Learn | Capacity::From(_) if is_known => {
+                CapacitySource::Learned
+            }
+            Capacity::Off | Capacity::Learn | Capacity::From(_) => CapacitySource::None,
+        };
+        // What an old picture showed says nothing of now.
+        let outlook = self.outlook.as_ref().filter(|_| facts.has_picture());
+        let need = outlook.and_then(|outlook| outlook.need.as_ref());
+        let units = Strength::of(weights(facts.pool.serving_members()), measure(facts)).units;
+        let proved = bracket.proved.filter(|it| it.at > self.since);
+        CapacityView {
+            source,
+            goal: Some(sizing.goal()),
+            proved_per_s: bracket.proved.map(|it| it.value),
+            proved_ago: proved.map(|it| now.since(it.at)),
+            broken_per_s: broken(&bracket, now, source),
+            carries: need
+                .and_then(|need| need.capacity)
+                .or_else(|| bracket.carries(now)),
+            demand_per_s: outlook.and_then(|outlook| outlook.demand),
+            serving: facts.pool.serving(),
+            enough_until: need.and_then(|need| need.enough_until(units)),
+        }
     }
 
     /// Numbers that are held.
     pub(super) fn held(&self) -> usize {
         self.sizing.as_ref().map_or(0, |sizing| sizing.held())
+    }
+}
+
+/// What was too much for one server. An operator has not said where it breaks.
+fn broken(bracket: &Bracket, now: Timestamp, source: CapacitySource) -> Option<f64> {
+    match source {
+        CapacitySource::Given => None,
+        CapacitySource::Learned | CapacitySource::Log | CapacitySource::None => {
+            bracket.broken_by_now(now)
+        }
     }
 }
 

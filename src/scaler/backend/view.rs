@@ -10,13 +10,14 @@ use std::time::Duration;
 use super::Backend;
 use super::journey::Journey;
 use super::needs::Leaving;
+use crate::measure::need::{Need, whole};
 use crate::measure::policy::{Policy, PolicyView};
 use crate::scaler::apart::QUARANTINE_MAX;
 use crate::scaler::decision::Doubt;
 use crate::scaler::event::LogState;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::seen::{
-    BackendState, Outlook, Problem, ServerNote, Standing, StandingReason, Standings,
+    BackendState, CapacityView, Outlook, Problem, ServerNote, Standing, StandingReason, Standings,
 };
 use crate::words::picture::ReadFailure;
 use crate::words::time::Timestamp;
@@ -36,8 +37,10 @@ pub struct BackendView {
     pub next: Outlook,
     /// Servers that take requests; `None` before HAProxy was read.
     pub serving: Option<u32>,
-    /// Those, and the ones that are asked for.
+    /// Those, and the ones that are asked for; as many as the demand needs, if that is more.
     pub wanted: Option<u32>,
+    /// What one server carries.
+    pub capacity: CapacityView,
     /// Requests in its servers and its queues.
     pub in_flight: Option<u64>,
     /// What stands for all of it.
@@ -121,10 +124,16 @@ impl Sight<'_> {
 
     /// The spare that is next to go, and when. While something else is to be done, none is.
     pub(super) fn leaving(&self) -> Option<Leaving> {
+        let not_before = self.plan.down_not_before;
+        self.may_let_go()
+            .then(|| self.needs().leaving(not_before))?
+    }
+
+    /// Nothing else is to be done before a spare goes.
+    fn may_let_go(&self) -> bool {
         let is_free = self.journeys.is_idle() && self.plan.owed.is_none();
         let may_go = is_free && !self.past.is_lost && self.next.is_same();
-        let may_go = may_go && self.facts.has_picture();
-        may_go.then(|| self.needs().leaving(self.plan.down_not_before))?
+        may_go && self.facts.has_picture()
     }
 
     /// The instant at which the next window is complete.
@@ -144,7 +153,8 @@ impl Sight<'_> {
             servers: servers.collect(),
             next: self.outlook(now, policy),
             serving,
-            wanted: serving.map(|serving| serving.saturating_add(self.asked_for())),
+            wanted: serving.map(|serving| self.wanted(serving)),
+            capacity: self.size.view(now, &self.settings, &self.facts),
             in_flight: has_picture.then(|| self.facts.in_flight()),
             standings: Standings {
                 pause: self.hand.pause().map(|mark| mark.standing(now)),
@@ -211,6 +221,13 @@ impl Sight<'_> {
             }
             Some(_) | None => BackendState::Ok,
         }
+    }
+
+    /// Servers that there should be, of which so many serve.
+    fn wanted(&self, serving: u32) -> u32 {
+        let needed = self.size.need().and_then(Need::addable);
+        let asked = serving.saturating_add(self.asked_for());
+        asked.max(needed.map_or(0, whole))
     }
 
     /// Servers that are to come.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{NoHelp, Nobody, ReasonCode};
+use super::{Needed, NoHelp, Nobody, ReasonCode};
 use crate::measure::load::TooSlow;
 use crate::measure::settings::Signal;
 use crate::scaler::member::Stage;
@@ -29,6 +29,8 @@ pub enum Outlook {
         left: Duration,
         later: Option<Later>,
     },
+    /// A spare stays because the load needs it.
+    Stays(Box<Needed>),
     /// A spare comes if it stays slow.
     Comes {
         spare: String,
@@ -111,6 +113,7 @@ impl Outlook {
             Self::Settling(_) => ReasonCode::Settling,
             Self::Paused(_) => ReasonCode::Paused,
             Self::Leaves { .. } => ReasonCode::Quiet,
+            Self::Stays(_) => ReasonCode::Needed,
             Self::Comes { .. } => ReasonCode::Slow,
             Self::Cooldown(_) => ReasonCode::Cooldown,
             Self::NotHelping(_) => ReasonCode::NotHelping,

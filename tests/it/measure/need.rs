@@ -43,7 +43,7 @@ fn two_servers_that_carry_37_are_enough_until_57() {
     let at_52 = of(load(52.0), 2, &known);
     assert_eq!(at_52.servers(), 2);
     assert_eq!(at_52.capacity, Some(Carries::Bounded(37.0)));
-    let until = at_52.enough_until(2).expect("known");
+    let until = at_52.enough_until(2.0).expect("known");
     assert!((57.0..58.0).contains(&until), "{until}");
     assert_eq!(of(load(until - 0.1), 2, &known).servers(), 2);
     assert_eq!(of(load(until + 0.1), 2, &known).servers(), 3);

@@ -73,7 +73,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
         ],
     ),
     ("warm_up", &["words"]),
-    ("state", &["runtime_api", "scaler", "words"]),
+    ("state", &["measure", "runtime_api", "scaler", "words"]),
     ("control", &["words"]),
     ("stats", &["log", "words"]),
     ("scaler", &["measure", "words"]),

@@ -76,7 +76,7 @@ impl Sight<'_> {
             LogState::Absent => Outlook::Blind,
             LogState::Lagging | LogState::Incomplete => Outlook::HalfBlind,
             LogState::Flowing if self.facts.is_log_doubted() => Outlook::HalfBlind,
-            LogState::Flowing => Outlook::Nothing,
+            LogState::Flowing => self.outlook_of_needed().unwrap_or(Outlook::Nothing),
         }
     }
 
@@ -102,6 +102,12 @@ impl Sight<'_> {
             streak: view.streak,
             needed: view.settings.breaches,
         })
+    }
+
+    /// The spare that would go if the demand did not need it.
+    fn outlook_of_needed(&self) -> Option<Outlook> {
+        let needed = self.may_let_go().then(|| self.needs().needed())??;
+        Some(Outlook::Stays(Box::new(needed)))
     }
 
     /// The spare that is next to go, for `status`.
