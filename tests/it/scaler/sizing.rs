@@ -40,9 +40,11 @@ fn a_demand_that_one_server_does_not_carry_brings_in_what_is_missing_before_anyt
     load(&mut world, 110, 12);
     assert_eq!(world.count(Change::Breach), 0);
     assert_eq!(world.count(Change::Enable), 2, "{}", world.trace());
-    let reasons = world.decisions.iter().filter_map(|it| match &it.reason {
-        Reason::Wanted(Wanted::Demand { need, serving }) => Some((need.servers(), *serving)),
-        _ => None,
+    let reasons = world.decisions.iter().filter_map(|it| {
+        let Reason::Wanted(Wanted::Demand { need, serving }) = &it.reason else {
+            return None;
+        };
+        Some((need.servers(), *serving))
     });
     let reasons: Vec<_> = reasons.collect();
     assert_eq!(reasons, [(2, 1), (3, 2)], "{}", world.trace());
