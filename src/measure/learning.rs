@@ -125,8 +125,9 @@ pub struct Learner {
     calm_since: Timestamp,
     /// The newest breach.
     breached: Option<Timestamp>,
-    /// Since when the pool is what it is.
+    /// Since when the pool is what it is, and since when it has not grown.
     pool_since: Timestamp,
+    grown_at: Timestamp,
     /// What the newest episode taught, until more servers have helped or have not.
     episode: Option<Episode>,
     /// When more servers helped last.
@@ -147,6 +148,7 @@ impl Learner {
             calm_since: now,
             breached: None,
             pool_since: now,
+            grown_at: now,
             episode: None,
             helped: None,
             recovery: None,
@@ -165,10 +167,13 @@ impl Learner {
         self.is_elsewhere
     }
 
-    /// Another pool serves than before.
-    pub const fn pool_changed(&mut self, now: Timestamp) {
+    /// Another pool serves than before. One that has shrunk has no backlog of a time before, nor cold
+    /// newcomers: the breach that comes of it teaches.
+    pub const fn pool_changed(&mut self, now: Timestamp, has_shrunk: bool) {
         self.pool_since = now;
-        self.calm_since = now;
+        if !has_shrunk {
+            self.grown_at = now;
+        }
     }
 
     /// Nothing of what was seen up to now teaches: the log contradicts the counters, the daemon stood
@@ -214,7 +219,8 @@ impl Learner {
     /// The last minute was calm long enough to teach.
     pub fn has_calm_minute(&self, now: Timestamp) -> bool {
         let may_learn = !self.is_elsewhere && !self.is_given;
-        may_learn && now.since(self.calm_since) >= CALM_LASTS
+        let calm_since = self.calm_since.max(self.pool_since);
+        may_learn && now.since(calm_since) >= CALM_LASTS
     }
 
     /// A minute without a breach, with the same pool, of `units`: learns if its mean of the goal's
@@ -248,7 +254,7 @@ impl Learner {
         let newest = self.breached.replace(now);
         let calm_for = |since: Timestamp| now.since(since) >= CALM_BEFORE_BREACH;
         let is_first = newest.is_none_or(calm_for);
-        let was_calm = is_first && calm_for(self.pool_since) && calm_for(self.calm_since);
+        let was_calm = is_first && calm_for(self.grown_at) && calm_for(self.calm_since);
         self.calm_since = now;
         if self.is_elsewhere
             || self.is_given

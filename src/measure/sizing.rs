@@ -193,7 +193,9 @@ impl Sizing {
         let before = self.look.replace(look);
         let is_same = before.is_some_and(|it| it.serving == look.serving && it.slots == look.slots);
         if !is_same {
-            self.learner.pool_changed(now);
+            let units = before.map_or(f64::INFINITY, |it| it.serving.units);
+            let has_shrunk = before.is_some() && look.serving.units < units;
+            self.learner.pool_changed(now, has_shrunk);
         }
         self.traffic.read(now, look.reading, look.is_log_trusted);
         self.learner.bottleneck(now, look.is_elsewhere);

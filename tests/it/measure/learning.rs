@@ -74,7 +74,7 @@ fn a_fast_minute_proves_its_rate_and_what_was_in_flight() {
 #[test]
 fn a_minute_in_which_the_pool_changed_or_a_breach_came_proves_nothing() {
     let mut learner = new();
-    learner.pool_changed(at(30_000));
+    learner.pool_changed(at(30_000), false);
     minute(&mut learner, MINUTE, 40.0, 100.0);
     assert_eq!(values(&learner).0, None);
     breach(&mut learner, 80_000, 0.0);
@@ -115,7 +115,7 @@ fn the_first_breach_of_an_episode_teaches_and_later_ones_see_the_backlog() {
     for second in [63, 70, 89, 108] {
         assert!(!breach(&mut learner, second * 1_000, 50.0));
     }
-    learner.pool_changed(at(115_000));
+    learner.pool_changed(at(115_000), false);
     assert!(!breach(&mut learner, 130_000, 50.0), "a new pool");
     assert_eq!(values(&learner), (None, Some(40.0)));
     assert!(breach(&mut learner, 160_000, 90.0));
@@ -289,7 +289,7 @@ proptest! {
                     let sign = if is_queue { Sign::Queue } else { Sign::Response };
                     learner.breach(at(now), 2.0, &seen(rate, open), sign);
                 }
-                Step::Pool => learner.pool_changed(at(now)),
+                Step::Pool => learner.pool_changed(at(now), now % 2 == 0),
                 Step::Elsewhere(is_elsewhere) => learner.bottleneck(at(now), is_elsewhere),
                 Step::Helped => learner.helped(at(now)),
                 Step::StartOver => learner.start_over(at(now)),
@@ -305,5 +305,14 @@ proptest! {
                 prop_assert!(proved <= broken, "{proved} {broken}");
             }
         }
+    }
+}
+
+#[test]
+fn a_breach_soon_after_a_server_went_teaches_and_one_soon_after_a_server_came_does_not() {
+    for has_shrunk in [true, false] {
+        let mut learner = new();
+        learner.pool_changed(at(60_000), has_shrunk);
+        assert_eq!(breach(&mut learner, 66_000, 80.0), has_shrunk);
     }
 }
