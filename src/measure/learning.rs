@@ -49,6 +49,8 @@ pub struct Seen {
     pub in_flight: f64,
     /// The same by HAProxy's counters alone, which nobody forges.
     pub counted: f64,
+    /// Nothing had piled up when all this was first looked at: the backlog was seen to build.
+    pub was_empty: bool,
 }
 
 /// Whether lines of the log and counters of a minute are about the same requests.
@@ -254,7 +256,9 @@ impl Learner {
         let newest = self.breached.replace(now);
         let calm_for = |since: Timestamp| now.since(since) >= CALM_BEFORE_BREACH;
         let is_first = newest.is_none_or(calm_for);
-        let was_calm = is_first && calm_for(self.grown_at) && calm_for(self.calm_since);
+        let was_calm = calm_for(self.grown_at) && calm_for(self.calm_since);
+        let is_start = self.bracket == Bracket::default() && newest.is_none();
+        let was_calm = is_first && (was_calm || is_start && seen.was_empty);
         self.calm_since = now;
         if self.is_elsewhere
             || self.is_given

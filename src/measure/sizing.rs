@@ -17,6 +17,8 @@ use super::traffic::{FAST, Traffic};
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
 
+/// With no more requests in flight for each server than this nothing has piled up.
+const PER_SERVER: u32 = 2;
 /// What is asked for at once is at most so many times what serves or is on its way: arrivals grow with
 /// users who ask again, too.
 const GROWTH_MAX: f64 = 2.0;
@@ -104,6 +106,8 @@ pub struct Sizing {
     steady: Steady,
     /// The newest one.
     look: Option<Look>,
+    /// Nothing had piled up at the first one.
+    was_empty: bool,
 }
 
 impl Sizing {
@@ -116,6 +120,7 @@ impl Sizing {
             highest: Extreme::new(End::Highest, settings.down_after),
             steady: Steady::default(),
             look: None,
+            was_empty: false,
         }
     }
 
@@ -191,6 +196,9 @@ impl Sizing {
     /// One more look at HAProxy.
     pub fn look(&mut self, now: Timestamp, look: Look) -> Outlook {
         let before = self.look.replace(look);
+        if before.is_none() {
+            self.was_empty = look.reading.open <= PER_SERVER * look.serving.servers;
+        }
         let is_same = before.is_some_and(|it| it.serving == look.serving && it.slots == look.slots);
         if !is_same {
             let units = before.map_or(f64::INFINITY, |it| it.serving.units);
@@ -295,6 +303,7 @@ impl Sizing {
             per_second,
             in_flight,
             counted: in_flight,
+            was_empty: false,
         };
         let units = look.serving.units;
         self.learner.minute(now, units, &seen, mean_ms, witnesses);
@@ -307,7 +316,8 @@ impl Sizing {
             return false;
         };
         let seen = Seen {
-            per_second: traffic.demand(now).unwrap_or(0.0),
+            per_second: traffic.carried(now).unwrap_or(0.0),
+            was_empty: self.was_empty,
             in_flight: traffic.in_flight(now, FAST).unwrap_or(0.0),
             counted: match sign {
                 Sign::Response => traffic.counted(now),

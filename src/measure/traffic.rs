@@ -175,6 +175,19 @@ impl Traffic {
         fast.into_iter().chain(slow).reduce(f64::max)
     }
 
+    /// What servers carry while the first seconds are watched: arrivals, or what came to an end where
+    /// that is less, because there was more than they carry from the beginning.
+    pub(super) fn carried(&self, now: Timestamp) -> Option<f64> {
+        let demand = self.demand(now)?;
+        let watched = now.since(self.started).as_secs();
+        if watched == 0 || now.since(self.started) > SLOW {
+            return Some(demand);
+        }
+        let span = watched.min(FAST.as_secs());
+        let ended = self.served.last(now, span).requests as f64 / span as f64;
+        Some(demand.min(ended))
+    }
+
     /// Lines and arrivals of the last `span`.
     pub(super) fn witnesses(&self, now: Timestamp, span: Duration) -> Option<Witnesses> {
         let tally = self.tally(now, span);

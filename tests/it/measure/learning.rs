@@ -28,6 +28,7 @@ fn seen(per_second: f64, in_flight: f64) -> Seen {
         per_second,
         in_flight,
         counted: in_flight,
+        was_empty: false,
     }
 }
 
@@ -143,6 +144,7 @@ fn forged_slow_lines_teach_nothing_because_nothing_is_in_flight() {
         per_second: 40.0,
         in_flight: 5.0,
         counted: 5.0,
+        was_empty: false,
     };
     assert!(!learner.breach(at(MINUTE), 2.0, &forged, Sign::Response));
     let mut knows_nothing = new();
@@ -166,6 +168,7 @@ fn a_queue_before_full_servers_teaches_whatever_they_hold() {
         per_second: 60.0,
         in_flight: 8.0,
         counted,
+        was_empty: false,
     };
     assert!(!learner.breach(at(MINUTE), 2.0, &waiting(0.9), Sign::Queue));
     assert!(learner.breach(at(2 * MINUTE), 2.0, &waiting(3.0), Sign::Queue));
