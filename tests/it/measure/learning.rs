@@ -319,3 +319,22 @@ fn a_breach_soon_after_a_server_went_teaches_and_one_soon_after_a_server_came_do
         assert_eq!(breach(&mut learner, 66_000, 80.0), has_shrunk);
     }
 }
+
+#[test]
+fn an_overload_that_is_seen_to_begin_teaches_while_nothing_is_known() {
+    for (was_empty, learner, teaches) in [
+        (true, new(), true),
+        (false, new(), false),
+        (true, knows(36.0, 40.0, 8.0), false),
+    ] {
+        let mut learner = learner;
+        let start = Seen {
+            was_empty,
+            ..seen(80.0, 80.0)
+        };
+        assert_eq!(
+            learner.breach(at(6_000), 2.0, &start, Sign::Response),
+            teaches
+        );
+    }
+}
