@@ -130,12 +130,16 @@ impl Size {
         let is_coming =
             |member: &&Member| journeys.is_inbound(&member.read.name) && !member.is_serving();
         let coming = facts.pool.members.iter().filter(is_coming);
+        // What a spare would take that is only pretended to serve, the others take.
+        let is_pretended = |it: &Member| it.role == Role::Spare && it.read.counters.is_none();
+        let is_real = !facts.pool.serving_members().any(is_pretended);
+        let is_trusted = facts.log == LogState::Flowing && !facts.is_log_doubted();
         let look = Look {
             reading,
             serving: Strength::of(weights(facts.pool.serving_members()), measure),
             coming: Strength::of(weights(coming), measure).units,
             slots: slots(facts, measure),
-            is_log_trusted: facts.log == LogState::Flowing && !facts.is_log_doubted(),
+            is_log_trusted: is_trusted && is_real,
             is_elsewhere,
         };
         self.outlook = Some(sizing.look(now, look));

@@ -6,6 +6,8 @@ use haproxy_autoscale::measure::capacity::Bracket;
 use haproxy_autoscale::scaler::memory::CapacityMemory;
 use haproxy_autoscale::scaler::seen::{CapacitySource, ReasonCode};
 use haproxy_autoscale::scaler::settings::Capacity;
+use haproxy_autoscale::sim::server;
+use haproxy_autoscale::words::picture::{AdminState, ServerCounters};
 
 use super::scenes::{GAP, seconds};
 use super::world::{World, settings};
@@ -214,4 +216,17 @@ fn a_spare_that_the_load_needs_stays_and_is_wanted_and_goes_when_the_load_has_go
     steady(&mut world, 5, 50, seconds(120));
     assert!(!world.is_up("web2"), "{:?}", world.changes());
     assert_eq!(world.view().next.code(), ReasonCode::NothingToDo);
+}
+
+#[test]
+fn a_spare_that_is_only_pretended_to_serve_teaches_nothing() {
+    for is_pretended in [false, true] {
+        let mut world = world(Capacity::Learn);
+        let spare = &mut world.server("web3").read;
+        server::set_state(spare, AdminState::Ready);
+        spare.counters = (!is_pretended).then(ServerCounters::default);
+        steady(&mut world, 20, 100, seconds(150));
+        world.stop();
+        assert_eq!(kept(&world).is_none(), is_pretended);
+    }
 }
