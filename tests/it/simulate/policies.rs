@@ -290,3 +290,22 @@ fn more_servers_do_not_make_a_slow_database_faster() {
     };
     assert!(before(&few) < 50, "{}", before(&few));
 }
+
+#[test]
+fn an_overload_that_one_server_meets_alone_does_not_end_in_servers_taken_out_for_their_failures() {
+    let rates = vec![300.0; 400];
+    let all = pool(rates.clone());
+    let servers = scenario(8, 4, "exp:60ms", rates);
+    let scenario = Scenario {
+        settings: all.settings,
+        min: 1,
+        ..servers
+    };
+    for seed in 1..=3 {
+        let mut scenario = scenario.clone();
+        scenario.load.seed = seed;
+        let run = run(&scenario, Policy::Ours);
+        assert!(run.tally.changes <= 10, "{} changes", run.tally.changes);
+        assert!(run.slow_share() < 0.25, "{} slow", run.slow_share());
+    }
+}
