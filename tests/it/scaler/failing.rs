@@ -268,3 +268,24 @@ fn a_warm_up_for_load_makes_way_for_a_spare_that_fails() {
     }
     assert!(world.server("web2").read.is_maint(), "{:?}", world.done);
 }
+
+#[test]
+fn a_server_that_fails_where_most_are_too_slow_has_too_much_to_do_unless_it_fails_at_once() {
+    for (others_ms, sessions, leaves) in [(2_000, 40, false), (400, 40, true), (2_000, 0, true)] {
+        let mut world = with_a_newcomer();
+        world.order(Verb::Pin, "web/web3", None);
+        world.server("web1").read.sessions = 40;
+        world.server("web2").read.sessions = sessions;
+        // A minute in which nothing fails, so that they may judge each other, and then it does.
+        for tenth in 0..640 {
+            let failed = if tenth < 620 { 0 } else { 3 };
+            for (name, failed) in [("web1", 0), ("web2", failed)] {
+                world.users(name, 3, failed);
+                world.request(name, others_ms);
+            }
+            world.pass(Duration::from_millis(100));
+        }
+        let told = world.count(Change::ProbationFailed) > 0;
+        assert_eq!(told, leaves, "{others_ms} {sessions} {}", world.trace());
+    }
+}
