@@ -203,12 +203,16 @@ impl Traffic {
         let queued = self.queued();
         let mean_ms = self.tally(now, FAST).mean_ms();
         let is_slow = mean_ms.is_some_and(|mean_ms| mean_ms > PILED_SHARE * self.goal.ms);
-        let piles = queued >= QUEUED_MIN || self.is_log_trusted && is_slow;
+        let is_explained = self.long.of_period(now).is_some();
+        let piles = queued >= QUEUED_MIN || self.is_log_trusted && is_explained && is_slow;
         let open = f64::from(self.demand.open_now());
         Some(Load {
             per_second: self.demand(now)?,
             piled: if piles { self.busy(now, open) } else { 0.0 },
-            in_flight: self.in_flight(now, IN_FLIGHT).unwrap_or(0.0),
+            // Without the log nobody knows how many of them are websockets.
+            in_flight: (self.in_flight(now, IN_FLIGHT))
+                .filter(|_| self.is_log_trusted)
+                .unwrap_or(0.0),
             queued: match slots {
                 Some(slots) if self.is_full(slots * units) => queued,
                 Some(_) | None => 0.0,

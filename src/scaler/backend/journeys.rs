@@ -3,6 +3,7 @@
 
 use super::journey::{Journey, Step};
 use crate::scaler::event::ActionId;
+use crate::words::picture::AdminState;
 use crate::words::time::Timestamp;
 
 /// The servers on their way, in the order in which they set out: at most one journey each.
@@ -56,11 +57,16 @@ impl Journeys {
         self.of(server).is_some() || self.is_commanded(server)
     }
 
-    /// Servers on their way in that set out before that one; all of them without a name.
+    /// Servers on their way in that set out before that one, or that were told to be ready by now; all
+    /// of them without a name.
     pub(super) fn coming_before(&self, server: Option<&str>) -> impl Iterator<Item = &Journey> {
-        let is_other = move |it: &&Journey| server != Some(it.server.as_str());
-        let ahead = self.under_way.iter().take_while(is_other);
-        ahead.filter(|it| it.is_inbound())
+        let place = |server| self.under_way.iter().position(|it| it.server == server);
+        let before = server.and_then(place).unwrap_or(self.under_way.len());
+        let inbound = self.under_way.iter().enumerate();
+        let inbound = inbound.filter(|(_, it)| it.is_inbound());
+        inbound
+            .filter(move |(at, it)| *at < before || *at > before && it.was_told(AdminState::Ready))
+            .map(|(_, it)| it)
     }
 
     /// Servers on their way in that make the backend faster, whatever they were asked for.

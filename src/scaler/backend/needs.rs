@@ -126,11 +126,11 @@ impl<'a> Needs<'a> {
 
     /// Who can be brought in for that reason.
     pub(super) fn spare_for(self, now: Timestamp, wanted: Wanted) -> Need {
-        if let Some(name) = self.lingering(now) {
-            return Need::GiveBack(name, wanted);
-        }
         if self.forbids(&wanted, None).is_some() {
             return Need::NoSpare(wanted);
+        }
+        if let Some(name) = self.lingering(now) {
+            return Need::GiveBack(name, wanted);
         }
         let candidates = self.candidates_for(now, &wanted);
         let has_another = candidates.len() > 1;
@@ -263,6 +263,7 @@ impl<'a> Needs<'a> {
             && facts.comparison.verdict() == Agreement::Agree
             && facts.log == LogState::Flowing
             && self.signals.quiet.since.is_some()
+            && !member.is_some_and(|member| self.is_needed(member))
     }
 
     /// What keeps a spare longer than `idle_timeout`, and until when. One that serves nobody is no
@@ -276,7 +277,7 @@ impl<'a> Needs<'a> {
         let left = self.facts.pool.serving().saturating_sub(1);
         let objection = load.objection(left, rate, idle_timeout);
         // What one server carries says more than how slow so few of them once were.
-        let is_sized = self.size.outlook().is_some_and(|it| it.highest.is_some());
+        let is_sized = self.size.may_ask();
         let objection = objection.filter(|_| !is_sized);
         let by_load = objection.map(|(entry, wait)| (quiet_from.after(wait), Stay::TooSlow(entry)));
         let by_budget = member.budget.may_go_at(idle_timeout);
@@ -317,10 +318,13 @@ impl<'a> Needs<'a> {
 
     /// The demand of the last `idle_timeout` needs that server, by what one carries.
     fn is_needed(self, member: &Member) -> bool {
-        let Some(outlook) = self.size.outlook().filter(|it| it.highest.is_some()) else {
+        // What was only proved says how few are enough, not how few are too few.
+        let Some(outlook) = self.size.outlook().filter(|_| self.size.may_ask()) else {
             return false;
         };
-        member.is_serving() && !outlook.may_leave(self.units_without(member))
+        // Right after a start nobody knows what was needed before.
+        let is_known = outlook.highest.is_some();
+        member.is_serving() && !(is_known && outlook.may_leave(self.units_without(member)))
     }
 
     /// The strength of those that serve without that one, units.
@@ -350,7 +354,10 @@ impl<'a> Needs<'a> {
                     return servers;
                 }
                 servers += 1;
-                units += Strength::of([candidate.read.weight], measure).units;
+                let weight = candidate.read.weight;
+                // An agent may give it one once it is in.
+                let weight = if weight == 0 { measure } else { weight };
+                units += Strength::of([weight], measure).units;
             }
             // Nobody is left: that is said, too.
             servers + u32::from(units < wanted - 1e-9)
@@ -536,6 +543,12 @@ impl<'a> Needs<'a> {
         let coming = self.journeys.coming_before(before).filter(is_to_come);
         let coming = u32::try_from(coming.count()).unwrap_or(u32::MAX);
         self.facts.pool.in_balance().saturating_add(coming)
+    }
+
+    /// Lines alone have asked for that server, and they are in doubt by now.
+    pub(super) fn is_doubted(self, journey: &Journey) -> bool {
+        let is_doubted = || self.doubt_about_more(Some(&journey.server)).is_some();
+        journey.rests_on_the_log() && is_doubted()
     }
 
     /// Forged or replayed lines alone can wake one spare and no more.

@@ -19,10 +19,29 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// One more is to come.
-    pub(super) fn owe(&mut self, wanted: Wanted) {
+    /// One more is to come beside the `coming` ones.
+    pub(super) fn owe(&mut self, coming: usize, wanted: Wanted) {
+        let coming = u32::try_from(coming).unwrap_or(u32::MAX);
         let (servers, _) = self.owed.get_or_insert((0, wanted));
-        *servers = servers.saturating_add(1);
+        *servers = (*servers).max(coming).saturating_add(1);
+    }
+
+    /// The demand misses so many servers beside the `coming` ones. What it asked for a moment ago and
+    /// has not set out is not wanted any more.
+    pub(super) fn demand(&mut self, coming: u32, missing: Option<(u32, Wanted)>) {
+        if matches!(self.owed, Some((_, Wanted::Demand { .. }))) {
+            self.owed.take_if(|(servers, _)| {
+                *servers = (*servers).min(coming);
+                *servers == 0
+            });
+        }
+        let Some((servers, wanted)) = missing else {
+            return;
+        };
+        let all = servers.saturating_add(coming);
+        if self.owed.as_ref().is_none_or(|(owed, _)| *owed < all) {
+            self.owed = Some((all, wanted));
+        }
     }
 
     /// One of them has arrived, or is not wanted any more.

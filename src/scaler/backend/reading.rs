@@ -4,6 +4,7 @@
 use super::Backend;
 use super::crowd::STUCK_FOR;
 use super::facts;
+use super::journey::Journey;
 use super::plan::{NoSpareSaid, Search};
 use crate::measure::agreement::Agreement;
 use crate::measure::demand::Reading;
@@ -122,7 +123,7 @@ impl Backend {
         self.queue().watch_queue(now, timeout, out);
         self.road().watch_service(now, out);
         self.watch_crowd(now, process.crowded, read.sessions, out);
-        self.watch_demand(now, reading);
+        self.watch_demand(now, reading, out);
         if read.queued > 0 {
             let wanted = Wanted::Waiting {
                 queued: read.queued,
@@ -138,7 +139,15 @@ impl Backend {
         let is_needed = !self.signals.is_quiet_for_long(now, &self.settings);
         self.facts.pool.begin_generation(now, is_needed);
         self.past.forget_told();
+        let is_doubted = self.facts.joined_in_doubt().is_some();
         for journey in self.journeys.forget_all() {
+            // A reload makes nothing truer that lines in doubt have asked for.
+            if is_doubted
+                && journey.rests_on_the_log()
+                && let Some(member) = self.facts.pool.member_mut(&journey.server)
+            {
+                member.errand.is_wanted_back = false;
+            }
             // The new process may have got the command that is under way, and carry it out late.
             if self.journeys.is_commanded(&journey.server) {
                 let told = journey.told_so_far().last().copied();
@@ -206,7 +215,7 @@ impl Backend {
     }
 
     /// What the demand needs, by what one server carries.
-    fn watch_demand(&mut self, now: Timestamp, reading: Reading) {
+    fn watch_demand(&mut self, now: Timestamp, reading: Reading, out: &mut Outbox) {
         if self.timers.is_settling(now) {
             return; // What has piled up while the daemon stood still is no load.
         }
@@ -214,15 +223,19 @@ impl Backend {
         let (facts, journeys) = (&self.facts, &self.journeys);
         self.size.look(now, reading, facts, journeys, is_elsewhere);
         let may_try = self.sight().is_free_for_load() && now >= self.plan.up_not_before;
-        let Some((servers, wanted)) = self.needs().missing(now, may_try && !is_elsewhere) else {
+        let missing = self.needs().missing(now, may_try);
+        let missing = missing.filter(|_| !is_elsewhere);
+        if missing.is_none() {
             self.said.no_spare.forget(Search::Demand);
-            return;
-        };
-        let coming = u32::try_from(self.journeys.coming_for_load()).unwrap_or(u32::MAX);
-        let all = servers.saturating_add(coming);
-        if self.plan.owed.as_ref().is_none_or(|(owed, _)| *owed < all) {
-            self.plan.owed = Some((all, wanted));
         }
+        // One on its way out is the nearest.
+        if let Some((_, wanted)) = &missing
+            && self.journeys.iter().any(Journey::is_put_away)
+        {
+            return self.road().load_returned(now, wanted.clone(), out);
+        }
+        let coming = u32::try_from(self.journeys.coming_for_load()).unwrap_or(u32::MAX);
+        self.plan.demand(coming, missing);
     }
 
     /// Looks for a crowd in a new picture: that is no quiet, and may ask for a spare.

@@ -295,11 +295,13 @@ fn wished(settings: &BackendSettings) -> Option<(SizingSettings, Learned)> {
     Some((sizing, learned))
 }
 
-/// The weight of the server that is the measure of all: the first always-up one, or the first.
+/// The weight of the server that is the measure of all: the first always-up one, or the first. Where an
+/// agent says what it weighs now, each server is one unit.
 pub(super) fn measure(facts: &Facts) -> u32 {
     let members = &facts.pool.members;
     let always_up = members.iter().find(|it| it.role == Role::AlwaysUp);
     let first = always_up.or_else(|| members.first());
+    let first = first.filter(|member| !member.read.has_agent);
     first.map_or(0, |member| member.read.weight)
 }
 

@@ -7,11 +7,13 @@ use super::super::needs::Need;
 use super::super::plan::Search;
 use super::super::timers::Timer;
 use super::{Goal, Journey, Journeys, Road, Step};
-use crate::scaler::decision::{Change, Failure, Note, Reason, StateRefused, Wanted, Would};
+use crate::scaler::decision::{
+    CalledOff, Change, Failure, Note, Reason, StateRefused, Wanted, Would,
+};
 use crate::scaler::event::{Action, ActionId};
 use crate::scaler::member::Stage;
 use crate::scaler::outbox::Outbox;
-use crate::scaler::seen::Nobody;
+use crate::scaler::seen::{Blocked, Nobody};
 use crate::words::picture::{AdminState, WriteFailure};
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 use crate::words::time::Timestamp;
@@ -305,6 +307,10 @@ impl Road<'_> {
             return;
         }
         match journey.step {
+            Step::WarmingUp { .. } if self.needs().is_doubted(journey) => {
+                let doubt = Blocked::InDoubt(self.facts.comparison.compared());
+                self.call_off(now, name, CalledOff::Blocked(doubt), out);
+            }
             Step::WarmingUp { .. } => {
                 let deadline = self.settings.warm_up_deadline + OUTCOME_SLACK;
                 if now >= journey.since.after(deadline) {

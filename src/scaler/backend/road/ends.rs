@@ -77,7 +77,8 @@ impl Road<'_> {
         out.report(now, Some(name), Change::ProbationFailed, reason);
         self.signals.end_trials();
         if let Some(wanted) = came_for.filter(Wanted::is_for_load) {
-            self.plan.owe(wanted);
+            let coming = self.journeys.coming_for_load();
+            self.plan.owe(coming, wanted);
         }
     }
 
@@ -191,6 +192,7 @@ impl Road<'_> {
 
     /// It failed and is back in maint: the next one is tried.
     pub(super) fn taken_back(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
+        let coming = self.journeys.coming_for_load();
         let Some((journey, member, plan)) = self.end(name) else {
             return;
         };
@@ -205,7 +207,7 @@ impl Road<'_> {
             .apart
             .quarantine(now, Failed::Coming(failure.clone()));
         if std::mem::take(&mut member.errand.is_wanted_back) {
-            plan.owe(Wanted::Reloaded); // Another one may do instead.
+            plan.owe(coming, Wanted::Reloaded); // Another one may do instead.
         }
         let reason = Reason::Failed {
             what: failure,

@@ -39,7 +39,7 @@ impl Road<'_> {
                 }
             }
             Goal::PutAway { .. } => {
-                if self.needs().may_put_away(name) {
+                if self.plan.owed.is_none() && self.needs().may_put_away(name) {
                     let member = self.facts.pool.member_mut(name);
                     if let Some(member) = member.filter(|member| !member.read.is_up()) {
                         // The first one to be tried again it is not.
