@@ -140,9 +140,7 @@ impl World {
     }
 
     fn config(&self, build: &Path, log: &Path) -> DaemonConfig {
-        DaemonConfig::at(&self.haproxy.admin_socket(), log)
-            .default_of("capacity") // As users have it, and older builds do not know the key.
-            .binary(build.to_owned())
+        DaemonConfig::at(&self.haproxy.admin_socket(), log).binary(build.to_owned())
     }
 
     /// A line of a request that HAProxy itself has written; it also says that servers come and go.

@@ -98,8 +98,7 @@ impl Scenario {
         Model::new(self.arrivals(), Queues::new(Balance::InTurn, machines))
     }
 
-    /// What an operator would write into the daemon's file for these servers. What one server carries
-    /// is learned in minutes, and this story has none.
+    /// What an operator would write into the daemon's file for these servers.
     ///
     /// # Errors
     ///
@@ -110,7 +109,7 @@ impl Scenario {
         let text = format!(
             "[haproxy]\nsocket = {}\npoll_interval = \"250ms\"\n\
              [log]\nsource = {}\n[control]\nsocket = {}\n[state]\ndir = \"\"\n\
-             [backend.{BACKEND}]\nalways_up = [\"{}\"]\nresponse_time = \"{THRESHOLD_MS}ms\"\ncapacity = \"off\"\n\
+             [backend.{BACKEND}]\nalways_up = [\"{}\"]\nresponse_time = \"{THRESHOLD_MS}ms\"\n\
              window = {WINDOW}\nmin_span = \"{}ms\"\nbreaches = {BREACHES}\n\
              scale_up_cooldown = \"5s\"\nscale_down_cooldown = \"2s\"\nidle_timeout = \"{}ms\"\n\
              drain_timeout = \"5s\"\ngrace = \"2s\"\nhold = \"60s\"\n\

@@ -64,8 +64,6 @@ impl DaemonConfig {
             backend: pairs(&[
                 ("always_up", "[\"web1\"]"),
                 ("response_time", "\"100ms\""),
-                // Scenes of seconds, in which servers get slow by order: nothing to learn from.
-                ("capacity", "\"off\""),
                 ("window", "6"),
                 ("min_span", "\"200ms\""),
                 ("grace", "\"0s\""),
