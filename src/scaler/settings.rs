@@ -63,7 +63,7 @@ impl BackendSettings {
             max: None,
             always_up,
             policies: Vec::new(),
-            capacity: Capacity::Learn,
+            capacity: Capacity::Off,
             headroom: Headroom::Normal,
             scale_up_cooldown: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(5 * 60),
@@ -84,9 +84,9 @@ impl BackendSettings {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Capacity {
     /// Nothing is learned: breaches alone ask for servers.
+    #[default]
     Off,
     /// Learned from the load.
-    #[default]
     Learn,
     /// Learned from the load, beginning with what an old log has shown.
     From(Bracket),

@@ -16,7 +16,7 @@ use super::policy::Policy;
 use super::scenario::Scenario;
 use crate::config::{BackendConfig, WarmUpConfig};
 use crate::measure::settings::{PolicySettings, Signal};
-use crate::scaler::settings::{BackendSettings, Spares};
+use crate::scaler::settings::{BackendSettings, Capacity, Spares};
 use crate::words::time::Span;
 
 /// Servers of a simulation, at most.
@@ -255,7 +255,11 @@ fn scenario(options: &Options, seen: &[String], workers: u32, service: Sampler) 
         (backend.scaler.clone(), backend.warm_up.clone())
     } else {
         let first = seen.first().map_or("web1", |it| it);
-        let settings = BackendSettings::for_backend("web", vec![first.to_owned()]);
+        // What the daemon leaves out unless it is told to is what a simulation is asked for.
+        let settings = BackendSettings {
+            capacity: Capacity::Learn,
+            ..BackendSettings::for_backend("web", vec![first.to_owned()])
+        };
         (settings, WarmUpConfig::default())
     };
     let goal = with_goal(&mut settings, options.goal);

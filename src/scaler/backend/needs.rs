@@ -263,7 +263,6 @@ impl<'a> Needs<'a> {
             && facts.comparison.verdict() == Agreement::Agree
             && facts.log == LogState::Flowing
             && self.signals.quiet.since.is_some()
-            && !member.is_some_and(|member| self.is_needed(member))
     }
 
     /// What keeps a spare longer than `idle_timeout`, and until when. One that serves nobody is no
@@ -317,7 +316,7 @@ impl<'a> Needs<'a> {
     }
 
     /// The demand of the last `idle_timeout` needs that server, by what one carries.
-    fn is_needed(self, member: &Member) -> bool {
+    pub(super) fn is_needed(self, member: &Member) -> bool {
         // What was only proved says how few are enough, not how few are too few.
         let Some(outlook) = self.size.outlook().filter(|_| self.size.may_ask()) else {
             return false;

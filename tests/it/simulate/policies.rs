@@ -19,6 +19,7 @@ fn pool(rates_per_s: Vec<f64>) -> Scenario {
     Scenario {
         settings: BackendSettings {
             policies: vec![PolicySettings::new(Signal::ResponseTime, 500.0)],
+            capacity: Capacity::Learn,
             ..BackendSettings::for_backend("web", vec!["web1".to_owned()])
         },
         min: 1,

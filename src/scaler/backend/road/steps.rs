@@ -39,7 +39,8 @@ impl Road<'_> {
                 }
             }
             Goal::PutAway { .. } => {
-                if self.plan.owed.is_none() && self.needs().may_put_away(name) {
+                let is_wanted = self.plan.owed.is_some() || self.needs().is_needed(member);
+                if !is_wanted && self.needs().may_put_away(name) {
                     let member = self.facts.pool.member_mut(name);
                     if let Some(member) = member.filter(|member| !member.read.is_up()) {
                         // The first one to be tried again it is not.
