@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use haproxy_autoscale::measure::capacity::Bracket;
+use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::scaler::memory::CapacityMemory;
 use haproxy_autoscale::scaler::seen::{CapacitySource, ReasonCode};
 use haproxy_autoscale::scaler::settings::Capacity;
@@ -229,4 +230,21 @@ fn a_spare_that_is_only_pretended_to_serve_teaches_nothing() {
         world.stop();
         assert_eq!(kept(&world).is_none(), is_pretended);
     }
+}
+
+#[test]
+fn a_spare_goes_at_a_load_under_which_nothing_ever_broke() {
+    let mut world = world(Capacity::Learn);
+    server::set_state(&mut world.server("web3").read, AdminState::Ready);
+    world.restart(None); // First sight adopts it.
+    for second in 1..=400 {
+        // It takes its share of what arrives.
+        world.server("web3").read.counters = Some(ServerCounters {
+            taken: second * 10,
+            ended: second * 10,
+            ..ServerCounters::default()
+        });
+        steady(&mut world, 20, 20, seconds(1));
+    }
+    assert_eq!(world.count(Change::Drain), 1, "{}", world.trace());
 }

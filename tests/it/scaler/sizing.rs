@@ -6,6 +6,8 @@ use haproxy_autoscale::measure::capacity::Bracket;
 use haproxy_autoscale::scaler::decision::{Change, Reason, Wanted};
 use haproxy_autoscale::scaler::settings::Capacity;
 
+use haproxy_autoscale::words::order::Verb;
+
 use super::scenes::seconds;
 use super::world::{World, settings};
 
@@ -83,4 +85,31 @@ fn a_moment_of_demand_asks_for_nobody() {
     world.arrived += 60; // Three seconds' worth at once.
     load(&mut world, 20, 30);
     assert_eq!(world.count(Change::WarmUp), 0, "{}", world.trace());
+}
+
+#[test]
+fn a_demand_that_returns_while_a_spare_drains_gives_it_back_and_warms_up_no_other() {
+    let mut world = given();
+    load(&mut world, 80, 15);
+    assert!(world.is_up("web2"), "{}", world.trace());
+    world.server("web2").read.sessions = 1; // A long download.
+    load(&mut world, 20, 65);
+    assert_eq!(world.count(Change::Drain), 1, "{}", world.trace());
+    load(&mut world, 80, 8);
+    assert!(world.is_up("web2"), "{}", world.trace());
+    assert_eq!(world.count(Change::WarmUp), 1, "{}", world.trace());
+    assert_eq!(world.count(Change::NoSpare), 0, "{}", world.trace());
+}
+
+#[test]
+fn what_a_demand_asked_for_and_misses_no_more_does_not_set_out() {
+    let mut world = known(Capacity::Given(Bracket::given(10.0)));
+    world.server("web2").is_alive = false; // Its warm-up takes the whole deadline.
+    world.order(Verb::Pin, "web/web3", None);
+    load(&mut world, 20, 12);
+    assert_eq!(world.count(Change::WarmUp), 1, "{}", world.trace());
+    load(&mut world, 1, 60);
+    world.order(Verb::Unpin, "web/web3", None);
+    load(&mut world, 1, 10);
+    assert_eq!(world.count(Change::WarmUp), 1, "{}", world.trace());
 }
