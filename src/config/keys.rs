@@ -256,7 +256,8 @@ slow; try it with `simulate` first. A rate ("60/s"): you know it."#
         ("headroom", (scaler.headroom), Type, "\"high\"")
     "How much more than the demand is kept ready: low, normal or high."
         ("scale_up_cooldown", (scaler.scale_up_cooldown), Least(Duration::ZERO), "")
-    "After a spare has been enabled, no other is enabled for this long."
+"After a spare has been enabled because it was slow, no other is for this long. What the demand needs
+(`capacity`) and what replaces a dead server does not wait."
         ("idle_timeout", (scaler.idle_timeout), Least(MIN_DURATION), "")
     "After this much uninterrupted quiet, one spare is disabled."
         ("scale_down_ratio", (scaler.scale_down_ratio), Type, "")

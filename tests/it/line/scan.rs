@@ -94,7 +94,7 @@ impl Parsers {
             return Ok(false);
         };
         // A client that is not known has no port, which the formats cannot say.
-        if line.starts_with(b"- ") {
+        if line.trim_ascii_start().starts_with(b"- ") {
             return Ok(true);
         }
         prop_assert_eq!(
