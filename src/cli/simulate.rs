@@ -12,16 +12,12 @@ use crate::config::{BackendConfig, LogConfig};
 use crate::control;
 use crate::log::recorded::Progress;
 use crate::simulate::engine::{Balance, Cold};
+use crate::simulate::load::rates::{RATE_MAX, SECONDS_MAX};
 use crate::simulate::load::recorded::LogInput;
 use crate::simulate::load::service::Service;
 use crate::simulate::load::shapes::Shape;
 use crate::simulate::policy::Policy;
 use crate::simulate::{self, Options, SERVERS_MAX, SimulateError, Source};
-
-/// The longest run, seconds: a month.
-const SECONDS_MAX: i64 = 31 * 24 * 3600;
-/// The largest rate, requests a second.
-const RATE_MAX: f64 = 1e6;
 
 #[derive(Debug, Args)]
 pub(super) struct SimulateArgs {
@@ -39,7 +35,7 @@ pub(super) struct SimulateArgs {
     #[command(flatten)]
     load: LoadArgs,
     /// How long the load lasts [default: 3600 for a shape, all of a file]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=SECONDS_MAX))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(SECONDS_MAX)))]
     seconds: Option<u32>,
     /// The largest rate, requests a second [default: of a shape 60 % of what all servers carry]
     #[arg(long, value_name = "R", value_parser = positive, conflicts_with = "log")]

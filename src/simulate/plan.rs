@@ -156,7 +156,7 @@ fn logged(options: &Options, input: &LogInput) -> Result<Plan, SimulateError> {
     }
     let last_ms = log.requests.last().map_or(0, |it| it.arrived_ms);
     let seconds = (last_ms - super::load::envelope::start_ms(&log)) / 1000;
-    if seconds > rates::SECONDS_MAX as u64 {
+    if seconds > u64::from(rates::SECONDS_MAX) {
         return Err(SimulateError::TooLong(
             Span(Duration::from_secs(seconds)).to_string(),
         ));

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 /// Seconds that are read, at most: a month.
-pub const SECONDS_MAX: usize = 31 * 24 * 3600;
+pub const SECONDS_MAX: u32 = 31 * 24 * 3600;
 /// The largest rate.
 pub const RATE_MAX: f64 = 1e6;
 /// The longest line.
@@ -66,7 +66,7 @@ pub fn read(path: &Path) -> Result<Vec<f64>, RatesError> {
                 text,
             });
         };
-        if rates_per_s.len() >= SECONDS_MAX {
+        if rates_per_s.len() >= SECONDS_MAX as usize {
             return Err(RatesError::TooLong(name));
         }
         rates_per_s.push(rate);
