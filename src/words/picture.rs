@@ -309,6 +309,16 @@ pub enum ReadFailure {
     Stopping,
 }
 
+impl ReadFailure {
+    /// HAProxy answers, and has no such backend; otherwise nothing was learned of it.
+    pub const fn is_unknown_backend(&self) -> bool {
+        match self {
+            Self::UnknownBackend => true,
+            Self::Unreachable(_) | Self::NoAnswer | Self::Odd(_) | Self::Stopping => false,
+        }
+    }
+}
+
 /// HAProxy's words to a command that the level of its socket does not allow.
 pub const PERMISSION_DENIED: &str = "Permission denied";
 

@@ -69,17 +69,10 @@ fn outlook(next: &Outlook) -> String {
 fn read(due: Span, failure: Option<&ReadFailure>) -> String {
     match failure {
         None => format!("HAProxy is read in {due}"),
-        Some(ReadFailure::UnknownBackend) => {
+        Some(failure) if failure.is_unknown_backend() => {
             format!("nothing until HAProxy has this backend: it is asked again in {due}")
         }
-        Some(
-            ReadFailure::Unreachable(_)
-            | ReadFailure::Odd(_)
-            | ReadFailure::NoAnswer
-            | ReadFailure::Stopping,
-        ) => {
-            format!("nothing until HAProxy answers: it is asked again in {due}")
-        }
+        Some(_) => format!("nothing until HAProxy answers: it is asked again in {due}"),
     }
 }
 

@@ -186,16 +186,9 @@ impl Sight<'_> {
     }
 
     fn state(&self, now: Timestamp, policy: Option<&PolicyView>) -> BackendState {
-        match self.facts.reading.failure {
-            Some(ReadFailure::UnknownBackend) => return BackendState::Unknown,
-            Some(
-                ReadFailure::Unreachable(_)
-                | ReadFailure::Odd(_)
-                | ReadFailure::NoAnswer
-                | ReadFailure::Stopping,
-            ) => {
-                return BackendState::Unreachable;
-            }
+        match &self.facts.reading.failure {
+            Some(failure) if failure.is_unknown_backend() => return BackendState::Unknown,
+            Some(_) => return BackendState::Unreachable,
             None if self.facts.generation.is_none() => return BackendState::Unknown,
             None => {}
         }
@@ -233,10 +226,10 @@ impl Sight<'_> {
     /// Servers that are to come.
     fn asked_for(&self) -> u32 {
         let owed = self.plan.owed.as_ref().map_or(0, |(servers, _)| *servers);
-        let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
-        let for_load = self.journeys.coming_for_load();
-        let for_lost = self.journeys.coming_before(None).count() - for_load;
-        owed.max(number(for_load)).saturating_add(number(for_lost))
+        let lost = self.journeys.coming_before(None);
+        let lost = lost.filter(|it| it.replaces_lost()).count();
+        let for_load = owed.max(self.journeys.coming_for_load());
+        for_load.saturating_add(u32::try_from(lost).unwrap_or(u32::MAX))
     }
 
     fn standings_of(&self, now: Timestamp, member: &Member) -> Standings {

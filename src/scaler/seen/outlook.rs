@@ -96,18 +96,11 @@ impl Outlook {
         match self {
             Self::Read { failure: None, .. } => ReasonCode::Starting,
             Self::Read {
-                failure: Some(ReadFailure::UnknownBackend),
+                failure: Some(failure),
                 ..
-            } => ReasonCode::UnknownBackend,
+            } if failure.is_unknown_backend() => ReasonCode::UnknownBackend,
             Self::Read {
-                failure:
-                    Some(
-                        ReadFailure::Unreachable(_)
-                        | ReadFailure::Odd(_)
-                        | ReadFailure::NoAnswer
-                        | ReadFailure::Stopping,
-                    ),
-                ..
+                failure: Some(_), ..
             } => ReasonCode::Unreachable,
             Self::Changing(_) => ReasonCode::Changing,
             Self::Settling(_) => ReasonCode::Settling,

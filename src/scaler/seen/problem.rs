@@ -44,13 +44,8 @@ impl Problem {
     /// In one word.
     pub const fn code(&self) -> ProblemCode {
         match self {
-            Self::Unread(ReadFailure::UnknownBackend) => ProblemCode::UnknownBackend,
-            Self::Unread(
-                ReadFailure::Unreachable(_)
-                | ReadFailure::Odd(_)
-                | ReadFailure::NoAnswer
-                | ReadFailure::Stopping,
-            ) => ProblemCode::Unreachable,
+            Self::Unread(failure) if failure.is_unknown_backend() => ProblemCode::UnknownBackend,
+            Self::Unread(_) => ProblemCode::Unreachable,
             Self::UnknownServer(..) => ProblemCode::UnknownServer,
             Self::NoSpare => ProblemCode::NoSpare,
             Self::NotHelping(..) => ProblemCode::NotHelping,
