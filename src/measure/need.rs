@@ -23,6 +23,9 @@ const PER_SERVER: f64 = 2.0;
 /// Where a `maxconn` makes the queue, this share of its slots is filled.
 const SLOTS_SHARE: f64 = 0.9;
 
+/// Sums of parts: three servers are not four because of the last bit.
+const LAST_BIT: f64 = 1e-9;
+
 /// How much more than the mean is kept ready.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Headroom {
@@ -163,11 +166,15 @@ impl Need {
     }
 }
 
+/// Whether so many units are as many as are wanted.
+pub fn covers(units: f64, wanted: f64) -> bool {
+    units >= wanted - LAST_BIT
+}
+
 /// A number of servers that is at least `units`.
 pub fn whole(units: f64) -> u32 {
     let most = f64::from(u32::MAX);
-    // Sums of parts: three servers are not four because of the last bit.
-    let up = (units - 1e-9).ceil().clamp(0.0, most);
+    let up = (units - LAST_BIT).ceil().clamp(0.0, most);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It was clamped.
     let whole = up as u32;
     whole

@@ -9,17 +9,17 @@ use crate::words::time::Timestamp;
 /// The servers on their way, in the order in which they set out: at most one journey each.
 #[derive(Debug, Default)]
 pub(super) struct Journeys {
-    pub(super) under_way: Vec<Journey>,
-    pub(super) commands: Vec<Command>,
+    under_way: Vec<Journey>,
+    commands: Vec<Command>,
 }
 
 /// A command under way; it may outlive its journey.
 #[derive(Debug)]
-pub(super) struct Command {
-    pub(super) id: ActionId,
-    pub(super) server: String,
+struct Command {
+    id: ActionId,
+    server: String,
     /// When it is given up: its outcome is unknown then.
-    pub(super) until: Timestamp,
+    until: Timestamp,
 }
 
 impl Journeys {
@@ -70,9 +70,10 @@ impl Journeys {
     }
 
     /// Servers on their way in that make the backend faster, whatever they were asked for.
-    pub(super) fn coming_for_load(&self) -> usize {
+    pub(super) fn coming_for_load(&self) -> u32 {
         let coming = self.coming_before(None);
-        coming.filter(|it| !it.replaces_lost()).count()
+        let count = coming.filter(|it| !it.replaces_lost()).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
     }
 
     /// A server is on its way in, or it is not known yet what becomes of one that was.
@@ -94,6 +95,57 @@ impl Journeys {
     /// A command to that server is under way.
     pub(super) fn is_commanded(&self, server: &str) -> bool {
         self.commands.iter().any(|it| it.server == server)
+    }
+
+    /// The journey whose server's warm-up is that one.
+    pub(super) fn warming_up(&mut self, warm_up: ActionId) -> Option<&mut Journey> {
+        let mut under_way = self.under_way.iter_mut();
+        under_way.find(|it| it.is_warming_up(warm_up))
+    }
+
+    /// A server is told a state; the command is given up at `until`.
+    pub(super) fn command(
+        &mut self,
+        server: &str,
+        id: ActionId,
+        state: AdminState,
+        until: Timestamp,
+    ) {
+        self.step(server, Step::Writing { id, state });
+        self.commands.push(Command {
+            id,
+            server: server.to_owned(),
+            until,
+        });
+    }
+
+    /// A command was answered: the journey that waits for it, and what it asked for.
+    pub(super) fn answered(&mut self, id: ActionId) -> Option<(&mut Journey, AdminState)> {
+        self.commands.retain(|command| command.id != id);
+        let mut under_way = self.under_way.iter_mut();
+        under_way.find_map(|it| it.written(id).map(|state| (it, state)))
+    }
+
+    /// When the first of the commands under way is given up.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        self.commands.iter().map(|command| command.until).min()
+    }
+
+    /// Gives up commands that took too long; the journeys that waited for them, and what was asked for.
+    pub(super) fn give_up(
+        &mut self,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&mut Journey, AdminState)> {
+        self.commands.retain(|command| now < command.until);
+        let commands = &self.commands;
+        let under_way = self.under_way.iter_mut();
+        under_way.filter_map(|it| {
+            let Step::Writing { id, state } = it.step else {
+                return None;
+            };
+            let is_waited_for = commands.iter().any(|command| command.id == id);
+            (!is_waited_for).then_some((it, state))
+        })
     }
 
     /// One more server sets out.

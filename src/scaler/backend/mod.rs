@@ -162,7 +162,8 @@ impl Backend {
             Timer::Expiry => self.hand.due(),
             Timer::Window => self.signals.window_due(),
             Timer::PutAway => self.sight().leaving().map(|leaving| leaving.due),
-            Timer::Settled | Timer::Slice | Timer::Write => return,
+            Timer::Write => self.journeys.due(),
+            Timer::Settled | Timer::Slice => return,
         };
         self.timers.set(timer, at);
     }
@@ -266,7 +267,6 @@ impl Backend {
             plan: &mut self.plan,
             said: &mut self.said,
             hand: &mut self.hand,
-            timers: &mut self.timers,
         }
     }
 

@@ -7,7 +7,7 @@ use super::journeys::Journeys;
 use super::signals::Signals;
 use super::size::{self, Size};
 use crate::measure::agreement::Agreement;
-use crate::measure::need::Strength;
+use crate::measure::need::covers;
 use crate::scaler::decision::{Fault, Ordered, Refusal, TooSlow, Wanted, Would};
 use crate::scaler::event::LogState;
 use crate::scaler::hand::{Hand, Kept};
@@ -20,7 +20,7 @@ use crate::words::time::Timestamp;
 
 /// Spares that come in at once for the sake of speed, or after a reload: each is warmed up, checked
 /// every 100 ms and has commands of its own.
-const AT_ONCE_MAX: usize = 8;
+const AT_ONCE_MAX: u32 = 8;
 
 /// One in so many of the spares that could come is brought in by a breach while nobody knows what a
 /// server carries.
@@ -222,9 +222,7 @@ impl<'a> Needs<'a> {
             return Some(blocked);
         }
         match wanted {
-            Wanted::Slow(_) | Wanted::Demand { .. } => self
-                .doubt_about_more(before)
-                .or_else(|| self.facts.idles_enough()),
+            Wanted::Slow(_) | Wanted::Demand { .. } => self.forbids_for_load(before),
             Wanted::Crowded(_) => self.facts.idles_enough(),
             Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => {
                 let is_missing = self.capacity_wanted(before).is_some();
@@ -234,10 +232,10 @@ impl<'a> Needs<'a> {
         }
     }
 
-    /// Why no server may be brought in because it is slow.
-    pub(super) fn forbids_for_load(self) -> Option<Blocked> {
-        self.full(None)
-            .or_else(|| self.doubt_about_more(None))
+    /// Why no server may be brought in because it is slow; `before`: see [`Needs::forbids`].
+    pub(super) fn forbids_for_load(self, before: Option<&str>) -> Option<Blocked> {
+        self.full(before)
+            .or_else(|| self.doubt_about_more(before))
             .or_else(|| self.facts.idles_enough())
     }
 
@@ -311,8 +309,7 @@ impl<'a> Needs<'a> {
     pub(super) fn owed(self, owed: Option<&(u32, Wanted)>) -> Option<Wanted> {
         let (servers, wanted) = owed?;
         let coming = self.journeys.coming_for_load();
-        let is_next = coming < AT_ONCE_MAX && u32::try_from(coming).is_ok_and(|it| it < *servers);
-        is_next.then(|| wanted.clone())
+        (coming < AT_ONCE_MAX.min(*servers)).then(|| wanted.clone())
     }
 
     /// The demand of the last `idle_timeout` needs that server, by what one carries.
@@ -330,8 +327,7 @@ impl<'a> Needs<'a> {
     fn units_without(self, member: &Member) -> f64 {
         let others = self.facts.pool.serving_members();
         let others = others.filter(|it| it.read.name != member.read.name);
-        let weights = others.map(|it| it.read.weight);
-        Strength::of(weights, size::measure(self.facts)).units
+        size::strength(self.facts, others).units
     }
 
     /// Servers that the demand needs beside those that serve and come, with the need that says so.
@@ -340,26 +336,25 @@ impl<'a> Needs<'a> {
     pub(super) fn missing(self, now: Timestamp, may_try: bool) -> Option<(u32, Wanted)> {
         let outlook = self.size.outlook()?;
         let (asked, undoubted) = (outlook.asked?, outlook.undoubted?);
-        let measure = size::measure(self.facts);
         let is_there =
             |member: &&Member| member.is_serving() || self.journeys.is_inbound(&member.read.name);
         let there = self.facts.pool.members.iter().filter(is_there);
-        let there = Strength::of(there.map(|it| it.read.weight), measure).units;
+        let there = size::strength(self.facts, there).units;
         let candidates = self.candidates_for_load(now);
         let until = |wanted: f64| {
             let (mut servers, mut units) = (0_u32, there);
             for candidate in &candidates {
-                if units >= wanted - 1e-9 {
+                if covers(units, wanted) {
                     return servers;
                 }
                 servers += 1;
-                let weight = candidate.read.weight;
-                // An agent may give it one once it is in.
-                let weight = if weight == 0 { measure } else { weight };
-                units += Strength::of([weight], measure).units;
+                // Without a weight it counts as one: an agent may give it some once it is in.
+                let is_weighed = candidate.read.weight > 0;
+                let strength = is_weighed.then(|| size::strength(self.facts, [*candidate]).units);
+                units += strength.unwrap_or(1.0);
             }
             // Nobody is left: that is said, too.
-            servers + u32::from(units < wanted - 1e-9)
+            servers + u32::from(!covers(units, wanted))
         };
         let servers = match until(undoubted) {
             0 if may_try => until(asked).min(1),
@@ -390,7 +385,7 @@ impl<'a> Needs<'a> {
             let backend = backend.then(|| self.settings.name.clone());
             return Some(Nobody::Paused(mark.standing(now), backend));
         }
-        if let Some(blocked) = self.forbids_for_load() {
+        if let Some(blocked) = self.forbids_for_load(None) {
             return Some(Nobody::Blocked(blocked));
         }
         let can_come = !self.candidates_for_load(now).is_empty();
@@ -545,9 +540,9 @@ impl<'a> Needs<'a> {
     }
 
     /// Lines alone have asked for that server, and they are in doubt by now.
-    pub(super) fn is_doubted(self, journey: &Journey) -> bool {
-        let is_doubted = || self.doubt_about_more(Some(&journey.server)).is_some();
-        journey.rests_on_the_log() && is_doubted()
+    pub(super) fn doubt_about(self, journey: &Journey) -> Option<Blocked> {
+        let doubt = || self.doubt_about_more(Some(&journey.server));
+        journey.rests_on_the_log().then(doubt)?
     }
 
     /// Forged or replayed lines alone can wake one spare and no more.

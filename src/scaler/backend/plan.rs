@@ -20,8 +20,7 @@ pub(super) struct Plan {
 
 impl Plan {
     /// One more is to come beside the `coming` ones.
-    pub(super) fn owe(&mut self, coming: usize, wanted: Wanted) {
-        let coming = u32::try_from(coming).unwrap_or(u32::MAX);
+    pub(super) fn owe(&mut self, coming: u32, wanted: Wanted) {
         let (servers, _) = self.owed.get_or_insert((0, wanted));
         *servers = (*servers).max(coming).saturating_add(1);
     }

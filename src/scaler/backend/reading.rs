@@ -234,8 +234,7 @@ impl Backend {
         {
             return self.road().load_returned(now, wanted.clone(), out);
         }
-        let coming = u32::try_from(self.journeys.coming_for_load()).unwrap_or(u32::MAX);
-        self.plan.demand(coming, missing);
+        self.plan.demand(self.journeys.coming_for_load(), missing);
     }
 
     /// Looks for a crowd in a new picture: that is no quiet, and may ask for a spare.

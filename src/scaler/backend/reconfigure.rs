@@ -135,7 +135,6 @@ impl Backend {
     /// Another HAProxy, or another way to touch it: its servers are met for the first time.
     pub(in crate::scaler) fn forget_servers(&mut self, now: Timestamp) {
         self.journeys = Journeys::default();
-        self.timers.set(Timer::Write, None);
         self.past.forget_told();
         self.plan.owed = None;
         self.facts.generation = None;

@@ -126,7 +126,6 @@ impl Size {
         let Some(sizing) = &mut self.sizing else {
             return;
         };
-        let measure = measure(facts);
         let is_coming =
             |member: &&Member| journeys.is_inbound(&member.read.name) && !member.is_serving();
         let coming = facts.pool.members.iter().filter(is_coming);
@@ -134,11 +133,12 @@ impl Size {
         let is_pretended = |it: &Member| it.role == Role::Spare && it.read.counters.is_none();
         let is_real = !facts.pool.serving_members().any(is_pretended);
         let is_trusted = facts.log == LogState::Flowing && !facts.is_log_doubted();
+        let serving = strength(facts, facts.pool.serving_members());
         let look = Look {
             reading,
-            serving: Strength::of(weights(facts.pool.serving_members()), measure),
-            coming: Strength::of(weights(coming), measure).units,
-            slots: slots(facts, measure),
+            serving,
+            coming: strength(facts, coming).units,
+            slots: slots(facts, serving),
             is_log_trusted: is_trusted && is_real,
             is_elsewhere,
         };
@@ -219,7 +219,7 @@ impl Size {
         // What an old picture showed says nothing of now.
         let outlook = self.outlook.as_ref().filter(|_| facts.has_picture());
         let need = outlook.and_then(|outlook| outlook.need.as_ref());
-        let units = Strength::of(weights(facts.pool.serving_members()), measure(facts)).units;
+        let units = strength(facts, facts.pool.serving_members()).units;
         let proved = bracket.proved.filter(|it| it.at > self.since);
         CapacityView {
             source,
@@ -254,34 +254,14 @@ fn broken(bracket: &Bracket, now: Timestamp, source: CapacitySource) -> Option<f
 
 /// Sizing by the first threshold of a time that servers answer in, and what it starts from.
 fn wished(settings: &BackendSettings) -> Option<(SizingSettings, Learned)> {
-    let (learned, is_given) = match settings.capacity {
+    let (bracket, is_given) = match settings.capacity {
         Capacity::Off => return None,
-        Capacity::Learn => (Learned::default(), false),
-        Capacity::Given(bracket) => {
-            let service_ms = None;
-            (
-                Learned {
-                    bracket,
-                    service_ms,
-                },
-                true,
-            )
-        }
-        Capacity::From(bracket) => {
-            let service_ms = None;
-            (
-                Learned {
-                    bracket,
-                    service_ms,
-                },
-                false,
-            )
-        }
+        Capacity::Learn => (Bracket::default(), false),
+        Capacity::Given(bracket) => (bracket, true),
+        Capacity::From(bracket) => (bracket, false),
     };
-    let policies = settings.policies.iter();
-    let policy = policies
-        .clone()
-        .find(|policy| policy.signal.is_response())?;
+    let mut policies = settings.policies.iter();
+    let policy = policies.find(|policy| policy.signal.is_response())?;
     let goal = Goal {
         signal: policy.signal,
         ms: policy.above,
@@ -292,29 +272,33 @@ fn wished(settings: &BackendSettings) -> Option<(SizingSettings, Learned)> {
         is_given,
         down_after: settings.idle_timeout,
     };
+    let learned = Learned {
+        bracket,
+        service_ms: None,
+    };
     Some((sizing, learned))
 }
 
-/// The weight of the server that is the measure of all: the first always-up one, or the first. Where an
-/// agent says what it weighs now, each server is one unit.
-pub(super) fn measure(facts: &Facts) -> u32 {
+/// How strong these servers are together. The first always-up server, or the first, is the measure of all;
+/// where an agent says what that weighs now, each server is one unit.
+pub(super) fn strength<'a>(
+    facts: &Facts,
+    servers: impl IntoIterator<Item = &'a Member>,
+) -> Strength {
     let members = &facts.pool.members;
     let always_up = members.iter().find(|it| it.role == Role::AlwaysUp);
     let first = always_up.or_else(|| members.first());
     let first = first.filter(|member| !member.read.has_agent);
-    first.map_or(0, |member| member.read.weight)
+    let measure = first.map_or(0, |member| member.read.weight);
+    let weights = servers.into_iter().map(|member| member.read.weight);
+    Strength::of(weights, measure)
 }
 
-fn weights<'a>(members: impl Iterator<Item = &'a Member>) -> impl Iterator<Item = u32> {
-    members.map(|member| member.read.weight)
-}
-
-/// `maxconn` of one unit, where every server that serves has one.
-fn slots(facts: &Facts, measure: u32) -> Option<f64> {
+/// `maxconn` of one unit of those that serve, where every one of them has one.
+fn slots(facts: &Facts, serving: Strength) -> Option<f64> {
     let mut all = 0.0;
     for member in facts.pool.serving_members() {
         all += f64::from(member.read.maxconn.filter(|slots| *slots > 0)?);
     }
-    let units = Strength::of(weights(facts.pool.serving_members()), measure).units;
-    (units > 0.0).then(|| all / units)
+    (serving.units > 0.0).then(|| all / serving.units)
 }

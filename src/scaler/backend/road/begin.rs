@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use super::super::needs::Need;
 use super::super::plan::Search;
-use super::super::timers::Timer;
-use super::{Goal, Journey, Journeys, Road, Step};
+use super::{Goal, Journey, Road, Step};
 use crate::scaler::decision::{
     CalledOff, Change, Failure, Note, Reason, StateRefused, Wanted, Would,
 };
 use crate::scaler::event::{Action, ActionId};
 use crate::scaler::member::Stage;
 use crate::scaler::outbox::Outbox;
-use crate::scaler::seen::{Blocked, Nobody};
+use crate::scaler::seen::Nobody;
 use crate::words::picture::{AdminState, WriteFailure};
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 use crate::words::time::Timestamp;
@@ -202,8 +201,7 @@ impl Road<'_> {
         outcome: Result<WarmUpEvidence, WarmUpFailure>,
         out: &mut Outbox,
     ) -> bool {
-        let mut journeys = self.journeys.under_way.iter_mut();
-        let Some(journey) = journeys.find(|it| it.is_warming_up(id)) else {
+        let Some(journey) = self.journeys.warming_up(id) else {
             return false;
         };
         match outcome {
@@ -231,12 +229,7 @@ impl Road<'_> {
         outcome: Result<(), WriteFailure>,
         out: &mut Outbox,
     ) -> bool {
-        self.journeys.commands.retain(|command| command.id != id);
-        self.wind_write();
-        let mut journeys = self.journeys.under_way.iter_mut();
-        let Some((journey, state)) =
-            journeys.find_map(|it| Some(it.written(id)?).map(|state| (it, state)))
-        else {
+        let Some((journey, state)) = self.journeys.answered(id) else {
             return false;
         };
         let words = match outcome {
@@ -265,27 +258,11 @@ impl Road<'_> {
         false
     }
 
-    /// When the first of the commands under way is given up.
-    pub(super) fn wind_write(&mut self) {
-        let until = self.journeys.commands.iter().map(|command| command.until);
-        self.timers.set(Timer::Write, until.min());
-    }
-
     /// A command took too long: its outcome is unknown, only reading back tells.
     pub(crate) fn write_overdue(&mut self, now: Timestamp, out: &Outbox) {
-        self.journeys.commands.retain(|command| now < command.until);
-        self.wind_write();
-        let Journeys {
-            under_way,
-            commands,
-        } = &mut *self.journeys;
-        for journey in under_way {
-            if let Step::Writing { id, state } = journey.step
-                && !commands.iter().any(|command| command.id == id)
-            {
-                let after = self.facts.reading.want_fresh(out);
-                journey.step = Step::Verifying { after, state };
-            }
+        for (journey, state) in self.journeys.give_up(now) {
+            let after = self.facts.reading.want_fresh(out);
+            journey.step = Step::Verifying { after, state };
         }
     }
 
@@ -307,13 +284,11 @@ impl Road<'_> {
             return;
         }
         match journey.step {
-            Step::WarmingUp { .. } if self.needs().is_doubted(journey) => {
-                let doubt = Blocked::InDoubt(self.facts.comparison.compared());
-                self.call_off(now, name, CalledOff::Blocked(doubt), out);
-            }
             Step::WarmingUp { .. } => {
                 let deadline = self.settings.warm_up_deadline + OUTCOME_SLACK;
-                if now >= journey.since.after(deadline) {
+                if let Some(doubt) = self.needs().doubt_about(journey) {
+                    self.call_off(now, name, CalledOff::Blocked(doubt), out);
+                } else if now >= journey.since.after(deadline) {
                     self.fail(now, name, Failure::WarmUp(WarmUpFailure::NoOutcome), out);
                 }
             }

@@ -9,12 +9,11 @@ use std::time::Duration;
 
 use super::facts::Facts;
 use super::journey::{Goal, Journey, Step};
-use super::journeys::{Command, Journeys};
+use super::journeys::Journeys;
 use super::needs::Needs;
 use super::plan::{Plan, Said};
 use super::signals::Signals;
 use super::size::Size;
-use super::timers::Timers;
 use crate::scaler::hand::Hand;
 use crate::scaler::member::Member;
 use crate::scaler::outbox::Outbox;
@@ -31,7 +30,6 @@ pub(in crate::scaler) struct Road<'a> {
     pub(super) plan: &'a mut Plan,
     pub(super) said: &'a mut Said,
     pub(super) hand: &'a mut Hand,
-    pub(super) timers: &'a mut Timers,
 }
 
 impl Road<'_> {

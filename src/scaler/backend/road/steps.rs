@@ -2,7 +2,7 @@
 //! finish. How it begins and how its outcomes come in is in
 //! `begin`, what its end means in `ends`.
 
-use super::{Command, Goal, Road, Step};
+use super::{Goal, Road, Step};
 use crate::scaler::outbox::Outbox;
 
 use crate::scaler::decision::{CalledOff, Change, Failed, Failure, Note};
@@ -82,13 +82,8 @@ impl Road<'_> {
             journey.sessions = member.map_or(0, |member| member.read.sessions);
         }
         let id = out.set_state(name, state);
-        journey.step = Step::Writing { id, state };
-        self.journeys.commands.push(Command {
-            id,
-            server: name.to_owned(),
-            until: now.after(self.settings.action_timeout),
-        });
-        self.wind_write();
+        let until = now.after(self.settings.action_timeout);
+        self.journeys.command(name, id, state, until);
     }
 
     /// Reads back what a command did.

@@ -63,7 +63,7 @@ impl Sight<'_> {
             self.signals.quiet.since.is_none() && view.streak >= view.settings.breaches.max(1)
         })?;
         self.outlook_of_spare(now, asked)
-            .filter(|_| self.needs().forbids_for_load().is_none())
+            .filter(|_| self.needs().forbids_for_load(None).is_none())
     }
 
     fn outlook_when_not_slow(&self, now: Timestamp) -> Outlook {
