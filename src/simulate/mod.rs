@@ -5,7 +5,7 @@
 //! - [`load`]: who comes and how much work it is
 //! - [`control`]: who decides about servers: ours, and the others
 //! - [`plan`]: from options to a [`scenario`]; [`run`], [`compare`]: what becomes of it
-//! - [`measure`], [`elasticity`], [`sizing`]: what a run is judged by; [`as_logged`]: how honest that is
+//! - [`measure`], [`elasticity`], [`staffing`]: what a run is judged by; [`as_logged`]: how honest that is
 //! - `table`, `json`, `page`: the same for people, programs and browsers
 //!
 //! Nothing here decides for the daemon, and nothing asks for the time.
@@ -23,7 +23,7 @@ pub mod plan;
 pub mod policy;
 pub mod run;
 pub mod scenario;
-pub mod sizing;
+pub mod staffing;
 mod table;
 
 use std::fs;

@@ -12,9 +12,9 @@ use super::load::Load;
 use super::measure::{Tally, mean_ms};
 use super::policy::Policy;
 use super::run::run;
-use super::sizing::Capacity;
+use super::staffing::Staffing;
 use crate::scaler::decision::Decision;
-use crate::scaler::settings::BackendSettings;
+use crate::scaler::settings::{BackendSettings, Capacity};
 use crate::words::picture::AdminState;
 
 /// The right target of those who aim at requests in flight: this share of a server's workers (Knative's
@@ -171,7 +171,7 @@ impl Scenario {
 
     /// The fewest servers that each second needs, at least those that are always up.
     pub fn needed(&self) -> Vec<usize> {
-        let capacity = Capacity {
+        let staffing = Staffing {
             workers: self.workers,
             service_s: self.load.service.mean_ns() / 1e9,
             squared_cv: self.load.service.squared_cv(),
@@ -181,7 +181,7 @@ impl Scenario {
         let mut last = (f64::NAN, 0);
         let need = |rate: &f64| {
             if last.0.to_bits() != rate.to_bits() {
-                last = (*rate, capacity.needed(*rate, max).max(self.min));
+                last = (*rate, staffing.needed(*rate, max).max(self.min));
             }
             last.1
         };
@@ -192,7 +192,7 @@ impl Scenario {
 /// Ours with learned capacity off.
 pub(super) fn guard(settings: &BackendSettings) -> BackendSettings {
     BackendSettings {
-        capacity: crate::scaler::settings::Capacity::Off,
+        capacity: Capacity::Off,
         ..settings.clone()
     }
 }

@@ -1,6 +1,7 @@
 //! What the scaler does and never does, told as events in virtual time.
 
 mod afterwards;
+mod bracket;
 mod capacity;
 mod contradictions;
 mod crash;
@@ -27,7 +28,6 @@ mod scenes;
 mod server;
 mod service;
 mod side_by_side;
-mod sized;
 mod sizing;
 mod spares;
 mod steps;

@@ -10,7 +10,7 @@ use haproxy_autoscale::simulate::load::service::{Sampler, Service};
 use haproxy_autoscale::simulate::load::{Arrivals, Load};
 use haproxy_autoscale::simulate::policy::Policy;
 use haproxy_autoscale::simulate::scenario::{Run, Scenario};
-use haproxy_autoscale::simulate::sizing::mean_wait;
+use haproxy_autoscale::simulate::staffing::mean_wait;
 
 const SERVICE_MS: f64 = 60.0;
 
@@ -184,7 +184,7 @@ fn one_worker_waits_as_pollaczek_and_khinchine_say() {
 /// The formula itself, against values of the tables (Erlang C at 3.6 of 4 and at 27 of 30).
 #[test]
 fn erlang_c_is_that_of_the_tables() {
-    use haproxy_autoscale::simulate::sizing::erlang_c;
+    use haproxy_autoscale::simulate::staffing::erlang_c;
     for (workers, offered, expected) in [(1, 0.7, 0.7), (2, 1.0, 1.0 / 3.0), (4, 3.6, 0.7878)] {
         let got = erlang_c(workers, offered);
         assert!((got - expected).abs() < 1e-4, "{workers} {offered}: {got}");

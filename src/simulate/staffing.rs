@@ -4,9 +4,9 @@
 /// The share of requests that may wait longer than the goal leaves.
 const LATE_SHARE: f64 = 0.01;
 
-/// What one server is.
+/// What one server is, from which follows how many a rate needs.
 #[derive(Clone, Copy, Debug)]
-pub struct Capacity {
+pub struct Staffing {
     pub workers: u32,
     /// Mean service time, seconds.
     pub service_s: f64,
@@ -16,7 +16,7 @@ pub struct Capacity {
     pub goal_s: f64,
 }
 
-impl Capacity {
+impl Staffing {
     /// The fewest servers, at most `max`, with which in a steady state at most 1 % of the requests wait
     /// longer than the goal leaves them beside the mean service time: Erlang C for all workers together,
     /// the wait scaled by (1 + cv²) / 2 (Allen and Cunneen).
