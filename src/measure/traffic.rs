@@ -143,14 +143,10 @@ impl Traffic {
     }
 
     /// Requests in flight that wait for an answer, on the average: the smaller one of what both
-    /// witnesses say.
+    /// witnesses say. Without the log nobody knows how many of them are websockets.
     pub(super) fn in_flight(&self, now: Timestamp, span: Duration) -> Option<f64> {
-        let counted = self.busy(now, self.demand.open(span)?);
-        Some(if self.is_log_trusted {
-            counted.min(self.waited(now, span))
-        } else {
-            counted
-        })
+        let open = self.demand.open(span).filter(|_| self.is_log_trusted)?;
+        Some(self.busy(now, open).min(self.waited(now, span)))
     }
 
     /// Arrivals a second that cost servers something.
@@ -209,10 +205,7 @@ impl Traffic {
         Some(Load {
             per_second: self.demand(now)?,
             piled: if piles { self.busy(now, open) } else { 0.0 },
-            // Without the log nobody knows how many of them are websockets.
-            in_flight: (self.in_flight(now, IN_FLIGHT))
-                .filter(|_| self.is_log_trusted)
-                .unwrap_or(0.0),
+            in_flight: self.in_flight(now, IN_FLIGHT).unwrap_or(0.0),
             queued: match slots {
                 Some(slots) if self.is_full(slots * units) => queued,
                 Some(_) | None => 0.0,
