@@ -61,7 +61,8 @@ pub const MAX_LINE_BYTES: usize = 16 * 1024;
 pub struct Limits {
     /// A longer line is passed over in constant memory and reported as [`Item::TooLong`].
     pub max_line_bytes: usize,
-    /// A renamed file is closed when it stood still for this long and its successor has grown.
+    /// A renamed file is closed when it stood still for this long and the file now under the
+    /// name has grown.
     pub rotate_grace: Duration,
     /// With more unread bytes in a file than this, go on with its newest half as many, at the
     /// beginning of a line. `None`: read everything, however old.
@@ -403,17 +404,21 @@ impl Follower {
         Ok(offsets.max())
     }
 
-    /// Closes old files that stood still for long enough while a newer one has grown.
+    /// Closes old files that stood still for long enough while the file under the name has grown.
+    ///
+    /// Another old file is no proof that the writer of this one went on: which of two came later
+    /// is not known when both came and went between two looks.
     fn let_go(&mut self, now: Timestamp) {
-        let mut has_newer_grown = self.current.as_ref().is_some_and(OpenFile::has_grown);
+        let under_the_name = self.current.as_ref().filter(|_| self.trouble.is_none());
+        if !under_the_name.is_some_and(OpenFile::has_grown) {
+            return;
+        }
         let grace = self.shared.limits.rotate_grace;
         for index in (0..self.old.len()).rev() {
-            let Some(file) = self.old.get_mut(index) else {
-                continue;
-            };
-            let is_over =
-                has_newer_grown && file.behind_bytes() == 0 && file.quiet_for(now) >= grace;
-            has_newer_grown |= file.has_grown();
+            let is_over = self
+                .old
+                .get(index)
+                .is_some_and(|file| file.behind_bytes() == 0 && file.quiet_for(now) >= grace);
             if is_over {
                 self.old.remove(index).close(&mut self.shared);
             }

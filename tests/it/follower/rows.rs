@@ -176,6 +176,26 @@ fn a_renamed_file_is_held_until_its_successor_grows() {
 }
 
 #[test]
+fn a_file_that_came_and_went_is_held_while_it_has_no_successor() {
+    let mut fixture = Fixture::with_empty_file();
+    append(&mut fixture.file(), &["a"]);
+    assert_eq!(fixture.read(), ["a"]);
+    fs::rename(&fixture.path, fixture.beside("haproxy.log.2")).unwrap();
+    let mut file = fixture.file();
+    append(&mut file, &["b"]);
+    fs::rename(&fixture.path, fixture.beside("haproxy.log.1")).unwrap();
+    // Under the name there is nothing now; the file read before this one is no successor of it.
+    assert_eq!(fixture.read(), ["b"]);
+    for _ in 0..3 {
+        fixture.now = fixture.now.after(ROTATE_GRACE);
+        fixture.read();
+    }
+    append(&mut file, &["late"]);
+    append(&mut fixture.file(), &["c"]);
+    assert_eq!(fixture.read(), ["late", "c"]);
+}
+
+#[test]
 fn rotated_files_from_before_the_start_are_never_read() {
     let mut fixture = Fixture::with_empty_file();
     fs::write(
@@ -477,7 +497,9 @@ fn a_writer_that_never_waits_loses_nothing_when_its_files_are_renamed() {
         for number in 0..LINES {
             if number % LINES_PER_FILE == LINES_PER_FILE - 3 {
                 // The last lines of each file are written late, to the renamed file.
-                let name = format!("haproxy.log.{}", 1000 + number);
+                // Dated, as the times of files written within one tick of the clock are the same,
+                // and of two such numbers the smaller would be the newer file.
+                let name = format!("haproxy.log-{}", 20_260_000 + number);
                 fs::rename(&path, path.with_file_name(name)).unwrap();
             } else if number % LINES_PER_FILE == 0 {
                 file = open();
