@@ -318,11 +318,11 @@ impl Ours {
                 if *checked_at <= now && !shown.is_maint() {
                     server::pass_checks(shown);
                 }
-                let (taken, ended, failed) = server.counters();
+                let (taken, ended) = server.counters();
                 shown.counters = Some(ServerCounters {
                     taken,
                     ended,
-                    failed,
+                    failed: 0,
                 });
                 shown.sessions = server.open();
                 shown.maxconn = server.maxconn();
