@@ -18,6 +18,7 @@ pub mod load;
 pub mod log_file;
 pub mod port;
 pub mod program;
+pub mod scenarios;
 pub mod server;
 pub mod server_state;
 pub mod states;
