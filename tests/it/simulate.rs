@@ -3,6 +3,7 @@
 
 mod haproxy_queue;
 mod output;
+mod over_hours;
 mod policies;
 mod queueing;
 mod recorded;
