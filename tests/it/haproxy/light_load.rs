@@ -1,7 +1,16 @@
 //! Open is not busy, and arrived is not served: what fills HAProxy's counters and costs no server anything
 //! asks for no spare, and does not hide a real breach.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use haproxy_autoscale::measure::served::Goal;
+use haproxy_autoscale::measure::settings::Signal;
+use haproxy_autoscale::runtime_api::Address;
+use haproxy_autoscale::scaler::memory::{BackendMemory, CapacityMemory, Memory};
+use haproxy_autoscale::state::{encode, name, wall_ms};
+use haproxy_autoscale::words::time::Timestamp;
+use tempfile::TempDir;
 
 use super::scene::{CHECK, SOON, web};
 use crate::support::load::get;
@@ -19,8 +28,12 @@ const SERVICE_MS: u64 = 60;
 const LIGHT: f64 = 15.0;
 const HEAVY: f64 = 110.0;
 
-/// A HAProxy with web1 and two spares, a daemon that learns, and one that looks on and was told.
+const GOAL_MS: f64 = 400.0;
+
+/// A HAProxy with web1 and two spares, a daemon that learned yesterday what they carry and hold, and one
+/// that looks on and was told.
 struct Scene {
+    _state: TempDir,
     _servers: Vec<TinyServer>,
     haproxy: RealHaproxy,
     learns: Daemon,
@@ -43,9 +56,11 @@ impl Scene {
         let own = backend(web(CHECK, &servers.each_ref()));
         let own = HaproxyConfig::new(own).defaults("timeout server 60s");
         let haproxy = RealHaproxy::start(version, config(own));
+        let state = learned_yesterday(&haproxy);
         let daemon = |capacity: &str| {
             DaemonConfig::new(&haproxy)
-                .backend("response_time", "\"400ms\"")
+                .state_dir(state.path())
+                .backend("response_time", &format!("\"{GOAL_MS}ms\""))
                 .backend("window", "15")
                 .backend("min_span", "\"1s\"")
                 .backend("capacity", &format!("\"{capacity}\""))
@@ -54,6 +69,7 @@ impl Scene {
         let is_told = daemon("50/s").argument("--observe").start();
         let users = Load::open(haproxy.frontend(), LIGHT);
         Self {
+            _state: state,
             _servers: servers.into(),
             haproxy,
             learns,
@@ -65,6 +81,8 @@ impl Scene {
     /// Nobody is slow: neither of the two asks for anything.
     #[track_caller]
     fn assert_asks_for_nothing(&self) {
+        let known = self.learns.status()["backends"][0]["capacity"]["proved_per_s"].as_f64();
+        assert_eq!(known, Some(50.0), "{}", self.learns.text());
         std::thread::sleep(A_WHILE);
         for daemon in [&self.learns, &self.is_told] {
             let text = daemon.text();
@@ -80,6 +98,32 @@ impl Scene {
         self.users.set_rate(HEAVY);
         self.learns.wait_for("enable", spare, 2 * SOON);
     }
+}
+
+/// What servers carried and held, as a daemon keeps it.
+fn learned_yesterday(haproxy: &RealHaproxy) -> TempDir {
+    let web = BackendMemory {
+        capacity: Some(CapacityMemory {
+            goal: Goal {
+                signal: Signal::ResponseTime,
+                ms: GOAL_MS,
+            },
+            proved_per_s: Some(50.0),
+            held: Some(4.0),
+            broken_per_s: Some(60.0),
+            service_ms: Some(60.0),
+        }),
+        ..BackendMemory::default()
+    };
+    let memory = Memory {
+        backends: BTreeMap::from([("web".to_owned(), web)]),
+        ..Memory::default()
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let name = name::file_name(&Address::Unix(haproxy.admin_socket()), name::STATE);
+    let text = encode(&memory, Timestamp::default(), wall_ms());
+    std::fs::write(folder.path().join(name), text).expect("a state file");
+    folder
 }
 
 #[test]
