@@ -304,7 +304,7 @@ impl Sizing {
             return;
         }
         let (Some(per_second), Some(in_flight), Some(witnesses)) = (
-            self.traffic.per_second(now, CALM_LASTS),
+            self.traffic.per_second(CALM_LASTS),
             self.traffic.in_flight(now, CALM_LASTS),
             self.traffic.witnesses(now, CALM_LASTS),
         ) else {
