@@ -238,7 +238,9 @@ impl Backend {
             Some(breach) => self.road().load_returned(now, Wanted::Slow(breach), out),
             None => self.said.no_spare.forget(Search::Load),
         }
-        if let Some((servers, breach)) = strongest(asks.servers.into_iter()) {
+        if let Some((servers, breach)) = strongest(asks.servers.into_iter())
+            && (!breach.signal.is_response() || self.size.may_try(now))
+        {
             let servers = servers.max(self.needs().for_a_breach(now));
             self.plan.owed = Some((servers, Wanted::Slow(breach)));
             self.seek_work(now, out);

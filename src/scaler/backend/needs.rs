@@ -20,7 +20,7 @@ use crate::words::time::Timestamp;
 
 /// Spares that come in at once for the sake of speed, or after a reload: each is warmed up, checked
 /// every 100 ms and has commands of its own.
-const AT_ONCE_MAX: u32 = 8;
+const AT_ONCE_MAX: u32 = 32;
 
 /// One in so many of the spares that could come is brought in by a breach while nobody knows what a
 /// server carries.
