@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::diagnostic::{Code, Diagnostic, Label, escaped};
 use super::draft::Draft;
-use super::policy::Policy;
+use super::policy::{Policy, Settled};
 use super::reader::{At, Reader, Table};
 use super::servers::{self, Lists};
 use super::{BackendConfig, keys};
@@ -115,7 +115,13 @@ impl<'t> Layers<'t> {
             .filter_map(|table| Policy::read(table, &draft, reader))
             .collect();
         let cooldown = draft.scaler.scale_up_cooldown;
-        let policies = shorthand.into_iter().chain(listed);
+        let (mut policies, mut targets) = (Vec::new(), Vec::new());
+        for policy in shorthand.into_iter().chain(listed) {
+            match policy.settle(cooldown, reader) {
+                Settled::Threshold(policy) => policies.push(policy),
+                Settled::Target(target) => targets.push(target),
+            }
+        }
         let haproxy = &draft.config.haproxy;
         let defaults = BackendSettings::for_backend(name, lists.always_up);
         // A default may not contradict what the operator wrote as `max`.
@@ -126,9 +132,8 @@ impl<'t> Layers<'t> {
                 always_up: defaults.always_up,
                 spares: lists.spares,
                 min: draft.min.unwrap_or(defaults.min.min(most)),
-                policies: policies
-                    .map(|policy| policy.settle(cooldown, reader))
-                    .collect(),
+                policies,
+                targets,
                 poll_interval: haproxy.poll_interval,
                 // A command waits for the state file first: given up before it is sent, it would look
                 // like an operator's when it comes.

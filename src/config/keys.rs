@@ -306,8 +306,11 @@ duration, 10s unless given, and `min_samples` is 2."
 "Only with response_time: \"Tr\" measures the server alone, \"Tw+Tc+Tr\" what a client waits for."
         ("above", {"a duration of at least `\"1ms\"`, or a number above 0", None}, Least(MIN_DURATION), "\"100ms\"")
 "The threshold: a duration for times, a number for the other signals."
-        ("per_server", {"a number, in later versions", None}, Type, "20")
-"Instead of a threshold, a target per server. Not supported by this version."
+        ("per_server", {"a number above 0", None}, Type, "20")
+"Instead of a threshold, of queue_length, concurrency and request_rate: how much of it one server is to
+take. So many servers are wanted as take all of it (57 sessions at 20 for each: 3 servers). All that are
+missing are brought in once `breaches` windows in a row want them, and a server goes only when no
+window of the last `idle_timeout` wanted it. `add` means nothing here."
             },
         },
         JUDGING,

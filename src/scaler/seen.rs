@@ -4,6 +4,7 @@
 #![allow(missing_docs)] // Where a name says it all; `publish::text` has the sentences.
 
 mod capacity;
+mod keeps;
 mod outlook;
 mod problem;
 mod why_not;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use crate::words::closed::closed;
 
 pub use self::capacity::{CapacitySource, CapacityView, Needed};
+pub use self::keeps::{Keeps, VotesView};
 pub use self::outlook::{Later, Outlook, Transition};
 pub use self::problem::Problem;
 pub use self::why_not::{Blocked, Condition, Nobody, ServerNote, WhyNot};
@@ -76,6 +78,8 @@ closed! {
         Quiet = "quiet",
         /// Quiet, and the load needs all servers.
         Needed = "needed",
+        /// Quiet, and a policy with a target wants all servers.
+        Target = "target",
         /// Slow, and a spare comes if it stays so.
         Slow = "slow",
         /// Slow, and a spare came not long ago.

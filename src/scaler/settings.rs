@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::measure::capacity::Bracket;
 use crate::measure::need::Headroom;
 
-use crate::measure::settings::PolicySettings;
+use crate::measure::settings::{PolicySettings, TargetSettings};
 
 /// One `[backend.NAME]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,8 +23,10 @@ pub struct BackendSettings {
     pub min: u32,
     /// UP servers never to exceed; `None`: all.
     pub max: Option<u32>,
-    /// What asks for more servers; at least one.
+    /// What asks for more servers: at least one, or a target.
     pub policies: Vec<PolicySettings>,
+    /// How many servers a number of the backend wants.
+    pub targets: Vec<TargetSettings>,
     /// How what one server carries is known.
     pub capacity: Capacity,
     /// How much more than the demand is kept ready.
@@ -63,6 +65,7 @@ impl BackendSettings {
             max: None,
             always_up,
             policies: Vec::new(),
+            targets: Vec::new(),
             capacity: Capacity::Off,
             headroom: Headroom::Normal,
             scale_up_cooldown: Duration::from_secs(30),

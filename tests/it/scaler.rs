@@ -31,6 +31,7 @@ mod side_by_side;
 mod sizing;
 mod spares;
 mod steps;
+mod targets;
 mod transcript;
 mod view;
 mod windows;

@@ -157,6 +157,7 @@ fn wanted(wanted: &Wanted) -> String {
         Wanted::Demand { need, serving } => {
             format!("{}; {serving} serving", capacity::need(need))
         }
+        Wanted::Target { need, serving } => format!("{need}; {serving} serving"),
         Wanted::DeadServer { server, shows } => format!("always-up server {server} is {shows}"),
         Wanted::DeadSpare { server, shows } => format!("ready spare {server} is {shows}"),
         Wanted::Crowded(crowded) => crowded.to_string(),

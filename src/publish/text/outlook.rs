@@ -37,6 +37,7 @@ fn outlook(next: &Outlook) -> String {
             format!("{server} goes in {} if it stays quiet{later}", Span(*left))
         }
         Outlook::Stays(needed) => needed.to_string(),
+        Outlook::Kept(keeps) => keeps.to_string(),
         Outlook::Comes {
             spare,
             signal,

@@ -21,6 +21,7 @@ mod signals;
 mod size;
 mod timers;
 mod view;
+mod votes;
 mod work;
 
 use super::decision::{self, Change, Reason, Wanted};
@@ -42,6 +43,7 @@ use self::road::Road;
 use self::signals::Signals;
 use self::size::Size;
 use self::timers::{Timer, Timers};
+use self::votes::Votes;
 
 use self::view::Sight;
 
@@ -60,6 +62,8 @@ pub(super) struct Backend {
     journeys: Journeys,
     /// What the demand needs.
     size: Size,
+    /// What votes beside it.
+    votes: Votes,
     /// What is to come, and what has to wait.
     plan: Plan,
     /// What was said, so as not to say it each time.
@@ -83,6 +87,7 @@ impl Backend {
             signals,
             facts: Facts::new(now),
             size: Size::new(now, &settings),
+            votes: Votes::new(&settings),
             settings,
             journeys: Journeys::default(),
             plan: Plan {
@@ -264,6 +269,7 @@ impl Backend {
             settings: &self.settings,
             journeys: &mut self.journeys,
             size: &self.size,
+            votes: &self.votes,
             plan: &mut self.plan,
             said: &mut self.said,
             hand: &mut self.hand,
@@ -293,6 +299,7 @@ impl Backend {
             hand: &self.hand,
             journeys: &self.journeys,
             size: &self.size,
+            votes: &self.votes,
         }
     }
 }

@@ -6,14 +6,16 @@ use super::journey::Journey;
 use super::journeys::Journeys;
 use super::signals::Signals;
 use super::size::{self, Size};
+use super::votes::Votes;
 use crate::measure::agreement::Agreement;
 use crate::measure::need::covers;
+use crate::measure::target::TargetNeed;
 use crate::scaler::decision::{Fault, Ordered, Refusal, TooSlow, Wanted, Would};
 use crate::scaler::event::LogState;
 use crate::scaler::hand::{Hand, Kept};
 use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role, Stage};
-use crate::scaler::seen::{Blocked, Needed, Nobody, WhyNot};
+use crate::scaler::seen::{Blocked, Keeps, Needed, Nobody, WhyNot};
 use crate::scaler::settings::BackendSettings;
 use crate::words::order::Verb;
 use crate::words::time::Timestamp;
@@ -35,6 +37,7 @@ pub(super) struct Needs<'a> {
     pub(super) hand: &'a Hand,
     pub(super) journeys: &'a Journeys,
     pub(super) size: &'a Size,
+    pub(super) votes: &'a Votes,
 }
 
 /// What is to be begun, and why.
@@ -153,7 +156,7 @@ impl<'a> Needs<'a> {
     pub(super) fn leaving(self, not_before: Timestamp) -> Option<Leaving> {
         let quiet_since = self.signals.quiet.since?;
         let member = self.next_to_go()?;
-        if self.is_needed(member) {
+        if self.is_needed(member) || self.is_voted_for(member) {
             return None;
         }
         let quiet_from = quiet_since.max(member.ready_at.unwrap_or(self.facts.started));
@@ -178,6 +181,17 @@ impl<'a> Needs<'a> {
             highest: outlook.highest?,
             within: self.settings.idle_timeout,
             left: self.units_without(member),
+        })
+    }
+
+    /// The spare that would be next to go if no policy with a target wanted it.
+    pub(super) fn voted_for(self) -> Option<Keeps> {
+        let member = self.next_to_go().filter(|it| it.is_serving())?;
+        Some(Keeps::Target {
+            server: name_of(member),
+            need: self.agree_on(member).err()?,
+            within: self.settings.idle_timeout,
+            left: self.facts.pool.serving_without(&member.read.name),
         })
     }
 
@@ -223,7 +237,8 @@ impl<'a> Needs<'a> {
         }
         match wanted {
             Wanted::Slow(_) | Wanted::Demand { .. } => self.forbids_for_load(before),
-            Wanted::Crowded(_) => self.facts.idles_enough(),
+            // HAProxy's own count says so, no line.
+            Wanted::Target { .. } | Wanted::Crowded(_) => self.facts.idles_enough(),
             Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => {
                 let is_missing = self.capacity_wanted(before).is_some();
                 (!is_missing).then_some(Blocked::Back)
@@ -321,6 +336,27 @@ impl<'a> Needs<'a> {
         // Right after a start nobody knows what was needed before.
         let is_known = outlook.highest.is_some();
         member.is_serving() && !(is_known && outlook.may_leave(self.units_without(member)))
+    }
+
+    /// A policy with a target wants that server.
+    pub(super) fn is_voted_for(self, member: &Member) -> bool {
+        member.is_serving() && self.agree_on(member).is_err()
+    }
+
+    /// Policies with a target agree that it goes; else the one that wants it, as far as its number is
+    /// known by now.
+    fn agree_on(self, member: &Member) -> Result<(), Option<TargetNeed>> {
+        let left = self.facts.pool.serving_without(&member.read.name);
+        self.votes.agree(self.facts.last_read(), left)
+    }
+
+    /// Servers that policies with a target want beside those that serve and come.
+    pub(super) fn missing_by_targets(self) -> Option<(u32, Wanted)> {
+        let is_coming = |it: &&Member| !it.is_serving() && self.journeys.is_inbound(&it.read.name);
+        let coming = self.facts.pool.members.iter().filter(is_coming).count();
+        let coming = u32::try_from(coming).unwrap_or(u32::MAX);
+        let serving = self.facts.pool.serving();
+        self.votes.missing(serving.saturating_add(coming), serving)
     }
 
     /// The strength of those that serve without that one, units.
@@ -424,7 +460,7 @@ impl<'a> Needs<'a> {
 
     /// Spares that may be brought in for that reason, best first.
     pub(super) fn candidates_for(self, now: Timestamp, wanted: &Wanted) -> Vec<&'a Member> {
-        if wanted.rests_on_the_log() {
+        if wanted.rests_on_the_log() || wanted.is_counted() {
             self.candidates_for_load(now)
         } else {
             self.candidates(now)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Needed, NoHelp, Nobody, ReasonCode};
+use super::{Keeps, Needed, NoHelp, Nobody, ReasonCode};
 use crate::measure::load::TooSlow;
 use crate::measure::settings::Signal;
 use crate::scaler::member::Stage;
@@ -31,6 +31,8 @@ pub enum Outlook {
     },
     /// A spare stays because the load needs it.
     Stays(Box<Needed>),
+    /// No spare goes, for another reason.
+    Kept(Keeps),
     /// A spare comes if it stays slow.
     Comes {
         spare: String,
@@ -107,6 +109,7 @@ impl Outlook {
             Self::Paused(_) => ReasonCode::Paused,
             Self::Leaves { .. } => ReasonCode::Quiet,
             Self::Stays(_) => ReasonCode::Needed,
+            Self::Kept(keeps) => keeps.code(),
             Self::Comes { .. } => ReasonCode::Slow,
             Self::Cooldown(_) => ReasonCode::Cooldown,
             Self::NotHelping(_) => ReasonCode::NotHelping,

@@ -279,12 +279,16 @@ fn a_policy_has_one_signal_and_one_threshold() {
 above = "1s" => E0008 4:1 | without `signal` | connect_time
 signal = "queue_time" => E0014 4:1 | `above` is missing
 signal = "queue_time" ;; above = "1s" ;; per_server = 2 => E0014 7:14 | keep `above`
-signal = "queue_time" ;; per_server = 2 => E0009 6:14 | this version
+signal = "queue_time" ;; per_server = 2 => E0006 6:14 | above = "500ms" | request_rate
 signal = "queue_time" ;; above = 100 => E0003 6:9 | above = "100ms"
 signal = "queue_time" ;; above = "0s" => E0007 6:9 | at least
 signal = "queue_length" ;; above = "1s" => E0003 6:9 | a number above 0
 signal = "queue_length" ;; above = 0 => E0007 6:9 | above 0
-signal = "concurrency" ;; per_server = 20 => E0009 6:14 | this version | above = 20
+signal = "concurrency" => E0014 4:1 | `above` is missing | per_server = 20
+signal = "concurrency" ;; per_server = 0 => E0007 6:14 | above 0
+signal = "concurrency" ;; per_server = "20ms" => E0003 6:14 | a number above 0
+signal = "concurrency" ;; per_server = 20 ;; add = 2 => W0011 7:7 | remove `add`
+signal = "concurrency" ;; per_server = 20 ;; window = 15 => E0006 7:10 | window = "10s"
 signal = "request_rate" ;; above = -1.5 => E0007 6:9 | above 0
 signal = "request_rate" ;; above = 20 ;; window = 15 => E0006 7:10 | window = "10s"
 signal = "concurrency" ;; above = 20 ;; timer = "Tr" => E0006 7:9 | only response_time has a choice

@@ -71,3 +71,35 @@ fn a_rate_of_requests_brings_a_spare_in_and_lets_it_go() {
         assert_users_content(&load, &[&web1, &web2]);
     });
 }
+
+#[test]
+fn a_target_brings_in_as_many_servers_as_take_all_that_is_open_and_lets_them_go() {
+    for_each_version_at_once(|version| {
+        let servers: Vec<_> = ["web1", "web2", "web3"]
+            .map(|name| TinyServer::start(name, Behaviour::capacity(64, 300)))
+            .into();
+        let servers: Vec<&TinyServer> = servers.iter().collect();
+        let haproxy = RealHaproxy::start(version, HaproxyConfig::new(web(CHECK, &servers)));
+        // By Little's law some 24 requests are open.
+        let load = Load::open(haproxy.frontend(), 80.0);
+        let daemon = DaemonConfig::new(&haproxy)
+            .default_of("response_time")
+            .default_of("window")
+            .default_of("poll_interval")
+            .haproxy("poll_interval", "\"500ms\"")
+            .more(
+                "[[backend.web.policy]]\nsignal = \"concurrency\"\nper_server = 10\nwindow = \"1s\"\nbreaches = 2\n",
+            )
+            .start();
+        let told = daemon.wait_for("enable", "web2", 2 * SOON);
+        assert!(told.text.contains(" at 10 each"), "{}", told.text);
+        daemon.wait_for("enable", "web3", 2 * SOON);
+        let shown = daemon.ask(&["status"]).out;
+        assert!(shown.contains("concurrency mean 2"), "{shown}");
+        assert!(shown.contains(" needs 3 servers at 10 each"), "{shown}");
+        load.set_rate(8.0);
+        daemon.wait_for("disable", "web3", 2 * SOON);
+        daemon.wait_for("disable", "web2", 2 * SOON);
+        assert_users_content(&load, &servers);
+    });
+}

@@ -67,16 +67,16 @@ impl Sight<'_> {
     }
 
     fn outlook_when_not_slow(&self, now: Timestamp) -> Outlook {
-        if self.needs().capacity_wanted(None).is_some()
-            && let Some(why) = self.needs().nobody_comes(now)
-        {
+        let is_short = self.needs().capacity_wanted(None).is_some()
+            || self.needs().missing_by_targets().is_some();
+        if is_short && let Some(why) = self.needs().nobody_comes(now) {
             return Outlook::Nobody(why);
         }
         match self.facts.log {
             LogState::Absent => Outlook::Blind,
             LogState::Lagging | LogState::Incomplete => Outlook::HalfBlind,
             LogState::Flowing if self.facts.is_log_doubted() => Outlook::HalfBlind,
-            LogState::Flowing => self.outlook_of_needed().unwrap_or(Outlook::Nothing),
+            LogState::Flowing => self.outlook_of_kept().unwrap_or(Outlook::Nothing),
         }
     }
 
@@ -104,10 +104,15 @@ impl Sight<'_> {
         })
     }
 
-    /// The spare that would go if the demand did not need it.
-    fn outlook_of_needed(&self) -> Option<Outlook> {
-        let needed = self.may_let_go().then(|| self.needs().needed())??;
-        Some(Outlook::Stays(Box::new(needed)))
+    /// What keeps the spare that would go otherwise.
+    fn outlook_of_kept(&self) -> Option<Outlook> {
+        if !self.may_let_go() {
+            return None;
+        }
+        if let Some(needed) = self.needs().needed() {
+            return Some(Outlook::Stays(Box::new(needed)));
+        }
+        self.needs().voted_for().map(Outlook::Kept)
     }
 
     /// The spare that is next to go, for `status`.
