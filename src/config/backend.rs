@@ -10,6 +10,7 @@ use super::diagnostic::{Code, Diagnostic, Label, escaped};
 use super::draft::Draft;
 use super::policy::{Policy, Settled};
 use super::reader::{At, Reader, Table};
+use super::schedule;
 use super::servers::{self, Lists};
 use super::{BackendConfig, keys};
 use crate::scaler::settings::BackendSettings;
@@ -24,6 +25,8 @@ struct Layers<'t> {
     draft: Draft,
     /// Each `[[policy]]`.
     policies: Vec<Table<'t>>,
+    /// Each `[[schedule]]`.
+    schedules: Vec<Table<'t>>,
     /// `warm_up_url` by server.
     urls: BTreeMap<String, String>,
     /// Says that there is a policy, good or bad.
@@ -39,6 +42,9 @@ impl<'t> Layers<'t> {
         }
         if let Some(policies) = table.tables("policy", &keys::POLICY, reader) {
             self.policies = policies;
+        }
+        if let Some(schedules) = table.tables("schedule", &keys::SCHEDULE, reader) {
+            self.schedules = schedules;
         }
         self.has_policy |= table.has("response_time") || table.has("policy");
         let mut servers = Vec::new();
@@ -126,12 +132,19 @@ impl<'t> Layers<'t> {
         let defaults = BackendSettings::for_backend(name, lists.always_up);
         // A default may not contradict what the operator wrote as `max`.
         let most = draft.scaler.max.unwrap_or(u32::MAX).max(1);
+        let min = draft.min.unwrap_or(defaults.min.min(most));
+        let schedules = self.schedules.iter().filter_map(|table| {
+            let schedule = schedule::read(table, reader)?;
+            schedule::check(table, &schedule, min, draft.scaler.max, reader);
+            Some(schedule)
+        });
+        let schedules = schedules.collect();
         BackendConfig {
             scaler: BackendSettings {
                 name: defaults.name,
                 always_up: defaults.always_up,
                 spares: lists.spares,
-                min: draft.min.unwrap_or(defaults.min.min(most)),
+                min,
                 policies,
                 targets,
                 poll_interval: haproxy.poll_interval,
@@ -143,6 +156,7 @@ impl<'t> Layers<'t> {
                     .saturating_add(WRITE_LIMIT),
                 ..draft.scaler
             },
+            schedules,
             warm_up: draft.warm_up,
             warm_up_urls: self.urls,
         }
@@ -158,6 +172,7 @@ pub(super) fn backends(
     let mut defaults = Layers {
         draft,
         policies: Vec::new(),
+        schedules: Vec::new(),
         urls: BTreeMap::new(),
         has_policy: false,
     };
@@ -166,6 +181,9 @@ pub(super) fn backends(
         // For their mistakes: no backend may take them.
         for policy in &defaults.policies {
             Policy::read(policy, &defaults.draft, reader);
+        }
+        for schedule in &defaults.schedules {
+            schedule::read(schedule, reader);
         }
     }
     let mut backends = BTreeMap::new();

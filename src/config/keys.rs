@@ -9,13 +9,17 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::key::Limit::{Least, Text, Type, Whole};
 use super::key::{Group, Holds, Key, Section};
 use super::policy::Timer;
+use super::schedule::Days;
 use super::text;
 use super::types::{MAX_SAMPLES, MIN_WINDOW};
 use super::values::Parse as _;
 use crate::measure::settings::Signal;
+use crate::words::shift::TimeOfDay;
 
 /// Shortest time limit that can work at all.
 const MIN_DURATION: Duration = Duration::from_millis(1);
@@ -175,8 +179,8 @@ the log is provably the same one, otherwise at the log's end. "" keeps nothing."
 pub static DEFAULTS: Section = Section {
     header: "[defaults]",
     text: "Every key of [backend.NAME] except `always_up` and `spares` may also appear here, and so may
-[defaults.warm_up] and [[defaults.policy]]. What a backend sets itself takes precedence, key by
-key; a backend with its own [[policy]] takes none from here.
+[defaults.warm_up], [[defaults.policy]] and [[defaults.schedule]]. What a backend sets itself takes
+precedence, key by key; a backend with its own [[policy]] takes none from here, and likewise [[schedule]].
 
     idle_timeout = \"10m\"",
     groups: &[SIZE, SPEED, JUDGING, QUIET, BELOW],
@@ -283,6 +287,7 @@ const BELOW: Group = Group {
     text: "",
     keys: keys! {
         ("policy", ["[[backend.NAME.policy]]"], Type, "") ""
+        ("schedule", ["[[backend.NAME.schedule]]"], Type, "") ""
         ("warm_up", ["[backend.NAME.warm_up]"], Type, "") ""
         ("server", ["[backend.NAME.server.SERVER]"], Type, "") ""
     },
@@ -315,6 +320,28 @@ window of the last `idle_timeout` wanted it. `add` means nothing here."
         },
         JUDGING,
     ],
+    is_off: true,
+};
+
+/// `[[backend.NAME.schedule]]`.
+pub static SCHEDULE: Section = Section {
+    header: "[[backend.NAME.schedule]]",
+    text: "Hours in which at least so many servers serve, whatever the load; as many as you like, the highest
+`min` wins. Spares come in when the hours begin, and go as usual after they have ended. So begin
+before the users do, by the time that a spare needs.",
+    groups: plain! {
+        ("days", {Days::kind(), Some("\"mon-sun\"")}, Type, "\"mon-fri\"")
+"The days on which the hours begin: mon, tue, wed, thu, fri, sat, sun."
+        ("from", {TimeOfDay::kind(), None}, Type, "\"07:30\"")
+    "When they begin."
+        ("to", {TimeOfDay::kind(), None}, Type, "\"18:00\"")
+    "When they end; if that is before `from`, on the next day."
+        ("zone", {TimeZone::kind(), None}, Type, "\"Europe/Berlin\"")
+"Whose time that is, by its name in the tz database; daylight saving is taken into account. \"UTC\" is
+a zone, too. `replay` and `simulate` take the clock of the log for it."
+        ("min", {u32::kind(), None}, Whole(1, MAX_SERVERS), "3")
+    "Number of serving servers to keep in these hours."
+    },
     is_off: true,
 };
 
@@ -355,5 +382,6 @@ pub static SERVER: Section = Section {
 };
 
 pub static TABLES: &[&Section] = &[
-    &TOP, &HAPROXY, &LOG, &CONTROL, &STATE, &DEFAULTS, &BACKEND, &POLICY, &WARM_UP, &SERVER,
+    &TOP, &HAPROXY, &LOG, &CONTROL, &STATE, &DEFAULTS, &BACKEND, &POLICY, &SCHEDULE, &WARM_UP,
+    &SERVER,
 ];

@@ -18,6 +18,7 @@ use crate::words::names::ServerName;
 use crate::words::order::Verb;
 use crate::words::picture::{AdminState, Crowded};
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
+use crate::words::shift::TimeOfDay;
 use crate::words::time::Timestamp;
 
 pub use self::answer::{Promise, Refusal, Way};
@@ -295,8 +296,10 @@ pub enum Wanted {
     /// Fewer servers serve than `min`.
     BelowMin {
         up: u32,
-        /// `min`.
+        /// `min`, or what the schedule asks for.
         min: u32,
+        /// Where it is the schedule: until when.
+        until: Option<TimeOfDay>,
     },
     /// It was ready before HAProxy was reloaded or restarted and is still needed.
     Reloaded,

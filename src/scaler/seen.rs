@@ -80,6 +80,10 @@ closed! {
         Needed = "needed",
         /// Quiet, and a policy with a target wants all servers.
         Target = "target",
+        /// Quiet, and no fewer than `min` may serve.
+        AtMin = "at_min",
+        /// Quiet, and the schedule wants all servers.
+        Scheduled = "scheduled",
         /// Slow, and a spare comes if it stays so.
         Slow = "slow",
         /// Slow, and a spare came not long ago.

@@ -8,6 +8,8 @@ use std::time::Duration;
 use crate::measure::capacity::Bracket;
 use crate::measure::need::Headroom;
 
+use crate::words::shift::Shift;
+
 use crate::measure::settings::{PolicySettings, TargetSettings};
 
 /// One `[backend.NAME]`.
@@ -21,6 +23,10 @@ pub struct BackendSettings {
     pub spares: Spares,
     /// UP servers to keep, always-up and foreign ones included; at least 1.
     pub min: u32,
+    /// Hours in which more serve, as far as they are known from the start: [`Event::Shifts`] tells others.
+    ///
+    /// [`Event::Shifts`]: super::event::Event::Shifts
+    pub shifts: Vec<Shift>,
     /// UP servers never to exceed; `None`: all.
     pub max: Option<u32>,
     /// What asks for more servers: at least one, or a target.
@@ -62,6 +68,7 @@ impl BackendSettings {
             name: name.into(),
             spares: Spares::Auto,
             min: u32::try_from(always_up.len()).unwrap_or(u32::MAX).max(1),
+            shifts: Vec::new(),
             max: None,
             always_up,
             policies: Vec::new(),

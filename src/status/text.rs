@@ -18,8 +18,8 @@ pub(super) fn text(status: &Status) -> String {
         if let Some(carries) = backend.carries() {
             let _ = writeln!(text, "{:name_width$}  {carries}", "");
         }
-        for target in backend.targets() {
-            let _ = writeln!(text, "{:name_width$}  {target}", "");
+        for vote in backend.votes() {
+            let _ = writeln!(text, "{:name_width$}  {vote}", "");
         }
         if let Some((paused, since)) = backend.paused() {
             let since = since.map_or_else(String::new, |since| format!(", since {since}"));

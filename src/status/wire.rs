@@ -84,9 +84,9 @@ struct OwnOfBackend {
     measure: Option<MeasureStatus>,
     /// What one server carries, in a sentence.
     carries: Option<String>,
-    /// What policies with a target want, a sentence each.
+    /// What is wanted beside the demand, a sentence each.
     #[serde(default)]
-    targets: Vec<String>,
+    votes: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -122,9 +122,9 @@ impl BackendStatus {
         self.own.as_ref()?.carries.as_deref()
     }
 
-    /// What policies with a target want.
-    pub(super) fn targets(&self) -> &[String] {
-        self.own.as_ref().map_or(&[], |own| &own.targets)
+    /// What is wanted beside the demand.
+    pub(super) fn votes(&self) -> &[String] {
+        self.own.as_ref().map_or(&[], |own| &own.votes)
     }
 
     /// What is measured, and of how many requests or looks.
@@ -291,7 +291,7 @@ impl Report {
                 problems: self.problems_of(Some(&view.name)),
                 measure,
                 carries: view.capacity.sentence(),
-                targets: view.votes.targets.iter().map(ToString::to_string).collect(),
+                votes: view.votes.sentences(),
             }),
         }
     }

@@ -5,6 +5,7 @@ mod by_hand;
 mod crash;
 mod failing_spares;
 mod formats;
+mod hours;
 mod in_and_out;
 mod life;
 mod log_file;

@@ -24,6 +24,7 @@ mod queue;
 mod reconfigure;
 mod refusals;
 mod reloads;
+mod rota;
 mod scenes;
 mod server;
 mod service;

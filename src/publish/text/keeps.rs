@@ -3,10 +3,19 @@
 use super::counted;
 use super::measured::{measured, signal_prefix, threshold};
 use crate::measure::target::TargetNeed;
-use crate::scaler::seen::Keeps;
+use crate::scaler::seen::{Keeps, VotesView};
+use crate::words::shift::TimeOfDay;
 use crate::words::time::Span;
 
 in_words!(Keeps: keeps, TargetNeed: target);
+
+/// `3 by the schedule until 18:00`, or the number alone.
+pub(super) fn scheduled(min: u32, until: Option<TimeOfDay>) -> String {
+    until.map_or_else(
+        || min.to_string(),
+        |until| format!("{min} by the schedule until {until}"),
+    )
+}
 
 /// `concurrency mean 57 needs 3 servers at 20 each`.
 fn target(need: &TargetNeed) -> String {
@@ -20,8 +29,39 @@ fn target(need: &TargetNeed) -> String {
     )
 }
 
+/// `1 is`, `3 are`.
+fn are(number: u32) -> String {
+    match number {
+        1 => "1 is".to_owned(),
+        more => format!("{more} are"),
+    }
+}
+
+impl VotesView {
+    /// What is wanted beside the demand, a sentence each.
+    pub fn sentences(&self) -> Vec<String> {
+        let targets = self.targets.iter().map(ToString::to_string);
+        let scheduled = self
+            .scheduled
+            .map(|(min, until)| format!("min is {}", scheduled(min, Some(until))));
+        targets.chain(scheduled).collect()
+    }
+}
+
 fn keeps(keeps: &Keeps) -> String {
     match keeps {
+        Keeps::Floor {
+            server,
+            serving,
+            min,
+            until,
+        } => {
+            let min = scheduled(*min, *until);
+            format!(
+                "{server} stays: min is {min}, and {} serving",
+                are(*serving)
+            )
+        }
         Keeps::Target {
             server,
             need: None,

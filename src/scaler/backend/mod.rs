@@ -7,6 +7,7 @@ mod crowd;
 mod facts;
 mod journey;
 mod journeys;
+mod keeping;
 mod kicks;
 mod memory;
 mod needs;
@@ -15,6 +16,7 @@ mod plan;
 mod reading;
 mod reconfigure;
 mod road;
+mod rota;
 mod service;
 mod shares;
 mod signals;
@@ -83,9 +85,11 @@ impl Backend {
         let signals = Signals::new(now, &settings);
         let mut timers = Timers::default();
         timers.set(Timer::Slice, Some(signals.quiet.next_slice(now)));
+        let mut facts = Facts::new(now);
+        facts.rota.set(&settings.shifts);
         Self {
             signals,
-            facts: Facts::new(now),
+            facts,
             size: Size::new(now, &settings),
             votes: Votes::new(&settings),
             settings,
@@ -168,6 +172,7 @@ impl Backend {
             Timer::Window => self.signals.window_due(),
             Timer::PutAway => self.sight().leaving().map(|leaving| leaving.due),
             Timer::Write => self.journeys.due(),
+            Timer::Shift => self.facts.rota.due(),
             Timer::Settled | Timer::Slice => return,
         };
         self.timers.set(timer, at);
@@ -177,6 +182,10 @@ impl Backend {
         match timer {
             Timer::Expiry => self.hand_due(now, out),
             Timer::Settled => self.facts.reading.want(),
+            Timer::Shift => {
+                self.facts.rota.turn(now);
+                self.seek_work(now, out);
+            }
             Timer::Window => {
                 self.evaluate(now, out);
             }

@@ -9,13 +9,12 @@ use super::size::{self, Size};
 use super::votes::Votes;
 use crate::measure::agreement::Agreement;
 use crate::measure::need::covers;
-use crate::measure::target::TargetNeed;
 use crate::scaler::decision::{Fault, Ordered, Refusal, TooSlow, Wanted, Would};
 use crate::scaler::event::LogState;
 use crate::scaler::hand::{Hand, Kept};
 use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role, Stage};
-use crate::scaler::seen::{Blocked, Keeps, Needed, Nobody, WhyNot};
+use crate::scaler::seen::{Blocked, Nobody, WhyNot};
 use crate::scaler::settings::BackendSettings;
 use crate::words::order::Verb;
 use crate::words::time::Timestamp;
@@ -171,31 +170,7 @@ impl<'a> Needs<'a> {
         })
     }
 
-    /// The spare that would be next to go if the demand did not need it.
-    pub(super) fn needed(self) -> Option<Needed> {
-        let member = self.next_to_go().filter(|it| self.is_needed(it))?;
-        let outlook = self.size.outlook()?;
-        Some(Needed {
-            server: name_of(member),
-            need: outlook.need?,
-            highest: outlook.highest?,
-            within: self.settings.idle_timeout,
-            left: self.units_without(member),
-        })
-    }
-
-    /// The spare that would be next to go if no policy with a target wanted it.
-    pub(super) fn voted_for(self) -> Option<Keeps> {
-        let member = self.next_to_go().filter(|it| it.is_serving())?;
-        Some(Keeps::Target {
-            server: name_of(member),
-            need: self.agree_on(member).err()?,
-            within: self.settings.idle_timeout,
-            left: self.facts.pool.serving_without(&member.read.name),
-        })
-    }
-
-    fn next_to_go(self) -> Option<&'a Member> {
+    pub(super) fn next_to_go(self) -> Option<&'a Member> {
         self.signals.quiet.since?;
         let member = self.facts.pool.first_to_go(self.facts.reading.read_at?)?;
         self.may_put_away(&member.read.name).then_some(member)
@@ -226,7 +201,8 @@ impl<'a> Needs<'a> {
         if let Some(wanted) = missing.nth(self.facts.pool.stand_ins() + coming) {
             return Some(wanted);
         }
-        (up < min).then_some(Wanted::BelowMin { up, min })
+        let until = self.facts.floor_until(self.settings);
+        (up < min).then_some(Wanted::BelowMin { up, min, until })
     }
 
     /// Why no server may be brought in, judged on the last picture; `before`: why that one may not
@@ -327,29 +303,6 @@ impl<'a> Needs<'a> {
         (coming < AT_ONCE_MAX.min(*servers)).then(|| wanted.clone())
     }
 
-    /// The demand of the last `idle_timeout` needs that server, by what one carries.
-    pub(super) fn is_needed(self, member: &Member) -> bool {
-        // What was only proved says how few are enough, not how few are too few.
-        let Some(outlook) = self.size.outlook().filter(|_| self.size.may_ask()) else {
-            return false;
-        };
-        // Right after a start nobody knows what was needed before.
-        let is_known = outlook.highest.is_some();
-        member.is_serving() && !(is_known && outlook.may_leave(self.units_without(member)))
-    }
-
-    /// A policy with a target wants that server.
-    pub(super) fn is_voted_for(self, member: &Member) -> bool {
-        member.is_serving() && self.agree_on(member).is_err()
-    }
-
-    /// Policies with a target agree that it goes; else the one that wants it, as far as its number is
-    /// known by now.
-    fn agree_on(self, member: &Member) -> Result<(), Option<TargetNeed>> {
-        let left = self.facts.pool.serving_without(&member.read.name);
-        self.votes.agree(self.facts.last_read(), left)
-    }
-
     /// Servers that policies with a target want beside those that serve and come.
     pub(super) fn missing_by_targets(self) -> Option<(u32, Wanted)> {
         let is_coming = |it: &&Member| !it.is_serving() && self.journeys.is_inbound(&it.read.name);
@@ -357,13 +310,6 @@ impl<'a> Needs<'a> {
         let coming = u32::try_from(coming).unwrap_or(u32::MAX);
         let serving = self.facts.pool.serving();
         self.votes.missing(serving.saturating_add(coming), serving)
-    }
-
-    /// The strength of those that serve without that one, units.
-    fn units_without(self, member: &Member) -> f64 {
-        let others = self.facts.pool.serving_members();
-        let others = others.filter(|it| it.read.name != member.read.name);
-        size::strength(self.facts, others).units
     }
 
     /// Servers that the demand needs beside those that serve and come, with the need that says so.

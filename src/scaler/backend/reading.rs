@@ -3,7 +3,7 @@
 
 use super::Backend;
 use super::crowd::STUCK_FOR;
-use super::facts;
+use super::facts::{self, Facts};
 use super::journey::Journey;
 use super::plan::{NoSpareSaid, Search};
 use crate::measure::agreement::Agreement;
@@ -18,9 +18,9 @@ use crate::words::picture::{AdminState, BackendRead, Crowded, ReadFailure};
 use crate::words::time::Timestamp;
 
 impl Backend {
-    /// When and why HAProxy is read.
-    pub(in crate::scaler) const fn reading(&mut self) -> &mut facts::Reading {
-        &mut self.facts.reading
+    /// When and why HAProxy is read, and what the hour asks for.
+    pub(in crate::scaler) const fn facts(&mut self) -> &mut Facts {
+        &mut self.facts
     }
 
     /// HAProxy answered the read `id`; `read` fails when that says nothing of this backend.

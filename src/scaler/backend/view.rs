@@ -163,7 +163,10 @@ impl Sight<'_> {
             serving,
             wanted: serving.map(|serving| self.wanted(serving)),
             capacity: self.size.view(now, &self.settings, &self.facts),
-            votes: self.votes.view(),
+            votes: VotesView {
+                scheduled: self.facts.rota.min(),
+                ..self.votes.view()
+            },
             in_flight: has_picture.then(|| self.facts.in_flight()),
             standings: Standings {
                 pause: self.hand.pause().map(|mark| mark.standing(now)),
@@ -227,7 +230,10 @@ impl Sight<'_> {
     fn wanted(&self, serving: u32) -> u32 {
         let needed = self.size.need().and_then(Need::addable);
         let asked = serving.saturating_add(self.asked_for());
-        asked.max(needed.map_or(0, whole)).max(self.votes.wanted())
+        asked
+            .max(needed.map_or(0, whole))
+            .max(self.votes.wanted())
+            .max(self.facts.rota.min().map_or(0, |(min, _)| min))
     }
 
     /// Servers that are to come.
@@ -307,6 +313,7 @@ impl Sight<'_> {
         let looks: usize = members.iter().map(|it| it.service.probation.held()).sum();
         let watched = self.size.held()
             + self.votes.held()
+            + self.facts.rota.held()
             + looks
             + self.signals.times.held()
             + self.signals.counted.len();

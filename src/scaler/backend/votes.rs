@@ -93,6 +93,7 @@ impl Votes {
     pub(super) fn view(&self) -> VotesView {
         VotesView {
             targets: self.latest().collect(),
+            scheduled: None,
         }
     }
 

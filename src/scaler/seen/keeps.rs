@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use super::ReasonCode;
 use crate::measure::target::TargetNeed;
+use crate::words::shift::TimeOfDay;
 
 /// What is wanted beside the demand.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VotesView {
     /// What the last window of each policy with a target wants.
     pub targets: Vec<TargetNeed>,
+    /// Servers that are to serve by the schedule, and until when.
+    pub scheduled: Option<(u32, TimeOfDay)>,
 }
 
 /// Why no spare goes.
@@ -25,6 +28,14 @@ pub enum Keeps {
         /// Servers that would be left.
         left: u32,
     },
+    /// No fewer may serve.
+    Floor {
+        server: String,
+        serving: u32,
+        min: u32,
+        /// Where it is the schedule that says so: until when.
+        until: Option<TimeOfDay>,
+    },
 }
 
 impl Keeps {
@@ -32,6 +43,8 @@ impl Keeps {
     pub const fn code(&self) -> ReasonCode {
         match self {
             Self::Target { .. } => ReasonCode::Target,
+            Self::Floor { until: None, .. } => ReasonCode::AtMin,
+            Self::Floor { until: Some(_), .. } => ReasonCode::Scheduled,
         }
     }
 }

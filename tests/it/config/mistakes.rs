@@ -301,6 +301,48 @@ signal = "queue_time" ;; above = "1s" ;; statistic = "p50" => E0006 7:13 | "mean
     }
 }
 
+#[test]
+fn a_schedule_names_days_hours_a_zone_and_a_number() {
+    let good = "from = '07:30' ;; to = '18:00' ;; zone = 'Europe/Berlin' ;; min = 3";
+    let with = |key: &str, line: &str| {
+        let lines = good
+            .split(" ;; ")
+            .map(|it| if it.starts_with(key) { line } else { it });
+        lines.collect::<Vec<_>>().join(" ;; ")
+    };
+    let cases = [
+        (
+            "to",
+            "to = '07:30'",
+            "E0006 6:6 | the same time | \"24:00\"",
+        ),
+        ("to", "to = '18.00'", "E0015 6:6 | no time of day | 07:30"),
+        ("to", "to = '24:01'", "E0015 6:6 | no time of day"),
+        ("from", "from = 730", "E0003 5:8 | a time of day"),
+        ("zone", "zone = 'Europe/Berln'", "E0006 7:8 | Europe/Berlin"),
+        ("zone", "zone = 'my own'", "E0006 7:8 | timedatectl"),
+        ("min", "min = 0", "E0007 8:7 | too small"),
+        ("min", "min = 1", "W0011 8:7 | without effect"),
+        ("min", "min = 3 ;; days = 'mon-fry'", "E0015 9:8 | mon-fri"),
+        ("min", "min = 3 ;; day = 'mon'", "E0002 9:1 | `days`"),
+    ];
+    for (key, line, wanted) in cases {
+        each(&format!(
+            "[[backend.web.schedule]] ;; {} => {wanted}",
+            with(key, line)
+        ));
+    }
+    each(
+        "max = 2 ;; [[backend.web.schedule]] ;; from = '07:30' ;; to = '18:00' ;; zone = 'UTC' ;; min = 3 => E0010 9:7 | `max`",
+    );
+    for key in ["from", "to", "zone", "min"] {
+        let others = good.split(" ;; ").filter(|it| !it.starts_with(key));
+        let lines = others.collect::<Vec<_>>().join(" ;; ");
+        let wanted = format!("E0008 4:1 | without `{key}`");
+        each(&format!("[[backend.web.schedule]] ;; {lines} => {wanted}"));
+    }
+}
+
 /// Each row's format goes into one file, with single quotes around it.
 #[test]
 fn a_log_format_is_refused_at_the_item_that_is_wrong() {

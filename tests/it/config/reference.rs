@@ -184,6 +184,11 @@ fn every_row_of_the_table_is_complete_and_its_example_is_good() {
                 "" => line + BASE,
                 "[backend.web]" if BASE.contains(&format!("\n{name} = ")) => continue,
                 "[backend.web]" => BASE.to_owned() + &line,
+                "[[backend.web.schedule]]" => {
+                    let others = table.keys().filter(|other| other.name != name);
+                    let others = others.map(|it| format!("{} = {}\n", it.name, it.shown()));
+                    format!("{BASE}{header}\n{line}{}", others.collect::<String>())
+                }
                 "[[backend.web.policy]]" if name == "per_server" => {
                     format!("{BASE}{header}\nsignal = \"concurrency\"\n{line}")
                 }

@@ -112,7 +112,10 @@ impl Sight<'_> {
         if let Some(needed) = self.needs().needed() {
             return Some(Outlook::Stays(Box::new(needed)));
         }
-        self.needs().voted_for().map(Outlook::Kept)
+        let keeps = self.needs().voted_for();
+        keeps
+            .or_else(|| self.needs().kept_by_floor())
+            .map(Outlook::Kept)
     }
 
     /// The spare that is next to go, for `status`.
