@@ -29,6 +29,8 @@ struct Layers<'t> {
     schedules: Vec<Table<'t>>,
     /// `warm_up_url` by server.
     urls: BTreeMap<String, String>,
+    /// `tier` by server.
+    tiers: BTreeMap<String, At<u32>>,
     /// Says that there is a policy, good or bad.
     has_policy: bool,
 }
@@ -52,6 +54,9 @@ impl<'t> Layers<'t> {
             servers::check_name(&server, "server", reader);
             if let Some(url) = table.get("warm_up_url", reader) {
                 self.urls.insert(server.value.clone(), url.value);
+            }
+            if let Some(tier) = table.get::<u32>("tier", reader) {
+                self.tiers.insert(server.value.clone(), tier);
             }
             servers.push(server);
         }
@@ -113,6 +118,20 @@ impl<'t> Layers<'t> {
         }
     }
 
+    /// What never comes nor goes has no use for a tier.
+    fn warn_of_idle_tiers(&self, lists: &Lists, reader: &mut Reader<'_>) {
+        for (name, tier) in &self.tiers {
+            if lists.always_up.contains(name) {
+                reader.add(Diagnostic::new(
+                    Code::WithoutEffect,
+                    format!("`tier` of `{}`, which is always up", escaped(name)),
+                    Label::new(tier.span.clone(), "without effect"),
+                    "remove `tier`: it says which spares are taken later and go earlier",
+                ));
+            }
+        }
+    }
+
     fn settle(self, name: String, lists: Lists, reader: &mut Reader<'_>) -> BackendConfig {
         let draft = self.draft;
         let shorthand = Policy::shorthand(&draft);
@@ -132,6 +151,10 @@ impl<'t> Layers<'t> {
         let defaults = BackendSettings::for_backend(name, lists.always_up);
         // A default may not contradict what the operator wrote as `max`.
         let most = draft.scaler.max.unwrap_or(u32::MAX).max(1);
+        let tiers = self
+            .tiers
+            .into_iter()
+            .map(|(name, tier)| (name, tier.value));
         let min = draft.min.unwrap_or(defaults.min.min(most));
         let schedules = self.schedules.iter().filter_map(|table| {
             let schedule = schedule::read(table, reader)?;
@@ -144,6 +167,7 @@ impl<'t> Layers<'t> {
                 name: defaults.name,
                 always_up: defaults.always_up,
                 spares: lists.spares,
+                tiers: tiers.collect(),
                 min,
                 policies,
                 targets,
@@ -174,6 +198,7 @@ pub(super) fn backends(
         policies: Vec::new(),
         schedules: Vec::new(),
         urls: BTreeMap::new(),
+        tiers: BTreeMap::new(),
         has_policy: false,
     };
     if let Some(table) = top.table("defaults", &keys::DEFAULTS, reader) {
@@ -195,6 +220,7 @@ pub(super) fn backends(
         layers.warn_of_long_timeout(reader);
         warn_of_low_max(&layers.draft, &lists, reader);
         servers::warn_of_unlisted(&servers, &lists, reader);
+        layers.warn_of_idle_tiers(&lists, reader);
         if !layers.has_policy {
             reader.add(Diagnostic::new(
                 Code::Missing,

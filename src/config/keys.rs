@@ -28,6 +28,7 @@ const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Most servers that `min` and `max` may count.
 const MAX_SERVERS: u32 = 10_000;
 const MAX_BREACHES: u32 = 1_000;
+const MAX_TIER: u32 = 100;
 const MAX_REQUESTS: u32 = 1_000;
 
 macro_rules! keys {
@@ -377,6 +378,9 @@ pub static SERVER: Section = Section {
     groups: plain! {
         ("warm_up_url", {"an http or https URL", None}, Text(text::url), "\"http://10.0.0.13:8080/\"")
     "For one server: request this URL instead of its own address and `path`."
+        ("tier", {u32::kind(), Some("1")}, Whole(1, MAX_TIER), "2")
+"For a spare that costs more than others: the higher its tier, the later it is taken and the earlier it
+goes. Within a tier, spares are taken in their order, as `spares` has it."
     },
     is_off: true,
 };

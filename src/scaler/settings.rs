@@ -3,6 +3,7 @@
 //!
 //! Names of keys and their texts belong to `config`, behaviour to the modules that read these.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::measure::capacity::Bracket;
@@ -11,6 +12,9 @@ use crate::measure::need::Headroom;
 use crate::words::shift::Shift;
 
 use crate::measure::settings::{PolicySettings, TargetSettings};
+
+/// The tier of a spare that has none of its own.
+pub const TIER: u32 = 1;
 
 /// One `[backend.NAME]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +25,8 @@ pub struct BackendSettings {
     pub always_up: Vec<String>,
     /// Servers that may be enabled and disabled.
     pub spares: Spares,
+    /// Spares of another tier than 1: the higher, the later they come and the earlier they go.
+    pub tiers: BTreeMap<String, u32>,
     /// UP servers to keep, always-up and foreign ones included; at least 1.
     pub min: u32,
     /// Hours in which more serve, as far as they are known from the start: [`Event::Shifts`] tells others.
@@ -62,11 +68,17 @@ pub struct BackendSettings {
 }
 
 impl BackendSettings {
+    /// That of a spare.
+    pub fn tier(&self, server: &str) -> u32 {
+        self.tiers.get(server).copied().unwrap_or(TIER)
+    }
+
     /// A backend with every default, and no policy yet: it needs at least one.
     pub fn for_backend(name: impl Into<String>, always_up: Vec<String>) -> Self {
         Self {
             name: name.into(),
             spares: Spares::Auto,
+            tiers: BTreeMap::new(),
             min: u32::try_from(always_up.len()).unwrap_or(u32::MAX).max(1),
             shifts: Vec::new(),
             max: None,

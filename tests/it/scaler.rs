@@ -13,6 +13,7 @@ mod guards;
 mod hand;
 mod judgement;
 mod learning;
+mod line_up;
 mod many;
 mod memory;
 mod meters;

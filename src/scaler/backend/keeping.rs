@@ -35,7 +35,9 @@ impl Needs<'_> {
     /// The spare that would be next to go if more than the floor served.
     pub(super) fn kept_by_floor(self) -> Option<Keeps> {
         self.signals.quiet.since?;
-        let member = self.facts.pool.first_to_go(self.facts.reading.read_at?)?;
+        let now = self.facts.reading.read_at?;
+        let order = self.facts.pool.in_order_of_going(now, self.settings);
+        let member = *order.first()?;
         let name = name_of(member);
         let (serving, min) = (self.facts.pool.serving(), self.facts.floor(self.settings));
         let is_kept = member.is_serving() && self.facts.pool.serving_without(&name) < min;

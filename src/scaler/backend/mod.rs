@@ -9,6 +9,7 @@ mod journey;
 mod journeys;
 mod keeping;
 mod kicks;
+mod line_up;
 mod memory;
 mod needs;
 mod orders;

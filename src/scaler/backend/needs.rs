@@ -4,6 +4,7 @@
 use super::facts::Facts;
 use super::journey::Journey;
 use super::journeys::Journeys;
+use super::line_up::{BREACH_UNITS, sufficing_first};
 use super::signals::Signals;
 use super::size::{self, Size};
 use super::votes::Votes;
@@ -172,8 +173,18 @@ impl<'a> Needs<'a> {
 
     pub(super) fn next_to_go(self) -> Option<&'a Member> {
         self.signals.quiet.since?;
-        let member = self.facts.pool.first_to_go(self.facts.reading.read_at?)?;
-        self.may_put_away(&member.read.name).then_some(member)
+        let now = self.facts.reading.read_at?;
+        let order = self.facts.pool.in_order_of_going(now, self.settings);
+        let first = *order.first()?;
+        if !self.may_put_away(&first.read.name) {
+            return None;
+        }
+        // A weak one may be too many where the strong one that would go before it is not.
+        let is_too_many = |member: &&Member| {
+            let name = &member.read.name;
+            !self.is_needed(member) && !self.is_voted_for(member) && self.may_put_away(name)
+        };
+        Some(order.into_iter().find(is_too_many).unwrap_or(first))
     }
 
     /// Capacity that is missing whatever the log says: below `min`, or a server that takes no
@@ -303,27 +314,17 @@ impl<'a> Needs<'a> {
         (coming < AT_ONCE_MAX.min(*servers)).then(|| wanted.clone())
     }
 
-    /// Servers that policies with a target want beside those that serve and come.
-    pub(super) fn missing_by_targets(self) -> Option<(u32, Wanted)> {
-        let is_coming = |it: &&Member| !it.is_serving() && self.journeys.is_inbound(&it.read.name);
-        let coming = self.facts.pool.members.iter().filter(is_coming).count();
-        let coming = u32::try_from(coming).unwrap_or(u32::MAX);
-        let serving = self.facts.pool.serving();
-        self.votes.missing(serving.saturating_add(coming), serving)
-    }
-
     /// Servers that the demand needs beside those that serve and come, with the need that says so.
     /// What heavier requests and a slow database ask for alike is one server at a time, and only
     /// when `may_try`.
     pub(super) fn missing(self, now: Timestamp, may_try: bool) -> Option<(u32, Wanted)> {
         let outlook = self.size.outlook()?;
         let (asked, undoubted) = (outlook.asked?, outlook.undoubted?);
-        let is_there =
-            |member: &&Member| member.is_serving() || self.journeys.is_inbound(&member.read.name);
-        let there = self.facts.pool.members.iter().filter(is_there);
-        let there = size::strength(self.facts, there).units;
-        let candidates = self.candidates_for_load(now);
+        let there = self.units_there();
         let until = |wanted: f64| {
+            let candidates = self.candidates_for_load(now);
+            let missing = wanted - there;
+            let candidates = sufficing_first(self.facts, self.settings, candidates, missing);
             let (mut servers, mut units) = (0_u32, there);
             for candidate in &candidates {
                 if covers(units, wanted) {
@@ -348,6 +349,21 @@ impl<'a> Needs<'a> {
             serving: self.facts.pool.serving(),
         };
         Some((servers, wanted))
+    }
+
+    /// The strength of those that serve or are on their way, units.
+    fn units_there(self) -> f64 {
+        let is_there =
+            |member: &&Member| member.is_serving() || self.journeys.is_inbound(&member.read.name);
+        let there = self.facts.pool.members.iter().filter(is_there);
+        size::strength(self.facts, there).units
+    }
+
+    /// The spare that a breach would bring in.
+    pub(super) fn first_for_a_breach(self, now: Timestamp) -> Option<&'a Member> {
+        let candidates = self.candidates_for_load(now);
+        let order = sufficing_first(self.facts, self.settings, candidates, BREACH_UNITS);
+        order.first().copied()
     }
 
     /// Servers that a breach brings in while nobody knows what one carries: a part of those that
@@ -406,11 +422,23 @@ impl<'a> Needs<'a> {
 
     /// Spares that may be brought in for that reason, best first.
     pub(super) fn candidates_for(self, now: Timestamp, wanted: &Wanted) -> Vec<&'a Member> {
-        if wanted.rests_on_the_log() || wanted.is_counted() {
+        let candidates = if wanted.rests_on_the_log() || wanted.is_counted() {
             self.candidates_for_load(now)
         } else {
             self.candidates(now)
-        }
+        };
+        let units = match wanted {
+            Wanted::Demand { need, .. } => need.units - self.units_there(),
+            Wanted::Slow(_) | Wanted::Crowded(_) | Wanted::DeadServer { .. } => BREACH_UNITS,
+            // They count servers, strong or weak.
+            Wanted::Target { .. }
+            | Wanted::DeadSpare { .. }
+            | Wanted::BelowMin { .. }
+            | Wanted::Reloaded
+            | Wanted::Waiting { .. }
+            | Wanted::Ordered(_) => return candidates,
+        };
+        sufficing_first(self.facts, self.settings, candidates, units)
     }
 
     /// Spares that may be brought in, best first.

@@ -227,7 +227,7 @@ impl Backend {
         let missing = self.needs().missing(now, may_try);
         let missing = missing.filter(|_| !is_elsewhere);
         // What an operator wants for a number is wanted whether or not answers get faster.
-        let voted = self.needs().missing_by_targets();
+        let voted = self.votes.missing(&self.facts, &self.journeys);
         let missing = match (missing, voted) {
             (Some(demand), Some(vote)) if vote.0 > demand.0 => Some(vote),
             (demand, vote) => demand.or(vote),

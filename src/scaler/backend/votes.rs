@@ -3,9 +3,12 @@
 
 use std::time::Duration;
 
+use super::facts::Facts;
+use super::journeys::Journeys;
 use crate::measure::meter::Readings;
 use crate::measure::target::{Target, TargetNeed};
 use crate::scaler::decision::Wanted;
+use crate::scaler::member::Member;
 use crate::scaler::seen::VotesView;
 use crate::scaler::settings::BackendSettings;
 use crate::words::time::Timestamp;
@@ -60,9 +63,12 @@ impl Votes {
         self.targets.iter_mut().for_each(Target::start_over);
     }
 
-    /// Servers that are missing beside the `there` ones, which serve or are on their way, with the target that
-    /// wants most.
-    pub(super) fn missing(&self, there: u32, serving: u32) -> Option<(u32, Wanted)> {
+    /// Servers that are missing beside those that serve and come, with the target that wants most.
+    pub(super) fn missing(&self, facts: &Facts, journeys: &Journeys) -> Option<(u32, Wanted)> {
+        let is_coming = |it: &&Member| !it.is_serving() && journeys.is_inbound(&it.read.name);
+        let coming = facts.pool.members.iter().filter(is_coming).count();
+        let serving = facts.pool.serving();
+        let there = serving.saturating_add(u32::try_from(coming).unwrap_or(u32::MAX));
         let asked = self.targets.iter().filter_map(Target::asked);
         let need = strongest(asked)?;
         let most = GROWTH_MAX.saturating_mul(there.max(1));

@@ -343,6 +343,12 @@ fn a_schedule_names_days_hours_a_zone_and_a_number() {
     }
 }
 
+#[test]
+fn a_tier_is_a_number_of_a_spare() {
+    each("[backend.web.server.web3] ;; tier = 0 => E0007 5:8 | from 1 to 100");
+    each("[backend.web.server.web1] ;; tier = 2 => W0011 5:8 | always up | remove `tier`");
+}
+
 /// Each row's format goes into one file, with single quotes around it.
 #[test]
 fn a_log_format_is_refused_at_the_item_that_is_wrong() {

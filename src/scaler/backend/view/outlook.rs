@@ -68,7 +68,7 @@ impl Sight<'_> {
 
     fn outlook_when_not_slow(&self, now: Timestamp) -> Outlook {
         let is_short = self.needs().capacity_wanted(None).is_some()
-            || self.needs().missing_by_targets().is_some();
+            || self.votes.missing(&self.facts, &self.journeys).is_some();
         if is_short && let Some(why) = self.needs().nobody_comes(now) {
             return Outlook::Nobody(why);
         }
@@ -96,7 +96,7 @@ impl Sight<'_> {
 
     fn outlook_of_spare(&self, now: Timestamp, view: &PolicyView) -> Option<Outlook> {
         Some(Outlook::Comes {
-            spare: name_of(self.needs().candidates_for_load(now).first()?),
+            spare: name_of(self.needs().first_for_a_breach(now)?),
             signal: view.settings.signal,
             above: view.settings.above,
             streak: view.streak,

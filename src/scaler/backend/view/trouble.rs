@@ -41,7 +41,7 @@ impl Sight<'_> {
             let why = self.needs().nobody_comes(now)?;
             return Some(Problem::Short { wanted, why });
         }
-        if let Some((_, wanted)) = self.needs().missing_by_targets() {
+        if let Some((_, wanted)) = self.votes.missing(&self.facts, &self.journeys) {
             let why = self.needs().nobody_comes(now)?;
             return Some(Problem::Short { wanted, why });
         }
