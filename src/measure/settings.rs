@@ -164,6 +164,11 @@ impl Signal {
         matches!(self, Self::ResponseTime | Self::ServerTime)
     }
 
+    /// What waits in HAProxy for a free slot of a server.
+    pub const fn is_queue(self) -> bool {
+        matches!(self, Self::QueueTime | Self::QueueLength)
+    }
+
     /// Its readings come from looks at HAProxy, not from requests.
     pub const fn is_polled(self) -> bool {
         matches!(self.origin(), Origin::Picture(_))

@@ -84,6 +84,30 @@ closed! {
         AtMin = "at_min",
         /// Quiet, and the schedule wants all servers.
         Scheduled = "scheduled",
+        /// Quiet, and a spare stands in for an always-up server.
+        StandIn = "stand_in",
+        /// Quiet, and not watched for long enough to let a spare go.
+        Watching = "watching",
+        /// Quiet, and so few servers were too slow at such a load not long ago.
+        WouldFlap = "would_flap",
+        /// Quiet, and the spare has been changed too often lately.
+        Budget = "budget",
+        /// The spares that serve are pinned or paused.
+        Pin = "pin",
+        /// An operator wants the spares in that serve.
+        Order = "order",
+        /// The spares that serve are left alone.
+        Hold = "hold",
+        /// Requests wait in the queue, so no spare goes.
+        Queued = "queued",
+        /// Users wait in front of HAProxy, so no spare goes.
+        Crowded = "crowded",
+        /// Neither slow nor quiet.
+        Busy = "busy",
+        /// Something else than the load ended quiet a moment ago.
+        NotQuiet = "not_quiet",
+        /// Most requests fail, which more servers do not mend.
+        Broken = "broken",
         /// Slow, and a spare comes if it stays so.
         Slow = "slow",
         /// Slow, and a spare came not long ago.

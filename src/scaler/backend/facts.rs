@@ -10,7 +10,7 @@ use crate::measure::dropped::Share;
 use crate::scaler::decision::{Change, Note};
 use crate::scaler::event::{ActionId, LogState};
 use crate::scaler::haproxy::Wish;
-use crate::scaler::member::{Role, Stage};
+use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
 use crate::scaler::pool::Pool;
 use crate::scaler::settings::BackendSettings;
@@ -143,6 +143,13 @@ impl Facts {
     pub(super) fn floor_until(&self, settings: &BackendSettings) -> Option<TimeOfDay> {
         let (min, until) = self.rota.min()?;
         (min > settings.min).then_some(until)
+    }
+
+    /// No server has a `maxconn`, so that nothing queues in HAProxy before servers that are full.
+    pub(super) fn has_no_slots(&self) -> bool {
+        let members = &self.pool.members;
+        let has_slots = |member: &Member| member.read.maxconn.is_some_and(|slots| slots > 0);
+        !members.is_empty() && !members.iter().any(has_slots)
     }
 
     /// When HAProxy was read last, or watching began.

@@ -254,7 +254,10 @@ impl Backend {
             None => self.said.no_spare.forget(Search::Load),
         }
         if let Some((servers, breach)) = strongest(asks.servers.into_iter()) {
-            let servers = servers.max(self.needs().for_a_breach(now));
+            let mut servers = servers.max(self.needs().for_a_breach(now));
+            if breach.signal.is_queue() {
+                servers = servers.max(size::for_the_queue(&self.facts));
+            }
             self.plan.owed = Some((servers, Wanted::Slow(breach)));
             self.seek_work(now, out);
         }

@@ -1,6 +1,7 @@
 //! What people see of a backend: plain data for `status`. What happens next lives in
 //! `outlook`, what users suffer from and why nothing can help in `trouble`.
 
+mod kept;
 mod outlook;
 mod trouble;
 
@@ -138,7 +139,7 @@ impl Sight<'_> {
     }
 
     /// Nothing else is to be done before a spare goes.
-    fn may_let_go(&self) -> bool {
+    pub(super) fn may_let_go(&self) -> bool {
         let is_free = self.journeys.is_idle() && self.plan.owed.is_none();
         let may_go = is_free && !self.past.is_lost && self.next.is_same();
         may_go && self.facts.has_picture()
@@ -165,6 +166,7 @@ impl Sight<'_> {
             capacity: self.size.view(now, &self.settings, &self.facts),
             votes: VotesView {
                 scheduled: self.facts.rota.min(),
+                has_no_slots: has_picture && self.facts.has_no_slots(),
                 ..self.votes.view()
             },
             in_flight: has_picture.then(|| self.facts.in_flight()),

@@ -100,6 +100,7 @@ impl Votes {
         VotesView {
             targets: self.latest().collect(),
             scheduled: None,
+            has_no_slots: false,
         }
     }
 

@@ -107,7 +107,11 @@ impl Outlook {
             Self::Changing(_) => ReasonCode::Changing,
             Self::Settling(_) => ReasonCode::Settling,
             Self::Paused(_) => ReasonCode::Paused,
-            Self::Leaves { .. } => ReasonCode::Quiet,
+            Self::Leaves { later, .. } => match later {
+                None | Some(Later::Cooldown) => ReasonCode::Quiet,
+                Some(Later::TooSlow(..)) => ReasonCode::WouldFlap,
+                Some(Later::Budget) => ReasonCode::Budget,
+            },
             Self::Stays(_) => ReasonCode::Needed,
             Self::Kept(keeps) => keeps.code(),
             Self::Comes { .. } => ReasonCode::Slow,

@@ -34,7 +34,7 @@ impl Sight<'_> {
         }
         match policy.filter(|view| view.streak > 0 && self.signals.quiet.since.is_none()) {
             Some(policy) => self.outlook_when_slow(now, policy),
-            None => self.outlook_when_not_slow(now),
+            None => self.outlook_when_not_slow(now, policy),
         }
     }
 
@@ -66,7 +66,7 @@ impl Sight<'_> {
             .filter(|_| self.needs().forbids_for_load(None).is_none())
     }
 
-    fn outlook_when_not_slow(&self, now: Timestamp) -> Outlook {
+    fn outlook_when_not_slow(&self, now: Timestamp, policy: Option<&PolicyView>) -> Outlook {
         let is_short = self.needs().capacity_wanted(None).is_some()
             || self.votes.missing(&self.facts, &self.journeys).is_some();
         if is_short && let Some(why) = self.needs().nobody_comes(now) {
@@ -76,7 +76,9 @@ impl Sight<'_> {
             LogState::Absent => Outlook::Blind,
             LogState::Lagging | LogState::Incomplete => Outlook::HalfBlind,
             LogState::Flowing if self.facts.is_log_doubted() => Outlook::HalfBlind,
-            LogState::Flowing => self.outlook_of_kept().unwrap_or(Outlook::Nothing),
+            LogState::Flowing => self
+                .outlook_of_kept(now, policy)
+                .unwrap_or(Outlook::Nothing),
         }
     }
 
@@ -102,20 +104,6 @@ impl Sight<'_> {
             streak: view.streak,
             needed: view.settings.breaches,
         })
-    }
-
-    /// What keeps the spare that would go otherwise.
-    fn outlook_of_kept(&self) -> Option<Outlook> {
-        if !self.may_let_go() {
-            return None;
-        }
-        if let Some(needed) = self.needs().needed() {
-            return Some(Outlook::Stays(Box::new(needed)));
-        }
-        let keeps = self.needs().voted_for();
-        keeps
-            .or_else(|| self.needs().kept_by_floor())
-            .map(Outlook::Kept)
     }
 
     /// The spare that is next to go, for `status`.
