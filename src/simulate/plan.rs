@@ -321,7 +321,7 @@ fn with_goal(settings: &mut BackendSettings, given: Option<Duration>) -> Duratio
         (Some(policy), None) => Duration::from_secs_f64(policy.above.max(0.0) / 1000.0),
         (None, given) => {
             let goal = given.unwrap_or(GOAL_DEFAULT);
-            if settings.policies.is_empty() {
+            if settings.policies.is_empty() && settings.targets.is_empty() {
                 let policy = PolicySettings::new(Signal::ResponseTime, as_ms(goal));
                 settings.policies.push(policy);
             }

@@ -38,5 +38,6 @@ mod targets;
 mod transcript;
 mod two_speeds;
 mod view;
+mod votes;
 mod windows;
 mod world;
