@@ -63,6 +63,10 @@ fn outlook(next: &Outlook) -> String {
         Outlook::HalfBlind => {
             "nothing to do; no spare goes while the log is late or in doubt".to_owned()
         }
+        Outlook::Enough { need, serving } => {
+            let need = super::capacity::need(need);
+            format!("nothing to do: {need}; {serving} serving")
+        }
         Outlook::Nothing => "nothing to do".to_owned(),
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Keeps, Needed, NoHelp, Nobody, ReasonCode};
 use crate::measure::load::TooSlow;
+use crate::measure::need::Need;
 use crate::measure::settings::Signal;
 use crate::scaler::member::Stage;
 use crate::words::picture::ReadFailure;
@@ -54,6 +55,8 @@ pub enum Outlook {
     Blind,
     /// No spare goes while the log is late or not believed.
     HalfBlind,
+    /// All is well, and so many servers serve the demand.
+    Enough { need: Box<Need>, serving: u32 },
     /// All is well.
     Nothing,
 }
@@ -119,7 +122,7 @@ impl Outlook {
             Self::NotHelping(_) => ReasonCode::NotHelping,
             Self::Nobody(why) => why.kind().into(),
             Self::Blind | Self::HalfBlind => ReasonCode::Blind,
-            Self::Nothing => ReasonCode::NothingToDo,
+            Self::Enough { .. } | Self::Nothing => ReasonCode::NothingToDo,
         }
     }
 }

@@ -27,9 +27,12 @@ enum Happens {
 
 fn happens() -> impl Strategy<Value = Happens> {
     // A daemon that is killed forgets the hours, and is told them before it looks at anything.
-    let step = step().prop_map(|step| match step {
-        Step::Crash { .. } => Step::Pass { ms: 5000 },
-        other => other,
+    let step = step().prop_map(|step| {
+        if matches!(step, Step::Crash { .. }) {
+            Step::Pass { ms: 5000 }
+        } else {
+            step
+        }
     });
     prop_oneof![
         12 => step.prop_map(Happens::Step),

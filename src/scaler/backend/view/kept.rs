@@ -3,6 +3,8 @@
 
 use super::Sight;
 use crate::measure::policy::PolicyView;
+use crate::scaler::backend::facts::Facts;
+use crate::scaler::backend::signals::Signals;
 use crate::scaler::hand::Kept;
 use crate::scaler::member::{Member, Role, Stage, name_of};
 use crate::scaler::seen::{Keeps, Outlook, Standing};
@@ -16,7 +18,7 @@ impl Sight<'_> {
         policy: Option<&PolicyView>,
     ) -> Option<Outlook> {
         if policy.is_some_and(|view| view.is_broken) {
-            return Some(Outlook::Kept(self.broken(now)));
+            return Some(Outlook::Kept(broken(now, &self.signals)));
         }
         let is_in = |member: &&Member| member.role == Role::Spare && member.stage == Stage::Ready;
         let spare = self.facts.pool.members.iter().find(is_in)?;
@@ -27,7 +29,10 @@ impl Sight<'_> {
         let Some(first) = order.first() else {
             return Some(Outlook::Kept(left_alone(now, spare)));
         };
-        if let Some(keeps) = self.not_quiet(policy).or_else(|| self.stands_in(first)) {
+        if let Some(keeps) = self
+            .not_quiet(policy)
+            .or_else(|| stands_in(&self.facts, first))
+        {
             return Some(Outlook::Kept(keeps));
         }
         if let Some(needed) = self.needs().needed() {
@@ -39,13 +44,6 @@ impl Sight<'_> {
             server: name_of(first),
             within: self.settings.idle_timeout,
         })))
-    }
-
-    fn broken(&self, now: Timestamp) -> Keeps {
-        let failures = self.signals.policies.iter();
-        let failures = failures.map(|policy| policy.recent.failures(now)).max();
-        let (failed, all) = failures.unwrap_or_default();
-        Keeps::Broken { failed, all }
     }
 
     /// What ends quiet, or keeps it from beginning.
@@ -71,16 +69,6 @@ impl Sight<'_> {
         });
         Some(busy.unwrap_or(Keeps::NotQuiet))
     }
-
-    fn stands_in(&self, spare: &Member) -> Option<Keeps> {
-        let dead = self.facts.pool.dead_always_up();
-        let (missing, shows) = dead.into_iter().next()?;
-        Some(Keeps::StandIn {
-            server: name_of(spare),
-            missing: missing.to_owned(),
-            shows,
-        })
-    }
 }
 
 /// Why that spare may not go, as none may: an operator's hand, or what HAProxy's configuration says.
@@ -104,4 +92,21 @@ fn left_alone(now: Timestamp, spare: &Member) -> Keeps {
         server,
         note: spare.note(now).map(Box::new),
     }
+}
+
+fn broken(now: Timestamp, signals: &Signals) -> Keeps {
+    let failures = signals.policies.iter();
+    let failures = failures.map(|policy| policy.recent.failures(now)).max();
+    let (failed, all) = failures.unwrap_or_default();
+    Keeps::Broken { failed, all }
+}
+
+fn stands_in(facts: &Facts, spare: &Member) -> Option<Keeps> {
+    let dead = facts.pool.dead_always_up();
+    let (missing, shows) = dead.into_iter().next()?;
+    Some(Keeps::StandIn {
+        server: name_of(spare),
+        missing: missing.to_owned(),
+        shows,
+    })
 }

@@ -78,7 +78,18 @@ impl Sight<'_> {
             LogState::Flowing if self.facts.is_log_doubted() => Outlook::HalfBlind,
             LogState::Flowing => self
                 .outlook_of_kept(now, policy)
-                .unwrap_or(Outlook::Nothing),
+                .unwrap_or_else(|| self.outlook_of_enough()),
+        }
+    }
+
+    /// All is well, with the numbers where it is known what one server carries.
+    fn outlook_of_enough(&self) -> Outlook {
+        match self.size.need().filter(|_| self.size.may_ask()) {
+            Some(need) => Outlook::Enough {
+                need: Box::new(*need),
+                serving: self.facts.pool.serving(),
+            },
+            None => Outlook::Nothing,
         }
     }
 
