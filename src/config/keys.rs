@@ -338,7 +338,7 @@ before the users do, by the time that a spare needs.",
         ("to", {TimeOfDay::kind(), None}, Type, "\"18:00\"")
     "When they end; if that is before `from`, on the next day."
         ("zone", {TimeZone::kind(), None}, Type, "\"Europe/Berlin\"")
-"Whose time that is, by its name in the tz database; daylight saving is taken into account. \"UTC\" is
+"Whose time that is, by its name in the tz database (package tzdata); daylight saving is right. \"UTC\" is
 a zone, too. `replay` and `simulate` take the clock of the log for it."
         ("min", {u32::kind(), None}, Whole(1, MAX_SERVERS), "3")
     "Number of serving servers to keep in these hours."
