@@ -8,6 +8,7 @@ mod formats;
 mod hours;
 mod in_and_out;
 mod life;
+mod light_load;
 mod log_file;
 mod meters;
 mod modes;
