@@ -50,7 +50,7 @@ impl Needs<'_> {
     }
 
     /// The demand of the last `idle_timeout` needs that server, by what one carries.
-    pub(super) fn is_needed(self, member: &Member) -> bool {
+    fn is_needed(self, member: &Member) -> bool {
         // What was only proved says how few are enough, not how few are too few.
         let Some(outlook) = self.size.outlook().filter(|_| self.size.may_ask()) else {
             return false;
@@ -60,9 +60,9 @@ impl Needs<'_> {
         member.is_serving() && !(is_known && outlook.may_leave(self.units_without(member)))
     }
 
-    /// A policy with a target wants that server.
-    pub(super) fn is_voted_for(self, member: &Member) -> bool {
-        member.is_serving() && self.agree_on(member).is_err()
+    /// The demand or a policy with a target wants that server.
+    pub(super) fn is_wanted(self, member: &Member) -> bool {
+        self.is_needed(member) || member.is_serving() && self.agree_on(member).is_err()
     }
 
     /// Policies with a target agree that it goes; else the one that wants it, as far as its number is

@@ -156,7 +156,7 @@ impl<'a> Needs<'a> {
     pub(super) fn leaving(self, not_before: Timestamp) -> Option<Leaving> {
         let quiet_since = self.signals.quiet.since?;
         let member = self.next_to_go()?;
-        if self.is_needed(member) || self.is_voted_for(member) {
+        if self.is_wanted(member) {
             return None;
         }
         let quiet_from = quiet_since.max(member.ready_at.unwrap_or(self.facts.started));
@@ -182,7 +182,7 @@ impl<'a> Needs<'a> {
         // A weak one may be too many where the strong one that would go before it is not.
         let is_too_many = |member: &&Member| {
             let name = &member.read.name;
-            !self.is_needed(member) && !self.is_voted_for(member) && self.may_put_away(name)
+            !self.is_wanted(member) && self.may_put_away(name)
         };
         Some(order.into_iter().find(is_too_many).unwrap_or(first))
     }
