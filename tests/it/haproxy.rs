@@ -5,6 +5,7 @@ mod by_hand;
 mod crash;
 mod failing_spares;
 mod formats;
+mod hours;
 mod in_and_out;
 mod life;
 mod light_load;
@@ -20,6 +21,7 @@ mod serving;
 mod silence;
 mod simulated;
 mod socket;
+mod weights;
 
 /// Facts of HAProxy that the product's safety stands on, held for each version that it promises.
 mod support_works {

@@ -7,7 +7,7 @@ use super::facts::Facts;
 use super::journeys::Journeys;
 use crate::measure::capacity::{Bracket, Carries};
 use crate::measure::demand::Reading;
-use crate::measure::need::{Need, Strength};
+use crate::measure::need::{Need, Strength, whole};
 use crate::measure::served::Goal;
 use crate::measure::sizing::{Learned, Look, Outlook, Sizing, SizingSettings};
 use crate::scaler::event::LogState;
@@ -318,6 +318,16 @@ pub(super) fn strength<'a>(
     let measure = first.map_or(0, |member| member.read.weight);
     let weights = servers.into_iter().map(|member| member.read.weight);
     Strength::of(weights, measure)
+}
+
+/// Servers whose slots take what waits in the backend's queue, where every server that serves has a `maxconn`; at
+/// most as many as serve.
+pub(super) fn for_the_queue(facts: &Facts) -> u32 {
+    let serving = Strength::of(facts.pool.serving_members().map(|_| 1), 1);
+    let Some(slots) = slots(facts, serving).filter(|slots| *slots > 0.0) else {
+        return 0;
+    };
+    whole(f64::from(facts.queued) / slots).min(serving.servers)
 }
 
 /// `maxconn` of one unit of those that serve, where every one of them has one.
