@@ -254,10 +254,10 @@ does not set them itself.",
 const QUIET: Group = Group {
     text: "When spares are enabled again, and when they are disabled.",
     keys: keys! {
-        ("capacity", (scaler.capacity), Type, "\"learn\"")
-r#"How many requests a second one server carries within `response_time`. "off": breaches alone bring
-spares in. "learn": found out from the load, and all that the demand needs come before anything is
-slow; try it with `simulate` first. A rate ("60/s"): you know it."#
+        ("capacity", (scaler.capacity), Type, "\"60/s\"")
+r#"How many requests a second one server carries within `response_time`. "learn": found out from the
+load, and all that the demand needs come before anything is slow. A rate ("60/s"): you know it.
+"off": breaches alone bring spares in."#
         ("headroom", (scaler.headroom), Type, "\"high\"")
     "How much more than the demand is kept ready: low, normal or high."
         ("scale_up_cooldown", (scaler.scale_up_cooldown), Least(Duration::ZERO), "")

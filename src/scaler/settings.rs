@@ -85,7 +85,7 @@ impl BackendSettings {
             always_up,
             policies: Vec::new(),
             targets: Vec::new(),
-            capacity: Capacity::Off,
+            capacity: Capacity::Learn,
             headroom: Headroom::Normal,
             scale_up_cooldown: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(5 * 60),
@@ -106,9 +106,9 @@ impl BackendSettings {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Capacity {
     /// Nothing is learned: breaches alone ask for servers.
-    #[default]
     Off,
     /// Learned from the load.
+    #[default]
     Learn,
     /// Learned from the load, beginning with what an old log has shown.
     From(Bracket),

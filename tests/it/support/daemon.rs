@@ -67,6 +67,8 @@ impl DaemonConfig {
                 ("window", "6"),
                 ("min_span", "\"200ms\""),
                 ("grace", "\"0s\""),
+                // Sizing looks back on half a minute, and these tests last seconds.
+                ("capacity", "\"off\""),
                 ("idle_timeout", "\"2s\""),
                 ("scale_down_cooldown", "\"1s\""),
             ]),
