@@ -1,0 +1,4 @@
+//! `tune`: what it reads out of logs of servers whose limit is known, and what it says and writes.
+
+mod limits;
+mod logs;
