@@ -19,6 +19,7 @@ mod serving;
 mod silence;
 mod simulated;
 mod socket;
+mod tuned;
 
 /// Facts of HAProxy that the product's safety stands on, held for each version that it promises.
 mod support_works {
