@@ -252,7 +252,10 @@ const QUIET: Group = Group {
         ("capacity", (scaler.capacity), Type, "\"learn\"")
 r#"How many requests a second one server carries within `response_time`. "off": breaches alone bring
 spares in. "learn": found out from the load, and all that the demand needs come before anything is
-slow; try it with `simulate` first. A rate ("60/s"): you know it."#
+slow; try it with `simulate` first. A rate ("60/s"): you know it. A table, as `tune` reads it out of
+old logs: learned from there on.
+
+    capacity = { proved = "36/s", broken = "40/s", in_flight = 8 }"#
         ("headroom", (scaler.headroom), Type, "\"high\"")
     "How much more than the demand is kept ready: low, normal or high."
         ("scale_up_cooldown", (scaler.scale_up_cooldown), Least(Duration::ZERO), "")
