@@ -12,8 +12,13 @@ use crate::words::time::Timestamp;
 
 /// Slices up to so many times the goal make the curve: far beyond it there is only backlog.
 const CURVE_UP_TO: f64 = 3.0;
-/// How far from the goal a slice may be, as a ratio, to tell the rate at the goal: the nearest first.
-const NEAR: [f64; 4] = [1.25, 1.5, 2.0, 4.0];
+/// How far below and above the goal a slice may be, as ratios, to tell the rate at the goal: the nearest
+/// first. Far below it there is only what a request takes alone, far above it all that a server can do.
+const NEAR: [(f64, f64); 4] = [(1.25, 1.25), (1.5, 1.5), (1.5, 2.0), (1.5, 4.0)];
+/// … nor in a slice that is nearer to this one of all slices than to the goal, the fastest first.
+const ALONE_ONE_OF: usize = 10;
+/// So many of these are near enough to be sure of it.
+const NEAR_SURE: usize = 2;
 /// Slices that tell it.
 const NEAR_SLICES: usize = 3;
 /// A slice that is slow at less than this share of what was carried well is slow for another reason.
@@ -29,6 +34,8 @@ const CONTRADICTS: f64 = 0.9;
 /// What was seen within the goal is this near to what broke, and the curve this good, to be sure.
 const BRACKET_MAX: f64 = 1.5;
 const ERROR_MAX: f64 = 0.35;
+/// The configuration takes no smaller rate.
+const LEAST: f64 = 0.01;
 /// Slow slices that make sure.
 const SLOW_MIN: usize = 3;
 
@@ -98,48 +105,60 @@ impl Carries {
     /// Out of these slices.
     pub fn of(slices: &Slices, goal: Goal) -> Self {
         let steady: Vec<&Slice> = slices.steady().collect();
-        let (mut bracket, unexplained) = (calm(slices, goal), slow_without_load(&steady, goal));
+        let mut bracket = calm(slices, goal);
         let proved = bracket.proved.map_or(0.0, |it| it.value);
+        let is_slow = |it: &&Slice| it.signal_ms > goal.ms;
         let is_explained =
-            |it: &&&Slice| it.signal_ms <= goal.ms || it.served_each() >= EXPLAINED_SHARE * proved;
-        let telling: Vec<&Slice> = steady.iter().filter(is_explained).copied().collect();
+            |it: &&Slice| !is_slow(it) || it.served_each() >= EXPLAINED_SHARE * proved;
+        let (telling, unexplained): (Vec<&Slice>, Vec<&Slice>) =
+            steady.iter().copied().partition(is_explained);
         let curve = curve(&telling, goal);
-        let slow = telling.iter().filter(|it| it.signal_ms > goal.ms).count();
-        let unexplained = unexplained.filter(|it| !is_explained(it)).count();
-        let broken = if slow > 0 {
-            rate_at(&telling, goal.ms)
-        } else {
-            None
+        let slow = telling.iter().filter(|it| is_slow(it) && it.is_even);
+        let slow = slow.count();
+        let broken = broken(&telling, goal.ms, slices.length_s);
+        let within = telling.iter().filter(|it| !is_slow(it) && it.is_even);
+        let within = within.map(|it| it.served_each()).fold(0.0, f64::max);
+        let is_far = |(rate, _, is_near): (f64, u64, bool)| {
+            rate > BRACKET_MAX * within || !is_near && rate > BRACKET_MAX * proved
         };
         let is_contradiction = broken.is_some_and(|it| it.0 < CONTRADICTS * proved);
-        let within = telling.iter().filter(|it| it.signal_ms <= goal.ms);
-        let within = within.map(|it| it.served_each()).fold(0.0, f64::max);
-        if let Some((rate, at_ms)) = broken {
+        if let Some((rate, at_ms, _)) = broken {
             bracket.broken = Some(Lesson {
-                value: rate.max(proved / PROVED_OF_BROKEN),
+                value: if is_contradiction {
+                    proved / PROVED_OF_BROKEN
+                } else {
+                    rate
+                },
                 at: Timestamp::from_ms(at_ms),
             });
+            // The highest of many minutes is as high by chance, too.
+            if let Some(lesson) = bracket.proved.as_mut().filter(|_| !is_contradiction) {
+                lesson.value = proved.min(PROVED_OF_BROKEN * rate);
+            }
         }
+        let unexplained = unexplained.len();
         let by_curve = curve.and_then(|it| it.in_flight_at(goal.ms));
         let seen = steady
             .iter()
             .map(|it| it.in_flight_each())
             .fold(0.0, f64::max);
         let near = by_curve.filter(|it| *it <= NEAR_CURVE * seen);
-        let in_flight_at_goal = broken.map(|(rate, _)| rate * goal.ms / 1000.0).or(near);
+        let in_flight_at_goal = broken.map(|(rate, ..)| rate * goal.ms / 1000.0).or(near);
         let (confidence, why) = if steady.is_empty() {
             (Confidence::None, Why::TooLittle)
         } else if broken.is_none() && unexplained > 0 {
             (Confidence::None, Why::SlowWithoutLoad)
         } else if broken.is_none() && near.is_none() {
             (Confidence::None, Why::NeverNear)
+        } else if broken.is_none() && bracket.proved.is_none() {
+            (Confidence::None, Why::NearOnly)
         } else if broken.is_none() {
             (Confidence::Weak, Why::NearOnly)
         } else if bracket.proved.is_none() {
             (Confidence::Weak, Why::AlwaysSlow)
         } else if slow < SLOW_MIN {
             (Confidence::Weak, Why::SlowBriefly)
-        } else if broken.is_some_and(|it| it.0 > BRACKET_MAX * within) {
+        } else if broken.is_some_and(is_far) {
             (Confidence::Weak, Why::FarApart)
         } else if is_contradiction || curve.is_none_or(|it| it.error > ERROR_MAX) {
             (Confidence::Weak, Why::BadCurve)
@@ -161,7 +180,7 @@ impl Carries {
     /// The bracket, for a daemon or a simulation that begins at 0; `None` if the log cannot tell.
     pub fn to_start_from(&self) -> Option<Bracket> {
         let at_start = |lesson: Option<Lesson>| {
-            lesson.map(|it| Lesson {
+            lesson.filter(|it| it.value >= LEAST).map(|it| Lesson {
                 value: it.value,
                 at: Timestamp::default(),
             })
@@ -177,7 +196,8 @@ impl Carries {
                 proved: at_start(proved),
                 held: at_start(held),
                 broken: at_start(broken),
-            }),
+            })
+            .filter(|it| it.proved.is_some() || it.broken.is_some()),
         }
     }
 }
@@ -218,13 +238,6 @@ fn raise(lesson: &mut Option<Lesson>, at: Timestamp, value: f64) {
     }
 }
 
-fn slow_without_load<'a>(
-    steady: &'a [&'a Slice],
-    goal: Goal,
-) -> impl Iterator<Item = &'a &'a Slice> {
-    steady.iter().filter(move |it| it.signal_ms > goal.ms)
-}
-
 fn curve(telling: &[&Slice], goal: Goal) -> Option<Curve> {
     let within = telling
         .iter()
@@ -237,29 +250,53 @@ fn curve(telling: &[&Slice], goal: Goal) -> Option<Curve> {
     Curve::fit(&points.collect::<Vec<_>>())
 }
 
-/// The rate that one server serves while response times are at the goal, and when that was first seen:
-/// the mean of the slices nearest to it. Where the goal is far above what a request takes alone this is
-/// all that a server can do; where it is not, it is less.
-fn rate_at(telling: &[&Slice], goal_ms: f64) -> Option<(f64, u64)> {
-    NEAR.iter().find_map(|ratio| {
-        let width = ratio.ln();
-        let mut sums = (0.0, 0.0, 0);
-        let mut first = None;
-        for slice in telling {
-            let away = (slice.signal_ms.max(1.0) / goal_ms).ln().abs() / width;
-            if away < 1.0 {
-                let weight = (1.0 - away) * f64::from(slice.arrived);
-                sums = (
-                    sums.0 + weight * slice.served_each(),
-                    sums.1 + weight,
-                    sums.2 + 1,
-                );
-                first = first.or(Some(slice.at_ms));
-            }
+/// The rate that one server serves while response times are at the goal, and when that was first seen.
+/// Where the goal is far above what a request takes alone this is all that a server can do; where it is
+/// not, it is less. Whether it was seen near to the goal. `None` if nothing was slow.
+fn broken(telling: &[&Slice], goal_ms: f64, length_s: u64) -> Option<(f64, u64, bool)> {
+    let slow: Vec<&Slice> = telling
+        .iter()
+        .filter(|it| it.signal_ms > goal_ms)
+        .copied()
+        .collect();
+    let first_ms = slow.first()?.at_ms;
+    let mut times: Vec<f64> = telling.iter().map(|it| it.signal_ms).collect();
+    times.sort_unstable_by(f64::total_cmp);
+    let alone_ms = times
+        .get(times.len() / ALONE_ONE_OF)
+        .copied()
+        .unwrap_or(0.0);
+    let least_ms = f64::midpoint(alone_ms, goal_ms).min(goal_ms);
+    let tells = |it: &&&Slice| it.is_even && it.signal_ms >= least_ms;
+    let even: Vec<&Slice> = telling.iter().filter(tells).copied().collect();
+    let mut near = NEAR.iter().enumerate();
+    let near =
+        near.find_map(|(at, ratios)| Some((rate_near(&even, goal_ms, *ratios)?, at < NEAR_SURE)));
+    // All far above it: all that a server can do.
+    let full = slow.iter().filter(|it| it.is_even);
+    let full: Vec<f64> = full.map(|it| it.answered_each(length_s)).collect();
+    let full = (!full.is_empty()).then(|| full.iter().sum::<f64>() / full.len() as f64);
+    // Only a moment, of which a part was not slow: the least wrong one.
+    let most = || slow.iter().map(|it| it.served_each()).fold(0.0, f64::max);
+    let (rate, is_near) = near.unwrap_or_else(|| (full.unwrap_or_else(most), false));
+    Some((rate, first_ms, is_near))
+}
+
+/// The mean of the slices whose response time is within these ratios of the goal; the nearer ones count
+/// more.
+fn rate_near(even: &[&Slice], goal_ms: f64, (below, above): (f64, f64)) -> Option<f64> {
+    let (mut rates, mut weights, mut slices) = (0.0, 0.0, 0);
+    for slice in even {
+        let away = (slice.signal_ms.max(1.0) / goal_ms).ln();
+        let away = (away / above.ln()).max(-away / below.ln());
+        if away < 1.0 {
+            let weight = (1.0 - away) * f64::from(slice.arrived);
+            rates += weight * slice.served_each();
+            weights += weight;
+            slices += 1;
         }
-        let (rate, weight, slices) = sums;
-        (slices >= NEAR_SLICES && weight > 0.0).then(|| Some((rate / weight, first?)))?
-    })
+    }
+    (slices >= NEAR_SLICES && weights > 0.0).then(|| rates / weights)
 }
 
 fn busiest(steady: &[&Slice], length_s: u64) -> Busiest {

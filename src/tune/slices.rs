@@ -14,6 +14,8 @@ const LENGTH_S: std::ops::RangeInclusive<u64> = 10..=60;
 const REQUESTS_MIN: u32 = 20;
 /// After servers have come or gone, so long is left out: the backlog of before is not theirs.
 const SETTLES_S: u64 = 20;
+/// Response times of slices that are alike differ by this factor at most.
+const EVEN_RATIO: f64 = 3.0;
 /// Of more slices (about a year of a quiet log) the last ones are left out.
 const SLICES_MAX: u64 = 1_000_000;
 
@@ -28,6 +30,8 @@ pub struct Slice {
     pub arrived: u32,
     /// Of these, how many got no answer, or an error.
     pub failed: u32,
+    /// Requests that were answered in it.
+    pub answered: u32,
     /// Requests in flight on the average: they waited for an answer, in HAProxy or in a server.
     pub in_flight: f64,
     /// Mean of what those who arrived waited, Tw + Tc + Tr, milliseconds; one without an answer waited
@@ -37,12 +41,20 @@ pub struct Slice {
     pub signal_ms: f64,
     /// The same servers as just before and just behind it, and enough requests.
     pub is_steady: bool,
+    /// Response times about as just before and just behind it: none in which a rush begins or a backlog
+    /// ends. Means over these say nothing of either part.
+    pub is_even: bool,
 }
 
 impl Slice {
     /// Requests in flight of one server.
     pub fn in_flight_each(&self) -> f64 {
         self.in_flight / f64::from(self.servers.max(1))
+    }
+
+    /// Requests a second that one server answered.
+    pub fn answered_each(&self, length_s: u64) -> f64 {
+        f64::from(self.answered) / length_s.max(1) as f64 / f64::from(self.servers.max(1))
     }
 
     /// Requests a second that one server served, by Little's law.
@@ -66,6 +78,7 @@ struct Sums {
     given: BTreeMap<u16, u32>,
     arrived: u32,
     failed: u32,
+    answered: u32,
     measured: u32,
     response_ms: u64,
     signal_ms: u64,
@@ -103,13 +116,16 @@ impl Slices {
                 servers: u32::try_from(sum.given.len()).unwrap_or(u32::MAX),
                 arrived: sum.arrived,
                 failed: sum.failed,
+                answered: sum.answered,
                 in_flight: area_ms / each_ms as f64,
                 response_ms: mean(sum.response_ms),
                 signal_ms: mean(sum.signal_ms),
                 is_steady: false,
+                is_even: false,
             });
         }
         mark_steady(&mut all, &sums, length_s);
+        mark_even(&mut all);
         Self { length_s, all }
     }
 
@@ -182,6 +198,9 @@ fn take(sums: &mut [Sums], request: &Logged, signal: Signal, start_ms: u64, leng
     let flight_ms = waited.map_or(0, |it| u64::from(it.0));
     let ended_ms = arrived_ms.saturating_add(flight_ms);
     let last = place(ended_ms);
+    if let Some(sum) = sums.get_mut(last) {
+        sum.answered += u32::from(request.is_answered);
+    }
     let mut add = |at: usize, ms: u64| {
         if let Some(sum) = sums.get_mut(at) {
             sum.partial_ms += ms;
@@ -198,6 +217,16 @@ fn take(sums: &mut [Sums], request: &Logged, signal: Signal, start_ms: u64, leng
         if let Some(sum) = sums.get_mut(at) {
             sum.whole += step;
         }
+    }
+}
+
+fn mark_even(all: &mut [Slice]) {
+    let times: Vec<f64> = all.iter().map(|it| it.response_ms.max(1.0)).collect();
+    for (index, slice) in all.iter_mut().enumerate() {
+        let around = times.get(index.saturating_sub(1)..(index + 2).min(times.len()));
+        let own_ms = slice.response_ms.max(1.0);
+        let is_near = |ms: &f64| ms / own_ms <= EVEN_RATIO && own_ms / ms <= EVEN_RATIO;
+        slice.is_even = around.is_some_and(|it| it.iter().all(is_near));
     }
 }
 

@@ -229,3 +229,48 @@ fn a_few_requests_tell_nothing() {
         (Confidence::None, Why::TooLittle)
     );
 }
+
+#[test]
+fn a_rush_that_comes_at_once_is_no_limit_that_is_sure() {
+    for (kind, service, service_ms, goal_ms) in [
+        (Kind::Workers(16), "exp:300ms", 300.0, 500.0),
+        (Kind::Cores(2), "exp:100ms", 100.0, 500.0),
+        (Kind::Maxconn(4), "exp:200ms", 200.0, 600.0),
+    ] {
+        let limit = by_theory(kind, service_ms, goal_ms);
+        let rush = [vec![0.5; 900], vec![1.2; 200], vec![0.5; 600]].concat();
+        let teeth: Vec<f64> = (0..2_400)
+            .map(|it| 0.2 + f64::from(it % 600) / 600.0)
+            .collect();
+        let loads = [
+            ("rush", rush),
+            ("teeth", teeth),
+            ("near", vec![0.97; 1_200]),
+            ("over", vec![1.1; 600]),
+        ];
+        for (name, shares) in loads {
+            for seed in SEEDS {
+                let world = World {
+                    rates_per_s: shares.iter().map(|share| share * limit).collect(),
+                    ..World::new(kind, service, seed)
+                };
+                let carries = told(&world, goal_ms);
+                let broken = carries.bracket.broken.map_or(0.0, |it| it.value) / limit;
+                let shown = format!(
+                    "{kind:?}, {name}, seed {seed}: {broken:.2} of {limit:.1}, {carries:?}"
+                );
+                let most = match carries.confidence {
+                    Confidence::Good => TOLERANCE,
+                    Confidence::Weak | Confidence::None => 2.0 * TOLERANCE,
+                };
+                assert!((broken - 1.0).abs() < most, "{shown}");
+                let expected = if name == "teeth" {
+                    Confidence::Good
+                } else {
+                    carries.confidence
+                };
+                assert_eq!(carries.confidence, expected, "{shown}");
+            }
+        }
+    }
+}
