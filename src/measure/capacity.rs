@@ -75,6 +75,15 @@ impl Bracket {
         }
     }
 
+    /// So many times all of it.
+    pub(super) fn times(mut self, factor: f64) -> Self {
+        let lessons = [&mut self.proved, &mut self.held, &mut self.broken];
+        for lesson in lessons.into_iter().flatten() {
+            lesson.value *= factor;
+        }
+        self
+    }
+
     /// The rate that broke it, forgotten as far as time has gone by.
     pub fn broken_by_now(&self, now: Timestamp) -> Option<f64> {
         let broken = self.broken?;

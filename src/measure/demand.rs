@@ -52,6 +52,8 @@ struct Look {
     open: u64,
     /// The same of those that wait.
     queued: u64,
+    /// Requests that HAProxy answered itself, as far as the log had told by then.
+    without_server: u64,
 }
 
 /// The looks of the last minute.
@@ -61,6 +63,8 @@ pub struct Demand {
     looks: VecDeque<Look>,
     newest: Reading,
     is_new_process: bool,
+    /// Requests that HAProxy answered itself, since the beginning.
+    without_server: u64,
 }
 
 impl Demand {
@@ -77,6 +81,7 @@ impl Demand {
                 arrived: 0,
                 open: 0,
                 queued: 0,
+                without_server: self.without_server,
             });
             return;
         };
@@ -92,6 +97,7 @@ impl Demand {
             arrived: last.arrived.saturating_add(arrived),
             open: last.open.saturating_add(area(before.open, reading.open)),
             queued: (last.queued).saturating_add(area(before.queued, reading.queued)),
+            without_server: self.without_server,
         };
         let last_but_one = self.looks.len().checked_sub(2);
         let last_but_one = last_but_one.and_then(|at| self.looks.get(at));
@@ -102,6 +108,11 @@ impl Demand {
         while (self.looks.get(1)).is_some_and(|it| now.since(it.at) >= SPAN_MAX) {
             self.looks.pop_front();
         }
+    }
+
+    /// HAProxy has answered one more request itself, or refused it.
+    pub const fn answered_without_server(&mut self) {
+        self.without_server = self.without_server.saturating_add(1);
     }
 
     /// Another process of HAProxy counts from 0. It need not have counted less by the next look.
@@ -118,6 +129,14 @@ impl Demand {
     pub fn per_second(&self, span: Duration) -> Option<f64> {
         self.over(span, |look| look.arrived as f64)
             .map(|(arrived, seconds)| arrived / seconds)
+    }
+
+    /// Requests a second that HAProxy answered itself, over the very time of [`Self::per_second`]: what is
+    /// counted over another time, be it a part of a second less, would look like demand while such
+    /// requests become more, and at the start.
+    pub fn without_server_per_second(&self, span: Duration) -> Option<f64> {
+        self.over(span, |look| look.without_server as f64)
+            .map(|(answered, seconds)| answered / seconds)
     }
 
     /// Open sessions on the average of the last `span`, each weighed by how long it was seen.

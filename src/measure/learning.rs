@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::capacity::{BELOW_BROKEN, Bracket, Carries, Lesson};
+use super::retry::{Carried, Retry};
 use crate::words::time::Timestamp;
 
 /// A minute below this share of the goal was carried well.
@@ -21,15 +22,6 @@ const CONFIRMED_SHARE: f64 = 0.5;
 /// A server that breaks while it holds less than this share of what one holds well is slow for another
 /// reason than its load: a database, a pause, requests that alone take longer than the goal.
 const HELD_SHARE: f64 = 0.5;
-/// What was pulled down is tried again by this share more …
-const RECOVERS_BY: f64 = 0.1;
-/// … so often …
-const RECOVERS_EVERY: Duration = Duration::from_secs(5 * 60);
-/// … after minutes in which servers had at least this share of what they are thought to carry …
-const RECOVERS_AT: f64 = 0.5;
-/// … and after twice the time when it broke again, until that is longer than this: the requests are
-/// heavier for good.
-const PATIENCE_MAX: Duration = Duration::from_secs(4 * 60 * 60);
 /// So many requests wait on the average: a queue, and no chance.
 const QUEUED_MIN: f64 = 1.0;
 /// What an episode taught is taken back when more servers prove useless within this time.
@@ -74,6 +66,25 @@ impl Witnesses {
     }
 }
 
+/// How long answers of a minute took.
+#[derive(Clone, Copy, Debug)]
+pub struct Answers {
+    /// The mean of the goal's signal, milliseconds.
+    pub mean_ms: Option<f64>,
+    /// S₀, milliseconds.
+    pub service_ms: Option<f64>,
+    /// Requests a second that are kept ready beside those that arrived.
+    pub margin: f64,
+}
+
+impl Answers {
+    /// How many times S₀ the mean is.
+    fn stretch(self) -> Option<f64> {
+        let service_ms = self.service_ms.filter(|ms| *ms > 0.0)?;
+        Some(self.mean_ms? / service_ms)
+    }
+}
+
 /// What a breach shows in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sign {
@@ -83,45 +94,24 @@ pub enum Sign {
     Queue,
 }
 
-/// The way back to what was proved before a breach pulled it down: the database was slow for a moment,
-/// or requests are light again. Each breach on the way is a reason to be more patient.
-#[derive(Clone, Copy, Debug)]
-struct Recovery {
-    /// Requests a second that were proved before.
-    to: f64,
-    next: Timestamp,
-    /// From a breach to the first try.
-    patience: Duration,
-}
-
 /// An episode of breaches that taught.
 #[derive(Clone, Copy, Debug)]
 struct Episode {
     at: Timestamp,
-    /// What was known before.
+    /// What was known before, how much more was tried, and when even more was to be.
     before: Bracket,
+    lift: f64,
+    retry: Option<Retry>,
     /// The load was no more than was proved: heavier requests, or something slow behind all servers.
     is_within_proved: bool,
-}
-
-impl Recovery {
-    /// It broke at `broke_at`, below the `proved` of before or on the way back to more.
-    fn after(now: Timestamp, broke_at: f64, proved: f64, before: Option<Self>) -> Option<Self> {
-        let to = before.map_or(proved, |it| it.to.max(proved));
-        let patience = before.map_or(RECOVERS_EVERY, |it| it.patience.saturating_mul(2));
-        let is_wanted = to > broke_at && patience <= PATIENCE_MAX;
-        is_wanted.then_some(Self {
-            to,
-            next: now.after(patience),
-            patience,
-        })
-    }
 }
 
 /// Learns.
 #[derive(Debug)]
 pub struct Learner {
     bracket: Bracket,
+    /// So many times what was learned is reckoned with, at least once: see `retry`.
+    lift: f64,
     goal_ms: f64,
     /// Since when nothing has happened after which a minute tells nothing.
     calm_since: Timestamp,
@@ -134,7 +124,7 @@ pub struct Learner {
     episode: Option<Episode>,
     /// When more servers helped last.
     helped: Option<Timestamp>,
-    recovery: Option<Recovery>,
+    retry: Option<Retry>,
     is_elsewhere: bool,
     /// An operator said what a server carries.
     is_given: bool,
@@ -143,9 +133,10 @@ pub struct Learner {
 impl Learner {
     /// Knows what an earlier daemon or an old log has taught.
     /// What is `given` by an operator stays as it is.
-    pub const fn new(now: Timestamp, goal_ms: f64, bracket: Bracket, is_given: bool) -> Self {
+    pub fn new(now: Timestamp, goal_ms: f64, bracket: Bracket, is_given: bool) -> Self {
         Self {
             bracket,
+            lift: 1.0,
             goal_ms,
             calm_since: now,
             breached: None,
@@ -153,15 +144,20 @@ impl Learner {
             grown_at: now,
             episode: None,
             helped: None,
-            recovery: None,
+            retry: bracket.broken.map(|_| Retry::of_old_lesson(now)),
             is_elsewhere: false,
             is_given,
         }
     }
 
-    /// What is known.
+    /// What was seen.
     pub const fn bracket(&self) -> &Bracket {
         &self.bracket
+    }
+
+    /// What to reckon with: what was seen, and a little more while it is tried whether that is true.
+    pub fn reckoned(&self) -> Bracket {
+        self.bracket.times(self.lift)
     }
 
     /// More servers do not help: nothing is learned.
@@ -195,7 +191,8 @@ impl Learner {
         let episode = self.episode.take().filter(|_| !was_elsewhere);
         if let Some(episode) = episode.filter(|it| now.since(it.at) <= REGRET) {
             self.bracket = episode.before;
-            self.recovery = None;
+            self.lift = episode.lift;
+            self.retry = episode.retry;
         }
     }
 
@@ -212,10 +209,19 @@ impl Learner {
 
     /// What is known without a lesson that a slow database would teach, too: of a breach at a load that
     /// was proved to be carried, before it is known whether servers help.
-    pub fn undoubted(&self, now: Timestamp) -> &Bracket {
-        let doubtful = self.episode.as_ref();
-        let doubtful = doubtful.filter(|it| it.is_within_proved && now.since(it.at) <= REGRET);
-        doubtful.map_or(&self.bracket, |it| &it.before)
+    pub fn undoubted(&self, now: Timestamp) -> Bracket {
+        let doubtful = self.doubtful(now);
+        doubtful.map_or_else(|| self.reckoned(), |it| it.before.times(it.lift))
+    }
+
+    /// What was learned last may be taken back.
+    pub fn is_doubtful(&self, now: Timestamp) -> bool {
+        self.doubtful(now).is_some()
+    }
+
+    fn doubtful(&self, now: Timestamp) -> Option<&Episode> {
+        let episode = self.episode.as_ref();
+        episode.filter(|it| it.is_within_proved && now.since(it.at) <= REGRET)
     }
 
     /// The last minute was calm long enough to teach.
@@ -226,22 +232,24 @@ impl Learner {
     }
 
     /// A minute without a breach, with the same pool, of `units`: learns if its mean of the goal's
-    /// signal, `mean_ms`, was good.
+    /// signal was good.
     pub fn minute(
         &mut self,
         now: Timestamp,
         units: f64,
         seen: &Seen,
-        mean_ms: Option<f64>,
+        answers: Answers,
         witnesses: Witnesses,
     ) {
-        let is_fast = mean_ms.is_some_and(|mean_ms| mean_ms < CALM_SHARE * self.goal_ms);
+        let is_fast = answers
+            .mean_ms
+            .is_some_and(|mean_ms| mean_ms < CALM_SHARE * self.goal_ms);
         if !self.has_calm_minute(now) || !is_fast || units <= 0.0 || !witnesses.agree() {
             return;
         }
+        let carries = self.carries(now);
         raise(&mut self.bracket.proved, now, seen.per_second / units);
         raise(&mut self.bracket.held, now, seen.in_flight / units);
-        self.recover(now, seen.per_second / units);
         let proved = self.bracket.proved.map_or(0.0, |it| it.value);
         let least = proved / BELOW_BROKEN;
         if let Some(broken) = self.bracket.broken_by_now(now).filter(|it| *it < least) {
@@ -249,6 +257,17 @@ impl Learner {
             let value = least.max(broken);
             self.bracket.broken = Some(Lesson { value, at: now });
         }
+        // What was tried is proved by now, as far as it is.
+        self.lift = 1.0;
+        if let Some((before, proved)) = carries.zip(self.carries(now)) {
+            self.lift = (before / proved).max(1.0);
+        }
+        self.try_more(now, units, seen, answers);
+    }
+
+    /// Requests a second that one unit is thought to carry.
+    fn carries(&self, now: Timestamp) -> Option<f64> {
+        self.reckoned().carries(now).map(Carries::per_second)
     }
 
     /// The goal was missed by as many windows in a row as ask for a server; true if that taught.
@@ -272,37 +291,42 @@ impl Learner {
         self.episode = Some(Episode {
             at: now,
             before: self.bracket,
+            lift: self.lift,
+            retry: self.retry,
             is_within_proved: self.bracket.proved.is_some_and(|it| it.value > broke_at),
         });
         let lesson = |value| Some(Lesson { value, at: now });
         self.bracket.broken = lesson(broke_at);
+        self.lift = 1.0;
         let proved = self.bracket.proved.filter(|it| it.value > broke_at);
         if proved.is_some() {
             self.bracket.proved = lesson(PROVED_OF_BROKEN * broke_at);
         }
-        let proved = proved.map_or(0.0, |it| it.value);
-        self.recovery = Recovery::after(now, broke_at, proved, self.recovery);
+        let proved = proved.map(|it| it.value);
+        self.retry = Some(Retry::after(now, proved, self.retry));
         true
     }
 
-    /// A calm minute at that rate: is more tried again?
-    fn recover(&mut self, now: Timestamp, per_second: f64) {
-        let (Some(recovery), Some(proved)) = (self.recovery, self.bracket.proved) else {
+    /// All went well with what one unit of `units` had: is more tried?
+    fn try_more(&mut self, now: Timestamp, units: f64, seen: &Seen, answers: Answers) {
+        let planned = (seen.per_second + answers.margin) / units;
+        let in_flight = seen.in_flight / units;
+        let Some((retry, carries)) = self.retry.zip(self.carries(now)) else {
             return;
         };
-        let carries = self.bracket.carries(now).map_or(0.0, Carries::per_second);
-        if now < recovery.next || per_second < RECOVERS_AT * carries {
-            return;
+        let held = self.reckoned().held.map_or(0.0, |it| it.value);
+        let service_s = answers.service_ms.unwrap_or(0.0) / 1000.0;
+        let held = held.max(carries * service_s);
+        let by_in_flight = if held > 0.0 { in_flight / held } else { 0.0 };
+        let minute = Carried {
+            share: (planned / carries).max(by_in_flight),
+            stretch: answers.stretch(),
+            carries,
+        };
+        if let Some((factor, next)) = retry.step(now, &minute) {
+            self.lift *= factor;
+            self.retry = Some(next);
         }
-        let factor = (1.0 + RECOVERS_BY).min(recovery.to / proved.value);
-        let lessons = [&mut self.bracket.proved, &mut self.bracket.broken];
-        for lesson in lessons.into_iter().flatten() {
-            lesson.value *= factor.max(1.0);
-        }
-        self.recovery = (factor > 1.0).then_some(Recovery {
-            next: now.after(RECOVERS_EVERY),
-            ..recovery
-        });
     }
 
     /// The counters confirm that many requests are in flight, more than one unit holds well; a queue

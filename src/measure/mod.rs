@@ -30,5 +30,7 @@ pub(crate) mod sample;
 pub(crate) mod window;
 
 mod extreme;
+mod regret;
+mod retry;
 mod steady;
 mod traffic;

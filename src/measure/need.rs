@@ -54,6 +54,11 @@ impl Headroom {
             Self::High => 1.4,
         }
     }
+
+    /// What is kept ready beside so many requests a second that take S₀, `service_s` seconds: β·√(λ/S₀).
+    pub fn margin(self, per_second: f64, service_s: f64) -> f64 {
+        self.beta() * (per_second / service_s).sqrt()
+    }
 }
 
 /// How strong servers are together.
@@ -206,9 +211,7 @@ pub fn need(
     });
     let backlog = backlog(load, serving);
     let margin = match (capacity, service_s) {
-        (Some(Carries::Bounded(_)), Some(service_s)) => {
-            headroom.beta() * (load.per_second / service_s).sqrt()
-        }
+        (Some(Carries::Bounded(_)), Some(service_s)) => headroom.margin(load.per_second, service_s),
         // Where the edge is not known, there is nothing to stay away from.
         (Some(Carries::Proved(_)) | None, _) | (_, None) => 0.0,
     };

@@ -9,8 +9,9 @@ use std::time::Duration;
 use super::capacity::Bracket;
 use super::demand::Reading;
 use super::extreme::{End, Extreme};
-use super::learning::{CALM_LASTS, Learner, Seen, Sign};
-use super::need::{Headroom, Load, Need, Strength, need};
+use super::learning::{Answers, CALM_LASTS, Learner, Seen, Sign};
+use super::need::{Headroom, Load, Need, Strength, covers, need};
+use super::regret::Regret;
 use super::served::Goal;
 use super::steady::{Ask, Steady};
 use super::traffic::{FAST, Traffic};
@@ -82,7 +83,8 @@ pub struct Outlook {
     /// present episode. A slow database asks for the rest just as loudly as heavier requests do: one
     /// server first, and more once [`Sizing::helped`].
     pub undoubted: Option<f64>,
-    /// The highest need of the last `down_after`, units; `None` until so long was watched.
+    /// The highest need of the last `down_after`, units; `None` until so long was watched, and while
+    /// servers that went had to come back.
     pub highest: Option<f64>,
     /// More servers did not help: nothing is learned, and arrivals alone count.
     pub is_frozen: bool,
@@ -104,6 +106,7 @@ pub struct Sizing {
     learner: Learner,
     highest: Extreme,
     steady: Steady,
+    regret: Regret,
     /// The newest one.
     look: Option<Look>,
     /// Nothing had piled up at the first one.
@@ -119,6 +122,7 @@ impl Sizing {
             learner: Learner::new(now, settings.goal.ms, learned.bracket, settings.is_given),
             highest: Extreme::new(End::Highest, settings.down_after),
             steady: Steady::default(),
+            regret: Regret::default(),
             look: None,
             was_empty: false,
         }
@@ -189,6 +193,7 @@ impl Sizing {
         self.traffic.start_over(now);
         self.highest.start_over();
         self.steady.start_over();
+        self.regret.start_over();
         self.learner.start_over(now);
         self.look = None;
     }
@@ -204,6 +209,9 @@ impl Sizing {
             let units = before.map_or(f64::INFINITY, |it| it.serving.units);
             let has_shrunk = before.is_some() && look.serving.units < units;
             self.learner.pool_changed(now, has_shrunk);
+            if has_shrunk {
+                self.regret.left(now);
+            }
         }
         self.traffic.read(now, look.reading, look.is_log_trusted);
         self.learner.bottleneck(now, look.is_elsewhere);
@@ -228,12 +236,16 @@ impl Sizing {
         if let Some(need) = &need {
             self.highest.say(now, need.units);
         }
+        let are_there = look.serving.units + look.coming;
+        let is_asked = asked.is_some_and(|ask| !covers(are_there, ask.all));
+        self.regret.look(now, is_asked, self.settings.down_after);
+        let highest = self.highest.of_whole_period(now);
         Outlook {
             demand: load.map(|load| load.per_second),
             need,
             asked: asked.map(|ask| ask.all),
             undoubted: asked.map(|ask| ask.undoubted),
-            highest: self.highest.of_whole_period(now),
+            highest: highest.filter(|_| !self.regret.holds(now)),
             is_frozen: self.learner.is_frozen(),
         }
     }
@@ -260,7 +272,7 @@ impl Sizing {
 
     fn need(&self, now: Timestamp, load: &Load, serving: Strength) -> Option<Need> {
         let headroom = self.settings.headroom;
-        need(now, load, serving, self.learner.bracket(), headroom)
+        need(now, load, serving, &self.learner.reckoned(), headroom)
     }
 
     /// Units that are needed whatever is slow behind the servers.
@@ -269,13 +281,13 @@ impl Sizing {
             return f64::INFINITY;
         }
         let bracket = self.learner.undoubted(now);
-        let is_doubtful = bracket != self.learner.bracket();
+        let is_doubtful = self.learner.is_doubtful(now);
         let sure = Load {
             piled: if is_doubtful { 0.0 } else { load.piled },
             in_flight: 0.0,
             ..*load
         };
-        let need = need(now, &sure, look.serving, bracket, self.settings.headroom);
+        let need = need(now, &sure, look.serving, &bracket, self.settings.headroom);
         need.and_then(|need| need.addable()).unwrap_or(0.0)
     }
 
@@ -292,13 +304,20 @@ impl Sizing {
             return;
         }
         let (Some(per_second), Some(in_flight), Some(witnesses)) = (
-            self.traffic.per_second(now, CALM_LASTS),
+            self.traffic.per_second(CALM_LASTS),
             self.traffic.in_flight(now, CALM_LASTS),
             self.traffic.witnesses(now, CALM_LASTS),
         ) else {
             return;
         };
-        let mean_ms = self.traffic.tally(now, CALM_LASTS).mean_ms();
+        let service_ms = self.traffic.service_ms(now);
+        let headroom = self.settings.headroom;
+        let margin = service_ms.map(|ms| headroom.margin(per_second, ms / 1000.0));
+        let answers = Answers {
+            mean_ms: self.traffic.tally(now, CALM_LASTS).mean_ms(),
+            service_ms,
+            margin: margin.unwrap_or(0.0),
+        };
         let seen = Seen {
             per_second,
             in_flight,
@@ -306,7 +325,7 @@ impl Sizing {
             was_empty: false,
         };
         let units = look.serving.units;
-        self.learner.minute(now, units, &seen, mean_ms, witnesses);
+        self.learner.minute(now, units, &seen, answers, witnesses);
     }
 
     fn breach_of(&mut self, now: Timestamp, sign: Sign) -> bool {

@@ -9,7 +9,7 @@ use super::demand::{Demand, Reading};
 use super::extreme::{End, Extreme};
 use super::learning::Witnesses;
 use super::need::Load;
-use super::sample::Sample;
+use super::sample::{self, Sample};
 use super::served::{Goal, Served, Tally};
 use super::service_time::ServiceTime;
 use super::settings::Signal;
@@ -66,6 +66,9 @@ impl Traffic {
     /// One more request came to an end.
     pub(super) fn request(&mut self, now: Timestamp, request: &Request<'_>) {
         self.served.request(now, request);
+        if sample::is_without_server(request) {
+            self.demand.answered_without_server();
+        }
         match Sample::of(request, Signal::ServerTime) {
             Sample::Took(ms) => self.service.push(now, ms),
             Sample::AtLeast(_) | Sample::Error | Sample::Nothing => {}
@@ -150,31 +153,31 @@ impl Traffic {
     }
 
     /// Arrivals a second that cost servers something.
-    pub(super) fn per_second(&self, now: Timestamp, span: Duration) -> Option<f64> {
+    pub(super) fn per_second(&self, span: Duration) -> Option<f64> {
         let arrivals = self.demand.per_second(span)?;
         if !self.is_log_trusted {
             return Some(arrivals);
         }
-        let free = self.tally(now, span).without_server as f64 / span.as_secs_f64();
+        let free = self.demand.without_server_per_second(span).unwrap_or(0.0);
         Some((arrivals - free).max(0.0))
     }
 
     /// λ: the larger of the rates over 6 s and over 30 s, the former without what chance alone makes of
     /// it: the square-root margin is there for chance.
-    pub(super) fn demand(&self, now: Timestamp) -> Option<f64> {
-        let fast = self.per_second(now, FAST);
+    pub(super) fn demand(&self) -> Option<f64> {
+        let fast = self.per_second(FAST);
         let fast = fast.map(|fast| {
             let deviation = (fast / FAST.as_secs_f64()).sqrt();
             (fast - DEVIATIONS * deviation).max(0.0)
         });
-        let slow = self.per_second(now, SLOW);
+        let slow = self.per_second(SLOW);
         fast.into_iter().chain(slow).reduce(f64::max)
     }
 
     /// What servers carry while the first seconds are watched: arrivals, or what came to an end where
     /// that is less, because there was more than they carry from the beginning.
     pub(super) fn carried(&self, now: Timestamp) -> Option<f64> {
-        let demand = self.demand(now)?;
+        let demand = self.demand()?;
         let watched = now.since(self.started).as_secs();
         if watched == 0 || now.since(self.started) > SLOW {
             return Some(demand);
@@ -203,7 +206,7 @@ impl Traffic {
         let piles = queued >= QUEUED_MIN || self.is_log_trusted && is_explained && is_slow;
         let open = f64::from(self.demand.open_now());
         Some(Load {
-            per_second: self.demand(now)?,
+            per_second: self.demand()?,
             piled: if piles { self.busy(now, open) } else { 0.0 },
             in_flight: self.in_flight(now, IN_FLIGHT).unwrap_or(0.0),
             queued: match slots {

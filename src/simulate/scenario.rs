@@ -14,6 +14,7 @@ use super::policy::Policy;
 use super::run::run;
 use super::staffing::Staffing;
 use crate::scaler::decision::Decision;
+use crate::scaler::memory::CapacityMemory;
 use crate::scaler::settings::{BackendSettings, Capacity};
 use crate::words::picture::AdminState;
 
@@ -57,6 +58,8 @@ pub struct Run {
     /// Servers that took traffic at the start.
     pub at_start: u16,
     pub elasticity: Elasticity,
+    /// What our scaler knows in the end of what one server carries.
+    pub capacity: Option<CapacityMemory>,
     /// What our scaler said.
     pub decisions: Vec<Decision>,
 }
@@ -140,9 +143,9 @@ impl Scenario {
         if !run(&self.load, &mut backend, &mut control, &mut tally) {
             return Err(SimulateError::Unbalanced(policy));
         }
-        let decisions = match control {
-            Control::Nobody | Control::Ruled(_) | Control::Schedule(_) => Vec::new(),
-            Control::Ours(ours) => ours.decisions,
+        let (capacity, decisions) = match control {
+            Control::Nobody | Control::Ruled(_) | Control::Schedule(_) => (None, Vec::new()),
+            Control::Ours(ours) => (ours.capacity(self.load.end_ns()), ours.decisions),
         };
         let at_start = u16::try_from(ready).unwrap_or(u16::MAX);
         let elasticity = Elasticity::of(&needed, &tally.serving_by_second(at_start));
@@ -152,6 +155,7 @@ impl Scenario {
             tally,
             at_start,
             elasticity,
+            capacity,
             decisions,
         })
     }

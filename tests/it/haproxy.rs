@@ -7,6 +7,7 @@ mod failing_spares;
 mod formats;
 mod in_and_out;
 mod life;
+mod light_load;
 mod log_file;
 mod meters;
 mod modes;

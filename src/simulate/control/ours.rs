@@ -8,6 +8,7 @@ use super::log_line::line;
 use crate::scaler::Scaler;
 use crate::scaler::decision::Decision;
 use crate::scaler::event::{Action, Event};
+use crate::scaler::memory::CapacityMemory;
 use crate::scaler::settings::BackendSettings;
 use crate::sim::driver::{Due, Underway};
 use crate::sim::server;
@@ -98,6 +99,12 @@ impl Ours {
         };
         ours.plan();
         ours
+    }
+
+    /// What it knows at that time of what one server carries.
+    pub fn capacity(&self, now_ns: u64) -> Option<CapacityMemory> {
+        let memory = self.scaler.memory(Timestamp::from_ms(now_ns / MS_NS));
+        memory.backends.get(&self.name)?.capacity
     }
 
     pub(super) const fn due_ns(&self) -> u64 {
@@ -318,11 +325,11 @@ impl Ours {
                 if *checked_at <= now && !shown.is_maint() {
                     server::pass_checks(shown);
                 }
-                let (taken, ended, failed) = server.counters();
+                let (taken, ended) = server.counters();
                 shown.counters = Some(ServerCounters {
                     taken,
                     ended,
-                    failed,
+                    failed: 0,
                 });
                 shown.sessions = server.open();
                 shown.maxconn = server.maxconn();

@@ -154,7 +154,7 @@ impl Backend {
         let server = self.servers.get_mut(index)?;
         server.running -= 1;
         if answer.is_some() {
-            server.leaves(false);
+            server.leaves(true);
             self.ended += 1;
         }
         self.start_work(index, now_ns);
@@ -181,7 +181,7 @@ impl Backend {
                 if server.waiting.front() == Some(&number) {
                     server.waiting.pop_front();
                 }
-                server.leaves(true);
+                server.leaves(false);
                 504
             }
             Place::Gone => return None,

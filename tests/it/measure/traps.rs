@@ -159,6 +159,36 @@ fn cache_hits_and_refusals_are_no_demand() {
     assert!(watch.outlook().asked.is_none_or(|units| units <= 2.0));
 }
 
+/// Arrivals and answers are counted over the same time, however short it is and whenever it began.
+#[test]
+fn cache_hits_are_no_demand_from_their_first_second_on_and_from_the_daemons() {
+    const EACH_S: u64 = 150;
+    for (offset_ms, begins_ms) in [(0, 0), (350, 0), (350, 20_650), (999, 40_001)] {
+        let mut sizing = Watch::knowing().sizing;
+        let mut look = Watch::knowing().look;
+        let mut arrived = 0;
+        // Nine of ten requests are cache hits; HAProxy is read ten times a second.
+        for tenth in 0..600 {
+            let from_ms = offset_ms + tenth * 100;
+            for part in 0..EACH_S / 10 {
+                let now_ms = from_ms + part * 1_000 / EACH_S;
+                let is_hit = part % 15 != 0 && now_ms >= begins_ms;
+                if is_hit || part % 15 == 0 {
+                    arrived += 1;
+                    sizing.request(at(now_ms), if is_hit { &CACHED } else { &OK });
+                }
+            }
+            look.reading.arrived = arrived;
+            let outlook = sizing.look(at(from_ms + 99), look);
+            let demand = outlook.demand.unwrap_or(0.0);
+            assert!(
+                demand < 13.0,
+                "{demand}/s after {tenth} tenths, {begins_ms}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_request_that_found_no_server_is_demand() {
     let gave_up = Request {

@@ -17,6 +17,8 @@ pub struct HaproxyConfig {
     pub frontend_lines: Vec<String>,
     /// `format` of the lines on stdout (which go to the log file): `raw`, `rfc3164`, …
     pub stdout_format: String,
+    /// Sections of other kinds, whole: `cache pages\n    total-max-size 4`.
+    pub sections: Vec<String>,
     /// The backends.
     pub backends: Vec<Backend>,
     /// Start with `-W`, so that [`super::RealHaproxy::reload`] works.
@@ -31,6 +33,7 @@ impl HaproxyConfig {
             defaults_lines: Vec::new(),
             frontend_lines: Vec::new(),
             stdout_format: "raw".to_owned(),
+            sections: Vec::new(),
             backends: vec![backend],
             master_worker: false,
         }
@@ -62,6 +65,13 @@ impl HaproxyConfig {
     #[must_use]
     pub fn frontend(mut self, line: impl Into<String>) -> Self {
         self.frontend_lines.push(line.into());
+        self
+    }
+
+    /// A section of another kind, whole.
+    #[must_use]
+    pub fn section(mut self, lines: impl Into<String>) -> Self {
+        self.sections.push(lines.into());
         self
     }
 
@@ -111,6 +121,9 @@ impl HaproxyConfig {
         self.defaults_lines
             .iter()
             .for_each(|own| line(&format!("    {own}")));
+        self.sections
+            .iter()
+            .for_each(|own| line(&format!("\n{own}")));
         line(&format!("\nfrontend fe\n    bind {frontend} name users"));
         self.frontend_lines
             .iter()

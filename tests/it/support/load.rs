@@ -77,7 +77,12 @@ impl Load {
 
     /// A closed load: each of `clients` sends its next request when the last one is answered.
     pub fn closed(target: SocketAddr, clients: usize) -> Self {
-        let shared = Shared::new(target, &get("/", &[]));
+        Self::closed_with(target, clients, &get("/", &[]))
+    }
+
+    /// The same with a request head of one's own, see [`get`].
+    pub fn closed_with(target: SocketAddr, clients: usize, head: &str) -> Self {
+        let shared = Shared::new(target, head);
         let threads = (0..clients.min(MAX_IN_FLIGHT))
             .map(|_| {
                 let shared = Arc::clone(&shared);

@@ -16,6 +16,9 @@ const MAX_CONNECTIONS: usize = 1024;
 /// A line of a request's head, and the number of them.
 const MAX_LINE_BYTES: u64 = 16 * 1024;
 const MAX_HEADERS: usize = 100;
+/// The key that RFC 6455 (1.2) has as its example, and the answer to it.
+pub(super) const WEBSOCKET_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const WEBSOCKET_ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 /// A client that says nothing for so long is forgotten.
 const READ_LIMIT: Duration = Duration::from_secs(30);
 /// Listening again after [`TinyServer::die`].
@@ -23,7 +26,9 @@ const LISTEN_LIMIT: Duration = Duration::from_secs(2);
 
 /// A server that answers every path with `ok` and names itself in `X-Server`; one request a
 /// connection. The query overrides: `/?ms=3000` takes so much longer (without keeping a worker),
-/// `/?status=302` is answered with that status. Ends when dropped.
+/// `/?status=302` is answered with that status, `/?kib=2048` with so large a body, `/?age=60` may be
+/// cached for so many seconds. A websocket is opened and stays so until the client closes it. Ends when
+/// dropped.
 pub struct TinyServer {
     name: String,
     port: ReservedPort,
@@ -171,20 +176,46 @@ fn serve(stream: &TcpStream, state: &State, name: &str) -> std::io::Result<()> {
     if let Some(ms) = head.query("ms") {
         std::thread::sleep(Duration::from_millis(u64::from(ms)));
     }
+    if head.is_websocket {
+        return hold_open(stream, name);
+    }
     let location = if (300..400).contains(&status) {
         "Location: /\r\n"
     } else {
         ""
     };
-    let body = if head.method == "HEAD" { "" } else { "ok\n" };
+    let cache = head.query("age").map_or(String::new(), |seconds| {
+        format!("Cache-Control: max-age={seconds}\r\n")
+    });
+    let body = match head.query("kib") {
+        Some(kib) => "o".repeat(1024 * usize::from(kib)),
+        None => "ok\n".to_owned(),
+    };
+    let length = body.len();
+    let body = if head.method == "HEAD" { "" } else { &body };
     let mut stream = stream;
     stream.write_all(
         format!(
-            "HTTP/1.1 {status} Answer\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\
-             X-Server: {name}\r\n{location}Connection: close\r\n\r\n{body}"
+            "HTTP/1.1 {status} Answer\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\
+             X-Server: {name}\r\n{location}{cache}Connection: close\r\n\r\n{body}"
         )
         .as_bytes(),
     )
+}
+
+/// A websocket on which nobody says anything.
+fn hold_open(stream: &TcpStream, name: &str) -> std::io::Result<()> {
+    let mut stream = stream;
+    stream.write_all(
+        format!(
+            "HTTP/1.1 101 Switching Protocols\r\nX-Server: {name}\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Accept: {WEBSOCKET_ACCEPT}\r\n\r\n"
+        )
+        .as_bytes(),
+    )?;
+    stream.set_read_timeout(None)?;
+    std::io::copy(&mut stream, &mut std::io::sink())?;
+    Ok(())
 }
 
 /// What is read of a request.
@@ -193,6 +224,7 @@ struct Head {
     path: String,
     host: String,
     agent: String,
+    is_websocket: bool,
 }
 
 impl Head {
@@ -214,6 +246,7 @@ impl Head {
             path: path.to_owned(),
             host: String::new(),
             agent: String::new(),
+            is_websocket: false,
         };
         let mut body_bytes = 0;
         for _ in 0..MAX_HEADERS {
@@ -224,6 +257,7 @@ impl Head {
             match name.to_ascii_lowercase().as_str() {
                 "host" => value.trim().clone_into(&mut head.host),
                 "user-agent" => value.trim().clone_into(&mut head.agent),
+                "upgrade" => head.is_websocket = value.trim() == "websocket",
                 "content-length" => body_bytes = value.trim().parse().unwrap_or(0),
                 _ => {}
             }
