@@ -11,6 +11,7 @@
 //! - [`daemon`]: one loop that carries events in and starts actions
 //! - [`replay`]: the same scaler over recorded logs in virtual time
 //! - [`config`], [`cli`]: what the operator says
+//! - [`schedule`]: the hours that a schedule names, as instants
 //! - [`control`], [`status`]: what the operator sees and orders of a running daemon
 //! - [`publish`]: what people are told: records, their sentences, the daemon's log
 //! - [`state`]: what outlives it, on disk
@@ -34,6 +35,7 @@ pub mod publish;
 pub mod replay;
 pub mod runtime_api;
 pub mod scaler;
+pub mod schedule;
 pub mod sim;
 pub mod simulate;
 pub mod state;

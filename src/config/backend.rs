@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 
 use super::diagnostic::{Code, Diagnostic, Label, escaped};
 use super::draft::Draft;
-use super::policy::Policy;
+use super::policy::{Policy, Settled};
 use super::reader::{At, Reader, Table};
+use super::schedule;
 use super::servers::{self, Lists};
 use super::{BackendConfig, keys};
 use crate::scaler::settings::BackendSettings;
@@ -24,8 +25,12 @@ struct Layers<'t> {
     draft: Draft,
     /// Each `[[policy]]`.
     policies: Vec<Table<'t>>,
+    /// Each `[[schedule]]`.
+    schedules: Vec<Table<'t>>,
     /// `warm_up_url` by server.
     urls: BTreeMap<String, String>,
+    /// `tier` by server.
+    tiers: BTreeMap<String, At<u32>>,
     /// Says that there is a policy, good or bad.
     has_policy: bool,
 }
@@ -40,12 +45,18 @@ impl<'t> Layers<'t> {
         if let Some(policies) = table.tables("policy", &keys::POLICY, reader) {
             self.policies = policies;
         }
+        if let Some(schedules) = table.tables("schedule", &keys::SCHEDULE, reader) {
+            self.schedules = schedules;
+        }
         self.has_policy |= table.has("response_time") || table.has("policy");
         let mut servers = Vec::new();
         for (server, table) in table.named_tables("server", &keys::SERVER, reader) {
             servers::check_name(&server, "server", reader);
             if let Some(url) = table.get("warm_up_url", reader) {
                 self.urls.insert(server.value.clone(), url.value);
+            }
+            if let Some(tier) = table.get::<u32>("tier", reader) {
+                self.tiers.insert(server.value.clone(), tier);
             }
             servers.push(server);
         }
@@ -107,6 +118,20 @@ impl<'t> Layers<'t> {
         }
     }
 
+    /// What never comes nor goes has no use for a tier.
+    fn warn_of_idle_tiers(&self, lists: &Lists, reader: &mut Reader<'_>) {
+        for (name, tier) in &self.tiers {
+            if lists.always_up.contains(name) {
+                reader.add(Diagnostic::new(
+                    Code::WithoutEffect,
+                    format!("`tier` of `{}`, which is always up", escaped(name)),
+                    Label::new(tier.span.clone(), "without effect"),
+                    "remove `tier`: it says which spares are taken later and go earlier",
+                ));
+            }
+        }
+    }
+
     fn settle(self, name: String, lists: Lists, reader: &mut Reader<'_>) -> BackendConfig {
         let draft = self.draft;
         let shorthand = Policy::shorthand(&draft);
@@ -115,20 +140,37 @@ impl<'t> Layers<'t> {
             .filter_map(|table| Policy::read(table, &draft, reader))
             .collect();
         let cooldown = draft.scaler.scale_up_cooldown;
-        let policies = shorthand.into_iter().chain(listed);
+        let (mut policies, mut targets) = (Vec::new(), Vec::new());
+        for policy in shorthand.into_iter().chain(listed) {
+            match policy.settle(cooldown, reader) {
+                Settled::Threshold(policy) => policies.push(policy),
+                Settled::Target(target) => targets.push(target),
+            }
+        }
         let haproxy = &draft.config.haproxy;
         let defaults = BackendSettings::for_backend(name, lists.always_up);
         // A default may not contradict what the operator wrote as `max`.
         let most = draft.scaler.max.unwrap_or(u32::MAX).max(1);
+        let tiers = self
+            .tiers
+            .into_iter()
+            .map(|(name, tier)| (name, tier.value));
+        let min = draft.min.unwrap_or(defaults.min.min(most));
+        let schedules = self.schedules.iter().filter_map(|table| {
+            let schedule = schedule::read(table, reader)?;
+            schedule::check(table, &schedule, min, draft.scaler.max, reader);
+            Some(schedule)
+        });
+        let schedules = schedules.collect();
         BackendConfig {
             scaler: BackendSettings {
                 name: defaults.name,
                 always_up: defaults.always_up,
                 spares: lists.spares,
-                min: draft.min.unwrap_or(defaults.min.min(most)),
-                policies: policies
-                    .map(|policy| policy.settle(cooldown, reader))
-                    .collect(),
+                tiers: tiers.collect(),
+                min,
+                policies,
+                targets,
                 poll_interval: haproxy.poll_interval,
                 // A command waits for the state file first: given up before it is sent, it would look
                 // like an operator's when it comes.
@@ -138,6 +180,7 @@ impl<'t> Layers<'t> {
                     .saturating_add(WRITE_LIMIT),
                 ..draft.scaler
             },
+            schedules,
             warm_up: draft.warm_up,
             warm_up_urls: self.urls,
         }
@@ -153,7 +196,9 @@ pub(super) fn backends(
     let mut defaults = Layers {
         draft,
         policies: Vec::new(),
+        schedules: Vec::new(),
         urls: BTreeMap::new(),
+        tiers: BTreeMap::new(),
         has_policy: false,
     };
     if let Some(table) = top.table("defaults", &keys::DEFAULTS, reader) {
@@ -161,6 +206,9 @@ pub(super) fn backends(
         // For their mistakes: no backend may take them.
         for policy in &defaults.policies {
             Policy::read(policy, &defaults.draft, reader);
+        }
+        for schedule in &defaults.schedules {
+            schedule::read(schedule, reader);
         }
     }
     let mut backends = BTreeMap::new();
@@ -172,6 +220,7 @@ pub(super) fn backends(
         layers.warn_of_long_timeout(reader);
         warn_of_low_max(&layers.draft, &lists, reader);
         servers::warn_of_unlisted(&servers, &lists, reader);
+        layers.warn_of_idle_tiers(&lists, reader);
         if !layers.has_policy {
             reader.add(Diagnostic::new(
                 Code::Missing,

@@ -89,6 +89,8 @@ closed! {
         RemoteSource = "W0009",
         /// A file that more than its owner may write.
         GroupMayWrite = "W0010",
+        /// A key that means nothing beside another one.
+        WithoutEffect = "W0011",
         /// A log format that does not say everything.
         LogFormatGap = "W0020",
     }

@@ -9,13 +9,17 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::key::Limit::{Least, Text, Type, Whole};
 use super::key::{Group, Holds, Key, Section};
 use super::policy::Timer;
+use super::schedule::Days;
 use super::text;
 use super::types::{MAX_SAMPLES, MIN_WINDOW};
 use super::values::Parse as _;
 use crate::measure::settings::Signal;
+use crate::words::shift::TimeOfDay;
 
 /// Shortest time limit that can work at all.
 const MIN_DURATION: Duration = Duration::from_millis(1);
@@ -24,6 +28,7 @@ const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Most servers that `min` and `max` may count.
 const MAX_SERVERS: u32 = 10_000;
 const MAX_BREACHES: u32 = 1_000;
+const MAX_TIER: u32 = 100;
 const MAX_REQUESTS: u32 = 1_000;
 
 macro_rules! keys {
@@ -175,8 +180,8 @@ the log is provably the same one, otherwise at the log's end. "" keeps nothing."
 pub static DEFAULTS: Section = Section {
     header: "[defaults]",
     text: "Every key of [backend.NAME] except `always_up` and `spares` may also appear here, and so may
-[defaults.warm_up] and [[defaults.policy]]. What a backend sets itself takes precedence, key by
-key; a backend with its own [[policy]] takes none from here.
+[defaults.warm_up], [[defaults.policy]] and [[defaults.schedule]]. What a backend sets itself takes
+precedence, key by key; a backend with its own [[policy]] takes none from here, and likewise [[schedule]].
 
     idle_timeout = \"10m\"",
     groups: &[SIZE, SPEED, JUDGING, QUIET, BELOW],
@@ -286,6 +291,7 @@ const BELOW: Group = Group {
     text: "",
     keys: keys! {
         ("policy", ["[[backend.NAME.policy]]"], Type, "") ""
+        ("schedule", ["[[backend.NAME.schedule]]"], Type, "") ""
         ("warm_up", ["[backend.NAME.warm_up]"], Type, "") ""
         ("server", ["[backend.NAME.server.SERVER]"], Type, "") ""
     },
@@ -309,12 +315,37 @@ duration, 10s unless given, and `min_samples` is 2."
 "Only with response_time: \"Tr\" measures the server alone, \"Tw+Tc+Tr\" what a client waits for."
         ("above", {"a duration of at least `\"1ms\"`, or a number above 0", None}, Least(MIN_DURATION), "\"100ms\"")
 "The threshold: a duration for times, a number for the other signals."
-        ("per_server", {"a number, in later versions", None}, Type, "20")
-"Instead of a threshold, a target per server. Not supported by this version."
+        ("per_server", {"a number above 0", None}, Type, "20")
+"Instead of a threshold, of queue_length, concurrency and request_rate: how much of it one server is to
+take. So many servers are wanted as take all of it (57 sessions at 20 for each: 3 servers). All that are
+missing are brought in once `breaches` windows in a row want them, and a server goes only when no
+window of the last `idle_timeout` wanted it. `add` means nothing here."
             },
         },
         JUDGING,
     ],
+    is_off: true,
+};
+
+/// `[[backend.NAME.schedule]]`.
+pub static SCHEDULE: Section = Section {
+    header: "[[backend.NAME.schedule]]",
+    text: "Hours in which at least so many servers serve, whatever the load; as many as you like, the highest
+`min` wins. Spares come in when the hours begin, and go as usual after they have ended. So begin
+before the users do, by the time that a spare needs.",
+    groups: plain! {
+        ("days", {Days::kind(), Some("\"mon-sun\"")}, Type, "\"mon-fri\"")
+"The days on which the hours begin: mon, tue, wed, thu, fri, sat, sun."
+        ("from", {TimeOfDay::kind(), None}, Type, "\"07:30\"")
+    "When they begin."
+        ("to", {TimeOfDay::kind(), None}, Type, "\"18:00\"")
+    "When they end; if that is before `from`, on the next day."
+        ("zone", {TimeZone::kind(), None}, Type, "\"Europe/Berlin\"")
+"Whose time that is, by its name in the tz database (package tzdata); daylight saving is right. \"UTC\" is
+a zone, too. `replay` and `simulate` take the clock of the log for it."
+        ("min", {u32::kind(), None}, Whole(1, MAX_SERVERS), "3")
+    "Number of serving servers to keep in these hours."
+    },
     is_off: true,
 };
 
@@ -350,10 +381,14 @@ pub static SERVER: Section = Section {
     groups: plain! {
         ("warm_up_url", {"an http or https URL", None}, Text(text::url), "\"http://10.0.0.13:8080/\"")
     "For one server: request this URL instead of its own address and `path`."
+        ("tier", {u32::kind(), Some("1")}, Whole(1, MAX_TIER), "2")
+"For a spare that costs more than others: the higher its tier, the later it is taken and the earlier it
+goes. Within a tier, spares are taken in their order, as `spares` has it."
     },
     is_off: true,
 };
 
 pub static TABLES: &[&Section] = &[
-    &TOP, &HAPROXY, &LOG, &CONTROL, &STATE, &DEFAULTS, &BACKEND, &POLICY, &WARM_UP, &SERVER,
+    &TOP, &HAPROXY, &LOG, &CONTROL, &STATE, &DEFAULTS, &BACKEND, &POLICY, &SCHEDULE, &WARM_UP,
+    &SERVER,
 ];

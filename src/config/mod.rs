@@ -18,6 +18,7 @@ mod paths;
 mod policy;
 mod reader;
 mod render;
+mod schedule;
 mod servers;
 mod syntax;
 mod text;
@@ -38,6 +39,7 @@ use self::reader::{Reader, Table};
 use crate::log::format::LogFormat;
 use crate::runtime_api::Address;
 use crate::scaler::settings::BackendSettings;
+use crate::schedule::Schedule;
 use crate::words::closed::closed;
 use crate::words::limits::{may_everybody_write, may_group_write};
 
@@ -108,6 +110,8 @@ pub struct LogConfig {
 #[derive(Clone, Debug, PartialEq)]
 pub struct BackendConfig {
     pub scaler: BackendSettings,
+    /// `[[backend.NAME.schedule]]`.
+    pub schedules: Vec<Schedule>,
     /// How a spare is warmed up.
     pub warm_up: WarmUpConfig,
     /// `[backend.NAME.server.SERVER] warm_up_url`, by server.

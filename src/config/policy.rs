@@ -9,7 +9,9 @@ use super::draft::Draft;
 use super::reader::{Reader, Table};
 use super::values::Word;
 use crate::log::format::Gap;
-use crate::measure::settings::{self, Origin, PolicySettings, Signal, Statistic, Unit, WindowSize};
+use crate::measure::settings::{
+    self, Origin, PolicySettings, Signal, Statistic, TargetSettings, Unit, WindowSize,
+};
 
 /// A window of a polled signal that does not say otherwise: five looks at HAProxy with the default
 /// `poll_interval`.
@@ -32,10 +34,21 @@ impl Word for Timer {
     const WORDS: &'static [(&'static str, Self)] = &[("Tw+Tc+Tr", Self::All), ("Tr", Self::Server)];
 }
 
+/// What a policy comes to.
+#[derive(Debug)]
+pub(super) enum Settled {
+    /// Servers are added while it is above a threshold.
+    Threshold(PolicySettings),
+    /// So many servers are wanted as take all of it.
+    Target(TargetSettings),
+}
+
 /// A policy, and where it stands in the file.
 #[derive(Debug)]
 pub(super) struct Policy {
+    /// Of a target the threshold is that of one server.
     settings: PolicySettings,
+    is_target: bool,
     given: BTreeMap<&'static str, Span>,
     /// For mistakes that concern several keys.
     span: Span,
@@ -51,6 +64,7 @@ impl Policy {
                 above: in_ms(above),
                 ..draft.policy.clone()
             },
+            is_target: false,
             given: draft.given.clone(),
             span: draft.given.get("response_time")?.clone(),
         })
@@ -76,7 +90,12 @@ impl Policy {
             table.get("signal", reader).map(|it| it.value),
             reader,
         );
-        let above = above(table, signal, !has_signal, reader);
+        let is_target = table.has("per_server") && !table.has("above");
+        let above = if is_target {
+            per_server(table, signal, reader)
+        } else {
+            above(table, signal, !has_signal, reader)
+        };
         if signal.is_some_and(Signal::is_polled) {
             poll(&mut own.policy, table, reader);
         }
@@ -86,17 +105,23 @@ impl Policy {
                 above: above?,
                 ..own.policy
             },
+            is_target,
             given: own.given,
             span: table.span(),
         })
     }
 
     /// The settings, and what looks wrong about them.
-    pub(super) fn settle(self, cooldown: Duration, reader: &mut Reader<'_>) -> PolicySettings {
+    pub(super) fn settle(self, cooldown: Duration, reader: &mut Reader<'_>) -> Settled {
+        if self.is_target {
+            return Settled::Target(TargetSettings {
+                measured: self.settings,
+            });
+        }
         self.refuse_what_is_not_logged(reader);
         self.warn_of_few_samples(reader);
         self.warn_of_short_cooldown(cooldown, reader);
-        self.settings
+        Settled::Threshold(self.settings)
     }
 
     /// A signal of which the log format says nothing would be calm for ever.
@@ -177,12 +202,6 @@ impl Policy {
     }
 }
 
-/// The mistake of a value that works in a later version, or never will in this one.
-fn unsupported(title: String, span: Span, help: &str) -> Diagnostic {
-    let label = Label::new(span, "does not work in this version");
-    Diagnostic::new(Code::Unsupported, title, label, help)
-}
-
 fn timer(table: &Table<'_>, signal: Option<Signal>, reader: &mut Reader<'_>) -> Option<Signal> {
     let Some(timer) = table.get::<Timer>("timer", reader) else {
         return signal;
@@ -220,6 +239,30 @@ fn poll(policy: &mut PolicySettings, table: &Table<'_>, reader: &mut Reader<'_>)
     }
 }
 
+/// What one server is to take, in the signal's unit.
+fn per_server(table: &Table<'_>, signal: Option<Signal>, reader: &mut Reader<'_>) -> Option<f64> {
+    let entry = table.entry("per_server")?;
+    if let Some(signal) = signal.filter(|signal| signal.unit() == Unit::Ms) {
+        reader.add(Diagnostic::new(
+            Code::NotAllowed,
+            format!("`per_server` with signal \"{}\"", signal.as_str()),
+            Label::new(entry.span(), "servers do not share a time out among them"),
+            "write a threshold, for example `above = \"500ms\"`, or a signal that is a number of the \
+             whole backend: queue_length, concurrency or request_rate",
+        ));
+        return None;
+    }
+    if let Some(add) = table.place("add") {
+        reader.add(Diagnostic::new(
+            Code::WithoutEffect,
+            "`add` with `per_server`",
+            Label::new(add, "without effect"),
+            "remove `add`: how many servers are missing follows from `per_server`",
+        ));
+    }
+    entry.number(MAX_ABOVE, reader)
+}
+
 /// The threshold in the signal's unit. Where the signal was refused, the kind of the threshold is
 /// nobody's mistake; where there is none it is taken for a time.
 fn above(
@@ -240,7 +283,11 @@ fn above(
             Code::PolicyTarget,
             "a policy without a threshold",
             Label::new(table.span(), "`above` is missing"),
-            format!("add one, for example {example}"),
+            if is_time {
+                format!("add one, for example {example}")
+            } else {
+                format!("add one, for example {example}, or a target: `per_server = 20`")
+            },
         )),
         (Some(above), Some(per_server)) => reader.add(
             Diagnostic::new(
@@ -251,11 +298,6 @@ fn above(
             )
             .with(Label::new(above, "… and a threshold: only one can decide")),
         ),
-        (None, Some(per_server)) if is_known => reader.add(unsupported(
-            "`per_server` is not supported by this version".to_owned(),
-            per_server,
-            &format!("write a threshold instead, for example {example}"),
-        )),
         (Some(_), None) if !is_time => {
             return table.entry("above")?.number(MAX_ABOVE, reader);
         }

@@ -1,6 +1,7 @@
 //! The daemon: one loop that carries events to the scaler and starts the actions that come back.
 //! What a number means for a backend is decided in `scaler` alone.
 
+mod calendar;
 mod control;
 mod diagnosis;
 mod difference;
@@ -102,9 +103,11 @@ pub async fn run_with(
         .resume(keeper::checkpoint_file(&daemon.config).as_ref());
     daemon.pass_on(&mut supervisor, &parts.source);
     daemon.recall();
+    daemon.tell_hours();
     let mut stop = pin!(stop);
     loop {
         let deadline = daemon.scaler.deadline();
+        let calendar_due = daemon.calendar_due();
         let turn = tokio::select! {
             biased;
             () = &mut stop => break,
@@ -114,6 +117,7 @@ pub async fn run_with(
             () = parts.source.wait() => Turn::Log,
             () = kept(&mut daemon.keeper) => Turn::Kept,
             () = daemon.clock.sleep_until(deadline) => Turn::Tick,
+            () = daemon.clock.sleep_until(calendar_due), if calendar_due.is_some() => Turn::Calendar,
             () = supervisor.due() => Turn::Tick,
         };
         daemon.notice_standstill(deadline);
@@ -127,6 +131,7 @@ pub async fn run_with(
             }
             Turn::Log => daemon.read_log(&mut parts.source),
             Turn::Kept => daemon.watch_keeper(),
+            Turn::Calendar => daemon.tell_hours(),
             Turn::Tick => daemon.event(daemon.clock.now(), Event::Tick),
         }
         daemon.tell_supervisor(&mut supervisor, &parts.source);
@@ -163,6 +168,7 @@ enum Turn {
     Reload(Reload),
     Log,
     Kept,
+    Calendar,
     Tick,
 }
 
@@ -210,6 +216,8 @@ struct Daemon {
     /// For the debug log.
     rejects: Rejects,
     last_picture: Option<Picture>,
+    /// When the hours of schedules are told next.
+    calendar_due: Timestamp,
 }
 
 impl Daemon {
@@ -238,6 +246,7 @@ impl Daemon {
             has_looked: false,
             rejects: Rejects::default(),
             last_picture: None,
+            calendar_due: Timestamp::default(),
             config,
         }
     }

@@ -135,6 +135,7 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
         // What an acting daemon before us kept of that HAProxy holds, its pauses first of all.
         daemon.recall();
     }
+    daemon.tell_hours();
     daemon.remember();
     Ok(())
 }

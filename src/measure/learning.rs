@@ -258,10 +258,7 @@ impl Learner {
             self.bracket.broken = Some(Lesson { value, at: now });
         }
         // What was tried is proved by now, as far as it is.
-        self.lift = 1.0;
-        if let Some((before, proved)) = carries.zip(self.carries(now)) {
-            self.lift = (before / proved).max(1.0);
-        }
+        self.keep_reckoned(now, carries);
         self.try_more(now, units, seen, answers);
     }
 
@@ -323,9 +320,23 @@ impl Learner {
             stretch: answers.stretch(),
             carries,
         };
-        if let Some((factor, next)) = retry.step(now, &minute) {
-            self.lift *= factor;
-            self.retry = Some(next);
+        let Some((factor, next)) = retry.step(now, &minute) else {
+            return;
+        };
+        self.lift *= factor;
+        self.retry = Some(next);
+        if let Some(proved) = next.is_back(carries * factor) {
+            raise(&mut self.bracket.proved, now, proved);
+            raise(&mut self.bracket.broken, now, proved / BELOW_BROKEN);
+            self.keep_reckoned(now, Some(carries * factor));
+        }
+    }
+
+    /// What is reckoned with stays `carries`, or what is proved where that is more.
+    fn keep_reckoned(&mut self, now: Timestamp, carries: Option<f64>) {
+        self.lift = 1.0;
+        if let Some((before, proved)) = carries.zip(self.carries(now)) {
+            self.lift = (before / proved).max(1.0);
         }
     }
 
@@ -336,9 +347,15 @@ impl Learner {
             return seen.counted >= QUEUED_MIN && seen.per_second > 0.0;
         }
         let by_little = seen.per_second * self.goal_ms / 1000.0;
-        let held = self.bracket.held.map_or(0.0, |it| it.value);
         let is_confirmed = seen.per_second > 0.0 && seen.counted >= CONFIRMED_SHARE * by_little;
-        is_confirmed && seen.in_flight.max(seen.counted) >= HELD_SHARE * held * units
+        is_confirmed && !self.holds_little(units, seen.in_flight.max(seen.counted))
+    }
+
+    /// With so many requests in flight `units` hold far less than they hold well: slow answers have
+    /// another reason than load.
+    pub fn holds_little(&self, units: f64, in_flight: f64) -> bool {
+        let held = self.bracket.held.map_or(0.0, |it| it.value);
+        in_flight < HELD_SHARE * held * units
     }
 }
 

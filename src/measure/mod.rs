@@ -21,6 +21,7 @@ pub mod served;
 pub mod service_time;
 pub mod settings;
 pub mod sizing;
+pub mod target;
 pub mod trial;
 
 pub(crate) mod by_server;

@@ -27,6 +27,9 @@ const OLD: Duration = Duration::from_secs(60 * 60);
 /// more is planned for than [`MORE`] above what the servers just had.
 const UNQUEUED: f64 = 1.5;
 
+/// A sum of steps is as good as what it should be.
+const LAST_BIT: f64 = 1e-9;
+
 /// A minute that was carried well.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Carried {
@@ -106,13 +109,20 @@ impl Retry {
         now.since(self.broke_at) >= long
     }
 
+    /// Requests a second that were proved before, if `carries` is as much: that is so again.
+    pub(super) fn is_back(&self, carries: f64) -> Option<f64> {
+        self.to.filter(|to| carries >= *to * (1.0 - LAST_BIT))
+    }
+
     /// By what to multiply what is reckoned with after that minute, and what is to be tried afterwards.
     pub(super) fn step(self, now: Timestamp, minute: &Carried) -> Option<(f64, Self)> {
         let is_long_ago = now.since(self.broke_at) >= LONG_AGO.max(self.patience);
         let back_to = self.to.filter(|to| minute.carries < *to);
         let is_believed = is_long_ago || back_to.is_some();
         let seen = (1.0 + MORE) * minute.share;
-        let most = if is_believed && minute.share >= SHARE_MIN {
+        // Requests that are as light again as they were show that with little to do, too.
+        let is_light_again = back_to.is_some() && minute.is_unqueued();
+        let most = if is_light_again || is_believed && minute.share >= SHARE_MIN {
             1.0 + MORE
         } else if minute.is_unqueued() && seen > 1.0 {
             seen.min(1.0 + MORE)

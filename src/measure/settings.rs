@@ -45,6 +45,21 @@ impl PolicySettings {
     }
 }
 
+/// One `[[backend.NAME.policy]]` with `per_server`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TargetSettings {
+    /// Signal, window and how many windows in a row. Its threshold is that of one server, and what it adds
+    /// follows from the number.
+    pub measured: PolicySettings,
+}
+
+impl TargetSettings {
+    /// What one server is to take, in the signal's unit; above 0.
+    pub const fn per_server(&self) -> f64 {
+        self.measured.above
+    }
+}
+
 /// What a policy measures: the meter that its readings come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
@@ -147,6 +162,11 @@ impl Signal {
     /// A time in which a server answers.
     pub const fn is_response(self) -> bool {
         matches!(self, Self::ResponseTime | Self::ServerTime)
+    }
+
+    /// What waits in HAProxy for a free slot of a server.
+    pub const fn is_queue(self) -> bool {
+        matches!(self, Self::QueueTime | Self::QueueLength)
     }
 
     /// Its readings come from looks at HAProxy, not from requests.

@@ -88,6 +88,8 @@ pub struct Outlook {
     pub highest: Option<f64>,
     /// More servers did not help: nothing is learned, and arrivals alone count.
     pub is_frozen: bool,
+    /// Servers hold far less than they hold well: if they are slow, it is not for their load.
+    pub is_light: bool,
 }
 
 impl Outlook {
@@ -247,12 +249,19 @@ impl Sizing {
             undoubted: asked.map(|ask| ask.undoubted),
             highest: highest.filter(|_| !self.regret.holds(now)),
             is_frozen: self.learner.is_frozen(),
+            is_light: self.is_light(now, look.serving.units),
         }
     }
 
     /// Numbers that are held.
     pub fn held(&self) -> usize {
         self.traffic.held() + self.steady.held()
+    }
+
+    fn is_light(&self, now: Timestamp, units: f64) -> bool {
+        let waited = self.traffic.in_flight(now, FAST);
+        let most = waited.map(|waited| waited.max(self.traffic.counted(now)));
+        most.is_some_and(|most| self.learner.holds_little(units, most))
     }
 
     /// While more servers do not help, arrivals alone count: the rest is what waits for something else.

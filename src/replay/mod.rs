@@ -2,6 +2,7 @@
 //! decided. Open loop: the log does not get faster because a spare was enabled.
 
 mod batch;
+mod calendar;
 mod play;
 mod seen;
 mod summary;

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::batch::Batch;
+use super::calendar::Calendar;
 use super::seen::Seen;
 use super::summary::{Printer, Summary};
 use super::world::World;
@@ -23,6 +24,7 @@ pub(super) struct Play<'a> {
     time: LocalTime,
     /// From the first request on; with the time of the last one.
     world: Option<(World, Timestamp)>,
+    calendar: Calendar<'a>,
 }
 
 impl<'a> Play<'a> {
@@ -34,6 +36,7 @@ impl<'a> Play<'a> {
             summary: Summary::default(),
             time: LocalTime::default(),
             world: None,
+            calendar: Calendar::of(config),
         }
     }
 
@@ -62,6 +65,14 @@ impl<'a> Play<'a> {
                 .world
                 .get_or_insert_with(|| (pretend(config, seen, warm_up, ended), ended));
             *now = ended;
+            if self.calendar.is_due(ended) {
+                let mut told = Telling::new(&mut self.printer, &mut self.summary, &self.time);
+                self.calendar
+                    .tell(ended, &self.time, world, &mut |decision| {
+                        told.take(decision);
+                    });
+                told.written?;
+            }
             let Some(request) = numbers.request(names) else {
                 continue; // Time passes with the next request that matters, or at the end.
             };

@@ -94,7 +94,9 @@ impl Seen {
         let mut notes = Vec::new();
         for (name, backend) in &config.backends {
             let policies = backend.scaler.policies.iter();
-            let unseen = policies.map(|policy| policy.signal);
+            let targets = backend.scaler.targets.iter();
+            let targets = targets.map(|target| target.measured.signal);
+            let unseen = policies.map(|policy| policy.signal).chain(targets);
             notes.extend(unseen.filter(|it| !it.is_in_log()).map(|signal| {
                 format!(
                     "{name}: {} cannot be replayed, a log does not show it; its policy asks for \

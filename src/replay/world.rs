@@ -13,6 +13,7 @@ use crate::words::names::ServerName;
 use crate::words::picture::{AdminState, BackendRead, Picture};
 use crate::words::proof::WarmUpEvidence;
 use crate::words::request::Request;
+use crate::words::shift::Shift;
 use crate::words::time::Timestamp;
 
 /// A scaler in a world that always obeys.
@@ -67,6 +68,19 @@ impl World {
             self.step(now, Event::Request(request), decisions);
             self.pass(now, decisions);
         }
+    }
+
+    /// The hours of a schedule, from now on.
+    pub(super) fn shifts(
+        &mut self,
+        now: Timestamp,
+        backend: &str,
+        shifts: &[Shift],
+        decisions: &mut dyn FnMut(&Decision),
+    ) {
+        self.pass(now, decisions);
+        self.step(now, Event::Shifts { backend, shifts }, decisions);
+        self.pass(now, decisions);
     }
 
     fn step(&mut self, now: Timestamp, event: Event<'_>, decisions: &mut dyn FnMut(&Decision)) {

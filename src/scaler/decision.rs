@@ -11,12 +11,14 @@ use std::time::Duration;
 use super::seen::Nobody;
 use crate::measure::need::Need;
 use crate::measure::settings::{Signal, Statistic};
+use crate::measure::target::TargetNeed;
 use crate::words::closed::closed;
 use crate::words::level::Level;
 use crate::words::names::ServerName;
 use crate::words::order::Verb;
 use crate::words::picture::{AdminState, Crowded};
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
+use crate::words::shift::TimeOfDay;
 use crate::words::time::Timestamp;
 
 pub use self::answer::{Promise, Refusal, Way};
@@ -274,6 +276,11 @@ pub enum Wanted {
         need: Box<Need>,
         serving: u32,
     },
+    /// A policy with a target wants more than `serving` servers.
+    Target {
+        need: TargetNeed,
+        serving: u32,
+    },
     /// An always-up server does not take traffic.
     DeadServer {
         server: String,
@@ -289,8 +296,10 @@ pub enum Wanted {
     /// Fewer servers serve than `min`.
     BelowMin {
         up: u32,
-        /// `min`.
+        /// `min`, or what the schedule asks for.
         min: u32,
+        /// Where it is the schedule: until when.
+        until: Option<TimeOfDay>,
     },
     /// It was ready before HAProxy was reloaded or restarted and is still needed.
     Reloaded,
@@ -308,13 +317,22 @@ impl Wanted {
     pub(super) const fn is_for_load(&self) -> bool {
         matches!(
             self,
-            Self::Slow(_) | Self::Demand { .. } | Self::Crowded(_) | Self::Waiting { .. }
+            Self::Slow(_)
+                | Self::Demand { .. }
+                | Self::Target { .. }
+                | Self::Crowded(_)
+                | Self::Waiting { .. }
         )
     }
 
     /// The log says so, by itself or together with HAProxy's counters.
     pub(super) const fn rests_on_the_log(&self) -> bool {
         matches!(self, Self::Slow(_) | Self::Demand { .. })
+    }
+
+    /// How many servers are wanted is counted anew at each look.
+    pub(super) const fn is_counted(&self) -> bool {
+        matches!(self, Self::Demand { .. } | Self::Target { .. })
     }
 
     /// Another server is dead.

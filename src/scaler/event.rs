@@ -15,6 +15,7 @@ use crate::words::picture::Picture;
 use crate::words::picture::{AdminState, ReadFailure, WriteFailure};
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 use crate::words::request::Request;
+use crate::words::shift::Shift;
 
 /// Tells an outcome which action it belongs to. Never used twice by one scaler, so that a late
 /// outcome of an action that was given up cannot be taken for that of the next one.
@@ -82,6 +83,13 @@ pub enum Event<'a> {
         backends: &'a [BackendSettings],
         /// Another HAProxy, or observing instead of acting: what is known of servers is void.
         is_elsewhere: bool,
+    },
+    /// Hours in which a backend keeps more servers than `min`, instead of those told before.
+    Shifts {
+        /// The backend.
+        backend: &'a str,
+        /// Those that last or are to come.
+        shifts: &'a [Shift],
     },
     /// The daemon or the machine stood still for that long.
     Gap {

@@ -107,13 +107,11 @@ impl Scaler {
             Event::Tick => {}
             Event::Request(request) => self.request(now, &request),
             Event::Log(state) => {
-                for index in 0..self.backends.len() {
-                    self.touch(index, |backend, _| backend.log_state(now, state));
-                }
+                self.each(|backend, _| backend.log_state(now, state));
             }
             Event::Hint { backend } => {
                 if self.haproxy.answers() {
-                    self.at(now, backend, |backend, _| backend.reading().hint(now));
+                    self.at(now, backend, |backend, _| backend.facts().reading.hint(now));
                 }
             }
             Event::HaproxyRead { id, outcome } => self.haproxy_read(now, id, outcome),
@@ -156,15 +154,14 @@ impl Scaler {
                 backends,
                 is_elsewhere,
             } => self.reconfigure(now, backends, is_elsewhere),
+            Event::Shifts { backend, shifts } => {
+                self.at(now, backend, |backend, _| backend.facts().rota.set(shifts));
+            }
             Event::Gap { lasted } => {
-                for index in 0..self.backends.len() {
-                    self.touch(index, |backend, out| backend.gap(now, lasted, out));
-                }
+                self.each(|backend, out| backend.gap(now, lasted, out));
             }
             Event::Stop => {
-                for index in 0..self.backends.len() {
-                    self.touch(index, |backend, out| backend.stop(now, out));
-                }
+                self.each(|backend, out| backend.stop(now, out));
             }
         }
         self.pass(now);
@@ -186,7 +183,7 @@ impl Scaler {
         self.backends
             .iter_mut()
             .map(|backend| {
-                backend.reading().due = due;
+                backend.facts().reading.due = due;
                 backend.view(now)
             })
             .collect()
@@ -304,6 +301,13 @@ impl Scaler {
         }
     }
 
+    /// Lets all backends act.
+    fn each(&mut self, act: impl Fn(&mut Backend, &mut Outbox)) {
+        for index in 0..self.backends.len() {
+            self.touch(index, &act);
+        }
+    }
+
     /// Lets one backend act and notes when it is due next.
     fn touch(&mut self, index: usize, act: impl FnOnce(&mut Backend, &mut Outbox)) {
         let Some(backend) = self.backends.get_mut(index) else {
@@ -313,7 +317,7 @@ impl Scaler {
         act(backend, &mut self.out);
         backend.after_event(self.now);
         self.haproxy
-            .wish(self.now, std::mem::take(&mut backend.reading().wish));
+            .wish(self.now, std::mem::take(&mut backend.facts().reading.wish));
         self.agenda.set(index, backend.due());
     }
 }

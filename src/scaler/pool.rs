@@ -1,6 +1,7 @@
 //! One backend's servers: roles, stages, who is next, what may never be touched.
 //! Signals and numbers from the log do not belong here.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::decision::Shown;
@@ -162,7 +163,7 @@ impl Pool {
             .collect()
     }
 
-    /// Spares that may be brought in, best first. One without weight comes last: its agent may say
+    /// Spares that may be brought in, best first: the lowest tier, and then as they are listed. One without weight comes last: its agent may say
     /// something else once it is in. A backup helps only where nobody else is active.
     pub(super) fn candidates(&self, now: Timestamp, settings: &BackendSettings) -> Vec<&Member> {
         let has_active = self.has_active();
@@ -184,7 +185,10 @@ impl Pool {
                     .unwrap_or(usize::MAX)
             });
         }
-        candidates.sort_by_key(|member| member.read.weight == 0);
+        candidates.sort_by_key(|member| {
+            let tier = settings.tier(&member.read.name);
+            (member.read.weight == 0, tier)
+        });
         candidates
     }
 
@@ -207,21 +211,30 @@ impl Pool {
         self.members.iter().any(is_active)
     }
 
-    /// The spare that would go first: one that is dead, gets nothing, fails or is slow, or the one
-    /// that was enabled last.
-    pub(super) fn first_to_go(&self, now: Timestamp) -> Option<&Member> {
-        self.members
-            .iter()
-            .filter(|member| {
-                member.role == Role::Spare
-                    && member.stage == Stage::Ready
-                    && !member.apart.is_held(now)
-                    && !member.marks.is_fixed()
-                    && member.marks.kept() != Some(Kept::In)
-                    && !member.read.is_tracked
-                    && !member.read.is_beyond_us()
-            })
-            .max_by_key(|member| (member.is_worse(), member.ready_at))
+    /// The spares that may go, the first one first: one that is dead, gets nothing, fails or is slow; then the
+    /// dearest tier; then the one that was enabled last.
+    pub(super) fn in_order_of_going(
+        &self,
+        now: Timestamp,
+        settings: &BackendSettings,
+    ) -> Vec<&Member> {
+        let may_go = self.members.iter().filter(|member| {
+            member.role == Role::Spare
+                && member.stage == Stage::Ready
+                && !member.apart.is_held(now)
+                && !member.marks.is_fixed()
+                && member.marks.kept() != Some(Kept::In)
+                && !member.read.is_tracked
+                && !member.read.is_beyond_us()
+        });
+        let mut order: Vec<&Member> = may_go.collect();
+        // Of two that are alike the later one in haproxy.cfg goes first.
+        order.reverse();
+        order.sort_by_key(|member| {
+            let tier = settings.tier(&member.read.name);
+            Reverse((member.is_worse(), tier, member.ready_at))
+        });
+        order
     }
 
     /// The backend would keep `floor` serving servers, and each always-up one, without this server.

@@ -76,8 +76,9 @@ pub(super) struct Others {
     have_answered: bool,
     /// The smallest share of errors among those that ended enough requests.
     least_failed: Option<f64>,
-    /// The most sessions that one of them has open that keeps up with its requests.
-    sessions: u32,
+    /// The most sessions that one of them has open that keeps up with its requests; `None` when all
+    /// of them are behind.
+    sessions: Option<u32>,
 }
 
 /// What a server's counters are judged by.
@@ -163,7 +164,7 @@ impl Others {
             self.least_failed = Some(self.least_failed.map_or(share, |least| least.min(share)));
         }
         if part(tally.ended, tally.taken) >= KEEPS_UP {
-            self.sessions = self.sessions.max(sessions);
+            self.sessions = self.sessions.max(Some(sessions));
         }
     }
 }
@@ -371,12 +372,14 @@ fn is_failing(tally: &Tally, others: &Others, is_replaceable: bool) -> bool {
 }
 
 fn is_hanging(tally: &Tally, others: &Others, sessions: u32) -> bool {
-    let pile = others.sessions.saturating_mul(SESSIONS_FACTOR);
+    let pile = others.sessions.unwrap_or(0).saturating_mul(SESSIONS_FACTOR);
     let is_piling_up = sessions >= pile.saturating_add(SESSIONS_MORE);
     let is_enough = tally.taken >= HANGING_MIN && others.ended >= HANGING_MIN;
     let own = part(tally.ended, tally.taken);
-    let is_behind =
-        own * HANGING_FACTOR <= part(others.ended, others.taken) || own < KEEPS_UP / 2.0;
+    // With nobody who keeps up there is more to do than all can: only one that ends clearly less than
+    // the others is to blame.
+    let is_alone_behind = others.sessions.is_some() && own < KEEPS_UP / 2.0;
+    let is_behind = own * HANGING_FACTOR <= part(others.ended, others.taken) || is_alone_behind;
     tally.within >= HANGING_AFTER && is_enough && is_piling_up && is_behind
 }
 
@@ -519,6 +522,34 @@ mod tests {
     fn requests_that_pile_up_on_one_server_alone_are_its_fault() {
         assert!(matches!(pile(4), Some(Finding::Hanging(_))));
         assert_eq!(pile(90), None, "requests that last long by nature");
+    }
+
+    #[test]
+    fn one_that_ends_more_than_the_others_where_all_are_behind_is_not_to_blame() {
+        // A newcomer to a backend with a backlog: `leastconn` gives it all that arrives.
+        let judged = |ended: u64| {
+            let begin = || Probation::begin(Timestamp::from_ms(0));
+            let (mut own, mut other) = (begin(), begin());
+            let mut found = None;
+            for at in (0..=5000).step_by(1000) {
+                let (mut look, mut beside) = look(at, (at / 8, 0), (at / 4, 0));
+                look.own.ended = at * ended / 1000;
+                beside.own.ended = at / 100;
+                own.look(look);
+                other.look(beside);
+                let mut others = Others::default();
+                others.add(&other, 1_790);
+                let by = Circumstances {
+                    sessions: 500,
+                    ..EQUAL
+                };
+                found = found.or(own.judge(look.at, &others, by));
+            }
+            found
+        };
+        assert_eq!(judged(25), None);
+        // One that ends next to nothing is.
+        assert!(matches!(judged(1), Some(Finding::Hanging(_))));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 #![allow(missing_docs)] // Where a name says it all; `publish::text` has the sentences.
 
 mod capacity;
+mod keeps;
 mod outlook;
 mod problem;
 mod why_not;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use crate::words::closed::closed;
 
 pub use self::capacity::{CapacitySource, CapacityView, Needed};
+pub use self::keeps::{Keeps, VotesView};
 pub use self::outlook::{Later, Outlook, Transition};
 pub use self::problem::Problem;
 pub use self::why_not::{Blocked, Condition, Nobody, ServerNote, WhyNot};
@@ -76,6 +78,36 @@ closed! {
         Quiet = "quiet",
         /// Quiet, and the load needs all servers.
         Needed = "needed",
+        /// Quiet, and a policy with a target wants all servers.
+        Target = "target",
+        /// Quiet, and no fewer than `min` may serve.
+        AtMin = "at_min",
+        /// Quiet, and the schedule wants all servers.
+        Scheduled = "scheduled",
+        /// Quiet, and a spare stands in for an always-up server.
+        StandIn = "stand_in",
+        /// Quiet, and not watched for long enough to let a spare go.
+        Watching = "watching",
+        /// Quiet, and so few servers were too slow at such a load not long ago.
+        WouldFlap = "would_flap",
+        /// Quiet, and the spare has been changed too often lately.
+        Budget = "budget",
+        /// The spares that serve are pinned or paused.
+        Pin = "pin",
+        /// An operator wants the spares in that serve.
+        Order = "order",
+        /// The spares that serve are left alone.
+        Hold = "hold",
+        /// Requests wait in the queue, so no spare goes.
+        Queued = "queued",
+        /// Users wait in front of HAProxy, so no spare goes.
+        Crowded = "crowded",
+        /// Neither slow nor quiet.
+        Busy = "busy",
+        /// Something else than the load ended quiet a moment ago.
+        NotQuiet = "not_quiet",
+        /// Most requests fail, which more servers do not mend.
+        Broken = "broken",
         /// Slow, and a spare comes if it stays so.
         Slow = "slow",
         /// Slow, and a spare came not long ago.

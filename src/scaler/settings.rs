@@ -3,12 +3,18 @@
 //!
 //! Names of keys and their texts belong to `config`, behaviour to the modules that read these.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::measure::capacity::Bracket;
 use crate::measure::need::Headroom;
 
-use crate::measure::settings::PolicySettings;
+use crate::words::shift::Shift;
+
+use crate::measure::settings::{PolicySettings, TargetSettings};
+
+/// The tier of a spare that has none of its own.
+pub const TIER: u32 = 1;
 
 /// One `[backend.NAME]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,12 +25,20 @@ pub struct BackendSettings {
     pub always_up: Vec<String>,
     /// Servers that may be enabled and disabled.
     pub spares: Spares,
+    /// Spares of another tier than 1: the higher, the later they come and the earlier they go.
+    pub tiers: BTreeMap<String, u32>,
     /// UP servers to keep, always-up and foreign ones included; at least 1.
     pub min: u32,
+    /// Hours in which more serve, as far as they are known from the start: [`Event::Shifts`] tells others.
+    ///
+    /// [`Event::Shifts`]: super::event::Event::Shifts
+    pub shifts: Vec<Shift>,
     /// UP servers never to exceed; `None`: all.
     pub max: Option<u32>,
-    /// What asks for more servers; at least one.
+    /// What asks for more servers: at least one, or a target.
     pub policies: Vec<PolicySettings>,
+    /// How many servers a number of the backend wants.
+    pub targets: Vec<TargetSettings>,
     /// How what one server carries is known.
     pub capacity: Capacity,
     /// How much more than the demand is kept ready.
@@ -54,15 +68,23 @@ pub struct BackendSettings {
 }
 
 impl BackendSettings {
+    /// That of a spare.
+    pub fn tier(&self, server: &str) -> u32 {
+        self.tiers.get(server).copied().unwrap_or(TIER)
+    }
+
     /// A backend with every default, and no policy yet: it needs at least one.
     pub fn for_backend(name: impl Into<String>, always_up: Vec<String>) -> Self {
         Self {
             name: name.into(),
             spares: Spares::Auto,
+            tiers: BTreeMap::new(),
             min: u32::try_from(always_up.len()).unwrap_or(u32::MAX).max(1),
+            shifts: Vec::new(),
             max: None,
             always_up,
             policies: Vec::new(),
+            targets: Vec::new(),
             capacity: Capacity::Off,
             headroom: Headroom::Normal,
             scale_up_cooldown: Duration::from_secs(30),

@@ -17,7 +17,8 @@ use super::scenario::Scenario;
 use crate::config::{BackendConfig, WarmUpConfig};
 use crate::measure::settings::{PolicySettings, Signal};
 use crate::scaler::settings::{BackendSettings, Capacity, Spares};
-use crate::words::time::Span;
+use crate::schedule::{ClockOf, Moment, shifts};
+use crate::words::time::{Span, Timestamp};
 
 /// Servers of a simulation, at most.
 pub const SERVERS_MAX: u32 = 1000;
@@ -34,6 +35,9 @@ const WARM_UP_MARGIN: Duration = Duration::from_secs(60);
 const FITTED_REQUESTS: usize = 500_000;
 /// The rate of a second of a log is that of so many seconds around it.
 const SMOOTH_S: usize = 10;
+
+/// A load that is no log begins on a Monday at midnight: 5 January 1970, milliseconds since 1970.
+const MONDAY_MS: u64 = 4 * 86_400_000;
 
 /// What is to be simulated.
 #[derive(Clone, Debug)]
@@ -152,11 +156,25 @@ fn drawn(options: &Options, rates_per_s: impl Fn(f64) -> Vec<f64>) -> Result<Pla
     let peak_per_s = options.peak_per_s.unwrap_or(PEAK_SHARE * all_per_s);
     let rates_per_s = rates_per_s(peak_per_s).into_iter();
     scenario.load.rates_per_s = rates_per_s.map(|rate| rate * options.scale).collect();
+    plan_hours(&mut scenario, options, MONDAY_MS);
     Ok(Plan {
         scenario,
         model: None,
         notes: Vec::new(),
     })
+}
+
+/// The hours of schedules, by a clock that shows `start_ms` at the beginning.
+fn plan_hours(scenario: &mut Scenario, options: &Options, start_ms: u64) {
+    let schedules = options.backend.as_ref().map(|it| it.schedules.as_slice());
+    let now = Moment {
+        clock: ClockOf::Log,
+        ms: start_ms,
+        at: Timestamp::default(),
+    };
+    let seconds = u64::try_from(scenario.load.seconds()).unwrap_or(u64::MAX);
+    let ahead = Duration::from_secs(seconds);
+    scenario.settings.shifts = shifts(schedules.unwrap_or_default(), now, ahead);
 }
 
 /// The requests of a log.
@@ -208,6 +226,7 @@ fn recorded_load(options: &Options, log: &Log) -> Result<Plan, SimulateError> {
         &mut scenario.load,
         arrivals(log, &own_ns, options.scale, options.seed),
     );
+    plan_hours(&mut scenario, options, super::load::envelope::start_ms(log));
     let mut notes = Vec::new();
     if options.workers.is_none() {
         notes.push(format!(
@@ -319,7 +338,7 @@ fn with_goal(settings: &mut BackendSettings, given: Option<Duration>) -> Duratio
         (Some(policy), None) => Duration::from_secs_f64(policy.above.max(0.0) / 1000.0),
         (None, given) => {
             let goal = given.unwrap_or(GOAL_DEFAULT);
-            if settings.policies.is_empty() {
+            if settings.policies.is_empty() && settings.targets.is_empty() {
                 let policy = PolicySettings::new(Signal::ResponseTime, as_ms(goal));
                 settings.policies.push(policy);
             }

@@ -18,6 +18,9 @@ pub(super) fn text(status: &Status) -> String {
         if let Some(carries) = backend.carries() {
             let _ = writeln!(text, "{:name_width$}  {carries}", "");
         }
+        for vote in backend.votes() {
+            let _ = writeln!(text, "{:name_width$}  {vote}", "");
+        }
         if let Some((paused, since)) = backend.paused() {
             let since = since.map_or_else(String::new, |since| format!(", since {since}"));
             let _ = writeln!(text, "{:name_width$}  {paused}{since}", "");

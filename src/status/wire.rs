@@ -84,6 +84,9 @@ struct OwnOfBackend {
     measure: Option<MeasureStatus>,
     /// What one server carries, in a sentence.
     carries: Option<String>,
+    /// What is wanted beside the demand, a sentence each.
+    #[serde(default)]
+    votes: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -117,6 +120,11 @@ impl BackendStatus {
     /// What one server carries.
     pub(super) fn carries(&self) -> Option<&str> {
         self.own.as_ref()?.carries.as_deref()
+    }
+
+    /// What is wanted beside the demand.
+    pub(super) fn votes(&self) -> &[String] {
+        self.own.as_ref().map_or(&[], |own| &own.votes)
     }
 
     /// What is measured, and of how many requests or looks.
@@ -206,7 +214,7 @@ impl Report {
             mode: self.mode.as_str().to_owned(),
             haproxy: HaproxyStatus {
                 version: self.version.clone(),
-                connected: self.backends.iter().any(|backend| backend.is_answered),
+                connected: self.backends.iter().any(BackendView::is_answered),
             },
             log: self.log_status(),
             backends: self
@@ -283,6 +291,7 @@ impl Report {
                 problems: self.problems_of(Some(&view.name)),
                 measure,
                 carries: view.capacity.sentence(),
+                votes: view.votes.sentences(),
             }),
         }
     }

@@ -14,5 +14,6 @@ pub mod os_words;
 pub mod picture;
 pub mod proof;
 pub mod request;
+pub mod shift;
 pub(crate) mod short_name;
 pub mod time;

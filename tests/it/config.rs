@@ -195,6 +195,84 @@ fn a_file_that_says_everything_means_what_it_says() {
     assert_eq!(said.warm_up_urls["web3"], "http://10.0.0.13:8080/");
 }
 
+/// What joined the contract: a target, a schedule, a tier.
+const ADDED: &str = r#"
+[backend.web]
+always_up = ["web1"]
+response_time = "500ms"
+max = 4
+
+[[backend.web.policy]]
+signal = "queue_length"            # also concurrency, request_rate
+per_server = 20
+breaches = 2
+
+[[backend.web.schedule]]           # min is at least this in these hours
+days = "mon-fri"
+from = "07:30"
+to = "18:00"
+zone = "Europe/Berlin"
+min = 3
+
+[backend.web.server.web3]
+tier = 2                           # taken later, goes earlier
+"#;
+
+#[test]
+fn a_target_a_schedule_and_a_tier_mean_what_they_say() {
+    let all = good(ADDED);
+    assert_eq!(all.render_warnings(false), "");
+    let web = &all.config.backends["web"];
+    let [target] = &web.scaler.targets[..] else {
+        panic!("{:?}", web.scaler.targets);
+    };
+    assert_eq!(web.scaler.policies.len(), 1, "the shorthand alone");
+    assert_eq!(target.measured.signal, Signal::QueueLength);
+    assert!((target.per_server() - 20.0).abs() < f64::EPSILON);
+    assert_eq!(target.measured.breaches, 2);
+    let window = WindowSize::Span(Duration::from_secs(10));
+    assert_eq!(
+        (target.measured.window, target.measured.min_samples),
+        (window, 2)
+    );
+    assert_eq!((web.scaler.tier("web3"), web.scaler.tier("web2")), (2, 1));
+    let [schedule] = &web.schedules[..] else {
+        panic!("{:?}", web.schedules);
+    };
+    assert_eq!(schedule.days, [true, true, true, true, true, false, false]);
+    assert_eq!(
+        (schedule.from.to_string(), schedule.to.to_string()),
+        ("07:30".into(), "18:00".into())
+    );
+    assert_eq!(
+        (schedule.zone.iana_name(), schedule.min),
+        (Some("Europe/Berlin"), 3)
+    );
+}
+
+#[test]
+fn a_backend_with_a_target_needs_no_threshold_and_takes_a_schedule_from_the_defaults() {
+    let config = config(
+        "[[defaults.schedule]]\nfrom = '7:00'\nto = '24:00'\nzone = 'UTC'\nmin = 2\n\
+         [backend.a]\nalways_up = ['a1']\n[[backend.a.policy]]\nsignal = 'concurrency'\nper_server = 8.5\n\
+         [backend.b]\nalways_up = ['b1']\nresponse_time = '1s'\n\
+         [[backend.b.schedule]]\nfrom = '22:00'\nto = '6:00'\nzone = 'UTC'\nmin = 3\ndays = 'sat, sun'\n",
+    );
+    let (a, b) = (&config.backends["a"], &config.backends["b"]);
+    assert!(a.scaler.policies.is_empty());
+    assert_eq!(a.scaler.targets.len(), 1);
+    assert_eq!((a.schedules.len(), a.schedules[0].min), (1, 2));
+    assert_eq!(
+        (b.schedules.len(), b.schedules[0].min),
+        (1, 3),
+        "its own list"
+    );
+    assert_eq!(
+        b.schedules[0].days,
+        [false, false, false, false, false, true, true]
+    );
+}
+
 #[test]
 fn the_example_is_valid_without_a_warning_and_says_the_defaults() {
     let example = good(EXAMPLE);

@@ -5,6 +5,7 @@ mod by_hand;
 mod crash;
 mod failing_spares;
 mod formats;
+mod hours;
 mod in_and_out;
 mod life;
 mod light_load;
@@ -21,6 +22,7 @@ mod silence;
 mod simulated;
 mod socket;
 mod tuned;
+mod weights;
 
 /// Facts of HAProxy that the product's safety stands on, held for each version that it promises.
 mod support_works {

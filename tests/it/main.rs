@@ -14,7 +14,8 @@ mod measure; // demand, capacity and need, in numbers
 mod promises; // PROMISES.md names tests that there are
 mod replay; // every fixture gives its expected output
 mod runtime_api; // the admin socket, cut and delayed at every byte
-mod scaler; // what must never happen, over generated schedules
+mod scaler;
+mod schedule; // what must never happen, over generated schedules
 mod sim; // the pretend HAProxy's replies, and its load
 mod simulate; // the closed loop: queues against theory, policies, what is printed
 mod sources; // what listens: datagrams, connections, the journal

@@ -9,7 +9,7 @@ use haproxy_autoscale::measure::served::Goal;
 use haproxy_autoscale::measure::settings::Signal;
 use haproxy_autoscale::scaler::BackendView;
 use haproxy_autoscale::scaler::seen::{
-    BackendState, CapacitySource, CapacityView, Needed, Outlook, Standings,
+    BackendState, CapacitySource, CapacityView, Needed, Outlook, Standings, VotesView,
 };
 use haproxy_autoscale::status::{LogCondition, Report};
 
@@ -40,10 +40,10 @@ fn view(capacity: CapacityView) -> BackendView {
         serving: Some(2),
         wanted: Some(3),
         capacity,
+        votes: VotesView::default(),
         in_flight: Some(0),
         standings: Standings::default(),
         problems: Vec::new(),
-        is_answered: true,
     }
 }
 

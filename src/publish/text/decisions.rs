@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::capacity;
+use super::keeps::scheduled;
 use super::measured::not_helping;
 use super::orders::answer_to;
 use super::servers::changed_by;
@@ -157,11 +158,13 @@ fn wanted(wanted: &Wanted) -> String {
         Wanted::Demand { need, serving } => {
             format!("{}; {serving} serving", capacity::need(need))
         }
+        Wanted::Target { need, serving } => format!("{need}; {serving} serving"),
         Wanted::DeadServer { server, shows } => format!("always-up server {server} is {shows}"),
         Wanted::DeadSpare { server, shows } => format!("ready spare {server} is {shows}"),
         Wanted::Crowded(crowded) => crowded.to_string(),
-        Wanted::BelowMin { up, min } => {
-            format!("{} serving, min is {min}", counted(*up, "server"))
+        Wanted::BelowMin { up, min, until } => {
+            let serving = counted(*up, "server");
+            format!("{serving} serving, min is {}", scheduled(*min, *until))
         }
         Wanted::Reloaded => "it was wanted before HAProxy was reloaded, and still is".to_owned(),
         Wanted::Waiting { queued } => format!("{queued} requests wait in the queue"),

@@ -17,6 +17,7 @@ macro_rules! in_words {
 mod capacity;
 mod decisions;
 mod haproxy;
+mod keeps;
 mod measured;
 mod news;
 mod notes;

@@ -37,6 +37,7 @@ fn outlook(next: &Outlook) -> String {
             format!("{server} goes in {} if it stays quiet{later}", Span(*left))
         }
         Outlook::Stays(needed) => needed.to_string(),
+        Outlook::Kept(keeps) => keeps.to_string(),
         Outlook::Comes {
             spare,
             signal,
@@ -61,6 +62,10 @@ fn outlook(next: &Outlook) -> String {
         Outlook::Blind => "nothing until the log can be read: no spare comes or goes".to_owned(),
         Outlook::HalfBlind => {
             "nothing to do; no spare goes while the log is late or in doubt".to_owned()
+        }
+        Outlook::Enough { need, serving } => {
+            let need = super::capacity::need(need);
+            format!("nothing to do: {need}; {serving} serving")
         }
         Outlook::Nothing => "nothing to do".to_owned(),
     }

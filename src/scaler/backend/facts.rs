@@ -4,16 +4,18 @@
 use std::time::Duration;
 
 use super::crowd::Crowd;
+use super::rota::Rota;
 use crate::measure::agreement::{Agreement, Comparison};
 use crate::measure::dropped::Share;
 use crate::scaler::decision::{Change, Note};
 use crate::scaler::event::{ActionId, LogState};
 use crate::scaler::haproxy::Wish;
-use crate::scaler::member::{Role, Stage};
+use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
 use crate::scaler::pool::Pool;
 use crate::scaler::settings::BackendSettings;
 use crate::words::picture::{AdminState, Balance, Generation, ReadFailure};
+use crate::words::shift::TimeOfDay;
 use crate::words::time::Timestamp;
 
 /// HAProxy that does not answer for so long after it should have been read, as in a reload, tells
@@ -22,12 +24,12 @@ const BLINK: Duration = Duration::from_secs(3);
 
 /// What is known of a backend.
 #[repr(C)] // In this order: see `backend/mod.rs`.
-pub(super) struct Facts {
+pub(in crate::scaler) struct Facts {
     pub(super) comparison: Comparison,
     pub(super) pool: Pool,
     /// Since when it is watched.
     pub(super) started: Timestamp,
-    pub(super) reading: Reading,
+    pub(in crate::scaler) reading: Reading,
     pub(super) generation: Option<Generation>,
     /// `qcur` of the BACKEND row, as read last.
     pub(super) queued: u32,
@@ -39,6 +41,8 @@ pub(super) struct Facts {
     pub(super) log: LogState,
     /// Spares brought in since the log began to contradict HAProxy's counters.
     pub(super) brought_in_doubt: u32,
+    /// What the hour asks for.
+    pub(in crate::scaler) rota: Rota,
 }
 
 /// What HAProxy said of the backend as a whole, as far as it explains who gets requests.
@@ -117,6 +121,7 @@ impl Facts {
             drops: None,
             log: LogState::Flowing,
             brought_in_doubt: 0,
+            rota: Rota::default(),
         }
     }
 
@@ -130,7 +135,21 @@ impl Facts {
         } else {
             0
         };
-        min.saturating_sub(resting).max(1)
+        let scheduled = self.rota.min().map_or(0, |(min, _)| min);
+        min.saturating_sub(resting).max(1).max(scheduled)
+    }
+
+    /// The end of the hours that make the floor higher than `min` does.
+    pub(super) fn floor_until(&self, settings: &BackendSettings) -> Option<TimeOfDay> {
+        let (min, until) = self.rota.min()?;
+        (min > settings.min).then_some(until)
+    }
+
+    /// No server has a `maxconn`, so that nothing queues in HAProxy before servers that are full.
+    pub(super) fn has_no_slots(&self) -> bool {
+        let members = &self.pool.members;
+        let has_slots = |member: &Member| member.read.maxconn.is_some_and(|slots| slots > 0);
+        !members.is_empty() && !members.iter().any(has_slots)
     }
 
     /// When HAProxy was read last, or watching began.

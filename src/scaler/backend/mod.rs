@@ -7,7 +7,9 @@ mod crowd;
 mod facts;
 mod journey;
 mod journeys;
+mod keeping;
 mod kicks;
+mod line_up;
 mod memory;
 mod needs;
 mod orders;
@@ -15,12 +17,14 @@ mod plan;
 mod reading;
 mod reconfigure;
 mod road;
+mod rota;
 mod service;
 mod shares;
 mod signals;
 mod size;
 mod timers;
 mod view;
+mod votes;
 mod work;
 
 use super::decision::{self, Change, Reason, Wanted};
@@ -42,6 +46,7 @@ use self::road::Road;
 use self::signals::Signals;
 use self::size::Size;
 use self::timers::{Timer, Timers};
+use self::votes::Votes;
 
 use self::view::Sight;
 
@@ -60,6 +65,8 @@ pub(super) struct Backend {
     journeys: Journeys,
     /// What the demand needs.
     size: Size,
+    /// What votes beside it.
+    votes: Votes,
     /// What is to come, and what has to wait.
     plan: Plan,
     /// What was said, so as not to say it each time.
@@ -79,10 +86,13 @@ impl Backend {
         let signals = Signals::new(now, &settings);
         let mut timers = Timers::default();
         timers.set(Timer::Slice, Some(signals.quiet.next_slice(now)));
+        let mut facts = Facts::new(now);
+        facts.rota.set(&settings.shifts);
         Self {
             signals,
-            facts: Facts::new(now),
+            facts,
             size: Size::new(now, &settings),
+            votes: Votes::new(&settings),
             settings,
             journeys: Journeys::default(),
             plan: Plan {
@@ -163,6 +173,7 @@ impl Backend {
             Timer::Window => self.signals.window_due(),
             Timer::PutAway => self.sight().leaving().map(|leaving| leaving.due),
             Timer::Write => self.journeys.due(),
+            Timer::Shift => self.facts.rota.due(),
             Timer::Settled | Timer::Slice => return,
         };
         self.timers.set(timer, at);
@@ -172,6 +183,10 @@ impl Backend {
         match timer {
             Timer::Expiry => self.hand_due(now, out),
             Timer::Settled => self.facts.reading.want(),
+            Timer::Shift => {
+                self.facts.rota.turn(now);
+                self.seek_work(now, out);
+            }
             Timer::Window => {
                 self.evaluate(now, out);
             }
@@ -238,8 +253,13 @@ impl Backend {
             Some(breach) => self.road().load_returned(now, Wanted::Slow(breach), out),
             None => self.said.no_spare.forget(Search::Load),
         }
-        if let Some((servers, breach)) = strongest(asks.servers.into_iter()) {
-            let servers = servers.max(self.needs().for_a_breach(now));
+        if let Some((servers, breach)) = strongest(asks.servers.into_iter())
+            && (!breach.signal.is_response() || self.size.may_try(now))
+        {
+            let mut servers = servers.max(self.needs().for_a_breach(now));
+            if breach.signal.is_queue() {
+                servers = servers.max(size::for_the_queue(&self.facts));
+            }
             self.plan.owed = Some((servers, Wanted::Slow(breach)));
             self.seek_work(now, out);
         }
@@ -264,6 +284,7 @@ impl Backend {
             settings: &self.settings,
             journeys: &mut self.journeys,
             size: &self.size,
+            votes: &self.votes,
             plan: &mut self.plan,
             said: &mut self.said,
             hand: &mut self.hand,
@@ -293,6 +314,7 @@ impl Backend {
             hand: &self.hand,
             journeys: &self.journeys,
             size: &self.size,
+            votes: &self.votes,
         }
     }
 }

@@ -4,8 +4,10 @@
 use super::facts::Facts;
 use super::journey::Journey;
 use super::journeys::Journeys;
+use super::line_up::{BREACH_UNITS, sufficing_first};
 use super::signals::Signals;
 use super::size::{self, Size};
+use super::votes::Votes;
 use crate::measure::agreement::Agreement;
 use crate::measure::need::covers;
 use crate::scaler::decision::{Fault, Ordered, Refusal, TooSlow, Wanted, Would};
@@ -13,14 +15,14 @@ use crate::scaler::event::LogState;
 use crate::scaler::hand::{Hand, Kept};
 use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role, Stage};
-use crate::scaler::seen::{Blocked, Needed, Nobody, WhyNot};
+use crate::scaler::seen::{Blocked, Nobody, WhyNot};
 use crate::scaler::settings::BackendSettings;
 use crate::words::order::Verb;
 use crate::words::time::Timestamp;
 
 /// Spares that come in at once for the sake of speed, or after a reload: each is warmed up, checked
 /// every 100 ms and has commands of its own.
-const AT_ONCE_MAX: u32 = 8;
+const AT_ONCE_MAX: u32 = 32;
 
 /// One in so many of the spares that could come is brought in by a breach while nobody knows what a
 /// server carries.
@@ -35,6 +37,7 @@ pub(super) struct Needs<'a> {
     pub(super) hand: &'a Hand,
     pub(super) journeys: &'a Journeys,
     pub(super) size: &'a Size,
+    pub(super) votes: &'a Votes,
 }
 
 /// What is to be begun, and why.
@@ -153,7 +156,7 @@ impl<'a> Needs<'a> {
     pub(super) fn leaving(self, not_before: Timestamp) -> Option<Leaving> {
         let quiet_since = self.signals.quiet.since?;
         let member = self.next_to_go()?;
-        if self.is_needed(member) {
+        if self.is_wanted(member) {
             return None;
         }
         let quiet_from = quiet_since.max(member.ready_at.unwrap_or(self.facts.started));
@@ -168,23 +171,20 @@ impl<'a> Needs<'a> {
         })
     }
 
-    /// The spare that would be next to go if the demand did not need it.
-    pub(super) fn needed(self) -> Option<Needed> {
-        let member = self.next_to_go().filter(|it| self.is_needed(it))?;
-        let outlook = self.size.outlook()?;
-        Some(Needed {
-            server: name_of(member),
-            need: outlook.need?,
-            highest: outlook.highest?,
-            within: self.settings.idle_timeout,
-            left: self.units_without(member),
-        })
-    }
-
-    fn next_to_go(self) -> Option<&'a Member> {
+    pub(super) fn next_to_go(self) -> Option<&'a Member> {
         self.signals.quiet.since?;
-        let member = self.facts.pool.first_to_go(self.facts.reading.read_at?)?;
-        self.may_put_away(&member.read.name).then_some(member)
+        let now = self.facts.reading.read_at?;
+        let order = self.facts.pool.in_order_of_going(now, self.settings);
+        let first = *order.first()?;
+        if !self.may_put_away(&first.read.name) {
+            return None;
+        }
+        // A weak one may be too many where the strong one that would go before it is not.
+        let is_too_many = |member: &&Member| {
+            let name = &member.read.name;
+            !self.is_wanted(member) && self.may_put_away(name)
+        };
+        Some(order.into_iter().find(is_too_many).unwrap_or(first))
     }
 
     /// Capacity that is missing whatever the log says: below `min`, or a server that takes no
@@ -212,7 +212,8 @@ impl<'a> Needs<'a> {
         if let Some(wanted) = missing.nth(self.facts.pool.stand_ins() + coming) {
             return Some(wanted);
         }
-        (up < min).then_some(Wanted::BelowMin { up, min })
+        let until = self.facts.floor_until(self.settings);
+        (up < min).then_some(Wanted::BelowMin { up, min, until })
     }
 
     /// Why no server may be brought in, judged on the last picture; `before`: why that one may not
@@ -223,7 +224,8 @@ impl<'a> Needs<'a> {
         }
         match wanted {
             Wanted::Slow(_) | Wanted::Demand { .. } => self.forbids_for_load(before),
-            Wanted::Crowded(_) => self.facts.idles_enough(),
+            // HAProxy's own count says so, no line.
+            Wanted::Target { .. } | Wanted::Crowded(_) => self.facts.idles_enough(),
             Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => {
                 let is_missing = self.capacity_wanted(before).is_some();
                 (!is_missing).then_some(Blocked::Back)
@@ -312,36 +314,17 @@ impl<'a> Needs<'a> {
         (coming < AT_ONCE_MAX.min(*servers)).then(|| wanted.clone())
     }
 
-    /// The demand of the last `idle_timeout` needs that server, by what one carries.
-    pub(super) fn is_needed(self, member: &Member) -> bool {
-        // What was only proved says how few are enough, not how few are too few.
-        let Some(outlook) = self.size.outlook().filter(|_| self.size.may_ask()) else {
-            return false;
-        };
-        // Right after a start nobody knows what was needed before.
-        let is_known = outlook.highest.is_some();
-        member.is_serving() && !(is_known && outlook.may_leave(self.units_without(member)))
-    }
-
-    /// The strength of those that serve without that one, units.
-    fn units_without(self, member: &Member) -> f64 {
-        let others = self.facts.pool.serving_members();
-        let others = others.filter(|it| it.read.name != member.read.name);
-        size::strength(self.facts, others).units
-    }
-
     /// Servers that the demand needs beside those that serve and come, with the need that says so.
     /// What heavier requests and a slow database ask for alike is one server at a time, and only
     /// when `may_try`.
     pub(super) fn missing(self, now: Timestamp, may_try: bool) -> Option<(u32, Wanted)> {
         let outlook = self.size.outlook()?;
         let (asked, undoubted) = (outlook.asked?, outlook.undoubted?);
-        let is_there =
-            |member: &&Member| member.is_serving() || self.journeys.is_inbound(&member.read.name);
-        let there = self.facts.pool.members.iter().filter(is_there);
-        let there = size::strength(self.facts, there).units;
-        let candidates = self.candidates_for_load(now);
+        let there = self.units_there();
         let until = |wanted: f64| {
+            let candidates = self.candidates_for_load(now);
+            let missing = wanted - there;
+            let candidates = sufficing_first(self.facts, self.settings, candidates, missing);
             let (mut servers, mut units) = (0_u32, there);
             for candidate in &candidates {
                 if covers(units, wanted) {
@@ -366,6 +349,21 @@ impl<'a> Needs<'a> {
             serving: self.facts.pool.serving(),
         };
         Some((servers, wanted))
+    }
+
+    /// The strength of those that serve or are on their way, units.
+    fn units_there(self) -> f64 {
+        let is_there =
+            |member: &&Member| member.is_serving() || self.journeys.is_inbound(&member.read.name);
+        let there = self.facts.pool.members.iter().filter(is_there);
+        size::strength(self.facts, there).units
+    }
+
+    /// The spare that a breach would bring in.
+    pub(super) fn first_for_a_breach(self, now: Timestamp) -> Option<&'a Member> {
+        let candidates = self.candidates_for_load(now);
+        let order = sufficing_first(self.facts, self.settings, candidates, BREACH_UNITS);
+        order.first().copied()
     }
 
     /// Servers that a breach brings in while nobody knows what one carries: a part of those that
@@ -424,11 +422,23 @@ impl<'a> Needs<'a> {
 
     /// Spares that may be brought in for that reason, best first.
     pub(super) fn candidates_for(self, now: Timestamp, wanted: &Wanted) -> Vec<&'a Member> {
-        if wanted.rests_on_the_log() {
+        let candidates = if wanted.rests_on_the_log() || wanted.is_counted() {
             self.candidates_for_load(now)
         } else {
             self.candidates(now)
-        }
+        };
+        let units = match wanted {
+            Wanted::Demand { need, .. } => need.units - self.units_there(),
+            Wanted::Slow(_) | Wanted::Crowded(_) | Wanted::DeadServer { .. } => BREACH_UNITS,
+            // They count servers, strong or weak.
+            Wanted::Target { .. }
+            | Wanted::DeadSpare { .. }
+            | Wanted::BelowMin { .. }
+            | Wanted::Reloaded
+            | Wanted::Waiting { .. }
+            | Wanted::Ordered(_) => return candidates,
+        };
+        sufficing_first(self.facts, self.settings, candidates, units)
     }
 
     /// Spares that may be brought in, best first.

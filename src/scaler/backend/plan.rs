@@ -28,7 +28,7 @@ impl Plan {
     /// The demand misses so many servers beside the `coming` ones. What it asked for a moment ago and
     /// has not set out is not wanted any more.
     pub(super) fn demand(&mut self, coming: u32, missing: Option<(u32, Wanted)>) {
-        if matches!(self.owed, Some((_, Wanted::Demand { .. }))) {
+        if self.owed.as_ref().is_some_and(|(_, it)| it.is_counted()) {
             self.owed.take_if(|(servers, _)| {
                 *servers = (*servers).min(coming);
                 *servers == 0
@@ -84,7 +84,7 @@ impl Search {
                 Self::Capacity
             }
             Wanted::Crowded(_) => Self::Crowd,
-            Wanted::Demand { .. } => Self::Demand,
+            Wanted::Demand { .. } | Wanted::Target { .. } => Self::Demand,
             Wanted::Slow(_) | Wanted::Waiting { .. } | Wanted::Reloaded | Wanted::Ordered(_) => {
                 Self::Load
             }

@@ -3,7 +3,7 @@
 
 use super::Backend;
 use super::crowd::STUCK_FOR;
-use super::facts;
+use super::facts::{self, Facts};
 use super::journey::Journey;
 use super::plan::{NoSpareSaid, Search};
 use crate::measure::agreement::Agreement;
@@ -18,9 +18,9 @@ use crate::words::picture::{AdminState, BackendRead, Crowded, ReadFailure};
 use crate::words::time::Timestamp;
 
 impl Backend {
-    /// When and why HAProxy is read.
-    pub(in crate::scaler) const fn reading(&mut self) -> &mut facts::Reading {
-        &mut self.facts.reading
+    /// When and why HAProxy is read, and what the hour asks for.
+    pub(in crate::scaler) const fn facts(&mut self) -> &mut Facts {
+        &mut self.facts
     }
 
     /// HAProxy answered the read `id`; `read` fails when that says nothing of this backend.
@@ -94,7 +94,8 @@ impl Backend {
         };
         // What has piled up while the daemon stood still is no load.
         if !self.timers.is_settling(now) {
-            self.signals.read_meters(now, &read);
+            let readings = self.signals.read_meters(now, &read);
+            self.votes.look(now, &readings);
         }
         self.facts.drops = process.drops;
         if read.queued > 0 || self.facts.drops.is_some() {
@@ -225,6 +226,12 @@ impl Backend {
         let may_try = self.sight().is_free_for_load() && now >= self.plan.up_not_before;
         let missing = self.needs().missing(now, may_try);
         let missing = missing.filter(|_| !is_elsewhere);
+        // What an operator wants for a number is wanted whether or not answers get faster.
+        let voted = self.votes.missing(&self.facts, &self.journeys);
+        let missing = match (missing, voted) {
+            (Some(demand), Some(vote)) if vote.0 > demand.0 => Some(vote),
+            (demand, vote) => demand.or(vote),
+        };
         if missing.is_none() {
             self.said.no_spare.forget(Search::Demand);
         }

@@ -123,6 +123,8 @@ impl Backend {
                 .set(Timer::Slice, Some(self.signals.quiet.next_slice(now)));
             self.signals.not_quiet(now);
         }
+        self.votes
+            .reconfigure(&settings, self.settings.idle_timeout);
         self.settings = settings;
         self.size.reconfigure(now, &self.settings);
         for member in &mut self.facts.pool.members {
@@ -140,6 +142,7 @@ impl Backend {
         self.facts.generation = None;
         self.facts.comparison.forget();
         self.size.start_over(now);
+        self.votes.start_over();
         self.signals.meter.start_over();
         self.facts.pool.members.clear();
         self.facts.reading = super::facts::Reading::default();
@@ -157,6 +160,7 @@ impl Backend {
         self.plan.owed = None;
         self.signals.start_policies_over();
         self.size.start_over(now);
+        self.votes.start_over();
         self.timers.set(Timer::Settled, Some(now.after(SETTLE)));
         self.signals.not_quiet(now.after(SETTLE));
         self.facts.reading.want();

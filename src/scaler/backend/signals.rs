@@ -7,7 +7,7 @@ use super::facts::Facts;
 use crate::measure::breach::Episodes;
 use crate::measure::by_server::ByServer;
 use crate::measure::load::{Memory, Rate, rate_of};
-use crate::measure::meter::Meter;
+use crate::measure::meter::{Meter, Readings};
 use crate::measure::policy::{Policy, Verdict};
 use crate::measure::quiet::{Verdict as QuietVerdict, slice_of};
 use crate::measure::sample::Sample;
@@ -138,12 +138,17 @@ impl Signals {
     }
 
     /// What polled signals read of a picture.
-    pub(in crate::scaler::backend) fn read_meters(&mut self, now: Timestamp, read: &BackendRead) {
+    pub(in crate::scaler::backend) fn read_meters(
+        &mut self,
+        now: Timestamp,
+        read: &BackendRead,
+    ) -> Readings {
         let readings = self.meter.read(now, read);
         let total = self.rate.total();
         for policy in &mut self.policies {
             policy.read(now, &readings, total);
         }
+        readings
     }
 
     /// Something else than a policy says that it is not quiet.
@@ -260,7 +265,9 @@ impl Signals {
                 let rate_then = rate.or(self.rate.per_second());
                 self.load.needed(now, before, rate_then);
             }
-            Wanted::DeadServer { .. }
+            // What is open or arrives is no fewer with one more server.
+            Wanted::Target { .. }
+            | Wanted::DeadServer { .. }
             | Wanted::DeadSpare { .. }
             | Wanted::BelowMin { .. }
             | Wanted::Crowded(_)

@@ -7,7 +7,7 @@ use super::facts::Facts;
 use super::journeys::Journeys;
 use crate::measure::capacity::{Bracket, Carries};
 use crate::measure::demand::Reading;
-use crate::measure::need::{Need, Strength};
+use crate::measure::need::{Need, Strength, whole};
 use crate::measure::served::Goal;
 use crate::measure::sizing::{Learned, Look, Outlook, Sizing, SizingSettings};
 use crate::scaler::event::LogState;
@@ -23,6 +23,9 @@ const KEPT_EVERY: Duration = Duration::from_secs(60);
 /// … and when a number has changed by more than this share: each time is a write to the disk.
 const KEPT_CHANGE: f64 = 0.02;
 
+/// Servers that are slow and have little to do wait for something else. One more is tried so often.
+const TRIED_EVERY: Duration = Duration::from_secs(60 * 60);
+
 /// What the demand needs, where a capacity is learned or given.
 #[derive(Debug, Default)]
 pub(super) struct Size {
@@ -31,6 +34,8 @@ pub(super) struct Size {
     outlook: Option<Outlook>,
     /// What is worth keeping, and when that was taken.
     kept: Option<(Timestamp, CapacityMemory)>,
+    /// When a server was last asked for because others were slow that had little to do.
+    tried: Option<Timestamp>,
     /// Lessons that are not younger are those of an earlier daemon, or of an old log.
     since: Timestamp,
     /// What the configuration says of it.
@@ -46,6 +51,7 @@ impl Size {
             sizing: sizing.map(Box::new),
             outlook: None,
             kept: None,
+            tried: None,
             since: now,
             told: settings.capacity,
         }
@@ -166,11 +172,31 @@ impl Size {
         }
     }
 
-    /// The spare that came last made the backend faster, or let it answer more.
+    /// The spare that came last made the backend faster, or let it answer more. Of servers that have
+    /// little to do chance alone says so.
     pub(super) fn helped(&mut self, now: Timestamp) {
-        if let Some(sizing) = &mut self.sizing {
+        let is_light = self.is_light();
+        if let Some(sizing) = self.sizing.as_mut().filter(|_| !is_light) {
             sizing.helped(now);
         }
+    }
+
+    /// Servers hold far less than they hold well.
+    fn is_light(&self) -> bool {
+        self.outlook.is_some_and(|outlook| outlook.is_light)
+    }
+
+    /// It is slow: may a server be tried? One is, whatever the reason; while those that serve have
+    /// little to do a second one would do no more.
+    pub(super) fn may_try(&mut self, now: Timestamp) -> bool {
+        if !self.is_light() {
+            return true;
+        }
+        let is_free = self.tried.is_none_or(|at| now.since(at) >= TRIED_EVERY);
+        if is_free {
+            self.tried = Some(now);
+        }
+        is_free
     }
 
     /// Another HAProxy process counts from 0.
@@ -305,6 +331,16 @@ pub(super) fn strength<'a>(
     let measure = first.map_or(0, |member| member.read.weight);
     let weights = servers.into_iter().map(|member| member.read.weight);
     Strength::of(weights, measure)
+}
+
+/// Servers whose slots take what waits in the backend's queue, where every server that serves has a `maxconn`; at
+/// most as many as serve.
+pub(super) fn for_the_queue(facts: &Facts) -> u32 {
+    let serving = Strength::of(facts.pool.serving_members().map(|_| 1), 1);
+    let Some(slots) = slots(facts, serving).filter(|slots| *slots > 0.0) else {
+        return 0;
+    };
+    whole(f64::from(facts.queued) / slots).min(serving.servers)
 }
 
 /// `maxconn` of one unit of those that serve, where every one of them has one.

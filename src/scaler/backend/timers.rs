@@ -8,6 +8,8 @@ use crate::words::time::Timestamp;
 pub(super) enum Timer {
     /// Something that an operator set for some time ends.
     Expiry,
+    /// The hours begin or end in which more servers are to serve.
+    Shift,
     /// Lines and HAProxy's checks have caught up after a standstill.
     Settled,
     /// A window is complete.
@@ -22,8 +24,9 @@ pub(super) enum Timer {
 
 impl Timer {
     /// All of them, in that order.
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Expiry,
+        Self::Shift,
         Self::Settled,
         Self::Window,
         Self::Slice,

@@ -1,6 +1,7 @@
 //! What people see of a backend: plain data for `status`. What happens next lives in
 //! `outlook`, what users suffer from and why nothing can help in `trouble`.
 
+mod kept;
 mod outlook;
 mod trouble;
 
@@ -17,9 +18,9 @@ use crate::scaler::decision::Doubt;
 use crate::scaler::event::LogState;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::seen::{
-    BackendState, CapacityView, Outlook, Problem, ServerNote, Standing, StandingReason, Standings,
+    BackendState, CapacityView, Outlook, Problem, ProblemCode, ServerNote, Standing,
+    StandingReason, Standings, VotesView,
 };
-use crate::words::picture::ReadFailure;
 use crate::words::time::Timestamp;
 
 /// One backend at one moment.
@@ -41,14 +42,22 @@ pub struct BackendView {
     pub wanted: Option<u32>,
     /// What one server carries.
     pub capacity: CapacityView,
+    /// What is wanted beside that.
+    pub votes: VotesView,
     /// Requests in its servers and its queues.
     pub in_flight: Option<u64>,
     /// What stands for all of it.
     pub standings: Standings,
     /// What keeps it from acting, if anything.
     pub problems: Vec<Problem>,
+}
+
+impl BackendView {
     /// HAProxy answered the last time that it was asked, even if it knows no such backend.
-    pub is_answered: bool,
+    pub fn is_answered(&self) -> bool {
+        let mut problems = self.problems.iter();
+        self.serving.is_some() || problems.any(|it| it.code() == ProblemCode::UnknownBackend)
+    }
 }
 
 /// One server at one moment.
@@ -130,7 +139,7 @@ impl Sight<'_> {
     }
 
     /// Nothing else is to be done before a spare goes.
-    fn may_let_go(&self) -> bool {
+    pub(super) fn may_let_go(&self) -> bool {
         let is_free = self.journeys.is_idle() && self.plan.owed.is_none();
         let may_go = is_free && !self.past.is_lost && self.next.is_same();
         may_go && self.facts.has_picture()
@@ -155,14 +164,17 @@ impl Sight<'_> {
             serving,
             wanted: serving.map(|serving| self.wanted(serving)),
             capacity: self.size.view(now, &self.settings, &self.facts),
+            votes: VotesView {
+                scheduled: self.facts.rota.min(),
+                has_no_slots: has_picture && self.facts.has_no_slots(),
+                ..self.votes.view()
+            },
             in_flight: has_picture.then(|| self.facts.in_flight()),
             standings: Standings {
                 pause: self.hand.pause().map(|mark| mark.standing(now)),
                 ..Standings::default()
             },
             problems: self.problems(now, policy),
-            is_answered: has_picture
-                || self.facts.reading.failure == Some(ReadFailure::UnknownBackend),
             policy: None,
         }
     }
@@ -220,7 +232,10 @@ impl Sight<'_> {
     fn wanted(&self, serving: u32) -> u32 {
         let needed = self.size.need().and_then(Need::addable);
         let asked = serving.saturating_add(self.asked_for());
-        asked.max(needed.map_or(0, whole))
+        asked
+            .max(needed.map_or(0, whole))
+            .max(self.votes.wanted())
+            .max(self.facts.rota.min().map_or(0, |(min, _)| min))
     }
 
     /// Servers that are to come.
@@ -298,8 +313,12 @@ impl Sight<'_> {
         let members = &self.facts.pool.members;
         let budgets: usize = members.iter().map(|member| member.budget.held()).sum();
         let looks: usize = members.iter().map(|it| it.service.probation.held()).sum();
-        let watched =
-            self.size.held() + looks + self.signals.times.held() + self.signals.counted.len();
+        let watched = self.size.held()
+            + self.votes.held()
+            + self.facts.rota.held()
+            + looks
+            + self.signals.times.held()
+            + self.signals.counted.len();
         policies + members.len() + budgets + watched + self.said.advice.len() + self.said.stay.len()
     }
 }

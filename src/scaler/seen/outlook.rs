@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Needed, NoHelp, Nobody, ReasonCode};
+use super::{Keeps, Needed, NoHelp, Nobody, ReasonCode};
 use crate::measure::load::TooSlow;
+use crate::measure::need::Need;
 use crate::measure::settings::Signal;
 use crate::scaler::member::Stage;
 use crate::words::picture::ReadFailure;
@@ -31,6 +32,8 @@ pub enum Outlook {
     },
     /// A spare stays because the load needs it.
     Stays(Box<Needed>),
+    /// No spare goes, for another reason.
+    Kept(Keeps),
     /// A spare comes if it stays slow.
     Comes {
         spare: String,
@@ -52,6 +55,8 @@ pub enum Outlook {
     Blind,
     /// No spare goes while the log is late or not believed.
     HalfBlind,
+    /// All is well, and so many servers serve the demand.
+    Enough { need: Box<Need>, serving: u32 },
     /// All is well.
     Nothing,
 }
@@ -105,14 +110,19 @@ impl Outlook {
             Self::Changing(_) => ReasonCode::Changing,
             Self::Settling(_) => ReasonCode::Settling,
             Self::Paused(_) => ReasonCode::Paused,
-            Self::Leaves { .. } => ReasonCode::Quiet,
+            Self::Leaves { later, .. } => match later {
+                None | Some(Later::Cooldown) => ReasonCode::Quiet,
+                Some(Later::TooSlow(..)) => ReasonCode::WouldFlap,
+                Some(Later::Budget) => ReasonCode::Budget,
+            },
             Self::Stays(_) => ReasonCode::Needed,
+            Self::Kept(keeps) => keeps.code(),
             Self::Comes { .. } => ReasonCode::Slow,
             Self::Cooldown(_) => ReasonCode::Cooldown,
             Self::NotHelping(_) => ReasonCode::NotHelping,
             Self::Nobody(why) => why.kind().into(),
             Self::Blind | Self::HalfBlind => ReasonCode::Blind,
-            Self::Nothing => ReasonCode::NothingToDo,
+            Self::Enough { .. } | Self::Nothing => ReasonCode::NothingToDo,
         }
     }
 }

@@ -279,12 +279,16 @@ fn a_policy_has_one_signal_and_one_threshold() {
 above = "1s" => E0008 4:1 | without `signal` | connect_time
 signal = "queue_time" => E0014 4:1 | `above` is missing
 signal = "queue_time" ;; above = "1s" ;; per_server = 2 => E0014 7:14 | keep `above`
-signal = "queue_time" ;; per_server = 2 => E0009 6:14 | this version
+signal = "queue_time" ;; per_server = 2 => E0006 6:14 | above = "500ms" | request_rate
 signal = "queue_time" ;; above = 100 => E0003 6:9 | above = "100ms"
 signal = "queue_time" ;; above = "0s" => E0007 6:9 | at least
 signal = "queue_length" ;; above = "1s" => E0003 6:9 | a number above 0
 signal = "queue_length" ;; above = 0 => E0007 6:9 | above 0
-signal = "concurrency" ;; per_server = 20 => E0009 6:14 | this version | above = 20
+signal = "concurrency" => E0014 4:1 | `above` is missing | per_server = 20
+signal = "concurrency" ;; per_server = 0 => E0007 6:14 | above 0
+signal = "concurrency" ;; per_server = "20ms" => E0003 6:14 | a number above 0
+signal = "concurrency" ;; per_server = 20 ;; add = 2 => W0011 7:7 | remove `add`
+signal = "concurrency" ;; per_server = 20 ;; window = 15 => E0006 7:10 | window = "10s"
 signal = "request_rate" ;; above = -1.5 => E0007 6:9 | above 0
 signal = "request_rate" ;; above = 20 ;; window = 15 => E0006 7:10 | window = "10s"
 signal = "concurrency" ;; above = 20 ;; timer = "Tr" => E0006 7:9 | only response_time has a choice
@@ -295,6 +299,54 @@ signal = "queue_time" ;; above = "1s" ;; statistic = "p50" => E0006 7:13 | "mean
     for case in cases.lines().filter(|case| !case.is_empty()) {
         each(&format!("[[backend.web.policy]] ;; {case}"));
     }
+}
+
+#[test]
+fn a_schedule_names_days_hours_a_zone_and_a_number() {
+    let good = "from = '07:30' ;; to = '18:00' ;; zone = 'Europe/Berlin' ;; min = 3";
+    let with = |key: &str, line: &str| {
+        let lines = good
+            .split(" ;; ")
+            .map(|it| if it.starts_with(key) { line } else { it });
+        lines.collect::<Vec<_>>().join(" ;; ")
+    };
+    let cases = [
+        (
+            "to",
+            "to = '07:30'",
+            "E0006 6:6 | the same time | \"24:00\"",
+        ),
+        ("to", "to = '18.00'", "E0015 6:6 | no time of day | 07:30"),
+        ("to", "to = '24:01'", "E0015 6:6 | no time of day"),
+        ("from", "from = 730", "E0003 5:8 | a time of day"),
+        ("zone", "zone = 'Europe/Berln'", "E0006 7:8 | Europe/Berlin"),
+        ("zone", "zone = 'my own'", "E0006 7:8 | timedatectl"),
+        ("min", "min = 0", "E0007 8:7 | too small"),
+        ("min", "min = 1", "W0011 8:7 | without effect"),
+        ("min", "min = 3 ;; days = 'mon-fry'", "E0015 9:8 | mon-fri"),
+        ("min", "min = 3 ;; day = 'mon'", "E0002 9:1 | `days`"),
+    ];
+    for (key, line, wanted) in cases {
+        each(&format!(
+            "[[backend.web.schedule]] ;; {} => {wanted}",
+            with(key, line)
+        ));
+    }
+    each(
+        "max = 2 ;; [[backend.web.schedule]] ;; from = '07:30' ;; to = '18:00' ;; zone = 'UTC' ;; min = 3 => E0010 9:7 | `max`",
+    );
+    for key in ["from", "to", "zone", "min"] {
+        let others = good.split(" ;; ").filter(|it| !it.starts_with(key));
+        let lines = others.collect::<Vec<_>>().join(" ;; ");
+        let wanted = format!("E0008 4:1 | without `{key}`");
+        each(&format!("[[backend.web.schedule]] ;; {lines} => {wanted}"));
+    }
+}
+
+#[test]
+fn a_tier_is_a_number_of_a_spare() {
+    each("[backend.web.server.web3] ;; tier = 0 => E0007 5:8 | from 1 to 100");
+    each("[backend.web.server.web1] ;; tier = 2 => W0011 5:8 | always up | remove `tier`");
 }
 
 /// Each row's format goes into one file, with single quotes around it.

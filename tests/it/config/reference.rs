@@ -181,10 +181,17 @@ fn every_row_of_the_table_is_complete_and_its_example_is_good() {
             let line = format!("{name} = {value}\n");
             let header = header(table);
             let text = match header.as_str() {
-                _ if name == "per_server" => continue,
                 "" => line + BASE,
                 "[backend.web]" if BASE.contains(&format!("\n{name} = ")) => continue,
                 "[backend.web]" => BASE.to_owned() + &line,
+                "[[backend.web.schedule]]" => {
+                    let others = table.keys().filter(|other| other.name != name);
+                    let others = others.map(|it| format!("{} = {}\n", it.name, it.shown()));
+                    format!("{BASE}{header}\n{line}{}", others.collect::<String>())
+                }
+                "[[backend.web.policy]]" if name == "per_server" => {
+                    format!("{BASE}{header}\nsignal = \"concurrency\"\n{line}")
+                }
                 "[[backend.web.policy]]" => {
                     let others = own.lines().filter(|other| !other.starts_with(name));
                     let others: Vec<&str> = others.collect();

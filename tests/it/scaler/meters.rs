@@ -157,3 +157,40 @@ fn only_times_make_a_backend_slow() {
         assert_eq!(told(signal), format!("{start}{end}"));
     }
 }
+
+/// Two servers that serve, four slots each, and two spares; a policy on the queue.
+fn with_slots(signal: Signal, above: f64, queued: u32) -> World {
+    let mut world = world(signal, above);
+    for name in ["web1", "web2", "web3", "other"] {
+        world.server(name).read.maxconn = Some(4);
+    }
+    world.pass(GAP);
+    world.queued = queued;
+    for _ in 0..600 {
+        if world.count(Change::Breach) < 2 {
+            world.pass(Duration::from_millis(100));
+        }
+    }
+    world
+}
+
+#[test]
+fn a_queue_asks_for_as_many_servers_as_have_slots_for_it() {
+    let world = with_slots(Signal::QueueLength, 2.0, 4);
+    assert_eq!(world.count(Change::WarmUp), 1, "{}", world.trace());
+    // Twelve would fill three, and no more come at once than serve.
+    let world = with_slots(Signal::QueueLength, 2.0, 12);
+    assert_eq!(world.count(Change::WarmUp), 2, "{}", world.trace());
+}
+
+#[test]
+fn without_a_maxconn_status_says_which_line_turns_the_queue_on() {
+    let mut world = world(Signal::QueueLength, 10.0);
+    world.pass(GAP);
+    let said = world.view().votes.sentences().join("\n");
+    assert!(said.contains("no server has a maxconn"), "{said}");
+    assert!(said.contains("`default-server maxconn N`"), "{said}");
+    world.server("web2").read.maxconn = Some(4);
+    world.pass(GAP);
+    assert!(world.view().votes.sentences().is_empty());
+}

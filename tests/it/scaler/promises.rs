@@ -18,7 +18,7 @@ impl World {
     /// The promises about writes, each judged on the picture that the scaler was given last.
     pub(super) fn assert_allowed(&mut self, name: &str, state: AdminState) {
         let (now, hold) = (self.now, self.settings.hold);
-        let floor = self.settings.min.max(1) as usize;
+        let floor = self.floor() as usize;
         let shown = self
             .shown
             .clone()

@@ -212,7 +212,7 @@ const SEED: u64 = 20_261_122;
 /// `cases` schedules, the same in every run; others with `PROPTEST_RNG_SEED` in the environment,
 /// as many as are wanted with `PROPTEST_CASES`. A schedule that fails is printed in its shortest
 /// form, and the run is had again with the two numbers that are printed here.
-fn schedules(promise: &str, cases: u32) -> ProptestConfig {
+pub(super) fn schedules(promise: &str, cases: u32) -> ProptestConfig {
     let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
     let seed = number("PROPTEST_RNG_SEED").unwrap_or(SEED);
     let cases = number("PROPTEST_CASES")

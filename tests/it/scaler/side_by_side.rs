@@ -105,20 +105,20 @@ fn lines_that_the_counters_contradict_wake_one_spare_of_the_many_that_they_ask_f
 }
 
 #[test]
-fn after_a_reload_no_more_than_eight_are_warmed_up_at_once() {
-    let mut world = with_spares(18, 20);
+fn after_a_reload_no_more_than_32_are_warmed_up_at_once() {
+    let mut world = with_spares(38, 40);
     world.requests(15, 900, GAP);
-    assert_eq!(on_their_way(&mut world), 8, "{:?}", world.changes());
+    assert_eq!(on_their_way(&mut world), 32, "{:?}", world.changes());
     world.pass(seconds(5));
-    assert_eq!(world.count(Change::Enable), 20);
+    assert_eq!(world.count(Change::Enable), 40);
     world.requests(60, 300, GAP);
     world.reload();
     world.pass(seconds(1));
     for _ in 0..100 {
-        assert!(on_their_way(&mut world) <= 8);
+        assert!(on_their_way(&mut world) <= 32);
         world.pass(GAP / 4);
     }
-    assert_eq!(serving(&world), 22, "{:?}", world.changes());
+    assert_eq!(serving(&world), 42, "{:?}", world.changes());
 }
 
 #[test]

@@ -67,6 +67,18 @@ fn a_demand_for_one_server_asks_for_no_other() {
 }
 
 #[test]
+fn that_nothing_is_to_do_is_said_with_demand_capacity_and_need() {
+    let mut world = given();
+    load(&mut world, 40, 30);
+    let next = world.view().next.to_string();
+    let end = "requests/s need 1 server, one carries 60/s; 1 serving";
+    assert!(
+        next.starts_with("nothing to do: ") && next.ends_with(end),
+        "{next}"
+    );
+}
+
+#[test]
 fn a_spare_stays_as_long_as_the_demand_needs_it_and_goes_afterwards() {
     let mut world = given();
     load(&mut world, 80, 15);

@@ -19,6 +19,7 @@ use haproxy_autoscale::words::picture::{
 };
 use haproxy_autoscale::words::proof::{WarmUpEvidence, WarmUpFailure};
 use haproxy_autoscale::words::request::Request;
+use haproxy_autoscale::words::shift::Shift;
 use haproxy_autoscale::words::time::Timestamp;
 
 use super::server::Server;
@@ -115,6 +116,8 @@ pub(crate) struct World {
     pub(super) heard: Option<Heard>,
     /// Settings, weights and orders change meanwhile: the promises are not held against commands.
     pub(super) is_watched_only: bool,
+    /// Hours in which more servers are to serve, as they were told last.
+    pub(crate) shifts: Vec<Shift>,
 }
 
 impl World {
@@ -163,6 +166,7 @@ impl World {
             reads: 0,
             heard: None,
             is_watched_only: false,
+            shifts: Vec::new(),
         }
     }
 

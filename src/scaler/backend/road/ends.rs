@@ -49,7 +49,8 @@ impl Road<'_> {
         self.journeys.step(name, Step::Emptying { since: now });
         let up = self.facts.pool.in_balance();
         let min = self.facts.floor(self.settings);
-        let too_few = Wanted::BelowMin { up, min };
+        let until = self.facts.floor_until(self.settings);
+        let too_few = Wanted::BelowMin { up, min, until };
         let is_undone = |it: &Journey| up < min && it.is_undone_by(&too_few);
         if self.journeys.of(name).is_some_and(is_undone) {
             // A race that the picture before the write could not show: undone at once.

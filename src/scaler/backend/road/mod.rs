@@ -14,6 +14,7 @@ use super::needs::Needs;
 use super::plan::{Plan, Said};
 use super::signals::Signals;
 use super::size::Size;
+use super::votes::Votes;
 use crate::scaler::hand::Hand;
 use crate::scaler::member::Member;
 use crate::scaler::outbox::Outbox;
@@ -27,6 +28,7 @@ pub(in crate::scaler) struct Road<'a> {
     pub(super) settings: &'a BackendSettings,
     pub(super) journeys: &'a mut Journeys,
     pub(super) size: &'a Size,
+    pub(super) votes: &'a Votes,
     pub(super) plan: &'a mut Plan,
     pub(super) said: &'a mut Said,
     pub(super) hand: &'a mut Hand,
@@ -42,6 +44,7 @@ impl Road<'_> {
             hand: self.hand,
             journeys: self.journeys,
             size: self.size,
+            votes: self.votes,
         }
     }
 

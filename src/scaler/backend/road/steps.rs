@@ -39,7 +39,7 @@ impl Road<'_> {
                 }
             }
             Goal::PutAway { .. } => {
-                let is_wanted = self.plan.owed.is_some() || self.needs().is_needed(member);
+                let is_wanted = self.plan.owed.is_some() || self.needs().is_wanted(member);
                 if !is_wanted && self.needs().may_put_away(name) {
                     let member = self.facts.pool.member_mut(name);
                     if let Some(member) = member.filter(|member| !member.read.is_up()) {

@@ -34,7 +34,7 @@ impl Sight<'_> {
         }
         match policy.filter(|view| view.streak > 0 && self.signals.quiet.since.is_none()) {
             Some(policy) => self.outlook_when_slow(now, policy),
-            None => self.outlook_when_not_slow(now),
+            None => self.outlook_when_not_slow(now, policy),
         }
     }
 
@@ -66,17 +66,30 @@ impl Sight<'_> {
             .filter(|_| self.needs().forbids_for_load(None).is_none())
     }
 
-    fn outlook_when_not_slow(&self, now: Timestamp) -> Outlook {
-        if self.needs().capacity_wanted(None).is_some()
-            && let Some(why) = self.needs().nobody_comes(now)
-        {
+    fn outlook_when_not_slow(&self, now: Timestamp, policy: Option<&PolicyView>) -> Outlook {
+        let is_short = self.needs().capacity_wanted(None).is_some()
+            || self.votes.missing(&self.facts, &self.journeys).is_some();
+        if is_short && let Some(why) = self.needs().nobody_comes(now) {
             return Outlook::Nobody(why);
         }
         match self.facts.log {
             LogState::Absent => Outlook::Blind,
             LogState::Lagging | LogState::Incomplete => Outlook::HalfBlind,
             LogState::Flowing if self.facts.is_log_doubted() => Outlook::HalfBlind,
-            LogState::Flowing => self.outlook_of_needed().unwrap_or(Outlook::Nothing),
+            LogState::Flowing => self
+                .outlook_of_kept(now, policy)
+                .unwrap_or_else(|| self.outlook_of_enough()),
+        }
+    }
+
+    /// All is well, with the numbers where it is known what one server carries.
+    fn outlook_of_enough(&self) -> Outlook {
+        match self.size.need().filter(|_| self.size.may_ask()) {
+            Some(need) => Outlook::Enough {
+                need: Box::new(*need),
+                serving: self.facts.pool.serving(),
+            },
+            None => Outlook::Nothing,
         }
     }
 
@@ -96,18 +109,12 @@ impl Sight<'_> {
 
     fn outlook_of_spare(&self, now: Timestamp, view: &PolicyView) -> Option<Outlook> {
         Some(Outlook::Comes {
-            spare: name_of(self.needs().candidates_for_load(now).first()?),
+            spare: name_of(self.needs().first_for_a_breach(now)?),
             signal: view.settings.signal,
             above: view.settings.above,
             streak: view.streak,
             needed: view.settings.breaches,
         })
-    }
-
-    /// The spare that would go if the demand did not need it.
-    fn outlook_of_needed(&self) -> Option<Outlook> {
-        let needed = self.may_let_go().then(|| self.needs().needed())??;
-        Some(Outlook::Stays(Box::new(needed)))
     }
 
     /// The spare that is next to go, for `status`.

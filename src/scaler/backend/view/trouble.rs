@@ -41,6 +41,10 @@ impl Sight<'_> {
             let why = self.needs().nobody_comes(now)?;
             return Some(Problem::Short { wanted, why });
         }
+        if let Some((_, wanted)) = self.votes.missing(&self.facts, &self.journeys) {
+            let why = self.needs().nobody_comes(now)?;
+            return Some(Problem::Short { wanted, why });
+        }
         let slow = policy.filter(|view| {
             self.signals.quiet.since.is_none() && view.streak >= view.settings.breaches.max(1)
         })?;
