@@ -4,6 +4,7 @@ mod bar;
 mod logs;
 mod order;
 mod simulate;
+mod tune;
 
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
@@ -36,6 +37,8 @@ const CONFIG_DEFAULT: &str = "/etc/haproxy-autoscale/config.toml";
 
 /// Something failed; its text was printed.
 const EXIT_FAILED: u8 = 1;
+/// `tune`: the log cannot tell.
+const EXIT_CANNOT_TELL: u8 = 4;
 /// `status --check`: something keeps the daemon from working.
 const EXIT_PROBLEM: u8 = 2;
 /// `status` and orders: no daemon runs (LSB's code for that).
@@ -117,6 +120,8 @@ enum Command {
     },
     /// Compare this autoscaler with others on a load, against queues in virtual time
     Simulate(Box<simulate::SimulateArgs>),
+    /// Find out from recorded logs what one server carries, and which settings follow from that
+    Tune(Box<tune::TuneArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -169,6 +174,7 @@ pub fn run(cli: Cli) -> ExitCode {
             run_replay(&config.config, &logs, &options)
         }
         Command::Simulate(args) => simulate::run(*args),
+        Command::Tune(args) => tune::run(*args),
     };
     ExitCode::from(code)
 }

@@ -20,6 +20,7 @@
 //! - [`demo`]: the whole product against a pretend HAProxy
 //! - [`sim`]: that HAProxy, its servers, queues and faults, for all who pretend
 //! - [`simulate`]: the same scaler in a closed loop, beside other policies
+//! - [`tune`]: what a log says one server carries, and settings that follow from it
 
 pub mod cli;
 pub mod clock;
@@ -40,5 +41,6 @@ pub mod simulate;
 pub mod state;
 pub mod stats;
 pub mod status;
+pub mod tune;
 pub mod warm_up;
 pub mod words;

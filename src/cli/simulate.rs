@@ -1,16 +1,17 @@
 //! `simulate`: what it takes, and what that means for the simulation.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 
 use super::logs::{LogArgs, PeriodArgs};
 use super::{EXIT_FAILED, bar, complain, finish, with_config};
-use crate::config::{BackendConfig, LogConfig};
+use crate::config::{self, BackendConfig, LogConfig};
 use crate::control;
 use crate::log::recorded::Progress;
+use crate::scaler::settings::Capacity;
 use crate::simulate::engine::{Balance, Cold};
 use crate::simulate::load::rates::{RATE_MAX, SECONDS_MAX};
 use crate::simulate::load::recorded::LogInput;
@@ -69,6 +70,9 @@ pub(super) struct SimulateArgs {
     /// An answer that takes longer is slow [default: `response_time` of the configuration, or 500ms]
     #[arg(long, value_name = "DURATION", value_parser = control::duration)]
     goal: Option<Duration>,
+    /// Start with what `tune -o FILE` has found out about one server
+    #[arg(long, value_name = "FILE")]
+    learned: Option<PathBuf>,
     /// Of all that is drawn; the same seed gives the same numbers
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -127,6 +131,13 @@ pub(super) fn run(args: SimulateArgs) -> u8 {
 }
 
 fn simulate(args: SimulateArgs, backend: Option<BackendConfig>, log: LogConfig) -> u8 {
+    let name = backend.as_ref().map(|it| it.scaler.name.as_str());
+    let name = name.or(args.backend.as_deref());
+    let learned = match args.learned.as_deref().map(|path| learned(path, name)) {
+        None => None,
+        Some(Ok(capacity)) => Some(capacity),
+        Some(Err(code)) => return code,
+    };
     let progress = Progress::default();
     let source = match (args.load.shape, args.load.rates) {
         (Some(shape), _) => Source::Shape(shape),
@@ -150,6 +161,7 @@ fn simulate(args: SimulateArgs, backend: Option<BackendConfig>, log: LogConfig) 
     let options = Options {
         backend,
         backend_name: args.backend,
+        learned,
         source,
         seconds: args.seconds,
         peak_per_s: args.peak,
@@ -179,6 +191,28 @@ fn simulate(args: SimulateArgs, backend: Option<BackendConfig>, log: LogConfig) 
     }
 }
 
+/// What `tune` has written about that backend, or about the only one. Else the exit code; it was said why.
+fn learned(path: &Path, name: Option<&str>) -> Result<Capacity, u8> {
+    let all = config::load_learned(path).map_err(|errors| {
+        complain(&errors.report(false).trim_end());
+        EXIT_FAILED
+    })?;
+    let found = match name {
+        Some(name) => all.get(name),
+        None if all.len() == 1 => all.values().next(),
+        None => None,
+    };
+    found.copied().ok_or_else(|| {
+        let names: Vec<&str> = all.keys().map(String::as_str).collect();
+        complain(&format!(
+            "{} has what was learned of {}; name one of them with --backend",
+            path.display(),
+            names.join(", ")
+        ));
+        EXIT_FAILED
+    })
+}
+
 fn by_name<T: Copy>(all: &[T], word: impl Fn(T) -> &'static str, text: &str) -> Result<T, String> {
     let found = all.iter().copied().find(|it| word(*it) == text);
     found.ok_or_else(|| {
@@ -191,7 +225,7 @@ fn shape(text: &str) -> Result<Shape, String> {
     by_name(&Shape::ALL, Shape::as_str, text)
 }
 
-fn balance(text: &str) -> Result<Balance, String> {
+pub(super) fn balance(text: &str) -> Result<Balance, String> {
     by_name(&Balance::ALL, Balance::as_str, text)
 }
 

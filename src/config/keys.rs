@@ -256,8 +256,11 @@ const QUIET: Group = Group {
     keys: keys! {
         ("capacity", (scaler.capacity), Type, "\"60/s\"")
 r#"How many requests a second one server carries within `response_time`. "learn": found out from the
-load, and all that the demand needs come before anything is slow. A rate ("60/s"): you know it.
-"off": breaches alone bring spares in."#
+load, and all that the demand needs come before anything is slow. A rate ("60/s"): you know it. A
+table, as `tune` reads it out of old logs: learned from there on. "off": breaches alone bring spares
+in.
+
+    capacity = { proved = "36/s", broken = "40/s", in_flight = 8 }"#
         ("headroom", (scaler.headroom), Type, "\"high\"")
     "How much more than the demand is kept ready: low, normal or high."
         ("scale_up_cooldown", (scaler.scale_up_cooldown), Least(Duration::ZERO), "")

@@ -11,6 +11,7 @@ mod draft;
 mod duration;
 pub mod key;
 pub mod keys;
+mod learned;
 mod log_format;
 mod log_source;
 mod paths;
@@ -43,6 +44,7 @@ use crate::words::closed::closed;
 use crate::words::limits::{may_everybody_write, may_group_write};
 
 pub use self::diagnostic::{Code, ConfigErrors, Diagnostic, Findings, Label, Severity, Span};
+pub use self::learned::load_learned;
 pub use self::log_format::parse_format;
 pub use self::text::parse_tag;
 pub use crate::log::source::LogSource;
@@ -172,6 +174,19 @@ impl Loaded {
 /// Reads and checks a file. Every mistake of the file comes back at once. Relative paths in it are
 /// relative to the file.
 pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
+    let (found, text) = text_of(path)?;
+    let name = path.display().to_string();
+    let mut loaded = parse(&text, &name)?;
+    paths::begin_at(&paths::folder_of(path), &mut loaded.config);
+    if let Some(warning) = others_who_write(&found, &name) {
+        loaded.warnings.insert(0, warning.clone());
+        loaded.findings.diagnostics.insert(0, warning);
+    }
+    Ok(loaded)
+}
+
+/// The text of a file that may be obeyed.
+fn text_of(path: &Path) -> Result<(Metadata, String), ConfigErrors> {
     let (found, bytes) = trusted(path)
         .and_then(|found| Ok((found, read_limited(path)?)))
         .map_err(|error| ConfigErrors::Unreadable {
@@ -182,16 +197,13 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
     if bytes.len() > MAX_FILE_BYTES {
         return Err(too_large(&name));
     }
-    let mut loaded = match std::str::from_utf8(&bytes) {
-        Ok(text) => parse(text, &name)?,
-        Err(error) => return Err(not_utf8(&bytes, error.valid_up_to(), &name)),
-    };
-    paths::begin_at(&paths::folder_of(path), &mut loaded.config);
-    if let Some(warning) = others_who_write(&found, &name) {
-        loaded.warnings.insert(0, warning.clone());
-        loaded.findings.diagnostics.insert(0, warning);
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok((found, text)),
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            Err(not_utf8(error.as_bytes(), valid, &name))
+        }
     }
-    Ok(loaded)
 }
 
 /// A file that everybody may write is not obeyed: it names the servers that may be disabled. A pipe
@@ -254,6 +266,20 @@ fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
 
 /// Checks the text of a file that is called `name` in messages.
 pub fn parse(text: &str, name: &str) -> Result<Loaded, ConfigErrors> {
+    let (config, findings) = parse_as(text, name, read)?;
+    Ok(Loaded {
+        config,
+        warnings: findings.diagnostics.clone(),
+        findings,
+    })
+}
+
+/// What `read` makes of the text, with warnings; or every mistake.
+fn parse_as<T>(
+    text: &str,
+    name: &str,
+    read: impl FnOnce(&DeTable<'_>, &mut Reader<'_>) -> T,
+) -> Result<(T, Findings), ConfigErrors> {
     if text.len() > MAX_FILE_BYTES {
         return Err(too_large(name));
     }
@@ -285,11 +311,7 @@ pub fn parse(text: &str, name: &str) -> Result<Loaded, ConfigErrors> {
         left_out,
     };
     match config {
-        Some(config) if !has_errors => Ok(Loaded {
-            config,
-            warnings: findings.diagnostics.clone(),
-            findings,
-        }),
+        Some(config) if !has_errors => Ok((config, findings)),
         _ => Err(ConfigErrors::Invalid(Box::new(findings))),
     }
 }

@@ -7,7 +7,7 @@ use super::diagnostic::{Code, quoted};
 use super::reader::Reader;
 use super::text;
 use super::values::{Entry, Parse, Word};
-use super::{Mode, duration, log_format};
+use super::{Mode, duration, learned, log_format};
 use crate::log::format::LogFormat;
 use crate::log::source::LogSource;
 use crate::measure::capacity::Bracket;
@@ -167,18 +167,20 @@ impl Parse for Add {
 }
 
 impl Parse for Capacity {
-    const KIND: &'static str =
-        "`\"learn\"`, `\"off\"`, or requests a second of one server: `\"60/s\"`";
+    const KIND: &'static str = "`\"learn\"`, `\"off\"`, requests a second of one server: `\"60/s\"`, or a \
+                                table of `tune`: `{ proved = \"36/s\", broken = \"40/s\", in_flight = 8 }`";
 
     fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        if let Some(table) = given.value.get_ref().as_table() {
+            return learned::capacity(given, table, reader);
+        }
         let text = given.text(reader)?;
         match text {
             "learn" => return Some(Self::Learn),
             "off" => return Some(Self::Off),
             _ => {}
         }
-        let rate = text.strip_suffix("/s").and_then(|rate| rate.parse().ok());
-        let rate = rate.filter(|rate| (MIN_RATE..=MAX_RATE).contains(rate));
+        let rate = rate(text);
         if rate.is_none() {
             let help =
                 "write \"learn\", \"off\" or what one server carries: \"60/s\" (0.01 to 1000000)";
@@ -197,6 +199,12 @@ impl Parse for Capacity {
             }
         }
     }
+}
+
+/// `60/s`: requests a second of one server.
+pub(super) fn rate(text: &str) -> Option<f64> {
+    let rate = text.strip_suffix("/s").and_then(|rate| rate.parse().ok());
+    rate.filter(|rate| (MIN_RATE..=MAX_RATE).contains(rate))
 }
 
 impl Word for Headroom {

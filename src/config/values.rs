@@ -361,7 +361,7 @@ fn integer(value: &DeValue<'_>) -> Option<i128> {
 }
 
 #[allow(clippy::cast_precision_loss)] // compared with small ranges only
-fn float(value: &DeValue<'_>) -> Option<f64> {
+pub(super) fn float(value: &DeValue<'_>) -> Option<f64> {
     value
         .as_float()
         .map(|float| float.as_str().parse().unwrap_or(f64::NAN))

@@ -112,7 +112,7 @@ impl Scenario {
              [backend.{BACKEND}]\nalways_up = [\"{}\"]\nresponse_time = \"{THRESHOLD_MS}ms\"\n\
              window = {WINDOW}\nmin_span = \"{}ms\"\nbreaches = {BREACHES}\n\
              scale_up_cooldown = \"5s\"\nscale_down_cooldown = \"2s\"\nidle_timeout = \"{}ms\"\n\
-             drain_timeout = \"5s\"\ngrace = \"2s\"\nhold = \"60s\"\n\
+             drain_timeout = \"5s\"\ngrace = \"2s\"\nhold = \"60s\"\ncapacity = \"off\"\n\
              [backend.{BACKEND}.warm_up]\nrequests = {WARM_UP_REQUESTS}\ndeadline = \"20s\"\n",
             quoted(&place.admin_socket),
             quoted(&place.log),

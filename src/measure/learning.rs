@@ -8,9 +8,9 @@ use super::retry::{Carried, Retry};
 use crate::words::time::Timestamp;
 
 /// A minute below this share of the goal was carried well.
-const CALM_SHARE: f64 = 0.6;
+pub const CALM_SHARE: f64 = 0.6;
 /// The pool and the quiet that a calm minute teaches about have lasted so long.
-pub(super) const CALM_LASTS: Duration = Duration::from_secs(60);
+pub const CALM_LASTS: Duration = Duration::from_secs(60);
 /// A breach teaches only after so long without one, and with the pool as it is: later breaches see the
 /// backlog, and a prototype that learned from them halved its capacity again and again.
 const CALM_BEFORE_BREACH: Duration = Duration::from_secs(20);

@@ -109,7 +109,7 @@ fn best<'a>(
 }
 
 /// What `work` makes of each job, in their order.
-fn in_parallel<J: Sync, R: Send>(jobs: &[J], work: impl Fn(&J) -> R + Sync) -> Vec<R> {
+pub fn in_parallel<J: Sync, R: Send>(jobs: &[J], work: impl Fn(&J) -> R + Sync) -> Vec<R> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let made = Mutex::new(Vec::with_capacity(jobs.len()));

@@ -24,7 +24,7 @@ pub mod policy;
 pub mod run;
 pub mod scenario;
 pub mod staffing;
-mod table;
+pub(crate) mod table;
 
 use std::fs;
 use std::io::{self, Write};

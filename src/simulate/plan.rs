@@ -46,6 +46,8 @@ pub struct Options {
     pub backend: Option<BackendConfig>,
     /// Which backend of a log.
     pub backend_name: Option<String>,
+    /// What one server carries, as an old log has shown.
+    pub learned: Option<Capacity>,
     pub source: Source,
     /// How long; `None`: all of a file, an hour of a shape.
     pub seconds: Option<u32>,
@@ -92,7 +94,7 @@ pub struct Plan {
 /// # Errors
 /// Files that cannot be read; options that do not go together.
 pub fn plan(options: &Options) -> Result<Plan, SimulateError> {
-    let mut plan = match &options.source {
+    let plan = match &options.source {
         Source::Shape(shape) => {
             let seconds = options.seconds.unwrap_or(SECONDS_DEFAULT);
             drawn(options, |peak_per_s| shape.rates_per_s(seconds, peak_per_s))?
@@ -111,6 +113,18 @@ pub fn plan(options: &Options) -> Result<Plan, SimulateError> {
         }
         Source::Log(input) => logged(options, input)?,
     };
+    finished(plan, options)
+}
+
+/// The same of a log that was read before; `source` and `seconds` of the options are not looked at.
+///
+/// # Errors
+/// A log that nothing can be made of.
+pub fn of_log(options: &Options, log: &Log) -> Result<Plan, SimulateError> {
+    finished(recorded_load(options, log)?, options)
+}
+
+fn finished(mut plan: Plan, options: &Options) -> Result<Plan, SimulateError> {
     if plan.scenario.load.seconds() == 0 {
         return Err(SimulateError::NoLoad);
     }
@@ -172,15 +186,19 @@ fn logged(options: &Options, input: &LogInput) -> Result<Plan, SimulateError> {
         let end_ms = super::load::envelope::start_ms(&log) + u64::from(seconds) * 1000;
         log.requests.retain(|it| it.arrived_ms < end_ms);
     }
+    recorded_load(options, &log)
+}
+
+fn recorded_load(options: &Options, log: &Log) -> Result<Plan, SimulateError> {
     let last_ms = log.requests.last().map_or(0, |it| it.arrived_ms);
-    let seconds = (last_ms - super::load::envelope::start_ms(&log)) / 1000;
+    let seconds = (last_ms - super::load::envelope::start_ms(log)) / 1000;
     if seconds > u64::from(rates::SECONDS_MAX) {
         return Err(SimulateError::TooLong(
             Span(Duration::from_secs(seconds)).to_string(),
         ));
     }
-    let business = Business::of(&log);
-    if business.envelope(&log, 1).seen_ns.is_empty() {
+    let business = Business::of(log);
+    if business.envelope(log, 1).seen_ns.is_empty() {
         return Err(SimulateError::NoService);
     }
     let workers = options.workers.unwrap_or_else(|| {
@@ -190,8 +208,8 @@ fn logged(options: &Options, input: &LogInput) -> Result<Plan, SimulateError> {
             as_it_was(options, &part, &business, workers)
         })
     });
-    let model = as_logged::check(&log, &as_it_was(options, &log, &business, workers));
-    let found = business.envelope(&log, model.workers);
+    let model = as_logged::check(log, &as_it_was(options, log, &business, workers));
+    let found = business.envelope(log, model.workers);
     let is_own = options
         .service
         .as_ref()
@@ -206,13 +224,9 @@ fn logged(options: &Options, input: &LogInput) -> Result<Plan, SimulateError> {
     let mut scenario = scenario(options, &log.servers, model.workers, service);
     record(
         &mut scenario.load,
-        arrivals(&log, &own_ns, options.scale, options.seed),
+        arrivals(log, &own_ns, options.scale, options.seed),
     );
-    plan_hours(
-        &mut scenario,
-        options,
-        super::load::envelope::start_ms(&log),
-    );
+    plan_hours(&mut scenario, options, super::load::envelope::start_ms(log));
     let mut notes = Vec::new();
     if options.workers.is_none() {
         notes.push(format!(
@@ -220,7 +234,7 @@ fn logged(options: &Options, input: &LogInput) -> Result<Plan, SimulateError> {
             model.workers
         ));
     }
-    notes.push(service_note(&log, &found.own_ns, found.level, is_own));
+    notes.push(service_note(log, &found.own_ns, found.level, is_own));
     Ok(Plan {
         scenario,
         model: Some(model),
@@ -285,6 +299,9 @@ fn scenario(options: &Options, seen: &[String], workers: u32, service: Sampler) 
         };
         (settings, WarmUpConfig::default())
     };
+    if let Some(learned) = options.learned {
+        settings.capacity = learned;
+    }
     let goal = with_goal(&mut settings, options.goal);
     Scenario {
         min: settings.always_up.len(),

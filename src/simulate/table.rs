@@ -108,7 +108,7 @@ pub(super) fn headline(scenario: &Scenario, runs: &[Run]) -> String {
 }
 
 /// How far the model is from the log.
-pub(super) fn model_line(model: &ModelCheck) -> String {
+pub(crate) fn model_line(model: &ModelCheck) -> String {
     let (p50, p95) = model.off();
     format!(
         "with the servers that were really up it gives p50 {} where the log has {} ({:+.0} %), p95 {} \
@@ -123,13 +123,13 @@ pub(super) fn model_line(model: &ModelCheck) -> String {
 }
 
 /// A share of 0 to 1.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     let digits = if share < 0.0995 { 2 } else { 1 };
     format!("{:.digits$} %", share * 100.0)
 }
 
 /// Milliseconds as people write them.
-pub(super) fn ms(ms: f64) -> String {
+pub(crate) fn ms(ms: f64) -> String {
     if ms < 9.95 {
         format!("{ms:.1} ms")
     } else if ms < 9999.5 {

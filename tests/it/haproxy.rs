@@ -21,6 +21,7 @@ mod serving;
 mod silence;
 mod simulated;
 mod socket;
+mod tuned;
 mod weights;
 
 /// Facts of HAProxy that the product's safety stands on, held for each version that it promises.

@@ -38,6 +38,8 @@ pub(super) struct Size {
     tried: Option<Timestamp>,
     /// Lessons that are not younger are those of an earlier daemon, or of an old log.
     since: Timestamp,
+    /// What the configuration says of it.
+    told: Capacity,
 }
 
 impl Size {
@@ -51,17 +53,28 @@ impl Size {
             kept: None,
             tried: None,
             since: now,
+            told: settings.capacity,
         }
     }
 
-    /// New settings. What was learned for the same goal stays.
+    /// New settings. What was learned for the same goal stays, unless another start is named.
     pub(super) fn reconfigure(&mut self, now: Timestamp, settings: &BackendSettings) {
+        let told = std::mem::replace(&mut self.told, settings.capacity);
+        if told != settings.capacity && matches!(settings.capacity, Capacity::From(_)) {
+            *self = Self::new(now, settings);
+            return;
+        }
         match (&mut self.sizing, wished(settings)) {
             (Some(sizing), Some((settings, learned))) => {
                 sizing.reconfigure(now, settings, learned);
             }
             (None, Some(_)) => *self = Self::new(now, settings),
-            (_, None) => *self = Self::default(),
+            (_, None) => {
+                *self = Self {
+                    told: settings.capacity,
+                    ..Self::default()
+                };
+            }
         }
         self.keep(now, KEPT_EVERY);
     }

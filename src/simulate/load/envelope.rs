@@ -14,6 +14,8 @@ use crate::simulate::engine::{Arrival, MS_NS};
 /// is wrong by 3 % makes the waits of a busy server wrong by a third.
 const SAMPLES: std::ops::RangeInclusive<usize> = 30..=20_000;
 const SAMPLES_PART: usize = 4;
+/// One request in so many waits in HAProxy's queue at least, where there is a `maxconn`.
+const QUEUED_ONE_OF: usize = 1000;
 /// HAProxy's milliseconds hide what is shorter.
 const SHORTEST_NS: u64 = MS_NS / 2;
 
@@ -60,6 +62,20 @@ impl Business {
         });
         let level = u32::try_from(enough.unwrap_or(counts.len())).unwrap_or(u32::MAX);
         Self { levels, level }
+    }
+
+    /// The `maxconn` of a server, where the log shows that requests waited for it: so many requests a
+    /// server had when one left HAProxy's queue for it, that one included. The middle of these: clocks
+    /// of milliseconds say one more or less. `None` where hardly a request waited.
+    pub fn maxconn(&self, log: &Log) -> Option<u32> {
+        let waited = log.requests.iter().zip(&self.levels);
+        let waited = waited.filter(|(request, level)| request.queue_ms > 0 && **level > 0);
+        let mut levels: Vec<u32> = waited.map(|(_, level)| *level).collect();
+        let enough = levels.len() >= *SAMPLES.start()
+            && levels.len().saturating_mul(QUEUED_ONE_OF) >= log.requests.len();
+        let middle = levels.len() / 2;
+        levels.sort_unstable();
+        levels.get(middle).copied().filter(|_| enough)
     }
 
     /// The envelope, if a server works on so many requests at once: a request that met fewer did not wait

@@ -38,6 +38,9 @@ pub struct Logged {
     pub server_ms: Option<u32>,
     /// Tr.
     pub response_ms: Option<u32>,
+    /// From when HAProxy had the request to its end, the answer's body included: what is known of one
+    /// that had no answer.
+    pub open_ms: u32,
     /// Index in [`Log::servers`]; `None`: none had it.
     pub server: Option<u16>,
     /// Its user got an answer that was no error of a server.
@@ -108,6 +111,22 @@ struct Worker {
 /// # Errors
 /// A log that cannot be read, or in which the backend is not; several backends and no choice.
 pub fn read(input: &LogInput, wanted: Option<&str>) -> Result<Log, SimulateError> {
+    gather(input)?.backend(wanted)
+}
+
+/// Reads the requests of every backend, in the order of their names.
+///
+/// # Errors
+/// A log that cannot be read.
+pub fn read_all(input: &LogInput) -> Result<Vec<Log>, SimulateError> {
+    let found = gather(input)?.backends.into_iter();
+    let found = found.filter(|(_, _, requests)| !requests.is_empty());
+    let mut logs: Vec<Log> = found.map(sorted).collect();
+    logs.sort_by(|a, b| a.backend.cmp(&b.backend));
+    Ok(logs)
+}
+
+fn gather(input: &LogInput) -> Result<Gathered, SimulateError> {
     let mut sources = LogSet::new(&input.logs);
     sources.keep_pipes()?;
     sources.sort_by_time(&input.parser, input.max_line_bytes)?;
@@ -128,7 +147,7 @@ pub fn read(input: &LogInput, wanted: Option<&str>) -> Result<Log, SimulateError
         let advice = advice.map(|it| it.with_options()).unwrap_or_default();
         return Err(SimulateError::NothingRead(advice));
     }
-    all.backend(wanted)
+    Ok(all)
 }
 
 impl Worker {
@@ -190,6 +209,7 @@ fn numbers(brief: &Brief<'_>, ended_ms: u64, name: u32) -> Option<Numbers> {
         request_ms: request.request_ms.unwrap_or(0),
         logged: Logged {
             arrived_ms: 0,
+            open_ms: 0,
             queue_ms: request.queue_ms.unwrap_or(0),
             server_ms,
             response_ms: request.response_ms,
@@ -239,6 +259,7 @@ impl Gathered {
             let began_ms = ended_ms.saturating_sub(u64::from(numbers.total_ms));
             let logged = Logged {
                 arrived_ms: began_ms.saturating_add(u64::from(numbers.request_ms)),
+                open_ms: numbers.total_ms.saturating_sub(numbers.request_ms),
                 server: numbers.logged.server.map(|_| server),
                 ..numbers.logged
             };
@@ -278,31 +299,33 @@ impl Gathered {
             None if several => return Err(SimulateError::SeveralBackends(seen)),
             None => found.next(),
         };
-        let Some((backend, servers, mut requests)) = found else {
-            return Err(SimulateError::NoRequests(seen));
-        };
-        requests.sort_by_key(|it| it.arrived_ms);
-        let mut counts: BTreeMap<u16, usize> = BTreeMap::new();
-        for server in requests.iter().filter_map(|it| it.server) {
-            *counts.entry(server).or_default() += 1;
+        found.map(sorted).ok_or(SimulateError::NoRequests(seen))
+    }
+}
+
+/// Requests in the order of arrival, servers by how many of them they had.
+fn sorted((backend, servers, mut requests): (String, Vec<String>, Vec<Logged>)) -> Log {
+    requests.sort_by_key(|it| it.arrived_ms);
+    let mut counts: BTreeMap<u16, usize> = BTreeMap::new();
+    for server in requests.iter().filter_map(|it| it.server) {
+        *counts.entry(server).or_default() += 1;
+    }
+    let mut order: Vec<u16> = counts.keys().copied().collect();
+    order.sort_by_key(|it| std::cmp::Reverse(counts.get(it).copied()));
+    let mut places = vec![0_u16; servers.len()];
+    for (place, server) in order.iter().enumerate() {
+        if let Some(it) = places.get_mut(usize::from(*server)) {
+            *it = u16::try_from(place).unwrap_or(u16::MAX);
         }
-        let mut order: Vec<u16> = counts.keys().copied().collect();
-        order.sort_by_key(|it| std::cmp::Reverse(counts.get(it).copied()));
-        let mut places = vec![0_u16; servers.len()];
-        for (place, server) in order.iter().enumerate() {
-            if let Some(it) = places.get_mut(usize::from(*server)) {
-                *it = u16::try_from(place).unwrap_or(u16::MAX);
-            }
-        }
-        for request in &mut requests {
-            let place = request.server.and_then(|it| places.get(usize::from(it)));
-            request.server = place.copied();
-        }
-        let name = |index: &u16| servers.get(usize::from(*index)).cloned();
-        Ok(Log {
-            backend,
-            servers: order.iter().filter_map(name).collect(),
-            requests,
-        })
+    }
+    for request in &mut requests {
+        let place = request.server.and_then(|it| places.get(usize::from(it)));
+        request.server = place.copied();
+    }
+    let name = |index: &u16| servers.get(usize::from(*index)).cloned();
+    Log {
+        backend,
+        servers: order.iter().filter_map(name).collect(),
+        requests,
     }
 }

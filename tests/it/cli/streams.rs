@@ -7,7 +7,7 @@ use std::process::Stdio;
 use crate::support::program::{file, in_repository, program, run, run_into_closed_pipe};
 
 /// The options of each command that its help must name.
-const OPTIONS: [(&str, &[&str]); 7] = [
+const OPTIONS: [(&str, &[&str]); 8] = [
     ("demo", &["--haproxy <PATH>"]),
     ("check", &["-c, --config <FILE>"]),
     ("run", &["-c, --config <FILE>", "--observe"]),
@@ -23,6 +23,16 @@ const OPTIONS: [(&str, &[&str]); 7] = [
             "-c, --config <FILE>",
             "--json",
             "--warm-up <DURATION>",
+            "<LOG>",
+        ],
+    ),
+    (
+        "tune",
+        &[
+            "-c, --config <FILE>",
+            "-o, --output <FILE>",
+            "--sweep <RANGE>",
+            "--json",
             "<LOG>",
         ],
     ),

@@ -32,12 +32,12 @@ const TRIES: usize = 3;
 const FREE: &str = "/health";
 
 /// A server of a few workers: each takes the next connection, reads how long it is to work, and answers.
-struct Workers {
+pub(super) struct Workers {
     address: SocketAddr,
 }
 
 impl Workers {
-    fn start(name: &str) -> Self {
+    pub(super) fn start(name: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address");
         let (sender, waiting) = mpsc::channel::<(TcpStream, Duration)>();
@@ -91,7 +91,7 @@ fn answer(mut stream: &TcpStream, name: &str) {
 }
 
 /// Rates in which nothing but the load changes.
-fn scenario(servers: usize, rates_per_s: Vec<f64>) -> Scenario {
+pub(super) fn scenario(servers: usize, rates_per_s: Vec<f64>) -> Scenario {
     let names: Vec<String> = (1..=servers).map(|it| format!("web{it}")).collect();
     Scenario {
         settings: BackendSettings::for_backend("web", names.clone()),
@@ -117,7 +117,7 @@ fn scenario(servers: usize, rates_per_s: Vec<f64>) -> Scenario {
 
 /// Sends every request of the load at its time; gives the response times of those that had an answer, in
 /// ascending order, and how many had none.
-fn users(load: &Load, target: SocketAddr) -> (Vec<Duration>, usize) {
+pub(super) fn users(load: &Load, target: SocketAddr) -> (Vec<Duration>, usize) {
     let began = Instant::now();
     let sent: Vec<_> = load
         .stream()
@@ -157,7 +157,7 @@ fn off(what: &str, run: &Run, took: &[Duration]) -> Vec<String> {
     faults
 }
 
-fn haproxy(
+pub(super) fn haproxy(
     version: &Version,
     scenario: &Scenario,
     servers: &[Workers],

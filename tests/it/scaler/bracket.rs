@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use haproxy_autoscale::measure::capacity::Bracket;
 use haproxy_autoscale::scaler::decision::Change;
+use haproxy_autoscale::scaler::event::Event;
 use haproxy_autoscale::scaler::memory::CapacityMemory;
 use haproxy_autoscale::scaler::seen::{CapacitySource, ReasonCode};
 use haproxy_autoscale::scaler::settings::Capacity;
@@ -191,6 +192,31 @@ fn a_bracket_from_an_old_log_is_the_logs_until_the_load_has_taught_another() {
     assert_eq!(world.view().capacity.source, CapacitySource::Log);
     steady(&mut world, 20, 100, seconds(90));
     assert_eq!(world.view().capacity.source, CapacitySource::Learned);
+}
+
+#[test]
+fn another_bracket_in_the_configuration_takes_the_place_of_what_was_learned() {
+    let mut world = world(Capacity::Learn);
+    steady(&mut world, 20, 100, seconds(90));
+    assert!(world.view().capacity.proved_per_s > Some(8.0));
+    let named = |world: &mut World, proved: f64| {
+        let mut next = world.settings.clone();
+        let mut bracket = Bracket::given(proved);
+        bracket.broken = None;
+        next.capacity = Capacity::From(bracket);
+        world.step(Event::Settings {
+            backends: &[next],
+            is_elsewhere: false,
+        });
+        world.view().capacity.proved_per_s
+    };
+    assert_eq!(named(&mut world, 3.0), Some(3.0));
+    assert_eq!(named(&mut world, 4.0), Some(4.0));
+    steady(&mut world, 20, 100, seconds(90));
+    let learned = world.view().capacity.proved_per_s;
+    assert!(learned > Some(8.0), "{learned:?}");
+    // The same file once more.
+    assert_eq!(named(&mut world, 4.0), learned);
 }
 
 #[test]

@@ -159,6 +159,7 @@ fn draw(dice: &mut Dice, shape: Shape, limits: Limits) -> Option<Options> {
     (is_possible && goal_ms <= GOAL_MAX_MS).then(|| Options {
         backend: None,
         backend_name: None,
+        learned: None,
         source: Source::Shape(shape),
         seconds: Some(seconds as u32),
         peak_per_s: Some(peak_per_s),

@@ -1,0 +1,118 @@
+//! `tune`: what it takes, and how it ends.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::logs::{LogArgs, PeriodArgs};
+use super::simulate::balance;
+use super::{EXIT_CANNOT_TELL, EXIT_FAILED, bar, complain, finish, with_config};
+use crate::config::{BackendConfig, LogConfig};
+use crate::control;
+use crate::log::recorded::Progress;
+use crate::simulate::engine::Balance;
+use crate::simulate::load::recorded::LogInput;
+use crate::tune::sweep::Range;
+use crate::tune::{Options, TuneError, tune};
+
+#[derive(Debug, Args)]
+pub(super) struct TuneArgs {
+    /// Configuration file; without it every backend of the log is studied, with a goal of 500ms
+    #[arg(
+        short,
+        long = "config",
+        value_name = "FILE",
+        env = "HAPROXY_AUTOSCALE_CONFIG"
+    )]
+    config: Option<PathBuf>,
+    /// Only this backend
+    #[arg(long, value_name = "NAME")]
+    backend: Option<String>,
+    /// Write what was learned to this file, for `capacity` of the configuration and for
+    /// `simulate --learned`
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// What servers are to stay below [default: `response_time` of the configuration, or 500ms]
+    #[arg(long, value_name = "DURATION", value_parser = control::duration)]
+    goal: Option<Duration>,
+    /// Show what other goals would have meant: goal=100ms..1s
+    #[arg(long, value_name = "RANGE", value_parser = Range::parse)]
+    sweep: Option<Range>,
+    /// How long a spare takes to come when settings are tried
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = control::duration)]
+    boot: Duration,
+    /// How HAProxy chooses a server: roundrobin, leastconn, first
+    #[arg(long, value_name = "ALGORITHM", default_value = "roundrobin", value_parser = balance)]
+    balance: Balance,
+    /// Of all that is drawn when settings are tried
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    format: LogArgs,
+    #[command(flatten)]
+    period: PeriodArgs,
+    /// Logs, plain, .gz or .zst, in any order; `-` is standard input
+    #[arg(required = true, value_name = "LOG")]
+    logs: Vec<String>,
+}
+
+pub(super) fn run(args: TuneArgs) -> u8 {
+    match args.config.clone() {
+        None => study(args, None, LogConfig::default()),
+        Some(path) => with_config(&path, EXIT_FAILED, |config| {
+            if let Some(wanted) = &args.backend
+                && !config.backends.contains_key(wanted)
+            {
+                let names: Vec<&str> = config.backends.keys().map(String::as_str).collect();
+                complain(&format!(
+                    "the configuration has no backend {wanted}; it has {}",
+                    names.join(", ")
+                ));
+                return EXIT_FAILED;
+            }
+            study(args, Some(config.backends), config.log)
+        }),
+    }
+}
+
+fn study(args: TuneArgs, backends: Option<BTreeMap<String, BackendConfig>>, log: LogConfig) -> u8 {
+    let progress = Progress::default();
+    let period = args.period.period();
+    let (parser, log) = args.format.parser(log);
+    let options = Options {
+        backends,
+        backend_name: args.backend,
+        input: LogInput {
+            logs: args.logs,
+            parser,
+            max_line_bytes: log.max_line_bytes,
+            period,
+            progress: progress.clone(),
+        },
+        goal: args.goal,
+        boot: args.boot,
+        balance: args.balance,
+        seed: args.seed,
+        sweep: args.sweep,
+        json: args.json,
+        output: args.output,
+    };
+    let bar = bar(true, &progress);
+    let mut out = Vec::new();
+    let told = tune(&options, &mut out);
+    drop(bar);
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(&out).and_then(|()| stdout.flush());
+    match told.and_then(|is_known| written.map(|()| is_known).map_err(TuneError::Output)) {
+        Ok(true) => 0,
+        Ok(false) => EXIT_CANNOT_TELL,
+        Err(TuneError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        Err(error) => finish(Err(error)),
+    }
+}

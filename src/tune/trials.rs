@@ -1,0 +1,235 @@
+//! Settings, each tried on the log's own users in `simulate`: what each would have cost, and whether the
+//! goal would have held. Which of them to recommend.
+
+use std::time::Duration;
+
+use crate::measure::capacity::Bracket;
+use crate::measure::need::Headroom;
+use crate::scaler::settings::Capacity;
+use crate::simulate::SimulateError;
+use crate::simulate::compare::in_parallel;
+use crate::simulate::policy::Policy;
+use crate::simulate::scenario::{Run, Scenario};
+
+/// The goal holds if no larger share of the requests is slower …
+const SLOW_SHARE_MAX: f64 = 0.01;
+/// … or no more than so many times what all servers, always, would have had.
+const SLOW_OF_ALL: f64 = 1.5;
+/// Costs that differ by less are the same: what is cheapest by a hair on one log is not on the next.
+const SAME_COST: f64 = 1.05;
+/// Shares of slow requests that differ by less are the same.
+const SAME_SLOW: f64 = 0.001;
+const IDLE_TIMEOUTS_S: [u64; 3] = [120, 300, 900];
+/// `maxconn` that is tried, in workers of a server: as many, and some that wait beside them.
+const MAXCONN_OF_WORKERS: [f64; 3] = [1.0, 1.5, 2.0];
+
+/// What is tried.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Setting {
+    pub capacity: Capacity,
+    pub headroom: Headroom,
+    pub idle_timeout: Duration,
+    /// On the servers' lines in haproxy.cfg.
+    pub maxconn: Option<u32>,
+}
+
+impl Setting {
+    /// As the scenario has it.
+    pub(super) const fn of(scenario: &Scenario) -> Self {
+        Self {
+            capacity: scenario.settings.capacity,
+            headroom: scenario.settings.headroom,
+            idle_timeout: scenario.settings.idle_timeout,
+            maxconn: scenario.maxconn,
+        }
+    }
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Tried {
+    pub setting: Setting,
+    pub outcome: Outcome,
+    /// The goal holds.
+    pub is_feasible: bool,
+}
+
+/// What users got and what it cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome {
+    /// Answers slower than the goal, and failed ones, 0 to 1.
+    pub slow_share: f64,
+    pub failed: u64,
+    pub p95_ms: f64,
+    pub server_seconds: f64,
+    pub servers_mean: f64,
+    pub changes: u64,
+    pub longest_above_goal_s: u32,
+}
+
+impl Outcome {
+    pub(super) fn of(run: &Run) -> Self {
+        let [_, _, p95_ms, _] = run.tally.percentiles_ms();
+        Self {
+            slow_share: run.slow_share(),
+            failed: run.tally.failed,
+            p95_ms,
+            server_seconds: run.tally.server_seconds(),
+            servers_mean: run.servers_mean(),
+            changes: run.tally.changes,
+            longest_above_goal_s: run.tally.longest_above_goal_s(),
+        }
+    }
+}
+
+/// All that was tried.
+#[derive(Clone, Debug)]
+pub struct Trials {
+    pub today: Tried,
+    /// All servers, always.
+    pub all_always: Outcome,
+    /// The largest share of slow requests with which the goal holds.
+    pub slow_share_max: f64,
+    /// Everything, today's settings first.
+    pub tried: Vec<Tried>,
+    /// The cheapest with which the goal holds, or the one with the fewest slow requests; with the
+    /// `maxconn` of today.
+    pub best: Tried,
+    /// The same with the `maxconn` that is recommended, if one is.
+    pub with_maxconn: Option<Tried>,
+}
+
+impl Trials {
+    /// Tries them. `scenario` has today's settings.
+    ///
+    /// # Errors
+    /// The engine is wrong.
+    pub fn of(scenario: &Scenario, bracket: Bracket) -> Result<Self, SimulateError> {
+        let all = scenario.run(Policy::StaticMax, None)?;
+        let all_always = Outcome::of(&all);
+        let slow_share_max = SLOW_SHARE_MAX.max(SLOW_OF_ALL * all_always.slow_share);
+        let today = Setting::of(scenario);
+        let mut grid = vec![today];
+        let mut idle_timeouts: Vec<Duration> = IDLE_TIMEOUTS_S
+            .map(Duration::from_secs)
+            .into_iter()
+            .collect();
+        if !idle_timeouts.contains(&today.idle_timeout) {
+            idle_timeouts.push(today.idle_timeout);
+        }
+        for idle_timeout in idle_timeouts {
+            grid.extend(Headroom::NAMED.iter().map(|(_, headroom)| Setting {
+                capacity: Capacity::From(bracket),
+                headroom: *headroom,
+                idle_timeout,
+                ..today
+            }));
+        }
+        let mut tried = run_all(scenario, &grid, slow_share_max)?;
+        let (Some(was), Some(best)) = (tried.first().copied(), best(&tried, today)) else {
+            return Err(SimulateError::NoLoad);
+        };
+        let maxconns = MAXCONN_OF_WORKERS.map(|of| whole(of * f64::from(scenario.workers)));
+        let mut maxconns: Vec<u32> = maxconns.into_iter().filter(|it| *it > 0).collect();
+        maxconns.dedup();
+        maxconns.retain(|it| Some(*it) != today.maxconn);
+        let grid: Vec<Setting> = maxconns
+            .into_iter()
+            .map(|maxconn| Setting {
+                maxconn: Some(maxconn),
+                ..best.setting
+            })
+            .collect();
+        let limited = run_all(scenario, &grid, slow_share_max)?;
+        let is_good = |it: &&Tried| {
+            let (new, old) = (it.outcome, best.outcome);
+            // The queue is better seen in HAProxy; another `maxconn` than today's has to gain something.
+            let allowed = if today.maxconn.is_none() {
+                old.slow_share + SAME_SLOW
+            } else {
+                old.slow_share - SAME_SLOW
+            };
+            new.slow_share <= allowed && new.server_seconds <= SAME_COST * old.server_seconds
+        };
+        let with_maxconn = limited.iter().find(is_good).copied();
+        tried.extend(limited);
+        Ok(Self {
+            today: was,
+            all_always,
+            slow_share_max,
+            tried,
+            best,
+            with_maxconn,
+        })
+    }
+
+    /// What is recommended.
+    pub fn recommended(&self) -> Tried {
+        self.with_maxconn.unwrap_or(self.best)
+    }
+
+    /// Of those with which the goal does not hold, the one with the fewest slow requests.
+    pub fn best_infeasible(&self) -> Option<&Tried> {
+        let lost = self.tried.iter().filter(|it| !it.is_feasible);
+        lost.min_by(|a, b| a.outcome.slow_share.total_cmp(&b.outcome.slow_share))
+    }
+}
+
+/// The scenario with that setting.
+pub(super) fn with(scenario: &Scenario, setting: &Setting) -> Scenario {
+    let mut scenario = scenario.clone();
+    scenario.settings.capacity = setting.capacity;
+    scenario.settings.headroom = setting.headroom;
+    scenario.settings.idle_timeout = setting.idle_timeout;
+    scenario.maxconn = setting.maxconn;
+    scenario
+}
+
+fn run_all(
+    scenario: &Scenario,
+    settings: &[Setting],
+    slow_share_max: f64,
+) -> Result<Vec<Tried>, SimulateError> {
+    let runs = in_parallel(settings, |setting| {
+        let run = with(scenario, setting).run(Policy::Ours, None)?;
+        let outcome = Outcome::of(&run);
+        Ok(Tried {
+            setting: *setting,
+            outcome,
+            is_feasible: outcome.slow_share <= slow_share_max,
+        })
+    });
+    runs.into_iter().collect()
+}
+
+/// Of those that cost about as little as the cheapest with which the goal holds, the one that changes
+/// least of today's; else the one with the fewest slow requests.
+fn best(tried: &[Tried], today: Setting) -> Option<Tried> {
+    let cost = |it: &&Tried| it.outcome.server_seconds;
+    let feasible = tried.iter().filter(|it| it.is_feasible);
+    let Some(cheapest) = feasible.clone().min_by(|a, b| cost(a).total_cmp(&cost(b))) else {
+        let fewest = |a: &&Tried, b: &&Tried| a.outcome.slow_share.total_cmp(&b.outcome.slow_share);
+        return tried.iter().min_by(fewest).copied();
+    };
+    let most = SAME_COST * cost(&cheapest);
+    let differs = |it: &&Tried| {
+        let setting = it.setting;
+        u8::from(setting.headroom != today.headroom)
+            + u8::from(setting.idle_timeout != today.idle_timeout)
+    };
+    let mut cheap = feasible.filter(|it| cost(it) <= most);
+    let first = cheap.next()?;
+    let nearest = cheap.fold(first, |best, it| {
+        if differs(&it) < differs(&best) {
+            it
+        } else {
+            best
+        }
+    });
+    Some(*nearest)
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Small and above 0.
+fn whole(number: f64) -> u32 {
+    number.ceil().clamp(0.0, f64::from(u32::MAX)) as u32
+}

@@ -1,0 +1,6 @@
+//! `tune`: what it reads out of logs of servers whose limit is known, and what it says and writes.
+
+mod learned;
+mod limits;
+mod logs;
+mod output;
