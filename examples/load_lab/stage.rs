@@ -26,7 +26,9 @@ const START_LIMIT: Duration = Duration::from_secs(15);
 /// From SIGTERM to SIGKILL.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 /// What the daemon is told in each case; a case may say otherwise.
-const DAEMON: [(&str, &str); 10] = [
+const DAEMON: [(&str, &str); 11] = [
+    // Sizing looks back on half a minute, which is as long as a case lasts.
+    ("capacity", "\"off\""),
     ("response_time", "\"300ms\""),
     ("window", "15"),
     ("min_span", "\"1s\""),

@@ -259,7 +259,8 @@ fn daemon(haproxy: &RealHaproxy) -> Daemon {
         .backend("min_span", "\"1s\"")
         .backend("grace", "\"2s\"")
         .backend("idle_timeout", "\"5m\"")
-        .backend("scale_up_cooldown", "\"8s\"");
+        .backend("scale_up_cooldown", "\"8s\"")
+        .backend("capacity", "\"learn\"");
     daemon.start()
 }
 

@@ -98,7 +98,7 @@ fn a_busy_log_gives_a_capacity_settings_and_their_consequences() {
     let rate = format!("{broken}/s");
     assert_eq!(recommended["capacity"]["broken"], rate.as_str());
     let trials = &web["trials"];
-    assert_eq!(trials["today"]["capacity"], "off");
+    assert_eq!(trials["today"]["capacity"], "learn");
     assert!(number(trials, "/recommended/slow_share") <= number(trials, "/slow_share_max"));
     assert!(
         trials["tried"].as_array().is_some_and(|it| it.len() > 9),
