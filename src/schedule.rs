@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use jiff::civil::{Date, Time, Weekday};
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Span, Timestamp as Instant};
 
 use crate::words::shift::{Shift, TimeOfDay};
@@ -99,8 +99,8 @@ impl Schedule {
         self.days.get(index).copied().unwrap_or(false)
     }
 
-    /// When it begins and ends that begins on that day. An hour that a clock leaves out in spring is the one
-    /// after it; of one that it shows twice in autumn the first counts.
+    /// When it begins and ends that begins on that day. A time that a clock leaves out in spring is the end of
+    /// what it leaves out; of one that it shows twice in autumn the first counts.
     fn hours_of(&self, day: Date, zone: &TimeZone) -> Option<(u64, u64)> {
         let from = instant(day, self.from, zone)?;
         let last = if self.to <= self.from {
@@ -133,7 +133,12 @@ fn instant(day: Date, time: TimeOfDay, zone: &TimeZone) -> Option<u64> {
         Err(_) => (day.checked_add(Span::new().days(1)).ok()?, Time::midnight()),
     };
     let instant = zone.to_ambiguous_timestamp(day.to_datetime(time));
-    u64::try_from(instant.compatible().ok()?.as_millisecond()).ok()
+    let is_skipped = matches!(instant.offset(), AmbiguousOffset::Gap { .. });
+    let mut at = instant.compatible().ok()?;
+    if is_skipped && let Some(change) = zone.preceding(at).next() {
+        at = change.timestamp(); // That hour has no such time: its end is the next one.
+    }
+    u64::try_from(at.as_millisecond()).ok()
 }
 
 /// The zone of that name in the system's tz database.

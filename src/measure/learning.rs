@@ -77,14 +77,6 @@ pub struct Answers {
     pub margin: f64,
 }
 
-impl Answers {
-    /// How many times S₀ the mean is.
-    fn stretch(self) -> Option<f64> {
-        let service_ms = self.service_ms.filter(|ms| *ms > 0.0)?;
-        Some(self.mean_ms? / service_ms)
-    }
-}
-
 /// What a breach shows in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sign {
@@ -94,14 +86,27 @@ pub enum Sign {
     Queue,
 }
 
+/// What was seen, and what is made of it.
+#[derive(Clone, Copy, Debug)]
+struct Belief {
+    bracket: Bracket,
+    /// So many times what was seen is reckoned with, at least once: see `retry`.
+    lift: f64,
+    retry: Option<Retry>,
+}
+
+impl Belief {
+    fn reckoned(&self) -> Bracket {
+        self.bracket.times(self.lift)
+    }
+}
+
 /// An episode of breaches that taught.
 #[derive(Clone, Copy, Debug)]
 struct Episode {
     at: Timestamp,
-    /// What was known before, how much more was tried, and when even more was to be.
-    before: Bracket,
-    lift: f64,
-    retry: Option<Retry>,
+    /// What was believed before.
+    before: Belief,
     /// The load was no more than was proved: heavier requests, or something slow behind all servers.
     is_within_proved: bool,
 }
@@ -109,9 +114,7 @@ struct Episode {
 /// Learns.
 #[derive(Debug)]
 pub struct Learner {
-    bracket: Bracket,
-    /// So many times what was learned is reckoned with, at least once: see `retry`.
-    lift: f64,
+    belief: Belief,
     goal_ms: f64,
     /// Since when nothing has happened after which a minute tells nothing.
     calm_since: Timestamp,
@@ -124,7 +127,8 @@ pub struct Learner {
     episode: Option<Episode>,
     /// When more servers helped last.
     helped: Option<Timestamp>,
-    retry: Option<Retry>,
+    /// S₀ of the last minute that taught, milliseconds.
+    service_ms: Option<f64>,
     is_elsewhere: bool,
     /// An operator said what a server carries.
     is_given: bool,
@@ -135,8 +139,11 @@ impl Learner {
     /// What is `given` by an operator stays as it is.
     pub fn new(now: Timestamp, goal_ms: f64, bracket: Bracket, is_given: bool) -> Self {
         Self {
-            bracket,
-            lift: 1.0,
+            belief: Belief {
+                bracket,
+                lift: 1.0,
+                retry: bracket.broken.map(|_| Retry::of_old_lesson(now)),
+            },
             goal_ms,
             calm_since: now,
             breached: None,
@@ -144,7 +151,7 @@ impl Learner {
             grown_at: now,
             episode: None,
             helped: None,
-            retry: bracket.broken.map(|_| Retry::of_old_lesson(now)),
+            service_ms: None,
             is_elsewhere: false,
             is_given,
         }
@@ -152,12 +159,12 @@ impl Learner {
 
     /// What was seen.
     pub const fn bracket(&self) -> &Bracket {
-        &self.bracket
+        &self.belief.bracket
     }
 
     /// What to reckon with: what was seen, and a little more while it is tried whether that is true.
     pub fn reckoned(&self) -> Bracket {
-        self.bracket.times(self.lift)
+        self.belief.reckoned()
     }
 
     /// More servers do not help: nothing is learned.
@@ -190,9 +197,7 @@ impl Learner {
         self.helped = None;
         let episode = self.episode.take().filter(|_| !was_elsewhere);
         if let Some(episode) = episode.filter(|it| now.since(it.at) <= REGRET) {
-            self.bracket = episode.before;
-            self.lift = episode.lift;
-            self.retry = episode.retry;
+            self.belief = episode.before;
         }
     }
 
@@ -211,7 +216,13 @@ impl Learner {
     /// was proved to be carried, before it is known whether servers help.
     pub fn undoubted(&self, now: Timestamp) -> Bracket {
         let doubtful = self.doubtful(now);
-        doubtful.map_or_else(|| self.reckoned(), |it| it.before.times(it.lift))
+        doubtful.map_or_else(|| self.reckoned(), |it| it.before.reckoned())
+    }
+
+    /// What was seen, without a lesson that may be taken back.
+    pub fn settled(&self, now: Timestamp) -> &Bracket {
+        self.doubtful(now)
+            .map_or(&self.belief.bracket, |it| &it.before.bracket)
     }
 
     /// What was learned last may be taken back.
@@ -247,15 +258,25 @@ impl Learner {
         if !self.has_calm_minute(now) || !is_fast || units <= 0.0 || !witnesses.agree() {
             return;
         }
+        self.service_ms = answers.service_ms.or(self.service_ms);
         let carries = self.carries(now);
-        raise(&mut self.bracket.proved, now, seen.per_second / units);
-        raise(&mut self.bracket.held, now, seen.in_flight / units);
-        let proved = self.bracket.proved.map_or(0.0, |it| it.value);
+        raise(
+            &mut self.belief.bracket.proved,
+            now,
+            seen.per_second / units,
+        );
+        raise(&mut self.belief.bracket.held, now, seen.in_flight / units);
+        let proved = self.belief.bracket.proved.map_or(0.0, |it| it.value);
         let least = proved / BELOW_BROKEN;
-        if let Some(broken) = self.bracket.broken_by_now(now).filter(|it| *it < least) {
+        if let Some(broken) = self
+            .belief
+            .bracket
+            .broken_by_now(now)
+            .filter(|it| *it < least)
+        {
             // What is carried is not what breaks.
             let value = least.max(broken);
-            self.bracket.broken = Some(Lesson { value, at: now });
+            self.belief.bracket.broken = Some(Lesson { value, at: now });
         }
         // What was tried is proved by now, as far as it is.
         self.keep_reckoned(now, carries);
@@ -273,7 +294,7 @@ impl Learner {
         let calm_for = |since: Timestamp| now.since(since) >= CALM_BEFORE_BREACH;
         let is_first = newest.is_none_or(calm_for);
         let was_calm = calm_for(self.grown_at) && calm_for(self.calm_since);
-        let is_start = self.bracket == Bracket::default() && newest.is_none();
+        let is_start = self.belief.bracket == Bracket::default() && newest.is_none();
         let was_calm = is_first && (was_calm || is_start && seen.was_empty);
         self.calm_since = now;
         if self.is_elsewhere
@@ -287,20 +308,27 @@ impl Learner {
         let broke_at = seen.per_second / units;
         self.episode = Some(Episode {
             at: now,
-            before: self.bracket,
-            lift: self.lift,
-            retry: self.retry,
-            is_within_proved: self.bracket.proved.is_some_and(|it| it.value > broke_at),
+            before: self.belief,
+            is_within_proved: self
+                .belief
+                .bracket
+                .proved
+                .is_some_and(|it| it.value > broke_at),
         });
         let lesson = |value| Some(Lesson { value, at: now });
-        self.bracket.broken = lesson(broke_at);
-        self.lift = 1.0;
-        let proved = self.bracket.proved.filter(|it| it.value > broke_at);
+        self.belief.bracket.broken = lesson(broke_at);
+        self.belief.lift = 1.0;
+        let proved = self.belief.bracket.proved.filter(|it| it.value > broke_at);
         if proved.is_some() {
-            self.bracket.proved = lesson(PROVED_OF_BROKEN * broke_at);
+            self.belief.bracket.proved = lesson(PROVED_OF_BROKEN * broke_at);
         }
         let proved = proved.map(|it| it.value);
-        self.retry = Some(Retry::after(now, proved, self.retry));
+        self.belief.retry = Some(Retry::after(
+            now,
+            proved,
+            self.service_ms,
+            self.belief.retry,
+        ));
         true
     }
 
@@ -308,7 +336,7 @@ impl Learner {
     fn try_more(&mut self, now: Timestamp, units: f64, seen: &Seen, answers: Answers) {
         let planned = (seen.per_second + answers.margin) / units;
         let in_flight = seen.in_flight / units;
-        let Some((retry, carries)) = self.retry.zip(self.carries(now)) else {
+        let Some((retry, carries)) = self.belief.retry.zip(self.carries(now)) else {
             return;
         };
         let held = self.reckoned().held.map_or(0.0, |it| it.value);
@@ -317,26 +345,27 @@ impl Learner {
         let by_in_flight = if held > 0.0 { in_flight / held } else { 0.0 };
         let minute = Carried {
             share: (planned / carries).max(by_in_flight),
-            stretch: answers.stretch(),
+            mean_ms: answers.mean_ms,
+            service_ms: answers.service_ms,
             carries,
         };
         let Some((factor, next)) = retry.step(now, &minute) else {
             return;
         };
-        self.lift *= factor;
-        self.retry = Some(next);
+        self.belief.lift *= factor;
+        self.belief.retry = Some(next);
         if let Some(proved) = next.is_back(carries * factor) {
-            raise(&mut self.bracket.proved, now, proved);
-            raise(&mut self.bracket.broken, now, proved / BELOW_BROKEN);
+            raise(&mut self.belief.bracket.proved, now, proved);
+            raise(&mut self.belief.bracket.broken, now, proved / BELOW_BROKEN);
             self.keep_reckoned(now, Some(carries * factor));
         }
     }
 
     /// What is reckoned with stays `carries`, or what is proved where that is more.
     fn keep_reckoned(&mut self, now: Timestamp, carries: Option<f64>) {
-        self.lift = 1.0;
+        self.belief.lift = 1.0;
         if let Some((before, proved)) = carries.zip(self.carries(now)) {
-            self.lift = (before / proved).max(1.0);
+            self.belief.lift = (before / proved).max(1.0);
         }
     }
 
@@ -354,7 +383,7 @@ impl Learner {
     /// With so many requests in flight `units` hold far less than they hold well: slow answers have
     /// another reason than load.
     pub fn holds_little(&self, units: f64, in_flight: f64) -> bool {
-        let held = self.bracket.held.map_or(0.0, |it| it.value);
+        let held = self.belief.bracket.held.map_or(0.0, |it| it.value);
         in_flight < HELD_SHARE * held * units
     }
 }

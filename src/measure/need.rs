@@ -56,8 +56,10 @@ impl Headroom {
     }
 
     /// What is kept ready beside so many requests a second that take S₀, `service_s` seconds: β·√(λ/S₀).
+    /// Never more than arrives: a minute of light requests alone makes S₀ next to nothing.
     pub fn margin(self, per_second: f64, service_s: f64) -> f64 {
-        self.beta() * (per_second / service_s).sqrt()
+        let margin = self.beta() * (per_second / service_s).sqrt();
+        margin.min(per_second)
     }
 }
 

@@ -42,9 +42,9 @@ impl Regret {
         }
     }
 
-    /// No server goes for its being one too many.
-    pub(super) fn holds(&self, now: Timestamp) -> bool {
-        now < self.until
+    /// Until then no server goes for its being one too many.
+    pub(super) fn until(&self, now: Timestamp) -> Option<Timestamp> {
+        Some(self.until).filter(|until| now < *until)
     }
 
     /// Nothing of what was seen holds any more.

@@ -35,16 +35,21 @@ const LAST_BIT: f64 = 1e-9;
 pub(super) struct Carried {
     /// What servers would be planned for, as a share of what they are thought to carry.
     pub(super) share: f64,
-    /// How long answers took, as a multiple of S₀, where that is known.
-    pub(super) stretch: Option<f64>,
+    /// How long answers took, milliseconds.
+    pub(super) mean_ms: Option<f64>,
+    /// S₀, milliseconds.
+    pub(super) service_ms: Option<f64>,
     /// Requests a second that one unit is thought to carry.
     pub(super) carries: f64,
 }
 
 impl Carried {
-    /// Servers have a lot to do, and nothing waits.
-    fn is_unqueued(&self) -> bool {
-        self.stretch.is_some_and(|stretch| stretch <= UNQUEUED)
+    /// Nothing waits: answers take about as long as one alone, or as `service_ms` where that is less.
+    fn is_unqueued(&self, service_ms: Option<f64>) -> bool {
+        let least = service_ms.into_iter().chain(self.service_ms);
+        let least = least.reduce(f64::min);
+        let both = self.mean_ms.zip(least);
+        both.is_some_and(|(mean_ms, least_ms)| mean_ms <= UNQUEUED * least_ms)
     }
 }
 
@@ -60,6 +65,8 @@ pub(super) struct Retry {
     next: Timestamp,
     /// More was tried since it broke.
     was_tried: bool,
+    /// S₀ when more was proved, milliseconds: requests are as light again when they take no longer.
+    service_ms: Option<f64>,
 }
 
 impl Retry {
@@ -72,12 +79,18 @@ impl Retry {
             patience,
             next: now.after(patience),
             was_tried: false,
+            service_ms: None,
         }
     }
 
-    /// It broke: `proved` is what was proved and is contradicted by that. `before` is what was to be
-    /// tried till now.
-    pub(super) fn after(now: Timestamp, proved: Option<f64>, before: Option<Self>) -> Self {
+    /// It broke: `proved` is what was proved and is contradicted by that, with requests that took
+    /// `service_ms` alone. `before` is what was to be tried till now.
+    pub(super) fn after(
+        now: Timestamp,
+        proved: Option<f64>,
+        service_ms: Option<f64>,
+        before: Option<Self>,
+    ) -> Self {
         let known = before.and_then(|it| it.to);
         let to = known.into_iter().chain(proved).reduce(f64::max);
         let patience = match (to, before) {
@@ -100,6 +113,8 @@ impl Retry {
             patience,
             next: now.after(patience),
             was_tried: false,
+            service_ms: (before.and_then(|it| it.service_ms))
+                .or(service_ms.filter(|_| to.is_some())),
         }
     }
 
@@ -121,10 +136,10 @@ impl Retry {
         let is_believed = is_long_ago || back_to.is_some();
         let seen = (1.0 + MORE) * minute.share;
         // Requests that are as light again as they were show that with little to do, too.
-        let is_light_again = back_to.is_some() && minute.is_unqueued();
+        let is_light_again = back_to.is_some() && minute.is_unqueued(self.service_ms);
         let most = if is_light_again || is_believed && minute.share >= SHARE_MIN {
             1.0 + MORE
-        } else if minute.is_unqueued() && seen > 1.0 {
+        } else if minute.is_unqueued(None) && seen > 1.0 {
             seen.min(1.0 + MORE)
         } else {
             return None;

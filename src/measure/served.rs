@@ -10,6 +10,10 @@ use crate::words::time::Timestamp;
 /// Seconds that are kept: a minute of whole ones, and those that are filling or late.
 const SECONDS: usize = 64;
 
+/// One request counts as waiting for so long at most: what is looked back on is a minute, and one line
+/// must not explain all that is open.
+const WAITED_MAX_MS: u32 = 60_000;
+
 /// Sums of requests that came to an end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -98,7 +102,9 @@ impl Served {
         tally.queue_ms += u64::from(request.queue_ms.unwrap_or(0));
         let response = Sample::of(request, Signal::ResponseTime);
         match response {
-            Sample::Took(ms) | Sample::AtLeast(ms) => tally.waited_ms += u64::from(ms),
+            Sample::Took(ms) | Sample::AtLeast(ms) => {
+                tally.waited_ms += u64::from(ms.min(WAITED_MAX_MS));
+            }
             Sample::Error => tally.errors += 1,
             Sample::Nothing => {}
         }

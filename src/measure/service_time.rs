@@ -76,6 +76,21 @@ impl ServiceTime {
         }
     }
 
+    /// The log is not trusted any more: what it said last is not, either.
+    pub fn doubt(&mut self, now: Timestamp) {
+        self.window = Window::default();
+        let minute = now.as_ms() / 60_000;
+        for slot in &mut self.minutes {
+            slot.take_if(|(number, _)| minute.saturating_sub(*number) <= 1);
+        }
+        let recent = self
+            .minutes
+            .iter()
+            .flatten()
+            .max_by_key(|(number, _)| *number);
+        self.known_ms = recent.map(|(_, lowest)| *lowest);
+    }
+
     /// S₀, milliseconds. Of an hour without a whole window: what was known last.
     pub fn lowest_ms(&self, now: Timestamp) -> Option<f64> {
         let minute = now.as_ms() / 60_000;

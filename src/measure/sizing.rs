@@ -65,6 +65,8 @@ pub struct Look {
     pub slots: Option<f64>,
     /// The log and the counters tell the same story.
     pub is_log_trusted: bool,
+    /// One of those that serve only would: what the others have is no lesson.
+    pub is_pretended: bool,
     /// More servers have proved useless, for the time being.
     pub is_elsewhere: bool,
 }
@@ -86,6 +88,8 @@ pub struct Outlook {
     /// The highest need of the last `down_after`, units; `None` until so long was watched, and while
     /// servers that went had to come back.
     pub highest: Option<f64>,
+    /// The last one that went had to come back: until then none goes.
+    pub stay_until: Option<Timestamp>,
     /// More servers did not help: nothing is learned, and arrivals alone count.
     pub is_frozen: bool,
     /// Servers hold far less than they hold well: if they are slow, it is not for their load.
@@ -148,6 +152,14 @@ impl Sizing {
         }
     }
 
+    /// The same without what may be taken back yet.
+    pub fn undoubted_learned(&self, now: Timestamp) -> Learned {
+        Learned {
+            bracket: *self.learner.settled(now),
+            ..self.learned(now)
+        }
+    }
+
     /// New settings. What was learned was learned for a goal; what an operator says is `learned`.
     pub fn reconfigure(&mut self, now: Timestamp, settings: SizingSettings, learned: Learned) {
         let had = self.settings;
@@ -185,6 +197,11 @@ impl Sizing {
         self.learner.helped(now);
     }
 
+    /// A server was taken out for being one too many.
+    pub const fn left(&mut self, now: Timestamp) {
+        self.regret.left(now);
+    }
+
     /// Another process of HAProxy counts from 0.
     pub const fn next_process(&mut self) {
         self.traffic.next_process();
@@ -211,13 +228,10 @@ impl Sizing {
             let units = before.map_or(f64::INFINITY, |it| it.serving.units);
             let has_shrunk = before.is_some() && look.serving.units < units;
             self.learner.pool_changed(now, has_shrunk);
-            if has_shrunk {
-                self.regret.left(now);
-            }
         }
         self.traffic.read(now, look.reading, look.is_log_trusted);
         self.learner.bottleneck(now, look.is_elsewhere);
-        if look.is_log_trusted {
+        if look.is_log_trusted && !look.is_pretended {
             self.learn(now, &look);
         } else {
             self.learner.start_over(now);
@@ -247,7 +261,8 @@ impl Sizing {
             need,
             asked: asked.map(|ask| ask.all),
             undoubted: asked.map(|ask| ask.undoubted),
-            highest: highest.filter(|_| !self.regret.holds(now)),
+            highest: highest.filter(|_| self.regret.until(now).is_none()),
+            stay_until: self.regret.until(now),
             is_frozen: self.learner.is_frozen(),
             is_light: self.is_light(now, look.serving.units),
         }
@@ -339,7 +354,8 @@ impl Sizing {
 
     fn breach_of(&mut self, now: Timestamp, sign: Sign) -> bool {
         let traffic = &self.traffic;
-        let Some(look) = self.look.filter(|_| traffic.is_log_trusted()) else {
+        let is_real = |look: &Look| traffic.is_log_trusted() && !look.is_pretended;
+        let Some(look) = self.look.filter(is_real) else {
             self.learner.start_over(now);
             return false;
         };

@@ -47,6 +47,8 @@ pub(super) struct Traffic {
     started: Timestamp,
     /// The log and the counters tell the same story.
     is_log_trusted: bool,
+    /// The share of arrivals that cost no server anything, when the log was trusted last.
+    free_share: f64,
 }
 
 impl Traffic {
@@ -60,6 +62,7 @@ impl Traffic {
             long: Extreme::new(End::Lowest, LONG),
             started: now,
             is_log_trusted: false,
+            free_share: 0.0,
         }
     }
 
@@ -70,15 +73,23 @@ impl Traffic {
             self.demand.answered_without_server();
         }
         match Sample::of(request, Signal::ServerTime) {
-            Sample::Took(ms) => self.service.push(now, ms),
-            Sample::AtLeast(_) | Sample::Error | Sample::Nothing => {}
+            Sample::Took(ms) if self.is_log_trusted => self.service.push(now, ms),
+            Sample::Took(_) | Sample::AtLeast(_) | Sample::Error | Sample::Nothing => {}
         }
     }
 
     /// One more look at the counters.
     pub(super) fn read(&mut self, now: Timestamp, reading: Reading, is_log_trusted: bool) {
+        if self.is_log_trusted && !is_log_trusted {
+            self.service.doubt(now);
+        }
         self.is_log_trusted = is_log_trusted;
         self.demand.read(now, reading);
+        let free = self.demand.without_server_per_second(SLOW);
+        let arrivals = self.demand.per_second(SLOW).filter(|it| *it > 0.0);
+        if let Some((free, arrivals)) = free.zip(arrivals).filter(|_| is_log_trusted) {
+            self.free_share = (free / arrivals).clamp(0.0, 1.0);
+        }
         let has_explained = is_log_trusted && now.since(self.started) >= EXPLAINS_AFTER;
         if let Some(open) = self.demand.open(FAST).filter(|_| has_explained) {
             self.long.say(now, (open - self.waited(now, FAST)).max(0.0));
@@ -156,7 +167,8 @@ impl Traffic {
     pub(super) fn per_second(&self, span: Duration) -> Option<f64> {
         let arrivals = self.demand.per_second(span)?;
         if !self.is_log_trusted {
-            return Some(arrivals);
+            // Cache hits are no demand because lines are missing.
+            return Some(arrivals * (1.0 - self.free_share));
         }
         let free = self.demand.without_server_per_second(span).unwrap_or(0.0);
         Some((arrivals - free).max(0.0))

@@ -2,6 +2,7 @@
 
 mod back_within;
 mod by_hand;
+mod compressed;
 mod crash;
 mod failing_spares;
 mod formats;

@@ -84,11 +84,19 @@ fn a_night_in_which_clocks_change_is_as_long_as_it_is() {
     assert_eq!(length((2026, 2, 28)), 7, "an hour is left out on 29 March");
     assert_eq!(length((2026, 9, 24)), 9, "one comes twice on 25 October");
     assert_eq!(length((2026, 9, 31)), 8);
-    // Half past two does not exist on 29 March: what begins then begins at half past three.
-    let lines = schedule("sun", "02:30", "05:00", "Europe/Berlin", 2);
-    let found = hours(&lines, ClockOf::World, ms((2026, 2, 29), "00:00:00"), DAY);
-    let half_past_one = HOUR_MS + HOUR_MS / 2;
-    assert_eq!(found, [(half_past_one, 3 * HOUR_MS, 2)]);
+    // Half past two does not exist on 29 March: what begins then begins at three, an hour after midnight
+    // and one that is left out.
+    let of_that_night = |from, to| {
+        let lines = schedule("sun", from, to, "Europe/Berlin", 2);
+        hours(&lines, ClockOf::World, ms((2026, 2, 29), "00:00:00"), DAY)
+    };
+    assert_eq!(of_that_night("02:30", "05:00"), [(HOUR_MS, 3 * HOUR_MS, 2)]);
+    let quarter = HOUR_MS / 4;
+    assert_eq!(
+        of_that_night("02:15", "03:15"),
+        [(HOUR_MS, HOUR_MS + quarter, 2)]
+    );
+    assert_eq!(of_that_night("02:30", "03:00"), []);
 }
 
 #[test]

@@ -261,7 +261,11 @@ impl Backend {
                 servers = servers.max(size::for_the_queue(&self.facts));
             }
             self.plan.owed = Some((servers, Wanted::Slow(breach)));
+            let coming = self.journeys.coming_for_load();
             self.seek_work(now, out);
+            if self.journeys.coming_for_load() > coming {
+                self.size.tried(now);
+            }
         }
         first.is_none() && !was_lost
     }
@@ -283,7 +287,7 @@ impl Backend {
             facts: &mut self.facts,
             settings: &self.settings,
             journeys: &mut self.journeys,
-            size: &self.size,
+            size: &mut self.size,
             votes: &self.votes,
             plan: &mut self.plan,
             said: &mut self.said,

@@ -369,7 +369,7 @@ impl<'a> Needs<'a> {
     /// Servers that a breach brings in while nobody knows what one carries: a part of those that
     /// could come.
     pub(super) fn for_a_breach(self, now: Timestamp) -> u32 {
-        if !self.size.is_on() || self.size.may_ask() {
+        if !self.size.is_on() || self.size.may_ask() || self.size.is_light() {
             return 0;
         }
         let candidates = self.candidates_for_load(now).len();

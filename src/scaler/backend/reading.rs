@@ -228,6 +228,9 @@ impl Backend {
         let missing = missing.filter(|_| !is_elsewhere);
         // What an operator wants for a number is wanted whether or not answers get faster.
         let voted = self.votes.missing(&self.facts, &self.journeys);
+        // One that must not be met hides none that may.
+        let is_free = |wanted: &Wanted| self.needs().forbids(wanted, None).is_none();
+        let missing = missing.filter(|(_, wanted)| voted.is_none() || is_free(wanted));
         let missing = match (missing, voted) {
             (Some(demand), Some(vote)) if vote.0 > demand.0 => Some(vote),
             (demand, vote) => demand.or(vote),

@@ -107,7 +107,7 @@ impl Size {
         if kept.is_some_and(|(at, _)| now.since(at) < every) {
             return;
         }
-        let next = CapacityMemory::of(now, sizing.goal(), &sizing.learned(now));
+        let next = CapacityMemory::of(now, sizing.goal(), &sizing.undoubted_learned(now));
         self.kept = match (kept, next) {
             (Some((at, before)), Some(next)) if !next.differs(&before, KEPT_CHANGE) => {
                 Some((at, before))
@@ -150,7 +150,7 @@ impl Size {
         let coming = facts.pool.members.iter().filter(is_coming);
         // What a spare would take that is only pretended to serve, the others take.
         let is_pretended = |it: &Member| it.role == Role::Spare && it.read.counters.is_none();
-        let is_real = !facts.pool.serving_members().any(is_pretended);
+        let is_pretended = facts.pool.serving_members().any(is_pretended);
         let is_trusted = facts.log == LogState::Flowing && !facts.is_log_doubted();
         let serving = strength(facts, facts.pool.serving_members());
         let look = Look {
@@ -158,7 +158,8 @@ impl Size {
             serving,
             coming: strength(facts, coming).units,
             slots: slots(facts, serving),
-            is_log_trusted: is_trusted && is_real,
+            is_log_trusted: is_trusted,
+            is_pretended,
             is_elsewhere,
         };
         self.outlook = Some(sizing.look(now, look));
@@ -181,22 +182,33 @@ impl Size {
         }
     }
 
+    /// How much longer the demand is watched before a spare goes, where one went too soon.
+    pub(super) fn watches(&self, now: Timestamp) -> Option<Duration> {
+        Some(self.outlook?.stay_until?.since(now))
+    }
+
+    /// A spare was taken out because it is quiet.
+    pub(super) fn left(&mut self, now: Timestamp) {
+        if let Some(sizing) = &mut self.sizing {
+            sizing.left(now);
+        }
+    }
+
     /// Servers hold far less than they hold well.
-    fn is_light(&self) -> bool {
+    pub(super) fn is_light(&self) -> bool {
         self.outlook.is_some_and(|outlook| outlook.is_light)
     }
 
     /// It is slow: may a server be tried? One is, whatever the reason; while those that serve have
     /// little to do a second one would do no more.
-    pub(super) fn may_try(&mut self, now: Timestamp) -> bool {
-        if !self.is_light() {
-            return true;
-        }
-        let is_free = self.tried.is_none_or(|at| now.since(at) >= TRIED_EVERY);
-        if is_free {
-            self.tried = Some(now);
-        }
-        is_free
+    pub(super) fn may_try(&self, now: Timestamp) -> bool {
+        let is_free = |at| now.since(at) >= TRIED_EVERY;
+        !self.is_light() || self.tried.is_none_or(is_free)
+    }
+
+    /// A server has set out because others are slow.
+    pub(super) fn tried(&mut self, now: Timestamp) {
+        self.tried = Some(now).filter(|_| self.is_light()).or(self.tried);
     }
 
     /// Another HAProxy process counts from 0.
@@ -327,7 +339,9 @@ pub(super) fn strength<'a>(
     let members = &facts.pool.members;
     let always_up = members.iter().find(|it| it.role == Role::AlwaysUp);
     let first = always_up.or_else(|| members.first());
-    let first = first.filter(|member| !member.read.has_agent);
+    // While `slowstart` holds it back its weight measures nothing.
+    let is_throttled = |it: &Member| it.read.throttle.is_some_and(|percent| percent < 100);
+    let first = first.filter(|member| !member.read.has_agent && !is_throttled(member));
     let measure = first.map_or(0, |member| member.read.weight);
     let weights = servers.into_iter().map(|member| member.read.weight);
     Strength::of(weights, measure)

@@ -401,6 +401,7 @@ impl Loop<'_> {
             coming: self.booting.len() as f64,
             slots: self.scene.maxconn.map(f64::from),
             is_log_trusted: true,
+            is_pretended: false,
             is_elsewhere: now_ms < self.elsewhere_until,
         };
         let outlook = self.sizing.look(at(now_ms), look);

@@ -73,6 +73,7 @@ impl Watch {
             coming: 0.0,
             slots: None,
             is_log_trusted: true,
+            is_pretended: false,
             is_elsewhere: false,
         };
         Self {
@@ -348,6 +349,21 @@ fn a_log_that_contradicts_the_counters_teaches_nothing() {
     watch.pass(2, &[(40, slow(900))], 90);
     assert!(!watch.breach());
     assert_eq!(watch.bracket().broken, None);
+}
+
+#[test]
+fn a_server_that_only_would_serve_teaches_nothing_and_hides_nothing() {
+    let mut watch = Watch::new(Bracket::default());
+    watch.look.is_pretended = true;
+    watch.pass(200, &[(40, OK)], 4);
+    assert_eq!(watch.bracket(), Bracket::default());
+    watch.pass(2, &[(40, slow(900))], 90);
+    assert!(!watch.breach());
+    // What is in flight is known all the same: the log is trusted.
+    watch.pass(60, &[(40, OK)], 4);
+    watch.look.is_pretended = false;
+    watch.pass(70, &[(40, OK)], 4);
+    assert!(watch.bracket().proved.is_some());
 }
 
 #[test]

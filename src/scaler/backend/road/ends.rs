@@ -34,6 +34,7 @@ impl Road<'_> {
             let (serving, idle_timeout) = (self.facts.pool.serving(), self.settings.idle_timeout);
             self.signals
                 .learn_from_departure(now, serving, idle_timeout);
+            self.size.left(now);
             // The pause after a server that came is for its effect to show; now one has gone.
             self.plan.up_not_before = now;
             let reason = Reason::Quiet { quiet_for, share };

@@ -27,7 +27,7 @@ pub(in crate::scaler) struct Road<'a> {
     pub(super) facts: &'a mut Facts,
     pub(super) settings: &'a BackendSettings,
     pub(super) journeys: &'a mut Journeys,
-    pub(super) size: &'a Size,
+    pub(super) size: &'a mut Size,
     pub(super) votes: &'a Votes,
     pub(super) plan: &'a mut Plan,
     pub(super) said: &'a mut Said,

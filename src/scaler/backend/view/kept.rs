@@ -42,7 +42,7 @@ impl Sight<'_> {
         let keeps = keeps.or_else(|| self.needs().kept_by_floor());
         Some(Outlook::Kept(keeps.unwrap_or_else(|| Keeps::Early {
             server: name_of(first),
-            within: self.settings.idle_timeout,
+            within: self.size.watches(now).unwrap_or(self.settings.idle_timeout),
         })))
     }
 
