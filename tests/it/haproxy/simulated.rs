@@ -119,15 +119,23 @@ pub(super) fn scenario(servers: usize, rates_per_s: Vec<f64>) -> Scenario {
 /// ascending order, and how many had none.
 pub(super) fn users(load: &Load, target: SocketAddr) -> (Vec<Duration>, usize) {
     let began = Instant::now();
-    let sent: Vec<_> = load
-        .stream()
-        .map(|Arrival { at_ns, service_ns }| {
-            let due = Duration::from_nanos(at_ns);
-            thread::sleep(due.saturating_sub(began.elapsed()));
-            thread::spawn(move || exchange(target, &get(&format!("/{}", service_ns / 1000), &[])))
-        })
-        .collect();
-    let answers = sent.into_iter().map(|it| it.join().expect("an answer"));
+    // Threads that nobody joins leave nothing behind when they end: there are tens of thousands.
+    let (sender, answers) = mpsc::channel();
+    let mut sent = 0;
+    for Arrival { at_ns, service_ns } in load.stream() {
+        let due = Duration::from_nanos(at_ns);
+        thread::sleep(due.saturating_sub(began.elapsed()));
+        let sender = sender.clone();
+        sent += 1;
+        thread::spawn(move || {
+            let answer = exchange(target, &get(&format!("/{}", service_ns / 1000), &[]));
+            let _ = sender.send(answer);
+        });
+    }
+    drop(sender);
+    let answers: Vec<Answer> = answers.iter().collect();
+    assert_eq!(answers.len(), sent, "a user has no answer");
+    let answers = answers.into_iter();
     let (good, bad): (Vec<_>, Vec<_>) = answers.partition(Answer::is_ok);
     let mut took: Vec<Duration> = good.iter().map(|it| it.took).collect();
     took.sort_unstable();
