@@ -157,7 +157,13 @@ fn long_polls_bring_one_spare_in_for_nothing_at_most() {
     for_each_version_at_once(|version| {
         let scene = Scene::start(version, |it| it);
         let poll = get("/?ms=8000", &[]);
-        let polls = Load::closed_with(scene.haproxy.frontend(), 100, &poll);
+        // Users do not poll in step: a part of them ends in each second.
+        let begin = |_| {
+            let some = Load::closed_with(scene.haproxy.frontend(), 13, &poll);
+            std::thread::sleep(Duration::from_secs(1));
+            some
+        };
+        let polls: Vec<Load> = (0..8).map(begin).collect();
         std::thread::sleep(A_WHILE);
         std::thread::sleep(A_WHILE);
         let asked = |daemon: &Daemon, change: &str| {
