@@ -95,6 +95,15 @@ impl Bracket {
         Some(forgotten.min(most.max(broken.value)))
     }
 
+    /// Requests in flight that one unit holds well: as many as were seen, and C·S₀ at least, for one that
+    /// carries `carries` a second holds those (Little's law).
+    pub(super) fn holds(&self, carries: Option<f64>, service_s: Option<f64>) -> Option<f64> {
+        let held = self.held.filter(|held| held.value > 0.0)?.value;
+        let at_least = carries.zip(service_s);
+        let at_least = at_least.map_or(0.0, |(carries, service_s)| carries * service_s);
+        Some(held.max(at_least))
+    }
+
     /// C = min(0.95·broken, max(proved, 0.7·broken)); 1.25·proved while nothing broke.
     pub fn carries(&self, now: Timestamp) -> Option<Carries> {
         let proved = self.proved.map(|it| it.value);

@@ -339,10 +339,9 @@ impl Learner {
         let Some((retry, carries)) = self.belief.retry.zip(self.carries(now)) else {
             return;
         };
-        let held = self.reckoned().held.map_or(0.0, |it| it.value);
-        let service_s = answers.service_ms.unwrap_or(0.0) / 1000.0;
-        let held = held.max(carries * service_s);
-        let by_in_flight = if held > 0.0 { in_flight / held } else { 0.0 };
+        let service_s = answers.service_ms.map(|ms| ms / 1000.0);
+        let holds = self.reckoned().holds(Some(carries), service_s);
+        let by_in_flight = holds.map_or(0.0, |holds| in_flight / holds);
         let minute = Carried {
             share: (planned / carries).max(by_in_flight),
             mean_ms: answers.mean_ms,

@@ -224,14 +224,8 @@ pub fn need(
     };
     let by_demand = of_rate(load.per_second + margin);
     let by_arrivals = of_rate(load.per_second + margin + backlog / BACKLOG_S);
-    let held = bracket.held.filter(|held| held.value > 0.0);
-    let by_in_flight = held.map(|held| {
-        // One unit that carries C holds at least C·S₀ (Little's law).
-        let at_least = capacity.zip(service_s);
-        let at_least =
-            at_least.map_or(0.0, |(carries, service_s)| carries.per_second() * service_s);
-        load.in_flight / held.value.max(at_least)
-    });
+    let holds = bracket.holds(capacity.map(Carries::per_second), service_s);
+    let by_in_flight = holds.map(|holds| load.in_flight / holds);
     let by_queue = match (capacity, load.slots) {
         (None | Some(Carries::Proved(_)), Some(slots)) if load.queued >= 1.0 && slots > 0.0 => {
             Some(serving.units + load.queued / slots)

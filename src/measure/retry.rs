@@ -72,12 +72,11 @@ pub(super) struct Retry {
 impl Retry {
     /// What an earlier daemon or an old log has taught; how often it broke then is not known.
     pub(super) fn of_old_lesson(now: Timestamp) -> Self {
-        let patience = OLD;
         Self {
             to: None,
             broke_at: now,
-            patience,
-            next: now.after(patience),
+            patience: OLD,
+            next: now.after(OLD),
             was_tried: false,
             service_ms: None,
         }

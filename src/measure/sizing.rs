@@ -71,6 +71,13 @@ pub struct Look {
     pub is_elsewhere: bool,
 }
 
+impl Look {
+    /// What servers do now says what one carries.
+    const fn teaches(&self) -> bool {
+        self.is_log_trusted && !self.is_pretended
+    }
+}
+
 /// What follows from all that was seen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outlook {
@@ -231,7 +238,7 @@ impl Sizing {
         }
         self.traffic.read(now, look.reading, look.is_log_trusted);
         self.learner.bottleneck(now, look.is_elsewhere);
-        if look.is_log_trusted && !look.is_pretended {
+        if look.teaches() {
             self.learn(now, &look);
         } else {
             self.learner.start_over(now);
@@ -354,8 +361,7 @@ impl Sizing {
 
     fn breach_of(&mut self, now: Timestamp, sign: Sign) -> bool {
         let traffic = &self.traffic;
-        let is_real = |look: &Look| traffic.is_log_trusted() && !look.is_pretended;
-        let Some(look) = self.look.filter(is_real) else {
+        let Some(look) = self.look.filter(Look::teaches) else {
             self.learner.start_over(now);
             return false;
         };

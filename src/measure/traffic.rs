@@ -114,10 +114,6 @@ impl Traffic {
         self.demand.held()
     }
 
-    pub(super) const fn is_log_trusted(&self) -> bool {
-        self.is_log_trusted
-    }
-
     /// S₀, milliseconds.
     pub(super) fn service_ms(&self, now: Timestamp) -> Option<f64> {
         self.service.lowest_ms(now)

@@ -222,6 +222,11 @@ impl ServerRead {
         self.admin & 0x18 != 0 && !self.is_maint()
     }
 
+    /// `slowstart` holds it back: its weight is not what it will be.
+    pub fn is_throttled(&self) -> bool {
+        self.throttle.is_some_and(|percent| percent < 100)
+    }
+
     /// Marked `disabled` in haproxy.cfg (CMAINT 4); the mark stays on a running server.
     pub fn is_disabled_in_cfg(&self) -> bool {
         self.admin & 0x4 != 0

@@ -137,7 +137,6 @@ impl Facts {
         let Some(member) = self.pool.member(name) else {
             return false;
         };
-        let is_throttled = member.read.throttle.is_some_and(|percent| percent < 100);
         let has_limits = self.pool.members.iter().any(|it| it.read.maxconn.is_some());
         let earlier = self.pool.members.iter();
         let mut earlier = earlier.take_while(|it| it.read.name != name);
@@ -146,7 +145,7 @@ impl Facts {
             && self.queued == 0
             && earlier.all(|it| !it.read.is_in_balance() || it.read.maxconn.is_some());
         let is_kicked = self.queued > 0 && has_limits && !member.service.kick.is_in_vain();
-        !is_throttled && !is_filled_later && !is_kicked
+        !member.read.is_throttled() && !is_filled_later && !is_kicked
     }
 
     /// Why a ready server gets nothing, as far as HAProxy shows it.

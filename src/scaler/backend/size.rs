@@ -340,8 +340,7 @@ pub(super) fn strength<'a>(
     let always_up = members.iter().find(|it| it.role == Role::AlwaysUp);
     let first = always_up.or_else(|| members.first());
     // While `slowstart` holds it back its weight measures nothing.
-    let is_throttled = |it: &Member| it.read.throttle.is_some_and(|percent| percent < 100);
-    let first = first.filter(|member| !member.read.has_agent && !is_throttled(member));
+    let first = first.filter(|member| !member.read.has_agent && !member.read.is_throttled());
     let measure = first.map_or(0, |member| member.read.weight);
     let weights = servers.into_iter().map(|member| member.read.weight);
     Strength::of(weights, measure)

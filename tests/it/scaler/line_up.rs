@@ -1,7 +1,5 @@
 //! In which order spares come and go: tiers, and strong ones before weak ones where nobody has said so.
 
-use std::time::Duration;
-
 use haproxy_autoscale::measure::capacity::Bracket;
 use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::scaler::event::Event;
@@ -54,32 +52,12 @@ fn in_and_out(with: BackendSettings) -> World {
 
 #[test]
 fn a_spare_of_a_higher_tier_is_taken_later_and_goes_earlier() {
-    let world = in_and_out(with_tiers(&[("web2", 2)]));
-    assert_eq!(
-        who(&world, Change::WarmUp),
-        ["web3", "web2"],
-        "{}",
-        world.trace()
-    );
-    assert_eq!(
-        who(&world, Change::Drain),
-        ["web2", "web3"],
-        "{}",
-        world.trace()
-    );
-    let world = in_and_out(with_tiers(&[("web3", 2)]));
-    assert_eq!(
-        who(&world, Change::WarmUp),
-        ["web2", "web3"],
-        "{}",
-        world.trace()
-    );
-    assert_eq!(
-        who(&world, Change::Drain),
-        ["web3", "web2"],
-        "{}",
-        world.trace()
-    );
+    for (dear, other) in [("web2", "web3"), ("web3", "web2")] {
+        let world = in_and_out(with_tiers(&[(dear, 2)]));
+        let told = world.trace();
+        assert_eq!(who(&world, Change::WarmUp), [other, dear], "{told}");
+        assert_eq!(who(&world, Change::Drain), [dear, other], "{told}");
+    }
 }
 
 #[test]
@@ -130,21 +108,10 @@ fn uneven(with: BackendSettings) -> World {
     world
 }
 
-/// So many requests of 60 ms a second for so long.
-fn load(world: &mut World, per_second: u64, lasts_s: u64) {
-    for _ in 0..lasts_s * 10 {
-        world.arrived += per_second / 10;
-        for _ in 0..per_second / 10 {
-            world.request("web1", 60);
-        }
-        world.pass(Duration::from_millis(100));
-    }
-}
-
 #[test]
 fn the_strong_spare_is_taken_when_one_is_enough() {
     let mut world = uneven(settings());
-    load(&mut world, 100, 12);
+    world.load(100, 12);
     assert_eq!(who(&world, Change::WarmUp), ["web3"], "{}", world.trace());
 }
 
@@ -171,7 +138,7 @@ fn a_breach_takes_the_spare_that_is_as_strong_as_the_first_server() {
 fn where_the_weak_one_is_enough_too_the_order_of_haproxy_holds() {
     let mut world = uneven(settings());
     world.server("web2").read.weight = 100;
-    load(&mut world, 70, 12);
+    world.load(70, 12);
     assert_eq!(who(&world, Change::WarmUp), ["web2"], "{}", world.trace());
 }
 
@@ -182,7 +149,7 @@ fn an_order_that_an_operator_gave_wins_over_strength() {
         spares: Spares::Named(order),
         ..settings()
     });
-    load(&mut world, 100, 12);
+    world.load(100, 12);
     assert_eq!(
         who(&world, Change::WarmUp),
         ["web2", "web3"],
@@ -194,7 +161,7 @@ fn an_order_that_an_operator_gave_wins_over_strength() {
         tiers: [("web3".to_owned(), 2)].into(),
         ..settings()
     });
-    load(&mut world, 100, 12);
+    world.load(100, 12);
     assert_eq!(
         who(&world, Change::WarmUp),
         ["web2", "web3"],
@@ -210,9 +177,9 @@ fn a_weak_spare_goes_where_the_strong_one_that_came_last_is_needed() {
         spares: Spares::Named(order),
         ..settings()
     });
-    load(&mut world, 100, 12);
+    world.load(100, 12);
     assert_eq!(who(&world, Change::Enable).len(), 2, "{}", world.trace());
-    load(&mut world, 100, 120);
+    world.load(100, 120);
     assert_eq!(who(&world, Change::Drain), ["web2"], "{}", world.trace());
     assert!(world.is_up("web3"), "{}", world.trace());
 }

@@ -48,11 +48,7 @@ impl Seen {
     /// So many requests of 60 ms a second for so long.
     fn load(&mut self, world: &mut World, per_second: u64, lasts_s: u64) {
         for _ in 0..lasts_s * 10 {
-            world.arrived += per_second / 10;
-            for _ in 0..per_second / 10 {
-                world.request("web1", 60);
-            }
-            world.pass(GAP);
+            world.load_tenth(per_second);
             self.note(world);
         }
     }

@@ -1,7 +1,5 @@
 //! Servers come and go by what one of them carries, before anything is slow.
 
-use std::time::Duration;
-
 use haproxy_autoscale::measure::capacity::Bracket;
 use haproxy_autoscale::scaler::decision::{Change, Reason, Wanted};
 use haproxy_autoscale::scaler::settings::Capacity;
@@ -25,21 +23,10 @@ fn given() -> World {
     known(Capacity::Given(Bracket::given(60.0)))
 }
 
-/// So many requests of 60 ms a second for so long, which HAProxy counts and logs.
-fn load(world: &mut World, per_second: u64, lasts_s: u64) {
-    for _ in 0..lasts_s * 10 {
-        world.arrived += per_second / 10;
-        for _ in 0..per_second / 10 {
-            world.request("web1", 60);
-        }
-        world.pass(Duration::from_millis(100));
-    }
-}
-
 #[test]
 fn a_demand_that_one_server_does_not_carry_brings_in_what_is_missing_before_anything_is_slow() {
     let mut world = given();
-    load(&mut world, 110, 12);
+    world.load(110, 12);
     assert_eq!(world.count(Change::Breach), 0);
     assert_eq!(world.count(Change::Enable), 2, "{}", world.trace());
     let reasons = world.decisions.iter().filter_map(|it| {
@@ -55,21 +42,21 @@ fn a_demand_that_one_server_does_not_carry_brings_in_what_is_missing_before_anyt
 #[test]
 fn with_the_capacity_off_no_demand_brings_anybody_in() {
     let mut world = known(Capacity::Off);
-    load(&mut world, 110, 20);
+    world.load(110, 20);
     assert_eq!(world.count(Change::WarmUp), 0, "{}", world.trace());
 }
 
 #[test]
 fn a_demand_for_one_server_asks_for_no_other() {
     let mut world = given();
-    load(&mut world, 40, 60);
+    world.load(40, 60);
     assert_eq!(world.count(Change::WarmUp), 0, "{}", world.trace());
 }
 
 #[test]
 fn that_nothing_is_to_do_is_said_with_demand_capacity_and_need() {
     let mut world = given();
-    load(&mut world, 40, 30);
+    world.load(40, 30);
     let next = world.view().next.to_string();
     let end = "requests/s need 1 server, one carries 60/s; 1 serving";
     assert!(
@@ -81,33 +68,33 @@ fn that_nothing_is_to_do_is_said_with_demand_capacity_and_need() {
 #[test]
 fn a_spare_stays_as_long_as_the_demand_needs_it_and_goes_afterwards() {
     let mut world = given();
-    load(&mut world, 80, 15);
+    world.load(80, 15);
     assert_eq!(world.count(Change::Enable), 1, "{}", world.trace());
     // Each answer takes 60 ms of 500: what is quiet by its times is not idle.
-    load(&mut world, 80, 120);
+    world.load(80, 120);
     assert_eq!(world.count(Change::Drain), 0, "{}", world.trace());
-    load(&mut world, 20, 90);
+    world.load(20, 90);
     assert_eq!(world.count(Change::Drain), 1, "{}", world.trace());
 }
 
 #[test]
 fn a_moment_of_demand_asks_for_nobody() {
     let mut world = given();
-    load(&mut world, 20, 30);
+    world.load(20, 30);
     world.arrived += 60; // Three seconds' worth at once.
-    load(&mut world, 20, 30);
+    world.load(20, 30);
     assert_eq!(world.count(Change::WarmUp), 0, "{}", world.trace());
 }
 
 #[test]
 fn a_demand_that_returns_while_a_spare_drains_gives_it_back_and_warms_up_no_other() {
     let mut world = given();
-    load(&mut world, 80, 15);
+    world.load(80, 15);
     assert!(world.is_up("web2"), "{}", world.trace());
     world.server("web2").read.sessions = 1; // A long download.
-    load(&mut world, 20, 65);
+    world.load(20, 65);
     assert_eq!(world.count(Change::Drain), 1, "{}", world.trace());
-    load(&mut world, 80, 8);
+    world.load(80, 8);
     assert!(world.is_up("web2"), "{}", world.trace());
     assert_eq!(world.count(Change::WarmUp), 1, "{}", world.trace());
     assert_eq!(world.count(Change::NoSpare), 0, "{}", world.trace());
@@ -118,10 +105,10 @@ fn what_a_demand_asked_for_and_misses_no_more_does_not_set_out() {
     let mut world = known(Capacity::Given(Bracket::given(10.0)));
     world.server("web2").is_alive = false; // Its warm-up takes the whole deadline.
     world.order(Verb::Pin, "web/web3", None);
-    load(&mut world, 20, 12);
+    world.load(20, 12);
     assert_eq!(world.count(Change::WarmUp), 1, "{}", world.trace());
-    load(&mut world, 1, 60);
+    world.load(1, 60);
     world.order(Verb::Unpin, "web/web3", None);
-    load(&mut world, 1, 10);
+    world.load(1, 10);
     assert_eq!(world.count(Change::WarmUp), 1, "{}", world.trace());
 }

@@ -247,6 +247,22 @@ impl World {
         self.line(server, ms, 200);
     }
 
+    /// So many requests of 60 ms a second to web1 for so long, which HAProxy counts and logs.
+    pub(crate) fn load(&mut self, per_second: u64, lasts_s: u64) {
+        for _ in 0..lasts_s * 10 {
+            self.load_tenth(per_second);
+        }
+    }
+
+    /// The same for a tenth of a second.
+    pub(crate) fn load_tenth(&mut self, per_second: u64) {
+        self.arrived += per_second / 10;
+        for _ in 0..per_second / 10 {
+            self.request("web1", 60);
+        }
+        self.pass(Duration::from_millis(100));
+    }
+
     /// `count` requests to web1, `gap` apart.
     pub(crate) fn requests(&mut self, count: u32, ms: u32, gap: Duration) {
         for _ in 0..count {

@@ -276,7 +276,6 @@ fn two_slow_minutes_cost_no_servers_three_hours_later() {
 }
 
 #[test]
-#[ignore = "with seed 1 one server is thought to carry 45/s three hours later, without the slowness 61/s"]
 fn what_two_slow_minutes_have_taught_is_forgotten_within_three_hours() {
     for seed in [1, 2] {
         let [calm, slow] = two_slow_minutes(seed).map(|run| capacity(&run));
