@@ -1,6 +1,8 @@
 //! The command line: arguments, what goes to which stream, exit codes. Decides nothing.
 
 mod bar;
+mod doctor;
+mod init;
 mod logs;
 mod order;
 mod simulate;
@@ -77,6 +79,10 @@ enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// Write a first configuration from what is found, and say what haproxy.cfg lacks
+    Init(init::InitArgs),
+    /// Look at everything between HAProxy and us, and print the line that mends what is wrong
+    Doctor(doctor::DoctorArgs),
     /// Run the daemon in the foreground (what systemd starts)
     Run {
         #[command(flatten)]
@@ -148,6 +154,8 @@ pub fn run(cli: Cli) -> ExitCode {
             drop((out, err));
             checked.unwrap_or_else(|error| cannot_write(&error))
         }
+        Command::Init(args) => init::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Run { config, observe } => run_daemon(&config.config, observe),
         Command::Status {
             config,
