@@ -136,7 +136,7 @@ pub struct LogRead {
     pub refused: u64,
     /// Why nothing, or nearly nothing, can be read.
     pub advice: Option<Advice>,
-    /// Since its last change.
+    /// Since the last line, of the file before it where this one is empty; `None`: there was none.
     pub age: Option<Duration>,
     /// How far the last request's own time is from the time of the file, seconds; of a file that was
     /// written within the last minutes.
@@ -153,6 +153,10 @@ pub struct SystemFacts {
     /// Settings of rsyslog that leave lines out, each with its file, its line and what to write instead.
     pub rsyslog_limits: Vec<(PathBuf, usize, String)>,
     pub journald: Journald,
+    /// SELinux forbids what no rule allows.
+    pub is_selinux: bool,
+    /// `copytruncate` lines of logrotate's files that name HAProxy, with what to write instead.
+    pub copytruncate: Vec<(PathBuf, usize, String)>,
     /// `net.unix.max_dgram_qlen`.
     pub datagram_queue: Option<u32>,
     /// Whether a daemon of ours answers, and its problems as (code, text).

@@ -116,6 +116,8 @@ codes! {
     JournaldRate: Warning "journald_rate",
     JournaldOff: Error "journald_off",
     DatagramQueue: Warning "datagram_queue",
+    Selinux: Advice "selinux",
+    Copytruncate: Advice "copytruncate",
 }
 
 /// What mends it, ready to be pasted.

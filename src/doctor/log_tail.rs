@@ -55,7 +55,10 @@ pub(super) fn look(path: &Path, found: &Metadata, log: &LogConfig) -> LogFile {
         tally.count(parsed.map(|_| ()));
     }
     let written = found.modified().ok();
-    let age = written.and_then(|it| SystemTime::now().duration_since(it).ok());
+    // A log that was just rotated is empty, and its last line is in the file before.
+    let last = written.filter(|_| found.len() > 0);
+    let last = last.or_else(|| rotated(path));
+    let age = last.and_then(|it| SystemTime::now().duration_since(it).ok());
     let is_fresh = age.is_some_and(|age| age < FRESH);
     let off_s = written.filter(|_| is_fresh).and_then(|written| {
         let local_ms = local_ms(ms_since_1970(written))?;
@@ -80,6 +83,19 @@ fn slowest_first(sums: BTreeMap<String, (u64, u64)>) -> Vec<(String, u64, u64)> 
     let mut means: Vec<_> = means.collect();
     means.sort_by_key(|it| std::cmp::Reverse(it.1));
     means
+}
+
+/// When the file before this one, by logrotate's name, was written to last.
+fn rotated(path: &Path) -> Option<SystemTime> {
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    let siblings = std::fs::read_dir(path.parent()?).ok()?.flatten();
+    let siblings = siblings.filter(|entry| {
+        let other = entry.file_name().to_string_lossy().into_owned();
+        let rest = other.strip_prefix(&name).unwrap_or_default();
+        rest.starts_with(['.', '-'])
+    });
+    let moments = siblings.filter_map(|entry| entry.metadata().ok()?.modified().ok());
+    moments.max()
 }
 
 /// Whole lines of the end of the file; `None` where it cannot be read.

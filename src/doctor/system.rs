@@ -27,6 +27,10 @@ pub(super) fn look(host: &Host) -> SystemFacts {
         unit: unit(host),
         rsyslog_limits: rsyslog_limits(host),
         journald: journald(host),
+        is_selinux: host
+            .text("/sys/fs/selinux/enforce")
+            .is_some_and(|it| it.trim() == "1"),
+        copytruncate: copytruncate(host),
         datagram_queue: queue.and_then(|it| it.trim().parse().ok()),
         ..SystemFacts::default()
     }
@@ -90,6 +94,22 @@ fn journald(host: &Host) -> Journald {
         }
     }
     found
+}
+
+/// What is unread when a log is cut is lost; one that is renamed is read to its end.
+fn copytruncate(host: &Host) -> Vec<(PathBuf, usize, String)> {
+    let texts = host.texts_in("/etc/logrotate.d", "").into_iter();
+    let texts = texts.filter(|(_, text)| text.contains("haproxy"));
+    let found = texts.filter_map(|(path, text)| {
+        let mut lines = text.lines().enumerate();
+        let (index, line) = lines.find(|(_, line)| line.trim() == "copytruncate")?;
+        Some((
+            path,
+            index + 1,
+            line.replace("copytruncate", "nocopytruncate"),
+        ))
+    });
+    found.collect()
 }
 
 fn rsyslog_limits(host: &Host) -> Vec<(PathBuf, usize, String)> {

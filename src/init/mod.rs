@@ -32,7 +32,7 @@ pub enum InitError {
     NothingToScale(String),
     #[error("{0} exists and is not overwritten; choose another name with -o, or give --force")]
     Exists(String),
-    #[error("cannot write {path}: {source}")]
+    #[error("cannot write {path}: {source}; use sudo, or another place with -o FILE")]
     Write {
         path: String,
         #[source]

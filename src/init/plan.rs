@@ -98,6 +98,13 @@ impl Plan {
                 },
                 backend.spares.join(", ")
             );
+            if let [alone] = &backend.always_up[..] {
+                let _ = writeln!(
+                    told,
+                    "         {alone} serves alone while the spare is away: if it dies, users meet errors until \
+                     the spare is in"
+                );
+            }
             if let Some(learned) = &backend.learned {
                 let _ = writeln!(
                     told,

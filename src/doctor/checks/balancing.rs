@@ -5,7 +5,7 @@ use super::super::facts::Subject;
 use super::super::finding::{Code, Finding, Fix, place};
 use super::super::shown::{toml_key, toml_text};
 use super::{in_proxy, is_own};
-use crate::haproxy_cfg::{Cfg, Line};
+use crate::haproxy_cfg::{At, Cfg, Line};
 
 /// Connections of all of HAProxy below which users soon wait in front of it.
 const SMALL_MAXCONN: u32 = 500;
@@ -42,19 +42,25 @@ fn queue(cfg: &Cfg, subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         .iter()
         .any(|it| it.number("maxconn").is_some_and(|it| it > 0));
     if !has_maxconn {
-        let (place, fix) = in_proxy(cfg, proxy, "    default-server maxconn 100");
+        // It counts for the servers below it alone, so it goes above them.
+        let Some(first) = proxy.servers.first() else {
+            return;
+        };
+        let above = At {
+            line: first.line.at.line - 1,
+            ..first.line.at
+        };
+        let place = place(cfg, above, &format!("{section}, below it"));
+        let fix = Fix::below(
+            cfg,
+            above,
+            section.clone(),
+            "    default-server maxconn 100",
+        );
         let text = format!(
             "no server of {section} has a `maxconn`, so no queue shows when servers are full, and signals of \
              the queue are off; 100 stands for what one of yours works on at once"
         );
-        // It counts for the servers below it alone, so it goes above them.
-        let above = proxy.servers.first().map(|it| it.line.at);
-        let fix = above.map_or(fix, |at| Fix::Below {
-            file: cfg.file(at).to_owned(),
-            line: at.line - 1,
-            section: section.clone(),
-            text: "    default-server maxconn 100".to_owned(),
-        });
         findings.push(Finding::new(Code::NoMaxconn, place, text, fix));
         return;
     }

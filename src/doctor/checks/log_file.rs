@@ -19,6 +19,8 @@ const RESPONSES_MIN: u64 = 20;
 const DROPPED_ONE_OF: u64 = 200;
 /// Clocks further apart than this are not the same.
 const OFF_MAX_S: i64 = 120;
+/// Zones of the world are apart by multiples of this.
+const ZONE_STEP_S: i64 = 15 * 60;
 
 pub(super) fn check(facts: &Facts, findings: &mut Vec<Finding>) {
     if let LogSource::File(path) = &facts.log.source {
@@ -117,13 +119,15 @@ fn of_read(facts: &Facts, place: &str, read: &LogRead, findings: &mut Vec<Findin
         findings.push(Finding::new(Code::LogUnread, place, text, fix));
         return;
     }
-    let (Some(said), Some(age)) = (facts.socket.said(), read.age) else {
+    let Some(said) = facts.socket.said() else {
         return;
     };
     let responses: u64 = said.picture.backends.values().map(|it| it.responses).sum();
     let started_ms = said.picture.generation.start_time_s.saturating_mul(1000);
     let up_ms = ms_since_1970(SystemTime::now()).saturating_sub(started_ms);
-    let is_older = age > Duration::from_millis(up_ms) || read.bytes == 0;
+    let is_older = read
+        .age
+        .is_none_or(|age| age > Duration::from_millis(up_ms));
     if responses >= RESPONSES_MIN && is_older {
         let text = format!(
             "HAProxy has answered {responses} requests since it started, and this log has had no line \
@@ -132,16 +136,23 @@ fn of_read(facts: &Facts, place: &str, read: &LogRead, findings: &mut Vec<Findin
         let fix = Fix::run("sudo systemctl restart rsyslog");
         findings.push(Finding::new(Code::LogStale, place, text, fix));
     }
-    if let Some(off_s) = read.off_s.filter(|off| off.abs() > OFF_MAX_S) {
+    if let Some(off_s) = read.off_s.filter(|off| is_off(*off)) {
         let text = format!(
-            "the last request in this log is {} s {} the time at which it was written: HAProxy has another \
-             time zone or clock than this host",
+            "the last request in this log is {} s {} the time at which it was written: HAProxy's clock \
+             is not that of this host",
             off_s.abs(),
             if off_s > 0 { "ahead of" } else { "behind" }
         );
         let fix = Fix::run("sudo systemctl restart haproxy");
         findings.push(Finding::new(Code::LogClock, place, text, fix));
     }
+}
+
+/// A whole number of quarters of an hour is another zone, which does no harm: what counts is when a line
+/// comes.
+fn is_off(off_s: i64) -> bool {
+    let beside = off_s.rem_euclid(ZONE_STEP_S);
+    beside.min(ZONE_STEP_S - beside) > OFF_MAX_S
 }
 
 fn dropped(facts: &Facts, said: &Said) -> Option<Finding> {

@@ -77,7 +77,7 @@ fn of_trouble(trouble: &CfgTrouble) -> Finding {
 fn in_global(cfg: &Cfg, lines: &str) -> (String, Fix) {
     match cfg.global.end {
         Some(end) => (
-            super::finding::place(cfg, end, "global"),
+            super::finding::place(cfg, end, "global, below it"),
             Fix::below(cfg, end, "global", lines),
         ),
         None => at_the_top(cfg, "global", lines),
@@ -91,7 +91,7 @@ fn in_defaults(cfg: &Cfg, frontend: &Proxy, lines: &str) -> (String, Fix) {
         None => (frontend.end, section_of(frontend)),
     };
     (
-        super::finding::place(cfg, end, &section),
+        super::finding::place(cfg, end, &format!("{section}, below it")),
         Fix::below(cfg, end, section, lines),
     )
 }
@@ -100,7 +100,7 @@ fn in_defaults(cfg: &Cfg, frontend: &Proxy, lines: &str) -> (String, Fix) {
 fn in_proxy(cfg: &Cfg, proxy: &Proxy, lines: &str) -> (String, Fix) {
     let section = section_of(proxy);
     (
-        super::finding::place(cfg, proxy.end, &section),
+        super::finding::place(cfg, proxy.end, &format!("{section}, below it")),
         Fix::below(cfg, proxy.end, section, lines),
     )
 }

@@ -159,7 +159,9 @@ pub(super) fn check_force(facts: &Facts, cfg: &Cfg, findings: &mut Vec<Finding>)
         let Some(read) = said.picture.backends.get(&proxy.name) else {
             continue;
         };
-        let differs = proxy.servers.iter().find(|server| {
+        // The environment of HAProxy is not known, nor which `.if` it takes.
+        let known = proxy.servers.iter().filter(|it| !it.name.contains('$'));
+        let differs = known.into_iter().find(|server| {
             let there = read.servers.iter().find(|it| it.name == server.name);
             there.is_none_or(|it| it.is_disabled_in_cfg() != server.has("disabled"))
         });

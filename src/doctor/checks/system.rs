@@ -39,6 +39,22 @@ pub(super) fn check(facts: &Facts, findings: &mut Vec<Finding>) {
         let place = format!("{}:{line}", file.display());
         findings.push(Finding::new(Code::RsyslogRate, place, text, fix));
     }
+    if system.is_selinux {
+        let text = "SELinux is enforcing: if the daemon may not open the socket or the log, a denial says so";
+        let fix = Fix::run("sudo ausearch -m avc -ts recent");
+        findings.push(Finding::new(Code::Selinux, "SELinux", text, fix));
+    }
+    for (file, line, mended) in &system.copytruncate {
+        let text =
+            "logrotate cuts the log instead of renaming it: what was not read by then is lost";
+        let fix = Fix::Replace {
+            file: file.clone(),
+            line: *line,
+            text: mended.clone(),
+        };
+        let place = format!("{}:{line}", file.display());
+        findings.push(Finding::new(Code::Copytruncate, place, text, fix));
+    }
     match &facts.log.source {
         LogSource::Journal(_) => journal(facts, findings),
         LogSource::Unix(_) => findings.extend(datagrams(facts)),

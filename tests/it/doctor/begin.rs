@@ -1,9 +1,12 @@
 //! `init`: from a haproxy.cfg with one spare to a daemon that observes, without an editor; and what it makes
 //! of less.
 
+#![allow(clippy::print_stderr)] // what could not be tested is said
+
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use haproxy_autoscale::config;
@@ -12,12 +15,18 @@ use haproxy_autoscale::scaler::settings::{BackendSettings, Capacity, Spares};
 use serde_json::Value;
 
 use super::scene::{Files, Scene};
-use crate::support::program::{SOON, program, run};
-use crate::support::{Running, for_each_version, versions, wait_for, wait_for_some};
+use crate::support::program::{SOON, run, undisturbed};
+use crate::support::{
+    Running, Version, binary, for_each_version, versions, wait_for, wait_for_some,
+};
 use crate::tune::logs::{Kind, World};
 
 /// From `init` to a daemon that reads HAProxy and its log, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(10);
+/// Nobody's, as `User=haproxy-autoscale`.
+const USER: u32 = 64_001;
+/// As in the scene's `/etc/group`.
+const ADM: u32 = 4;
 
 /// Debian's own `global` and `defaults`, but for the paths, and for what needs root.
 fn stock_debian(files: &mut Files, root: &Path) {
@@ -52,7 +61,7 @@ frontend users{frontends}"
 fn hand_on_the_group(scene: &Scene, gid: Option<u32>) {
     let folder = scene.at("run/haproxy");
     if rustix::process::geteuid().is_root() {
-        std::os::unix::fs::chown(&folder, None, gid).expect("chown");
+        chown(&folder, None, gid).expect("chown");
     }
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o2775)).expect("chmod");
 }
@@ -61,41 +70,107 @@ fn root_of(scene: &Scene) -> String {
     scene.root.path().display().to_string()
 }
 
+/// Who runs the daemon.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum As {
+    Oneself,
+    /// The unit's user, in its groups; `init` is root's.
+    Unit,
+}
+
+/// `init`, then `run`: how long until it reads HAProxy and its log.
+fn begin(version: &Version, by: As) -> Duration {
+    let mut scene = Scene::new(Some(version), stock_debian);
+    hand_on_the_group(&scene, scene.gid);
+    scene.restart();
+    let root = root_of(&scene);
+    let mut through: Vec<String> = Vec::new();
+    let mut daemon = binary();
+    if by == As::Unit {
+        daemon = for_the_unit(&scene);
+        let groups = format!("--groups={},{ADM}", scene.gid.expect("a group"));
+        let user = USER.to_string();
+        let words = ["setpriv", "--reuid", &user, "--regid", &user, &groups];
+        through.extend(words.map(str::to_owned));
+    }
+    let started = Instant::now();
+    let told = run(&["init", "--root", &root]).succeeded();
+    assert!(
+        told.contains("haproxy.cfg and the log have what it needs"),
+        "{told}"
+    );
+    assert!(told.contains("always up web1; spare web2"), "{told}");
+    let path = scene.at("etc/haproxy-autoscale/config.toml");
+    let path = path.display().to_string();
+    through.extend([daemon.display().to_string()]);
+    through.extend(["run", "-c", &path].map(str::to_owned));
+    let mut command = undisturbed(&through[0]);
+    let mut running = Running::start(command.args(&through[1..]));
+    let socket = scene.at("run/haproxy-autoscale/control.sock");
+    let status =
+        || -> Option<Value> { serde_json::from_str(&control::ask_status(&socket).ok()?).ok() };
+    let is_connected = |it: &Value| it["haproxy"]["connected"] == true;
+    let first = wait_for_some("a daemon", SOON, || status().filter(is_connected));
+    assert_eq!(first["mode"], "observe", "{first}");
+    scene.ask();
+    wait_for("lines of the log", SOON, || {
+        status().is_some_and(|it| it["log"]["lines"].as_u64() > Some(0))
+    });
+    let lasted = started.elapsed();
+    let doctor = run(&["doctor", "--root", &root]);
+    assert_eq!(doctor.code, Some(0), "{doctor:?}");
+    assert!(doctor.out.contains("observing"), "{}", doctor.out);
+    running.kill();
+    lasted
+}
+
+/// Lets that user find what systemd would make for it, and the log for its group alone.
+fn for_the_unit(scene: &Scene) -> PathBuf {
+    let open = |path: &Path, mode: u32| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("chmod");
+    };
+    open(scene.root.path(), 0o755);
+    for (folder, mode) in [
+        ("run/haproxy-autoscale", 0o750),
+        ("var/lib/haproxy-autoscale", 0o700),
+    ] {
+        let folder = scene.at(folder);
+        fs::create_dir_all(&folder).expect("a folder");
+        open(&folder, mode);
+        chown(&folder, Some(USER), Some(USER)).expect("chown");
+    }
+    let log = scene.at("var/log/haproxy.log");
+    chown(&log, None, Some(ADM)).expect("chown");
+    open(&log, 0o640);
+    // The build may lie where only root gets to.
+    let program = scene.at("haproxy-autoscale");
+    fs::copy(binary(), &program).expect("a copy");
+    open(&program, 0o755);
+    program
+}
+
 #[test]
 fn a_stock_debian_file_with_one_spare_leads_to_a_daemon_that_observes_without_an_editor() {
     for_each_version(|version| {
-        let mut scene = Scene::new(Some(version), stock_debian);
-        hand_on_the_group(&scene, scene.gid);
-        scene.restart();
-        let root = root_of(&scene);
-        let started = Instant::now();
-        let told = run(&["init", "--root", &root]).succeeded();
-        assert!(
-            told.contains("haproxy.cfg and the log have what it needs"),
-            "{told}"
-        );
-        assert!(told.contains("always up web1; spare web2"), "{told}");
-        let path = scene.at("etc/haproxy-autoscale/config.toml");
-        let path = path.display().to_string();
-        let checked = run(&["check", "-c", &path]);
-        assert_eq!(checked.code, Some(0), "{checked:?}");
-        let mut running = Running::start(&mut program(&["run", "-c", &path]));
-        let socket = scene.at("run/haproxy-autoscale/control.sock");
-        let status =
-            || -> Option<Value> { serde_json::from_str(&control::ask_status(&socket).ok()?).ok() };
-        let is_connected = |it: &Value| it["haproxy"]["connected"] == true;
-        let first = wait_for_some("a daemon", SOON, || status().filter(is_connected));
-        assert_eq!(first["mode"], "observe", "{first}");
-        scene.ask();
-        wait_for("lines of the log", SOON, || {
-            status().is_some_and(|it| it["log"]["lines"].as_u64() > Some(0))
-        });
-        assert!(started.elapsed() < LIMIT, "{:?}", started.elapsed());
-        let doctor = run(&["doctor", "--root", &root]);
-        assert_eq!(doctor.code, Some(0), "{doctor:?}");
-        assert!(doctor.out.contains("observing"), "{}", doctor.out);
-        running.kill();
+        let lasted = begin(version, As::Oneself);
+        eprintln!("a daemon that observes after {lasted:?}");
+        assert!(lasted < LIMIT, "{lasted:?}");
     });
+}
+
+#[test]
+fn the_same_file_serves_the_units_user_with_its_groups() {
+    let can_setpriv = Command::new("setpriv").arg("--version").output().is_ok();
+    if !rustix::process::geteuid().is_root() || !can_setpriv {
+        eprintln!("*** NOT TESTED: only root can become the unit's user, by setpriv");
+        return;
+    }
+    let Some(version) = versions().first() else {
+        return;
+    };
+    let lasted = begin(version, As::Unit);
+    eprintln!("a daemon of the unit's user that observes after {lasted:?}");
+    assert!(lasted < LIMIT, "{lasted:?}");
 }
 
 #[test]

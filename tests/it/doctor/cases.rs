@@ -129,7 +129,16 @@ pub(super) const LOG: [Case; 15] = [
     }),
 ];
 
-pub(super) const SERVERS: [Case; 15] = [
+pub(super) const SERVERS: [Case; 16] = [
+    case("spare_unix", |it, root| {
+        let line = it.cfg.lines().find(|line| line.contains("server web2"));
+        let address = line
+            .and_then(|it| it.split_whitespace().nth(2))
+            .expect("web2")
+            .to_owned();
+        let server = format!("server web2 {}/run/web2.sock", root.display());
+        it.cfg(&format!("server web2 {address}"), &server);
+    }),
     case("no_spare", |it, _| it.cfg(" disabled", "")),
     case("template_spare", |it, _| {
         let line = it
