@@ -110,8 +110,8 @@ fn begin(args: &InitArgs, facts: &Facts, output: &Path) -> Result<(), Failed> {
     };
     write!(
         out,
-        "\nNext:\n    sudo haproxy-autoscale run{named}       # observes\n    haproxy-autoscale doctor{named}         \
-         # what is still missing\n"
+        "\nNext:\n    sudo haproxy-autoscale doctor{named}    # what is still missing\n    sudo \
+         haproxy-autoscale run{named}       # observes\n"
     )?;
     Ok(())
 }

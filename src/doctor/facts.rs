@@ -153,7 +153,7 @@ pub struct SystemFacts {
     /// Settings of rsyslog that leave lines out, each with its file, its line and what to write instead.
     pub rsyslog_limits: Vec<(PathBuf, usize, String)>,
     pub journald: Journald,
-    /// SELinux forbids what no rule allows.
+    /// The kernel forbids what no rule of its policy allows.
     pub is_selinux: bool,
     /// `copytruncate` lines of logrotate's files that name HAProxy, with what to write instead.
     pub copytruncate: Vec<(PathBuf, usize, String)>,

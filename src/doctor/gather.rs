@@ -100,9 +100,7 @@ fn address_of(config: &OurConfig, cfg: Option<&Cfg>, host: &Host) -> Option<Addr
     let Some(cfg) = cfg else {
         return host.socket().map(Address::Unix);
     };
-    let sockets = &cfg.global.sockets;
-    let admin = sockets.iter().filter(|it| it.is_admin());
-    let first = admin.chain(sockets).next()?;
+    let first = cfg.global.best_socket()?;
     Some(if first.is_tcp {
         Address::Tcp(first.address.replace("*:", "127.0.0.1:"))
     } else {
@@ -128,9 +126,11 @@ async fn ask(address: Option<Address>) -> SocketFacts {
             }
         }
     };
+    // A file that a HAProxy left behind says nothing of the next one's.
+    let is_left_behind = matches!(answer, Answer::Away(_));
     SocketFacts {
         address,
-        rights,
+        rights: rights.filter(|_| !is_left_behind),
         answer,
     }
 }

@@ -98,7 +98,7 @@ fn looked_at(facts: &Facts) -> String {
         let files: Vec<_> = files.collect();
         let _ = writeln!(
             text,
-            "haproxy.cfg  {}: {} lines, {} backends",
+            "haproxy.cfg  {}: {} lines; backends with servers: {}",
             files.join(", "),
             cfg.lines,
             cfg.backends().count()
@@ -150,7 +150,10 @@ fn sum(findings: &[Finding]) -> String {
         plural(errors, "error", "errors"),
         plural(warnings, "warning", "warnings"),
     );
-    let is_cfg = |it: &Finding| matches!(it.fix, Fix::Replace { .. } | Fix::Below { .. });
+    let is_cfg = |it: &Finding| {
+        let is_grave = it.code.level() != Level::Advice;
+        is_grave && matches!(it.fix, Fix::Replace { .. } | Fix::Below { .. })
+    };
     if findings.iter().any(is_cfg) {
         sum.push_str(
             "; after a change of haproxy.cfg: haproxy -c -f FILE && systemctl reload haproxy",

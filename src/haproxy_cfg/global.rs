@@ -104,6 +104,12 @@ impl Global {
         }
     }
 
+    /// The one that a daemon on this host had best use: of level admin and a file, if there is one.
+    pub fn best_socket(&self) -> Option<&StatsSocket> {
+        let rank = |it: &&StatsSocket| (!it.is_admin(), it.is_tcp);
+        self.sockets.iter().min_by_key(rank)
+    }
+
     /// It runs as a service of the system and not by itself in a container.
     pub fn is_service(&self) -> bool {
         self.user.is_some() || self.chroot.is_some() || self.is_daemon

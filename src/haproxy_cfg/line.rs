@@ -53,7 +53,8 @@ impl Line {
         let Some(word) = self.words.get(index) else {
             return self.with(more);
         };
-        let (before, after) = self.raw.split_at(word.span.end);
+        let before = self.raw.get(..word.span.end).unwrap_or(&self.raw);
+        let after = self.raw.get(word.span.end..).unwrap_or_default();
         format!("{before} {more}{}", after.trim_end())
     }
 

@@ -154,7 +154,7 @@ pub(super) fn read(
     let mut branches = Branches::default();
     for (index, raw) in text.lines().enumerate() {
         let (words, end) = words(raw, variables);
-        let raw = raw.get(..end).unwrap_or(raw).trim_end().to_owned();
+        let raw = raw.get(..end).unwrap_or(raw).to_owned();
         let at = At {
             file,
             line: index + 1,

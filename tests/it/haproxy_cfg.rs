@@ -201,3 +201,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn of_several_sockets_a_file_of_level_admin_is_the_best() {
+    let cfg = read(
+        "global\n stats socket /var/lib/haproxy/stats\n stats socket *:1999 level admin\n \
+         stats socket unix@/run/haproxy.sock mode 600 level admin\n",
+    );
+    let best = cfg.global.best_socket().expect("a socket");
+    assert_eq!(best.address, "/run/haproxy.sock");
+    assert_eq!((best.is_tcp, best.mode_bits()), (false, Some(0o600)));
+}

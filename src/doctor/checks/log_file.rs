@@ -88,12 +88,14 @@ fn unreadable(facts: &Facts, place: String, rights: Option<Rights>) -> Finding {
     }
     let (text, fix) = match group.filter(|_| may_group) {
         Some(group) => (
-            format!("{who}, as which the daemon runs, may not read this log: group {group} may"),
+            format!(
+                "user {who}, as which the daemon runs, may not read this log: group {group} may"
+            ),
             Fix::run(format!("sudo usermod -aG {group} {who}")),
         ),
         None => (
             format!(
-                "{who}, as which the daemon runs, may not read this log, nor may any group of it"
+                "user {who}, as which the daemon runs, may not read this log, nor may any group of it"
             ),
             Fix::run(format!("sudo chgrp adm {place} && sudo chmod 640 {place}")),
         ),

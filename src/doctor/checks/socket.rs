@@ -52,12 +52,8 @@ fn socket<'a>(facts: &Facts, cfg: &'a Cfg) -> Option<&'a StatsSocket> {
         Some(Address::Tcp(address)) => it.is_tcp && it.address.ends_with(address.as_str()),
         None => false,
     };
-    let admin = || sockets.iter().find(|it| it.is_admin());
-    sockets
-        .iter()
-        .find(is_ours)
-        .or_else(admin)
-        .or(sockets.first())
+    let ours = sockets.iter().find(is_ours);
+    ours.or_else(|| cfg.global.best_socket())
 }
 
 fn none(facts: &Facts, cfg: &Cfg) -> Finding {
@@ -91,7 +87,7 @@ fn of_line(facts: &Facts, cfg: &Cfg, socket: &StatsSocket, findings: &mut Vec<Fi
     } else if let Some(why) = closed_to_us(facts, socket) {
         if let Some(finding) = by_unit(facts, rights) {
             findings.push(finding);
-        } else {
+        } else if !is_for_a_group(facts) {
             line = with_group(&line, socket, &group(facts, cfg));
             found.push((Code::SocketGroup, why));
         }
@@ -132,7 +128,7 @@ fn closed_to_us(facts: &Facts, socket: &StatsSocket) -> Option<String> {
             return None;
         }
         return Some(format!(
-            "this socket has mode {:o} and group {}, so {who}, as which the daemon runs, cannot open it",
+            "this socket has mode {:o} and group {}, so user {who}, as which the daemon runs, cannot open it",
             rights.mode,
             group_name(facts, rights.gid)
         ));
@@ -145,7 +141,7 @@ fn closed_to_us(facts: &Facts, socket: &StatsSocket) -> Option<String> {
     (!has_group).then(|| {
         format!(
             "HAProxy makes this socket for root and, unless its directory passes on another one, for \
-             root's group: {who}, as which the daemon runs, cannot open it"
+             root's group: user {who}, as which the daemon runs, cannot open it"
         )
     })
 }
@@ -154,6 +150,13 @@ fn closed_to_us(facts: &Facts, socket: &StatsSocket) -> Option<String> {
 fn by_unit(facts: &Facts, rights: Option<Rights>) -> Option<Finding> {
     let rights = rights.filter(|it| it.mode & 0o060 == 0o060 && it.gid != 0)?;
     super::system::unit_group(facts, rights.gid, "the admin socket")
+}
+
+/// A group may open it, and whoever asks is not in it: what follows is said of the answer.
+fn is_for_a_group(facts: &Facts) -> bool {
+    let rights = facts.socket.rights;
+    let is_for_a_group = rights.is_some_and(|it| it.mode & 0o060 == 0o060 && it.gid != 0);
+    is_for_a_group && matches!(facts.socket.answer, Answer::Forbidden(_))
 }
 
 fn is_open_to_all(socket: &StatsSocket) -> bool {

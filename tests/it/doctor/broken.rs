@@ -191,6 +191,14 @@ fn haproxy_that_does_not_run_is_found() {
     let scene = Scene::new(None, |_, _| {});
     let finding = found(&scene, Code::SocketMissing);
     assert_eq!(finding.fix.text(), "sudo systemctl restart haproxy");
+    // A HAProxy that was killed leaves its file behind, whose group says nothing.
+    drop(UnixListener::bind(scene.at("run/haproxy/admin.sock")).unwrap());
+    found(&scene, Code::SocketMissing);
+    let (_, findings) = scene.look();
+    assert!(
+        findings.iter().all(|it| it.code != Code::SocketGroup),
+        "{findings:#?}"
+    );
 }
 
 #[test]
