@@ -15,7 +15,7 @@ use crate::runtime_api::Address;
 pub(super) struct InitArgs {
     /// HAProxy's admin socket [default: that of haproxy.cfg, or the usual places]
     #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
+    socket: Option<String>,
     /// HAProxy's log [default: where haproxy.cfg sends it]
     #[arg(long, value_name = "PATH")]
     log: Option<String>,
@@ -53,7 +53,7 @@ pub(super) fn run(args: &InitArgs) -> u8 {
         config: PathBuf::new(),
         is_config_named: false,
         cfg: args.haproxy_cfg.clone(),
-        socket: args.socket.clone().map(Address::Unix),
+        socket: args.socket.as_deref().map(address),
         log,
     };
     let mut facts = match on_runtime(async { Ok(doctor::gather(&options).await) }) {
@@ -69,6 +69,14 @@ pub(super) fn run(args: &InitArgs) -> u8 {
         }
         Err(Failed::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
         Err(Failed::Output(error)) => cannot_write(&error),
+    }
+}
+
+/// As `[haproxy] socket` has it: a path, or `tcp:HOST:PORT`.
+fn address(text: &str) -> Address {
+    match text.strip_prefix("tcp:") {
+        Some(host_port) => Address::Tcp(host_port.to_owned()),
+        None => Address::Unix(PathBuf::from(text)),
     }
 }
 

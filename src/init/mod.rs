@@ -58,10 +58,9 @@ pub struct Proposal {
 /// Nothing was found, or nothing that could be scaled.
 pub fn propose(facts: &Facts, config: &Path) -> Result<Proposal, InitError> {
     let findings = doctor::examine(facts);
-    let nothing = findings
-        .iter()
-        .find(|it| it.code == doctor::Code::NothingToScale);
-    if let Some(nothing) = nothing {
+    let ends = [doctor::Code::NothingToScale, doctor::Code::TemplateSpare];
+    let nothing = findings.iter().find(|it| ends.contains(&it.code));
+    if let Some(nothing) = nothing.filter(|_| facts.subjects().is_empty()) {
         let text = format!("{}\n{}", nothing.text, way_out(&nothing.fix, ""));
         return Err(InitError::NothingToScale(text.trim_end().to_owned()));
     }

@@ -5,6 +5,7 @@ use super::super::facts::{Facts, Subject, source_text};
 use super::super::finding::{Code, Finding, Fix};
 use super::super::log_place::{Layout, UDP_PORT, expected, udp_line, word};
 use super::super::shown::toml_text;
+use super::socket::version;
 use super::{in_defaults, in_global, in_proxy, is_own};
 use crate::config::LogSource;
 use crate::haproxy_cfg::{Cfg, Destination, LogFormatSaid, LogTarget, Proxy};
@@ -12,6 +13,8 @@ use crate::log::format::LogFormat;
 
 /// A shorter line may end before its times.
 const LINE_BYTES_MIN: u32 = 256;
+/// The first version with variables for the text of its formats.
+const VARIABLES_SINCE: (u32, u32) = (2, 7);
 
 pub(super) fn check(
     facts: &Facts,
@@ -31,7 +34,7 @@ pub(super) fn check(
     }
     for frontend in &frontends {
         targets(facts, cfg, frontend, findings);
-        format(cfg, frontend, findings);
+        format(facts, cfg, frontend, findings);
         normal(cfg, frontend, findings);
     }
     if let Some(first) = frontends.first() {
@@ -133,7 +136,7 @@ fn of_target(
     Finding::of_line(code, (cfg, &target.line, ""), text, mended)
 }
 
-fn format(cfg: &Cfg, frontend: &Proxy, findings: &mut Vec<Finding>) {
+fn format(facts: &Facts, cfg: &Cfg, frontend: &Proxy, findings: &mut Vec<Finding>) {
     let name = format!("{} {}", frontend.kind.as_str(), frontend.name);
     let settings = &frontend.settings;
     match &settings.format {
@@ -147,6 +150,12 @@ fn format(cfg: &Cfg, frontend: &Proxy, findings: &mut Vec<Finding>) {
             let text = format!("{name} has `option tcplog`, which writes no requests");
             findings.push(with_httplog(cfg, frontend, Code::NoHttplog, text));
         }
+        LogFormatSaid::Own(own) if is_empty_variable(facts, own) => {
+            let text = format!(
+                "the log-format of {name} has a variable that HAProxy sets since 2.7: in this one it is empty"
+            );
+            findings.push(with_httplog(cfg, frontend, Code::FormatRefused, text));
+        }
         LogFormatSaid::Own(own) => {
             if let Err(mistakes) = LogFormat::compile(own) {
                 let why = mistakes
@@ -159,6 +168,15 @@ fn format(cfg: &Cfg, frontend: &Proxy, findings: &mut Vec<Finding>) {
         }
         LogFormatSaid::Httplog | LogFormatSaid::Httpslog | LogFormatSaid::Clf => {}
     }
+}
+
+/// `${HAPROXY_HTTP_LOG_FMT}` and its sisters (2.6.12 writes nothing in their place, 3.0 and 3.2 do).
+fn is_empty_variable(facts: &Facts, own: &str) -> bool {
+    let said = facts.socket.said();
+    let version = said.and_then(|it| version(&it.version));
+    version.is_some_and(|it| it < VARIABLES_SINCE)
+        && own.contains("HAPROXY_")
+        && own.contains("_LOG_FMT")
 }
 
 /// Its own line is replaced; that of its `defaults`, which others share, is overruled.

@@ -15,6 +15,9 @@ pub(super) fn nothing(facts: &Facts) -> Option<Finding> {
     if facts.config.loaded().is_some() || !facts.subjects().is_empty() {
         return None;
     }
+    if let Some(template) = of_template(cfg) {
+        return Some(template);
+    }
     let http: Vec<&Proxy> = cfg.backends().filter(|it| it.is_http()).collect();
     let place = cfg.files.first().map(|it| it.display().to_string());
     let place = place.unwrap_or_default();
@@ -47,6 +50,33 @@ pub(super) fn nothing(facts: &Facts) -> Option<Finding> {
         names.join(", ")
     );
     Some(Finding::new(Code::NothingToScale, place, text, fix))
+}
+
+/// The file is what Ansible, Jinja or confd make haproxy.cfg of: one line in a loop makes all servers.
+fn of_template(cfg: &Cfg) -> Option<Finding> {
+    let servers = cfg.backends().flat_map(|it| &it.servers);
+    let mut servers = servers.filter(|it| it.line.raw.contains("{{"));
+    let line = &servers.next()?.line;
+    let (_, inside) = line.raw.split_once("{{")?;
+    let variable = inside
+        .split(['.', '}', '['])
+        .next()
+        .unwrap_or_default()
+        .trim();
+    let text = "this is a template and not yet a haproxy.cfg: one word behind the line would make every server \
+                of its loop a spare. A condition marks one; `spare` is to be true for that server alone";
+    if variable.is_empty() {
+        let place = place(cfg, line.at, "");
+        return Some(Finding::new(Code::TemplateSpare, place, text, Fix::None));
+    }
+    let condition = format!("{{{{ \" disabled\" if {variable}.spare else \"\" }}}}");
+    let mended = format!("{}{condition}", line.text());
+    Some(Finding::of_line(
+        Code::TemplateSpare,
+        (cfg, line, ""),
+        text,
+        mended,
+    ))
 }
 
 /// The backend that needs a second server first: by the log, else the one that gets what no rule names.

@@ -267,7 +267,8 @@ fn away(facts: &Facts, place: String, why: &str) -> Option<Finding> {
     Some(Finding::new(Code::SocketMissing, place, text, fix))
 }
 
-fn version(text: &str) -> Option<(u32, u32)> {
+/// Major and minor of `2.6.12-1+deb12u4`.
+pub(super) fn version(text: &str) -> Option<(u32, u32)> {
     let mut numbers = text.split(['.', '-']);
     let mut number = || numbers.next()?.parse().ok();
     Some((number()?, number()?))

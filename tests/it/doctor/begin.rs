@@ -120,6 +120,8 @@ fn begin(version: &Version, by: As) -> Duration {
     let doctor = run(&["doctor", "--root", &root]);
     assert_eq!(doctor.code, Some(0), "{doctor:?}");
     assert!(doctor.out.contains("observing"), "{}", doctor.out);
+    // It is the only thing to say of a daemon that runs.
+    assert!(!doctor.out.contains("daemon_"), "{}", doctor.out);
     running.kill();
     lasted
 }

@@ -13,7 +13,7 @@ use haproxy_autoscale::doctor::{Code, Facts, Finding, Fix, Level, examine, is_we
 
 use super::cases::{Case, HOST, LOG, OURS, SERVERS, SOCKET};
 use super::scene::Scene;
-use crate::support::{Version, versions};
+use crate::support::{Version, for_each_version, versions};
 
 /// Findings of one set-up that are pasted one after the other.
 const PASTES_MAX: usize = 8;
@@ -184,6 +184,29 @@ fn lines_of_another_name_are_found_without_a_haproxy_cfg_too() {
     fs::rename(&hidden, scene.at("etc/haproxy/haproxy.cfg")).unwrap();
     assert!(scene.paste(&finding));
     is_well_again(&scene);
+}
+
+#[test]
+fn a_format_from_a_variable_that_this_haproxy_does_not_set_is_found() {
+    for_each_version(|version| {
+        let mut scene = Scene::new(Some(version), |it, _| {
+            let own = "    log-format \"${HAPROXY_HTTP_LOG_FMT} %ID\"";
+            it.cfg("    option httplog", own);
+            it.config(
+                "[log]\n",
+                "[log]\nformat = \"${HAPROXY_HTTP_LOG_FMT} %ID\"\n",
+            );
+        });
+        if version.name.as_str() < "2.7" {
+            let finding = found(&scene, Code::FormatRefused);
+            assert!(scene.paste(&finding));
+            let finding = found(&scene, Code::FormatDiffers);
+            assert!(scene.paste(&finding));
+        }
+        let (_, findings) = scene.look();
+        let grave = findings.iter().filter(|it| it.code.level() == Level::Error);
+        assert_eq!(grave.count(), 0, "{findings:#?}");
+    });
 }
 
 #[test]

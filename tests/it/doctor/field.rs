@@ -307,3 +307,19 @@ fn a_format_of_ones_own_and_a_tag_are_taken_over() {
         assert!(config.contains(part), "{part}: {config}");
     }
 }
+
+#[test]
+fn a_template_is_told_from_a_file_and_gets_a_condition() {
+    let field = Field::new("01-debian-web.cfg");
+    let text = fs::read_to_string(&field.path).unwrap();
+    let (before, _) = text.split_once("\tserver portal-a").unwrap();
+    let looped =
+        "{% for one in portals %}\n\tserver {{ one.name }} {{ one.address }} check\n{% endfor %}\n";
+    fs::write(&field.path, format!("{before}{looped}")).unwrap();
+    let findings = field.look();
+    assert_eq!(codes(&findings), ["template_spare"]);
+    let line =
+        "\tserver {{ one.name }} {{ one.address }} check{{ \" disabled\" if one.spare else \"\" }}";
+    assert_eq!(findings[0].fix.text(), line);
+    assert!(field.init().failed(1).contains("template"));
+}
