@@ -81,7 +81,7 @@ enum Command {
     },
     /// Write a first configuration from what is found, and say what haproxy.cfg lacks
     Init(init::InitArgs),
-    /// Look at everything between HAProxy and us, and print the line that mends what is wrong
+    /// Check every link between HAProxy and the daemon, and print the lines that mend what is wrong
     Doctor(doctor::DoctorArgs),
     /// Run the daemon in the foreground (what systemd starts)
     Run {

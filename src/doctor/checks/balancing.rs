@@ -11,6 +11,7 @@ use crate::haproxy_cfg::{At, Cfg, Line};
 const SMALL_MAXCONN: u32 = 500;
 
 pub(super) fn check(cfg: &Cfg, subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    shutdown(cfg, subject, findings);
     if !subject.proxy.is_http() {
         return;
     }
@@ -126,6 +127,11 @@ fn algorithm(cfg: &Cfg, subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let found = (cfg, line, subject.section());
         findings.push(of_flag(Code::Slowstart, found, text, mended));
     }
+}
+
+/// In `mode tcp` too: sessions are long there.
+fn shutdown(cfg: &Cfg, subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let proxy = subject.proxy;
     let cut = proxy.servers.iter().find(|it| {
         let action = it.flags.get("on-marked-down");
         action.is_some_and(|it| it == "shutdown-sessions")

@@ -289,6 +289,14 @@ fn a_database_is_not_for_this_program() {
         .find(|it| it.code == doctor::Code::BackendTcp)
         .unwrap();
     assert!(tcp.text.contains("tcplog has no Tr"), "{tcp:?}");
+    let cut = findings
+        .iter()
+        .find(|it| it.code == doctor::Code::ShutdownSessions)
+        .unwrap();
+    assert_eq!(
+        cut.fix.text().trim(),
+        "default-server inter 3s fall 3 rise 2"
+    );
 }
 
 #[test]
