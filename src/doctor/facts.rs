@@ -248,6 +248,23 @@ impl Facts {
         cfg.backends().filter(wanted).map(subject).collect()
     }
 
+    /// The group that the admin socket had best be for: Debian's and Red Hat's own, one that our unit is in,
+    /// or that of HAProxy itself.
+    pub fn socket_group(&self) -> String {
+        let known = self.host.numbers("/etc/group");
+        let usual = "haproxy".to_owned();
+        let of_unit = self.system.unit.iter().flat_map(|unit| &unit.groups);
+        let of_unit = of_unit.filter(|it| *it != "adm" && known.contains_key(*it));
+        let own = self.cfg.as_ref().and_then(|it| it.global.group.as_ref());
+        let own = own.filter(|it| *it != "root" && *it != "nogroup");
+        let is_usual = |it: &&String| **it == usual;
+        let best = known.keys().find(is_usual);
+        best.or(of_unit.into_iter().next())
+            .or(own)
+            .unwrap_or(&usual)
+            .clone()
+    }
+
     /// Only files are looked at: a haproxy.cfg that is not, or not yet, at work here.
     pub fn is_review(&self) -> bool {
         let has_config = !matches!(self.config.state, ConfigState::Missing);

@@ -57,13 +57,13 @@ impl Layout {
     }
 
     /// The whole `stats socket` line.
-    pub fn socket_line(self, host: &Host) -> String {
+    pub fn socket_line(self, host: &Host, group: &str) -> String {
         let path = match self {
             // Where a host is a directory, so is its /run.
             Self::Debian => host.at(self.socket()).display().to_string(),
             Self::RedHat | Self::Container => self.socket().to_owned(),
         };
-        format!("    stats socket {path} mode 660 group haproxy level admin")
+        format!("    stats socket {path} mode 660 group {group} level admin")
     }
 
     /// The `log` line.

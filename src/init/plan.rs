@@ -129,7 +129,7 @@ fn socket(facts: &Facts) -> String {
         Some(Address::Tcp(address)) => format!("tcp:{address}"),
         None => {
             let layout = Layout::of(facts.cfg.as_ref(), &facts.host);
-            let line = layout.socket_line(&facts.host);
+            let line = layout.socket_line(&facts.host, &facts.socket_group());
             line.split_whitespace()
                 .nth(2)
                 .unwrap_or_default()

@@ -58,7 +58,7 @@ fn socket<'a>(facts: &Facts, cfg: &'a Cfg) -> Option<&'a StatsSocket> {
 
 fn none(facts: &Facts, cfg: &Cfg) -> Finding {
     let layout = Layout::of(Some(cfg), &facts.host);
-    let (place, fix) = in_global(cfg, &layout.socket_line(&facts.host));
+    let (place, fix) = in_global(cfg, &layout.socket_line(&facts.host, &facts.socket_group()));
     let more = match layout {
         Layout::Debian | Layout::RedHat => "",
         Layout::Container => {
@@ -88,11 +88,11 @@ fn of_line(facts: &Facts, cfg: &Cfg, socket: &StatsSocket, findings: &mut Vec<Fi
         if let Some(finding) = by_unit(facts, rights) {
             findings.push(finding);
         } else if !is_for_a_group(facts) {
-            line = with_group(&line, socket, &group(facts, cfg));
+            line = with_group(&line, socket, &facts.socket_group());
             found.push((Code::SocketGroup, why));
         }
     } else if is_open_to_all(socket) {
-        line = with_group(&line, socket, &group(facts, cfg));
+        line = with_group(&line, socket, &facts.socket_group());
         let text = "everybody on this host may change HAProxy through this socket";
         found.push((Code::SocketOpen, text.to_owned()));
     }
@@ -161,17 +161,6 @@ fn is_for_a_group(facts: &Facts) -> bool {
 
 fn is_open_to_all(socket: &StatsSocket) -> bool {
     socket.mode_bits().is_some_and(|mode| mode & 0o002 != 0)
-}
-
-fn group(facts: &Facts, cfg: &Cfg) -> String {
-    let known = facts.host.numbers("/etc/group");
-    let configured = cfg.global.group.clone();
-    let configured = configured.filter(|it| it != "root" && it != "nogroup");
-    if known.contains_key("haproxy") {
-        "haproxy".to_owned()
-    } else {
-        configured.unwrap_or_else(|| "haproxy".to_owned())
-    }
 }
 
 pub(super) fn group_name(facts: &Facts, gid: u32) -> String {
