@@ -19,6 +19,8 @@ const RESPONSES_MIN: u64 = 20;
 const DROPPED_ONE_OF: u64 = 200;
 /// Clocks further apart than this are not the same.
 const OFF_MAX_S: i64 = 120;
+/// Further apart than any zone, it is an old log that was copied.
+const OFF_BELIEVED_S: i64 = 26 * 60 * 60;
 /// Zones of the world are apart by multiples of this.
 const ZONE_STEP_S: i64 = 15 * 60;
 
@@ -154,7 +156,7 @@ fn of_read(facts: &Facts, place: &str, read: &LogRead, findings: &mut Vec<Findin
 /// comes.
 fn is_off(off_s: i64) -> bool {
     let beside = off_s.rem_euclid(ZONE_STEP_S);
-    beside.min(ZONE_STEP_S - beside) > OFF_MAX_S
+    off_s.abs() < OFF_BELIEVED_S && beside.min(ZONE_STEP_S - beside) > OFF_MAX_S
 }
 
 fn dropped(facts: &Facts, said: &Said) -> Option<Finding> {

@@ -306,6 +306,7 @@ fn what_haproxy_and_the_daemon_report_is_found() {
     };
     assert_eq!(off(-1_300), [Code::LogClock]);
     assert_eq!(off(7_200), [], "another zone");
+    assert_eq!(off(-494_773), [], "an old log that was copied");
     let forbidden = found_if(&scene, |facts| {
         facts.socket.answer = Answer::Forbidden("Permission denied".to_owned());
     });
