@@ -2,7 +2,7 @@
 //! nothing that it can find out, observes at first, and says what haproxy.cfg still lacks.
 //!
 //! - [`plan`]: what is found, backend by backend; [`learn`]: what yesterday's log says of each
-//! - [`file`]: the plan as a commented file
+//! - [`mod@file`]: the plan as a commented file
 //!
 //! How things are looked at, and what is wrong with them, is the business of `doctor`.
 
