@@ -365,8 +365,13 @@ impl Sizing {
             self.learner.start_over(now);
             return false;
         };
+        // Before the counters tell how many arrive a breach teaches nothing, and does not stand in the
+        // way of the next one that does.
+        let Some(per_second) = traffic.carried(now) else {
+            return false;
+        };
         let seen = Seen {
-            per_second: traffic.carried(now).unwrap_or(0.0),
+            per_second,
             was_empty: self.was_empty,
             in_flight: traffic.in_flight(now, FAST).unwrap_or(0.0),
             counted: match sign {

@@ -293,6 +293,19 @@ fn nothing_is_asked_for_before_it_is_known_what_breaks() {
 }
 
 #[test]
+fn a_breach_before_the_counters_tell_what_arrives_stands_in_no_later_ones_way() {
+    let mut watch = Watch::new(Bracket::default());
+    watch.every = 1;
+    watch.pass_with(1, 120, &[(1, slow(900))], 1);
+    watch.pass_with(1, 120, &[(40, slow(900))], 90);
+    assert!(!watch.breach(), "nobody knows how many arrive");
+    watch.pass_with(3, 120, &[(40, slow(1_500))], 300);
+    assert!(watch.breach(), "the daemon started into an overload");
+    let broken = watch.bracket().broken.expect("it broke").value;
+    assert!(broken < 25.0, "two servers answer 40 a second: {broken}");
+}
+
+#[test]
 fn a_queue_before_servers_with_a_maxconn_speaks_first_and_teaches() {
     let mut watch = Watch::new(Bracket::default());
     watch.look.slots = Some(4.0);
