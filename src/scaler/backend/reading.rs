@@ -6,6 +6,7 @@ use super::crowd::STUCK_FOR;
 use super::facts::{self, Facts};
 use super::journey::Journey;
 use super::plan::{NoSpareSaid, Search};
+use super::ramps::Ramps;
 use crate::measure::agreement::Agreement;
 use crate::measure::demand::Reading;
 use crate::scaler::decision::{Change, Note, Reason, Wanted};
@@ -123,6 +124,7 @@ impl Backend {
         let timeout = self.settings.action_timeout;
         self.queue().watch_queue(now, timeout, out);
         self.road().watch_service(now, out);
+        Ramps::of(&mut self.road()).watch(now, out);
         self.watch_crowd(now, process.crowded, read.sessions, out);
         self.watch_demand(now, reading, out);
         if read.queued > 0 {

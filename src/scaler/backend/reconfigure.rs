@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Backend;
 use super::journeys::Journeys;
+use super::ramps::take_all_back;
 use super::timers::Timer;
 use super::view::Sight;
 use crate::measure::policy::Policy;
@@ -67,7 +68,7 @@ impl Backend {
     /// It is in the configuration no more. A change under way is taken back first.
     pub(in crate::scaler) fn leave(&mut self, now: Timestamp, out: &mut Outbox) {
         self.next = Next::Gone;
-        self.queue().take_back_all_lent(now, out);
+        take_all_back(now, self.road(), out);
         let why = Ordered::NewConfiguration;
         self.road().retreat_all(now, why, out);
     }
