@@ -40,3 +40,12 @@ pub(super) struct Trouble {
     /// It takes many times as long as the others, since then.
     pub(super) slow_since: Option<Timestamp>,
 }
+
+impl Trouble {
+    /// Its share has grown, or grows no more: how it did with a part of it is past.
+    pub(super) const fn ends_lag(&mut self) {
+        if matches!(self.fault, Some(Fault::Lags { .. })) {
+            (self.fault, self.said) = (None, None);
+        }
+    }
+}

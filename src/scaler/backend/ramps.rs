@@ -182,6 +182,7 @@ impl Ramps<'_> {
                 });
             }
             Growing::Done(took) => {
+                member.service.trouble.ends_lag();
                 let news = RampNews::Done { took, whole };
                 out.tell(now, Some(name), Change::Ramp, Note::Ramp(news));
                 return self.give_back(now, name, out);
@@ -217,6 +218,7 @@ impl Ramps<'_> {
             return;
         };
         member.service.ramp.end();
+        member.service.trouble.ends_lag();
         if member.stage == Stage::Ready {
             let whole = member.read.initial_weight;
             let news = RampNews::Cut { whole };

@@ -176,7 +176,9 @@ impl Sight<'_> {
 
     /// It has left nothing half-way and may be forgotten.
     pub(in crate::scaler) fn is_gone(&self) -> bool {
-        self.is_leaving() && self.journeys.is_idle()
+        let mut members = self.facts.pool.members.iter();
+        let are_own = members.all(|it| it.service.ramp.is_own());
+        self.is_leaving() && self.journeys.is_idle() && are_own
     }
 
     /// Servers that are looked after, and those of them that `next` would treat differently.

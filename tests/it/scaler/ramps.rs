@@ -339,7 +339,13 @@ fn a_small_share_is_no_sign_that_it_gets_nothing() {
 
 #[test]
 fn whatever_ends_it_haproxy_cfgs_weight_is_back() {
-    let exits: [Named; 8] = [
+    let exits: [Named; 9] = [
+        ("another configuration", |world| {
+            world.step(Event::Settings {
+                backends: &[BackendSettings::for_backend("api", vec!["api1".to_owned()])],
+                is_elsewhere: false,
+            });
+        }),
         ("disable", |world| {
             world.accepted(Verb::Disable, "web/web2", None);
         }),
