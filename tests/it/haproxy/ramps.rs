@@ -210,3 +210,25 @@ fn where_haproxy_allows_none_there_is_none_and_that_is_said_once() {
         }
     });
 }
+
+#[test]
+fn observing_it_pretends_a_ramp_and_touches_no_weight() {
+    for_each_version_at_once(|version| {
+        let (web1, web2) = (
+            TinyServer::start("web1", slow()),
+            TinyServer::start("web2", fast()),
+        );
+        let backend = weighed(CHECK, &[], &web1, &web2);
+        let haproxy = RealHaproxy::start(version, HaproxyConfig::new(backend));
+        let load = Load::open(haproxy.frontend(), RATE);
+        let daemon = ramped(&haproxy, "\"3s\"").argument("--observe").start();
+        daemon.wait_for("enable", "web2", SOON);
+        daemon.wait_for_nth("ramp", "web2", 2, SOON);
+        let text = daemon.text();
+        assert!(text.contains("begins with weight 10 of 100"), "{text}");
+        assert!(text.contains("has its whole weight, 100"), "{text}");
+        assert_eq!(haproxy.status("web", "web2"), "MAINT");
+        assert_eq!(weight(&haproxy), 100);
+        assert_users_content(&load, &[&web1]);
+    });
+}
