@@ -223,6 +223,7 @@ impl Backend {
         let may_act = self.sight().is_free_for_load()
             && self.facts.has_picture()
             && now >= self.plan.up_not_before;
+        let may_act = (may_act, self.facts.in_flight());
         let asks = self
             .signals
             .ask(now, self.facts.pool.serving(), may_act, out);

@@ -222,6 +222,8 @@ impl Backend {
         if self.timers.is_settling(now) {
             return; // What has piled up while the daemon stood still is no load.
         }
+        let in_flight = self.facts.in_flight();
+        self.signals.confirm_verdicts(now, in_flight, out);
         let is_elsewhere = self.signals.not_helping(now).is_some();
         let (facts, journeys) = (&self.facts, &self.journeys);
         self.size.look(now, reading, facts, journeys, is_elsewhere);
