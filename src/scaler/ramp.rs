@@ -107,6 +107,7 @@ impl Ramp {
     pub(super) fn begin_generation(&mut self) {
         self.phase = Phase::Own;
         self.obstacle = None;
+        self.refused_at = None;
     }
 
     /// The weights that it was told, newest last; none while its weight is haproxy.cfg's.
@@ -189,6 +190,7 @@ impl Ramp {
     pub(super) fn forget(&mut self) {
         self.phase = Phase::Own;
         self.told.clear();
+        self.refused_at = None;
     }
 
     /// The weight that it begins with.
