@@ -1,7 +1,7 @@
 //! `doctor`: every link between haproxy.cfg, the log, the sockets, rights, spares and us, each finding with
 //! the line that mends it. Changes nothing.
 //!
-//! - [`host`], [`gather`] (`log_place`, `log_tail`, `system`): what is looked at; [`facts`]: what was seen
+//! - [`host`], [`mod@gather`] (`log_place`, `log_tail`, `system`): what is looked at; [`facts`]: what was seen
 //! - [`checks`]: small functions over the facts; [`finding`]: what they can find
 //! - [`shown`]: findings for people and for scripts
 

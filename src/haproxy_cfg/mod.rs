@@ -1,7 +1,7 @@
 //! A reader of haproxy.cfg: what `init` and `doctor` want to know of it. It never fails on what it does not
 //! know, and changes nothing. HAProxy itself is the judge of a file; what follows from one is said elsewhere.
 //!
-//! - [`words`], [`line`], [`sections`]: bytes as words, lines and sections
+//! - [`words`], [`mod@line`], [`sections`]: bytes as words, lines and sections
 //! - [`global`], [`log_target`], [`proxy`], [`server`]: what these mean, `defaults` included
 
 pub mod global;

@@ -3,6 +3,7 @@
 
 use super::Backend;
 use super::journey::Journey;
+use super::ramps::take_all_back;
 use super::view::Sight;
 use crate::scaler::decision::{Change, Note, Ordered, Promise, Reason, Refusal, Way};
 use crate::scaler::hand::{Kept, Mark};
@@ -44,7 +45,7 @@ impl Backend {
         let is_everything = order.place == Place::Everything;
         match order.verb {
             Verb::Pause => {
-                self.queue().take_back_all_lent(now, out);
+                take_all_back(now, self.road(), out);
                 let mark = Some(Mark::of(order, now));
                 if is_everything {
                     self.hand.everything = mark;

@@ -47,6 +47,12 @@ pub enum Outlook {
     },
     /// Nothing for so long: a spare came not long ago.
     Cooldown(Duration),
+    /// Nothing before the share of a newcomer has grown (`weight_ramp`).
+    Growing {
+        server: String,
+        weight: u32,
+        whole: u32,
+    },
     /// Nothing for so long: more servers do not help.
     NotHelping(Duration),
     /// Nothing: no spare comes.
@@ -118,7 +124,7 @@ impl Outlook {
             Self::Stays(_) => ReasonCode::Needed,
             Self::Kept(keeps) => keeps.code(),
             Self::Comes { .. } => ReasonCode::Slow,
-            Self::Cooldown(_) => ReasonCode::Cooldown,
+            Self::Cooldown(_) | Self::Growing { .. } => ReasonCode::Cooldown,
             Self::NotHelping(_) => ReasonCode::NotHelping,
             Self::Nobody(why) => why.kind().into(),
             Self::Blind | Self::HalfBlind => ReasonCode::Blind,

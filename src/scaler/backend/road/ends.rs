@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::kicks::Queue;
 use super::super::plan::NoSpareSaid;
+use super::super::ramps::Ramps;
 use super::{Goal, Journey, Road, Step};
 use crate::measure::agreement::Agreement;
 use crate::scaler::decision::{
@@ -72,7 +73,8 @@ impl Road<'_> {
         };
         let quarantined_for = member.apart.quarantine(now, Failed::Serving(fault));
         // What it came for is still missing, if it has not been in for long.
-        let is_recent = member.ready_at.is_some_and(|at| now.since(at) < MISSED_FOR);
+        let is_recent = member.service.ramp.is_growing()
+            || member.ready_at.is_some_and(|at| now.since(at) < MISSED_FOR);
         let came_for = member.errand.came_for.take().filter(|_| is_recent);
         let consequence = Consequence::Leaves { quarantined_for };
         let reason = Reason::Fault { fault, consequence };
@@ -117,6 +119,7 @@ impl Road<'_> {
             member.errand.stands_in = wanted.is_for_dead();
         }
         out.report(now, Some(name), Change::Enable, reason);
+        Ramps::of(self).begin(now, name, out);
         self.spare_arrived(now, name, &wanted);
         Queue::of(self.facts, self.hand).kick_newcomer(now, name, out);
         self.watch_service(now, out);
