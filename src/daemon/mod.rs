@@ -6,6 +6,7 @@ mod control;
 mod diagnosis;
 mod difference;
 mod hands;
+mod history;
 mod keeper;
 mod lines;
 mod lock;
@@ -36,6 +37,7 @@ use crate::config::{Config, Mode};
 use crate::control::{Request, Server};
 use crate::log::line::Parser;
 use crate::log::source::Source;
+use crate::publish::events::Events;
 use crate::publish::hub::Hub;
 use crate::publish::record::{News, Record, Untrusted, What};
 use crate::scaler::Scaler;
@@ -90,13 +92,16 @@ pub async fn run_with(
     mut supervisor: Supervisor,
     hub: Hub,
 ) -> Result<(), DaemonError> {
+    let (lock, news) = lock::take(&config)?;
+    // Not before the lock: the file may be another daemon's, which ends just now.
+    let (events, ending) = Events::start(&hub, history::place(&config));
     let mut parts = Parts {
-        lock: lock::take(&config, &hub)?,
+        lock,
         control: control::bind(&config, &hub).unwrap_or_else(Server::unbound),
         source: lines::open_source(&config),
     };
-    let mut daemon = Daemon::new(config, hub);
-    daemon.hello();
+    let mut daemon = Daemon::new(config, hub, events);
+    daemon.hello(news);
     daemon.look_around();
     parts
         .source
@@ -136,6 +141,7 @@ pub async fn run_with(
         }
         daemon.tell_supervisor(&mut supervisor, &parts.source);
         daemon.pass_on(&mut supervisor, &parts.source);
+        daemon.watch_events();
     }
     supervisor.stopping();
     daemon.tell(News::Stopping);
@@ -151,6 +157,8 @@ pub async fn run_with(
     // The spare does not wait for the disk.
     tokio::join!(finish, parts.source.leave(checkpoint.as_ref()));
     daemon.pass_on(&mut supervisor, &parts.source);
+    drop(daemon); // The last hub goes with it.
+    ending.wait().await;
     Ok(())
 }
 
@@ -201,6 +209,9 @@ struct Daemon {
     keeper: Option<Keeper>,
     /// Why nothing can be kept, as it was said.
     keeper_problem: Option<String>,
+    events: Events,
+    /// Why they cannot be kept, as it was said.
+    events_problem: Option<String>,
     /// What SIGHUP found last cannot be used, or waits.
     config_problem: Option<String>,
     /// A change of most servers, which waits for a second SIGHUP.
@@ -221,7 +232,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn new(config: Config, hub: Hub) -> Self {
+    fn new(config: Config, hub: Hub, events: Events) -> Self {
         let clock = Clock::start();
         let settings = config
             .backends
@@ -238,6 +249,8 @@ impl Daemon {
             suspension: Suspension::watch(),
             keeper: None,
             keeper_problem: None,
+            events,
+            events_problem: None,
             config_problem: None,
             waiting_config: None,
             distrust: Vec::new(),
@@ -264,7 +277,11 @@ impl Daemon {
         self.pass_on_source(source);
     }
 
-    fn hello(&self) {
+    /// Says what it is, before that what was noticed already.
+    fn hello(&self, noticed: Option<News>) {
+        if let Some(news) = noticed {
+            self.tell(news);
+        }
         self.tell(News::Started {
             version: env!("CARGO_PKG_VERSION"),
             socket: self.config.haproxy.socket.to_string(),

@@ -72,6 +72,7 @@ impl Daemon {
             add(DaemonProblem::Untrusted, Some(untrusted.to_string()));
         }
         add(DaemonProblem::StateNotKept, self.keeper_problem.clone());
+        add(DaemonProblem::EventsNotKept, self.events.problem());
         add(DaemonProblem::ConfigNotApplied, self.config_problem.clone());
         found
     }

@@ -61,15 +61,7 @@ fn news(news: &News) -> String {
             "the admin socket has level {level}: nothing can be changed over it; write `level \
              admin` on its `stats socket` line in haproxy.cfg"
         ),
-        News::UnknownBackend { backend, known } if known.is_empty() => {
-            format!("HAProxy has no backend {backend}")
-        }
-        News::UnknownBackend { backend, known } => {
-            format!(
-                "HAProxy has no backend {backend}; it has {}",
-                known.join(", ")
-            )
-        }
+        News::UnknownBackend { backend, known } => unknown_backend(backend, known),
         News::Untrusted(untrusted) => untrusted.to_string(),
         News::LockUnknown { error } => {
             format!("cannot tell whether another daemon acts on the same admin socket: {error}")
@@ -86,7 +78,11 @@ fn news(news: &News) -> String {
         News::StateLost(text) => {
             format!("{text}; no enabled spare goes before a window of requests")
         }
-        News::StateNotKept(text) | News::ConfigNotApplied(text) => text.clone(),
+        News::StateNotKept(text) | News::EventsNotKept(text) | News::ConfigNotApplied(text) => {
+            text.clone()
+        }
+        News::EventsKept => "events are kept on disk again".to_owned(),
+        News::EventsLost { events, is_at_most } => events_lost(*events, *is_at_most),
         News::StateKept => "the state is kept on disk again".to_owned(),
         News::Paused(order) => format!(
             "from before the start: {order}; nothing is changed until `haproxy-autoscale resume`"
@@ -107,12 +103,30 @@ fn news(news: &News) -> String {
             backend,
             code,
             lasted,
-        } => format!(
-            "{}{code} is over, after {}",
-            place(backend.as_ref()),
-            Span(*lasted)
-        ),
+        } => {
+            let (place, lasted) = (place(backend.as_ref()), Span(*lasted));
+            format!("{place}{code} is over, after {lasted}")
+        }
     }
+}
+
+fn unknown_backend(backend: &str, known: &[String]) -> String {
+    if known.is_empty() {
+        return format!("HAProxy has no backend {backend}");
+    }
+    let known = known.join(", ");
+    format!("HAProxy has no backend {backend}; it has {known}")
+}
+
+fn events_lost(events: u64, is_at_most: bool) -> String {
+    let most = if is_at_most { "at most " } else { "" };
+    let (events, them) = (
+        counted(events, "event"),
+        if events == 1 { "it" } else { "them" },
+    );
+    format!(
+        "{most}{events} before this one cannot be shown: no disk took {them}, or the file was removed"
+    )
 }
 
 fn started(version: &str, socket: &str, backends: &[String], is_observing: bool) -> String {
