@@ -63,7 +63,7 @@ fn no_id_is_given_twice_or_left_out_over_kills_at_random_moments() {
         });
         let pid = Pid::from_child(&daemon);
         let killer = std::thread::spawn({
-            let after = Duration::from_micros((dice.unit() * 60_000.0) as u64);
+            let after = Duration::from_micros(dice.below(60_000));
             move || {
                 std::thread::park_timeout(after);
                 kill_process(pid, Signal::KILL).unwrap();
