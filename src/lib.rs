@@ -28,6 +28,7 @@ pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod demo;
+pub mod history;
 pub mod log;
 pub mod measure;
 pub mod parse;

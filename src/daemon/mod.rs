@@ -5,13 +5,14 @@ mod calendar;
 mod control;
 mod diagnosis;
 mod difference;
+mod events;
 mod hands;
-mod history;
 mod keeper;
 mod lines;
 mod lock;
 mod log_health;
 pub mod problems;
+mod reasons;
 mod reload;
 mod report;
 mod shadow;
@@ -31,6 +32,7 @@ use self::hands::{Hands, Outcome};
 use self::lines::Rejects;
 use self::log_health::LogHealth;
 use self::problems::Problems;
+use self::reasons::Reasons;
 use self::standstill::Suspension;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
@@ -94,7 +96,7 @@ pub async fn run_with(
 ) -> Result<(), DaemonError> {
     let (lock, news) = lock::take(&config)?;
     // Not before the lock: the file may be another daemon's, which ends just now.
-    let (events, ending) = Events::start(&hub, history::place(&config));
+    let (events, ending) = Events::start(&hub, events::place(&config));
     let mut parts = Parts {
         lock,
         control: control::bind(&config, &hub).unwrap_or_else(Server::unbound),
@@ -220,6 +222,7 @@ struct Daemon {
     distrust: Vec<Untrusted>,
     /// What keeps it from working, and since when.
     problems: Problems,
+    reasons: Reasons,
     /// The scaler was asked since the service manager was told, and what it wanted is started.
     has_decided: bool,
     /// HAProxy was asked once, whatever came of it.
@@ -255,6 +258,7 @@ impl Daemon {
             waiting_config: None,
             distrust: Vec::new(),
             problems: Problems::default(),
+            reasons: Reasons::default(),
             has_decided: false,
             has_looked: false,
             rejects: Rejects::default(),

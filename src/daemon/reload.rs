@@ -1,7 +1,7 @@
 //! A new configuration for a daemon at work: all of it or nothing. What did not change goes on as if
 //! nothing had happened. Reading the file is `cli`'s business, what a setting means `scaler`'s.
 
-use super::{Daemon, FINISH_LIMIT, Parts, control, history, lines, lock};
+use super::{Daemon, FINISH_LIMIT, Parts, control, events, lines, lock};
 use crate::config::{Config, ConfigErrors, Mode, Severity};
 use crate::log::line::Parser;
 use crate::publish::record::News;
@@ -116,8 +116,8 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
     change_log(daemon, parts, &config);
     let is_kept_elsewhere = daemon.config.state_dir != config.state_dir;
     daemon.hands.reconfigure(&config, is_elsewhere);
-    let place = history::place(&config);
-    if place != history::place(&daemon.config) {
+    let place = events::place(&config);
+    if place != events::place(&daemon.config) {
         daemon.events.keep_at(place);
     }
     daemon.config = config;

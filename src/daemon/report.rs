@@ -28,7 +28,7 @@ impl Daemon {
             }));
         }
         let (problems, news) = self.problems.take(now, SystemTime::now(), found);
-        for news in news {
+        for news in news.into_iter().chain(self.reasons.take(now, &backends)) {
             self.tell(news);
         }
         let is_contradicted = problems

@@ -235,6 +235,7 @@ fn of_news(data: &mut Data, news: &News) {
             put(data, "events", *events);
             put(data, "at_most", *is_at_most);
         }
+        News::Reason { reason, .. } => put(data, "reason", *reason),
         News::ProblemLasts { lasted, .. } => put_seconds(data, "lasted_s", *lasted),
         News::ProblemOver { code, lasted, .. } => {
             put(data, "problem", *code);

@@ -88,6 +88,13 @@ pub enum News {
     ConfigUnchanged,
     /// A new configuration is not used; why, and what to do.
     ConfigNotApplied(String),
+    /// A backend does something else than before, or nothing for another reason.
+    Reason {
+        backend: String,
+        /// Of [`ReasonCode`](crate::scaler::seen::ReasonCode).
+        reason: &'static str,
+        text: String,
+    },
     /// Users suffer, nothing can help, and that lasts.
     ProblemLasts {
         backend: Option<String>,
@@ -174,6 +181,7 @@ told! {
         ConfigApplied: Info "config_applied",
         ConfigUnchanged: Info "config_unchanged",
         ConfigNotApplied: Warning "config_not_applied",
+        Reason: Info "reason",
         ProblemLasts: Warning "problem_lasts",
         ProblemOver: Info "problem_over",
         @ Self::Log { news, .. } => news,

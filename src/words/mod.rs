@@ -8,6 +8,7 @@ pub mod files;
 pub mod level;
 pub mod limits;
 pub mod mix;
+pub mod moment;
 pub mod names;
 pub mod order;
 pub mod os_words;

@@ -2,6 +2,7 @@
 //! Numbered and written in a thread of its own, so that no disk can slow the loop that tells. Where the
 //! file is and how it is kept whole lives in `journal`, reading it without a daemon in `history`.
 
+pub mod history;
 mod journal;
 mod numbers;
 mod segments;

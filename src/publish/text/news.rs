@@ -90,6 +90,7 @@ fn news(news: &News) -> String {
         News::Remembered(order) => format!("from before the start: {order}"),
         News::ConfigApplied => "SIGHUP: new configuration applied".to_owned(),
         News::ConfigUnchanged => "SIGHUP: the configuration has not changed".to_owned(),
+        News::Reason { backend, text, .. } => format!("reason {backend}: {text}"),
         News::ProblemLasts {
             backend,
             lasted,

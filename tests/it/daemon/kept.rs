@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::fake::{FakeHaproxy, Place, stop};
 use super::faults::Disk;
-use crate::support::program::{SOON, program};
+use crate::support::program::{SOON, program, run};
 use crate::support::wait_for;
 
 /// Kills in the short form; `HAPROXY_AUTOSCALE_KILLS=100` for all that are promised.
@@ -139,4 +139,46 @@ fn what_a_full_disk_did_not_take_before_a_kill_is_told_by_the_next_event_with_it
     assert_eq!(next.code, "events_lost");
     assert_eq!(next.data["events"], lost);
     assert!(lost >= 10, "{lost} of 40 orders and what came with them");
+}
+
+#[test]
+fn a_daemon_without_a_state_directory_shows_the_events_of_its_memory() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.order(&["pause", "web"]).succeeded();
+    let shown = || run(&["events", "-c", &place.config]).succeeded();
+    wait_for("the order", SOON, || shown().contains("pause by uid"));
+    assert!(shown().contains("looks after web"));
+    stop(&mut daemon, Signal::TERM);
+    run(&["events", "-c", &place.config]).failed(1);
+}
+
+#[test]
+fn why_nothing_is_done_is_an_event_when_that_has_changed_and_not_before() {
+    let place = Place::new().remembering();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    let reasons = || {
+        let events = written(&place.state_dir());
+        let reasons = events.into_iter().filter(|event| event.code == "reason");
+        reasons.collect::<Vec<_>>()
+    };
+    wait_for("a first reason", Duration::from_secs(20), || {
+        !reasons().is_empty()
+    });
+    let before = reasons().len();
+    place.order(&["pause", "web"]).succeeded();
+    wait_for("another one", Duration::from_secs(20), || {
+        reasons().len() > before
+    });
+    let last = reasons().pop().unwrap();
+    assert_eq!(last.backend.as_deref(), Some("web"));
+    assert_eq!(last.data["reason"], "paused");
+    assert_eq!(reasons().len(), before + 1, "one for each change");
+    assert!(
+        !daemon.err.text().contains("reason web"),
+        "no line of the log"
+    );
+    stop(&mut daemon, Signal::TERM);
 }

@@ -15,18 +15,18 @@ use tempfile::TempDir;
 use crate::support::program::SOON;
 use crate::support::wait_for;
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A daemon's end of it: what it tells, and when by its clock.
-struct Teller {
-    hub: Hub,
+pub(super) struct Teller {
+    pub(super) hub: Hub,
     events: Events,
     ending: Ending,
 }
 
 impl Teller {
     /// HAProxy has answered.
-    fn start(file: &Path) -> Self {
+    pub(super) fn start(file: &Path) -> Self {
         let teller = Self::silent(file, 30 * DAY);
         teller.tell(News::Connected {
             version: "3.2".to_owned(),
@@ -50,21 +50,21 @@ impl Teller {
         }
     }
 
-    fn tell(&self, news: News) {
+    pub(super) fn tell(&self, news: News) {
         self.hub.tell(Record::now(news));
     }
 
-    fn tell_at(&self, at: SystemTime) {
+    pub(super) fn tell_at(&self, at: SystemTime) {
         let what = What::News(News::ConfigUnchanged);
         self.hub.tell(Record { at, what });
     }
 
     /// Waits until that number is given.
-    fn wait_for(&self, id: u64) {
+    pub(super) fn wait_for(&self, id: u64) {
         wait_for("its number", SOON, || *self.events.newest().borrow() >= id);
     }
 
-    fn end(self) {
+    pub(super) fn end(self) {
         drop(self.hub);
         tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -88,7 +88,7 @@ fn ids(path: &Path) -> Vec<u64> {
 }
 
 /// A folder, and the file of events in it.
-fn place() -> (TempDir, PathBuf) {
+pub(super) fn place() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("state").join("events.ndjson");
     (folder, file)
