@@ -20,6 +20,7 @@ mod standstill;
 mod supervisor;
 mod trust;
 mod unread;
+mod usage;
 
 use std::future::Future;
 use std::pin::pin;
@@ -145,6 +146,7 @@ pub async fn run_with(
         daemon.pass_on(&mut supervisor, &parts.source);
         daemon.watch_events();
     }
+    daemon.tell_usage();
     supervisor.stopping();
     daemon.tell(News::Stopping);
     let last = daemon.scaler.handle(daemon.clock.now(), Event::Stop);
@@ -232,6 +234,8 @@ struct Daemon {
     last_picture: Option<Picture>,
     /// When the hours of schedules are told next.
     calendar_due: Timestamp,
+    /// When it is told what became of requests.
+    usage_due: Timestamp,
 }
 
 impl Daemon {
@@ -264,6 +268,7 @@ impl Daemon {
             rejects: Rejects::default(),
             last_picture: None,
             calendar_due: Timestamp::default(),
+            usage_due: Timestamp::default(),
             config,
         }
     }
@@ -319,6 +324,9 @@ impl Daemon {
     fn report_decision(&mut self, decision: Decision) {
         if matches!(decision.change, Change::Reload | Change::Reachable) {
             self.want_diagnosis();
+        }
+        if decision.change == Change::Effect && self.config.mode == Mode::Observe {
+            return; // What was pretended did nothing.
         }
         if diagnosis::is_unknown(&decision) {
             return self.note_unknown(decision.backend());
