@@ -30,19 +30,22 @@ impl Daemon {
         }
     }
 
-    /// Tells all that was not told yet.
-    pub(super) fn tell_usage(&mut self) {
+    /// Tells all that was not told yet; how many records that are.
+    pub(super) fn tell_usage(&mut self) -> u64 {
+        let mut told = 0;
         let now = self.clock.now();
         let is_pretended = self.config.mode == Mode::Observe;
         for (backend, usage) in self.scaler.take_usage(now) {
             if usage.all_servers.is_zero() && usage.requests == 0 {
                 continue; // Neither HAProxy nor a request was seen.
             }
+            told += 1;
             self.tell(News::Usage {
                 backend,
                 usage,
                 is_pretended,
             });
         }
+        told
     }
 }

@@ -225,7 +225,9 @@ impl Account {
             return;
         }
         let most = Duration::from_secs(SECONDS as u64 - 2);
-        let span = wanted_for.unwrap_or(BEFORE).clamp(Duration::from_secs(1), most);
+        let span = wanted_for
+            .unwrap_or(BEFORE)
+            .clamp(Duration::from_secs(1), most);
         let told_after = TOLD_AFTER.min(stays);
         self.open.push_back(Open {
             server: Name::of(server),

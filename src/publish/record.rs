@@ -85,7 +85,10 @@ impl Record {
 
     /// For whoever asks for everything: no line of a log, and shown by `events --all` alone.
     pub const fn is_minor(&self) -> bool {
-        matches!(self.what, What::News(News::Reason { .. } | News::Usage { .. }))
+        matches!(
+            self.what,
+            What::News(News::Reason { .. } | News::Usage { .. })
+        )
     }
 
     /// One window of many in a breach that was told before: too much for a log.

@@ -193,7 +193,7 @@ impl Scaler {
     /// What became of each backend's requests since this was asked last, and what that took.
     pub fn take_usage(&mut self, now: Timestamp) -> Vec<(String, Usage)> {
         let backends = self.backends.iter_mut();
-        let usage = backends.map(|it| (it.name().to_owned(), it.take_usage(now)));
+        let usage = backends.map(|it| (it.name().to_owned(), backend::take_usage(it, now)));
         usage.collect()
     }
 

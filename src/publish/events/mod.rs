@@ -128,6 +128,22 @@ impl Events {
     }
 }
 
+impl Entry {
+    fn of(event: Event) -> Self {
+        let line = event.json();
+        Self { event, line }
+    }
+}
+
+impl Recent {
+    fn push(&mut self, entry: Arc<Entry>) {
+        if self.entries.len() >= RECENT_MAX {
+            self.entries.pop_front();
+        }
+        self.entries.push_back(entry);
+    }
+}
+
 impl Shared {
     fn recent(&self) -> MutexGuard<'_, Recent> {
         // Nothing in here can be half-done.
@@ -181,6 +197,11 @@ impl Numbering {
         if found.next > self.next {
             self.next = found.next;
         }
+        // Whoever asks a new daemon for the last ones gets those of the one before it.
+        let first = self.shared.recent().entries.is_empty();
+        for event in found.last.into_iter().filter(|_| first) {
+            self.shared.recent().push(Arc::new(Entry::of(event)));
+        }
         if found.lost > 0 {
             self.add_lost(found.lost, found.is_at_most);
         }
@@ -192,9 +213,7 @@ impl Numbering {
 
     /// On disk first: what a follower has seen is not given again.
     fn add(&mut self, record: &Record) {
-        let event = Event::of(self.next, record);
-        let line = event.json();
-        let entry = Arc::new(Entry { event, line });
+        let entry = Arc::new(Entry::of(Event::of(self.next, record)));
         self.next = self.next.saturating_add(1);
         let mut missed = 0;
         let mut problem = None;
@@ -206,10 +225,7 @@ impl Numbering {
             problem = journal.problem().map(str::to_owned);
         }
         let mut recent = self.shared.recent();
-        if recent.entries.len() >= RECENT_MAX {
-            recent.entries.pop_front();
-        }
-        recent.entries.push_back(entry);
+        recent.push(entry);
         recent.problem = problem;
         drop(recent);
         self.shared.newest.send_replace(self.next - 1);

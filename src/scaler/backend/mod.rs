@@ -139,11 +139,6 @@ impl Backend {
         }
     }
 
-    /// What became of requests since this was asked last.
-    pub(super) fn take_usage(&mut self, now: Timestamp) -> Usage {
-        self.signals.account.take_usage(now)
-    }
-
     /// The log is read well, late or not at all.
     pub(super) fn log_state(&mut self, now: Timestamp, state: LogState) {
         if state != self.facts.log && state != LogState::Flowing {
@@ -336,6 +331,11 @@ impl Backend {
             votes: &self.votes,
         }
     }
+}
+
+/// What became of its requests since this was asked last.
+pub(super) fn take_usage(backend: &mut Backend, now: Timestamp) -> Usage {
+    backend.signals.account.take_usage(now)
 }
 
 /// When the client began to send that request; Ta includes TR.
