@@ -106,6 +106,7 @@ impl World {
                 Action::WarmUp { .. }
                 | Action::SetState { .. }
                 | Action::SetMaxconn { .. }
+                | Action::SetWeight { .. }
                 | Action::Report(_) => {}
             }
         }

@@ -1,5 +1,5 @@
 //! Draws scenarios for the simulator from a seed, runs the policies on each and prints what became of them:
-//! `scenarios [COUNT] [--seed N] [--best] [--short]`. How they are drawn is told in `tests/it/support/scenarios`.
+//! `scenarios [COUNT] [--seed N] [--best] [--yesterday] [--short]`. How they are drawn is told in `tests/it/support/scenarios`.
 
 #![allow(missing_docs, clippy::print_stderr, clippy::print_stdout)]
 #![allow(clippy::expect_used)] // The drawing is shared with the tests.
@@ -41,20 +41,23 @@ struct Asked {
     seed: u64,
     policies: Vec<Policy>,
     limits: Limits,
+    knows_yesterday: bool,
 }
 
 fn main() -> ExitCode {
     let asked = match read(std::env::args().skip(1)) {
         Ok(asked) => asked,
         Err(problem) => {
-            eprintln!("{problem}\nusage: scenarios [COUNT] [--seed N] [--best] [--short]");
+            eprintln!(
+                "{problem}\nusage: scenarios [COUNT] [--seed N] [--best] [--yesterday] [--short]"
+            );
             return ExitCode::from(2);
         }
     };
     let mut outcomes = Vec::new();
     for number in 0..asked.count {
         let sampled = Sampled::new(asked.seed, number, asked.limits);
-        outcomes.push(Outcome::of(sampled, &asked.policies));
+        outcomes.push(Outcome::of(sampled, &asked.policies, asked.knows_yesterday));
         if (number + 1) % TOLD_EVERY == 0 {
             eprintln!("{} of {} scenarios", number + 1, asked.count);
         }
@@ -72,6 +75,7 @@ fn read(args: impl Iterator<Item = String>) -> Result<Asked, String> {
         seed: 1,
         policies: POLICIES.to_vec(),
         limits: Limits::FULL,
+        knows_yesterday: false,
     };
     let mut args = args;
     while let Some(arg) = args.next() {
@@ -82,6 +86,7 @@ fn read(args: impl Iterator<Item = String>) -> Result<Asked, String> {
         match arg.as_str() {
             "--seed" => asked.seed = number(&args.next().ok_or("--seed needs a number")?)?,
             "--best" => asked.policies.extend([Policy::HpaBest, Policy::KpaBest]),
+            "--yesterday" => asked.knows_yesterday = true,
             "--short" => asked.limits = Limits::SHORT,
             count => asked.count = number(count)?,
         }

@@ -25,6 +25,7 @@ pub(super) enum Outcome {
     WarmedUp(ActionId, ServerName, Result<WarmUpEvidence, WarmUpFailure>),
     StateSet(ActionId, ServerName, Result<(), WriteFailure>),
     MaxconnSet(ActionId, ServerName, Result<(), WriteFailure>),
+    WeightSet(ActionId, ServerName, Result<(), WriteFailure>),
     /// The answer to [`Hands::diagnose`].
     Diagnosed(Diagnosis),
 }
@@ -141,6 +142,9 @@ impl Hands {
                 maxconn,
                 takes_queue,
             } => self.set_maxconn(id, server, (maxconn, takes_queue), written),
+            Action::SetWeight { id, server, weight } => {
+                self.set_weight(id, server, weight, written);
+            }
             Action::Report(_) => {}
         }
     }
@@ -187,6 +191,24 @@ impl Hands {
             };
             Outcome::MaxconnSet(id, server, outcome)
         });
+    }
+
+    fn set_weight(&mut self, id: ActionId, server: ServerName, weight: u32, written: Written) {
+        match &mut self.acting {
+            Acting::Act { writer, .. } => {
+                let writer = writer.clone();
+                self.under_way.spawn(async move {
+                    written.wait().await;
+                    let outcome = writer.set_weight(&server, weight).await;
+                    Outcome::WeightSet(id, server, outcome)
+                });
+            }
+            Acting::Observe(shadow) => {
+                shadow.set_weight(&server, weight);
+                self.under_way
+                    .spawn(async move { Outcome::WeightSet(id, server, Ok(())) });
+            }
+        }
     }
 
     /// Asks what HAProxy this is and whether we may change anything.

@@ -369,6 +369,11 @@ impl Daemon {
                 server,
                 outcome,
             },
+            Outcome::WeightSet(id, server, outcome) => Event::WeightSet {
+                id,
+                server,
+                outcome,
+            },
         };
         self.event(self.clock.now(), event);
         if is_read {

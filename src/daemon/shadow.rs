@@ -11,6 +11,14 @@ use crate::words::picture::{AdminState, Generation, Picture, ServerRead};
 #[derive(Debug, Default)]
 pub(super) struct Shadow {
     states: BTreeMap<ServerName, Pretended>,
+    weights: BTreeMap<ServerName, PretendedWeight>,
+}
+
+#[derive(Debug)]
+struct PretendedWeight {
+    weight: u32,
+    /// The weight that HAProxy really showed when this was pretended first; another one ends the pretence.
+    real: Option<(Generation, u32)>,
 }
 
 #[derive(Debug)]
@@ -32,6 +40,25 @@ impl Shadow {
         }
     }
 
+    /// Pretends that it was given that weight.
+    pub(super) fn set_weight(&mut self, server: &ServerName, weight: u32) {
+        let pretended = self.weights.entry(server.clone());
+        let pretended = pretended.or_insert(PretendedWeight { weight, real: None });
+        pretended.weight = weight;
+    }
+
+    fn cast_weight(&mut self, name: &ServerName, generation: Generation, read: &mut ServerRead) {
+        let Some(pretended) = self.weights.get_mut(name) else {
+            return;
+        };
+        let shown = (generation, read.user_weight);
+        if *pretended.real.get_or_insert(shown) != shown || pretended.weight == shown.1 {
+            self.weights.remove(name);
+            return;
+        }
+        (read.weight, read.user_weight) = (pretended.weight, pretended.weight);
+    }
+
     /// Lays the pretended states over a real picture. A reload, or a hand at the real server, ends
     /// the pretence for it.
     pub(super) fn cast(&mut self, picture: &mut Picture) {
@@ -43,6 +70,7 @@ impl Shadow {
         });
         for (backend, server) in servers {
             let name = ServerName::new(backend, server.name.clone());
+            self.cast_weight(&name, generation, server);
             let Some(pretended) = self.states.get_mut(&name) else {
                 continue;
             };

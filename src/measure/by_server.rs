@@ -40,6 +40,25 @@ pub(crate) struct Contrast {
     pub(crate) others_requests: u32,
 }
 
+impl Contrast {
+    /// Both times together.
+    pub(crate) fn and(self, more: Self) -> Self {
+        let mean = |(one, of_one): (f64, u32), (two, of_two): (f64, u32)| {
+            let (of_one, of_two) = (f64::from(of_one), f64::from(of_two));
+            (one * of_one + two * of_two) / (of_one + of_two).max(1.0)
+        };
+        Self {
+            mean_ms: mean((self.mean_ms, self.requests), (more.mean_ms, more.requests)),
+            requests: self.requests.saturating_add(more.requests),
+            others_ms: mean(
+                (self.others_ms, self.others_requests),
+                (more.others_ms, more.others_requests),
+            ),
+            others_requests: self.others_requests.saturating_add(more.others_requests),
+        }
+    }
+}
+
 /// Sums of the window that is filling, one for each server.
 #[derive(Debug, Default)]
 pub(crate) struct ByServer {

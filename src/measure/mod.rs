@@ -31,6 +31,7 @@ pub(crate) mod quiet;
 pub(crate) mod sample;
 pub(crate) mod window;
 
+mod caution;
 mod extreme;
 mod regret;
 mod retry;

@@ -54,13 +54,13 @@ impl Headroom {
             Self::High => 1.4,
         }
     }
+}
 
-    /// What is kept ready beside so many requests a second that take S₀, `service_s` seconds: β·√(λ/S₀).
-    /// Never more than arrives: a minute of light requests alone makes S₀ next to nothing.
-    pub fn margin(self, per_second: f64, service_s: f64) -> f64 {
-        let margin = self.beta() * (per_second / service_s).sqrt();
-        margin.min(per_second)
-    }
+/// What is kept ready beside so many requests a second that take S₀, `service_s` seconds: β·√(λ/S₀).
+/// Never more than arrives: a minute of light requests alone makes S₀ next to nothing.
+pub fn margin(beta: f64, per_second: f64, service_s: f64) -> f64 {
+    let margin = beta * (per_second / service_s).sqrt();
+    margin.min(per_second)
 }
 
 /// How strong servers are together.
@@ -200,7 +200,7 @@ pub fn need(
     load: &Load,
     serving: Strength,
     bracket: &Bracket,
-    headroom: Headroom,
+    beta: f64,
 ) -> Option<Need> {
     let service_s = load.service_ms.map(|ms| ms / 1000.0);
     let per_slot = load.slots.zip(service_s);
@@ -213,7 +213,7 @@ pub fn need(
     });
     let backlog = backlog(load, serving);
     let margin = match (capacity, service_s) {
-        (Some(Carries::Bounded(_)), Some(service_s)) => headroom.margin(load.per_second, service_s),
+        (Some(Carries::Bounded(_)), Some(service_s)) => margin(beta, load.per_second, service_s),
         // Where the edge is not known, there is nothing to stay away from.
         (Some(Carries::Proved(_)) | None, _) | (_, None) => 0.0,
     };

@@ -10,7 +10,7 @@ use super::meter::Readings;
 use super::quiet::Recent;
 use super::sample::Sample;
 use super::settings::{Add, PolicySettings, Signal, Statistic};
-use super::trial::{NotHelping, Trial};
+use super::trial::{NotHelping, Traffic, Trial};
 use super::window::{Evaluation, Window};
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
@@ -216,7 +216,14 @@ impl Policy {
         let open = self.trial.as_deref().filter(|trial| trial.is_open());
         // Of several that join for one breach the first one saw the statistic before.
         let before = last.filter(is_slow).or_else(|| open.map(Trial::before));
-        self.trial = before.map(|ms| Box::new(Trial::new(now, server, servers, ms, rate)));
+        let (requests, span) = self.arrivals.iter().fold(
+            (0_u64, Duration::ZERO),
+            |(requests, span), (more, longer)| (requests.saturating_add(*more), span + *longer),
+        );
+        let seconds = span.as_secs_f64();
+        let slow_rate = (requests > 0 && seconds > 0.0).then(|| requests as f64 / seconds);
+        let rates = (rate, slow_rate);
+        self.trial = before.map(|ms| Box::new(Trial::new(now, server, servers, ms, rates)));
     }
 
     /// The last spare is seen to have helped; true once.
@@ -231,6 +238,7 @@ impl Policy {
         &mut self,
         now: Timestamp,
         rate: Option<f64>,
+        traffic: Traffic,
     ) -> Result<(), Option<NotHelping>> {
         if let Some(verdict) = self.not_helping {
             if !verdict.is_over(now, rate) {
@@ -238,10 +246,25 @@ impl Policy {
             }
             self.not_helping = None;
         }
-        self.not_helping = self.trial.as_ref().and_then(|trial| trial.verdict(now));
+        self.not_helping = self
+            .trial
+            .as_ref()
+            .and_then(|trial| trial.verdict(now, traffic));
         self.trial = self.trial.take().filter(|trial| trial.is_open());
         self.not_helping
             .map_or(Ok(()), |verdict| Err(Some(verdict)))
+    }
+
+    /// A verdict that time has just ended and that all of that time has confirmed lasts longer; told then.
+    pub(crate) fn confirm(
+        &mut self,
+        now: Timestamp,
+        rate: Option<f64>,
+        traffic: Traffic,
+    ) -> Option<NotHelping> {
+        let verdict = self.not_helping.filter(|it| now >= it.until())?;
+        self.not_helping = verdict.confirmed(now, rate, traffic);
+        self.not_helping
     }
 
     /// The verdict against more servers, while it holds.

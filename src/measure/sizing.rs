@@ -7,10 +7,11 @@
 use std::time::Duration;
 
 use super::capacity::Bracket;
+use super::caution::Caution;
 use super::demand::Reading;
 use super::extreme::{End, Extreme};
 use super::learning::{Answers, CALM_LASTS, Learner, Seen, Sign};
-use super::need::{Headroom, Load, Need, Strength, covers, need};
+use super::need::{Headroom, Load, Need, Strength, covers, margin, need};
 use super::regret::Regret;
 use super::served::Goal;
 use super::steady::{Ask, Steady};
@@ -120,6 +121,7 @@ pub struct Sizing {
     highest: Extreme,
     steady: Steady,
     regret: Regret,
+    caution: Caution,
     /// The newest one.
     look: Option<Look>,
     /// Nothing had piled up at the first one.
@@ -136,6 +138,7 @@ impl Sizing {
             highest: Extreme::new(End::Highest, settings.down_after),
             steady: Steady::default(),
             regret: Regret::default(),
+            caution: Caution::default(),
             look: None,
             was_empty: false,
         }
@@ -236,6 +239,8 @@ impl Sizing {
             let has_shrunk = before.is_some() && look.serving.units < units;
             self.learner.pool_changed(now, has_shrunk);
         }
+        let has_arrived = before.is_some_and(|it| it.serving.units < look.serving.units);
+        self.caution.look(now, look.coming > 0.0, has_arrived);
         self.traffic.read(now, look.reading, look.is_log_trusted);
         self.learner.bottleneck(now, look.is_elsewhere);
         if look.teaches() {
@@ -301,9 +306,13 @@ impl Sizing {
         })
     }
 
+    /// β of the margin: what is wished, and more while it has been too little of late.
+    fn beta(&self, now: Timestamp) -> f64 {
+        self.settings.headroom.beta() * self.caution.times(now)
+    }
+
     fn need(&self, now: Timestamp, load: &Load, serving: Strength) -> Option<Need> {
-        let headroom = self.settings.headroom;
-        need(now, load, serving, &self.learner.reckoned(), headroom)
+        need(now, load, serving, &self.learner.reckoned(), self.beta(now))
     }
 
     /// Units that are needed whatever is slow behind the servers.
@@ -318,7 +327,7 @@ impl Sizing {
             in_flight: 0.0,
             ..*load
         };
-        let need = need(now, &sure, look.serving, &bracket, self.settings.headroom);
+        let need = need(now, &sure, look.serving, &bracket, self.beta(now));
         need.and_then(|need| need.addable()).unwrap_or(0.0)
     }
 
@@ -342,8 +351,7 @@ impl Sizing {
             return;
         };
         let service_ms = self.traffic.service_ms(now);
-        let headroom = self.settings.headroom;
-        let margin = service_ms.map(|ms| headroom.margin(per_second, ms / 1000.0));
+        let margin = service_ms.map(|ms| margin(self.beta(now), per_second, ms / 1000.0));
         let answers = Answers {
             mean_ms: self.traffic.tally(now, CALM_LASTS).mean_ms(),
             service_ms,
@@ -365,8 +373,13 @@ impl Sizing {
             self.learner.start_over(now);
             return false;
         };
+        // Before the counters tell how many arrive a breach teaches nothing, and does not stand in the
+        // way of the next one that does.
+        let Some(per_second) = traffic.carried(now) else {
+            return false;
+        };
         let seen = Seen {
-            per_second: traffic.carried(now).unwrap_or(0.0),
+            per_second,
             was_empty: self.was_empty,
             in_flight: traffic.in_flight(now, FAST).unwrap_or(0.0),
             counted: match sign {
@@ -374,6 +387,10 @@ impl Sizing {
                 Sign::Queue => traffic.queued(),
             },
         };
-        self.learner.breach(now, look.serving.units, &seen, sign)
+        let units = look.serving.units;
+        if sign == Sign::Response && !look.is_elsewhere && !self.is_light(now, units) {
+            self.caution.breach(now);
+        }
+        self.learner.breach(now, units, &seen, sign)
     }
 }

@@ -226,6 +226,12 @@ fn of_fault(data: &mut Data, fault: &Fault, consequence: Consequence) {
             mean_ms,
             others_ms,
             requests,
+        }
+        | Fault::Lags {
+            mean_ms,
+            others_ms,
+            requests,
+            ..
         } => {
             put_number(data, "mean_ms", *mean_ms);
             put_number(data, "others_ms", *others_ms);

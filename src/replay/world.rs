@@ -91,9 +91,10 @@ impl World {
                     continue;
                 }
                 Action::WarmUp { .. } => self.warm_up,
-                Action::Read { .. } | Action::SetState { .. } | Action::SetMaxconn { .. } => {
-                    Duration::ZERO
-                }
+                Action::Read { .. }
+                | Action::SetState { .. }
+                | Action::SetMaxconn { .. }
+                | Action::SetWeight { .. } => Duration::ZERO,
             };
             self.underway.begin(now.after(took), action);
         }
@@ -123,6 +124,12 @@ impl World {
                     outcome: Ok(()),
                 }
             }
+            // The servers here have weight 1, of which there is no ramp.
+            Action::SetWeight { id, server, .. } => Event::WeightSet {
+                id,
+                server,
+                outcome: Ok(()),
+            },
             // Nothing queues here.
             Action::SetMaxconn { id, server, .. } => Event::MaxconnSet {
                 id,

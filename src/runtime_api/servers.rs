@@ -49,6 +49,7 @@ pub(super) fn take_states<'a>(
     let [admin, operational] = [find("srv_admin_state")?, find("srv_op_state")?];
     let [result, health] = [find("srv_check_result")?, find("srv_check_health")?];
     let state = find("srv_check_state")?;
+    let [user, initial] = [find("srv_uweight")?, find("srv_iweight")?];
     let wanted = wanted.iter().map(|name| (name.as_str(), Vec::new()));
     let mut rows: BTreeMap<&str, Vec<ServerRead>> = wanted.collect();
     loop {
@@ -74,6 +75,8 @@ pub(super) fn take_states<'a>(
             is_tls: tls.text(&row)? == "1",
             admin: admin.gauge(&row)?,
             operational: operational.gauge(&row)?,
+            user_weight: user.gauge(&row)?,
+            initial_weight: initial.gauge(&row)?,
             check: (state & CHECK_CONFIGURED != 0).then_some(check),
             ..ServerRead::default()
         });
@@ -329,6 +332,8 @@ pub(super) fn server(state: ServerRead, stat: &StatRow, is_tracked: bool) -> Ser
         is_tls: state.is_tls,
         admin: state.admin,
         operational: state.operational,
+        user_weight: state.user_weight,
+        initial_weight: state.initial_weight,
         check,
         is_tracked,
         ..stat.read.clone()

@@ -1,4 +1,4 @@
-//! The writing half of the Runtime API: two commands. `mode = "observe"` never makes one of these.
+//! The writing half of the Runtime API: three commands. `mode = "observe"` never makes one of these.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::{Address, connection};
 use crate::words::names::ServerName;
 use crate::words::picture::{AdminState, NOT_SENT, PERMISSION_DENIED, WriteFailure};
 
-/// Sets admin states and limits, each time on a fresh connection.
+/// Sets admin states, limits and weights, each time on a fresh connection.
 #[derive(Clone, Debug)]
 pub struct Writer {
     address: Address,
@@ -63,6 +63,15 @@ impl Writer {
             Command::SetMaxconn(server, 0)
         };
         self.write(server, command).await
+    }
+
+    /// `set server B/S weight …`. Refused where the balance algorithm cannot change weights at run time
+    /// (`static-rr`, a hash without `hash-type consistent`).
+    ///
+    /// # Errors
+    /// As [`Writer::set_state`].
+    pub async fn set_weight(&self, server: &ServerName, weight: u32) -> Result<(), WriteFailure> {
+        self.write(server, Command::SetWeight(server, weight)).await
     }
 
     async fn write(&self, server: &ServerName, command: Command<'_>) -> Result<(), WriteFailure> {

@@ -23,7 +23,7 @@ use crate::words::shift::TimeOfDay;
 use crate::words::time::Timestamp;
 
 pub use self::answer::{Load, Promise, Refusal, Way};
-pub use self::note::{Advice, CalledOff, Expired, NameList, Note, Would};
+pub use self::note::{Advice, CalledOff, Expired, NameList, NoRamp, Note, RampNews, Would};
 pub use super::probation::Tally;
 pub use crate::measure::account::{Effect, Seen};
 pub use crate::measure::agreement::{Compared, Doubt};
@@ -89,6 +89,8 @@ closed! {
         NotHelping = "not_helping",
         /// A spare that could go stays.
         Stay = "stay",
+        /// The share of a newcomer grows, or does so no more.
+        Ramp = "ramp",
         /// Something that an operator should know.
         Note = "note",
         /// The answer to an operator's order.
@@ -129,6 +131,7 @@ impl Change {
             | Self::Thaw
             | Self::Reachable
             | Self::Stay
+            | Self::Ramp
             | Self::Note
             | Self::Operator
             | Self::Effect
@@ -415,6 +418,19 @@ pub enum Fault {
         others_ms: f64,
         /// Requests of its that were measured.
         requests: u32,
+    },
+    /// It takes longer with a part of its share, and did not get faster within its ramp.
+    Lags {
+        /// Its own mean, milliseconds.
+        mean_ms: f64,
+        /// That of the others, milliseconds.
+        others_ms: f64,
+        /// Requests of its that were measured.
+        requests: u32,
+        /// Its weight then …
+        weight: u32,
+        /// … of that in haproxy.cfg.
+        whole: u32,
     },
 }
 

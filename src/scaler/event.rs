@@ -71,6 +71,15 @@ pub enum Event<'a> {
         /// Accepted, or why not. What it did shows in the server's requests.
         outcome: Result<(), WriteFailure>,
     },
+    /// The outcome of [`Action::SetWeight`].
+    WeightSet {
+        /// The action that this answers.
+        id: ActionId,
+        /// The server whose weight was to be set.
+        server: ServerName,
+        /// Accepted, or why not. An accepted write is still read back.
+        outcome: Result<(), WriteFailure>,
+    },
     /// An operator's order; one [`super::decision::Change::Operator`] for each backend that it is
     /// about answers it.
     Operator(&'a Order),
@@ -148,6 +157,15 @@ pub enum Action {
         /// Before that, the server is to take all that waits in the backend's queue: without a limit
         /// it would get nothing of it any more.
         takes_queue: bool,
+    },
+    /// Set a server's weight, on a fresh connection: a step of its `weight_ramp`, or the end of one.
+    SetWeight {
+        /// To be repeated in the outcome.
+        id: ActionId,
+        /// The server.
+        server: ServerName,
+        /// The weight, 1–256.
+        weight: u32,
     },
     /// Something for people: the daemon's log, `replay`, `status`. Needs no answer.
     Report(Decision),

@@ -168,6 +168,7 @@ impl Member {
         self.is_lingering = false;
         self.is_proven = false;
         self.service.kick = Kick::default();
+        self.service.ramp.begin_generation();
         self.apart.hold_until = None;
     }
 
@@ -183,6 +184,15 @@ impl Member {
         self.read.is_in_balance()
             && !self.service.probation.is_idle()
             && !self.service.probation.is_failing()
+    }
+
+    /// Its effective weight once its share has grown.
+    pub(super) fn whole_weight(&self) -> u32 {
+        if self.service.ramp.is_own() {
+            self.read.weight
+        } else {
+            self.read.initial_weight
+        }
     }
 
     /// It drains, and nothing is to be done about it: sessions are waited for, or its agent would
@@ -305,6 +315,11 @@ impl Member {
             _ if self.service.probation.is_failing() => Condition::Failing,
             _ if self.service.trouble.slow_since.is_some() => Condition::Slow,
             _ if self.is_lingering => Condition::Lingering,
+            _ if self.service.ramp.is_growing() => Condition::Ramping {
+                weight: self.read.user_weight,
+                whole: self.read.initial_weight,
+                is_held: !self.service.ramp.is_coming(),
+            },
             _ if is_spare && self.read.is_beyond_us() => Condition::BeyondUs,
             _ => return None,
         };

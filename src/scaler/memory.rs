@@ -79,6 +79,8 @@ pub struct ServerMemory {
     pub failures: u32,
     /// The `maxconn` that a server without one was given for as long as HAProxy's queue lasts.
     pub lent_maxconn: Option<u32>,
+    /// The weights that it was told last instead of haproxy.cfg's, oldest first.
+    pub lent_weights: Vec<u32>,
     /// A change that was begun: states that its commands have brought about or may yet.
     pub told: Vec<AdminState>,
 }

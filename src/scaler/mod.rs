@@ -28,19 +28,20 @@ mod orders;
 mod outbox;
 mod pool;
 mod probation;
+mod ramp;
 mod reconfigure;
 mod service;
 
 use self::agenda::Agenda;
-use self::backend::Backend;
+use self::backend::{Backend, Ramps};
 use self::event::{Action, ActionId, Event};
 use self::haproxy::Haproxy;
 use self::index::Index;
 use self::outbox::Outbox;
 use self::settings::BackendSettings;
 use crate::measure::account::Usage;
-use crate::words::picture::Picture;
-use crate::words::picture::ReadFailure;
+use crate::words::names::ServerName;
+use crate::words::picture::{Picture, ReadFailure, WriteFailure};
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
 
@@ -142,13 +143,12 @@ impl Scaler {
                 id,
                 server,
                 outcome,
-            } => {
-                self.at(now, &server.backend, |backend, out| {
-                    backend
-                        .queue()
-                        .maxconn_set(now, id, &server.server, outcome, out);
-                });
-            }
+            } => self.maxconn_set(now, id, &server, outcome),
+            Event::WeightSet {
+                id,
+                server,
+                outcome,
+            } => self.weight_set(now, id, &server, outcome),
             Event::Operator(order) => self.order(now, order),
             Event::Remembered(memory) => self.remember(now, memory),
             Event::Settings {
@@ -307,6 +307,33 @@ impl Scaler {
         if let Some(index) = self.by_name.get(name) {
             self.touch(index, act);
         }
+    }
+
+    fn maxconn_set(
+        &mut self,
+        now: Timestamp,
+        id: ActionId,
+        name: &ServerName,
+        outcome: Result<(), WriteFailure>,
+    ) {
+        self.at(now, &name.backend, |backend, out| {
+            let mut queue = backend.queue();
+            queue.maxconn_set(now, id, &name.server, outcome, out);
+        });
+    }
+
+    fn weight_set(
+        &mut self,
+        now: Timestamp,
+        id: ActionId,
+        name: &ServerName,
+        outcome: Result<(), WriteFailure>,
+    ) {
+        self.at(now, &name.backend, |backend, out| {
+            let mut road = backend.road();
+            let mut ramps = Ramps::of(&mut road);
+            ramps.weight_set(now, id, &name.server, outcome, out);
+        });
     }
 
     /// Lets all backends act.

@@ -3,6 +3,7 @@
 use super::decision::{Cause, Consequence, Fault};
 use super::kick::Kick;
 use super::probation::Probation;
+use super::ramp::Ramp;
 use crate::words::time::Timestamp;
 
 /// How a server does.
@@ -12,6 +13,8 @@ pub(super) struct Service {
     pub(super) probation: Probation,
     /// Getting it out of HAProxy's queue trap.
     pub(super) kick: Kick,
+    /// How its share of traffic grows.
+    pub(super) ramp: Ramp,
     /// What is wrong with it while it is ready, and whether that was said.
     pub(super) trouble: Trouble,
     /// It takes longer than the threshold, whatever the others do; `None`: nobody knows.
@@ -36,4 +39,13 @@ pub(super) struct Trouble {
     pub(super) said: Option<Consequence>,
     /// It takes many times as long as the others, since then.
     pub(super) slow_since: Option<Timestamp>,
+}
+
+impl Trouble {
+    /// Its share has grown, or grows no more: how it did with a part of it is past.
+    pub(super) const fn ends_lag(&mut self) {
+        if matches!(self.fault, Some(Fault::Lags { .. })) {
+            (self.fault, self.said) = (None, None);
+        }
+    }
 }

@@ -43,6 +43,8 @@ pub struct BackendSettings {
     pub capacity: Capacity,
     /// How much more than the demand is kept ready.
     pub headroom: Headroom,
+    /// How long the share of a newcomer grows; zero: it has all of it at once.
+    pub weight_ramp: Duration,
     /// From an enabled spare to the next scale-up.
     pub scale_up_cooldown: Duration,
     /// Uninterrupted quiet after which one spare goes.
@@ -73,6 +75,16 @@ impl BackendSettings {
         self.tiers.get(server).copied().unwrap_or(TIER)
     }
 
+    /// The smallest threshold of a time that the server itself takes, milliseconds: below it nobody minds
+    /// how much slower one is than another.
+    pub(super) fn goal_ms(&self) -> f64 {
+        let policies = self.policies.iter();
+        policies
+            .filter(|policy| policy.signal.is_response())
+            .map(|policy| policy.above)
+            .fold(f64::INFINITY, f64::min)
+    }
+
     /// A backend with every default, and no policy yet: it needs at least one.
     pub fn for_backend(name: impl Into<String>, always_up: Vec<String>) -> Self {
         Self {
@@ -87,6 +99,7 @@ impl BackendSettings {
             targets: Vec::new(),
             capacity: Capacity::Learn,
             headroom: Headroom::Normal,
+            weight_ramp: Duration::ZERO,
             scale_up_cooldown: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(5 * 60),
             scale_down_ratio: 0.6,

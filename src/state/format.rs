@@ -71,6 +71,9 @@ struct Server {
     /// Since 0.2; left out where there is none, so that 0.1 can read the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lent_maxconn: Option<u32>,
+    /// Left out where there is none, so that older versions can read the file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    lent_weights: Vec<u32>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -272,6 +275,7 @@ impl Clocks {
             quarantine: server.quarantine.map(|until| self.ends(until)),
             failures: server.failures,
             lent_maxconn: server.lent_maxconn,
+            lent_weights: server.lent_weights.clone(),
             told: server
                 .told
                 .iter()
@@ -297,6 +301,7 @@ impl Clocks {
             quarantine: until(&server.quarantine),
             failures: server.failures,
             lent_maxconn: server.lent_maxconn,
+            lent_weights: server.lent_weights.clone(),
             told: server.told.iter().filter_map(|it| state(it)).collect(),
         }
     }

@@ -122,6 +122,10 @@ pub struct ServerRead {
     /// an agent said so (a share below 100 % of weight 1 is rounded to 0); HAProxy calls it UP all
     /// the same.
     pub weight: u32,
+    /// `srv_uweight`: what `set server … weight` or an agent made of it, whatever its state is.
+    pub user_weight: u32,
+    /// `srv_iweight`: what haproxy.cfg says.
+    pub initial_weight: u32,
     /// `bck` of its row: marked `backup`.
     pub is_backup: bool,
     /// It gets nothing, whatever its own row says: a backup beside an active server or behind
@@ -166,6 +170,8 @@ impl Default for ServerRead {
             is_tracked: false,
             tracks_another: false,
             weight: 1,
+            user_weight: 1,
+            initial_weight: 1,
             is_backup: false,
             is_passed_over: false,
             throttle: None,
@@ -225,6 +231,11 @@ impl ServerRead {
     /// `slowstart` holds it back: its weight is not what it will be.
     pub fn is_throttled(&self) -> bool {
         self.throttle.is_some_and(|percent| percent < 100)
+    }
+
+    /// Its `slowstart` runs: it shows in drain, too (`srv_op_state` 1; measured on 2.6 and 3.2).
+    pub fn is_starting_slowly(&self) -> bool {
+        self.operational == 1 || self.is_throttled()
     }
 
     /// Marked `disabled` in haproxy.cfg (CMAINT 4); the mark stays on a running server.

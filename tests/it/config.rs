@@ -68,6 +68,7 @@ min_span = "1s"                    # a window in requests lasts at least this
 min_samples = 10                   # a window in time holds at least this
 breaches = 3                       # windows in a row
 add = 1
+weight_ramp = "0s"                 # share of traffic grows over this time after ready; "0s" off
 scale_up_cooldown = "30s"
 idle_timeout = "5m"                # quiet for this long: one spare goes
 scale_down_ratio = 0.6             # quiet means below this share of every threshold
@@ -139,6 +140,7 @@ fn the_smallest_file_has_every_default() {
         ("web", 1, None)
     );
     assert_eq!(scaler.spares, Spares::Auto);
+    assert_eq!(scaler.weight_ramp, Duration::ZERO);
     assert_eq!(scaler.scale_up_cooldown, Duration::from_secs(30));
     assert_eq!(scaler.idle_timeout, Duration::from_secs(300));
     assert!((scaler.scale_down_ratio - 0.6).abs() < f64::EPSILON);

@@ -16,6 +16,7 @@ mod modes;
 mod odd_servers;
 mod orders;
 mod overload;
+mod ramps;
 mod reload;
 mod scene;
 mod serving;

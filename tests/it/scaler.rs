@@ -22,6 +22,7 @@ mod odd;
 mod promises;
 mod properties;
 mod queue;
+mod ramps;
 mod reasons;
 mod reconfigure;
 mod refusals;

@@ -80,6 +80,7 @@ fn memory() -> Memory {
         quarantine: Some(until(20_000, 60)),
         failures: 3,
         lent_maxconn: Some(40),
+        lent_weights: vec![10, 15],
         told: vec![AdminState::Drain, AdminState::Ready],
     };
     let web3 = ServerMemory {

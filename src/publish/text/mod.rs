@@ -24,6 +24,7 @@ mod notes;
 mod orders;
 mod outlook;
 mod problems;
+mod ramps;
 mod servers;
 
 use crate::scaler::seen::Standing;

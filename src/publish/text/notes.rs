@@ -1,6 +1,7 @@
 //! What was noticed, has expired, was called off or is in the way, in words.
 
 use super::haproxy::answered;
+use super::ramps::weight_refused;
 use crate::scaler::decision::{Advice, CalledOff, Doubt, Expired, Note, Would};
 use crate::scaler::hand::Kept;
 use crate::words::picture::AdminState;
@@ -42,6 +43,12 @@ fn note(note: &Note) -> String {
             "cannot set maxconn of {server}: {}; it may get nothing of HAProxy's queue",
             answered(words)
         ),
+        Note::Ramp(news) => news.to_string(),
+        Note::WeightRefused {
+            server,
+            weight,
+            words,
+        } => weight_refused(server, *weight, words),
         Note::UsedInMaint => USED_IN_MAINT.to_owned(),
         Note::Resumed(state) => {
             let now = match state {
@@ -166,6 +173,9 @@ fn advice(advice: &Advice) -> String {
              default): while requests queue it keeps a newcomer out until this \
              daemon pushes it; `balance leastconn` does without"
                 .to_owned()
+        }
+        Advice::NoRamp(servers, why) => {
+            format!("weight_ramp does nothing for {}: {why}", servers.join(", "))
         }
     }
 }

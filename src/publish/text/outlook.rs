@@ -55,6 +55,13 @@ fn outlook(next: &Outlook) -> String {
             )
         }
         Outlook::Cooldown(left) => format!("nothing for {}: scale_up_cooldown", Span(*left)),
+        Outlook::Growing {
+            server,
+            weight,
+            whole,
+        } => format!(
+            "nothing before {server} has its whole share: weight {weight} of {whole}, weight_ramp"
+        ),
         Outlook::NotHelping(left) => {
             format!("nothing for {}: more servers do not help", Span(*left))
         }

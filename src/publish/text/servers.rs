@@ -73,6 +73,19 @@ fn fault(fault: &Fault) -> String {
             let requests = counted(*requests, "request");
             format!("it takes {mean_ms:.0} ms (mean of {requests}), the others {others_ms:.0} ms")
         }
+        Fault::Lags {
+            mean_ms,
+            others_ms,
+            requests,
+            weight,
+            whole,
+        } => {
+            let requests = counted(*requests, "request");
+            format!(
+                "with weight {weight} of {whole} it takes {mean_ms:.0} ms (mean of {requests}), the \
+                 others {others_ms:.0} ms, and all of weight_ramp made it no faster"
+            )
+        }
     }
 }
 
@@ -122,6 +135,16 @@ fn condition(condition: &Condition) -> String {
         Condition::Idle => "takes no requests",
         Condition::Failing => "its requests fail",
         Condition::Slow => "many times slower than the others",
+        Condition::Ramping {
+            weight,
+            whole,
+            is_held: false,
+        } => return format!("weight {weight} of {whole}, and growing"),
+        Condition::Ramping {
+            weight,
+            whole,
+            is_held: true,
+        } => return format!("weight {weight} of {whole} until it answers as well as the others"),
         Condition::Lingering => "waits for its sessions to end",
         Condition::BeyondUs => "not touched: tracked or unresolved",
     }

@@ -2,7 +2,8 @@
 //! it: said once, until it is otherwise.
 
 use super::facts::Facts;
-use crate::scaler::decision::{Advice, NameList, Note};
+use super::ramps::obstacle;
+use crate::scaler::decision::{Advice, NameList, NoRamp, Note};
 use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role};
 use crate::scaler::outbox::Outbox;
@@ -28,6 +29,9 @@ impl Facts {
             }
         }
         advice.extend(self.queue_advice());
+        if !settings.weight_ramp.is_zero() {
+            advice.extend(self.ramp_advice());
+        }
         // A name that is gone leaves nothing behind, and is said again when it comes back.
         for advice in &advice {
             if !said.contains(advice) {
@@ -79,6 +83,24 @@ impl Facts {
             None => Some(Advice::NoCheck(name)),
             Some(check) => (!check.is_enabled).then_some(Advice::CheckStopped(name)),
         }
+    }
+
+    /// Spares whose share cannot grow, by what keeps it from that.
+    fn ramp_advice(&self) -> Vec<Advice> {
+        let mut advice: Vec<(NoRamp, Vec<String>)> = Vec::new();
+        for member in self.pool.members.iter().filter(|it| it.role == Role::Spare) {
+            let Some(why) = obstacle(member, self.traffic.balance) else {
+                continue;
+            };
+            match advice.iter_mut().find(|(known, _)| *known == why) {
+                Some((_, names)) => names.push(name_of(member)),
+                None => advice.push((why, vec![name_of(member)])),
+            }
+        }
+        let advice = advice.into_iter();
+        advice
+            .map(|(why, names)| Advice::NoRamp(names, why))
+            .collect()
     }
 
     /// With `maxconn` and these algorithms a queue keeps newcomers out (see `kick`).

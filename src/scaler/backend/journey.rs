@@ -16,7 +16,8 @@
 //!               picture     state      shows it  └─▶ Emptying            ┘
 //! ```
 //!
-//! A spare without checks skips the drain on its way in.
+//! A spare without checks skips the drain on its way in. With a `weight_ramp` the last state is written once
+//! HAProxy shows little weight (`Checking`).
 
 use std::time::Duration;
 

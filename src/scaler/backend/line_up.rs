@@ -25,7 +25,7 @@ pub(super) fn sufficing_first<'a>(
     let suffices = |member: &&Member| {
         member.read.weight > 0
             && Some(tier(settings, member)) == best
-            && covers(size::strength(facts, [*member]).units, units)
+            && covers(size::whole_strength(facts, [*member]).units, units)
     };
     if let Some(at) = candidates.iter().position(suffices) {
         let first = candidates.remove(at);

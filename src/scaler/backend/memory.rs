@@ -138,6 +138,8 @@ impl Backend {
             let Some(member) = self.facts.pool.member_mut(&name) else {
                 continue;
             };
+            // A state file may have brought a weight along into another HAProxy process.
+            member.service.ramp.restore(past.lent_weights.clone());
             if member.role != Role::Spare {
                 continue;
             }
@@ -195,7 +197,8 @@ impl Sight<'_> {
 
     fn server_memories(&self, now: Timestamp) -> BTreeMap<String, ServerMemory> {
         let members = self.facts.pool.members.iter();
-        let spares = members.filter(|it| it.role == Role::Spare);
+        let is_ours = |it: &&Member| it.role == Role::Spare || !it.service.ramp.is_own();
+        let spares = members.filter(is_ours);
         spares
             .map(|member| (member.read.name.clone(), self.server_memory(now, member)))
             .collect()
@@ -220,6 +223,7 @@ impl Sight<'_> {
             quarantine: left(member.apart.quarantined_until, QUARANTINE_MAX),
             failures: member.apart.failures,
             lent_maxconn: member.service.kick.lent(),
+            lent_weights: member.service.ramp.told().to_vec(),
             told,
         }
     }

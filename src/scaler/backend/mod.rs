@@ -14,6 +14,7 @@ mod memory;
 mod needs;
 mod orders;
 mod plan;
+mod ramps;
 mod reading;
 mod reconfigure;
 mod road;
@@ -43,6 +44,7 @@ use self::journeys::Journeys;
 use self::kicks::Queue;
 use self::needs::Needs;
 use self::plan::{Plan, Said, Search};
+use self::ramps::take_all_back;
 use self::road::Road;
 use self::signals::Signals;
 use self::size::Size;
@@ -51,6 +53,7 @@ use self::votes::Votes;
 
 use self::view::Sight;
 
+pub(super) use self::ramps::Ramps;
 pub use self::view::{BackendView, ServerView};
 
 /// One `[backend.NAME]` at work.
@@ -229,6 +232,7 @@ impl Backend {
         let may_act = self.sight().is_free_for_load()
             && self.facts.has_picture()
             && now >= self.plan.up_not_before;
+        let may_act = (may_act, self.facts.in_flight());
         let asks = self
             .signals
             .ask(now, self.facts.pool.serving(), may_act, out);
@@ -307,7 +311,7 @@ impl Backend {
 
     /// Ends what is between two stages; ready servers stay.
     pub(super) fn stop(&mut self, now: Timestamp, out: &mut Outbox) {
-        self.queue().take_back_all_lent(now, out);
+        take_all_back(now, self.road(), out);
         self.size.stop(now);
         let until = now.after(self.settings.action_timeout);
         for journey in self.journeys.forget_all() {

@@ -333,7 +333,8 @@ impl<'a> Needs<'a> {
                 servers += 1;
                 // Without a weight it counts as one: an agent may give it some once it is in.
                 let is_weighed = candidate.read.weight > 0;
-                let strength = is_weighed.then(|| size::strength(self.facts, [*candidate]).units);
+                let strength =
+                    is_weighed.then(|| size::whole_strength(self.facts, [*candidate]).units);
                 units += strength.unwrap_or(1.0);
             }
             // Nobody is left: that is said, too.
@@ -356,7 +357,7 @@ impl<'a> Needs<'a> {
         let is_there =
             |member: &&Member| member.is_serving() || self.journeys.is_inbound(&member.read.name);
         let there = self.facts.pool.members.iter().filter(is_there);
-        size::strength(self.facts, there).units
+        size::whole_strength(self.facts, there).units
     }
 
     /// The spare that a breach would bring in.

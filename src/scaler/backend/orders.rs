@@ -3,6 +3,7 @@
 
 use super::Backend;
 use super::journey::Journey;
+use super::ramps::take_all_back;
 use super::view::Sight;
 use crate::scaler::decision::{Change, Load, Note, Ordered, Promise, Reason, Refusal, Way};
 use crate::scaler::hand::{Kept, Mark};
@@ -21,7 +22,7 @@ impl Backend {
             Place::Server(name) => Some(name.server.as_str()),
             Place::Everything | Place::Backend(_) => None,
         };
-        let before = self.sight().against(order, server);
+        let before = against(&self.sight(), order, server);
         let mut released = None;
         let taken = match server {
             Some(_) if order.verb == Verb::Release => Err(Refusal::NeedsBackend),
@@ -54,7 +55,7 @@ impl Backend {
         let is_everything = order.place == Place::Everything;
         match order.verb {
             Verb::Pause => {
-                self.queue().take_back_all_lent(now, out);
+                take_all_back(now, self.road(), out);
                 let mark = Some(Mark::of(order, now));
                 if is_everything {
                     self.hand.everything = mark;
@@ -228,44 +229,6 @@ impl Sight<'_> {
         }
     }
 
-    /// The load that speaks against that order, before it is obeyed.
-    fn against(&self, order: &Order, server: Option<&str>) -> Option<Box<Load>> {
-        let takes_away = match (order.verb, server) {
-            (Verb::Pause, None) => false,
-            (Verb::Disable, Some(server)) => {
-                let member = self.facts.pool.member(server);
-                if !member.is_some_and(Member::is_serving) {
-                    return None;
-                }
-                true
-            }
-            (
-                Verb::Pause
-                | Verb::Resume
-                | Verb::Pin
-                | Verb::Unpin
-                | Verb::Enable
-                | Verb::Disable
-                | Verb::Release,
-                _,
-            ) => return None,
-        };
-        let left = self
-            .facts
-            .pool
-            .serving()
-            .saturating_sub(u32::from(takes_away));
-        let load = Load {
-            breach: self.signals.breach().copied(),
-            need: self
-                .size
-                .need()
-                .filter(|need| need.servers() > left)
-                .copied(),
-        };
-        (load.breach.is_some() || load.need.is_some()).then(|| Box::new(load))
-    }
-
     /// What will happen now that the order is accepted.
     fn promise(
         &self,
@@ -353,6 +316,44 @@ fn release(
         }
     }
     (leaving, stays)
+}
+
+/// The load that speaks against that order, before it is obeyed.
+fn against(sight: &Sight<'_>, order: &Order, server: Option<&str>) -> Option<Box<Load>> {
+    let takes_away = match (order.verb, server) {
+        (Verb::Pause, None) => false,
+        (Verb::Disable, Some(server)) => {
+            let member = sight.facts.pool.member(server);
+            if !member.is_some_and(Member::is_serving) {
+                return None;
+            }
+            true
+        }
+        (
+            Verb::Pause
+            | Verb::Resume
+            | Verb::Pin
+            | Verb::Unpin
+            | Verb::Enable
+            | Verb::Disable
+            | Verb::Release,
+            _,
+        ) => return None,
+    };
+    let left = sight
+        .facts
+        .pool
+        .serving()
+        .saturating_sub(u32::from(takes_away));
+    let load = Load {
+        breach: sight.signals.breach().copied(),
+        need: sight
+            .size
+            .need()
+            .filter(|need| need.servers() > left)
+            .copied(),
+    };
+    (load.breach.is_some() || load.need.is_some()).then(|| Box::new(load))
 }
 
 const fn ordered_by(order: &Order) -> Ordered {

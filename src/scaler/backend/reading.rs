@@ -6,6 +6,7 @@ use super::crowd::STUCK_FOR;
 use super::facts::{self, Facts};
 use super::journey::Journey;
 use super::plan::{NoSpareSaid, Search};
+use super::ramps::Ramps;
 use crate::measure::agreement::Agreement;
 use crate::measure::demand::Reading;
 use crate::scaler::decision::{Change, Note, Reason, Wanted};
@@ -125,6 +126,7 @@ impl Backend {
         let timeout = self.settings.action_timeout;
         self.queue().watch_queue(now, timeout, out);
         self.road().watch_service(now, out);
+        Ramps::of(&mut self.road()).watch(now, out);
         self.watch_crowd(now, process.crowded, read.sessions, out);
         self.watch_demand(now, reading, out);
         if read.queued > 0 {
@@ -223,6 +225,8 @@ impl Backend {
         if self.timers.is_settling(now) {
             return; // What has piled up while the daemon stood still is no load.
         }
+        let in_flight = self.facts.in_flight();
+        self.signals.confirm_verdicts(now, in_flight, out);
         let is_elsewhere = self.signals.not_helping(now).is_some();
         let (facts, journeys) = (&self.facts, &self.journeys);
         self.size.look(now, reading, facts, journeys, is_elsewhere);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Backend;
 use super::journeys::Journeys;
+use super::ramps::take_all_back;
 use super::signals::goal_ms;
 use super::timers::Timer;
 use super::view::Sight;
@@ -68,7 +69,7 @@ impl Backend {
     /// It is in the configuration no more. A change under way is taken back first.
     pub(in crate::scaler) fn leave(&mut self, now: Timestamp, out: &mut Outbox) {
         self.next = Next::Gone;
-        self.queue().take_back_all_lent(now, out);
+        take_all_back(now, self.road(), out);
         let why = Ordered::NewConfiguration;
         self.road().retreat_all(now, why, out);
     }
@@ -178,7 +179,9 @@ impl Sight<'_> {
 
     /// It has left nothing half-way and may be forgotten.
     pub(in crate::scaler) fn is_gone(&self) -> bool {
-        self.is_leaving() && self.journeys.is_idle()
+        let mut members = self.facts.pool.members.iter();
+        let are_own = members.all(|it| it.service.ramp.is_own());
+        self.is_leaving() && self.journeys.is_idle() && are_own
     }
 
     /// Servers that are looked after, and those of them that `next` would treat differently.

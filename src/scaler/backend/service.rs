@@ -246,7 +246,7 @@ impl Facts {
         if age < TIMES_SPAN {
             return;
         }
-        let above_ms = slow_above_ms(settings);
+        let above_ms = settings.goal_ms();
         for member in &mut self.pool.members {
             let mean = signals.times.mean_ms(&member.read.name);
             let mean = mean.filter(|(_, requests)| *requests >= SLOW_REQUESTS);
@@ -290,6 +290,7 @@ impl Facts {
         let Some(member) = self.pool.member_mut(name) else {
             return;
         };
+        member.service.ramp.compare(contrast);
         let is_new = member
             .service
             .probation
@@ -342,8 +343,9 @@ impl Facts {
                     .trouble
                     .slow_since
                     .map(|since| now.since(since));
-                let is_ripe =
-                    member.service.probation.is_failing() || is_slow_for >= Some(SLOW_FOR);
+                let is_ripe = member.service.probation.is_failing()
+                    || member.service.ramp.is_lost()
+                    || is_slow_for >= Some(SLOW_FOR);
                 let is_free =
                     member.read.is_up() && !member.read.is_tracked && !member.read.is_beyond_us();
                 (is_ripe && is_free).then(|| (name_of(member), fault))
@@ -359,14 +361,4 @@ impl Facts {
         }
         None
     }
-}
-
-/// The smallest threshold of a time that the server itself takes, milliseconds: below it
-/// nobody minds how much slower it is.
-fn slow_above_ms(settings: &BackendSettings) -> f64 {
-    let settings = settings.policies.iter();
-    settings
-        .filter(|policy| policy.signal.is_response())
-        .map(|policy| policy.above)
-        .fold(f64::INFINITY, f64::min)
 }

@@ -131,8 +131,8 @@ impl Facts {
         own.map_or(0.0, |own| if total > 0.0 { own / total } else { 0.0 })
     }
 
-    /// Whether it is to be expected that a server gets requests now: not while `slowstart` holds
-    /// it back, not while a kick may still help, and not while `balance first` has room before it.
+    /// Whether it is to be expected that a server gets requests now: not while `slowstart` or a
+    /// `weight_ramp` holds it back, not while a kick may still help, and not while `balance first` has room before it.
     fn is_share_judged(&self, name: &str) -> bool {
         let Some(member) = self.pool.member(name) else {
             return false;
@@ -145,7 +145,8 @@ impl Facts {
             && self.queued == 0
             && earlier.all(|it| !it.read.is_in_balance() || it.read.maxconn.is_some());
         let is_kicked = self.queued > 0 && has_limits && !member.service.kick.is_in_vain();
-        !member.read.is_throttled() && !is_filled_later && !is_kicked
+        let is_held_back = member.read.is_throttled() || member.service.ramp.is_growing();
+        !is_held_back && !is_filled_later && !is_kicked
     }
 
     /// Why a ready server gets nothing, as far as HAProxy shows it.

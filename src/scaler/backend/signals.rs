@@ -13,6 +13,7 @@ use crate::measure::policy::{Policy, Verdict};
 use crate::measure::quiet::{Verdict as QuietVerdict, slice_of};
 use crate::measure::sample::Sample;
 use crate::measure::settings::{Signal, Statistic};
+use crate::measure::trial::Traffic;
 use crate::scaler::decision::{Breach, Change, NotHelping, Reason, SlowServer, Wanted};
 use crate::scaler::outbox::Outbox;
 use crate::scaler::settings::BackendSettings;
@@ -193,6 +194,29 @@ impl Signals {
         self.policies.iter().find_map(Policy::breach)
     }
 
+    /// Verdicts against more servers that have just ended and were right go on; that is told.
+    pub(super) fn confirm_verdicts(&mut self, now: Timestamp, in_flight: u64, out: &mut Outbox) {
+        let (traffic, rate) = (self.traffic(in_flight), self.rate.per_second());
+        for policy in &mut self.policies {
+            let (signal, statistic) = policy.measures();
+            if let Some(verdict) = policy.confirm(now, rate, traffic) {
+                let reason = Reason::NotHelping {
+                    signal,
+                    statistic,
+                    verdict,
+                };
+                out.report(now, None, Change::NotHelping, reason);
+            }
+        }
+    }
+
+    const fn traffic(&self, in_flight: u64) -> Traffic {
+        Traffic {
+            answered: self.rate.total(),
+            in_flight,
+        }
+    }
+
     /// What was measured before is about another number of servers.
     pub(super) fn start_policies_over(&mut self) {
         for policy in &mut self.policies {
@@ -207,14 +231,16 @@ impl Signals {
     }
 
     /// Looks at every window that is complete. `serving`: servers now. `may_act`: what is asked for
-    /// would be done now, so the last spare is judged.
+    /// would be done now, so the last spare is judged; `in_flight`: requests.
     pub(super) fn ask(
         &mut self,
         now: Timestamp,
         serving: u32,
-        may_act: bool,
+        (may_act, in_flight): (bool, u64),
         out: &mut Outbox,
     ) -> Asks {
+        self.confirm_verdicts(now, in_flight, out);
+        let traffic = self.traffic(in_flight);
         let mut asks = Asks::default();
         let mut verdicts = Vec::new();
         for policy in &mut self.policies {
@@ -234,7 +260,7 @@ impl Signals {
             if !may_act || servers == 0 {
                 continue;
             }
-            match policy.may_ask(now, self.rate.per_second()) {
+            match policy.may_ask(now, self.rate.per_second(), traffic) {
                 Ok(()) => asks.servers.push((servers, breach)),
                 Err(None) => {}
                 Err(Some(verdict)) => verdicts.push((policy.measures(), verdict)),

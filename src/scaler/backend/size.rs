@@ -153,10 +153,13 @@ impl Size {
         let is_pretended = facts.pool.serving_members().any(is_pretended);
         let is_trusted = facts.log == LogState::Flowing && !facts.is_log_doubted();
         let serving = strength(facts, facts.pool.serving_members());
+        // What the share of a newcomer has still to grow is on its way, too.
+        let whole = whole_strength(facts, facts.pool.serving_members());
+        let to_grow = (whole.units - serving.units).max(0.0);
         let look = Look {
             reading,
             serving,
-            coming: strength(facts, coming).units,
+            coming: whole_strength(facts, coming).units + to_grow,
             slots: slots(facts, serving),
             is_log_trusted: is_trusted,
             is_pretended,
@@ -336,13 +339,29 @@ pub(super) fn strength<'a>(
     facts: &Facts,
     servers: impl IntoIterator<Item = &'a Member>,
 ) -> Strength {
+    strength_by(facts, servers, |member| member.read.weight)
+}
+
+/// The same once the shares of all of them have grown (`weight_ramp`).
+pub(super) fn whole_strength<'a>(
+    facts: &Facts,
+    servers: impl IntoIterator<Item = &'a Member>,
+) -> Strength {
+    strength_by(facts, servers, Member::whole_weight)
+}
+
+fn strength_by<'a>(
+    facts: &Facts,
+    servers: impl IntoIterator<Item = &'a Member>,
+    weight: impl Fn(&'a Member) -> u32,
+) -> Strength {
     let members = &facts.pool.members;
     let always_up = members.iter().find(|it| it.role == Role::AlwaysUp);
     let first = always_up.or_else(|| members.first());
     // While `slowstart` holds it back its weight measures nothing.
     let first = first.filter(|member| !member.read.has_agent && !member.read.is_throttled());
     let measure = first.map_or(0, |member| member.read.weight);
-    let weights = servers.into_iter().map(|member| member.read.weight);
+    let weights = servers.into_iter().map(weight);
     Strength::of(weights, measure)
 }
 
@@ -360,7 +379,10 @@ pub(super) fn for_the_queue(facts: &Facts) -> u32 {
 fn slots(facts: &Facts, serving: Strength) -> Option<f64> {
     let mut all = 0.0;
     for member in facts.pool.serving_members() {
-        all += f64::from(member.read.maxconn.filter(|slots| *slots > 0)?);
+        let slots = f64::from(member.read.maxconn.filter(|slots| *slots > 0)?);
+        // Of a newcomer's slots its share fills a part.
+        let whole = member.whole_weight().max(1);
+        all += slots * f64::from(member.read.weight) / f64::from(whole);
     }
     (serving.units > 0.0).then(|| all / serving.units)
 }

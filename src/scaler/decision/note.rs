@@ -31,6 +31,13 @@ pub enum Note {
         server: ServerName,
         words: String,
     },
+    /// The share of a newcomer grows, or does so no more.
+    Ramp(RampNews),
+    WeightRefused {
+        server: ServerName,
+        weight: u32,
+        words: String,
+    },
     UsedInMaint,
     Resumed(AdminState),
     Left(Vec<String>),
@@ -85,6 +92,52 @@ pub enum Advice {
     NoCheck(ServerName),
     CheckStopped(ServerName),
     InTurn,
+    /// `weight_ramp` does nothing for these.
+    NoRamp(Vec<String>, NoRamp),
+}
+
+/// Why the share of a server does not grow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoRamp {
+    /// HAProxy's `slowstart` does it.
+    Slowstart,
+    /// `balance first` does not look at weights.
+    First,
+    /// There is hardly a smaller weight than that.
+    SmallWeight(u32),
+    /// Somebody has set another weight than haproxy.cfg's: the present one.
+    SetByHand(u32),
+    /// Its agent sets its weight.
+    Agent,
+    /// HAProxy does not take another weight; its words.
+    Refused(String),
+    /// HAProxy accepted another weight and did not show it.
+    NotFollowed,
+}
+
+/// What is told of a share that grows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RampNews {
+    /// It begins with that weight.
+    Begins {
+        weight: u32,
+        whole: u32,
+        over: Duration,
+    },
+    /// It waits: its requests take longer than those of the others.
+    Held {
+        mean_ms: f64,
+        others_ms: f64,
+        requests: u32,
+        weight: u32,
+        whole: u32,
+    },
+    /// It has its whole share.
+    Done { took: Duration, whole: u32 },
+    /// It ends early, with its whole share.
+    Cut { whole: u32 },
+    /// Somebody else has set its weight.
+    Anothers { weight: u32 },
 }
 
 /// Where our configuration lists servers.
@@ -113,7 +166,7 @@ impl Advice {
             | Self::Backup(_)
             | Self::NoWeight(_)
             | Self::CheckStopped(_) => Change::Warning,
-            Self::NoCheck(_) | Self::InTurn => Change::Note,
+            Self::NoCheck(_) | Self::InTurn | Self::NoRamp(..) => Change::Note,
         }
     }
 }

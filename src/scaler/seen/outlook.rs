@@ -48,6 +48,12 @@ pub enum Outlook {
     },
     /// Nothing for so long: a spare came not long ago.
     Cooldown(Duration),
+    /// Nothing before the share of a newcomer has grown (`weight_ramp`).
+    Growing {
+        server: String,
+        weight: u32,
+        whole: u32,
+    },
     /// Nothing for so long: more servers do not help.
     NotHelping(Duration),
     /// Nothing: no spare comes.
@@ -118,7 +124,7 @@ impl Outlook {
     pub const fn next(&self) -> NextCode {
         match self {
             Self::Read { .. } => NextCode::Read,
-            Self::Changing(_) => NextCode::Change,
+            Self::Changing(_) | Self::Growing { .. } => NextCode::Change,
             Self::Comes { .. } => NextCode::Enable,
             Self::Leaves { .. } => NextCode::Disable,
             Self::Settling(_)
@@ -140,7 +146,7 @@ impl Outlook {
         match self {
             Self::Changing(transitions) => transitions.first().map(|it| it.server.as_str()),
             Self::Comes { spare, .. } => Some(spare),
-            Self::Leaves { server, .. } => Some(server),
+            Self::Leaves { server, .. } | Self::Growing { server, .. } => Some(server),
             Self::Read { .. }
             | Self::Settling(_)
             | Self::Paused(_)
@@ -168,6 +174,7 @@ impl Outlook {
             | Self::Kept(_)
             | Self::Cooldown(_)
             | Self::NotHelping(_)
+            | Self::Growing { .. }
             | Self::Nobody(_)
             | Self::Blind
             | Self::HalfBlind => true,
@@ -183,6 +190,7 @@ impl Outlook {
             | Self::Leaves { left, .. } => Some(*left),
             Self::Read { .. }
             | Self::Changing(_)
+            | Self::Growing { .. }
             | Self::Paused(_)
             | Self::Stays(_)
             | Self::Kept(_)
@@ -217,7 +225,7 @@ impl Outlook {
             Self::Stays(_) => ReasonCode::Needed,
             Self::Kept(keeps) => keeps.code(),
             Self::Comes { .. } => ReasonCode::Slow,
-            Self::Cooldown(_) => ReasonCode::Cooldown,
+            Self::Cooldown(_) | Self::Growing { .. } => ReasonCode::Cooldown,
             Self::NotHelping(_) => ReasonCode::NotHelping,
             Self::Nobody(why) => why.kind().into(),
             Self::Blind | Self::HalfBlind => ReasonCode::Blind,

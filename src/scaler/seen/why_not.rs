@@ -58,8 +58,14 @@ pub struct ServerNote {
 /// What is the matter with a server.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
-    Held { left: Duration, may_be_agent: bool },
-    Quarantined { left: Duration, failed: Failed },
+    Held {
+        left: Duration,
+        may_be_agent: bool,
+    },
+    Quarantined {
+        left: Duration,
+        failed: Failed,
+    },
     Tracked,
     Down,
     DrainedByAgent,
@@ -69,6 +75,12 @@ pub enum Condition {
     Failing,
     Slow,
     Lingering,
+    /// Its share grows (`weight_ramp`).
+    Ramping {
+        weight: u32,
+        whole: u32,
+        is_held: bool,
+    },
     BeyondUs,
 }
 

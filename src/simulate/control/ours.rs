@@ -175,7 +175,10 @@ impl Ours {
                         self.underway.begin(at, Outcome::WarmUp { action, passed });
                     }
                 }
-                Action::Read { .. } | Action::SetState { .. } | Action::SetMaxconn { .. } => {
+                Action::Read { .. }
+                | Action::SetState { .. }
+                | Action::SetMaxconn { .. }
+                | Action::SetWeight { .. } => {
                     self.underway.begin(now, Outcome::Of(action));
                 }
             }
@@ -247,6 +250,12 @@ impl Ours {
                     outcome: Ok(()),
                 }
             }
+            // The servers here have weight 1, of which there is no ramp.
+            Outcome::Of(Action::SetWeight { id, server, .. }) => Event::WeightSet {
+                id,
+                server,
+                outcome: Ok(()),
+            },
             Outcome::WarmUp {
                 action: Action::WarmUp { id, server, .. },
                 passed,

@@ -169,6 +169,7 @@ hold = 'soon' => E0004 4:8 | expected number
 hold = "18446744073709551615s 1000ms" => E0004 4:8 | too many digits
 window = "15" => E0004 4:10 | time unit needed
 idle_timeout = "5M" => E0005 4:16 | capital M means months | write "5m"
+weight_ramp = "1M" => E0005 4:15 | capital M means months | write "1m"
 hold = "0.5M" => E0005 4:8 | capital M
 hold = "6 weeks" => E0005 4:8 | 30 days or more
 hold = "2years" => E0005 4:8 | 30 days or more

@@ -33,7 +33,14 @@ fn alike(servers: u32) -> Strength {
 }
 
 fn of(load: Load, servers: u32, bracket: &Bracket) -> Need {
-    need(at(0), &load, alike(servers), bracket, Headroom::Normal).expect("something is known")
+    need(
+        at(0),
+        &load,
+        alike(servers),
+        bracket,
+        Headroom::Normal.beta(),
+    )
+    .expect("something is known")
 }
 
 #[test]
@@ -83,7 +90,13 @@ fn what_broke_is_forgotten_by_3_percent_an_hour_up_to_a_quarter_above_what_was_p
 fn headroom_is_the_square_root_rule_in_requests_a_second() {
     let known = bracket(36.0, 40.0, 100.0);
     let units = |headroom| {
-        let need = need(at(0), &load(90.0), alike(3), &known, headroom);
+        let need = need(
+            at(0),
+            &load(90.0),
+            alike(3),
+            &known,
+            Headroom::beta(headroom),
+        );
         need.expect("known").units
     };
     assert!((units(Headroom::Low) - 90.0 / 36.0).abs() < 1e-9);
@@ -168,7 +181,7 @@ fn need_of_nothing(load: Load) -> Option<Need> {
         &load,
         alike(2),
         &Bracket::default(),
-        Headroom::Normal,
+        Headroom::Normal.beta(),
     )
 }
 
@@ -214,7 +227,7 @@ proptest! {
         load in any_load(), known in any_bracket(), servers in 1_u32..100, ms in any::<u32>(),
     ) {
         let now = at(u64::from(ms));
-        if let Some(need) = need(now, &load, alike(servers), &known, Headroom::Normal) {
+        if let Some(need) = need(now, &load, alike(servers), &known, Headroom::Normal.beta()) {
             prop_assert!(need.units.is_finite() && need.units >= 0.0, "{need:?}");
             let led_by = match need.lead {
                 Lead::Arrivals | Lead::Backlog => need.by_arrivals,
@@ -230,7 +243,7 @@ proptest! {
         load in any_load(), known in any_bracket(), servers in 1_u32..50, more in 0.0..500.0_f64,
     ) {
         let units = |load: &Load, headroom| {
-            need(at(0), load, alike(servers), &known, headroom).map(|need| need.units)
+            need(at(0), load, alike(servers), &known, Headroom::beta(headroom)).map(|need| need.units)
         };
         let before = units(&load, Headroom::Normal);
         let grown = [

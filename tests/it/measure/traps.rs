@@ -293,6 +293,45 @@ fn nothing_is_asked_for_before_it_is_known_what_breaks() {
 }
 
 #[test]
+fn a_breach_before_the_counters_tell_what_arrives_stands_in_no_later_ones_way() {
+    let mut watch = Watch::new(Bracket::default());
+    watch.every = 1;
+    watch.pass_with(1, 120, &[(1, slow(900))], 1);
+    watch.pass_with(1, 120, &[(40, slow(900))], 90);
+    assert!(!watch.breach(), "nobody knows how many arrive");
+    watch.pass_with(3, 120, &[(40, slow(1_500))], 300);
+    assert!(watch.breach(), "the daemon started into an overload");
+    let broken = watch.bracket().broken.expect("it broke").value;
+    assert!(broken < 25.0, "two servers answer 40 a second: {broken}");
+}
+
+/// Three times the goal is missed by load, a few minutes apart, and each time spares need so long.
+fn margin_after_breaches(boot_s: u64) -> f64 {
+    let mut watch = Watch::knowing();
+    watch.pass(60, &[(60, OK)], 6);
+    for _ in 0..3 {
+        watch.pass(20, &[(60, slow(900))], 60);
+        watch.breach();
+        watch.look.coming = 1.0;
+        watch.pass(boot_s, &[(60, OK)], 6);
+        watch.look.coming = 0.0;
+        watch.look.serving = Strength::of([1, 1, 1], 1);
+        watch.pass(120, &[(60, OK)], 6);
+        watch.look.serving = Strength::of([1, 1], 1);
+        watch.pass(120, &[(60, OK)], 6);
+    }
+    watch.outlook().need.expect("known").margin
+}
+
+#[test]
+fn where_spares_take_minutes_more_is_kept_ready_once_the_goal_was_missed() {
+    let soon = margin_after_breaches(6);
+    let late = margin_after_breaches(90);
+    assert!(soon < 20.0, "the square-root margin: {soon}");
+    assert!(late > 2.0 * soon && late <= 60.0, "{late} beside {soon}");
+}
+
+#[test]
 fn a_queue_before_servers_with_a_maxconn_speaks_first_and_teaches() {
     let mut watch = Watch::new(Bracket::default());
     watch.look.slots = Some(4.0);

@@ -27,6 +27,7 @@ async fn a_name_that_could_smuggle_a_command_is_never_built_into_a_line() {
             writer.set_maxconn(&server, 4).await,
             writer.end_maxconn(&server, true).await,
             writer.end_maxconn(&server, false).await,
+            writer.set_weight(&server, 10).await,
         ] {
             let Err(WriteFailure::Refused(text)) = written else {
                 panic!("{name:?}: {written:?}");
@@ -61,6 +62,7 @@ async fn every_command_is_one_line_and_the_first_of_its_connection() {
     let _ = writer.set_state(&server, AdminState::Drain).await;
     let _ = writer.set_maxconn(&server, 40).await;
     let _ = writer.end_maxconn(&server, true).await;
+    let _ = writer.set_weight(&server, 10).await;
     task.abort();
     assert_eq!(
         *lines.lock().unwrap(),
@@ -73,6 +75,7 @@ async fn every_command_is_one_line_and_the_first_of_its_connection() {
             "set server web.1/a_b:443 state drain",
             "set maxconn server web.1/a_b:443 40",
             "set maxconn server web.1/a_b:443 1000000;set maxconn server web.1/a_b:443 0",
+            "set server web.1/a_b:443 weight 10",
         ]
     );
 }

@@ -81,7 +81,10 @@ impl Many {
                     );
                 }
                 Action::Report(decision) => self.decisions.push(decision),
-                Action::WarmUp { .. } | Action::SetState { .. } | Action::SetMaxconn { .. } => {}
+                Action::WarmUp { .. }
+                | Action::SetState { .. }
+                | Action::SetMaxconn { .. }
+                | Action::SetWeight { .. } => {}
             }
         }
     }
@@ -207,6 +210,7 @@ fn a_backend_that_comes_while_haproxy_is_read_is_not_said_to_be_missing() {
             Action::WarmUp { .. }
             | Action::SetState { .. }
             | Action::SetMaxconn { .. }
+            | Action::SetWeight { .. }
             | Action::Report(_) => None,
         };
         actions.iter().filter_map(id).collect()

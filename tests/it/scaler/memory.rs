@@ -20,8 +20,17 @@ impl World {
     /// happen; what was proven before proves nothing to the new one.
     pub(crate) fn restart(&mut self, memory: Option<Memory>) {
         for (at, pending) in self.pending.take() {
-            if let Pending::Set(_, name, state, true, _) = pending {
-                self.pending.begin(at, Pending::Orphan(name, state));
+            match pending {
+                Pending::Set(_, name, state, true, _) => {
+                    self.pending.begin(at, Pending::Orphan(name, state));
+                }
+                Pending::Weighed(_, name, Some(weight), _) => self.server(&name).set_weight(weight),
+                Pending::Set(..)
+                | Pending::Weighed(..)
+                | Pending::Read(..)
+                | Pending::WarmedUp(..)
+                | Pending::Limited(..)
+                | Pending::Orphan(..) => {}
             }
         }
         self.writing.clear();

@@ -58,6 +58,14 @@ fn run(scaler: &mut Scaler, from: Timestamp, span: Duration, picture: &Picture) 
                         outcome: Ok(()),
                     },
                 ),
+                Action::SetWeight { id, server, .. } => scaler.handle(
+                    now,
+                    Event::WeightSet {
+                        id,
+                        server,
+                        outcome: Ok(()),
+                    },
+                ),
                 // Its text is made of the same numbers.
                 Action::Report(decision) => {
                     let _ = decision.to_string();

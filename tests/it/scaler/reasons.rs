@@ -86,6 +86,7 @@ fn of_the_world(seen: &mut Seen) {
         Action::WarmUp { .. }
         | Action::SetState { .. }
         | Action::SetMaxconn { .. }
+        | Action::SetWeight { .. }
         | Action::Report(_) => None,
     });
     let answer = Event::HaproxyRead {

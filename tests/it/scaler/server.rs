@@ -56,6 +56,18 @@ impl Server {
         }
     }
 
+    /// The same with that weight in haproxy.cfg.
+    pub(crate) fn of_weight(mut self, weight: u32) -> Self {
+        self.read.initial_weight = weight;
+        self.set_weight(weight);
+        self
+    }
+
+    /// HAProxy's part of `set server … weight`.
+    pub(crate) const fn set_weight(&mut self, weight: u32) {
+        (self.read.user_weight, self.read.weight) = (weight, weight);
+    }
+
     pub(crate) fn is_spare(&self) -> bool {
         self.read.is_disabled_in_cfg()
     }

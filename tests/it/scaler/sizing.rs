@@ -19,6 +19,19 @@ fn known(capacity: Capacity) -> World {
     world
 }
 
+/// The same, where the share of a newcomer grows for a minute.
+fn growing() -> World {
+    let mut world = given();
+    let mut settings = world.settings.clone();
+    settings.weight_ramp = seconds(60);
+    world = World::new(settings).without("other");
+    for server in &mut world.servers {
+        *server = server.clone().of_weight(100);
+    }
+    world.pass(seconds(1));
+    world
+}
+
 fn given() -> World {
     known(Capacity::Given(Bracket::given(60.0)))
 }
@@ -111,4 +124,29 @@ fn what_a_demand_asked_for_and_misses_no_more_does_not_set_out() {
     world.order(Verb::Unpin, "web/web3", None);
     world.load(1, 10);
     assert_eq!(world.count(Change::WarmUp), 1, "{}", world.trace());
+}
+
+#[test]
+fn a_share_that_grows_is_on_its_way_and_brings_in_nobody_else() {
+    let mut world = growing();
+    world.load(80, 20);
+    assert_eq!(world.count(Change::Enable), 1, "{}", world.trace());
+    let weight = world.server("web2").read.weight;
+    assert!(weight < 50, "{}", world.trace());
+    world.load(80, 60);
+    let weight = world.server("web2").read.weight;
+    assert_eq!(weight, 100, "{}", world.trace());
+    assert_eq!(world.count(Change::WarmUp), 1, "{}", world.trace());
+    assert_eq!(world.count(Change::Drain), 0, "it is not idle either");
+}
+
+#[test]
+fn a_demand_that_needs_more_than_what_grows_brings_the_next_one_in() {
+    let mut world = growing();
+    world.load(80, 20);
+    assert_eq!(world.count(Change::Enable), 1, "{}", world.trace());
+    world.load(140, 15);
+    assert_eq!(world.count(Change::Enable), 2, "{}", world.trace());
+    let weight = world.server("web2").read.weight;
+    assert!(weight < 100, "{}", world.trace());
 }

@@ -60,6 +60,7 @@ pub(super) enum Pending {
     WarmedUp(ActionId, String, Result<WarmUpEvidence, WarmUpFailure>),
     Set(ActionId, String, AdminState, bool, Result<(), WriteFailure>),
     Limited(ActionId, String, Option<u32>, Result<(), WriteFailure>),
+    Weighed(ActionId, String, Option<u32>, Result<(), WriteFailure>),
     /// A command of a daemon that is gone.
     Orphan(String, AdminState),
 }
@@ -82,7 +83,7 @@ pub(crate) struct World {
     pub(crate) balance: Balance,
     pub(crate) has_cookie: bool,
     pub(crate) crowded: Vec<Crowded>,
-    /// HAProxy refuses each `set maxconn`.
+    /// HAProxy refuses each `set maxconn` and each weight.
     pub(crate) refuse_kicks: bool,
     pub(crate) is_reachable: bool,
     /// The fault of the n-th action.
@@ -318,12 +319,13 @@ impl World {
             );
             // The servers themselves know nothing of it, nor does the scaler before it is shown.
             let (is_alive, is_warm) = (server.is_alive, server.is_warm);
+            let weight = server.read.initial_weight;
             *server = Server {
                 is_alive,
                 is_warm,
                 served: server.served,
                 next_check: self.now,
-                ..fresh
+                ..fresh.of_weight(weight)
             };
         }
     }
@@ -424,6 +426,9 @@ impl World {
                 maxconn,
                 ..
             } => self.start_kick(id, &server, maxconn, fault, delay),
+            Action::SetWeight { id, server, weight } => {
+                self.start_weight(id, &server, weight, (fault, delay));
+            }
             Action::Report(_) => {}
         }
     }
@@ -517,6 +522,7 @@ impl World {
                     outcome,
                 });
             }
+            Pending::Weighed(id, name, weight, outcome) => self.weighed(id, name, weight, outcome),
             Pending::Orphan(name, state) => {
                 let now = self.now;
                 let server = self.server(&name);

@@ -146,7 +146,6 @@ fn a_slow_database_takes_no_capacity_away_and_what_it_brought_in_goes() {
 }
 
 #[test]
-#[ignore = "a second and a third one come after five minutes, when `not_helping` has ended"]
 fn a_full_database_brings_in_one_useless_spare_at_most() {
     for seed in [1, 2, 3] {
         assert_asks_for_one(&full_database(20.0, seed));

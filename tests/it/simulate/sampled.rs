@@ -18,7 +18,7 @@ const POLICIES: [Policy; 5] = [
 
 #[test]
 fn over_many_scenarios_learned_capacity_serves_well_with_few_changes() {
-    let outcome = |number| Outcome::of(Sampled::new(SEED, number, Limits::SHORT), &POLICIES);
+    let outcome = |number| Outcome::of(Sampled::new(SEED, number, Limits::SHORT), &POLICIES, false);
     let outcomes: Vec<Outcome> = (0..COUNT).map(outcome).collect();
     let [ours, guard, hpa, kpa, all] = POLICIES.map(|policy| total(&outcomes, policy));
     let told = format!("{ours:#?} {guard:#?} {hpa:#?} {kpa:#?} {all:#?}");

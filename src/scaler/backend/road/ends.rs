@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::kicks::Queue;
 use super::super::plan::NoSpareSaid;
+use super::super::ramps::Ramps;
 use super::{Goal, Journey, Road, Step};
 use crate::measure::agreement::Agreement;
 use crate::scaler::decision::{
@@ -72,7 +73,8 @@ impl Road<'_> {
         };
         let quarantined_for = member.apart.quarantine(now, Failed::Serving(fault));
         // What it came for is still missing, if it has not been in for long.
-        let is_recent = member.ready_at.is_some_and(|at| now.since(at) < MISSED_FOR);
+        let is_recent = member.service.ramp.is_growing()
+            || member.ready_at.is_some_and(|at| now.since(at) < MISSED_FOR);
         let came_for = member.errand.came_for.take().filter(|_| is_recent);
         let consequence = Consequence::Leaves { quarantined_for };
         let reason = Reason::Fault { fault, consequence };
@@ -118,18 +120,12 @@ impl Road<'_> {
             member.errand.stands_in = wanted.is_for_dead();
         }
         out.report(now, Some(name), Change::Enable, reason);
-        self.changed(now, name, true, wanted_for);
+        changed(self, now, (name, true), wanted_for);
+        Ramps::of(self).begin(now, name, out);
         self.spare_arrived(now, name, &wanted);
         Queue::of(self.facts, self.hand).kick_newcomer(now, name, out);
         self.watch_service(now, out);
         self.read_sooner(now);
-    }
-
-    /// What that change does is looked for.
-    fn changed(&mut self, now: Timestamp, name: &str, came: bool, wanted_for: Option<Duration>) {
-        let stays = self.settings.idle_timeout;
-        let account = &mut self.signals.account;
-        account.changed(now, (name, came), wanted_for, stays);
     }
 
     /// A `ready` that was given up took effect after all, on a server that had been proven: taking
@@ -142,7 +138,7 @@ impl Road<'_> {
             member.became_ready(now);
         }
         out.tell(now, Some(name), Change::Enable, Note::LateReady);
-        self.changed(now, name, true, None);
+        changed(self, now, (name, true), None);
         self.signals.start_policies_over();
         Queue::of(self.facts, self.hand).kick_newcomer(now, name, out);
         self.read_sooner(now);
@@ -160,7 +156,7 @@ impl Road<'_> {
         let (took, sessions) = (now.since(journey.since), journey.sessions);
         let reason = Reason::Emptied { took, sessions };
         out.report(now, Some(name), Change::Disable, reason);
-        self.changed(now, name, false, None);
+        changed(self, now, (name, false), None);
     }
 
     /// Something failed on the way in: to maint, if it has left maint.
@@ -315,4 +311,16 @@ impl Road<'_> {
             (AdminState::Ready | AdminState::Drain, _) => {}
         }
     }
+}
+
+/// What that change does is looked for.
+fn changed(
+    road: &mut Road<'_>,
+    now: Timestamp,
+    change: (&str, bool),
+    wanted_for: Option<Duration>,
+) {
+    let stays = road.settings.idle_timeout;
+    let account = &mut road.signals.account;
+    account.changed(now, change, wanted_for, stays);
 }

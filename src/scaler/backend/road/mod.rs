@@ -18,6 +18,7 @@ use super::votes::Votes;
 use crate::scaler::hand::Hand;
 use crate::scaler::member::Member;
 use crate::scaler::outbox::Outbox;
+use crate::scaler::ramp::Ramp;
 use crate::scaler::settings::BackendSettings;
 use crate::words::time::Timestamp;
 
@@ -64,7 +65,10 @@ impl Road<'_> {
     pub(super) fn read_sooner(&mut self, now: Timestamp) {
         let journeys = self.journeys.iter().map(Journey::read_interval);
         let service = self.facts.service_interval(self.facts.last_read());
-        let wished = journeys.chain(service);
+        let growing = self.facts.pool.members.iter();
+        let growing = growing.filter(|it| it.service.ramp.is_growing());
+        let ramps = growing.map(|_| Ramp::step(self.settings.weight_ramp));
+        let wished = journeys.chain(service).chain(ramps);
         let interval = wished.fold(self.settings.poll_interval, Duration::min);
         self.facts.reading.want_by(now.after(interval));
     }

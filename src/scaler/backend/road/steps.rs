@@ -2,6 +2,7 @@
 //! finish. How it begins and how its outcomes come in is in
 //! `begin`, what its end means in `ends`.
 
+use super::super::ramps::Ramps;
 use super::{Goal, Road, Step};
 use crate::scaler::outbox::Outbox;
 
@@ -25,8 +26,15 @@ impl Road<'_> {
                     return self.call_off(now, name, why, out);
                 }
                 let is_checked = member.read.running_check().is_some();
-                let first = journey.goal.route().first(is_checked);
-                self.write(now, name, first, out);
+                match journey.goal.route().first(is_checked) {
+                    AdminState::Ready => {
+                        self.journeys.step(name, Step::Checking);
+                        self.make_ready(now, name, out);
+                    }
+                    first @ (AdminState::Drain | AdminState::Maint) => {
+                        self.write(now, name, first, out);
+                    }
+                }
             }
             Goal::GiveBack { .. } => {
                 // The checks go on while it drains: a server that died there stays away.
@@ -167,7 +175,7 @@ impl Road<'_> {
             return self.fail(now, name, Failure::Reached { taken, failed }, out);
         }
         let Some(check) = check.filter(|check| !check.is_full()) else {
-            return self.write(now, name, AdminState::Ready, out);
+            return self.make_ready(now, name, out);
         };
         if is_down && member.read.is_by_agent {
             self.fail(now, name, Failure::DownByAgent, out);
@@ -178,7 +186,18 @@ impl Road<'_> {
             let health = check.health;
             self.fail(now, name, Failure::Checks { health, full }, out);
         } else {
+            // Meanwhile; whether that is through is asked in the end.
+            Ramps::of(self).lowers(now, name, out);
             self.read_sooner(now);
+        }
+    }
+
+    /// The last state on the way in, once its weight is little where its share is to grow.
+    fn make_ready(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
+        if Ramps::of(self).lowers(now, name, out) {
+            self.read_sooner(now);
+        } else {
+            self.write(now, name, AdminState::Ready, out);
         }
     }
 

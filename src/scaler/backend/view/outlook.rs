@@ -101,6 +101,13 @@ impl Sight<'_> {
         if let Some((_, _, verdict)) = self.signals.not_helping(now) {
             return Outlook::NotHelping(verdict.until().since(now));
         }
+        if let Some(member) = self.growing() {
+            return Outlook::Growing {
+                server: name_of(member),
+                weight: member.read.user_weight,
+                whole: member.read.initial_weight,
+            };
+        }
         if now < self.plan.up_not_before {
             return Outlook::Cooldown(self.plan.up_not_before.since(now));
         }

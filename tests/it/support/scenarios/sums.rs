@@ -1,9 +1,12 @@
 //! What became of the policies, for one scenario and in sum.
 
+use haproxy_autoscale::measure::capacity::Bracket;
+use haproxy_autoscale::scaler::settings::Capacity;
 use haproxy_autoscale::simulate::compare::compare;
 use haproxy_autoscale::simulate::plan::plan;
 use haproxy_autoscale::simulate::policy::Policy;
 use haproxy_autoscale::simulate::scenario::Run;
+use haproxy_autoscale::words::time::Timestamp;
 
 use super::Sampled;
 
@@ -11,6 +14,8 @@ use super::Sampled;
 /// beginning.
 const BEGINNING_S: f64 = 300.0;
 const BEGINNING_BOOTS: f64 = 3.0;
+/// Yesterday's users come by another seed.
+const YESTERDAY: u64 = 1_000_003;
 
 /// What is kept of one run, or of many together.
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,7 +105,10 @@ impl Outcome {
     ///
     /// # Panics
     /// A scenario that cannot be simulated.
-    pub fn of(sampled: Sampled, policies: &[Policy]) -> Self {
+    pub fn of(mut sampled: Sampled, policies: &[Policy], knows_yesterday: bool) -> Self {
+        if knows_yesterday {
+            sampled.options.learned = yesterday(&sampled).map(Capacity::From);
+        }
         let plan = plan(&sampled.options).expect("a scenario");
         let runs = compare(&plan.scenario, policies).expect("Little's law");
         let boot_s = sampled.options.boot.as_secs_f64();
@@ -117,6 +125,16 @@ impl Outcome {
         let found = self.runs.iter().find(|(it, _)| *it == policy);
         &found.expect("a policy that was run").1
     }
+}
+
+/// What ours has learned in the end of the same day with other users.
+fn yesterday(sampled: &Sampled) -> Option<Bracket> {
+    let mut options = sampled.options.clone();
+    options.seed = options.seed.wrapping_add(YESTERDAY);
+    let plan = plan(&options).expect("a scenario");
+    let run = plan.scenario.run(Policy::Ours, None).expect("Little's law");
+    let memory = run.capacity?;
+    Some(memory.learned(Timestamp::from_ms(0)).bracket)
 }
 
 /// All of these together.
