@@ -1,6 +1,8 @@
 //! The command line: arguments, what goes to which stream, exit codes. Decides nothing.
 
 mod bar;
+mod doctor;
+mod init;
 mod logs;
 mod order;
 mod past;
@@ -81,6 +83,10 @@ enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// Write a first configuration from what is found, and say what haproxy.cfg lacks
+    Init(init::InitArgs),
+    /// Check every link between HAProxy and the daemon, and print the lines that mend what is wrong
+    Doctor(doctor::DoctorArgs),
     /// Run the daemon in the foreground (what systemd starts)
     Run {
         #[command(flatten)]
@@ -158,6 +164,8 @@ pub fn run(cli: Cli) -> ExitCode {
             drop((out, err));
             checked.unwrap_or_else(|error| cannot_write(&error))
         }
+        Command::Init(args) => init::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Run { config, observe } => run_daemon(&config.config, observe),
         Command::Status {
             config,

@@ -9,6 +9,8 @@
 //! - [`scaler`]: events with a time go in, actions come out; the only place that decides, and pure
 //! - [`runtime_api`], [`warm_up`]: the hands; they do one thing when told and report the outcome
 //! - [`daemon`]: one loop that carries events in and starts actions
+//! - [`haproxy_cfg`]: what haproxy.cfg says; [`doctor`], [`init`]: what is wrong with a set-up, and how
+//!   to begin one
 //! - [`replay`]: the same scaler over recorded logs in virtual time
 //! - [`config`], [`cli`]: what the operator says
 //! - [`schedule`]: the hours that a schedule names, as instants
@@ -28,7 +30,10 @@ pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod demo;
+pub mod doctor;
+pub mod haproxy_cfg;
 pub mod history;
+pub mod init;
 pub mod log;
 pub mod measure;
 pub mod parse;

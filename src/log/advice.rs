@@ -134,6 +134,8 @@ impl Tally {
                 .as_ref()
                 .map_or_else(|| without_setting(main, parser, line), Setting::text),
             option: setting.as_ref().map(Setting::options),
+            tag: setting.as_ref().and_then(|it| it.tag.clone()),
+            format: setting.as_ref().and_then(|it| it.format),
         })
     }
 }
@@ -190,6 +192,10 @@ pub struct Advice {
     /// What the lines look like, and the keys to set.
     pub way_out: String,
     option: Option<String>,
+    /// The name of the program that writes them, if it has to be set.
+    pub tag: Option<String>,
+    /// The word for their format, if it has to be set.
+    pub format: Option<&'static str>,
 }
 
 impl Advice {

@@ -28,6 +28,7 @@ use self::carries::Confidence;
 use self::study::Study;
 use self::sweep::Range;
 use crate::config::BackendConfig;
+use crate::measure::capacity::Bracket;
 use crate::simulate::SimulateError;
 use crate::simulate::engine::Balance;
 use crate::simulate::load::recorded::{Log, LogInput, read_all};
@@ -105,6 +106,11 @@ pub fn tune(options: &Options, out: &mut dyn Write) -> Result<bool, TuneError> {
     };
     written.map_err(TuneError::Output)?;
     Ok(is_known)
+}
+
+/// What a server carries as the value of the key `capacity`.
+pub fn capacity_value(bracket: &Bracket) -> String {
+    learned::capacity(bracket)
 }
 
 /// Which backends are studied: those of the configuration, or those of the log.

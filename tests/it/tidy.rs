@@ -144,6 +144,20 @@ fn pure_files() -> impl Iterator<Item = (PathBuf, String)> {
 }
 
 #[test]
+fn what_looks_at_a_set_up_can_write_nothing_to_haproxy() {
+    let mut faults = Vec::new();
+    let rooms = ["src/haproxy_cfg", "src/doctor", "src/init"];
+    for (path, text) in rooms.into_iter().flat_map(rust_files) {
+        for (number, line) in code(&text) {
+            if line.contains("Writer") {
+                faults.push(format!("{}:{number}: {line}", path.display()));
+            }
+        }
+    }
+    none("no `Writer` in doctor and init", &faults);
+}
+
+#[test]
 fn what_measures_knows_no_server_of_haproxys() {
     let mut faults = Vec::new();
     for (path, text) in rust_files("src/measure") {

@@ -2,5 +2,5 @@
 
 mod learned;
 mod limits;
-mod logs;
+pub(crate) mod logs;
 mod output;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
+use haproxy_autoscale::doctor::Code;
 use haproxy_autoscale::log::line::Reject;
 use haproxy_autoscale::publish::record::codes;
 use haproxy_autoscale::scaler::decision::Change;
@@ -166,6 +167,18 @@ fn the_page_of_messages_lists_every_code_and_no_other() {
         assert!(words.len() > 5, "{heading}: {words:?}");
         assert_eq!(listed(&page, heading), words, "{heading}");
     }
+}
+
+#[test]
+fn the_page_of_doctor_lists_every_code_with_its_level_and_no_other() {
+    let page = fs::read_to_string(root().join("docs/doctor.md")).expect("docs/doctor.md");
+    let rows = page.lines().filter_map(|line| {
+        let (code, rest) = line.strip_prefix("| `")?.split_once("` | ")?;
+        Some((code, rest.split(" |").next()?))
+    });
+    let listed: BTreeSet<(&str, &str)> = rows.collect();
+    let known = Code::ALL.map(|it| (it.as_str(), it.level().as_str()));
+    assert_eq!(listed, BTreeSet::from(known));
 }
 
 #[test]

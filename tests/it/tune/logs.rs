@@ -14,11 +14,11 @@ use haproxy_autoscale::simulate::load::{Arrivals, Load};
 use haproxy_autoscale::words::picture::AdminState;
 
 /// 2026-11-21T00:00:00 by the log's clock.
-pub(super) const START_MS: u64 = 1_795_219_200_000;
+pub(crate) const START_MS: u64 = 1_795_219_200_000;
 
 /// What limits a server.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// So many requests at once, the others wait inside it.
     Workers(u32),
     /// All at once, and so many cores do the work of all of them.
@@ -29,21 +29,21 @@ pub(super) enum Kind {
 
 /// A backend under a load.
 #[derive(Clone, Debug)]
-pub(super) struct World {
-    pub(super) kind: Kind,
+pub(crate) struct World {
+    pub(crate) kind: Kind,
     /// As in `simulate --service`.
-    pub(super) service: &'static str,
-    pub(super) rates_per_s: Vec<f64>,
+    pub(crate) service: &'static str,
+    pub(crate) rates_per_s: Vec<f64>,
     /// How many times as long a request takes that comes in each second; beyond its end 1.
-    pub(super) heaviness: Vec<f64>,
+    pub(crate) heaviness: Vec<f64>,
     /// Servers that serve in each second; the last number holds on.
-    pub(super) serving: Vec<usize>,
-    pub(super) seed: u64,
+    pub(crate) serving: Vec<usize>,
+    pub(crate) seed: u64,
 }
 
 impl Kind {
     /// Requests that a server can work on at once.
-    pub(super) fn slots(self) -> f64 {
+    pub(crate) fn slots(self) -> f64 {
         match self {
             Self::Workers(slots) | Self::Cores(slots) | Self::Maxconn(slots) => f64::from(slots),
         }
@@ -52,7 +52,7 @@ impl Kind {
 
 impl World {
     /// One server, without a load.
-    pub(super) const fn new(kind: Kind, service: &'static str, seed: u64) -> Self {
+    pub(crate) const fn new(kind: Kind, service: &'static str, seed: u64) -> Self {
         Self {
             kind,
             service,
@@ -81,7 +81,7 @@ impl World {
     }
 
     /// All requests, as they ended.
-    pub(super) fn answers(&self) -> Vec<Answer> {
+    pub(crate) fn answers(&self) -> Vec<Answer> {
         match self.kind {
             Kind::Workers(workers) => self.engine(workers, None),
             Kind::Maxconn(workers) => self.engine(workers, Some(workers)),
@@ -155,7 +155,7 @@ impl World {
     }
 
     /// As httplog, in the order of completion.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         let mut text = String::new();
         for answer in self.answers() {
             line(&mut text, &answer);
@@ -246,7 +246,7 @@ fn date(at_ms: u64) -> String {
 }
 
 /// From `low` to `high` requests a second and back.
-pub(super) fn day(seconds: usize, low: f64, high: f64) -> Vec<f64> {
+pub(crate) fn day(seconds: usize, low: f64, high: f64) -> Vec<f64> {
     let rate = |second: usize| {
         let angle = std::f64::consts::TAU * second as f64 / seconds as f64;
         low + (high - low) * (1.0 - angle.cos()) / 2.0

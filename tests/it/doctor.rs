@@ -1,0 +1,9 @@
+//! `doctor`: set-ups broken on purpose, each found and mended by pasting what it prints; healthy ones that
+//! are left in peace; haproxy.cfg as people write it. `init`: from nothing to a daemon that observes.
+
+mod begin;
+mod broken;
+mod cases;
+mod field;
+mod healthy;
+mod scene;
