@@ -32,6 +32,7 @@ pub mod daemon;
 pub mod demo;
 pub mod doctor;
 pub mod haproxy_cfg;
+pub mod history;
 pub mod init;
 pub mod log;
 pub mod measure;

@@ -66,6 +66,7 @@ no spare is contacted. A good setting for the first week."#
         ("log", ["[log]"], Type, "") ""
         ("control", ["[control]"], Type, "") ""
         ("state", ["[state]"], Type, "") ""
+        ("events", ["[events]"], Type, "") ""
         ("defaults", ["[defaults]"], Type, "") ""
         ("backend", ["[backend.NAME]"], Type, "") ""
     },
@@ -172,6 +173,22 @@ restart: one small file for each admin socket. The directory is created (mode 07
 cannot be written, the daemon reports it and keeps everything in memory. After an orderly stop it
 also holds how far the log has been read: a daemon that starts within a minute resumes there if
 the log is provably the same one, otherwise at the log's end. "" keeps nothing."#
+    },
+    is_off: false,
+};
+
+/// `[events]`.
+pub static EVENTS: Section = Section {
+    header: "[events]",
+    text: "",
+    groups: plain! {
+        ("file", (config.events.file), Text(text::events_file), "")
+r#"Where `events`, `explain` and `report` find what happened: one JSON object a line, one file for one
+daemon. "" is a file of that kind in [state] dir, or, without one, none: then only the last 1,000 events
+are kept, in memory. Complete files are renamed to this name with a number, so that the folder must be
+writable; all of them together take at most 64 MiB."#
+        ("keep", (config.events.keep), Type, "")
+    "Older events are removed."
     },
     is_off: false,
 };
@@ -394,6 +411,6 @@ goes. Within a tier, spares are taken in their order, as `spares` has it."
 };
 
 pub static TABLES: &[&Section] = &[
-    &TOP, &HAPROXY, &LOG, &CONTROL, &STATE, &DEFAULTS, &BACKEND, &POLICY, &SCHEDULE, &WARM_UP,
-    &SERVER,
+    &TOP, &HAPROXY, &LOG, &CONTROL, &STATE, &EVENTS, &DEFAULTS, &BACKEND, &POLICY, &SCHEDULE,
+    &WARM_UP, &SERVER,
 ];

@@ -24,7 +24,6 @@ pub(super) fn begin_at(folder: &Path, config: &mut Config) {
         put(path);
     }
     put(&mut config.control_socket);
-    if let Some(dir) = &mut config.state_dir {
-        put(dir);
-    }
+    let kept = [&mut config.state_dir, &mut config.events.file];
+    kept.into_iter().flatten().for_each(put);
 }

@@ -6,12 +6,16 @@
 //! | line | answer |
 //! |---|---|
 //! | `status` | one JSON object |
-//! | `VERB [BACKEND[/SERVER]] [for DURATION]`, VERB a word of [`Verb`](crate::words::order::Verb) | `{"verdict":"accepted"\|"refused"\|"unknown","texts":[…]}` |
+//! | `explain [BACKEND]` | a JSON list, as `explain --json` has it on lines |
+//! | `usage` | nothing, when what was counted is told |
+//! | `events ID` | the events in memory with a higher number, one JSON object on each line |
+//! | `VERB [BACKEND[/SERVER]] [for DURATION] [sudo UID:NAME] [because TEXT]`, VERB a word of [`Verb`](crate::words::order::Verb) | `{"verdict":"accepted"\|"refused"\|"unknown","texts":[…]}` |
 //! | anything else | `{"error":…}` |
 //!
 //! The kernel tells who asks (`SO_PEERCRED`); the socket's mode 0660 says who may.
 
 mod order;
+mod who;
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -27,7 +31,7 @@ use tokio::time::timeout;
 
 use crate::words::order::Order;
 
-pub use self::order::{Reply, duration, lasts, place};
+pub use self::order::{Reply, duration, lasts, place, reason};
 
 /// A caller that says nothing, or does not read, is let go after this.
 const CALLER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -37,8 +41,14 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_BYTES_MAX: usize = 1024;
 /// Callers at the same time; more of them wait.
 const CALLERS_MAX: usize = 16;
-/// The request of `status`; all others are orders.
+/// The request of `status`.
 const STATUS: &str = "status";
+/// The request of events behind a number.
+const EVENTS: &str = "events ";
+/// The request of `explain`, with a backend or without.
+const EXPLAIN: &str = "explain";
+/// The request of `report`; all others are orders.
+const USAGE: &str = "usage";
 
 /// The daemon's end.
 #[derive(Debug)]
@@ -58,7 +68,13 @@ struct Bound {
 #[derive(Debug)]
 pub enum Request {
     Status(Caller),
-    Order(Order, Caller),
+    /// The events with a higher number, as far as memory has them.
+    Events(u64, Caller),
+    /// Why that backend, or each one, does what it does.
+    Explain(Option<String>, Caller),
+    /// Tell what was counted since it was told last.
+    Usage(Caller),
+    Order(Box<Order>, Caller),
 }
 
 /// Who waits for an answer; one who has gone away is no error.
@@ -68,7 +84,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Answers `status`, with one JSON object.
+    /// Answers `status` with one JSON object, or `events` with one on each line.
     pub fn show(self, report: String) {
         let _ = self.answer.send(report);
     }
@@ -207,12 +223,23 @@ fn request(line: &[u8], by: Option<u32>, caller: Caller) -> Result<Request, Stri
     if line == STATUS {
         return Ok(Request::Status(caller));
     }
+    if let Some(after) = line.strip_prefix(EVENTS) {
+        let after = after.parse().map_err(|_| unknown())?;
+        return Ok(Request::Events(after, caller));
+    }
+    if line == USAGE {
+        return Ok(Request::Usage(caller));
+    }
+    if let Some(backend) = line.strip_prefix(EXPLAIN) {
+        let backend = Some(backend.trim_ascii()).filter(|name| !name.is_empty());
+        return Ok(Request::Explain(backend.map(str::to_owned), caller));
+    }
     // One that was cut off could be another order than the one that was meant.
     if rest.is_empty() {
         return Err(unknown());
     }
     let order = order::parse(line, by).ok_or_else(unknown)??;
-    Ok(Request::Order(order, caller))
+    Ok(Request::Order(Box::new(order), caller))
 }
 
 /// Asks the daemon that listens at `path` for its status; its answer is one JSON object.
@@ -221,6 +248,36 @@ fn request(line: &[u8], by: Option<u32>, caller: Caller) -> Result<Request, Stri
 /// Nobody listens there, or no answer came within some seconds.
 pub fn ask_status(path: &Path) -> io::Result<String> {
     ask(path, STATUS)
+}
+
+/// Asks the daemon that listens at `path` for its events behind that number, as far as its memory has
+/// them: one JSON object a line.
+///
+/// # Errors
+/// Nobody listens there, or no answer came within some seconds.
+pub fn ask_events(path: &Path, after: u64) -> io::Result<String> {
+    ask(path, &format!("{EVENTS}{after}"))
+}
+
+/// Asks the daemon that listens at `path` why that backend, or each one, does what it does; its answer is
+/// a JSON list.
+///
+/// # Errors
+/// Nobody listens there, or no answer came within some seconds.
+pub fn ask_explain(path: &Path, backend: Option<&str>) -> io::Result<String> {
+    match backend {
+        Some(backend) => ask(path, &format!("{EXPLAIN} {backend}")),
+        None => ask(path, EXPLAIN),
+    }
+}
+
+/// Has the daemon that listens at `path` tell what it counted since it told that last, and returns when
+/// that is an event.
+///
+/// # Errors
+/// Nobody listens there, or no answer came within some seconds.
+pub fn ask_usage(path: &Path) -> io::Result<()> {
+    ask(path, USAGE).map(|_| ())
 }
 
 /// Gives an order to the daemon that listens at `path`.

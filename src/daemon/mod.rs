@@ -5,12 +5,14 @@ mod calendar;
 mod control;
 mod diagnosis;
 mod difference;
+mod events;
 mod hands;
 mod keeper;
 mod lines;
 mod lock;
 mod log_health;
 pub mod problems;
+mod reasons;
 mod reload;
 mod report;
 mod shadow;
@@ -18,6 +20,7 @@ mod standstill;
 mod supervisor;
 mod trust;
 mod unread;
+mod usage;
 
 use std::future::Future;
 use std::pin::pin;
@@ -30,12 +33,14 @@ use self::hands::{Hands, Outcome};
 use self::lines::Rejects;
 use self::log_health::LogHealth;
 use self::problems::Problems;
+use self::reasons::Reasons;
 use self::standstill::Suspension;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::control::{Request, Server};
 use crate::log::line::Parser;
 use crate::log::source::Source;
+use crate::publish::events::Events;
 use crate::publish::hub::Hub;
 use crate::publish::record::{News, Record, Untrusted, What};
 use crate::scaler::Scaler;
@@ -90,13 +95,16 @@ pub async fn run_with(
     mut supervisor: Supervisor,
     hub: Hub,
 ) -> Result<(), DaemonError> {
+    let (lock, news) = lock::take(&config)?;
+    // Not before the lock: the file may be another daemon's, which ends just now.
+    let (events, ending) = Events::start(&hub, events::place(&config));
     let mut parts = Parts {
-        lock: lock::take(&config, &hub)?,
+        lock,
         control: control::bind(&config, &hub).unwrap_or_else(Server::unbound),
         source: lines::open_source(&config),
     };
-    let mut daemon = Daemon::new(config, hub);
-    daemon.hello();
+    let mut daemon = Daemon::new(config, hub, events);
+    daemon.hello(news);
     daemon.look_around();
     parts
         .source
@@ -136,7 +144,9 @@ pub async fn run_with(
         }
         daemon.tell_supervisor(&mut supervisor, &parts.source);
         daemon.pass_on(&mut supervisor, &parts.source);
+        daemon.watch_events();
     }
+    daemon.tell_usage();
     supervisor.stopping();
     daemon.tell(News::Stopping);
     let last = daemon.scaler.handle(daemon.clock.now(), Event::Stop);
@@ -151,6 +161,8 @@ pub async fn run_with(
     // The spare does not wait for the disk.
     tokio::join!(finish, parts.source.leave(checkpoint.as_ref()));
     daemon.pass_on(&mut supervisor, &parts.source);
+    drop(daemon); // The last hub goes with it.
+    ending.wait().await;
     Ok(())
 }
 
@@ -201,6 +213,9 @@ struct Daemon {
     keeper: Option<Keeper>,
     /// Why nothing can be kept, as it was said.
     keeper_problem: Option<String>,
+    events: Events,
+    /// Why they cannot be kept, as it was said.
+    events_problem: Option<String>,
     /// What SIGHUP found last cannot be used, or waits.
     config_problem: Option<String>,
     /// A change of most servers, which waits for a second SIGHUP.
@@ -209,6 +224,7 @@ struct Daemon {
     distrust: Vec<Untrusted>,
     /// What keeps it from working, and since when.
     problems: Problems,
+    reasons: Reasons,
     /// The scaler was asked since the service manager was told, and what it wanted is started.
     has_decided: bool,
     /// HAProxy was asked once, whatever came of it.
@@ -218,10 +234,12 @@ struct Daemon {
     last_picture: Option<Picture>,
     /// When the hours of schedules are told next.
     calendar_due: Timestamp,
+    /// When it is told what became of requests.
+    usage_due: Timestamp,
 }
 
 impl Daemon {
-    fn new(config: Config, hub: Hub) -> Self {
+    fn new(config: Config, hub: Hub, events: Events) -> Self {
         let clock = Clock::start();
         let settings = config
             .backends
@@ -238,15 +256,19 @@ impl Daemon {
             suspension: Suspension::watch(),
             keeper: None,
             keeper_problem: None,
+            events,
+            events_problem: None,
             config_problem: None,
             waiting_config: None,
             distrust: Vec::new(),
             problems: Problems::default(),
+            reasons: Reasons::default(),
             has_decided: false,
             has_looked: false,
             rejects: Rejects::default(),
             last_picture: None,
             calendar_due: Timestamp::default(),
+            usage_due: Timestamp::default(),
             config,
         }
     }
@@ -264,7 +286,11 @@ impl Daemon {
         self.pass_on_source(source);
     }
 
-    fn hello(&self) {
+    /// Says what it is, before that what was noticed already.
+    fn hello(&self, noticed: Option<News>) {
+        if let Some(news) = noticed {
+            self.tell(news);
+        }
         self.tell(News::Started {
             version: env!("CARGO_PKG_VERSION"),
             socket: self.config.haproxy.socket.to_string(),
@@ -298,6 +324,9 @@ impl Daemon {
     fn report_decision(&mut self, decision: Decision) {
         if matches!(decision.change, Change::Reload | Change::Reachable) {
             self.want_diagnosis();
+        }
+        if decision.change == Change::Effect && self.config.mode == Mode::Observe {
+            return; // What was pretended did nothing.
         }
         if diagnosis::is_unknown(&decision) {
             return self.note_unknown(decision.backend());

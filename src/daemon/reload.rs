@@ -1,7 +1,7 @@
 //! A new configuration for a daemon at work: all of it or nothing. What did not change goes on as if
 //! nothing had happened. Reading the file is `cli`'s business, what a setting means `scaler`'s.
 
-use super::{Daemon, FINISH_LIMIT, Parts, control, lines, lock};
+use super::{Daemon, FINISH_LIMIT, Parts, control, events, lines, lock};
 use crate::config::{Config, ConfigErrors, Mode, Severity};
 use crate::log::line::Parser;
 use crate::publish::record::News;
@@ -102,17 +102,25 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
         })?)
     };
     if is_elsewhere {
-        let lock = lock::take(new, &daemon.hub)
+        let (lock, news) = lock::take(new)
             .map_err(|error| format!("SIGHUP: {error}; the configuration stays as it was"))?;
         daemon.let_go().await;
         parts.lock = lock;
+        if let Some(news) = news {
+            daemon.tell(news);
+        }
     }
     if let Some(control) = control {
         parts.control = control;
     }
     change_log(daemon, parts, &config);
+    daemon.tell_usage(); // Backends may go, and take it with them.
     let is_kept_elsewhere = daemon.config.state_dir != config.state_dir;
     daemon.hands.reconfigure(&config, is_elsewhere);
+    let place = events::place(&config);
+    if place != events::place(&daemon.config) {
+        daemon.events.keep_at(place);
+    }
     daemon.config = config;
     if is_elsewhere {
         daemon.keeper = None; // That of the other HAProxy, which keeps what it has.
@@ -120,7 +128,7 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
         daemon.start_keeper();
     }
     daemon.tell(News::ConfigApplied);
-    daemon.hello();
+    daemon.hello(None);
     daemon.look_around();
     if is_elsewhere {
         daemon.want_diagnosis();

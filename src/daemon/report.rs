@@ -28,7 +28,7 @@ impl Daemon {
             }));
         }
         let (problems, news) = self.problems.take(now, SystemTime::now(), found);
-        for news in news {
+        for news in news.into_iter().chain(self.reasons.take(now, &backends)) {
             self.tell(news);
         }
         let is_contradicted = problems
@@ -72,6 +72,7 @@ impl Daemon {
             add(DaemonProblem::Untrusted, Some(untrusted.to_string()));
         }
         add(DaemonProblem::StateNotKept, self.keeper_problem.clone());
+        add(DaemonProblem::EventsNotKept, self.events.problem());
         add(DaemonProblem::ConfigNotApplied, self.config_problem.clone());
         found
     }

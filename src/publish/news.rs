@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::log::source::SourceNews;
+use crate::measure::account::Usage;
 use crate::scaler::Remembered;
 use crate::words::closed::told;
 
@@ -68,6 +69,16 @@ pub enum News {
     StateNotKept(String),
     /// The state is kept on disk again.
     StateKept,
+    /// Events cannot be kept on disk; what was tried.
+    EventsNotKept(String),
+    /// Events are kept on disk again.
+    EventsKept,
+    /// Numbers of events were given, and the events are nowhere.
+    EventsLost {
+        events: u64,
+        /// Nobody knows how many; no more than so many.
+        is_at_most: bool,
+    },
     /// An order that an earlier daemon was given still stands, and forbids every change.
     Paused(Box<Remembered>),
     /// … and is another one.
@@ -78,6 +89,20 @@ pub enum News {
     ConfigUnchanged,
     /// A new configuration is not used; why, and what to do.
     ConfigNotApplied(String),
+    /// A backend does something else than before, or nothing for another reason.
+    Reason {
+        backend: String,
+        /// Of [`ReasonCode`](crate::scaler::seen::ReasonCode).
+        reason: &'static str,
+        text: String,
+    },
+    /// What became of a backend's requests for a while, and what that took.
+    Usage {
+        backend: String,
+        usage: Usage,
+        /// Observing: it is what would have been.
+        is_pretended: bool,
+    },
     /// Users suffer, nothing can help, and that lasts.
     ProblemLasts {
         backend: Option<String>,
@@ -156,11 +181,16 @@ told! {
         StateLost: Warning "state_lost",
         StateNotKept: Warning "state_not_kept",
         StateKept: Info "state_kept",
+        EventsNotKept: Warning "events_not_kept",
+        EventsKept: Info "events_kept",
+        EventsLost: Warning "events_lost",
         Paused: Warning "remembered",
         Remembered: Info "remembered",
         ConfigApplied: Info "config_applied",
         ConfigUnchanged: Info "config_unchanged",
         ConfigNotApplied: Warning "config_not_applied",
+        Reason: Info "reason",
+        Usage: Info "usage",
         ProblemLasts: Warning "problem_lasts",
         ProblemOver: Info "problem_over",
         @ Self::Log { news, .. } => news,

@@ -12,6 +12,7 @@ use super::seen::Nobody;
 use crate::measure::need::Need;
 use crate::measure::settings::{Signal, Statistic};
 use crate::measure::target::TargetNeed;
+use crate::words::by::By;
 use crate::words::closed::closed;
 use crate::words::level::Level;
 use crate::words::names::ServerName;
@@ -21,9 +22,10 @@ use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 use crate::words::shift::TimeOfDay;
 use crate::words::time::Timestamp;
 
-pub use self::answer::{Promise, Refusal, Way};
+pub use self::answer::{Load, Promise, Refusal, Way};
 pub use self::note::{Advice, CalledOff, Expired, NameList, NoRamp, Note, RampNews, Would};
 pub use super::probation::Tally;
+pub use crate::measure::account::{Effect, Seen};
 pub use crate::measure::agreement::{Compared, Doubt};
 pub use crate::measure::breach::{Breach, Episode, News, SlowServer};
 pub use crate::measure::dropped::Share;
@@ -99,6 +101,8 @@ closed! {
         NotServing = "not_serving",
         /// A spare that takes requests answers them worse than the others do.
         ProbationFailed = "probation_failed",
+        /// What a change did.
+        Effect = "effect",
         /// Something that keeps users waiting or us from helping, and that an operator can mend.
         Warning = "warning",
     }
@@ -130,6 +134,7 @@ impl Change {
             | Self::Ramp
             | Self::Note
             | Self::Operator
+            | Self::Effect
             | Self::Paused => Level::Info,
         }
     }
@@ -262,11 +267,13 @@ pub enum Reason {
     /// What became of an operator's order.
     Answer {
         verb: Verb,
-        /// The user id of who gave the order, when the kernel told.
-        by: Option<u32>,
+        /// Who gave the order, when the kernel told.
+        by: Option<Box<By>>,
         /// What will happen, or why not.
         answer: Result<Promise, Refusal>,
     },
+    /// What a change did.
+    Effect(Effect),
     Note(Note),
 }
 
@@ -354,8 +361,8 @@ impl Wanted {
 pub enum Ordered {
     By {
         verb: Verb,
-        /// The user id of who gave it, when the kernel told.
-        uid: Option<u32>,
+        /// Who gave it, when the kernel told.
+        by: Option<By>,
     },
     /// The daemon or the machine stood still for so long.
     Standstill(Duration),

@@ -11,11 +11,12 @@ mod why_not;
 
 use std::time::Duration;
 
+use crate::words::by::By;
 use crate::words::closed::closed;
 
 pub use self::capacity::{CapacitySource, CapacityView, Needed};
 pub use self::keeps::{Keeps, VotesView};
-pub use self::outlook::{Later, Outlook, Transition};
+pub use self::outlook::{Later, NextCode, Outlook, Transition};
 pub use self::problem::Problem;
 pub use self::why_not::{Blocked, Condition, Nobody, ServerNote, WhyNot};
 
@@ -256,8 +257,8 @@ pub struct Standing {
     pub lasted: Option<Duration>,
     /// How long it will; `None`: until it is taken back.
     pub left: Option<Duration>,
-    /// The user id of who set it, when the kernel told.
-    pub by: Option<u32>,
+    /// Who set it, when the kernel told, and why.
+    pub by: Option<By>,
     pub reason: Option<StandingReason>,
 }
 

@@ -1,7 +1,10 @@
 //! Records in words: one line each. What users do about it stands at the end.
 
+use std::time::Duration;
+
 use super::counted;
 use crate::log::source::SourceNews;
+use crate::measure::account::Usage;
 use crate::publish::record::{LogNews, News, Record, Untrusted, What, is_refused};
 use crate::scaler::decision::{Change, Decision, News as Window, Reason};
 use crate::words::time::Span;
@@ -61,15 +64,7 @@ fn news(news: &News) -> String {
             "the admin socket has level {level}: nothing can be changed over it; write `level \
              admin` on its `stats socket` line in haproxy.cfg"
         ),
-        News::UnknownBackend { backend, known } if known.is_empty() => {
-            format!("HAProxy has no backend {backend}")
-        }
-        News::UnknownBackend { backend, known } => {
-            format!(
-                "HAProxy has no backend {backend}; it has {}",
-                known.join(", ")
-            )
-        }
+        News::UnknownBackend { backend, known } => unknown_backend(backend, known),
         News::Untrusted(untrusted) => untrusted.to_string(),
         News::LockUnknown { error } => {
             format!("cannot tell whether another daemon acts on the same admin socket: {error}")
@@ -86,7 +81,11 @@ fn news(news: &News) -> String {
         News::StateLost(text) => {
             format!("{text}; no enabled spare goes before a window of requests")
         }
-        News::StateNotKept(text) | News::ConfigNotApplied(text) => text.clone(),
+        News::StateNotKept(text) | News::EventsNotKept(text) | News::ConfigNotApplied(text) => {
+            text.clone()
+        }
+        News::EventsKept => "events are kept on disk again".to_owned(),
+        News::EventsLost { events, is_at_most } => events_lost(*events, *is_at_most),
         News::StateKept => "the state is kept on disk again".to_owned(),
         News::Paused(order) => format!(
             "from before the start: {order}; nothing is changed until `haproxy-autoscale resume`"
@@ -94,6 +93,8 @@ fn news(news: &News) -> String {
         News::Remembered(order) => format!("from before the start: {order}"),
         News::ConfigApplied => "SIGHUP: new configuration applied".to_owned(),
         News::ConfigUnchanged => "SIGHUP: the configuration has not changed".to_owned(),
+        News::Reason { backend, text, .. } => format!("reason {backend}: {text}"),
+        News::Usage { backend, usage, .. } => usage_of(backend, usage),
         News::ProblemLasts {
             backend,
             lasted,
@@ -107,12 +108,45 @@ fn news(news: &News) -> String {
             backend,
             code,
             lasted,
-        } => format!(
-            "{}{code} is over, after {}",
-            place(backend.as_ref()),
-            Span(*lasted)
-        ),
+        } => {
+            let (place, lasted) = (place(backend.as_ref()), Span(*lasted));
+            format!("{place}{code} is over, after {lasted}")
+        }
     }
+}
+
+/// `usage web: 4000 requests in 5m, 12 slow and 0 failed; 2.0 of 3.0 servers`.
+fn usage_of(backend: &str, usage: &Usage) -> String {
+    let seconds = usage.span.as_secs_f64().max(0.001);
+    let servers = |time: Duration| time.as_secs_f64() / seconds;
+    format!(
+        "usage {backend}: {} in {}, {} slow and {} failed; {:.1} of {:.1} servers",
+        counted(usage.requests, "request"),
+        Span(usage.span),
+        usage.slow,
+        usage.failed,
+        servers(usage.servers),
+        servers(usage.all_servers),
+    )
+}
+
+fn unknown_backend(backend: &str, known: &[String]) -> String {
+    if known.is_empty() {
+        return format!("HAProxy has no backend {backend}");
+    }
+    let known = known.join(", ");
+    format!("HAProxy has no backend {backend}; it has {known}")
+}
+
+fn events_lost(events: u64, is_at_most: bool) -> String {
+    let most = if is_at_most { "at most " } else { "" };
+    let (events, them) = (
+        counted(events, "event"),
+        if events == 1 { "it" } else { "them" },
+    );
+    format!(
+        "{most}{events} before this one cannot be shown: no disk took {them}, or the file was removed"
+    )
 }
 
 fn started(version: &str, socket: &str, backends: &[String], is_observing: bool) -> String {

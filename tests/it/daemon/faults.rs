@@ -123,7 +123,7 @@ fn an_order_on_a_disk_that_has_just_filled_up_says_that_it_is_not_kept() {
     let mut running = daemon(&place);
     place.read();
     let text = problems(&place);
-    assert!(text.contains("paused by uid"), "as before: {text}");
+    assert!(text.contains("paused by "), "as before: {text}");
     assert!(!text.contains("pinned"), "{text}");
     assert_eq!(count(&running, "remembered state"), 0);
     end(&mut running);
@@ -146,7 +146,7 @@ fn a_disk_with_room_again_gets_what_it_could_not_take() {
     drop(running);
     let mut running = daemon(&place);
     place.read();
-    assert!(problems(&place).contains("paused by uid"));
+    assert!(problems(&place).contains("paused by "));
     end(&mut running);
 }
 
@@ -222,11 +222,11 @@ fn wait_for_lines(place: &Place, lines: usize) {
 }
 
 /// A small file system of its own; gone with this.
-struct Disk(PathBuf);
+pub(super) struct Disk(PathBuf);
 
 impl Disk {
     /// `None`, and said, where that is not allowed.
-    fn mount(at: &Path) -> Option<Self> {
+    pub(super) fn mount(at: &Path) -> Option<Self> {
         fs::create_dir_all(at).unwrap();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", "size=64k,mode=700", "tmpfs"]);
@@ -239,7 +239,7 @@ impl Disk {
     }
 
     /// Leaves no room, until what it returns is removed.
-    fn fill(&self) -> PathBuf {
+    pub(super) fn fill(&self) -> PathBuf {
         let ballast = self.0.join("ballast");
         let mut file = fs::File::create(&ballast).unwrap();
         while file.write_all(&[b'x'; 512]).is_ok() {}
@@ -284,7 +284,7 @@ fn a_state_dir_without_a_byte_left_stops_nothing() {
     );
     let mut running = daemon(&place);
     place.read();
-    assert!(problems(&place).contains("paused by uid"));
+    assert!(problems(&place).contains("paused by "));
     end(&mut running);
 }
 

@@ -96,6 +96,7 @@ impl Scene {
             .expect("a folder");
         for folder in [
             "run/haproxy",
+            "var/lib",
             "var/log",
             "dev",
             "etc/haproxy",

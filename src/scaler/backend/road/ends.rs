@@ -42,7 +42,7 @@ impl Road<'_> {
             out.report(now, Some(name), Change::Drain, reason);
         } else if let Goal::SendAway { by } = journey.goal {
             let verb = Verb::Disable;
-            let reason = Reason::Wanted(Wanted::Ordered(Ordered::By { verb, uid: by }));
+            let reason = Reason::Wanted(Wanted::Ordered(Ordered::By { verb, by }));
             out.report(now, Some(name), Change::Drain, reason);
         } else if let Goal::Expel { fault } = journey.goal {
             self.expelled(now, name, fault, out);
@@ -92,6 +92,7 @@ impl Road<'_> {
             return;
         };
         let took = now.since(journey.since);
+        let wanted_for = journey.goal.wanted_for(took);
         let member = self.facts.pool.member_mut(name);
         let (reason, wanted) = match journey.goal {
             Goal::BringIn { wanted, evidence } => {
@@ -119,6 +120,7 @@ impl Road<'_> {
             member.errand.stands_in = wanted.is_for_dead();
         }
         out.report(now, Some(name), Change::Enable, reason);
+        changed(self, now, (name, true), wanted_for);
         Ramps::of(self).begin(now, name, out);
         self.spare_arrived(now, name, &wanted);
         Queue::of(self.facts, self.hand).kick_newcomer(now, name, out);
@@ -136,6 +138,7 @@ impl Road<'_> {
             member.became_ready(now);
         }
         out.tell(now, Some(name), Change::Enable, Note::LateReady);
+        changed(self, now, (name, true), None);
         self.signals.start_policies_over();
         Queue::of(self.facts, self.hand).kick_newcomer(now, name, out);
         self.read_sooner(now);
@@ -153,6 +156,7 @@ impl Road<'_> {
         let (took, sessions) = (now.since(journey.since), journey.sessions);
         let reason = Reason::Emptied { took, sessions };
         out.report(now, Some(name), Change::Disable, reason);
+        changed(self, now, (name, false), None);
     }
 
     /// Something failed on the way in: to maint, if it has left maint.
@@ -307,4 +311,16 @@ impl Road<'_> {
             (AdminState::Ready | AdminState::Drain, _) => {}
         }
     }
+}
+
+/// What that change does is looked for.
+fn changed(
+    road: &mut Road<'_>,
+    now: Timestamp,
+    change: (&str, bool),
+    wanted_for: Option<Duration>,
+) {
+    let stays = road.settings.idle_timeout;
+    let account = &mut road.signals.account;
+    account.changed(now, change, wanted_for, stays);
 }
