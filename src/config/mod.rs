@@ -9,6 +9,7 @@ pub mod check;
 mod diagnostic;
 mod draft;
 mod duration;
+mod http;
 pub mod key;
 pub mod keys;
 mod learned;
@@ -41,6 +42,7 @@ use crate::runtime_api::Address;
 use crate::scaler::settings::BackendSettings;
 use crate::schedule::Schedule;
 use crate::words::closed::closed;
+use crate::words::listen::Listen;
 use crate::words::limits::{may_everybody_write, may_group_write};
 
 pub use self::diagnostic::{Code, ConfigErrors, Diagnostic, Findings, Label, Severity, Span};
@@ -66,6 +68,8 @@ pub struct Config {
     pub control_socket: PathBuf,
     /// `[state] dir`; `None` when it is `""`.
     pub state_dir: Option<PathBuf>,
+    /// `[http]`.
+    pub http: HttpConfig,
     /// `[backend.NAME]`, by name.
     pub backends: BTreeMap<String, BackendConfig>,
 }
@@ -106,6 +110,15 @@ pub struct LogConfig {
     pub allow_remote: bool,
 }
 
+/// `[http]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// Where metrics and the API are served.
+    pub listen: Listen,
+    /// The file with the tokens; `None` when it is `""`: nobody gives orders over HTTP.
+    pub token_file: Option<PathBuf>,
+}
+
 /// `[backend.NAME]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BackendConfig {
@@ -126,6 +139,7 @@ impl Default for Config {
             log: LogConfig::default(),
             control_socket: PathBuf::from("/run/haproxy-autoscale/control.sock"),
             state_dir: Some(PathBuf::from("/var/lib/haproxy-autoscale")),
+            http: HttpConfig::default(),
             backends: BTreeMap::new(),
         }
     }
@@ -327,6 +341,7 @@ fn read(entries: &DeTable<'_>, reader: &mut Reader<'_>) -> Config {
         ("log", &keys::LOG),
         ("control", &keys::CONTROL),
         ("state", &keys::STATE),
+        ("http", &keys::HTTP),
     ];
     for (name, section) in tables {
         let Some(table) = top.table(name, section, reader) else {
@@ -339,6 +354,11 @@ fn read(entries: &DeTable<'_>, reader: &mut Reader<'_>) -> Config {
             && let Some(text) = source.as_text()
         {
             log_source::check_remote(&log.source, text, source.span(), log.allow_remote, reader);
+        }
+        if name == "http"
+            && let Some(listen) = table.entry("listen")
+        {
+            http::check(&draft.config.http, listen.span(), reader);
         }
     }
     let Draft { config, .. } = draft;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Config;
 use crate::runtime_api::Address;
+use crate::words::listen::Listen;
 
 /// The folder of that file, from the root.
 pub(super) fn folder_of(file: &Path) -> PathBuf {
@@ -26,5 +27,11 @@ pub(super) fn begin_at(folder: &Path, config: &mut Config) {
     put(&mut config.control_socket);
     if let Some(dir) = &mut config.state_dir {
         put(dir);
+    }
+    if let Listen::Unix(path) = &mut config.http.listen {
+        put(path);
+    }
+    if let Some(file) = &mut config.http.token_file {
+        put(file);
     }
 }

@@ -57,7 +57,15 @@ pub(super) fn directory(text: &str) -> Result<(), Mistake> {
     )
 }
 
-fn socket_path(text: &str, help: &str) -> Result<(), Mistake> {
+/// `[http] token_file`.
+pub(super) fn token_file(text: &str) -> Result<(), Mistake> {
+    path(
+        text,
+        "write the path of the file with the tokens, or \"\" for none",
+    )
+}
+
+pub(super) fn socket_path(text: &str, help: &str) -> Result<(), Mistake> {
     path(text, help)?;
     if text.len() <= SOCKET_PATH_BYTES_MAX {
         return Ok(());

@@ -7,6 +7,7 @@ pub mod duration;
 pub mod files;
 pub mod level;
 pub mod limits;
+pub mod listen;
 pub mod mix;
 pub mod names;
 pub mod order;
