@@ -73,6 +73,10 @@ closed! {
         StateNotKept = "state_not_kept",
         /// A new configuration does not hold.
         ConfigNotApplied = "config_not_applied",
+        /// HTTP is not served where it should be.
+        HttpNotListening = "http_not_listening",
+        /// The file with the tokens for HTTP cannot be used.
+        HttpToken = "http_token",
     }
 }
 

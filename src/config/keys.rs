@@ -407,6 +407,6 @@ goes. Within a tier, spares are taken in their order, as `spares` has it."
 };
 
 pub static TABLES: &[&Section] = &[
-    &TOP, &HAPROXY, &LOG, &CONTROL, &STATE, &HTTP, &DEFAULTS, &BACKEND, &POLICY, &SCHEDULE, &WARM_UP,
-    &SERVER,
+    &TOP, &HAPROXY, &LOG, &CONTROL, &STATE, &HTTP, &DEFAULTS, &BACKEND, &POLICY, &SCHEDULE,
+    &WARM_UP, &SERVER,
 ];

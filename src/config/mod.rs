@@ -42,8 +42,8 @@ use crate::runtime_api::Address;
 use crate::scaler::settings::BackendSettings;
 use crate::schedule::Schedule;
 use crate::words::closed::closed;
-use crate::words::listen::Listen;
 use crate::words::limits::{may_everybody_write, may_group_write};
+use crate::words::listen::Listen;
 
 pub use self::diagnostic::{Code, ConfigErrors, Diagnostic, Findings, Label, Severity, Span};
 pub use self::learned::load_learned;

@@ -11,6 +11,7 @@ mod lines;
 mod lock;
 mod log_health;
 pub mod problems;
+mod published;
 mod reload;
 mod report;
 mod shadow;
@@ -21,7 +22,7 @@ mod unread;
 
 use std::future::Future;
 use std::pin::pin;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
 
@@ -34,8 +35,10 @@ use self::standstill::Suspension;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::control::{Request, Server};
+use crate::http::{Front, Wish};
 use crate::log::line::Parser;
 use crate::log::source::Source;
+use crate::metrics::Counters;
 use crate::publish::hub::Hub;
 use crate::publish::record::{News, Record, Untrusted, What};
 use crate::scaler::Scaler;
@@ -104,6 +107,7 @@ pub async fn run_with(
     daemon.pass_on(&mut supervisor, &parts.source);
     daemon.recall();
     daemon.tell_hours();
+    daemon.http.serve(&daemon.config.http);
     let mut stop = pin!(stop);
     loop {
         let deadline = daemon.scaler.deadline();
@@ -113,6 +117,7 @@ pub async fn run_with(
             () = &mut stop => break,
             outcome = daemon.hands.next_outcome() => Turn::Outcome(outcome),
             request = parts.control.next() => Turn::Request(request),
+            wish = daemon.http.next() => Turn::Wish(wish),
             reload = next_reload(&mut reloads) => Turn::Reload(reload),
             () = parts.source.wait() => Turn::Log,
             () = kept(&mut daemon.keeper) => Turn::Kept,
@@ -120,10 +125,12 @@ pub async fn run_with(
             () = daemon.clock.sleep_until(calendar_due), if calendar_due.is_some() => Turn::Calendar,
             () = supervisor.due() => Turn::Tick,
         };
+        let (woke, now) = (Instant::now(), daemon.clock.now());
         daemon.notice_standstill(deadline);
         match turn {
             Turn::Outcome(outcome) => daemon.take_outcome(outcome),
             Turn::Request(request) => daemon.answer(request, &parts.source),
+            Turn::Wish(wish) => daemon.grant(wish, &parts.source),
             Turn::Reload(reload) => {
                 supervisor.reloading();
                 reload::take(&mut daemon, &mut parts, reload).await;
@@ -136,6 +143,7 @@ pub async fn run_with(
         }
         daemon.tell_supervisor(&mut supervisor, &parts.source);
         daemon.pass_on(&mut supervisor, &parts.source);
+        daemon.turned(woke, now, deadline);
     }
     supervisor.stopping();
     daemon.tell(News::Stopping);
@@ -165,6 +173,7 @@ struct Parts {
 enum Turn {
     Outcome(Outcome),
     Request(Request),
+    Wish(Wish),
     Reload(Reload),
     Log,
     Kept,
@@ -218,6 +227,10 @@ struct Daemon {
     last_picture: Option<Picture>,
     /// When the hours of schedules are told next.
     calendar_due: Timestamp,
+    counters: Counters,
+    /// When HAProxy was asked that has not answered yet.
+    asked_at: Option<Instant>,
+    http: Front,
 }
 
 impl Daemon {
@@ -233,7 +246,6 @@ impl Daemon {
             parser: Parser::new(&config.log.format, &config.log.tag),
             clock,
             log: LogHealth::default(),
-            hub,
             haproxy: Acquaintance::default(),
             suspension: Suspension::watch(),
             keeper: None,
@@ -247,6 +259,10 @@ impl Daemon {
             rejects: Rejects::default(),
             last_picture: None,
             calendar_due: Timestamp::default(),
+            counters: Counters::new(published::counted(&config), SystemTime::now()),
+            asked_at: None,
+            http: Front::new(&hub),
+            hub,
             config,
         }
     }
@@ -289,6 +305,9 @@ impl Daemon {
             if let Action::Report(decision) = action {
                 self.report_decision(decision);
             } else {
+                if is_read(&action) {
+                    self.asked_at = Some(Instant::now());
+                }
                 self.hands.start(action, written.clone());
             }
         }
@@ -299,6 +318,7 @@ impl Daemon {
         if matches!(decision.change, Change::Reload | Change::Reachable) {
             self.want_diagnosis();
         }
+        self.counters.decision(&decision);
         if diagnosis::is_unknown(&decision) {
             return self.note_unknown(decision.backend());
         }
@@ -319,6 +339,8 @@ impl Daemon {
                 return self.look_around();
             }
             Outcome::Read(id, outcome) => {
+                let took = self.asked_at.take().map(|at| at.elapsed());
+                self.counters.read(took, outcome.is_ok());
                 if let Ok(picture) = &outcome {
                     self.tell_difference(picture);
                     self.ask_if_wanted();

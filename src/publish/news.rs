@@ -78,6 +78,19 @@ pub enum News {
     ConfigUnchanged,
     /// A new configuration is not used; why, and what to do.
     ConfigNotApplied(String),
+    /// HTTP is served there.
+    HttpListening(String),
+    /// An operator gave an order over HTTP.
+    HttpOrder {
+        /// From where, and the name of the token.
+        by: String,
+        /// The verb and what it is about, with the reason that was given.
+        order: String,
+    },
+    /// HTTP is not served where it should be; why, and what is done.
+    HttpNotListening(String),
+    /// The file with the tokens for HTTP cannot be used; why, and what to do.
+    HttpToken(String),
     /// Users suffer, nothing can help, and that lasts.
     ProblemLasts {
         backend: Option<String>,
@@ -161,6 +174,10 @@ told! {
         ConfigApplied: Info "config_applied",
         ConfigUnchanged: Info "config_unchanged",
         ConfigNotApplied: Warning "config_not_applied",
+        HttpListening: Info "http_listening",
+        HttpOrder: Info "http_order",
+        HttpNotListening: Warning "http_not_listening",
+        HttpToken: Warning "http_token",
         ProblemLasts: Warning "problem_lasts",
         ProblemOver: Info "problem_over",
         @ Self::Log { news, .. } => news,

@@ -61,15 +61,7 @@ fn news(news: &News) -> String {
             "the admin socket has level {level}: nothing can be changed over it; write `level \
              admin` on its `stats socket` line in haproxy.cfg"
         ),
-        News::UnknownBackend { backend, known } if known.is_empty() => {
-            format!("HAProxy has no backend {backend}")
-        }
-        News::UnknownBackend { backend, known } => {
-            format!(
-                "HAProxy has no backend {backend}; it has {}",
-                known.join(", ")
-            )
-        }
+        News::UnknownBackend { backend, known } => unknown_backend(backend, known),
         News::Untrusted(untrusted) => untrusted.to_string(),
         News::LockUnknown { error } => {
             format!("cannot tell whether another daemon acts on the same admin socket: {error}")
@@ -86,7 +78,10 @@ fn news(news: &News) -> String {
         News::StateLost(text) => {
             format!("{text}; no enabled spare goes before a window of requests")
         }
-        News::StateNotKept(text) | News::ConfigNotApplied(text) => text.clone(),
+        News::StateNotKept(text)
+        | News::ConfigNotApplied(text)
+        | News::HttpNotListening(text)
+        | News::HttpToken(text) => text.clone(),
         News::StateKept => "the state is kept on disk again".to_owned(),
         News::Paused(order) => format!(
             "from before the start: {order}; nothing is changed until `haproxy-autoscale resume`"
@@ -94,25 +89,33 @@ fn news(news: &News) -> String {
         News::Remembered(order) => format!("from before the start: {order}"),
         News::ConfigApplied => "SIGHUP: new configuration applied".to_owned(),
         News::ConfigUnchanged => "SIGHUP: the configuration has not changed".to_owned(),
+        News::HttpListening(listen) => format!("HTTP is served on {listen}"),
+        News::HttpOrder { by, order } => format!("{order} was ordered over HTTP by {by}"),
         News::ProblemLasts {
             backend,
             lasted,
             text,
-        } => format!(
-            "{}for {} now: {text}",
-            place(backend.as_ref()),
-            Span(*lasted)
-        ),
+        } => {
+            let place = place(backend.as_ref());
+            format!("{place}for {} now: {text}", Span(*lasted))
+        }
         News::ProblemOver {
             backend,
             code,
             lasted,
-        } => format!(
-            "{}{code} is over, after {}",
-            place(backend.as_ref()),
-            Span(*lasted)
-        ),
+        } => {
+            let place = place(backend.as_ref());
+            format!("{place}{code} is over, after {}", Span(*lasted))
+        }
     }
+}
+
+fn unknown_backend(backend: &str, known: &[String]) -> String {
+    if known.is_empty() {
+        return format!("HAProxy has no backend {backend}");
+    }
+    let known = known.join(", ");
+    format!("HAProxy has no backend {backend}; it has {known}")
 }
 
 fn started(version: &str, socket: &str, backends: &[String], is_observing: bool) -> String {
