@@ -3,7 +3,9 @@
 mod bar;
 mod logs;
 mod order;
+mod past;
 mod simulate;
+mod since;
 mod tune;
 
 use std::fmt;
@@ -96,6 +98,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Show what happened, newest last; needs no running daemon
+    Events(past::EventsArgs),
     #[command(flatten)]
     Order(order::Command),
     /// Print what is read from each log line, as JSON
@@ -154,6 +158,7 @@ pub fn run(cli: Cli) -> ExitCode {
             json,
             check,
         } => run_status(&config.config, json, check),
+        Command::Events(args) => past::events(args),
         Command::Order(order) => order::run(order),
         Command::Parse(args) => logs::parse(args),
         Command::Stats(args) => logs::stats(args),

@@ -29,6 +29,7 @@ pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod demo;
+pub mod history;
 pub mod http;
 pub mod log;
 pub mod measure;

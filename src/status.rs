@@ -71,6 +71,8 @@ closed! {
         Untrusted = "untrusted",
         /// The state cannot be kept on disk.
         StateNotKept = "state_not_kept",
+        /// Events cannot be kept on disk.
+        EventsNotKept = "events_not_kept",
         /// A new configuration does not hold.
         ConfigNotApplied = "config_not_applied",
         /// HTTP is not served where it should be.

@@ -8,26 +8,27 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _};
 
 use super::{
-    Cli, EXIT_FAILED, bar, cannot_write, complain, finish, on_runtime, start_tracing,
+    Cli, EXIT_FAILED, bar, cannot_write, complain, finish, on_runtime, since, start_tracing,
     stop_requested, with_config, writes_to_file,
 };
 use crate::config::{self, LogConfig};
 use crate::log::advice::Tally;
 use crate::log::format::LogFormat;
 use crate::log::line;
-use crate::log::recorded::{self, Period, Reading};
+use crate::log::recorded::{Period, Reading};
 use crate::log::source::LogSource;
 use crate::words::time::ms_since_1970;
 use crate::{parse, stats};
 
 #[derive(Debug, Args)]
 pub(super) struct PeriodArgs {
-    /// Only requests that ended at this time or later: 2026-11-21 or 2026-11-21T23:00, in the log's
-    /// own time; a line that cannot be read counts with the requests around it
-    #[arg(long, value_name = "TIME", value_parser = recorded::parse_moment)]
+    /// Only requests that ended at this time or later: 10m ago, 23:00 today, 2026-11-21 or
+    /// 2026-11-21T23:00, in the log's own time; a line that cannot be read counts with the requests
+    /// around it
+    #[arg(long, value_name = "TIME", value_parser = since::in_log)]
     since: Option<u64>,
     /// Only requests that ended before this time
-    #[arg(long, value_name = "TIME", value_parser = recorded::parse_moment)]
+    #[arg(long, value_name = "TIME", value_parser = since::in_log)]
     until: Option<u64>,
 }
 

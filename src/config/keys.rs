@@ -67,6 +67,7 @@ no spare is contacted. A good setting for the first week."#
         ("control", ["[control]"], Type, "") ""
         ("state", ["[state]"], Type, "") ""
         ("http", ["[http]"], Type, "") ""
+        ("events", ["[events]"], Type, "") ""
         ("defaults", ["[defaults]"], Type, "") ""
         ("backend", ["[backend.NAME]"], Type, "") ""
     },
@@ -190,6 +191,22 @@ others can reach needs `token_file`, and then every request needs a token."#
 r#"Who may give orders over HTTP, a line each: a token of at least 16 characters, alone or after a name
 and a space. Others than its owner and group must not read the file: mode 0640 or less. "": nobody
 gives orders over HTTP. Create one with `(umask 027; openssl rand -hex 32 >FILE)`."#
+    },
+    is_off: false,
+};
+
+/// `[events]`.
+pub static EVENTS: Section = Section {
+    header: "[events]",
+    text: "",
+    groups: plain! {
+        ("file", (config.events.file), Text(text::events_file), "")
+r#"Where `events`, `explain` and `report` find what happened: one JSON object a line, one file for one
+daemon. "" is a file of that kind in [state] dir, or, without one, none: then only the last 1,000 events
+are kept, in memory. Complete files are renamed to this name with a number, so that the folder must be
+writable; all of them together take at most 64 MiB."#
+        ("keep", (config.events.keep), Type, "")
+    "Older events are removed."
     },
     is_off: false,
 };
@@ -407,6 +424,6 @@ goes. Within a tier, spares are taken in their order, as `spares` has it."
 };
 
 pub static TABLES: &[&Section] = &[
-    &TOP, &HAPROXY, &LOG, &CONTROL, &STATE, &HTTP, &DEFAULTS, &BACKEND, &POLICY, &SCHEDULE,
-    &WARM_UP, &SERVER,
+    &TOP, &HAPROXY, &LOG, &CONTROL, &STATE, &HTTP, &EVENTS, &DEFAULTS, &BACKEND, &POLICY,
+    &SCHEDULE, &WARM_UP, &SERVER,
 ];

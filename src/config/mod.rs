@@ -41,6 +41,7 @@ use crate::log::format::LogFormat;
 use crate::runtime_api::Address;
 use crate::scaler::settings::BackendSettings;
 use crate::schedule::Schedule;
+use crate::state::name;
 use crate::words::closed::closed;
 use crate::words::limits::{may_everybody_write, may_group_write};
 use crate::words::listen::Listen;
@@ -70,6 +71,8 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// `[http]`.
     pub http: HttpConfig,
+    /// `[events]`.
+    pub events: EventsConfig,
     /// `[backend.NAME]`, by name.
     pub backends: BTreeMap<String, BackendConfig>,
 }
@@ -94,6 +97,19 @@ pub struct HaproxyConfig {
     /// How often servers and counters are read.
     pub poll_interval: Duration,
 }
+
+/// `[events]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventsConfig {
+    /// `None`: in `[state] dir`.
+    pub file: Option<PathBuf>,
+    /// How long they are kept.
+    pub keep: Age,
+}
+
+/// How old something may become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Age(pub Duration);
 
 /// `[log]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,6 +156,7 @@ impl Default for Config {
             control_socket: PathBuf::from("/run/haproxy-autoscale/control.sock"),
             state_dir: Some(PathBuf::from("/var/lib/haproxy-autoscale")),
             http: HttpConfig::default(),
+            events: EventsConfig::default(),
             backends: BTreeMap::new(),
         }
     }
@@ -155,6 +172,15 @@ impl Default for HaproxyConfig {
     }
 }
 
+impl Default for EventsConfig {
+    fn default() -> Self {
+        Self {
+            file: None,
+            keep: Age(Duration::from_secs(30 * 24 * 3600)),
+        }
+    }
+}
+
 impl Default for LogConfig {
     fn default() -> Self {
         Self {
@@ -164,6 +190,33 @@ impl Default for LogConfig {
             max_line_bytes: 16 * 1024,
             allow_remote: false,
         }
+    }
+}
+
+impl Config {
+    /// Where its daemon keeps events; `None`: in memory alone.
+    pub fn events_file(&self) -> Option<PathBuf> {
+        let own = self.events.file.clone();
+        own.or_else(|| Some(self.state_dir.as_ref()?.join(self.events_name(self.mode))))
+    }
+
+    /// Where one in the other mode would.
+    pub fn other_events_file(&self) -> Option<PathBuf> {
+        let other = match self.mode {
+            Mode::Act => Mode::Observe,
+            Mode::Observe => Mode::Act,
+        };
+        let is_in_state_dir = self.events.file.is_none();
+        let dir = self.state_dir.as_ref().filter(|_| is_in_state_dir)?;
+        Some(dir.join(self.events_name(other)))
+    }
+
+    fn events_name(&self, mode: Mode) -> String {
+        let kind = match mode {
+            Mode::Act => name::EVENTS,
+            Mode::Observe => name::OBSERVED,
+        };
+        name::file_name(&self.haproxy.socket, kind)
     }
 }
 
@@ -342,6 +395,7 @@ fn read(entries: &DeTable<'_>, reader: &mut Reader<'_>) -> Config {
         ("control", &keys::CONTROL),
         ("state", &keys::STATE),
         ("http", &keys::HTTP),
+        ("events", &keys::EVENTS),
     ];
     for (name, section) in tables {
         let Some(table) = top.table(name, section, reader) else {

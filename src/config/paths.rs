@@ -25,9 +25,8 @@ pub(super) fn begin_at(folder: &Path, config: &mut Config) {
         put(path);
     }
     put(&mut config.control_socket);
-    if let Some(dir) = &mut config.state_dir {
-        put(dir);
-    }
+    let kept = [&mut config.state_dir, &mut config.events.file];
+    kept.into_iter().flatten().for_each(put);
     if let Listen::Unix(path) = &mut config.http.listen {
         put(path);
     }

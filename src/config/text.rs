@@ -4,15 +4,21 @@
 
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use super::Age;
 use super::diagnostic::escaped;
 pub(super) use crate::log::source::Mistake;
 use crate::runtime_api::Address;
 use crate::warm_up::check_url;
+use crate::words::duration;
 use crate::words::limits::SOCKET_PATH_BYTES_MAX;
 
 /// Longest path or Host header; servers commonly refuse request lines above 8 KiB.
 const MAX_TEXT_BYTES: usize = 4_096;
+/// What may become how old.
+const AGE_MIN: Duration = Duration::from_secs(60);
+const AGE_MAX: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 /// Most ranges of status codes.
 const MAX_RANGES: usize = 100;
 
@@ -62,6 +68,27 @@ pub(super) fn token_file(text: &str) -> Result<(), Mistake> {
     path(
         text,
         "write the path of the file with the tokens, or \"\" for none",
+    )
+}
+
+/// `[events] keep`.
+pub(super) fn age(text: &str) -> Result<Age, Mistake> {
+    let help = "write minutes, hours or days, such as \"30d\"";
+    let age = duration::parse(text)
+        .ok()
+        .filter(|_| !duration::says_months(text));
+    let age = age.ok_or_else(|| Mistake::new("no such time", help))?;
+    if (AGE_MIN..=AGE_MAX).contains(&age) {
+        return Ok(Age(age));
+    }
+    Err(Mistake::new("not between a minute and ten years", help))
+}
+
+/// `[events] file`.
+pub(super) fn events_file(text: &str) -> Result<(), Mistake> {
+    path(
+        text,
+        "write the path of a file, or \"\" for one in [state] dir",
     )
 }
 

@@ -7,7 +7,7 @@ use super::diagnostic::{Code, quoted};
 use super::reader::Reader;
 use super::text;
 use super::values::{Entry, Parse, Word};
-use super::{Mode, duration, learned, log_format};
+use super::{Age, Mode, duration, learned, log_format};
 use crate::log::format::LogFormat;
 use crate::log::source::LogSource;
 use crate::measure::capacity::Bracket;
@@ -20,6 +20,8 @@ use crate::scaler::settings::{Capacity, OnOpenSessions};
 pub(super) const MAX_SAMPLES: u32 = 100_000;
 /// Shortest window in time; a shorter one says more about the log than about servers.
 pub(super) const MIN_WINDOW: Duration = Duration::from_millis(100);
+/// Seconds of a day.
+const DAY_S: u64 = 86_400;
 const MAX_ADD: u32 = 1_000;
 /// Requests a second of one server.
 const MIN_RATE: f64 = 0.01;
@@ -28,6 +30,22 @@ const MAX_RATE: f64 = 1_000_000.0;
 /// 65535.
 const MIN_BYTES: u32 = 256;
 const MAX_BYTES: u32 = 16 * 1024 * 1024;
+
+impl Parse for Age {
+    const KIND: &'static str = "a duration of at least `\"1m\"`, such as `\"30d\"`";
+
+    fn parse(given: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        given.parsed(text::age, reader)
+    }
+
+    fn show(&self) -> String {
+        let seconds = self.0.as_secs();
+        if seconds.is_multiple_of(DAY_S) {
+            return quoted(&format!("{}d", seconds / DAY_S));
+        }
+        quoted(&humantime::format_duration(self.0).to_string())
+    }
+}
 
 impl Parse for Address {
     const KIND: &'static str = "a path, or `\"tcp:HOST:PORT\"`";

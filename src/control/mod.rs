@@ -6,6 +6,7 @@
 //! | line | answer |
 //! |---|---|
 //! | `status` | one JSON object |
+//! | `events ID` | the events in memory with a higher number, one JSON object on each line |
 //! | `VERB [BACKEND[/SERVER]] [for DURATION]`, VERB a word of [`Verb`](crate::words::order::Verb) | `{"verdict":"accepted"\|"refused"\|"unknown","texts":[…]}` |
 //! | anything else | `{"error":…}` |
 //!
@@ -37,8 +38,10 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_BYTES_MAX: usize = 1024;
 /// Callers at the same time; more of them wait.
 const CALLERS_MAX: usize = 16;
-/// The request of `status`; all others are orders.
+/// The request of `status`.
 const STATUS: &str = "status";
+/// The request of events behind a number; all others are orders.
+const EVENTS: &str = "events ";
 
 /// The daemon's end.
 #[derive(Debug)]
@@ -58,6 +61,8 @@ struct Bound {
 #[derive(Debug)]
 pub enum Request {
     Status(Caller),
+    /// The events with a higher number, as far as memory has them.
+    Events(u64, Caller),
     Order(Order, Caller),
 }
 
@@ -74,7 +79,7 @@ impl Caller {
         (Self { answer }, answered)
     }
 
-    /// Answers `status`, with one JSON object.
+    /// Answers `status` with one JSON object, or `events` with one on each line.
     pub fn show(self, report: String) {
         let _ = self.answer.send(report);
     }
@@ -213,6 +218,10 @@ fn request(line: &[u8], by: Option<u32>, caller: Caller) -> Result<Request, Stri
     if line == STATUS {
         return Ok(Request::Status(caller));
     }
+    if let Some(after) = line.strip_prefix(EVENTS) {
+        let after = after.parse().map_err(|_| unknown())?;
+        return Ok(Request::Events(after, caller));
+    }
     // One that was cut off could be another order than the one that was meant.
     if rest.is_empty() {
         return Err(unknown());
@@ -227,6 +236,15 @@ fn request(line: &[u8], by: Option<u32>, caller: Caller) -> Result<Request, Stri
 /// Nobody listens there, or no answer came within some seconds.
 pub fn ask_status(path: &Path) -> io::Result<String> {
     ask(path, STATUS)
+}
+
+/// Asks the daemon that listens at `path` for its events behind that number, as far as its memory has
+/// them: one JSON object a line.
+///
+/// # Errors
+/// Nobody listens there, or no answer came within some seconds.
+pub fn ask_events(path: &Path, after: u64) -> io::Result<String> {
+    ask(path, &format!("{EVENTS}{after}"))
 }
 
 /// Gives an order to the daemon that listens at `path`.

@@ -33,6 +33,11 @@ impl Daemon {
             control::Request::Status(caller) => {
                 caller.show(self.report(source).json(SystemTime::now()));
             }
+            control::Request::Events(after, caller) => {
+                let events = self.events.after(after);
+                let lines: Vec<_> = events.iter().map(|entry| entry.line.as_str()).collect();
+                caller.show(lines.join("\n"));
+            }
             control::Request::Order(order, caller) => {
                 let mut reply = self.obey(&order);
                 let written = self.written();

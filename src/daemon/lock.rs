@@ -9,8 +9,7 @@ use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 
 use super::DaemonError;
 use crate::config::{Config, Mode};
-use crate::publish::hub::Hub;
-use crate::publish::record::{News, Record};
+use crate::publish::record::News;
 use crate::runtime_api::Address;
 use crate::state::name::{fnv1a, place_of};
 
@@ -23,25 +22,25 @@ pub(super) struct Lock {
     _listener: UnixListener,
 }
 
-/// Takes the lock of HAProxy's admin socket, if one is needed and can be had.
+/// Takes the lock of HAProxy's admin socket, if one is needed and can be had; if not, what is to be
+/// told: nothing may be before the events of a daemon that holds it.
 ///
 /// # Errors
 /// Another daemon has it.
-pub(super) fn take(config: &Config, hub: &Hub) -> Result<Option<Lock>, DaemonError> {
+pub(super) fn take(config: &Config) -> Result<(Option<Lock>, Option<News>), DaemonError> {
     if config.mode == Mode::Observe {
-        return Ok(None); // It changes nothing and may stand beside an acting one.
+        return Ok((None, None)); // It changes nothing and may stand beside an acting one.
     }
     let address = &config.haproxy.socket;
     match lock(address) {
-        Ok(lock) => Ok(Some(lock)),
+        Ok(lock) => Ok((Some(lock), None)),
         Err(Unlocked::Taken { pid }) => Err(DaemonError::Locked {
             address: address.to_string(),
             pid,
         }),
         Err(Unlocked::Unknown(error)) => {
             let error = error.to_string();
-            hub.tell(Record::now(News::LockUnknown { error }));
-            Ok(None)
+            Ok((None, Some(News::LockUnknown { error })))
         }
     }
 }

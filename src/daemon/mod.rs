@@ -5,6 +5,7 @@ mod calendar;
 mod control;
 mod diagnosis;
 mod difference;
+mod events;
 mod hands;
 mod keeper;
 mod lines;
@@ -12,6 +13,7 @@ mod lock;
 mod log_health;
 pub mod problems;
 mod published;
+mod reasons;
 mod reload;
 mod report;
 mod shadow;
@@ -31,6 +33,7 @@ use self::hands::{Hands, Outcome};
 use self::lines::Rejects;
 use self::log_health::LogHealth;
 use self::problems::Problems;
+use self::reasons::Reasons;
 use self::standstill::Suspension;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
@@ -39,6 +42,7 @@ use crate::http::{Front, Wish};
 use crate::log::line::Parser;
 use crate::log::source::Source;
 use crate::metrics::Counters;
+use crate::publish::events::Events;
 use crate::publish::hub::Hub;
 use crate::publish::record::{News, Record, Untrusted, What};
 use crate::scaler::Scaler;
@@ -93,13 +97,16 @@ pub async fn run_with(
     mut supervisor: Supervisor,
     hub: Hub,
 ) -> Result<(), DaemonError> {
+    let (lock, news) = lock::take(&config)?;
+    // Not before the lock: the file may be another daemon's, which ends just now.
+    let (events, ending) = Events::start(&hub, events::place(&config));
     let mut parts = Parts {
-        lock: lock::take(&config, &hub)?,
+        lock,
         control: control::bind(&config, &hub).unwrap_or_else(Server::unbound),
         source: lines::open_source(&config),
     };
-    let mut daemon = Daemon::new(config, hub);
-    daemon.hello();
+    let mut daemon = Daemon::new(config, hub, events);
+    daemon.hello(news);
     daemon.look_around();
     parts
         .source
@@ -144,6 +151,7 @@ pub async fn run_with(
         daemon.tell_supervisor(&mut supervisor, &parts.source);
         daemon.pass_on(&mut supervisor, &parts.source);
         daemon.turned(woke, now, deadline);
+        daemon.watch_events();
     }
     supervisor.stopping();
     daemon.tell(News::Stopping);
@@ -159,6 +167,8 @@ pub async fn run_with(
     // The spare does not wait for the disk.
     tokio::join!(finish, parts.source.leave(checkpoint.as_ref()));
     daemon.pass_on(&mut supervisor, &parts.source);
+    drop(daemon); // The last hub goes with it.
+    ending.wait().await;
     Ok(())
 }
 
@@ -210,6 +220,9 @@ struct Daemon {
     keeper: Option<Keeper>,
     /// Why nothing can be kept, as it was said.
     keeper_problem: Option<String>,
+    events: Events,
+    /// Why they cannot be kept, as it was said.
+    events_problem: Option<String>,
     /// What SIGHUP found last cannot be used, or waits.
     config_problem: Option<String>,
     /// A change of most servers, which waits for a second SIGHUP.
@@ -218,6 +231,7 @@ struct Daemon {
     distrust: Vec<Untrusted>,
     /// What keeps it from working, and since when.
     problems: Problems,
+    reasons: Reasons,
     /// The scaler was asked since the service manager was told, and what it wanted is started.
     has_decided: bool,
     /// HAProxy was asked once, whatever came of it.
@@ -234,7 +248,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn new(config: Config, hub: Hub) -> Self {
+    fn new(config: Config, hub: Hub, events: Events) -> Self {
         let clock = Clock::start();
         let settings = config
             .backends
@@ -250,10 +264,13 @@ impl Daemon {
             suspension: Suspension::watch(),
             keeper: None,
             keeper_problem: None,
+            events,
+            events_problem: None,
             config_problem: None,
             waiting_config: None,
             distrust: Vec::new(),
             problems: Problems::default(),
+            reasons: Reasons::default(),
             has_decided: false,
             has_looked: false,
             rejects: Rejects::default(),
@@ -280,7 +297,11 @@ impl Daemon {
         self.pass_on_source(source);
     }
 
-    fn hello(&self) {
+    /// Says what it is, before that what was noticed already.
+    fn hello(&self, noticed: Option<News>) {
+        if let Some(news) = noticed {
+            self.tell(news);
+        }
         self.tell(News::Started {
             version: env!("CARGO_PKG_VERSION"),
             socket: self.config.haproxy.socket.to_string(),

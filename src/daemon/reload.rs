@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use super::{Daemon, FINISH_LIMIT, Parts, control, lines, lock, published};
+use super::{Daemon, FINISH_LIMIT, Parts, control, events, lines, lock, published};
 use crate::config::{Config, ConfigErrors, Mode, Severity};
 use crate::log::line::Parser;
 use crate::publish::record::News;
@@ -107,10 +107,13 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
         })?)
     };
     if is_elsewhere {
-        let lock = lock::take(new, &daemon.hub)
+        let (lock, news) = lock::take(new)
             .map_err(|error| format!("SIGHUP: {error}; the configuration stays as it was"))?;
         daemon.let_go().await;
         parts.lock = lock;
+        if let Some(news) = news {
+            daemon.tell(news);
+        }
     }
     if let Some(control) = control {
         parts.control = control;
@@ -118,6 +121,10 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
     change_log(daemon, parts, &config);
     let is_kept_elsewhere = daemon.config.state_dir != config.state_dir;
     daemon.hands.reconfigure(&config, is_elsewhere);
+    let place = events::place(&config);
+    if place != events::place(&daemon.config) {
+        daemon.events.keep_at(place);
+    }
     daemon.config = config;
     if is_elsewhere {
         daemon.keeper = None; // That of the other HAProxy, which keeps what it has.
@@ -128,7 +135,7 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
         .counters
         .look_after(published::counted(&daemon.config));
     daemon.tell(News::ConfigApplied);
-    daemon.hello();
+    daemon.hello(None);
     daemon.look_around();
     if is_elsewhere {
         daemon.want_diagnosis();

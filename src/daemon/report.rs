@@ -29,7 +29,7 @@ impl Daemon {
             }));
         }
         let (problems, news) = self.problems.take(now, SystemTime::now(), found);
-        for news in news {
+        for news in news.into_iter().chain(self.reasons.take(now, &backends)) {
             self.tell(news);
         }
         let is_contradicted = problems
@@ -73,6 +73,7 @@ impl Daemon {
             add(DaemonProblem::Untrusted, Some(untrusted.to_string()));
         }
         add(DaemonProblem::StateNotKept, self.keeper_problem.clone());
+        add(DaemonProblem::EventsNotKept, self.events.problem());
         add(DaemonProblem::ConfigNotApplied, self.config_problem.clone());
         for (problem, text) in self.http.problems() {
             add(problem, Some(text));

@@ -112,12 +112,6 @@ fn bsd_ms(text: &[u8], today_ms: u64) -> Option<u64> {
     moments.into_iter().find(|&ms| ms <= latest)
 }
 
-/// Reads `2026-11-21T23:36:31.172`. `None` for any other shape, and as [`moment_ms`].
-pub(super) fn parse_iso_ms(text: &[u8]) -> Option<u64> {
-    strip_shape(text, b"dddd-dd-ddTdd:dd:dd.ddd").filter(|rest| rest.is_empty())?;
-    iso_ms(text)
-}
-
 /// `2026-11-21T23:36:31`, or with a space for the `T`; with or without a fraction.
 fn iso_ms(text: &[u8]) -> Option<u64> {
     let month = number(text.get(5..7)?)?.checked_sub(1)?;

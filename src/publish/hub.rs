@@ -63,6 +63,11 @@ impl Readings {
         taken(self.receiver.blocking_recv())
     }
 
+    /// Whether another one waits.
+    pub fn has_more(&self) -> bool {
+        !self.receiver.is_empty()
+    }
+
     /// The same for a task.
     pub async fn next(&mut self) -> Option<Taken> {
         taken(self.receiver.recv().await)

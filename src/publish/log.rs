@@ -65,7 +65,7 @@ pub fn write_now(news: News) {
 /// A decision's sentence begins with its code and its place: whoever prints the fields need not repeat
 /// them.
 fn write(record: &Record) {
-    if record.is_repeated() {
+    if record.is_repeated() || record.is_minor() {
         return;
     }
     let code = record.code();

@@ -1,11 +1,15 @@
 //! What people see: records of what happened, shown by readers that can slow nobody. `record` is what
-//! can be told, `hub` hands it out, `log` writes it to the daemon's log, `text` makes every sentence.
+//! can be told, `hub` hands it out, `log` writes it to the daemon's log, `events` numbers and keeps it
+//! (`event` is its JSON, with the numbers of `evidence`), `text` makes every sentence.
 //! Deciding, and noticing that something happened, do not live here.
 
+pub mod event;
+pub mod events;
 pub mod hub;
 pub mod log;
 pub mod record;
 
+mod evidence;
 mod news;
 mod text;
 

@@ -68,6 +68,16 @@ pub enum News {
     StateNotKept(String),
     /// The state is kept on disk again.
     StateKept,
+    /// Events cannot be kept on disk; what was tried.
+    EventsNotKept(String),
+    /// Events are kept on disk again.
+    EventsKept,
+    /// Numbers of events were given, and the events are nowhere.
+    EventsLost {
+        events: u64,
+        /// Nobody knows how many; no more than so many.
+        is_at_most: bool,
+    },
     /// An order that an earlier daemon was given still stands, and forbids every change.
     Paused(Box<Remembered>),
     /// … and is another one.
@@ -91,6 +101,13 @@ pub enum News {
     HttpNotListening(String),
     /// The file with the tokens for HTTP cannot be used; why, and what to do.
     HttpToken(String),
+    /// A backend does something else than before, or nothing for another reason.
+    Reason {
+        backend: String,
+        /// Of [`ReasonCode`](crate::scaler::seen::ReasonCode).
+        reason: &'static str,
+        text: String,
+    },
     /// Users suffer, nothing can help, and that lasts.
     ProblemLasts {
         backend: Option<String>,
@@ -169,6 +186,9 @@ told! {
         StateLost: Warning "state_lost",
         StateNotKept: Warning "state_not_kept",
         StateKept: Info "state_kept",
+        EventsNotKept: Warning "events_not_kept",
+        EventsKept: Info "events_kept",
+        EventsLost: Warning "events_lost",
         Paused: Warning "remembered",
         Remembered: Info "remembered",
         ConfigApplied: Info "config_applied",
@@ -178,6 +198,7 @@ told! {
         HttpOrder: Info "http_order",
         HttpNotListening: Warning "http_not_listening",
         HttpToken: Warning "http_token",
+        Reason: Info "reason",
         ProblemLasts: Warning "problem_lasts",
         ProblemOver: Info "problem_over",
         @ Self::Log { news, .. } => news,

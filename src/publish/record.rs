@@ -60,6 +60,7 @@ impl Record {
             What::Decision { decision, .. } => decision.backend.as_deref(),
             What::News(
                 News::UnknownBackend { backend, .. }
+                | News::Reason { backend, .. }
                 | News::ProblemLasts {
                     backend: Some(backend),
                     ..
@@ -81,6 +82,11 @@ impl Record {
         }
     }
 
+    /// For whoever asks for everything: no line of a log, and shown by `events --all` alone.
+    pub const fn is_minor(&self) -> bool {
+        matches!(self.what, What::News(News::Reason { .. }))
+    }
+
     /// One window of many in a breach that was told before: too much for a log.
     pub fn is_repeated(&self) -> bool {
         match &self.what {
@@ -100,6 +106,9 @@ impl Record {
 pub(super) const fn is_refused(decision: &Decision) -> bool {
     matches!(decision.reason, Reason::Answer { answer: Err(_), .. })
 }
+
+/// The codes of records that are [minor](Record::is_minor).
+pub const MINOR: [&str; 1] = ["reason"];
 
 /// All codes that a record can have.
 pub fn codes() -> impl Iterator<Item = &'static str> {

@@ -13,6 +13,11 @@ pub const STATE: &str = "state";
 /// The file that keeps where reading the log ended.
 pub const LOG_CHECKPOINT: &str = "log-checkpoint";
 
+/// The file of events.
+pub const EVENTS: &str = "events.ndjson";
+/// … of a daemon that observes: it may stand beside one that acts.
+pub const OBSERVED: &str = "observed.ndjson";
+
 /// One name for one HAProxy, whichever way its socket is written.
 pub(crate) fn place_of(address: &Address) -> String {
     match address {

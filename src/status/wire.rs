@@ -1,6 +1,6 @@
 //! What goes over the control socket, and what of it is promised to scripts: `status --json`.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,7 @@ use crate::measure::policy::PolicyView;
 use crate::measure::settings::{PolicySettings, Unit};
 use crate::scaler::seen::{Standing, Standings};
 use crate::scaler::{BackendView, ServerView};
+use crate::words::time::rfc3339;
 
 /// All that `status --json` and the text need.
 #[derive(Debug, Serialize, Deserialize)]
@@ -256,7 +257,7 @@ impl Report {
         told.map(|told| ProblemStatus {
             code: told.code.to_owned(),
             text: told.text.clone(),
-            since: moment(told.since),
+            since: rfc3339(told.since),
         })
         .collect()
     }
@@ -365,8 +366,8 @@ fn standings_status(standings: &Standings, wall: SystemTime) -> StandingsStatus 
             since: it
                 .lasted
                 .and_then(|lasted| wall.checked_sub(lasted))
-                .map(moment),
-            until: it.left.and_then(|left| wall.checked_add(left)).map(moment),
+                .map(rfc3339),
+            until: it.left.and_then(|left| wall.checked_add(left)).map(rfc3339),
             by: it.by.map(|uid| format!("uid {uid}")),
             reason: it.reason.map(|reason| reason.to_string()),
         })
@@ -378,11 +379,4 @@ fn standings_status(standings: &Standings, wall: SystemTime) -> StandingsStatus 
         quarantine: of(&standings.quarantine),
         order: of(&standings.order),
     }
-}
-
-/// RFC 3339 with zone, to the second.
-fn moment(at: SystemTime) -> String {
-    // Years that this cannot write do not come; it would panic at them.
-    let last = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
-    humantime::format_rfc3339_seconds(at.clamp(SystemTime::UNIX_EPOCH, last)).to_string()
 }

@@ -9,6 +9,7 @@ pub mod level;
 pub mod limits;
 pub mod listen;
 pub mod mix;
+pub mod moment;
 pub mod names;
 pub mod order;
 pub mod os_words;

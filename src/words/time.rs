@@ -42,6 +42,22 @@ pub fn ms_since_1970(wall: SystemTime) -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// RFC 3339 in UTC, to the second: `2026-11-27T03:10:00Z`.
+pub fn rfc3339(at: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(writable(at)).to_string()
+}
+
+/// RFC 3339 in UTC, to the millisecond.
+pub fn rfc3339_ms(at: SystemTime) -> String {
+    humantime::format_rfc3339_millis(writable(at)).to_string()
+}
+
+/// Years that RFC 3339 cannot write do not come; `humantime` would panic at them.
+fn writable(at: SystemTime) -> SystemTime {
+    let last = UNIX_EPOCH + Duration::from_secs(253_402_300_799);
+    at.clamp(UNIX_EPOCH, last)
+}
+
 /// A duration as people write it: `840ms`, `6.2s`, `3m 10s`, `2h 48m`.
 #[derive(Clone, Copy, Debug)]
 pub struct Span(pub Duration);

@@ -4,6 +4,7 @@ mod checkpoint;
 mod control;
 mod fake;
 mod faults;
+mod kept;
 mod lasting;
 mod life;
 mod log;

@@ -6,6 +6,7 @@ mod cli; // the spawned binary: exit codes, streams, help
 mod config; // every mistake of a file, with line, column and a way out
 mod daemon; // the whole daemon against a fake admin socket
 mod demo; // the pretend world's log and its story
+mod events; // what happened: numbers, the file, what is said of it
 mod follower; // generated writes, rotations and truncations against a model
 mod halog; // the same numbers as HAProxy's own log analyser, and exact ones
 mod haproxy; // the whole daemon against a real HAProxy

@@ -25,7 +25,7 @@ use crate::words::os_words::plain;
 pub use self::block::{BLOCK_BYTES, Block, Line, Lines};
 pub use self::names::Names;
 pub use self::order::Spans;
-pub use self::period::{Period, Reading, Sieve, parse_moment};
+pub use self::period::{Period, Reading, Sieve};
 pub use self::progress::Progress;
 pub use self::threads::{in_order, in_order_on, on_threads};
 

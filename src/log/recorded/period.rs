@@ -1,7 +1,6 @@
 //! `--since` and `--until`: which lines of a log are looked at, by their moments.
 
 use super::Progress;
-use crate::log::date::parse_iso_ms;
 
 /// A part of a log. Both ends are milliseconds since 1970 of the log's own local time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,25 +74,4 @@ impl Reading {
             progress: Progress::default(),
         }
     }
-}
-
-/// Reads `2026-11-21`, `2026-11-21T23:00`, `2026-11-21 23:00:05` or `2026-11-21T23:00:05.5`: the
-/// log's own local time, as milliseconds since 1970.
-///
-/// # Errors
-/// Anything else, in words that say what is accepted.
-pub fn parse_moment(text: &str) -> Result<u64, String> {
-    read_moment(text).ok_or_else(|| {
-        "write the log's own local time, without a zone: 2026-11-21, 2026-11-21T23:00 or \
-         2026-11-21T23:00:05.500"
-            .to_owned()
-    })
-}
-
-fn read_moment(text: &str) -> Option<u64> {
-    /// What is left out; only whole numbers may be.
-    const MIDNIGHT: &str = "YYYY-MM-DDT00:00:00.000";
-    let is_told = matches!(text.len(), 10 | 16 | 19 | 21..=23);
-    let rest = MIDNIGHT.get(text.len()..).filter(|_| is_told)?;
-    parse_iso_ms((text.replacen(' ', "T", 1) + rest).as_bytes())
 }

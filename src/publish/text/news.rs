@@ -79,9 +79,12 @@ fn news(news: &News) -> String {
             format!("{text}; no enabled spare goes before a window of requests")
         }
         News::StateNotKept(text)
+        | News::EventsNotKept(text)
         | News::ConfigNotApplied(text)
         | News::HttpNotListening(text)
         | News::HttpToken(text) => text.clone(),
+        News::EventsKept => "events are kept on disk again".to_owned(),
+        News::EventsLost { events, is_at_most } => events_lost(*events, *is_at_most),
         News::StateKept => "the state is kept on disk again".to_owned(),
         News::Paused(order) => format!(
             "from before the start: {order}; nothing is changed until `haproxy-autoscale resume`"
@@ -91,6 +94,7 @@ fn news(news: &News) -> String {
         News::ConfigUnchanged => "SIGHUP: the configuration has not changed".to_owned(),
         News::HttpListening(listen) => format!("HTTP is served on {listen}"),
         News::HttpOrder { by, order } => format!("{order} was ordered over HTTP by {by}"),
+        News::Reason { backend, text, .. } => format!("reason {backend}: {text}"),
         News::ProblemLasts {
             backend,
             lasted,
@@ -104,8 +108,8 @@ fn news(news: &News) -> String {
             code,
             lasted,
         } => {
-            let place = place(backend.as_ref());
-            format!("{place}{code} is over, after {}", Span(*lasted))
+            let (place, lasted) = (place(backend.as_ref()), Span(*lasted));
+            format!("{place}{code} is over, after {lasted}")
         }
     }
 }
@@ -116,6 +120,17 @@ fn unknown_backend(backend: &str, known: &[String]) -> String {
     }
     let known = known.join(", ");
     format!("HAProxy has no backend {backend}; it has {known}")
+}
+
+fn events_lost(events: u64, is_at_most: bool) -> String {
+    let most = if is_at_most { "at most " } else { "" };
+    let (events, them) = (
+        counted(events, "event"),
+        if events == 1 { "it" } else { "them" },
+    );
+    format!(
+        "{most}{events} before this one cannot be shown: no disk took {them}, or the file was removed"
+    )
 }
 
 fn started(version: &str, socket: &str, backends: &[String], is_observing: bool) -> String {

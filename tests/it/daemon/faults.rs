@@ -222,11 +222,11 @@ fn wait_for_lines(place: &Place, lines: usize) {
 }
 
 /// A small file system of its own; gone with this.
-struct Disk(PathBuf);
+pub(super) struct Disk(PathBuf);
 
 impl Disk {
     /// `None`, and said, where that is not allowed.
-    fn mount(at: &Path) -> Option<Self> {
+    pub(super) fn mount(at: &Path) -> Option<Self> {
         fs::create_dir_all(at).unwrap();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", "size=64k,mode=700", "tmpfs"]);
@@ -239,7 +239,7 @@ impl Disk {
     }
 
     /// Leaves no room, until what it returns is removed.
-    fn fill(&self) -> PathBuf {
+    pub(super) fn fill(&self) -> PathBuf {
         let ballast = self.0.join("ballast");
         let mut file = fs::File::create(&ballast).unwrap();
         while file.write_all(&[b'x'; 512]).is_ok() {}

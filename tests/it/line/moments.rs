@@ -3,8 +3,11 @@
 use haproxy_autoscale::log::format::LogFormat;
 use haproxy_autoscale::log::line::{Parser, format_local_ms, parse_local_ms};
 use haproxy_autoscale::log::local_time::LocalTime;
-use haproxy_autoscale::log::recorded::{Period, parse_moment};
+use haproxy_autoscale::log::recorded::Period;
+use haproxy_autoscale::words::moment::Moment;
+use jiff::tz::TimeZone;
 use proptest::prelude::*;
+use std::time::{Duration, SystemTime};
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
@@ -17,7 +20,8 @@ fn shown(time: u64) -> u64 {
 }
 
 #[test]
-fn a_moment_is_a_date_with_as_much_time_as_wanted_and_no_zone() {
+fn a_moment_is_a_date_with_as_much_time_as_wanted() {
+    let now = SystemTime::UNIX_EPOCH;
     for (text, meant) in [
         ("2026-11-21", "2026-11-21T00:00:00.000"),
         ("2026-11-21T23:00", "2026-11-21T23:00:00.000"),
@@ -25,16 +29,24 @@ fn a_moment_is_a_date_with_as_much_time_as_wanted_and_no_zone() {
         ("2026-11-21 23:00:00.5", "2026-11-21T23:00:00.500"),
         ("2024-02-29T00:00:00.007", "2024-02-29T00:00:00.007"),
     ] {
-        assert_eq!(format_local_ms(parse_moment(text).unwrap()), meant);
+        let moment = Moment::parse(text).unwrap();
+        let in_berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let ms = moment.log_ms(now, &in_berlin);
+        assert_eq!(
+            format_local_ms(ms),
+            meant,
+            "the log's own time, whatever its zone"
+        );
     }
     for text in [
         "",
         "yesterday",
         "2026-11-21T",
         "2026-11-21T23",
-        "2026-11-21T23:00Z",
-        "2026-11-21T23:00:00+01:00",
         "2026-11-21T24:00",
+        "5M",
+        "25:00",
+        "3:10",
         "2026-02-29",
         "2026-13-01",
         "2026-00-01",
@@ -47,9 +59,33 @@ fn a_moment_is_a_date_with_as_much_time_as_wanted_and_no_zone() {
         "21/Nov/2026:23:00:00",
         "1763766000",
     ] {
-        let error = parse_moment(text).expect_err(text);
+        let error = Moment::parse(text).expect_err(text);
         assert!(error.contains("2026-11-21T23:00"), "{error}");
     }
+}
+
+#[test]
+fn a_moment_is_so_long_ago_a_time_of_today_or_one_with_its_zone() {
+    let zone = TimeZone::get("Europe/Berlin").unwrap();
+    // 10:00 in Berlin.
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_338_000);
+    for (text, meant) in [
+        ("10m", "2026-11-22T08:50:00Z"),
+        ("2h 30m", "2026-11-22T06:30:00Z"),
+        ("03:10", "2026-11-22T02:10:00Z"),
+        ("09:59:58", "2026-11-22T08:59:58Z"),
+        ("23:00", "2026-11-21T22:00:00Z"),
+        ("2026-11-22", "2026-11-21T23:00:00Z"),
+        ("2026-07-01T00:00", "2026-06-30T22:00:00Z"),
+        ("2026-11-21T23:00:00+01:00", "2026-11-21T22:00:00Z"),
+        ("2026-11-21T23:00:00Z", "2026-11-21T23:00:00Z"),
+        ("2026-10-25T02:30", "2026-10-25T00:30:00Z"),
+    ] {
+        let wall = Moment::parse(text).unwrap().wall(now, &zone);
+        assert_eq!(humantime::format_rfc3339(wall).to_string(), meant, "{text}");
+    }
+    let in_log = Moment::parse("03:10").unwrap().log_ms(now, &zone);
+    assert_eq!(format_local_ms(in_log), "2026-11-22T03:10:00.000");
 }
 
 /// The moment of a line whose format has no date, of its head alone.

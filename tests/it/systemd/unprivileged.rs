@@ -130,7 +130,11 @@ fn two_groups_are_all_that_it_needs() {
         // which a message of HAProxy's own need not be.
         let is_state = |path: &Path| path.extension().is_none_or(|it| it != "log-checkpoint");
         kept.retain(|file| is_state(&file.path()));
-        assert_eq!(kept.len(), 1, "the state and nothing else: {kept:?}");
+        assert_eq!(
+            kept.len(),
+            3,
+            "the state, the events and their numbers, and nothing else: {kept:?}"
+        );
     });
 }
 

@@ -1,0 +1,153 @@
+//! The files that events are in: `NAME`, which grows, and `NAME.ID` for each that is complete, with the
+//! number of its first event. Writing them lives in `journal`, showing what is in them in `history`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead as _, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use rustix::fs::OFlags;
+
+use super::super::event::Event;
+
+/// The end of a file in which its last event is looked for: many times the longest one.
+const TAIL_BYTES: u64 = 256 * 1024;
+
+/// One of the files that events are in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Segment {
+    pub path: PathBuf,
+    pub bytes: u64,
+    /// The number of its first event; `None`: it still grows.
+    pub first_id: Option<u64>,
+}
+
+/// All of them, oldest first; the one that grows is the last, if it is there.
+///
+/// # Errors
+/// The folder cannot be listed. One that does not exist has no files.
+pub(super) fn segments(file: &Path) -> io::Result<Vec<Segment>> {
+    let folder = match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    };
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let listed = match fs::read_dir(folder) {
+        Ok(listed) => listed,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for entry in listed {
+        let entry = entry?;
+        let own = entry.file_name().to_string_lossy().into_owned();
+        let Some(rest) = own.strip_prefix(&*name) else {
+            continue;
+        };
+        let first_id = rest.strip_prefix('.').and_then(|id| id.parse().ok());
+        if !rest.is_empty() && first_id.is_none() {
+            continue;
+        }
+        let Ok(metadata) = entry.metadata() else {
+            continue; // It was removed just now.
+        };
+        if metadata.is_file() {
+            found.push(Segment {
+                path: entry.path(),
+                bytes: metadata.len(),
+                first_id,
+            });
+        }
+    }
+    found.sort_by_key(|it| it.first_id.unwrap_or(u64::MAX));
+    Ok(found)
+}
+
+/// The name of a file that is complete.
+pub(super) fn complete(file: &Path, first_id: u64) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(format!(".{first_id}"));
+    PathBuf::from(name)
+}
+
+/// Opens one to read it; follows no link and waits for no pipe.
+///
+/// # Errors
+/// What the system said.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
+        .open(path)
+}
+
+pub(super) fn flags(flags: OFlags) -> i32 {
+    i32::try_from(flags.bits()).unwrap_or(0)
+}
+
+/// The end of a file of events.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Tail {
+    /// Where its last complete line ends.
+    pub(super) whole_bytes: u64,
+    /// Its last event.
+    pub(super) last: Option<Event>,
+    /// Something is in it, and none of it is an event.
+    pub(super) is_foreign: bool,
+}
+
+/// Looks at the end of a file.
+///
+/// # Errors
+/// What the system said.
+pub(super) fn tail(file: &File) -> io::Result<Tail> {
+    let mut file = file;
+    let bytes = file.metadata()?.len();
+    let from = bytes.saturating_sub(TAIL_BYTES);
+    file.seek(SeekFrom::Start(from))?;
+    let mut end = Vec::new();
+    file.take(TAIL_BYTES).read_to_end(&mut end)?;
+    let whole = end.iter().rposition(|byte| *byte == b'\n');
+    let whole = whole.map_or(0, |at| at + 1);
+    let lines = end.get(..whole).unwrap_or_default();
+    let mut lines = lines.rsplit(|byte| *byte == b'\n');
+    let last = lines.find_map(|line| serde_json::from_slice::<Event>(line).ok());
+    // One line alone, which was torn, is what a power failure may leave.
+    let is_foreign = last.is_none() && (whole > 0 || from > 0 || end.len() as u64 >= TAIL_BYTES);
+    Ok(Tail {
+        whole_bytes: from + whole as u64,
+        last,
+        is_foreign,
+    })
+}
+
+/// Number and time of its first event.
+///
+/// # Errors
+/// What the system said.
+pub(super) fn first(file: &File) -> io::Result<Option<(u64, SystemTime)>> {
+    let mut file = file;
+    file.seek(SeekFrom::Start(0))?;
+    let mut lines = io::BufReader::new(file.take(TAIL_BYTES)).split(b'\n');
+    let event = lines.find_map(|line| serde_json::from_slice::<Event>(&line.ok()?).ok());
+    Ok(event.and_then(|event| Some((event.id, event.moment()?))))
+}
+
+/// The last event of all, from the newest file that has one.
+///
+/// # Errors
+/// A file cannot be listed or read.
+pub(super) fn last_event(file: &Path) -> io::Result<Option<Event>> {
+    for segment in segments(file)?.iter().rev() {
+        let opened = match open(&segment.path) {
+            Ok(opened) => opened,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        if let Some(last) = tail(&opened)?.last {
+            return Ok(Some(last));
+        }
+    }
+    Ok(None)
+}

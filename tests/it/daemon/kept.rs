@@ -1,0 +1,184 @@
+//! The events of a whole daemon: killed at any moment, on a full disk.
+
+use std::fs;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use haproxy_autoscale::publish::event::Event;
+use haproxy_autoscale::sim::dice::Dice;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::fake::{FakeHaproxy, Place, stop};
+use super::faults::Disk;
+use crate::support::program::{SOON, program, run};
+use crate::support::wait_for;
+
+/// Kills in the short form; `HAPROXY_AUTOSCALE_KILLS=100` for all that are promised.
+const KILLS: usize = 20;
+
+fn kills() -> usize {
+    let asked = std::env::var("HAPROXY_AUTOSCALE_KILLS").ok();
+    asked.and_then(|it| it.parse().ok()).unwrap_or(KILLS)
+}
+
+/// All events, file after file.
+fn written(state: &std::path::Path) -> Vec<Event> {
+    let mut files: Vec<(u64, PathBuf)> = fs::read_dir(state)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().unwrap();
+            let (_, rest) = name.split_once("events.ndjson")?;
+            let id = match rest.strip_prefix('.') {
+                None => u64::MAX,
+                Some(rest) => rest.parse().ok()?,
+            };
+            Some((id, entry.path()))
+        })
+        .collect();
+    files.sort();
+    let texts = files
+        .iter()
+        .map(|(_, path)| fs::read_to_string(path).unwrap());
+    let lines = texts.collect::<String>();
+    lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn no_id_is_given_twice_or_left_out_over_kills_at_random_moments() {
+    let place = Place::new().remembering();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut dice = Dice::new(4711);
+    for _ in 0..kills() {
+        let mut daemon = program(&["run", "-c", &place.config]);
+        let mut daemon = daemon.stderr(Stdio::null()).spawn().unwrap();
+        wait_for("the control socket", SOON, || {
+            UnixStream::connect(&place.control).is_ok()
+        });
+        let pid = Pid::from_child(&daemon);
+        let killer = std::thread::spawn({
+            let after = Duration::from_micros(dice.below(60_000));
+            move || {
+                std::thread::park_timeout(after);
+                kill_process(pid, Signal::KILL).unwrap();
+            }
+        });
+        while let Ok(stream) = UnixStream::connect(&place.control) {
+            let _ = std::io::Write::write_all(&mut &stream, b"pause web\n");
+            let _ = std::io::copy(&mut &stream, &mut std::io::sink());
+        }
+        killer.join().unwrap();
+        daemon.wait().unwrap();
+    }
+    let mut daemon = place.daemon();
+    stop(&mut daemon, Signal::TERM);
+    let events = written(&place.state_dir());
+    let ids: Vec<u64> = events.iter().map(|event| event.id).collect();
+    assert_eq!(ids, (1..=ids.len() as u64).collect::<Vec<_>>());
+    assert!(ids.len() > kills() * 3, "{} events", ids.len());
+    assert_eq!(events.last().unwrap().code, "stopping");
+}
+
+#[test]
+fn a_full_disk_is_said_once_and_what_happens_meanwhile_is_written_when_there_is_room() {
+    let place = Place::new().remembering();
+    let Some(disk) = Disk::mount(&place.state_dir()) else {
+        return;
+    };
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    wait_for("the file", SOON, || !written(&place.state_dir()).is_empty());
+    let ballast = disk.fill();
+    for _ in 0..40 {
+        place.order(&["pause", "web"]).succeeded();
+    }
+    daemon.err.wait_for("cannot keep events in");
+    let problems = place.json()["problems"].to_string();
+    assert!(problems.contains("events_not_kept"), "{problems}");
+    fs::remove_file(&ballast).unwrap();
+    place.order(&["resume", "web"]).succeeded();
+    daemon.err.wait_for("events are kept on disk again");
+    assert_eq!(daemon.err.text().matches("cannot keep events").count(), 1);
+    let problems = place.json()["problems"].to_string();
+    assert!(!problems.contains("events_not_kept"), "{problems}");
+    stop(&mut daemon, Signal::TERM);
+    let events = written(&place.state_dir());
+    let ids: Vec<u64> = events.iter().map(|event| event.id).collect();
+    assert_eq!(ids, (1..=ids.len() as u64).collect::<Vec<_>>());
+    assert!(ids.len() > 40);
+}
+
+#[test]
+fn what_a_full_disk_did_not_take_before_a_kill_is_told_by_the_next_event_with_its_number() {
+    let place = Place::new().remembering();
+    let Some(disk) = Disk::mount(&place.state_dir()) else {
+        return;
+    };
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    wait_for("the file", SOON, || !written(&place.state_dir()).is_empty());
+    let ballast = disk.fill();
+    for _ in 0..40 {
+        place.order(&["pause", "web"]).succeeded();
+    }
+    daemon.err.wait_for("cannot keep events in");
+    daemon.stop(Signal::KILL);
+    fs::remove_file(&ballast).unwrap();
+    let before = written(&place.state_dir()).last().unwrap().id;
+    let mut daemon = place.daemon();
+    stop(&mut daemon, Signal::TERM);
+    let events = written(&place.state_dir());
+    let at = events.iter().position(|it| it.id > before).unwrap();
+    let (next, lost) = (&events[at], events[at].id - before - 1);
+    assert_eq!(next.code, "events_lost");
+    assert_eq!(next.data["events"], lost);
+    assert!(lost >= 10, "{lost} of 40 orders and what came with them");
+}
+
+#[test]
+fn a_daemon_without_a_state_directory_shows_the_events_of_its_memory() {
+    let place = Place::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.order(&["pause", "web"]).succeeded();
+    let shown = || run(&["events", "-c", &place.config]).succeeded();
+    wait_for("the order", SOON, || shown().contains("pause by uid"));
+    assert!(shown().contains("looks after web"));
+    stop(&mut daemon, Signal::TERM);
+    run(&["events", "-c", &place.config]).failed(1);
+}
+
+#[test]
+fn why_nothing_is_done_is_an_event_when_that_has_changed_and_not_before() {
+    let place = Place::new().remembering();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    let reasons = || {
+        let events = written(&place.state_dir());
+        let reasons = events.into_iter().filter(|event| event.code == "reason");
+        reasons.collect::<Vec<_>>()
+    };
+    wait_for("a first reason", Duration::from_secs(20), || {
+        !reasons().is_empty()
+    });
+    let before = reasons().len();
+    place.order(&["pause", "web"]).succeeded();
+    wait_for("another one", Duration::from_secs(20), || {
+        reasons().len() > before
+    });
+    let last = reasons().pop().unwrap();
+    assert_eq!(last.backend.as_deref(), Some("web"));
+    assert_eq!(last.data["reason"], "paused");
+    assert_eq!(reasons().len(), before + 1, "one for each change");
+    assert!(
+        !daemon.err.text().contains("reason web"),
+        "no line of the log"
+    );
+    stop(&mut daemon, Signal::TERM);
+}

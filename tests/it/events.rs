@@ -1,0 +1,4 @@
+//! What happened, kept: numbers that count up by one over restarts, kills, full disks and clocks.
+
+mod file;
+mod list;
