@@ -114,7 +114,7 @@ pub async fn run_with(
     daemon.pass_on(&mut supervisor, &parts.source);
     daemon.recall();
     daemon.tell_hours();
-    daemon.http.serve(&daemon.config.http);
+    daemon.http.serve(&daemon.config);
     let mut stop = pin!(stop);
     loop {
         let deadline = daemon.scaler.deadline();
@@ -150,10 +150,18 @@ pub async fn run_with(
         }
         daemon.tell_supervisor(&mut supervisor, &parts.source);
         daemon.pass_on(&mut supervisor, &parts.source);
-        daemon.turned(woke, now, deadline);
         daemon.watch_events();
+        daemon.turned(woke, now, deadline);
     }
     supervisor.stopping();
+    end(&mut daemon, &parts, &mut supervisor).await;
+    drop(daemon); // The last hub goes with it.
+    ending.wait().await;
+    Ok(())
+}
+
+/// Leaves nothing half-way.
+async fn end(daemon: &mut Daemon, parts: &Parts, supervisor: &mut Supervisor) {
     daemon.tell(News::Stopping);
     let last = daemon.scaler.handle(daemon.clock.now(), Event::Stop);
     daemon.remember();
@@ -166,10 +174,7 @@ pub async fn run_with(
     };
     // The spare does not wait for the disk.
     tokio::join!(finish, parts.source.leave(checkpoint.as_ref()));
-    daemon.pass_on(&mut supervisor, &parts.source);
-    drop(daemon); // The last hub goes with it.
-    ending.wait().await;
-    Ok(())
+    daemon.pass_on(supervisor, &parts.source);
 }
 
 /// What a new configuration may exchange, beside the daemon itself.
@@ -241,7 +246,7 @@ struct Daemon {
     last_picture: Option<Picture>,
     /// When the hours of schedules are told next.
     calendar_due: Timestamp,
-    counters: Counters,
+    counters: Box<Counters>,
     /// When HAProxy was asked that has not answered yet.
     asked_at: Option<Instant>,
     http: Front,
@@ -264,7 +269,6 @@ impl Daemon {
             suspension: Suspension::watch(),
             keeper: None,
             keeper_problem: None,
-            events,
             events_problem: None,
             config_problem: None,
             waiting_config: None,
@@ -276,9 +280,13 @@ impl Daemon {
             rejects: Rejects::default(),
             last_picture: None,
             calendar_due: Timestamp::default(),
-            counters: Counters::new(published::counted(&config), SystemTime::now()),
+            counters: Box::new(Counters::new(
+                published::counted(&config),
+                SystemTime::now(),
+            )),
             asked_at: None,
-            http: Front::new(&hub),
+            http: Front::new(&hub, &events),
+            events,
             hub,
             config,
         }

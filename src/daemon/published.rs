@@ -9,7 +9,7 @@ use crate::control::Request;
 use crate::http::Wish;
 use crate::log::source::Source;
 use crate::measure::settings::PolicySettings;
-use crate::metrics::Seen;
+use crate::metrics::{Counters, Seen};
 use crate::words::time::Timestamp;
 
 /// The backends that are looked after, each with its policies.
@@ -26,7 +26,7 @@ impl Daemon {
                 let seen = Seen {
                     report: self.report(source),
                     at: SystemTime::now(),
-                    counters: self.counters.clone(),
+                    counters: Counters::clone(&self.counters),
                     log: *source.counters(),
                     socket: self.config.haproxy.socket.to_string(),
                 };

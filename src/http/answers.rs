@@ -3,8 +3,9 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
@@ -20,8 +21,9 @@ use tokio::time::timeout;
 
 use super::guard::Access;
 use super::looks::{Looks, Sight};
-use super::{Troubles, health, orders};
-use crate::metrics::{self, Format, Served};
+use super::{Troubles, events, health, orders};
+use crate::metrics::{self, Format};
+use crate::publish::events::Events;
 use crate::publish::hub::Hub;
 
 /// The longest body of a request: an order.
@@ -33,6 +35,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const INDEX: &str = "haproxy-autoscale\n\n\
     GET  /metrics         for Prometheus: classic text, or OpenMetrics by Accept\n\
     GET  /api/v1/status   what `haproxy-autoscale status --json` prints\n\
+    GET  /api/v1/events   what happens, as server-sent events; ?since=ID: from there on\n\
     GET  /healthz         200, or 503 with the reason\n\
     POST /api/v1/orders   {\"order\":\"pause\",\"target\":\"web\",\"for\":\"1h\",\"reason\":\"…\"}, with a token\n";
 
@@ -42,9 +45,17 @@ pub(super) struct App {
     pub(super) looks: Arc<Looks>,
     pub(super) hub: Hub,
     pub(super) troubles: Troubles,
-    access: Arc<RwLock<Access>>,
+    pub(super) events: Events,
+    settings: Arc<RwLock<Served>>,
     tallies: Arc<Tallies>,
     router: Router,
+}
+
+/// By what is answered now.
+#[derive(Clone, Debug, Default)]
+struct Served {
+    access: Access,
+    events_file: Option<PathBuf>,
 }
 
 /// What the server counts of itself.
@@ -116,12 +127,13 @@ impl Drop for Counted {
 }
 
 impl App {
-    pub(super) fn new(looks: Looks, hub: Hub, troubles: Troubles) -> Self {
+    pub(super) fn new(looks: Looks, hub: Hub, troubles: Troubles, events: Events) -> Self {
         let mut app = Self {
             looks: Arc::new(looks),
             hub,
             troubles,
-            access: Arc::default(),
+            events,
+            settings: Arc::default(),
             tallies: Arc::default(),
             router: Router::new(),
         };
@@ -130,6 +142,7 @@ impl App {
             .route("/metrics", get(show_metrics))
             .route("/healthz", get(health::show))
             .route("/api/v1/status", get(show_status))
+            .route("/api/v1/events", get(events::show))
             .route("/api/v1/orders", post(orders::take))
             .fallback(nothing_there)
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -137,17 +150,29 @@ impl App {
         app
     }
 
-    pub(super) fn set_access(&self, access: Access) {
-        *self.access.write().unwrap_or_else(PoisonError::into_inner) = access;
+    /// Answers by that from now on.
+    pub(super) fn set(&self, access: Access, events_file: Option<PathBuf>) {
+        *self
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Served {
+            access,
+            events_file,
+        };
+    }
+
+    fn settings(&self) -> RwLockReadGuard<'_, Served> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where all events are that are kept.
+    pub(super) fn events_file(&self) -> Option<PathBuf> {
+        self.settings().events_file.clone()
     }
 
     pub(super) async fn answer(&self, mut request: Request<Body>, peer: Peer) -> Response {
-        let access = self
-            .access
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let mut response = match access.check(&request) {
+        let checked = self.settings().access.check(&request);
+        let mut response = match checked {
             Err(problem) => problem.into_response(),
             Ok(holder) => {
                 let extensions = request.extensions_mut();
@@ -193,17 +218,24 @@ impl App {
         Counted(Arc::clone(&self.tallies), which)
     }
 
+    /// One who is sent events, if there is room.
+    pub(super) fn streams(&self, max: usize) -> Option<Counted> {
+        // All of it is in one thread: nobody comes in between.
+        let is_free = self.tallies.streams.load(Ordering::Relaxed) < max;
+        is_free.then(|| self.count(|tallies| &tallies.streams))
+    }
+
     pub(super) fn turned_away(&self) {
         self.tallies.turned_away.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn served(&self) -> Served {
+    fn served(&self) -> metrics::Served {
         let tallies = &self.tallies;
         let mut answers = [0; 5];
         for (to, from) in answers.iter_mut().zip(&tallies.answers) {
             *to = from.load(Ordering::Relaxed);
         }
-        Served {
+        metrics::Served {
             connections: tallies.connections.load(Ordering::Relaxed),
             streams: tallies.streams.load(Ordering::Relaxed),
             answers,

@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use super::Settings;
 use super::answers::{App, Peer};
 use super::connection;
 use super::guard::Access;
@@ -33,16 +34,19 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves by the newest configuration until nobody gives one any more.
-pub(super) async fn serve(mut settings: watch::Receiver<HttpConfig>, app: App) {
+pub(super) async fn serve(mut settings: watch::Receiver<Settings>, app: App) {
     let mut bound: Option<Bound> = None;
     loop {
-        let config = settings.borrow_and_update().clone();
+        let Settings {
+            http: config,
+            events_file,
+        } = settings.borrow_and_update().clone();
         if bound.as_ref().is_some_and(|it| it.listen != config.listen) {
             bound = None;
         }
         let access = read_access(&config, &app);
         let may_listen = config.listen.remote_address().is_none() || access.tokens.is_some();
-        app.set_access(access);
+        app.set(access, events_file);
         if !may_listen {
             bound = None;
         }

@@ -3,10 +3,11 @@
 //! at most once a second, and only while somebody asks. What an order does lives in `scaler`.
 //!
 //! `listener` lets connections in, `connection` serves one, `guard` says who may ask, `tokens` reads
-//! who may order, `answers` has the routes, `looks` gets looks from the loop.
+//! who may order, `answers` has the routes, `events` sends what happens, `looks` gets looks from the loop.
 
 mod answers;
 mod connection;
+mod events;
 mod guard;
 mod health;
 mod listener;
@@ -15,34 +16,48 @@ mod orders;
 mod stream;
 mod tokens;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 
 use self::answers::App;
 use self::looks::{Beat, Looks};
-use crate::config::HttpConfig;
+use crate::config::{Config, HttpConfig};
 use crate::control::Caller;
 use crate::metrics::Seen;
+use crate::publish::events::Events;
 use crate::publish::hub::Hub;
 use crate::publish::record::{News, Record};
 use crate::status::DaemonProblem;
+use crate::words::listen::Listen;
 use crate::words::order::Order;
 
 /// Orders that wait for the loop.
 const ORDERS_WAITING_MAX: usize = 8;
 
+/// Threads that read files of events at the same time.
+const BLOCKING_THREADS_MAX: usize = 4;
+
 /// The loop's end of the HTTP server.
 #[derive(Debug)]
 pub struct Front {
     hub: Hub,
-    settings: watch::Sender<HttpConfig>,
+    events: Events,
+    settings: watch::Sender<Settings>,
     seen: watch::Sender<Option<Arc<Look>>>,
     beat: Beat,
     troubles: Troubles,
     wishes: mpsc::Receiver<Wish>,
     /// For the thread, until it is started.
     asker: Option<mpsc::Sender<Wish>>,
+}
+
+/// What is served, and where.
+#[derive(Clone, Debug, Default)]
+struct Settings {
+    http: HttpConfig,
+    events_file: Option<PathBuf>,
 }
 
 /// What the HTTP server wants of the loop.
@@ -64,11 +79,12 @@ pub struct Look {
 
 impl Front {
     /// Serves nothing yet, and has no thread.
-    pub fn new(hub: &Hub) -> Self {
+    pub fn new(hub: &Hub, events: &Events) -> Self {
         let (asker, wishes) = mpsc::channel(ORDERS_WAITING_MAX);
         Self {
             hub: hub.clone(),
-            settings: watch::Sender::new(HttpConfig::default()),
+            events: events.clone(),
+            settings: watch::Sender::new(Settings::default()),
             seen: watch::Sender::new(None),
             beat: Beat::default(),
             troubles: Troubles::default(),
@@ -79,9 +95,12 @@ impl Front {
 
     /// Serves by that configuration from now on, and reads the tokens anew. Never waits. The thread is
     /// started when there is something to serve for the first time.
-    pub fn serve(&mut self, config: &HttpConfig) {
-        let is_off = config.listen == crate::words::listen::Listen::Off;
-        self.settings.send_replace(config.clone());
+    pub fn serve(&mut self, config: &Config) {
+        let is_off = config.http.listen == Listen::Off;
+        self.settings.send_replace(Settings {
+            http: config.http.clone(),
+            events_file: config.events_file(),
+        });
         if is_off {
             self.troubles.clear();
         } else if let Some(asker) = self.asker.take() {
@@ -91,7 +110,12 @@ impl Front {
 
     fn start(&self, asker: mpsc::Sender<Wish>) {
         let looks = Looks::new(self.seen.subscribe(), self.beat.clone(), asker);
-        let app = App::new(looks, self.hub.clone(), self.troubles.clone());
+        let app = App::new(
+            looks,
+            self.hub.clone(),
+            self.troubles.clone(),
+            self.events.clone(),
+        );
         let settings = self.settings.subscribe();
         let thread = std::thread::Builder::new().name("http".to_owned());
         let started = thread.spawn(move || run(settings, app));
@@ -132,9 +156,10 @@ impl Front {
 }
 
 /// The thread: ends when the [`Front`] is gone.
-fn run(settings: watch::Receiver<HttpConfig>, app: App) {
+fn run(settings: watch::Receiver<Settings>, app: App) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
         .build();
     match runtime {
         Ok(runtime) => {
