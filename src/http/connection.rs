@@ -43,6 +43,10 @@ pub(super) async fn serve(stream: Stream, peer: Peer, app: App) {
     let served = poll_fn(|context| connection.poll_without_shutdown(context)).await;
     let parts = connection.into_parts();
     let mut stream = parts.io.into_inner();
+    if parts.read_buf.starts_with(b"PRI * HTTP/2") {
+        let text = "HTTP/1.1 is spoken here";
+        say(&mut stream, "505 HTTP Version Not Supported", text).await;
+    }
     let is_late = served.is_err_and(|error| error.is_timeout());
     if is_late && !parts.read_buf.is_empty() {
         let text = "the request took too long to arrive";

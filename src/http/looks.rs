@@ -1,7 +1,7 @@
 //! Looks at the loop, at most one a second whoever asks; and whether the loop stands still.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
@@ -55,6 +55,8 @@ pub(super) struct Looks {
     asker: mpsc::Sender<Wish>,
     /// The loop was asked and has not answered.
     is_asked: AtomicBool,
+    /// An older look does not show what an order has changed.
+    not_before: Mutex<Instant>,
 }
 
 /// What came of asking.
@@ -76,6 +78,7 @@ impl Looks {
             beat,
             asker,
             is_asked: AtomicBool::new(false),
+            not_before: Mutex::new(Instant::now()),
         }
     }
 
@@ -112,9 +115,22 @@ impl Looks {
     }
 
     fn fresh(&self) -> Option<Arc<Seen>> {
+        let not_before = *self.not_before();
         let last = self.seen.borrow();
-        let look = last.as_ref().filter(|it| it.at.elapsed() < FRESH_FOR)?;
+        let is_fresh = |it: &&Arc<Look>| it.at >= not_before && it.at.elapsed() < FRESH_FOR;
+        let look = last.as_ref().filter(is_fresh)?;
         Some(Arc::clone(&look.seen))
+    }
+
+    /// An order was obeyed: whoever looks next sees what it did.
+    pub(super) fn has_changed(&self) {
+        *self.not_before() = Instant::now();
+    }
+
+    fn not_before(&self) -> MutexGuard<'_, Instant> {
+        self.not_before
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hands an order to the loop; `false` when too many wait.

@@ -68,6 +68,7 @@ pub(super) async fn take(
     let Ok(reply) = serde_json::from_str::<control::Reply>(&answer) else {
         return Ok(say(StatusCode::INTERNAL_SERVER_ERROR, answer));
     };
+    app.looks.has_changed();
     let status = match reply.verdict {
         Verdict::Accepted => StatusCode::OK,
         Verdict::Refused => StatusCode::CONFLICT,

@@ -47,13 +47,14 @@ impl Histogram {
         self.add_us(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     }
 
-    /// Upper bounds in seconds, each with how many are in its bucket alone.
+    /// Upper bounds in seconds, each with how many are in its bucket alone. The last one is infinite:
+    /// the encoder of `OpenMetrics` does not add it.
     pub(super) fn buckets(&self) -> Vec<(f64, u64)> {
-        let seconds = |us: u64| us as f64 / 1e6;
-        let buckets = self.buckets.iter();
-        buckets
-            .map(|(bound, count)| (seconds(*bound), *count))
-            .collect()
+        let bounds = self.buckets.iter();
+        let within: u64 = bounds.clone().map(|(_, count)| count).sum();
+        let bounds = bounds.map(|(bound, count)| (*bound as f64 / 1e6, *count));
+        let above = self.count.saturating_sub(within);
+        bounds.chain([(f64::INFINITY, above)]).collect()
     }
 
     /// All of them together, seconds.
@@ -76,7 +77,10 @@ mod tests {
         for took_us in [1_000, 1_001, 2_000, 2_001] {
             histogram.add_us(took_us);
         }
-        assert_eq!(histogram.buckets(), [(0.001, 1), (0.002, 2)]);
+        assert_eq!(
+            histogram.buckets(),
+            [(0.001, 1), (0.002, 2), (f64::INFINITY, 1)]
+        );
         assert_eq!(histogram.count(), 4);
         assert!((histogram.sum_s() - 0.006_002).abs() < 1e-12);
     }
