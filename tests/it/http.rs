@@ -7,5 +7,6 @@ mod guard;
 mod hostile;
 mod metrics;
 mod orders;
+mod page;
 mod prometheus;
 mod settings;
