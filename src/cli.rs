@@ -45,6 +45,8 @@ const EXIT_CANNOT_TELL: u8 = 4;
 const EXIT_PROBLEM: u8 = 2;
 /// `status` and orders: no daemon runs (LSB's code for that).
 const EXIT_NOT_RUNNING: u8 = 3;
+/// A backend or server that is not there.
+const EXIT_UNKNOWN: u8 = 4;
 /// `run`: another daemon acts on that socket (`EX_TEMPFAIL` of sysexits.h).
 const EXIT_LOCKED: u8 = 75;
 /// `run`: bad configuration (`EX_CONFIG` of sysexits.h).
@@ -100,6 +102,10 @@ enum Command {
     },
     /// Show what happened, newest last; needs no running daemon
     Events(past::EventsArgs),
+    /// Say why a backend does what it does, why it does nothing, and what comes next
+    Explain(past::ExplainArgs),
+    /// Sum up what was changed, what that took and saved, and what users met
+    Report(past::ReportArgs),
     #[command(flatten)]
     Order(order::Command),
     /// Print what is read from each log line, as JSON
@@ -159,6 +165,8 @@ pub fn run(cli: Cli) -> ExitCode {
             check,
         } => run_status(&config.config, json, check),
         Command::Events(args) => past::events(args),
+        Command::Explain(args) => past::explain(args),
+        Command::Report(args) => past::report(args),
         Command::Order(order) => order::run(order),
         Command::Parse(args) => logs::parse(args),
         Command::Stats(args) => logs::stats(args),

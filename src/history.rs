@@ -2,8 +2,12 @@
 //! events, which needs no daemon; where it cannot be read, a daemon at work has the last ones in memory.
 //! What happens next is the daemon's to say, and lives in `status`.
 
+mod explain;
 mod list;
+mod report;
 mod source;
 
+pub use self::explain::explain;
 pub use self::list::{Listed, list};
+pub use self::report::{LOOKS_BACK, Summary, report, sum_up};
 pub use self::source::{Places, Source};

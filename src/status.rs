@@ -2,6 +2,7 @@
 //! command's half, which asks a running daemon, lives in `ask`.
 
 mod ask;
+mod explained;
 mod text;
 mod wire;
 
@@ -12,6 +13,7 @@ use crate::scaler::BackendView;
 use crate::words::closed::closed;
 
 pub use self::ask::{Shown, StatusError, status};
+pub use self::explained::{Explained, blocked_by, explain};
 
 /// What the daemon knows when it is asked.
 #[derive(Clone, Debug)]

@@ -8,14 +8,12 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::{
-    ConfigFile, EXIT_FAILED, EXIT_NOT_RUNNING, cannot_write, complain, with_control_socket,
+    ConfigFile, EXIT_FAILED, EXIT_NOT_RUNNING, EXIT_UNKNOWN, cannot_write, complain,
+    with_control_socket,
 };
 use crate::words::names::ServerName;
 use crate::words::order::{Order, Place, Verb, Verdict};
 use crate::{control, status};
-
-/// An order for a backend or server that is not there.
-const EXIT_UNKNOWN: u8 = 4;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

@@ -1,4 +1,5 @@
-//! `events`: what happened. Where events come from and how they are shown lives in `history`.
+//! `events`, `explain`, `report`: what happened and why. Where that comes from and how it is shown lives in
+//! `history`.
 
 use std::io;
 use std::path::Path;
@@ -6,9 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 
-use super::{ConfigFile, EXIT_FAILED, complain, since, with_config};
+use super::{
+    ConfigFile, EXIT_FAILED, EXIT_NOT_RUNNING, EXIT_UNKNOWN, cannot_write, complain, since,
+    with_config, with_control_socket,
+};
 use crate::config::Config;
 use crate::history::{self, Listed, Places, Source};
+use crate::{control, status};
 
 /// `events -f` looks so often for new ones.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -85,4 +90,83 @@ pub(super) fn events(args: EventsArgs) -> u8 {
             }
         }
     })
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print one JSON object for each backend
+    #[arg(long)]
+    json: bool,
+    /// Which backend; all of them if omitted
+    #[arg(value_name = "BACKEND")]
+    backend: Option<String>,
+}
+
+pub(super) fn explain(args: ExplainArgs) -> u8 {
+    with_control_socket(&args.config.config, |socket| {
+        let explained = match status::explain(socket, args.backend.as_deref()) {
+            Ok(explained) => explained,
+            Err(error) => {
+                complain(&error);
+                return EXIT_NOT_RUNNING;
+            }
+        };
+        if let Some(backend) = args.backend.as_ref().filter(|_| explained.is_empty()) {
+            complain(&format!(
+                "no backend {backend} is looked after; `status` lists those that are"
+            ));
+            return EXIT_UNKNOWN;
+        }
+        shown(history::explain(
+            &explained,
+            args.json,
+            &mut io::stdout().lock(),
+        ))
+    })
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// From when on, such as 7d, 03:10 today or 2026-11-21; by default the last 24 hours
+    #[arg(long, value_name = "TIME", value_parser = since::wall)]
+    since: Option<SystemTime>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn report(args: ReportArgs) -> u8 {
+    let ReportArgs {
+        config,
+        since,
+        json,
+    } = args;
+    with_config(&config.config, EXIT_FAILED, |config| {
+        // A daemon at work has counted since it told that last; one that does not run has not.
+        let _ = control::ask_usage(&config.control_socket);
+        let to = SystemTime::now();
+        let from = since.unwrap_or_else(|| to.checked_sub(history::LOOKS_BACK).unwrap_or(to));
+        let summed = Source::find(&places(&config)).and_then(|mut source| {
+            let summed = history::sum_up(&mut source, from, to);
+            summed.map_err(|error| format!("cannot read the events: {error}"))
+        });
+        match summed {
+            Ok(summary) => shown(history::report(&summary, json, &mut io::stdout().lock())),
+            Err(error) => {
+                complain(&error);
+                EXIT_FAILED
+            }
+        }
+    })
+}
+
+fn shown(written: io::Result<()>) -> u8 {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => cannot_write(&error),
+        Ok(()) | Err(_) => 0,
+    }
 }

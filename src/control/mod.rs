@@ -6,6 +6,8 @@
 //! | line | answer |
 //! |---|---|
 //! | `status` | one JSON object |
+//! | `explain [BACKEND]` | a JSON list, as `explain --json` has it on lines |
+//! | `usage` | nothing, when what was counted is told |
 //! | `events ID` | the events in memory with a higher number, one JSON object on each line |
 //! | `VERB [BACKEND[/SERVER]] [for DURATION]`, VERB a word of [`Verb`](crate::words::order::Verb) | `{"verdict":"accepted"\|"refused"\|"unknown","texts":[…]}` |
 //! | anything else | `{"error":…}` |
@@ -40,8 +42,12 @@ const REQUEST_BYTES_MAX: usize = 1024;
 const CALLERS_MAX: usize = 16;
 /// The request of `status`.
 const STATUS: &str = "status";
-/// The request of events behind a number; all others are orders.
+/// The request of events behind a number.
 const EVENTS: &str = "events ";
+/// The request of `explain`, with a backend or without.
+const EXPLAIN: &str = "explain";
+/// The request of `report`; all others are orders.
+const USAGE: &str = "usage";
 
 /// The daemon's end.
 #[derive(Debug)]
@@ -63,6 +69,10 @@ pub enum Request {
     Status(Caller),
     /// The events with a higher number, as far as memory has them.
     Events(u64, Caller),
+    /// Why that backend, or each one, does what it does.
+    Explain(Option<String>, Caller),
+    /// Tell what was counted since it was told last.
+    Usage(Caller),
     Order(Order, Caller),
 }
 
@@ -222,6 +232,13 @@ fn request(line: &[u8], by: Option<u32>, caller: Caller) -> Result<Request, Stri
         let after = after.parse().map_err(|_| unknown())?;
         return Ok(Request::Events(after, caller));
     }
+    if line == USAGE {
+        return Ok(Request::Usage(caller));
+    }
+    if let Some(backend) = line.strip_prefix(EXPLAIN) {
+        let backend = Some(backend.trim_ascii()).filter(|name| !name.is_empty());
+        return Ok(Request::Explain(backend.map(str::to_owned), caller));
+    }
     // One that was cut off could be another order than the one that was meant.
     if rest.is_empty() {
         return Err(unknown());
@@ -245,6 +262,27 @@ pub fn ask_status(path: &Path) -> io::Result<String> {
 /// Nobody listens there, or no answer came within some seconds.
 pub fn ask_events(path: &Path, after: u64) -> io::Result<String> {
     ask(path, &format!("{EVENTS}{after}"))
+}
+
+/// Asks the daemon that listens at `path` why that backend, or each one, does what it does; its answer is
+/// a JSON list.
+///
+/// # Errors
+/// Nobody listens there, or no answer came within some seconds.
+pub fn ask_explain(path: &Path, backend: Option<&str>) -> io::Result<String> {
+    match backend {
+        Some(backend) => ask(path, &format!("{EXPLAIN} {backend}")),
+        None => ask(path, EXPLAIN),
+    }
+}
+
+/// Has the daemon that listens at `path` tell what it counted since it told that last, and returns when
+/// that is an event.
+///
+/// # Errors
+/// Nobody listens there, or no answer came within some seconds.
+pub fn ask_usage(path: &Path) -> io::Result<()> {
+    ask(path, USAGE).map(|_| ())
 }
 
 /// Gives an order to the daemon that listens at `path`.

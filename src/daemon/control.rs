@@ -2,7 +2,7 @@
 //! lives in `crate::control`, what an order does in `scaler`.
 
 use std::io;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::Daemon;
 use crate::config::{Config, Mode};
@@ -13,6 +13,9 @@ use crate::publish::record::{News, Record};
 use crate::scaler::decision::{Reason, Refusal};
 use crate::scaler::event::{Action, Event};
 use crate::words::order::{Answer, Order, Place, Verdict};
+
+/// What is told is an event within this time, or the disk is slow.
+const TOLD_LIMIT: Duration = Duration::from_secs(1);
 
 /// Listens for `status` and orders; without a socket the daemon goes on.
 pub(super) fn bind(config: &Config, hub: &Hub) -> Option<control::Server> {
@@ -37,6 +40,23 @@ impl Daemon {
                 let events = self.events.after(after);
                 let lines: Vec<_> = events.iter().map(|entry| entry.line.as_str()).collect();
                 caller.show(lines.join("\n"));
+            }
+            control::Request::Explain(backend, caller) => {
+                let report = self.report(source);
+                let last = |backend: &str| self.events.last_of(backend);
+                let explained = report.explain(backend.as_deref(), SystemTime::now(), last);
+                // These types have nothing that JSON cannot say.
+                caller.show(serde_json::to_string(&explained).unwrap_or_default());
+            }
+            control::Request::Usage(caller) => {
+                let mut newest = self.events.newest();
+                let before = *newest.borrow_and_update();
+                let wanted = before.saturating_add(self.tell_usage());
+                tokio::spawn(async move {
+                    let all = newest.wait_for(|id| *id >= wanted);
+                    let _ = tokio::time::timeout(TOLD_LIMIT, all).await;
+                    caller.show(String::new());
+                });
             }
             control::Request::Order(order, caller) => {
                 let mut reply = self.obey(&order);

@@ -15,8 +15,9 @@ pub(super) fn place(config: &Config) -> Option<Place> {
 }
 
 impl Daemon {
-    /// Says once that events cannot be kept, and once that they can again.
+    /// Says once that events cannot be kept, and once that they can again; adds what is due.
     pub(super) fn watch_events(&mut self) {
+        self.tell_usage_if_due();
         let problem = self.events.problem();
         if problem.is_some() == self.events_problem.is_some() {
             return;

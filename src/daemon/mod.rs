@@ -21,6 +21,7 @@ mod standstill;
 mod supervisor;
 mod trust;
 mod unread;
+mod usage;
 
 use std::future::Future;
 use std::pin::pin;
@@ -153,6 +154,7 @@ pub async fn run_with(
         daemon.watch_events();
         daemon.turned(woke, now, deadline);
     }
+    daemon.tell_usage();
     supervisor.stopping();
     end(&mut daemon, &parts, &mut supervisor).await;
     drop(daemon); // The last hub goes with it.
@@ -246,6 +248,8 @@ struct Daemon {
     last_picture: Option<Picture>,
     /// When the hours of schedules are told next.
     calendar_due: Timestamp,
+    /// When it is told what became of requests.
+    usage_due: Timestamp,
     counters: Box<Counters>,
     /// When HAProxy was asked that has not answered yet.
     asked_at: Option<Instant>,
@@ -280,6 +284,7 @@ impl Daemon {
             rejects: Rejects::default(),
             last_picture: None,
             calendar_due: Timestamp::default(),
+            usage_due: Timestamp::default(),
             counters: Box::new(Counters::new(
                 published::counted(&config),
                 SystemTime::now(),
@@ -346,6 +351,9 @@ impl Daemon {
     fn report_decision(&mut self, decision: Decision) {
         if matches!(decision.change, Change::Reload | Change::Reachable) {
             self.want_diagnosis();
+        }
+        if decision.change == Change::Effect && self.config.mode == Mode::Observe {
+            return; // What was pretended did nothing.
         }
         self.counters.decision(&decision);
         if diagnosis::is_unknown(&decision) {

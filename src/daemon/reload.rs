@@ -119,6 +119,7 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
         parts.control = control;
     }
     change_log(daemon, parts, &config);
+    daemon.tell_usage(); // Backends may go, and take it with them.
     let is_kept_elsewhere = daemon.config.state_dir != config.state_dir;
     daemon.hands.reconfigure(&config, is_elsewhere);
     let place = events::place(&config);

@@ -10,12 +10,13 @@ use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use tokio::time::timeout;
 
@@ -25,6 +26,7 @@ use super::{Troubles, events, health, orders};
 use crate::metrics::{self, Format};
 use crate::publish::events::Events;
 use crate::publish::hub::Hub;
+use crate::status::Explained;
 
 /// The longest body of a request: an order.
 const BODY_BYTES_MAX: usize = 4096;
@@ -35,6 +37,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const INDEX: &str = "haproxy-autoscale\n\n\
     GET  /metrics         for Prometheus: classic text, or OpenMetrics by Accept\n\
     GET  /api/v1/status   what `haproxy-autoscale status --json` prints\n\
+    GET  /api/v1/explain/BACKEND   what `haproxy-autoscale explain --json` prints\n\
     GET  /api/v1/events   what happens, as server-sent events; ?since=ID: from there on\n\
     GET  /healthz         200, or 503 with the reason\n\
     POST /api/v1/orders   {\"order\":\"pause\",\"target\":\"web\",\"for\":\"1h\",\"reason\":\"…\"}, with a token\n";
@@ -142,6 +145,8 @@ impl App {
             .route("/metrics", get(show_metrics))
             .route("/healthz", get(health::show))
             .route("/api/v1/status", get(show_status))
+            .route("/api/v1/explain", get(explain_all))
+            .route("/api/v1/explain/{backend}", get(explain_one))
             .route("/api/v1/events", get(events::show))
             .route("/api/v1/orders", post(orders::take))
             .fallback(nothing_there)
@@ -265,6 +270,32 @@ async fn show_status(State(app): State<App>) -> Result<Response, Problem> {
         }
         Sight::Stale(..) => Err(no_look()),
     }
+}
+
+async fn explain_all(State(app): State<App>) -> Result<Response, Problem> {
+    Ok(Json(explained(&app, None).await?).into_response())
+}
+
+async fn explain_one(
+    State(app): State<App>,
+    backend: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let backend = backend.ok().map(|Path(backend)| backend);
+    let explained = explained(&app, Some(backend.unwrap_or_default())).await?;
+    let Some(one) = explained.first() else {
+        let text = "no backend of that name is looked after";
+        return Err(Problem::new(StatusCode::NOT_FOUND, text));
+    };
+    Ok(Json(one).into_response())
+}
+
+async fn explained(app: &App, backend: Option<String>) -> Result<Vec<Explained>, Problem> {
+    let Sight::Fresh(seen) = app.looks.look().await else {
+        return Err(no_look());
+    };
+    let last = |backend: &str| app.events.last_of(backend);
+    let report = &seen.report;
+    Ok(report.explain(backend.as_deref(), SystemTime::now(), last))
 }
 
 /// Old numbers would look like a daemon that works.

@@ -8,6 +8,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 #![deny(clippy::indexing_slicing)]
 
+pub mod account;
 pub mod agreement;
 pub mod breach;
 pub mod capacity;

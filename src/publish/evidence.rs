@@ -7,10 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::record::{LogNews, News, Record, What};
 use crate::log::source::SourceNews;
+use crate::measure::account::Usage;
 use crate::measure::need::Need;
 use crate::measure::settings::{Signal, Statistic};
 use crate::measure::target::TargetNeed;
-use crate::scaler::decision::{Breach, Consequence, Episode, Fault, Reason, Tally, Wanted};
+use crate::scaler::decision::{Breach, Consequence, Effect, Episode, Fault, Reason, Tally, Wanted};
 use crate::words::proof::WarmUpEvidence;
 
 /// Names and numbers.
@@ -118,8 +119,24 @@ fn of_reason(data: &mut Data, reason: &Reason) {
             put(data, "accepted", answer.is_ok());
             put(data, "uid", *by);
         }
+        Reason::Effect(effect) => of_effect(data, effect),
         Reason::Note(_) => {}
     }
+}
+
+fn of_effect(data: &mut Data, effect: &Effect) {
+    for (name, value) in [
+        ("before_ms", effect.before.mean_ms),
+        ("after_ms", effect.after.mean_ms),
+        ("before_per_s", Some(effect.before.per_s)),
+        ("after_per_s", Some(effect.after.per_s)),
+        ("share", effect.share),
+    ] {
+        if let Some(value) = value {
+            put_number(data, name, value);
+        }
+    }
+    put_seconds(data, "within_s", effect.within);
 }
 
 fn of_breach(data: &mut Data, breach: &Breach) {
@@ -236,6 +253,11 @@ fn of_news(data: &mut Data, news: &News) {
             put(data, "at_most", *is_at_most);
         }
         News::Reason { reason, .. } => put(data, "reason", *reason),
+        News::Usage {
+            usage,
+            is_pretended,
+            ..
+        } => of_usage(data, usage, *is_pretended),
         News::ProblemLasts { lasted, .. } => put_seconds(data, "lasted_s", *lasted),
         News::ProblemOver { code, lasted, .. } => {
             put(data, "problem", *code);
@@ -263,6 +285,19 @@ fn of_news(data: &mut Data, news: &News) {
         | News::HttpOrder { .. }
         | News::HttpNotListening(_)
         | News::HttpToken(_) => {}
+    }
+}
+
+fn of_usage(data: &mut Data, usage: &Usage, is_pretended: bool) {
+    put_seconds(data, "span_s", usage.span);
+    put(data, "requests", usage.requests);
+    put(data, "slow", usage.slow);
+    put(data, "failed", usage.failed);
+    put_seconds(data, "above_goal_s", usage.above_goal);
+    put_seconds(data, "server_s", usage.servers);
+    put_seconds(data, "all_server_s", usage.all_servers);
+    if is_pretended {
+        put(data, "pretended", true);
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::log::source::SourceNews;
+use crate::measure::account::Usage;
 use crate::scaler::Remembered;
 use crate::words::closed::told;
 
@@ -108,6 +109,13 @@ pub enum News {
         reason: &'static str,
         text: String,
     },
+    /// What became of a backend's requests for a while, and what that took.
+    Usage {
+        backend: String,
+        usage: Usage,
+        /// Observing: it is what would have been.
+        is_pretended: bool,
+    },
     /// Users suffer, nothing can help, and that lasts.
     ProblemLasts {
         backend: Option<String>,
@@ -199,6 +207,7 @@ told! {
         HttpNotListening: Warning "http_not_listening",
         HttpToken: Warning "http_token",
         Reason: Info "reason",
+        Usage: Info "usage",
         ProblemLasts: Warning "problem_lasts",
         ProblemOver: Info "problem_over",
         @ Self::Log { news, .. } => news,

@@ -61,6 +61,7 @@ impl Record {
             What::News(
                 News::UnknownBackend { backend, .. }
                 | News::Reason { backend, .. }
+                | News::Usage { backend, .. }
                 | News::ProblemLasts {
                     backend: Some(backend),
                     ..
@@ -84,7 +85,10 @@ impl Record {
 
     /// For whoever asks for everything: no line of a log, and shown by `events --all` alone.
     pub const fn is_minor(&self) -> bool {
-        matches!(self.what, What::News(News::Reason { .. }))
+        matches!(
+            self.what,
+            What::News(News::Reason { .. } | News::Usage { .. })
+        )
     }
 
     /// One window of many in a breach that was told before: too much for a log.
@@ -108,7 +112,7 @@ pub(super) const fn is_refused(decision: &Decision) -> bool {
 }
 
 /// The codes of records that are [minor](Record::is_minor).
-pub const MINOR: [&str; 1] = ["reason"];
+pub const MINOR: [&str; 2] = ["reason", "usage"];
 
 /// All codes that a record can have.
 pub fn codes() -> impl Iterator<Item = &'static str> {

@@ -24,6 +24,7 @@ use crate::words::time::Timestamp;
 pub use self::answer::{Promise, Refusal, Way};
 pub use self::note::{Advice, CalledOff, Expired, NameList, Note, Would};
 pub use super::probation::Tally;
+pub use crate::measure::account::{Effect, Seen};
 pub use crate::measure::agreement::{Compared, Doubt};
 pub use crate::measure::breach::{Breach, Episode, News, SlowServer};
 pub use crate::measure::dropped::Share;
@@ -97,6 +98,8 @@ closed! {
         NotServing = "not_serving",
         /// A spare that takes requests answers them worse than the others do.
         ProbationFailed = "probation_failed",
+        /// What a change did.
+        Effect = "effect",
         /// Something that keeps users waiting or us from helping, and that an operator can mend.
         Warning = "warning",
     }
@@ -127,6 +130,7 @@ impl Change {
             | Self::Stay
             | Self::Note
             | Self::Operator
+            | Self::Effect
             | Self::Paused => Level::Info,
         }
     }
@@ -264,6 +268,8 @@ pub enum Reason {
         /// What will happen, or why not.
         answer: Result<Promise, Refusal>,
     },
+    /// What a change did.
+    Effect(Effect),
     Note(Note),
 }
 

@@ -38,6 +38,7 @@ use self::haproxy::Haproxy;
 use self::index::Index;
 use self::outbox::Outbox;
 use self::settings::BackendSettings;
+use crate::measure::account::Usage;
 use crate::words::picture::Picture;
 use crate::words::picture::ReadFailure;
 use crate::words::request::Request;
@@ -187,6 +188,13 @@ impl Scaler {
                 backend.view(now)
             })
             .collect()
+    }
+
+    /// What became of each backend's requests since this was asked last, and what that took.
+    pub fn take_usage(&mut self, now: Timestamp) -> Vec<(String, Usage)> {
+        let backends = self.backends.iter_mut();
+        let usage = backends.map(|it| (it.name().to_owned(), backend::take_usage(it, now)));
+        usage.collect()
     }
 
     /// Things held in all collections that could grow: samples, servers, names, what is

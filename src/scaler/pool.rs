@@ -107,6 +107,12 @@ impl Pool {
         self.count(|member| member.is_serving() && member.read.name != name)
     }
 
+    /// Servers that are not in maint, those that are warmed up included, and all servers.
+    pub(super) fn used(&self) -> (u32, u32) {
+        let is_used = |it: &Member| it.stage == Stage::Warming || !it.read.is_maint();
+        (self.count(is_used), self.count(|_| true))
+    }
+
     /// Servers that HAProxy may send requests to, whoever's they are and whether or not they were
     /// seen to get any; those whose requests fail are left out.
     pub(super) fn in_balance(&self) -> u32 {

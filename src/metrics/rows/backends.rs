@@ -8,6 +8,7 @@ use crate::metrics::trigger::Trigger;
 use crate::scaler::BackendView;
 use crate::scaler::decision::Change;
 use crate::scaler::seen::{BackendState, NoHelp, ProblemCode, ReasonCode};
+use crate::status::blocked_by;
 
 pub(super) static ROWS: &[Metric] = rows! {
     Histogram "response_time_seconds" ["proxy"]
@@ -70,7 +71,15 @@ pub(super) static ROWS: &[Metric] = rows! {
         }
     };
     Gauge "blocked_by" ["proxy", "code"]
-    "1 for why the backend does what it does now, or does nothing: a reason of `status`."
+    "1 for each thing that keeps the backend from what it would do otherwise, as `explain` lists them."
+    |sight, to| for view in &sight.seen.report.backends {
+        let blocked = blocked_by(view, sight.seen.at);
+        for code in ReasonCode::ALL.map(ReasonCode::as_str) {
+            to.flag(&[&view.name, code], blocked.iter().any(|it| it.code == code));
+        }
+    };
+    Gauge "reason" ["proxy", "code"]
+    "1 for why the backend does what it does now, or does nothing: the reason of `status`."
     |sight, to| for view in &sight.seen.report.backends {
         for code in ReasonCode::ALL {
             to.flag(&[&view.name, code.as_str()], view.next.code() == code);

@@ -13,8 +13,9 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::OFlags;
 
+use super::super::event::Event;
 use super::numbers::{self, Numbers};
-use super::segments::{self, Segment, complete, flags, last_event, tail};
+use super::segments::{self, Segment, complete, flags, last_event, last_events, tail};
 use super::{Entry, Place, RECENT_MAX};
 use crate::words::files;
 
@@ -26,8 +27,10 @@ const SEGMENT_BYTES_MAX: u64 = ALL_BYTES_MAX / 16;
 const SEGMENTS_PER_KEEP: u32 = 10;
 
 /// What was found at the start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Found {
+    /// The last events, oldest first.
+    pub(super) last: Vec<Event>,
     /// The number to go on with.
     pub(super) next: u64,
     /// Numbers before it whose events are nowhere.
@@ -100,6 +103,7 @@ impl Journal {
             None => given.reserved.max(given.unwritten),
         };
         Ok(Found {
+            last: last_events(&self.place.file)?,
             next: known.saturating_add(1),
             lost: known.saturating_sub(last.unwrap_or(0)),
             is_at_most: last.is_none(),

@@ -13,15 +13,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
 use self::journal::Journal;
 use super::event::Event;
 use super::hub::{Hub, Readings, Taken};
-use super::record::{News, Record, What};
+use super::record::{MINOR, News, Record, What};
 
 /// Events in memory, for those who follow.
 pub const RECENT_MAX: usize = 1000;
+/// Events that `explain` shows of a backend.
+const EXPLAINED_MAX: usize = 10;
 /// A daemon that ends waits so long for its last events to be written.
 const END_LIMIT: Duration = Duration::from_millis(500);
 
@@ -110,6 +113,21 @@ impl Events {
         recent.entries.iter().skip(first).cloned().collect()
     }
 
+    /// The last events of that backend, oldest first, but for those that are for `events --all` alone.
+    pub fn last_of(&self, backend: &str) -> Vec<Value> {
+        let all = self.after(0);
+        let is_shown = |entry: &&Arc<Entry>| {
+            let event = &entry.event;
+            event.backend.as_deref() == Some(backend) && !MINOR.contains(&event.code.as_str())
+        };
+        let newest = all.iter().rev().filter(is_shown).take(EXPLAINED_MAX);
+        let mut last: Vec<Value> = newest
+            .filter_map(|entry| serde_json::to_value(&entry.event).ok())
+            .collect();
+        last.reverse();
+        last
+    }
+
     /// The number of the newest, whenever there is a new one: a follower that has read all up to a
     /// number waits for the next. One that is slow holds up nobody, and misses what is in memory no
     /// more.
@@ -125,6 +143,22 @@ impl Events {
     /// Keeps them there from the next one on.
     pub fn keep_at(&self, place: Option<Place>) {
         self.shared.recent().moves = Some(Move(place));
+    }
+}
+
+impl Entry {
+    fn of(event: Event) -> Self {
+        let line = event.json();
+        Self { event, line }
+    }
+}
+
+impl Recent {
+    fn push(&mut self, entry: Arc<Entry>) {
+        if self.entries.len() >= RECENT_MAX {
+            self.entries.pop_front();
+        }
+        self.entries.push_back(entry);
     }
 }
 
@@ -181,6 +215,11 @@ impl Numbering {
         if found.next > self.next {
             self.next = found.next;
         }
+        // Whoever asks a new daemon for the last ones gets those of the one before it.
+        let first = self.shared.recent().entries.is_empty();
+        for event in found.last.into_iter().filter(|_| first) {
+            self.shared.recent().push(Arc::new(Entry::of(event)));
+        }
         if found.lost > 0 {
             self.add_lost(found.lost, found.is_at_most);
         }
@@ -192,9 +231,7 @@ impl Numbering {
 
     /// On disk first: what a follower has seen is not given again.
     fn add(&mut self, record: &Record) {
-        let event = Event::of(self.next, record);
-        let line = event.json();
-        let entry = Arc::new(Entry { event, line });
+        let entry = Arc::new(Entry::of(Event::of(self.next, record)));
         self.next = self.next.saturating_add(1);
         let mut missed = 0;
         let mut problem = None;
@@ -206,10 +243,7 @@ impl Numbering {
             problem = journal.problem().map(str::to_owned);
         }
         let mut recent = self.shared.recent();
-        if recent.entries.len() >= RECENT_MAX {
-            recent.entries.pop_front();
-        }
-        recent.entries.push_back(entry);
+        recent.push(entry);
         recent.problem = problem;
         drop(recent);
         self.shared.newest.send_replace(self.next - 1);

@@ -134,6 +134,30 @@ pub(super) fn first(file: &File) -> io::Result<Option<(u64, SystemTime)>> {
     Ok(event.and_then(|event| Some((event.id, event.moment()?))))
 }
 
+/// The last events of the newest file that has any, oldest first: as many as its end holds.
+///
+/// # Errors
+/// A file cannot be listed or read.
+pub(super) fn last_events(file: &Path) -> io::Result<Vec<Event>> {
+    for segment in segments(file)?.iter().rev() {
+        let Ok(mut opened) = open(&segment.path) else {
+            continue;
+        };
+        let from = segment.bytes.saturating_sub(TAIL_BYTES);
+        opened.seek(SeekFrom::Start(from))?;
+        let mut end = Vec::new();
+        opened.take(TAIL_BYTES).read_to_end(&mut end)?;
+        let lines = end.split(|byte| *byte == b'\n');
+        let events: Vec<Event> = lines
+            .filter_map(|line| serde_json::from_slice(line).ok())
+            .collect();
+        if !events.is_empty() {
+            return Ok(events);
+        }
+    }
+    Ok(Vec::new())
+}
+
 /// The last event of all, from the newest file that has one.
 ///
 /// # Errors

@@ -114,6 +114,7 @@ fn reason(reason: &Reason) -> String {
             format!("state changed from {from} to {to} {by}; leaving it alone for {hold}")
         }
         Reason::Answer { verb, by, answer } => answer_to(*verb, *by, answer),
+        Reason::Effect(effect) => effect.to_string(),
         Reason::Note(note) => note.to_string(),
     }
 }

@@ -3,13 +3,14 @@
 use super::counted;
 use crate::measure::settings::{Signal, Statistic, Unit};
 use crate::scaler::decision::{
-    Breach, Compared, Episode, NotHelping, Share, SlowServer, Tally, TooSlow,
+    Breach, Compared, Effect, Episode, NotHelping, Share, SlowServer, Tally, TooSlow,
 };
 use crate::words::time::{PerSecond, Span};
 
 in_words!(
     Breach: breach,
     Compared: compared,
+    Effect: effect,
     Episode: episode,
     Share: share,
     SlowServer: slow_server,
@@ -152,4 +153,25 @@ fn compared(compared: &Compared) -> String {
 fn tally(tally: &Tally) -> String {
     let arrived = counted(tally.arrived, "request");
     format!("{} of {arrived} in {}", tally.taken, Span(tally.within))
+}
+
+/// `mean 404 ms before, 66 ms after; it takes 48 % of the requests; 65 → 108 requests/s`.
+fn effect(effect: &Effect) -> String {
+    let mean = |mean_ms: Option<f64>| mean_ms.map(|ms| format!("{ms:.0} ms"));
+    let means = match (mean(effect.before.mean_ms), mean(effect.after.mean_ms)) {
+        (Some(before), Some(after)) => format!("mean {before} before, {after} after"),
+        (Some(before), None) => format!("mean {before} before, no request since"),
+        (None, Some(after)) => format!("no request before, mean {after} after"),
+        (None, None) => return "no request before or since".to_owned(),
+    };
+    let share = effect.share.map(|share| {
+        let percent = share * 100.0;
+        format!("; it takes {percent:.0} % of the requests")
+    });
+    let (before, after) = (
+        PerSecond(effect.before.per_s),
+        PerSecond(effect.after.per_s),
+    );
+    let share = share.unwrap_or_default();
+    format!("{means}{share}; {before} → {after} requests/s")
 }

@@ -92,6 +92,29 @@ pub(super) struct Route {
 }
 
 impl Goal {
+    /// How long what it is for had lasted when it is reached after `took`, where that was measured.
+    pub(super) fn wanted_for(&self, took: Duration) -> Option<Duration> {
+        match self {
+            Self::BringIn { wanted, .. } | Self::GiveBack { wanted } => match wanted {
+                Wanted::Slow(breach) => Some(breach.arrivals.1.saturating_add(took)),
+                Wanted::Demand { .. }
+                | Wanted::Target { .. }
+                | Wanted::DeadServer { .. }
+                | Wanted::DeadSpare { .. }
+                | Wanted::Crowded(_)
+                | Wanted::BelowMin { .. }
+                | Wanted::Reloaded
+                | Wanted::Waiting { .. }
+                | Wanted::Ordered(_) => None,
+            },
+            Self::PutAway { .. }
+            | Self::SendAway { .. }
+            | Self::Expel { .. }
+            | Self::FinishDrain
+            | Self::TakeBack { .. } => None,
+        }
+    }
+
     pub(super) const fn route(&self) -> Route {
         let (from, to) = match self {
             Self::BringIn { .. } => (AdminState::Maint, AdminState::Ready),

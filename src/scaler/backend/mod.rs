@@ -32,6 +32,7 @@ use super::event::LogState;
 use super::hand::Hand;
 use super::outbox::Outbox;
 use super::settings::BackendSettings;
+use crate::measure::account::Usage;
 use crate::measure::policy::strongest;
 use crate::words::picture::AdminState;
 use crate::words::request::Request;
@@ -119,6 +120,7 @@ impl Backend {
     pub(super) fn request(&mut self, now: Timestamp, request: &Request<'_>) {
         self.facts.comparison.line(began(now, request));
         self.signals.rate.request();
+        self.signals.account.request(now, request);
         self.size.request(now, request);
         for policy in &mut self.signals.policies {
             policy.request(request.server);
@@ -174,6 +176,7 @@ impl Backend {
             Timer::PutAway => self.sight().leaving().map(|leaving| leaving.due),
             Timer::Write => self.journeys.due(),
             Timer::Shift => self.facts.rota.due(),
+            Timer::Effect => self.signals.account.due(),
             Timer::Settled | Timer::Slice => return,
         };
         self.timers.set(timer, at);
@@ -192,6 +195,12 @@ impl Backend {
             }
             Timer::Slice => self.end_slice(now, out),
             Timer::Write => self.road().write_overdue(now, out),
+            Timer::Effect => {
+                while let Some((server, effect)) = self.signals.account.take_effect(now) {
+                    let reason = Reason::Effect(effect);
+                    out.report(now, Some(&server), Change::Effect, reason);
+                }
+            }
             Timer::PutAway => {
                 if let Some(leaving) = self.sight().leaving() {
                     self.road().put_away(now, leaving.name, out);
@@ -245,6 +254,7 @@ impl Backend {
             self.size.breach(now);
         }
         for (breach, slow) in asks.breaches {
+            self.signals.account.above(now, breach.span);
             let news = self.signals.episodes.take(now, &breach);
             let reason = Reason::Breach { breach, slow, news };
             out.report(now, None, Change::Breach, reason);
@@ -321,6 +331,11 @@ impl Backend {
             votes: &self.votes,
         }
     }
+}
+
+/// What became of its requests since this was asked last.
+pub(super) fn take_usage(backend: &mut Backend, now: Timestamp) -> Usage {
+    backend.signals.account.take_usage(now)
 }
 
 /// When the client began to send that request; Ta includes TR.

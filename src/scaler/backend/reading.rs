@@ -107,6 +107,8 @@ impl Backend {
         if self.facts.pool.serving() < serving_before {
             self.signals.servers_are_missing(now);
         }
+        let (used, all) = self.facts.pool.used();
+        self.signals.account.servers(now, used, all);
         self.facts.pool.show_marks(&self.hand);
         self.recall(now, process.generation, out);
         let comparison = &mut self.facts.comparison;
@@ -169,6 +171,7 @@ impl Backend {
         self.said.no_spare = NoSpareSaid::default();
         self.signals.start_policies_over();
         self.signals.end_trials();
+        self.signals.account.forget_changes();
         // Quiet goes on: a reload of HAProxy is no load.
     }
 

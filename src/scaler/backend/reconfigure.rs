@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Backend;
 use super::journeys::Journeys;
+use super::signals::goal_ms;
 use super::timers::Timer;
 use super::view::Sight;
 use crate::measure::policy::Policy;
@@ -125,6 +126,7 @@ impl Backend {
         }
         self.votes
             .reconfigure(&settings, self.settings.idle_timeout);
+        self.signals.account.set_goal(goal_ms(&settings));
         self.settings = settings;
         self.size.reconfigure(now, &self.settings);
         for member in &mut self.facts.pool.members {
@@ -159,6 +161,7 @@ impl Backend {
         out.tell(now, None, Change::Note, Note::StoodStill(lasted));
         self.plan.owed = None;
         self.signals.start_policies_over();
+        self.signals.account.forget_changes();
         self.size.start_over(now);
         self.votes.start_over();
         self.timers.set(Timer::Settled, Some(now.after(SETTLE)));

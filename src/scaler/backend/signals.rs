@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::facts::Facts;
+use crate::measure::account::Account;
 use crate::measure::breach::Episodes;
 use crate::measure::by_server::ByServer;
 use crate::measure::load::{Memory, Rate, rate_of};
@@ -36,6 +37,8 @@ pub(super) struct Signals {
     pub(super) policies: Vec<Policy>,
     /// Servers that count, as far as requests have asked since anything but a request happened.
     pub(super) counted: Vec<Name>,
+    /// What became of all of them, for people.
+    pub(super) account: Account,
     /// There are ready spares whose times are of interest.
     pub(super) has_watched: bool,
 }
@@ -73,6 +76,13 @@ impl Quiet {
     }
 }
 
+/// What a request may take, milliseconds: the threshold of the first policy on response times.
+pub(super) fn goal_ms(settings: &BackendSettings) -> Option<f64> {
+    let policies = settings.policies.iter();
+    let mut of_responses = policies.filter(|policy| policy.signal.is_response());
+    of_responses.next().map(|policy| policy.above)
+}
+
 impl Signals {
     /// Nothing was seen yet.
     pub(super) fn new(now: Timestamp, settings: &BackendSettings) -> Self {
@@ -94,6 +104,7 @@ impl Signals {
             rate: Rate::new(now, slice),
             policies: policies.collect(),
             counted: Vec::new(),
+            account: Account::new(now, goal_ms(settings)),
             has_watched: false,
         }
     }

@@ -20,11 +20,13 @@ pub(super) enum Timer {
     Write,
     /// Quiet has lasted long enough for the spare that goes next.
     PutAway,
+    /// What a change did can be told.
+    Effect,
 }
 
 impl Timer {
     /// All of them, in that order.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Expiry,
         Self::Shift,
         Self::Settled,
@@ -32,6 +34,7 @@ impl Timer {
         Self::Slice,
         Self::Write,
         Self::PutAway,
+        Self::Effect,
     ];
 }
 

@@ -318,6 +318,7 @@ impl Sight<'_> {
             + self.facts.rota.held()
             + looks
             + self.signals.times.held()
+            + self.signals.account.held()
             + self.signals.counted.len();
         policies + members.len() + budgets + watched + self.said.advice.len() + self.said.stay.len()
     }

@@ -7,6 +7,7 @@ use crate::measure::load::TooSlow;
 use crate::measure::need::Need;
 use crate::measure::settings::Signal;
 use crate::scaler::member::Stage;
+use crate::words::closed::closed;
 use crate::words::picture::ReadFailure;
 
 /// What happens next.
@@ -95,7 +96,105 @@ impl From<NoHelp> for ReasonCode {
     }
 }
 
+closed! {
+    /// What is done next, in one word.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum NextCode {
+        /// HAProxy is read.
+        Read = "read",
+        /// A change goes on.
+        Change = "change",
+        /// A spare comes, if what it is for lasts.
+        Enable = "enable",
+        /// A spare goes, if it stays quiet.
+        Disable = "disable",
+        /// Nothing, as things are.
+        Nothing = "nothing",
+    }
+}
+
 impl Outlook {
+    /// What is done next.
+    pub const fn next(&self) -> NextCode {
+        match self {
+            Self::Read { .. } => NextCode::Read,
+            Self::Changing(_) => NextCode::Change,
+            Self::Comes { .. } => NextCode::Enable,
+            Self::Leaves { .. } => NextCode::Disable,
+            Self::Settling(_)
+            | Self::Paused(_)
+            | Self::Stays(_)
+            | Self::Kept(_)
+            | Self::Cooldown(_)
+            | Self::NotHelping(_)
+            | Self::Nobody(_)
+            | Self::Blind
+            | Self::HalfBlind
+            | Self::Enough { .. }
+            | Self::Nothing => NextCode::Nothing,
+        }
+    }
+
+    /// The server that it is done with.
+    pub fn server(&self) -> Option<&str> {
+        match self {
+            Self::Changing(transitions) => transitions.first().map(|it| it.server.as_str()),
+            Self::Comes { spare, .. } => Some(spare),
+            Self::Leaves { server, .. } => Some(server),
+            Self::Read { .. }
+            | Self::Settling(_)
+            | Self::Paused(_)
+            | Self::Stays(_)
+            | Self::Kept(_)
+            | Self::Cooldown(_)
+            | Self::NotHelping(_)
+            | Self::Nobody(_)
+            | Self::Blind
+            | Self::HalfBlind
+            | Self::Enough { .. }
+            | Self::Nothing => None,
+        }
+    }
+
+    /// Something keeps the backend from what it would do otherwise.
+    pub fn is_blocked(&self) -> bool {
+        match self {
+            Self::Leaves { later, .. } => later.is_some(),
+            Self::Read { failure, .. } => failure.is_some(),
+            Self::Changing(_) | Self::Comes { .. } | Self::Enough { .. } | Self::Nothing => false,
+            Self::Settling(_)
+            | Self::Paused(_)
+            | Self::Stays(_)
+            | Self::Kept(_)
+            | Self::Cooldown(_)
+            | Self::NotHelping(_)
+            | Self::Nobody(_)
+            | Self::Blind
+            | Self::HalfBlind => true,
+        }
+    }
+
+    /// How long that lasts at most, where something ends it by itself.
+    pub const fn left(&self) -> Option<Duration> {
+        match self {
+            Self::Settling(left)
+            | Self::Cooldown(left)
+            | Self::NotHelping(left)
+            | Self::Leaves { left, .. } => Some(*left),
+            Self::Read { .. }
+            | Self::Changing(_)
+            | Self::Paused(_)
+            | Self::Stays(_)
+            | Self::Kept(_)
+            | Self::Comes { .. }
+            | Self::Nobody(_)
+            | Self::Blind
+            | Self::HalfBlind
+            | Self::Enough { .. }
+            | Self::Nothing => None,
+        }
+    }
+
     /// Why that and nothing else, in one word.
     pub fn code(&self) -> ReasonCode {
         match self {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use haproxy_autoscale::publish::event::Event;
 use haproxy_autoscale::sim::dice::Dice;
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use super::fake::{FakeHaproxy, Place, stop};
 use super::faults::Disk;
@@ -179,6 +180,82 @@ fn why_nothing_is_done_is_an_event_when_that_has_changed_and_not_before() {
     assert!(
         !daemon.err.text().contains("reason web"),
         "no line of the log"
+    );
+    stop(&mut daemon, Signal::TERM);
+}
+
+#[test]
+fn explain_says_what_stands_in_the_way_until_when_and_what_happened_last() {
+    let place = Place::new().remembering();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.read();
+    place.order(&["pause", "--for", "1h", "web"]).succeeded();
+    place.order(&["pin", "web/web2"]).succeeded();
+    let explain = |more: &[&str]| run(&[&["explain", "-c", &place.config], more].concat());
+    let text = explain(&["--json", "web"]).succeeded();
+    let web: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (&web["backend"], &web["serving"]),
+        (&"web".into(), &1.into())
+    );
+    assert_eq!(web["reason"]["code"], "paused");
+    let blocked = web["blocked_by"].as_array().unwrap();
+    assert_eq!(blocked[0]["code"], "paused");
+    assert!(blocked[0]["until"].is_string(), "{text}");
+    assert_eq!(blocked[1]["code"], "pin");
+    assert!(
+        blocked[1]["text"].as_str().unwrap().contains("web2"),
+        "{text}"
+    );
+    assert_eq!(web["next"]["code"], "nothing");
+    let last = |web: &Value| web["last"].as_array().unwrap().clone();
+    wait_for("the order among the last events", SOON, || {
+        let text = explain(&["--json"]).succeeded();
+        let web: Value = serde_json::from_str(&text).unwrap();
+        last(&web).iter().any(|event| event["code"] == "order")
+    });
+    let text = explain(&[]).succeeded();
+    assert!(text.contains("\n  why      paused: "), "{text}");
+    assert!(
+        text.contains("\n  blocked  pin: web2 is pinned by"),
+        "{text}"
+    );
+    assert!(text.contains("  operator web/web2: pin by"), "{text}");
+    assert!(explain(&["api"]).failed(4).contains("no backend api"));
+    stop(&mut daemon, Signal::TERM);
+    explain(&[]).failed(3);
+    // A new daemon knows what happened before it.
+    let mut daemon = place.daemon();
+    wait_for("the last events of the one before", SOON, || {
+        explain(&[])
+            .succeeded()
+            .contains("operator web/web2: pin by")
+    });
+    stop(&mut daemon, Signal::TERM);
+}
+
+#[test]
+fn a_report_of_a_daemon_at_work_has_what_it_counted_up_to_now() {
+    let place = Place::new().remembering();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.read();
+    (0..30).for_each(|_| place.request(700));
+    wait_for("thirty requests", SOON, || {
+        let text = run(&["report", "--json", "-c", &place.config]);
+        let report: Value = serde_json::from_str(&text.out).unwrap_or_default();
+        report["backends"][0]["requests"] == 30
+    });
+    let text = run(&["report", "--json", "-c", &place.config]).succeeded();
+    let web = &serde_json::from_str::<Value>(&text).unwrap()["backends"][0];
+    assert_eq!(web["slow_share"], 1.0);
+    let seconds = |name: &str| web[name].as_f64().unwrap();
+    assert!(seconds("server_seconds") > 0.0, "{text}");
+    let ratio = seconds("saved_server_seconds") / seconds("server_seconds");
+    assert!(
+        (0.9..1.1).contains(&ratio),
+        "one of two is in maint: {text}"
     );
     stop(&mut daemon, Signal::TERM);
 }

@@ -10,7 +10,7 @@ use super::file::{DAY, Teller, place};
 use crate::support::program::{Running, file, program, run};
 
 /// A configuration whose events are in that file, and whose daemon does not run.
-fn config(folder: &Path, events: &Path) -> String {
+pub(super) fn config(folder: &Path, events: &Path) -> String {
     let events = events.display();
     let control = folder.join("control.sock");
     let text = format!(

@@ -33,6 +33,11 @@ fn a_spare_comes_in_warm_and_goes_in_peace(version: &Version, flags: &str) {
     wait_for("users on the spare", SOON, || {
         web2.count(Visitor::User) > 30
     });
+    let effect = daemon.wait_for("effect", "web2", SOON).text;
+    assert!(
+        effect.contains(" before, ") && effect.contains(" ms after; it takes "),
+        "{effect}"
+    );
     load.set_rate(20.0);
     let drained = daemon.wait_for("drain", "web2", 2 * SOON);
     let disabled = daemon.wait_for("disable", "web2", SOON);

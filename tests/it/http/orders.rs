@@ -119,6 +119,19 @@ fn an_order_is_accepted_refused_or_about_nothing() {
         };
         assert_eq!(names(&command), names(&http));
         assert!(http.contains("\"pause\":{"), "{http}");
+        let explained = daemon.ask(&["explain", "web", "--json"]).succeeded();
+        let http = served.get("/api/v1/explain/web", &[]);
+        assert_eq!(names(&explained), names(&http.body));
+        assert!(http.body.contains("paused"), "{http:?}");
+        let all = served.get("/api/v1/explain", &[]).body;
+        assert!(all.starts_with("[{\"backend\":\"web\""), "{all}");
+        for nothing in ["nope", "web%2Fweb1", "%FF"] {
+            let answer = served.get(&format!("/api/v1/explain/{nothing}"), &[]);
+            assert_eq!(answer.status, 404, "{nothing}: {answer:?}");
+        }
+        let blocked = served.get("/metrics", &[]).body;
+        let paused = "haproxy_autoscale_blocked_by{proxy=\"web\",code=\"paused\"} 1";
+        assert!(blocked.contains(paused), "{blocked}");
         assert_eq!(served.order("{\"order\":\"resume\"}").status, 200);
         served.order("{\"order\":\"enable\",\"target\":\"web/web2\"}");
         daemon.wait_for("enable", "web2", SOON);

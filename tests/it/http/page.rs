@@ -31,6 +31,9 @@ fn the_page_lists_every_metric_as_the_code_has_it() {
         let page = format!("{before}{BEGIN}{wanted}{END}{after}");
         std::fs::write(&path, page).expect("the page");
     } else {
-        assert_eq!(shown, wanted, "UPDATE_EXPECT=1 writes docs/monitoring.md anew");
+        assert_eq!(
+            shown, wanted,
+            "UPDATE_EXPECT=1 writes docs/monitoring.md anew"
+        );
     }
 }

@@ -116,8 +116,8 @@ fn since_and_until_replay_a_part_of_the_log_as_if_it_were_all() {
 #[test]
 fn a_moment_that_is_none_is_refused_with_what_is_accepted() {
     let refused = |options: &[&str]| run(&[&["stats", "x.log"], options].concat()).failed(2);
-    let error = refused(&["--since", "23:00"]);
-    assert!(error.contains("2026-11-21T23:00:05.500"), "{error}");
+    let error = refused(&["--since", "23:60"]);
+    assert!(error.contains("2026-11-21T23:00"), "{error}");
     let error = refused(&["--since", "2026-11-21", "--until", "2026-11-21T00:00"]);
     assert!(
         error.contains("--since must be earlier than --until"),

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use haproxy_autoscale::measure::settings::{PolicySettings, Signal};
+use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::scaler::event::{Action, Event};
 use haproxy_autoscale::scaler::settings::OnOpenSessions;
 use haproxy_autoscale::words::order::Verb;
@@ -45,7 +46,10 @@ impl Heard {
     }
 
     pub(super) fn actions(&mut self, now: Timestamp, actions: &VecDeque<Action>) {
-        for action in actions {
+        // What a change did is for people, follows from nothing else here, and changes nothing.
+        let is_effect =
+            |it: &&Action| matches!(it, Action::Report(it) if it.change == Change::Effect);
+        for action in actions.iter().filter(|action| !is_effect(action)) {
             self.line(now, action);
         }
     }

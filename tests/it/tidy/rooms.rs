@@ -75,11 +75,11 @@ const MAY_USE: [(&str, &[&str]); 25] = [
         ],
     ),
     ("sim", &["scaler", "words"]),
+    ("history", &["control", "publish", "status", "words"]),
     (
         "status",
         &["config", "control", "measure", "scaler", "words"],
     ),
-    ("history", &["control", "publish", "words"]),
     ("parse", &["clock", "log", "publish"]),
     ("publish", &["log", "measure", "scaler", "words"]),
     (

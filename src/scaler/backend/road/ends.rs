@@ -90,6 +90,7 @@ impl Road<'_> {
             return;
         };
         let took = now.since(journey.since);
+        let wanted_for = journey.goal.wanted_for(took);
         let member = self.facts.pool.member_mut(name);
         let (reason, wanted) = match journey.goal {
             Goal::BringIn { wanted, evidence } => {
@@ -117,10 +118,18 @@ impl Road<'_> {
             member.errand.stands_in = wanted.is_for_dead();
         }
         out.report(now, Some(name), Change::Enable, reason);
+        self.changed(now, name, true, wanted_for);
         self.spare_arrived(now, name, &wanted);
         Queue::of(self.facts, self.hand).kick_newcomer(now, name, out);
         self.watch_service(now, out);
         self.read_sooner(now);
+    }
+
+    /// What that change does is looked for.
+    fn changed(&mut self, now: Timestamp, name: &str, came: bool, wanted_for: Option<Duration>) {
+        let stays = self.settings.idle_timeout;
+        let account = &mut self.signals.account;
+        account.changed(now, (name, came), wanted_for, stays);
     }
 
     /// A `ready` that was given up took effect after all, on a server that had been proven: taking
@@ -133,6 +142,7 @@ impl Road<'_> {
             member.became_ready(now);
         }
         out.tell(now, Some(name), Change::Enable, Note::LateReady);
+        self.changed(now, name, true, None);
         self.signals.start_policies_over();
         Queue::of(self.facts, self.hand).kick_newcomer(now, name, out);
         self.read_sooner(now);
@@ -150,6 +160,7 @@ impl Road<'_> {
         let (took, sessions) = (now.since(journey.since), journey.sessions);
         let reason = Reason::Emptied { took, sessions };
         out.report(now, Some(name), Change::Disable, reason);
+        self.changed(now, name, false, None);
     }
 
     /// Something failed on the way in: to maint, if it has left maint.

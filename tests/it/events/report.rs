@@ -1,0 +1,108 @@
+//! The command `report`: sums of what is in the file.
+
+use std::time::{Duration, SystemTime};
+
+use haproxy_autoscale::measure::account::Usage;
+use haproxy_autoscale::publish::record::{News, Record, What};
+use serde_json::Value;
+
+use super::file::{Teller, place};
+use super::list::config;
+use crate::support::program::run;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn usage(minutes: u32) -> News {
+    News::Usage {
+        backend: "web".to_owned(),
+        usage: Usage {
+            span: minutes * MINUTE,
+            requests: 1000,
+            slow: 30,
+            failed: 20,
+            above_goal: Duration::from_secs(12),
+            servers: 2 * minutes * MINUTE,
+            all_servers: 5 * minutes * MINUTE,
+        },
+        is_pretended: false,
+    }
+}
+
+/// Three times five minutes of the last quarter of an hour, and five of yesterday.
+fn counted() -> (tempfile::TempDir, String) {
+    let (folder, events) = place();
+    let teller = Teller::start(&events);
+    let now = SystemTime::now();
+    for ago in [26 * 60, 10, 5, 0] {
+        let what = What::News(usage(5));
+        let at = now - ago * MINUTE;
+        teller.hub.tell(Record { at, what });
+    }
+    teller.end();
+    let config = config(folder.path(), &events);
+    (folder, config)
+}
+
+fn report(config: &str, more: &[&str]) -> Value {
+    let arguments = ["report", "--json", "-c", config];
+    serde_json::from_str(&run(&[&arguments, more].concat()).succeeded()).unwrap()
+}
+
+#[test]
+fn a_report_adds_up_a_day_with_the_names_of_the_contract() {
+    let (_folder, config) = counted();
+    let day = report(&config, &[]);
+    let web = &day["backends"][0];
+    assert_eq!(web["name"], "web");
+    assert_eq!(web["requests"], 3000, "not those of yesterday");
+    assert_eq!(
+        (&web["failed"], &web["slow_share"]),
+        (&60.into(), &0.05.into())
+    );
+    assert_eq!(web["server_seconds"], 1800.0);
+    assert_eq!(web["saved_server_seconds"], 2700.0);
+    assert_eq!(web["above_goal_seconds"], 36.0);
+    assert_eq!(web["pretended"], false);
+    let names: Vec<&String> = web.as_object().unwrap().keys().collect();
+    let wanted = [
+        "above_goal_seconds",
+        "disables",
+        "enables",
+        "failed",
+        "failures",
+        "name",
+        "pretended",
+        "requests",
+        "saved_server_seconds",
+        "server_seconds",
+        "slow_share",
+    ];
+    assert_eq!(names, wanted);
+    assert!(day["from"].is_string() && day["to"].is_string());
+}
+
+#[test]
+fn a_report_takes_the_part_of_what_was_counted_that_is_inside() {
+    let (_folder, config) = counted();
+    let web = &report(&config, &["--since", "7m 30s"])["backends"][0];
+    let requests = web["requests"].as_u64().unwrap();
+    assert!(
+        (1495..=1510).contains(&requests),
+        "two and a half minutes, and five: {requests}"
+    );
+    let all = &report(&config, &["--since", "2d"])["backends"][0];
+    assert_eq!(all["requests"], 4000);
+}
+
+#[test]
+fn a_report_for_people_says_what_was_saved_and_what_nobody_counted() {
+    let (_folder, config) = counted();
+    let text = run(&["report", "-c", &config]).succeeded();
+    for part in [
+        "0.5 server-hours used, 0.8 saved against all servers always",
+        "3000, 5.00 % slow or failed, 60 failed; 36s above the threshold",
+        "unknown   23h 45m: no daemon counted",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
