@@ -165,7 +165,7 @@ pub fn run(cli: Cli) -> ExitCode {
             check,
         } => run_status(&config.config, json, check),
         Command::Events(args) => past::events(args),
-        Command::Explain(args) => past::explain(args),
+        Command::Explain(args) => past::explain(&args),
         Command::Report(args) => past::report(args),
         Command::Order(order) => order::run(order),
         Command::Parse(args) => logs::parse(args),

@@ -1,4 +1,4 @@
-//! `pause`, `resume`, `pin`, `unpin`, `enable`, `disable`: an operator's order, given to the running
+//! `pause`, `resume`, `pin`, `unpin`, `enable`, `disable`, `release`: an operator's order, given to the running
 //! daemon. What it does is decided there.
 
 use std::io::{self, Write};
@@ -11,6 +11,7 @@ use super::{
     ConfigFile, EXIT_FAILED, EXIT_NOT_RUNNING, EXIT_UNKNOWN, cannot_write, complain,
     with_control_socket,
 };
+use crate::words::by::{By, Inline};
 use crate::words::names::ServerName;
 use crate::words::order::{Order, Place, Verb, Verdict};
 use crate::{control, status};
@@ -23,6 +24,8 @@ pub(super) enum Command {
         config: ConfigFile,
         #[command(flatten)]
         lasts: Lasts,
+        #[command(flatten)]
+        why: Why,
         /// What to pause; everything if omitted
         #[arg(value_name = "BACKEND[/SERVER]", value_parser = control::place)]
         place: Option<Place>,
@@ -31,6 +34,8 @@ pub(super) enum Command {
     Resume {
         #[command(flatten)]
         config: ConfigFile,
+        #[command(flatten)]
+        why: Why,
         /// What to resume; everything if omitted
         #[arg(value_name = "BACKEND[/SERVER]", value_parser = control::place)]
         place: Option<Place>,
@@ -43,6 +48,18 @@ pub(super) enum Command {
     Enable(Lasting),
     /// Send a spare away now (drain it, put it into maint) and keep it out
     Disable(Lasting),
+    /// Send all spares away that may go, as before stopping the daemon for good
+    Release {
+        #[command(flatten)]
+        config: ConfigFile,
+        #[command(flatten)]
+        lasts: Lasts,
+        #[command(flatten)]
+        why: Why,
+        /// Whose spares; those of all backends if omitted
+        #[arg(value_name = "BACKEND", value_parser = backend)]
+        place: Option<Place>,
+    },
 }
 
 // Not said of these two as a whole: it would go before what is said of each order.
@@ -50,6 +67,8 @@ pub(super) enum Command {
 pub(super) struct OneServer {
     #[command(flatten)]
     config: ConfigFile,
+    #[command(flatten)]
+    why: Why,
     /// Such as web/web2
     #[arg(value_name = "BACKEND/SERVER", value_parser = server)]
     server: ServerName,
@@ -71,6 +90,22 @@ pub(super) struct Lasts {
     lasts: Option<Duration>,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Why {
+    /// Why, for whoever asks later; shown in `status` and kept with the event
+    #[arg(long, value_name = "TEXT", default_value = "", value_parser = control::reason, hide_default_value = true)]
+    reason: String,
+}
+
+fn backend(text: &str) -> Result<Place, String> {
+    match control::place(text)? {
+        Place::Server(_) | Place::Everything => {
+            Err("name a backend, such as web; `disable` is for one server".to_owned())
+        }
+        place @ Place::Backend(_) => Ok(place),
+    }
+}
+
 fn server(text: &str) -> Result<ServerName, String> {
     match control::place(text)? {
         Place::Server(name) => Ok(name),
@@ -84,24 +119,37 @@ fn server(text: &str) -> Result<ServerName, String> {
 pub(super) fn run(command: Command) -> u8 {
     let everything = |place: Option<Place>| place.unwrap_or(Place::Everything);
     let of_server =
-        |verb, one: OneServer, lasts| (verb, one.config, Place::Server(one.server), lasts);
-    let (verb, config, place, lasts) = match command {
+        |verb, one: OneServer, lasts| (verb, one.config, Place::Server(one.server), lasts, one.why);
+    let (verb, config, place, lasts, why) = match command {
         Command::Pause {
             config,
             lasts,
+            why,
             place,
-        } => (Verb::Pause, config, everything(place), lasts.lasts),
-        Command::Resume { config, place } => (Verb::Resume, config, everything(place), None),
+        } => (Verb::Pause, config, everything(place), lasts.lasts, why),
+        Command::Resume { config, why, place } => {
+            (Verb::Resume, config, everything(place), None, why)
+        }
+        Command::Release {
+            config,
+            lasts,
+            why,
+            place,
+        } => (Verb::Release, config, everything(place), lasts.lasts, why),
         Command::Unpin(one) => of_server(Verb::Unpin, one, None),
         Command::Pin(it) => of_server(Verb::Pin, it.one, it.lasts.lasts),
         Command::Enable(it) => of_server(Verb::Enable, it.one, it.lasts.lasts),
         Command::Disable(it) => of_server(Verb::Disable, it.one, it.lasts.lasts),
     };
+    let by = By {
+        reason: Inline::of(&why.reason),
+        ..By::uid(0) // Who that is the kernel tells the daemon.
+    };
     let order = Order {
         verb,
         place,
         lasts,
-        by: None, // The kernel tells the daemon.
+        by: Some(by),
         barred: None,
     };
     with_control_socket(&config.config, |socket| give(socket, &order))

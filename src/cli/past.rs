@@ -104,7 +104,7 @@ pub(super) struct ExplainArgs {
     backend: Option<String>,
 }
 
-pub(super) fn explain(args: ExplainArgs) -> u8 {
+pub(super) fn explain(args: &ExplainArgs) -> u8 {
     with_control_socket(&args.config.config, |socket| {
         let explained = match status::explain(socket, args.backend.as_deref()) {
             Ok(explained) => explained,

@@ -9,12 +9,13 @@
 //! | `explain [BACKEND]` | a JSON list, as `explain --json` has it on lines |
 //! | `usage` | nothing, when what was counted is told |
 //! | `events ID` | the events in memory with a higher number, one JSON object on each line |
-//! | `VERB [BACKEND[/SERVER]] [for DURATION]`, VERB a word of [`Verb`](crate::words::order::Verb) | `{"verdict":"accepted"\|"refused"\|"unknown","texts":[…]}` |
+//! | `VERB [BACKEND[/SERVER]] [for DURATION] [sudo UID:NAME] [because TEXT]`, VERB a word of [`Verb`](crate::words::order::Verb) | `{"verdict":"accepted"\|"refused"\|"unknown","texts":[…]}` |
 //! | anything else | `{"error":…}` |
 //!
 //! The kernel tells who asks (`SO_PEERCRED`); the socket's mode 0660 says who may.
 
 mod order;
+mod who;
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -30,7 +31,7 @@ use tokio::time::timeout;
 
 use crate::words::order::Order;
 
-pub use self::order::{Reply, duration, lasts, place};
+pub use self::order::{Reply, duration, lasts, place, reason};
 
 /// A caller that says nothing, or does not read, is let go after this.
 const CALLER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -73,7 +74,7 @@ pub enum Request {
     Explain(Option<String>, Caller),
     /// Tell what was counted since it was told last.
     Usage(Caller),
-    Order(Order, Caller),
+    Order(Box<Order>, Caller),
 }
 
 /// Who waits for an answer; one who has gone away is no error.
@@ -244,7 +245,7 @@ fn request(line: &[u8], by: Option<u32>, caller: Caller) -> Result<Request, Stri
         return Err(unknown());
     }
     let order = order::parse(line, by).ok_or_else(unknown)??;
-    Ok(Request::Order(order, caller))
+    Ok(Request::Order(Box::new(order), caller))
 }
 
 /// Asks the daemon that listens at `path` for its status; its answer is one JSON object.

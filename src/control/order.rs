@@ -5,18 +5,29 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::who::{self, Sudo};
+use crate::words::by::{By, REASON_BYTES_MAX};
 use crate::words::duration;
 use crate::words::names::{ServerName, is_name};
 use crate::words::order::{Answer, Order, Place, Verb, Verdict};
 
 /// No order stands longer: whoever means "for ever" leaves the duration out.
 const LASTS_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// What goes before the caller of `sudo`, and before a reason.
+const SUDO: &str = " sudo ";
+const BECAUSE: &str = " because ";
 /// Longest name of a backend or server that is taken.
 const NAME_BYTES_MAX: usize = 256;
 
-/// Reads `VERB [BACKEND[/SERVER]] [for DURATION]`; `by` is the user id of who wrote it. `None` when
-/// the first word is no verb.
-pub(super) fn parse(line: &str, by: Option<u32>) -> Option<Result<Order, String>> {
+/// Reads `VERB [BACKEND[/SERVER]] [for DURATION] [sudo UID:NAME] [because TEXT]`; `uid` is that of who
+/// wrote it. `None` when the first word is no verb.
+pub(super) fn parse(line: &str, uid: Option<u32>) -> Option<Result<Order, String>> {
+    let (line, reason) = line.split_once(BECAUSE).unwrap_or((line, ""));
+    let (line, sudo) = match line.split_once(SUDO) {
+        Some((line, sudo)) => (line, caller_of_sudo(sudo)),
+        None => (line, None),
+    };
+    let by = uid.map(|uid| who::by(uid, sudo.as_ref(), reason));
     let (words, lasts) = match line.split_once(" for ") {
         Some((words, lasts)) => (words, Some(lasts)),
         None => (line, None),
@@ -42,6 +53,32 @@ pub(super) fn parse(line: &str, by: Option<u32>) -> Option<Result<Order, String>
         })
     };
     Some(read())
+}
+
+fn caller_of_sudo(text: &str) -> Option<Sudo> {
+    let (uid, user) = text.split_once(':')?;
+    Some(Sudo {
+        uid: uid.parse().ok()?,
+        user: user.to_owned(),
+    })
+}
+
+/// Reads the reason of an order: one line, short enough for `status`.
+///
+/// # Errors
+/// It is longer, or has other than printable letters.
+pub fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.chars().any(char::is_control) {
+        return Err("write one line of printable letters".to_owned());
+    }
+    if text.len() > REASON_BYTES_MAX {
+        return Err(format!(
+            "at most {REASON_BYTES_MAX} bytes, this has {}",
+            text.len()
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 /// Reads `BACKEND` or `BACKEND/SERVER`.
@@ -110,6 +147,12 @@ pub(super) fn line(order: &Order) -> String {
         // In one unit: more of them could have more digits than are read at the other end.
         let ms = lasts.as_nanos().div_ceil(1_000_000);
         line = format!("{line} for {ms}ms");
+    }
+    if let Some(Sudo { uid, user }) = who::sudo() {
+        line = format!("{line}{SUDO}{uid}:{user}");
+    }
+    if let Some(reason) = order.by.as_ref().and_then(By::reason) {
+        line = format!("{line}{BECAUSE}{reason}");
     }
     line
 }

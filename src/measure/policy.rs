@@ -109,6 +109,14 @@ impl Policy {
         }
     }
 
+    /// The last window, if it was above the threshold.
+    pub(crate) const fn breach(&self) -> Option<&Breach> {
+        match &self.last {
+            Some((_, Verdict::Breach(breach))) => Some(breach),
+            Some((_, Verdict::Below | Verdict::Broken)) | None => None,
+        }
+    }
+
     /// The instant at which a window is complete.
     pub(crate) fn due(&self) -> Option<Timestamp> {
         self.window.due()

@@ -117,7 +117,7 @@ fn of_reason(data: &mut Data, reason: &Reason) {
         Reason::Answer { verb, by, answer } => {
             put(data, "order", verb.as_str());
             put(data, "accepted", answer.is_ok());
-            put(data, "uid", *by);
+            put(data, "uid", by.as_ref().map(|by| by.uid));
         }
         Reason::Effect(effect) => of_effect(data, effect),
         Reason::Note(_) => {}

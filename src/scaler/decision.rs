@@ -12,6 +12,7 @@ use super::seen::Nobody;
 use crate::measure::need::Need;
 use crate::measure::settings::{Signal, Statistic};
 use crate::measure::target::TargetNeed;
+use crate::words::by::By;
 use crate::words::closed::closed;
 use crate::words::level::Level;
 use crate::words::names::ServerName;
@@ -21,7 +22,7 @@ use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 use crate::words::shift::TimeOfDay;
 use crate::words::time::Timestamp;
 
-pub use self::answer::{Promise, Refusal, Way};
+pub use self::answer::{Load, Promise, Refusal, Way};
 pub use self::note::{Advice, CalledOff, Expired, NameList, Note, Would};
 pub use super::probation::Tally;
 pub use crate::measure::account::{Effect, Seen};
@@ -263,8 +264,8 @@ pub enum Reason {
     /// What became of an operator's order.
     Answer {
         verb: Verb,
-        /// The user id of who gave the order, when the kernel told.
-        by: Option<u32>,
+        /// Who gave the order, when the kernel told.
+        by: Option<Box<By>>,
         /// What will happen, or why not.
         answer: Result<Promise, Refusal>,
     },
@@ -357,8 +358,8 @@ impl Wanted {
 pub enum Ordered {
     By {
         verb: Verb,
-        /// The user id of who gave it, when the kernel told.
-        uid: Option<u32>,
+        /// Who gave it, when the kernel told.
+        by: Option<By>,
     },
     /// The daemon or the machine stood still for so long.
     Standstill(Duration),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::decision::{Change, Expired, Note, Would};
 use super::outbox::Outbox;
 use super::seen::{Standing, StandingReason, Standings};
+use crate::words::by::By;
 use crate::words::order::Order;
 use crate::words::time::Timestamp;
 
@@ -67,8 +68,8 @@ impl Since {
 pub struct Mark {
     /// When it was set; `None` when an older version kept it.
     pub since: Option<Since>,
-    /// The user id of who set it, when the kernel told.
-    pub by: Option<u32>,
+    /// Who set it, when the kernel told, and why.
+    pub by: Option<By>,
     /// `None`: until it is taken back.
     pub until: Option<Until>,
 }
@@ -234,7 +235,7 @@ impl Hand {
             return;
         }
         self.would = would;
-        let pause = self.pause().unwrap_or_default().standing(now);
+        let pause = Box::new(self.pause().unwrap_or_default().standing(now));
         let server = self.would.as_ref().map(|(_, name)| name.as_str());
         out.tell(now, server, Change::Paused, Note::Would { what, pause });
     }

@@ -48,7 +48,7 @@ impl Scaler {
             change: Change::Operator,
             reason: Reason::Answer {
                 verb: order.verb,
-                by: order.by,
+                by: order.by.map(Box::new),
                 answer: Err(refusal),
             },
         }));

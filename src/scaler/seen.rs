@@ -11,6 +11,7 @@ mod why_not;
 
 use std::time::Duration;
 
+use crate::words::by::By;
 use crate::words::closed::closed;
 
 pub use self::capacity::{CapacitySource, CapacityView, Needed};
@@ -242,8 +243,8 @@ pub struct Standing {
     pub lasted: Option<Duration>,
     /// How long it will; `None`: until it is taken back.
     pub left: Option<Duration>,
-    /// The user id of who set it, when the kernel told.
-    pub by: Option<u32>,
+    /// Who set it, when the kernel told, and why.
+    pub by: Option<By>,
     pub reason: Option<StandingReason>,
 }
 

@@ -12,6 +12,7 @@ use crate::measure::served::Goal;
 use crate::measure::settings::Signal;
 use crate::scaler::hand::{Kept, Mark, Marks, Since, Until};
 use crate::scaler::memory::{BackendMemory, CapacityMemory, Memory, ServerMemory};
+use crate::words::by::{By, Inline};
 use crate::words::picture::{AdminState, Generation};
 use crate::words::time::Timestamp;
 
@@ -79,7 +80,19 @@ struct Stands {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     since_ms: Option<u64>,
     by: Option<u32>,
+    /// What else is known of who that is, and why; since 0.2.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    user: String,
+    #[serde(default, skip_serializing_if = "is_false")]
+    is_sudo: bool,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    reason: String,
     ends: Option<Ends>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde asks so.
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// An end by the wall clock, and the whole length.
@@ -184,7 +197,14 @@ impl Clocks {
             since_ms: mark
                 .since
                 .map(|since| self.wall_ms.saturating_sub(ms(since.lasted(self.now)))),
-            by: mark.by,
+            by: mark.by.map(|by| by.uid),
+            user: mark
+                .by
+                .map_or_else(String::new, |by| by.user.as_str().to_owned()),
+            is_sudo: mark.by.is_some_and(|by| by.is_sudo),
+            reason: mark
+                .by
+                .map_or_else(String::new, |by| by.reason.as_str().to_owned()),
             ends: mark.until.map(|until| self.ends(until)),
         }
     }
@@ -195,7 +215,12 @@ impl Clocks {
                 let lasted = Duration::from_millis(self.wall_ms.saturating_sub(since_ms));
                 Since::ago(self.now, lasted)
             }),
-            by: stands.by,
+            by: stands.by.map(|uid| By {
+                uid,
+                user: Inline::of(&stands.user),
+                is_sudo: stands.is_sudo,
+                reason: Inline::of(&stands.reason),
+            }),
             until: stands.ends.as_ref().map(|ends| self.read_ends(ends)),
         }
     }

@@ -368,8 +368,11 @@ fn standings_status(standings: &Standings, wall: SystemTime) -> StandingsStatus 
                 .and_then(|lasted| wall.checked_sub(lasted))
                 .map(rfc3339),
             until: it.left.and_then(|left| wall.checked_add(left)).map(rfc3339),
-            by: it.by.map(|uid| format!("uid {uid}")),
-            reason: it.reason.map(|reason| reason.to_string()),
+            by: it.by.map(|by| by.to_string()),
+            reason: {
+                let given = it.by.and_then(|by| by.reason().map(str::to_owned));
+                given.or_else(|| it.reason.map(|reason| reason.to_string()))
+            },
         })
     };
     StandingsStatus {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::by::By;
 use super::closed::closed;
 use super::names::ServerName;
 
@@ -17,8 +18,8 @@ pub struct Order {
     /// For how long it stands; `None`: until it is taken back, or for `hold` with
     /// [`Verb::Enable`] and [`Verb::Disable`].
     pub lasts: Option<Duration>,
-    /// The user id of who gave it, when the kernel told.
-    pub by: Option<u32>,
+    /// Who gave it, when the kernel told, and why.
+    pub by: Option<By>,
     /// Why HAProxy would take no command now. The daemon knows, not who gave the order.
     pub barred: Option<String>,
 }
@@ -40,6 +41,8 @@ closed! {
         Enable = "enable",
         /// Drains that spare, puts it into maint, and keeps it out.
         Disable = "disable",
+        /// Disables every spare that is in, as far as that may be.
+        Release = "release",
     }
 }
 
@@ -47,7 +50,7 @@ impl Verb {
     /// What an operator has done with it, before `by uid 0`.
     pub const fn done(self) -> &'static str {
         match self {
-            Self::Enable | Self::Disable => "asked for",
+            Self::Enable | Self::Disable | Self::Release => "asked for",
             Self::Pause => "paused",
             Self::Pin => "pinned",
             Self::Resume | Self::Unpin => "resumed",

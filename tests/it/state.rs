@@ -11,6 +11,7 @@ use haproxy_autoscale::measure::settings::Signal;
 use haproxy_autoscale::scaler::hand::{Kept, Mark, Marks, Since, Until};
 use haproxy_autoscale::scaler::memory::{BackendMemory, CapacityMemory, Memory, ServerMemory};
 use haproxy_autoscale::state::{Found, Keeper, decode, encode, load};
+use haproxy_autoscale::words::by::By;
 use haproxy_autoscale::words::picture::{AdminState, Generation};
 use haproxy_autoscale::words::time::Timestamp;
 use proptest::prelude::*;
@@ -66,9 +67,12 @@ fn memory() -> Memory {
     let mark = |by, until| Mark { since, by, until };
     let web2 = ServerMemory {
         marks: Marks {
-            paused: Some(mark(Some(0), None)),
+            paused: Some(mark(Some(By::uid(0)), None)),
             pinned: Some(mark(None, Some(until(70_000, 60)))),
-            kept: Some((Kept::Out, mark(Some(1000), Some(until(50_000, 3600))))),
+            kept: Some((
+                Kept::Out,
+                mark(Some(By::uid(1000)), Some(until(50_000, 3600))),
+            )),
         },
         expected: Some(AdminState::Drain),
         stands_in: true,
@@ -91,12 +95,12 @@ fn memory() -> Memory {
             pid: 4711,
             start_time_s: 1_795_000_000,
         }),
-        paused: Some(mark(Some(1000), Some(until(60_000, 50)))),
+        paused: Some(mark(Some(By::uid(1000)), Some(until(60_000, 50)))),
         capacity: Some(capacity()),
         servers: BTreeMap::from([("web2".to_owned(), web2), ("web3".to_owned(), web3)]),
     };
     Memory {
-        everything: Some(mark(Some(0), None)),
+        everything: Some(mark(Some(By::uid(0)), None)),
         backends: BTreeMap::from([("web".to_owned(), web)]),
         is_lost: false,
     }

@@ -8,7 +8,7 @@ use super::keeps::scheduled;
 use super::measured::not_helping;
 use super::orders::answer_to;
 use super::servers::changed_by;
-use super::{by, counted};
+use super::{because, by, counted};
 use crate::scaler::decision::{
     Cause, Change, Checks, Decision, Failed, Failure, Ordered, Reason, Tally, Wanted,
 };
@@ -57,17 +57,21 @@ fn reason(reason: &Reason) -> String {
             statistic,
             verdict,
         } => not_helping(verdict, *signal, *statistic),
-        Reason::TooSlow { entry, rate, left } => {
-            let (rate, left) = (PerSecond(*rate), Span(*left));
-            format!("{entry}, now {rate}; goes in {left} if it stays quiet")
-        }
+        Reason::TooSlow { entry, rate, left } => format!(
+            "{entry}, now {}; goes in {} if it stays quiet",
+            PerSecond(*rate),
+            Span(*left)
+        ),
         Reason::Budget {
             changes,
             within,
             left,
         } => {
-            let (within, left) = (Span(*within), Span(*left));
-            format!("changed {changes} times within {within}: stays in for {left}")
+            let within = Span(*within);
+            format!(
+                "changed {changes} times within {within}: stays in for {}",
+                Span(*left)
+            )
         }
         Reason::Wanted(wanted) => wanted.to_string(),
         Reason::Warmed {
@@ -79,11 +83,8 @@ fn reason(reason: &Reason) -> String {
         Reason::GivenBack(wanted) => format!("was draining, is wanted again: {wanted}"),
         Reason::Failed {
             what,
-            quarantined_for,
-        } => format!(
-            "{what}; left in maint, not tried for {}",
-            Span(*quarantined_for)
-        ),
+            quarantined_for: left,
+        } => format!("{what}; left in maint, not tried for {}", Span(*left)),
         Reason::Quiet { quiet_for, share } => {
             let share = share.map(|share| format!("{:.0} % of the threshold", share * 100.0));
             let share = share.as_deref().unwrap_or("no requests");
@@ -97,10 +98,7 @@ fn reason(reason: &Reason) -> String {
             )
         }
         Reason::NotServing { tally, cause } => not_serving(tally.as_ref(), *cause),
-        Reason::Recovered(tally) => {
-            let (failed, ended) = (tally.failed, counted(tally.ended, "request"));
-            format!("answers as well as the others again: {failed} of its last {ended} failed")
-        }
+        Reason::Recovered(tally) => recovered(tally),
         Reason::Shares(tally) => format!("takes its share now: {tally}"),
         Reason::Fault { fault, consequence } => format!("{fault}; {consequence}"),
         Reason::NoSpare { wanted, why } => format!("{wanted}; {why}"),
@@ -109,14 +107,20 @@ fn reason(reason: &Reason) -> String {
             to,
             may_be_agent,
             hold,
-        } => {
-            let (by, hold) = (changed_by(*may_be_agent), Span(*hold));
-            format!("state changed from {from} to {to} {by}; leaving it alone for {hold}")
-        }
-        Reason::Answer { verb, by, answer } => answer_to(*verb, *by, answer),
+        } => format!(
+            "state changed from {from} to {to} {}; leaving it alone for {}",
+            changed_by(*may_be_agent),
+            Span(*hold)
+        ),
+        Reason::Answer { verb, by, answer } => answer_to(*verb, by.as_deref().copied(), answer),
         Reason::Effect(effect) => effect.to_string(),
         Reason::Note(note) => note.to_string(),
     }
+}
+
+fn recovered(tally: &Tally) -> String {
+    let (failed, ended) = (tally.failed, counted(tally.ended, "request"));
+    format!("answers as well as the others again: {failed} of its last {ended} failed")
 }
 
 fn warmed(evidence: WarmUpEvidence, checks: Checks, took: Duration) -> String {
@@ -174,8 +178,8 @@ fn wanted(wanted: &Wanted) -> String {
 }
 
 fn ordered(ordered: &Ordered) -> String {
-    let (verb, uid) = match ordered {
-        Ordered::By { verb, uid } => (verb, *uid),
+    let (verb, who) = match ordered {
+        Ordered::By { verb, by } => (verb, *by),
         Ordered::Standstill(lasted) => {
             return format!("the daemon stood still for {}", Span(*lasted));
         }
@@ -184,8 +188,8 @@ fn ordered(ordered: &Ordered) -> String {
         }
     };
     let done = verb.done();
-    match uid {
-        Some(_) => format!("{done}{}", by(uid)),
+    match who {
+        Some(_) => format!("{done}{}{}", by(who), because(who)),
         None => format!("{done} by an operator"),
     }
 }

@@ -27,21 +27,30 @@ mod problems;
 mod servers;
 
 use crate::scaler::seen::Standing;
+use crate::words::by::By;
 use crate::words::time::Span;
 
 in_words!(Standing: standing);
 
-/// ` by uid 0 for 59m more`, as far as both are known.
+/// ` by alice (sudo) for 59m more (deploy)`, as far as all of that is known.
 fn standing(standing: &Standing) -> String {
     let left = standing
         .left
         .map(|left| format!(" for {} more", Span(left)));
-    by(standing.by) + &left.unwrap_or_default()
+    by(standing.by) + &left.unwrap_or_default() + &because(standing.by)
 }
 
-/// ` by uid 0`, or nothing.
-fn by(uid: Option<u32>) -> String {
-    uid.map(|uid| format!(" by uid {uid}")).unwrap_or_default()
+/// ` by root`, or nothing.
+fn by(by: Option<By>) -> String {
+    by.map(|by| format!(" by {by}")).unwrap_or_default()
+}
+
+/// ` (deploy)`, the reason in the words of who gave it, or nothing.
+fn because(by: Option<By>) -> String {
+    let reason = by.as_ref().and_then(By::reason);
+    reason
+        .map(|reason| format!(" ({reason})"))
+        .unwrap_or_default()
 }
 
 /// `1 request`, `3 requests`.

@@ -1,22 +1,25 @@
 //! What an operator is told of an order: what will happen, why not, and what still stands.
 
+use super::capacity;
+use super::measured::{beyond, measured, signal_prefix, threshold};
 use super::servers::orders;
-use super::{by, counted};
+use super::{because, by, counted};
 use crate::scaler::Remembered;
-use crate::scaler::decision::{Promise, Refusal, Way};
+use crate::scaler::decision::{Load, Promise, Refusal, Way};
 use crate::scaler::hand::Kept;
+use crate::words::by::By;
 use crate::words::order::{Place, Verb};
 use crate::words::time::Span;
 
 in_words!(Refusal: refusal, Remembered: remembered, Way: way);
 
 /// What became of an order, to whoever gave it and in the daemon's log.
-pub(super) fn answer_to(verb: Verb, uid: Option<u32>, answer: &Result<Promise, Refusal>) -> String {
+pub(super) fn answer_to(verb: Verb, who: Option<By>, answer: &Result<Promise, Refusal>) -> String {
     let text = match answer {
         Ok(promised) => promise(verb, promised),
         Err(refusal) => refusal.to_string(),
     };
-    format!("{verb}{}: {text}", by(uid))
+    format!("{verb}{}{}: {text}", by(who), because(who))
 }
 
 fn promise(verb: Verb, promise: &Promise) -> String {
@@ -25,6 +28,7 @@ fn promise(verb: Verb, promise: &Promise) -> String {
             lasts,
             in_transition,
             is_no_spare,
+            load,
         } => {
             let is_pin = verb == Verb::Pin;
             let what = if is_pin {
@@ -44,16 +48,64 @@ fn promise(verb: Verb, promise: &Promise) -> String {
                     "; {server} is in transition and first goes to a stable state (maint or ready)"
                 )
             });
-            format!("{what} {lasts}{anyway}{}", first.unwrap_or_default())
+            let first = first.unwrap_or_default();
+            format!("{what} {lasts}{anyway}{first}{}", against(load.as_deref()))
         }
         Promise::Unpinned => "it comes and goes as usual".to_owned(),
+        Promise::Released { leaving, stays } => released(leaving, stays),
         Promise::Resumed => "automatic scaling resumed; pins remain".to_owned(),
-        Promise::Kept { kept, way, length } => {
+        Promise::Kept {
+            kept,
+            way,
+            length,
+            load,
+        } => {
             let kept = match kept {
                 Kept::In => "in",
                 Kept::Out => "out",
             };
-            format!("{way}; kept {kept} for {}", Span(*length))
+            let length = Span(*length);
+            format!(
+                "{way}; kept {kept} for {length}{}",
+                against(load.as_deref())
+            )
+        }
+    }
+}
+
+/// `; mind the load: it is slow now (mean 612 ms > 500 ms)`.
+fn against(load: Option<&Load>) -> String {
+    let Some(load) = load else {
+        return String::new();
+    };
+    let slow = load.breach.map(|breach| {
+        let (prefix, statistic) = (signal_prefix(breach.signal), breach.statistic.name());
+        let (value, above) = (
+            measured(breach.value, breach.signal),
+            threshold(breach.above, breach.signal),
+        );
+        let beyond = beyond(breach.signal);
+        format!("it is {beyond} now ({prefix}{statistic} {value} > {above})")
+    });
+    let short = load.need.as_ref().map(capacity::need);
+    let all = slow.into_iter().chain(short);
+    format!("; mind the load: {}", all.collect::<Vec<_>>().join(", "))
+}
+
+fn released(leaving: &[String], stays: &[(String, Refusal)]) -> String {
+    let stays = stays
+        .iter()
+        .map(|(server, why)| format!("{server} stays: {why}"));
+    let stays = stays.collect::<Vec<_>>().join("; ");
+    match (leaving, stays.as_str()) {
+        ([], "") => "no spare is in".to_owned(),
+        ([], stays) => stays.to_owned(),
+        (leaving, stays) => {
+            let rest = if stays.is_empty() { "" } else { "; " };
+            format!(
+                "{}: drained, then put into maint and kept out; `status` shows when{rest}{stays}",
+                leaving.join(", ")
+            )
         }
     }
 }
@@ -89,6 +141,7 @@ fn refusal(refusal: &Refusal) -> String {
         }
         Refusal::AllPaused => "everything is paused; `resume` without a name ends that",
         Refusal::BackendPaused => "its whole backend is paused; resume that",
+        Refusal::NeedsBackend => "it is about all spares of a backend, or of all of them",
         Refusal::NeedsServer => "it needs a server: BACKEND/SERVER",
         Refusal::NotSeenYet => {
             "HAProxy has not shown its servers yet; try again when `status` does"

@@ -23,6 +23,7 @@ use std::time::Duration;
 use crate::scaler::decision::{Failure, Fault, Ordered, Wanted};
 use crate::scaler::event::ActionId;
 use crate::scaler::settings::{BackendSettings, OnOpenSessions};
+use crate::words::by::By;
 use crate::words::picture::{AdminState, ServerCounters};
 use crate::words::proof::WarmUpEvidence;
 use crate::words::time::Timestamp;
@@ -70,7 +71,7 @@ pub(super) enum Goal {
     },
     /// Because an operator said so.
     SendAway {
-        by: Option<u32>,
+        by: Option<By>,
     },
     /// Because it answers worse than the others do.
     Expel {

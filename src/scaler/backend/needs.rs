@@ -381,7 +381,7 @@ impl<'a> Needs<'a> {
         if let Some(mark) = self.hand.pause() {
             let backend = self.hand.everything.is_none();
             let backend = backend.then(|| self.settings.name.clone());
-            return Some(Nobody::Paused(mark.standing(now), backend));
+            return Some(Nobody::Paused(Box::new(mark.standing(now)), backend));
         }
         if let Some(blocked) = self.forbids_for_load(None) {
             return Some(Nobody::Blocked(blocked));
@@ -395,7 +395,7 @@ impl<'a> Needs<'a> {
         let mark = self.hand.marks(server).kept.map(|(_, mark)| mark);
         Wanted::Ordered(Ordered::By {
             verb: Verb::Enable,
-            uid: mark.and_then(|mark| mark.by),
+            by: mark.and_then(|mark| mark.by),
         })
     }
 

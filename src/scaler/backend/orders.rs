@@ -4,7 +4,7 @@
 use super::Backend;
 use super::journey::Journey;
 use super::view::Sight;
-use crate::scaler::decision::{Change, Note, Ordered, Promise, Reason, Refusal, Way};
+use crate::scaler::decision::{Change, Load, Note, Ordered, Promise, Reason, Refusal, Way};
 use crate::scaler::hand::{Kept, Mark};
 use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role, Stage};
@@ -21,16 +21,26 @@ impl Backend {
             Place::Server(name) => Some(name.server.as_str()),
             Place::Everything | Place::Backend(_) => None,
         };
+        let before = self.sight().against(order, server);
+        let mut released = None;
         let taken = match server {
+            Some(_) if order.verb == Verb::Release => Err(Refusal::NeedsBackend),
             Some(server) => self.order_server(now, order, server, out),
+            None if order.verb == Verb::Release => {
+                released = Some(release(self, now, order, out));
+                Ok(())
+            }
             None => self.order_backend(now, order, out),
         };
         self.facts.pool.show_marks(&self.hand);
         self.seek_work(now, out);
         let answer = Reason::Answer {
             verb: order.verb,
-            by: order.by,
-            answer: taken.map(|()| self.sight().promise(now, order, server)),
+            by: order.by.map(Box::new),
+            answer: taken.map(|()| match released {
+                Some((leaving, stays)) => Promise::Released { leaving, stays },
+                None => self.sight().promise(now, order, server, before),
+            }),
         };
         out.report(now, server, Change::Operator, answer);
     }
@@ -71,6 +81,7 @@ impl Backend {
                 }
                 Ok(())
             }
+            Verb::Release => Ok(()),
             Verb::Pin | Verb::Unpin | Verb::Enable | Verb::Disable => Err(Refusal::NeedsServer),
         }
     }
@@ -105,6 +116,7 @@ impl Backend {
                     member.apart.end_hold();
                 }
             }
+            Verb::Release => return Err(Refusal::NeedsBackend),
             Verb::Unpin => self.hand.change(server, |marks| marks.pinned = None),
             Verb::Enable => {
                 self.sight().may_enable(server)?;
@@ -126,7 +138,7 @@ impl Backend {
             Verb::Pause | Verb::Pin => journey.is_some(),
             Verb::Enable => journey.is_some_and(Journey::may_turn_back),
             Verb::Disable => journey.is_some_and(Journey::is_inbound),
-            Verb::Resume | Verb::Unpin => false,
+            Verb::Resume | Verb::Unpin | Verb::Release => false,
         };
         if is_against_it {
             self.road().retreat(now, server, ordered_by(order), out);
@@ -216,11 +228,55 @@ impl Sight<'_> {
         }
     }
 
+    /// The load that speaks against that order, before it is obeyed.
+    fn against(&self, order: &Order, server: Option<&str>) -> Option<Box<Load>> {
+        let takes_away = match (order.verb, server) {
+            (Verb::Pause, None) => false,
+            (Verb::Disable, Some(server)) => {
+                let member = self.facts.pool.member(server);
+                if !member.is_some_and(Member::is_serving) {
+                    return None;
+                }
+                true
+            }
+            (
+                Verb::Pause
+                | Verb::Resume
+                | Verb::Pin
+                | Verb::Unpin
+                | Verb::Enable
+                | Verb::Disable
+                | Verb::Release,
+                _,
+            ) => return None,
+        };
+        let left = self
+            .facts
+            .pool
+            .serving()
+            .saturating_sub(u32::from(takes_away));
+        let load = Load {
+            breach: self.signals.breach().copied(),
+            need: self
+                .size
+                .need()
+                .filter(|need| need.servers() > left)
+                .copied(),
+        };
+        (load.breach.is_some() || load.need.is_some()).then(|| Box::new(load))
+    }
+
     /// What will happen now that the order is accepted.
-    fn promise(&self, now: Timestamp, order: &Order, server: Option<&str>) -> Promise {
+    fn promise(
+        &self,
+        now: Timestamp,
+        order: &Order,
+        server: Option<&str>,
+        load: Option<Box<Load>>,
+    ) -> Promise {
         match order.verb {
-            Verb::Enable => self.promise_kept(now, order, server, Kept::In),
-            Verb::Disable => self.promise_kept(now, order, server, Kept::Out),
+            Verb::Enable => self.promise_kept(now, order, server, Kept::In, None),
+            Verb::Disable => self.promise_kept(now, order, server, Kept::Out, load),
             Verb::Pause | Verb::Pin => {
                 let is_meant = |it: &str| server.is_none_or(|server| server == it);
                 let mut journeys = self.journeys.iter();
@@ -231,10 +287,11 @@ impl Sight<'_> {
                         .find(|it| is_meant(&it.server))
                         .map(|it| it.server.clone()),
                     is_no_spare: member.is_some_and(|member| member.role != Role::Spare),
+                    load,
                 }
             }
             Verb::Unpin => Promise::Unpinned,
-            Verb::Resume => Promise::Resumed,
+            Verb::Resume | Verb::Release => Promise::Resumed,
         }
     }
 
@@ -244,6 +301,7 @@ impl Sight<'_> {
         order: &Order,
         server: Option<&str>,
         kept: Kept,
+        load: Option<Box<Load>>,
     ) -> Promise {
         let server = server.unwrap_or_default();
         let (is_in, already) = match kept {
@@ -265,13 +323,41 @@ impl Sight<'_> {
             kept,
             way,
             length: order.lasts.unwrap_or(self.settings.hold),
+            load,
         }
     }
+}
+
+/// Sends every spare away that may go, the one first that would go first; who goes, and who does not.
+fn release(
+    backend: &mut Backend,
+    now: Timestamp,
+    order: &Order,
+    out: &mut Outbox,
+) -> (Vec<String>, Vec<(String, Refusal)>) {
+    let members = backend.facts.pool.members.iter();
+    let mut spares: Vec<(Option<Timestamp>, String)> = members
+        .filter(|it| it.role == Role::Spare && it.stage != Stage::Maint)
+        .map(|it| (it.ready_at, name_of(it)))
+        .collect();
+    spares.sort();
+    let (mut leaving, mut stays) = (Vec::new(), Vec::new());
+    for (_, name) in spares.into_iter().rev() {
+        let disable = Order {
+            verb: Verb::Disable,
+            ..order.clone()
+        };
+        match backend.order_server(now, &disable, &name, out) {
+            Ok(()) => leaving.push(name),
+            Err(refusal) => stays.push((name, refusal)),
+        }
+    }
+    (leaving, stays)
 }
 
 const fn ordered_by(order: &Order) -> Ordered {
     Ordered::By {
         verb: order.verb,
-        uid: order.by,
+        by: order.by,
     }
 }

@@ -188,6 +188,11 @@ impl Signals {
         })
     }
 
+    /// The last window of a policy, if it was above its threshold.
+    pub(super) fn breach(&self) -> Option<&Breach> {
+        self.policies.iter().find_map(Policy::breach)
+    }
+
     /// What was measured before is about another number of servers.
     pub(super) fn start_policies_over(&mut self) {
         for policy in &mut self.policies {

@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
+use crate::measure::breach::Breach;
+use crate::measure::need::Need;
 use crate::scaler::hand::Kept;
 use crate::scaler::member::Stage;
 use crate::words::names::ServerName;
 use crate::words::order::Verdict;
 
 /// What will happen now that an order is accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Promise {
     /// Nothing is changed (`pause`), or a server stays as it is (`pin`).
     Fixed {
@@ -19,6 +21,8 @@ pub enum Promise {
         in_transition: Option<String>,
         /// The server is no spare and never changed anyway.
         is_no_spare: bool,
+        /// What the load would have instead.
+        load: Option<Box<Load>>,
     },
     /// An end of a pin.
     Unpinned,
@@ -32,7 +36,24 @@ pub enum Promise {
         way: Way,
         /// For how long it is kept there.
         length: Duration,
+        /// What the load would have instead.
+        load: Option<Box<Load>>,
     },
+    /// `release`.
+    Released {
+        leaving: Vec<String>,
+        /// Those that may not go, and why.
+        stays: Vec<(String, Refusal)>,
+    },
+}
+
+/// A load that an order goes against.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Load {
+    /// The last window was above its threshold.
+    pub breach: Option<Breach>,
+    /// The demand needs the server.
+    pub need: Option<Need>,
 }
 
 /// How a spare gets where an operator wants it.
@@ -59,6 +80,7 @@ pub enum Refusal {
     AllPaused,
     BackendPaused,
     NeedsServer,
+    NeedsBackend,
     NotSeenYet,
     NotShown,
     AlwaysUp,

@@ -17,7 +17,7 @@ pub enum Note {
     Expired(Expired),
     Would {
         what: Would,
-        pause: Standing,
+        pause: Box<Standing>,
     },
     Unread(ReadFailure),
     Answers,

@@ -24,7 +24,7 @@ pub enum Blocked {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Nobody {
     /// An operator's pause; of that backend, or of everything.
-    Paused(Standing, Option<String>),
+    Paused(Box<Standing>, Option<String>),
     /// No server may be brought in.
     Blocked(Blocked),
     /// There is no spare.

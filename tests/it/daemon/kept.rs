@@ -149,7 +149,7 @@ fn a_daemon_without_a_state_directory_shows_the_events_of_its_memory() {
     let mut daemon = place.daemon();
     place.order(&["pause", "web"]).succeeded();
     let shown = || run(&["events", "-c", &place.config]).succeeded();
-    wait_for("the order", SOON, || shown().contains("pause by uid"));
+    wait_for("the order", SOON, || shown().contains("pause by "));
     assert!(shown().contains("looks after web"));
     stop(&mut daemon, Signal::TERM);
     run(&["events", "-c", &place.config]).failed(1);

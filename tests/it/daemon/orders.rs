@@ -10,7 +10,7 @@ use haproxy_autoscale::words::order::{Order, Place, Verb, Verdict};
 use rustix::process::Signal;
 
 use super::fake::{FakeHaproxy, Place as Folder, stop};
-use crate::support::program::{Ran, Running, SOON, program, run};
+use crate::support::program::{Ran, Running, SOON, finish, program, run};
 use crate::support::{Behaviour, TinyServer, holds_within, wait_for};
 
 impl Folder {
@@ -48,8 +48,12 @@ fn state_file(dir: &Path) -> Option<std::path::PathBuf> {
         .find(|path| path.extension().is_some_and(|it| it == "state"))
 }
 
-fn uid() -> u32 {
-    rustix::process::geteuid().as_raw()
+/// Who runs the tests, as an order of theirs is told.
+pub(super) fn me() -> String {
+    let id = std::process::Command::new("id").arg("-un").output();
+    let name = id.ok().filter(|id| id.status.success()).map(|id| id.stdout);
+    let name = name.map(|name| String::from_utf8_lossy(&name).trim().to_owned());
+    name.unwrap_or_else(|| format!("uid {}", rustix::process::geteuid().as_raw()))
 }
 
 #[test]
@@ -59,7 +63,7 @@ fn a_pause_is_accepted_shown_with_who_asked_and_ended() {
     let daemon = place.daemon();
     place.read();
     let out = place.order(&["pause", "web", "--for", "90s"]).succeeded();
-    let by = format!("by uid {}", uid());
+    let by = format!("by {}", me());
     assert_eq!(
         out,
         format!("web: pause {by}: nothing is changed here for 1m 30s\n")
@@ -125,7 +129,7 @@ fn enable_of_a_dead_spare_never_writes_to_haproxy() {
         out.contains("warmed up, checked and then made ready; kept in for 1h"),
         "{out}"
     );
-    daemon.err.wait_for("warm_up web/web2: asked for by uid");
+    daemon.err.wait_for("warm_up web/web2: asked for by ");
     daemon.err.wait_for("enable_failed web/web2");
     assert!(haproxy.lines().iter().all(|line| !line.starts_with("set ")));
 }
@@ -206,13 +210,13 @@ fn what_stands_for_a_while_says_how_much_longer_and_until_when() {
     place.read();
     place.order(&["pin", "--for", "1h", "web/web2"]).succeeded();
     let text = place.status().succeeded();
-    let (_, note) = text.split_once("pinned by uid").expect(&text);
+    let (_, note) = text.split_once("pinned by ").expect(&text);
     assert!(note.contains(" for 59m 5"), "{text}");
     assert!(note.contains("s more, until 20"), "{text}");
     place.order(&["pin", "web/web2"]).succeeded();
     let text = place.status().succeeded();
     assert!(
-        text.contains("pinned by uid") && !text.contains("until"),
+        text.contains("pinned by ") && !text.contains("until"),
         "{text}"
     );
     stop(&mut daemon, Signal::TERM);
@@ -233,17 +237,17 @@ fn pauses_and_pins_survive_kill_9() {
     place.read();
     let text = place.status().succeeded();
     assert!(
-        text.contains("paused by uid") && text.contains("for 1h 59m"),
+        text.contains("paused by ") && text.contains("for 1h 59m"),
         "{text}"
     );
-    assert!(text.contains("pinned by uid"), "{text}");
+    assert!(text.contains("pinned by "), "{text}");
     place.order(&["resume"]).succeeded();
     stop(&mut daemon, Signal::TERM);
     let _daemon = place.daemon();
     place.read();
     let text = place.status().succeeded();
     assert!(
-        !text.contains("paused") && text.contains("pinned by uid"),
+        !text.contains("paused") && text.contains("pinned by "),
         "{text}"
     );
 }
@@ -310,7 +314,7 @@ fn a_state_dir_that_cannot_be_is_said_once_and_shown_and_stops_nothing() {
     assert!(text.contains("problem: cannot keep the state in"), "{text}");
     let out = place.order(&["pause", "web"]).succeeded();
     assert!(out.contains("kept in memory alone"), "{out}");
-    assert!(place.status().succeeded().contains("paused by uid"));
+    assert!(place.status().succeeded().contains("paused by "));
     place.order(&["resume"]).succeeded();
     place.order(&["enable", "web/web2"]).succeeded();
     daemon.err.wait_for("enable_failed web/web2");
@@ -383,15 +387,111 @@ fn a_pause_of_an_earlier_daemon_holds_when_observing_becomes_acting() {
     place.read();
     let text = place.status().succeeded();
     assert!(
-        text.contains("paused by uid") && text.contains("for 1h 59m"),
+        text.contains("paused by ") && text.contains("for 1h 59m"),
         "{text}"
     );
-    assert!(text.contains("pinned by uid"), "{text}");
+    assert!(text.contains("pinned by "), "{text}");
     stop(&mut daemon, Signal::TERM);
     // And it is still remembered.
     let mut daemon = place.daemon();
     place.read();
-    assert!(place.status().succeeded().contains("paused by uid"));
+    assert!(place.status().succeeded().contains("paused by "));
     stop(&mut daemon, Signal::TERM);
     assert!(haproxy.lines().iter().all(|line| line.starts_with("show ")));
+}
+
+#[test]
+fn the_reason_of_an_order_is_shown_kept_over_a_restart_and_told_with_the_event() {
+    let place = Folder::new().remembering();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.read();
+    let why = "deploy for \"4.2\" because of 7";
+    let out = place.order(&["pause", "web", "--reason", why]);
+    let out = out.succeeded();
+    let told = format!("pause by {} ({why}): nothing is changed here", me());
+    assert!(out.contains(&told), "{out}");
+    assert_eq!(place.json()["backends"][0]["pause"]["reason"], why);
+    stop(&mut daemon, Signal::TERM);
+    let mut daemon = place.daemon();
+    assert_eq!(place.json()["backends"][0]["pause"]["reason"], why);
+    assert!(place.status().succeeded().contains(why));
+    let events = run(&["events", "-c", &place.config]).succeeded();
+    assert!(events.contains(&told), "{events}");
+    let long = "x".repeat(101);
+    let error = place.order(&["pause", "--reason", &long]).failed(2);
+    assert!(error.contains("at most 100 bytes"), "{error}");
+    stop(&mut daemon, Signal::TERM);
+}
+
+#[test]
+fn an_order_behind_sudo_names_who_called_it() {
+    if rustix::process::geteuid().as_raw() != 0 {
+        return; // It is believed of root alone: a test beside the code says so.
+    }
+    let place = Folder::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.read();
+    let mut order = program(&["pause", "-c", &place.config, "web"]);
+    order
+        .env("SUDO_UID", "3999999999")
+        .env("SUDO_USER", "alice; x");
+    finish(&mut order, b"").succeeded();
+    assert_eq!(place.json()["backends"][0]["pause"]["by"], "alicex (sudo)");
+    stop(&mut daemon, Signal::TERM);
+}
+
+#[test]
+fn an_order_against_the_load_is_obeyed_with_a_word_about_it() {
+    let place = Folder::new();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.read();
+    let calm = place.order(&["pause", "web"]).succeeded();
+    assert!(!calm.contains("mind the load"), "{calm}");
+    place.order(&["resume", "web"]).succeeded();
+    wait_for("a word about the load", SOON, || {
+        place.request(700);
+        let out = place.order(&["pause", "web"]).succeeded();
+        out.contains("; mind the load: it is slow now (mean 700 ms > 500 ms)")
+    });
+    stop(&mut daemon, Signal::TERM);
+}
+
+#[test]
+fn release_sends_every_spare_away_that_may_go_and_says_of_the_others_why_they_stay() {
+    let place = Folder::new();
+    let haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.read();
+    let out = place.order(&["release"]).succeeded();
+    assert!(
+        out.contains("web: release by ") && out.contains("no spare is in"),
+        "{out}"
+    );
+    // An operator brings it in behind our back, and takes that back.
+    let mut admin = std::os::unix::net::UnixStream::connect(&place.admin).unwrap();
+    std::io::Write::write_all(&mut admin, b"set server web/web2 state ready\n").unwrap();
+    std::io::copy(&mut admin, &mut std::io::sink()).unwrap();
+    wait_for("it to be seen", SOON, || {
+        place.json()["backends"][0]["servers"][1]["stage"] == "ready"
+    });
+    let out = place.order(&["release", "web"]).succeeded();
+    assert!(
+        out.contains("web2: drained, then put into maint and kept out"),
+        "{out}"
+    );
+    wait_for("maint", SOON, || {
+        place.json()["backends"][0]["servers"][1]["stage"] == "maint"
+    });
+    let sets = haproxy.lines();
+    assert!(
+        sets.iter()
+            .any(|line| line == "set server web/web2 state drain"),
+        "{sets:?}"
+    );
+    let error = place.order(&["release", "web/web2"]).failed(2);
+    assert!(error.contains("name a backend"), "{error}");
+    stop(&mut daemon, Signal::TERM);
 }

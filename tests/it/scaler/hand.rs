@@ -5,6 +5,7 @@ use std::time::Duration;
 use haproxy_autoscale::scaler::Stage;
 use haproxy_autoscale::scaler::decision::{Change, Reason, Refusal};
 use haproxy_autoscale::scaler::event::Event;
+use haproxy_autoscale::words::by::By;
 use haproxy_autoscale::words::names::ServerName;
 use haproxy_autoscale::words::order::{Answer, Order, Place, Verb, Verdict};
 use haproxy_autoscale::words::picture::AdminState;
@@ -29,14 +30,14 @@ impl World {
             verb,
             place: place(at),
             lasts,
-            by: Some(1000),
+            by: Some(By::uid(1000)),
             barred: self.barred.clone(),
         };
         if !at.contains('/') {
             match verb {
                 Verb::Pause => self.is_paused = lasts.is_none(),
                 Verb::Resume => self.is_paused = false,
-                Verb::Pin | Verb::Unpin | Verb::Enable | Verb::Disable => {}
+                Verb::Pin | Verb::Unpin | Verb::Enable | Verb::Disable | Verb::Release => {}
             }
         }
         if let (Place::Server(name), Verb::Resume | Verb::Enable | Verb::Disable) =
@@ -45,7 +46,7 @@ impl World {
         {
             self.server(&name.server).held_at = None;
         }
-        if verb == Verb::Resume && !at.contains('/') {
+        if matches!(verb, Verb::Resume | Verb::Release) && !at.contains('/') {
             for server in &mut self.servers {
                 server.held_at = None;
             }

@@ -60,6 +60,8 @@ pub fn undisturbed(program: impl AsRef<OsStr>) -> Command {
         "CLICOLOR_FORCE",
         "JOURNAL_STREAM",
         "NOTIFY_SOCKET",
+        "SUDO_UID",
+        "SUDO_USER",
     ] {
         command.env_remove(name);
     }

@@ -41,7 +41,7 @@ impl Road<'_> {
             out.report(now, Some(name), Change::Drain, reason);
         } else if let Goal::SendAway { by } = journey.goal {
             let verb = Verb::Disable;
-            let reason = Reason::Wanted(Wanted::Ordered(Ordered::By { verb, uid: by }));
+            let reason = Reason::Wanted(Wanted::Ordered(Ordered::By { verb, by }));
             out.report(now, Some(name), Change::Drain, reason);
         } else if let Goal::Expel { fault } = journey.goal {
             self.expelled(now, name, fault, out);
