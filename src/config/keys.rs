@@ -189,7 +189,7 @@ r#""" listens nowhere. "127.0.0.1:9478" serves /metrics, /api/v1/ and /healthz t
 others can reach needs `token_file`, and then every request needs a token."#
         ("token_file", (config.http.token_file), Text(text::token_file), "\"/etc/haproxy-autoscale/token\"")
 r#"Who may give orders over HTTP, a line each: a token of at least 16 characters, alone or after a name
-and a space. Others than its owner and group must not read the file: mode 0640 or less. "": nobody
+(at most 16 characters) and a space. Others than its owner and group must not read the file: mode 0640 or less. "": nobody
 gives orders over HTTP. Create one with `(umask 027; openssl rand -hex 32 >FILE)`."#
     },
     is_off: false,

@@ -18,6 +18,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::guard::Access;
@@ -49,6 +50,8 @@ pub(super) struct App {
     pub(super) hub: Hub,
     pub(super) troubles: Troubles,
     pub(super) events: Events,
+    /// The number of the newest event that is sent.
+    gathered: watch::Sender<u64>,
     settings: Arc<RwLock<Served>>,
     tallies: Arc<Tallies>,
     router: Router,
@@ -135,6 +138,7 @@ impl App {
             looks: Arc::new(looks),
             hub,
             troubles,
+            gathered: watch::Sender::new(*events.newest().borrow()),
             events,
             settings: Arc::default(),
             tallies: Arc::default(),
@@ -221,6 +225,15 @@ impl App {
     fn count(&self, which: fn(&Tallies) -> &AtomicUsize) -> Counted {
         which(&self.tallies).fetch_add(1, Ordering::Relaxed);
         Counted(Arc::clone(&self.tallies), which)
+    }
+
+    /// Gathers events for those who listen, until the daemon ends.
+    pub(super) async fn gather(&self) {
+        events::gather(self.events.clone(), self.gathered.clone()).await;
+    }
+
+    pub(super) fn gathered(&self) -> watch::Receiver<u64> {
+        self.gathered.subscribe()
     }
 
     /// One who is sent events, if there is room.

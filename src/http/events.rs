@@ -16,8 +16,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Frame;
 use serde::Deserialize;
-use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
 
 use super::answers::{App, Counted, Problem};
 use crate::publish::events::Events;
@@ -29,6 +29,8 @@ const STREAMS_MAX: usize = 56;
 const PING_EVERY: Duration = Duration::from_secs(15);
 /// What every stream begins with: a listener that loses it tries again after two seconds.
 const RETRY: &str = "retry: 2000\n\n";
+/// How long events are gathered before they are sent.
+const GATHER_FOR: Duration = Duration::from_millis(50);
 /// Pieces that wait for one listener.
 const WAITING_MAX: usize = 4;
 /// A piece of history ends with the first event beyond this size.
@@ -78,7 +80,13 @@ pub(super) async fn show(
     let last = last.and_then(|it| it.parse().ok());
     let after = last.or(asked.since);
     let (sender, pieces) = mpsc::channel(WAITING_MAX);
-    tokio::spawn(feed(app.events.clone(), app.events_file(), after, sender));
+    tokio::spawn(feed(
+        app.events.clone(),
+        app.gathered(),
+        app.events_file(),
+        after,
+        sender,
+    ));
     let body = Body::new(Streamed {
         pieces,
         _counted: counted,
@@ -86,9 +94,27 @@ pub(super) async fn show(
     Ok(([(CONTENT_TYPE, "text/event-stream")], body).into_response())
 }
 
-/// Sends all events after that number, or those that are new, until nobody listens any more.
-async fn feed(events: Events, file: Option<PathBuf>, after: Option<u64>, to: mpsc::Sender<Bytes>) {
+/// Tells those who listen of events a moment later, so that a decision and what follows from it at once
+/// has the processor, and comes as one piece. Ends with the daemon.
+pub(super) async fn gather(events: Events, gathered: watch::Sender<u64>) {
     let mut newest = events.newest();
+    loop {
+        gathered.send_replace(*newest.borrow_and_update());
+        if newest.changed().await.is_err() {
+            return;
+        }
+        sleep(GATHER_FOR).await;
+    }
+}
+
+/// Sends all events after that number, or those that are new, until nobody listens any more.
+async fn feed(
+    events: Events,
+    mut newest: watch::Receiver<u64>,
+    file: Option<PathBuf>,
+    after: Option<u64>,
+    to: mpsc::Sender<Bytes>,
+) {
     let mut last = after.unwrap_or_else(|| *newest.borrow());
     if to.send(Bytes::from_static(RETRY.as_bytes())).await.is_err() {
         return;

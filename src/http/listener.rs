@@ -36,6 +36,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Serves by the newest configuration until nobody gives one any more.
 pub(super) async fn serve(mut settings: watch::Receiver<Settings>, app: App) {
     let mut bound: Option<Bound> = None;
+    let mut gathering = JoinSet::new();
+    let gatherer = app.clone();
+    gathering.spawn(async move { gatherer.gather().await });
     loop {
         let Settings {
             http: config,

@@ -19,6 +19,7 @@ mod tokens;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::process::setpriority_process;
 use tokio::sync::{mpsc, watch};
 
 use self::answers::App;
@@ -36,6 +37,8 @@ use crate::words::order::Order;
 /// Orders that wait for the loop.
 const ORDERS_WAITING_MAX: usize = 8;
 
+/// How much others come first, from 0 to 19.
+const NICENESS: i32 = 10;
 /// Threads that read files of events at the same time.
 const BLOCKING_THREADS_MAX: usize = 4;
 
@@ -66,7 +69,7 @@ pub enum Wish {
     /// A fresh look, by [`Front::publish`].
     Look,
     /// An order was given, with a valid token.
-    Order(Order, Caller),
+    Order(Box<Order>, Caller),
 }
 
 /// What the loop publishes.
@@ -157,6 +160,8 @@ impl Front {
 
 /// The thread: ends when the [`Front`] is gone.
 fn run(settings: watch::Receiver<Settings>, app: App) {
+    // Linux counts this for the thread alone: where the processor is short, the loop comes first.
+    let _ = setpriority_process(None, NICENESS);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS_MAX)

@@ -13,12 +13,8 @@ use super::Wish;
 use super::answers::{App, Peer, Problem};
 use super::guard::Holder;
 use crate::control::{self, Caller};
-use crate::publish::record::{News, Record};
+use crate::words::by::{By, Inline, NO_UID, USER_BYTES_MAX};
 use crate::words::order::{Order, Place, Verb, Verdict};
-use crate::words::time::Span;
-
-/// The longest reason that is taken.
-const REASON_BYTES_MAX: usize = 256;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,14 +40,10 @@ pub(super) async fn take(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let body = body.map_err(|error| Problem::new(error.status(), error.body_text()))?;
-    let (order, reason) = match read(&body) {
-        Ok(read) => read,
+    let order = match read(&body, by(&peer, &holder)) {
+        Ok(order) => Box::new(order),
         Err(text) => return Ok(say(StatusCode::BAD_REQUEST, text)),
     };
-    app.hub.tell(Record::now(News::HttpOrder {
-        by: format!("http {peer}, token {}", holder.0),
-        order: describe(&order, reason.as_deref()),
-    }));
     let (caller, answered) = Caller::new();
     if !app.looks.order(Wish::Order(order, caller)) {
         return Ok(say(
@@ -81,21 +73,22 @@ fn say(status: StatusCode, text: String) -> Response {
     (status, Json(Answered { text })).into_response()
 }
 
-/// `pause web for 1h (deploying)`
-fn describe(order: &Order, reason: Option<&str>) -> String {
-    let place = match &order.place {
-        Place::Everything => String::new(),
-        Place::Backend(name) => format!(" {name}"),
-        Place::Server(name) => format!(" {name}"),
+/// `http 127.0.0.1 ops`, or without the address where it is too long to be kept.
+fn by(peer: &Peer, holder: &Holder) -> By {
+    let name = &holder.0;
+    let all = format!("http {peer} {name}");
+    let user = if all.len() <= USER_BYTES_MAX {
+        all
+    } else {
+        format!("http {name}")
     };
-    let lasts = order.lasts.map(|lasts| format!(" for {}", Span(lasts)));
-    let reason = reason.map(|reason| format!(" ({reason})"));
-    let (lasts, reason) = (lasts.unwrap_or_default(), reason.unwrap_or_default());
-    format!("{}{place}{lasts}{reason}", order.verb)
+    By {
+        user: Inline::of(&user),
+        ..By::uid(NO_UID)
+    }
 }
 
-/// The order, and why it is given.
-fn read(body: &[u8]) -> Result<(Order, Option<String>), String> {
+fn read(body: &[u8], by: By) -> Result<Order, String> {
     let given: Given =
         serde_json::from_slice(body).map_err(|error| format!("this is no order: {error}"))?;
     let verb = Verb::ALL.into_iter().find(|it| it.as_str() == given.order);
@@ -110,20 +103,16 @@ fn read(body: &[u8]) -> Result<(Order, Option<String>), String> {
     let lasts = given.lasts.as_deref().filter(|it| !it.is_empty());
     let lasts = lasts.map(control::lasts).transpose();
     let lasts = lasts.map_err(|error| format!("`for`: {error}"))?;
-    let reason = given.reason.filter(|it| !it.is_empty());
-    if let Some(reason) = &reason
-        && (reason.len() > REASON_BYTES_MAX || reason.chars().any(char::is_control))
-    {
-        return Err(format!(
-            "`reason` must be one line of at most {REASON_BYTES_MAX} bytes"
-        ));
-    }
-    let order = Order {
+    let reason = control::reason(given.reason.as_deref().unwrap_or_default());
+    let reason = reason.map_err(|error| format!("`reason`: {error}"))?;
+    Ok(Order {
         verb,
         place,
         lasts,
-        by: None,
+        by: Some(By {
+            reason: Inline::of(&reason),
+            ..by
+        }),
         barred: None,
-    };
-    Ok((order, reason))
+    })
 }

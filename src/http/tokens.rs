@@ -13,6 +13,8 @@ use ring::rand::SystemRandom;
 const FILE_BYTES_MAX: usize = 16 * 1024;
 /// Shorter ones could be guessed.
 const TOKEN_CHARS_MIN: usize = 16;
+/// A longer name could not be kept with what stands because of an order.
+const NAME_BYTES_MAX: usize = 16;
 /// What the others of the host may not do.
 const OTHERS: u32 = 0o007;
 /// What the group may not do, either.
@@ -62,8 +64,8 @@ impl Tokens {
             }
             if !is_name(name) {
                 return Err(format!(
-                    "cannot use {shown}: the name before the token in line {number} may have letters, \
-                     digits, `.`, `_` and `-` alone"
+                    "cannot use {shown}: the name before the token in line {number} may have at most \
+                     {NAME_BYTES_MAX} letters, digits, `.`, `_` and `-`"
                 ));
             }
             known.push((name.to_owned(), hmac::sign(&key, token.as_bytes())));
@@ -90,7 +92,7 @@ impl Tokens {
 
 fn is_name(name: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=64).contains(&name.len()) && name.bytes().all(is_allowed)
+    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_allowed)
 }
 
 /// The text of a file that nobody else can read or write.

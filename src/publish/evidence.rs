@@ -12,6 +12,7 @@ use crate::measure::need::Need;
 use crate::measure::settings::{Signal, Statistic};
 use crate::measure::target::TargetNeed;
 use crate::scaler::decision::{Breach, Consequence, Effect, Episode, Fault, Reason, Tally, Wanted};
+use crate::words::by::NO_UID;
 use crate::words::proof::WarmUpEvidence;
 
 /// Names and numbers.
@@ -117,7 +118,11 @@ fn of_reason(data: &mut Data, reason: &Reason) {
         Reason::Answer { verb, by, answer } => {
             put(data, "order", verb.as_str());
             put(data, "accepted", answer.is_ok());
-            put(data, "uid", by.as_ref().map(|by| by.uid));
+            put(
+                data,
+                "uid",
+                by.as_ref().map(|by| by.uid).filter(|uid| *uid != NO_UID),
+            );
         }
         Reason::Effect(effect) => of_effect(data, effect),
         Reason::Note(_) => {}
@@ -282,7 +287,6 @@ fn of_news(data: &mut Data, news: &News) {
         | News::ConfigUnchanged
         | News::ConfigNotApplied(_)
         | News::HttpListening(_)
-        | News::HttpOrder { .. }
         | News::HttpNotListening(_)
         | News::HttpToken(_) => {}
     }

@@ -91,13 +91,6 @@ pub enum News {
     ConfigNotApplied(String),
     /// HTTP is served there.
     HttpListening(String),
-    /// An operator gave an order over HTTP.
-    HttpOrder {
-        /// From where, and the name of the token.
-        by: String,
-        /// The verb and what it is about, with the reason that was given.
-        order: String,
-    },
     /// HTTP is not served where it should be; why, and what is done.
     HttpNotListening(String),
     /// The file with the tokens for HTTP cannot be used; why, and what to do.
@@ -203,7 +196,6 @@ told! {
         ConfigUnchanged: Info "config_unchanged",
         ConfigNotApplied: Warning "config_not_applied",
         HttpListening: Info "http_listening",
-        HttpOrder: Info "http_order",
         HttpNotListening: Warning "http_not_listening",
         HttpToken: Warning "http_token",
         Reason: Info "reason",

@@ -96,7 +96,6 @@ fn news(news: &News) -> String {
         News::ConfigApplied => "SIGHUP: new configuration applied".to_owned(),
         News::ConfigUnchanged => "SIGHUP: the configuration has not changed".to_owned(),
         News::HttpListening(listen) => format!("HTTP is served on {listen}"),
-        News::HttpOrder { by, order } => format!("{order} was ordered over HTTP by {by}"),
         News::Reason { backend, text, .. } => format!("reason {backend}: {text}"),
         News::Usage { backend, usage, .. } => usage_of(backend, usage),
         News::ProblemLasts {
