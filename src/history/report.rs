@@ -17,6 +17,9 @@ pub const LOOKS_BACK: Duration = Duration::from_secs(24 * 3600);
 /// Less that was not watched is not told: a restart takes it.
 const UNWATCHED_MIN: Duration = Duration::from_secs(60);
 
+/// Less than this is told in minutes.
+const HOURS_FROM_S: f64 = 3600.0;
+
 /// What happened in a while; the names are the contract's.
 #[derive(Debug, Serialize)]
 pub struct Summary {
@@ -150,7 +153,12 @@ pub fn report(summary: &Summary, json: bool, out: &mut dyn Write) -> io::Result<
 }
 
 fn write_sums(sums: &Sums, all: Duration, out: &mut dyn Write) -> io::Result<()> {
-    let hours = |seconds: f64| seconds / 3600.0;
+    let all_s = sums.server_seconds + sums.saved_server_seconds;
+    let (unit, unit_s) = if all_s < HOURS_FROM_S {
+        ("minutes", 60.0)
+    } else {
+        ("hours", 3600.0)
+    };
     let would = if sums.pretended {
         " (observing: what would have been)"
     } else {
@@ -164,9 +172,9 @@ fn write_sums(sums: &Sums, all: Duration, out: &mut dyn Write) -> io::Result<()>
     )?;
     writeln!(
         out,
-        "  servers   {:.1} server-hours used, {:.1} saved against all servers always",
-        hours(sums.server_seconds),
-        hours(sums.saved_server_seconds)
+        "  servers   {:.1} server-{unit} used, {:.1} saved against all servers always",
+        sums.server_seconds / unit_s,
+        sums.saved_server_seconds / unit_s
     )?;
     let above = Span(Duration::from_secs_f64(sums.above_goal_seconds.max(0.0)));
     writeln!(

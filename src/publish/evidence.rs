@@ -118,11 +118,8 @@ fn of_reason(data: &mut Data, reason: &Reason) {
         Reason::Answer { verb, by, answer } => {
             put(data, "order", verb.as_str());
             put(data, "accepted", answer.is_ok());
-            put(
-                data,
-                "uid",
-                by.as_ref().map(|by| by.uid).filter(|uid| *uid != NO_UID),
-            );
+            let uid = by.as_ref().map(|by| by.uid);
+            put(data, "uid", uid.filter(|uid| *uid != NO_UID));
         }
         Reason::Effect(effect) => of_effect(data, effect),
         Reason::Note(_) => {}

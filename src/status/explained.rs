@@ -106,11 +106,12 @@ pub fn blocked_by(view: &BackendView, wall: SystemTime) -> Vec<BlockedBy> {
     };
     let mut all = Vec::new();
     if view.next.is_blocked() {
-        let left = match view.standings.pause {
-            Some(pause) if view.next.code() == ReasonCode::Paused => pause.left,
-            Some(_) | None => view.next.left(),
+        let code = view.next.code();
+        let (text, left) = match view.standings.pause {
+            Some(pause) if code == ReasonCode::Paused => (format!("paused{pause}"), pause.left),
+            Some(_) | None => (view.next.to_string(), view.next.left()),
         };
-        all.push(blocked(view.next.code(), view.next.to_string(), end(left)));
+        all.push(blocked(code, text, end(left)));
     }
     for server in &view.servers {
         let set = &server.standings;

@@ -174,6 +174,8 @@ struct Numbering {
     shared: Arc<Shared>,
     journal: Option<Journal>,
     next: u64,
+    /// HAProxy has answered.
+    is_answered: bool,
 }
 
 impl Numbering {
@@ -182,6 +184,7 @@ impl Numbering {
             shared,
             journal: place.map(Journal::at),
             next: 1,
+            is_answered: false,
         }
     }
 
@@ -235,8 +238,9 @@ impl Numbering {
         self.next = self.next.saturating_add(1);
         let mut missed = 0;
         let mut problem = None;
+        self.is_answered |= matches!(record.what, What::News(News::Connected { .. }));
         if let Some(journal) = &mut self.journal {
-            if matches!(record.what, What::News(News::Connected { .. })) {
+            if self.is_answered {
                 journal.begin();
             }
             missed = journal.write(&entry, record.at);

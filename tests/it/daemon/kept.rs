@@ -259,3 +259,31 @@ fn a_report_of_a_daemon_at_work_has_what_it_counted_up_to_now() {
     );
     stop(&mut daemon, Signal::TERM);
 }
+
+#[test]
+fn a_new_place_for_events_is_used_from_the_next_one_on_and_its_ids_go_on() {
+    let place = Place::new().remembering();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    place.read();
+    wait_for("the file", SOON, || !written(&place.state_dir()).is_empty());
+    let elsewhere = place.folder.path().join("elsewhere.ndjson");
+    let text = fs::read_to_string(&place.config).unwrap();
+    let events = format!("[events]\nfile = \"{}\"\n", elsewhere.display());
+    fs::write(&place.config, text + &events).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.err.wait_for("new configuration applied");
+    wait_for("the new file", SOON, || {
+        let text = fs::read_to_string(&elsewhere).unwrap_or_default();
+        text.contains("config_applied")
+    });
+    stop(&mut daemon, Signal::TERM);
+    let before = written(&place.state_dir()).last().unwrap().id;
+    let text = fs::read_to_string(&elsewhere).unwrap();
+    let ids: Vec<u64> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Event>(line).unwrap().id)
+        .collect();
+    assert_eq!(ids[0], before + 1);
+    assert_eq!(ids, (ids[0]..ids[0] + ids.len() as u64).collect::<Vec<_>>());
+}

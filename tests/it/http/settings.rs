@@ -112,11 +112,8 @@ fn a_port_that_is_taken_is_said_and_tried_again() {
     assert!(told.contains("tried again"), "{told}");
     drop(taken);
     wait_for("no problem", SOON, || !problem());
-    assert!(
-        daemon
-            .text()
-            .contains(&format!("HTTP is served on {address}"))
-    );
+    let served = format!("HTTP is served on {address}");
+    wait_for("that it serves", SOON, || daemon.text().contains(&served));
     assert_eq!(
         daemon.text().matches("http_not_listening").count(),
         1,
@@ -144,6 +141,10 @@ fn tokens_that_others_can_read_are_none() {
         );
         let daemon = alone().more(&http).start();
         wait_for("HTTP", SOON, || TcpStream::connect(port.address()).is_ok());
+        // What is wrong with the tokens is told before that.
+        wait_for("that it is said", SOON, || {
+            daemon.text().contains("code=http_listening")
+        });
         let told = daemon.text();
         assert_eq!(!told.contains("http_token"), is_used, "{mode:o}: {told}");
         assert!(is_used || told.contains("chmod 0640"), "{told}");
@@ -218,9 +219,7 @@ fn beyond_loopback_nothing_is_said_without_a_token() {
     wait_for("no listener", SOON, || {
         TcpStream::connect(port.address()).is_err()
     });
-    assert!(
-        daemon.text().contains("nothing is served over HTTP"),
-        "{}",
-        daemon.text()
-    );
+    wait_for("why", SOON, || {
+        daemon.text().contains("nothing is served over HTTP")
+    });
 }
