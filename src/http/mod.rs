@@ -160,7 +160,8 @@ impl Front {
 
 /// The thread: ends when the [`Front`] is gone.
 fn run(settings: watch::Receiver<Settings>, app: App) {
-    // Linux counts this for the thread alone: where the processor is short, the loop comes first.
+    // Linux counts this for the thread alone: where the processor is short, the loop comes first. The
+    // shipped unit forbids it, and then this changes nothing.
     let _ = setpriority_process(None, NICENESS);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
