@@ -2,7 +2,8 @@
 //!
 //! `latency`: from the write of the log line that completes the last breach to the spare being
 //! ready, as read on the admin socket. `state`: the same with nothing remembered, with `[state] dir` on
-//! the disk of `TMPDIR`, and with it in memory, in turns. `idle`: CPU and memory with nothing to do. `flood`: 20,000
+//! the disk of `TMPDIR`, and with it in memory, in turns. `audience`: the same and idle with 50 listeners
+//! to events and a scrape of `/metrics` each second, against none, in turns. `idle`: CPU and memory with nothing to do. `flood`: 20,000
 //! lines a second, none of them too slow. Figures are printed and nothing is asserted; what must hold is in `tests/`.
 //!
 //! With `HAPROXY_AUTOSCALE_AGAINST`, the path of another build, `latency`, `idle` and `flood` measure
@@ -30,8 +31,8 @@ use support::haproxy::command_to;
 use support::load::fetch;
 use support::table;
 use support::{
-    Backend, Behaviour, Daemon, DaemonConfig, HaproxyConfig, RealHaproxy, TinyServer, holds_within,
-    release_binary, versions, wait_for,
+    Audience, Backend, Behaviour, Daemon, DaemonConfig, HaproxyConfig, RealHaproxy, ReservedPort,
+    TinyServer, holds_within, release_binary, versions, wait_for,
 };
 
 /// How often the way from line to ready is measured.
@@ -49,6 +50,9 @@ const FLOOD: Duration = Duration::from_secs(10);
 const WRITE_EVERY: Duration = Duration::from_millis(1);
 /// So often each build idles and is flooded when two are compared.
 const TURNS: usize = 5;
+/// Who looks on in `audience`.
+const LISTENERS: usize = 50;
+const SCRAPE_EVERY: Duration = Duration::from_secs(1);
 /// How long anything may take.
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -71,6 +75,9 @@ fn main() {
     }
     if wanted("state") {
         state(&world);
+    }
+    if wanted("audience") {
+        audience(&world);
     }
     if wanted("idle") {
         by_turns(&builds, "% of a core", |build| idle(&world, build));
@@ -165,7 +172,14 @@ fn latency(world: &World, builds: &[PathBuf]) {
     let mut rows: Vec<_> = builds.iter().map(|build| (build, Vec::new())).collect();
     for _ in 0..TRIES {
         for (build, took) in &mut rows {
-            took.push(latency_with(world, build, &log, &mut file, Path::new("")));
+            took.push(latency_with(
+                world,
+                build,
+                &log,
+                &mut file,
+                Path::new(""),
+                false,
+            ));
         }
     }
     for (build, took) in rows {
@@ -190,7 +204,8 @@ fn state(world: &World) {
     ];
     for _ in 0..TRIES {
         for (_, dir, took) in &mut rows {
-            took.push(latency_with(world, &release_binary(), &log, &mut file, dir));
+            let build = release_binary();
+            took.push(latency_with(world, &build, &log, &mut file, dir, false));
         }
     }
     for (name, dir, took) in rows {
@@ -200,6 +215,46 @@ fn state(world: &World) {
             dir.display()
         );
     }
+}
+
+/// Whether those who look on cost those who wait for a spare anything.
+fn audience(world: &World) {
+    let log = world.haproxy.folder().join("audience.log");
+    let mut file = File::create(&log).expect("a log file");
+    let (mut alone, mut watched) = (Vec::new(), Vec::new());
+    for _ in 0..TRIES {
+        for (is_watched, took) in [(false, &mut alone), (true, &mut watched)] {
+            let build = release_binary();
+            let nowhere = Path::new("");
+            took.push(latency_with(
+                world, &build, &log, &mut file, nowhere, is_watched,
+            ));
+        }
+    }
+    let median = |took: &[Duration]| {
+        let mut took = took.to_vec();
+        took.sort_unstable();
+        took[took.len() / 2].as_secs_f64()
+    };
+    println!(
+        "audience: line written -> spare ready with {LISTENERS} listeners and a scrape a second, {TRIES} \
+         tries: {}; with none: {}; ratio of the medians {:.2} (goal: about 1)",
+        percentiles(watched.clone()),
+        percentiles(alone.clone()),
+        median(&watched) / median(&alone)
+    );
+    idle_with(world, &release_binary(), true);
+}
+
+/// The same configuration, serving there.
+fn serving(config: DaemonConfig, port: &ReservedPort) -> DaemonConfig {
+    config.more(&format!("[http]\nlisten = \"{}\"\n", port.address()))
+}
+
+fn look_on(port: &ReservedPort) -> Audience {
+    let address = port.address();
+    wait_for("HTTP", LIMIT, || fetch(address, "/").status.is_some());
+    Audience::start(address, LISTENERS, SCRAPE_EVERY)
 }
 
 fn percentiles(mut took: Vec<Duration>) -> String {
@@ -222,8 +277,10 @@ fn latency_with(
     log: &Path,
     file: &mut File,
     state_dir: &Path,
+    is_watched: bool,
 ) -> Duration {
-    let daemon = world
+    let port = ReservedPort::new();
+    let config = world
         .config(build, log)
         .default_of("poll_interval")
         .haproxy("poll_interval", "\"250ms\"")
@@ -231,14 +288,20 @@ fn latency_with(
         .backend("breaches", &BREACHES.to_string())
         .backend("min_span", "\"0s\"")
         .warm_up("requests", "0")
-        .state_dir(state_dir)
-        .start();
+        .state_dir(state_dir);
+    let config = if is_watched {
+        serving(config, &port)
+    } else {
+        config
+    };
+    let daemon = config.start();
+    let watching = is_watched.then(|| look_on(&port));
     wait_for("a picture", LIMIT, || daemon.stage("web2") == "maint");
     if !state_dir.as_os_str().is_empty() {
         wait_for("what was found on disk", LIMIT, || is_settled(state_dir));
     }
     let took = one_try(world, &daemon, file);
-    drop(daemon);
+    drop((watching, daemon));
     world.haproxy.set_state("web/web2", "maint");
     // Nothing of one try is remembered in the next.
     for entry in state_dir.read_dir().into_iter().flatten().flatten() {
@@ -313,20 +376,35 @@ fn is_ready(answer: &str, server: &str) -> bool {
 
 /// Percent of a core.
 fn idle(world: &World, build: &Path) -> f64 {
-    let daemon = world
+    idle_with(world, build, false)
+}
+
+fn idle_with(world: &World, build: &Path, is_watched: bool) -> f64 {
+    let port = ReservedPort::new();
+    let config = world
         .config(build, &world.haproxy.log())
         .default_of("poll_interval")
         .default_of("idle_timeout")
         .default_of("window")
-        .default_of("min_span")
-        .start();
+        .default_of("min_span");
+    let config = if is_watched {
+        serving(config, &port)
+    } else {
+        config
+    };
+    let daemon = config.start();
+    let watching = is_watched.then(|| look_on(&port));
     sleep(SETTLE);
     let (cpu, started) = (cpu_of(&daemon), Instant::now());
     sleep(IDLE);
     let used = cpu_of(&daemon).checked_sub(cpu).unwrap_or_default();
     let percent = 100.0 * used.as_secs_f64() / started.elapsed().as_secs_f64();
     println!(
-        "idle: {percent:.4} % of a core over {:.0} s (goal: < 0.15), {:.1} MiB resident (goal: < 16)",
+        "idle{}: {percent:.4} % of a core over {:.0} s (goal: < 0.15), {:.1} MiB resident (goal: < 12)",
+        watching.map_or_else(String::new, |it| format!(
+            ", {LISTENERS} listeners and {} scrapes",
+            it.scrapes()
+        )),
         started.elapsed().as_secs_f64(),
         resident_mib(&daemon, "VmRSS")
     );

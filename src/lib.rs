@@ -15,6 +15,7 @@
 //! - [`config`], [`cli`]: what the operator says
 //! - [`schedule`]: the hours that a schedule names, as instants
 //! - [`control`], [`status`]: what the operator sees and orders of a running daemon
+//! - [`metrics`], [`http`]: the daemon as numbers, and what it serves
 //! - [`publish`]: what people are told: records, their sentences, the daemon's log
 //! - [`state`]: what outlives it, on disk
 //! - [`clock`]: live time
@@ -33,9 +34,11 @@ pub mod demo;
 pub mod doctor;
 pub mod haproxy_cfg;
 pub mod history;
+pub mod http;
 pub mod init;
 pub mod log;
 pub mod measure;
+pub mod metrics;
 pub mod parse;
 pub mod publish;
 pub mod replay;

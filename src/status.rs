@@ -13,7 +13,7 @@ use crate::scaler::BackendView;
 use crate::words::closed::closed;
 
 pub use self::ask::{Shown, StatusError, status};
-pub use self::explained::{Explained, explain};
+pub use self::explained::{Explained, blocked_by, explain};
 
 /// What the daemon knows when it is asked.
 #[derive(Clone, Debug)]
@@ -77,6 +77,10 @@ closed! {
         EventsNotKept = "events_not_kept",
         /// A new configuration does not hold.
         ConfigNotApplied = "config_not_applied",
+        /// HTTP is not served where it should be.
+        HttpNotListening = "http_not_listening",
+        /// The file with the tokens for HTTP cannot be used.
+        HttpToken = "http_token",
     }
 }
 

@@ -69,6 +69,8 @@ closed! {
         AmbiguousLogFormat = "E0020",
         /// A source that listens beyond loopback without `allow_remote`.
         NotLoopback = "E0021",
+        /// An HTTP listener beyond loopback without `token_file`.
+        HttpWithoutToken = "E0022",
         /// A duration above one day.
         LongDuration = "W0001",
         /// `max` leaves no room for a spare when load grows.

@@ -66,6 +66,7 @@ no spare is contacted. A good setting for the first week."#
         ("log", ["[log]"], Type, "") ""
         ("control", ["[control]"], Type, "") ""
         ("state", ["[state]"], Type, "") ""
+        ("http", ["[http]"], Type, "") ""
         ("events", ["[events]"], Type, "") ""
         ("defaults", ["[defaults]"], Type, "") ""
         ("backend", ["[backend.NAME]"], Type, "") ""
@@ -173,6 +174,23 @@ restart: one small file for each admin socket. The directory is created (mode 07
 cannot be written, the daemon reports it and keeps everything in memory. After an orderly stop it
 also holds how far the log has been read: a daemon that starts within a minute resumes there if
 the log is provably the same one, otherwise at the log's end. "" keeps nothing."#
+    },
+    is_off: false,
+};
+
+/// `[http]`.
+pub static HTTP: Section = Section {
+    header: "[http]",
+    text: "Metrics and an API over HTTP. Nothing listens unless `listen` says so.",
+    groups: plain! {
+        ("listen", (config.http.listen), Type, "\"127.0.0.1:9478\"")
+r#""" listens nowhere. "127.0.0.1:9478" serves /metrics, /api/v1/ and /healthz to this host,
+"unix:/run/haproxy-autoscale/http.sock" to whoever may open that socket (mode 0660). An address that
+others can reach needs `token_file`, and then every request needs a token."#
+        ("token_file", (config.http.token_file), Text(text::token_file), "\"/etc/haproxy-autoscale/token\"")
+r#"Who may give orders over HTTP, a line each: a token of at least 16 characters, alone or after a name
+(at most 16 characters) and a space. Others than its owner and group must not read the file: mode 0640 or less. "": nobody
+gives orders over HTTP. Create one with `(umask 027; openssl rand -hex 32 >FILE)`."#
     },
     is_off: false,
 };
@@ -411,6 +429,6 @@ goes. Within a tier, spares are taken in their order, as `spares` has it."
 };
 
 pub static TABLES: &[&Section] = &[
-    &TOP, &HAPROXY, &LOG, &CONTROL, &STATE, &EVENTS, &DEFAULTS, &BACKEND, &POLICY, &SCHEDULE,
-    &WARM_UP, &SERVER,
+    &TOP, &HAPROXY, &LOG, &CONTROL, &STATE, &HTTP, &EVENTS, &DEFAULTS, &BACKEND, &POLICY,
+    &SCHEDULE, &WARM_UP, &SERVER,
 ];

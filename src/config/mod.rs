@@ -9,6 +9,7 @@ pub mod check;
 mod diagnostic;
 mod draft;
 mod duration;
+mod http;
 pub mod key;
 pub mod keys;
 mod learned;
@@ -43,6 +44,7 @@ use crate::schedule::Schedule;
 use crate::state::name;
 use crate::words::closed::closed;
 use crate::words::limits::{may_everybody_write, may_group_write};
+use crate::words::listen::Listen;
 
 pub use self::diagnostic::{Code, ConfigErrors, Diagnostic, Findings, Label, Severity, Span};
 pub use self::learned::load_learned;
@@ -67,6 +69,8 @@ pub struct Config {
     pub control_socket: PathBuf,
     /// `[state] dir`; `None` when it is `""`.
     pub state_dir: Option<PathBuf>,
+    /// `[http]`.
+    pub http: HttpConfig,
     /// `[events]`.
     pub events: EventsConfig,
     /// `[backend.NAME]`, by name.
@@ -122,6 +126,15 @@ pub struct LogConfig {
     pub allow_remote: bool,
 }
 
+/// `[http]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// Where metrics and the API are served.
+    pub listen: Listen,
+    /// The file with the tokens; `None` when it is `""`: nobody gives orders over HTTP.
+    pub token_file: Option<PathBuf>,
+}
+
 /// `[backend.NAME]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BackendConfig {
@@ -142,6 +155,7 @@ impl Default for Config {
             log: LogConfig::default(),
             control_socket: PathBuf::from("/run/haproxy-autoscale/control.sock"),
             state_dir: Some(PathBuf::from("/var/lib/haproxy-autoscale")),
+            http: HttpConfig::default(),
             events: EventsConfig::default(),
             backends: BTreeMap::new(),
         }
@@ -380,6 +394,7 @@ fn read(entries: &DeTable<'_>, reader: &mut Reader<'_>) -> Config {
         ("log", &keys::LOG),
         ("control", &keys::CONTROL),
         ("state", &keys::STATE),
+        ("http", &keys::HTTP),
         ("events", &keys::EVENTS),
     ];
     for (name, section) in tables {
@@ -393,6 +408,11 @@ fn read(entries: &DeTable<'_>, reader: &mut Reader<'_>) -> Config {
             && let Some(text) = source.as_text()
         {
             log_source::check_remote(&log.source, text, source.span(), log.allow_remote, reader);
+        }
+        if name == "http"
+            && let Some(listen) = table.entry("listen")
+        {
+            http::check(&draft.config.http, listen.span(), reader);
         }
     }
     let Draft { config, .. } = draft;

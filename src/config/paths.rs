@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Config;
 use crate::runtime_api::Address;
+use crate::words::listen::Listen;
 
 /// The folder of that file, from the root.
 pub(super) fn folder_of(file: &Path) -> PathBuf {
@@ -26,4 +27,10 @@ pub(super) fn begin_at(folder: &Path, config: &mut Config) {
     put(&mut config.control_socket);
     let kept = [&mut config.state_dir, &mut config.events.file];
     kept.into_iter().flatten().for_each(put);
+    if let Listen::Unix(path) = &mut config.http.listen {
+        put(path);
+    }
+    if let Some(file) = &mut config.http.token_file {
+        put(file);
+    }
 }

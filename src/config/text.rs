@@ -63,6 +63,14 @@ pub(super) fn directory(text: &str) -> Result<(), Mistake> {
     )
 }
 
+/// `[http] token_file`.
+pub(super) fn token_file(text: &str) -> Result<(), Mistake> {
+    path(
+        text,
+        "write the path of the file with the tokens, or \"\" for none",
+    )
+}
+
 /// `[events] keep`.
 pub(super) fn age(text: &str) -> Result<Age, Mistake> {
     let help = "write minutes, hours or days, such as \"30d\"";
@@ -84,7 +92,7 @@ pub(super) fn events_file(text: &str) -> Result<(), Mistake> {
     )
 }
 
-fn socket_path(text: &str, help: &str) -> Result<(), Mistake> {
+pub(super) fn socket_path(text: &str, help: &str) -> Result<(), Mistake> {
     path(text, help)?;
     if text.len() <= SOCKET_PATH_BYTES_MAX {
         return Ok(());

@@ -84,6 +84,12 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// One that waits elsewhere, and where its answer comes out.
+    pub fn new() -> (Self, oneshot::Receiver<String>) {
+        let (answer, answered) = oneshot::channel();
+        (Self { answer }, answered)
+    }
+
     /// Answers `status` with one JSON object, or `events` with one on each line.
     pub fn show(self, report: String) {
         let _ = self.answer.send(report);

@@ -43,7 +43,7 @@ impl Daemon {
             }
             control::Request::Explain(backend, caller) => {
                 let report = self.report(source);
-                let last = |backend: &str| self.last_events(backend);
+                let last = |backend: &str| self.events.last_of(backend);
                 let explained = report.explain(backend.as_deref(), SystemTime::now(), last);
                 // These types have nothing that JSON cannot say.
                 caller.show(serde_json::to_string(&explained).unwrap_or_default());

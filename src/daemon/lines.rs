@@ -1,6 +1,8 @@
 //! Lines of the log into the scaler. Where they come from lives in `crate::log::source`, what they
 //! say in `crate::log::line`, how the log is in `log_health`.
 
+use std::time::SystemTime;
+
 use super::Daemon;
 use crate::config::Config;
 use crate::log::advice::shown;
@@ -59,7 +61,7 @@ impl Daemon {
     pub(super) fn read_log(&mut self, source: &mut Source) {
         let now = self.clock.now();
         let is_late = source.is_catching_up(now);
-        let mut actions = Vec::new();
+        let (mut actions, mut has_come) = (Vec::new(), false);
         source.turn(now, &mut |item| {
             let (line, parsed) = match item {
                 Item::Line(line) => (line, self.parser.parse(line)),
@@ -67,6 +69,11 @@ impl Daemon {
             };
             let reason = parsed.as_ref().err().copied();
             self.log.line(&self.parser, line, reason);
+            match &parsed {
+                Ok(record) => self.counters.request(&record.request),
+                Err(reason) => self.counters.reject(*reason),
+            }
+            has_come = true;
             match parsed {
                 Ok(_) if is_late => {}
                 Ok(record) => {
@@ -82,6 +89,9 @@ impl Daemon {
                 }
             }
         });
+        if has_come {
+            self.counters.lines_came(SystemTime::now());
+        }
         self.start(actions);
         let is_file = self.config.log.source.file().is_some();
         let (news, state) = self.log.watch(now, source, is_file, &self.parser);

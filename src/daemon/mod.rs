@@ -12,6 +12,7 @@ mod lines;
 mod lock;
 mod log_health;
 pub mod problems;
+mod published;
 mod reasons;
 mod reload;
 mod report;
@@ -24,7 +25,7 @@ mod usage;
 
 use std::future::Future;
 use std::pin::pin;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
 
@@ -38,8 +39,10 @@ use self::standstill::Suspension;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::control::{Request, Server};
+use crate::http::{Front, Wish};
 use crate::log::line::Parser;
 use crate::log::source::Source;
+use crate::metrics::Counters;
 use crate::publish::events::Events;
 use crate::publish::hub::Hub;
 use crate::publish::record::{News, Record, Untrusted, What};
@@ -112,6 +115,7 @@ pub async fn run_with(
     daemon.pass_on(&mut supervisor, &parts.source);
     daemon.recall();
     daemon.tell_hours();
+    daemon.http.serve(&daemon.config);
     let mut stop = pin!(stop);
     loop {
         let deadline = daemon.scaler.deadline();
@@ -121,6 +125,7 @@ pub async fn run_with(
             () = &mut stop => break,
             outcome = daemon.hands.next_outcome() => Turn::Outcome(outcome),
             request = parts.control.next() => Turn::Request(request),
+            wish = daemon.http.next() => Turn::Wish(wish),
             reload = next_reload(&mut reloads) => Turn::Reload(reload),
             () = parts.source.wait() => Turn::Log,
             () = kept(&mut daemon.keeper) => Turn::Kept,
@@ -128,10 +133,12 @@ pub async fn run_with(
             () = daemon.clock.sleep_until(calendar_due), if calendar_due.is_some() => Turn::Calendar,
             () = supervisor.due() => Turn::Tick,
         };
+        let (woke, now) = (Instant::now(), daemon.clock.now());
         daemon.notice_standstill(deadline);
         match turn {
             Turn::Outcome(outcome) => daemon.take_outcome(outcome),
             Turn::Request(request) => daemon.answer(request, &parts.source),
+            Turn::Wish(wish) => daemon.grant(wish, &parts.source),
             Turn::Reload(reload) => {
                 supervisor.reloading();
                 reload::take(&mut daemon, &mut parts, reload).await;
@@ -145,9 +152,18 @@ pub async fn run_with(
         daemon.tell_supervisor(&mut supervisor, &parts.source);
         daemon.pass_on(&mut supervisor, &parts.source);
         daemon.watch_events();
+        daemon.turned(woke, now, deadline);
     }
     daemon.tell_usage();
     supervisor.stopping();
+    end(&mut daemon, &parts, &mut supervisor).await;
+    drop(daemon); // The last hub goes with it.
+    ending.wait().await;
+    Ok(())
+}
+
+/// Leaves nothing half-way.
+async fn end(daemon: &mut Daemon, parts: &Parts, supervisor: &mut Supervisor) {
     daemon.tell(News::Stopping);
     let last = daemon.scaler.handle(daemon.clock.now(), Event::Stop);
     daemon.remember();
@@ -160,10 +176,7 @@ pub async fn run_with(
     };
     // The spare does not wait for the disk.
     tokio::join!(finish, parts.source.leave(checkpoint.as_ref()));
-    daemon.pass_on(&mut supervisor, &parts.source);
-    drop(daemon); // The last hub goes with it.
-    ending.wait().await;
-    Ok(())
+    daemon.pass_on(supervisor, &parts.source);
 }
 
 /// What a new configuration may exchange, beside the daemon itself.
@@ -177,6 +190,7 @@ struct Parts {
 enum Turn {
     Outcome(Outcome),
     Request(Request),
+    Wish(Wish),
     Reload(Reload),
     Log,
     Kept,
@@ -236,6 +250,10 @@ struct Daemon {
     calendar_due: Timestamp,
     /// When it is told what became of requests.
     usage_due: Timestamp,
+    counters: Box<Counters>,
+    /// When HAProxy was asked that has not answered yet.
+    asked_at: Option<Instant>,
+    http: Front,
 }
 
 impl Daemon {
@@ -251,12 +269,10 @@ impl Daemon {
             parser: Parser::new(&config.log.format, &config.log.tag),
             clock,
             log: LogHealth::default(),
-            hub,
             haproxy: Acquaintance::default(),
             suspension: Suspension::watch(),
             keeper: None,
             keeper_problem: None,
-            events,
             events_problem: None,
             config_problem: None,
             waiting_config: None,
@@ -269,6 +285,14 @@ impl Daemon {
             last_picture: None,
             calendar_due: Timestamp::default(),
             usage_due: Timestamp::default(),
+            counters: Box::new(Counters::new(
+                published::counted(&config),
+                SystemTime::now(),
+            )),
+            asked_at: None,
+            http: Front::new(&hub, &events),
+            events,
+            hub,
             config,
         }
     }
@@ -315,6 +339,9 @@ impl Daemon {
             if let Action::Report(decision) = action {
                 self.report_decision(decision);
             } else {
+                if is_read(&action) {
+                    self.asked_at = Some(Instant::now());
+                }
                 self.hands.start(action, written.clone());
             }
         }
@@ -328,6 +355,7 @@ impl Daemon {
         if decision.change == Change::Effect && self.config.mode == Mode::Observe {
             return; // What was pretended did nothing.
         }
+        self.counters.decision(&decision);
         if diagnosis::is_unknown(&decision) {
             return self.note_unknown(decision.backend());
         }
@@ -348,6 +376,8 @@ impl Daemon {
                 return self.look_around();
             }
             Outcome::Read(id, outcome) => {
+                let took = self.asked_at.take().map(|at| at.elapsed());
+                self.counters.read(took, outcome.is_ok());
                 if let Ok(picture) = &outcome {
                     self.tell_difference(picture);
                     self.ask_if_wanted();

@@ -1,7 +1,9 @@
 //! A new configuration for a daemon at work: all of it or nothing. What did not change goes on as if
 //! nothing had happened. Reading the file is `cli`'s business, what a setting means `scaler`'s.
 
-use super::{Daemon, FINISH_LIMIT, Parts, control, events, lines, lock};
+use std::time::SystemTime;
+
+use super::{Daemon, FINISH_LIMIT, Parts, control, events, lines, lock, published};
 use crate::config::{Config, ConfigErrors, Mode, Severity};
 use crate::log::line::Parser;
 use crate::publish::record::News;
@@ -56,6 +58,9 @@ pub(super) async fn take(daemon: &mut Daemon, parts: &mut Parts, reload: Reload)
             Err(text) => Err(text),
         },
     };
+    daemon.counters.config(refused.is_ok(), SystemTime::now());
+    // The tokens are read anew, whatever became of the file.
+    daemon.http.serve(&daemon.config);
     match refused {
         Ok(()) => daemon.config_problem = None,
         Err(text) => {
@@ -127,6 +132,9 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
     } else if is_kept_elsewhere {
         daemon.start_keeper();
     }
+    daemon
+        .counters
+        .look_after(published::counted(&daemon.config));
     daemon.tell(News::ConfigApplied);
     daemon.hello(None);
     daemon.look_around();
@@ -159,6 +167,7 @@ fn change_log(daemon: &mut Daemon, parts: &mut Parts, config: &Config) {
         daemon.pass_on_source(&parts.source);
         parts.source = lines::open_source(config);
         daemon.log.read_another(daemon.clock.now());
+        daemon.counters.another_log();
     }
     daemon.parser = Parser::new(&new.format, &new.tag);
     daemon.log.read_anew();

@@ -14,6 +14,7 @@ impl Daemon {
     pub(super) fn report(&mut self, source: &Source) -> Report {
         let now = self.clock.now();
         let backends = self.scaler.snapshot(now);
+        self.counters.pass(now, &backends);
         let mut found = self.findings(now, source);
         // While the file is being rotated, that is no problem.
         let is_away = self.log.is_away();
@@ -74,6 +75,9 @@ impl Daemon {
         add(DaemonProblem::StateNotKept, self.keeper_problem.clone());
         add(DaemonProblem::EventsNotKept, self.events.problem());
         add(DaemonProblem::ConfigNotApplied, self.config_problem.clone());
+        for (problem, text) in self.http.problems() {
+            add(problem, Some(text));
+        }
         found
     }
 }

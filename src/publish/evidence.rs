@@ -12,6 +12,7 @@ use crate::measure::need::Need;
 use crate::measure::settings::{Signal, Statistic};
 use crate::measure::target::TargetNeed;
 use crate::scaler::decision::{Breach, Consequence, Effect, Episode, Fault, Reason, Tally, Wanted};
+use crate::words::by::NO_UID;
 use crate::words::proof::WarmUpEvidence;
 
 /// Names and numbers.
@@ -117,7 +118,8 @@ fn of_reason(data: &mut Data, reason: &Reason) {
         Reason::Answer { verb, by, answer } => {
             put(data, "order", verb.as_str());
             put(data, "accepted", answer.is_ok());
-            put(data, "uid", by.as_ref().map(|by| by.uid));
+            let uid = by.as_ref().map(|by| by.uid);
+            put(data, "uid", uid.filter(|uid| *uid != NO_UID));
         }
         Reason::Effect(effect) => of_effect(data, effect),
         Reason::Note(_) => {}
@@ -286,7 +288,10 @@ fn of_news(data: &mut Data, news: &News) {
         | News::Remembered(_)
         | News::ConfigApplied
         | News::ConfigUnchanged
-        | News::ConfigNotApplied(_) => {}
+        | News::ConfigNotApplied(_)
+        | News::HttpListening(_)
+        | News::HttpNotListening(_)
+        | News::HttpToken(_) => {}
     }
 }
 

@@ -89,6 +89,12 @@ pub enum News {
     ConfigUnchanged,
     /// A new configuration is not used; why, and what to do.
     ConfigNotApplied(String),
+    /// HTTP is served there.
+    HttpListening(String),
+    /// HTTP is not served where it should be; why, and what is done.
+    HttpNotListening(String),
+    /// The file with the tokens for HTTP cannot be used; why, and what to do.
+    HttpToken(String),
     /// A backend does something else than before, or nothing for another reason.
     Reason {
         backend: String,
@@ -189,6 +195,9 @@ told! {
         ConfigApplied: Info "config_applied",
         ConfigUnchanged: Info "config_unchanged",
         ConfigNotApplied: Warning "config_not_applied",
+        HttpListening: Info "http_listening",
+        HttpNotListening: Warning "http_not_listening",
+        HttpToken: Warning "http_token",
         Reason: Info "reason",
         Usage: Info "usage",
         ProblemLasts: Warning "problem_lasts",

@@ -11,6 +11,7 @@ use super::kick::Kick;
 use super::probation::Probation;
 use super::seen::{Condition, ServerNote};
 use super::service::{Service, Trouble};
+use crate::words::closed::closed;
 use crate::words::picture::{AdminState, ServerRead};
 use crate::words::time::Timestamp;
 
@@ -25,35 +26,37 @@ pub enum Role {
     Other,
 }
 
-/// Where a spare is on its way.
-///
-/// ```text
-///  Unknown ── seen in maint ─▶ Maint ── wanted ─▶ Warming ── N in a row pass ─▶ DrainingIn
-///     │                         ▲ ▲                  │                              │
-///     │                         │ └─ failed: quarantine ◀───────────────────────────┤
-///     │      no sessions left,  │                                 fresh, full health │
-///     │      or drain_timeout   │                                                    ▼
-///     └── seen ready ──────▶ DrainingOut ◀───── quiet for idle_timeout ─────────── Ready
-///                               └──────────────── load returns ─────────────────────▲
-/// ```
-///
-/// A server without `check` goes from Warming straight to Ready. Unknown: after the start, and
-/// after every reload or restart of HAProxy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Stage {
-    /// HAProxy has not told yet.
-    #[default]
-    Unknown,
-    /// In maintenance.
-    Maint,
-    /// In maintenance, and being sent our own requests.
-    Warming,
-    /// Checked by HAProxy, without balanced traffic.
-    DrainingIn,
-    /// Takes traffic.
-    Ready,
-    /// Finishes its sessions.
-    DrainingOut,
+closed! {
+    /// Where a spare is on its way.
+    ///
+    /// ```text
+    ///  Unknown ── seen in maint ─▶ Maint ── wanted ─▶ Warming ── N in a row pass ─▶ DrainingIn
+    ///     │                         ▲ ▲                  │                              │
+    ///     │                         │ └─ failed: quarantine ◀───────────────────────────┤
+    ///     │      no sessions left,  │                                 fresh, full health │
+    ///     │      or drain_timeout   │                                                    ▼
+    ///     └── seen ready ──────▶ DrainingOut ◀───── quiet for idle_timeout ─────────── Ready
+    ///                               └──────────────── load returns ─────────────────────▲
+    /// ```
+    ///
+    /// A server without `check` goes from Warming straight to Ready. Unknown: after the start, and
+    /// after every reload or restart of HAProxy.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum Stage {
+        /// HAProxy has not told yet.
+        #[default]
+        Unknown = "unknown",
+        /// In maintenance.
+        Maint = "maint",
+        /// In maintenance, and being sent our own requests.
+        Warming = "warming",
+        /// Checked by HAProxy, without balanced traffic.
+        DrainingIn = "draining-in",
+        /// Takes traffic.
+        Ready = "ready",
+        /// Finishes its sessions.
+        DrainingOut = "draining-out",
+    }
 }
 
 impl Role {
@@ -74,18 +77,6 @@ impl Stage {
             AdminState::Ready => Self::Ready,
             AdminState::Drain => Self::DrainingOut,
             AdminState::Maint => Self::Maint,
-        }
-    }
-
-    /// The word of the contract.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Maint => "maint",
-            Self::Warming => "warming",
-            Self::DrainingIn => "draining-in",
-            Self::Ready => "ready",
-            Self::DrainingOut => "draining-out",
         }
     }
 }

@@ -20,40 +20,26 @@ pub use self::outlook::{Later, NextCode, Outlook, Transition};
 pub use self::problem::Problem;
 pub use self::why_not::{Blocked, Condition, Nobody, ServerNote, WhyNot};
 
-/// How a backend is, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BackendState {
-    /// All is well.
-    Ok,
-    /// Above a threshold.
-    Slow,
-    /// Slow, and more servers do not help.
-    NotHelping,
-    /// More than half of the requests fail.
-    Broken,
-    /// Servers are missing.
-    Short,
-    /// Scaling down is frozen: the log is not read or not believed.
-    Blind,
-    /// HAProxy does not answer.
-    Unreachable,
-    /// Not seen yet, or HAProxy has no such backend.
-    Unknown,
-}
-
-impl BackendState {
-    /// The word of `status --json`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Slow => "slow",
-            Self::NotHelping => "not_helping",
-            Self::Broken => "broken",
-            Self::Short => "short",
-            Self::Blind => "blind",
-            Self::Unreachable => "unreachable",
-            Self::Unknown => "unknown",
-        }
+closed! {
+    /// How a backend is, in one word.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum BackendState {
+        /// All is well.
+        Ok = "ok",
+        /// Above a threshold.
+        Slow = "slow",
+        /// Slow, and more servers do not help.
+        NotHelping = "not_helping",
+        /// More than half of the requests fail.
+        Broken = "broken",
+        /// Servers are missing.
+        Short = "short",
+        /// Scaling down is frozen: the log is not read or not believed.
+        Blind = "blind",
+        /// HAProxy does not answer.
+        Unreachable = "unreachable",
+        /// Not seen yet, or HAProxy has no such backend.
+        Unknown = "unknown",
     }
 }
 

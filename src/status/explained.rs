@@ -96,7 +96,8 @@ fn explained(view: &BackendView, wall: SystemTime) -> Explained {
     }
 }
 
-fn blocked_by(view: &BackendView, wall: SystemTime) -> Vec<BlockedBy> {
+/// What keeps that backend from what it would do otherwise; `wall` is now.
+pub fn blocked_by(view: &BackendView, wall: SystemTime) -> Vec<BlockedBy> {
     let end = |left: Option<_>| left.and_then(|left| wall.checked_add(left)).map(rfc3339);
     let blocked = |code: ReasonCode, text: String, until: Option<String>| BlockedBy {
         code: code.as_str().to_owned(),

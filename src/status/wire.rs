@@ -211,7 +211,16 @@ impl Status {
 impl Report {
     /// One JSON object on one line; `wall` is now, for the moments in it.
     pub fn json(&self, wall: SystemTime) -> String {
-        let status = Status {
+        written(&self.status(wall))
+    }
+
+    /// The same as `status --json` prints it: what is promised to scripts.
+    pub fn promised_json(&self, wall: SystemTime) -> String {
+        written(&self.status(wall).promised())
+    }
+
+    fn status(&self, wall: SystemTime) -> Status {
+        Status {
             mode: self.mode.as_str().to_owned(),
             haproxy: HaproxyStatus {
                 version: self.version.clone(),
@@ -224,8 +233,7 @@ impl Report {
                 .map(|view| self.backend_status(view, wall))
                 .collect(),
             problems: self.problems_of(None),
-        };
-        serde_json::to_string(&status).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
+        }
     }
 
     fn log_status(&self) -> LogStatus {
@@ -296,6 +304,10 @@ impl Report {
             }),
         }
     }
+}
+
+fn written(status: &Status) -> String {
+    serde_json::to_string(status).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
 }
 
 /// To three digits behind the point.

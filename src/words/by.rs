@@ -8,6 +8,9 @@ pub const USER_BYTES_MAX: usize = 32;
 /// Bytes of a reason: a line of `status` is to hold it.
 pub const REASON_BYTES_MAX: usize = 100;
 
+/// That of no user, which the kernel gives to nobody: over HTTP a token says who it is.
+pub const NO_UID: u32 = u32::MAX;
+
 /// A text that stands in place.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Inline<const MOST: usize> {

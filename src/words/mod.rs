@@ -8,6 +8,7 @@ pub mod duration;
 pub mod files;
 pub mod level;
 pub mod limits;
+pub mod listen;
 pub mod mix;
 pub mod moment;
 pub mod names;

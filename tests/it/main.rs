@@ -12,6 +12,7 @@ mod follower; // generated writes, rotations and truncations against a model
 mod halog; // the same numbers as HAProxy's own log analyser, and exact ones
 mod haproxy; // the whole daemon against a real HAProxy
 mod haproxy_cfg; // haproxy.cfg as data, whatever stands in it
+mod http; // what is served, and to whom
 mod line; // what a log line says, and what can be forged
 mod measure; // demand, capacity and need, in numbers
 mod promises; // PROMISES.md names tests that there are

@@ -13,15 +13,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
 use self::journal::Journal;
 use super::event::Event;
 use super::hub::{Hub, Readings, Taken};
-use super::record::{News, Record, What};
+use super::record::{MINOR, News, Record, What};
 
 /// Events in memory, for those who follow.
 pub const RECENT_MAX: usize = 1000;
+/// Events that `explain` shows of a backend.
+const EXPLAINED_MAX: usize = 10;
 /// A daemon that ends waits so long for its last events to be written.
 const END_LIMIT: Duration = Duration::from_millis(500);
 
@@ -108,6 +111,21 @@ impl Events {
         let recent = self.shared.recent();
         let first = recent.entries.partition_point(|it| it.event.id <= id);
         recent.entries.iter().skip(first).cloned().collect()
+    }
+
+    /// The last events of that backend, oldest first, but for those that are for `events --all` alone.
+    pub fn last_of(&self, backend: &str) -> Vec<Value> {
+        let all = self.after(0);
+        let is_shown = |entry: &&Arc<Entry>| {
+            let event = &entry.event;
+            event.backend.as_deref() == Some(backend) && !MINOR.contains(&event.code.as_str())
+        };
+        let newest = all.iter().rev().filter(is_shown).take(EXPLAINED_MAX);
+        let mut last: Vec<Value> = newest
+            .filter_map(|entry| serde_json::to_value(&entry.event).ok())
+            .collect();
+        last.reverse();
+        last
     }
 
     /// The number of the newest, whenever there is a new one: a follower that has read all up to a

@@ -81,9 +81,11 @@ fn news(news: &News) -> String {
         News::StateLost(text) => {
             format!("{text}; no enabled spare goes before a window of requests")
         }
-        News::StateNotKept(text) | News::EventsNotKept(text) | News::ConfigNotApplied(text) => {
-            text.clone()
-        }
+        News::StateNotKept(text)
+        | News::EventsNotKept(text)
+        | News::ConfigNotApplied(text)
+        | News::HttpNotListening(text)
+        | News::HttpToken(text) => text.clone(),
         News::EventsKept => "events are kept on disk again".to_owned(),
         News::EventsLost { events, is_at_most } => events_lost(*events, *is_at_most),
         News::StateKept => "the state is kept on disk again".to_owned(),
@@ -93,17 +95,17 @@ fn news(news: &News) -> String {
         News::Remembered(order) => format!("from before the start: {order}"),
         News::ConfigApplied => "SIGHUP: new configuration applied".to_owned(),
         News::ConfigUnchanged => "SIGHUP: the configuration has not changed".to_owned(),
+        News::HttpListening(listen) => format!("HTTP is served on {listen}"),
         News::Reason { backend, text, .. } => format!("reason {backend}: {text}"),
         News::Usage { backend, usage, .. } => usage_of(backend, usage),
         News::ProblemLasts {
             backend,
             lasted,
             text,
-        } => format!(
-            "{}for {} now: {text}",
-            place(backend.as_ref()),
-            Span(*lasted)
-        ),
+        } => {
+            let place = place(backend.as_ref());
+            format!("{place}for {} now: {text}", Span(*lasted))
+        }
         News::ProblemOver {
             backend,
             code,

@@ -405,6 +405,29 @@ fn every_mistake_of_a_log_format_is_said_in_one_run() {
 }
 
 #[test]
+fn where_http_listens_is_checked() {
+    each(
+        r#"
+[http] ;; listen = "0.0.0.0:9478" => E0022 5:10 | everybody who reaches this port | token_file = | "127.0.0.1:9478"
+[http] ;; listen = "[::]:9478" => E0022 5:10 | beyond this host
+[http] ;; listen = "192.0.2.1:80" => E0022 5:10 | 127.0.0.1:80
+[http] ;; token_file = "" ;; listen = "192.0.2.1:80" => E0022 6:10 | token_file =
+[http] ;; listen = "9478" => E0015 5:10 | neither ADDRESS:PORT nor unix:PATH | "127.0.0.1:9478"
+[http] ;; listen = "localhost:9478" => E0015 5:10 | neither ADDRESS:PORT nor unix:PATH
+[http] ;; listen = "127.0.0.1:0" => E0015 5:10 | port 0
+[http] ;; listen = "unix:" => E0015 5:10 | empty
+[http] ;; listen = 9478 => E0003 5:10 | ADDRESS:PORT
+[http] ;; tokenfile = "x" => E0002 5:1 | token_file
+"#,
+    );
+    for listen in ["", "127.0.0.1:9478", "[::1]:9478", "unix:http.sock"] {
+        config(&format!("{BASE}[http]\nlisten = \"{listen}\""));
+    }
+    let text = format!("{BASE}[http]\nlisten = \"0.0.0.0:9478\"\ntoken_file = \"token\"");
+    assert!(config(&text).http.listen.remote_address().is_some());
+}
+
+#[test]
 fn sockets_paths_and_urls_are_checked() {
     each(
         r#"

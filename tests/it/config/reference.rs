@@ -259,7 +259,7 @@ fn every_signal_and_statistic_can_be_written_looked_up_and_relied_on() {
 fn every_key_sets_the_field_of_its_name() {
     let shown = |text: &str| parse(text, "c.toml").map(|loaded| format!("{:#?}", loaded.config));
     let before = shown(BASE).unwrap();
-    let values = "'77s' 7 true 0.7 '/x' 'tcp:a:1' 'maint' 'observe' 'p90' '300-302' 'clf' '7KiB' 'x' ['b'] 'off' 'high'";
+    let values = "'77s' 7 true 0.7 '/x' 'tcp:a:1' '127.0.0.1:1' 'maint' 'observe' 'p90' '300-302' 'clf' '7KiB' 'x' ['b'] 'off' 'high'";
     let mut checked = 0;
     for table in keys::TABLES {
         let header = header(table);

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 pub mod admin_socket;
+pub mod audience;
 pub mod daemon;
 pub mod generated_log;
 pub mod haproxy;
@@ -28,6 +29,7 @@ pub mod table;
 pub mod versions;
 
 pub use admin_socket::serve;
+pub use audience::Audience;
 pub use daemon::{Daemon, DaemonConfig};
 pub use haproxy::RealHaproxy;
 pub use haproxy_config::{Backend, HaproxyConfig};

@@ -1,0 +1,356 @@
+//! What is asked for, and what is answered. Who may ask is `guard`'s business, what an order does
+//! `scaler`'s.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, post};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::guard::Access;
+use super::looks::{Looks, Sight};
+use super::{Troubles, events, health, orders};
+use crate::metrics::{self, Format};
+use crate::publish::events::Events;
+use crate::publish::hub::Hub;
+use crate::status::Explained;
+
+/// The longest body of a request: an order.
+const BODY_BYTES_MAX: usize = 4096;
+/// From the end of a request's headers to the beginning of its answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// What is served.
+const INDEX: &str = "haproxy-autoscale\n\n\
+    GET  /metrics         for Prometheus: classic text, or OpenMetrics by Accept\n\
+    GET  /api/v1/status   what `haproxy-autoscale status --json` prints\n\
+    GET  /api/v1/explain/BACKEND   what `haproxy-autoscale explain --json` prints\n\
+    GET  /api/v1/events   what happens, as server-sent events; ?since=ID: from there on\n\
+    GET  /healthz         200, or 503 with the reason\n\
+    POST /api/v1/orders   {\"order\":\"pause\",\"target\":\"web\",\"for\":\"1h\",\"reason\":\"…\"}, with a token\n";
+
+/// What every connection shares.
+#[derive(Clone)]
+pub(super) struct App {
+    pub(super) looks: Arc<Looks>,
+    pub(super) hub: Hub,
+    pub(super) troubles: Troubles,
+    pub(super) events: Events,
+    /// The number of the newest event that is sent.
+    gathered: watch::Sender<u64>,
+    settings: Arc<RwLock<Served>>,
+    tallies: Arc<Tallies>,
+    router: Router,
+}
+
+/// By what is answered now.
+#[derive(Clone, Debug, Default)]
+struct Served {
+    access: Access,
+    events_file: Option<PathBuf>,
+}
+
+/// What the server counts of itself.
+#[derive(Debug, Default)]
+struct Tallies {
+    connections: AtomicUsize,
+    streams: AtomicUsize,
+    answers: [AtomicU64; 5],
+    turned_away: AtomicU64,
+}
+
+/// Who is at the other end.
+#[derive(Clone, Debug)]
+pub(super) struct Peer(String);
+
+impl From<IpAddr> for Peer {
+    fn from(address: IpAddr) -> Self {
+        Self(address.to_canonical().to_string())
+    }
+}
+
+impl Peer {
+    /// Of a Unix socket, by its user id when the kernel told.
+    pub(super) fn unix(uid: Option<u32>) -> Self {
+        Self(uid.map_or_else(|| "unix".to_owned(), |uid| format!("unix uid {uid}")))
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Why there is no other answer.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    text: String,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        Self {
+            status,
+            text: text.into(),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = plain(self.status, self.text + "\n");
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}
+
+/// One connection, counted for as long as this lives.
+pub(super) struct Counted(Arc<Tallies>, fn(&Tallies) -> &AtomicUsize);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.1(&self.0).fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl App {
+    pub(super) fn new(looks: Looks, hub: Hub, troubles: Troubles, events: Events) -> Self {
+        let mut app = Self {
+            looks: Arc::new(looks),
+            hub,
+            troubles,
+            gathered: watch::Sender::new(*events.newest().borrow()),
+            events,
+            settings: Arc::default(),
+            tallies: Arc::default(),
+            router: Router::new(),
+        };
+        app.router = Router::new()
+            .route("/", get(INDEX))
+            .route("/metrics", get(show_metrics))
+            .route("/healthz", get(health::show))
+            .route("/api/v1/status", get(show_status))
+            .route("/api/v1/explain", get(explain_all))
+            .route("/api/v1/explain/{backend}", get(explain_one))
+            .route("/api/v1/events", get(events::show))
+            .route("/api/v1/orders", post(orders::take))
+            .fallback(nothing_there)
+            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+            .with_state(app.clone());
+        app
+    }
+
+    /// Answers by that from now on.
+    pub(super) fn set(&self, access: Access, events_file: Option<PathBuf>) {
+        *self
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Served {
+            access,
+            events_file,
+        };
+    }
+
+    fn settings(&self) -> RwLockReadGuard<'_, Served> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where all events are that are kept.
+    pub(super) fn events_file(&self) -> Option<PathBuf> {
+        self.settings().events_file.clone()
+    }
+
+    pub(super) async fn answer(&self, mut request: Request<Body>, peer: Peer) -> Response {
+        let checked = self.settings().access.check(&request);
+        let mut response = match checked {
+            Err(problem) => problem.into_response(),
+            Ok(holder) => {
+                let extensions = request.extensions_mut();
+                extensions.insert(peer);
+                if let Some(holder) = holder {
+                    extensions.insert(holder);
+                }
+                self.route(request).await
+            }
+        };
+        let class = usize::from(response.status().as_u16() / 100);
+        if let Some(count) = self.tallies.answers.get(class.wrapping_sub(1)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        let headers = response.headers_mut();
+        let nosniff = HeaderValue::from_static("nosniff");
+        headers.insert(X_CONTENT_TYPE_OPTIONS, nosniff);
+        let no_store = HeaderValue::from_static("no-store");
+        headers.entry(CACHE_CONTROL).or_insert(no_store);
+        response
+    }
+
+    async fn route(&self, request: Request<Body>) -> Response {
+        let mut router = self.router.clone();
+        let answered = tower_service::Service::call(&mut router, request);
+        match timeout(ANSWER_LIMIT, answered).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(_) => Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "the request took too long to arrive",
+            )
+            .into_response(),
+        }
+    }
+
+    pub(super) fn connected(&self) -> Counted {
+        self.count(|tallies| &tallies.connections)
+    }
+
+    fn count(&self, which: fn(&Tallies) -> &AtomicUsize) -> Counted {
+        which(&self.tallies).fetch_add(1, Ordering::Relaxed);
+        Counted(Arc::clone(&self.tallies), which)
+    }
+
+    /// Gathers events for those who listen, until the daemon ends.
+    pub(super) async fn gather(&self) {
+        events::gather(self.events.clone(), self.gathered.clone()).await;
+    }
+
+    pub(super) fn gathered(&self) -> watch::Receiver<u64> {
+        self.gathered.subscribe()
+    }
+
+    /// One who is sent events, if there is room.
+    pub(super) fn streams(&self, max: usize) -> Option<Counted> {
+        // All of it is in one thread: nobody comes in between.
+        let is_free = self.tallies.streams.load(Ordering::Relaxed) < max;
+        is_free.then(|| self.count(|tallies| &tallies.streams))
+    }
+
+    pub(super) fn turned_away(&self) {
+        self.tallies.turned_away.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn served(&self) -> metrics::Served {
+        let tallies = &self.tallies;
+        let mut answers = [0; 5];
+        for (to, from) in answers.iter_mut().zip(&tallies.answers) {
+            *to = from.load(Ordering::Relaxed);
+        }
+        metrics::Served {
+            connections: tallies.connections.load(Ordering::Relaxed),
+            streams: tallies.streams.load(Ordering::Relaxed),
+            answers,
+            turned_away: tallies.turned_away.load(Ordering::Relaxed),
+        }
+    }
+}
+
+async fn show_metrics(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+    let seen = match app.looks.look().await {
+        Sight::Fresh(seen) => seen,
+        Sight::Stale(..) => return Err(no_look()),
+    };
+    let format = format_of(&headers);
+    let text = metrics::text(&seen, app.served(), format).map_err(|_| {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Problem::new(status, "the metrics cannot be written")
+    })?;
+    Ok(([(CONTENT_TYPE, format.content_type())], text).into_response())
+}
+
+async fn show_status(State(app): State<App>) -> Result<Response, Problem> {
+    match app.looks.look().await {
+        Sight::Fresh(seen) => {
+            let text = seen.report.promised_json(SystemTime::now()) + "\n";
+            Ok(([(CONTENT_TYPE, "application/json")], text).into_response())
+        }
+        Sight::Stale(..) => Err(no_look()),
+    }
+}
+
+async fn explain_all(State(app): State<App>) -> Result<Response, Problem> {
+    Ok(Json(explained(&app, None).await?).into_response())
+}
+
+async fn explain_one(
+    State(app): State<App>,
+    backend: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let backend = backend.ok().map(|Path(backend)| backend);
+    let explained = explained(&app, Some(backend.unwrap_or_default())).await?;
+    let Some(one) = explained.first() else {
+        let text = "no backend of that name is looked after";
+        return Err(Problem::new(StatusCode::NOT_FOUND, text));
+    };
+    Ok(Json(one).into_response())
+}
+
+async fn explained(app: &App, backend: Option<String>) -> Result<Vec<Explained>, Problem> {
+    let Sight::Fresh(seen) = app.looks.look().await else {
+        return Err(no_look());
+    };
+    let last = |backend: &str| app.events.last_of(backend);
+    let report = &seen.report;
+    Ok(report.explain(backend.as_deref(), SystemTime::now(), last))
+}
+
+/// Old numbers would look like a daemon that works.
+fn no_look() -> Problem {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    Problem::new(
+        status,
+        "the daemon's loop does not answer; /healthz says more",
+    )
+}
+
+async fn nothing_there() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        format!("there is nothing here\n\n{INDEX}"),
+    )
+}
+
+/// `OpenMetrics` if it is asked for at least as eagerly as plain text, as Prometheus does.
+fn format_of(headers: &HeaderMap) -> Format {
+    let accepts = headers.get_all(ACCEPT).iter();
+    let accepts = accepts.filter_map(|it| it.to_str().ok());
+    let (mut open, mut plain) = (0.0, 0.0);
+    for range in accepts.flat_map(|it| it.split(',')) {
+        let mut parts = range.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let weight = parts.find_map(|it| it.strip_prefix("q=")?.parse::<f64>().ok());
+        let weight = weight.unwrap_or(1.0);
+        match kind.as_str() {
+            "application/openmetrics-text" => open = f64::max(open, weight),
+            "text/plain" | "text/*" => plain = f64::max(plain, weight),
+            _ => {}
+        }
+    }
+    if open > 0.0 && open >= plain {
+        Format::OpenMetrics
+    } else {
+        Format::Classic
+    }
+}
+
+pub(super) fn plain(status: StatusCode, text: String) -> Response {
+    let kind = [(CONTENT_TYPE, "text/plain; charset=utf-8")];
+    (status, kind, text).into_response()
+}

@@ -1,0 +1,140 @@
+//! Looks at the loop, at most one a second whoever asks; and whether the loop stands still.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+use super::{Look, Wish};
+use crate::metrics::Seen;
+
+/// A look is good for so long.
+const FRESH_FOR: Duration = Duration::from_secs(1);
+/// The loop answers between two events; whoever asks waits no longer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+/// A loop that has not turned for so long, though it is wanted, stands still.
+pub(super) const STANDSTILL: Duration = Duration::from_secs(10);
+
+/// When the loop turned last.
+#[derive(Clone, Debug)]
+pub(super) struct Beat {
+    began: Instant,
+    /// Milliseconds after that.
+    at_ms: Arc<AtomicU64>,
+}
+
+impl Default for Beat {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+            at_ms: Arc::default(),
+        }
+    }
+}
+
+impl Beat {
+    pub(super) fn now(&self) {
+        let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.at_ms.store(ms, Ordering::Relaxed);
+    }
+
+    /// How long ago that was.
+    fn age(&self) -> Duration {
+        let at = Duration::from_millis(self.at_ms.load(Ordering::Relaxed));
+        self.began.elapsed().saturating_sub(at)
+    }
+}
+
+/// Gets looks.
+#[derive(Debug)]
+pub(super) struct Looks {
+    seen: watch::Receiver<Option<Arc<Look>>>,
+    beat: Beat,
+    asker: mpsc::Sender<Wish>,
+    /// The loop was asked and has not answered.
+    is_asked: AtomicBool,
+    /// An older look does not show what an order has changed.
+    not_before: Mutex<Instant>,
+}
+
+/// What came of asking.
+pub(super) enum Sight {
+    /// At most about a second old.
+    Fresh(Arc<Seen>),
+    /// The loop does not answer: what it published last, and how long ago it turned.
+    Stale(Option<Arc<Seen>>, Duration),
+}
+
+impl Looks {
+    pub(super) fn new(
+        seen: watch::Receiver<Option<Arc<Look>>>,
+        beat: Beat,
+        asker: mpsc::Sender<Wish>,
+    ) -> Self {
+        Self {
+            seen,
+            beat,
+            asker,
+            is_asked: AtomicBool::new(false),
+            not_before: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// A look that is fresh, if the loop answers.
+    pub(super) async fn look(&self) -> Sight {
+        if let Some(seen) = self.fresh() {
+            return Sight::Fresh(seen);
+        }
+        let mut coming = self.seen.clone();
+        coming.mark_unchanged();
+        if !self.is_asked.swap(true, Ordering::Relaxed) {
+            // Full: an order is before it, and the next who asks tries again.
+            let is_sent = self.asker.try_send(Wish::Look).is_ok();
+            self.is_asked.store(is_sent, Ordering::Relaxed);
+        }
+        let came = timeout(ANSWER_LIMIT, async {
+            loop {
+                if let Some(seen) = self.fresh() {
+                    return Some(seen);
+                }
+                coming.changed().await.ok()?;
+            }
+        });
+        if let Ok(Some(seen)) = came.await {
+            self.is_asked.store(false, Ordering::Relaxed);
+            return Sight::Fresh(seen);
+        }
+        let last = self
+            .seen
+            .borrow()
+            .as_ref()
+            .map(|look| Arc::clone(&look.seen));
+        Sight::Stale(last, self.beat.age())
+    }
+
+    fn fresh(&self) -> Option<Arc<Seen>> {
+        let not_before = *self.not_before();
+        let last = self.seen.borrow();
+        let is_fresh = |it: &&Arc<Look>| it.at >= not_before && it.at.elapsed() < FRESH_FOR;
+        let look = last.as_ref().filter(is_fresh)?;
+        Some(Arc::clone(&look.seen))
+    }
+
+    /// An order was obeyed: whoever looks next sees what it did.
+    pub(super) fn has_changed(&self) {
+        *self.not_before() = Instant::now();
+    }
+
+    fn not_before(&self) -> MutexGuard<'_, Instant> {
+        self.not_before
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands an order to the loop; `false` when too many wait.
+    pub(super) fn order(&self, wish: Wish) -> bool {
+        self.asker.try_send(wish).is_ok()
+    }
+}

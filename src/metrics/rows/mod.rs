@@ -1,0 +1,10 @@
+//! Every metric of the daemon, a row each; what is measured stands in the row, nowhere else.
+
+mod backends;
+mod daemon;
+mod servers;
+
+use super::table::Metric;
+
+/// All of them, without the process's own.
+pub(super) static ALL: [&[Metric]; 3] = [daemon::ROWS, backends::ROWS, servers::ROWS];

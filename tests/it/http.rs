@@ -1,0 +1,12 @@
+//! What the daemon serves over HTTP, to those who ask well and to all others.
+
+mod board;
+mod client;
+mod events;
+mod guard;
+mod hostile;
+mod metrics;
+mod orders;
+mod page;
+mod prometheus;
+mod settings;
