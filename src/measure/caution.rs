@@ -26,9 +26,7 @@ pub(super) struct Caution {
     times: f64,
     raised_at: Timestamp,
     breached_at: Option<Timestamp>,
-    /// Since when servers are on their way that have not arrived.
-    coming_since: Option<Timestamp>,
-    /// How long the newest one was.
+    /// How long the newest server needed.
     boot: Duration,
 }
 
@@ -38,20 +36,15 @@ impl Default for Caution {
             times: 1.0,
             raised_at: Timestamp::from_ms(0),
             breached_at: None,
-            coming_since: None,
             boot: Duration::ZERO,
         }
     }
 }
 
 impl Caution {
-    /// One more look: whether servers are on their way, and whether one has arrived.
-    pub(super) fn look(&mut self, now: Timestamp, is_coming: bool, has_arrived: bool) {
-        if has_arrived && let Some(since) = self.coming_since.take() {
-            self.boot = now.since(since);
-        }
-        let since = self.coming_since.unwrap_or(now);
-        self.coming_since = Some(since).filter(|_| is_coming);
+    /// A server takes traffic, so long after it was asked for.
+    pub(super) const fn arrived(&mut self, took: Duration) {
+        self.boot = took;
     }
 
     /// As many windows in a row missed the goal as ask for a server, and servers have much to do.

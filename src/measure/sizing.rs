@@ -207,6 +207,11 @@ impl Sizing {
         self.learner.helped(now);
     }
 
+    /// A server that was asked for takes traffic, so long after that.
+    pub const fn arrived(&mut self, took: Duration) {
+        self.caution.arrived(took);
+    }
+
     /// A server was taken out for being one too many.
     pub const fn left(&mut self, now: Timestamp) {
         self.regret.left(now);
@@ -239,8 +244,6 @@ impl Sizing {
             let has_shrunk = before.is_some() && look.serving.units < units;
             self.learner.pool_changed(now, has_shrunk);
         }
-        let has_arrived = before.is_some_and(|it| it.serving.units < look.serving.units);
-        self.caution.look(now, look.coming > 0.0, has_arrived);
         self.traffic.read(now, look.reading, look.is_log_trusted);
         self.learner.bottleneck(now, look.is_elsewhere);
         if look.teaches() {

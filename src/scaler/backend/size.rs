@@ -190,6 +190,13 @@ impl Size {
         Some(self.outlook?.stay_until?.since(now))
     }
 
+    /// A spare that was asked for takes traffic, so long after that.
+    pub(super) fn arrived(&mut self, took: Duration) {
+        if let Some(sizing) = &mut self.sizing {
+            sizing.arrived(took);
+        }
+    }
+
     /// A spare was taken out because it is quiet.
     pub(super) fn left(&mut self, now: Timestamp) {
         if let Some(sizing) = &mut self.sizing {

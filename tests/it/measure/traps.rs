@@ -312,9 +312,8 @@ fn margin_after_breaches(boot_s: u64) -> f64 {
     for _ in 0..3 {
         watch.pass(20, &[(60, slow(900))], 60);
         watch.breach();
-        watch.look.coming = 1.0;
         watch.pass(boot_s, &[(60, OK)], 6);
-        watch.look.coming = 0.0;
+        watch.sizing.arrived(Duration::from_secs(boot_s));
         watch.look.serving = Strength::of([1, 1, 1], 1);
         watch.pass(120, &[(60, OK)], 6);
         watch.look.serving = Strength::of([1, 1], 1);

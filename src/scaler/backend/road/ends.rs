@@ -96,6 +96,7 @@ impl Road<'_> {
         let member = self.facts.pool.member_mut(name);
         let (reason, wanted) = match journey.goal {
             Goal::BringIn { wanted, evidence } => {
+                self.size.arrived(took);
                 let checks = member.as_ref().map(|it| it.proven_by());
                 let checks = checks.unwrap_or(Checks::NotConfigured);
                 let wanted_for = wanted.clone();
