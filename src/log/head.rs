@@ -177,6 +177,8 @@ fn strip_one<'a>(
     }
     if (has_priority || is_behind_relay)
         && let Some(rest) = rest.strip_prefix(b"1 ")
+        // Without a date it is no version: a format may begin with a backend of that name.
+        && is_dated(rest)
     {
         return strip_rfc5424(rest, tag).map(|text| Some(Head::Ours(text)));
     }
@@ -301,6 +303,14 @@ fn is_facility(word: &[u8]) -> bool {
     parts.is_some_and(|(facility, level)| {
         is_one_of(&FACILITIES, facility) && is_one_of(&LEVELS, level)
     })
+}
+
+/// Begins with a year, or with the sign for no date.
+fn is_dated(rest: &[u8]) -> bool {
+    let has_year = |(year, then): (&[u8], &[u8])| {
+        year.iter().all(u8::is_ascii_digit) && then.starts_with(b"-")
+    };
+    rest.starts_with(b"- ") || rest.split_at_checked(4).is_some_and(has_year)
 }
 
 /// `2026-11-21T23:36:31.172675+00:00 - haproxy 23269 - - `: date, host, program, process id,

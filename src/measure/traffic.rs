@@ -22,6 +22,8 @@ pub(super) const FAST: Duration = Duration::from_secs(6);
 const DEVIATIONS: f64 = 1.0;
 /// … and this one does not believe a lull.
 const SLOW: Duration = Duration::from_secs(30);
+/// So much is seen of a rush when it breaks a server.
+const RUSH: Duration = Duration::from_secs(3);
 /// Requests in flight are a mean over this long.
 const IN_FLIGHT: Duration = Duration::from_secs(15);
 /// Sessions are open for long if the log does not explain them for this long.
@@ -182,17 +184,18 @@ impl Traffic {
         fast.into_iter().chain(slow).reduce(f64::max)
     }
 
-    /// What servers carry while the first seconds are watched: arrivals, or what came to an end where
-    /// that is less, because there was more than they carry from the beginning.
+    /// What servers carry when they break: arrivals, or what came to an end where that is less, because
+    /// there was more than they carry from the beginning. A rush is younger than the times that
+    /// arrivals are counted over: what arrives and ends now is carried, too.
     pub(super) fn carried(&self, now: Timestamp) -> Option<f64> {
         let demand = self.demand()?;
         let watched = now.since(self.started).as_secs();
+        let ended = |span: u64| self.served.last(now, span).requests as f64 / span as f64;
         if watched == 0 || now.since(self.started) > SLOW {
-            return Some(demand);
+            let arrives = self.per_second(RUSH).unwrap_or(0.0);
+            return Some(demand.max(arrives.min(ended(RUSH.as_secs()))));
         }
-        let span = watched.min(FAST.as_secs());
-        let ended = self.served.last(now, span).requests as f64 / span as f64;
-        Some(demand.min(ended))
+        Some(demand.min(ended(watched.min(FAST.as_secs()))))
     }
 
     /// Lines and arrivals of the last `span`.

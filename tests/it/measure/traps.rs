@@ -305,6 +305,17 @@ fn a_breach_before_the_counters_tell_what_arrives_stands_in_no_later_ones_way() 
     assert!(broken < 25.0, "two servers answer 40 a second: {broken}");
 }
 
+#[test]
+fn a_rush_that_breaks_servers_teaches_what_they_carry_and_not_the_quiet_before_it() {
+    let mut watch = Watch::new(Bracket::default());
+    watch.every = 1;
+    watch.pass(60, &[(2, OK)], 1);
+    watch.pass_with(4, 90, &[(66, slow(900))], 60);
+    assert!(watch.breach());
+    let broken = watch.bracket().broken.expect("it broke").value;
+    assert!((30.0..=34.0).contains(&broken), "33 each: {broken}");
+}
+
 /// Three times the goal is missed by load, a few minutes apart, and each time spares need so long.
 fn margin_after_breaches(boot_s: u64) -> f64 {
     let mut watch = Watch::knowing();
