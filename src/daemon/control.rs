@@ -37,7 +37,7 @@ impl Daemon {
                 caller.show(self.report(source).json(SystemTime::now()));
             }
             control::Request::Events(after, caller) => {
-                let events = self.events.after(after);
+                let events = self.events.remembered(after);
                 let lines: Vec<_> = events.iter().map(|entry| entry.line.as_str()).collect();
                 caller.show(lines.join("\n"));
             }

@@ -13,6 +13,8 @@ use super::super::event::Event;
 
 /// The end of a file in which its last event is looked for: many times the longest one.
 const TAIL_BYTES: u64 = 256 * 1024;
+/// So every line begins.
+const LINE_BEGINS: &[u8] = b"{\"id\":";
 
 /// One of the files that events are in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +122,19 @@ pub(super) fn tail(file: &File) -> io::Result<Tail> {
         last,
         is_foreign,
     })
+}
+
+/// It begins as the first line of every file of events, as far as it goes: what is cut off is ours.
+///
+/// # Errors
+/// What the system said.
+pub(super) fn begins_as_events(file: &File) -> io::Result<bool> {
+    let mut file = file;
+    file.seek(SeekFrom::Start(0))?;
+    let mut start = Vec::new();
+    file.take(LINE_BEGINS.len() as u64)
+        .read_to_end(&mut start)?;
+    Ok(LINE_BEGINS.starts_with(&start))
 }
 
 /// Number and time of its first event.
