@@ -97,7 +97,7 @@ impl Sums {
                 self.above_goal_seconds += of("above_goal_s");
                 self.server_seconds += of("server_s");
                 self.saved_server_seconds += of("all_server_s") - of("server_s");
-                self.watched_s += span_s * part;
+                self.watched_s += number("known_s").unwrap_or(span_s) * part;
             }
             _ => {}
         }
@@ -188,7 +188,11 @@ fn write_sums(sums: &Sums, all: Duration, out: &mut dyn Write) -> io::Result<()>
     let unwatched = all.saturating_sub(watched);
     if unwatched >= UNWATCHED_MIN {
         let unwatched = Duration::from_secs(unwatched.as_secs());
-        writeln!(out, "  unknown   {}: no daemon counted", Span(unwatched))?;
+        writeln!(
+            out,
+            "  unknown   {}: no daemon counted, or HAProxy did not answer",
+            Span(unwatched)
+        )?;
     }
     Ok(())
 }
