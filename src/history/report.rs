@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::source::Source;
+use crate::control;
 use crate::publish::event::Event;
 use crate::words::moment::clock;
 use crate::words::time::{Span, rfc3339};
@@ -51,23 +53,44 @@ struct Sums {
     watched_s: f64,
 }
 
-/// Sums up what is in `source` from that moment on.
+/// What the daemon that listens there counted and did not tell yet; nothing if none does.
+pub fn untold(control_socket: &Path) -> Vec<Event> {
+    let answer = control::ask_usage(control_socket).unwrap_or_default();
+    let lines = answer.lines();
+    lines
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
+/// Sums up what is in `source` from that moment on, and what was [`untold`] before it was read.
 ///
 /// # Errors
 /// It cannot be read.
-pub fn sum_up(source: &mut Source, from: SystemTime, to: SystemTime) -> io::Result<Summary> {
+pub fn sum_up(
+    source: &mut Source,
+    untold: &[Event],
+    (from, to): (SystemTime, SystemTime),
+) -> io::Result<Summary> {
+    // What was told since then has it once more.
+    let to = untold.iter().filter_map(Event::moment).min().unwrap_or(to);
     let mut backends: BTreeMap<String, Sums> = BTreeMap::new();
-    source.read(Some(from), |event| {
-        let at = event.moment().filter(|at| *at >= from && *at <= to);
+    let mut take = |event: &Event| {
+        let at = event.moment().filter(|at| *at >= from);
         if let (Some(at), Some(name)) = (at, &event.backend) {
             let sums = backends.entry(name.clone()).or_insert_with(|| Sums {
                 name: name.clone(),
                 ..Sums::default()
             });
-            sums.take(&event, at.duration_since(from).unwrap_or_default());
+            sums.take(event, at.duration_since(from).unwrap_or_default());
+        }
+    };
+    source.read(Some(from), |event| {
+        if event.moment().is_some_and(|at| at <= to) {
+            take(&event);
         }
         Ok(())
     })?;
+    untold.iter().for_each(take);
     let backends = backends.into_values().map(Sums::finished).collect();
     Ok(Summary {
         from: rfc3339(from),
