@@ -15,15 +15,13 @@ use rustix::fs::OFlags;
 
 use super::super::event::Event;
 use super::numbers::{self, Numbers};
-use super::segments::{self, Segment, complete, flags, last_event, last_events, tail};
+use super::segments::{
+    self, ALL_BYTES_MAX, SEGMENT_BYTES_MAX, Segment, complete, flags, last_event, last_events, tail,
+};
 use super::{Entry, Place, RECENT_MAX};
 use crate::words::files;
 
-/// All files together are at most so large.
-const ALL_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// A file of this size is complete …
-const SEGMENT_BYTES_MAX: u64 = ALL_BYTES_MAX / 16;
-/// … and so is one that holds this part of the time that events are kept.
+/// A file that holds this part of the time that events are kept is complete, however small it is.
 const SEGMENTS_PER_KEEP: u32 = 10;
 
 /// What was found at the start.
@@ -31,6 +29,8 @@ const SEGMENTS_PER_KEEP: u32 = 10;
 pub(super) struct Found {
     /// The last events, oldest first.
     pub(super) last: Vec<Event>,
+    /// The highest number of those that were left out between them.
+    pub(super) gone: u64,
     /// The number to go on with.
     pub(super) next: u64,
     /// Numbers before it whose events are nowhere.
@@ -130,8 +130,10 @@ impl Journal {
 
     fn look(&self) -> io::Result<Found> {
         let (known, last) = self.known()?;
+        let (last_events, gone) = last_events(&self.place.file)?;
         Ok(Found {
-            last: last_events(&self.place.file)?,
+            last: last_events,
+            gone,
             next: known.saturating_add(1),
             lost: known.saturating_sub(last.unwrap_or(0)),
             is_at_most: last.is_none(),

@@ -226,10 +226,11 @@ impl Numbering {
         };
         self.next = self.next.max(found.next);
         // Whoever asks a new daemon for the last ones gets those of the one before it.
-        let first = self.shared.recent().is_empty();
-        for event in found.last.into_iter().filter(|_| first) {
-            self.shared.recent().push(Arc::new(Entry::of(event)));
+        let mut recent = self.shared.recent();
+        if recent.is_empty() {
+            recent.begin(found.last.into_iter().map(Entry::of), found.gone);
         }
+        drop(recent);
         let lost = found.lost.max(skipped);
         if lost > 0 {
             self.add_lost(lost, found.is_at_most || skipped > 0);

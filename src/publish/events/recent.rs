@@ -13,7 +13,7 @@ const BACKENDS_MAX: usize = 4096;
 pub(super) struct Recent {
     shown: VecDeque<Arc<Entry>>,
     minor: VecDeque<Arc<Entry>>,
-    /// The highest number that is not in them any more.
+    /// The highest number that is not in them any more, of those that were.
     gone: u64,
     of_backends: BTreeMap<String, VecDeque<Arc<Entry>>>,
     /// Why they are not kept on disk.
@@ -25,6 +25,12 @@ pub(super) struct Recent {
 impl Recent {
     pub(super) fn is_empty(&self) -> bool {
         self.shown.is_empty() && self.minor.is_empty()
+    }
+
+    /// What daemons before this one told; between them are none above `gone` missing.
+    pub(super) fn begin(&mut self, entries: impl Iterator<Item = Entry>, gone: u64) {
+        entries.for_each(|entry| self.push(Arc::new(entry)));
+        self.gone = self.gone.max(gone);
     }
 
     pub(super) fn push(&mut self, entry: Arc<Entry>) {

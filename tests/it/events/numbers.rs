@@ -182,6 +182,27 @@ fn what_is_told_every_few_minutes_pushes_nothing_out_of_memory() {
 }
 
 #[test]
+fn a_new_daemon_remembers_what_happened_before_all_that_is_told_every_few_minutes() {
+    let (_folder, file) = place();
+    let teller = Teller::start(&file);
+    teller.tell(News::UnknownBackend {
+        backend: "quiet".to_owned(),
+        known: Vec::new(),
+    });
+    (0..2000).for_each(|_| teller.tell(usage()));
+    teller.wait_for(2002);
+    teller.end();
+    let teller = Teller::start(&file);
+    teller.wait_for(2003);
+    assert_eq!(teller.events.last_of("quiet").len(), 1);
+    let followed = teller.events.after(0);
+    let first = followed[0].event.id;
+    let ids = followed.iter().map(|it| it.event.id);
+    assert!(ids.eq(first..=2003), "none is missing from {first} on");
+    teller.end();
+}
+
+#[test]
 fn numbers_in_memory_are_those_of_the_file_for_explain_too() {
     let (_folder, file) = place();
     lives(&file, 1, 50);
