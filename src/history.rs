@@ -9,5 +9,5 @@ mod source;
 
 pub use self::explain::explain;
 pub use self::list::{Listed, list};
-pub use self::report::{LOOKS_BACK, Summary, report, sum_up};
+pub use self::report::{LOOKS_BACK, Summary, report, sum_up, untold};
 pub use self::source::{Places, Source};

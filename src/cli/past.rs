@@ -13,7 +13,7 @@ use super::{
 };
 use crate::config::Config;
 use crate::history::{self, Listed, Places, Source};
-use crate::{control, status};
+use crate::status;
 
 /// `events -f` looks so often for new ones.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -147,11 +147,11 @@ pub(super) fn report(args: ReportArgs) -> u8 {
     } = args;
     with_config(&config.config, EXIT_FAILED, |config| {
         // A daemon at work has counted since it told that last; one that does not run has not.
-        let _ = control::ask_usage(&config.control_socket);
+        let untold = history::untold(&config.control_socket);
         let to = SystemTime::now();
         let from = since.unwrap_or_else(|| to.checked_sub(history::LOOKS_BACK).unwrap_or(to));
         let summed = Source::find(&places(&config)).and_then(|mut source| {
-            let summed = history::sum_up(&mut source, from, to);
+            let summed = history::sum_up(&mut source, &untold, (from, to));
             summed.map_err(|error| format!("cannot read the events: {error}"))
         });
         match summed {

@@ -7,7 +7,8 @@
 //! |---|---|
 //! | `status` | one JSON object |
 //! | `explain [BACKEND]` | a JSON list, as `explain --json` has it on lines |
-//! | `usage` | nothing, when what was counted is told |
+//! | `usage` | what was counted since it was told, as events without a number, one JSON object on each line |
+//! | `events-file` | where events are kept on disk; nothing: nowhere |
 //! | `events ID` | the events in memory with a higher number, one JSON object on each line |
 //! | `VERB [BACKEND[/SERVER]] [for DURATION] [sudo UID:NAME] [because TEXT]`, VERB a word of [`Verb`](crate::words::order::Verb) | `{"verdict":"accepted"\|"refused"\|"unknown","texts":[…]}` |
 //! | anything else | `{"error":…}` |
@@ -49,6 +50,8 @@ const EVENTS: &str = "events ";
 const EXPLAIN: &str = "explain";
 /// The request of `report`; all others are orders.
 const USAGE: &str = "usage";
+/// The request of the file that events are in.
+const EVENTS_FILE: &str = "events-file";
 
 /// The daemon's end.
 #[derive(Debug)]
@@ -72,8 +75,10 @@ pub enum Request {
     Events(u64, Caller),
     /// Why that backend, or each one, does what it does.
     Explain(Option<String>, Caller),
-    /// Tell what was counted since it was told last.
+    /// What was counted since it was told last.
     Usage(Caller),
+    /// Where events are kept.
+    EventsFile(Caller),
     Order(Box<Order>, Caller),
 }
 
@@ -236,6 +241,9 @@ fn request(line: &[u8], by: Option<u32>, caller: Caller) -> Result<Request, Stri
     if line == USAGE {
         return Ok(Request::Usage(caller));
     }
+    if line == EVENTS_FILE {
+        return Ok(Request::EventsFile(caller));
+    }
     if let Some(backend) = line.strip_prefix(EXPLAIN) {
         let backend = Some(backend.trim_ascii()).filter(|name| !name.is_empty());
         return Ok(Request::Explain(backend.map(str::to_owned), caller));
@@ -277,13 +285,26 @@ pub fn ask_explain(path: &Path, backend: Option<&str>) -> io::Result<String> {
     }
 }
 
-/// Has the daemon that listens at `path` tell what it counted since it told that last, and returns when
-/// that is an event.
+/// Asks the daemon that listens at `path` what it counted since it told that last: events without a
+/// number, one JSON object a line.
 ///
 /// # Errors
 /// Nobody listens there, or no answer came within some seconds.
-pub fn ask_usage(path: &Path) -> io::Result<()> {
-    ask(path, USAGE).map(|_| ())
+pub fn ask_usage(path: &Path) -> io::Result<String> {
+    ask(path, USAGE)
+}
+
+/// Asks the daemon that listens at `path` where it keeps its events; `None`: in memory alone.
+///
+/// # Errors
+/// Nobody listens there, no answer came within some seconds, or none that is a path.
+pub fn ask_events_file(path: &Path) -> io::Result<Option<PathBuf>> {
+    let answer = ask(path, EVENTS_FILE)?;
+    match answer.trim_ascii() {
+        "" => Ok(None),
+        file if file.starts_with('/') => Ok(Some(PathBuf::from(file))),
+        _ => Err(io::Error::other("an older daemon does not say it")),
+    }
 }
 
 /// Gives an order to the daemon that listens at `path`.

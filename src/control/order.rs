@@ -27,7 +27,6 @@ pub(super) fn parse(line: &str, uid: Option<u32>) -> Option<Result<Order, String
         Some((line, sudo)) => (line, caller_of_sudo(sudo)),
         None => (line, None),
     };
-    let by = uid.map(|uid| who::by(uid, sudo.as_ref(), reason));
     let (words, lasts) = match line.split_once(" for ") {
         Some((words, lasts)) => (words, Some(lasts)),
         None => (line, None),
@@ -44,6 +43,8 @@ pub(super) fn parse(line: &str, uid: Option<u32>) -> Option<Result<Order, String
             return Err(format!("`{word}` is one word too many"));
         }
         let lasts = lasts.map(self::lasts).transpose()?;
+        // Last of all: it reads a file, and anybody may send anything.
+        let by = uid.map(|uid| who::by(uid, sudo.as_ref(), reason));
         Ok(Order {
             verb,
             place,

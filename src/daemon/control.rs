@@ -2,20 +2,18 @@
 //! lives in `crate::control`, what an order does in `scaler`.
 
 use std::io;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use super::Daemon;
+use super::{Daemon, events};
 use crate::config::{Config, Mode};
 use crate::control::{self, Reply};
 use crate::log::source::Source;
+use crate::publish::event::Event as Told;
 use crate::publish::hub::Hub;
 use crate::publish::record::{News, Record};
 use crate::scaler::decision::{Reason, Refusal};
 use crate::scaler::event::{Action, Event};
 use crate::words::order::{Answer, Order, Place, Verdict};
-
-/// What is told is an event within this time, or the disk is slow.
-const TOLD_LIMIT: Duration = Duration::from_secs(1);
 
 /// Listens for `status` and orders; without a socket the daemon goes on.
 pub(super) fn bind(config: &Config, hub: &Hub) -> Option<control::Server> {
@@ -37,7 +35,7 @@ impl Daemon {
                 caller.show(self.report(source).json(SystemTime::now()));
             }
             control::Request::Events(after, caller) => {
-                let events = self.events.after(after);
+                let events = self.events.remembered(after);
                 let lines: Vec<_> = events.iter().map(|entry| entry.line.as_str()).collect();
                 caller.show(lines.join("\n"));
             }
@@ -49,14 +47,12 @@ impl Daemon {
                 caller.show(serde_json::to_string(&explained).unwrap_or_default());
             }
             control::Request::Usage(caller) => {
-                let mut newest = self.events.newest();
-                let before = *newest.borrow_and_update();
-                let wanted = before.saturating_add(self.tell_usage());
-                tokio::spawn(async move {
-                    let all = newest.wait_for(|id| *id >= wanted);
-                    let _ = tokio::time::timeout(TOLD_LIMIT, all).await;
-                    caller.show(String::new());
-                });
+                let lines: Vec<_> = self.untold_usage().iter().map(Told::json).collect();
+                caller.show(lines.join("\n"));
+            }
+            control::Request::EventsFile(caller) => {
+                let file = events::place(&self.config).map(|place| place.file);
+                caller.show(file.map_or_else(String::new, |file| file.display().to_string()));
             }
             control::Request::Order(order, caller) => {
                 let mut reply = self.obey(&order);

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::Daemon;
 use crate::config::Mode;
-use crate::publish::record::News;
+use crate::measure::account::Usage;
+use crate::publish::event::Event;
+use crate::publish::record::{News, Record};
 
 /// It is told so often …
 const TELL_EVERY: Duration = Duration::from_secs(5 * 60);
@@ -30,22 +32,31 @@ impl Daemon {
         }
     }
 
-    /// Tells all that was not told yet; how many records that are.
-    pub(super) fn tell_usage(&mut self) -> u64 {
-        let mut told = 0;
-        let now = self.clock.now();
-        let is_pretended = self.config.mode == Mode::Observe;
-        for (backend, usage) in self.scaler.take_usage(now) {
-            if usage.all_servers.is_zero() && usage.requests == 0 {
-                continue; // Neither HAProxy nor a request was seen.
-            }
-            told += 1;
-            self.tell(News::Usage {
-                backend,
-                usage,
-                is_pretended,
-            });
+    /// Tells all that was not told yet.
+    pub(super) fn tell_usage(&mut self) {
+        let usage = self.scaler.take_usage(self.clock.now());
+        for news in self.news_of(usage) {
+            self.tell(news);
         }
-        told
+    }
+
+    /// What was not told yet, and is still to be told: events without a number.
+    pub(super) fn untold_usage(&self) -> Vec<Event> {
+        let usage = self.scaler.usage(self.clock.now());
+        let records = self.news_of(usage).map(Record::now);
+        records.map(|record| Event::of(0, &record)).collect()
+    }
+
+    fn news_of(&self, usage: Vec<(String, Usage)>) -> impl Iterator<Item = News> + use<> {
+        let is_pretended = self.config.mode == Mode::Observe;
+        // Of the others neither HAProxy nor a request was seen.
+        let seen =
+            |(_, usage): &(String, Usage)| !usage.all_servers.is_zero() || usage.requests > 0;
+        let seen = usage.into_iter().filter(seen);
+        seen.map(move |(backend, usage)| News::Usage {
+            backend,
+            usage,
+            is_pretended,
+        })
     }
 }

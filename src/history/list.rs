@@ -6,7 +6,6 @@ use std::time::SystemTime;
 use jiff::tz::TimeZone;
 
 use crate::publish::event::Event;
-use crate::publish::record::MINOR;
 use crate::words::level::Level;
 use crate::words::moment::clock;
 
@@ -29,8 +28,7 @@ impl Listed {
             (None, _) | (Some(_), None) => true,
         };
         let is_of_backend = self.backend.is_none() || self.backend == event.backend;
-        let is_minor = MINOR.contains(&event.code.as_str());
-        is_new && is_of_backend && (self.all || !is_minor)
+        is_new && is_of_backend && (self.all || !event.is_minor())
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::source::Source;
+use crate::control;
 use crate::publish::event::Event;
 use crate::words::moment::clock;
 use crate::words::time::{Span, rfc3339};
@@ -51,23 +53,44 @@ struct Sums {
     watched_s: f64,
 }
 
-/// Sums up what is in `source` from that moment on.
+/// What the daemon that listens there counted and did not tell yet; nothing if none does.
+pub fn untold(control_socket: &Path) -> Vec<Event> {
+    let answer = control::ask_usage(control_socket).unwrap_or_default();
+    let lines = answer.lines();
+    lines
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
+/// Sums up what is in `source` from that moment on, and what was [`untold`] before it was read.
 ///
 /// # Errors
 /// It cannot be read.
-pub fn sum_up(source: &mut Source, from: SystemTime, to: SystemTime) -> io::Result<Summary> {
+pub fn sum_up(
+    source: &mut Source,
+    untold: &[Event],
+    (from, to): (SystemTime, SystemTime),
+) -> io::Result<Summary> {
+    // What was told since then has it once more.
+    let to = untold.iter().filter_map(Event::moment).min().unwrap_or(to);
     let mut backends: BTreeMap<String, Sums> = BTreeMap::new();
-    source.read(Some(from), |event| {
-        let at = event.moment().filter(|at| *at >= from && *at <= to);
+    let mut take = |event: &Event| {
+        let at = event.moment().filter(|at| *at >= from);
         if let (Some(at), Some(name)) = (at, &event.backend) {
             let sums = backends.entry(name.clone()).or_insert_with(|| Sums {
                 name: name.clone(),
                 ..Sums::default()
             });
-            sums.take(&event, at.duration_since(from).unwrap_or_default());
+            sums.take(event, at.duration_since(from).unwrap_or_default());
+        }
+    };
+    source.read(Some(from), |event| {
+        if event.moment().is_some_and(|at| at <= to) {
+            take(&event);
         }
         Ok(())
     })?;
+    untold.iter().for_each(take);
     let backends = backends.into_values().map(Sums::finished).collect();
     Ok(Summary {
         from: rfc3339(from),
@@ -97,7 +120,7 @@ impl Sums {
                 self.above_goal_seconds += of("above_goal_s");
                 self.server_seconds += of("server_s");
                 self.saved_server_seconds += of("all_server_s") - of("server_s");
-                self.watched_s += span_s * part;
+                self.watched_s += number("known_s").unwrap_or(span_s) * part;
             }
             _ => {}
         }
@@ -188,7 +211,11 @@ fn write_sums(sums: &Sums, all: Duration, out: &mut dyn Write) -> io::Result<()>
     let unwatched = all.saturating_sub(watched);
     if unwatched >= UNWATCHED_MIN {
         let unwatched = Duration::from_secs(unwatched.as_secs());
-        writeln!(out, "  unknown   {}: no daemon counted", Span(unwatched))?;
+        writeln!(
+            out,
+            "  unknown   {}: no daemon counted, or HAProxy did not answer",
+            Span(unwatched)
+        )?;
     }
     Ok(())
 }

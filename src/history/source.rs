@@ -11,8 +11,9 @@ use crate::publish::events::history::Reader;
 /// Where events may be.
 #[derive(Clone, Debug)]
 pub struct Places {
-    /// Files of events, the likeliest first; the first one that is there is read.
+    /// Files of events, the likeliest first: where no daemon runs, the one with the newest event is read.
     pub files: Vec<PathBuf>,
+    /// A daemon that runs says where its events are.
     pub control_socket: PathBuf,
 }
 
@@ -25,17 +26,28 @@ pub enum Source {
 }
 
 impl Source {
-    /// The first place that has any.
+    /// Where the daemon that runs has them, or the file of one that ran last.
     ///
     /// # Errors
-    /// None has, in words that say what was tried.
+    /// There are none, in words that say what was tried.
     pub fn find(places: &Places) -> Result<Self, String> {
         let mut tried = Vec::new();
-        for file in &places.files {
+        let asked = control::ask_events_file(&places.control_socket);
+        let files = match &asked {
+            Ok(file) => file.as_slice(),
+            Err(_) => &places.files,
+        };
+        let mut found = Vec::new();
+        for file in files {
             match Reader::open(file.clone()) {
-                Ok(reader) => return Ok(Self::File(reader)),
+                Ok(reader) => found.push(reader),
                 Err(error) => tried.push(format!("{}: {error}", file.display())),
             }
+        }
+        // Of several that are as new the likeliest, which is the first.
+        let newest = found.into_iter().rev().max_by_key(Reader::newest);
+        if let Some(reader) = newest {
+            return Ok(Self::File(reader));
         }
         let socket = &places.control_socket;
         match control::ask_events(socket, u64::MAX) {

@@ -22,19 +22,25 @@ const SETTLES: u32 = 12;
 const OPEN_MAX: usize = 8;
 /// Servers are counted for so long after a look at HAProxy; what was later is not known.
 const LOOK_LASTS: Duration = Duration::from_secs(60);
+/// Requests that lie further apart say nothing of the time between them.
+const GAP_MIN: Duration = Duration::from_secs(30);
+/// Gaps between requests that are remembered; with more of them two neighbours are one.
+const GAPS_MAX: usize = 16;
 
 /// What became of requests, and what that took, since the last time that somebody asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// How long that is.
     pub span: Duration,
+    /// For how much of it HAProxy's servers are known.
+    pub known: Duration,
     /// Requests of the log, but for those that HAProxy answered itself.
     pub requests: u64,
     /// Those that took longer than the goal.
     pub slow: u64,
     /// Those that ended with a status of 500 or above.
     pub failed: u64,
-    /// How long windows were above their threshold.
+    /// How long windows were above their threshold, while requests came.
     pub above_goal: Duration,
     /// Of all servers together, outside maint; a spare counts from the moment that it is asked for.
     pub servers: Duration,
@@ -120,8 +126,14 @@ pub(crate) struct Account {
     usage: Usage,
     since: Timestamp,
     look: Option<Look>,
+    /// Servers are counted up to here.
+    counted_until: Timestamp,
     /// Windows above their threshold are counted up to here.
     above_until: Timestamp,
+    /// The last request.
+    request_at: Option<Timestamp>,
+    /// Times without a request, oldest first: from one request to the next.
+    gaps: VecDeque<(Timestamp, Timestamp)>,
     /// By the number of the second, with that number.
     seconds: [(u64, Sums); SECONDS],
     open: VecDeque<Open>,
@@ -135,7 +147,10 @@ impl Account {
             usage: Usage::default(),
             since: now,
             look: None,
+            counted_until: now,
             above_until: now,
+            request_at: None,
+            gaps: VecDeque::new(),
             seconds: [(0, Sums::default()); SECONDS],
             open: VecDeque::new(),
         }
@@ -151,6 +166,7 @@ impl Account {
         if is_without_server(request) {
             return;
         }
+        self.note_gap(now);
         let took_ms = match Sample::of(request, Signal::ResponseTime) {
             Sample::Took(ms) | Sample::AtLeast(ms) => Some(ms),
             Sample::Error | Sample::Nothing => None,
@@ -179,9 +195,30 @@ impl Account {
         }
     }
 
-    /// A window of `span` ends above its threshold; windows may overlap.
+    fn note_gap(&mut self, now: Timestamp) {
+        let before = self.request_at.replace(now);
+        let Some(before) = before.filter(|before| now.since(*before) > GAP_MIN) else {
+            return;
+        };
+        if self.gaps.len() >= GAPS_MAX
+            && let Some((from, _)) = self.gaps.pop_front()
+            && let Some(next) = self.gaps.front_mut()
+        {
+            next.0 = from; // Rather too little is counted than too much.
+        }
+        self.gaps.push_back((before, now));
+    }
+
+    /// Windows end above their threshold, the longest of them of `span`; they may overlap earlier ones.
     pub(crate) fn above(&mut self, now: Timestamp, span: Duration) {
-        self.usage.above_goal += span.min(now.since(self.above_until));
+        let begun = Timestamp::from_ms(now.as_ms().saturating_sub(whole_ms(span)));
+        let from = begun.max(self.above_until).max(self.since);
+        let last = self.request_at.filter(|at| now.since(*at) > GAP_MIN);
+        let last = last.map(|at| (at, now));
+        let gaps = self.gaps.iter().copied().chain(last);
+        let without = gaps.map(|(begin, end)| end.min(now).since(begin.max(from)));
+        let without: Duration = without.sum();
+        self.usage.above_goal += now.since(from).saturating_sub(without);
         self.above_until = now;
     }
 
@@ -189,26 +226,32 @@ impl Account {
     pub(crate) fn servers(&mut self, now: Timestamp, used: u32, all: u32) {
         self.count(now);
         self.look = Some(Look { at: now, used, all });
+        self.counted_until = now;
     }
 
     fn count(&mut self, now: Timestamp) {
-        if let Some(look) = &mut self.look {
-            let span = now.since(look.at).min(LOOK_LASTS);
-            self.usage.servers += span * look.used;
-            self.usage.all_servers += span * look.all;
-            look.at = now;
-        }
+        self.usage = self.usage(now);
+        self.counted_until = self.counted_until.max(now);
     }
 
-    /// What was since the last time; counted anew from now on.
+    /// What was since the last time that it was taken.
+    pub(crate) fn usage(&self, now: Timestamp) -> Usage {
+        let mut usage = self.usage;
+        usage.span = now.since(self.since);
+        if let Some(look) = self.look {
+            let span = now.min(look.at.after(LOOK_LASTS)).since(self.counted_until);
+            usage.known += span;
+            usage.servers += span * look.used;
+            usage.all_servers += span * look.all;
+        }
+        usage
+    }
+
+    /// The same; counted anew from now on.
     pub(crate) fn take_usage(&mut self, now: Timestamp) -> Usage {
         self.count(now);
-        let span = now.since(self.since);
         self.since = now;
-        Usage {
-            span,
-            ..std::mem::take(&mut self.usage)
-        }
+        std::mem::take(&mut self.usage)
     }
 
     /// A server came or went just now. `wanted_for`: because of what began so long ago; `stays`: at
@@ -281,8 +324,12 @@ impl Account {
         self.open.clear();
     }
 
-    /// Changes that are held.
+    /// Changes and gaps that are held.
     pub(crate) fn held(&self) -> usize {
-        self.open.len()
+        self.open.len() + self.gaps.len()
     }
+}
+
+fn whole_ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

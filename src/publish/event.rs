@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::evidence::evidence;
-use super::record::Record;
+use super::record::{MINOR, Record};
 use crate::words::time::rfc3339_ms;
 
 /// A numbered record. The names are the contract's.
@@ -46,6 +46,11 @@ impl Event {
     /// When it was told, by the wall clock; `None` if the line was written by somebody else.
     pub fn moment(&self) -> Option<SystemTime> {
         humantime::parse_rfc3339(&self.at).ok()
+    }
+
+    /// For `events --all` alone.
+    pub fn is_minor(&self) -> bool {
+        MINOR.contains(&self.code.as_str())
     }
 
     /// One line without its end.

@@ -297,6 +297,7 @@ fn of_news(data: &mut Data, news: &News) {
 
 fn of_usage(data: &mut Data, usage: &Usage, is_pretended: bool) {
     put_seconds(data, "span_s", usage.span);
+    put_seconds(data, "known_s", usage.known);
     put(data, "requests", usage.requests);
     put(data, "slow", usage.slow);
     put(data, "failed", usage.failed);

@@ -190,7 +190,14 @@ impl Scaler {
             .collect()
     }
 
-    /// What became of each backend's requests since this was asked last, and what that took.
+    /// What became of each backend's requests since that was taken last, and what that took.
+    pub fn usage(&self, now: Timestamp) -> Vec<(String, Usage)> {
+        let backends = self.backends.iter();
+        let usage = backends.map(|it| (it.name().to_owned(), backend::usage(it, now)));
+        usage.collect()
+    }
+
+    /// The same; counted anew from now on.
     pub fn take_usage(&mut self, now: Timestamp) -> Vec<(String, Usage)> {
         let backends = self.backends.iter_mut();
         let usage = backends.map(|it| (it.name().to_owned(), backend::take_usage(it, now)));

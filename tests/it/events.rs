@@ -2,4 +2,5 @@
 
 mod file;
 mod list;
+mod numbers;
 mod report;

@@ -38,6 +38,7 @@ mod steps;
 mod targets;
 mod transcript;
 mod two_speeds;
+mod usage;
 mod view;
 mod votes;
 mod windows;

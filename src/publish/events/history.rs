@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::super::event::Event;
-use super::segments::{open, segments, tail};
+use super::segments::{last_event, open, segments, tail};
 
 /// Listings until two of them agree; files are renamed once in days.
 const LISTINGS_MAX: usize = 5;
@@ -34,6 +34,11 @@ impl Reader {
             growing: None,
             last_id: 0,
         })
+    }
+
+    /// When the last one was told, by the wall clock; `None`: there is none, or it cannot be read.
+    pub fn newest(&self) -> Option<SystemTime> {
+        last_event(&self.file).ok()??.moment()
     }
 
     /// Hands out every event that is new, oldest first; files that ended before `since` are left out.

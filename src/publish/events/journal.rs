@@ -15,15 +15,13 @@ use rustix::fs::OFlags;
 
 use super::super::event::Event;
 use super::numbers::{self, Numbers};
-use super::segments::{self, Segment, complete, flags, last_event, last_events, tail};
+use super::segments::{
+    self, ALL_BYTES_MAX, SEGMENT_BYTES_MAX, Segment, complete, flags, last_event, last_events, tail,
+};
 use super::{Entry, Place, RECENT_MAX};
 use crate::words::files;
 
-/// All files together are at most so large.
-const ALL_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// A file of this size is complete …
-const SEGMENT_BYTES_MAX: u64 = ALL_BYTES_MAX / 16;
-/// … and so is one that holds this part of the time that events are kept.
+/// A file that holds this part of the time that events are kept is complete, however small it is.
 const SEGMENTS_PER_KEEP: u32 = 10;
 
 /// What was found at the start.
@@ -31,6 +29,8 @@ const SEGMENTS_PER_KEEP: u32 = 10;
 pub(super) struct Found {
     /// The last events, oldest first.
     pub(super) last: Vec<Event>,
+    /// The highest number of those that were left out between them.
+    pub(super) gone: u64,
     /// The number to go on with.
     pub(super) next: u64,
     /// Numbers before it whose events are nowhere.
@@ -51,6 +51,12 @@ pub(super) struct Journal {
     unwritten: VecDeque<Arc<Entry>>,
     /// Events that were given up since the last one that was written.
     missed: u64,
+    /// The number of ours that the disk was told last as one that is not written; 0: none.
+    told_unwritten: u64,
+    /// The file was open once: the numbers that are reserved are ours.
+    was_open: bool,
+    /// From the first of these numbers on, ours are so much higher than they were.
+    raised: Option<(u64, u64)>,
     problem: Option<String>,
 }
 
@@ -74,8 +80,34 @@ impl Journal {
             open: None,
             unwritten: VecDeque::new(),
             missed: 0,
+            told_unwritten: 0,
+            was_open: false,
+            raised: None,
             problem: None,
         }
+    }
+
+    /// Goes on in another place; what waits is written there.
+    pub(super) fn move_to(self, place: Place) -> Self {
+        if place.file == self.place.file {
+            return Self { place, ..self };
+        }
+        Self {
+            may_begin: self.may_begin,
+            unwritten: self.unwritten,
+            missed: self.missed,
+            ..Self::at(place)
+        }
+    }
+
+    /// Ends; how many events were never written.
+    pub(super) fn give_up(self) -> u64 {
+        self.missed.saturating_add(self.unwritten.len() as u64)
+    }
+
+    /// Numbers of ours that the file had already: from the first one on, all are higher by the second.
+    pub(super) const fn take_raised(&mut self) -> Option<(u64, u64)> {
+        self.raised.take()
     }
 
     /// What daemons before this one wrote; once, as soon as it can be read.
@@ -86,6 +118,7 @@ impl Journal {
         match self.look() {
             Ok(found) => {
                 self.is_found = true;
+                self.renumber(found.next - 1);
                 Some(found)
             }
             Err(error) => {
@@ -96,18 +129,42 @@ impl Journal {
     }
 
     fn look(&self) -> io::Result<Found> {
-        let last = last_event(&self.place.file)?.map(|last| last.id);
-        let given = numbers::given(&self.place.file)?;
-        let known = match last {
-            Some(last) => last.max(given.unwritten),
-            None => given.reserved.max(given.unwritten),
-        };
+        let (known, last) = self.known()?;
+        let (last_events, gone) = last_events(&self.place.file)?;
         Ok(Found {
-            last: last_events(&self.place.file)?,
+            last: last_events,
+            gone,
             next: known.saturating_add(1),
             lost: known.saturating_sub(last.unwrap_or(0)),
             is_at_most: last.is_none(),
         })
+    }
+
+    /// The highest number that others may have given, and that of the last event in the file.
+    fn known(&self) -> io::Result<(u64, Option<u64>)> {
+        let last = last_event(&self.place.file)?.map(|last| last.id);
+        let given = numbers::given(&self.place.file)?;
+        let is_ours = given.unwritten == self.told_unwritten;
+        let unwritten = if is_ours { 0 } else { given.unwritten };
+        let known = match last {
+            Some(last) => last.max(unwritten),
+            None if self.was_open => unwritten,
+            None => given.reserved.max(unwritten),
+        };
+        Ok((known, last))
+    }
+
+    /// Numbers those that wait anew if others have given their numbers meanwhile.
+    fn renumber(&mut self, known: u64) {
+        let first = self.unwritten.front().map(|entry| entry.event.id);
+        let Some(first) = first.filter(|first| *first <= known) else {
+            return;
+        };
+        let by = known.saturating_add(1) - first;
+        for entry in &mut self.unwritten {
+            *entry = entry.raised(by);
+        }
+        self.raised = Some((first, by));
     }
 
     /// HAProxy has answered.
@@ -132,9 +189,12 @@ impl Journal {
                 self.problem = None;
             }
             Err(error) => {
-                if let Some(open) = &mut self.open {
+                let last = self.unwritten.back().map_or(0, |entry| entry.event.id);
+                if let Some(open) = &mut self.open
+                    && open.numbers.unwritten(last).is_ok()
+                {
                     // A disk that does not even take that is read-only or gone.
-                    let _ = open.numbers.unwritten(entry.event.id);
+                    self.told_unwritten = last;
                 }
                 self.fail(&error);
             }
@@ -173,26 +233,27 @@ impl Journal {
         {
             self.open = None; // Somebody has renamed or removed it.
         }
+        if self.open.is_none() && (self.may_begin || self.place.file.exists()) {
+            let open = Open::at(&self.place)?;
+            // Nobody else writes it from here on: its last number is the last one.
+            let (known, _) = self.known()?;
+            self.renumber(known);
+            self.open = Some(open);
+            self.was_open = true;
+        }
+        let Some(open) = &mut self.open else {
+            return Ok(());
+        };
         while let Some(entry) = self.unwritten.front() {
-            let is_complete = self
-                .open
-                .as_ref()
-                .is_some_and(|it| it.is_complete(entry, now, self.place.keep));
-            if is_complete && let Some(open) = &mut self.open {
+            if open.is_complete(entry, now, self.place.keep) {
                 open.rotate(&self.place, now)?;
             }
-            let open = match &mut self.open {
-                Some(open) => open,
-                None if !self.may_begin && !self.place.file.exists() => return Ok(()),
-                none => none.insert(Open::at(&self.place)?),
-            };
             open.append(entry, now)?;
             self.unwritten.pop_front();
         }
-        match &mut self.open {
-            Some(open) => open.numbers.unwritten(0),
-            None => Ok(()),
-        }
+        open.numbers.unwritten(0)?;
+        self.told_unwritten = 0;
+        Ok(())
     }
 }
 
@@ -211,11 +272,14 @@ impl Open {
         let file = grown(&place.file)?;
         let tail = tail(&file)?;
         if tail.is_foreign {
-            return Err(io::Error::other(
-                "what is in it are no events; it stays as it is, name another file",
-            ));
+            return Err(foreign());
         }
-        file.set_len(tail.whole_bytes)?;
+        if file.metadata()?.len() > tail.whole_bytes {
+            if !segments::begins_as_events(&file)? {
+                return Err(foreign());
+            }
+            file.set_len(tail.whole_bytes)?;
+        }
         Ok(Self {
             first: segments::first(&file)?,
             file,
@@ -264,6 +328,10 @@ impl Open {
         files::sync(folder)?;
         remove_oldest(place, now)
     }
+}
+
+fn foreign() -> io::Error {
+    io::Error::other("what is in it are no events; it stays as it is, name another file")
 }
 
 /// The file that grows, made if it is missing.

@@ -5,9 +5,9 @@
 pub mod history;
 mod journal;
 mod numbers;
+mod recent;
 mod segments;
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -17,11 +17,12 @@ use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
 use self::journal::Journal;
+use self::recent::Recent;
 use super::event::Event;
 use super::hub::{Hub, Readings, Taken};
-use super::record::{MINOR, News, Record, What};
+use super::record::{News, Record, What};
 
-/// Events in memory, for those who follow.
+/// Events in memory, for those who follow; as many that are for `events --all` alone.
 pub const RECENT_MAX: usize = 1000;
 /// Events that `explain` shows of a backend.
 const EXPLAINED_MAX: usize = 10;
@@ -56,15 +57,6 @@ pub struct Events {
 struct Shared {
     recent: Mutex<Recent>,
     newest: watch::Sender<u64>,
-}
-
-#[derive(Debug, Default)]
-struct Recent {
-    entries: VecDeque<Arc<Entry>>,
-    /// Why they are not kept on disk.
-    problem: Option<String>,
-    /// Another place, from the next event on.
-    moves: Option<Move>,
 }
 
 /// To another place, or to none.
@@ -105,27 +97,25 @@ impl Events {
         (events, Ending(ended))
     }
 
-    /// Those in memory with a higher number, oldest first. The first one's number tells whether some
-    /// are missing.
+    /// Those in memory with a higher number, oldest first, none missing between them. The first one's
+    /// number tells whether some before it are.
     pub fn after(&self, id: u64) -> Vec<Arc<Entry>> {
-        let recent = self.shared.recent();
-        let first = recent.entries.partition_point(|it| it.event.id <= id);
-        recent.entries.iter().skip(first).cloned().collect()
+        self.shared.recent().after(id)
     }
 
-    /// The last events of that backend, oldest first, but for those that are for `events --all` alone.
+    /// All in memory with a higher number, oldest first: between the older ones those may be missing
+    /// that are for `events --all` alone.
+    pub fn remembered(&self, id: u64) -> Vec<Arc<Entry>> {
+        self.shared.recent().remembered(id)
+    }
+
+    /// The last events of that backend, oldest first, but for those that are for `events --all` alone;
+    /// however long ago they were.
     pub fn last_of(&self, backend: &str) -> Vec<Value> {
-        let all = self.after(0);
-        let is_shown = |entry: &&Arc<Entry>| {
-            let event = &entry.event;
-            event.backend.as_deref() == Some(backend) && !MINOR.contains(&event.code.as_str())
-        };
-        let newest = all.iter().rev().filter(is_shown).take(EXPLAINED_MAX);
-        let mut last: Vec<Value> = newest
-            .filter_map(|entry| serde_json::to_value(&entry.event).ok())
-            .collect();
-        last.reverse();
-        last
+        let last = self.shared.recent().last_of(backend);
+        let values = last.iter();
+        let values = values.filter_map(|entry| serde_json::to_value(&entry.event).ok());
+        values.collect()
     }
 
     /// The number of the newest, whenever there is a new one: a follower that has read all up to a
@@ -151,14 +141,12 @@ impl Entry {
         let line = event.json();
         Self { event, line }
     }
-}
 
-impl Recent {
-    fn push(&mut self, entry: Arc<Entry>) {
-        if self.entries.len() >= RECENT_MAX {
-            self.entries.pop_front();
-        }
-        self.entries.push_back(entry);
+    /// The same with a number that is so much higher.
+    fn raised(&self, by: u64) -> Arc<Self> {
+        let mut event = self.event.clone();
+        event.id = event.id.saturating_add(by);
+        Arc::new(Self::of(event))
     }
 }
 
@@ -192,7 +180,7 @@ impl Numbering {
         while let Some(taken) = readings.blocking_next() {
             let moves = self.shared.recent().moves.take();
             if let Some(Move(place)) = moves {
-                self.journal = place.map(Journal::at);
+                self.move_to(place);
             }
             self.go_on();
             match taken {
@@ -211,21 +199,51 @@ impl Numbering {
         }
     }
 
+    fn move_to(&mut self, place: Option<Place>) {
+        self.journal = match (self.journal.take(), place) {
+            (Some(journal), Some(place)) => Some(journal.move_to(place)),
+            (None, place) => place.map(Journal::at),
+            (Some(journal), None) => {
+                let lost = journal.give_up();
+                if lost > 0 {
+                    self.add_lost(lost, false);
+                }
+                None
+            }
+        };
+    }
+
     /// Goes on behind what the file already has.
     fn go_on(&mut self) {
         let found = self.journal.as_mut().and_then(Journal::take_found);
         let Some(found) = found else { return };
-        if found.next > self.next {
-            self.next = found.next;
-        }
+        let given = self.next;
+        let skipped = match self.take_raised() {
+            // Those that waited had numbers already, and memory has shown them.
+            Some(skipped) => skipped,
+            None if given > 1 => found.next.saturating_sub(given),
+            None => 0,
+        };
+        self.next = self.next.max(found.next);
         // Whoever asks a new daemon for the last ones gets those of the one before it.
-        let first = self.shared.recent().entries.is_empty();
-        for event in found.last.into_iter().filter(|_| first) {
-            self.shared.recent().push(Arc::new(Entry::of(event)));
+        let mut recent = self.shared.recent();
+        if recent.is_empty() {
+            recent.begin(found.last.into_iter().map(Entry::of), found.gone);
         }
-        if found.lost > 0 {
-            self.add_lost(found.lost, found.is_at_most);
+        drop(recent);
+        let lost = found.lost.max(skipped);
+        if lost > 0 {
+            self.add_lost(lost, found.is_at_most || skipped > 0);
         }
+    }
+
+    /// Has in memory the numbers of the file; how many numbers a follower misses.
+    fn take_raised(&mut self) -> Option<u64> {
+        let (from, by) = self.journal.as_mut()?.take_raised()?;
+        self.shared.recent().raise(from, by);
+        let skipped = from.saturating_add(by).saturating_sub(self.next);
+        self.next = self.next.saturating_add(by);
+        Some(skipped)
     }
 
     fn add_lost(&mut self, events: u64, is_at_most: bool) {
@@ -234,8 +252,7 @@ impl Numbering {
 
     /// On disk first: what a follower has seen is not given again.
     fn add(&mut self, record: &Record) {
-        let entry = Arc::new(Entry::of(Event::of(self.next, record)));
-        self.next = self.next.saturating_add(1);
+        let mut entry = Arc::new(Entry::of(Event::of(self.next, record)));
         let mut missed = 0;
         let mut problem = None;
         self.is_answered |= matches!(record.what, What::News(News::Connected { .. }));
@@ -246,6 +263,12 @@ impl Numbering {
             missed = journal.write(&entry, record.at);
             problem = journal.problem().map(str::to_owned);
         }
+        let before = self.next;
+        let skipped = self.take_raised();
+        if skipped.is_some() {
+            entry = entry.raised(self.next - before);
+        }
+        self.next = self.next.saturating_add(1);
         let mut recent = self.shared.recent();
         recent.push(entry);
         recent.problem = problem;
@@ -253,6 +276,9 @@ impl Numbering {
         self.shared.newest.send_replace(self.next - 1);
         if missed > 0 {
             self.add_lost(missed, false); // The numbers were given; only the file has a gap.
+        }
+        if let Some(skipped) = skipped.filter(|skipped| *skipped > 0) {
+            self.add_lost(skipped, true); // They are another daemon's, or were never given.
         }
     }
 }

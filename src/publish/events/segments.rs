@@ -1,6 +1,7 @@
 //! The files that events are in: `NAME`, which grows, and `NAME.ID` for each that is complete, with the
 //! number of its first event. Writing them lives in `journal`, showing what is in them in `history`.
 
+use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -10,9 +11,16 @@ use std::time::SystemTime;
 use rustix::fs::OFlags;
 
 use super::super::event::Event;
+use super::RECENT_MAX;
 
+/// All files together are at most so large.
+pub(super) const ALL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// A file of this size is complete.
+pub(super) const SEGMENT_BYTES_MAX: u64 = ALL_BYTES_MAX / 16;
 /// The end of a file in which its last event is looked for: many times the longest one.
 const TAIL_BYTES: u64 = 256 * 1024;
+/// So every line begins.
+const LINE_BEGINS: &[u8] = b"{\"id\":";
 
 /// One of the files that events are in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +130,19 @@ pub(super) fn tail(file: &File) -> io::Result<Tail> {
     })
 }
 
+/// It begins as the first line of every file of events, as far as it goes: what is cut off is ours.
+///
+/// # Errors
+/// What the system said.
+pub(super) fn begins_as_events(file: &File) -> io::Result<bool> {
+    let mut file = file;
+    file.seek(SeekFrom::Start(0))?;
+    let mut start = Vec::new();
+    file.take(LINE_BEGINS.len() as u64)
+        .read_to_end(&mut start)?;
+    Ok(LINE_BEGINS.starts_with(&start))
+}
+
 /// Number and time of its first event.
 ///
 /// # Errors
@@ -134,28 +155,43 @@ pub(super) fn first(file: &File) -> io::Result<Option<(u64, SystemTime)>> {
     Ok(event.and_then(|event| Some((event.id, event.moment()?))))
 }
 
-/// The last events of the newest file that has any, oldest first: as many as its end holds.
+/// The last events of the newest file that has any, oldest first: as many as memory takes, of both kinds.
+/// And the highest number of those that were left out.
 ///
 /// # Errors
 /// A file cannot be listed or read.
-pub(super) fn last_events(file: &Path) -> io::Result<Vec<Event>> {
+pub(super) fn last_events(file: &Path) -> io::Result<(Vec<Event>, u64)> {
     for segment in segments(file)?.iter().rev() {
         let Ok(mut opened) = open(&segment.path) else {
             continue;
         };
-        let from = segment.bytes.saturating_sub(TAIL_BYTES);
+        let from = segment.bytes.saturating_sub(SEGMENT_BYTES_MAX);
         opened.seek(SeekFrom::Start(from))?;
-        let mut end = Vec::new();
-        opened.take(TAIL_BYTES).read_to_end(&mut end)?;
-        let lines = end.split(|byte| *byte == b'\n');
-        let events: Vec<Event> = lines
-            .filter_map(|line| serde_json::from_slice(line).ok())
-            .collect();
+        let (mut shown, mut minor, mut gone) = (VecDeque::new(), VecDeque::new(), 0);
+        // One at a time: all of them at once would stay in memory.
+        for line in io::BufReader::new(opened.take(SEGMENT_BYTES_MAX)).split(b'\n') {
+            let Ok(event) = serde_json::from_slice::<Event>(&line?) else {
+                continue;
+            };
+            let part = if event.is_minor() {
+                &mut minor
+            } else {
+                &mut shown
+            };
+            part.push_back(event);
+            if part.len() > RECENT_MAX
+                && let Some(oldest) = part.pop_front()
+            {
+                gone = oldest.id.max(gone);
+            }
+        }
+        let mut events: Vec<Event> = shown.into_iter().chain(minor).collect();
+        events.sort_by_key(|event| event.id);
         if !events.is_empty() {
-            return Ok(events);
+            return Ok((events, gone));
         }
     }
-    Ok(Vec::new())
+    Ok((Vec::new(), 0))
 }
 
 /// The last event of all, from the newest file that has one.

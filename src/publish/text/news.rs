@@ -119,7 +119,7 @@ fn news(news: &News) -> String {
 
 /// `usage web: 4000 requests in 5m, 12 slow and 0 failed; 2.0 of 3.0 servers`.
 fn usage_of(backend: &str, usage: &Usage) -> String {
-    let seconds = usage.span.as_secs_f64().max(0.001);
+    let seconds = usage.known.as_secs_f64().max(0.001);
     let servers = |time: Duration| time.as_secs_f64() / seconds;
     format!(
         "usage {backend}: {} in {}, {} slow and {} failed; {:.1} of {:.1} servers",

@@ -257,8 +257,11 @@ impl Backend {
         {
             self.size.breach(now);
         }
+        let spans = asks.breaches.iter().map(|(breach, _)| breach.span);
+        if let Some(longest) = spans.max() {
+            self.signals.account.above(now, longest);
+        }
         for (breach, slow) in asks.breaches {
-            self.signals.account.above(now, breach.span);
             let news = self.signals.episodes.take(now, &breach);
             let reason = Reason::Breach { breach, slow, news };
             out.report(now, None, Change::Breach, reason);
@@ -337,7 +340,12 @@ impl Backend {
     }
 }
 
-/// What became of its requests since this was asked last.
+/// What became of its requests since that was taken last.
+pub(super) fn usage(backend: &Backend, now: Timestamp) -> Usage {
+    backend.signals.account.usage(now)
+}
+
+/// The same; counted anew from now on.
 pub(super) fn take_usage(backend: &mut Backend, now: Timestamp) -> Usage {
     backend.signals.account.take_usage(now)
 }

@@ -257,7 +257,16 @@ fn a_report_of_a_daemon_at_work_has_what_it_counted_up_to_now() {
         (0.9..1.1).contains(&ratio),
         "one of two is in maint: {text}"
     );
+    let events = written(&place.state_dir());
+    assert!(
+        events.iter().all(|event| event.code != "usage"),
+        "asking writes nothing: {events:?}"
+    );
     stop(&mut daemon, Signal::TERM);
+    // Now it is told, and is what it was.
+    let text = run(&["report", "--json", "-c", &place.config]).succeeded();
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["backends"][0]["requests"], 30);
 }
 
 #[test]

@@ -349,6 +349,30 @@ fn an_observing_daemon_pretends_and_keeps_nothing_but_events_in_a_file_of_its_ow
 }
 
 #[test]
+fn events_are_those_of_the_daemon_that_runs_or_of_the_one_that_ran_last() {
+    let place = Folder::new().remembering();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let events = || run(&["events", "-c", &place.config]);
+    let mut acting = place.daemon();
+    place.read();
+    place.order(&["pause"]).succeeded();
+    wait_for("its events", SOON, || {
+        events().succeeded().contains("pause")
+    });
+    stop(&mut acting, Signal::TERM);
+    let mut observing = Running::start(&mut program(&["run", "--observe", "-c", &place.config]));
+    observing.err.wait_for("reading the log");
+    place.read();
+    place.order(&["enable", "web/web2"]).succeeded();
+    wait_for("its events", SOON, || {
+        events().succeeded().contains("would enable web/web2")
+    });
+    assert!(!events().succeeded().contains("pause"));
+    stop(&mut observing, Signal::TERM);
+    assert!(events().succeeded().contains("would enable web/web2"));
+}
+
+#[test]
 fn a_daemon_that_was_stopped_for_long_counts_nothing_of_before() {
     let place = Folder::new();
     let _haproxy = FakeHaproxy::start(&place.admin);

@@ -17,10 +17,18 @@ use crate::support::wait_for;
 
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 
+/// HAProxy has answered.
+pub(super) fn connected() -> News {
+    News::Connected {
+        version: "3.2".to_owned(),
+        socket: "/x".to_owned(),
+    }
+}
+
 /// A daemon's end of it: what it tells, and when by its clock.
 pub(super) struct Teller {
     pub(super) hub: Hub,
-    events: Events,
+    pub(super) events: Events,
     ending: Ending,
 }
 
@@ -28,14 +36,11 @@ impl Teller {
     /// HAProxy has answered.
     pub(super) fn start(file: &Path) -> Self {
         let teller = Self::silent(file, 30 * DAY);
-        teller.tell(News::Connected {
-            version: "3.2".to_owned(),
-            socket: "/x".to_owned(),
-        });
+        teller.tell(connected());
         teller
     }
 
-    fn silent(file: &Path, keep: Duration) -> Self {
+    pub(super) fn silent(file: &Path, keep: Duration) -> Self {
         let hub = Hub::new();
         let place = Place {
             file: file.to_owned(),
@@ -74,7 +79,7 @@ impl Teller {
     }
 }
 
-fn events(path: &Path) -> Vec<Event> {
+pub(super) fn events(path: &Path) -> Vec<Event> {
     let text = fs::read_to_string(path).unwrap_or_default();
     assert!(text.is_empty() || text.ends_with('\n'), "{text:?}");
     let lines = text.lines();
@@ -83,7 +88,7 @@ fn events(path: &Path) -> Vec<Event> {
         .collect()
 }
 
-fn ids(path: &Path) -> Vec<u64> {
+pub(super) fn ids(path: &Path) -> Vec<u64> {
     events(path).iter().map(|event| event.id).collect()
 }
 
@@ -95,7 +100,7 @@ pub(super) fn place() -> (TempDir, PathBuf) {
 }
 
 /// One daemon after another, each with so many events, the first of which says that HAProxy answers.
-fn lives(file: &Path, lives: usize, told: usize) {
+pub(super) fn lives(file: &Path, lives: usize, told: usize) {
     for _ in 0..lives {
         let teller = Teller::start(file);
         (1..told).for_each(|_| teller.tell(News::ConfigUnchanged));
@@ -245,6 +250,7 @@ fn two_daemons_do_not_write_one_file() {
     second.end();
     let codes: Vec<_> = events(&file).into_iter().map(|it| it.code).collect();
     assert_eq!(codes.len(), 4, "{codes:?}");
+    assert_eq!(ids(&file), [1, 2, 3, 4], "no number is given twice");
 }
 
 #[test]

@@ -17,6 +17,7 @@ fn usage(minutes: u32) -> News {
         backend: "web".to_owned(),
         usage: Usage {
             span: minutes * MINUTE,
+            known: minutes * MINUTE,
             requests: 1000,
             slow: 30,
             failed: 20,
@@ -105,4 +106,23 @@ fn a_report_for_people_says_what_was_saved_and_what_nobody_counted() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
+}
+
+#[test]
+fn a_report_says_for_how_long_nobody_knew_the_servers() {
+    let (folder, events) = place();
+    let teller = Teller::start(&events);
+    let News::Usage { mut usage, .. } = usage(5) else {
+        unreachable!()
+    };
+    usage.known = MINUTE;
+    teller.tell(News::Usage {
+        backend: "web".to_owned(),
+        usage,
+        is_pretended: false,
+    });
+    teller.end();
+    let config = config(folder.path(), &events);
+    let text = run(&["report", "--since", "10m", "-c", &config]).succeeded();
+    assert!(text.contains("unknown   9m: no daemon counted"), "{text}");
 }
