@@ -23,6 +23,7 @@ use tokio::time::timeout;
 
 use super::guard::Access;
 use super::looks::{Looks, Sight};
+use super::tokens::Tokens;
 use super::{Troubles, events, health, orders};
 use crate::metrics::{self, Format};
 use crate::publish::events::Events;
@@ -172,6 +173,11 @@ impl App {
 
     fn settings(&self) -> RwLockReadGuard<'_, Served> {
         self.settings.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those that are known now.
+    pub(super) fn tokens(&self) -> Option<Arc<Tokens>> {
+        self.settings().access.tokens.clone()
     }
 
     /// Where all events are that are kept.
