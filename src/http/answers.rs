@@ -23,6 +23,7 @@ use tokio::time::timeout;
 
 use super::guard::Access;
 use super::looks::{Looks, Sight};
+use super::orders::Handed;
 use super::tokens::Tokens;
 use super::{Troubles, events, health, orders};
 use crate::metrics::{self, Format};
@@ -210,12 +211,15 @@ impl App {
         response
     }
 
-    async fn route(&self, request: Request<Body>) -> Response {
+    async fn route(&self, mut request: Request<Body>) -> Response {
+        let handed = Handed::default();
+        request.extensions_mut().insert(handed.clone());
         let mut router = self.router.clone();
         let answered = tower_service::Service::call(&mut router, request);
         match timeout(ANSWER_LIMIT, answered).await {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},
+            Err(_) if handed.is_so() => orders::unanswered(),
             Err(_) => Problem::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "the request took too long to arrive",
