@@ -23,7 +23,7 @@ use rustix::process::setpriority_process;
 use tokio::sync::{mpsc, watch};
 
 use self::answers::App;
-use self::looks::{Beat, Looks};
+use self::looks::{Asked, Beat, Looks, STANDSTILL};
 use crate::config::{Config, HttpConfig};
 use crate::control::Caller;
 use crate::metrics::Seen;
@@ -50,6 +50,7 @@ pub struct Front {
     settings: watch::Sender<Settings>,
     seen: watch::Sender<Option<Arc<Look>>>,
     beat: Beat,
+    asked: Asked,
     troubles: Troubles,
     wishes: mpsc::Receiver<Wish>,
     /// For the thread, until it is started.
@@ -80,6 +81,13 @@ pub struct Look {
     seen: Arc<Seen>,
 }
 
+impl Look {
+    /// It says nothing about now.
+    fn is_old(&self) -> bool {
+        self.at.elapsed() >= STANDSTILL
+    }
+}
+
 impl Front {
     /// Serves nothing yet, and has no thread.
     pub fn new(hub: &Hub, events: &Events) -> Self {
@@ -90,6 +98,7 @@ impl Front {
             settings: watch::Sender::new(Settings::default()),
             seen: watch::Sender::new(None),
             beat: Beat::default(),
+            asked: Asked::default(),
             troubles: Troubles::default(),
             wishes,
             asker: Some(asker),
@@ -112,7 +121,8 @@ impl Front {
     }
 
     fn start(&self, asker: mpsc::Sender<Wish>) {
-        let looks = Looks::new(self.seen.subscribe(), self.beat.clone(), asker);
+        let (beat, asked) = (self.beat.clone(), self.asked.clone());
+        let looks = Looks::new(self.seen.subscribe(), beat, asked, asker);
         let app = App::new(
             looks,
             self.hub.clone(),
@@ -141,6 +151,8 @@ impl Front {
 
     /// Answers [`Wish::Look`].
     pub fn publish(&self, seen: Seen) {
+        // Before the look has its time: who finds the wish still there gets this one.
+        self.asked.end();
         self.seen.send_replace(Some(Arc::new(Look {
             at: std::time::Instant::now(),
             seen: Arc::new(seen),

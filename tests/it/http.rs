@@ -3,6 +3,7 @@
 mod board;
 mod client;
 mod events;
+mod front;
 mod guard;
 mod hostile;
 mod metrics;
