@@ -18,14 +18,14 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use super::guard::Access;
 use super::looks::{Looks, Sight};
 use super::orders::Handed;
 use super::tokens::Tokens;
-use super::{Troubles, events, health, orders};
+use super::{READERS_MAX, Troubles, events, health, orders};
 use crate::metrics::{self, Format};
 use crate::publish::events::Events;
 use crate::publish::hub::Hub;
@@ -54,6 +54,7 @@ pub(super) struct App {
     pub(super) events: Events,
     /// The number of the newest event that is sent.
     gathered: watch::Sender<u64>,
+    readers: Arc<Semaphore>,
     settings: Arc<RwLock<Served>>,
     tallies: Arc<Tallies>,
     router: Router,
@@ -142,6 +143,7 @@ impl App {
             troubles,
             gathered: watch::Sender::new(*events.newest().borrow()),
             events,
+            readers: Arc::new(Semaphore::new(READERS_MAX)),
             settings: Arc::default(),
             tallies: Arc::default(),
             router: Router::new(),
@@ -244,6 +246,11 @@ impl App {
 
     pub(super) fn gathered(&self) -> watch::Receiver<u64> {
         self.gathered.subscribe()
+    }
+
+    /// Those who may read files of events now.
+    pub(super) fn readers(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.readers)
     }
 
     /// One who is sent events, if there is room.

@@ -39,8 +39,8 @@ const ORDERS_WAITING_MAX: usize = 8;
 
 /// How much others come first, from 0 to 19.
 const NICENESS: i32 = 10;
-/// Threads that read files of events at the same time.
-const BLOCKING_THREADS_MAX: usize = 4;
+/// Threads that read files of events at the same time, a piece for one listener after the other.
+const READERS_MAX: usize = 2;
 
 /// The loop's end of the HTTP server.
 #[derive(Debug)]
@@ -177,7 +177,7 @@ fn run(settings: watch::Receiver<Settings>, app: App) {
     let _ = setpriority_process(None, NICENESS);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .max_blocking_threads(READERS_MAX)
         .build();
     match runtime {
         Ok(runtime) => {

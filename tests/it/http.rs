@@ -9,5 +9,6 @@ mod hostile;
 mod metrics;
 mod orders;
 mod page;
+mod past;
 mod prometheus;
 mod settings;

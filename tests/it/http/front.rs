@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use haproxy_autoscale::config::{self, Config};
 use haproxy_autoscale::http::{Front, Wish};
 use haproxy_autoscale::metrics::{Counters, Seen};
-use haproxy_autoscale::publish::events::Events;
+use haproxy_autoscale::publish::events::{Events, Place};
 use haproxy_autoscale::publish::hub::Hub;
 use haproxy_autoscale::status::{LogCondition, Report};
 use tokio::runtime::Runtime;
@@ -19,22 +19,28 @@ use crate::support::{ReservedPort, holds_within, wait_for};
 /// Longer than the server waits for the loop before it says so.
 const LATE: Duration = Duration::from_secs(15);
 
+/// The file with events.
+pub(super) const EVENTS: &str = "events.jsonl";
+
 /// The loop's end of the server, and nothing else of a daemon.
-struct Loop {
-    front: Front,
-    hub: Hub,
+pub(super) struct Loop {
+    pub(super) front: Front,
+    pub(super) hub: Hub,
     runtime: Runtime,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     folder: tempfile::TempDir,
     _port: ReservedPort,
 }
 
+/// Events are in a file beside the tokens.
 fn config(listen: &str, token: &Path) -> Config {
     let text = format!(
         "[haproxy]\nsocket = \"/nonexistent/admin.sock\"\n[log]\nsource = \"/nonexistent/log\"\n\
          [backend.web]\nalways_up = [\"web1\"]\nresponse_time = \"500ms\"\n\
-         [http]\nlisten = \"{listen}\"\ntoken_file = \"{}\"\n",
-        token.display()
+         [http]\nlisten = \"{listen}\"\ntoken_file = \"{}\"\n\
+         [events]\nfile = \"{}\"\n",
+        token.display(),
+        token.with_file_name(EVENTS).display()
     );
     match config::parse(&text, "config.toml") {
         Ok(loaded) => loaded.config,
@@ -42,7 +48,15 @@ fn config(listen: &str, token: &Path) -> Config {
     }
 }
 
-fn seen() -> Seen {
+pub(super) fn seen() -> Seen {
+    seen_of(0)
+}
+
+/// With so many backends.
+pub(super) fn seen_of(backends: usize) -> Seen {
+    let names: Vec<String> = (0..backends)
+        .map(|number| format!("backend{number}"))
+        .collect();
     let at = SystemTime::now();
     Seen {
         at,
@@ -59,7 +73,7 @@ fn seen() -> Seen {
             problems: Vec::new(),
             backends: Vec::new(),
         },
-        counters: Counters::new([], at),
+        counters: Counters::new(names.iter().map(|it| (it.as_str(), &[][..])), at),
         log: Default::default(),
         socket: "/nonexistent/admin.sock".to_owned(),
     }
@@ -67,10 +81,19 @@ fn seen() -> Seen {
 
 impl Loop {
     fn start() -> Self {
+        Self::start_in(tempfile::tempdir().expect("a folder"))
+    }
+
+    /// In a folder with events of a daemon before.
+    pub(super) fn start_in(folder: tempfile::TempDir) -> Self {
         let hub = Hub::new();
-        let (events, _) = Events::start(&hub, None);
+        let place = Place {
+            file: folder.path().join(EVENTS),
+            keep: Duration::from_secs(24 * 60 * 60),
+            is_own_folder: false,
+        };
+        let (events, _) = Events::start(&hub, Some(place));
         let port = ReservedPort::new();
-        let folder = tempfile::tempdir().expect("a folder");
         token_file(folder.path());
         let runtime = tokio::runtime::Builder::new_current_thread();
         let mut played = Self {
@@ -97,7 +120,7 @@ impl Loop {
     }
 
     /// What is wanted, if it is within that time.
-    fn wish(&mut self, limit: Duration) -> Option<Wish> {
+    pub(super) fn wish(&mut self, limit: Duration) -> Option<Wish> {
         let next = async { tokio::time::timeout(limit, self.front.next()).await };
         self.runtime.block_on(next).ok()
     }
@@ -223,7 +246,9 @@ fn a_pipe_is_no_file_of_tokens_and_holds_up_nobody() {
     played.serve();
     wait_for("why nobody may order", SOON, || {
         let problems = played.front.problems();
-        problems.iter().any(|(_, text)| text.contains("it is no file"))
+        problems
+            .iter()
+            .any(|(_, text)| text.contains("it is no file"))
     });
     let index = answer(played.send("GET /", ""));
     assert!(index.starts_with("HTTP/1.1 200 "), "{index}");
