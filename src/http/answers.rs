@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::header::{
@@ -24,9 +24,10 @@ use tokio::time::timeout;
 use super::guard::Access;
 use super::looks::{Looks, Sight};
 use super::orders::Handed;
+use super::pages::{Kind, Pages};
 use super::tokens::Tokens;
 use super::{READERS_MAX, Troubles, events, health, orders};
-use crate::metrics::{self, Format};
+use crate::metrics::{self, Format, Seen};
 use crate::publish::events::Events;
 use crate::publish::hub::Hub;
 use crate::status::Explained;
@@ -55,6 +56,7 @@ pub(super) struct App {
     /// The number of the newest event that is sent.
     gathered: watch::Sender<u64>,
     readers: Arc<Semaphore>,
+    pages: Arc<Pages>,
     settings: Arc<RwLock<Served>>,
     tallies: Arc<Tallies>,
     router: Router,
@@ -144,6 +146,7 @@ impl App {
             gathered: watch::Sender::new(*events.newest().borrow()),
             events,
             readers: Arc::new(Semaphore::new(READERS_MAX)),
+            pages: Arc::default(),
             settings: Arc::default(),
             tallies: Arc::default(),
             router: Router::new(),
@@ -285,25 +288,40 @@ async fn show_metrics(State(app): State<App>, headers: HeaderMap) -> Result<Resp
         Sight::Stale(..) => return Err(no_look()),
     };
     let format = format_of(&headers);
-    let text = metrics::text(&seen, app.served(), format).map_err(|_| {
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Problem::new(status, "the metrics cannot be written")
+    let page = app.pages.page(&seen, Kind::Metrics(format), || {
+        metrics::text(&seen, app.served(), format).map_err(|_| cannot_write("the metrics"))
     })?;
-    Ok(([(CONTENT_TYPE, format.content_type())], text).into_response())
+    Ok(([(CONTENT_TYPE, format.content_type())], page).into_response())
 }
 
 async fn show_status(State(app): State<App>) -> Result<Response, Problem> {
-    match app.looks.look().await {
-        Sight::Fresh(seen) => {
-            let text = seen.report.promised_json(SystemTime::now()) + "\n";
-            Ok(([(CONTENT_TYPE, "application/json")], text).into_response())
-        }
-        Sight::Stale(..) => Err(no_look()),
-    }
+    let Sight::Fresh(seen) = app.looks.look().await else {
+        return Err(no_look());
+    };
+    let page = app.pages.page(&seen, Kind::Status, || {
+        Ok(seen.report.promised_json(SystemTime::now()) + "\n")
+    })?;
+    Ok(json(page))
 }
 
 async fn explain_all(State(app): State<App>) -> Result<Response, Problem> {
-    Ok(Json(explained(&app, None).await?).into_response())
+    let Sight::Fresh(seen) = app.looks.look().await else {
+        return Err(no_look());
+    };
+    let page = app.pages.page(&seen, Kind::Explained, || {
+        let all = explained(&app, &seen, None);
+        serde_json::to_string(&all).map_err(|_| cannot_write("the reasons"))
+    })?;
+    Ok(json(page))
+}
+
+fn json(page: Bytes) -> Response {
+    ([(CONTENT_TYPE, "application/json")], page).into_response()
+}
+
+fn cannot_write(what: &str) -> Problem {
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    Problem::new(status, format!("{what} cannot be written"))
 }
 
 async fn explain_one(
@@ -311,7 +329,11 @@ async fn explain_one(
     backend: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let backend = backend.ok().map(|Path(backend)| backend);
-    let explained = explained(&app, Some(backend.unwrap_or_default())).await?;
+    let backend = backend.unwrap_or_default();
+    let Sight::Fresh(seen) = app.looks.look().await else {
+        return Err(no_look());
+    };
+    let explained = explained(&app, &seen, Some(&backend));
     let Some(one) = explained.first() else {
         let text = "no backend of that name is looked after";
         return Err(Problem::new(StatusCode::NOT_FOUND, text));
@@ -319,13 +341,9 @@ async fn explain_one(
     Ok(Json(one).into_response())
 }
 
-async fn explained(app: &App, backend: Option<String>) -> Result<Vec<Explained>, Problem> {
-    let Sight::Fresh(seen) = app.looks.look().await else {
-        return Err(no_look());
-    };
+fn explained(app: &App, seen: &Seen, backend: Option<&str>) -> Vec<Explained> {
     let last = |backend: &str| app.events.last_of(backend);
-    let report = &seen.report;
-    Ok(report.explain(backend.as_deref(), SystemTime::now(), last))
+    seen.report.explain(backend, SystemTime::now(), last)
 }
 
 /// Old numbers would look like a daemon that works.

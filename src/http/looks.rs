@@ -109,12 +109,8 @@ impl Looks {
     /// the time to give another.
     pub(super) async fn look_at_health(&self) -> Sight {
         let is_recent = self.seen.borrow().as_ref().is_some_and(|it| !it.is_old());
-        self.look_within(if is_recent {
-            ANSWER_LIMIT
-        } else {
-            PATIENCE
-        })
-        .await
+        self.look_within(if is_recent { ANSWER_LIMIT } else { PATIENCE })
+            .await
     }
 
     async fn look_within(&self, limit: Duration) -> Sight {

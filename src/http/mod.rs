@@ -3,7 +3,8 @@
 //! at most once a second, and only while somebody asks. What an order does lives in `scaler`.
 //!
 //! `listener` lets connections in, `connection` serves one, `guard` says who may ask, `tokens` reads
-//! who may order, `answers` has the routes, `events` sends what happens, `looks` gets looks from the loop.
+//! who may order, `answers` has the routes, `events` sends what happens, `looks` gets looks from the loop,
+//! `pages` shares what is written from one.
 
 mod answers;
 mod connection;
@@ -13,6 +14,7 @@ mod health;
 mod listener;
 mod looks;
 mod orders;
+mod pages;
 mod stream;
 mod tokens;
 
