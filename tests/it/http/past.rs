@@ -96,7 +96,7 @@ fn listeners_who_take_nothing_hold_up_none_of_those_who_read_files() {
     let played = Loop::start_in(folder());
     let lazy: Vec<TcpStream> = (0..8)
         .map(|_| {
-            let mut stream = small(&played);
+            let mut stream = played.small();
             let request = b"GET /api/v1/events?since=0 HTTP/1.1\r\nHost: localhost\r\n\r\n";
             stream.write_all(request).expect("a request");
             let mut first = [0; 1];
@@ -109,15 +109,4 @@ fn listeners_who_take_nothing_hold_up_none_of_those_who_read_files() {
         assert_eq!(listener.next()["id"], id);
     }
     drop(lazy);
-}
-
-/// A connection into which little goes that nobody reads.
-fn small(played: &Loop) -> TcpStream {
-    use rustix::net::{AddressFamily, SocketType, connect, socket, sockopt};
-    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
-    sockopt::set_socket_recv_buffer_size(&socket, 4096).expect("a small buffer");
-    connect(&socket, &played.address).expect("a connection");
-    let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(SOON)).expect("a limit");
-    stream
 }
