@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::header::{
@@ -18,13 +18,16 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use super::guard::Access;
 use super::looks::{Looks, Sight};
-use super::{Troubles, events, health, orders};
-use crate::metrics::{self, Format};
+use super::orders::Handed;
+use super::pages::{Kind, Pages};
+use super::tokens::Tokens;
+use super::{READERS_MAX, Troubles, events, health, orders};
+use crate::metrics::{self, Format, Seen};
 use crate::publish::events::Events;
 use crate::publish::hub::Hub;
 use crate::status::Explained;
@@ -52,6 +55,8 @@ pub(super) struct App {
     pub(super) events: Events,
     /// The number of the newest event that is sent.
     gathered: watch::Sender<u64>,
+    readers: Arc<Semaphore>,
+    pages: Arc<Pages>,
     settings: Arc<RwLock<Served>>,
     tallies: Arc<Tallies>,
     router: Router,
@@ -140,6 +145,8 @@ impl App {
             troubles,
             gathered: watch::Sender::new(*events.newest().borrow()),
             events,
+            readers: Arc::new(Semaphore::new(READERS_MAX)),
+            pages: Arc::default(),
             settings: Arc::default(),
             tallies: Arc::default(),
             router: Router::new(),
@@ -174,6 +181,11 @@ impl App {
         self.settings.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Those that are known now.
+    pub(super) fn tokens(&self) -> Option<Arc<Tokens>> {
+        self.settings().access.tokens.clone()
+    }
+
     /// Where all events are that are kept.
     pub(super) fn events_file(&self) -> Option<PathBuf> {
         self.settings().events_file.clone()
@@ -204,12 +216,15 @@ impl App {
         response
     }
 
-    async fn route(&self, request: Request<Body>) -> Response {
+    async fn route(&self, mut request: Request<Body>) -> Response {
+        let handed = Handed::default();
+        request.extensions_mut().insert(handed.clone());
         let mut router = self.router.clone();
         let answered = tower_service::Service::call(&mut router, request);
         match timeout(ANSWER_LIMIT, answered).await {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},
+            Err(_) if handed.is_so() => orders::unanswered(),
             Err(_) => Problem::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "the request took too long to arrive",
@@ -234,6 +249,11 @@ impl App {
 
     pub(super) fn gathered(&self) -> watch::Receiver<u64> {
         self.gathered.subscribe()
+    }
+
+    /// Those who may read files of events now.
+    pub(super) fn readers(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.readers)
     }
 
     /// One who is sent events, if there is room.
@@ -268,25 +288,40 @@ async fn show_metrics(State(app): State<App>, headers: HeaderMap) -> Result<Resp
         Sight::Stale(..) => return Err(no_look()),
     };
     let format = format_of(&headers);
-    let text = metrics::text(&seen, app.served(), format).map_err(|_| {
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Problem::new(status, "the metrics cannot be written")
+    let page = app.pages.page(&seen, Kind::Metrics(format), || {
+        metrics::text(&seen, app.served(), format).map_err(|_| cannot_write("the metrics"))
     })?;
-    Ok(([(CONTENT_TYPE, format.content_type())], text).into_response())
+    Ok(([(CONTENT_TYPE, format.content_type())], page).into_response())
 }
 
 async fn show_status(State(app): State<App>) -> Result<Response, Problem> {
-    match app.looks.look().await {
-        Sight::Fresh(seen) => {
-            let text = seen.report.promised_json(SystemTime::now()) + "\n";
-            Ok(([(CONTENT_TYPE, "application/json")], text).into_response())
-        }
-        Sight::Stale(..) => Err(no_look()),
-    }
+    let Sight::Fresh(seen) = app.looks.look().await else {
+        return Err(no_look());
+    };
+    let page = app.pages.page(&seen, Kind::Status, || {
+        Ok(seen.report.promised_json(SystemTime::now()) + "\n")
+    })?;
+    Ok(json(page))
 }
 
 async fn explain_all(State(app): State<App>) -> Result<Response, Problem> {
-    Ok(Json(explained(&app, None).await?).into_response())
+    let Sight::Fresh(seen) = app.looks.look().await else {
+        return Err(no_look());
+    };
+    let page = app.pages.page(&seen, Kind::Explained, || {
+        let all = explained(&app, &seen, None);
+        serde_json::to_string(&all).map_err(|_| cannot_write("the reasons"))
+    })?;
+    Ok(json(page))
+}
+
+fn json(page: Bytes) -> Response {
+    ([(CONTENT_TYPE, "application/json")], page).into_response()
+}
+
+fn cannot_write(what: &str) -> Problem {
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    Problem::new(status, format!("{what} cannot be written"))
 }
 
 async fn explain_one(
@@ -294,7 +329,11 @@ async fn explain_one(
     backend: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let backend = backend.ok().map(|Path(backend)| backend);
-    let explained = explained(&app, Some(backend.unwrap_or_default())).await?;
+    let backend = backend.unwrap_or_default();
+    let Sight::Fresh(seen) = app.looks.look().await else {
+        return Err(no_look());
+    };
+    let explained = explained(&app, &seen, Some(&backend));
     let Some(one) = explained.first() else {
         let text = "no backend of that name is looked after";
         return Err(Problem::new(StatusCode::NOT_FOUND, text));
@@ -302,13 +341,9 @@ async fn explain_one(
     Ok(Json(one).into_response())
 }
 
-async fn explained(app: &App, backend: Option<String>) -> Result<Vec<Explained>, Problem> {
-    let Sight::Fresh(seen) = app.looks.look().await else {
-        return Err(no_look());
-    };
+fn explained(app: &App, seen: &Seen, backend: Option<&str>) -> Vec<Explained> {
     let last = |backend: &str| app.events.last_of(backend);
-    let report = &seen.report;
-    Ok(report.explain(backend.as_deref(), SystemTime::now(), last))
+    seen.report.explain(backend, SystemTime::now(), last)
 }
 
 /// Old numbers would look like a daemon that works.

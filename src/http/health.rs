@@ -12,11 +12,17 @@ use crate::status::{DaemonProblem, LogCondition};
 use crate::words::time::Span;
 
 pub(super) async fn show(State(app): State<App>) -> Response {
-    let reasons = match app.looks.look().await {
+    let reasons = match app.looks.look_at_health().await {
         Sight::Stale(_, age) if age >= STANDSTILL => {
             vec![format!("the loop has stood still for {}", Span(age))]
         }
-        Sight::Fresh(seen) | Sight::Stale(Some(seen), _) => reasons(&seen),
+        Sight::Fresh(seen) => reasons(&seen),
+        // It turns, and does not come to answering.
+        Sight::Stale(Some(look), _) if look.is_old() => vec![format!(
+            "the loop does not answer, and what it knew {} ago is too old to go by",
+            Span(look.at.elapsed())
+        )],
+        Sight::Stale(Some(look), _) => reasons(&look.seen),
         Sight::Stale(None, _) => vec!["the daemon is starting".to_owned()],
     };
     if reasons.is_empty() {

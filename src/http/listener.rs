@@ -47,11 +47,22 @@ pub(super) async fn serve(mut settings: watch::Receiver<Settings>, app: App) {
         if bound.as_ref().is_some_and(|it| it.listen != config.listen) {
             bound = None;
         }
-        let access = read_access(&config, &app);
-        let may_listen = config.listen.remote_address().is_none() || access.tokens.is_some();
+        let before = app.tokens();
+        let access = read_access(&config, before.as_deref(), &app);
+        let tokens = access.tokens.clone();
+        let may_listen = config.listen.remote_address().is_none() || tokens.is_some();
         app.set(access, events_file);
         if !may_listen {
             bound = None;
+        }
+        let are_same = match (&before, &tokens) {
+            (None, None) => true,
+            (Some(before), Some(tokens)) => tokens.are(before),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        if let Some(bound) = bound.as_mut().filter(|_| !are_same) {
+            // Whoever is connected may have come in with a token that is none any more.
+            bound.connections = JoinSet::new();
         }
         let work = async {
             if config.listen != Listen::Off && may_listen {
@@ -73,8 +84,14 @@ pub(super) async fn serve(mut settings: watch::Receiver<Settings>, app: App) {
 }
 
 /// Reads who may order. What is wrong with that is told, and nobody may.
-fn read_access(config: &HttpConfig, app: &App) -> Access {
-    let tokens = config.token_file.as_deref().map(Tokens::read).transpose();
+fn read_access(config: &HttpConfig, before: Option<&Tokens>, app: &App) -> Access {
+    if config.listen == Listen::Off {
+        // What was wrong while it was on, or was found since the loop cleared it, is nobody's trouble.
+        app.troubles.clear();
+        return Access::default();
+    }
+    let file = config.token_file.as_deref();
+    let tokens = file.map(|file| Tokens::read(file, before)).transpose();
     let problem = DaemonProblem::HttpToken;
     let tokens = match tokens {
         Ok(tokens) => {

@@ -14,6 +14,8 @@ use crate::metrics::Seen;
 const FRESH_FOR: Duration = Duration::from_secs(1);
 /// The loop answers between two events; whoever asks waits no longer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+/// `/healthz` waits so long where it has nothing recent to go by.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// A loop that has not turned for so long, though it is wanted, stands still.
 pub(super) const STANDSTILL: Duration = Duration::from_secs(10);
 
@@ -47,14 +49,29 @@ impl Beat {
     }
 }
 
+/// A wish for a look waits for the loop. Whoever asked may be gone when it is granted: the loop itself
+/// says that it was.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked(Arc<AtomicBool>);
+
+impl Asked {
+    /// Whether nobody did before.
+    fn begin(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
+
+    pub(super) fn end(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
 /// Gets looks.
 #[derive(Debug)]
 pub(super) struct Looks {
     seen: watch::Receiver<Option<Arc<Look>>>,
     beat: Beat,
     asker: mpsc::Sender<Wish>,
-    /// The loop was asked and has not answered.
-    is_asked: AtomicBool,
+    asked: Asked,
     /// An older look does not show what an order has changed.
     not_before: Mutex<Instant>,
 }
@@ -64,37 +81,48 @@ pub(super) enum Sight {
     /// At most about a second old.
     Fresh(Arc<Seen>),
     /// The loop does not answer: what it published last, and how long ago it turned.
-    Stale(Option<Arc<Seen>>, Duration),
+    Stale(Option<Arc<Look>>, Duration),
 }
 
 impl Looks {
     pub(super) fn new(
         seen: watch::Receiver<Option<Arc<Look>>>,
         beat: Beat,
+        asked: Asked,
         asker: mpsc::Sender<Wish>,
     ) -> Self {
         Self {
             seen,
             beat,
             asker,
-            is_asked: AtomicBool::new(false),
+            asked,
             not_before: Mutex::new(Instant::now()),
         }
     }
 
     /// A look that is fresh, if the loop answers.
     pub(super) async fn look(&self) -> Sight {
+        self.look_within(ANSWER_LIMIT).await
+    }
+
+    /// The same for `/healthz`: an old look says nothing about now, and a loop that is only slow gets
+    /// the time to give another.
+    pub(super) async fn look_at_health(&self) -> Sight {
+        let is_recent = self.seen.borrow().as_ref().is_some_and(|it| !it.is_old());
+        self.look_within(if is_recent { ANSWER_LIMIT } else { PATIENCE })
+            .await
+    }
+
+    async fn look_within(&self, limit: Duration) -> Sight {
         if let Some(seen) = self.fresh() {
             return Sight::Fresh(seen);
         }
         let mut coming = self.seen.clone();
         coming.mark_unchanged();
-        if !self.is_asked.swap(true, Ordering::Relaxed) {
-            // Full: an order is before it, and the next who asks tries again.
-            let is_sent = self.asker.try_send(Wish::Look).is_ok();
-            self.is_asked.store(is_sent, Ordering::Relaxed);
+        if self.asked.begin() && self.asker.try_send(Wish::Look).is_err() {
+            self.asked.end(); // Orders are before it, and the next who asks tries again.
         }
-        let came = timeout(ANSWER_LIMIT, async {
+        let came = timeout(limit, async {
             loop {
                 if let Some(seen) = self.fresh() {
                     return Some(seen);
@@ -103,15 +131,9 @@ impl Looks {
             }
         });
         if let Ok(Some(seen)) = came.await {
-            self.is_asked.store(false, Ordering::Relaxed);
             return Sight::Fresh(seen);
         }
-        let last = self
-            .seen
-            .borrow()
-            .as_ref()
-            .map(|look| Arc::clone(&look.seen));
-        Sight::Stale(last, self.beat.age())
+        Sight::Stale(self.seen.borrow().clone(), self.beat.age())
     }
 
     fn fresh(&self) -> Option<Arc<Seen>> {

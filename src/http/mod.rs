@@ -3,7 +3,8 @@
 //! at most once a second, and only while somebody asks. What an order does lives in `scaler`.
 //!
 //! `listener` lets connections in, `connection` serves one, `guard` says who may ask, `tokens` reads
-//! who may order, `answers` has the routes, `events` sends what happens, `looks` gets looks from the loop.
+//! who may order, `answers` has the routes, `events` sends what happens, `looks` gets looks from the loop,
+//! `pages` shares what is written from one.
 
 mod answers;
 mod connection;
@@ -13,6 +14,7 @@ mod health;
 mod listener;
 mod looks;
 mod orders;
+mod pages;
 mod stream;
 mod tokens;
 
@@ -23,7 +25,7 @@ use rustix::process::setpriority_process;
 use tokio::sync::{mpsc, watch};
 
 use self::answers::App;
-use self::looks::{Beat, Looks};
+use self::looks::{Asked, Beat, Looks, STANDSTILL};
 use crate::config::{Config, HttpConfig};
 use crate::control::Caller;
 use crate::metrics::Seen;
@@ -39,8 +41,8 @@ const ORDERS_WAITING_MAX: usize = 8;
 
 /// How much others come first, from 0 to 19.
 const NICENESS: i32 = 10;
-/// Threads that read files of events at the same time.
-const BLOCKING_THREADS_MAX: usize = 4;
+/// Threads that read files of events at the same time, a piece for one listener after the other.
+const READERS_MAX: usize = 2;
 
 /// The loop's end of the HTTP server.
 #[derive(Debug)]
@@ -50,6 +52,7 @@ pub struct Front {
     settings: watch::Sender<Settings>,
     seen: watch::Sender<Option<Arc<Look>>>,
     beat: Beat,
+    asked: Asked,
     troubles: Troubles,
     wishes: mpsc::Receiver<Wish>,
     /// For the thread, until it is started.
@@ -80,6 +83,13 @@ pub struct Look {
     seen: Arc<Seen>,
 }
 
+impl Look {
+    /// It says nothing about now.
+    fn is_old(&self) -> bool {
+        self.at.elapsed() >= STANDSTILL
+    }
+}
+
 impl Front {
     /// Serves nothing yet, and has no thread.
     pub fn new(hub: &Hub, events: &Events) -> Self {
@@ -90,6 +100,7 @@ impl Front {
             settings: watch::Sender::new(Settings::default()),
             seen: watch::Sender::new(None),
             beat: Beat::default(),
+            asked: Asked::default(),
             troubles: Troubles::default(),
             wishes,
             asker: Some(asker),
@@ -112,7 +123,8 @@ impl Front {
     }
 
     fn start(&self, asker: mpsc::Sender<Wish>) {
-        let looks = Looks::new(self.seen.subscribe(), self.beat.clone(), asker);
+        let (beat, asked) = (self.beat.clone(), self.asked.clone());
+        let looks = Looks::new(self.seen.subscribe(), beat, asked, asker);
         let app = App::new(
             looks,
             self.hub.clone(),
@@ -141,6 +153,8 @@ impl Front {
 
     /// Answers [`Wish::Look`].
     pub fn publish(&self, seen: Seen) {
+        // Before the look has its time: who finds the wish still there gets this one.
+        self.asked.end();
         self.seen.send_replace(Some(Arc::new(Look {
             at: std::time::Instant::now(),
             seen: Arc::new(seen),
@@ -165,7 +179,7 @@ fn run(settings: watch::Receiver<Settings>, app: App) {
     let _ = setpriority_process(None, NICENESS);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .max_blocking_threads(READERS_MAX)
         .build();
     match runtime {
         Ok(runtime) => {

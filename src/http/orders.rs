@@ -1,6 +1,9 @@
 //! `POST /api/v1/orders`: an operator's order as JSON, handed to the loop as those of the control socket
 //! are. Who may give one is `guard`'s business.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -33,8 +36,23 @@ struct Answered {
     text: String,
 }
 
+/// Whether the loop was handed what this request wants done.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Handed(Arc<AtomicBool>);
+
+impl Handed {
+    fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_so(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 pub(super) async fn take(
     State(app): State<App>,
+    Extension(handed): Extension<Handed>,
     Extension(peer): Extension<Peer>,
     Extension(holder): Extension<Holder>,
     body: Result<Bytes, BytesRejection>,
@@ -51,11 +69,9 @@ pub(super) async fn take(
             "too many orders wait; nothing was done".to_owned(),
         ));
     }
+    handed.begin();
     let Ok(answer) = answered.await else {
-        return Ok(say(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the daemon ends; nothing was done".to_owned(),
-        ));
+        return Ok(unanswered());
     };
     let Ok(reply) = serde_json::from_str::<control::Reply>(&answer) else {
         return Ok(say(StatusCode::INTERNAL_SERVER_ERROR, answer));
@@ -67,6 +83,16 @@ pub(super) async fn take(
         Verdict::Unknown => StatusCode::NOT_FOUND,
     };
     Ok(say(status, reply.texts.join("\n")))
+}
+
+/// The loop has an order, and did not say what became of it: it is slow, or ends.
+pub(super) fn unanswered() -> Response {
+    say(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the daemon has the order and does not answer; it may still be obeyed: look at `status` \
+         before giving it again"
+            .to_owned(),
+    )
 }
 
 fn say(status: StatusCode, text: String) -> Response {

@@ -1,6 +1,6 @@
 //! A connection's bytes, whatever it is: one that takes nothing for too long is cut.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -77,6 +77,23 @@ impl AsyncWrite for Stream {
             Kind::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
         };
         self.limit(context, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = match &mut self.kind {
+            Kind::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+            Kind::Unix(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+        };
+        self.limit(context, written)
+    }
+
+    /// Else hyper makes a copy of every answer for every connection.
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

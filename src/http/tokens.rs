@@ -1,13 +1,14 @@
 //! The file with the tokens, and whether a request has one of them. No token is ever shown.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use ring::hmac;
 use ring::rand::SystemRandom;
+use rustix::fs::OFlags;
 
 /// Longest file that is read.
 const FILE_BYTES_MAX: usize = 16 * 1024;
@@ -37,15 +38,19 @@ impl fmt::Debug for Tokens {
 }
 
 impl Tokens {
-    /// Those of that file: a line each, a token alone or after a name and a space.
+    /// Those of that file: a line each, a token alone or after a name and a space. With those `before`
+    /// it can be told whether they are the same.
     ///
     /// # Errors
     /// What is wrong with the file, and what to do; never what is in it.
-    pub(super) fn read(path: &Path) -> Result<Self, String> {
+    pub(super) fn read(path: &Path, before: Option<&Self>) -> Result<Self, String> {
         let shown = path.display();
         let text = text_of(path).map_err(|error| format!("cannot use {shown}: {error}"))?;
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
-            .map_err(|_| "the system gives no random numbers".to_owned())?;
+        let key = match before {
+            Some(before) => before.key.clone(),
+            None => hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
+                .map_err(|_| "the system gives no random numbers".to_owned())?,
+        };
         let mut known = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim();
@@ -78,6 +83,17 @@ impl Tokens {
         Ok(Self { key, known })
     }
 
+    /// The same tokens with the same names; `other` was read before this, or this before `other`.
+    pub(super) fn are(&self, other: &Self) -> bool {
+        let known = |it: &Self| -> Vec<(String, Vec<u8>)> {
+            let known = it.known.iter();
+            known
+                .map(|(name, tag)| (name.clone(), tag.as_ref().to_vec()))
+                .collect()
+        };
+        known(self) == known(other)
+    }
+
     /// The name of that token, if it is one of ours. Takes as long whichever it is.
     pub(super) fn name_of(&self, token: &[u8]) -> Option<&str> {
         let mut found = None;
@@ -97,7 +113,12 @@ fn is_name(name: &str) -> bool {
 
 /// The text of a file that nobody else can read or write.
 fn text_of(path: &Path) -> io::Result<String> {
-    let file = File::open(path)?;
+    // Opening a pipe would wait for somebody to write to it.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path)?;
     let found = file.metadata()?;
     if !found.is_file() {
         return Err(io::Error::other("it is no file"));

@@ -3,10 +3,12 @@
 mod board;
 mod client;
 mod events;
+mod front;
 mod guard;
 mod hostile;
 mod metrics;
 mod orders;
 mod page;
+mod past;
 mod prometheus;
 mod settings;

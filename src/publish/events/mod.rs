@@ -5,6 +5,7 @@
 pub mod history;
 mod journal;
 mod numbers;
+pub mod past;
 mod recent;
 mod segments;
 

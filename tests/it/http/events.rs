@@ -10,11 +10,14 @@ use crate::support::{
     Behaviour, DaemonConfig, HaproxyConfig, RealHaproxy, TinyServer, versions, wait_for,
 };
 
-struct Listener(BufReader<TcpStream>);
+pub(super) struct Listener(BufReader<TcpStream>);
 
 impl Listener {
     fn start(served: &Served, query: &str, header: &str) -> Self {
-        let mut stream = served.connect();
+        Self::on(served.connect(), query, header)
+    }
+
+    pub(super) fn on(mut stream: TcpStream, query: &str, header: &str) -> Self {
         let request =
             format!("GET /api/v1/events{query} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n");
         stream.write_all(request.as_bytes()).expect("a request");
@@ -32,7 +35,7 @@ impl Listener {
     }
 
     /// The next event; sizes of chunks are passed over.
-    fn next(&mut self) -> Value {
+    pub(super) fn next(&mut self) -> Value {
         let id = loop {
             let line = self.line();
             if let Some(id) = line.strip_prefix("id: ") {
@@ -115,6 +118,28 @@ fn what_happened_before_this_daemon_comes_from_the_file() {
     assert_eq!(ids, (1..).take(ids.len()).collect::<Vec<u64>>());
     let starts = events.iter().filter(|it| it["code"] == "started").count();
     assert_eq!(starts, 2, "{events:?}");
+}
+
+#[test]
+fn a_number_that_was_never_given_begins_with_the_oldest() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let served = serve(alone().state_dir(folder.path()));
+    for since in [1_000_000, u64::MAX] {
+        let mut all = Listener::start(&served, &format!("?since={since}"), "");
+        assert_eq!(all.next()["id"], 1, "{since}");
+    }
+}
+
+#[test]
+fn asking_for_the_head_alone_starts_no_stream() {
+    let served = serve_alone();
+    let head = "HEAD /api/v1/events?since=0 HTTP/1.1\r\nHost: localhost\r\n";
+    let answers = served.send(format!("{head}\r\n{head}Connection: close\r\n\r\n").as_bytes());
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
+    assert_eq!(answers.matches("text/event-stream").count(), 2, "{answers}");
+    let metrics = served.get("/metrics", &[]).body;
+    let none = "haproxy_autoscale_http_event_streams 0";
+    assert!(metrics.contains(none), "{metrics}");
 }
 
 #[test]
