@@ -10,6 +10,7 @@ mod servers;
 mod socket;
 mod system;
 
+mod template;
 use super::facts::{CfgTrouble, Facts};
 use super::finding::{Code, Finding, Fix};
 use crate::haproxy_cfg::{At, Cfg, Line, Proxy};
@@ -33,6 +34,7 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
             scale::check(cfg, subject, &mut findings);
             servers::check(cfg, subject, &mut findings);
             balancing::check(cfg, subject, &mut findings);
+            template::check(cfg, subject, &mut findings);
         }
         scale::check_force(facts, cfg, &mut findings);
     }

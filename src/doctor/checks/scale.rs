@@ -4,6 +4,7 @@
 use super::super::facts::{Facts, LogFile, Subject};
 use super::super::finding::{Code, Finding, Fix, place};
 use super::in_proxy;
+use super::template::{lines, of_several};
 use crate::haproxy_cfg::{Cfg, Proxy, Server};
 
 /// Backends that are named in a message.
@@ -143,21 +144,17 @@ pub(super) fn check(cfg: &Cfg, subject: &Subject<'_>, findings: &mut Vec<Finding
         // The line of that server says it, with all else that is wrong with it.
         return;
     }
-    let template = proxy.servers.iter().find_map(|it| {
-        let template = it.template.as_ref()?;
-        (template.to > template.from).then_some((it, template))
-    });
+    let mut servers = proxy.servers.iter();
+    let template = servers.find_map(|it| Some((it, of_several(it)?)));
     if let Some((server, template)) = template {
         let (from, to) = (template.from, template.to);
         let line = &server.line;
-        let rest = line.replacing(2, &format!("{from}-{}", to - 1));
-        let spare = line.changed(line.replacing(2, &format!("{to}-{to}")));
         let text = format!(
             "no server of {} is a spare, and one line makes them all: two lines let {}{to} be one",
             subject.section(),
             template.prefix
         );
-        let mended = format!("{rest}\n{}", spare.with("disabled"));
+        let mended = lines(line, false, &[(from, to - 1, false), (to, to, true)]);
         let section = subject.section();
         findings.push(Finding::of_line(
             Code::TemplateSpare,
