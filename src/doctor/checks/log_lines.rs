@@ -5,7 +5,7 @@ use super::super::facts::{Facts, Subject, source_text};
 use super::super::finding::{Code, Finding, Fix};
 use super::super::log_place::{Layout, UDP_PORT, expected, udp_line, word};
 use super::super::shown::toml_text;
-use super::socket::version;
+use super::socket_answer::version;
 use super::{in_defaults, in_global, in_proxy, is_own};
 use crate::config::LogSource;
 use crate::haproxy_cfg::{Cfg, Destination, LogFormatSaid, LogTarget, Proxy};

@@ -13,7 +13,8 @@ const NAMED_MAX: usize = 5;
 /// Where our configuration names no backend: why there is none that could be ours.
 pub(super) fn nothing(facts: &Facts) -> Option<Finding> {
     let cfg = facts.cfg.as_ref()?;
-    if facts.config.loaded().is_some() || !facts.subjects().is_empty() {
+    let is_known = facts.not_in_files().is_empty();
+    if facts.config.loaded().is_some() || !facts.subjects().is_empty() || !is_known {
         return None;
     }
     if let Some(template) = of_template(cfg) {
@@ -51,6 +52,27 @@ pub(super) fn nothing(facts: &Facts) -> Option<Finding> {
         names.join(", ")
     );
     Some(Finding::new(Code::NothingToScale, place, text, fix))
+}
+
+/// HAProxy has read more files than we: what they say was not looked at.
+pub(super) fn incomplete(facts: &Facts) -> Option<Finding> {
+    let missing = facts.not_in_files();
+    let first = facts.cfg.as_ref()?.files.first()?;
+    if missing.is_empty() {
+        return None;
+    }
+    let more = match missing.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let names: Vec<&str> = missing.into_iter().take(NAMED_MAX).collect();
+    let text = format!(
+        "HAProxy has backends that are not in the files that were read: {}{more}. Name all of its files, in \
+         the order of its `-f`: --haproxy-cfg FILE --haproxy-cfg FILE",
+        names.join(", ")
+    );
+    let place = first.display().to_string();
+    Some(Finding::new(Code::CfgIncomplete, place, text, Fix::None))
 }
 
 /// The file is what Ansible, Jinja or confd make haproxy.cfg of: one line in a loop makes all servers.
