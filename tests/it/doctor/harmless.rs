@@ -23,8 +23,7 @@ fn look_at(cfg: &str, config: &str) -> Vec<Finding> {
     if !config.is_empty() {
         write(&at("config.toml"), config);
     }
-    let findings = gathered(&folder).1;
-    findings
+    gathered(&folder).1
 }
 
 fn gathered(folder: &TempDir) -> (Facts, Vec<Finding>) {

@@ -261,8 +261,8 @@ impl Scene {
                 "systemctl",
                 "restart" | "reload",
                 "haproxy" | "rsyslog",
-            ] => true,
-            [
+            ]
+            | [
                 "sudo",
                 "haproxy",
                 "-c",
