@@ -118,15 +118,15 @@ pub(super) fn check(cfg: &Cfg, subject: &Subject<'_>, findings: &mut Vec<Finding
         let names = names.join(", ");
         let (code, text) = if is_disabled {
             let text = format!(
-                "{names} of {} is named in always_up, and one line marks all its servers `disabled`: \
-                 several lines keep them apart",
+                "named in always_up and `disabled` in {}: {names}. Nothing ever enables them. One line marks all \
+                 its servers, so several lines keep them apart",
                 subject.section()
             );
             (Code::AlwaysUpDisabled, text)
         } else {
             let text = format!(
-                "{names} of {} is named as a spare and not marked `disabled`: at each reload of HAProxy it \
-                 gets users without a warm-up. One line makes it and others: several lines keep them apart",
+                "spares that are not marked `disabled` in {}: {names}. At each reload of HAProxy they get users \
+                 without a warm-up. One line makes them and others, so several lines keep them apart",
                 subject.section()
             );
             (Code::SpareNotMarked, text)
