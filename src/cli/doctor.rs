@@ -18,9 +18,9 @@ pub(super) struct DoctorArgs {
         env = "HAPROXY_AUTOSCALE_CONFIG"
     )]
     config: Option<PathBuf>,
-    /// haproxy.cfg, a file or a directory [default: the usual places]
+    /// haproxy.cfg, a file or a directory; repeat it for several [default: the usual places]
     #[arg(long, value_name = "PATH")]
-    haproxy_cfg: Option<PathBuf>,
+    haproxy_cfg: Vec<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,

@@ -19,9 +19,9 @@ pub(super) struct InitArgs {
     /// HAProxy's log [default: where haproxy.cfg sends it]
     #[arg(long, value_name = "PATH")]
     log: Option<String>,
-    /// haproxy.cfg, a file or a directory [default: the usual places]
+    /// haproxy.cfg, a file or a directory; repeat it for several [default: the usual places]
     #[arg(long, value_name = "PATH")]
-    haproxy_cfg: Option<PathBuf>,
+    haproxy_cfg: Vec<PathBuf>,
     /// Where to write the configuration [default: /etc/haproxy-autoscale/config.toml]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,

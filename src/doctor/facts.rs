@@ -23,8 +23,10 @@ pub struct Facts {
     pub socket: SocketFacts,
     pub log: LogFacts,
     pub system: SystemFacts,
-    /// Who has to open the socket and the log: the unit's user, or whoever asks.
+    /// Who has to open the socket and the log: the unit's user, or whoever asks. Rights are judged for it.
     pub reader: Somebody,
+    /// Who looks now. What this one may not open says nothing of the daemon.
+    pub asker: Somebody,
 }
 
 /// haproxy.cfg could not be read.
@@ -263,6 +265,28 @@ impl Facts {
             .or(own)
             .unwrap_or(&usual)
             .clone()
+    }
+
+    /// Backends with servers that HAProxy has and the files that were read do not.
+    pub fn not_in_files(&self) -> Vec<&str> {
+        let (Some(cfg), Some(said)) = (&self.cfg, self.socket.said()) else {
+            return Vec::new();
+        };
+        // A name with a variable may be any.
+        if cfg.backends().any(|it| it.name.contains('$')) {
+            return Vec::new();
+        }
+        let read = said.picture.backends.iter();
+        let with_servers = read.filter(|(_, it)| !it.servers.is_empty());
+        let names = with_servers.map(|(name, _)| name.as_str());
+        names
+            .filter(|name| !cfg.proxies.iter().any(|it| it.name == *name))
+            .collect()
+    }
+
+    /// Whoever looks is somebody else than the daemon's user.
+    pub fn is_asked_by_another(&self) -> bool {
+        self.asker.uid != self.reader.uid
     }
 
     /// Only files are looked at: a haproxy.cfg that is not, or not yet, at work here.

@@ -49,6 +49,7 @@ macro_rules! codes {
 codes! {
     CfgUnreadable: Error "cfg_unreadable",
     CfgMissing: Advice "cfg_missing",
+    CfgIncomplete: Advice "cfg_incomplete",
     CfgNotInForce: Warning "cfg_not_in_force",
     NothingToScale: Advice "nothing_to_scale",
     NoSocket: Error "no_socket",
@@ -60,6 +61,7 @@ codes! {
     SocketMissing: Error "socket_missing",
     SocketForbidden: Error "socket_forbidden",
     SocketSilent: Error "socket_silent",
+    SudoNeeded: Advice "sudo_needed",
     HaproxyAway: Advice "haproxy_away",
     NoLog: Error "no_log",
     LogNotUsed: Error "log_not_used",

@@ -32,8 +32,8 @@ pub struct Options {
     /// Our configuration, and whether it was named.
     pub config: PathBuf,
     pub is_config_named: bool,
-    /// haproxy.cfg, a file or a directory; else the usual places.
-    pub cfg: Option<PathBuf>,
+    /// haproxy.cfg, files and directories in their order; else the usual places.
+    pub cfg: Vec<PathBuf>,
     /// The admin socket; else that of our configuration, or of haproxy.cfg.
     pub socket: Option<Address>,
     /// The log; else that of our configuration, or where haproxy.cfg sends its lines.
@@ -53,7 +53,8 @@ pub async fn gather(options: &Options) -> Facts {
     let address = address.or_else(|| address_of(&config, cfg.as_ref(), &host));
     let socket = ask(address).await;
     let system = system::look(&host);
-    let reader = reader(&host, system.unit.as_ref());
+    let asker = asker(&host);
+    let reader = reader(&host, system.unit.as_ref(), &asker);
     let log = look_at_log(options, &config, cfg.as_ref(), &socket);
     let mut facts = Facts {
         host,
@@ -64,18 +65,23 @@ pub async fn gather(options: &Options) -> Facts {
         log,
         system,
         reader,
+        asker,
     };
     facts.system.daemon = daemon(&facts);
     facts
 }
 
 fn read_cfg(options: &Options) -> (Option<Cfg>, Option<CfgTrouble>) {
-    let Some(path) = options.cfg.clone().or_else(|| options.host.cfg()) else {
-        return (None, Some(CfgTrouble::NotFound));
+    let paths = if options.cfg.is_empty() {
+        options.host.cfg()
+    } else {
+        options.cfg.clone()
     };
-    match Cfg::read(&path) {
+    match Cfg::read_all(&paths) {
+        // An empty directory is no file.
+        Ok(cfg) if cfg.files.is_empty() => (None, Some(CfgTrouble::NotFound)),
         Ok(cfg) => (Some(cfg), None),
-        Err(error) => {
+        Err((path, error)) => {
             let why = error.to_string();
             (None, Some(CfgTrouble::Unreadable { path, why }))
         }
@@ -109,16 +115,24 @@ fn address_of(config: &OurConfig, cfg: Option<&Cfg>, host: &Host) -> Option<Addr
 }
 
 async fn ask(address: Option<Address>) -> SocketFacts {
-    let rights = match &address {
-        Some(Address::Unix(path)) => fs::metadata(path).ok().map(|it| Rights::of(&it)),
-        Some(Address::Tcp(_)) | None => None,
+    let (rights, hidden) = match &address {
+        Some(Address::Unix(path)) => match fs::metadata(path) {
+            Ok(found) => (Some(Rights::of(&found)), None),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                let why = format!("you may not look into the directory of {}", path.display());
+                (None, Some(Answer::Forbidden(why)))
+            }
+            Err(_) => {
+                let why = format!("{} does not exist", path.display());
+                (None, Some(Answer::Away(why)))
+            }
+        },
+        Some(Address::Tcp(_)) | None => (None, None),
     };
-    let answer = match &address {
-        None => Answer::NotAsked,
-        Some(Address::Unix(path)) if rights.is_none() => {
-            Answer::Away(format!("{} does not exist", path.display()))
-        }
-        Some(address) => {
+    let answer = match (&address, hidden) {
+        (_, Some(hidden)) => hidden,
+        (None, None) => Answer::NotAsked,
+        (Some(address), None) => {
             let reader = Reader::new(address.clone(), SOCKET_TIMEOUT);
             match said(&reader).await {
                 Ok(said) => Answer::Said(Box::new(said)),
@@ -159,23 +173,29 @@ fn failed(failure: &ReadFailure) -> Answer {
     }
 }
 
+/// Who looks.
+fn asker(host: &Host) -> Somebody {
+    let me = rustix::process::geteuid().as_raw();
+    let mut gids: Vec<u32> = rustix::process::getgroups()
+        .unwrap_or_default()
+        .into_iter()
+        .map(rustix::process::Gid::as_raw)
+        .collect();
+    gids.push(rustix::process::getegid().as_raw());
+    let users = host.numbers("/etc/passwd");
+    let name = users.iter().find(|(_, uid)| **uid == me);
+    Somebody {
+        name: name.map_or_else(|| format!("uid {me}"), |it| it.0.clone()),
+        uid: Some(me),
+        gids,
+    }
+}
+
 /// Who has to open what HAProxy makes.
-fn reader(host: &Host, unit: Option<&super::facts::Unit>) -> Somebody {
+fn reader(host: &Host, unit: Option<&super::facts::Unit>, asker: &Somebody) -> Somebody {
     let (users, groups) = (host.numbers("/etc/passwd"), host.numbers("/etc/group"));
-    let me = rustix::process::geteuid();
-    if unit.is_none() && !me.is_root() {
-        let mut gids: Vec<u32> = rustix::process::getgroups()
-            .unwrap_or_default()
-            .into_iter()
-            .map(rustix::process::Gid::as_raw)
-            .collect();
-        gids.push(rustix::process::getegid().as_raw());
-        let name = users.iter().find(|(_, uid)| **uid == me.as_raw());
-        return Somebody {
-            name: name.map_or_else(|| format!("uid {}", me.as_raw()), |it| it.0.clone()),
-            uid: Some(me.as_raw()),
-            gids,
-        };
+    if unit.is_none() && asker.uid != Some(0) {
+        return asker.clone();
     }
     let name = unit.map_or(USER, |it| it.user.as_str());
     let wanted: Vec<&str> = match unit {

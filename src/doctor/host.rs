@@ -16,6 +16,8 @@ const CFG_PLACES: [&str; 4] = [
     "/etc/haproxy.cfg",
     "/usr/local/etc/haproxy.cfg",
 ];
+/// Where people keep the parts of a larger one (`EXTRAOPTS="-f /etc/haproxy/conf.d"`).
+const CFG_PARTS: &str = "/etc/haproxy/conf.d";
 /// Admin sockets of Debian, Red Hat and what people write (counted in public files).
 const SOCKET_PLACES: [&str; 6] = [
     "/run/haproxy/admin.sock",
@@ -83,9 +85,11 @@ impl Host {
         self.at(path).exists()
     }
 
-    /// The haproxy.cfg in a usual place.
-    pub fn cfg(&self) -> Option<PathBuf> {
-        self.first(&CFG_PLACES)
+    /// The haproxy.cfg in a usual place, and behind it the directory of its parts, where there is one.
+    pub fn cfg(&self) -> Vec<PathBuf> {
+        let parts = self.at(CFG_PARTS);
+        let files = self.first(&CFG_PLACES).into_iter();
+        files.chain(parts.is_dir().then_some(parts)).collect()
     }
 
     /// The socket in a usual place.

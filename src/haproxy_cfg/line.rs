@@ -38,6 +38,14 @@ impl Line {
         Some(from + found)
     }
 
+    /// The place above it: what is added below that stands before it.
+    pub const fn above(&self) -> At {
+        At {
+            file: self.at.file,
+            line: self.at.line.saturating_sub(1),
+        }
+    }
+
     /// The line as it is written, its indentation included.
     pub fn text(&self) -> String {
         self.raw.trim_end().to_owned()

@@ -42,22 +42,37 @@ pub struct Cfg {
 }
 
 impl Cfg {
-    /// Reads a file, or the `*.cfg` of a directory in their order, as HAProxy's `-f` does.
+    /// Reads one file or directory.
     ///
     /// # Errors
-    /// What the system said of one of them.
+    /// As [`Self::read_all`].
     pub fn read(path: &Path) -> io::Result<Self> {
-        let files = if fs::metadata(path)?.is_dir() {
-            files_of(path)?
-        } else {
-            vec![path.to_owned()]
-        };
+        Self::read_all(&[path.to_owned()]).map_err(|(_, error)| error)
+    }
+
+    /// Reads files, and the `*.cfg` of directories in their order, one behind the other as HAProxy does
+    /// with several `-f`.
+    ///
+    /// # Errors
+    /// What the system said of one of them, with its path.
+    pub fn read_all(paths: &[PathBuf]) -> Result<Self, (PathBuf, io::Error)> {
+        let mut files = Vec::new();
+        for path in paths {
+            let failed = |error| (path.clone(), error);
+            if fs::metadata(path).map_err(failed)?.is_dir() {
+                files.extend(files_of(path).map_err(failed)?);
+            } else {
+                files.push(path.clone());
+            }
+        }
         let mut texts = Vec::with_capacity(files.len());
         for file in files {
             let mut bytes = Vec::new();
-            fs::File::open(&file)?
-                .take(FILE_BYTES_MAX)
-                .read_to_end(&mut bytes)?;
+            let read = fs::File::open(&file)
+                .and_then(|it| it.take(FILE_BYTES_MAX).read_to_end(&mut bytes));
+            if let Err(error) = read {
+                return Err((file, error));
+            }
             texts.push((file, String::from_utf8_lossy(&bytes).into_owned()));
         }
         Ok(Self::parse(&texts, Variables::new()))

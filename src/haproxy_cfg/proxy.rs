@@ -22,6 +22,19 @@ pub enum LogFormatSaid {
     Own(String),
 }
 
+/// Options that check otherwise: the last of them and of `httpchk` counts.
+const OTHER_CHECKS: [&str; 9] = [
+    "external-check",
+    "ldap-check",
+    "mysql-check",
+    "pgsql-check",
+    "redis-check",
+    "smtpchk",
+    "spop-check",
+    "ssl-hello-chk",
+    "tcp-check",
+];
+
 /// What a section says and what its `defaults` say.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -44,6 +57,8 @@ pub struct Settings {
     pub maxconn: Option<(u32, Line)>,
     pub http_reuse: Option<String>,
     pub cookie: Option<Line>,
+    /// `default_backend`, as written.
+    pub default_backend: Option<String>,
     /// `option httpchk` or `http-check send`: path, and the host that it asks for.
     pub check_path: Option<String>,
     pub check_host: Option<String>,
@@ -64,7 +79,7 @@ pub struct Proxy {
     pub end: At,
     pub settings: Settings,
     pub servers: Vec<Server>,
-    /// `default_backend` and `use_backend`, as written.
+    /// `use_backend` and, as the last, `default_backend`, as written.
     pub leads_to: Vec<String>,
     /// `use-server` rules.
     pub use_server: Vec<Line>,
@@ -94,14 +109,17 @@ impl Proxy {
                     let found = servers(line, &proxy.settings.default_flags);
                     proxy.servers.extend(found);
                 }
-                "default_backend" | "use_backend" => {
-                    proxy.leads_to.push(line.word(1).to_owned());
-                }
+                "use_backend" => proxy.leads_to.push(line.word(1).to_owned()),
                 "use-server" => proxy.use_server.push(line.clone()),
                 "stick" => proxy.is_sticky = true,
                 _ => proxy.settings.take(line),
             }
         }
+        // Its own, or that of its `defaults`.
+        let default = proxy.settings.default_backend.clone();
+        proxy
+            .leads_to
+            .extend(default.filter(|_| section.kind != Kind::Backend));
         proxy
     }
 
@@ -148,6 +166,7 @@ impl Settings {
                 self.format = LogFormatSaid::Own(value.to_owned());
                 self.format_line = Some(line.clone());
             }
+            "default_backend" => self.default_backend = Some(value.to_owned()),
             "option" => self.option(line),
             "no" => self.off(line),
             "balance" => self.balance = Some((value.to_owned(), line.clone())),
@@ -192,8 +211,18 @@ impl Settings {
         if name == "httpchk" {
             let path = line.from(2).find(|it| it.starts_with('/'));
             self.check_path = Some(path.unwrap_or("/").to_owned());
+            self.check_host = check_host(line);
+        }
+        if OTHER_CHECKS.contains(&name) {
+            self.no_check();
         }
         self.options.insert(name.to_owned(), line.clone());
+    }
+
+    fn no_check(&mut self) {
+        self.options.remove("httpchk");
+        self.check_path = None;
+        self.check_host = None;
     }
 
     fn off(&mut self, line: &Line) {
@@ -204,8 +233,22 @@ impl Settings {
             }
             "option" => {
                 self.options.remove(line.word(2));
+                if line.word(2) == "httpchk" {
+                    self.no_check();
+                }
             }
             _ => {}
         }
     }
+}
+
+/// The host of `option httpchk METHOD PATH VERSION`: a header within the version (`HTTP/1.1\r\nHost:\ a`), as
+/// everybody wrote it before 2.2, or the word behind it.
+fn check_host(line: &Line) -> Option<String> {
+    let mut words = line.from(2).skip_while(|it| !it.starts_with("HTTP/"));
+    let version = words.next()?;
+    let mut headers = version.lines().filter_map(|it| it.split_once(':'));
+    let host = headers.find(|(name, _)| name.trim().eq_ignore_ascii_case("host"));
+    let host = host.map(|(_, host)| host.trim()).or_else(|| words.next());
+    host.filter(|it| !it.is_empty()).map(str::to_owned)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::plan::{BackendPlan, Plan};
+use super::plan::{BackendPlan, PROPOSED, Plan};
 use crate::doctor::shown::{toml_key, toml_text};
 use crate::doctor::{Facts, Finding, Level};
 
@@ -83,7 +83,7 @@ fn of_backend(backend: &BackendPlan) -> String {
         "never disabled",
     );
     let spare = if backend.is_proposed {
-        "proposed: not marked `disabled` in haproxy.cfg yet"
+        PROPOSED
     } else {
         "marked `disabled` in haproxy.cfg"
     };

@@ -67,10 +67,11 @@ pub fn propose(facts: &Facts, config: &Path) -> Result<Proposal, InitError> {
     let learned = learn::learn(facts);
     let plan = Plan::of(facts, &learned)?;
     let missing: Vec<&Finding> = findings.iter().filter(|it| is_missing(it)).collect();
+    let unseen: Vec<&Finding> = findings.iter().filter(|it| is_unseen(it)).collect();
     let text = file::text(&plan, facts, &missing);
     let name = config.display().to_string();
     config::parse(&text, &name).map_err(|errors| InitError::Invalid(errors.report(false)))?;
-    let told = told(&plan, facts, &missing);
+    let told = told(&plan, facts, &missing, &unseen);
     Ok(Proposal { text, told })
 }
 
@@ -84,11 +85,25 @@ fn is_missing(finding: &Finding) -> bool {
     }
 }
 
-fn told(plan: &Plan, facts: &Facts, missing: &[&Finding]) -> String {
+/// Why something could not be looked at: then nobody can say that nothing is missing.
+fn is_unseen(finding: &Finding) -> bool {
+    let codes = [
+        doctor::Code::CfgMissing,
+        doctor::Code::CfgIncomplete,
+        doctor::Code::SudoNeeded,
+    ];
+    codes.contains(&finding.code)
+}
+
+fn told(plan: &Plan, facts: &Facts, missing: &[&Finding], unseen: &[&Finding]) -> String {
     let mut told = plan.told();
-    if missing.is_empty() {
+    for finding in unseen {
+        let _ = writeln!(told, "\nNot looked at: {}.", finding.text);
+    }
+    if missing.is_empty() && unseen.is_empty() {
         told.push_str("\nhaproxy.cfg and the log have what it needs.\n");
-    } else {
+    }
+    if !missing.is_empty() {
         told.push_str("\nStill missing:\n");
         for (index, finding) in missing.iter().enumerate() {
             let others = missing.get(index + 1..).unwrap_or_default().iter();

@@ -12,6 +12,10 @@ use crate::haproxy_cfg::Server;
 use crate::runtime_api::Address;
 use crate::words::picture::BackendRead;
 
+/// What is to be known of a spare that nobody marked.
+pub const PROPOSED: &str =
+    "PROPOSED: serves users now; in mode act it is taken out when it is quiet";
+
 /// What the file is made of.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -50,7 +54,14 @@ impl Plan {
     pub fn of(facts: &Facts, learned: &BTreeMap<String, Learned>) -> Result<Self, InitError> {
         let said = facts.socket.said();
         let mut backends: Vec<BackendPlan> = match (&facts.cfg, said) {
-            (Some(_), _) => facts.subjects().iter().filter_map(of_subject).collect(),
+            (Some(_), said) => {
+                let mut found: Vec<_> = facts.subjects().iter().filter_map(of_subject).collect();
+                let missing = facts.not_in_files();
+                let read = said.into_iter().flat_map(|it| &it.picture.backends);
+                let read = read.filter(|(name, _)| missing.contains(&name.as_str()));
+                found.extend(read.filter_map(|(name, read)| of_read(name, read)));
+                found
+            }
             (None, Some(said)) => {
                 let read = said.picture.backends.iter();
                 read.filter_map(|(name, read)| of_read(name, read))
@@ -59,8 +70,12 @@ impl Plan {
             (None, None) => return Err(InitError::NothingFound),
         };
         if backends.is_empty() {
-            let text =
-                "nothing to scale: no http backend has two servers, of which one could be a spare";
+            let text = if facts.cfg.is_some() && facts.not_in_files().is_empty() {
+                "nothing to scale: no http backend has two servers, of which one could be a spare"
+            } else {
+                "nothing to scale by what HAProxy says: no backend with two servers has answered a request over \
+                 HTTP yet. Name its files with --haproxy-cfg"
+            };
             return Err(InitError::NothingToScale(text.to_owned()));
         }
         for backend in &mut backends {
@@ -98,6 +113,9 @@ impl Plan {
                 },
                 backend.spares.join(", ")
             );
+            if backend.is_proposed {
+                let _ = writeln!(told, "         {PROPOSED}");
+            }
             if let [alone] = &backend.always_up[..] {
                 let _ = writeln!(
                     told,
@@ -200,7 +218,8 @@ fn of_subject(subject: &Subject<'_>) -> Option<BackendPlan> {
 /// Without haproxy.cfg: HAProxy says which servers were marked in it.
 fn of_read(name: &str, read: &BackendRead) -> Option<BackendPlan> {
     let usable: Vec<_> = read.servers.iter().filter(|it| !it.is_backup).collect();
-    if usable.len() < 2 {
+    // In `mode tcp` nothing is ever counted as a response.
+    if usable.len() < 2 || read.responses == 0 {
         return None;
     }
     let is_proposed = !usable.iter().any(|it| it.is_disabled_in_cfg());

@@ -5,5 +5,6 @@ mod begin;
 mod broken;
 mod cases;
 mod field;
+mod harmless;
 mod healthy;
 mod scene;

@@ -148,11 +148,58 @@ fn the_path_of_haproxys_own_checks_is_known_in_both_languages() {
             "/x",
             Some("a.example"),
         ),
+        (
+            " option httpchk GET /x HTTP/1.1\\r\\nHost:\\ a.example",
+            "/x",
+            Some("a.example"),
+        ),
+        (
+            " option httpchk OPTIONS /x \"HTTP/1.0\\r\\nUser-Agent: y\\r\\nhost: b.example\"",
+            "/x",
+            Some("b.example"),
+        ),
+        (
+            " option httpchk GET /x HTTP/1.1 c.example",
+            "/x",
+            Some("c.example"),
+        ),
     ] {
         let web = web(&format!("{lines}\n server a :80"));
         assert_eq!(web.settings.check_path.as_deref(), Some(path), "{lines}");
         assert_eq!(web.settings.check_host.as_deref(), host, "{lines}");
     }
+}
+
+#[test]
+fn a_backend_that_checks_otherwise_has_no_path_of_its_defaults() {
+    for line in [
+        "option tcp-check",
+        "no option httpchk",
+        "option redis-check",
+    ] {
+        let cfg = read(&format!(
+            "defaults\n mode http\n option httpchk GET /up HTTP/1.1\\r\\nHost:\\ a\n\
+             backend web\n {line}\n server a :80\nbackend b\n server a :80\n"
+        ));
+        let web = &cfg.backend("web").expect("web").settings;
+        assert_eq!((&web.check_path, &web.check_host), (&None, &None), "{line}");
+        let other = &cfg.backend("b").expect("b").settings;
+        assert_eq!(other.check_host.as_deref(), Some("a"));
+    }
+}
+
+#[test]
+fn the_default_backend_of_defaults_is_that_of_their_frontends() {
+    let cfg = read(
+        "defaults\n mode http\n default_backend web\nfrontend a\n bind :80\n use_backend api if x\n\
+         frontend b\n bind :81\n default_backend other\nbackend web\n server s :80\n",
+    );
+    let leads = |index: usize| cfg.proxies.get(index).map(|it| it.leads_to.join(" "));
+    assert_eq!(leads(0).as_deref(), Some("api web"));
+    assert_eq!(leads(1).as_deref(), Some("other"));
+    assert_eq!(leads(2).as_deref(), Some(""));
+    let web = cfg.backend("web").expect("web");
+    assert_eq!(cfg.frontends_of(web).len(), 1);
 }
 
 #[test]
@@ -176,6 +223,11 @@ fn a_directory_is_read_in_the_order_of_its_files() {
     assert!(web.is_http());
     assert!(cfg.file(web.header).ends_with("20-web.cfg"));
     assert!(Cfg::read(&folder.path().join("none")).is_err());
+    let both = [
+        folder.path().join("10-global.cfg"),
+        folder.path().join("20-web.cfg"),
+    ];
+    assert_eq!(Cfg::read_all(&both).unwrap().files, both);
 }
 
 proptest! {

@@ -5,7 +5,7 @@ use super::super::facts::Subject;
 use super::super::finding::{Code, Finding, Fix, place};
 use super::super::shown::{toml_key, toml_text};
 use super::{in_proxy, is_own};
-use crate::haproxy_cfg::{At, Cfg, Line};
+use crate::haproxy_cfg::{Cfg, Line};
 
 /// Connections of all of HAProxy below which users soon wait in front of it.
 const SMALL_MAXCONN: u32 = 500;
@@ -47,20 +47,13 @@ fn queue(cfg: &Cfg, subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let Some(first) = proxy.servers.first() else {
             return;
         };
-        let above = At {
-            line: first.line.at.line - 1,
-            ..first.line.at
-        };
+        let above = first.line.above();
         let place = place(cfg, above, &format!("{section}, below it"));
-        let fix = Fix::below(
-            cfg,
-            above,
-            section.clone(),
-            "    default-server maxconn 100",
-        );
+        let fix = Fix::below(cfg, above, section.clone(), "    default-server maxconn N");
         let text = format!(
             "no server of {section} has a `maxconn`, so no queue shows when servers are full, and signals of \
-             the queue are off; 100 stands for what one of yours works on at once"
+             the queue are off. N is what one of yours works on at once, such as its workers or threads; \
+             `haproxy-autoscale tune` says what the log tells of it"
         );
         findings.push(Finding::new(Code::NoMaxconn, place, text, fix));
         return;
@@ -106,9 +99,12 @@ fn algorithm(cfg: &Cfg, subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     if is_hash {
         let text = format!(
             "`balance {name}`: a server that joins or goes moves users from one server to another, and may \
-             get none of them"
+             get none of them. Another algorithm would end that a user or a page keeps its server, so that \
+             is yours to decide: does the application count on it?"
         );
-        findings.push(leastconn(cfg, subject, Code::BalanceHash, text));
+        let line = proxy.settings.balance.as_ref().map(|it| it.1.at);
+        let place = place(cfg, line.unwrap_or(proxy.header), &subject.section());
+        findings.push(Finding::new(Code::BalanceHash, place, text, Fix::None));
     }
     if let Some(rule) = proxy.use_server.first() {
         let text = "a `use-server` rule sends users past the balancing, also to a spare that is still being \

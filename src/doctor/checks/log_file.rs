@@ -9,6 +9,7 @@ use super::super::log_place::{expected, udp_line};
 use super::super::shown::toml_text;
 use super::in_global;
 use super::socket::group_name;
+use super::socket_answer::sudo_needed;
 use crate::config::LogSource;
 use crate::haproxy_cfg::Destination;
 use crate::words::time::ms_since_1970;
@@ -31,7 +32,16 @@ pub(super) fn check(facts: &Facts, findings: &mut Vec<Finding>) {
             LogFile::NotLooked => {}
             LogFile::Missing => findings.push(missing(facts, place)),
             LogFile::Unreadable(rights) => {
-                findings.push(unreadable(facts, place, *rights));
+                let may_daemon = match rights {
+                    Some(rights) => rights.grants(&facts.reader, 0o400),
+                    // Its directory is closed to whoever looks, which says nothing of others.
+                    None => facts.is_asked_by_another(),
+                };
+                findings.push(if may_daemon {
+                    sudo_needed("log", place)
+                } else {
+                    unreadable(facts, place, *rights)
+                });
             }
             LogFile::Read(read) => {
                 if !read.rights.grants(&facts.reader, 0o400) {
@@ -143,12 +153,12 @@ fn of_read(facts: &Facts, place: &str, read: &LogRead, findings: &mut Vec<Findin
     if let Some(off_s) = read.off_s.filter(|off| is_off(*off)) {
         let text = format!(
             "the last request in this log is {} s {} the time at which it was written: HAProxy's clock \
-             is not that of this host",
+             is not that of this host. Does HAProxy run on another machine or in another clock, or was this \
+             host's clock set lately?",
             off_s.abs(),
             if off_s > 0 { "ahead of" } else { "behind" }
         );
-        let fix = Fix::run("sudo systemctl restart haproxy");
-        findings.push(Finding::new(Code::LogClock, place, text, fix));
+        findings.push(Finding::new(Code::LogClock, place, text, Fix::None));
     }
 }
 

@@ -5,7 +5,7 @@ use super::super::facts::{Facts, Subject, source_text};
 use super::super::finding::{Code, Finding, Fix};
 use super::super::log_place::{Layout, UDP_PORT, expected, udp_line, word};
 use super::super::shown::toml_text;
-use super::socket::version;
+use super::socket_answer::version;
 use super::{in_defaults, in_global, in_proxy, is_own};
 use crate::config::LogSource;
 use crate::haproxy_cfg::{Cfg, Destination, LogFormatSaid, LogTarget, Proxy};
@@ -72,6 +72,10 @@ fn no_log(facts: &Facts, cfg: &Cfg) -> Finding {
 fn targets(facts: &Facts, cfg: &Cfg, frontend: &Proxy, findings: &mut Vec<Finding>) {
     let all = cfg.targets(frontend);
     let name = format!("{} {}", frontend.kind.as_str(), frontend.name);
+    if all.is_empty() && frontend.settings.logs_global {
+        findings.push(no_log(facts, cfg));
+        return;
+    }
     if all.is_empty() {
         let (place, fix) = in_defaults(cfg, frontend, "    log global");
         let text = format!("{name} has no `log global`, so its requests are in no log");
@@ -94,9 +98,10 @@ fn targets(facts: &Facts, cfg: &Cfg, frontend: &Proxy, findings: &mut Vec<Findin
         findings.push(of_target(Code::LogLevel, cfg, target, text, mended));
         return;
     };
-    if taking
-        .iter()
-        .all(|it| it.destination() == Destination::Remote)
+    if !is_sent_to_us(facts)
+        && taking
+            .iter()
+            .all(|it| it.destination() == Destination::Remote)
     {
         let (place, fix) = in_global(
             cfg,
@@ -123,6 +128,14 @@ fn targets(facts: &Facts, cfg: &Cfg, frontend: &Proxy, findings: &mut Vec<Findin
         let text = "lines are cut so short that the times may be missing";
         let mended = first.line.replacing(at + 1, "8192");
         findings.push(of_target(Code::LogCut, cfg, first, text, mended));
+    }
+}
+
+/// The daemon takes the lines itself: another address, or the name of this host, may well be its own.
+fn is_sent_to_us(facts: &Facts) -> bool {
+    match facts.config.loaded().map(|it| &it.log.source) {
+        Some(LogSource::Udp(_) | LogSource::Tcp(_) | LogSource::Unix(_)) => true,
+        Some(LogSource::File(_) | LogSource::Stdin | LogSource::Journal(_)) | None => false,
     }
 }
 

@@ -8,7 +8,9 @@ mod ours;
 mod scale;
 mod servers;
 mod socket;
+mod socket_answer;
 mod system;
+mod template;
 
 use super::facts::{CfgTrouble, Facts};
 use super::finding::{Code, Finding, Fix};
@@ -25,12 +27,14 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
     if let Some(nothing) = scale::nothing(facts) {
         return vec![nothing];
     }
+    findings.extend(scale::incomplete(facts));
     socket::check(facts, &mut findings);
     if let Some(cfg) = &facts.cfg {
         let subjects = facts.subjects();
         log_lines::check(facts, cfg, &subjects, &mut findings);
         for subject in &subjects {
             scale::check(cfg, subject, &mut findings);
+            template::check(cfg, subject, &mut findings);
             servers::check(cfg, subject, &mut findings);
             balancing::check(cfg, subject, &mut findings);
         }

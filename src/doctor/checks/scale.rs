@@ -4,6 +4,7 @@
 use super::super::facts::{Facts, LogFile, Subject};
 use super::super::finding::{Code, Finding, Fix, place};
 use super::in_proxy;
+use super::template::{lines, of_several};
 use crate::haproxy_cfg::{Cfg, Proxy, Server};
 
 /// Backends that are named in a message.
@@ -12,7 +13,8 @@ const NAMED_MAX: usize = 5;
 /// Where our configuration names no backend: why there is none that could be ours.
 pub(super) fn nothing(facts: &Facts) -> Option<Finding> {
     let cfg = facts.cfg.as_ref()?;
-    if facts.config.loaded().is_some() || !facts.subjects().is_empty() {
+    let is_known = facts.not_in_files().is_empty();
+    if facts.config.loaded().is_some() || !facts.subjects().is_empty() || !is_known {
         return None;
     }
     if let Some(template) = of_template(cfg) {
@@ -50,6 +52,27 @@ pub(super) fn nothing(facts: &Facts) -> Option<Finding> {
         names.join(", ")
     );
     Some(Finding::new(Code::NothingToScale, place, text, fix))
+}
+
+/// HAProxy has read more files than we: what they say was not looked at.
+pub(super) fn incomplete(facts: &Facts) -> Option<Finding> {
+    let missing = facts.not_in_files();
+    let first = facts.cfg.as_ref()?.files.first()?;
+    if missing.is_empty() {
+        return None;
+    }
+    let more = match missing.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let names: Vec<&str> = missing.into_iter().take(NAMED_MAX).collect();
+    let text = format!(
+        "HAProxy has backends that are not in the files that were read: {}{more}. Name all of its files, in \
+         the order of its `-f`: --haproxy-cfg FILE --haproxy-cfg FILE",
+        names.join(", ")
+    );
+    let place = first.display().to_string();
+    Some(Finding::new(Code::CfgIncomplete, place, text, Fix::None))
 }
 
 /// The file is what Ansible, Jinja or confd make haproxy.cfg of: one line in a loop makes all servers.
@@ -143,21 +166,17 @@ pub(super) fn check(cfg: &Cfg, subject: &Subject<'_>, findings: &mut Vec<Finding
         // The line of that server says it, with all else that is wrong with it.
         return;
     }
-    let template = proxy.servers.iter().find_map(|it| {
-        let template = it.template.as_ref()?;
-        (template.to > template.from).then_some((it, template))
-    });
+    let mut servers = proxy.servers.iter();
+    let template = servers.find_map(|it| Some((it, of_several(it)?)));
     if let Some((server, template)) = template {
         let (from, to) = (template.from, template.to);
         let line = &server.line;
-        let rest = line.replacing(2, &format!("{from}-{}", to - 1));
-        let spare = line.changed(line.replacing(2, &format!("{to}-{to}")));
         let text = format!(
             "no server of {} is a spare, and one line makes them all: two lines let {}{to} be one",
             subject.section(),
             template.prefix
         );
-        let mended = format!("{rest}\n{}", spare.with("disabled"));
+        let mended = lines(line, false, &[(from, to - 1, false), (to, to, true)]);
         let section = subject.section();
         findings.push(Finding::of_line(
             Code::TemplateSpare,

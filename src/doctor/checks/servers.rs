@@ -5,6 +5,7 @@ use super::super::facts::Subject;
 use super::super::finding::{Code, Finding, Fix, place};
 use super::super::shown::toml_key;
 use super::scale::proposed_spare;
+use super::template;
 use crate::haproxy_cfg::{Cfg, Line, Server};
 
 /// A weight that answers of an agent can divide.
@@ -53,19 +54,25 @@ pub(super) fn check(cfg: &Cfg, subject: &Subject<'_>, findings: &mut Vec<Finding
     };
     let section = subject.section();
     for server in &subject.proxy.servers {
+        agent(cfg, subject, server, findings);
+        if template::is_split(subject, server) {
+            // Each of its lines is looked at once there are several.
+            continue;
+        }
         let is_proposed = proposed.is_some_and(|it| it.name == server.name);
         let mending = if is_proposed || subject.is_spare(&server.name) {
             spare(subject, server, is_proposed)
         } else {
             other(subject, server)
         };
+        let fix = if template::is_mixed(subject, server) {
+            Fix::None
+        } else {
+            Fix::replace(cfg, server.line.at, mending.line.text())
+        };
         for (code, text) in &mending.found {
-            findings.push(Finding::of_line(
-                *code,
-                (cfg, &server.line, &section),
-                text,
-                mending.line.text(),
-            ));
+            let place = place(cfg, server.line.at, &section);
+            findings.push(Finding::new(*code, place, text, fix.clone()));
         }
         if is_proposed || subject.is_spare(&server.name) {
             unreached(cfg, subject, server, findings);
@@ -91,7 +98,7 @@ fn spare(subject: &Subject<'_>, server: &Server, is_proposed: bool) -> Mending {
         mending.found.push((Code::SpareBackup, text));
     }
     if server.number("weight") == Some(0) {
-        mending.set("weight", "1");
+        mending.set("weight", &weight_of_others(subject, server));
         let text = format!("{name} has weight 0: HAProxy calls it UP and sends it nothing");
         mending.found.push((Code::SpareWeight, text));
     }
@@ -110,7 +117,6 @@ fn spare(subject: &Subject<'_>, server: &Server, is_proposed: bool) -> Mending {
         );
         mending.found.push((Code::FallOne, text));
     }
-    agent(&mut mending, server, &name);
     if is_proposed {
         let text = format!(
             "{} has no spare: the word `disabled` makes {name} one. A reload takes it out of service at \
@@ -135,33 +141,68 @@ fn other(subject: &Subject<'_>, server: &Server) -> Mending {
         line: server.line.clone(),
         found: Vec::new(),
     };
+    // Of others a weight of 0 is what somebody wants: no configuration of ours counts on them.
+    if !subject.is_always_up(&server.name) {
+        return mending;
+    }
     if !server.has("backup") && server.number("weight") == Some(0) {
-        mending.set("weight", "1");
+        mending.set("weight", &weight_of_others(subject, server));
         let text = format!(
-            "{name} has weight 0: HAProxy calls it UP and sends it nothing, so it does not count as serving"
+            "{name} is named in always_up and has weight 0: HAProxy calls it UP and sends it nothing, so it \
+             does not count as serving"
         );
         mending.found.push((Code::AlwaysUpWeight, text));
     }
-    if subject.is_always_up(&server.name) && server.has("disabled") && mending.remove("disabled", 0)
-    {
+    if server.has("disabled") && mending.remove("disabled", 0) {
         let text =
             format!("{name} is named in always_up and is `disabled`: nothing ever enables it");
         mending.found.push((Code::AlwaysUpDisabled, text));
     }
-    agent(&mut mending, server, &name);
     mending
 }
 
-fn agent(mending: &mut Mending, server: &Server, name: &str) {
+/// The weight of a server beside it that serves: its share is then that of the others.
+fn weight_of_others(subject: &Subject<'_>, server: &Server) -> String {
+    let others = subject.proxy.servers.iter();
+    let others = others.filter(|it| it.name != server.name && !it.has("backup"));
+    let weighty = others.filter_map(|it| {
+        let weight = it.number("weight").unwrap_or(1);
+        (weight > 0).then_some((subject.is_spare(&it.name), weight))
+    });
+    let best = weighty.min_by_key(|(is_spare, _)| *is_spare);
+    best.map_or(1, |(_, weight)| weight).to_string()
+}
+
+/// Weights are shares: one that is changed alone changes who gets which requests. So all of them are, where
+/// no server has its own, and else it is said.
+fn agent(cfg: &Cfg, subject: &Subject<'_>, server: &Server, findings: &mut Vec<Finding>) {
     let weight = server.number("weight").unwrap_or(1);
-    if server.has("agent-check") && weight > 0 && weight < DIVISIBLE_WEIGHT / 10 {
-        mending.set("weight", "100");
-        let text = format!(
-            "{name} has `agent-check` and weight {weight}: an answer such as `50%` is rounded down, at \
-             weight 1 to 0, and it gets nothing"
-        );
-        mending.found.push((Code::AgentWeight, text));
+    if !server.has("agent-check") || weight == 0 || weight >= DIVISIBLE_WEIGHT / 10 {
+        return;
     }
+    let section = subject.section();
+    let servers = &subject.proxy.servers;
+    let first = servers
+        .first()
+        .filter(|_| !servers.iter().any(|it| it.has("weight")));
+    let (place, fix, more) = if let Some(first) = first {
+        let above = first.line.above();
+        let line = format!("    default-server weight {DIVISIBLE_WEIGHT}");
+        let place = place(cfg, above, &format!("{section}, below it"));
+        let fix = Fix::below(cfg, above, section, line);
+        let more = "this line gives all servers of the backend the same larger weight";
+        (place, fix, more.to_owned())
+    } else {
+        let place = place(cfg, server.line.at, &section);
+        let more = format!("multiply the weights of all servers of {section} alike, up to 256");
+        (place, Fix::None, more)
+    };
+    let text = format!(
+        "{} has `agent-check` and weight {weight}: an answer such as `50%` is rounded down, at weight 1 to \
+         0, and it gets nothing; {more}",
+        name_of(subject, server)
+    );
+    findings.push(Finding::new(Code::AgentWeight, place, text, fix));
 }
 
 /// What no warm-up of ours reaches.

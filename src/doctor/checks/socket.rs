@@ -1,17 +1,16 @@
-//! The admin socket: is there one, may we write through it, does anybody answer?
+//! The admin socket as a line of haproxy.cfg and as a file: is there one, for whom, may we write through it?
+//! What it answers is the business of `socket_answer`.
 
-use super::super::facts::{Answer, ConfigState, Facts};
-use super::super::finding::{Code, Finding, Fix};
+use super::super::facts::{Answer, Facts};
+use super::super::finding::{Code, Finding, Fix, place};
 use super::super::host::Rights;
 use super::super::log_place::Layout;
-use super::in_global;
+use super::{in_global, socket_answer};
 use crate::haproxy_cfg::{Cfg, Line, StatsSocket};
 use crate::runtime_api::Address;
 
 /// Fewer connections than this at once are too few for us and somebody beside us.
 const CONNECTIONS_MIN: u32 = 4;
-/// The lowest version that is read.
-const VERSION_MIN: (u32, u32) = (2, 4);
 
 pub(super) fn check(facts: &Facts, findings: &mut Vec<Finding>) {
     let before = findings.len();
@@ -40,11 +39,11 @@ pub(super) fn check(facts: &Facts, findings: &mut Vec<Finding>) {
     let is_explained = is_explained
         .map(|it| it.code)
         .any(|it| [Code::NoSocket, Code::SocketGroup, Code::UnitGroups].contains(&it));
-    of_answer(facts, is_explained, findings);
+    socket_answer::check(facts, is_explained, findings);
 }
 
 /// The line of the socket that we use.
-fn socket<'a>(facts: &Facts, cfg: &'a Cfg) -> Option<&'a StatsSocket> {
+pub(super) fn socket<'a>(facts: &Facts, cfg: &'a Cfg) -> Option<&'a StatsSocket> {
     let sockets = &cfg.global.sockets;
     let ours = facts.socket.address.as_ref();
     let is_ours = |it: &&StatsSocket| match ours {
@@ -78,11 +77,18 @@ fn of_line(facts: &Facts, cfg: &Cfg, socket: &StatsSocket, findings: &mut Vec<Fi
     let mut line = socket.line.clone();
     let rights = facts.socket.rights;
     if socket.is_tcp {
-        if socket.is_admin() && socket.address.starts_with(['*', ':', '0']) {
-            let port = socket.address.rsplit(':').next().unwrap_or("9999");
-            line = line.changed(line.replacing(2, &format!("ipv4@127.0.0.1:{port}")));
-            let text = "everybody who reaches this port may change HAProxy: there is no password";
-            found.push((Code::SocketOpen, text.to_owned()));
+        if is_open(socket) {
+            if is_reached_from_afar(facts) {
+                open_to_a_network(cfg, socket, findings);
+            } else {
+                let port = socket.address.rsplit(':').next().unwrap_or("9999");
+                line = line.changed(line.replacing(2, &format!("ipv4@127.0.0.1:{port}")));
+                if socket.is_admin() {
+                    let text =
+                        "everybody who reaches this port may change HAProxy: there is no password";
+                    found.push((Code::SocketOpen, text.to_owned()));
+                }
+            }
         }
     } else if let Some(why) = closed_to_us(facts, socket) {
         if let Some(finding) = by_unit(facts, rights) {
@@ -92,9 +98,12 @@ fn of_line(facts: &Facts, cfg: &Cfg, socket: &StatsSocket, findings: &mut Vec<Fi
             found.push((Code::SocketGroup, why));
         }
     } else if is_open_to_all(socket) {
+        // Without level admin they may not, and with it they would.
         line = with_group(&line, socket, &facts.socket_group());
-        let text = "everybody on this host may change HAProxy through this socket";
-        found.push((Code::SocketOpen, text.to_owned()));
+        if socket.is_admin() {
+            let text = "everybody on this host may change HAProxy through this socket";
+            found.push((Code::SocketOpen, text.to_owned()));
+        }
     }
     if !socket.is_admin() {
         let mended = match line.position("level", 3) {
@@ -106,8 +115,21 @@ fn of_line(facts: &Facts, cfg: &Cfg, socket: &StatsSocket, findings: &mut Vec<Fi
         let level = level.map_or("no level, which means operator".to_owned(), |it| {
             format!("level {it}")
         });
-        let text =
-            format!("this socket has {level}: HAProxy lets nobody change a server through it");
+        let text = format!(
+            "this socket has {level}: HAProxy lets nobody change a server through it{}",
+            match (
+                is_open(socket),
+                socket.is_tcp && is_reached_from_afar(facts)
+            ) {
+                (true, false) => {
+                    ". With level admin all who reach it could do so, so the line keeps others out as well"
+                }
+                (true, true) => {
+                    ". With level admin all who reach it can do so: let a firewall admit the daemon's host alone"
+                }
+                (false, _) => "",
+            }
+        );
         found.push((Code::SocketLevel, text));
     }
     for (code, text) in found {
@@ -118,6 +140,27 @@ fn of_line(facts: &Facts, cfg: &Cfg, socket: &StatsSocket, findings: &mut Vec<Fi
             line.text(),
         ));
     }
+}
+
+/// Our configuration names an address of HAProxy that is not this very host's loopback.
+fn is_reached_from_afar(facts: &Facts) -> bool {
+    let ours = facts.config.loaded().map(|it| &it.haproxy.socket);
+    let Some(Address::Tcp(address)) = ours else {
+        return false;
+    };
+    let near = ["127.", "localhost", "[::1]", "::1"];
+    !near.iter().any(|it| address.starts_with(it))
+}
+
+fn open_to_a_network(cfg: &Cfg, socket: &StatsSocket, findings: &mut Vec<Finding>) {
+    if !socket.is_admin() {
+        return;
+    }
+    let text = "everybody who reaches this port may change HAProxy: there is no password. The daemon comes from \
+                another host, so bind it to an address of an internal network, and let a firewall admit that \
+                host alone";
+    let place = place(cfg, socket.line.at, "global");
+    findings.push(Finding::new(Code::SocketOpen, place, text, Fix::None));
 }
 
 /// Why the daemon's user cannot open it; by the file itself where there is one.
@@ -159,6 +202,15 @@ fn is_for_a_group(facts: &Facts) -> bool {
     is_for_a_group && matches!(facts.socket.answer, Answer::Forbidden(_))
 }
 
+/// Everybody on the host, or on the network, reaches it.
+fn is_open(socket: &StatsSocket) -> bool {
+    if socket.is_tcp {
+        socket.address.starts_with(['*', ':', '0'])
+    } else {
+        is_open_to_all(socket)
+    }
+}
+
 fn is_open_to_all(socket: &StatsSocket) -> bool {
     socket.mode_bits().is_some_and(|mode| mode & 0o002 != 0)
 }
@@ -169,7 +221,7 @@ pub(super) fn group_name(facts: &Facts, gid: u32) -> String {
     found.map_or_else(|| gid.to_string(), |(name, _)| name)
 }
 
-fn with_group(line: &Line, socket: &StatsSocket, group: &str) -> Line {
+pub(super) fn with_group(line: &Line, socket: &StatsSocket, group: &str) -> Line {
     let mut line = line.clone();
     for word in ["group", "gid"] {
         if let Some(at) = line.position(word, 3) {
@@ -187,78 +239,4 @@ fn with_group(line: &Line, socket: &StatsSocket, group: &str) -> Line {
         None => line.with_behind(2, &format!("mode 660 group {group}")),
     };
     line.changed(mended)
-}
-
-fn of_answer(facts: &Facts, is_explained: bool, findings: &mut Vec<Finding>) {
-    let address = facts.socket.address.as_ref();
-    let place = address.map_or_else(|| "admin socket".to_owned(), ToString::to_string);
-    match &facts.socket.answer {
-        Answer::NotAsked => {}
-        Answer::Away(why) => findings.extend(away(facts, place, why)),
-        Answer::Forbidden(_) if is_explained => {}
-        Answer::Forbidden(why) => {
-            let group = facts.socket.rights.map(|it| group_name(facts, it.gid));
-            let group = group.unwrap_or_else(|| "haproxy".to_owned());
-            let me = &facts.reader.name;
-            let fix = Fix::run(format!("sudo usermod -aG {group} {me}"));
-            findings.push(Finding::new(Code::SocketForbidden, place, why, fix));
-        }
-        Answer::Silent(why) => {
-            let fix = Fix::run("sudo systemctl restart haproxy");
-            findings.push(Finding::new(Code::SocketSilent, place, why, fix));
-        }
-        Answer::Said(said) => {
-            if version(&said.version).is_some_and(|it| it < VERSION_MIN) {
-                let text = format!(
-                    "HAProxy {} is too old: 2.4 or later is needed",
-                    said.version
-                );
-                findings.push(Finding::new(Code::SocketSilent, place, text, Fix::None));
-            }
-        }
-    }
-}
-
-fn away(facts: &Facts, place: String, why: &str) -> Option<Finding> {
-    if facts.is_review() {
-        let text = format!(
-            "only the file was looked at, not a running HAProxy: {why}. Ask again once HAProxy runs with it"
-        );
-        return Some(Finding::new(Code::HaproxyAway, place, text, Fix::None));
-    }
-    let of_cfg = facts.cfg.as_ref().map(|cfg| &cfg.global.sockets);
-    let others = of_cfg.map_or(&[][..], Vec::as_slice);
-    let is_named = |it: &StatsSocket| {
-        facts
-            .socket
-            .address
-            .as_ref()
-            .is_some_and(|ours| ours.to_string() == it.address)
-    };
-    let has_config = matches!(facts.config.state, ConfigState::Loaded(_));
-    if has_config
-        && !others.iter().any(is_named)
-        && let Some(other) = others.iter().find(|it| !it.is_tcp)
-    {
-        let text = format!(
-            "{why}; haproxy.cfg has its socket at {}, so that is the one to name",
-            other.address
-        );
-        let fix = Fix::key("haproxy", format!("socket = \"{}\"", other.address));
-        let place = facts.config.path.display().to_string();
-        return Some(Finding::new(Code::SocketDiffers, place, text, fix));
-    }
-    if others.is_empty() && facts.cfg.is_some() {
-        return None;
-    }
-    let text = format!("{why}: HAProxy does not run, or not with this haproxy.cfg");
-    let fix = Fix::run("sudo systemctl restart haproxy");
-    Some(Finding::new(Code::SocketMissing, place, text, fix))
-}
-
-/// Major and minor of `2.6.12-1+deb12u4`.
-pub(super) fn version(text: &str) -> Option<(u32, u32)> {
-    let mut numbers = text.split(['.', '-']);
-    let mut number = || numbers.next()?.parse().ok();
-    Some((number()?, number()?))
 }

@@ -213,7 +213,11 @@ fn a_format_from_a_variable_that_this_haproxy_does_not_set_is_found() {
 fn haproxy_that_does_not_run_is_found() {
     let scene = Scene::new(None, |_, _| {});
     let finding = found(&scene, Code::SocketMissing);
-    assert_eq!(finding.fix.text(), "sudo systemctl restart haproxy");
+    let command = format!(
+        "sudo haproxy -c -f {} && sudo systemctl reload-or-restart haproxy",
+        scene.at("etc/haproxy/haproxy.cfg").display()
+    );
+    assert_eq!(finding.fix.text(), command);
     // A HAProxy that was killed leaves its file behind, whose group says nothing.
     drop(UnixListener::bind(scene.at("run/haproxy/admin.sock")).unwrap());
     found(&scene, Code::SocketMissing);
@@ -240,7 +244,7 @@ fn a_socket_that_says_something_else_is_found() {
 #[test]
 fn a_haproxy_cfg_that_is_none_is_found() {
     let mut scene = Scene::new(None, |_, _| {});
-    scene.options.cfg = Some(scene.at("etc/haproxy/gone.cfg"));
+    scene.options.cfg = vec![scene.at("etc/haproxy/gone.cfg")];
     found(&scene, Code::CfgUnreadable);
 }
 
@@ -309,6 +313,8 @@ fn what_haproxy_and_the_daemon_report_is_found() {
     assert_eq!(off(-494_773), [], "an old log that was copied");
     let forbidden = found_if(&scene, |facts| {
         facts.socket.answer = Answer::Forbidden("Permission denied".to_owned());
+        facts.reader.gids.clear();
+        facts.system.unit = None;
     });
     assert_eq!(forbidden, [Code::SocketForbidden]);
     let problem = found_if(&scene, |facts| {
@@ -319,7 +325,7 @@ fn what_haproxy_and_the_daemon_report_is_found() {
 }
 
 /// Codes that no set-up of these tests has: why.
-const ELSEWHERE: [&str; 28] = [
+const ELSEWHERE: [&str; 30] = [
     // Advice, in `healthy` and `field`.
     "nothing_to_scale",
     "haproxy_away",
@@ -336,6 +342,8 @@ const ELSEWHERE: [&str; 28] = [
     "observing",
     "daemon_away",
     "cfg_missing",
+    "cfg_incomplete",
+    "sudo_needed",
     "daemon_problem",
     // In tests of their own above.
     "cfg_not_in_force",

@@ -29,7 +29,7 @@ impl Field {
         let options = Options {
             host: Host::below(self.folder.path()),
             config: self.folder.path().join("config.toml"),
-            cfg: Some(self.path.clone()),
+            cfg: vec![self.path.clone()],
             ..Options::default()
         };
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -138,7 +138,7 @@ impl Scene {
             host: Host::below(root.path()),
             config: at("etc/haproxy-autoscale/config.toml"),
             is_config_named: false,
-            cfg: None,
+            cfg: Vec::new(),
             socket: None,
             log: None,
         };
@@ -261,6 +261,17 @@ impl Scene {
                 "systemctl",
                 "restart" | "reload",
                 "haproxy" | "rsyslog",
+            ]
+            | [
+                "sudo",
+                "haproxy",
+                "-c",
+                ..,
+                "&&",
+                "sudo",
+                "systemctl",
+                "reload-or-restart",
+                "haproxy",
             ] => true,
             ["sudo", "sysctl", "-w", setting] => {
                 let (key, value) = setting.split_once('=').expect("a value");
