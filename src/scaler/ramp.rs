@@ -29,6 +29,9 @@ const SETTLED_AFTER: Duration = Duration::from_secs(10);
 const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 /// Of the time between two pictures no more counts.
 const LOOK_MAX: Duration = Duration::from_secs(5);
+/// For no longer does a share that grows keep other spares from coming for a breach, however long the
+/// ramp: whoever is slow for a minute beside it needs more than it has.
+const AWAITED_MAX: Duration = Duration::from_secs(60);
 /// Weights that are remembered as told: any of the latest may be what HAProxy shows.
 const TOLD_MAX: usize = 4;
 /// It answers worse than the others when it takes so many times as long …
@@ -126,6 +129,14 @@ impl Ramp {
 
     pub(super) const fn is_lowering(&self) -> bool {
         matches!(self.phase, Phase::Lowering { .. })
+    }
+
+    /// More of it is to come, and what that changes is seen before anything else is done for a breach.
+    pub(super) fn is_awaited(&self, now: Timestamp) -> bool {
+        match &self.phase {
+            Phase::Growing(growth) => self.is_coming() && now.since(growth.since) < AWAITED_MAX,
+            Phase::Own | Phase::Lowering { .. } => false,
+        }
     }
 
     /// It grows, and nothing holds it: more of it is to come.

@@ -230,7 +230,7 @@ impl Backend {
         let is_elsewhere = self.signals.not_helping(now).is_some();
         let (facts, journeys) = (&self.facts, &self.journeys);
         self.size.look(now, reading, facts, journeys, is_elsewhere);
-        let may_try = self.sight().is_free_for_load() && now >= self.plan.up_not_before;
+        let may_try = self.sight().is_free_for_load(now) && now >= self.plan.up_not_before;
         let missing = self.needs().missing(now, may_try);
         let missing = missing.filter(|_| !is_elsewhere);
         // What an operator wants for a number is wanted whether or not answers get faster.
@@ -287,7 +287,7 @@ impl Backend {
             out.tell(now, None, Change::NotHelping, note);
         }
         let asks = crowd.asks(now) && now >= self.plan.up_not_before;
-        if asks && self.sight().is_free_for_load() {
+        if asks && self.sight().is_free_for_load(now) {
             self.plan.owed = Some((1, Wanted::Crowded(what)));
         }
     }
