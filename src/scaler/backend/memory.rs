@@ -223,7 +223,7 @@ impl Sight<'_> {
             quarantine: left(member.apart.quarantined_until, QUARANTINE_MAX),
             failures: member.apart.failures,
             lent_maxconn: member.service.kick.lent(),
-            lent_weights: member.service.ramp.told().to_vec(),
+            lent_weights: member.service.ramp.told(),
             told,
         }
     }

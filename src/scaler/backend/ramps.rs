@@ -157,6 +157,7 @@ impl Ramps<'_> {
         let (shown, whole) = (member.read.user_weight, member.read.initial_weight);
         let ramp = &mut member.service.ramp;
         ramp.give_up(now, timeout);
+        ramp.see(now, shown);
         if ramp.is_anothers(now, shown, whole) {
             ramp.forget();
             if member.stage == Stage::Ready {
@@ -314,12 +315,13 @@ impl Ramps<'_> {
             return;
         };
         let ramp = &mut member.service.ramp;
-        let told = ramp.told().last().copied();
-        if !ramp.answered(id) {
+        let Some(weight) = ramp.answered(id) else {
             return;
-        }
-        let (Err(WriteFailure::Refused(words)), Some(weight)) = (outcome, told) else {
-            return; // Reading back tells.
+        };
+        let words = match outcome {
+            Ok(()) => return, // Reading back tells.
+            Err(WriteFailure::Unknown(_) | WriteFailure::Stopping) => return ramp.lost(now),
+            Err(WriteFailure::Refused(words)) => words,
         };
         if ramp.is_lowering() {
             ramp.forget();
