@@ -279,6 +279,13 @@ impl Ramps<'_> {
         }
     }
 
+    /// HAProxy has these servers no more: there is nothing to give back.
+    pub(super) fn forget_all(&mut self) {
+        for member in &mut self.pool.members {
+            member.service.ramp.forget();
+        }
+    }
+
     /// Nothing stays of what was told.
     fn give_all_back(&mut self, now: Timestamp, out: &mut Outbox) {
         let members = self.pool.members.iter();

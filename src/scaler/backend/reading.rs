@@ -5,6 +5,7 @@ use super::Backend;
 use super::crowd::STUCK_FOR;
 use super::facts::{self, Facts};
 use super::journey::Journey;
+use super::journeys::Journeys;
 use super::plan::{NoSpareSaid, Search};
 use super::ramps::Ramps;
 use crate::measure::agreement::Agreement;
@@ -61,6 +62,12 @@ impl Backend {
     ) {
         if !self.facts.is_blink(now, &self.settings) {
             self.signals.not_quiet(now);
+        }
+        if *failure == ReadFailure::UnknownBackend && self.next.is_gone() {
+            // Of servers that are gone nothing is half-way.
+            self.past.forget_lent();
+            self.journeys = Journeys::default();
+            return Ramps::of(&mut self.road()).forget_all();
         }
         let is_new = self.facts.reading.failure.as_ref() != Some(failure);
         let change = match failure {

@@ -1,6 +1,8 @@
 //! `weight_ramp`: a newcomer's share grows while it answers as well as the others, and whatever happens,
 //! haproxy.cfg's weight is what stays.
 
+mod left;
+
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::decision::Change;
