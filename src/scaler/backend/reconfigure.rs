@@ -203,6 +203,11 @@ impl Sight<'_> {
 
     /// What stays behind of a backend that is not looked after any more.
     pub(in crate::scaler) fn say_goodbye(&self, now: Timestamp, out: &mut Outbox) {
+        let mut members = self.facts.pool.members.iter();
+        let has_picture = members.len() > 0;
+        if has_picture && members.all(|it| it.role == Role::Other) {
+            return; // Only weights of an earlier daemon were given back here.
+        }
         let members = self.facts.pool.members.iter();
         let enabled = members.filter(|it| it.role == Role::Spare && it.stage == Stage::Ready);
         let note = Note::Left(enabled.map(name_of).collect());

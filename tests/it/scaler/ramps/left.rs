@@ -74,6 +74,9 @@ fn what_a_killed_daemon_told_is_taken_back_where_the_next_one_has_no_such_backen
             .map(|it| it.name)
             .collect();
         assert_eq!(names, ["api"], "{is_unknown}");
+        let said = world.text_of(Change::Note);
+        let is_said = said.contains("no spare of it is enabled");
+        assert_eq!(is_said, is_unknown, "web2 serves: {said}");
     }
 }
 
