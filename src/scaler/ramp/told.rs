@@ -12,10 +12,10 @@ const TOLD_MAX: usize = 4;
 
 /// Newest last.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Told(Vec<Weight>);
+pub(super) struct Told(Vec<Command>);
 
 #[derive(Clone, Copy, Debug)]
-struct Weight {
+struct Command {
     weight: u32,
     /// Its answer was found to be lost: it may take effect late.
     lost_at: Option<Timestamp>,
@@ -56,7 +56,7 @@ impl Told {
 
     pub(super) fn push(&mut self, weight: u32) {
         if self.last() != Some(weight) {
-            self.0.push(Weight {
+            self.0.push(Command {
                 weight,
                 lost_at: None,
                 is_past: false,
@@ -76,7 +76,7 @@ impl Told {
 
     /// That weight is shown: what was told before it is past, unless its answer was lost a moment ago.
     pub(super) fn see(&mut self, now: Timestamp, shown: u32) {
-        let is_seen = |it: &Weight| it.weight == shown && !it.is_past;
+        let is_seen = |it: &Command| it.weight == shown && !it.is_past;
         let Some(at) = self.0.iter().position(is_seen) else {
             return;
         };
