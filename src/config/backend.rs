@@ -5,6 +5,7 @@
 //! `warm_up` is one.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::diagnostic::{Code, Diagnostic, Label, escaped};
 use super::draft::Draft;
@@ -15,6 +16,9 @@ use super::servers::{self, Lists};
 use super::{BackendConfig, keys};
 use crate::scaler::settings::BackendSettings;
 use crate::state::WRITE_LIMIT;
+
+/// No server takes longer to get warm under load.
+const LONG_RAMP: Duration = Duration::from_secs(10 * 60);
 
 /// Steps of one transaction on the admin socket: connect, write, read. Each has its own time limit.
 const SOCKET_STEPS: u32 = 3;
@@ -86,6 +90,14 @@ impl<'t> Layers<'t> {
             let help = "write less, for example 0.6; otherwise spares may come and go all the time";
             let title = "`scale_down_ratio` is 1";
             reader.add(Diagnostic::new(Code::NoHysteresis, title, label, help));
+        }
+        if scaler.weight_ramp > LONG_RAMP
+            && let Some(label) = place("weight_ramp", "a newcomer hardly helps for this long")
+        {
+            let ramp = humantime::format_duration(scaler.weight_ramp);
+            let title = format!("`weight_ramp` is {ramp}");
+            let help = "write as long as a server takes to get warm, for example \"1m\"";
+            reader.add(Diagnostic::new(Code::LongRamp, title, label, help));
         }
     }
 

@@ -93,6 +93,8 @@ closed! {
         GroupMayWrite = "W0010",
         /// A key that means nothing beside another one.
         WithoutEffect = "W0011",
+        /// A ramp so long that the newcomer hardly helps.
+        LongRamp = "W0012",
         /// A log format that does not say everything.
         LogFormatGap = "W0020",
     }

@@ -302,7 +302,8 @@ in.
 r#"How long the share of a newcomer grows: it begins with a tenth of its weight and has all of it after
 this time, as long as it answers as well as the others; "0s" is off. It needs a `balance` that looks at
 weights and room below the weight (`weight 100` for every server of this backend), and does nothing
-where HAProxy's own `slowstart` does the same. Meanwhile no other spare comes just for being slow."#
+where HAProxy's own `slowstart` does the same. For the first minute of it no other spare comes just for
+being slow. What replaces a dead server has its whole weight at once."#
         ("scale_up_cooldown", (scaler.scale_up_cooldown), Least(Duration::ZERO), "")
 "After a spare has been enabled because it was slow, no other is for this long. What the demand needs
 (`capacity`) and what replaces a dead server does not wait."

@@ -163,6 +163,27 @@ impl CapacityMemory {
     }
 }
 
+impl BackendMemory {
+    /// Nothing but the weights that its servers have to be given back; `None` when there is none.
+    pub(super) fn lent(&self) -> Option<Self> {
+        let lent = |(name, server): (&String, &ServerMemory)| {
+            let lent_weights = server.lent_weights.clone();
+            let server = ServerMemory {
+                lent_weights,
+                ..ServerMemory::default()
+            };
+            (server != ServerMemory::default()).then(|| (name.clone(), server))
+        };
+        let servers: BTreeMap<String, ServerMemory> =
+            self.servers.iter().filter_map(lent).collect();
+        (!servers.is_empty()).then_some(Self {
+            generation: self.generation,
+            servers,
+            ..Self::default()
+        })
+    }
+}
+
 impl Memory {
     /// What an earlier daemon was told and still holds.
     pub fn orders(&self, now: Timestamp) -> Vec<Remembered> {
@@ -221,6 +242,13 @@ impl Scaler {
                 let remembered = memory.backends.get(backend.name());
                 backend.remember(now, remembered, everything, memory.is_lost);
             });
+        }
+        for (name, past) in &memory.backends {
+            if self.by_name.get(name).is_none()
+                && let Some(lent) = past.lent()
+            {
+                self.give_back(now, name, &lent);
+            }
         }
     }
 }

@@ -8,8 +8,11 @@
 //!   └── HAProxy shows haproxy.cfg's weight, until then it is told that again ───────┘
 //! ```
 
+mod told;
+
 use std::time::Duration;
 
+use self::told::{SETTLED_AFTER, Told};
 use super::decision::NoRamp;
 use super::event::ActionId;
 use crate::measure::by_server::Contrast;
@@ -23,14 +26,13 @@ const STEP_MIN: Duration = Duration::from_secs(1);
 const STEPS: u32 = 20;
 /// A picture may be so much older than the command before it; after that it tells what that did.
 const SEEN_AFTER: Duration = Duration::from_secs(1);
-/// A command whose answer was lost may take effect for so long.
-const SETTLED_AFTER: Duration = Duration::from_secs(10);
 /// After a refusal the weight is given back again no sooner.
 const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 /// Of the time between two pictures no more counts.
 const LOOK_MAX: Duration = Duration::from_secs(5);
-/// Weights that are remembered as told: any of the latest may be what HAProxy shows.
-const TOLD_MAX: usize = 4;
+/// For no longer does a share that grows keep other spares from coming for a breach, however long the
+/// ramp: whoever is slow for a minute beside it needs more than it has.
+const AWAITED_MAX: Duration = Duration::from_secs(60);
 /// It answers worse than the others when it takes so many times as long …
 const LAGS_FACTOR: f64 = 1.5;
 /// … and by so much longer, milliseconds.
@@ -44,8 +46,8 @@ const LEAVES_GOAL: f64 = 0.5;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ramp {
     phase: Phase,
-    /// The weights that it was told, newest last; none while its weight is haproxy.cfg's.
-    told: Vec<u32>,
+    /// The weights that it was told; none while its weight is haproxy.cfg's.
+    told: Told,
     /// The command under way.
     under_way: Option<ActionId>,
     sent_at: Option<Timestamp>,
@@ -99,20 +101,25 @@ pub(super) enum Growing {
 impl Ramp {
     /// Takes weights that an earlier daemon told.
     pub(super) fn restore(&mut self, told: Vec<u32>) {
-        self.told = told;
-        self.told.truncate(TOLD_MAX);
+        self.told.restore(told);
     }
 
     /// Another HAProxy process: it has haproxy.cfg's weight, unless a state file brought ours along.
     pub(super) fn begin_generation(&mut self) {
         self.phase = Phase::Own;
+        self.told.begin_generation();
         self.obstacle = None;
         self.refused_at = None;
     }
 
     /// The weights that it was told, newest last; none while its weight is haproxy.cfg's.
-    pub(super) fn told(&self) -> &[u32] {
-        &self.told
+    pub(super) fn told(&self) -> Vec<u32> {
+        self.told.weights()
+    }
+
+    /// HAProxy shows that weight.
+    pub(super) fn see(&mut self, now: Timestamp, shown: u32) {
+        self.told.see(now, shown);
     }
 
     /// Its weight is haproxy.cfg's, as far as we are concerned.
@@ -126,6 +133,14 @@ impl Ramp {
 
     pub(super) const fn is_lowering(&self) -> bool {
         matches!(self.phase, Phase::Lowering { .. })
+    }
+
+    /// More of it is to come, and what that changes is seen before anything else is done for a breach.
+    pub(super) fn is_awaited(&self, now: Timestamp) -> bool {
+        match &self.phase {
+            Phase::Growing(growth) => self.is_coming() && now.since(growth.since) < AWAITED_MAX,
+            Phase::Own | Phase::Lowering { .. } => false,
+        }
     }
 
     /// It grows, and nothing holds it: more of it is to come.
@@ -267,7 +282,7 @@ impl Ramp {
 
     /// Somebody else has set the weight that is shown.
     pub(super) fn is_anothers(&self, now: Timestamp, shown: u32, initial: u32) -> bool {
-        let is_ours = self.told.contains(&shown) || shown == initial && !self.is_growing();
+        let is_ours = self.told.may_show(shown) || shown == initial && !self.is_growing();
         !is_ours && self.has_been_seen(now)
     }
 
@@ -303,23 +318,22 @@ impl Ramp {
 
     /// It is told that weight.
     pub(super) fn sent(&mut self, now: Timestamp, id: ActionId, weight: u32) {
-        self.under_way = Some(id);
+        if self.under_way.replace(id).is_some() {
+            self.told.lose_last(now); // Its answer is waited for no more.
+        }
         self.sent_at = Some(now);
-        if self.told.last() != Some(&weight) {
-            self.told.push(weight);
-        }
-        if self.told.len() > TOLD_MAX {
-            self.told.remove(0);
-        }
+        self.told.push(weight);
     }
 
-    /// A command was answered. True when it was this one's.
-    pub(super) fn answered(&mut self, id: ActionId) -> bool {
-        let is_its = self.under_way == Some(id);
-        if is_its {
-            self.under_way = None;
-        }
-        is_its
+    /// A command was answered: the weight that it told, if it was this one's.
+    pub(super) fn answered(&mut self, id: ActionId) -> Option<u32> {
+        self.under_way.take_if(|it| *it == id)?;
+        self.told.last()
+    }
+
+    /// What became of the last command is not known.
+    pub(super) fn lost(&mut self, now: Timestamp) {
+        self.told.lose_last(now);
     }
 
     /// HAProxy refused the last command; true if that is news.
@@ -330,8 +344,9 @@ impl Ramp {
 
     /// A command without an answer is given up.
     pub(super) fn give_up(&mut self, now: Timestamp, timeout: Duration) {
-        if self.sent_at.is_some_and(|at| now.since(at) >= timeout) {
-            self.under_way = None;
+        let is_late = self.sent_at.is_some_and(|at| now.since(at) >= timeout);
+        if is_late && self.under_way.take().is_some() {
+            self.told.lose_last(now);
         }
     }
 }

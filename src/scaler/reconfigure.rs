@@ -5,7 +5,8 @@ use super::Scaler;
 use super::agenda::Agenda;
 use super::backend::Backend;
 use super::index::Index;
-use super::settings::BackendSettings;
+use super::memory::BackendMemory;
+use super::settings::{BackendSettings, Spares};
 use crate::words::time::Timestamp;
 
 /// How many servers a new configuration would treat differently.
@@ -69,6 +70,23 @@ impl Scaler {
         self.leaving = self.backends.iter().filter(is_leaving).count();
         self.index_anew();
         self.pass(now);
+    }
+
+    /// An earlier daemon left weights of its own on servers of a backend that is not configured any more:
+    /// looked at until haproxy.cfg's are back.
+    pub(super) fn give_back(&mut self, now: Timestamp, name: &str, lent: &BackendMemory) {
+        let settings = BackendSettings {
+            spares: Spares::Named(Vec::new()),
+            ..BackendSettings::for_backend(name, Vec::new())
+        };
+        let mut backend = Backend::new(now, settings);
+        backend.remember(now, Some(lent), None, false);
+        self.backends.push(backend);
+        self.leaving += 1;
+        self.index_anew();
+        self.touch(self.backends.len() - 1, |backend, out| {
+            backend.leave(now, out);
+        });
     }
 
     /// Lets backends go that a new configuration does not name, once nothing of them is half-way.

@@ -34,6 +34,18 @@ struct Told {
 }
 
 impl Past {
+    /// Weights that an earlier daemon told wait for the first picture.
+    pub(super) fn has_lent(&self) -> bool {
+        self.remembered
+            .as_ref()
+            .is_some_and(|it| it.lent().is_some())
+    }
+
+    /// HAProxy has none of its servers.
+    pub(super) fn forget_lent(&mut self) {
+        self.remembered = None;
+    }
+
     /// No command from before can still take effect: another HAProxy process answers.
     pub(super) fn forget_told(&mut self) {
         self.told.clear();
@@ -223,7 +235,7 @@ impl Sight<'_> {
             quarantine: left(member.apart.quarantined_until, QUARANTINE_MAX),
             failures: member.apart.failures,
             lent_maxconn: member.service.kick.lent(),
-            lent_weights: member.service.ramp.told().to_vec(),
+            lent_weights: member.service.ramp.told(),
             told,
         }
     }

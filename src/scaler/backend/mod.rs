@@ -229,7 +229,7 @@ impl Backend {
         if self.signals.window_due().is_none_or(|due| due > now) {
             return true;
         }
-        let may_act = self.sight().is_free_for_load()
+        let may_act = self.sight().is_free_for_load(now)
             && self.facts.has_picture()
             && now >= self.plan.up_not_before;
         let may_act = (may_act, self.facts.in_flight());

@@ -39,6 +39,30 @@ pub(super) fn obstacle(member: &Member, balance: Balance) -> Option<NoRamp> {
     }
 }
 
+/// A spare that comes for that is one more. What served a moment ago is warm, and what replaces a server
+/// gets its share at once: the others are overloaded until it has it.
+const fn is_for_more(wanted: Option<&Wanted>) -> bool {
+    match wanted {
+        None
+        | Some(
+            Wanted::Reloaded
+            | Wanted::DeadServer { .. }
+            | Wanted::DeadSpare { .. }
+            | Wanted::BelowMin { until: None, .. },
+        ) => false,
+        // A schedule asks before the load is there.
+        Some(
+            Wanted::BelowMin { until: Some(_), .. }
+            | Wanted::Slow(_)
+            | Wanted::Demand { .. }
+            | Wanted::Target { .. }
+            | Wanted::Crowded(_)
+            | Wanted::Waiting { .. }
+            | Wanted::Ordered(_),
+        ) => true,
+    }
+}
+
 /// What servers were lent for a while, limits and weights, is taken back: the daemon ends, is paused, or
 /// does not look after the backend any more.
 pub(super) fn take_all_back(now: Timestamp, mut road: Road<'_>, out: &mut Outbox) {
@@ -64,13 +88,13 @@ impl Ramps<'_> {
     pub(super) fn lowers(&mut self, now: Timestamp, name: &str, out: &mut Outbox) -> bool {
         let (balance, timeout) = (self.traffic.balance, self.settings.action_timeout);
         let wanted = self.journeys.of(name).and_then(|it| it.goal.wanted());
-        // What served a moment ago is warm.
-        let is_back = matches!(wanted, None | Some(Wanted::Reloaded));
+        let is_wanted_whole = !is_for_more(wanted) || self.is_short(now, name);
         let Some(member) = self.pool.member_mut(name) else {
             return false;
         };
         let (read, ramp) = (&member.read, &mut member.service.ramp);
-        if self.settings.weight_ramp.is_zero() || is_back {
+        if self.settings.weight_ramp.is_zero() || is_wanted_whole {
+            ramp.end();
             return false;
         }
         if read.is_starting_slowly() {
@@ -133,6 +157,7 @@ impl Ramps<'_> {
         let (shown, whole) = (member.read.user_weight, member.read.initial_weight);
         let ramp = &mut member.service.ramp;
         ramp.give_up(now, timeout);
+        ramp.see(now, shown);
         if ramp.is_anothers(now, shown, whole) {
             ramp.forget();
             if member.stage == Stage::Ready {
@@ -194,9 +219,20 @@ impl Ramps<'_> {
         }
     }
 
-    /// Its share grows no more: it left, or somebody or something else has the say.
+    /// A server is dead and no spare stands in for it yet: the others carry what it carried. `name` itself
+    /// does not count: one that dies while its share grows comes back to as little.
+    fn is_short(&self, now: Timestamp, name: &str) -> bool {
+        let always_up = self.pool.dead_always_up().into_iter();
+        let dead = always_up.chain(self.pool.dead_spares(now));
+        dead.filter(|(dead, _)| *dead != name).count() > self.pool.stand_ins()
+    }
+
+    /// Its share grows no more: it left, the others need all of it, or somebody or something else has the
+    /// say.
     fn is_over(&mut self, now: Timestamp, name: &str) -> bool {
-        let is_off = self.settings.weight_ramp.is_zero() || self.hand.pause().is_some();
+        let is_off = self.settings.weight_ramp.is_zero()
+            || self.hand.pause().is_some()
+            || self.is_short(now, name);
         let Some(member) = self.pool.member_mut(name) else {
             return true;
         };
@@ -243,6 +279,13 @@ impl Ramps<'_> {
         }
     }
 
+    /// HAProxy has these servers no more: there is nothing to give back.
+    pub(super) fn forget_all(&mut self) {
+        for member in &mut self.pool.members {
+            member.service.ramp.forget();
+        }
+    }
+
     /// Nothing stays of what was told.
     fn give_all_back(&mut self, now: Timestamp, out: &mut Outbox) {
         let members = self.pool.members.iter();
@@ -279,12 +322,13 @@ impl Ramps<'_> {
             return;
         };
         let ramp = &mut member.service.ramp;
-        let told = ramp.told().last().copied();
-        if !ramp.answered(id) {
+        let Some(weight) = ramp.answered(id) else {
             return;
-        }
-        let (Err(WriteFailure::Refused(words)), Some(weight)) = (outcome, told) else {
-            return; // Reading back tells.
+        };
+        let words = match outcome {
+            Ok(()) => return, // Reading back tells.
+            Err(WriteFailure::Unknown(_) | WriteFailure::Stopping) => return ramp.lost(now),
+            Err(WriteFailure::Refused(words)) => words,
         };
         if ramp.is_lowering() {
             ramp.forget();

@@ -5,6 +5,7 @@ use super::Backend;
 use super::crowd::STUCK_FOR;
 use super::facts::{self, Facts};
 use super::journey::Journey;
+use super::journeys::Journeys;
 use super::plan::{NoSpareSaid, Search};
 use super::ramps::Ramps;
 use crate::measure::agreement::Agreement;
@@ -61,6 +62,12 @@ impl Backend {
     ) {
         if !self.facts.is_blink(now, &self.settings) {
             self.signals.not_quiet(now);
+        }
+        if *failure == ReadFailure::UnknownBackend && self.next.is_gone() {
+            // Of servers that are gone nothing is half-way.
+            self.past.forget_lent();
+            self.journeys = Journeys::default();
+            return Ramps::of(&mut self.road()).forget_all();
         }
         let is_new = self.facts.reading.failure.as_ref() != Some(failure);
         let change = match failure {
@@ -230,7 +237,7 @@ impl Backend {
         let is_elsewhere = self.signals.not_helping(now).is_some();
         let (facts, journeys) = (&self.facts, &self.journeys);
         self.size.look(now, reading, facts, journeys, is_elsewhere);
-        let may_try = self.sight().is_free_for_load() && now >= self.plan.up_not_before;
+        let may_try = self.sight().is_free_for_load(now) && now >= self.plan.up_not_before;
         let missing = self.needs().missing(now, may_try);
         let missing = missing.filter(|_| !is_elsewhere);
         // What an operator wants for a number is wanted whether or not answers get faster.
@@ -287,7 +294,7 @@ impl Backend {
             out.tell(now, None, Change::NotHelping, note);
         }
         let asks = crowd.asks(now) && now >= self.plan.up_not_before;
-        if asks && self.sight().is_free_for_load() {
+        if asks && self.sight().is_free_for_load(now) {
             self.plan.owed = Some((1, Wanted::Crowded(what)));
         }
     }

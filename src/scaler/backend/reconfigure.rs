@@ -39,6 +39,11 @@ impl Next {
     pub(super) const fn is_same(&self) -> bool {
         matches!(self, Self::Same)
     }
+
+    /// It is not looked after any more.
+    pub(super) const fn is_gone(&self) -> bool {
+        matches!(self, Self::Gone)
+    }
 }
 
 impl Backend {
@@ -174,14 +179,15 @@ impl Backend {
 impl Sight<'_> {
     /// It is in the configuration no more.
     pub(in crate::scaler) const fn is_leaving(&self) -> bool {
-        matches!(self.0.next, Next::Gone)
+        self.0.next.is_gone()
     }
 
     /// It has left nothing half-way and may be forgotten.
     pub(in crate::scaler) fn is_gone(&self) -> bool {
         let mut members = self.facts.pool.members.iter();
         let are_own = members.all(|it| it.service.ramp.is_own());
-        self.is_leaving() && self.journeys.is_idle() && are_own
+        let is_known = !self.past.has_lent();
+        self.is_leaving() && self.journeys.is_idle() && are_own && is_known
     }
 
     /// Servers that are looked after, and those of them that `next` would treat differently.
@@ -197,6 +203,11 @@ impl Sight<'_> {
 
     /// What stays behind of a backend that is not looked after any more.
     pub(in crate::scaler) fn say_goodbye(&self, now: Timestamp, out: &mut Outbox) {
+        let mut members = self.facts.pool.members.iter();
+        let has_picture = members.len() > 0;
+        if has_picture && members.all(|it| it.role == Role::Other) {
+            return; // Only weights of an earlier daemon were given back here.
+        }
         let members = self.facts.pool.members.iter();
         let enabled = members.filter(|it| it.role == Role::Spare && it.stage == Stage::Ready);
         let note = Note::Left(enabled.map(name_of).collect());

@@ -123,20 +123,20 @@ impl Backend {
 }
 
 impl Sight<'_> {
-    /// No server is on its way in or owed for the sake of speed, none has still to get its whole share, and
+    /// No server is on its way in or owed for the sake of speed, none has a share that is waited for, and
     /// none could turn back for it.
-    pub(super) fn is_free_for_load(&self) -> bool {
+    pub(super) fn is_free_for_load(&self, now: Timestamp) -> bool {
         let mut journeys = self.journeys.iter();
         self.plan.owed.is_none()
             && self.journeys.coming_for_load() == 0
-            && self.growing().is_none()
+            && self.growing(now).is_none()
             && !journeys.any(Journey::is_put_away)
     }
 
-    /// A newcomer whose share grows: what it changes is seen first.
-    pub(super) fn growing(&self) -> Option<&Member> {
+    /// A newcomer whose share grows: what it changes is seen first, for a while.
+    pub(super) fn growing(&self, now: Timestamp) -> Option<&Member> {
         let mut members = self.facts.pool.members.iter();
-        members.find(|it| it.service.ramp.is_coming() && it.is_serving())
+        members.find(|it| it.service.ramp.is_awaited(now) && it.is_serving())
     }
 
     /// The spare that is next to go, and when. While something else is to be done, none is.

@@ -174,6 +174,7 @@ hold = "0.5M" => E0005 4:8 | capital M
 hold = "6 weeks" => E0005 4:8 | 30 days or more
 hold = "2years" => E0005 4:8 | 30 days or more
 hold = "25h" => W0001 4:8 | longer than a day
+weight_ramp = "11m" => W0012 4:15 | hardly helps | "1m"
 "#,
     );
     let day = config(&format!("{BASE}hold = \"1d\""));

@@ -1,6 +1,8 @@
 //! `weight_ramp`: a newcomer's share grows while it answers as well as the others, and whatever happens,
 //! haproxy.cfg's weight is what stays.
 
+mod left;
+
 use std::time::Duration;
 
 use haproxy_autoscale::scaler::decision::Change;
@@ -320,6 +322,51 @@ fn while_a_share_grows_slowness_brings_in_no_other_spare() {
         "it has grown, and it is still slow: {:?}",
         world.done
     );
+}
+
+#[test]
+fn a_long_ramp_keeps_the_next_spare_away_for_a_minute_and_no_longer() {
+    let mut settings = ramped();
+    settings.weight_ramp = seconds(3600);
+    let mut world = world(settings, 100);
+    until_in(&mut world);
+    let slow_for = |world: &mut World, lasts: u32| {
+        for _ in 0..10 * lasts {
+            world.users("web1", 3, 0);
+            world.users("web2", 1, 0);
+            world.request("web1", 900);
+            world.request("web2", 900);
+            world.pass(GAP);
+        }
+    };
+    slow_for(&mut world, 50);
+    assert!(!world.is_up("web3"), "{:?}", world.done);
+    slow_for(&mut world, 30);
+    assert!(world.is_up("web3"), "{:?}", world.done);
+    assert!(world.weight("web2") < 20, "{:?}", world.done);
+}
+
+#[test]
+fn what_replaces_a_dead_server_has_its_whole_weight_at_once() {
+    let mut world = world(ramped(), 100);
+    world.requests(20, 20, GAP);
+    world.server("web1").is_alive = false;
+    world.pass(seconds(6));
+    assert!(world.is_up("web2"), "{:?}", world.done);
+    assert_eq!(world.weights("web2"), [0_u32; 0]);
+}
+
+#[test]
+fn when_a_server_dies_a_share_that_grows_becomes_whole() {
+    let mut world = growing();
+    answers(&mut world, seconds(4), 60, 60);
+    assert!(world.weight("web2") < 50, "{:?}", world.done);
+    world.server("web1").is_alive = false;
+    world.pass(seconds(4));
+    assert_eq!(world.weight("web2"), 100, "{:?}", world.done);
+    world.pass(seconds(4));
+    assert!(world.is_up("web3"), "{:?}", world.done);
+    assert_eq!(world.weights("web3"), [0_u32; 0]);
 }
 
 #[test]

@@ -86,6 +86,7 @@ pub(crate) struct World {
     /// HAProxy refuses each `set maxconn` and each weight.
     pub(crate) refuse_kicks: bool,
     pub(crate) is_reachable: bool,
+    pub(crate) has_no_backend: bool,
     /// The fault of the n-th action.
     pub(crate) faults: Box<dyn Fn(u64) -> Fault>,
     /// Faults of the next command that asks for that state, each used once.
@@ -149,6 +150,7 @@ impl World {
             crowded: Vec::new(),
             refuse_kicks: false,
             is_reachable: true,
+            has_no_backend: false,
             faults: Box::new(|_| Fault::None),
             state_faults: Vec::new(),
             actions: 0,
@@ -480,12 +482,13 @@ impl World {
                     has_cookie: self.has_cookie,
                     servers: servers.collect(),
                 };
+                let backends = (!self.has_no_backend).then(|| (BACKEND.to_owned(), backend));
                 Ok(Picture {
                     generation: self.generation,
                     dropped_logs: self.dropped_logs,
                     requests: self.responses,
                     crowded: self.crowded.clone(),
-                    backends: [(BACKEND.to_owned(), backend)].into(),
+                    backends: backends.into_iter().collect(),
                     odd: BTreeMap::new(),
                 })
             }
@@ -557,7 +560,9 @@ impl World {
     /// Notes what the scaler is about to be shown; from then on a hand's work is no secret.
     fn show(&mut self, picture: &Picture) {
         let now = self.now;
-        let read = &picture.backends[BACKEND];
+        let Some(read) = picture.backends.get(BACKEND) else {
+            return;
+        };
         let generation = self.shown_generation.replace(picture.generation);
         let is_same = generation.is_none_or(|shown| shown == picture.generation);
         for server in &mut self.servers {

@@ -101,7 +101,7 @@ impl Sight<'_> {
         if let Some((_, _, verdict)) = self.signals.not_helping(now) {
             return Outlook::NotHelping(verdict.until().since(now));
         }
-        if let Some(member) = self.growing() {
+        if let Some(member) = self.growing(now) {
             return Outlook::Growing {
                 server: name_of(member),
                 weight: member.read.user_weight,
