@@ -70,7 +70,7 @@ impl Asked {
 pub(super) struct Looks {
     seen: watch::Receiver<Option<Arc<Look>>>,
     beat: Beat,
-    asker: mpsc::Sender<Wish>,
+    wish_sender: mpsc::Sender<Wish>,
     asked: Asked,
     /// An older look does not show what an order has changed.
     not_before: Mutex<Instant>,
@@ -89,12 +89,12 @@ impl Looks {
         seen: watch::Receiver<Option<Arc<Look>>>,
         beat: Beat,
         asked: Asked,
-        asker: mpsc::Sender<Wish>,
+        wish_sender: mpsc::Sender<Wish>,
     ) -> Self {
         Self {
             seen,
             beat,
-            asker,
+            wish_sender,
             asked,
             not_before: Mutex::new(Instant::now()),
         }
@@ -119,7 +119,7 @@ impl Looks {
         }
         let mut coming = self.seen.clone();
         coming.mark_unchanged();
-        if self.asked.begin() && self.asker.try_send(Wish::Look).is_err() {
+        if self.asked.begin() && self.wish_sender.try_send(Wish::Look).is_err() {
             self.asked.end(); // Orders are before it, and the next who asks tries again.
         }
         let came = timeout(limit, async {
@@ -157,6 +157,6 @@ impl Looks {
 
     /// Hands an order to the loop; `false` when too many wait.
     pub(super) fn order(&self, wish: Wish) -> bool {
-        self.asker.try_send(wish).is_ok()
+        self.wish_sender.try_send(wish).is_ok()
     }
 }

@@ -56,7 +56,7 @@ pub struct Front {
     troubles: Troubles,
     wishes: mpsc::Receiver<Wish>,
     /// For the thread, until it is started.
-    asker: Option<mpsc::Sender<Wish>>,
+    wish_sender: Option<mpsc::Sender<Wish>>,
 }
 
 /// What is served, and where.
@@ -93,7 +93,7 @@ impl Look {
 impl Front {
     /// Serves nothing yet, and has no thread.
     pub fn new(hub: &Hub, events: &Events) -> Self {
-        let (asker, wishes) = mpsc::channel(ORDERS_WAITING_MAX);
+        let (wish_sender, wishes) = mpsc::channel(ORDERS_WAITING_MAX);
         Self {
             hub: hub.clone(),
             events: events.clone(),
@@ -103,7 +103,7 @@ impl Front {
             asked: Asked::default(),
             troubles: Troubles::default(),
             wishes,
-            asker: Some(asker),
+            wish_sender: Some(wish_sender),
         }
     }
 
@@ -117,14 +117,14 @@ impl Front {
         });
         if is_off {
             self.troubles.clear();
-        } else if let Some(asker) = self.asker.take() {
-            self.start(asker);
+        } else if let Some(wish_sender) = self.wish_sender.take() {
+            self.start(wish_sender);
         }
     }
 
-    fn start(&self, asker: mpsc::Sender<Wish>) {
+    fn start(&self, wish_sender: mpsc::Sender<Wish>) {
         let (beat, asked) = (self.beat.clone(), self.asked.clone());
-        let looks = Looks::new(self.seen.subscribe(), beat, asked, asker);
+        let looks = Looks::new(self.seen.subscribe(), beat, asked, wish_sender);
         let app = App::new(
             looks,
             self.hub.clone(),

@@ -3,9 +3,10 @@
 //! file is and how it is kept whole lives in `journal`, reading it without a daemon in `history`.
 
 pub mod history;
+pub mod past;
+
 mod journal;
 mod numbers;
-pub mod past;
 mod recent;
 mod segments;
 

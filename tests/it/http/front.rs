@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use haproxy_autoscale::config::{self, Config};
 use haproxy_autoscale::http::{Front, Wish};
-use haproxy_autoscale::metrics::{Counters, Seen};
+use haproxy_autoscale::metrics::{self, Seen};
 use haproxy_autoscale::publish::events::{Events, Place};
 use haproxy_autoscale::publish::hub::Hub;
 use haproxy_autoscale::status::{LogCondition, Report};
@@ -74,8 +74,8 @@ fn seen_of(backends: usize) -> Seen {
             problems: Vec::new(),
             backends: Vec::new(),
         },
-        counters: Counters::new(names.iter().map(|it| (it.as_str(), &[][..])), at),
-        log: Default::default(),
+        counters: metrics::Counters::new(names.iter().map(|it| (it.as_str(), &[][..])), at),
+        log: haproxy_autoscale::log::lines::Counters::default(),
         socket: "/nonexistent/admin.sock".to_owned(),
     }
 }

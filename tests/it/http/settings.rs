@@ -90,8 +90,13 @@ fn sighup_moves_it_switches_it_off_and_reads_the_tokens_anew() {
     let token = served.folder.path().join("token");
     std::fs::write(&token, TOKEN.replace('0', "z")).expect("another token");
     daemon.signal(Signal::HUP);
+    // The change ends every connection, that of this order too if it comes at that moment.
+    let ask = format!(
+        "POST /api/v1/orders HTTP/1.1\r\nHost: {old}\r\nAuthorization: Bearer {TOKEN}\r\n\
+         Connection: close\r\n\r\n"
+    );
     wait_for("the old token is none", SOON, || {
-        served.order("{\"order\":\"pause\"}").status == 401
+        served.send(ask.as_bytes()).starts_with("HTTP/1.1 401 ")
     });
 }
 
