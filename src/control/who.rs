@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::words::accounts::accounts;
 use crate::words::by::{By, Inline};
 use crate::words::files;
 
@@ -40,13 +41,7 @@ fn name_of(uid: u32) -> Option<String> {
 }
 
 fn named(passwd: &str, uid: u32) -> Option<String> {
-    let mut users = passwd.lines().filter_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next().filter(|name| !name.is_empty())?;
-        let id: u32 = fields.nth(1)?.parse().ok()?;
-        Some((name, id))
-    });
-    let (name, _) = users.find(|(_, id)| *id == uid)?;
+    let (name, _) = accounts(passwd).find(|(_, id)| *id == uid)?;
     Some(name.to_owned())
 }
 

@@ -7,6 +7,8 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::words::accounts::accounts;
+
 /// More than any file of settings holds.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// Where haproxy.cfg is, the usual places first.
@@ -110,13 +112,9 @@ impl Host {
     /// Users or groups by name, with their numbers: `/etc/passwd`, `/etc/group`.
     pub fn numbers(&self, file: &str) -> BTreeMap<String, u32> {
         let text = self.text(file).unwrap_or_default();
-        let rows = text.lines().filter_map(|line| {
-            let mut fields = line.split(':');
-            let name = fields.next()?;
-            let number = fields.nth(1)?.parse().ok()?;
-            Some((name.to_owned(), number))
-        });
-        rows.collect()
+        let rows = accounts(&text);
+        rows.map(|(name, number)| (name.to_owned(), number))
+            .collect()
     }
 
     /// The members of a group, by its file.

@@ -1,6 +1,7 @@
 //! The ground floor: plain data that every room speaks of, and small things that all of them need.
 //! Imports nothing of the other rooms; decides nothing, and keeps no state.
 
+pub mod accounts;
 pub mod by;
 pub mod calendar;
 pub(crate) mod closed;
