@@ -10,6 +10,8 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 use rustix::fs::OFlags;
 
+use crate::words::files;
+
 /// Longest file that is read.
 const FILE_BYTES_MAX: usize = 16 * 1024;
 /// Shorter ones could be guessed.
@@ -114,7 +116,7 @@ fn is_name(name: &str) -> bool {
 /// The text of a file that nobody else can read or write.
 fn text_of(path: &Path) -> io::Result<String> {
     // Opening a pipe would wait for somebody to write to it.
-    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let flags = files::flags(OFlags::NONBLOCK);
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(flags)

@@ -22,16 +22,39 @@ pub fn trusted(dir: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
+/// Opens a file to read it. Follows no link and waits for no pipe.
+///
+/// # Errors
+/// What the system said.
+pub fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
+        .open(path)
+}
+
+/// The same to read and write it, made for us alone if it is missing.
+///
+/// # Errors
+/// What the system said.
+pub fn open_or_make(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
+        .open(path)
+}
+
 /// All of a regular file, at most one byte more than `bytes_max`. Follows no link and waits for no
 /// pipe.
 ///
 /// # Errors
 /// What the system said, or that it is no regular file.
 pub fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
-        .open(path)?;
+    let file = open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
@@ -80,6 +103,7 @@ pub fn sync(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-fn flags(flags: OFlags) -> i32 {
+/// As the standard library takes them.
+pub fn flags(flags: OFlags) -> i32 {
     i32::try_from(flags.bits()).unwrap_or(0)
 }

@@ -2,13 +2,14 @@
 //! missing and nothing comes twice: files are opened before they can be renamed, and numbers only grow.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::super::event::Event;
-use super::segments::{last_event, open, segments, tail};
+use super::segments::{Lines, last_event, segments, tail};
+use crate::words::files;
 
 /// Listings until two of them agree; files are renamed once in days.
 const LISTINGS_MAX: usize = 5;
@@ -28,7 +29,7 @@ impl Reader {
     /// # Errors
     /// The file cannot be opened.
     pub fn open(file: PathBuf) -> io::Result<Self> {
-        open(&file)?;
+        files::open(&file)?;
         Ok(Self {
             file,
             growing: None,
@@ -90,7 +91,7 @@ fn open_all(path: &Path) -> io::Result<Vec<(File, bool)>> {
         }
         opened.clear();
         for segment in listed {
-            match open(&segment.path) {
+            match files::open(&segment.path) {
                 Ok(file) => opened.push((file, segment.first_id.is_none())),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
@@ -108,23 +109,14 @@ fn lines(
     last_id: &mut u64,
     each: &mut impl FnMut(Event) -> io::Result<()>,
 ) -> io::Result<u64> {
-    let mut reader = BufReader::new(file);
-    reader.seek(SeekFrom::Start(from))?;
-    let mut end = from;
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let read = reader.read_until(b'\n', &mut line)?;
-        if read == 0 || line.last() != Some(&b'\n') {
-            return Ok(end); // One that is half written is read when it is whole.
-        }
-        end += read as u64;
-        let event = serde_json::from_slice::<Event>(&line).ok();
-        if let Some(event) = event.filter(|event| event.id > *last_id) {
+    let mut lines = Lines::from(file, from)?;
+    while let Some(line) = lines.next_line()? {
+        if let Some(event) = line.after(*last_id) {
             *last_id = event.id;
             each(event)?;
         }
     }
+    Ok(lines.end())
 }
 
 fn is_at(file: &File, path: &Path) -> bool {

@@ -4,19 +4,17 @@
 //! It knows no clock: how old a file is follows from the times in its events.
 
 use std::collections::VecDeque;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::OFlags;
-
 use super::super::event::Event;
 use super::numbers::{self, Numbers};
 use super::segments::{
-    self, ALL_BYTES_MAX, SEGMENT_BYTES_MAX, Segment, complete, flags, last_event, last_events, tail,
+    self, ALL_BYTES_MAX, SEGMENT_BYTES_MAX, Segment, complete, last_event, last_events, tail,
 };
 use super::{Entry, Place, RECENT_MAX};
 use crate::words::files;
@@ -336,14 +334,7 @@ fn foreign() -> io::Error {
 
 /// The file that grows, made if it is missing.
 fn grown(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
-        .open(path)?;
+    let file = files::open_or_make(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
@@ -369,7 +360,7 @@ fn remove_oldest(place: &Place, now: SystemTime) -> io::Result<()> {
 }
 
 fn is_too_old(segment: &Segment, now: SystemTime, keep: Duration) -> bool {
-    let last = segments::open(&segment.path).and_then(|file| tail(&file));
+    let last = files::open(&segment.path).and_then(|file| tail(&file));
     let at = last.ok().and_then(|tail| tail.last?.moment());
     at.is_some_and(|at| now.duration_since(at).unwrap_or_default() > keep)
 }

@@ -1,14 +1,13 @@
 //! What is known of given numbers beside the events themselves, in one small file that is written in
 //! place: a disk without a free byte takes that. Its lock is what keeps two daemons from one file.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::{FlockOperation, flock};
 
-use super::segments::flags;
 use crate::words::files;
 
 /// Numbers that are reserved at once: should the events be removed, none of theirs comes again.
@@ -68,14 +67,7 @@ impl Numbers {
     /// # Errors
     /// What the system said, or that another daemon has it.
     pub(super) fn lock(events: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
-            .open(path_of(events))?;
+        let file = files::open_or_make(&path_of(events))?;
         flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
             if error == rustix::io::Errno::WOULDBLOCK {
                 return io::Error::other(

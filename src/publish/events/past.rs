@@ -3,14 +3,15 @@
 //! them, and going on where they end, lives in `history`.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom};
+use std::io;
 use std::path::PathBuf;
 
 use super::super::event::Event;
-use super::segments::{Segment, open, segments};
+use super::segments::{Lines, Segment, segments};
+use crate::words::files;
 
 /// A look at the files ends after so many bytes, whatever is in them.
-const LOOK_BYTES_MAX: usize = 1024 * 1024;
+const LOOK_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Listings until a file is where it was listed; files are renamed once in days.
 const LISTINGS_MAX: usize = 5;
@@ -59,23 +60,15 @@ impl Past {
             self.at = self.begin()?;
         }
         while let Some(at) = &mut self.at {
-            let mut reader = BufReader::new(&at.file);
-            reader.seek(SeekFrom::Start(at.bytes))?;
-            let mut line = Vec::new();
-            loop {
-                line.clear();
-                let read = reader.read_until(b'\n', &mut line)?;
-                if read == 0 || line.last() != Some(&b'\n') {
-                    break; // One that is half written comes from memory when it is whole.
-                }
-                looked += read;
-                at.bytes += read as u64;
-                let event = serde_json::from_slice::<Event>(&line).ok();
-                let event = event.filter(|event| event.id > self.last);
-                let has_enough = event.is_some_and(|event| {
+            let mut lines = Lines::from(&at.file, at.bytes)?;
+            // One that is half written comes from memory when it is whole.
+            while let Some(line) = lines.next_line()? {
+                let has_enough = line.after(self.last).is_some_and(|event| {
                     self.last = event.id;
                     !each(&event)
                 });
+                looked += lines.end() - at.bytes;
+                at.bytes = lines.end();
                 if has_enough || looked >= LOOK_BYTES_MAX {
                     return Ok(true);
                 }
@@ -106,7 +99,7 @@ impl Past {
         let mut found = oldest()?;
         for _ in 0..LISTINGS_MAX {
             let Some(segment) = &found else { break };
-            let opened = open(&segment.path);
+            let opened = files::open(&segment.path);
             // It may have been renamed or removed in between: then another one has its place.
             let listed = oldest()?;
             let is_same = listed.as_ref().map(|it| &it.path) == Some(&segment.path);

@@ -2,16 +2,14 @@
 //! number of its first event. Writing them lives in `journal`, showing what is in them in `history`.
 
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead as _, Read as _, Seek as _, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rustix::fs::OFlags;
-
 use super::super::event::Event;
 use super::RECENT_MAX;
+use crate::words::files;
 
 /// All files together are at most so large.
 pub(super) const ALL_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -79,19 +77,59 @@ pub(super) fn complete(file: &Path, first_id: u64) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Opens one to read it; follows no link and waits for no pipe.
-///
-/// # Errors
-/// What the system said.
-pub(super) fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
-        .open(path)
+/// The complete lines of a file of events, one after another.
+#[derive(Debug)]
+pub(super) struct Lines<'a> {
+    reader: BufReader<&'a File>,
+    line: Vec<u8>,
+    end: u64,
 }
 
-pub(super) fn flags(flags: OFlags) -> i32 {
-    i32::try_from(flags.bits()).unwrap_or(0)
+impl<'a> Lines<'a> {
+    /// From that byte on, at which a line begins.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub(super) fn from(file: &'a File, from: u64) -> io::Result<Self> {
+        let mut reader = BufReader::new(file);
+        reader.seek(SeekFrom::Start(from))?;
+        Ok(Self {
+            reader,
+            line: Vec::new(),
+            end: from,
+        })
+    }
+
+    /// The next one; `None`: there is no other yet. One that is half written comes when it is whole.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub(super) fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
+        self.line.clear();
+        let read = self.reader.read_until(b'\n', &mut self.line)?;
+        if read == 0 || self.line.last() != Some(&b'\n') {
+            return Ok(None);
+        }
+        self.end += read as u64;
+        Ok(Some(Line(&self.line)))
+    }
+
+    /// Where the last one ends.
+    pub(super) const fn end(&self) -> u64 {
+        self.end
+    }
+}
+
+/// A complete line of a file of events.
+#[derive(Debug)]
+pub(super) struct Line<'a>(&'a [u8]);
+
+impl Line<'_> {
+    /// Its event, if it is one with a higher number than that.
+    pub(super) fn after(&self, id: u64) -> Option<Event> {
+        let event = serde_json::from_slice::<Event>(self.0).ok();
+        event.filter(|event| event.id > id)
+    }
 }
 
 /// The end of a file of events.
@@ -150,7 +188,7 @@ pub(super) fn begins_as_events(file: &File) -> io::Result<bool> {
 pub(super) fn first(file: &File) -> io::Result<Option<(u64, SystemTime)>> {
     let mut file = file;
     file.seek(SeekFrom::Start(0))?;
-    let mut lines = io::BufReader::new(file.take(TAIL_BYTES)).split(b'\n');
+    let mut lines = BufReader::new(file.take(TAIL_BYTES)).split(b'\n');
     let event = lines.find_map(|line| serde_json::from_slice::<Event>(&line.ok()?).ok());
     Ok(event.and_then(|event| Some((event.id, event.moment()?))))
 }
@@ -162,14 +200,14 @@ pub(super) fn first(file: &File) -> io::Result<Option<(u64, SystemTime)>> {
 /// A file cannot be listed or read.
 pub(super) fn last_events(file: &Path) -> io::Result<(Vec<Event>, u64)> {
     for segment in segments(file)?.iter().rev() {
-        let Ok(mut opened) = open(&segment.path) else {
+        let Ok(mut opened) = files::open(&segment.path) else {
             continue;
         };
         let from = segment.bytes.saturating_sub(SEGMENT_BYTES_MAX);
         opened.seek(SeekFrom::Start(from))?;
         let (mut shown, mut minor, mut gone) = (VecDeque::new(), VecDeque::new(), 0);
         // One at a time: all of them at once would stay in memory.
-        for line in io::BufReader::new(opened.take(SEGMENT_BYTES_MAX)).split(b'\n') {
+        for line in BufReader::new(opened.take(SEGMENT_BYTES_MAX)).split(b'\n') {
             let Ok(event) = serde_json::from_slice::<Event>(&line?) else {
                 continue;
             };
@@ -200,7 +238,7 @@ pub(super) fn last_events(file: &Path) -> io::Result<(Vec<Event>, u64)> {
 /// A file cannot be listed or read.
 pub(super) fn last_event(file: &Path) -> io::Result<Option<Event>> {
     for segment in segments(file)?.iter().rev() {
-        let opened = match open(&segment.path) {
+        let opened = match files::open(&segment.path) {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
