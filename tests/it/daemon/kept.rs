@@ -222,6 +222,17 @@ fn explain_says_what_stands_in_the_way_until_when_and_what_happened_last() {
         "{text}"
     );
     assert!(text.contains("  operator web/web2: pin by"), "{text}");
+    // One word for what an order keeps, here and in NOTE.
+    place.order(&["unpin", "web/web2"]).succeeded();
+    place.order(&["resume", "web"]).succeeded();
+    place.order(&["disable", "web/web2"]).succeeded();
+    let text = explain(&[]).succeeded();
+    assert!(
+        text.contains("\n  blocked  order: web2 is kept out by"),
+        "{text}"
+    );
+    let noted = run(&["status", "-c", &place.config]).succeeded();
+    assert!(noted.contains("kept out by"), "{noted}");
     assert!(explain(&["api"]).failed(4).contains("no backend api"));
     stop(&mut daemon, Signal::TERM);
     explain(&[]).failed(3);
