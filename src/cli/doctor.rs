@@ -39,6 +39,7 @@ pub(super) fn run(args: &DoctorArgs) -> u8 {
         cfg: args.haproxy_cfg.clone(),
         socket: None,
         log: None,
+        asks_spares: true,
     };
     let facts = match on_runtime(async { Ok(doctor::gather(&options).await) }) {
         Ok(facts) => facts,

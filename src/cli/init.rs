@@ -55,6 +55,8 @@ pub(super) fn run(args: &InitArgs) -> u8 {
         cfg: args.haproxy_cfg.clone(),
         socket: args.socket.as_deref().map(address),
         log,
+        // It is to be quick, and no configuration says yet what to ask them.
+        asks_spares: false,
     };
     let mut facts = match on_runtime(async { Ok(doctor::gather(&options).await) }) {
         Ok(facts) => facts,

@@ -4,7 +4,10 @@
 mod begin;
 mod broken;
 mod cases;
+mod daemon;
 mod field;
+mod force;
 mod harmless;
 mod healthy;
 mod scene;
+mod spares;

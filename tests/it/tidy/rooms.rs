@@ -56,6 +56,8 @@ const MAY_USE: [(&str, &[&str]); 28] = [
             "log",
             "runtime_api",
             "scaler",
+            "status",
+            "warm_up",
             "words",
         ],
     ),
