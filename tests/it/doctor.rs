@@ -9,5 +9,6 @@ mod field;
 mod force;
 mod harmless;
 mod healthy;
+mod mode;
 mod scene;
 mod spares;
