@@ -65,7 +65,7 @@ fn each_problem_has_a_fix_of_its_own_and_none_is_to_look_at_status() {
         it.cfg(
             "balance roundrobin",
             "balance roundrobin\n    option persist",
-        )
+        );
     });
     let facts = facts(&scene, |config| {
         config.http.token_file = Some("/etc/token".into());
@@ -106,7 +106,7 @@ fn each_problem_has_a_fix_of_its_own_and_none_is_to_look_at_status() {
 fn the_text_of_a_problem_decides_between_its_causes() {
     let scene = scene(|_| {});
     let facts = facts(&scene, |config| {
-        config.http.token_file = Some("/etc/token".into())
+        config.http.token_file = Some("/etc/token".into());
     });
     for (code, text, fix) in [
         (
@@ -132,7 +132,7 @@ fn a_chroot_without_a_log_socket_is_what_keeps_the_log_silent() {
         it.cfg(
             "    nbthread 1",
             "    nbthread 1\n    chroot /var/lib/haproxy",
-        )
+        );
     });
     let mut facts = facts(&scene, |_| {});
     facts.log.file = LogFile::NotLooked;

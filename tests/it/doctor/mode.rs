@@ -13,7 +13,7 @@ const FILE: &str = "etc/haproxy-autoscale/config.toml";
 
 /// A file with that text in the place of ours, and `init` with these words on it.
 fn after(text: &str, mode: &str) -> (String, String) {
-    let scene = Scene::new(None, |it, _| it.config = text.to_owned());
+    let scene = Scene::new(None, |it, _| text.clone_into(&mut it.config));
     let root = scene.root.path().display().to_string();
     let told = run(&["init", "--root", &root, "--mode", mode]).succeeded();
     (told, fs::read_to_string(scene.at(FILE)).unwrap())
