@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use haproxy_autoscale::config;
-use haproxy_autoscale::publish::record::{News, Record, What};
+use haproxy_autoscale::publish::record::{LooksAfter, News, Record, What};
 use serde_json::Value;
 
 use super::file::{Teller, connected};
@@ -31,9 +31,11 @@ fn places(folder: &Path) -> (String, PathBuf, PathBuf) {
 fn started(is_observing: bool) -> News {
     News::Started {
         version: "1",
-        socket: "/x".to_owned(),
-        backends: vec!["web".to_owned()],
-        is_observing,
+        looks_after: LooksAfter {
+            socket: "/x".to_owned(),
+            backends: vec!["web".to_owned()],
+            is_observing,
+        },
     }
 }
 
