@@ -362,7 +362,8 @@ impl Daemon {
         if decision.change == Change::Effect && self.config.mode == Mode::Observe {
             return; // What was pretended did nothing.
         }
-        self.counters.decision(&decision);
+        let is_observing = self.config.mode == Mode::Observe;
+        self.counters.decision(&decision, is_observing);
         if diagnosis::is_unknown(&decision) {
             return self.note_unknown(decision.backend());
         }

@@ -152,9 +152,36 @@ pub(crate) struct Account {
     seconds: [(u64, Sums); SECONDS],
     open: VecDeque<Open>,
     leaving: VecDeque<Leaving>,
-    /// Whose the latest requests were, by [`mark`]; the oldest one is overwritten next.
-    latest: [u16; LATEST],
+    latest: Latest,
+}
+
+/// Whose the latest requests were, by [`mark`].
+#[derive(Debug)]
+struct Latest {
+    marks: [u16; LATEST],
+    /// Where the oldest one is.
     next: usize,
+}
+
+impl Latest {
+    fn add(&mut self, server: &str) {
+        if let Some(oldest) = self.marks.get_mut(self.next) {
+            *oldest = mark(server);
+        }
+        self.next = (self.next + 1) % LATEST;
+    }
+
+    /// The part of the last so many requests that was of that server.
+    fn share_of(&self, server: &str, requests: u64) -> Option<f64> {
+        let count = usize::try_from(requests).unwrap_or(LATEST).min(LATEST);
+        let own = mark(server);
+        let latest = (1..=count).filter_map(|back| {
+            let at = (self.next + LATEST - back) % LATEST;
+            self.marks.get(at)
+        });
+        let own = latest.filter(|mark| **mark == own).count();
+        (count > 0).then(|| own as f64 / count as f64)
+    }
 }
 
 impl Account {
@@ -172,8 +199,10 @@ impl Account {
             seconds: [(0, Sums::default()); SECONDS],
             open: VecDeque::new(),
             leaving: VecDeque::new(),
-            latest: [0; LATEST],
-            next: 0,
+            latest: Latest {
+                marks: [0; LATEST],
+                next: 0,
+            },
         }
     }
 
@@ -208,10 +237,7 @@ impl Account {
             }
             sums.add(took_ms);
         }
-        if let Some(latest) = self.latest.get_mut(self.next) {
-            *latest = mark(request.server);
-        }
-        self.next = (self.next + 1) % LATEST;
+        self.latest.add(request.server);
         for open in &mut self.open {
             if now >= open.settled_at {
                 open.after.add(took_ms);
@@ -289,20 +315,8 @@ impl Account {
         self.leaving.push_back(Leaving {
             server: Name::of(server),
             before,
-            share: self.share_of(server, requests),
+            share: self.latest.share_of(server, requests),
         });
-    }
-
-    /// The part of the last so many requests that was of that server.
-    fn share_of(&self, server: &str, requests: u64) -> Option<f64> {
-        let count = usize::try_from(requests).unwrap_or(LATEST).min(LATEST);
-        let own = mark(server);
-        let latest = (1..=count).filter_map(|back| {
-            let at = (self.next + LATEST - back) % LATEST;
-            self.latest.get(at)
-        });
-        let own = latest.filter(|mark| **mark == own).count();
-        (count > 0).then(|| own as f64 / count as f64)
     }
 
     /// A server came or went just now. `wanted_for`: because of what began so long ago; `stays`: at

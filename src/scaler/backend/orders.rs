@@ -24,8 +24,8 @@ impl Backend {
             Place::Server(name) => Some(name.server.as_str()),
             Place::Everything | Place::Backend(_) => None,
         };
-        let before = self.sight().demand();
-        let takes_away = self.sight().takes_away(order, server);
+        let before = demand(&self.sight());
+        let takes_away = takes_away(&self.sight(), order, server);
         let mut released = None;
         let taken = match server {
             Some(_) if order.verb == Verb::Release => Err(Refusal::NeedsBackend),
@@ -366,35 +366,33 @@ impl Demand {
     }
 }
 
-impl Sight<'_> {
-    fn demand(&self) -> Demand {
-        Demand {
-            breach: self.signals.breach().copied(),
-            need: self.size.need().copied(),
-            serving: self.facts.pool.serving(),
-        }
+fn demand(sight: &Sight<'_>) -> Demand {
+    Demand {
+        breach: sight.signals.breach().copied(),
+        need: sight.size.need().copied(),
+        serving: sight.facts.pool.serving(),
     }
+}
 
-    /// How many servers that serve that order takes away; `None`: no load speaks against it. A pause takes
-    /// none, and none comes.
-    fn takes_away(&self, order: &Order, server: Option<&str>) -> Option<u32> {
-        match (order.verb, server) {
-            (Verb::Pause, None) => Some(0),
-            (Verb::Disable, Some(server)) => {
-                let member = self.facts.pool.member(server);
-                member.is_some_and(Member::is_serving).then_some(1)
-            }
-            (
-                Verb::Pause
-                | Verb::Resume
-                | Verb::Pin
-                | Verb::Unpin
-                | Verb::Enable
-                | Verb::Disable
-                | Verb::Release,
-                _,
-            ) => None,
+/// How many servers that serve that order takes away; `None`: no load speaks against it. A pause takes
+/// none, and none comes.
+fn takes_away(sight: &Sight<'_>, order: &Order, server: Option<&str>) -> Option<u32> {
+    match (order.verb, server) {
+        (Verb::Pause, None) => Some(0),
+        (Verb::Disable, Some(server)) => {
+            let member = sight.facts.pool.member(server);
+            member.is_some_and(Member::is_serving).then_some(1)
         }
+        (
+            Verb::Pause
+            | Verb::Resume
+            | Verb::Pin
+            | Verb::Unpin
+            | Verb::Enable
+            | Verb::Disable
+            | Verb::Release,
+            _,
+        ) => None,
     }
 }
 
