@@ -15,7 +15,7 @@
 //! - [`config`], [`cli`]: what the operator says
 //! - [`schedule`]: the hours that a schedule names, as instants
 //! - [`control`], [`status`]: what the operator sees and orders of a running daemon
-//! - [`metrics`], [`http`]: the daemon as numbers, and what it serves
+//! - [`metrics`], [`http`]: the daemon as numbers, and what it serves; [`curve`]: its last hour
 //! - [`publish`]: what people are told: records, their sentences, the daemon's log
 //! - [`state`]: what outlives it, on disk
 //! - [`clock`]: live time
@@ -29,6 +29,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod curve;
 pub mod daemon;
 pub mod demo;
 pub mod doctor;

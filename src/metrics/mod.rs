@@ -21,7 +21,7 @@ use self::table::{Samples, Sight};
 use crate::log::lines;
 use crate::status::Report;
 
-pub use self::counters::Counters;
+pub use self::counters::{Counters, Totals};
 pub use self::table::{Kind, Metric};
 pub use self::trigger::Trigger;
 
