@@ -20,7 +20,7 @@ use crate::status::Explained;
 use crate::words::time::rfc3339_ms;
 
 /// The day is summed up anew after this: it may be many megabytes.
-const SUMS_LAST: Duration = Duration::from_secs(60);
+const SUMS_LAST: Duration = Duration::from_secs(10);
 
 /// The last day in sums, as it was made last.
 pub(super) type Sums = std::sync::Mutex<Option<(Instant, Bytes)>>;

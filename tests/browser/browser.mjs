@@ -13,7 +13,7 @@ export const PROGRAMS = { binary: BINARY, haproxy: HAPROXY };
 export const SIZES = { wide: { width: 1280, height: 800 }, narrow: { width: 320, height: 640 } };
 
 export async function openBrowser() {
-  return chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-gpu"] });
+  return chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-gpu", "--disable-lcd-text"] });
 }
 
 /** A page in a tab of its own; `complaints` grows with all that should not be. */

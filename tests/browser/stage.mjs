@@ -46,7 +46,7 @@ function serve(name) {
 }
 
 export class Stage {
-  static async start({ binary, haproxy, mode = "act", more = "", spares = 2, backends = ["web"] }) {
+  static async start({ binary, haproxy, mode = "act", more = "", spares = 2, backends = ["web"], idleTimeout = "5m" }) {
     const stage = new Stage();
     stage.folder = mkdtempSync(join(tmpdir(), "page-"));
     stage.binary = binary;
@@ -91,7 +91,7 @@ ${sections.join("")}`);
 always_up = ["${it}1"]
 response_time = "200ms"
 window = "1s"
-idle_timeout = "5m"
+idle_timeout = "${idleTimeout}"
 [backend.${it}.warm_up]
 path = "/health"
 `);

@@ -26,7 +26,7 @@ export const MARKS = {
   no_spare: { shape: "!", tone: "bad", what: "no spare" },
   not_helping: { shape: "!", tone: "bad", what: "does not help" },
   hold: { shape: "◆", tone: "idle", what: "changed by hand" },
-  operator: { shape: "◆", tone: "warn", what: "order" },
+  order: { shape: "◆", tone: "warn", what: "" },
   reload: { shape: "○", tone: "idle", what: "HAProxy reloaded" },
   unreachable: { shape: "✕", tone: "bad", what: "HAProxy does not answer" },
   reachable: { shape: "○", tone: "idle", what: "HAProxy answers" },
@@ -49,7 +49,6 @@ export function read(curve) {
     serving: curve.serving[index],
     wanted: curve.wanted[index],
   }));
-  // The newest has hardly begun, and a rate of a second is none of ten.
   const marks = curve.events.filter((event) => MARKS[event.code]);
   return { ...curve, stepMs, isTime, points, marks, unit: curve.unit ?? "ms" };
 }
@@ -70,8 +69,9 @@ function round(value) {
 
 const highest = (points, pick) => Math.max(0, ...points.map((it) => pick(it) ?? 0));
 
-/** The picture. `chosen` is the point under the pointer, `marked` the event that is pointed at. */
-export function chart(curve, width, chosen, marked) {
+/** The picture of a backend with so many servers. `chosen` is the point under the pointer, `marked` the event that is
+ *  pointed at. */
+export function chart(curve, width, servers, chosen, marked) {
   const { begin, end, minutes } = span(curve);
   const inner = width - LEFT - RIGHT;
   const x = (at) => LEFT + ((at - begin) / (end - begin)) * inner;
@@ -80,7 +80,9 @@ export function chart(curve, width, chosen, marked) {
   const worst = Math.max((curve.threshold ?? 0) * 1.25, highest(curve.points, (it) => it.value) * 1.1);
   const responseMax = round(Math.max(worst, Math.min(highest(curve.points, (it) => it.peak), worst * 2)));
   const loadMax = round(highest(curve.points, (it) => Math.max(it.perS ?? 0, it.peakPerS ?? 0)) * 1.05);
-  const serversMax = Math.max(2, highest(curve.points, (it) => Math.max(it.serving ?? 0, it.wanted ?? 0)) + 0.5);
+  // A backlog may want a dozen that nobody has.
+  const wanted = Math.min(highest(curve.points, (it) => it.wanted), servers + 1);
+  const serversMax = Math.max(1, wanted, highest(curve.points, (it) => it.serving)) + 0.5;
   const y = (top, height, max) => (value) => top + height - (Math.min(value, max) / max) * height;
   const yResponse = y(tops.response, RESPONSE, responseMax);
   const yLoad = y(tops.load, LOAD, loadMax);
@@ -107,8 +109,8 @@ export function chart(curve, width, chosen, marked) {
   svg("path", { class: "servers area", d: steps(curve, x, (it) => it.serving, yServers, base(tops.servers, SERVERS)) }),
   svg("path", { class: "servers line", d: steps(curve, x, (it) => it.serving, yServers, null) }),
   svg("path", { class: "wanted line", d: steps(curve, x, (it) => it.wanted, yServers, null) }),
-  curve.threshold === null ? null : goal(curve, yResponse(curve.threshold), width),
   svg("path", { class: "value line", d: line(curve.points, middle, (it) => it.value, yResponse) }),
+  curve.threshold === null ? null : goal(curve, yResponse(curve.threshold), width),
   curve.points.some((it) => it.value !== null) ? null
     : svg("text", { class: "empty", x: LEFT + inner / 2, y: LANE + RESPONSE * 0.72, "text-anchor": "middle" }, "no requests in this time"),
   marksOf(curve, begin, x, marked),
@@ -192,14 +194,17 @@ function steps(curve, x, pick, y, base) {
   }).join("");
 }
 
+/** Of changes at nearly the same time the shapes stand side by side. */
 function marksOf(curve, begin, x, marked) {
+  let free = -Infinity;
   return svg("g", { class: "marks" }, curve.marks.filter((it) => Date.parse(it.at) >= begin).map((event) => {
     const { shape, tone } = MARKS[event.code];
     const at = px(x(Date.parse(event.at)));
-    const isMarked = marked === event.id;
-    return svg("g", { class: `mark ${tone}${isMarked ? " marked" : ""}`, "data-mark": event.id },
+    const place = Math.max(Number(at), free);
+    free = place + 11;
+    return svg("g", { class: `mark ${tone}${marked === event.id ? " marked" : ""}`, "data-mark": event.id },
       svg("line", { x1: at, x2: at, y1: LANE - 4, y2: HEIGHT - AXIS }),
-      svg("text", { x: at, y: LANE - 7, "text-anchor": "middle" }, shape),
+      svg("text", { x: px(place), y: LANE - 7, "text-anchor": "middle" }, shape),
       svg("title", {}, `${clock(event.at)} ${event.text}`));
   }));
 }
@@ -212,7 +217,7 @@ export function pointAt(curve, width, place) {
 }
 
 /** What a point shows, in words. */
-export function sentence(curve, point) {
+export function inWords(curve, point) {
   const parts = [
     `${clock(point.at)}: ${point.value === null ? "no request" : measured(point.value, curve.unit)}`,
     point.peak === null ? null : `worst second ${measured(point.peak, curve.unit)}`,

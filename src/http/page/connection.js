@@ -8,6 +8,8 @@ const ASK_EVERY_MS = 2000;
 const ANSWER_LIMIT_MS = 8000;
 /** Something comes at least every 15 seconds: a stream that is silent for longer is dead. */
 const SILENCE_MAX_MS = 40000;
+/** Events are said not to come when they have not for so long. */
+const DEAF_MAX_MS = 6000;
 /** Events that a page begins with. */
 const EVENTS_FIRST = 200;
 
@@ -18,6 +20,7 @@ let asking = null;
 let timer = null;
 let stream = null;
 let lastEvent = null;
+let deafSince = Date.now();
 
 /** Calls `act` when that happens: `overview`, `event`, `lost` (why) or `back`. */
 export function on(what, act) {
@@ -31,6 +34,11 @@ function tell(what, value) {
 /** Since when the daemon does not answer, by this computer's clock; `null`: it does. */
 export function lost() {
   return lostSince;
+}
+
+/** A gap of a few seconds is none: all that was missed comes. */
+export function hasEvents() {
+  return deafSince === null || Date.now() - deafSince < DEAF_MAX_MS;
 }
 
 /** JSON of that path; an error's message is what the daemon said. */
@@ -95,6 +103,7 @@ async function listen() {
       signal: own.signal,
     });
     if (!answer.ok) throw new Error(await answer.text());
+    deafSince = null;
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
     for (;;) {
@@ -110,6 +119,7 @@ async function listen() {
     // Whether the daemon is there is found out by asking.
   } finally {
     clearTimeout(silence);
+    deafSince ??= Date.now();
     if (stream === own) stream = null;
     if (!document.hidden) setTimeout(listen, ASK_EVERY_MS);
   }

@@ -1,8 +1,8 @@
 // One backend: what comes next, why, what it can carry, its servers, what stands by order.
 
 import { orderButton } from "./backends.js";
-import { el, svg } from "./dom.js";
-import { effectOf, lastChangeOf } from "./events.js";
+import { el, sentence, svg } from "./dom.js";
+import { effectOf, evidenceOf, lastChangeOf } from "./events.js";
 import {
   ROLES, STAGES, ago, bareText, clock, count, measured, moment, perSecond, percent, rate, stateOf,
 } from "./words.js";
@@ -24,11 +24,11 @@ export function nextCard(backend, explained, canOrder) {
         el("span", { "aria-hidden": "true" }, `${state.shape} `), state.word),
       isPaused ? el("span", { class: "chip warn" }, el("span", { "aria-hidden": "true" }, "‖ "), "PAUSED") : null),
     el("dl", { class: "rows" },
-      row("Next", "sentence", backend.next, explained ? el("code", { class: "faint" }, ` ${explained.reason.code}`) : null),
-      blocked.map((it) => row("In the way", "blocked", it.text,
+      row("Next", "sentence", sentence(backend.next), explained ? el("code", { class: "faint" }, ` ${explained.reason.code}`) : null),
+      blocked.map((it) => row("In the way", "blocked", sentence(it.text),
         it.until ? el("span", { class: "faint" }, ` until ${clock(it.until)}`) : null)),
-      backend.carries ? row("Capacity", "carries", backend.carries) : null,
-      (backend.votes ?? []).map((vote) => row("Also", "carries", vote))),
+      backend.carries ? row("Capacity", "carries", sentence(backend.carries)) : null,
+      (backend.votes ?? []).map((vote) => row("Also", "carries", sentence(vote)))),
     el("div", { class: "buttons" },
       isPaused ? orderButton("resume", backend.name, `Resume ${backend.name}`, canOrder, "primary")
         : orderButton("pause", backend.name, `Pause ${backend.name}`, canOrder),
@@ -45,7 +45,7 @@ export function problemsCard(problems) {
     el("h2", { id: "problems-title" }, count(problems.length, "problem")),
     el("ul", {}, problems.map((it) => el("li", {},
       el("span", { class: "shape", "aria-hidden": "true" }, "▲ "),
-      it.backend ? el("strong", {}, `${it.backend}: `) : null, it.text,
+      it.backend ? el("strong", {}, `${it.backend}: `) : null, sentence(it.text),
       el("span", { class: "faint" }, ` for ${ago(it.since).replace(" ago", "")}`)))));
 }
 
@@ -122,18 +122,19 @@ function serverRow(backend, server, shares, canOrder) {
     cell("Stage", isLame ? "warn" : stage.tone,
       el("span", { class: "shape", "aria-hidden": "true" }, `${stage.shape} `), isLame ? "ready, serves nobody" : stage.word),
     cell("Weight", "number", server.weight === null ? "–" : String(server.weight)),
-    cell("Share", "number", server.serving || share > 0 ? [percent(share), bar(share ?? 0, "good")] : "–"),
+    cell("Share", "number", server.serving ? [percent(share), bar(share ?? 0, "good")] : "–"),
     cell("Note", "note", noteOf(backend, server)),
     canOrder ? el("td", { class: "orders" }, el("div", {}, serverOrders(backend, server))) : null);
 }
 
 /** The daemon's note, or since when and why it is where it is. */
 function noteOf(backend, server) {
-  if (server.note) return server.note;
+  if (server.note) return sentence(server.note);
   if (server.role === "always_up") return "never disabled";
   const last = lastChangeOf(backend.name, server.name);
   if (!last) return "–";
-  return [`${last.code === "enable" ? "in" : "out"} since ${moment(last.at)}: ${bareText(last)}`,
+  // All of it stands beside the curve.
+  return [`${last.code === "enable" ? "in" : "out"} since ${moment(last.at)}: ${evidenceOf(last).split("; ")[0]}`,
     effectOf(last) ? el("span", { class: "effect" }, `Effect: ${bareText(effectOf(last))}`) : null];
 }
 

@@ -25,6 +25,11 @@ function fill(node, attributes, children) {
   return node;
 }
 
+/** A sentence in which a word in backticks is what somebody types. */
+export function sentence(text) {
+  return text.split("`").map((part, index) => (index % 2 === 1 ? el("code", {}, part) : part));
+}
+
 /** Gives `place` those children, and changes only what is different: focus, selection and what is
  *  open stay. A node keeps its place by `data-key`. */
 export function show(place, ...children) {

@@ -1,7 +1,7 @@
 // What happened: the list of events, live, and what other parts of the page need to know of them.
 
-import { at, el, show } from "./dom.js";
-import { bareText, clock, moment, placeOf } from "./words.js";
+import { at, el, sentence, show } from "./dom.js";
+import { bareText, clock, evidence, moment, placeOf } from "./words.js";
 
 /** Events in memory, and shown. */
 const KEPT_MAX = 600;
@@ -35,6 +35,11 @@ export function take(event) {
 export function lastChangeOf(backend, server) {
   return events.findLast((it) => it.backend === backend && it.server === server
     && (it.code === "enable" || it.code === "disable"));
+}
+
+/** What led to that change. */
+export function evidenceOf(change) {
+  return evidence(change, events);
 }
 
 /** What that change did, once it is known. */
@@ -76,5 +81,5 @@ export function showEvents() {
     shown.map((event) => el("li", { "data-key": String(event.id) },
       el("time", { datetime: event.at, title: moment(event.at) }, clock(event.at)),
       el("span", { class: `code ${toneOf(event)}` }, event.code.replaceAll("_", " ")),
-      el("span", { class: "text" }, placeOf(event) ? el("strong", {}, `${placeOf(event)} `) : null, bareText(event)))));
+      el("span", { class: "text" }, placeOf(event) ? el("strong", {}, `${placeOf(event)} `) : null, sentence(bareText(event))))));
 }

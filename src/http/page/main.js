@@ -1,14 +1,14 @@
 // The page: which backend is chosen, what is drawn when, keys and buttons.
 
 import { inOrder, problemsOf, showBackends, showSummary } from "./backends.js";
-import { MARKS, chart, pointAt, read, sentence, table } from "./chart.js";
+import { MARKS, chart, inWords, pointAt, read, table } from "./chart.js";
 import * as connection from "./connection.js";
 import { figures, nextCard, problemsCard, serversCard, standingCard } from "./detail.js";
-import { at, el, show } from "./dom.js";
+import { at, el, sentence, show } from "./dom.js";
 import * as events from "./events.js";
 import * as orders from "./orders.js";
 import * as today from "./today.js";
-import { bareText, clock, measured, moment, ms, perSecond, span } from "./words.js";
+import { bareText, clock, evidence, measured, moment, ms, perSecond, span } from "./words.js";
 
 const CURVE_EVERY_MS = 10_000;
 const THEMES = ["auto", "light", "dark"];
@@ -96,7 +96,7 @@ function sliding() {
     "aria-valuemin": "0",
     "aria-valuemax": String(curve.points.length - 1),
     "aria-valuenow": String(Math.max(0, curve.points.indexOf(point))),
-    "aria-valuetext": sentence(curve, point),
+    "aria-valuetext": inWords(curve, point),
   };
 }
 
@@ -123,7 +123,7 @@ function drawCurve() {
   }
   const width = Math.floor(place.clientWidth);
   if (width < 60) return;
-  show(place, chart(curve, width, chosen, marked));
+  show(place, chart(curve, width, chosenBackend().servers.length, chosen, marked));
   show(at("curve-readout"), readout());
   for (const [name, value] of Object.entries(sliding())) place.setAttribute(name, value);
 }
@@ -144,8 +144,8 @@ function changesList(backend, canOrder) {
         el("span", { class: `shape ${tone}`, "aria-hidden": "true" }, shape),
         el("time", { datetime: event.at, title: moment(event.at) }, clock(event.at)),
         el("div", {},
-          el("strong", {}, `${name} ${what}`.trim()), ` ${bareText(event)}`,
-          effect && event.code !== "operator" ? el("span", { class: "effect" }, `Effect: ${bareText(effect)}`) : null),
+          el("strong", {}, `${name} ${what}`.trim()), " ", sentence(evidence(event, curve.events)),
+          effect && event.code !== "order" ? el("span", { class: "effect" }, `Effect: ${bareText(effect)}`) : null),
         canOrder ? undo(event, backend) : null);
     })));
 }
@@ -198,6 +198,7 @@ function mark(id) {
 
 connection.on("overview", (newest) => {
   overview = newest;
+  showLink();
   // Another version has another page.
   if (version && version !== newest.daemon.version) location.reload();
   version = newest.daemon.version;
@@ -208,6 +209,7 @@ connection.on("overview", (newest) => {
 
 connection.on("event", (event) => {
   events.take(event);
+  if (["enable", "disable", "usage"].includes(event.code)) today.forget();
   soon();
 });
 
@@ -243,13 +245,14 @@ function showLink() {
   const pill = at("link");
   document.body.classList.toggle("stale", since !== null);
   banner.hidden = since === null;
-  pill.className = `pill ${since === null ? (overview ? "good" : "idle") : "bad"}`;
-  pill.textContent = since === null ? (overview ? "● live" : "○ connecting") : "○ lost";
+  const [tone, word] = since !== null ? ["bad", `○ lost ${span(Date.now() - since)}`]
+    : !overview ? ["idle", "○ connecting"] : connection.hasEvents() ? ["good", "● live"] : ["warn", "◐ no events"];
+  pill.className = `pill ${tone}`;
+  pill.textContent = word;
   if (since === null) return;
-  pill.textContent = `○ lost ${span(Date.now() - since)}`;
   // Without the span: an alert that changes is read out again.
-  show(banner, `The daemon has not answered since ${clock(since)}: ${why}. What you see is from then. It is asked again `
-    + "every two seconds; on the host, `systemctl status haproxy-autoscale` says more.");
+  show(banner, sentence(`The daemon has not answered since ${clock(since)}: ${why}. What you see is from then. It is asked again `
+    + "every two seconds; on the host, `systemctl status haproxy-autoscale` says more."));
 }
 
 // ---- Buttons and keys ---------------------------------------------------------------------------

@@ -49,7 +49,7 @@ function facts(sums) {
       el("dd", {}, changes === 0 ? "none" : `${sums.enables} in, ${sums.disables} out`,
         sums.failures > 0 ? `, ${sums.failures} failed` : null),
       el("dt", {}, "Saved"),
-      el("dd", {}, el("strong", {}, hours(sums.saved_server_seconds)), ` of ${hours(all)} (${percent(share)})`,
+      el("dd", {}, el("strong", {}, hours(sums.saved_server_seconds, all)), ` of ${hours(all, all)} ${unitOf(all)} (${percent(share)})`,
         svg("svg", { class: "bar", "aria-hidden": "true", width: "100%", height: "8" },
           svg("rect", { class: "track", width: "100%", height: "8", rx: "4" }),
           svg("rect", { class: "good", width: `${(share * 100).toFixed(1)}%`, height: "8", rx: "4" }))),
@@ -62,7 +62,11 @@ function facts(sums) {
   ];
 }
 
-function hours(seconds) {
-  const [value, unit] = seconds < 3600 ? [seconds / 60, "server-minutes"] : [seconds / 3600, "server-hours"];
-  return `${value.toFixed(1)} ${unit}`;
+/** In the unit of `all`. */
+function hours(seconds, all) {
+  return (seconds / (all < 3600 ? 60 : 3600)).toFixed(1);
+}
+
+function unitOf(all) {
+  return all < 3600 ? "server-minutes" : "server-hours";
 }

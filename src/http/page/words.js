@@ -100,7 +100,16 @@ export function placeOf(event) {
 export function bareText(event) {
   const colon = event.text.indexOf(": ");
   const head = event.text.slice(0, Math.max(colon, 0)).split(" ");
-  return colon > 0 && head.length <= 2 && head.at(-1) === placeOf(event) ? event.text.slice(colon + 2) : event.text;
+  const isHead = head.length <= 2 && [placeOf(event), event.code].includes(head.at(-1));
+  return colon > 0 && isHead ? event.text.slice(colon + 2) : event.text;
+}
+
+/** What led to it. A server that went was drained first, and that says why. */
+export function evidence(event, events) {
+  const drain = event.code === "disable"
+    ? events.findLast((it) => it.id < event.id && it.code === "drain" && it.server === event.server
+      && it.backend === event.backend) : null;
+  return drain ? `${bareText(drain)}; ${bareText(event)}` : bareText(event);
 }
 
 /** How a backend is: a word, a shape, and how much it matters, from 0. */
