@@ -2,11 +2,12 @@
 // questions of docs/questions.md. About four minutes: a curve needs its time.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
+import { shrunk } from "./png.mjs";
 import { PROGRAMS, SIZES, openBrowser, openPage } from "./browser.mjs";
 import { Stage, TOKEN, until } from "./stage.mjs";
 
@@ -50,7 +51,7 @@ try {
       await other.page.waitForSelector("#curve svg");
       await other.page.waitForSelector("#today dl");
       await sleep(500);
-      await other.page.screenshot({ path: path(`page-${size}-${scheme}`) });
+      await other.page.screenshot({ path: path(`page-${size}-${scheme}`), fullPage: size === "wide" });
       await other.page.context().close();
     }
   }
@@ -75,7 +76,7 @@ try {
   await says(".rows", /would warm up/);
   await picture("why-nothing", "section.next", 'section[data-key="standing"]');
   await picture("undo", '[data-key="changes"]', 'section[data-key="servers"]');
-  check();
+  shrinkAndCheck();
 } catch (error) {
   console.error(error);
   console.error(stage.logs().split("\n").slice(-20).join("\n"));
@@ -85,10 +86,11 @@ try {
   await stage.end();
 }
 
-/** Pictures that are too large are a failure: they are in everybody's clone. */
-function check() {
+/** Pictures are in everybody's clone: those that are too large are a failure. */
+function shrinkAndCheck() {
   let all = 0;
   for (const name of readdirSync(FOLDER).filter((it) => it.endsWith(".png"))) {
+    writeFileSync(join(FOLDER, name), shrunk(readFileSync(join(FOLDER, name))));
     const { size } = statSync(join(FOLDER, name));
     console.log(`${String(Math.round(size / 1000)).padStart(5)} kB  ${name}`);
     assert.ok(size <= ONE_BYTES_MAX, `${name} is too large`);

@@ -35,7 +35,7 @@ export function showSummary(status, canOrder) {
     tone = "warn";
     headline = "It runs, with a problem";
   }
-  const mode = status.mode === "observe" ? "observing: nothing is changed" : "acting";
+  const mode = status.mode === "observe" ? "observing: nothing is changed, spares are shown as they would be" : "acting";
   const facts = [
     isAllPaused ? "paused: nothing is changed" : mode,
     paused.length > 0 && !isAllPaused ? `${paused.map((it) => it.name).join(", ")} paused` : null,

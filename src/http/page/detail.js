@@ -14,6 +14,8 @@ const KINDS = {
 
 /** What comes first: the next step, the reason, and what is in the way. */
 export function nextCard(backend, explained, canOrder) {
+  // A long one stands above the buttons already.
+  const name = backend.name.length > 24 ? "" : ` ${backend.name}`;
   const state = stateOf(backend);
   const isPaused = Boolean(backend.pause);
   const blocked = (explained?.blocked_by ?? []).filter((it) => it.text !== backend.next);
@@ -30,8 +32,8 @@ export function nextCard(backend, explained, canOrder) {
       backend.carries ? row("Capacity", "carries", sentence(backend.carries)) : null,
       (backend.votes ?? []).map((vote) => row("Also", "carries", sentence(vote)))),
     el("div", { class: "buttons" },
-      isPaused ? orderButton("resume", backend.name, `Resume ${backend.name}`, canOrder, "primary")
-        : orderButton("pause", backend.name, `Pause ${backend.name}`, canOrder),
+      isPaused ? orderButton("resume", backend.name, `Resume${name}`, canOrder, "primary")
+        : orderButton("pause", backend.name, `Pause${name}`, canOrder),
       orderButton("release", backend.name, "Put all spares away", canOrder)));
 }
 
@@ -108,7 +110,8 @@ export function serversCard(backend, shares, canOrder) {
         el("thead", {}, el("tr", {},
           ["Server", "Role", "Stage", "Weight", "Share", "Note"].map((it) => el("th", { scope: "col" }, it)),
           canOrder ? el("th", { scope: "col" }, "Orders") : null)),
-        el("tbody", {}, backend.servers.map((server) => serverRow(backend, server, shares, canOrder))))));
+        el("tbody", {}, backend.servers.map((server) => serverRow(backend, server, shares, canOrder))))),
+    backend.servers.length === 0 ? el("p", { class: "faint" }, "HAProxy has not been read yet, or has no such backend.") : null);
 }
 
 function serverRow(backend, server, shares, canOrder) {

@@ -24,10 +24,18 @@ let version = null;
 
 // ---- What is shown ------------------------------------------------------------------------------
 
+function named() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return ""; // Somebody typed a `%`.
+  }
+}
+
 function chosenBackend() {
   const backends = overview?.status.backends ?? [];
-  const named = decodeURIComponent(location.hash.slice(1));
-  return backends.find((it) => it.name === named) ?? inOrder(backends)[0] ?? null;
+  const name = named();
+  return backends.find((it) => it.name === name) ?? inOrder(backends)[0] ?? null;
 }
 
 function draw() {
