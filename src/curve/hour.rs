@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::{POINTS_MAX, STEP};
+use crate::measure::policy::PolicyView;
 use crate::measure::settings::Unit;
 use crate::metrics::Totals;
 use crate::scaler::BackendView;
@@ -25,7 +26,7 @@ pub(super) struct Point {
     pub(super) peak_per_s: f32,
     /// The highest mean between two looks, milliseconds.
     pub(super) peak_ms: Option<f32>,
-    /// The highest value of a signal that is no time.
+    /// The highest value that was judged by the goal.
     pub(super) level: Option<f32>,
     /// The most requests in servers and queues.
     pub(super) in_flight: Option<u32>,
@@ -95,26 +96,33 @@ pub(super) struct GoalSeen {
     pub(super) threshold: f64,
 }
 
+impl GoalSeen {
+    fn of(policy: &PolicyView) -> Self {
+        Self {
+            signal: policy.settings.signal.as_str(),
+            statistic: policy.settings.statistic.name(),
+            unit: policy.settings.signal.unit().as_str(),
+            threshold: policy.settings.above,
+        }
+    }
+}
+
 impl Hour {
     pub(super) fn see(&mut self, now: Timestamp, view: &BackendView, totals: Totals<'_>) {
         self.pass(now, totals);
         let counted = Counted::of(now, totals);
         let before = self.last.replace(counted);
-        let policy = view.policy.as_ref();
-        self.goal = policy.map(|policy| GoalSeen {
-            signal: policy.settings.signal.as_str(),
-            statistic: policy.settings.statistic.name(),
-            unit: policy.settings.signal.unit().as_str(),
-            threshold: policy.settings.above,
-        });
+        let judged = view.policy.as_ref().filter(|it| self.is_goal(it));
+        if let Some(policy) = judged {
+            self.aim(GoalSeen::of(policy));
+        }
         let Some(point) = self.points.back_mut() else {
             return;
         };
         if let Some(before) = before {
             point.add(&before, &counted);
         }
-        let level = policy.filter(|it| it.settings.signal.unit() != Unit::Ms);
-        let level = level.and_then(|it| it.value).map(small);
+        let level = judged.and_then(|it| it.value).map(small);
         point.level = highest(point.level, level);
         let in_flight = view
             .in_flight
@@ -123,6 +131,31 @@ impl Hour {
         let count = |it: u32| u16::try_from(it).unwrap_or(u16::MAX);
         point.serving = view.serving.map(count).or(point.serving);
         point.wanted = point.wanted.max(view.wanted.map(count));
+    }
+
+    /// Of several policies those of times come first, whichever is nearest to a breach: a picture has one
+    /// unit.
+    fn is_goal(&self, policy: &PolicyView) -> bool {
+        let is_time = |unit: &str| unit == Unit::Ms.as_str();
+        let has_time = self.goal.as_ref().is_some_and(|goal| is_time(goal.unit));
+        !has_time || policy.settings.signal.unit() == Unit::Ms
+    }
+
+    /// What was judged by another goal is none of this one's.
+    fn aim(&mut self, goal: GoalSeen) {
+        let is_like =
+            |old: &GoalSeen| (old.signal, &old.statistic) == (goal.signal, &goal.statistic);
+        if !self.goal.as_ref().is_some_and(is_like) {
+            for point in &mut self.points {
+                point.level = None;
+            }
+        }
+        self.goal = Some(goal);
+    }
+
+    /// The configuration is another one: so may the policies be.
+    pub(super) fn forget_goal(&mut self) {
+        self.goal = None;
     }
 
     /// Begins the point of now, and leaves those empty in which nobody looked.

@@ -63,6 +63,12 @@ impl Curves {
         }
     }
 
+    /// The configuration is another one.
+    pub fn reconfigured(&self) {
+        let mut all = self.all();
+        all.hours.values_mut().for_each(Hour::forget_goal);
+    }
+
     fn all(&self) -> MutexGuard<'_, All> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

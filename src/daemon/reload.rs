@@ -135,6 +135,7 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
     daemon
         .counters
         .look_after(published::counted(&daemon.config));
+    daemon.curves.reconfigured();
     daemon.tell(News::ConfigApplied);
     daemon.hello(None);
     daemon.look_around();

@@ -53,6 +53,7 @@ static PARTS: &[Part] = parts! {
     SCRIPT "connection.js"
     SCRIPT "backends.js"
     SCRIPT "chart.js"
+    SCRIPT "curve.js"
     SCRIPT "detail.js"
     SCRIPT "events.js"
     SCRIPT "orders.js"

@@ -40,7 +40,7 @@ try {
   stage.load(95);
   await says("#next-title + .chip", /SLOW|SHORT/);
   await says(".sentence", /warm|web2/);
-  await picture("next", "#summary", "section.next");
+  await picture("next", ".health", "section.next");
   await until("both spares", async () => (await stage.backend()).serving === 3, 60_000);
   await sleep(70_000);
   await says(".changes", /Effect:/);

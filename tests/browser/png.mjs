@@ -7,21 +7,24 @@ const COLOURS_MAX = 256;
 
 export function shrunk(png) {
   const { width, height, samples, pixels } = decode(png);
-  const counts = new Map();
+  const colours = new Map();
   for (let at = 0; at < pixels.length; at += samples) {
-    const colour = (pixels[at] << 16) | (pixels[at + 1] << 8) | pixels[at + 2];
-    counts.set(colour, (counts.get(colour) ?? 0) + 1);
+    const place = bucket(pixels, at);
+    const colour = colours.get(place) ?? { count: 0, sums: [0, 0, 0] };
+    colour.count += 1;
+    colour.sums.forEach((_, part) => { colour.sums[part] += pixels[at + part]; });
+    colours.set(place, colour);
   }
-  const palette = [...counts].sort((one, other) => other[1] - one[1]).slice(0, COLOURS_MAX).map(([colour]) => colour);
-  const places = new Map(palette.map((colour, place) => [colour, place]));
-  for (const colour of counts.keys()) {
-    if (!places.has(colour)) places.set(colour, nearest(palette, colour));
-  }
+  const means = [...colours].map(([place, { count, sums }]) => ({ place, count, mean: sums.map((it) => Math.round(it / count)) }));
+  // A small mark in red means more than another grey at the edge of a letter.
+  const weight = ({ count, mean }) => count * (1 + (Math.max(...mean) - Math.min(...mean)) / 4);
+  means.sort((one, other) => weight(other) - weight(one));
+  const palette = means.slice(0, COLOURS_MAX).map((it) => it.mean);
+  const places = new Map(means.map((it, index) => [it.place, index < COLOURS_MAX ? index : nearest(palette, it.mean)]));
   const rows = Buffer.alloc((width + 1) * height);
   for (let y = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1) {
-      const at = (y * width + x) * samples;
-      rows[y * (width + 1) + 1 + x] = places.get((pixels[at] << 16) | (pixels[at + 1] << 8) | pixels[at + 2]);
+      rows[y * (width + 1) + 1 + x] = places.get(bucket(pixels, (y * width + x) * samples));
     }
   }
   const head = Buffer.alloc(13);
@@ -31,19 +34,20 @@ export function shrunk(png) {
   return Buffer.concat([
     png.subarray(0, 8),
     chunk("IHDR", head),
-    chunk("PLTE", Buffer.from(palette.flatMap((it) => [it >> 16, (it >> 8) & 255, it & 255]))),
+    chunk("PLTE", Buffer.from(palette.flat())),
     chunk("IDAT", deflateSync(rows, { level: 9 })),
     chunk("IEND", Buffer.alloc(0)),
   ]);
 }
 
+/** Colours that nobody tells apart have the same. */
+function bucket(pixels, at) {
+  return ((pixels[at] >> 3) << 10) | ((pixels[at + 1] >> 3) << 5) | (pixels[at + 2] >> 3);
+}
+
 function nearest(palette, colour) {
-  let [best, least] = [0, Infinity];
-  palette.forEach((other, place) => {
-    const apart = [16, 8, 0].reduce((sum, shift) => sum + (((colour >> shift) & 255) - ((other >> shift) & 255)) ** 2, 0);
-    if (apart < least) [best, least] = [place, apart];
-  });
-  return best;
+  const apart = (other) => other.reduce((sum, part, index) => sum + (part - colour[index]) ** 2, 0);
+  return palette.reduce((best, other, index) => (apart(other) < apart(palette[best]) ? index : best), 0);
 }
 
 function chunk(name, data) {

@@ -3,6 +3,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use haproxy_autoscale::curve::{BACKENDS_MAX, Curves, POINTS_MAX};
+use haproxy_autoscale::measure::policy::PolicyView;
+use haproxy_autoscale::measure::settings::{PolicySettings, Signal};
 use haproxy_autoscale::metrics::Counters;
 use haproxy_autoscale::publish::events::Events;
 use haproxy_autoscale::publish::hub::Hub;
@@ -196,6 +198,50 @@ fn backends_beyond_the_limit_have_none_and_those_that_go_take_theirs_along() {
     played.see(1000);
     assert_eq!(played.curve("b0000"), None);
     assert!(played.curve(&names[BACKENDS_MAX]).is_some());
+}
+
+fn judged(signal: Signal, value: f64) -> Option<PolicyView> {
+    Some(PolicyView {
+        settings: PolicySettings::new(signal, 200.0),
+        value: Some(value),
+        requests: 10,
+        streak: 0,
+        is_broken: false,
+    })
+}
+
+#[test]
+fn times_come_first_and_what_another_goal_judged_is_none_of_this_one() {
+    let mut played = Played::web();
+    let mut see = |at_ms: u64, signal: Signal, value: f64| {
+        played.views[0].policy = judged(signal, value);
+        played.see(at_ms);
+        played.curve("web").expect("a curve")
+    };
+    let curve = see(0, Signal::QueueLength, 7.0);
+    assert_eq!(
+        (&curve["unit"], &curve["level"]),
+        (&json!("count"), &json!([7.0]))
+    );
+    let curve = see(10_000, Signal::ResponseTime, 90.0);
+    assert_eq!(
+        (&curve["unit"], &curve["level"]),
+        (&json!("ms"), &json!([null, 90.0]))
+    );
+    see(12_000, Signal::ResponseTime, 80.0);
+    let curve = see(20_000, Signal::QueueLength, 300.0);
+    assert_eq!(
+        (&curve["unit"], &curve["level"]),
+        (&json!("ms"), &json!([null, 90.0, null]))
+    );
+    played.curves.reconfigured();
+    played.see(30_000);
+    let curve = played.curve("web").expect("a curve");
+    assert_eq!(
+        curve["signal"], "queue_length",
+        "the policies may be others"
+    );
+    assert_eq!(curve["level"], json!([null, null, null, 300.0]));
 }
 
 #[test]

@@ -33,15 +33,17 @@ export const MARKS = {
   started: { shape: "○", tone: "idle", what: "daemon started" },
 };
 
-/** A curve as the daemon sends it, with a moment for each point. */
+/** A curve as the daemon sends it, with a moment for each point. Where the mean of a time is judged it has its worst
+ *  seconds; anything else has the highest that was judged. */
 export function read(curve) {
   const first = Date.parse(curve.first_at);
   const stepMs = curve.step_s * 1000;
   const isTime = curve.unit === null || curve.unit === "ms";
+  const hasPeaks = isTime && (curve.statistic ?? "mean") === "mean";
   const points = curve.per_s.map((perS, index) => ({
     at: first + index * stepMs,
-    value: isTime ? curve.mean_ms[index] : curve.level[index],
-    peak: isTime ? curve.peak_ms[index] : null,
+    value: hasPeaks ? curve.mean_ms[index] : curve.level[index],
+    peak: hasPeaks ? curve.peak_ms[index] : null,
     perS,
     peakPerS: curve.peak_per_s[index],
     failed: curve.failed[index],
@@ -50,7 +52,8 @@ export function read(curve) {
     wanted: curve.wanted[index],
   }));
   const marks = curve.events.filter((event) => MARKS[event.code]);
-  return { ...curve, stepMs, isTime, points, marks, unit: curve.unit ?? "ms" };
+  const valueName = hasPeaks ? "mean" : `highest ${curve.statistic ?? ""}`.trim();
+  return { ...curve, stepMs, isTime, hasPeaks, valueName, points, marks, unit: curve.unit ?? "ms" };
 }
 
 function span(curve) {
@@ -102,7 +105,7 @@ export function chart(curve, width, servers, chosen, marked) {
   },
   panels,
   ticks(begin, end, minutes, x, width),
-  curve.isTime ? svg("path", { class: "peak area", d: band(curve.points, middle, yResponse) }) : null,
+  curve.hasPeaks ? svg("path", { class: "peak area", d: band(curve.points, middle, yResponse) }) : null,
   svg("path", { class: "load area", d: area(curve.points, middle, (it) => it.perS, yLoad, base(tops.load, LOAD)) }),
   svg("path", { class: "peak line", d: line(curve.points, middle, (it) => it.peakPerS, yLoad) }),
   svg("path", { class: "load line", d: line(curve.points, middle, (it) => it.perS, yLoad) }),
@@ -132,7 +135,7 @@ function panel(name, top, height, width, labels, y) {
 function goal(curve, y, width) {
   return svg("g", { class: "goal" },
     svg("line", { x1: LEFT, x2: width - RIGHT, y1: y, y2: y }),
-    svg("text", { x: width - RIGHT - 2, y: y - 5, "text-anchor": "end" }, `goal ${measured(curve.threshold, curve.unit)}`));
+    svg("text", { x: width - RIGHT - 2, y: y - 5, "text-anchor": "end" }, `goal ${curve.hasPeaks ? "" : `${curve.statistic} `}${measured(curve.threshold, curve.unit)}`));
 }
 
 function ticks(begin, end, minutes, x, width) {
@@ -254,7 +257,7 @@ export function table(curve) {
   });
   return el("table", { class: "numbers" },
     el("caption", {}, "By minute, the newest first"),
-    el("thead", {}, el("tr", {}, ["Time", curve.isTime ? "Mean" : "Highest", "Worst second", "Load", "Failed", "Serving", "Wanted"]
+    el("thead", {}, el("tr", {}, ["Time", curve.hasPeaks ? "Mean" : "Highest", "Worst second", "Load", "Failed", "Serving", "Wanted"]
       .map((it) => el("th", { scope: "col" }, it)))),
     el("tbody", {}, rows));
 }

@@ -1,7 +1,7 @@
 // What happened: the list of events, live, and what other parts of the page need to know of them.
 
 import { at, el, sentence, show } from "./dom.js";
-import { bareText, clock, evidence, moment, placeOf } from "./words.js";
+import { bareText, clock, effectOf as effectIn, evidence, moment, placeOf } from "./words.js";
 
 /** Events in memory, and shown. */
 const KEPT_MAX = 600;
@@ -44,8 +44,7 @@ export function evidenceOf(change) {
 
 /** What that change did, once it is known. */
 export function effectOf(change) {
-  return events.find((it) => it.id > change.id && it.code === "effect"
-    && it.backend === change.backend && it.server === change.server);
+  return effectIn(change, events);
 }
 
 export function choose(kind) {

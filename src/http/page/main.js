@@ -1,25 +1,18 @@
 // The page: which backend is chosen, what is drawn when, keys and buttons.
 
 import { inOrder, problemsOf, showBackends, showSummary } from "./backends.js";
-import { MARKS, chart, inWords, pointAt, read, table } from "./chart.js";
 import * as connection from "./connection.js";
+import * as curve from "./curve.js";
 import { figures, nextCard, problemsCard, serversCard, standingCard } from "./detail.js";
 import { at, el, sentence, show } from "./dom.js";
 import * as events from "./events.js";
 import * as orders from "./orders.js";
 import * as today from "./today.js";
-import { bareText, clock, evidence, measured, moment, ms, perSecond, span } from "./words.js";
+import { clock, span } from "./words.js";
 
-const CURVE_EVERY_MS = 10_000;
 const THEMES = ["auto", "light", "dark"];
-/** Changes that are listed beside the curve. */
-const LISTED_MAX = 12;
 
 let overview = null;
-let curve = null;
-let curveAsked = 0;
-let chosen = null;
-let marked = null;
 let version = null;
 
 // ---- What is shown ------------------------------------------------------------------------------
@@ -43,7 +36,7 @@ function draw() {
   const { daemon, status, explained } = overview;
   const backend = chosenBackend();
   const canOrder = daemon.takes_orders;
-  const shares = curve && curve.backend === backend?.name ? curve.shares : null;
+  const shares = curve.sharesOf(backend?.name);
   orders.know(overview, shares);
   at("where").textContent = [
     daemon.host,
@@ -63,9 +56,9 @@ function draw() {
     problemsCard(problems),
     standingCard(backend, canOrder),
     figures(backend),
-    curveCard(backend, canOrder),
+    curve.card(backend, canOrder),
     serversCard(backend, shares, canOrder));
-  drawCurve();
+  curve.drawPicture(backend);
   today.showToday(backend.name);
   document.title = title(status, backend);
 }
@@ -80,126 +73,9 @@ function logWords(log) {
   return log.lag_ms === null ? "log not timed" : `log ${span(log.lag_ms)} behind`;
 }
 
-// ---- The curve ----------------------------------------------------------------------------------
-
-/** Its frame: the picture goes into `#curve` when its width is known. */
-function curveCard(backend, canOrder) {
-  const has = curve && curve.backend === backend.name && curve.points.length > 1;
-  return el("section", { class: "card", "data-key": "curve", "aria-labelledby": "curve-title" },
-    el("h2", { id: "curve-title" }, "The last hour"),
-    has ? null : el("p", { class: "faint", "data-key": "none" }, "The curve begins: a point comes every ten seconds."),
-    el("p", { id: "curve-readout", class: "readout", "data-key": "readout", "data-own": true }),
-    el("div", {
-      id: "curve", "data-key": "picture", tabindex: has ? "0" : null, role: has ? "slider" : null,
-      "aria-label": has ? "Moment on the curve" : null, ...(has ? sliding() : {}),
-      "data-own": true,
-    }),
-    has ? changesList(backend, canOrder) : null,
-    has ? el("details", { "data-key": "table" }, el("summary", {}, "As a table"), el("div", { class: "scroll" }, table(curve))) : null);
-}
-
-function sliding() {
-  const point = chosen ?? curve.points.at(-1);
-  return {
-    "aria-valuemin": "0",
-    "aria-valuemax": String(curve.points.length - 1),
-    "aria-valuenow": String(Math.max(0, curve.points.indexOf(point))),
-    "aria-valuetext": inWords(curve, point),
-  };
-}
-
-/** Legend and numbers in one: of the point that is chosen, else of the newest that is over. */
-function readout() {
-  const point = chosen ?? curve.points.at(-2) ?? curve.points.at(-1);
-  const swatch = (kind) => el("i", { class: `swatch ${kind}`, "aria-hidden": "true" });
-  return [
-    el("span", { class: "time" }, clock(point.at)),
-    el("span", {}, swatch("value"), `${curve.isTime ? curve.statistic ?? "mean" : "highest"} ${measured(point.value, curve.unit)}`.replace("p", "p")),
-    curve.isTime ? el("span", {}, swatch("peak"), `worst second ${ms(point.peak)}`) : null,
-    el("span", {}, swatch("load"), `load ${perSecond(point.perS)}`),
-    el("span", {}, swatch("servers"), `serving ${point.serving ?? "–"}`),
-    el("span", {}, swatch("wanted"), `wanted ${point.wanted ?? "–"}`),
-  ];
-}
-
-function drawCurve() {
-  const place = at("curve");
-  if (!place || !curve || curve.points.length < 2 || curve.backend !== chosenBackend()?.name) {
-    if (place) show(place);
-    if (place) show(at("curve-readout"));
-    return;
-  }
-  const width = Math.floor(place.clientWidth);
-  if (width < 60) return;
-  show(place, chart(curve, width, chosenBackend().servers.length, chosen, marked));
-  show(at("curve-readout"), readout());
-  for (const [name, value] of Object.entries(sliding())) place.setAttribute(name, value);
-}
-
-/** What changed in that hour, the newest first, each with its evidence and what it did. */
-function changesList(backend, canOrder) {
-  const listed = curve.marks.slice(-LISTED_MAX).reverse();
-  if (listed.length === 0) {
-    return el("p", { class: "faint", "data-key": "changes" }, "No server came or went in this time.");
-  }
-  return el("div", { "data-key": "changes" },
-    el("h3", {}, "Changes"),
-    el("ol", { class: "changes" }, listed.map((event) => {
-      const { shape, tone, what } = MARKS[event.code];
-      const effect = curve.events.find((it) => it.id > event.id && it.code === "effect" && it.server === event.server);
-      const name = event.server ?? (event.backend ? event.backend : "");
-      return el("li", { "data-key": String(event.id), "data-mark": event.id, class: marked === event.id ? "marked" : null },
-        el("span", { class: `shape ${tone}`, "aria-hidden": "true" }, shape),
-        el("time", { datetime: event.at, title: moment(event.at) }, clock(event.at)),
-        el("div", {},
-          el("strong", {}, `${name} ${what}`.trim()), " ", sentence(evidence(event, curve.events)),
-          effect && event.code !== "order" ? el("span", { class: "effect" }, `Effect: ${bareText(effect)}`) : null),
-        canOrder ? undo(event, backend) : null);
-    })));
-}
-
-/** The way back from a change, while it is the last one of that server. */
-function undo(event, backend) {
-  const server = backend.servers.find((it) => it.name === event.server);
-  if (!server || server.role !== "spare") return null;
-  const later = curve.events.some((it) => it.id > event.id && it.server === event.server && ["enable", "disable"].includes(it.code));
-  const verb = { enable: "disable", disable: "enable" }[event.code];
-  if (!verb || later) return null;
-  return el("button", {
-    type: "button", "data-do": "order", "data-verb": verb, "data-target": `${backend.name}/${server.name}`,
-    "aria-label": `Undo: ${verb} ${server.name}`,
-  }, "Undo…");
-}
-
-async function askCurve(isNow = false) {
+function askCurve(afterMs) {
   const backend = chosenBackend();
-  if (!backend || (!isNow && Date.now() - curveAsked < CURVE_EVERY_MS)) return;
-  curveAsked = Date.now();
-  try {
-    const answer = read(await connection.ask(`/api/v1/curve?backend=${encodeURIComponent(backend.name)}`));
-    const index = chosen && curve ? curve.points.findIndex((it) => it.at === chosen.at) : -1;
-    // The same moment is another object, and may have moved by a few milliseconds.
-    chosen = index < 0 ? null : answer.points.find((it) => Math.abs(it.at - chosen.at) < 5000) ?? null;
-    curve = answer;
-  } catch {
-    curve = curve?.backend === backend.name ? curve : null;
-  }
-  draw();
-}
-
-function choosePoint(point) {
-  if (point === chosen) return;
-  chosen = point;
-  drawCurve();
-}
-
-function mark(id) {
-  if (id === marked) return;
-  marked = id;
-  for (const item of document.querySelectorAll(".changes [data-mark]")) {
-    item.classList.toggle("marked", Number(item.dataset.mark) === marked);
-  }
-  drawCurve();
+  if (backend) curve.refresh(backend.name, draw, afterMs);
 }
 
 // ---- The connection -----------------------------------------------------------------------------
@@ -229,7 +105,7 @@ function soon() {
     drawing = null;
     events.showEvents();
     draw();
-    askCurve(Date.now() - curveAsked > 1000);
+    askCurve(1000);
     connection.askSoon();
   }, 120);
 }
@@ -241,7 +117,7 @@ connection.on("lost", (reason) => {
 });
 
 connection.on("back", () => {
-  curveAsked = 0;
+  curve.forget();
   today.forget();
   orders.toast("The daemon answers again.");
   showLink();
@@ -325,18 +201,9 @@ const KEYS = {
 document.addEventListener("keydown", (key) => {
   const isTyped = key.target.closest("input, select, textarea, dialog");
   if (isTyped || key.ctrlKey || key.metaKey || key.altKey) return;
-  if (key.target.id === "curve" && curve) {
-    const index = chosen ? curve.points.indexOf(chosen) : curve.points.length - 1;
-    const to = {
-      ArrowLeft: index - 1, ArrowDown: index - 1, ArrowRight: index + 1, ArrowUp: index + 1, PageUp: index + 30,
-      PageDown: index - 30, Home: 0, End: curve.points.length - 1,
-    }[key.key];
-    if (to !== undefined) {
-      key.preventDefault();
-      choosePoint(curve.points[Math.min(Math.max(to, 0), curve.points.length - 1)]);
-      return;
-    }
-    if (key.key === "Escape") choosePoint(null);
+  if (key.target.id === "curve" && curve.moveBy(key.key, chosenBackend())) {
+    key.preventDefault();
+    return;
   }
   const act = KEYS[key.key];
   if (act) {
@@ -345,24 +212,12 @@ document.addEventListener("keydown", (key) => {
   }
 });
 
-document.addEventListener("pointermove", (move) => {
-  const place = move.target.closest?.("#curve");
-  if (place && curve?.points.length > 1) {
-    const box = place.getBoundingClientRect();
-    choosePoint(pointAt(curve, Math.floor(place.clientWidth), move.clientX - box.left));
-  } else if (chosen && document.activeElement?.id !== "curve") {
-    choosePoint(null);
-  }
-  const item = move.target.closest?.("[data-mark]");
-  mark(item ? Number(item.dataset.mark) : null);
-});
-
+document.addEventListener("pointermove", (move) => curve.pointTo(move.target, move.clientX, chosenBackend()));
 window.addEventListener("hashchange", () => {
-  chosen = null;
   draw();
-  askCurve(true);
+  askCurve(0);
 });
-window.addEventListener("resize", drawCurve);
+window.addEventListener("resize", () => curve.drawPicture(chosenBackend()));
 at("events-filter").addEventListener("input", (input) => events.setFilter(input.target.value));
 setInterval(showLink, 1000);
 setTheme(storedTheme());

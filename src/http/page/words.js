@@ -112,6 +112,14 @@ export function evidence(event, events) {
   return drain ? `${bareText(drain)}; ${bareText(event)}` : bareText(event);
 }
 
+/** What a server's coming or going did, once it is known: told before it comes or goes again. */
+export function effectOf(change, events) {
+  if (!["enable", "disable"].includes(change.code)) return null;
+  const next = events.find((it) => it.id > change.id && it.server === change.server && it.backend === change.backend
+    && ["effect", "enable", "disable"].includes(it.code));
+  return next?.code === "effect" ? next : null;
+}
+
 /** How a backend is: a word, a shape, and how much it matters, from 0. */
 export const STATES = {
   ok: { word: "OK", shape: "●", tone: "good", rank: 5 },
