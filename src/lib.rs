@@ -16,7 +16,7 @@
 //! - [`schedule`]: the hours that a schedule names, as instants
 //! - [`control`], [`status`]: what the operator sees and orders of a running daemon
 //! - [`top`]: that, live in a terminal
-//! - [`metrics`], [`http`]: the daemon as numbers, and what it serves
+//! - [`metrics`], [`http`]: the daemon as numbers, and what it serves; [`curve`]: its last hour
 //! - [`publish`]: what people are told: records, their sentences, the daemon's log
 //! - [`state`]: what outlives it, on disk
 //! - [`clock`]: live time
@@ -30,6 +30,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod curve;
 pub mod daemon;
 pub mod demo;
 pub mod doctor;

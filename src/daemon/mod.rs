@@ -39,6 +39,7 @@ use self::standstill::Suspension;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::control::{Request, Server};
+use crate::curve::Curves;
 use crate::http::{Front, Wish};
 use crate::log::line::Parser;
 use crate::log::source::Source;
@@ -251,6 +252,7 @@ struct Daemon {
     /// When it is told what became of requests.
     usage_due: Timestamp,
     counters: Box<Counters>,
+    curves: Curves,
     /// When HAProxy was asked that has not answered yet.
     asked_at: Option<Instant>,
     http: Front,
@@ -263,6 +265,7 @@ impl Daemon {
             .backends
             .values()
             .map(|backend| backend.scaler.clone());
+        let curves = Curves::default();
         Self {
             scaler: Scaler::new(clock.now(), settings).with_seed(seed()),
             hands: Hands::new(&config),
@@ -290,7 +293,8 @@ impl Daemon {
                 SystemTime::now(),
             )),
             asked_at: None,
-            http: Front::new(&hub, &events),
+            http: Front::new(&hub, &events).with_curves(&curves),
+            curves,
             events,
             hub,
             config,

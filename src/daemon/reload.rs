@@ -132,6 +132,7 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
     daemon
         .counters
         .look_after(published::counted(&daemon.config));
+    daemon.curves.reconfigured();
     daemon.tell(News::ConfigApplied(daemon.looks_after()));
     daemon.look_around();
     if is_elsewhere {

@@ -15,6 +15,8 @@ impl Daemon {
         let now = self.clock.now();
         let backends = self.scaler.snapshot(now);
         self.counters.pass(now, &backends);
+        let wall = SystemTime::now();
+        self.curves.see(now, wall, &backends, &self.counters);
         let mut found = self.findings(now, source);
         // While the file is being rotated, that is no problem.
         let is_away = self.log.is_away();
@@ -28,7 +30,7 @@ impl Daemon {
                 is_helpless: problem.code().is_helpless(),
             }));
         }
-        let (problems, news) = self.problems.take(now, SystemTime::now(), found);
+        let (problems, news) = self.problems.take(now, wall, found);
         for news in news.into_iter().chain(self.reasons.take(now, &backends)) {
             self.tell(news);
         }

@@ -1,6 +1,7 @@
 //! Where the commands get events from: the files, or the memory of a daemon. A daemon that acts and one
 //! that observes have a file each: what is between two lives of the one is in that of the other.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -9,6 +10,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use crate::config::{Config, Mode};
 use crate::control;
 use crate::publish::event::Event;
 use crate::publish::events::history::Reader;
@@ -35,6 +37,30 @@ pub struct Places {
     pub files: Vec<KeptIn>,
     /// A daemon that runs says where its events are.
     pub control_socket: PathBuf,
+    /// The backends that are looked after.
+    pub backends: BTreeSet<String>,
+}
+
+impl Places {
+    /// Where events of that configuration's daemon may be.
+    pub fn of(config: &Config) -> Self {
+        let is_ours_observed = config.events.file.is_none() && config.mode == Mode::Observe;
+        let files = [
+            (config.events_file(), is_ours_observed),
+            (config.other_events_file(), !is_ours_observed),
+        ];
+        let kept = files.into_iter().filter_map(|(file, is_observed)| {
+            Some(KeptIn {
+                file: file?,
+                is_observed,
+            })
+        });
+        Self {
+            files: kept.collect(),
+            control_socket: config.control_socket.clone(),
+            backends: config.backends.keys().cloned().collect(),
+        }
+    }
 }
 
 /// Where events come from.
