@@ -18,6 +18,53 @@ use super::{
 
 /// What stands at the foot of each page.
 const SOURCE: &str = concat!("haproxy-autoscale ", env!("CARGO_PKG_VERSION"));
+/// The same version gives the same pages. Quotes, since an empty argument of a macro would be none.
+const NO_DATE: &str = "\"\"";
+
+const FILES: [(&str, &str); 3] = [
+    (CONFIG_DEFAULT, "The configuration."),
+    (
+        "/var/lib/haproxy-autoscale",
+        "What outlives the daemon: orders, holds, what a server carries, what happened.",
+    ),
+    (
+        "/run/haproxy-autoscale/control.sock",
+        "Where the daemon answers status and takes orders.",
+    ),
+];
+
+const EXIT_STATUS: [(u8, &str); 7] = [
+    (0, "Success; or run was ended by a signal."),
+    (EXIT_FAILED, "It failed, or the order was refused."),
+    (
+        EXIT_PROBLEM,
+        "Wrong usage; of status --check: there is a problem.",
+    ),
+    (
+        EXIT_NOT_RUNNING,
+        "No daemon runs, or none that you may talk to.",
+    ),
+    (
+        EXIT_UNKNOWN,
+        "No such backend or server; of tune: the log cannot tell.",
+    ),
+    (
+        EXIT_LOCKED,
+        "Of run: another daemon acts on that admin socket.",
+    ),
+    (EXIT_CONFIG, "Of run: bad configuration."),
+];
+
+const SIGNALS: [(&str, &str); 2] = [
+    (
+        "SIGHUP",
+        "The daemon reads its configuration again: all of it, or, if it has a mistake, none of it.",
+    ),
+    (
+        "SIGTERM, SIGINT",
+        "The daemon ends. Servers that are ready stay ready.",
+    ),
+];
 
 #[derive(Debug, Args)]
 pub(super) struct ManArgs {
@@ -42,7 +89,7 @@ pub(super) fn run(args: &ManArgs) -> u8 {
 fn write_all(cli: clap::Command, folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     for command in cli.get_subcommands().filter(|it| !it.is_hide_set()) {
-        let page = Man::new(command.clone()).source(SOURCE);
+        let page = Man::new(command.clone()).date(NO_DATE).source(SOURCE);
         let name = page.get_filename();
         let mut text = Vec::new();
         page.render(&mut text)?;
@@ -50,74 +97,45 @@ fn write_all(cli: clap::Command, folder: &Path) -> io::Result<()> {
         fs::write(folder.join(name), text)?;
     }
     fs::write(folder.join(format!("{PROGRAM}.1")), program(cli)?)?;
-    let page = configuration::page(SOURCE);
+    let page = configuration::page();
     fs::write(folder.join(format!("{}.5", configuration::NAME)), page)
 }
 
 /// The page of the program itself.
 fn program(cli: clap::Command) -> io::Result<Vec<u8>> {
+    let examples = cli.get_after_help().map(ToString::to_string);
+    let page = Man::new(cli).date(NO_DATE).source(SOURCE);
     let mut text = Vec::new();
-    Man::new(cli).source(SOURCE).render(&mut text)?;
+    page.render_title(&mut text)?;
+    page.render_name_section(&mut text)?;
+    page.render_synopsis_section(&mut text)?;
+    page.render_description_section(&mut text)?;
+    page.render_options_section(&mut text)?;
+    page.render_subcommands_section(&mut text)?;
     let mut more = Roff::new();
-    more.control("SH", ["FILES"]);
-    for (path, what) in [
-        (CONFIG_DEFAULT, "The configuration."),
-        (
-            "/var/lib/haproxy-autoscale",
-            "What outlives the daemon: orders, holds, what a server carries, what happened.",
-        ),
-        (
-            "/run/haproxy-autoscale/control.sock",
-            "Where the daemon answers status and takes orders.",
-        ),
-    ] {
-        row(&mut more, path, what);
+    section(&mut more, "FILES", &FILES);
+    let codes = EXIT_STATUS.map(|(code, what)| (code.to_string(), what));
+    section(&mut more, "EXIT STATUS", &codes);
+    section(&mut more, "SIGNALS", &SIGNALS);
+    more.control("SH", ["EXAMPLES"]);
+    more.control("nf", []);
+    // Below its own heading.
+    for line in examples.iter().flat_map(|it| it.lines().skip(1)) {
+        more.text([roman(line.trim_start())]);
     }
-    more.control("SH", ["EXIT STATUS"]);
-    for (codes, what) in [
-        (vec![0], "Success; or run was ended by a signal."),
-        (vec![EXIT_FAILED], "It failed, or the order was refused."),
-        (
-            vec![EXIT_PROBLEM],
-            "Wrong usage; of status --check: there is a problem.",
-        ),
-        (
-            vec![EXIT_NOT_RUNNING],
-            "No daemon runs, or none that you may talk to.",
-        ),
-        (
-            vec![EXIT_UNKNOWN],
-            "No such backend or server; of tune: the log cannot tell.",
-        ),
-        (
-            vec![EXIT_LOCKED],
-            "Of run: another daemon acts on that admin socket.",
-        ),
-        (vec![EXIT_CONFIG], "Of run: bad configuration."),
-    ] {
-        let codes: Vec<String> = codes.iter().map(u8::to_string).collect();
-        row(&mut more, &codes.join(", "), what);
-    }
-    more.control("SH", ["SIGNALS"]);
-    row(
-        &mut more,
-        "SIGHUP",
-        "The daemon reads its configuration again: all of it, or, if it has a mistake, none of it.",
-    );
-    row(
-        &mut more,
-        "SIGTERM, SIGINT",
-        "The daemon ends. Servers that are ready stay ready.",
-    );
+    more.control("fi", []);
     more.to_writer(&mut text)?;
     see_also(&[(configuration::NAME, "5"), ("haproxy", "1")]).to_writer(&mut text)?;
     Ok(text)
 }
 
-fn row(page: &mut Roff, term: &str, text: &str) {
-    page.control("TP", []);
-    page.text([bold(term)]);
-    page.text([roman(text)]);
+fn section(page: &mut Roff, title: &str, rows: &[(impl AsRef<str>, &str)]) {
+    page.control("SH", [title]);
+    for (term, text) in rows {
+        page.control("TP", []);
+        page.text([bold(term.as_ref())]);
+        page.text([roman(*text)]);
+    }
 }
 
 fn see_also(pages: &[(&str, &str)]) -> Roff {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
 use super::super::CONFIG_DEFAULT;
-use super::see_also;
+use super::{NO_DATE, SOURCE, see_also};
 use crate::config::key::{Key, Section};
 use crate::config::keys::{DEFAULTS, TABLES};
 
@@ -20,9 +20,9 @@ const SMALLEST: &str = "    [backend.web]
     always_up = [\"web1\"]
     response_time = \"500ms\"";
 
-pub(super) fn page(source: &str) -> String {
+pub(super) fn page() -> String {
     let mut page = Roff::new();
-    page.control("TH", [NAME, "5", "", source, ""]);
+    page.control("TH", [NAME, "5", NO_DATE, SOURCE]);
     page.control("SH", ["NAME"]);
     page.text([roman(format!(
         "{NAME} - configuration of haproxy-autoscale"
@@ -40,7 +40,8 @@ pub(super) fn page(source: &str) -> String {
         section(&mut page, table, &mut told);
     }
     let also = see_also(&[("haproxy-autoscale", "1")]);
-    page.to_roff() + &also.to_roff()
+    // With quotes that can be copied.
+    page.render() + &also.to_roff()
 }
 
 /// A table of the file; keys that were `told` in another one are left out.

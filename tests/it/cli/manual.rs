@@ -125,6 +125,11 @@ fn every_command_has_its_page_and_groff_has_no_complaint() {
         let title = page.rsplit_once('.').unwrap().0;
         let name = format!(".SH NAME\n{} \\- ", title.replace('-', "\\-"));
         assert!(text.contains(&name), "{page}: {text}");
+        let head = format!(
+            "\n.TH {title} {} \"\" \"haproxy-autoscale ",
+            &page[page.len() - 1..]
+        );
+        assert!(text.replace("\\-", "-").contains(&head), "{page}: {text}");
         let path = path.to_str().unwrap();
         // A line too long for the page could be broken nowhere: a name, or an example.
         let flags = ["-man", "-ww", "-z", "-Tutf8", "-Kutf8", path];
@@ -159,6 +164,7 @@ fn the_pages_have_every_option_and_every_key() {
         "haproxy-autoscale.toml(5)",
         "\n75\n",
         "\n78\n",
+        "\nhaproxy-autoscale demo\n",
         "SIGHUP",
     ] {
         assert!(own.contains(word), "{word}: {own}");
