@@ -10,6 +10,7 @@ mod order;
 mod past;
 mod simulate;
 mod since;
+mod top;
 mod tune;
 
 use std::fmt;
@@ -111,6 +112,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Show the same live in the terminal, with keys for orders
+    Top(top::TopArgs),
     /// Show what happened, newest last; needs no running daemon
     Events(past::EventsArgs),
     /// Say why a backend does what it does, why it does nothing, and what comes next
@@ -185,6 +188,7 @@ pub fn run(cli: Cli) -> ExitCode {
             json,
             check,
         } => run_status(&config.config, json, check),
+        Command::Top(args) => top::run(args),
         Command::Events(args) => past::events(args),
         Command::Explain(args) => past::explain(&args),
         Command::Report(args) => past::report(args),
