@@ -401,6 +401,11 @@ impl Daemon {
                 server,
                 outcome,
             },
+            Outcome::Troubled(id, server, trouble) => Event::WarmUpTroubled {
+                id,
+                server,
+                trouble,
+            },
             Outcome::StateSet(id, server, outcome) => Event::StateSet {
                 id,
                 server,

@@ -11,7 +11,9 @@ use crate::measure::account::Usage;
 use crate::measure::need::Need;
 use crate::measure::settings::{Signal, Statistic};
 use crate::measure::target::TargetNeed;
-use crate::scaler::decision::{Breach, Consequence, Effect, Episode, Fault, Reason, Tally, Wanted};
+use crate::scaler::decision::{
+    Breach, Consequence, Effect, Episode, Fault, Note, RampNews, Reason, Tally, Wanted,
+};
 use crate::words::by::NO_UID;
 use crate::words::proof::WarmUpEvidence;
 
@@ -122,7 +124,81 @@ fn of_reason(data: &mut Data, reason: &Reason) {
             put(data, "uid", uid.filter(|uid| *uid != NO_UID));
         }
         Reason::Effect(effect) => of_effect(data, effect),
-        Reason::Note(_) => {}
+        Reason::Note(note) => of_note(data, note),
+    }
+}
+
+fn of_note(data: &mut Data, note: &Note) {
+    match note {
+        Note::Ramp(news) => of_ramp(data, *news),
+        Note::WarmUpFails(failing) => {
+            put(data, "attempts", failing.attempts);
+            put_seconds(data, "lasted_s", failing.lasted);
+            put_seconds(data, "left_s", failing.left);
+        }
+        Note::Expired(_)
+        | Note::Would { .. }
+        | Note::Unread(_)
+        | Note::Answers
+        | Note::HasBackend
+        | Note::Reloaded
+        | Note::Doubted(_)
+        | Note::Agrees
+        | Note::HardlyDrops(_)
+        | Note::DrainedByAgent
+        | Note::MaxconnRefused { .. }
+        | Note::WeightRefused { .. }
+        | Note::UsedInMaint
+        | Note::Resumed(_)
+        | Note::Left(_)
+        | Note::StoodStill(_)
+        | Note::NotDisabled(_)
+        | Note::StateRefused(_)
+        | Note::Vanished(_)
+        | Note::LateReady
+        | Note::CalledOff(_)
+        | Note::Crowded(_)
+        | Note::CrowdStuck { .. }
+        | Note::Advice(_) => {}
+    }
+}
+
+fn of_ramp(data: &mut Data, news: RampNews) {
+    match news {
+        RampNews::Begins {
+            weight,
+            whole,
+            over,
+        } => {
+            put(data, "weight", weight);
+            put(data, "whole_weight", whole);
+            put_seconds(data, "over_s", over);
+        }
+        RampNews::Held {
+            mean_ms,
+            others_ms,
+            requests,
+            weight,
+            whole,
+        } => {
+            put_number(data, "mean_ms", mean_ms);
+            put_number(data, "others_ms", others_ms);
+            put(data, "requests", requests);
+            put(data, "weight", weight);
+            put(data, "whole_weight", whole);
+        }
+        RampNews::Done { took, whole, share } => {
+            put_seconds(data, "took_s", took);
+            put(data, "whole_weight", whole);
+            if let Some(share) = share {
+                put_number(data, "share", share);
+            }
+        }
+        RampNews::Cut { weight, whole } => {
+            put(data, "weight", weight);
+            put(data, "whole_weight", whole);
+        }
+        RampNews::Anothers { weight } => put(data, "weight", weight),
     }
 }
 

@@ -165,6 +165,9 @@ impl Mending<'_> {
                 Fix::run("haproxy-autoscale events --since 7d | grep operator")
             }
             ProblemCode::NotServing => Fix::run(format!("haproxy-autoscale explain {name}")),
+            ProblemCode::WarmUpFails => self
+                .as_found(&[Code::SpareDead, Code::SpareAnswer])
+                .unwrap_or_else(|| Fix::run(format!("haproxy-autoscale explain {name}"))),
             ProblemCode::Failing => Fix::run(format!(
                 "haproxy-autoscale events --backend {name} --since 1h"
             )),

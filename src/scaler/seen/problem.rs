@@ -1,6 +1,6 @@
 //! What keeps a backend from working, with its numbers. Nothing here decides.
 
-use super::{Nobody, ProblemCode};
+use super::{FailingWarmUp, Nobody, ProblemCode};
 use crate::measure::settings::{Signal, Statistic};
 use crate::measure::trial::NotHelping;
 use crate::scaler::decision::{Cause, Doubt, Fault, NameList, Shown, Wanted};
@@ -26,6 +26,12 @@ pub enum Problem {
     Errors {
         failed: u64,
         all: u64,
+    },
+    WarmUpFails {
+        server: String,
+        failing: FailingWarmUp,
+        /// Spares that are brought in meanwhile.
+        beside: Vec<String>,
     },
     Slow {
         signal: Signal,
@@ -62,6 +68,7 @@ impl Problem {
             Self::Crowded(_) => ProblemCode::Crowded,
             Self::UsedInMaint(_) => ProblemCode::UsedInMaint,
             Self::Errors { .. } => ProblemCode::Errors,
+            Self::WarmUpFails { .. } => ProblemCode::WarmUpFails,
             Self::Slow { why, .. } => ProblemCode::Slow(why.kind()),
             Self::Short { why, .. } => ProblemCode::Short(why.kind()),
         }
