@@ -266,6 +266,18 @@ fn of_news(data: &mut Data, news: &News) {
             is_pretended,
             ..
         } => of_usage(data, usage, *is_pretended),
+        News::AlertNotSent { channel, .. } | News::AlertSent { channel } => {
+            put(data, "channel", channel.as_str());
+        }
+        News::AlertsLost { channel, alerts } => {
+            put(data, "channel", channel.as_str());
+            put(data, "alerts", *alerts);
+        }
+        News::ProbeDown { site, .. } => put(data, "site", site.as_str()),
+        News::ProbeUp { site, lasted } => {
+            put(data, "site", site.as_str());
+            put_seconds(data, "lasted_s", *lasted);
+        }
         News::ProblemLasts { lasted, .. } => put_seconds(data, "lasted_s", *lasted),
         News::ProblemOver { code, lasted, .. } => {
             put(data, "problem", *code);
@@ -291,7 +303,10 @@ fn of_news(data: &mut Data, news: &News) {
         | News::ConfigNotApplied(_)
         | News::HttpListening(_)
         | News::HttpNotListening(_)
-        | News::HttpToken(_) => {}
+        | News::HttpToken(_)
+        | News::AlertsMuted(_)
+        | News::HeartbeatNotSent(_)
+        | News::HeartbeatSent => {}
     }
 }
 

@@ -95,6 +95,37 @@ pub enum News {
     HttpNotListening(String),
     /// The file with the tokens for HTTP cannot be used; why, and what to do.
     HttpToken(String),
+    /// Alerts do not reach a channel; what was tried, and what came back.
+    AlertNotSent {
+        channel: String,
+        text: String,
+    },
+    /// … and reach it again.
+    AlertSent {
+        channel: String,
+    },
+    /// Alerts were given up, or came too fast.
+    AlertsLost {
+        channel: String,
+        alerts: u64,
+    },
+    /// No alerts are sent while everything is paused, in these words.
+    AlertsMuted(String),
+    /// The heartbeat is not taken; what was tried, and what came back.
+    HeartbeatNotSent(String),
+    /// … and is taken again.
+    HeartbeatSent,
+    /// A URL that is watched does not answer as it should.
+    ProbeDown {
+        /// Of it no more than may be shown.
+        site: String,
+        text: String,
+    },
+    /// … and does so again.
+    ProbeUp {
+        site: String,
+        lasted: Duration,
+    },
     /// A backend does something else than before, or nothing for another reason.
     Reason {
         backend: String,
@@ -198,6 +229,14 @@ told! {
         HttpListening: Info "http_listening",
         HttpNotListening: Warning "http_not_listening",
         HttpToken: Warning "http_token",
+        AlertNotSent: Warning "alert_not_sent",
+        AlertSent: Info "alert_sent",
+        AlertsLost: Warning "alerts_lost",
+        AlertsMuted: Info "alerts_muted",
+        HeartbeatNotSent: Warning "heartbeat_not_sent",
+        HeartbeatSent: Info "heartbeat_sent",
+        ProbeDown: Warning "probe_down",
+        ProbeUp: Info "probe_up",
         Reason: Info "reason",
         Usage: Info "usage",
         ProblemLasts: Warning "problem_lasts",
