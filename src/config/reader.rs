@@ -256,8 +256,7 @@ impl<'t> Table<'t> {
         let entry = self.entry(key)?;
         let Some(list) = entry.value.get_ref().as_array() else {
             let mut diagnostic = entry.wrong("a list of tables");
-            let inner = self.name.trim_end_matches(']');
-            diagnostic.help = format!("write each as a table: `[{inner}.{key}]]`");
+            diagnostic.help = format!("write each as a table: `[{}]`", self.name_below(key));
             reader.add(diagnostic);
             return None;
         };
