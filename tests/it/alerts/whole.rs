@@ -1,0 +1,193 @@
+//! The whole daemon, with channels that work, fail and hang.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use super::place::{Place, TOLD, alert, webhook};
+use super::receiver::{Manner, Receiver};
+use crate::support::{Daemon, wait_for};
+
+fn until(daemon: &Daemon, what: &str, is: impl FnMut() -> bool) {
+    wait_for(&format!("{what}\n{}", daemon.text()), TOLD, is);
+}
+
+#[test]
+fn an_incident_is_one_message_and_its_end_another() {
+    let place = Place::new();
+    let receiver = Receiver::start(Manner::Answer(200));
+    let daemon = place
+        .config(&webhook("ops", &receiver.url("/secret-hook-4711")))
+        .start();
+    place.silence(true);
+    until(&daemon, "the beginning", || {
+        receiver.count("unreachable", "begun") == 1
+    });
+    place.silence(false);
+    until(&daemon, "the end", || {
+        receiver.count("unreachable", "ended") == 1
+    });
+    assert_eq!(receiver.received().len(), 2, "{:#?}", receiver.events());
+    let [begun, ended] = &receiver.events()[..] else {
+        unreachable!("two were counted");
+    };
+    assert_eq!(
+        (&begun["level"], &ended["level"]),
+        (&"warning".into(), &"info".into())
+    );
+    assert_eq!(begun["backend"], "web");
+    assert_eq!(begun["data"]["since"], ended["data"]["since"]);
+    let text = begun["text"].as_str().unwrap();
+    assert!(
+        text.starts_with("web: HAProxy cannot be reached: "),
+        "{text}"
+    );
+    let request = &receiver.received()[0];
+    assert_eq!(request.line, "POST /secret-hook-4711 HTTP/1.1");
+    assert_eq!(request.headers["content-type"], "application/json");
+    assert!(!daemon.text().contains("secret-hook"), "{}", daemon.text());
+}
+
+#[test]
+fn a_channel_that_hangs_holds_up_no_other_and_none_is_lost_when_it_fails() {
+    let place = Place::new();
+    let (hanging, failing, good) = (
+        Receiver::start(Manner::Hang),
+        Receiver::start(Manner::Answer(500)),
+        Receiver::start(Manner::Answer(200)),
+    );
+    let tables = [
+        webhook("a", &hanging.url("/")),
+        webhook("b", &failing.url("/token-in-the-path")),
+        webhook("c", &good.url("/")),
+    ];
+    let daemon = place.config(&tables.concat()).start();
+    place.silence(true);
+    until(&daemon, "the good one is told", || {
+        good.count("unreachable", "begun") == 1
+    });
+    assert!(hanging.received().len() <= 1);
+    until(&daemon, "the failing one is tried again", || {
+        failing.received().len() >= 3
+    });
+    daemon_says(&daemon, "alerts do not reach b: POST to http://127.0.0.1");
+    assert!(
+        daemon.problems().contains("alert_not_sent"),
+        "{}",
+        daemon.problems()
+    );
+    until(&daemon, "the others hear of it", || {
+        good.count("alert_not_sent", "begun") >= 1
+    });
+    failing.change(Manner::Answer(204));
+    daemon_says(&daemon, "alerts reach b again");
+    assert_eq!(good.count("unreachable", "begun"), 1);
+    assert!(!daemon.text().contains("token-in-the-path"));
+    let waits = failing
+        .received()
+        .windows(2)
+        .map(|two| two[1].at - two[0].at)
+        .collect::<Vec<_>>();
+    assert!(waits[1] > waits[0], "later and later: {waits:?}");
+}
+
+fn daemon_says(daemon: &Daemon, text: &str) {
+    until(daemon, text, || daemon.text().contains(text));
+}
+
+#[test]
+fn after_a_restart_nothing_is_told_twice_and_the_end_is_told() {
+    let place = Place::new();
+    let receiver = Receiver::start(Manner::Answer(200));
+    let config = place.remembering(&webhook("ops", &receiver.url("/")));
+    let mut daemon = config.start();
+    place.silence(true);
+    until(&daemon, "the beginning", || {
+        receiver.count("unreachable", "begun") == 1
+    });
+    daemon.terminate(TOLD);
+    let daemon = config.start();
+    until(&daemon, "the new daemon finds the same", || {
+        daemon.problems().contains("unreachable")
+    });
+    place.silence(false);
+    until(&daemon, "the end", || {
+        receiver.count("unreachable", "ended") == 1
+    });
+    assert_eq!(
+        receiver.count("unreachable", "begun"),
+        1,
+        "{:#?}",
+        receiver.events()
+    );
+}
+
+#[test]
+fn while_everything_is_paused_nothing_is_told_but_that_and_then_what_still_lasts() {
+    let place = Place::new();
+    let receiver = Receiver::start(Manner::Answer(200));
+    let daemon = place.config(&webhook("ops", &receiver.url("/"))).start();
+    daemon
+        .ask(&["pause", "--reason", "maintenance"])
+        .succeeded();
+    let muted = || {
+        receiver
+            .events()
+            .iter()
+            .filter(|it| it["code"] == "alerts_muted")
+            .count()
+    };
+    until(&daemon, "that it is muted", || muted() == 1);
+    place.silence(true);
+    until(&daemon, "a problem", || {
+        daemon.problems().contains("unreachable")
+    });
+    place.silence(false);
+    until(&daemon, "no problem", || {
+        !daemon.problems().contains("unreachable")
+    });
+    fs::remove_file(place.folder.path().join("x.log")).unwrap();
+    until(&daemon, "another problem", || {
+        daemon.problems().contains("log_missing")
+    });
+    daemon.ask(&["resume"]).succeeded();
+    until(&daemon, "what still lasts", || {
+        receiver.count("log_missing", "begun") == 1
+    });
+    assert_eq!(muted(), 1);
+    assert_eq!(receiver.count("unreachable", "begun"), 0);
+    let text = receiver.events()[0]["text"].as_str().unwrap().to_owned();
+    assert!(text.contains("maintenance"), "{text}");
+}
+
+#[test]
+fn sighup_brings_a_channel_and_takes_it_away() {
+    let place = Place::new();
+    let (first, second) = (
+        Receiver::start(Manner::Answer(200)),
+        Receiver::start(Manner::Answer(200)),
+    );
+    let daemon = place.config("").start();
+    let text = fs::read_to_string(daemon.config()).unwrap();
+    let set = |tables: &str| {
+        let before = daemon.text().matches("new configuration applied").count();
+        fs::write(daemon.config(), format!("{text}{tables}")).unwrap();
+        daemon.signal(Signal::HUP);
+        until(&daemon, "applied", || {
+            daemon.text().matches("new configuration applied").count() > before
+        });
+    };
+    set(&webhook("ops", &first.url("/")));
+    place.silence(true);
+    until(&daemon, "the first is told", || {
+        first.count("unreachable", "begun") == 1
+    });
+    set(&alert(&format!(
+        "kind = \"webhook\"\nurl = \"{}\"",
+        second.url("/")
+    )));
+    until(&daemon, "a new one is told what lasts", || {
+        second.count("unreachable", "begun") == 1
+    });
+    assert_eq!(first.received().len(), 1);
+}
