@@ -19,7 +19,7 @@ use crate::words::files;
 
 /// One step with the server.
 const STEP_LIMIT: Duration = Duration::from_secs(10);
-/// All of them.
+/// All steps together.
 const LIMIT: Duration = Duration::from_secs(30);
 /// Largest file with a password.
 const PASSWORD_BYTES_MAX: usize = 4 * 1024;

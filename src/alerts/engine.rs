@@ -18,7 +18,7 @@ use super::probes::{self, Sight};
 use super::queue::{Queue, Waiting};
 use super::way::Way;
 use super::{Glance, Settings, Trouble, Troubles};
-use crate::config::{AlertConfig, Channel, Preset};
+use crate::config::{AlertConfig, Channel, HeartbeatConfig, Preset, ProbeConfig};
 use crate::publish::alert::{Notice, Subject};
 use crate::publish::events::Events;
 use crate::publish::hub::Hub;
@@ -62,7 +62,10 @@ pub(super) struct Engine {
     /// What happened before is no news.
     began_wall: SystemTime,
     lines: BTreeMap<String, Line>,
+    probes: Vec<ProbeConfig>,
     watchers: Vec<JoinHandle<()>>,
+    heartbeat: HeartbeatConfig,
+    beating: Option<JoinHandle<()>>,
     down: BTreeMap<usize, Told>,
     outcomes: (
         mpsc::Sender<(String, Outcome)>,
@@ -92,7 +95,10 @@ impl Engine {
             began: Instant::now(),
             began_wall: SystemTime::now(),
             lines: BTreeMap::new(),
+            probes: Vec::new(),
             watchers: Vec::new(),
+            heartbeat: HeartbeatConfig::default(),
+            beating: None,
             down: BTreeMap::new(),
             outcomes: mpsc::channel(WAITING_MAX),
             sights: mpsc::channel(WAITING_MAX),
@@ -165,13 +171,22 @@ impl Engine {
         for config in &settings.alerts {
             self.set(config, &mut kept);
         }
+        if settings.probes != self.probes {
+            self.watch(&settings.probes);
+        }
+        if settings.heartbeat != self.heartbeat {
+            self.beat(settings.heartbeat);
+        }
+    }
+
+    fn watch(&mut self, probes: &[ProbeConfig]) {
+        self.probes = probes.to_vec();
         for watcher in self.watchers.drain(..) {
             watcher.abort();
         }
         self.down.clear();
-        for (index, probe) in settings.probes.iter().enumerate() {
-            let alike = settings
-                .probes
+        for (index, probe) in probes.iter().enumerate() {
+            let alike = probes
                 .iter()
                 .filter(|it| it.url.to_string() == probe.url.to_string());
             let site = match alike.count() {
@@ -182,13 +197,17 @@ impl Engine {
             let watcher = probes::watch(index, site, probe.clone(), hub, sights);
             self.watchers.push(tokio::spawn(watcher));
         }
-        if settings.heartbeat.url.is_none() {
-            self.troubles.forget(&Trouble::Heartbeat);
-        } else {
-            let (hub, troubles) = (self.hub.clone(), self.troubles.clone());
-            let beat = heartbeat::beat(settings.heartbeat, self.glances.clone(), hub, troubles);
-            self.watchers.push(tokio::spawn(beat));
+    }
+
+    fn beat(&mut self, config: HeartbeatConfig) {
+        self.heartbeat = config.clone();
+        if let Some(beating) = self.beating.take() {
+            beating.abort();
         }
+        self.troubles.forget(&Trouble::Heartbeat);
+        let (hub, troubles) = (self.hub.clone(), self.troubles.clone());
+        let beat = heartbeat::beat(config, self.glances.clone(), hub, troubles);
+        self.beating = Some(tokio::spawn(beat));
     }
 
     /// Begins a channel, or has it go on by another configuration: what waits still waits.

@@ -20,6 +20,8 @@ pub const SETTLE: Duration = Duration::from_secs(5);
 pub const GAP_MAX: Duration = Duration::from_secs(15);
 /// The same for what an earlier daemon told: this one has first to find out whether it lasts.
 pub const RESTART_GAP_MAX: Duration = Duration::from_secs(60);
+/// … and a site that was down counts its failures anew.
+pub const PROBE_RESTART_GAP_MAX: Duration = Duration::from_secs(10 * 60);
 /// Most incidents at a time, and most that it is known of when they were told.
 const KNOWN_MAX: usize = 8192;
 
@@ -27,7 +29,6 @@ const KNOWN_MAX: usize = 8192;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     backend: Option<String>,
-    /// All codes of users who suffer while nothing can help are one kind.
     kind: String,
     about: Option<String>,
     /// Tells apart those of the same kind about the same.
@@ -92,11 +93,15 @@ impl Incidents {
         for it in remembered.into_iter().take(KNOWN_MAX) {
             let key = Key::of(&it.incident, it.number);
             self.told_at.insert(key.clone(), it.told_at);
+            let gap_max = match it.incident.code.as_str() {
+                "probe_down" => PROBE_RESTART_GAP_MAX,
+                _ => RESTART_GAP_MAX,
+            };
             let open = Open {
                 incident: it.incident,
                 seen_from: now,
                 seen_at: now,
-                gap_max: RESTART_GAP_MAX,
+                gap_max,
                 is_told: true,
             };
             self.open.insert(key, open);
@@ -133,37 +138,52 @@ impl Incidents {
             if !self.is_on(told.code) {
                 continue;
             }
-            let incident = Incident {
-                code: told.code.to_owned(),
-                backend: told.backend.clone(),
+            let (is_of_all, kind) = kind_of(told.code);
+            let mut key = Key {
+                backend: told.backend.clone().filter(|_| !is_of_all),
+                kind: kind.to_owned(),
                 about: told.about.clone(),
-                text: told.text.clone(),
-                since: told.since,
+                number: 0,
             };
-            let first = Key::of(&incident, 0);
-            let count = seen.entry(first.clone()).or_default();
-            let key = Key {
-                number: *count,
-                ..first
-            };
-            *count += 1;
-            if let Some(open) = self.open.get_mut(&key) {
-                // Since when is what was told first.
-                let since = open.incident.since.min(incident.since);
-                open.incident = Incident { since, ..incident };
-                open.seen_at = now;
-                open.gap_max = GAP_MAX;
-            } else if self.open.len() < KNOWN_MAX {
-                let open = Open {
-                    incident,
-                    seen_from: now,
-                    seen_at: now,
-                    gap_max: GAP_MAX,
-                    is_told: false,
-                };
-                self.open.insert(key, open);
+            let count = seen.entry(key.clone()).or_default();
+            if is_of_all && *count > 0 {
+                continue; // Each backend suffers from it, and the first has said so.
             }
+            key.number = *count;
+            *count += 1;
+            self.see_one(now, key, told);
         }
+    }
+
+    fn see_one(&mut self, now: Timestamp, key: Key, told: &Told) {
+        if let Some(open) = self.open.get_mut(&key) {
+            open.seen_at = now;
+            open.gap_max = GAP_MAX;
+            open.incident.text.clone_from(&told.text);
+            // What was told keeps its name: a receiver knows it by that.
+            if !open.is_told {
+                told.code.clone_into(&mut open.incident.code);
+            }
+            return;
+        }
+        if self.open.len() >= KNOWN_MAX {
+            return;
+        }
+        let incident = Incident {
+            code: told.code.to_owned(),
+            backend: key.backend.clone(),
+            about: told.about.clone(),
+            text: told.text.clone(),
+            since: told.since,
+        };
+        let open = Open {
+            incident,
+            seen_from: now,
+            seen_at: now,
+            gap_max: GAP_MAX,
+            is_told: false,
+        };
+        self.open.insert(key, open);
     }
 
     fn begin(&mut self, now: Timestamp, said: &mut Vec<Saying>) {
@@ -291,14 +311,7 @@ impl Incidents {
 
 impl Key {
     pub fn of(incident: &Incident, number: usize) -> Self {
-        let is_helpless = ["slow_", "short_"]
-            .iter()
-            .any(|it| incident.code.starts_with(it));
-        let kind = if is_helpless {
-            "helpless"
-        } else {
-            &incident.code
-        };
+        let (_, kind) = kind_of(&incident.code);
         Self {
             backend: incident.backend.clone(),
             kind: kind.to_owned(),
@@ -309,6 +322,19 @@ impl Key {
 
     pub const fn number(&self) -> usize {
         self.number
+    }
+}
+
+/// Whether a problem is one of HAProxy or the log as a whole, whichever backend says it, and its kind:
+/// several codes may say the same.
+fn kind_of(code: &str) -> (bool, &str) {
+    match code {
+        "log_missing" | "log_unreadable" | "log_absent" => (true, "no log"),
+        "log_lost" | "lines_lost" => (true, "lines lost"),
+        "unreachable" | "log_late" | "memory_lost" => (true, code),
+        // Users suffer and nothing can help, whatever is in the way just now.
+        _ if code.starts_with("slow_") || code.starts_with("short_") => (false, "helpless"),
+        _ => (false, code),
     }
 }
 

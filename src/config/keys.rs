@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::alert;
+use super::alert_values;
 use super::key::Limit::{Least, Text, Type, Whole};
 use super::key::{Group, Holds, Key, Section};
 use super::policy::Timer;
@@ -226,7 +226,7 @@ pub static ALERT: Section = Section {
         ("kind", (alert.kind), Type, "\"webhook\"")
 "A POST to a URL, a mail, or a command of yours that gets the event as JSON on its standard input and
 has 10 s."
-        ("name", (alert.name), Text(alert::name), "\"ops\"")
+        ("name", (alert.name), Text(alert_values::name), "\"ops\"")
     "What messages call it. Default: its kind and its place among the tables."
         ("on", (alert.on), Type, "[\"problem\", \"no_spare\"]")
 r#"What is told. "problem": whatever keeps the daemon or a backend from working, once when it begins and
@@ -234,7 +234,7 @@ once when it is over. "change": servers that come and go, and orders. Or single 
 docs/messages.md."#
         ("every", (alert.every), Least(Duration::ZERO), "\"1h\"")
 "The same incident is told at most once in this time. Its end is always told, if its beginning was."
-        ("url", (alert.url), Type, "\"https://chat.example.com/hooks/…\"")
+        ("url", (alert.url), Type, "\"https://chat.example.com/hooks/T012345\"")
 "Of a webhook. It may hold a secret: only its host is ever shown, so keep this file from others."
         ("preset", (alert.preset), Type, "\"slack\"")
 "Of a webhook: whose format is sent. json: the event as `events --json` prints it."
@@ -243,7 +243,7 @@ docs/messages.md."#
         ("tls", (alert.tls), Type, "\"tls\"")
 "Of a mail: \"starttls\" (port 587) begins in the clear and sends nothing before it is encrypted,
 \"tls\" (port 465) is encrypted from the start, \"none\" is for a server on this host."
-        ("from", (alert.from), Text(alert::address), "\"haproxy@example.com\"")
+        ("from", (alert.from), Text(alert_values::address), "\"haproxy@example.com\"")
     "Of a mail: its sender."
         ("to", (alert.to), Type, "[\"ops@example.com\"]")
     "Of a mail: who gets it."
@@ -290,7 +290,7 @@ pub static HEARTBEAT: Section = Section {
     text: "A sign of life for a service that calls you when it stays away: a GET as long as /healthz would answer
 200, which needs no `[http]`.",
     groups: plain! {
-        ("url", (config.heartbeat.url), Type, "\"https://hc.example.com/ping/…\"")
+        ("url", (config.heartbeat.url), Type, "\"https://hc.example.com/ping/0a1b2c3d\"")
     "\"\": none is sent. It may hold a secret: only its host is ever shown."
         ("every", (config.heartbeat.every), Least(MIN_PROBE), "")
     "How often."

@@ -5,6 +5,7 @@
 //! with recovery, then read key by key by a `reader::Reader` that collects what is wrong.
 
 mod alert;
+mod alert_values;
 mod backend;
 pub mod check;
 mod diagnostic;

@@ -79,7 +79,7 @@ impl Notice {
         }
     }
 
-    /// In one word.
+    /// Of the event or the problem, or of what is neither.
     pub fn code(&self) -> &str {
         match &self.what {
             Subject::Begun(incident) | Subject::Ended { incident, .. } => &incident.code,
