@@ -1,6 +1,9 @@
 //! Who is told what, over real connections: webhooks, mails, commands, probes and the heartbeat.
 
+mod channels;
 mod incidents;
 mod place;
+mod real;
 mod receiver;
+mod watched;
 mod whole;

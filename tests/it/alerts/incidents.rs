@@ -35,9 +35,9 @@ fn look(
     let (now, wall) = at(second);
     let said = incidents.look(now, wall, problems, pause);
     let said = said.into_iter().map(|saying| match saying.what {
-        Subject::Begun(it) => format!("{second} +{} {}", it.backend.unwrap(), it.code),
+        Subject::Begun(it) => format!("{second} +{} {}", it.backend.unwrap_or_default(), it.code),
         Subject::Ended { incident: it, .. } => {
-            format!("{second} -{} {}", it.backend.unwrap(), it.code)
+            format!("{second} -{} {}", it.backend.unwrap_or_default(), it.code)
         }
         Subject::Muted(_) => format!("{second} muted"),
         Subject::Event(_) | Subject::Test(_) => unreachable!("no look says that"),
@@ -60,13 +60,13 @@ fn a_thousand_incidents_in_a_minute_are_a_thousand_messages_and_a_thousand_ends(
             (begins..begins + 60).contains(&second)
         };
         let problems = (0..1000).filter(|number| is_on(*number));
-        let problems = problems.map(|number| told("unreachable", &format!("b{number}")));
+        let problems = problems.map(|number| told("unknown_backend", &format!("b{number}")));
         let problems: Vec<Told> = problems.collect();
         said.extend(look(&mut channel, second, &problems, None));
     }
     for number in 0..1000 {
         for sign in ['+', '-'] {
-            let of_it = format!(" {sign}b{number} unreachable");
+            let of_it = format!(" {sign}b{number} unknown_backend");
             let count = said.iter().filter(|it| it.ends_with(&of_it)).count();
             assert_eq!(count, 1, "{of_it}");
         }
@@ -136,6 +136,22 @@ fn another_reason_why_nothing_can_help_is_the_same_incident() {
         said.extend(look(&mut channel, second, &[told(code, "web")], None));
     }
     assert_eq!(said.len(), 1, "{said:?}");
+}
+
+#[test]
+fn what_all_backends_suffer_from_is_one_incident() {
+    let mut channel = channel();
+    let problems = [
+        told("unreachable", "a"),
+        told("unreachable", "b"),
+        told("log_missing", "a"),
+        told("log_absent", "a"),
+        told("log_absent", "b"),
+    ];
+    let said: Vec<_> = (0..30)
+        .flat_map(|second| look(&mut channel, second, &problems, None))
+        .collect();
+    assert_eq!(said.len(), 2, "{said:?}");
 }
 
 #[test]

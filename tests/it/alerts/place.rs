@@ -17,7 +17,7 @@ pub(super) const TOLD: Duration = Duration::from_secs(30);
 
 pub(super) struct Place {
     pub(super) folder: TempDir,
-    pub(super) log: LogFile,
+    _log: LogFile,
     is_silent: Arc<AtomicBool>,
 }
 
@@ -39,7 +39,7 @@ impl Place {
             is_heard.then(|| haproxy.answer(line, micros(started.elapsed())))
         });
         Self {
-            log: LogFile::open(&folder.path().join("x.log")),
+            _log: LogFile::open(&folder.path().join("x.log")),
             folder,
             is_silent,
         }

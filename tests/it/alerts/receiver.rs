@@ -1,12 +1,19 @@
 //! A webhook's receiver: takes requests, answers as it is told to, and remembers them. No test lives here.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rcgen::generate_simple_self_signed;
 use serde_json::Value;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// A request that came.
 #[derive(Clone, Debug)]
@@ -47,6 +54,15 @@ pub(super) struct Receiver {
 
 impl Receiver {
     pub(super) fn start(manner: Manner) -> Self {
+        Self::over(manner, None)
+    }
+
+    /// Over TLS, with that certificate.
+    pub(super) fn start_tls(manner: Manner, certificate: &Certificate) -> Self {
+        Self::over(manner, Some(certificate.server()))
+    }
+
+    fn over(manner: Manner, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
@@ -56,15 +72,21 @@ impl Receiver {
         let ours = Arc::clone(&shared);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let shared = Arc::clone(&ours);
-                std::thread::spawn(move || serve(stream, &shared));
+                let (shared, tls) = (Arc::clone(&ours), tls.clone());
+                std::thread::spawn(move || {
+                    // One that hangs is left alone before the test ends.
+                    let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
+                    match tls {
+                        None => serve(stream, &shared),
+                        Some(tls) => {
+                            let connection = ServerConnection::new(tls).unwrap();
+                            serve(StreamOwned::new(connection, stream), &shared);
+                        }
+                    }
+                });
             }
         });
         Self { address, shared }
-    }
-
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
     }
 
     /// Of this path.
@@ -105,8 +127,8 @@ impl Shared {
     }
 }
 
-fn serve(stream: TcpStream, shared: &Shared) {
-    let mut reader = BufReader::new(&stream);
+fn serve(mut stream: impl Read + Write, shared: &Shared) {
+    let mut reader = BufReader::new(&mut stream);
     let mut line = String::new();
     if reader.read_line(&mut line).is_err() || line.is_empty() {
         return;
@@ -136,12 +158,53 @@ fn serve(stream: TcpStream, shared: &Shared) {
     match manner {
         Manner::Answer(status) => {
             let answer = format!("HTTP/1.1 {status} Answer\r\nContent-Length: 3\r\n\r\nok\n");
-            let _ = (&stream).write_all(answer.as_bytes());
+            let _ = stream.write_all(answer.as_bytes());
+            let _ = stream.flush();
         }
         Manner::Hang => {
             // Until the other side hangs up.
-            let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
-            let _ = (&stream).read(&mut [0]);
+            let _ = stream.read(&mut [0]);
         }
+    }
+}
+
+/// A certificate of its own making for 127.0.0.1, and its key.
+pub(super) struct Certificate(rcgen::CertifiedKey<rcgen::KeyPair>);
+
+impl Certificate {
+    pub(super) fn new() -> Self {
+        Self(generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap())
+    }
+
+    fn server(&self) -> Arc<ServerConfig> {
+        let key = self.0.signing_key.serialize_der();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key));
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![self.0.cert.der().clone()], key)
+            .unwrap();
+        Arc::new(config)
+    }
+
+    /// Writes `cert.pem` and `key.pem` there.
+    pub(super) fn write(&self, folder: &Path) {
+        let pem = |label: &str, der: &[u8]| {
+            let text = STANDARD.encode(der);
+            let lines: Vec<_> = text
+                .as_bytes()
+                .chunks(64)
+                .map(String::from_utf8_lossy)
+                .collect();
+            format!(
+                "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+                lines.join("\n")
+            )
+        };
+        let certificate = pem("CERTIFICATE", self.0.cert.der());
+        let key = pem("PRIVATE KEY", &self.0.signing_key.serialize_der());
+        std::fs::write(folder.join("cert.pem"), certificate).unwrap();
+        std::fs::write(folder.join("key.pem"), key).unwrap();
     }
 }
