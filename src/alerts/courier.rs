@@ -27,7 +27,7 @@ pub(super) enum Outcome {
     Sent,
     /// It is tried again; what was tried, and what came back.
     Failing(String),
-    GivenUp(Waiting),
+    GivenUp(Box<Waiting>),
 }
 
 /// Works until it is ended.
@@ -47,7 +47,7 @@ pub(super) async fn work(
             };
             tries += 1;
             if is_over(&waiting, &failure, tries) {
-                break Outcome::GivenUp(waiting);
+                break Outcome::GivenUp(Box::new(waiting));
             }
             if tries >= TOLD_FROM {
                 let text = format!("{}: {}", way.shown(), failure.text);

@@ -1,5 +1,6 @@
 //! A message as a mail, by SMTP.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tokio::time::timeout;
 
 use super::way::Failure;
 use crate::config::{EmailConfig, MailTls};
-use crate::http_client::certificates_of;
+use crate::http_client::{CONNECT_LIMIT, Resolver, certificates_of};
 use crate::publish::alert::Notice;
 use crate::words::files;
 
@@ -26,25 +27,53 @@ const PASSWORD_BYTES_MAX: usize = 4 * 1024;
 
 pub(super) async fn send(
     config: &EmailConfig,
+    resolver: &Resolver,
     notice: &Notice,
     host: &str,
 ) -> Result<String, Failure> {
     let message = message(config, notice, host)?;
-    let transport = transport(config, host)?;
-    match timeout(LIMIT, transport.send(message)).await {
+    let address = resolver.look_up(&config.host, config.port);
+    let address = timeout(CONNECT_LIMIT, address).await.map_err(|_| {
+        let limit = humantime::format_duration(CONNECT_LIMIT);
+        Failure::passing(format!("{} was not looked up within {limit}", config.host))
+    })?;
+    let addresses = address.map_err(|error| Failure::passing(error.to_string()))?;
+    match timeout(LIMIT, send_to(config, &addresses, message, host)).await {
         Err(_) => Err(Failure::passing(format!(
             "not done after {}",
             humantime::format_duration(LIMIT)
         ))),
-        Ok(Err(error)) => Err(Failure {
-            text: explained(&error),
-            is_refused: error.is_permanent(),
-        }),
-        Ok(Ok(answer)) => {
-            let words: Vec<_> = answer.message().collect();
-            Ok(format!("answered {}: {}", answer.code(), words.join(" ")))
+        Ok(sent) => sent,
+    }
+}
+
+/// To the first of the server's addresses that answers at all.
+async fn send_to(
+    config: &EmailConfig,
+    addresses: &[SocketAddr],
+    message: Message,
+    host: &str,
+) -> Result<String, Failure> {
+    let mut failure = Failure::passing("the server has no address");
+    for address in addresses {
+        let transport = transport(config, *address, host)?;
+        match transport.send(message.clone()).await {
+            Ok(answer) => {
+                let words: Vec<_> = answer.message().collect();
+                return Ok(format!("answered {}: {}", answer.code(), words.join(" ")));
+            }
+            Err(error) => {
+                failure = Failure {
+                    text: explained(&error),
+                    is_refused: error.is_permanent(),
+                };
+                if error.is_response() || error.is_permanent() || error.is_tls() {
+                    break;
+                }
+            }
         }
     }
+    Err(failure)
 }
 
 /// lettre's own words, and those of what caused it.
@@ -83,6 +112,7 @@ fn message(config: &EmailConfig, notice: &Notice, host: &str) -> Result<Message,
 
 fn transport(
     config: &EmailConfig,
+    address: SocketAddr,
     host: &str,
 ) -> Result<AsyncSmtpTransport<Tokio1Executor>, Failure> {
     let tls = match config.tls {
@@ -90,11 +120,12 @@ fn transport(
         MailTls::StartTls => Tls::Required(parameters(config)?),
         MailTls::Tls => Tls::Wrapper(parameters(config)?),
     };
-    let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&config.host)
-        .port(config.port)
-        .tls(tls)
-        .hello_name(ClientId::Domain(host.to_owned()))
-        .timeout(Some(STEP_LIMIT));
+    let mut builder =
+        AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(address.ip().to_string())
+            .port(address.port())
+            .tls(tls)
+            .hello_name(ClientId::Domain(host.to_owned()))
+            .timeout(Some(STEP_LIMIT));
     if let Some((user, file)) = &config.login {
         builder = builder.credentials(Credentials::new(user.clone(), password(file)?));
     }

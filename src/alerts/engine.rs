@@ -22,7 +22,7 @@ use crate::config::{AlertConfig, Channel, HeartbeatConfig, Preset, ProbeConfig};
 use crate::publish::alert::{Notice, Subject};
 use crate::publish::events::Events;
 use crate::publish::hub::Hub;
-use crate::publish::record::{News, Record};
+use crate::publish::record::{AlertNews, Record};
 use crate::status::Told;
 use crate::words::time::Timestamp;
 
@@ -40,6 +40,9 @@ const CROWD: usize = crate::publish::events::RECENT_MAX / 2;
 const END_STEP: Duration = Duration::from_millis(10);
 /// … and for so long.
 const END_LIMIT: Duration = Duration::from_millis(400);
+
+/// Both ends of what comes back.
+type Ways<T> = (mpsc::Sender<T>, mpsc::Receiver<T>);
 
 /// One channel at work.
 struct Line {
@@ -67,11 +70,8 @@ pub(super) struct Engine {
     heartbeat: HeartbeatConfig,
     beating: Option<JoinHandle<()>>,
     down: BTreeMap<usize, Told>,
-    outcomes: (
-        mpsc::Sender<(String, Outcome)>,
-        mpsc::Receiver<(String, Outcome)>,
-    ),
-    sights: (mpsc::Sender<Sight>, mpsc::Receiver<Sight>),
+    outcomes: Ways<(String, Outcome)>,
+    sights: Ways<Sight>,
     last_event: u64,
     is_muted: bool,
     keep_due: Option<Instant>,
@@ -254,7 +254,7 @@ impl Engine {
         if let Some(pause) = glance.pause.as_ref().filter(|_| !self.is_muted)
             && !self.lines.is_empty()
         {
-            self.hub.tell(Record::now(News::AlertsMuted(pause.clone())));
+            self.hub.tell(Record::of(AlertNews::Muted(pause.clone())));
         }
         self.is_muted = glance.pause.is_some();
         let mut problems = glance.problems.clone();
@@ -347,7 +347,7 @@ impl Engine {
             if alerts > 0 {
                 let channel = line.config.name.clone();
                 self.hub
-                    .tell(Record::now(News::AlertsLost { channel, alerts }));
+                    .tell(Record::of(AlertNews::Lost { channel, alerts }));
             }
         }
     }

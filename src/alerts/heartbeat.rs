@@ -35,8 +35,8 @@ pub(super) async fn beat(
     loop {
         ticks.tick().await;
         // The loop has just begun, or has not been seen for a moment.
-        let _ = timeout(STANDSTILL, glances.wait_for(is_well)).await;
-        if !is_well(&glances.borrow().clone()) {
+        let _ = timeout(STANDSTILL, glances.wait_for(|it| is_well(it.as_ref()))).await;
+        if !is_well(glances.borrow().as_ref()) {
             continue;
         }
         let request = Request {
@@ -61,7 +61,7 @@ pub(super) async fn beat(
     }
 }
 
-fn is_well(glance: &Option<Arc<Glance>>) -> bool {
+fn is_well(glance: Option<&Arc<Glance>>) -> bool {
     let is_well = |it: &Arc<Glance>| it.ailments.is_empty() && it.at.elapsed() < STANDSTILL;
-    glance.as_ref().is_some_and(is_well)
+    glance.is_some_and(is_well)
 }

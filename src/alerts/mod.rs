@@ -23,15 +23,21 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::process::setpriority_process;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::config::{AlertConfig, Config, HeartbeatConfig, ProbeConfig};
 use crate::publish::events::Events;
 use crate::publish::hub::Hub;
-use crate::publish::record::{News, Record};
+use crate::publish::record::{AlertNews, Record};
 use crate::status::{DaemonProblem, Told};
 
+/// Threads that look up names and read certificates: each channel and each probe takes one at most, and that
+/// only while its name cannot be looked up.
+const THREADS_MAX: usize = 16;
+/// How much others come first, from 0 to 19.
+const NICENESS: i32 = 10;
 /// A daemon that ends waits so long for its last alerts to go out.
 const END_LIMIT: Duration = Duration::from_millis(500);
 
@@ -171,6 +177,8 @@ impl Ending {
 
 /// The thread: ends when the [`Front`] is gone.
 fn run(engine: engine::Engine) {
+    // As for HTTP: where the processor is short, the loop comes first.
+    let _ = setpriority_process(None, NICENESS);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(THREADS_MAX)
@@ -184,9 +192,6 @@ fn run(engine: engine::Engine) {
         Err(error) => engine.cannot_start(&error),
     }
 }
-
-/// Threads that look up names and read certificates.
-const THREADS_MAX: usize = 4;
 
 /// What does not reach anybody.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -209,9 +214,9 @@ impl Troubles {
         }
         known.push((trouble.clone(), text.clone()));
         drop(known);
-        hub.tell(Record::now(match trouble {
-            Trouble::Alerts(channel) => News::AlertNotSent { channel, text },
-            Trouble::Heartbeat => News::HeartbeatNotSent(text),
+        hub.tell(Record::of(match trouble {
+            Trouble::Alerts(channel) => AlertNews::NotSent { channel, text },
+            Trouble::Heartbeat => AlertNews::HeartbeatNotSent(text),
         }));
     }
 
@@ -219,11 +224,11 @@ impl Troubles {
         if !self.forget(trouble) {
             return;
         }
-        hub.tell(Record::now(match trouble {
-            Trouble::Alerts(channel) => News::AlertSent {
+        hub.tell(Record::of(match trouble {
+            Trouble::Alerts(channel) => AlertNews::Sent {
                 channel: channel.clone(),
             },
-            Trouble::Heartbeat => News::HeartbeatSent,
+            Trouble::Heartbeat => AlertNews::HeartbeatSent,
         }));
     }
 

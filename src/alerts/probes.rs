@@ -10,7 +10,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::config::ProbeConfig;
 use crate::http_client::{Client, Request};
 use crate::publish::hub::Hub;
-use crate::publish::record::{News, Record};
+use crate::publish::record::{AlertNews, Record};
 use crate::status::Told;
 
 /// What is new of a probe: that it is down, and how; or up.
@@ -42,12 +42,12 @@ pub(super) async fn watch(
                 if let Some((since, _)) = down.take() {
                     let lasted = since.elapsed();
                     let site = site.clone();
-                    hub.tell(Record::now(News::ProbeUp { site, lasted }));
+                    hub.tell(Record::of(AlertNews::ProbeUp { site, lasted }));
                 }
             }
             Some(false) => {
                 let text = format!("{text}, {} times in a row", config.failures);
-                hub.tell(Record::now(News::ProbeDown {
+                hub.tell(Record::of(AlertNews::ProbeDown {
                     site: site.clone(),
                     text: text.clone(),
                 }));

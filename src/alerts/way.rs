@@ -3,7 +3,7 @@
 
 use super::{email, exec, webhook};
 use crate::config::{AlertConfig, Channel};
-use crate::http_client::Client;
+use crate::http_client::{Client, Resolver};
 use crate::publish::alert::Notice;
 
 /// A channel, ready to send.
@@ -11,6 +11,8 @@ use crate::publish::alert::Notice;
 pub(super) struct Way {
     channel: Channel,
     client: Client,
+    /// For mail, which has no client of ours.
+    resolver: Resolver,
     /// This machine's name.
     host: String,
 }
@@ -42,6 +44,7 @@ impl Way {
         Self {
             channel: config.channel.clone(),
             client: Client::new(ca_file),
+            resolver: Resolver::default(),
             host: host_name(),
         }
     }
@@ -52,7 +55,7 @@ impl Way {
             Channel::Webhook { url, preset, .. } => {
                 webhook::send(&self.client, url, *preset, notice, &self.host).await
             }
-            Channel::Email(config) => email::send(config, notice, &self.host).await,
+            Channel::Email(config) => email::send(config, &self.resolver, notice, &self.host).await,
             Channel::Exec { command } => exec::send(command, notice, &self.host).await,
         }
     }

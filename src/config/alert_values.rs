@@ -120,7 +120,7 @@ impl Parse for Vec<String> {
     }
 
     fn show(&self) -> String {
-        let words: Vec<_> = self.iter().map(|word| quoted(word)).collect();
+        let words: Self = self.iter().map(|word| quoted(word)).collect();
         format!("[{}]", words.join(", "))
     }
 }

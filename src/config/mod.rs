@@ -22,6 +22,7 @@ mod policy;
 mod reader;
 mod render;
 mod schedule;
+mod secrets;
 mod servers;
 mod syntax;
 mod text;
@@ -397,7 +398,7 @@ fn parse_as<T>(
     diagnostics.sort_by_key(|found| (found.primary.span.start, found.primary.span.end, found.code));
     let findings = Findings {
         name: name.to_owned(),
-        source: text.to_owned(),
+        source: secrets::hidden(text),
         diagnostics,
         left_out,
     };

@@ -4,6 +4,7 @@
 //!
 //! A URL may hold a secret: nothing here, errors included, says more of it than [`Url`] shows.
 
+mod resolver;
 mod tls;
 mod url;
 
@@ -25,6 +26,7 @@ use tokio::time::timeout;
 use self::tls::Tls;
 use crate::words::os_words::plain;
 
+pub use self::resolver::Resolver;
 pub use self::tls::certificates_of;
 pub use self::url::Url;
 
@@ -34,12 +36,11 @@ pub const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const BODY_BYTES_MAX: usize = 4 * 1024;
 /// Most of it that is read, so that the server sees an orderly end.
 const READ_BYTES_MAX: usize = 256 * 1024;
-/// Most addresses of one name that are tried.
-const ADDRESSES_MAX: usize = 8;
 
 /// Sends requests. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Client {
+    resolver: Resolver,
     tls: Tls,
 }
 
@@ -83,6 +84,7 @@ impl Client {
     /// Believes the system's certificates, and those of `ca_file`.
     pub fn new(ca_file: Option<PathBuf>) -> Self {
         Self {
+            resolver: Resolver::default(),
             tls: Tls::new(ca_file),
         }
     }
@@ -104,7 +106,7 @@ impl Client {
 
     async fn exchange(&self, url: &Url, request: Request) -> Result<Answer, RequestError> {
         let request = built(url, request)?;
-        let stream = timeout(CONNECT_LIMIT, connect(url))
+        let stream = timeout(CONNECT_LIMIT, self.connect(url))
             .await
             .map_err(|_| RequestError::ConnectTimeout(CONNECT_LIMIT))??;
         if url.is_tls() {
@@ -112,6 +114,21 @@ impl Client {
         } else {
             speak(stream, request).await
         }
+    }
+
+    /// The first of its addresses that answers.
+    async fn connect(&self, url: &Url) -> Result<TcpStream, RequestError> {
+        let mut failed = String::new();
+        for address in self.resolver.look_up(url.host(), url.port()).await? {
+            match TcpStream::connect(address).await {
+                Ok(stream) => {
+                    let _ = stream.set_nodelay(true);
+                    return Ok(stream);
+                }
+                Err(error) => failed = plain(&error),
+            }
+        }
+        Err(RequestError::Connect(failed))
     }
 }
 
@@ -134,25 +151,6 @@ fn built(url: &Url, request: Request) -> Result<HyperRequest<Full<Bytes>>, Reque
     built
         .body(Full::new(request.body.into()))
         .map_err(|error| RequestError::Unaskable(error.to_string()))
-}
-
-/// The first of its addresses that answers.
-async fn connect(url: &Url) -> Result<TcpStream, RequestError> {
-    let (host, port) = (url.host(), url.port());
-    let found = tokio::net::lookup_host((host, port)).await;
-    let found = found.map_err(|error| RequestError::Unknown(host.to_owned(), plain(&error)))?;
-    let mut failed = None;
-    for address in found.take(ADDRESSES_MAX) {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Err(error) => failed = Some(plain(&error)),
-        }
-    }
-    let failed = failed.unwrap_or_else(|| "it has no address".to_owned());
-    Err(RequestError::Connect(failed))
 }
 
 async fn speak<S>(stream: S, request: HyperRequest<Full<Bytes>>) -> Result<Answer, RequestError>
@@ -199,6 +197,7 @@ async fn read(answer: Response<Incoming>) -> Result<Answer, RequestError> {
 }
 
 /// hyper's own words, and those of what caused it.
+#[allow(clippy::needless_pass_by_value)] // as `map_err` hands it over
 fn broken(error: hyper::Error) -> RequestError {
     let mut cause = std::error::Error::source(&error);
     let mut text = error.to_string();

@@ -4,7 +4,8 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -20,11 +21,18 @@ use crate::words::os_words::plain;
 /// Largest `ca_file`: the certificates of a whole system have about 250 KiB.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Whom it believes. Read anew for each connection: a certificate may be replaced at any time, and there
-/// are few connections.
+/// Certificates are read anew after this time: they may be replaced, and reading them takes some
+/// milliseconds.
+const READ_EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// When certificates were read, and what came of it.
+type Read = (Instant, Arc<ClientConfig>);
+
+/// Whom it believes.
 #[derive(Clone)]
 pub(super) struct Tls {
     ca_file: Option<Arc<Path>>,
+    read: Arc<Mutex<Option<Read>>>,
 }
 
 impl fmt::Debug for Tls {
@@ -37,6 +45,7 @@ impl Tls {
     pub(super) fn new(ca_file: Option<PathBuf>) -> Self {
         Self {
             ca_file: ca_file.map(Arc::from),
+            read: Arc::default(),
         }
     }
 
@@ -46,18 +55,30 @@ impl Tls {
         stream: TcpStream,
         host: &str,
     ) -> Result<TlsStream<TcpStream>, RequestError> {
-        let ca_file = self.ca_file.clone();
-        // Reading certificates takes some milliseconds of file I/O.
-        let config = tokio::task::spawn_blocking(move || config(ca_file.as_deref()));
-        let config = config
-            .await
-            .map_err(|error| error.to_string())
-            .and_then(|config| config)
-            .map_err(RequestError::Tls)?;
+        let config = self.config().await.map_err(RequestError::Tls)?;
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| RequestError::Tls(format!("{host} is no name of a certificate")))?;
         let connected = TlsConnector::from(config).connect(name, stream).await;
         connected.map_err(|error| RequestError::Tls(explained(&error)))
+    }
+}
+
+impl Tls {
+    async fn config(&self) -> Result<Arc<ClientConfig>, String> {
+        let known = self.known().clone();
+        let known = known.filter(|(at, _)| at.elapsed() < READ_EVERY);
+        if let Some((_, config)) = known {
+            return Ok(config);
+        }
+        let ca_file = self.ca_file.clone();
+        let config = tokio::task::spawn_blocking(move || config(ca_file.as_deref()));
+        let config = config.await.map_err(|error| error.to_string())??;
+        *self.known() = Some((Instant::now(), Arc::clone(&config)));
+        Ok(config)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<Read>> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

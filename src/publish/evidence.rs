@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::record::{LogNews, News, Record, What};
+use super::record::{AlertNews, LogNews, News, Record, What};
 use crate::log::source::SourceNews;
 use crate::measure::account::Usage;
 use crate::measure::need::Need;
@@ -266,18 +266,7 @@ fn of_news(data: &mut Data, news: &News) {
             is_pretended,
             ..
         } => of_usage(data, usage, *is_pretended),
-        News::AlertNotSent { channel, .. } | News::AlertSent { channel } => {
-            put(data, "channel", channel.as_str());
-        }
-        News::AlertsLost { channel, alerts } => {
-            put(data, "channel", channel.as_str());
-            put(data, "alerts", *alerts);
-        }
-        News::ProbeDown { site, .. } => put(data, "site", site.as_str()),
-        News::ProbeUp { site, lasted } => {
-            put(data, "site", site.as_str());
-            put_seconds(data, "lasted_s", *lasted);
-        }
+        News::Alerts(news) => of_alerts(data, news),
         News::ProblemLasts { lasted, .. } => put_seconds(data, "lasted_s", *lasted),
         News::ProblemOver { code, lasted, .. } => {
             put(data, "problem", *code);
@@ -303,10 +292,25 @@ fn of_news(data: &mut Data, news: &News) {
         | News::ConfigNotApplied(_)
         | News::HttpListening(_)
         | News::HttpNotListening(_)
-        | News::HttpToken(_)
-        | News::AlertsMuted(_)
-        | News::HeartbeatNotSent(_)
-        | News::HeartbeatSent => {}
+        | News::HttpToken(_) => {}
+    }
+}
+
+fn of_alerts(data: &mut Data, news: &AlertNews) {
+    match news {
+        AlertNews::NotSent { channel, .. } | AlertNews::Sent { channel } => {
+            put(data, "channel", channel.as_str());
+        }
+        AlertNews::Lost { channel, alerts } => {
+            put(data, "channel", channel.as_str());
+            put(data, "alerts", *alerts);
+        }
+        AlertNews::ProbeDown { site, .. } => put(data, "site", site.as_str()),
+        AlertNews::ProbeUp { site, lasted } => {
+            put(data, "site", site.as_str());
+            put_seconds(data, "lasted_s", *lasted);
+        }
+        AlertNews::Muted(_) | AlertNews::HeartbeatNotSent(_) | AlertNews::HeartbeatSent => {}
     }
 }
 

@@ -3,7 +3,11 @@
 
 use super::super::alert::{Incident, Subject};
 use super::super::event::Event;
+use super::counted;
+use crate::publish::record::AlertNews;
 use crate::words::time::Span;
+
+in_words!(AlertNews: news);
 
 /// Longest title.
 const TITLE_CHARS_MAX: usize = 60;
@@ -218,4 +222,28 @@ fn of_event_body(event: &Event) -> String {
         _ => String::new(),
     };
     format!("{reason}.{undo}")
+}
+
+/// What the daemon tells of its alerts, and of what is watched for them.
+fn news(news: &AlertNews) -> String {
+    match news {
+        AlertNews::NotSent { channel, text } => format!(
+            "alerts do not reach {channel}: {text}; they wait and are tried again, see \
+             `haproxy-autoscale alerts test`"
+        ),
+        AlertNews::Sent { channel } => format!("alerts reach {channel} again"),
+        AlertNews::Lost { channel, alerts } => format!(
+            "{} could not be sent to {channel} and will not be",
+            counted(*alerts, "alert")
+        ),
+        AlertNews::Muted(pause) => format!(
+            "no alerts are sent: everything is {pause}; `haproxy-autoscale resume` ends that"
+        ),
+        AlertNews::HeartbeatNotSent(text) => format!("the heartbeat is not taken: {text}"),
+        AlertNews::HeartbeatSent => "the heartbeat is taken again".to_owned(),
+        AlertNews::ProbeDown { site, text } => format!("{site} is down: {text}"),
+        AlertNews::ProbeUp { site, lasted } => {
+            format!("{site} is up again, after {}", Span(*lasted))
+        }
+    }
 }

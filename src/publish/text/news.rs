@@ -96,24 +96,7 @@ fn news(news: &News) -> String {
         News::ConfigApplied => "SIGHUP: new configuration applied".to_owned(),
         News::ConfigUnchanged => "SIGHUP: the configuration has not changed".to_owned(),
         News::HttpListening(listen) => format!("HTTP is served on {listen}"),
-        News::AlertNotSent { channel, text } => format!(
-            "alerts do not reach {channel}: {text}; they wait and are tried again, see \
-             `haproxy-autoscale alerts test`"
-        ),
-        News::AlertSent { channel } => format!("alerts reach {channel} again"),
-        News::AlertsLost { channel, alerts } => format!(
-            "{} could not be sent to {channel} and will not be",
-            counted(*alerts, "alert")
-        ),
-        News::AlertsMuted(pause) => {
-            format!(
-                "no alerts are sent: everything is {pause}; `haproxy-autoscale resume` ends that"
-            )
-        }
-        News::HeartbeatNotSent(text) => format!("the heartbeat is not taken: {text}"),
-        News::HeartbeatSent => "the heartbeat is taken again".to_owned(),
-        News::ProbeDown { site, text } => format!("{site} is down: {text}"),
-        News::ProbeUp { site, lasted } => format!("{site} is up again, after {}", Span(*lasted)),
+        News::Alerts(news) => news.to_string(),
         News::Reason { backend, text, .. } => format!("reason {backend}: {text}"),
         News::Usage { backend, usage, .. } => usage_of(backend, usage),
         News::ProblemLasts {
