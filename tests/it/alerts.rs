@@ -5,5 +5,6 @@ mod incidents;
 mod place;
 mod real;
 mod receiver;
+mod texts;
 mod watched;
 mod whole;

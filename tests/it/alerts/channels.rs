@@ -55,13 +55,11 @@ fn each_preset_sends_what_its_receiver_takes() {
         "{out}"
     );
     assert!(!out.contains("T00SECRET"), "{out}");
-    let received = receiver.received();
+    let all = receiver.received();
     let of = |preset: &str| {
         let path = format!("POST /{preset}/T00SECRET");
-        let mut found = received.iter().filter(|it| it.line.starts_with(&path));
-        found
-            .next()
-            .unwrap_or_else(|| panic!("{preset}: {received:#?}"))
+        let mut found = all.iter().filter(|it| it.line.starts_with(&path));
+        found.next().unwrap_or_else(|| panic!("{preset}: {all:#?}"))
     };
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     assert!(text(&of("slack").json()["text"]).starts_with('*'));

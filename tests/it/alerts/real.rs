@@ -36,7 +36,7 @@ pub(super) struct MailServer {
 }
 
 impl MailServer {
-    /// As tests/data/smtp_server.py says; `None` where there is none to be had.
+    /// As `tests/data/smtp_server.py` says; `None` where there is none to be had.
     pub(super) fn start(mode: &str) -> Option<Self> {
         let packages = receivers()?.join("usr/lib/python3/dist-packages");
         let folder = tempfile::Builder::new().prefix("mail-").tempdir().unwrap();

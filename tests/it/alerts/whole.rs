@@ -6,7 +6,10 @@ use rustix::process::Signal;
 
 use super::place::{Place, TOLD, alert, webhook};
 use super::receiver::{Manner, Receiver};
-use crate::support::{Daemon, wait_for};
+use crate::support::{
+    Backend, Behaviour, Daemon, DaemonConfig, HaproxyConfig, Load, RealHaproxy, TinyServer,
+    versions, wait_for, wait_for_some,
+};
 
 fn until(daemon: &Daemon, what: &str, is: impl FnMut() -> bool) {
     wait_for(&format!("{what}\n{}", daemon.text()), TOLD, is);
@@ -231,4 +234,58 @@ fn resident_kib(pid: u32) -> u64 {
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));
     let digits = line.unwrap().split_whitespace().nth(1).unwrap();
     digits.parse().unwrap()
+}
+
+#[test]
+fn a_mistake_in_a_url_stays_out_of_the_daemons_log() {
+    let place = Place::new();
+    let daemon = place.config("").start();
+    let text = fs::read_to_string(daemon.config()).unwrap();
+    let table = alert("kind = \"webhook\"\nurl = \"htps://chat.example.com/s3cret\"");
+    fs::write(daemon.config(), text + &table).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon_says(&daemon, "the configuration stays as it was");
+    assert!(!daemon.text().contains("s3cret"), "{}", daemon.text());
+}
+
+/// Beside a real HAProxy: with one channel that hangs, and with none.
+#[test]
+fn a_spare_that_comes_is_told_and_no_hanging_channel_makes_it_later() {
+    let Some(version) = versions().first() else {
+        return;
+    };
+    let servers = [("web1", 150), ("web2", 5)]
+        .map(|(name, ms)| TinyServer::start(name, Behaviour::delay_ms(ms)));
+    let check = "check inter 200ms fastinter 200ms downinter 200ms rise 2 fall 2";
+    let backend = Backend::new("web")
+        .server("web1", servers[0].address(), check)
+        .server("web2", servers[1].address(), &format!("{check} disabled"));
+    let haproxy = RealHaproxy::start(version, HaproxyConfig::new(backend));
+    let (hanging, good) = (
+        Receiver::start(Manner::Hang),
+        Receiver::start(Manner::Answer(200)),
+    );
+    let all = "on = [\"problem\", \"change\", \"breach\", \"warm_up\"]";
+    let of = |url: &str| alert(&format!("kind = \"webhook\"\nurl = \"{url}\"\n{all}"));
+    let config = DaemonConfig::new(&haproxy).more(&(of(&hanging.url("/")) + &of(&good.url("/"))));
+    let daemon = config.start();
+    let _load = Load::open(haproxy.frontend(), 40.0);
+    daemon.wait_for("enable", "web2", TOLD);
+    let enabled = || {
+        let events = good.events();
+        events.into_iter().find(|event| event["code"] == "enable")
+    };
+    let event = wait_for_some("the message", TOLD, enabled);
+    assert_eq!(
+        (&event["backend"], &event["server"]),
+        (&"web".into(), &"web2".into())
+    );
+    assert!(
+        event["id"].is_u64() && event["data"]["threshold"].is_number(),
+        "{event}"
+    );
+    assert!(
+        hanging.received().len() <= 2,
+        "it still waits for its first answer"
+    );
 }
