@@ -9,6 +9,7 @@ mod order;
 mod past;
 mod simulate;
 mod since;
+mod top;
 mod tune;
 
 use std::fmt;
@@ -107,6 +108,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Show the same live in the terminal, with keys for orders
+    Top(top::TopArgs),
     /// Show what happened, newest last; needs no running daemon
     Events(past::EventsArgs),
     /// Say why a backend does what it does, why it does nothing, and what comes next
@@ -156,6 +159,19 @@ struct ConfigFile {
     config: PathBuf,
 }
 
+/// A configuration that is read where one is named.
+#[derive(Debug, Args)]
+struct MaybeConfigFile {
+    /// Configuration file; without it the built-in defaults hold
+    #[arg(
+        short,
+        long = "config",
+        value_name = "FILE",
+        env = "HAPROXY_AUTOSCALE_CONFIG"
+    )]
+    config: Option<PathBuf>,
+}
+
 /// Runs one command; what it says has gone to standard output and standard error.
 pub fn run(cli: Cli) -> ExitCode {
     let code = match cli.command {
@@ -175,6 +191,7 @@ pub fn run(cli: Cli) -> ExitCode {
             json,
             check,
         } => run_status(&config.config, json, check),
+        Command::Top(args) => top::run(args),
         Command::Events(args) => past::events(args),
         Command::Explain(args) => past::explain(&args),
         Command::Report(args) => past::report(args),

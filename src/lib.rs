@@ -15,6 +15,7 @@
 //! - [`config`], [`cli`]: what the operator says
 //! - [`schedule`]: the hours that a schedule names, as instants
 //! - [`control`], [`status`]: what the operator sees and orders of a running daemon
+//! - [`top`]: that, live in a terminal
 //! - [`metrics`], [`http`]: the daemon as numbers, and what it serves
 //! - [`alerts`]: who is told, by webhook, mail or command; probes and the heartbeat
 //! - [`http_client`]: one request to a URL that an operator wrote
@@ -54,6 +55,7 @@ pub mod simulate;
 pub mod state;
 pub mod stats;
 pub mod status;
+pub mod top;
 pub mod tune;
 pub mod warm_up;
 pub mod words;

@@ -12,8 +12,9 @@ use crate::config::Mode;
 use crate::scaler::BackendView;
 use crate::words::closed::closed;
 
-pub use self::ask::{Shown, StatusError, status};
+pub use self::ask::{Shown, StatusError, look, status};
 pub use self::explained::{Explained, blocked_by, explain};
+pub use self::wire::{BackendStatus, MeasureStatus, ServerStatus, StandingStatus, Status};
 
 /// What the daemon knows when it is asked.
 #[derive(Clone, Debug)]

@@ -52,23 +52,33 @@ pub struct Shown {
     pub is_well: bool,
 }
 
-/// The running daemon's status: JSON with the contract's names, or text for people.
+/// What the running daemon sees, does and will do next.
+///
+/// # Errors
+/// No daemon runs there, or the caller may not ask it.
+pub fn look(control_socket: &Path) -> Result<Status, StatusError> {
+    let answer = control::ask_status(control_socket)
+        .map_err(|error| StatusError::unanswered(control_socket, error))?;
+    serde_json::from_str(&answer).map_err(|error| not_ours(control_socket, error))
+}
+
+/// The same as text for people, or as JSON with the contract's names.
 ///
 /// # Errors
 /// No daemon runs there, or the caller may not ask it.
 pub fn status(control_socket: &Path, as_json: bool) -> Result<Shown, StatusError> {
-    let answer = control::ask_status(control_socket)
-        .map_err(|error| StatusError::unanswered(control_socket, error))?;
-    let read = || {
-        let status: Status = serde_json::from_str(&answer)?;
-        let is_well = status.count_problems() == 0;
-        let text = if as_json {
-            serde_json::to_string(&status.promised())? + "\n"
-        } else {
-            text::text(&status)
-        };
-        Ok(Shown { text, is_well })
+    let status = look(control_socket)?;
+    let is_well = status.count_problems() == 0;
+    let text = if as_json {
+        let json = serde_json::to_string(&status.promised());
+        json.map_err(|error| not_ours(control_socket, error))? + "\n"
+    } else {
+        text::text(&status)
     };
+    Ok(Shown { text, is_well })
+}
+
+fn not_ours(control_socket: &Path, error: serde_json::Error) -> StatusError {
     let path = control_socket.display().to_string();
-    read().map_err(|error| StatusError::NotOurs { path, error })
+    StatusError::NotOurs { path, error }
 }

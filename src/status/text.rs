@@ -84,12 +84,7 @@ fn not_arrived(log: &LogStatus) -> String {
 
 fn headline(backend: &BackendStatus) -> String {
     let measure = backend.measure();
-    let state = match backend.state.as_str() {
-        "ok" => "ok".to_owned(),
-        // Only times make it slow.
-        "slow" if measure.is_some_and(|(measure, _)| measure.unit != "ms") => "BUSY".to_owned(),
-        other => other.to_uppercase(),
-    };
+    let state = backend.state_word();
     let Some((measure, requests)) = measure else {
         return state;
     };

@@ -13,99 +13,109 @@ use crate::words::time::rfc3339;
 
 /// All that `status --json` and the text need.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Status {
-    pub(super) mode: String,
-    pub(super) haproxy: HaproxyStatus,
-    pub(super) log: LogStatus,
-    pub(super) backends: Vec<BackendStatus>,
+pub struct Status {
+    pub mode: String,
+    pub haproxy: HaproxyStatus,
+    pub log: LogStatus,
+    pub backends: Vec<BackendStatus>,
     /// Those of the daemon itself.
-    pub(super) problems: Vec<ProblemStatus>,
+    pub problems: Vec<ProblemStatus>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct HaproxyStatus {
-    pub(super) version: Option<String>,
-    pub(super) connected: bool,
+pub struct HaproxyStatus {
+    pub version: Option<String>,
+    pub connected: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct LogStatus {
-    pub(super) source: String,
-    pub(super) lines: u64,
-    pub(super) rejected: u64,
+pub struct LogStatus {
+    pub source: String,
+    pub lines: u64,
+    pub rejected: u64,
     /// `None` where there is nothing that could be late.
-    pub(super) lag_ms: Option<u64>,
+    pub lag_ms: Option<u64>,
     #[serde(flatten)]
-    pub(super) more: Option<MoreOfLog>,
+    pub more: Option<MoreOfLog>,
 }
 
 /// What of the log is for people alone.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct MoreOfLog {
-    pub(super) state: String,
-    pub(super) lost: u64,
-    pub(super) refused: u64,
+pub struct MoreOfLog {
+    pub state: String,
+    pub lost: u64,
+    pub refused: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct ProblemStatus {
-    pub(super) code: String,
-    pub(super) text: String,
-    pub(super) since: String,
+pub struct ProblemStatus {
+    pub code: String,
+    pub text: String,
+    pub since: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct BackendStatus {
-    pub(super) name: String,
-    pub(super) state: String,
-    statistic_ms: Option<f64>,
-    threshold_ms: Option<f64>,
-    pub(super) breaches: u32,
-    pub(super) breaches_needed: u32,
-    pub(super) servers: Vec<ServerStatus>,
-    pub(super) next: String,
-    serving: Option<u32>,
-    wanted: Option<u32>,
-    demand_per_s: Option<f64>,
-    in_flight: Option<u64>,
-    capacity: Capacity,
-    reason: ReasonStatus,
+pub struct BackendStatus {
+    pub name: String,
+    pub state: String,
+    pub statistic_ms: Option<f64>,
+    pub threshold_ms: Option<f64>,
+    pub breaches: u32,
+    pub breaches_needed: u32,
+    pub servers: Vec<ServerStatus>,
+    pub next: String,
+    pub serving: Option<u32>,
+    pub wanted: Option<u32>,
+    pub demand_per_s: Option<f64>,
+    pub in_flight: Option<u64>,
+    pub capacity: Capacity,
+    pub reason: ReasonStatus,
     #[serde(flatten)]
-    standings: StandingsStatus,
+    pub standings: StandingsStatus,
     #[serde(flatten)]
-    own: Option<OwnOfBackend>,
+    pub own: Option<OwnOfBackend>,
 }
 
 /// What of a backend is for people alone; scripts find its problems among all others.
 #[derive(Debug, Serialize, Deserialize)]
-struct OwnOfBackend {
-    window_requests: u32,
-    paused: Option<String>,
-    problems: Vec<ProblemStatus>,
-    measure: Option<MeasureStatus>,
+pub struct OwnOfBackend {
+    pub window_requests: u32,
+    pub paused: Option<String>,
+    pub problems: Vec<ProblemStatus>,
+    pub measure: Option<MeasureStatus>,
     /// What one server carries, in a sentence.
-    carries: Option<String>,
+    pub carries: Option<String>,
     /// What is wanted beside the demand, a sentence each.
     #[serde(default)]
-    votes: Vec<String>,
+    pub votes: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct ServerStatus {
-    pub(super) name: String,
-    pub(super) role: String,
-    pub(super) stage: String,
-    up: bool,
-    serving: bool,
-    weight: Option<u32>,
-    note: Option<String>,
+pub struct ServerStatus {
+    pub name: String,
+    pub role: String,
+    pub stage: String,
+    pub up: bool,
+    pub serving: bool,
+    pub weight: Option<u32>,
+    pub note: Option<String>,
     #[serde(flatten)]
-    standings: StandingsStatus,
+    pub standings: StandingsStatus,
 }
 
 impl BackendStatus {
+    /// Its state in capitals, but for a good one.
+    pub fn state_word(&self) -> String {
+        match self.state.as_str() {
+            "ok" => "ok".to_owned(),
+            // Only times make it slow.
+            "slow" if self.measure().is_some_and(|(it, _)| it.unit != "ms") => "BUSY".to_owned(),
+            other => other.to_uppercase(),
+        }
+    }
+
     /// That it is paused, and since when.
-    pub(super) fn paused(&self) -> Option<(&str, Option<&str>)> {
+    pub fn paused(&self) -> Option<(&str, Option<&str>)> {
         let since = self
             .standings
             .pause
@@ -114,34 +124,34 @@ impl BackendStatus {
         Some((self.own.as_ref()?.paused.as_deref()?, since.flatten()))
     }
 
-    pub(super) fn problems(&self) -> &[ProblemStatus] {
+    pub fn problems(&self) -> &[ProblemStatus] {
         self.own.as_ref().map_or(&[], |own| &own.problems)
     }
 
     /// What one server carries.
-    pub(super) fn carries(&self) -> Option<&str> {
+    pub fn carries(&self) -> Option<&str> {
         self.own.as_ref()?.carries.as_deref()
     }
 
     /// What is wanted beside the demand.
-    pub(super) fn votes(&self) -> &[String] {
+    pub fn votes(&self) -> &[String] {
         self.own.as_ref().map_or(&[], |own| &own.votes)
     }
 
     /// What is measured, and of how many requests or looks.
-    pub(super) fn measure(&self) -> Option<(&MeasureStatus, u32)> {
+    pub fn measure(&self) -> Option<(&MeasureStatus, u32)> {
         let own = self.own.as_ref()?;
         Some((own.measure.as_ref()?, own.window_requests))
     }
 }
 
 impl ServerStatus {
-    pub(super) fn note(&self) -> &str {
+    pub fn note(&self) -> &str {
         self.note.as_deref().unwrap_or("")
     }
 
     /// It takes requests and answers them.
-    pub(super) fn serves(&self) -> bool {
+    pub fn serves(&self) -> bool {
         self.serving
     }
 }
@@ -149,54 +159,55 @@ impl ServerStatus {
 /// What is measured, whatever its unit; `statistic_ms` and `threshold_ms`, which scripts know, are of
 /// times alone.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct MeasureStatus {
-    pub(super) signal: String,
-    pub(super) statistic: String,
-    pub(super) value: Option<f64>,
-    pub(super) threshold: f64,
-    pub(super) unit: String,
+pub struct MeasureStatus {
+    pub signal: String,
+    pub statistic: String,
+    pub value: Option<f64>,
+    pub threshold: f64,
+    pub unit: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Capacity {
-    proved_per_s: Option<f64>,
-    broken_per_s: Option<f64>,
-    source: String,
+pub struct Capacity {
+    pub proved_per_s: Option<f64>,
+    pub broken_per_s: Option<f64>,
+    pub source: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct ReasonStatus {
-    code: String,
-    text: String,
+pub struct ReasonStatus {
+    pub code: String,
+    pub text: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct StandingsStatus {
-    pause: Option<StandingStatus>,
-    pin: Option<StandingStatus>,
-    hold: Option<StandingStatus>,
-    quarantine: Option<StandingStatus>,
-    order: Option<StandingStatus>,
+pub struct StandingsStatus {
+    pub pause: Option<StandingStatus>,
+    pub pin: Option<StandingStatus>,
+    pub hold: Option<StandingStatus>,
+    pub quarantine: Option<StandingStatus>,
+    pub order: Option<StandingStatus>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct StandingStatus {
-    since: Option<String>,
-    until: Option<String>,
-    by: Option<String>,
-    reason: Option<String>,
+pub struct StandingStatus {
+    pub since: Option<String>,
+    pub until: Option<String>,
+    pub by: Option<String>,
+    pub reason: Option<String>,
 }
 
 impl Status {
     /// Everything that keeps anything from working.
-    pub(super) fn count_problems(&self) -> usize {
+    pub fn count_problems(&self) -> usize {
         let of_backends = self.backends.iter().map(|it| it.problems().len());
         self.problems.len() + of_backends.sum::<usize>()
     }
 
     /// `status --json`: what is promised to scripts, all problems in one list, with the backend before
     /// the text.
-    pub(super) fn promised(mut self) -> Self {
+    #[must_use]
+    pub fn promised(mut self) -> Self {
         self.log.more = None;
         for backend in &mut self.backends {
             for problem in backend.own.take().into_iter().flat_map(|own| own.problems) {

@@ -23,6 +23,7 @@ mod serving;
 mod silence;
 mod simulated;
 mod socket;
+mod terminal;
 mod tuned;
 mod weights;
 

@@ -30,6 +30,7 @@ mod status; // what one server carries, for people and for scripts
 mod support; // real HAProxy, small HTTP servers, temp dirs: not tests
 mod systemd; // the unit, what it is told, and a daemon without root
 mod tidy; // the shape of the repository
+mod top; // the live screen: what it shows, what keys do
 mod tune; // what a log says one server carries, and what follows
 mod warm_up; // small servers that are slow, dead or odd
 mod words; // dates and the system's words

@@ -1,0 +1,125 @@
+//! The daemon's side of `top`: a thread that asks it again and again, so that one that is slow to answer never
+//! holds up a key.
+
+use std::path::PathBuf;
+use std::sync::mpsc as std_mpsc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::WAITING_MAX;
+use crate::control;
+use crate::publish::event::Event;
+use crate::status::{Status, look};
+use crate::words::order::{Order, Verdict};
+
+/// What is asked of the daemon beside the looks.
+#[derive(Debug)]
+pub enum Ask {
+    /// Look so often from now on.
+    Every(Duration),
+    /// Give that order.
+    Order(Box<Order>),
+}
+
+/// What came of asking.
+#[derive(Debug)]
+pub enum Told {
+    Looked(Box<Status>),
+    /// Nobody answers; why.
+    Silent(String),
+    /// What happened since the last look, oldest first.
+    Happened(Vec<Event>),
+    /// What became of an order.
+    Answered {
+        accepted: bool,
+        text: String,
+    },
+}
+
+/// The thread that asks; it ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Feed {
+    asks: std_mpsc::Sender<Ask>,
+}
+
+impl Feed {
+    pub(super) fn start(socket: PathBuf, every: Duration) -> (Self, mpsc::Receiver<Told>) {
+        let (asks, asked) = std_mpsc::channel();
+        let (tell, told) = mpsc::channel(WAITING_MAX);
+        let mut daemon = Asker {
+            socket,
+            every,
+            newest: 0,
+            tell,
+        };
+        std::thread::spawn(move || while daemon.turn(&asked) {});
+        (Self { asks }, told)
+    }
+
+    pub(super) fn ask(&self, ask: Ask) {
+        let _ = self.asks.send(ask);
+    }
+}
+
+struct Asker {
+    socket: PathBuf,
+    every: Duration,
+    /// The number of the newest event that was told.
+    newest: u64,
+    tell: mpsc::Sender<Told>,
+}
+
+impl Asker {
+    /// Looks, tells, and waits; whether anybody listens.
+    fn turn(&mut self, asked: &std_mpsc::Receiver<Ask>) -> bool {
+        let heard = match look(&self.socket) {
+            Ok(status) => self.tell(Told::Looked(Box::new(status))) && self.happened(),
+            Err(error) => self.tell(Told::Silent(error.to_string())),
+        };
+        heard
+            && match asked.recv_timeout(self.every) {
+                Ok(Ask::Every(every)) => {
+                    self.every = every;
+                    true
+                }
+                Ok(Ask::Order(order)) => self.order(&order),
+                Err(std_mpsc::RecvTimeoutError::Timeout) => true,
+                Err(std_mpsc::RecvTimeoutError::Disconnected) => false,
+            }
+    }
+
+    fn happened(&mut self) -> bool {
+        // The next look says why there was no answer.
+        let Ok(answer) = control::ask_events(&self.socket, self.newest) else {
+            return true;
+        };
+        let lines = answer.lines().filter(|line| !line.is_empty());
+        let events: Vec<Event> = lines
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect();
+        let Some(last) = events.iter().map(|event| event.id).max() else {
+            return true;
+        };
+        self.newest = last.max(self.newest);
+        self.tell(Told::Happened(events))
+    }
+
+    fn order(&self, order: &Order) -> bool {
+        let told = match control::give_order(&self.socket, order) {
+            Ok(reply) => Told::Answered {
+                accepted: reply.verdict == Verdict::Accepted,
+                text: reply.texts.join("; "),
+            },
+            Err(error) => Told::Answered {
+                accepted: false,
+                text: format!("the daemon did not answer: {error}"),
+            },
+        };
+        self.tell(told)
+    }
+
+    fn tell(&self, told: Told) -> bool {
+        self.tell.blocking_send(told).is_ok()
+    }
+}
