@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::record::{LogNews, News, Record, What};
+use super::record::{AlertNews, LogNews, News, Record, What};
 use crate::log::source::SourceNews;
 use crate::measure::account::Usage;
 use crate::measure::need::Need;
@@ -343,6 +343,7 @@ fn of_news(data: &mut Data, news: &News) {
             is_pretended,
             ..
         } => of_usage(data, usage, *is_pretended),
+        News::Alerts(news) => of_alerts(data, news),
         News::ProblemLasts { lasted, .. } => put_seconds(data, "lasted_s", *lasted),
         News::ProblemOver { code, lasted, .. } => {
             put(data, "problem", *code);
@@ -369,6 +370,24 @@ fn of_news(data: &mut Data, news: &News) {
         | News::HttpListening(_)
         | News::HttpNotListening(_)
         | News::HttpToken(_) => {}
+    }
+}
+
+fn of_alerts(data: &mut Data, news: &AlertNews) {
+    match news {
+        AlertNews::NotSent { channel, .. } | AlertNews::Sent { channel } => {
+            put(data, "channel", channel.as_str());
+        }
+        AlertNews::Lost { channel, alerts } => {
+            put(data, "channel", channel.as_str());
+            put(data, "alerts", *alerts);
+        }
+        AlertNews::ProbeDown { site, .. } => put(data, "site", site.as_str()),
+        AlertNews::ProbeUp { site, lasted } => {
+            put(data, "site", site.as_str());
+            put_seconds(data, "lasted_s", *lasted);
+        }
+        AlertNews::Muted(_) | AlertNews::HeartbeatNotSent(_) | AlertNews::HeartbeatSent => {}
     }
 }
 

@@ -348,6 +348,10 @@ impl Mending<'_> {
                 Listen::Off => Fix::run(RELOAD),
             },
             DaemonProblem::HttpToken => self.token(),
+            DaemonProblem::AlertNotSent => {
+                Fix::run(format!("haproxy-autoscale alerts test -c {path}"))
+            }
+            DaemonProblem::HeartbeatNotSent => Fix::run("haproxy-autoscale events --since 1h"),
         }
     }
 

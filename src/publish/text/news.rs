@@ -104,6 +104,7 @@ fn news(news: &News) -> String {
         ),
         News::ConfigUnchanged => "SIGHUP: configuration read again, it has not changed".to_owned(),
         News::HttpListening(listen) => format!("HTTP is served on {listen}"),
+        News::Alerts(news) => news.to_string(),
         News::Reason { backend, text, .. } => format!("reason {backend}: {text}"),
         News::Usage { backend, usage, .. } => usage_of(backend, usage),
         News::ProblemLasts {

@@ -47,6 +47,30 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// The server that it is about.
+    pub fn server(&self) -> Option<&str> {
+        match self {
+            Self::UnknownServer(_, name)
+            | Self::NotServing(name, _)
+            | Self::Failing(name, _)
+            | Self::AlwaysUpMissing(name, _)
+            | Self::UsedInMaint(name)
+            | Self::WarmUpFails { server: name, .. } => Some(name),
+            Self::Unread(_)
+            | Self::NoSpare
+            | Self::NotHelping(..)
+            | Self::Doubt(_)
+            | Self::LogAbsent
+            | Self::LogLate
+            | Self::LogLost
+            | Self::MemoryLost
+            | Self::Crowded(_)
+            | Self::Errors { .. }
+            | Self::Slow { .. }
+            | Self::Short { .. } => None,
+        }
+    }
+
     /// In one word.
     pub const fn code(&self) -> ProblemCode {
         match self {
