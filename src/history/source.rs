@@ -217,7 +217,11 @@ fn merged(
         let is_between = is_ended || event.code == STARTED;
         let is_before = |other: &io::Result<Event>| {
             let other = other.as_ref().ok();
-            other.is_none_or(|other| other.moment() <= event.moment())
+            other.is_none_or(|other| {
+                // One life ends and the other begins within a millisecond.
+                let (other, ours) = (other.moment(), event.moment());
+                other < ours || is_between && other == ours
+            })
         };
         while let Some(other) = others.next_if(is_before) {
             let other = other?;
