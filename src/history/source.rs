@@ -76,8 +76,8 @@ impl Source {
             }
         };
         let asked = control::ask_events_file(&places.control_socket);
-        let first = match &asked {
-            Ok(file) => {
+        let first = if let Ok(file) = &asked {
+            {
                 let file = file.clone().map(|file| KeptIn {
                     is_observed: places
                         .files
@@ -87,7 +87,8 @@ impl Source {
                 });
                 file.and_then(|file| Some((open(&file)?, file.file)))
             }
-            Err(_) => {
+        } else {
+            {
                 let opened = places.files.iter();
                 let opened = opened.filter_map(|it| Some((open(it)?, it.file.clone())));
                 // Of several that are as new the likeliest, which is the first.
