@@ -102,8 +102,8 @@ impl Source {
             }
         };
         let asked = control::ask_events_file(&places.control_socket);
-        let first = match &asked {
-            Ok(file) => {
+        let first = if let Ok(file) = &asked {
+            {
                 let file = file.clone().map(|file| KeptIn {
                     is_observed: places
                         .files
@@ -113,7 +113,8 @@ impl Source {
                 });
                 file.and_then(|file| Some((open(&file)?, file.file)))
             }
-            Err(_) => {
+        } else {
+            {
                 let opened = places.files.iter();
                 let opened = opened.filter_map(|it| Some((open(it)?, it.file.clone())));
                 // Of several that are as new the likeliest, which is the first.
@@ -243,7 +244,11 @@ fn merged(
         let is_between = is_ended || event.code == STARTED;
         let is_before = |other: &io::Result<Event>| {
             let other = other.as_ref().ok();
-            other.is_none_or(|other| other.moment() <= event.moment())
+            other.is_none_or(|other| {
+                // One life ends and the other begins within a millisecond.
+                let (other, ours) = (other.moment(), event.moment());
+                other < ours || is_between && other == ours
+            })
         };
         while let Some(other) = others.next_if(is_before) {
             let other = other?;
