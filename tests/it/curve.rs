@@ -21,7 +21,11 @@ fn view(name: &str, serving: u32) -> BackendView {
         state: BackendState::Ok,
         policy: None,
         servers: Vec::new(),
-        next: Outlook::Nothing,
+        next: Outlook::Well {
+            measured: None,
+            per_second: None,
+            serving: 2,
+        },
         serving: Some(serving),
         wanted: Some(1),
         capacity: CapacityView::default(),
@@ -278,7 +282,7 @@ fn what_happened_meanwhile_stands_beside_it_but_not_what_others_did() {
         of("web"),
         of("api"),
         usage,
-        News::ConfigApplied,
+        News::EventsKept,
         News::StateKept,
     ];
     for (second, news) in (1..).zip(told) {
