@@ -204,21 +204,21 @@ fn backends_beyond_the_limit_have_none_and_those_that_go_take_theirs_along() {
     assert!(played.curve(&names[BACKENDS_MAX]).is_some());
 }
 
-fn judged(signal: Signal, value: f64) -> Option<PolicyView> {
-    Some(PolicyView {
+fn judged(signal: Signal, value: f64) -> PolicyView {
+    PolicyView {
         settings: PolicySettings::new(signal, 200.0),
         value: Some(value),
         requests: 10,
         streak: 0,
         is_broken: false,
-    })
+    }
 }
 
 #[test]
 fn times_come_first_and_what_another_goal_judged_is_none_of_this_one() {
     let mut played = Played::web();
     let mut see = |at_ms: u64, signal: Signal, value: f64| {
-        played.views[0].policy = judged(signal, value);
+        played.views[0].policy = Some(judged(signal, value));
         played.see(at_ms);
         played.curve("web").expect("a curve")
     };

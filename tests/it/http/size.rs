@@ -51,7 +51,7 @@ fn look(backends: usize) -> Seen {
     let mut scaler = Scaler::new(now, settings);
     let servers = (0..OF_BACKEND).map(|number| ServerRead {
         name: format!("server{number}"),
-        admin: if number == 0 { 0 } else { 1 },
+        admin: u32::from(number != 0),
         operational: if number == 0 { 2 } else { 0 },
         ..ServerRead::default()
     });
@@ -113,7 +113,7 @@ fn a_page_of_many_servers_is_as_large_as_its_servers_are_many() {
         let took = began.elapsed();
         let series = page.lines().filter(|line| !line.starts_with('#')).count();
         let held = resident().saturating_sub(before);
-        eprintln!(
+        println!(
             "{shown} servers in {backends} backends, {format:?}: {} bytes, {series} series, written in \
              {took:?}, {held} bytes more resident; a look copied in {copied:?}",
             page.len()
