@@ -12,3 +12,4 @@ mod page;
 mod past;
 mod prometheus;
 mod settings;
+mod size;

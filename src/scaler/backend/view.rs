@@ -178,6 +178,7 @@ impl Sight<'_> {
             votes: VotesView {
                 scheduled: self.facts.rota.min(),
                 has_no_slots: has_picture && self.facts.has_no_slots(&self.settings),
+                evaluations: self.signals.evaluations,
                 ..self.votes.view()
             },
             in_flight: has_picture.then(|| self.facts.in_flight()),

@@ -18,6 +18,18 @@ pub struct VotesView {
     pub scheduled: Option<(u32, TimeOfDay)>,
     /// A policy looks at HAProxy's queue, and no server has a `maxconn`: nothing queues there.
     pub has_no_slots: bool,
+    /// Windows that were complete since the start.
+    pub evaluations: Evaluations,
+}
+
+/// Complete windows, by what they meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evaluations {
+    /// Not above the threshold.
+    pub ok: u64,
+    pub breach: u64,
+    /// Most requests failed.
+    pub broken: u64,
 }
 
 /// Why no spare goes.
