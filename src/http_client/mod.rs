@@ -9,8 +9,10 @@ mod tls;
 mod url;
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
@@ -21,7 +23,7 @@ use hyper::{Method, Request as HyperRequest, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use self::tls::Tls;
 use crate::words::os_words::plain;
@@ -72,8 +74,12 @@ pub enum RequestError {
     ConnectTimeout(Duration),
     #[error("{0}")]
     Tls(String),
+    /// Nothing was sent.
     #[error("no answer within {}", humantime::format_duration(*.0))]
     Timeout(Duration),
+    /// It was sent.
+    #[error("no answer within {}", humantime::format_duration(*.0))]
+    Unanswered(Duration),
     #[error("no answer: {0}")]
     Broken(String),
     #[error("cannot ask: {0}")]
@@ -99,37 +105,69 @@ impl Client {
         request: Request,
         limit: Duration,
     ) -> Result<Answer, RequestError> {
-        timeout(limit, self.exchange(url, request))
-            .await
-            .map_err(|_| RequestError::Timeout(limit))?
+        let is_sent = AtomicBool::new(false);
+        let answer = timeout(limit, self.exchange(url, request, &is_sent)).await;
+        answer.map_err(|_| {
+            if is_sent.load(Ordering::Relaxed) {
+                RequestError::Unanswered(limit)
+            } else {
+                RequestError::Timeout(limit)
+            }
+        })?
     }
 
-    async fn exchange(&self, url: &Url, request: Request) -> Result<Answer, RequestError> {
+    async fn exchange(
+        &self,
+        url: &Url,
+        request: Request,
+        is_sent: &AtomicBool,
+    ) -> Result<Answer, RequestError> {
         let request = built(url, request)?;
-        let stream = timeout(CONNECT_LIMIT, self.connect(url))
-            .await
-            .map_err(|_| RequestError::ConnectTimeout(CONNECT_LIMIT))??;
+        let stream = self.connect(url).await?;
+        let _ = stream.set_nodelay(true);
         if url.is_tls() {
-            speak(self.tls.handshake(stream, url.host()).await?, request).await
+            let stream = self.tls.handshake(stream, url.host()).await?;
+            is_sent.store(true, Ordering::Relaxed);
+            speak(stream, request).await
         } else {
+            is_sent.store(true, Ordering::Relaxed);
             speak(stream, request).await
         }
     }
 
     /// The first of its addresses that answers.
     async fn connect(&self, url: &Url) -> Result<TcpStream, RequestError> {
-        let mut failed = String::new();
-        for address in self.resolver.look_up(url.host(), url.port()).await? {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
-                    let _ = stream.set_nodelay(true);
-                    return Ok(stream);
-                }
-                Err(error) => failed = plain(&error),
-            }
-        }
-        Err(RequestError::Connect(failed))
+        let end = Instant::now() + CONNECT_LIMIT;
+        let addresses = timeout_at(end, self.resolver.look_up(url.host(), url.port()));
+        let addresses = addresses
+            .await
+            .map_err(|_| RequestError::ConnectTimeout(CONNECT_LIMIT))??;
+        connect_to(&addresses, end.saturating_duration_since(Instant::now())).await
     }
+}
+
+/// To the first of those addresses that answers. Each has an equal share of the time that is left, so that
+/// one where nobody answers leaves time for the next.
+///
+/// # Errors
+/// Why the last one did not.
+pub async fn connect_to(
+    addresses: &[SocketAddr],
+    limit: Duration,
+) -> Result<TcpStream, RequestError> {
+    let end = Instant::now() + limit;
+    let mut failed = RequestError::Connect("it has no address".to_owned());
+    let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
+    for address in addresses {
+        let share = end.saturating_duration_since(Instant::now()) / left.max(1);
+        left = left.saturating_sub(1);
+        failed = match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => RequestError::Connect(plain(&error)),
+            Err(_) => RequestError::ConnectTimeout(limit),
+        };
+    }
+    Err(failed)
 }
 
 fn built(url: &Url, request: Request) -> Result<HyperRequest<Full<Bytes>>, RequestError> {

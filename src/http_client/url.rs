@@ -26,6 +26,8 @@ pub struct Url {
     path: String,
     /// A whole `Authorization` header.
     credentials: Option<String>,
+    /// What of it an answer might repeat, the longest first.
+    login: Vec<String>,
 }
 
 impl Url {
@@ -64,7 +66,8 @@ impl Url {
             port: port.unwrap_or(if is_tls { 443 } else { 80 }),
             authority: authority.to_owned(),
             path: path.to_owned(),
-            credentials: user.map(basic),
+            credentials: user.map(|user| format!("Basic {}", STANDARD.encode(decoded(user)))),
+            login: user.map(login).unwrap_or_default(),
         })
     }
 
@@ -113,7 +116,9 @@ impl Url {
     pub fn hidden_in(&self, text: &str) -> String {
         let parts = self.path.split(['/', '?', '&', '=']);
         let parts = parts.filter(|part| part.len() >= SECRET_BYTES_MIN);
-        parts.fold(text.to_owned(), |text, part| text.replace(part, "…"))
+        let login = self.login.iter().map(String::as_str);
+        let secrets = parts.chain(login).filter(|part| !part.is_empty());
+        secrets.fold(text.to_owned(), |text, part| text.replace(part, "…"))
     }
 }
 
@@ -131,8 +136,21 @@ impl fmt::Debug for Url {
     }
 }
 
-/// `USER:PASSWORD` as a header (RFC 7617); `%XX` in it stands for a byte.
-fn basic(user: &str) -> String {
+/// `USER:PASSWORD` as it is sent (RFC 7617), encoded, whole and without the user.
+fn login(user: &str) -> Vec<String> {
+    let bytes = decoded(user);
+    let plain = String::from_utf8_lossy(&bytes).into_owned();
+    let password = |text: &str| text.split_once(':').map(|(_, it)| it.to_owned());
+    let passwords = [password(user), password(&plain)].into_iter().flatten();
+    let mut login = vec![STANDARD.encode(&bytes), user.to_owned()];
+    login.extend(passwords);
+    login.push(plain);
+    login.sort_by_key(|it| std::cmp::Reverse(it.len()));
+    login
+}
+
+/// `%XX` stands for a byte.
+fn decoded(user: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(user.len());
     let mut rest = user.as_bytes();
     while let Some((first, after)) = rest.split_first() {
@@ -146,7 +164,7 @@ fn basic(user: &str) -> String {
             rest = after;
         }
     }
-    format!("Basic {}", STANDARD.encode(bytes))
+    bytes
 }
 
 /// `host`, `host:80`, `[::1]`, `[::1]:80`: the host without brackets, and the port.
