@@ -1,22 +1,49 @@
 //! Lines of the file as they may be shown: after a SIGHUP a mistake goes to the daemon's log with the line
 //! that it stands in, and a URL may hold a secret.
 
-/// The text with the same number of bytes, where every `url` shows its scheme and host alone.
+/// The text with the same number of bytes, where every URL shows its scheme and host alone.
 pub(super) fn hidden(text: &str) -> String {
-    let lines = text
-        .split_inclusive('\n')
-        .map(|line| match secret_of(line) {
-            Some((before, secret, after)) => {
-                let stars = "*".repeat(secret.len());
-                format!("{before}{stars}{after}")
-            }
-            None => line.to_owned(),
-        });
-    lines.collect()
+    text.split_inclusive('\n').map(hidden_line).collect()
 }
 
-/// The line in three parts, of which the second is not for everybody.
-fn secret_of(line: &str) -> Option<(&str, &str, &str)> {
+/// Whatever stands between `://` and the end of its string, in a comment the end of the line. A line
+/// that begins with `url` has a URL, even one that was mistyped.
+fn hidden_line(line: &str) -> String {
+    let mut shown = String::with_capacity(line.len());
+    let mut rest = line;
+    if let Some((before, secret, after)) = mistyped(line) {
+        shown.push_str(before);
+        shown.push_str(&stars(secret));
+        rest = after;
+    }
+    while let Some((before, after)) = rest.split_once("://") {
+        shown.push_str(before);
+        shown.push_str("://");
+        let quote = before.chars().rev().find(|it| "\"'".contains(*it));
+        let end = quote.and_then(|quote| after.find(quote));
+        let end = end.unwrap_or(after.trim_end().len());
+        let (url, following) = after.split_at(end);
+        let path = url.find(['/', '?', ' ']).unwrap_or(url.len());
+        let (host, secret) = url.split_at(path);
+        // A user before the host is a secret, too; then only the scheme is shown.
+        if host.contains('@') || secret.contains('@') {
+            shown.push_str(&stars(url));
+        } else {
+            shown.push_str(host);
+            shown.push_str(&stars(secret));
+        }
+        rest = following;
+    }
+    shown.push_str(rest);
+    shown
+}
+
+fn stars(secret: &str) -> String {
+    "*".repeat(secret.len())
+}
+
+/// `url = "…"` without a `://`, in three parts of which the second is not for everybody.
+fn mistyped(line: &str) -> Option<(&str, &str, &str)> {
     let rest = line.trim_start().strip_prefix("url")?.trim_start();
     let value = rest.strip_prefix('=')?.trim_start();
     let begins = line.len() - value.len();
@@ -25,15 +52,6 @@ fn secret_of(line: &str) -> Option<(&str, &str, &str)> {
     let start = begins + (value.len() - inner.len());
     let end = quote.and_then(|quote| inner.find(quote));
     let end = start + end.unwrap_or(inner.trim_end().len());
-    let url = line.get(start..end)?;
-    // A user before the host is a secret, too; then only the scheme is shown.
-    let host = url.find("://").map(|at| at + "://".len());
-    let shown = host.map(|host| {
-        let rest = url.get(host..).unwrap_or_default();
-        let path = rest.find(['/', '?']).unwrap_or(rest.len());
-        let has_user = rest.get(..path).is_some_and(|it| it.contains('@'));
-        if has_user { host } else { host + path }
-    });
-    let from = start + shown.unwrap_or(0);
-    Some((line.get(..from)?, line.get(from..end)?, line.get(end..)?))
+    let url = line.get(start..end).filter(|it| !it.contains("://"))?;
+    Some((line.get(..start)?, url, line.get(end..)?))
 }
