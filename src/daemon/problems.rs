@@ -22,7 +22,7 @@ const SAY_EVERY: Duration = Duration::from_secs(5 * 60);
 pub struct Finding {
     /// The backend that it is about; `None`: all of it.
     pub backend: Option<String>,
-    /// The server, or the channel of alerts, that it is about.
+    /// The server, the channel of alerts or the file that it is about.
     pub about: Option<String>,
     pub code: &'static str,
     pub text: String,

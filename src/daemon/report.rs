@@ -75,15 +75,19 @@ impl Daemon {
             DaemonProblem::SocketLevel,
             level.map(|news| news.to_string()),
         );
-        for untrusted in &self.distrust {
-            add(DaemonProblem::Untrusted, Some(untrusted.to_string()));
-        }
         add(DaemonProblem::StateNotKept, self.keeper_problem.clone());
         add(DaemonProblem::EventsNotKept, self.events.problem());
         add(DaemonProblem::ConfigNotApplied, self.config_problem.clone());
         for (problem, text) in self.http.problems() {
             add(problem, Some(text));
         }
+        found.extend(self.distrust.iter().map(|untrusted| Finding {
+            backend: None,
+            about: Some(untrusted.path().display().to_string()),
+            code: DaemonProblem::Untrusted.as_str(),
+            text: untrusted.to_string(),
+            is_helpless: false,
+        }));
         let unsent = self.alerts.problems().into_iter();
         found.extend(unsent.map(|(problem, about, text)| Finding {
             backend: None,

@@ -1,7 +1,7 @@
 //! What the daemon tells beside the scaler's decisions, with the closed list of codes. Data alone; the
 //! sentence is made in `text`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::log::source::SourceNews;
@@ -203,6 +203,15 @@ pub enum Untrusted {
         what: &'static str,
         path: PathBuf,
     },
+}
+
+impl Untrusted {
+    /// What strangers could change: the socket or the log.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Socket { path } | Self::Directory { path, .. } => path,
+        }
+    }
 }
 
 impl News {
