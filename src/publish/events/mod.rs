@@ -116,6 +116,11 @@ impl Events {
         self.shared.recent().after(id)
     }
 
+    /// The highest number of a daemon before this one, of those that are or were in memory; 0: none is.
+    pub fn earlier(&self) -> u64 {
+        self.shared.recent().earlier
+    }
+
     /// All in memory with a higher number, oldest first: between the older ones those may be missing
     /// that are for `events --all` alone.
     pub fn remembered(&self, id: u64) -> Vec<Arc<Entry>> {

@@ -15,6 +15,8 @@ pub(super) struct Recent {
     minor: VecDeque<Arc<Entry>>,
     /// The highest number that is not in them any more, of those that were.
     gone: u64,
+    /// The highest number of a daemon before this one, of those that were in them.
+    pub(super) earlier: u64,
     of_backends: BTreeMap<String, VecDeque<Arc<Entry>>>,
     /// Why they are not kept on disk.
     pub(super) problem: Option<String>,
@@ -31,7 +33,10 @@ impl Recent {
 
     /// What daemons before this one told; between them are none above `gone` missing.
     pub(super) fn begin(&mut self, entries: impl Iterator<Item = Entry>, gone: u64) {
-        entries.for_each(|entry| self.push(Arc::new(entry)));
+        for entry in entries {
+            self.earlier = self.earlier.max(entry.event.id);
+            self.push(Arc::new(entry));
+        }
         self.gone = self.gone.max(gone);
     }
 
