@@ -2,13 +2,13 @@
 //! and later, up to a limit.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::queue::{Queue, Waiting};
-use super::way::{Failure, Way};
+use super::way::{FailureKind, Way};
 
 /// The pause after a first failure; it doubles with each …
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
@@ -16,8 +16,11 @@ const PAUSE_FIRST: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// An older message is news no longer.
 const AGE_MAX: Duration = Duration::from_secs(60 * 60);
-/// A receiver that refuses a message is asked so often.
-const REFUSALS_MAX: u32 = 3;
+/// A receiver that refuses a message is asked so often, within three minutes: a proxy answers 404 while
+/// the receiver behind it is restarted.
+const REFUSALS_MAX: u32 = 9;
+/// One that may have it, but does not say so, is sent it so often.
+const UNANSWERED_MAX: u32 = 3;
 /// A failure that the second attempt mends is not worth a word.
 const TOLD_FROM: u32 = 2;
 
@@ -37,34 +40,71 @@ pub(super) async fn work(
     queue: Arc<Queue>,
     outcomes: mpsc::Sender<(String, Outcome)>,
 ) {
+    let mut repeats_failed = 0;
     loop {
         let waiting = queue.front().await;
-        let mut tries = 0;
+        let mut tries = Tries::default();
+        let mut had = Vec::new();
         let mut pause = PAUSE_FIRST;
         let outcome = loop {
-            let Err(failure) = way.send(&waiting.notice).await else {
+            let Err(failure) = way.send(&waiting.notice, &mut had).await else {
+                repeats_failed = 0;
                 break Outcome::Sent;
             };
-            tries += 1;
-            if is_over(&waiting, &failure, tries) {
+            tries.count(failure.kind);
+            let text = format!("{}: {}", way.shown(), failure.text);
+            if waiting.is_repeated {
+                repeats_failed += 1;
+                break if repeats_failed >= TOLD_FROM {
+                    Outcome::Failing(text)
+                } else {
+                    Outcome::GivenUp(Box::new(waiting))
+                };
+            }
+            if failure.kind == FailureKind::Partial {
+                break Outcome::Failing(text);
+            }
+            if tries.are_enough() || waiting.queued_at.elapsed() > AGE_MAX {
                 break Outcome::GivenUp(Box::new(waiting));
             }
-            if tries >= TOLD_FROM {
-                let text = format!("{}: {}", way.shown(), failure.text);
+            if tries.all >= TOLD_FROM {
                 let _ = outcomes.send((name.clone(), Outcome::Failing(text))).await;
+            }
+            if failure.kind == FailureKind::Unanswered {
+                pause = PAUSE_MAX; // It may still be at work on it.
             }
             sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
         };
-        queue.pop();
+        match &outcome {
+            Outcome::GivenUp(waiting) if !waiting.is_repeated => queue.give_up(),
+            Outcome::GivenUp(_) | Outcome::Sent | Outcome::Failing(_) => queue.pop(),
+        }
         if outcomes.send((name.clone(), outcome)).await.is_err() {
             return;
         }
     }
 }
 
-fn is_over(waiting: &Waiting, failure: &Failure, tries: u32) -> bool {
-    let age = SystemTime::now().duration_since(waiting.notice.at);
-    let is_old = age.is_ok_and(|age| age > AGE_MAX);
-    is_old || waiting.is_repeated || (failure.is_refused && tries >= REFUSALS_MAX)
+/// How often one message was tried.
+#[derive(Debug, Default)]
+struct Tries {
+    all: u32,
+    refused: u32,
+    unanswered: u32,
+}
+
+impl Tries {
+    const fn count(&mut self, kind: FailureKind) {
+        self.all += 1;
+        match kind {
+            FailureKind::Passing | FailureKind::Partial => {}
+            FailureKind::Refused => self.refused += 1,
+            FailureKind::Unanswered => self.unanswered += 1,
+        }
+    }
+
+    const fn are_enough(&self) -> bool {
+        self.refused >= REFUSALS_MAX || self.unanswered >= UNANSWERED_MAX
+    }
 }

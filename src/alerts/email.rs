@@ -4,70 +4,70 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use lettre::Message;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
-use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
-use tokio::time::timeout;
+use lettre::transport::smtp::Error as SmtpError;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, MailParameter};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::way::Failure;
+use super::way::{Failure, FailureKind};
 use crate::config::{EmailConfig, MailTls};
 use crate::http_client::{CONNECT_LIMIT, Resolver, certificates_of};
 use crate::publish::alert::Notice;
 use crate::words::files;
 
-/// One step with the server.
-const STEP_LIMIT: Duration = Duration::from_secs(10);
-/// All steps together.
-const LIMIT: Duration = Duration::from_secs(30);
+/// One step with the server: its greeting, TLS, the answer to a command.
+const STEP_LIMIT: Duration = Duration::from_secs(30);
+/// From the whole mail to the answer to it: while the server looks for spam it has not answered, and has
+/// the mail all the same (RFC 5321, 4.5.3.2.6).
+const TAKE_LIMIT: Duration = Duration::from_secs(5 * 60);
+/// Goodbye.
+const QUIT_LIMIT: Duration = Duration::from_secs(1);
 /// Largest file with a password.
 const PASSWORD_BYTES_MAX: usize = 4 * 1024;
 
+/// To all recipients but those that `had` it already; adds those that have it now.
 pub(super) async fn send(
     config: &EmailConfig,
     resolver: &Resolver,
     notice: &Notice,
     host: &str,
+    had: &mut Vec<String>,
 ) -> Result<String, Failure> {
-    let message = message(config, notice, host)?;
-    let address = resolver.look_up(&config.host, config.port);
-    let address = timeout(CONNECT_LIMIT, address).await.map_err(|_| {
+    let message = message(config, notice, host)?.formatted();
+    let mut connection = open(config, resolver, host).await?;
+    let sent = deliver(&mut connection, config, &message, had).await;
+    let _ = timeout(QUIT_LIMIT, connection.quit()).await;
+    sent
+}
+
+/// With the first of the server's addresses that answers; each has its share of the time.
+async fn open(
+    config: &EmailConfig,
+    resolver: &Resolver,
+    host: &str,
+) -> Result<AsyncSmtpConnection, Failure> {
+    let end = Instant::now() + CONNECT_LIMIT;
+    let addresses = resolver.look_up(&config.host, config.port);
+    let addresses = timeout_at(end, addresses).await.map_err(|_| {
         let limit = humantime::format_duration(CONNECT_LIMIT);
         Failure::passing(format!("{} was not looked up within {limit}", config.host))
     })?;
-    let addresses = address.map_err(|error| Failure::passing(error.to_string()))?;
-    match timeout(LIMIT, send_to(config, &addresses, message, host)).await {
-        Err(_) => Err(Failure::passing(format!(
-            "not done after {}",
-            humantime::format_duration(LIMIT)
-        ))),
-        Ok(sent) => sent,
-    }
-}
-
-/// To the first of the server's addresses that answers at all.
-async fn send_to(
-    config: &EmailConfig,
-    addresses: &[SocketAddr],
-    message: Message,
-    host: &str,
-) -> Result<String, Failure> {
+    let addresses = addresses.map_err(|error| Failure::passing(error.to_string()))?;
     let mut failure = Failure::passing("the server has no address");
+    let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
     for address in addresses {
-        let transport = transport(config, *address, host)?;
-        match transport.send(message.clone()).await {
-            Ok(answer) => {
-                let words: Vec<_> = answer.message().collect();
-                return Ok(format!("answered {}: {}", answer.code(), words.join(" ")));
-            }
-            Err(error) => {
-                failure = Failure {
-                    text: explained(&error),
-                    is_refused: error.is_permanent(),
-                };
-                if error.is_response() || error.is_permanent() || error.is_tls() {
+        let share = end.saturating_duration_since(Instant::now()) / left.max(1);
+        left = left.saturating_sub(1);
+        match greet(config, address, share, host).await {
+            Ok(connection) => return Ok(connection),
+            Err((failed, is_answer)) => {
+                failure = failed;
+                if is_answer {
                     break;
                 }
             }
@@ -76,8 +76,147 @@ async fn send_to(
     Err(failure)
 }
 
+/// Until mails may be sent; else why not, and whether the server has said so.
+async fn greet(
+    config: &EmailConfig,
+    address: SocketAddr,
+    connect_limit: Duration,
+    host: &str,
+) -> Result<AsyncSmtpConnection, (Failure, bool)> {
+    let hello = ClientId::Domain(host.to_owned());
+    let unready = |failure: Failure| (failure, true);
+    let wrapper = match config.tls {
+        MailTls::None | MailTls::StartTls => None,
+        MailTls::Tls => Some(parameters(config).map_err(unready)?),
+    };
+    let limit = Some(connect_limit);
+    let connecting = AsyncSmtpConnection::connect_tokio1(address, limit, &hello, wrapper, None);
+    let mut connection = step(connecting).await?;
+    if config.tls == MailTls::StartTls {
+        let parameters = parameters(config).map_err(unready)?;
+        step(connection.starttls(parameters, &hello)).await?;
+    }
+    if let Some((user, file)) = &config.login {
+        let credentials = Credentials::new(user.clone(), password(file).map_err(unready)?);
+        step(connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials)).await?;
+    }
+    Ok(connection)
+}
+
+/// One step, within its limit; whether the server has answered it.
+async fn step<T>(work: impl Future<Output = Result<T, SmtpError>>) -> Result<T, (Failure, bool)> {
+    match timeout(STEP_LIMIT, work).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) => {
+            let is_code = error.is_permanent() || error.is_transient();
+            let is_answer = is_code || error.is_response() || error.is_tls();
+            Err((failed(&error), is_answer))
+        }
+        Err(_) => {
+            let limit = humantime::format_duration(STEP_LIMIT);
+            Err((Failure::passing(format!("no answer within {limit}")), false))
+        }
+    }
+}
+
+/// One mail to all whom the server takes it for: one that it refuses keeps it from nobody else.
+async fn deliver(
+    connection: &mut AsyncSmtpConnection,
+    config: &EmailConfig,
+    message: &[u8],
+    had: &mut Vec<String>,
+) -> Result<String, Failure> {
+    let from = mailbox(&config.from)?.email;
+    let is_plain = config.from.is_ascii() && config.to.iter().all(|to| to.is_ascii());
+    let options = if is_plain {
+        Vec::new()
+    } else {
+        vec![MailParameter::SmtpUtfEight]
+    };
+    let begun = step(connection.command(Mail::new(Some(from), options))).await;
+    begun.map_err(|(failure, _)| failure)?;
+    let (mut taken, mut refused) = (Vec::new(), Vec::new());
+    for to in config.to.iter().filter(|to| !had.contains(to)) {
+        let address = mailbox(to)?.email;
+        match step(connection.command(Rcpt::new(address, Vec::new()))).await {
+            Ok(_) => taken.push(to.clone()),
+            Err((failure, true)) => refused.push(Failure {
+                text: format!("not for {to}: {}", failure.text),
+                kind: failure.kind,
+            }),
+            Err((failure, false)) => return Err(failure),
+        }
+    }
+    if taken.is_empty() {
+        return Err(together(refused, !had.is_empty()));
+    }
+    let ready = step(connection.command(Data)).await;
+    ready.map_err(|(failure, _)| failure)?;
+    let answer = hand_over(connection, message).await?;
+    had.append(&mut taken);
+    if refused.is_empty() {
+        return Ok(answer);
+    }
+    Err(together(refused, true))
+}
+
+/// The mail itself, which the server may have when it does not say so.
+async fn hand_over(
+    connection: &mut AsyncSmtpConnection,
+    message: &[u8],
+) -> Result<String, Failure> {
+    match timeout(TAKE_LIMIT, connection.message(message)).await {
+        Ok(Ok(answer)) => {
+            let words: Vec<_> = answer.message().collect();
+            Ok(format!("answered {}: {}", answer.code(), words.join(" ")))
+        }
+        Ok(Err(error)) if error.is_permanent() || error.is_transient() => Err(failed(&error)),
+        Ok(Err(error)) => Err(Failure {
+            text: explained(&error),
+            kind: FailureKind::Unanswered,
+        }),
+        Err(_) => Err(Failure {
+            text: format!(
+                "no answer within {}",
+                humantime::format_duration(TAKE_LIMIT)
+            ),
+            kind: FailureKind::Unanswered,
+        }),
+    }
+}
+
+/// What the server said of those that it did not take the mail for.
+fn together(refused: Vec<Failure>, is_sent_to_others: bool) -> Failure {
+    let is_final = refused.iter().all(|it| it.kind == FailureKind::Refused);
+    let texts: Vec<_> = refused.into_iter().map(|it| it.text).collect();
+    Failure {
+        text: texts.join("; "),
+        kind: match (is_final, is_sent_to_others) {
+            (false, _) => FailureKind::Passing,
+            (true, false) => FailureKind::Refused,
+            (true, true) => FailureKind::Partial,
+        },
+    }
+}
+
+fn failed(error: &SmtpError) -> Failure {
+    Failure {
+        text: explained(error),
+        kind: if error.is_permanent() {
+            FailureKind::Refused
+        } else {
+            FailureKind::Passing
+        },
+    }
+}
+
+fn mailbox(text: &str) -> Result<Mailbox, Failure> {
+    let parsed = text.parse::<Mailbox>();
+    parsed.map_err(|error| Failure::passing(format!("{text} is no mail address: {error}")))
+}
+
 /// lettre's own words, and those of what caused it.
-fn explained(error: &lettre::transport::smtp::Error) -> String {
+fn explained(error: &SmtpError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
@@ -91,15 +230,13 @@ fn explained(error: &lettre::transport::smtp::Error) -> String {
 }
 
 fn message(config: &EmailConfig, notice: &Notice, host: &str) -> Result<Message, Failure> {
-    let mailbox = |text: &str| {
-        let parsed = text.parse::<Mailbox>();
-        parsed.map_err(|error| Failure::passing(format!("{text} is no mail address: {error}")))
-    };
     let title = notice.title(host);
     let mut builder = Message::builder()
         .from(mailbox(&config.from)?)
         .subject(title)
-        .message_id(None)
+        // Whoever gets it twice can tell that it is the same.
+        .date(notice.at)
+        .message_id(Some(format!("<{}@{host}>", notice.id)))
         .header(ContentType::TEXT_PLAIN);
     for to in &config.to {
         builder = builder.to(mailbox(to)?);
@@ -108,28 +245,6 @@ fn message(config: &EmailConfig, notice: &Notice, host: &str) -> Result<Message,
     builder
         .body(body)
         .map_err(|error| Failure::passing(format!("cannot write the mail: {error}")))
-}
-
-fn transport(
-    config: &EmailConfig,
-    address: SocketAddr,
-    host: &str,
-) -> Result<AsyncSmtpTransport<Tokio1Executor>, Failure> {
-    let tls = match config.tls {
-        MailTls::None => Tls::None,
-        MailTls::StartTls => Tls::Required(parameters(config)?),
-        MailTls::Tls => Tls::Wrapper(parameters(config)?),
-    };
-    let mut builder =
-        AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(address.ip().to_string())
-            .port(address.port())
-            .tls(tls)
-            .hello_name(ClientId::Domain(host.to_owned()))
-            .timeout(Some(STEP_LIMIT));
-    if let Some((user, file)) = &config.login {
-        builder = builder.credentials(Credentials::new(user.clone(), password(file)?));
-    }
-    Ok(builder.build())
 }
 
 fn parameters(config: &EmailConfig) -> Result<TlsParameters, Failure> {

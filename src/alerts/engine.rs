@@ -55,6 +55,15 @@ struct Line {
     lost: u64,
 }
 
+/// One probe at work.
+struct Watcher {
+    config: ProbeConfig,
+    /// What messages call it.
+    site: String,
+    number: usize,
+    watching: JoinHandle<()>,
+}
+
 pub(super) struct Engine {
     hub: Hub,
     events: Events,
@@ -62,11 +71,10 @@ pub(super) struct Engine {
     settings: watch::Receiver<Settings>,
     glances: watch::Receiver<Option<Arc<Glance>>>,
     began: Instant,
-    /// What happened before is no news.
-    began_wall: SystemTime,
     lines: BTreeMap<String, Line>,
-    probes: Vec<ProbeConfig>,
-    watchers: Vec<JoinHandle<()>>,
+    watchers: Vec<Watcher>,
+    /// Of the next one.
+    watcher_number: usize,
     heartbeat: HeartbeatConfig,
     beating: Option<JoinHandle<()>>,
     down: BTreeMap<usize, Told>,
@@ -93,10 +101,9 @@ impl Engine {
             settings,
             glances,
             began: Instant::now(),
-            began_wall: SystemTime::now(),
             lines: BTreeMap::new(),
-            probes: Vec::new(),
             watchers: Vec::new(),
+            watcher_number: 0,
             heartbeat: HeartbeatConfig::default(),
             beating: None,
             down: BTreeMap::new(),
@@ -155,36 +162,54 @@ impl Engine {
 
     /// Goes by the settings: what did not change goes on as if nothing had happened.
     fn configure(&mut self) {
+        // What came back is about the channels as they are called until now.
+        while let Ok((channel, outcome)) = self.outcomes.1.try_recv() {
+            self.take(&channel, outcome);
+        }
         let settings = self.settings.borrow_and_update().clone();
-        let gone: Vec<String> = {
-            let is_there = |name: &String| settings.alerts.iter().any(|it| it.name == *name);
-            let names = self.lines.keys();
-            names.filter(|name| !is_there(name)).cloned().collect()
-        };
-        for name in gone {
-            if let Some(line) = self.lines.remove(&name) {
-                line.courier.abort();
-                self.troubles.forget(&Trouble::Alerts(name));
-            }
-        }
         let mut kept = settings.file.as_deref().map(Kept::read).unwrap_or_default();
-        for config in &settings.alerts {
-            self.set(config, &mut kept);
+        for (config, line) in self.matched(&settings.alerts) {
+            self.set(config, line, &mut kept);
         }
-        if settings.probes != self.probes {
-            self.watch(&settings.probes);
-        }
+        self.tell_lost();
+        self.watch(&settings.probes);
         if settings.heartbeat != self.heartbeat {
             self.beat(settings.heartbeat);
         }
     }
 
-    fn watch(&mut self, probes: &[ProbeConfig]) {
-        self.probes = probes.to_vec();
-        for watcher in self.watchers.drain(..) {
-            watcher.abort();
+    /// Each channel with what it was until now: first the one that goes to the same place, since a name that
+    /// nobody gave only says which one it is in the file; then the one of that name. The others end.
+    fn matched<'a>(&mut self, alerts: &'a [AlertConfig]) -> Vec<(&'a AlertConfig, Option<Line>)> {
+        let mut old = std::mem::take(&mut self.lines);
+        let take = |old: &mut BTreeMap<String, Line>, is_it: &dyn Fn(&AlertConfig) -> bool| {
+            let found = old.values().find(|line| is_it(&line.config));
+            let name = found.map(|line| line.config.name.clone())?;
+            old.remove(&name)
+        };
+        let is_same = |one: &AlertConfig, other: &AlertConfig| {
+            one.name == other.name && one.channel == other.channel
+        };
+        let mut all: Vec<_> = alerts.iter().map(|config| (config, None)).collect();
+        for (config, line) in &mut all {
+            *line = take(&mut old, &|it| is_same(it, config));
         }
-        self.down.clear();
+        for (config, line) in all.iter_mut().filter(|(_, line)| line.is_none()) {
+            *line = take(&mut old, &|it| it.channel == config.channel);
+        }
+        for (config, line) in all.iter_mut().filter(|(_, line)| line.is_none()) {
+            *line = take(&mut old, &|it| it.name == config.name);
+        }
+        for (name, line) in old {
+            line.courier.abort();
+            self.troubles.forget(&Trouble::Alerts(name));
+        }
+        all
+    }
+
+    /// Those that did not change go on, and what they found stays known.
+    fn watch(&mut self, probes: &[ProbeConfig]) {
+        let mut old = std::mem::take(&mut self.watchers);
         for (index, probe) in probes.iter().enumerate() {
             let alike = probes
                 .iter()
@@ -193,9 +218,29 @@ impl Engine {
                 1 => probe.url.to_string(),
                 _ => format!("{} (probe {})", probe.url, index + 1),
             };
-            let (hub, sights) = (self.hub.clone(), self.sights.0.clone());
-            let watcher = probes::watch(index, site, probe.clone(), hub, sights);
-            self.watchers.push(tokio::spawn(watcher));
+            let is_same = |it: &Watcher| it.config == *probe && it.site == site;
+            let watcher = match old.iter().position(is_same) {
+                Some(at) => old.swap_remove(at),
+                None => self.watcher(probe, site),
+            };
+            self.watchers.push(watcher);
+        }
+        for watcher in old {
+            watcher.watching.abort();
+            self.down.remove(&watcher.number);
+        }
+    }
+
+    fn watcher(&mut self, probe: &ProbeConfig, site: String) -> Watcher {
+        let number = self.watcher_number;
+        self.watcher_number += 1;
+        let (hub, sights) = (self.hub.clone(), self.sights.0.clone());
+        let watching = probes::watch(number, site.clone(), probe.clone(), hub, sights);
+        Watcher {
+            config: probe.clone(),
+            site,
+            number,
+            watching: tokio::spawn(watching),
         }
     }
 
@@ -211,9 +256,9 @@ impl Engine {
     }
 
     /// Begins a channel, or has it go on by another configuration: what waits still waits.
-    fn set(&mut self, config: &AlertConfig, kept: &mut Kept) {
+    fn set(&mut self, config: &AlertConfig, line: Option<Line>, kept: &mut Kept) {
         let name = &config.name;
-        let (queue, incidents, is_failing) = match self.lines.remove(name) {
+        let (queue, incidents, is_failing, lost) = match line {
             Some(line) if line.config == *config => {
                 self.lines.insert(name.clone(), line);
                 return;
@@ -221,13 +266,18 @@ impl Engine {
             Some(mut line) => {
                 line.courier.abort();
                 line.incidents.reconfigure(config.on.clone(), config.every);
-                (line.queue, line.incidents, line.is_failing)
+                let is_renamed = line.config.name != *name;
+                if is_renamed {
+                    self.troubles.forget(&Trouble::Alerts(line.config.name));
+                }
+                let is_failing = line.is_failing && !is_renamed;
+                (line.queue, line.incidents, is_failing, line.lost)
             }
             None => {
                 let mut incidents = Incidents::new(config.on.clone(), config.every);
                 let now = self.now();
                 incidents.recall(now, kept.take(name, now, SystemTime::now()));
-                (Arc::default(), incidents, false)
+                (Arc::default(), incidents, false, kept.take_lost(name))
             }
         };
         let courier = courier::work(
@@ -242,7 +292,7 @@ impl Engine {
             queue,
             courier: tokio::spawn(courier),
             is_failing,
-            lost: 0,
+            lost,
         };
         self.lines.insert(name.clone(), line);
     }
@@ -288,9 +338,9 @@ impl Engine {
             self.tell_lost();
         }
         self.last_event = last.event.id;
-        let now = self.now();
+        let (now, earlier) = (self.now(), self.events.earlier());
         for entry in &entries {
-            if entry.event.moment().is_none_or(|at| at < self.began_wall) {
+            if entry.event.id <= earlier {
                 continue; // An earlier daemon's, which had alerts of its own.
             }
             for line in self.lines.values_mut() {
@@ -302,6 +352,9 @@ impl Engine {
     }
 
     fn see(&mut self, sight: Sight) {
+        if self.watchers.iter().all(|it| it.number != sight.number) {
+            return; // Of one that has just ended.
+        }
         match sight.down {
             Some(told) => self.down.insert(sight.number, told),
             None => self.down.remove(&sight.number),
@@ -328,11 +381,11 @@ impl Engine {
             }
             Outcome::GivenUp(waiting) if waiting.is_repeated => {}
             Outcome::GivenUp(waiting) => {
-                line.lost += 1;
-                if let (Subject::Begun(_), Some(key)) = (&waiting.saying.what, &waiting.saying.key)
-                {
-                    line.incidents.give_up(now, key);
+                // An end is tried again.
+                if !matches!(waiting.saying.what, Subject::Ended { .. }) {
+                    line.lost = line.lost.saturating_add(1);
                 }
+                line.incidents.give_up(now, &waiting.saying);
             }
         }
         if self.keep_due.is_none() {
@@ -366,7 +419,7 @@ impl Engine {
             if !is_forgetful || !line.queue.is_empty() {
                 continue;
             }
-            let lasting = line.incidents.told().map(|(key, incident, _)| Saying {
+            let lasting = line.incidents.lasting().map(|(key, incident)| Saying {
                 what: Subject::Begun(incident.clone()),
                 key: Some(key.clone()),
             });
@@ -398,6 +451,7 @@ impl Engine {
         let (now, wall) = (self.now(), SystemTime::now());
         for (name, line) in &self.lines {
             kept.add(name, &line.incidents, &line.queue.sayings(), (now, wall));
+            kept.add_lost(name, line.lost);
         }
         kept
     }
@@ -413,7 +467,9 @@ impl Engine {
         for line in self.lines.values_mut() {
             line.courier.abort();
             for waiting in line.queue.take_all() {
-                line.incidents.unsay(now, &waiting.saying);
+                if !waiting.is_repeated {
+                    line.unsay(now, &waiting.saying);
+                }
             }
         }
         let file = self.settings.borrow().file.clone();
@@ -430,16 +486,22 @@ impl Line {
             notice: Notice::now(saying.what.clone()),
             saying,
             is_repeated,
+            queued_at: Instant::now(),
         };
         let saying = waiting.saying.clone();
         if self.queue.push(waiting) || is_repeated {
             return;
         }
+        self.unsay(now, &saying);
+    }
+
+    /// Will not be sent. What has no end is lost; the others are said again, if they last.
+    fn unsay(&mut self, now: Timestamp, saying: &Saying) {
         match &saying.what {
             Subject::Event(_) | Subject::Muted(_) | Subject::Test(_) => {
                 self.lost = self.lost.saturating_add(1);
             }
-            Subject::Begun(_) | Subject::Ended { .. } => self.incidents.unsay(now, &saying),
+            Subject::Begun(_) | Subject::Ended { .. } => self.incidents.unsay(now, saying),
         }
     }
 }

@@ -22,6 +22,8 @@ pub const GAP_MAX: Duration = Duration::from_secs(15);
 pub const RESTART_GAP_MAX: Duration = Duration::from_secs(60);
 /// … and a site that was down counts its failures anew.
 pub const PROBE_RESTART_GAP_MAX: Duration = Duration::from_secs(10 * 60);
+/// An end that did not arrive is told again after this time.
+pub const END_AGAIN_AFTER: Duration = Duration::from_secs(5 * 60);
 /// Most incidents at a time, and most that it is known of when they were told.
 const KNOWN_MAX: usize = 8192;
 
@@ -54,6 +56,15 @@ struct Open {
     /// It is over when it was not seen for so long.
     gap_max: Duration,
     is_told: bool,
+    /// It is over, and that is still to be told.
+    over: Option<Over>,
+}
+
+/// An end that did not arrive.
+#[derive(Clone, Copy, Debug)]
+struct Over {
+    lasted: Duration,
+    due: Timestamp,
 }
 
 /// A message, and the incident that it is about.
@@ -82,15 +93,20 @@ impl Incidents {
         }
     }
 
-    /// Tells other things, or more often; what was told stays known.
+    /// Tells other things, or more often; what was told stays known. What is told no longer has no end.
     pub fn reconfigure(&mut self, on: Vec<On>, every: Duration) {
         self.on = on;
         self.every = every;
+        let on = &self.on;
+        self.open.retain(|_, open| is_on(on, &open.incident.code));
     }
 
     /// Knows what an earlier daemon told.
     pub fn recall(&mut self, now: Timestamp, remembered: Vec<Remembered>) {
         for it in remembered.into_iter().take(KNOWN_MAX) {
+            if !is_on(&self.on, &it.incident.code) {
+                continue;
+            }
             let key = Key::of(&it.incident, it.number);
             self.told_at.insert(key.clone(), it.told_at);
             let gap_max = match it.incident.code.as_str() {
@@ -103,6 +119,7 @@ impl Incidents {
                 seen_at: now,
                 gap_max,
                 is_told: true,
+                over: None,
             };
             self.open.insert(key, open);
         }
@@ -123,6 +140,7 @@ impl Incidents {
         }
         self.is_muted = pause.is_some();
         self.see(now, problems);
+        self.hold(now, problems);
         if !self.is_muted {
             self.begin(now, &mut said);
             self.end(now, wall, &mut said);
@@ -135,7 +153,7 @@ impl Incidents {
     fn see(&mut self, now: Timestamp, problems: &[Told]) {
         let mut seen = BTreeMap::<Key, usize>::new();
         for told in problems {
-            if !self.is_on(told.code) {
+            if !is_on(&self.on, told.code) {
                 continue;
             }
             let (is_of_all, kind) = kind_of(told.code);
@@ -159,6 +177,7 @@ impl Incidents {
         if let Some(open) = self.open.get_mut(&key) {
             open.seen_at = now;
             open.gap_max = GAP_MAX;
+            open.over = None;
             open.incident.text.clone_from(&told.text);
             // What was told keeps its name: a receiver knows it by that.
             if !open.is_told {
@@ -182,8 +201,23 @@ impl Incidents {
             seen_at: now,
             gap_max: GAP_MAX,
             is_told: false,
+            over: None,
         };
         self.open.insert(key, open);
+    }
+
+    /// What nobody can see just now is not over: without HAProxy nothing of a backend, without the log
+    /// nothing that is told from it. Afterwards it has first to be found out again, as after a restart.
+    fn hold(&mut self, now: Timestamp, problems: &[Told]) {
+        let is_among = |kind: &str| problems.iter().any(|it| kind_of(it.code).1 == kind);
+        let (is_unread, is_blind) = (is_among(UNREACHABLE), is_among(NO_LOG));
+        for (key, open) in &mut self.open {
+            let is_unseen = is_unread && key.backend.is_some() || is_blind && is_of_log(&key.kind);
+            if is_unseen && open.is_told && open.over.is_none() {
+                open.seen_at = now;
+                open.gap_max = RESTART_GAP_MAX;
+            }
+        }
     }
 
     fn begin(&mut self, now: Timestamp, said: &mut Vec<Saying>) {
@@ -205,17 +239,16 @@ impl Incidents {
 
     fn end(&mut self, now: Timestamp, wall: SystemTime, said: &mut Vec<Saying>) {
         self.open.retain(|key, open| {
-            let is_over = now.since(open.seen_at) > open.gap_max;
+            let is_over = match &open.over {
+                Some(over) => now >= over.due,
+                None => now.since(open.seen_at) > open.gap_max,
+            };
             if is_over && open.is_told {
-                let seen_for = open.seen_at.since(open.seen_from);
-                let incident = open.incident.clone();
-                let lasted = wall.duration_since(incident.since);
-                let lasted = lasted
-                    .unwrap_or_default()
-                    .saturating_sub(now.since(open.seen_at));
-                let lasted = lasted.max(seen_for);
                 said.push(Saying {
-                    what: Subject::Ended { incident, lasted },
+                    what: Subject::Ended {
+                        incident: open.incident.clone(),
+                        lasted: open.lasted(now, wall),
+                    },
                     key: Some(key.clone()),
                 });
             }
@@ -269,29 +302,45 @@ impl Incidents {
                 }
                 self.told_at.remove(key);
             }
-            Subject::Ended { incident, .. } => {
-                let open = Open {
-                    incident: incident.clone(),
-                    seen_from: now,
-                    seen_at: now,
-                    gap_max: Duration::ZERO,
-                    is_told: true,
-                };
-                self.open.entry(key.clone()).or_insert(open);
+            Subject::Ended { incident, lasted } => self.owe(now, key, incident, *lasted),
+            Subject::Event(_) | Subject::Muted(_) | Subject::Test(_) => {}
+        }
+    }
+
+    /// Was given up. A beginning is told again after a while, if it lasts; an end is told again in any
+    /// case, since its receiver believes that the incident lasts.
+    pub fn give_up(&mut self, now: Timestamp, saying: &Saying) {
+        let Some(key) = &saying.key else { return };
+        match &saying.what {
+            Subject::Begun(_) => {
+                if let Some(open) = self.open.get_mut(key) {
+                    open.is_told = false;
+                    self.told_at.insert(key.clone(), now);
+                }
+            }
+            Subject::Ended { incident, lasted } => {
+                self.owe(now.after(END_AGAIN_AFTER), key, incident, *lasted);
             }
             Subject::Event(_) | Subject::Muted(_) | Subject::Test(_) => {}
         }
     }
 
-    /// The beginning was given up: it is tried again after a while, if it lasts.
-    pub fn give_up(&mut self, now: Timestamp, key: &Key) {
-        if let Some(open) = self.open.get_mut(key) {
-            open.is_told = false;
-            self.told_at.insert(key.clone(), now);
-        }
+    /// That end is still to be told, from `due` on.
+    fn owe(&mut self, due: Timestamp, key: &Key, incident: &Incident, lasted: Duration) {
+        let over = Some(Over { lasted, due });
+        let open = self.open.entry(key.clone()).or_insert(Open {
+            incident: incident.clone(),
+            seen_from: due,
+            seen_at: due,
+            gap_max: GAP_MAX,
+            is_told: true,
+            over,
+        });
+        // One that has begun anew: to its receiver it is the same.
+        open.is_told = true;
     }
 
-    /// Those that were told and are not over.
+    /// Those whose end was not told: they last, or are over and that did not arrive.
     pub fn told(&self) -> impl Iterator<Item = (&Key, &Incident, Timestamp)> {
         let open = self.open.iter().filter(|(_, open)| open.is_told);
         open.map(|(key, open)| {
@@ -300,13 +349,33 @@ impl Incidents {
         })
     }
 
-    fn is_on(&self, code: &str) -> bool {
-        self.on.iter().any(|on| match on {
-            On::Problem => true,
-            On::Change => false,
-            On::Code(it) => it == code,
-        })
+    /// Those that were told and last.
+    pub fn lasting(&self) -> impl Iterator<Item = (&Key, &Incident)> {
+        let open = self.open.iter();
+        let open = open.filter(|(_, open)| open.is_told && open.over.is_none());
+        open.map(|(key, open)| (key, &open.incident))
     }
+}
+
+impl Open {
+    /// Until it was seen last.
+    fn lasted(&self, now: Timestamp, wall: SystemTime) -> Duration {
+        if let Some(over) = &self.over {
+            return over.lasted;
+        }
+        let unseen_for = now.since(self.seen_at);
+        let lasted = wall.duration_since(self.incident.since);
+        let lasted = lasted.unwrap_or_default().saturating_sub(unseen_for);
+        lasted.max(self.seen_at.since(self.seen_from))
+    }
+}
+
+fn is_on(on: &[On], code: &str) -> bool {
+    on.iter().any(|on| match on {
+        On::Problem => true,
+        On::Change => false,
+        On::Code(it) => it == code,
+    })
 }
 
 impl Key {
@@ -325,15 +394,28 @@ impl Key {
     }
 }
 
+/// HAProxy does not answer.
+const UNREACHABLE: &str = "unreachable";
+/// The kind of whatever keeps the log from being read.
+const NO_LOG: &str = "no log";
+/// The kind of a backend whose users suffer while nothing can help.
+const HELPLESS: &str = "helpless";
+
+/// Whether a kind is told from the log.
+fn is_of_log(kind: &str) -> bool {
+    let of_log = ["log_dropped", "log_incomplete", "log_inflated", "log_late"];
+    kind == HELPLESS || ["errors", "not_helping"].contains(&kind) || of_log.contains(&kind)
+}
+
 /// Whether a problem is one of HAProxy or the log as a whole, whichever backend says it, and its kind:
 /// several codes may say the same.
 fn kind_of(code: &str) -> (bool, &str) {
     match code {
-        "log_missing" | "log_unreadable" | "log_absent" => (true, "no log"),
+        "log_missing" | "log_unreadable" | "log_absent" => (true, NO_LOG),
         "log_lost" | "lines_lost" => (true, "lines lost"),
-        "unreachable" | "log_late" | "memory_lost" => (true, code),
+        UNREACHABLE | "log_late" | "memory_lost" => (true, code),
         // Users suffer and nothing can help, whatever is in the way just now.
-        _ if code.starts_with("slow_") || code.starts_with("short_") => (false, "helpless"),
+        _ if code.starts_with("slow_") || code.starts_with("short_") => (false, HELPLESS),
         _ => (false, code),
     }
 }

@@ -22,6 +22,9 @@ const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub(super) struct Kept {
     /// By the name of the channel.
     channels: BTreeMap<String, Vec<Row>>,
+    /// Messages that will not arrive, by the name of the channel, not yet told.
+    #[serde(default)]
+    lost: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -73,6 +76,18 @@ impl Kept {
             told_ms: ms_since_1970(wall.checked_sub(now.since(told_at)).unwrap_or(wall)),
         });
         self.channels.insert(channel.to_owned(), rows.collect());
+    }
+
+    /// Adds that so many messages to that channel will not arrive.
+    pub(super) fn add_lost(&mut self, channel: &str, lost: u64) {
+        if lost > 0 {
+            self.lost.insert(channel.to_owned(), lost);
+        }
+    }
+
+    /// How many messages to that channel did not arrive.
+    pub(super) fn take_lost(&mut self, channel: &str) -> u64 {
+        self.lost.remove(channel).unwrap_or_default()
     }
 
     /// What that channel had told.

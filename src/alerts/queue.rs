@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::incidents::Saying;
-use crate::publish::alert::Notice;
+use crate::publish::alert::{Notice, Subject};
 
 /// Messages that wait: more than a bad day has. Each has about a kilobyte.
 pub(super) const WAITING_MAX: usize = 2000;
@@ -18,6 +19,7 @@ pub(super) struct Waiting {
     pub(super) saying: Saying,
     /// It repeats what was told, for a receiver that forgets.
     pub(super) is_repeated: bool,
+    pub(super) queued_at: Instant,
 }
 
 #[derive(Debug, Default)]
@@ -53,6 +55,23 @@ impl Queue {
 
     pub(super) fn pop(&self) {
         self.waiting().pop_front();
+    }
+
+    /// The oldest was given up. If it was a beginning, nobody needs to hear of the end.
+    pub(super) fn give_up(&self) {
+        let mut queue = self.waiting();
+        let Some(Saying {
+            what: Subject::Begun(_),
+            key,
+        }) = queue.pop_front().map(|it| it.saying)
+        else {
+            return;
+        };
+        let is_end =
+            |it: &Waiting| matches!(it.saying.what, Subject::Ended { .. }) && it.saying.key == key;
+        if let Some(end) = queue.iter().position(is_end) {
+            queue.remove(end);
+        }
     }
 
     /// All that waits, which waits no longer.

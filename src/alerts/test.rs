@@ -18,7 +18,7 @@ pub async fn test(alerts: &[AlertConfig], out: &mut impl Write) -> io::Result<bo
         let (way, name) = (Way::of(alert), alert.name.clone());
         sending.spawn(async move {
             let notice = Notice::now(Subject::Test(name));
-            (index, way.shown(), way.send(&notice).await)
+            (index, way.shown(), way.send(&notice, &mut Vec::new()).await)
         });
     }
     let mut lines: Vec<Option<(bool, String)>> = vec![None; alerts.len()];

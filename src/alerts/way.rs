@@ -22,15 +22,26 @@ pub(super) struct Way {
 pub(super) struct Failure {
     /// What was tried, and what came back; no secret.
     pub(super) text: String,
+    pub(super) kind: FailureKind,
+}
+
+/// What a failure says about the next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FailureKind {
+    Passing,
     /// The receiver says that it will never take it.
-    pub(super) is_refused: bool,
+    Refused,
+    /// The receiver may have it, and has not said so.
+    Unanswered,
+    /// Some recipients have it; the others will never.
+    Partial,
 }
 
 impl Failure {
     pub(super) fn passing(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
-            is_refused: false,
+            kind: FailureKind::Passing,
         }
     }
 }
@@ -49,13 +60,19 @@ impl Way {
         }
     }
 
-    /// Sends it; what came back, in words.
-    pub(super) async fn send(&self, notice: &Notice) -> Result<String, Failure> {
+    /// Sends it; what came back, in words. `had` has the recipients of a mail that have it already.
+    pub(super) async fn send(
+        &self,
+        notice: &Notice,
+        had: &mut Vec<String>,
+    ) -> Result<String, Failure> {
         match &self.channel {
             Channel::Webhook { url, preset, .. } => {
                 webhook::send(&self.client, url, *preset, notice, &self.host).await
             }
-            Channel::Email(config) => email::send(config, &self.resolver, notice, &self.host).await,
+            Channel::Email(config) => {
+                email::send(config, &self.resolver, notice, &self.host, had).await
+            }
             Channel::Exec { command } => exec::send(command, notice, &self.host).await,
         }
     }

@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 use hyper::Method;
 use serde_json::{Map, Value, json};
 
-use super::way::Failure;
+use super::way::{Failure, FailureKind};
 use crate::config::Preset;
-use crate::http_client::{Answer, Client, Request, Url};
+use crate::http_client::{Answer, Client, Request, RequestError, Url};
 use crate::publish::alert::{Notice, Subject};
 use crate::words::level::Level;
 use crate::words::time::rfc3339_ms;
@@ -35,8 +35,23 @@ pub(super) async fn send(
             url.clone()
         }
     };
-    let answer = client.send(&to, request(preset, notice, host), LIMIT).await;
-    let answer = answer.map_err(|error| Failure::passing(error.to_string()))?;
+    let mut request = request(preset, notice, host);
+    // A receiver that had it, and did not say so in time, can tell that it is the same.
+    request.headers.push(("idempotency-key", notice.id.clone()));
+    let answer = client.send(&to, request, LIMIT).await;
+    let answer = answer.map_err(|error| Failure {
+        text: error.to_string(),
+        kind: match error {
+            RequestError::Unanswered(_) => FailureKind::Unanswered,
+            RequestError::Unknown(..)
+            | RequestError::Connect(_)
+            | RequestError::ConnectTimeout(_)
+            | RequestError::Tls(_)
+            | RequestError::Timeout(_)
+            | RequestError::Broken(_)
+            | RequestError::Unaskable(_) => FailureKind::Passing,
+        },
+    })?;
     let text = said(&answer, &to);
     match answer.status {
         200..=299 => Ok(text),
@@ -44,7 +59,7 @@ pub(super) async fn send(
         408 | 425 | 429 => Err(Failure::passing(text)),
         400..=499 => Err(Failure {
             text,
-            is_refused: true,
+            kind: FailureKind::Refused,
         }),
         _ => Err(Failure::passing(text)),
     }

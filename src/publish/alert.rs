@@ -2,6 +2,7 @@
 //! themselves. Data, and its JSON; the sentences are made in `text`, whom they reach is `alerts`' business.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
@@ -9,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::events::Entry;
 use super::text::alerts;
 use crate::words::level::Level;
-use crate::words::time::rfc3339;
+use crate::words::time::{ms_since_1970, rfc3339};
 
 /// Something that keeps the daemon, a backend or a site from working, from its beginning to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,12 @@ pub struct Notice {
     /// By the wall clock.
     pub at: SystemTime,
     pub what: Subject,
+    /// Of this message alone, however often it is sent.
+    pub id: String,
 }
+
+/// Messages of this process so far.
+static MESSAGES: AtomicU64 = AtomicU64::new(0);
 
 /// What a message is about.
 #[derive(Clone, Debug)]
@@ -52,10 +58,10 @@ pub enum Subject {
 
 impl Notice {
     pub fn now(what: Subject) -> Self {
-        Self {
-            at: SystemTime::now(),
-            what,
-        }
+        let (at, process) = (SystemTime::now(), std::process::id());
+        let number = MESSAGES.fetch_add(1, Ordering::Relaxed);
+        let id = format!("{:x}-{process:x}-{number:x}", ms_since_1970(at));
+        Self { at, what, id }
     }
 
     /// In one line of at most 60 characters. `host` is this machine's name.

@@ -175,6 +175,21 @@ fn without_a_channel_it_says_so() {
     ran.failed(1);
 }
 
+#[test]
+fn a_mistake_beside_a_url_shows_no_secret_wherever_the_url_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    for table in [
+        "alert = [{ kind = \"webhook\", url = \"https://x.example/s3cret\", oops = 1 }]\n",
+        "[[alert]]\n\"url\" = 'https://me:s3cret@x.example/' # https://x.example/s3cret\noops = 1\n",
+        "[[alert]]\nkind = \"exec\"\ncommand = [\"curl\", \"https://x.example/s3cret\", 7]\n",
+    ] {
+        let config = file(folder.path(), "config.toml", format!("{table}{BASE}"));
+        let ran = run(&["alerts", "test", "-c", &config]);
+        assert_ne!(ran.code, Some(0), "{table}");
+        assert!(!ran.err.contains("s3cret"), "{table}: {}", ran.err);
+    }
+}
+
 fn mail(server: &MailServer, more: &str) -> String {
     alert(&format!(
         "kind = \"email\"\nsmtp = \"{}\"\nfrom = \"HAProxy <haproxy@example.com>\"\n\
@@ -291,6 +306,7 @@ fn a_command_gets_the_event_as_json_and_ten_seconds() {
         command("good", &format!("cat >{}", out.display())),
         command("bad", "echo what went wrong >&2; exit 3"),
         command("deaf", "exec <&-; exit 0"),
+        command("wordy", "head -c 300000 /dev/zero | tr '\\0' x >&2; exit 4"),
         command("hangs", &hangs),
     ];
     let began = Instant::now();
@@ -300,6 +316,7 @@ fn a_command_gets_the_event_as_json_and_ten_seconds() {
         "good: ok: /bin/sh: ended with 0",
         "bad: failed: /bin/sh: exit status: 3: what went wrong",
         "deaf: ok: ",
+        "wordy: failed: /bin/sh: exit status: 4: xxx",
         "hangs: failed: /bin/sh: it was not done after 10s and was killed",
     ] {
         assert!(said.contains(line), "{line}: {said}");

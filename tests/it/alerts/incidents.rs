@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use haproxy_autoscale::alerts::incidents::{GAP_MAX, Incidents, SETTLE};
+use haproxy_autoscale::alerts::incidents::{END_AGAIN_AFTER, GAP_MAX, Incidents, SETTLE};
 use haproxy_autoscale::config::On;
 use haproxy_autoscale::publish::alert::Subject;
 use haproxy_autoscale::status::Told;
@@ -185,4 +185,94 @@ fn single_codes_and_classes_select() {
             .collect();
         assert_eq!(said.len(), expected, "{on:?}: {said:?}");
     }
+}
+
+#[test]
+fn while_haproxy_cannot_be_read_nothing_of_a_backend_is_over() {
+    let mut channel = Incidents::new(vec![On::Problem], EVERY);
+    let slow = told("slow_all_in", "web");
+    let silent = told("unreachable", "web");
+    let mut said = Vec::new();
+    for second in 0..400 {
+        let problems = match second {
+            // After the silence it takes a moment until it is known again.
+            0..30 | 230..260 => vec![slow.clone()],
+            30..200 => vec![silent.clone()],
+            _ => Vec::new(),
+        };
+        said.extend(look(&mut channel, second, &problems, None));
+    }
+    assert_eq!(
+        said,
+        [
+            "5 +web slow_all_in",
+            "35 + unreachable",
+            "215 - unreachable",
+            "275 -web slow_all_in"
+        ]
+    );
+}
+
+#[test]
+fn without_a_log_nothing_that_is_told_from_it_is_over() {
+    let mut channel = channel();
+    let (slow, down) = (told("slow_all_in", "web"), told("not_serving", "web"));
+    let missing = told("log_missing", "web");
+    let mut said = Vec::new();
+    for second in 0..400 {
+        let problems = match second {
+            0..30 => vec![slow.clone(), down.clone()],
+            30..200 => vec![missing.clone()],
+            _ => Vec::new(),
+        };
+        said.extend(look(&mut channel, second, &problems, None));
+    }
+    let ended: Vec<_> = said.iter().filter(|it| it.contains('-')).collect();
+    // The one is read from HAProxy, which answers.
+    assert_eq!(ended[0], "45 -web not_serving", "{said:?}");
+    assert_eq!(ended[1], "215 - log_missing", "{said:?}");
+    assert!(ended[2].ends_with("-web slow_all_in"), "{said:?}");
+    assert_eq!(ended.len(), 3, "{said:?}");
+}
+
+#[test]
+fn an_end_that_was_given_up_is_told_again_and_not_when_it_has_begun_again() {
+    for comes_back in [false, true] {
+        let mut channel = channel();
+        let slow = [told("slow_all_in", "web")];
+        let mut said = Vec::new();
+        for second in 0..1000 {
+            let is_there = second < 20 || comes_back && second > 100;
+            let problems = if is_there { &slow[..] } else { &[] };
+            let (now, wall) = at(second);
+            for saying in channel.look(now, wall, problems, None) {
+                let is_end = matches!(saying.what, Subject::Ended { .. });
+                if is_end && said.len() == 1 {
+                    channel.give_up(now, &saying);
+                }
+                said.push((second, is_end));
+            }
+        }
+        let again = 35 + END_AGAIN_AFTER.as_secs();
+        let expected = [(5, false), (35, true), (again, true)];
+        let count = if comes_back { 2 } else { 3 };
+        assert_eq!(said, expected[..count]);
+    }
+}
+
+#[test]
+fn a_channel_that_is_told_less_hears_no_end_of_the_rest() {
+    let mut channel = channel();
+    let problems = [told("slow_all_in", "web"), told("not_serving", "web")];
+    for second in 0..10 {
+        look(&mut channel, second, &problems, None);
+    }
+    channel.reconfigure(vec![On::Code("not_serving".to_owned())], EVERY);
+    let said: Vec<_> = (10..100)
+        .flat_map(|second| {
+            let problems = if second < 20 { &problems[..] } else { &[] };
+            look(&mut channel, second, problems, None)
+        })
+        .collect();
+    assert_eq!(said, ["35 -web not_serving"]);
 }

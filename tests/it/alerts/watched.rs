@@ -1,6 +1,10 @@
 //! What is watched beside HAProxy, and who watches the daemon: probes, the heartbeat, and an
 //! Alertmanager that is told of an incident and of its end.
 
+use std::fs;
+
+use rustix::process::Signal;
+
 use super::place::{Place, TOLD, alert, webhook};
 use super::real::Alertmanager;
 use super::receiver::{Manner, Receiver};
@@ -46,6 +50,33 @@ fn a_site_that_is_down_is_told_once_and_once_that_it_is_up_and_decides_nothing()
         "{log}"
     );
     assert!(!log.contains("web/web2"), "nothing was decided: {log}");
+}
+
+#[test]
+fn another_probe_leaves_the_first_as_it_is() {
+    let place = Place::new();
+    let (site, other) = (
+        Receiver::start(Manner::Answer(503)),
+        Receiver::start(Manner::Answer(200)),
+    );
+    let probe = |url: &str| format!("[[probe]]\nurl = \"{url}\"\nevery = \"1h\"\nfailures = 1\n");
+    let daemon = place.config(&probe(&site.url("/"))).start();
+    wait_for("it is down", TOLD, || daemon.text().contains("is down: "));
+    let text = fs::read_to_string(daemon.config()).unwrap();
+    fs::write(daemon.config(), text + &probe(&other.url("/"))).unwrap();
+    daemon.signal(Signal::HUP);
+    wait_for("the other is asked", TOLD, || !other.received().is_empty());
+    let is_asked_again = || site.received().len() > 1;
+    assert!(!holds_within(
+        std::time::Duration::from_secs(2),
+        is_asked_again
+    ));
+    assert_eq!(
+        daemon.text().matches("is down: ").count(),
+        1,
+        "{}",
+        daemon.text()
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The whole daemon, with channels that work, fail and hang.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -163,6 +165,16 @@ fn while_everything_is_paused_nothing_is_told_but_that_and_then_what_still_lasts
     assert!(text.contains("maintenance"), "{text}");
 }
 
+/// Has the daemon go by that file.
+fn apply(daemon: &Daemon, text: &str) {
+    let before = daemon.text().matches("new configuration applied").count();
+    fs::write(daemon.config(), text).unwrap();
+    daemon.signal(Signal::HUP);
+    until(daemon, "applied", || {
+        daemon.text().matches("new configuration applied").count() > before
+    });
+}
+
 #[test]
 fn sighup_brings_a_channel_and_takes_it_away() {
     let place = Place::new();
@@ -172,14 +184,7 @@ fn sighup_brings_a_channel_and_takes_it_away() {
     );
     let daemon = place.config("").start();
     let text = fs::read_to_string(daemon.config()).unwrap();
-    let set = |tables: &str| {
-        let before = daemon.text().matches("new configuration applied").count();
-        fs::write(daemon.config(), format!("{text}{tables}")).unwrap();
-        daemon.signal(Signal::HUP);
-        until(&daemon, "applied", || {
-            daemon.text().matches("new configuration applied").count() > before
-        });
-    };
+    let set = |tables: &str| apply(&daemon, &format!("{text}{tables}"));
     set(&webhook("ops", &first.url("/")));
     place.silence(true);
     until(&daemon, "the first is told", || {
@@ -196,6 +201,121 @@ fn sighup_brings_a_channel_and_takes_it_away() {
 }
 
 #[test]
+fn a_channel_without_a_name_is_known_by_where_it_goes() {
+    let place = Place::new();
+    let (first, second) = (
+        Receiver::start(Manner::Answer(200)),
+        Receiver::start(Manner::Answer(200)),
+    );
+    let daemon = place.config("").start();
+    let text = fs::read_to_string(daemon.config()).unwrap();
+    let of = |it: &Receiver| alert(&format!("kind = \"webhook\"\nurl = \"{}\"", it.url("/")));
+    apply(&daemon, &format!("{text}{}", of(&first)));
+    place.silence(true);
+    until(&daemon, "the first is told", || {
+        first.count("unreachable", "begun") == 1
+    });
+    // It was the first, and is the second.
+    apply(&daemon, &format!("{text}{}{}", of(&second), of(&first)));
+    until(&daemon, "the new one is told what lasts", || {
+        second.count("unreachable", "begun") == 1
+    });
+    place.silence(false);
+    until(&daemon, "both are told the end", || {
+        first.count("unreachable", "ended") == 1 && second.count("unreachable", "ended") == 1
+    });
+    assert_eq!(first.count("unreachable", "begun"), 1);
+}
+
+#[test]
+fn an_end_is_told_by_a_receiver_that_refused_it_for_a_while() {
+    let place = Place::new();
+    let receiver = Receiver::start(Manner::Answer(200));
+    let daemon = place.config(&webhook("ops", &receiver.url("/"))).start();
+    place.silence(true);
+    until(&daemon, "the beginning", || {
+        receiver.count("unreachable", "begun") == 1
+    });
+    receiver.change(Manner::Answer(404));
+    place.silence(false);
+    // As a proxy does while the receiver is restarted.
+    wait_for("more than three tries", TOLD * 2, || {
+        receiver.count("unreachable", "ended") >= 4
+    });
+    receiver.change(Manner::Answer(200));
+    daemon_says(&daemon, "alerts reach ops again");
+    let requests = receiver.received();
+    let keys: Vec<_> = requests
+        .iter()
+        .map(|it| it.headers["idempotency-key"].as_str())
+        .collect();
+    assert!(keys[1..].iter().all(|it| *it == keys[1]), "{keys:?}");
+    assert_ne!(keys[0], keys[1], "another message");
+}
+
+#[test]
+fn what_an_ended_daemon_could_not_send_is_told_by_the_next() {
+    let place = Place::new();
+    let receiver = Receiver::start(Manner::Answer(500));
+    let table = alert(&format!(
+        "kind = \"webhook\"\nname = \"ops\"\nurl = \"{}\"\non = [\"change\"]",
+        receiver.url("/")
+    ));
+    let config = place.remembering(&table);
+    let mut daemon = config.start();
+    daemon.ask(&["pause", "web"]).succeeded();
+    until(&daemon, "a try", || !receiver.received().is_empty());
+    daemon.terminate(TOLD);
+    receiver.change(Manner::Answer(200));
+    let daemon = config.start();
+    daemon_says(&daemon, "1 alert could not be sent to ops and will not be");
+}
+
+#[test]
+fn a_command_is_killed_with_all_it_started_when_its_channel_goes() {
+    let place = Place::new();
+    let pid = place.folder.path().join("pid");
+    let script = format!(
+        "sleep 50 & echo $! >{0}.new; mv {0}.new {0}; wait",
+        pid.display()
+    );
+    let table = alert(&format!(
+        "kind = \"exec\"\ncommand = [\"/bin/sh\", \"-c\", \"{script}\"]"
+    ));
+    let daemon = place.config("").start();
+    let text = fs::read_to_string(daemon.config()).unwrap();
+    apply(&daemon, &format!("{text}{table}"));
+    place.silence(true);
+    until(&daemon, "it runs", || pid.exists());
+    let sleeper = fs::read_to_string(&pid).unwrap();
+    let stat = format!("/proc/{}/stat", sleeper.trim());
+    // Whoever adopts it may not have buried it.
+    let lives = || fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
+    assert!(lives());
+    apply(&daemon, &text);
+    wait_for("its end", Duration::from_secs(5), || !lives());
+}
+
+#[test]
+fn each_thing_that_strangers_may_change_is_an_incident_of_its_own() {
+    let place = Place::new();
+    fs::set_permissions(place.folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let receiver = Receiver::start(Manner::Answer(200));
+    let daemon = place.config(&webhook("ops", &receiver.url("/"))).start();
+    until(&daemon, "both", || {
+        receiver.count("untrusted", "begun") == 2
+    });
+    let events = receiver.events();
+    for name in ["admin.sock", "x.log"] {
+        let path = place.folder.path().join(name).display().to_string();
+        assert!(
+            events.iter().any(|it| it["server"] == path.as_str()),
+            "{name}: {events:#?}"
+        );
+    }
+}
+
+#[test]
 fn a_thousand_incidents_are_a_thousand_messages_and_ends_and_memory_stays_flat() {
     let place = Place::new();
     let receiver = Receiver::start(Manner::Answer(200));
@@ -203,7 +323,7 @@ fn a_thousand_incidents_are_a_thousand_messages_and_ends_and_memory_stays_flat()
         format!("[backend.b{number}]\nalways_up = [\"web1\"]\nresponse_time = \"1s\"\n")
     };
     let unknown: String = (0..1000).map(unknown).collect();
-    let tables = unknown + &webhook("ops", &receiver.url("/"));
+    let tables = unknown.clone() + &webhook("ops", &receiver.url("/"));
     let daemon = place
         .config(&tables)
         .haproxy("poll_interval", "\"1s\"")
@@ -212,8 +332,16 @@ fn a_thousand_incidents_are_a_thousand_messages_and_ends_and_memory_stays_flat()
         receiver.count("unknown_backend", "begun") >= 1000
     });
     let before = resident_kib(daemon.pid());
-    // While HAProxy cannot be read, nobody knows what it has.
+    // While HAProxy cannot be read, none is over; without their tables all are.
     place.silence(true);
+    until(&daemon, "that it is silent", || {
+        receiver.count("unreachable", "begun") == 1
+    });
+    assert_eq!(receiver.count("unknown_backend", "ended"), 0);
+    place.silence(false);
+    let text = fs::read_to_string(daemon.config()).unwrap();
+    fs::write(daemon.config(), text.replace(&unknown, "")).unwrap();
+    daemon.signal(Signal::HUP);
     wait_for("every end", TOLD * 4, || {
         receiver.count("unknown_backend", "ended") >= 1000
     });
