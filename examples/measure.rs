@@ -3,7 +3,8 @@
 //! `latency`: from the write of the log line that completes the last breach to the spare being
 //! ready, as read on the admin socket. `state`: the same with nothing remembered, with `[state] dir` on
 //! the disk of `TMPDIR`, and with it in memory, in turns. `audience`: the same and idle with 50 listeners
-//! to events and a scrape of `/metrics` each second, against none, in turns. `idle`: CPU and memory with nothing to do. `flood`: 20,000
+//! to events, a scrape of `/metrics` each second and a receiver of alerts that hangs, against none, in turns;
+//! `pages`: with the page open in ten browsers and that receiver. `idle`: CPU and memory with nothing to do. `flood`: 20,000
 //! lines a second, none of them too slow. Figures are printed and nothing is asserted; what must hold is in `tests/`.
 //!
 //! With `HAPROXY_AUTOSCALE_AGAINST`, the path of another build, `latency`, `idle` and `flood` measure
@@ -22,8 +23,9 @@ mod support;
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -52,7 +54,14 @@ const WRITE_EVERY: Duration = Duration::from_millis(1);
 const TURNS: usize = 5;
 /// Who looks on in `audience`.
 const LISTENERS: usize = 50;
-const SCRAPE_EVERY: Duration = Duration::from_secs(1);
+const SCRAPES: &[(&str, Duration)] = &[("/metrics", Duration::from_secs(1))];
+/// Browsers with the page open in `pages`, and what all of them together ask for.
+const BROWSERS: usize = 10;
+const PAGES: &[(&str, Duration)] = &[
+    ("/api/v1/overview", Duration::from_millis(200)),
+    ("/api/v1/curve?backend=web", Duration::from_secs(1)),
+    ("/api/v1/report", Duration::from_secs(6)),
+];
 /// How long anything may take.
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -77,7 +86,10 @@ fn main() {
         state(&world);
     }
     if wanted("audience") {
-        audience(&world);
+        audience(&world, Watchers::Listeners);
+    }
+    if wanted("pages") {
+        audience(&world, Watchers::Pages);
     }
     if wanted("idle") {
         by_turns(&builds, "% of a core", |build| idle(&world, build));
@@ -178,7 +190,7 @@ fn latency(world: &World, builds: &[PathBuf]) {
                 &log,
                 &mut file,
                 Path::new(""),
-                false,
+                Watchers::Nobody,
             ));
         }
     }
@@ -205,7 +217,14 @@ fn state(world: &World) {
     for _ in 0..TRIES {
         for (_, dir, took) in &mut rows {
             let build = release_binary();
-            took.push(latency_with(world, &build, &log, &mut file, dir, false));
+            took.push(latency_with(
+                world,
+                &build,
+                &log,
+                &mut file,
+                dir,
+                Watchers::Nobody,
+            ));
         }
     }
     for (name, dir, took) in rows {
@@ -218,17 +237,15 @@ fn state(world: &World) {
 }
 
 /// Whether those who look on cost those who wait for a spare anything.
-fn audience(world: &World) {
+fn audience(world: &World, watchers: Watchers) {
     let log = world.haproxy.folder().join("audience.log");
     let mut file = File::create(&log).expect("a log file");
     let (mut alone, mut watched) = (Vec::new(), Vec::new());
     for _ in 0..TRIES {
-        for (is_watched, took) in [(false, &mut alone), (true, &mut watched)] {
+        for (who, took) in [(Watchers::Nobody, &mut alone), (watchers, &mut watched)] {
             let build = release_binary();
             let nowhere = Path::new("");
-            took.push(latency_with(
-                world, &build, &log, &mut file, nowhere, is_watched,
-            ));
+            took.push(latency_with(world, &build, &log, &mut file, nowhere, who));
         }
     }
     let median = |took: &[Duration]| {
@@ -237,24 +254,68 @@ fn audience(world: &World) {
         took[took.len() / 2].as_secs_f64()
     };
     println!(
-        "audience: line written -> spare ready with {LISTENERS} listeners and a scrape a second, {TRIES} \
-         tries: {}; with none: {}; ratio of the medians {:.2} (goal: about 1)",
+        "audience: line written -> spare ready with {}, {TRIES} tries: {}; with none: {}; ratio of the \
+         medians {:.2} (goal: about 1)",
+        watchers.in_words(),
         percentiles(watched.clone()),
         percentiles(alone.clone()),
         median(&watched) / median(&alone)
     );
-    idle_with(world, &release_binary(), true);
+    idle_with(world, &release_binary(), watchers);
 }
 
 /// The same configuration, serving there.
 fn serving(config: DaemonConfig, port: &ReservedPort) -> DaemonConfig {
-    config.more(&format!("[http]\nlisten = \"{}\"\n", port.address()))
+    let (listen, hook) = (port.address(), hanging());
+    config.more(&format!(
+        "[http]\nlisten = \"{listen}\"\n[[alert]]\nkind = \"webhook\"\nurl = \"http://{hook}/\"\n\
+         on = [\"problem\", \"change\", \"breach\", \"warm_up\"]\n"
+    ))
 }
 
-fn look_on(port: &ReservedPort) -> Audience {
-    let address = port.address();
-    wait_for("HTTP", LIMIT, || fetch(address, "/").status.is_some());
-    Audience::start(address, LISTENERS, SCRAPE_EVERY)
+/// A receiver of alerts that takes connections and never answers; until this process ends.
+fn hanging() -> SocketAddr {
+    static PLACE: OnceLock<SocketAddr> = OnceLock::new();
+    *PLACE.get_or_init(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its address");
+        std::thread::spawn(move || {
+            let taken: Vec<_> = listener.incoming().collect();
+            drop(taken);
+        });
+        address
+    })
+}
+
+/// Who looks on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Watchers {
+    Nobody,
+    Listeners,
+    Pages,
+}
+
+impl Watchers {
+    fn in_words(self) -> String {
+        match self {
+            Self::Nobody => "nobody".to_owned(),
+            Self::Listeners => {
+                format!("{LISTENERS} listeners, a scrape a second and a webhook that hangs")
+            }
+            Self::Pages => format!("the page open in {BROWSERS} browsers and a webhook that hangs"),
+        }
+    }
+
+    fn look_on(self, port: &ReservedPort) -> Option<Audience> {
+        let (listeners, asks) = match self {
+            Self::Nobody => return None,
+            Self::Listeners => (LISTENERS, SCRAPES),
+            Self::Pages => (BROWSERS, PAGES),
+        };
+        let address = port.address();
+        wait_for("HTTP", LIMIT, || fetch(address, "/").status.is_some());
+        Some(Audience::start(address, listeners, asks))
+    }
 }
 
 fn percentiles(mut took: Vec<Duration>) -> String {
@@ -277,7 +338,7 @@ fn latency_with(
     log: &Path,
     file: &mut File,
     state_dir: &Path,
-    is_watched: bool,
+    watchers: Watchers,
 ) -> Duration {
     let port = ReservedPort::new();
     let config = world
@@ -289,13 +350,13 @@ fn latency_with(
         .backend("min_span", "\"0s\"")
         .warm_up("requests", "0")
         .state_dir(state_dir);
-    let config = if is_watched {
-        serving(config, &port)
-    } else {
+    let config = if watchers == Watchers::Nobody {
         config
+    } else {
+        serving(config, &port)
     };
     let daemon = config.start();
-    let watching = is_watched.then(|| look_on(&port));
+    let watching = watchers.look_on(&port);
     wait_for("a picture", LIMIT, || daemon.stage("web2") == "maint");
     if !state_dir.as_os_str().is_empty() {
         wait_for("what was found on disk", LIMIT, || is_settled(state_dir));
@@ -376,10 +437,10 @@ fn is_ready(answer: &str, server: &str) -> bool {
 
 /// Percent of a core.
 fn idle(world: &World, build: &Path) -> f64 {
-    idle_with(world, build, false)
+    idle_with(world, build, Watchers::Nobody)
 }
 
-fn idle_with(world: &World, build: &Path, is_watched: bool) -> f64 {
+fn idle_with(world: &World, build: &Path, watchers: Watchers) -> f64 {
     let port = ReservedPort::new();
     let config = world
         .config(build, &world.haproxy.log())
@@ -387,13 +448,13 @@ fn idle_with(world: &World, build: &Path, is_watched: bool) -> f64 {
         .default_of("idle_timeout")
         .default_of("window")
         .default_of("min_span");
-    let config = if is_watched {
-        serving(config, &port)
-    } else {
+    let config = if watchers == Watchers::Nobody {
         config
+    } else {
+        serving(config, &port)
     };
     let daemon = config.start();
-    let watching = is_watched.then(|| look_on(&port));
+    let watching = watchers.look_on(&port);
     sleep(SETTLE);
     let (cpu, started) = (cpu_of(&daemon), Instant::now());
     sleep(IDLE);
@@ -402,8 +463,9 @@ fn idle_with(world: &World, build: &Path, is_watched: bool) -> f64 {
     println!(
         "idle{}: {percent:.4} % of a core over {:.0} s (goal: < 0.15), {:.1} MiB resident (goal: < 12)",
         watching.map_or_else(String::new, |it| format!(
-            ", {LISTENERS} listeners and {} scrapes",
-            it.scrapes()
+            ", {}, {} answers",
+            watchers.in_words(),
+            it.answers()
         )),
         started.elapsed().as_secs_f64(),
         resident_mib(&daemon, "VmRSS")

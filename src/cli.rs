@@ -1,5 +1,6 @@
 //! The command line: arguments, what goes to which stream, exit codes. Decides nothing.
 
+mod alerts;
 mod bar;
 mod completions;
 mod doctor;
@@ -120,6 +121,8 @@ enum Command {
     Explain(past::ExplainArgs),
     /// Sum up what was changed, what that took and saved, and what users met
     Report(past::ReportArgs),
+    /// Alerts: send a test message
+    Alerts(alerts::AlertsArgs),
     #[command(flatten)]
     Order(order::Command),
     /// Print what is read from each log line, as JSON
@@ -205,6 +208,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Events(args) => past::events(args),
         Command::Explain(args) => past::explain(&args),
         Command::Report(args) => past::report(args),
+        Command::Alerts(args) => alerts::run(&args),
         Command::Order(order) => order::run(order),
         Command::Parse(args) => logs::parse(args),
         Command::Stats(args) => logs::stats(args),

@@ -8,6 +8,7 @@
 //! | `status` | one JSON object |
 //! | `explain [BACKEND]` | a JSON list, as `explain --json` has it on lines |
 //! | `usage` | what was counted since it was told, as events without a number, one JSON object on each line |
+//! | `curve BACKEND` | the last hour of that backend as one JSON object; `null`: there is none |
 //! | `events-file` | where events are kept on disk; nothing: nowhere |
 //! | `events ID` | the events in memory with a higher number, one JSON object on each line |
 //! | `VERB [BACKEND[/SERVER]] [for DURATION] [sudo UID:NAME] [because TEXT]`, VERB a word of [`Verb`](crate::words::order::Verb) | `{"verdict":"accepted"\|"refused"\|"unknown","texts":[…]}` |
@@ -51,6 +52,8 @@ const EVENTS: &str = "events ";
 const EXPLAIN: &str = "explain";
 /// The request of `report`; all others are orders.
 const USAGE: &str = "usage";
+/// The request of a backend's last hour.
+const CURVE: &str = "curve ";
 /// The request of the file that events are in.
 const EVENTS_FILE: &str = "events-file";
 
@@ -78,6 +81,8 @@ pub enum Request {
     Explain(Option<String>, Caller),
     /// What was counted since it was told last.
     Usage(Caller),
+    /// The last hour of that backend.
+    Curve(String, Caller),
     /// Where events are kept.
     EventsFile(Caller),
     Order(Box<Order>, Caller),
@@ -257,6 +262,9 @@ fn request(line: &[u8], by: Option<u32>, caller: Caller, names: Names) -> Result
     if line == EVENTS_FILE {
         return Ok(Request::EventsFile(caller));
     }
+    if let Some(backend) = line.strip_prefix(CURVE) {
+        return Ok(Request::Curve(backend.trim_ascii().to_owned(), caller));
+    }
     if let Some(backend) = line.strip_prefix(EXPLAIN) {
         let backend = Some(backend.trim_ascii()).filter(|name| !name.is_empty());
         return Ok(Request::Explain(backend.map(str::to_owned), caller));
@@ -305,6 +313,15 @@ pub fn ask_explain(path: &Path, backend: Option<&str>) -> io::Result<String> {
 /// Nobody listens there, or no answer came within some seconds.
 pub fn ask_usage(path: &Path) -> io::Result<String> {
     ask(path, USAGE)
+}
+
+/// Asks the daemon that listens at `path` for the last hour of that backend; its answer is one JSON
+/// object, or `null` where it has none.
+///
+/// # Errors
+/// Nobody listens there, or no answer came within some seconds.
+pub fn ask_curve(path: &Path, backend: &str) -> io::Result<String> {
+    ask(path, &format!("{CURVE}{backend}"))
 }
 
 /// Asks the daemon that listens at `path` where it keeps its events; `None`: in memory alone.

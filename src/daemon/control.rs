@@ -50,6 +50,11 @@ impl Daemon {
                 let lines: Vec<_> = self.untold_usage().iter().map(Told::json).collect();
                 caller.show(lines.join("\n"));
             }
+            control::Request::Curve(backend, caller) => {
+                // Of another backend there is none.
+                let curve = self.curves.json(&backend, &self.events);
+                caller.show(curve.unwrap_or_else(|| "null".to_owned()));
+            }
             control::Request::EventsFile(caller) => {
                 let file = events::place(&self.config).map(|place| place.file);
                 caller.show(file.map_or_else(String::new, |file| file.display().to_string()));

@@ -61,6 +61,7 @@ pub(super) async fn take(daemon: &mut Daemon, parts: &mut Parts, reload: Reload)
     daemon.counters.config(refused.is_ok(), SystemTime::now());
     // The tokens are read anew, whatever became of the file.
     daemon.http.serve(&daemon.config);
+    daemon.alerts.serve(&daemon.config);
     match refused {
         Ok(()) => daemon.config_problem = None,
         Err(text) => {
@@ -132,6 +133,7 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
     daemon
         .counters
         .look_after(published::counted(&daemon.config));
+    daemon.curves.reconfigured();
     daemon.tell(News::ConfigApplied(daemon.looks_after()));
     daemon.look_around();
     if is_elsewhere {

@@ -27,7 +27,9 @@ use super::looks::{Looks, Sight};
 use super::orders::Handed;
 use super::pages::{Kind, Pages};
 use super::tokens::Tokens;
-use super::{READERS_MAX, Troubles, events, health, orders};
+use super::{READERS_MAX, Troubles, events, health, orders, page, view};
+use crate::curve::Curves;
+use crate::history::Places;
 use crate::metrics::{self, Format, Seen};
 use crate::publish::events::Events;
 use crate::publish::hub::Hub;
@@ -45,10 +47,13 @@ pub(super) const ORDERS: &str = "/api/v1/orders";
 
 /// What is served.
 const INDEX: &str = "haproxy-autoscale\n\n\
+    GET  /                a page for people\n\
     GET  /metrics         for Prometheus: classic text, or OpenMetrics by Accept\n\
     GET  /api/v1/status   what `haproxy-autoscale status --json` prints\n\
     GET  /api/v1/explain/BACKEND   what `haproxy-autoscale explain --json` prints\n\
     GET  /api/v1/events   what happens, as server-sent events; ?since=ID: from there on\n\
+    GET  /api/v1/curve?backend=BACKEND   its last hour\n\
+    GET  /api/v1/report   what `haproxy-autoscale report --json` prints\n\
     GET  /healthz         200, or 503 with the reason\n\
     POST /api/v1/orders   {\"order\":\"pause\",\"target\":\"web\",\"for\":\"1h\",\"reason\":\"…\"}, with a token\n";
 
@@ -59,6 +64,8 @@ pub(super) struct App {
     pub(super) hub: Hub,
     pub(super) troubles: Troubles,
     pub(super) events: Events,
+    pub(super) curves: Curves,
+    pub(super) sums: Arc<view::Sums>,
     /// The number of the newest event that is sent.
     gathered: watch::Sender<u64>,
     readers: Arc<Semaphore>,
@@ -76,6 +83,7 @@ pub(super) struct App {
 struct Served {
     access: Access,
     events_file: Option<PathBuf>,
+    places: Option<Places>,
 }
 
 /// What the server counts of itself.
@@ -176,13 +184,21 @@ impl Drop for Counted {
 }
 
 impl App {
-    pub(super) fn new(looks: Looks, hub: Hub, troubles: Troubles, events: Events) -> Self {
+    pub(super) fn new(
+        looks: Looks,
+        hub: Hub,
+        troubles: Troubles,
+        events: Events,
+        curves: Curves,
+    ) -> Self {
         let mut app = Self {
             looks: Arc::new(looks),
             hub,
             troubles,
             gathered: watch::Sender::new(*events.newest().borrow()),
             events,
+            curves,
+            sums: Arc::default(),
             readers: Arc::new(Semaphore::new(READERS_MAX)),
             pages: Arc::default(),
             settings: Arc::default(),
@@ -195,26 +211,31 @@ impl App {
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .with_state(app.clone());
         app.router = Router::new()
-            .route("/", get(INDEX))
+            .route("/", get(page::index))
+            .route("/page/{part}", get(page::part))
             .route("/metrics", get(show_metrics))
             .route("/healthz", get(health::show))
             .route("/api/v1/status", get(show_status))
             .route("/api/v1/explain", get(explain_all))
             .route("/api/v1/explain/{backend}", get(explain_one))
             .route("/api/v1/events", get(events::show))
+            .route("/api/v1/overview", get(view::overview))
+            .route("/api/v1/curve", get(view::curve))
+            .route("/api/v1/report", get(view::report))
             .fallback(nothing_there)
             .with_state(app.clone());
         app
     }
 
     /// Answers by that from now on.
-    pub(super) fn set(&self, access: Access, events_file: Option<PathBuf>) {
+    pub(super) fn set(&self, access: Access, events_file: Option<PathBuf>, places: Option<Places>) {
         *self
             .settings
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Served {
             access,
             events_file,
+            places,
         };
     }
 
@@ -230,6 +251,15 @@ impl App {
     /// Where all events are that are kept.
     pub(super) fn events_file(&self) -> Option<PathBuf> {
         self.settings().events_file.clone()
+    }
+
+    /// Where the loop is asked what it has not told yet.
+    pub(super) fn places(&self) -> Option<Places> {
+        self.settings().places.clone()
+    }
+
+    pub(super) fn pages(&self) -> &Pages {
+        &self.pages
     }
 
     pub(super) async fn answer(&self, mut request: Request<Body>, peer: Peer) -> Response {
@@ -362,11 +392,11 @@ async fn explain_all(State(app): State<App>) -> Result<Response, Problem> {
     Ok(json(page))
 }
 
-fn json(page: Bytes) -> Response {
+pub(super) fn json(page: Bytes) -> Response {
     ([(CONTENT_TYPE, "application/json")], page).into_response()
 }
 
-fn cannot_write(what: &str) -> Problem {
+pub(super) fn cannot_write(what: &str) -> Problem {
     let status = StatusCode::INTERNAL_SERVER_ERROR;
     Problem::new(status, format!("{what} cannot be written"))
 }
@@ -394,7 +424,7 @@ fn explained(app: &App, seen: &Seen, backend: Option<&str>) -> Vec<Explained> {
 }
 
 /// Old numbers would look like a daemon that works.
-fn no_look() -> Problem {
+pub(super) fn no_look() -> Problem {
     let status = StatusCode::SERVICE_UNAVAILABLE;
     Problem::new(
         status,
@@ -402,7 +432,7 @@ fn no_look() -> Problem {
     )
 }
 
-async fn nothing_there() -> Problem {
+pub(super) async fn nothing_there() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         format!("there is nothing here\n\n{INDEX}"),

@@ -41,6 +41,9 @@ const PIECE_BYTES: usize = 32 * 1024;
 pub(super) struct Asked {
     #[serde(default)]
     since: Option<u64>,
+    /// So many of the newest, and then those that are new.
+    #[serde(default)]
+    last: Option<u64>,
 }
 
 /// What is sent to one listener.
@@ -81,6 +84,10 @@ pub(super) async fn show(
         return Err(Problem::new(status, text));
     };
     // A browser that lost its connection says what it has.
+    let newest = *app.events.newest().borrow();
+    let since = asked
+        .since
+        .or(asked.last.map(|last| newest.saturating_sub(last)));
     let last = headers.get("last-event-id").and_then(|it| it.to_str().ok());
     let last = last.and_then(|it| it.parse().ok());
     let (to, pieces) = mpsc::channel(WAITING_MAX);
@@ -89,7 +96,7 @@ pub(super) async fn show(
         gathered: app.gathered(),
         file: app.events_file(),
         readers: app.readers(),
-        after: last.or(asked.since),
+        after: last.or(since),
         to,
         _counted: counted,
     };

@@ -4,7 +4,7 @@
 //!
 //! `listener` lets connections in, `connection` serves one, `guard` says who may ask, `tokens` reads
 //! who may order, `answers` has the routes, `events` sends what happens, `looks` gets looks from the loop,
-//! `pages` shares what is written from one.
+//! `pages` shares what is written from one. `page` is what people look at, `view` what it shows.
 
 mod answers;
 mod connection;
@@ -14,9 +14,11 @@ mod health;
 mod listener;
 mod looks;
 mod orders;
+mod page;
 mod pages;
 mod stream;
 mod tokens;
+mod view;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +30,8 @@ use self::answers::App;
 use self::looks::{Asked, Beat, Looks, STANDSTILL};
 use crate::config::{Config, HttpConfig};
 use crate::control::Caller;
+use crate::curve::Curves;
+use crate::history::Places;
 use crate::metrics::Seen;
 use crate::publish::events::Events;
 use crate::publish::hub::Hub;
@@ -49,6 +53,7 @@ const READERS_MAX: usize = 2;
 pub struct Front {
     hub: Hub,
     events: Events,
+    curves: Curves,
     settings: watch::Sender<Settings>,
     seen: watch::Sender<Option<Arc<Look>>>,
     beat: Beat,
@@ -64,6 +69,8 @@ pub struct Front {
 struct Settings {
     http: HttpConfig,
     events_file: Option<PathBuf>,
+    /// Where the last day is summed up from.
+    places: Option<Places>,
 }
 
 /// What the HTTP server wants of the loop.
@@ -97,6 +104,7 @@ impl Front {
         Self {
             hub: hub.clone(),
             events: events.clone(),
+            curves: Curves::default(),
             settings: watch::Sender::new(Settings::default()),
             seen: watch::Sender::new(None),
             beat: Beat::default(),
@@ -107,6 +115,13 @@ impl Front {
         }
     }
 
+    /// With the last hour of each backend.
+    #[must_use]
+    pub fn with_curves(mut self, curves: &Curves) -> Self {
+        self.curves = curves.clone();
+        self
+    }
+
     /// Serves by that configuration from now on, and reads the tokens anew. Never waits. The thread is
     /// started when there is something to serve for the first time.
     pub fn serve(&mut self, config: &Config) {
@@ -114,6 +129,7 @@ impl Front {
         self.settings.send_replace(Settings {
             http: config.http.clone(),
             events_file: config.events_file(),
+            places: Some(Places::of(config)),
         });
         if is_off {
             self.troubles.clear();
@@ -130,6 +146,7 @@ impl Front {
             self.hub.clone(),
             self.troubles.clone(),
             self.events.clone(),
+            self.curves.clone(),
         );
         let settings = self.settings.subscribe();
         let thread = std::thread::Builder::new().name("http".to_owned());

@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Status,
     /// Of all backends.
     Explained,
+    /// Both, for the page.
+    Overview,
 }
 
 /// Those that somebody has not taken yet.

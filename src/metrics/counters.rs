@@ -44,6 +44,9 @@ const TURN_US: [u64; 7] = [100, 1_000, 5_000, 10_000, 50_000, 100_000, 1_000_000
 /// `1xx` to `5xx`, and requests without a status.
 pub(super) const STATUS_CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "none"];
 
+/// The place of `5xx` among them.
+const FAILED_CLASS: usize = 4;
+
 const CHANGES: usize = Change::ALL.len();
 const REJECTS: usize = Reject::ALL.len();
 
@@ -109,7 +112,48 @@ pub(super) struct SpareCounters {
     pub(super) warm_ups: (u64, u64),
 }
 
+/// What is counted of one backend's requests.
+#[derive(Clone, Copy, Debug)]
+pub struct Totals<'a>(&'a BackendCounters);
+
+impl<'a> Totals<'a> {
+    /// Requests of its servers, and those that none of them answered.
+    pub fn requests(&self) -> u64 {
+        let other = self.0.other_servers.iter().sum::<u64>();
+        other + self.servers().map(|(_, count)| count).sum::<u64>()
+    }
+
+    /// Those that ended with a status of 500 or above.
+    pub fn failed(&self) -> u64 {
+        let servers = self.0.servers.values().chain([&self.0.other_servers]);
+        let failed = servers.filter_map(|classes| classes.get(FAILED_CLASS));
+        failed.sum()
+    }
+
+    /// Those that have a response time.
+    pub const fn timed(&self) -> u64 {
+        self.0.response.count()
+    }
+
+    /// Their response times together, seconds.
+    pub const fn timed_s(&self) -> f64 {
+        self.0.response.sum_s()
+    }
+
+    /// Each server that HAProxy lists, with its requests.
+    pub fn servers(&self) -> impl Iterator<Item = (&'a str, u64)> + use<'a> {
+        let servers = self.0.servers.iter();
+        servers.map(|(name, classes)| (name.as_str(), classes.iter().sum()))
+    }
+}
+
 impl Counters {
+    /// What is counted of that backend's requests; `None`: it is not looked after.
+    pub fn totals(&self, backend: &str) -> Option<Totals<'_>> {
+        let at = self.by_name.get(backend)?;
+        self.backends.get(*at).map(Totals)
+    }
+
     /// All at 0, of backends with those policies.
     pub fn new<'a>(
         backends: impl IntoIterator<Item = (&'a str, &'a [PolicySettings])>,
@@ -299,15 +343,18 @@ impl BackendCounters {
 
     /// A warm-up ended, if that is what was decided about.
     fn warmed_up(&mut self, decision: &Decision) {
-        let (passed, failed) = match &decision.reason {
-            Reason::Warmed { evidence, .. } if !evidence.is_assumed => {
-                (evidence.passed, evidence.failed)
-            }
-            Reason::Failed {
-                what: Failure::WarmUp(failure),
-                ..
-            } => (0, attempts(failure)),
-            _ => return,
+        let (passed, failed) = if let Reason::Warmed { evidence, .. } = &decision.reason
+            && !evidence.is_assumed
+        {
+            (evidence.passed, evidence.failed)
+        } else if let Reason::Failed {
+            what: Failure::WarmUp(failure),
+            ..
+        } = &decision.reason
+        {
+            (0, attempts(failure))
+        } else {
+            return;
         };
         let server = decision.server.clone().unwrap_or_default();
         let spare = self.spares.entry(server).or_default();

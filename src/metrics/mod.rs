@@ -23,7 +23,7 @@ use crate::log::lines;
 use crate::status::Report;
 
 pub use self::actions::{Action, Outcome};
-pub use self::counters::Counters;
+pub use self::counters::{Counters, Totals};
 pub use self::table::{Kind, Metric};
 pub use self::trigger::Trigger;
 

@@ -6,6 +6,7 @@ mod events;
 mod front;
 mod guard;
 mod hostile;
+mod look;
 mod metrics;
 mod orders;
 mod page;

@@ -2,8 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod alerts; // who is told, over real connections
 mod cli; // the spawned binary: exit codes, streams, help
 mod config; // every mistake of a file, with line, column and a way out
+mod curve; // the last hour of a backend
 mod daemon; // the whole daemon against a fake admin socket
 mod demo; // the pretend world's log and its story
 mod doctor; // set-ups that are broken on purpose, and haproxy.cfg as people write it

@@ -1,4 +1,4 @@
-//! Those who look on while a daemon works: listeners to its events, and a scrape now and then.
+//! Those who look on while a daemon works: listeners to its events, and whoever asks now and then.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,41 +14,49 @@ const READ_EVERY: Duration = Duration::from_millis(20);
 /// Ends when dropped.
 pub struct Audience {
     is_over: Arc<AtomicBool>,
-    scrapes: Arc<AtomicUsize>,
+    answers: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Audience {
-    /// So many listeners, and a scrape so often, of a daemon that serves HTTP there.
-    pub fn start(address: SocketAddr, listeners: usize, scrape_every: Duration) -> Self {
+    /// So many listeners, and somebody who asks for each of those paths so often, of a daemon that serves
+    /// HTTP there.
+    pub fn start(
+        address: SocketAddr,
+        listeners: usize,
+        asks: &'static [(&'static str, Duration)],
+    ) -> Self {
         let mut streams: Vec<TcpStream> = (0..listeners).map(|_| listen(address)).collect();
         let is_over = Arc::new(AtomicBool::new(false));
-        let scrapes = Arc::new(AtomicUsize::new(0));
-        let (ours, count) = (Arc::clone(&is_over), Arc::clone(&scrapes));
+        let answers = Arc::new(AtomicUsize::new(0));
+        let (ours, count) = (Arc::clone(&is_over), Arc::clone(&answers));
         let thread = std::thread::spawn(move || {
-            let mut next = Instant::now();
+            let began = Instant::now();
+            let mut due = vec![began; asks.len()];
             while !ours.load(Ordering::SeqCst) {
                 for stream in &mut streams {
                     let mut piece = [0; 4096];
                     while stream.read(&mut piece).is_ok_and(|read| read > 0) {}
                 }
-                if Instant::now() >= next {
-                    next += scrape_every;
-                    count.fetch_add(usize::from(scrape(address)), Ordering::SeqCst);
+                for ((path, every), due) in asks.iter().zip(&mut due) {
+                    if Instant::now() >= *due {
+                        *due += *every;
+                        count.fetch_add(usize::from(ask(address, path)), Ordering::SeqCst);
+                    }
                 }
                 std::thread::sleep(READ_EVERY);
             }
         });
         Self {
             is_over,
-            scrapes,
+            answers,
             thread: Some(thread),
         }
     }
 
-    /// How often it got a page of metrics.
-    pub fn scrapes(&self) -> usize {
-        self.scrapes.load(Ordering::SeqCst)
+    /// How often it got what it asked for.
+    pub fn answers(&self) -> usize {
+        self.answers.load(Ordering::SeqCst)
     }
 }
 
@@ -72,16 +80,17 @@ fn listen(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Whether a page of metrics came.
-fn scrape(address: SocketAddr) -> bool {
+/// Whether what is there came, whole.
+fn ask(address: SocketAddr, path: &str) -> bool {
     let ask = || {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        stream
-            .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
         let mut page = String::new();
         stream.read_to_string(&mut page)?;
         Ok::<_, std::io::Error>(page)
     };
-    ask().is_ok_and(|page| page.contains("haproxy_autoscale_build_info"))
+    ask().is_ok_and(|page| page.starts_with("HTTP/1.1 200"))
 }

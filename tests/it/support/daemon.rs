@@ -305,8 +305,13 @@ impl Daemon {
     /// The same, `None` while nobody answers. It is what the text of `status` is made from, with
     /// notes and problems, which `status --json` leaves out.
     pub fn try_status(&self) -> Option<Value> {
-        let answer = control::ask_status(&self.folder.path().join("control.sock")).ok()?;
+        let answer = control::ask_status(&self.control_socket()).ok()?;
         Some(serde_json::from_str(&answer).expect("the daemon answers in JSON"))
+    }
+
+    /// Where it is asked.
+    pub fn control_socket(&self) -> PathBuf {
+        self.folder.path().join("control.sock")
     }
 
     /// Runs another command of the binary with this daemon's configuration.
