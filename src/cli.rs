@@ -156,6 +156,19 @@ struct ConfigFile {
     config: PathBuf,
 }
 
+/// A configuration that is read where one is named.
+#[derive(Debug, Args)]
+struct MaybeConfigFile {
+    /// Configuration file; without it the built-in defaults hold
+    #[arg(
+        short,
+        long = "config",
+        value_name = "FILE",
+        env = "HAPROXY_AUTOSCALE_CONFIG"
+    )]
+    config: Option<PathBuf>,
+}
+
 /// Runs one command; what it says has gone to standard output and standard error.
 pub fn run(cli: Cli) -> ExitCode {
     let code = match cli.command {

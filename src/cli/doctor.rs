@@ -5,19 +5,18 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CONFIG_DEFAULT, EXIT_FAILED, cannot_write, finish, on_runtime};
+use super::{CONFIG_DEFAULT, EXIT_FAILED, MaybeConfigFile, cannot_write, finish, on_runtime};
 use crate::doctor::{self, Host, shown};
 
+/// What `-c` means here: without it the usual place is looked at, and no defaults hold.
+const CONFIG_HELP: &str =
+    "Configuration file [default: /etc/haproxy-autoscale/config.toml, if it is there]";
+
 #[derive(Debug, Args)]
+#[command(mut_arg("config", |it| it.help(CONFIG_HELP)))]
 pub(super) struct DoctorArgs {
-    /// Configuration file [default: /etc/haproxy-autoscale/config.toml, if it is there]
-    #[arg(
-        short,
-        long = "config",
-        value_name = "FILE",
-        env = "HAPROXY_AUTOSCALE_CONFIG"
-    )]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    config: MaybeConfigFile,
     /// haproxy.cfg, a file or a directory; repeat it for several [default: the usual places]
     #[arg(long, value_name = "PATH")]
     haproxy_cfg: Vec<PathBuf>,
@@ -31,15 +30,16 @@ pub(super) struct DoctorArgs {
 
 pub(super) fn run(args: &DoctorArgs) -> u8 {
     let host = Host::below(&args.root);
-    let config = args.config.clone();
+    let config = args.config.config.clone();
     let config = config.unwrap_or_else(|| host.at(CONFIG_DEFAULT));
     let options = doctor::Options {
         host,
-        is_config_named: args.config.is_some(),
+        is_config_named: args.config.config.is_some(),
         config,
         cfg: args.haproxy_cfg.clone(),
         socket: None,
         log: None,
+        asks_spares: true,
     };
     let facts = match on_runtime(async { Ok(doctor::gather(&options).await) }) {
         Ok(facts) => facts,

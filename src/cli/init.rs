@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{CONFIG_DEFAULT, EXIT_FAILED, cannot_write, complain, finish, on_runtime};
-use crate::config::LogSource;
+use crate::config::{LogSource, Mode};
 use crate::doctor::{self, Facts, Host};
-use crate::init::{self, InitError};
+use crate::init::{self, InitError, mode};
 use crate::runtime_api::Address;
 
 #[derive(Debug, Args)]
@@ -31,6 +31,14 @@ pub(super) struct InitArgs {
     /// Overwrite a configuration that is there
     #[arg(long)]
     force: bool,
+    /// Change only `mode` in the configuration that is there: act, or observe
+    #[arg(
+        long,
+        value_name = "MODE",
+        value_parser = parse_mode,
+        conflicts_with_all = ["socket", "log", "haproxy_cfg", "print", "force"]
+    )]
+    mode: Option<Mode>,
     /// Look at the host below this directory
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
@@ -40,6 +48,9 @@ pub(super) fn run(args: &InitArgs) -> u8 {
     let host = Host::below(&args.root);
     let output = args.output.clone();
     let output = output.unwrap_or_else(|| host.at(CONFIG_DEFAULT));
+    if let Some(mode) = args.mode {
+        return set_mode(&output, mode);
+    }
     if output.exists() && !args.print && !args.force {
         return finish(Err(InitError::Exists(output.display().to_string())));
     }
@@ -55,6 +66,8 @@ pub(super) fn run(args: &InitArgs) -> u8 {
         cfg: args.haproxy_cfg.clone(),
         socket: args.socket.as_deref().map(address),
         log,
+        // It is to be quick, and no configuration says yet what to ask them.
+        asks_spares: false,
     };
     let mut facts = match on_runtime(async { Ok(doctor::gather(&options).await) }) {
         Ok(facts) => facts,
@@ -69,6 +82,36 @@ pub(super) fn run(args: &InitArgs) -> u8 {
         }
         Err(Failed::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
         Err(Failed::Output(error)) => cannot_write(&error),
+    }
+}
+
+fn parse_mode(text: &str) -> Result<Mode, String> {
+    let found = Mode::ALL.into_iter().find(|it| it.as_str() == text);
+    found.ok_or_else(|| "act, or observe".to_owned())
+}
+
+fn set_mode(path: &Path, mode: Mode) -> u8 {
+    let changed = match mode::set(path, mode) {
+        Ok(changed) => changed,
+        Err(error) => return finish(Err(error)),
+    };
+    let (shown, mode) = (path.display(), mode.as_str());
+    let told = match changed {
+        None => format!("{shown} has mode \"{mode}\" already; nothing was changed\n"),
+        Some(changed) => {
+            let before = changed.before.as_deref();
+            let before =
+                before.map_or_else(|| "# no `mode`, which means act".to_owned(), str::to_owned);
+            format!(
+                "{shown}, line {}\n  before: {before}\n  now:    {}\n\nNext, for a daemon that runs:\n    sudo \
+                 systemctl reload haproxy-autoscale\n",
+                changed.line, changed.after
+            )
+        }
+    };
+    match io::stdout().lock().write_all(told.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => cannot_write(&error),
+        Ok(()) | Err(_) => 0,
     }
 }
 
@@ -116,10 +159,12 @@ fn begin(args: &InitArgs, facts: &Facts, output: &Path) -> Result<(), Failed> {
     } else {
         format!(" -c {path}")
     };
+    let of_output = named.replacen("-c", "-o", 1);
     write!(
         out,
         "\nNext:\n    sudo haproxy-autoscale doctor{named}    # what is still missing\n    sudo \
-         haproxy-autoscale run{named}       # observes\n"
+         haproxy-autoscale run{named}       # observes\n    sudo haproxy-autoscale init{of_output} --mode act    # \
+         when it has said the right things\n"
     )?;
     Ok(())
 }

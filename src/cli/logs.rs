@@ -1,15 +1,15 @@
 //! `parse` and `stats`: what they take beside the names of logs, and how they end.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _};
 
 use super::{
-    Cli, EXIT_FAILED, bar, cannot_write, complain, finish, on_runtime, since, start_tracing,
-    stop_requested, with_config, writes_to_file,
+    Cli, EXIT_FAILED, MaybeConfigFile, bar, cannot_write, complain, finish, on_runtime, since,
+    start_tracing, stop_requested, with_config, writes_to_file,
 };
 use crate::config::{self, LogConfig};
 use crate::log::advice::Tally;
@@ -19,6 +19,10 @@ use crate::log::recorded::{Period, Reading};
 use crate::log::source::LogSource;
 use crate::words::time::ms_since_1970;
 use crate::{parse, stats};
+
+/// What `-c` means for these two.
+const CONFIG_HELP: &str =
+    "Configuration file; only format, tag and line length of its [log] section are used";
 
 #[derive(Debug, Args)]
 pub(super) struct PeriodArgs {
@@ -34,6 +38,7 @@ pub(super) struct PeriodArgs {
 
 // Nothing is said of these two as a whole: it would go before what is said of each command.
 #[derive(Debug, Args)]
+#[command(mut_arg("config", |it| it.help(CONFIG_HELP)))]
 pub(super) struct Parse {
     #[command(flatten)]
     config: MaybeConfigFile,
@@ -60,6 +65,7 @@ pub(super) struct Parse {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("config", |it| it.help(CONFIG_HELP)))]
 pub(super) struct Stats {
     #[command(flatten)]
     config: MaybeConfigFile,
@@ -119,18 +125,6 @@ impl PeriodArgs {
             until_ms: self.until,
         }
     }
-}
-
-#[derive(Debug, Args)]
-struct MaybeConfigFile {
-    /// Configuration file; only format, tag and line length of its [log] section are used
-    #[arg(
-        short,
-        long = "config",
-        value_name = "FILE",
-        env = "HAPROXY_AUTOSCALE_CONFIG"
-    )]
-    config: Option<PathBuf>,
 }
 
 /// Milliseconds since 1970; `None` on a machine without a clock.

@@ -1,19 +1,22 @@
 //! `events`, `explain`, `report`: what happened and why. Where that comes from and how it is shown lives in
 //! `history`.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
+use jiff::tz::TimeZone;
 
 use super::{
     ConfigFile, EXIT_FAILED, EXIT_NOT_RUNNING, EXIT_UNKNOWN, cannot_write, complain, since,
     with_config, with_control_socket,
 };
 use crate::config::Config;
-use crate::history::{self, Listed, Places, Source};
+use crate::history::{self, Found, KeptIn, Listed, Places, Source};
 use crate::status;
+use crate::words::moment::clock;
 
 /// `events -f` looks so often for new ones.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -41,24 +44,29 @@ pub(super) struct EventsArgs {
 
 /// Where events of that configuration's daemon may be.
 fn places(config: &Config) -> Places {
-    let files = [config.events_file(), config.other_events_file()];
+    let files = config.event_files().into_iter();
+    let kept = files.map(|(file, is_observed)| KeptIn { file, is_observed });
     Places {
-        files: files.into_iter().flatten().collect(),
+        files: kept.collect(),
         control_socket: config.control_socket.clone(),
     }
 }
 
-/// Hands `act` what happened.
-fn with_events(path: &Path, act: impl FnOnce(Source) -> u8) -> u8 {
+/// Hands `act` what happened, and the backends that are looked after.
+fn with_events(path: &Path, act: impl FnOnce(Source, BTreeSet<String>) -> u8) -> u8 {
     with_config(path, EXIT_FAILED, |config| {
         match Source::find(&places(&config)) {
-            Ok(source) => act(source),
+            Ok(source) => act(source, configured(&config)),
             Err(error) => {
                 complain(&error);
                 EXIT_FAILED
             }
         }
     })
+}
+
+fn configured(config: &Config) -> BTreeSet<String> {
+    config.backends.keys().cloned().collect()
 }
 
 pub(super) fn events(args: EventsArgs) -> u8 {
@@ -76,20 +84,70 @@ pub(super) fn events(args: EventsArgs) -> u8 {
         all,
         json,
     };
-    with_events(&config.config, |mut source| {
+    with_events(&config.config, |mut source, configured| {
         let mut out = io::BufWriter::new(io::stdout().lock());
+        let mut is_first = true;
         loop {
-            match history::list(&mut source, &listed, &mut out) {
+            let found = history::list(&mut source, &listed, &mut out);
+            if let Ok(found) = &found
+                && std::mem::take(&mut is_first)
+                && found.shown == 0
+            {
+                if let Some(unknown) = unknown(&listed, found, configured.clone()) {
+                    complain(&unknown);
+                    return EXIT_UNKNOWN;
+                }
+                if !follow {
+                    complain(&nothing(&listed, found));
+                }
+            }
+            match found {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return 0,
                 Err(error) => {
                     complain(&format!("cannot show the events: {error}"));
                     return EXIT_FAILED;
                 }
-                Ok(()) if !follow => return 0,
-                Ok(()) => std::thread::sleep(LOOK_EVERY),
+                Ok(_) if !follow => return 0,
+                Ok(_) => std::thread::sleep(LOOK_EVERY),
             }
         }
     })
+}
+
+/// The backend that is asked for, if neither the configuration nor an event knows it.
+fn unknown(listed: &Listed, found: &Found, mut known: BTreeSet<String>) -> Option<String> {
+    known.extend(found.backends.iter().cloned());
+    let backend = listed.backend.as_ref()?;
+    let known: Vec<_> = known.iter().map(String::as_str).collect();
+    let is_known = known.contains(&backend.as_str());
+    (!is_known).then(|| {
+        let known = known.join(", ");
+        format!("no backend {backend} in the configuration or the events; known: {known}")
+    })
+}
+
+/// That nothing is shown.
+fn nothing(listed: &Listed, found: &Found) -> String {
+    let of = listed.backend.as_ref();
+    let of = of.map_or_else(String::new, |backend| format!(" of {backend}"));
+    let since = listed.since.map_or_else(
+        || " yet".to_owned(),
+        |since| {
+            let since = clock(since, &TimeZone::system());
+            format!(
+                " since {} {:02}:{:02}",
+                since.date(),
+                since.hour(),
+                since.minute()
+            )
+        },
+    );
+    let minor = if found.minor > 0 {
+        "; `--all` shows why nothing was done"
+    } else {
+        ""
+    };
+    format!("no events{of}{since}{minor}")
 }
 
 #[derive(Debug, Args)]
@@ -151,7 +209,7 @@ pub(super) fn report(args: ReportArgs) -> u8 {
         let to = SystemTime::now();
         let from = since.unwrap_or_else(|| to.checked_sub(history::LOOKS_BACK).unwrap_or(to));
         let summed = Source::find(&places(&config)).and_then(|mut source| {
-            let summed = history::sum_up(&mut source, &untold, (from, to));
+            let summed = history::sum_up(&mut source, &untold, &configured(&config), (from, to));
             summed.map_err(|error| format!("cannot read the events: {error}"))
         });
         match summed {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::logs::{LogArgs, PeriodArgs};
-use super::{EXIT_FAILED, bar, complain, finish, with_config};
+use super::{EXIT_FAILED, MaybeConfigFile, bar, complain, finish, with_config};
 use crate::config::{self, BackendConfig, LogConfig};
 use crate::control;
 use crate::log::recorded::Progress;
@@ -22,14 +22,8 @@ use crate::simulate::{self, Options, SERVERS_MAX, SimulateError, Source};
 
 #[derive(Debug, Args)]
 pub(super) struct SimulateArgs {
-    /// Configuration file; without it the built-in defaults hold, with web1 always up
-    #[arg(
-        short,
-        long = "config",
-        value_name = "FILE",
-        env = "HAPROXY_AUTOSCALE_CONFIG"
-    )]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    config: MaybeConfigFile,
     /// The backend, where the configuration or the log has several
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
@@ -109,7 +103,7 @@ struct LoadArgs {
 }
 
 pub(super) fn run(args: SimulateArgs) -> u8 {
-    match args.config.clone() {
+    match args.config.config.clone() {
         None => simulate(args, None, LogConfig::default()),
         Some(path) => with_config(&path, EXIT_FAILED, |config| {
             let mut names: Vec<&String> = config.backends.keys().collect();

@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::logs::{LogArgs, PeriodArgs};
 use super::simulate::balance;
-use super::{EXIT_CANNOT_TELL, EXIT_FAILED, bar, complain, finish, with_config};
+use super::{EXIT_CANNOT_TELL, EXIT_FAILED, MaybeConfigFile, bar, complain, finish, with_config};
 use crate::config::{BackendConfig, LogConfig};
 use crate::control;
 use crate::log::recorded::Progress;
@@ -20,14 +20,8 @@ use crate::tune::{Options, TuneError, tune};
 
 #[derive(Debug, Args)]
 pub(super) struct TuneArgs {
-    /// Configuration file; without it every backend of the log is studied, with a goal of 500ms
-    #[arg(
-        short,
-        long = "config",
-        value_name = "FILE",
-        env = "HAPROXY_AUTOSCALE_CONFIG"
-    )]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    config: MaybeConfigFile,
     /// Only this backend
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
@@ -63,7 +57,7 @@ pub(super) struct TuneArgs {
 }
 
 pub(super) fn run(args: TuneArgs) -> u8 {
-    match args.config.clone() {
+    match args.config.config.clone() {
         None => study(args, None, LogConfig::default()),
         Some(path) => with_config(&path, EXIT_FAILED, |config| {
             if let Some(wanted) = &args.backend

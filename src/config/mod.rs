@@ -211,6 +211,16 @@ impl Config {
         Some(dir.join(self.events_name(other)))
     }
 
+    /// The files of events that its daemon or one in the other mode keeps, the likeliest first, each with
+    /// whether a daemon that observes writes it.
+    pub fn event_files(&self) -> Vec<(PathBuf, bool)> {
+        let is_ours_observed = self.events.file.is_none() && self.mode == Mode::Observe;
+        let ours = self.events_file().map(|file| (file, is_ours_observed));
+        let other = self.other_events_file();
+        let other = other.map(|file| (file, !is_ours_observed));
+        ours.into_iter().chain(other).collect()
+    }
+
     fn events_name(&self, mode: Mode) -> String {
         let kind = match mode {
             Mode::Act => name::EVENTS,

@@ -28,9 +28,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
+use self::who::Names;
 use crate::words::order::Order;
 
 pub use self::order::{Reply, duration, lasts, place, reason};
@@ -194,7 +195,8 @@ async fn accept(listener: UnixListener, requests: mpsc::Sender<Request>) {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let requests = requests.clone();
-                callers.spawn(timeout(CALLER_TIMEOUT, serve(stream, requests)));
+                let served = serve(stream, requests, who::name_of);
+                callers.spawn(timeout(CALLER_TIMEOUT, served));
             }
             // Out of descriptors, most likely: give the others time to end.
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -203,7 +205,11 @@ async fn accept(listener: UnixListener, requests: mpsc::Sender<Request>) {
     }
 }
 
-async fn serve(mut stream: UnixStream, requests: mpsc::Sender<Request>) -> io::Result<()> {
+async fn serve(
+    mut stream: UnixStream,
+    requests: mpsc::Sender<Request>,
+    names: Names,
+) -> io::Result<()> {
     let mut line = Vec::new();
     let mut piece = [0; REQUEST_BYTES_MAX];
     while !line.contains(&b'\n') && line.len() < REQUEST_BYTES_MAX {
@@ -215,7 +221,14 @@ async fn serve(mut stream: UnixStream, requests: mpsc::Sender<Request>) -> io::R
     }
     let by = stream.peer_cred().ok().map(|peer| peer.uid());
     let (answer, answered) = oneshot::channel();
-    let request = match request(&line, by, Caller { answer }) {
+    let caller = Caller { answer };
+    let read = if order::begins(&line) {
+        // Names of users are in a file, and this thread is the loop's.
+        spawn_blocking(move || request(&line, by, caller, names)).await?
+    } else {
+        request(&line, by, caller, names)
+    };
+    let request = match read {
         Ok(request) => request,
         Err(text) => {
             let text = serde_json::json!({ "error": text });
@@ -231,7 +244,7 @@ async fn serve(mut stream: UnixStream, requests: mpsc::Sender<Request>) -> io::R
     Ok(())
 }
 
-fn request(line: &[u8], by: Option<u32>, caller: Caller) -> Result<Request, String> {
+fn request(line: &[u8], by: Option<u32>, caller: Caller, names: Names) -> Result<Request, String> {
     let unknown = || "unknown request".to_owned();
     let end = line.iter().position(|byte| *byte == b'\n');
     let (line, rest) = line.split_at(end.unwrap_or(line.len()));
@@ -260,7 +273,7 @@ fn request(line: &[u8], by: Option<u32>, caller: Caller) -> Result<Request, Stri
     if rest.is_empty() {
         return Err(unknown());
     }
-    let order = order::parse(line, by).ok_or_else(unknown)??;
+    let order = order::parse(line, by, names).ok_or_else(unknown)??;
     Ok(Request::Order(Box::new(order), caller))
 }
 
@@ -344,4 +357,37 @@ fn ask(path: &Path, line: &str) -> io::Result<String> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::thread::{self, ThreadId};
+
+    use super::*;
+
+    /// Where a name was looked for.
+    static LOOKED: Mutex<Vec<ThreadId>> = Mutex::new(Vec::new());
+
+    fn look(_: u32) -> Option<String> {
+        LOOKED.lock().ok()?.push(thread::current().id());
+        Some("alice".to_owned())
+    }
+
+    #[tokio::test]
+    async fn who_gave_an_order_is_looked_up_in_another_thread_than_the_loops() {
+        let (mut ours, theirs) = UnixStream::pair().expect("a pair");
+        let (sender, mut requests) = mpsc::channel(1);
+        let served = tokio::spawn(serve(theirs, sender, look));
+        ours.write_all(b"pause web\n").await.expect("a line");
+        let Some(Request::Order(order, caller)) = requests.recv().await else {
+            panic!("no order");
+        };
+        let by = order.by.expect("somebody");
+        assert_eq!(by.to_string(), "alice");
+        caller.reply(&Reply::default());
+        served.await.expect("an end").expect("an answer");
+        let looked = LOOKED.lock().expect("the threads").clone();
+        assert!(!looked.is_empty() && !looked.contains(&thread::current().id()));
+    }
 }

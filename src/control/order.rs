@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::who::{self, Sudo};
+use super::who::{self, Names, Sudo};
 use crate::words::by::{By, REASON_BYTES_MAX};
 use crate::words::duration;
 use crate::words::names::{ServerName, is_name};
@@ -21,7 +21,7 @@ const NAME_BYTES_MAX: usize = 256;
 
 /// Reads `VERB [BACKEND[/SERVER]] [for DURATION] [sudo UID:NAME] [because TEXT]`; `uid` is that of who
 /// wrote it. `None` when the first word is no verb.
-pub(super) fn parse(line: &str, uid: Option<u32>) -> Option<Result<Order, String>> {
+pub(super) fn parse(line: &str, uid: Option<u32>, names: Names) -> Option<Result<Order, String>> {
     let (line, reason) = line.split_once(BECAUSE).unwrap_or((line, ""));
     let (line, sudo) = match line.split_once(SUDO) {
         Some((line, sudo)) => (line, caller_of_sudo(sudo)),
@@ -44,7 +44,7 @@ pub(super) fn parse(line: &str, uid: Option<u32>) -> Option<Result<Order, String
         }
         let lasts = lasts.map(self::lasts).transpose()?;
         // Last of all: it reads a file, and anybody may send anything.
-        let by = uid.map(|uid| who::by(uid, sudo.as_ref(), reason));
+        let by = uid.map(|uid| who::by(uid, sudo.as_ref(), reason, names));
         Ok(Order {
             verb,
             place,
@@ -54,6 +54,16 @@ pub(super) fn parse(line: &str, uid: Option<u32>) -> Option<Result<Order, String
         })
     };
     Some(read())
+}
+
+/// The first word is a verb.
+pub(super) fn begins(line: &[u8]) -> bool {
+    let word = line
+        .split(u8::is_ascii_whitespace)
+        .find(|word| !word.is_empty());
+    Verb::ALL
+        .into_iter()
+        .any(|verb| word == Some(verb.as_str().as_bytes()))
 }
 
 fn caller_of_sudo(text: &str) -> Option<Sudo> {
@@ -111,7 +121,9 @@ pub fn place(text: &str) -> Result<Place, String> {
 /// No duration, or months (`5M` was surely meant as `5m`).
 pub fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
-    let duration = duration::parse(text).map_err(|error| error.to_string())?;
+    let duration = duration::parse(text).map_err(|error| {
+        format!("{error}; write a length of time, such as 90s, 15m, 2h or 1h 30m")
+    })?;
     if duration::says_months(text) {
         let minutes = text.replace('M', "m");
         return Err(format!(

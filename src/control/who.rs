@@ -18,8 +18,11 @@ pub(super) struct Sudo {
     pub(super) user: String,
 }
 
+/// Finds a user's name.
+pub(super) type Names = fn(u32) -> Option<String>;
+
 /// Whoever calls with that user id, what they say of `sudo`, and the reason that they give.
-pub(super) fn by(uid: u32, sudo: Option<&Sudo>, reason: &str) -> By {
+pub(super) fn by(uid: u32, sudo: Option<&Sudo>, reason: &str, name_of: Names) -> By {
     let sudo = sudo.filter(|sudo| uid == ROOT && sudo.uid != ROOT);
     let user = match sudo {
         Some(sudo) => name_of(sudo.uid).unwrap_or_else(|| sudo.user.clone()),
@@ -34,7 +37,8 @@ pub(super) fn by(uid: u32, sudo: Option<&Sudo>, reason: &str) -> By {
 }
 
 /// The name of that user; of users that are not in the file, as on hosts with a directory, nothing is known.
-fn name_of(uid: u32) -> Option<String> {
+/// Reads the file: not for the loop's thread.
+pub(super) fn name_of(uid: u32) -> Option<String> {
     let bytes = files::read(Path::new("/etc/passwd"), PASSWD_BYTES_MAX).ok()?;
     let text = String::from_utf8_lossy(&bytes);
     named(&text, uid)
@@ -67,9 +71,12 @@ mod tests {
             uid: 4_000_000_001,
             user: "alice".to_owned(),
         };
-        assert_eq!(by(ROOT, Some(&alice), "").to_string(), "alice (sudo)");
-        assert_eq!(by(ROOT, None, "").to_string(), "root");
-        let other = by(4_000_000_000, Some(&alice), "");
+        assert_eq!(
+            by(ROOT, Some(&alice), "", name_of).to_string(),
+            "alice (sudo)"
+        );
+        assert_eq!(by(ROOT, None, "", name_of).to_string(), "root");
+        let other = by(4_000_000_000, Some(&alice), "", name_of);
         assert_eq!(other.to_string(), "uid 4000000000");
     }
 

@@ -2,7 +2,7 @@
 
 use super::Daemon;
 use crate::config::Config;
-use crate::publish::events::Place;
+use crate::publish::events::{Place, UncleanEnd};
 use crate::publish::record::News;
 
 /// Where that configuration has them kept.
@@ -15,9 +15,23 @@ pub(super) fn place(config: &Config) -> Option<Place> {
 }
 
 impl Daemon {
+    /// Keeps them where that configuration wants them from now on.
+    pub(super) fn keep_events_by(&self, config: &Config) {
+        let (old, new) = (place(&self.config), place(config));
+        let file = |place: &Option<Place>| place.as_ref().map(|it| it.file.clone());
+        if old.is_some() && file(&old) != file(&new) {
+            self.events.move_to(&self.hub, new);
+        } else if old != new {
+            self.events.keep_at(new);
+        }
+    }
+
     /// Says once that events cannot be kept, and once that they can again; adds what is due.
     pub(super) fn watch_events(&mut self) {
         self.tell_usage_if_due();
+        if let Some(UncleanEnd { last_id, at }) = self.events.take_unclean_end() {
+            self.tell(News::UncleanEnd { last_id, at });
+        }
         let problem = self.events.problem();
         if problem.is_some() == self.events_problem.is_some() {
             return;

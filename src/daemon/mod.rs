@@ -46,7 +46,7 @@ use crate::log::source::Source;
 use crate::metrics::Counters;
 use crate::publish::events::Events;
 use crate::publish::hub::Hub;
-use crate::publish::record::{News, Record, Untrusted, What};
+use crate::publish::record::{LooksAfter, News, Record, Untrusted, What};
 use crate::scaler::Scaler;
 use crate::scaler::decision::{Change, Decision};
 use crate::scaler::event::{Action, Event};
@@ -321,10 +321,17 @@ impl Daemon {
         }
         self.tell(News::Started {
             version: env!("CARGO_PKG_VERSION"),
+            looks_after: self.looks_after(),
+        });
+    }
+
+    /// What it does by its configuration.
+    fn looks_after(&self) -> LooksAfter {
+        LooksAfter {
             socket: self.config.haproxy.socket.to_string(),
             backends: self.config.backends.keys().cloned().collect(),
             is_observing: self.config.mode == Mode::Observe,
-        });
+        }
     }
 
     /// Hands one event to the scaler and starts what it asks for.
@@ -359,7 +366,8 @@ impl Daemon {
         if decision.change == Change::Effect && self.config.mode == Mode::Observe {
             return; // What was pretended did nothing.
         }
-        self.counters.decision(&decision);
+        let is_observing = self.config.mode == Mode::Observe;
+        self.counters.decision(&decision, is_observing);
         if diagnosis::is_unknown(&decision) {
             return self.note_unknown(decision.backend());
         }

@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use super::{Daemon, FINISH_LIMIT, Parts, control, events, lines, lock, published};
+use super::{Daemon, FINISH_LIMIT, Parts, control, lines, lock, published};
 use crate::config::{Config, ConfigErrors, Mode, Severity};
 use crate::log::line::Parser;
 use crate::publish::record::News;
@@ -122,10 +122,7 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
     daemon.tell_usage(); // Backends may go, and take it with them.
     let is_kept_elsewhere = daemon.config.state_dir != config.state_dir;
     daemon.hands.reconfigure(&config, is_elsewhere);
-    let place = events::place(&config);
-    if place != events::place(&daemon.config) {
-        daemon.events.keep_at(place);
-    }
+    daemon.keep_events_by(&config);
     daemon.config = config;
     if is_elsewhere {
         daemon.keeper = None; // That of the other HAProxy, which keeps what it has.
@@ -136,8 +133,7 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
         .counters
         .look_after(published::counted(&daemon.config));
     daemon.curves.reconfigured();
-    daemon.tell(News::ConfigApplied);
-    daemon.hello(None);
+    daemon.tell(News::ConfigApplied(daemon.looks_after()));
     daemon.look_around();
     if is_elsewhere {
         daemon.want_diagnosis();

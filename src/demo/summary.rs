@@ -53,8 +53,8 @@ pub fn sum_up(told: &Told, voice: &mut Voice<'_>) -> io::Result<()> {
     tell_contrast(told, voice)?;
     voice.heading("Next")?;
     voice.paragraph(
-        "Write four settings for your own HAProxy (socket, source, always_up, response_time), as \
-         the README shows, then: haproxy-autoscale check -c FILE",
+        "For your own HAProxy, `sudo haproxy-autoscale init` writes a first configuration from what it \
+         finds, and says what haproxy.cfg still lacks. Then: sudo haproxy-autoscale doctor",
     )
 }
 

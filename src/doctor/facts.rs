@@ -10,6 +10,7 @@ use crate::haproxy_cfg::{Cfg, Proxy};
 use crate::log::advice::Advice;
 use crate::runtime_api::Address;
 use crate::scaler::settings::Spares;
+use crate::warm_up::Once;
 use crate::words::picture::{BackendRead, Picture};
 
 /// Everything that is known.
@@ -22,6 +23,8 @@ pub struct Facts {
     pub config: OurConfig,
     pub socket: SocketFacts,
     pub log: LogFacts,
+    /// Spares that were asked as a warm-up asks them.
+    pub spares: Vec<SpareFacts>,
     pub system: SystemFacts,
     /// Who has to open the socket and the log: the unit's user, or whoever asks. Rights are judged for it.
     pub reader: Somebody,
@@ -147,6 +150,16 @@ pub struct LogRead {
     pub backends: Vec<(String, u64, u64)>,
 }
 
+/// A spare that was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpareFacts {
+    pub backend: String,
+    pub server: String,
+    pub once: Once,
+    /// A path that it answers as expected, where the configured one is not.
+    pub better_path: Option<String>,
+}
+
 /// The rest of the host.
 #[derive(Clone, Debug, Default)]
 pub struct SystemFacts {
@@ -161,7 +174,7 @@ pub struct SystemFacts {
     pub copytruncate: Vec<(PathBuf, usize, String)>,
     /// `net.unix.max_dgram_qlen`.
     pub datagram_queue: Option<u32>,
-    /// Whether a daemon of ours answers, and its problems as (code, text).
+    /// Whether a daemon of ours answers, and what it reports.
     pub daemon: Daemon,
 }
 
@@ -171,7 +184,34 @@ pub enum Daemon {
     Away,
     /// We may not talk to it.
     Forbidden,
-    Answers(Vec<(String, String)>),
+    Answers(Report),
+}
+
+/// What a daemon reports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    pub problems: Vec<Reported>,
+    /// Spares that it does not try for a while.
+    pub quarantines: Vec<Quarantine>,
+}
+
+/// A problem, as `status --json` has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reported {
+    /// `None`: it concerns all of it.
+    pub backend: Option<String>,
+    pub code: String,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Quarantine {
+    pub backend: String,
+    pub server: String,
+    /// RFC 3339.
+    pub until: String,
+    /// What NOTE in `status` says of it.
+    pub note: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -90,6 +90,9 @@ codes! {
     SpareWeight: Error "spare_weight",
     SpareProxy: Warning "spare_proxy",
     SpareUnix: Warning "spare_unix",
+    SpareDead: Warning "spare_dead",
+    SpareAnswer: Warning "spare_answer",
+    SpareQuarantined: Warning "spare_quarantined",
     NoCheck: Warning "no_check",
     FallOne: Warning "fall_one",
     AgentWeight: Warning "agent_weight",
@@ -202,6 +205,8 @@ impl Fix {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub code: Code,
+    /// That of its code, or a graver one.
+    pub level: Level,
     /// `/etc/haproxy/haproxy.cfg:24 (backend web)`, a path, a unit.
     pub place: String,
     /// What, and why it matters.
@@ -213,10 +218,17 @@ impl Finding {
     pub fn new(code: Code, place: impl Into<String>, text: impl Into<String>, fix: Fix) -> Self {
         Self {
             code,
+            level: code.level(),
             place: place.into(),
             text: text.into(),
             fix,
         }
+    }
+
+    /// The same at a level that goes by more than its code.
+    #[must_use]
+    pub fn at(self, level: Level) -> Self {
+        Self { level, ..self }
     }
 
     /// About a line of haproxy.cfg, which is replaced.

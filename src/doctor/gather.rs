@@ -6,11 +6,14 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::facts::{
-    Answer, CfgTrouble, ConfigState, Daemon, Facts, LogFacts, LogFile, OurConfig, Said, SocketFacts,
+    Answer, CfgTrouble, ConfigState, Daemon, Facts, LogFacts, LogFile, OurConfig, Quarantine,
+    Report, Reported, Said, SocketFacts,
 };
 use super::host::{Host, Rights, Somebody};
-use super::{log_place, log_tail, system};
+use super::{log_place, log_tail, spares, system};
 use crate::config::{self, LogConfig};
 use crate::control;
 use crate::haproxy_cfg::Cfg;
@@ -38,6 +41,8 @@ pub struct Options {
     pub socket: Option<Address>,
     /// The log; else that of our configuration, or where haproxy.cfg sends its lines.
     pub log: Option<LogSource>,
+    /// Asks each spare once, as a warm-up would.
+    pub asks_spares: bool,
 }
 
 /// Looks at everything once.
@@ -63,11 +68,15 @@ pub async fn gather(options: &Options) -> Facts {
         config,
         socket,
         log,
+        spares: Vec::new(),
         system,
         reader,
         asker,
     };
     facts.system.daemon = daemon(&facts);
+    if options.asks_spares {
+        facts.spares = spares::ask(&facts).await;
+    }
     facts
 }
 
@@ -261,14 +270,38 @@ fn daemon(facts: &Facts) -> Daemon {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => return Daemon::Forbidden,
         Err(_) => return Daemon::Away,
     };
-    let status: serde_json::Value = serde_json::from_str(&answer).unwrap_or_default();
-    let backends = status["backends"].as_array().cloned().unwrap_or_default();
-    let lists = std::iter::once(&status).chain(&backends);
-    let problems = lists.filter_map(|it| it["problems"].as_array()).flatten();
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    Daemon::Answers(
-        problems
-            .map(|it| (text(&it["code"]), text(&it["text"])))
-            .collect(),
-    )
+    let status = serde_json::from_str(&answer).unwrap_or_default();
+    Daemon::Answers(report(&status))
+}
+
+/// What matters here of a daemon's status.
+fn report(status: &Value) -> Report {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let list = |of: &Value, name: &str| of[name].as_array().cloned().unwrap_or_default();
+    let mut report = Report::default();
+    let mut problems = |of: &Value, backend: Option<&String>| {
+        report
+            .problems
+            .extend(list(of, "problems").iter().map(|it| Reported {
+                backend: backend.cloned(),
+                code: text(&it["code"]),
+                text: text(&it["text"]),
+            }));
+    };
+    problems(status, None);
+    for backend in list(status, "backends") {
+        let name = text(&backend["name"]);
+        problems(&backend, Some(&name));
+        for server in list(&backend, "servers") {
+            if !server["quarantine"].is_null() {
+                report.quarantines.push(Quarantine {
+                    backend: name.clone(),
+                    server: text(&server["name"]),
+                    until: text(&server["quarantine"]["until"]),
+                    note: text(&server["note"]),
+                });
+            }
+        }
+    }
+    report
 }

@@ -1,7 +1,7 @@
 //! `doctor`: every link between haproxy.cfg, the log, the sockets, rights, spares and us, each finding with
 //! the line that mends it. Changes nothing.
 //!
-//! - [`host`], [`mod@gather`] (`log_place`, `log_tail`, `system`): what is looked at; [`facts`]: what was seen
+//! - [`host`], [`mod@gather`] (`log_place`, `log_tail`, `system`, `spares`): what is looked at; [`facts`]: what was seen
 //! - [`checks`]: small functions over the facts; [`finding`]: what they can find
 //! - [`shown`]: findings for people and for scripts
 
@@ -13,6 +13,7 @@ pub mod host;
 pub mod log_place;
 mod log_tail;
 pub mod shown;
+mod spares;
 mod system;
 
 pub use self::checks::examine;
@@ -23,5 +24,5 @@ pub use self::host::Host;
 
 /// Whether there is nothing but advice.
 pub fn is_well(findings: &[Finding]) -> bool {
-    findings.iter().all(|it| it.code.level() == Level::Advice)
+    findings.iter().all(|it| it.level == Level::Advice)
 }

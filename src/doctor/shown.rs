@@ -28,7 +28,7 @@ struct Row<'a> {
 /// It could not be written.
 pub fn write_json(findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
     let rows = findings.iter().map(|it| Row {
-        level: it.code.level().as_str(),
+        level: it.level.as_str(),
         code: it.code.as_str(),
         place: &it.place,
         text: &it.text,
@@ -48,7 +48,7 @@ pub fn write_json(findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
 pub fn write_text(facts: &Facts, findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
     let mut text = looked_at(facts);
     for finding in findings {
-        let level = finding.code.level().as_str();
+        let level = finding.level.as_str();
         let _ = write!(
             text,
             "\n{level}[{}] {}\n  {}\n",
@@ -128,12 +128,7 @@ fn looked_at(facts: &Facts) -> String {
 }
 
 fn sum(findings: &[Finding]) -> String {
-    let count = |level| {
-        findings
-            .iter()
-            .filter(|it| it.code.level() == level)
-            .count()
-    };
+    let count = |level| findings.iter().filter(|it| it.level == level).count();
     let (errors, warnings, advice) = (
         count(Level::Error),
         count(Level::Warning),
@@ -151,7 +146,7 @@ fn sum(findings: &[Finding]) -> String {
         plural(warnings, "warning", "warnings"),
     );
     let is_cfg = |it: &Finding| {
-        let is_grave = it.code.level() != Level::Advice;
+        let is_grave = it.level != Level::Advice;
         is_grave && matches!(it.fix, Fix::Replace { .. } | Fix::Below { .. })
     };
     if findings.iter().any(is_cfg) {

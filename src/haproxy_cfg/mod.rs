@@ -39,6 +39,8 @@ pub struct Cfg {
     pub defaults_end: Option<At>,
     /// Lines that were read.
     pub lines: usize,
+    /// It has `.if` blocks, whose conditions HAProxy alone knows.
+    pub has_conditions: bool,
 }
 
 impl Cfg {
@@ -90,6 +92,7 @@ impl Cfg {
             global: Global::of(&sections),
             proxies: proxies(&sections),
             defaults_end: defaults.map(Section::end).next(),
+            has_conditions: texts.iter().any(|(_, text)| has_conditions(text)),
             lines: texts.iter().map(|(_, text)| text.lines().count()).sum(),
         }
     }
@@ -133,6 +136,11 @@ impl Cfg {
         let tag = frontend.settings.tag.as_ref().or(self.global.tag.as_ref());
         tag.map(|(tag, _)| tag.as_str())
     }
+}
+
+fn has_conditions(text: &str) -> bool {
+    let mut lines = text.lines();
+    lines.any(|line| line.trim_start().starts_with(".if"))
 }
 
 fn files_of(directory: &Path) -> io::Result<Vec<PathBuf>> {

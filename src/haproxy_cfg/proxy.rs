@@ -36,6 +36,7 @@ const OTHER_CHECKS: [&str; 9] = [
 ];
 
 /// What a section says and what its `defaults` say.
+#[allow(clippy::struct_excessive_bools)] // Keywords that have nothing to do with each other.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// `mode`, if said.
@@ -62,8 +63,14 @@ pub struct Settings {
     /// `option httpchk` or `http-check send`: path, and the host that it asks for.
     pub check_path: Option<String>,
     pub check_host: Option<String>,
+    /// The line that says the path.
+    pub check_line: Option<Line>,
     /// `stats enable` or another `stats` line.
     pub is_stats: bool,
+    /// `disabled`: HAProxy does not start it.
+    pub is_disabled: bool,
+    /// `load-server-state-from-file`: what servers were outlives HAProxy.
+    pub keeps_state: bool,
     default_flags: Flags,
     /// The last `default-server` line.
     pub default_server: Option<Line>,
@@ -181,12 +188,16 @@ impl Settings {
             "http-check" if value == "send" => {
                 if let Some(at) = line.position("uri", 2) {
                     self.check_path = Some(line.word(at + 1).to_owned());
+                    self.check_line = Some(line.clone());
                 }
                 if let Some(at) = line.position("Host", 2).or(line.position("host", 2)) {
                     self.check_host = Some(line.word(at + 1).to_owned());
                 }
             }
             "stats" => self.is_stats = true,
+            "disabled" => self.is_disabled = true,
+            "enabled" => self.is_disabled = false,
+            "load-server-state-from-file" => self.keeps_state = value != "none",
             "default-server" => {
                 take_flags(line, 1, &mut self.default_flags);
                 self.default_server = Some(line.clone());
@@ -210,6 +221,7 @@ impl Settings {
         }
         if name == "httpchk" {
             let path = line.from(2).find(|it| it.starts_with('/'));
+            self.check_line = path.map(|_| line.clone());
             self.check_path = Some(path.unwrap_or("/").to_owned());
             self.check_host = check_host(line);
         }
@@ -223,6 +235,7 @@ impl Settings {
         self.options.remove("httpchk");
         self.check_path = None;
         self.check_host = None;
+        self.check_line = None;
     }
 
     fn off(&mut self, line: &Line) {

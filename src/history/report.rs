@@ -1,6 +1,6 @@
 //! `report`: what was changed, what that took and saved, and what users met, summed up from events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::list::known_backend;
 use super::source::Source;
 use crate::control;
 use crate::publish::event::Event;
@@ -18,6 +19,11 @@ use crate::words::time::{Span, rfc3339};
 pub const LOOKS_BACK: Duration = Duration::from_secs(24 * 3600);
 /// Less that was not watched is not told: a restart takes it.
 const UNWATCHED_MIN: Duration = Duration::from_secs(60);
+
+/// What a daemon counted within one span goes on in the next: its event takes a moment.
+const NEXT_WITHIN: Duration = Duration::from_secs(2);
+/// The code of what was counted.
+const USAGE: &str = "usage";
 
 /// Less than this is told in minutes.
 const HOURS_FROM_S: f64 = 3600.0;
@@ -32,7 +38,7 @@ pub struct Summary {
     period: (SystemTime, SystemTime),
 }
 
-/// One backend's.
+/// One backend's; what was pretended stands for itself.
 #[derive(Debug, Default, Serialize)]
 struct Sums {
     name: String,
@@ -62,69 +68,182 @@ pub fn untold(control_socket: &Path) -> Vec<Event> {
         .collect()
 }
 
-/// Sums up what is in `source` from that moment on, and what was [`untold`] before it was read.
+/// Sums up what is in `source` from that moment on, and what was [`untold`] before it was read. Beside the
+/// backends that the events know only the `configured` ones count: a refused order may name anything.
 ///
 /// # Errors
 /// It cannot be read.
 pub fn sum_up(
     source: &mut Source,
     untold: &[Event],
+    configured: &BTreeSet<String>,
     (from, to): (SystemTime, SystemTime),
 ) -> io::Result<Summary> {
     // What was told since then has it once more.
     let to = untold.iter().filter_map(Event::moment).min().unwrap_or(to);
-    let mut backends: BTreeMap<String, Sums> = BTreeMap::new();
-    let mut take = |event: &Event| {
-        let at = event.moment().filter(|at| *at >= from);
-        if let (Some(at), Some(name)) = (at, &event.backend) {
-            let sums = backends.entry(name.clone()).or_insert_with(|| Sums {
-                name: name.clone(),
-                ..Sums::default()
-            });
-            sums.take(event, at.duration_since(from).unwrap_or_default());
-        }
-    };
-    source.read(Some(from), |event| {
-        if event.moment().is_some_and(|at| at <= to) {
-            take(&event);
+    let mut book = Book::new(from, configured.clone());
+    let is_in_time = |event: &Event| event.moment().is_some_and(|at| at <= to);
+    source.read_first(from, |event| {
+        if is_in_time(&event) {
+            book.take(&event);
         }
         Ok(())
     })?;
-    untold.iter().for_each(take);
-    let backends = backends.into_values().map(Sums::finished).collect();
+    untold.iter().for_each(|event| book.take(event));
+    // What one daemon did while the other one counted is another story, and would count twice.
+    let counted = book.counted.clone();
+    source.read_other(from, |event| {
+        if is_in_time(&event) {
+            book.take_beside(&event, &counted);
+        }
+        Ok(())
+    })?;
     Ok(Summary {
         from: rfc3339(from),
         to: rfc3339(to),
-        backends,
+        backends: book.finished(),
         period: (from, to),
     })
 }
 
-impl Sums {
-    /// Takes one event, `since` after the beginning.
-    fn take(&mut self, event: &Event, since: Duration) {
-        let number = |name: &str| event.data.get(name).and_then(serde_json::Value::as_f64);
+/// From one moment to another.
+type Period = (SystemTime, SystemTime);
+
+/// By backend when a daemon counted, oldest first.
+type Counted = BTreeMap<String, Vec<Period>>;
+
+/// What is added up.
+#[derive(Debug)]
+struct Book {
+    from: SystemTime,
+    /// By backend, and by whether it was pretended.
+    sums: BTreeMap<(String, bool), Sums>,
+    known: BTreeSet<String>,
+    counted: Counted,
+}
+
+impl Book {
+    const fn new(from: SystemTime, known: BTreeSet<String>) -> Self {
+        Self {
+            from,
+            sums: BTreeMap::new(),
+            known,
+            counted: BTreeMap::new(),
+        }
+    }
+
+    /// Takes what the daemon told whose story it is.
+    fn take(&mut self, event: &Event) {
+        self.add(event, &Counted::new());
+        if let (Some(period), Some(name)) = (self.period(event), &event.backend)
+            && event.code == USAGE
+        {
+            note(self.counted.entry(name.clone()).or_default(), period);
+        }
+    }
+
+    /// Takes what another one told, for the time that is not in `counted`.
+    fn take_beside(&mut self, event: &Event, counted: &Counted) {
+        self.add(event, counted);
+    }
+
+    /// What an event tells of; for all but usage that is a moment. `None`: it was before all that is meant.
+    fn period(&self, event: &Event) -> Option<Period> {
+        let at = event.moment().filter(|at| *at >= self.from)?;
+        let span = seconds(number(event, "span_s"));
+        let since = at.checked_sub(span).unwrap_or(self.from);
+        Some((since.max(self.from), at))
+    }
+
+    fn add(&mut self, event: &Event, counted: &Counted) {
+        let (Some(period), Some(name)) = (self.period(event), &event.backend) else {
+            return;
+        };
+        let nothing = Vec::new();
+        let counted = counted.get(name).unwrap_or(&nothing);
+        let (since, at) = period;
+        if event.code != USAGE && counted.iter().any(|(from, to)| (*from..=*to).contains(&at)) {
+            return;
+        }
+        if let Some(name) = known_backend(event) {
+            self.known.insert(name.clone());
+        }
         let is_pretended = event.data.contains_key("pretended");
+        let sums = self.sums.entry((name.clone(), is_pretended));
+        let sums = sums.or_insert_with(|| Sums {
+            name: name.clone(),
+            pretended: is_pretended,
+            ..Sums::default()
+        });
+        let outside = at.duration_since(since).unwrap_or_default();
+        sums.take(event, outside.saturating_sub(common(counted, period)));
+    }
+
+    fn finished(self) -> Vec<Sums> {
+        let Self { sums, known, .. } = self;
+        let sums = sums.into_values().filter(|it| known.contains(&it.name));
+        sums.map(Sums::finished).collect()
+    }
+}
+
+/// Adds a period behind those that are there; what follows at once is one with the last.
+fn note(periods: &mut Vec<Period>, (from, to): Period) {
+    match periods.last_mut() {
+        Some((_, end)) if from <= *end + NEXT_WITHIN => *end = to.max(*end),
+        Some(_) | None => periods.push((from, to)),
+    }
+}
+
+/// How much of a period is in those.
+fn common(periods: &[Period], (from, to): Period) -> Duration {
+    let first = periods.partition_point(|(_, end)| *end < from);
+    let meant = periods
+        .iter()
+        .skip(first)
+        .take_while(|(begin, _)| *begin < to);
+    let parts = meant.map(|(begin, end)| {
+        let (begin, end) = (from.max(*begin), to.min(*end));
+        end.duration_since(begin).unwrap_or_default()
+    });
+    parts.sum()
+}
+
+fn number(event: &Event, name: &str) -> f64 {
+    let number = event.data.get(name).and_then(serde_json::Value::as_f64);
+    number.unwrap_or(0.0)
+}
+
+/// A span as an event has it; nothing where it makes no sense.
+fn seconds(span_s: f64) -> Duration {
+    Duration::try_from_secs_f64(span_s).unwrap_or_default()
+}
+
+impl Sums {
+    /// Takes one event; of usage the part that fell into that much of its time.
+    fn take(&mut self, event: &Event, counts: Duration) {
         match event.code.as_str() {
             "enable" => self.enables += 1,
             "disable" => self.disables += 1,
             "enable_failed" | "probation_failed" => self.failures += 1,
-            "usage" => {
-                let span_s = number("span_s").unwrap_or(0.0);
+            USAGE => {
+                let span_s = number(event, "span_s");
                 // What began before counts for the part that is inside.
-                let part = (since.as_secs_f64() / span_s.max(0.001)).min(1.0);
-                let of = |name: &str| number(name).unwrap_or(0.0) * part;
+                let part = (counts.as_secs_f64() / span_s.max(0.001)).min(1.0);
+                let of = |name: &str| number(event, name) * part;
                 self.requests += whole(of("requests"));
                 self.failed += whole(of("failed"));
                 self.slow += of("slow");
                 self.above_goal_seconds += of("above_goal_s");
                 self.server_seconds += of("server_s");
                 self.saved_server_seconds += of("all_server_s") - of("server_s");
-                self.watched_s += number("known_s").unwrap_or(span_s) * part;
+                let known_s = event
+                    .data
+                    .get("known_s")
+                    .and_then(serde_json::Value::as_f64);
+                self.watched_s += known_s.unwrap_or(span_s) * part;
             }
             _ => {}
         }
-        self.pretended |= is_pretended;
     }
 
     fn finished(mut self) -> Self {
@@ -169,13 +288,20 @@ pub fn report(summary: &Summary, json: bool, out: &mut dyn Write) -> io::Result<
         writeln!(out, "nothing happened that was kept")?;
     }
     let all = to.duration_since(from).unwrap_or_default();
-    for sums in &summary.backends {
-        write_sums(sums, all, out)?;
+    let mut backends = summary.backends.iter().peekable();
+    let mut watched_s = 0.0;
+    while let Some(sums) = backends.next() {
+        write_sums(sums, out)?;
+        watched_s += sums.watched_s;
+        if backends.peek().is_none_or(|next| next.name != sums.name) {
+            write_unknown(all, watched_s, out)?;
+            watched_s = 0.0;
+        }
     }
     out.flush()
 }
 
-fn write_sums(sums: &Sums, all: Duration, out: &mut dyn Write) -> io::Result<()> {
+fn write_sums(sums: &Sums, out: &mut dyn Write) -> io::Result<()> {
     let all_s = sums.server_seconds + sums.saved_server_seconds;
     let (unit, unit_s) = if all_s < HOURS_FROM_S {
         ("minutes", 60.0)
@@ -199,15 +325,19 @@ fn write_sums(sums: &Sums, all: Duration, out: &mut dyn Write) -> io::Result<()>
         sums.server_seconds / unit_s,
         sums.saved_server_seconds / unit_s
     )?;
-    let above = Span(Duration::from_secs_f64(sums.above_goal_seconds.max(0.0)));
+    let above = Span(seconds(sums.above_goal_seconds));
     writeln!(
         out,
         "  requests  {}, {:.2} % slow or failed, {} failed; {above} above the threshold",
         sums.requests,
         sums.slow_share * 100.0,
         sums.failed
-    )?;
-    let watched = Duration::from_secs_f64(sums.watched_s.max(0.0));
+    )
+}
+
+/// For how much of the time nobody knows.
+fn write_unknown(all: Duration, watched_s: f64, out: &mut dyn Write) -> io::Result<()> {
+    let watched = seconds(watched_s);
     let unwatched = all.saturating_sub(watched);
     if unwatched >= UNWATCHED_MIN {
         let unwatched = Duration::from_secs(unwatched.as_secs());

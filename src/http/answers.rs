@@ -13,7 +13,8 @@ use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
@@ -37,6 +38,11 @@ use crate::status::Explained;
 const BODY_BYTES_MAX: usize = 4096;
 /// From the end of a request's headers to the beginning of its answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// Below it programs ask, and are answered in JSON.
+const API: &str = "/api/";
+/// Where orders are given.
+pub(super) const ORDERS: &str = "/api/v1/orders";
 
 /// What is served.
 const INDEX: &str = "haproxy-autoscale\n\n\
@@ -65,7 +71,10 @@ pub(super) struct App {
     pages: Arc<Pages>,
     settings: Arc<RwLock<Served>>,
     tallies: Arc<Tallies>,
+    /// All that only reads: by construction nothing else can be done there.
     router: Router,
+    /// The one place that something is changed at.
+    orders_router: Router,
 }
 
 /// By what is answered now.
@@ -73,7 +82,7 @@ pub(super) struct App {
 struct Served {
     access: Access,
     events_file: Option<PathBuf>,
-    control_socket: Option<PathBuf>,
+    past: Option<Arc<view::Past>>,
 }
 
 /// What the server counts of itself.
@@ -124,15 +133,44 @@ impl Problem {
     }
 }
 
+/// The text of an answer that is a [`Problem`], until it is known who asked for what.
+#[derive(Clone, Debug)]
+struct Complaint(String);
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = plain(self.status, self.text + "\n");
+        let mut response = self.status.into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
         }
+        response.extensions_mut().insert(Complaint(self.text));
         response
     }
+}
+
+/// Writes out why there is no other answer: as JSON to programs, which ask below `/api/`, else as text.
+fn complained(mut response: Response, path: &str) -> Response {
+    let complaint = response.extensions_mut().remove::<Complaint>();
+    let text = match complaint {
+        Some(Complaint(text)) => text,
+        None if response.status() == StatusCode::METHOD_NOT_ALLOWED => {
+            let allowed = response.headers().get(ALLOW);
+            let allowed = allowed.and_then(|it| it.to_str().ok()).unwrap_or_default();
+            format!("{path} takes {}", allowed.replace(',', ", "))
+        }
+        None => return response,
+    };
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(CONTENT_LENGTH);
+    let body = if path.starts_with(API) {
+        Json(serde_json::json!({ "error": text })).into_response()
+    } else {
+        plain(parts.status, text + "\n")
+    };
+    let (of_body, body) = body.into_parts();
+    parts.headers.extend(of_body.headers);
+    Response::from_parts(parts, body)
 }
 
 /// One connection, counted for as long as this lives.
@@ -165,7 +203,12 @@ impl App {
             settings: Arc::default(),
             tallies: Arc::default(),
             router: Router::new(),
+            orders_router: Router::new(),
         };
+        app.orders_router = Router::new()
+            .route(ORDERS, post(orders::take))
+            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+            .with_state(app.clone());
         app.router = Router::new()
             .route("/", get(page::index))
             .route("/page/{part}", get(page::part))
@@ -178,9 +221,7 @@ impl App {
             .route("/api/v1/overview", get(view::overview))
             .route("/api/v1/curve", get(view::curve))
             .route("/api/v1/report", get(view::report))
-            .route("/api/v1/orders", post(orders::take))
             .fallback(nothing_there)
-            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .with_state(app.clone());
         app
     }
@@ -190,7 +231,7 @@ impl App {
         &self,
         access: Access,
         events_file: Option<PathBuf>,
-        control_socket: Option<PathBuf>,
+        past: Option<Arc<view::Past>>,
     ) {
         *self
             .settings
@@ -198,7 +239,7 @@ impl App {
             .unwrap_or_else(PoisonError::into_inner) = Served {
             access,
             events_file,
-            control_socket,
+            past,
         };
     }
 
@@ -216,9 +257,9 @@ impl App {
         self.settings().events_file.clone()
     }
 
-    /// Where the loop is asked what it has not told yet.
-    pub(super) fn control_socket(&self) -> Option<PathBuf> {
-        self.settings().control_socket.clone()
+    /// Where the last day is.
+    pub(super) fn past(&self) -> Option<Arc<view::Past>> {
+        self.settings().past.clone()
     }
 
     pub(super) fn pages(&self) -> &Pages {
@@ -227,7 +268,8 @@ impl App {
 
     pub(super) async fn answer(&self, mut request: Request<Body>, peer: Peer) -> Response {
         let checked = self.settings().access.check(&request);
-        let mut response = match checked {
+        let path = request.uri().path().to_owned();
+        let response = match checked {
             Err(problem) => problem.into_response(),
             Ok(holder) => {
                 let extensions = request.extensions_mut();
@@ -238,6 +280,7 @@ impl App {
                 self.route(request).await
             }
         };
+        let mut response = complained(response, &path);
         let class = usize::from(response.status().as_u16() / 100);
         if let Some(count) = self.tallies.answers.get(class.wrapping_sub(1)) {
             count.fetch_add(1, Ordering::Relaxed);
@@ -253,7 +296,11 @@ impl App {
     async fn route(&self, mut request: Request<Body>) -> Response {
         let handed = Handed::default();
         request.extensions_mut().insert(handed.clone());
-        let mut router = self.router.clone();
+        let mut router = if request.uri().path() == ORDERS {
+            self.orders_router.clone()
+        } else {
+            self.router.clone()
+        };
         let answered = tower_service::Service::call(&mut router, request);
         match timeout(ANSWER_LIMIT, answered).await {
             Ok(Ok(response)) => response,

@@ -68,7 +68,7 @@ pub struct Front {
 struct Settings {
     http: HttpConfig,
     events_file: Option<PathBuf>,
-    control_socket: Option<PathBuf>,
+    past: Option<Arc<view::Past>>,
 }
 
 /// What the HTTP server wants of the loop.
@@ -127,7 +127,7 @@ impl Front {
         self.settings.send_replace(Settings {
             http: config.http.clone(),
             events_file: config.events_file(),
-            control_socket: Some(config.control_socket.clone()),
+            past: Some(Arc::new(view::Past::of(config))),
         });
         if is_off {
             self.troubles.clear();

@@ -34,6 +34,9 @@ struct Given {
 #[derive(Debug, Serialize)]
 struct Answered {
     text: String,
+    /// The same, where the order is not obeyed: as all errors below `/api/` have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 /// Whether the loop was handed what this request wants done.
@@ -96,7 +99,8 @@ pub(super) fn unanswered() -> Response {
 }
 
 fn say(status: StatusCode, text: String) -> Response {
-    (status, Json(Answered { text })).into_response()
+    let error = (!status.is_success()).then(|| text.clone());
+    (status, Json(Answered { text, error })).into_response()
 }
 
 /// `http 127.0.0.1 ops`, or without the address where it is too long to be kept.

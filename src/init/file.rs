@@ -15,7 +15,7 @@ pub fn text(plan: &Plan, facts: &Facts, missing: &[&Finding]) -> String {
         "# Written by `haproxy-autoscale init`. docs/configuration.md explains every key; \
          `haproxy-autoscale doctor`\n# says what is still missing.\n",
     );
-    let errors = missing.iter().filter(|it| it.code.level() == Level::Error);
+    let errors = missing.iter().filter(|it| it.level == Level::Error);
     let errors: Vec<&str> = errors.map(|it| it.code.as_str()).collect();
     if !errors.is_empty() {
         let _ = writeln!(
@@ -28,7 +28,7 @@ pub fn text(plan: &Plan, facts: &Facts, missing: &[&Finding]) -> String {
     line(
         &mut text,
         "mode = \"observe\"",
-        "says what it would do and changes nothing; then \"act\"",
+        "only says what it would do; `init --mode act` lets it act",
     );
     text.push_str("\n[haproxy]\n");
     let socket = format!("socket = {}", toml_text(&plan.socket));
@@ -122,16 +122,17 @@ fn warm_up(backend: &BackendPlan, name: &str) -> String {
         line(&mut text, "requests = 0", why);
         return text;
     }
-    let Some((path, host)) = &backend.check else {
-        return text;
-    };
     let _ = write!(text, "\n[backend.{name}.warm_up]\n");
-    line(
-        &mut text,
-        &format!("path = {}", toml_text(path)),
-        "as HAProxy's own checks ask",
-    );
-    if let Some(host) = host {
+    let path = format!("path = {}", toml_text(backend.path()));
+    match &backend.check_said {
+        Some(said) => line(&mut text, &path, &format!("as {said}")),
+        None => line(
+            &mut text,
+            &path,
+            "haproxy.cfg names none for its checks; one that does real work warms more",
+        ),
+    }
+    if let Some(host) = backend.check.as_ref().and_then(|it| it.1.as_ref()) {
         line(
             &mut text,
             &format!("host = {}", toml_text(host)),

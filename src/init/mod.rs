@@ -2,24 +2,28 @@
 //! nothing that it can find out, observes at first, and says what haproxy.cfg still lacks.
 //!
 //! - [`plan`]: what is found, backend by backend; [`learn`]: what yesterday's log says of each
-//! - [`mod@file`]: the plan as a commented file
+//! - [`mod@file`]: the plan as a commented file; [`mode`]: from observing to acting, in a file that is there
 //!
 //! How things are looked at, and what is wrong with them, is the business of `doctor`.
 
 pub mod file;
 pub mod learn;
+pub mod mode;
 pub mod plan;
 
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use self::plan::Plan;
 use crate::config;
 use crate::doctor::shown::way_out;
 use crate::doctor::{self, Facts, Finding, Fix, Level};
+
+/// Of a new file: everybody on the host may read it, and there is no secret in it.
+const MODE: u32 = 0o644;
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +42,20 @@ pub enum InitError {
         #[source]
         source: io::Error,
     },
+    #[error("there is no {0} yet: `haproxy-autoscale init` writes one, and -o names another")]
+    NoneYet(String),
+    #[error("cannot change {path}: {source}; use sudo")]
+    Change {
+        path: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the configuration has mistakes, so it was not changed:\n{0}")]
+    Mistakes(String),
+    #[error(
+        "cannot find the place of `mode` in {path}: write {line} there yourself, above the first table"
+    )]
+    NoLine { path: String, line: String },
     /// A fault of ours: what was written would be refused.
     #[error("the configuration that was made has mistakes; it was not written:\n{0}")]
     Invalid(String),
@@ -79,7 +97,7 @@ pub fn propose(facts: &Facts, config: &Path) -> Result<Proposal, InitError> {
 fn is_missing(finding: &Finding) -> bool {
     match finding.fix {
         Fix::Replace { .. } | Fix::Below { .. } | Fix::Run(_) | Fix::Write { .. } => {
-            finding.code.level() != Level::Advice
+            finding.level != Level::Advice
         }
         Fix::None | Fix::Key { .. } => false,
     }
@@ -136,6 +154,11 @@ pub fn write(path: &Path, text: &str, is_forced: bool) -> Result<(), InitError> 
     if let Some(folder) = folder {
         fs::create_dir_all(folder).map_err(failed)?;
     }
+    save(path, text, MODE, |_| {}).map_err(failed)
+}
+
+/// Writes it beside the file and then into its place, so that nobody ever reads half of it.
+fn save(path: &Path, text: &str, mode: u32, prepare: impl FnOnce(&Path)) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
@@ -143,10 +166,12 @@ pub fn write(path: &Path, text: &str, is_forced: bool) -> Result<(), InitError> 
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
-        .mode(0o644)
-        .open(&beside)
-        .map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    fs::rename(&beside, path).map_err(failed)
+        .mode(mode)
+        .open(&beside)?;
+    file.write_all(text.as_bytes())?;
+    prepare(&beside);
+    // Whatever the umask is.
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
+    file.sync_all()?;
+    fs::rename(&beside, path)
 }

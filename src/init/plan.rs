@@ -8,7 +8,7 @@ use super::learn::{Learned, settings};
 use crate::doctor::checks::proposed_spare;
 use crate::doctor::facts::{Facts, Subject, source_text};
 use crate::doctor::log_place::Layout;
-use crate::haproxy_cfg::Server;
+use crate::haproxy_cfg::{Line, Server};
 use crate::runtime_api::Address;
 use crate::words::picture::BackendRead;
 
@@ -40,6 +40,8 @@ pub struct BackendPlan {
     pub is_proposed: bool,
     /// The path of HAProxy's own checks, and the host that they ask for.
     pub check: Option<(String, Option<String>)>,
+    /// Where that path is written: `` `option httpchk` in line 24 of haproxy.cfg ``.
+    pub check_said: Option<String>,
     /// What no warm-up request can reach, in words.
     pub no_warm_up: Option<&'static str>,
     pub has_maxconn: bool,
@@ -123,6 +125,7 @@ impl Plan {
                      the spare is in"
                 );
             }
+            let _ = writeln!(told, "         {}", backend.warm_up());
             if let Some(learned) = &backend.learned {
                 let _ = writeln!(
                     told,
@@ -138,6 +141,27 @@ impl Plan {
             }
         }
         told
+    }
+}
+
+impl BackendPlan {
+    /// The path that a warm-up asks for; HAProxy's own default where nothing says one.
+    pub fn path(&self) -> &str {
+        self.check.as_ref().map_or("/", |it| &it.0)
+    }
+
+    /// What a warm-up asks for, and why that.
+    fn warm_up(&self) -> String {
+        if let Some(why) = self.no_warm_up {
+            return format!("no warm-up requests: {why}");
+        }
+        let path = self.path();
+        match &self.check_said {
+            Some(said) => format!("a warm-up asks for {path}, as {said} does"),
+            None => format!(
+                "a warm-up asks for {path}, for want of a better one: haproxy.cfg names no path for its checks"
+            ),
+        }
     }
 }
 
@@ -206,6 +230,7 @@ fn of_subject(subject: &Subject<'_>) -> Option<BackendPlan> {
         spares: names(&spares),
         is_proposed,
         check: path.map(|path| (path, settings.check_host.clone())),
+        check_said: settings.check_line.as_ref().map(said),
         no_warm_up,
         has_maxconn: proxy
             .servers
@@ -213,6 +238,16 @@ fn of_subject(subject: &Subject<'_>) -> Option<BackendPlan> {
             .any(|it| it.number("maxconn").is_some_and(|it| it > 0)),
         learned: None,
     })
+}
+
+/// The first two words of a line, and where it is.
+fn said(line: &Line) -> String {
+    let at = line.at.line;
+    format!(
+        "`{} {}` in line {at} of haproxy.cfg",
+        line.word(0),
+        line.word(1)
+    )
 }
 
 /// Without haproxy.cfg: HAProxy says which servers were marked in it.
@@ -244,6 +279,7 @@ fn of_read(name: &str, read: &BackendRead) -> Option<BackendPlan> {
         spares: names(spares),
         is_proposed,
         check: None,
+        check_said: None,
         no_warm_up: None,
         has_maxconn: usable.iter().any(|it| it.maxconn.is_some()),
         learned: None,

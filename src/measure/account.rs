@@ -18,6 +18,10 @@ const BEFORE: Duration = Duration::from_secs(10);
 const TOLD_AFTER: Duration = Duration::from_secs(60);
 /// A newcomer warms up, and a queue shortens: in this part of that time nothing is measured.
 const SETTLES: u32 = 12;
+/// What is before a departure.
+const LEAVES_AFTER: Duration = Duration::from_secs(SECONDS as u64 - 2);
+/// Requests whose servers are remembered: a share of them is right to three parts in a hundred.
+const LATEST: usize = 256;
 /// Changes whose effect is looked for at a time; that of more is not told.
 const OPEN_MAX: usize = 8;
 /// Servers are counted for so long after a look at HAProxy; what was later is not known.
@@ -64,7 +68,7 @@ pub struct Effect {
     pub came: bool,
     pub before: Seen,
     pub after: Seen,
-    /// The part of the requests that it took since it came.
+    /// The part of the requests that it took since it came, or before it went.
     pub share: Option<f64>,
     /// From the change until this was measured.
     pub within: Duration,
@@ -101,6 +105,8 @@ impl Sums {
 struct Open {
     server: Name,
     came: bool,
+    /// The part of the requests that it took before it went.
+    share: Option<f64>,
     at: Timestamp,
     settled_at: Timestamp,
     due: Timestamp,
@@ -108,6 +114,14 @@ struct Open {
     after: Sums,
     /// Requests of that server.
     own: u64,
+}
+
+/// What was before a server began to leave.
+#[derive(Debug)]
+struct Leaving {
+    server: Name,
+    before: Seen,
+    share: Option<f64>,
 }
 
 /// Servers at the last look at HAProxy.
@@ -137,6 +151,37 @@ pub(crate) struct Account {
     /// By the number of the second, with that number.
     seconds: [(u64, Sums); SECONDS],
     open: VecDeque<Open>,
+    leaving: VecDeque<Leaving>,
+    latest: Latest,
+}
+
+/// Whose the latest requests were, by [`mark`].
+#[derive(Debug)]
+struct Latest {
+    marks: [u16; LATEST],
+    /// Where the oldest one is.
+    next: usize,
+}
+
+impl Latest {
+    fn add(&mut self, server: &str) {
+        if let Some(oldest) = self.marks.get_mut(self.next) {
+            *oldest = mark(server);
+        }
+        self.next = (self.next + 1) % LATEST;
+    }
+
+    /// The part of the last so many requests that was of that server.
+    fn share_of(&self, server: &str, requests: u64) -> Option<f64> {
+        let count = usize::try_from(requests).unwrap_or(LATEST).min(LATEST);
+        let own = mark(server);
+        let latest = (1..=count).filter_map(|back| {
+            let at = (self.next + LATEST - back) % LATEST;
+            self.marks.get(at)
+        });
+        let own = latest.filter(|mark| **mark == own).count();
+        (count > 0).then(|| own as f64 / count as f64)
+    }
 }
 
 impl Account {
@@ -153,6 +198,11 @@ impl Account {
             gaps: VecDeque::new(),
             seconds: [(0, Sums::default()); SECONDS],
             open: VecDeque::new(),
+            leaving: VecDeque::new(),
+            latest: Latest {
+                marks: [0; LATEST],
+                next: 0,
+            },
         }
     }
 
@@ -187,6 +237,7 @@ impl Account {
             }
             sums.add(took_ms);
         }
+        self.latest.add(request.server);
         for open in &mut self.open {
             if now >= open.settled_at {
                 open.after.add(took_ms);
@@ -254,6 +305,20 @@ impl Account {
         std::mem::take(&mut self.usage)
     }
 
+    /// A server gets no more requests from now on: what was until now is before its departure.
+    pub(crate) fn leaves(&mut self, now: Timestamp, server: &str) {
+        self.leaving.retain(|leaving| !leaving.server.is(server));
+        if self.leaving.len() >= OPEN_MAX {
+            self.leaving.pop_front();
+        }
+        let (before, requests) = self.before(now, LEAVES_AFTER);
+        self.leaving.push_back(Leaving {
+            server: Name::of(server),
+            before,
+            share: self.latest.share_of(server, requests),
+        });
+    }
+
     /// A server came or went just now. `wanted_for`: because of what began so long ago; `stays`: at
     /// least so long it is not changed again for the load.
     pub(crate) fn changed(
@@ -272,20 +337,26 @@ impl Account {
             .unwrap_or(BEFORE)
             .clamp(Duration::from_secs(1), most);
         let told_after = TOLD_AFTER.min(stays);
+        let left = self.leaving.iter().position(|it| it.server.is(server));
+        let left = left.and_then(|at| self.leaving.remove(at));
+        let left = left.filter(|_| !came);
+        let share = left.as_ref().and_then(|left| left.share);
+        let before = left.map_or_else(|| self.before(now, span).0, |left| left.before);
         self.open.push_back(Open {
             server: Name::of(server),
             came,
+            share,
             at: now,
             settled_at: now.after(told_after / SETTLES),
             due: now.after(told_after),
-            before: self.before(now, span),
+            before,
             after: Sums::default(),
             own: 0,
         });
     }
 
-    /// The last whole seconds of that span.
-    fn before(&self, now: Timestamp, span: Duration) -> Seen {
+    /// The last whole seconds of that span, and the requests of them.
+    fn before(&self, now: Timestamp, span: Duration) -> (Seen, u64) {
         let until = now.as_ms() / 1000;
         let seconds = span.as_secs().max(1);
         let from = until.saturating_sub(seconds);
@@ -296,7 +367,7 @@ impl Account {
             measured: sum.measured + it.measured,
             measured_ms: sum.measured_ms + it.measured_ms,
         });
-        sums.seen(Duration::from_secs(seconds))
+        (sums.seen(Duration::from_secs(seconds)), sums.requests)
     }
 
     /// When the next effect is told.
@@ -313,7 +384,11 @@ impl Account {
             came: open.came,
             before: open.before,
             after: open.after.seen(now.since(open.settled_at)),
-            share: (open.came && open.after.requests > 0).then_some(share),
+            share: if open.came {
+                (open.after.requests > 0).then_some(share)
+            } else {
+                open.share
+            },
             within: now.since(open.at),
         };
         Some((open.server.to_text(), effect))
@@ -322,12 +397,22 @@ impl Account {
     /// What was measured is about another HAProxy, or about none.
     pub(crate) fn forget_changes(&mut self) {
         self.open.clear();
+        self.leaving.clear();
     }
 
     /// Changes and gaps that are held.
     pub(crate) fn held(&self) -> usize {
-        self.open.len() + self.gaps.len()
+        self.open.len() + self.leaving.len() + self.gaps.len()
     }
+}
+
+/// A server's name in two bytes: FNV-1a, folded. Two servers in 65,536 have the same.
+fn mark(server: &str) -> u16 {
+    let hash = server.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    let [a, b, c, d] = hash.to_be_bytes();
+    u16::from_be_bytes([a ^ c, b ^ d])
 }
 
 fn whole_ms(span: Duration) -> u64 {

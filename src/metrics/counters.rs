@@ -4,13 +4,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, SystemTime};
 
+use super::actions::Actions;
 use super::histogram::Histogram;
 use super::trigger::Trigger;
 use crate::log::line::Reject;
 use crate::measure::sample::Sample;
 use crate::measure::settings::{PolicySettings, Signal, Unit};
-use crate::scaler::decision::{Change, Decision, Reason};
+use crate::scaler::decision::{Change, Decision, Failure, Reason};
 use crate::scaler::{BackendView, Role, Stage};
+use crate::words::proof::WarmUpFailure;
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
 
@@ -94,11 +96,20 @@ pub(super) struct BackendCounters {
     pub(super) other_servers: [u64; STATUS_CLASSES.len()],
     pub(super) decisions: [u64; CHANGES],
     pub(super) enables: [u64; Trigger::ALL.len()],
+    pub(super) actions: Actions,
     pub(super) scale_up: Histogram,
     pub(super) warm_up: Histogram,
     pub(super) above_threshold: Duration,
-    /// How long each spare has been ready.
-    pub(super) spares: BTreeMap<String, Duration>,
+    pub(super) spares: BTreeMap<String, SpareCounters>,
+}
+
+/// What is counted of a spare.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SpareCounters {
+    /// How long it has been ready.
+    pub(super) ready: Duration,
+    /// Requests of warm-ups that were answered as they should be, and those that were not.
+    pub(super) warm_ups: (u64, u64),
 }
 
 /// What is counted of one backend's requests.
@@ -229,7 +240,8 @@ impl Counters {
         self.last_line_at = Some(wall);
     }
 
-    pub fn decision(&mut self, decision: &Decision) {
+    /// Something was decided; `is_observing`: and is not done.
+    pub fn decision(&mut self, decision: &Decision, is_observing: bool) {
         let Some(name) = &decision.backend else {
             return add(&mut self.whole, decision.change as usize);
         };
@@ -238,6 +250,8 @@ impl Counters {
             return;
         };
         add(&mut backend.decisions, decision.change as usize);
+        backend.actions.decision(decision, is_observing);
+        backend.warmed_up(decision);
         if decision.change != Change::Enable {
             return;
         }
@@ -307,6 +321,7 @@ impl BackendCounters {
             other_servers: [0; STATUS_CLASSES.len()],
             decisions: [0; CHANGES],
             enables: [0; Trigger::ALL.len()],
+            actions: Actions::default(),
             scale_up: Histogram::new(CHANGE_US),
             warm_up: Histogram::new(CHANGE_US),
             above_threshold: Duration::ZERO,
@@ -326,6 +341,24 @@ impl BackendCounters {
         add(server.unwrap_or(&mut self.other_servers), class);
     }
 
+    /// A warm-up ended, if that is what was decided about.
+    fn warmed_up(&mut self, decision: &Decision) {
+        let (passed, failed) = match &decision.reason {
+            Reason::Warmed { evidence, .. } if !evidence.is_assumed => {
+                (evidence.passed, evidence.failed)
+            }
+            Reason::Failed {
+                what: Failure::WarmUp(failure),
+                ..
+            } => (0, attempts(failure)),
+            _ => return,
+        };
+        let server = decision.server.clone().unwrap_or_default();
+        let spare = self.spares.entry(server).or_default();
+        spare.warm_ups.0 += u64::from(passed);
+        spare.warm_ups.1 += u64::from(failed);
+    }
+
     fn pass(&mut self, passed: Duration, view: &BackendView) {
         let is_above = view.policy.as_ref().is_some_and(|policy| {
             policy.settings.signal.unit() == Unit::Ms
@@ -340,18 +373,28 @@ impl BackendCounters {
         let is_listed = |name: &String| view.servers.iter().any(|it| it.name == *name);
         self.servers.retain(|name, _| is_listed(name));
         self.spares.retain(|name, _| is_listed(name));
+        self.actions.retain(is_listed);
         for server in &view.servers {
             if !self.servers.contains_key(&server.name) {
                 self.servers
                     .insert(server.name.clone(), [0; STATUS_CLASSES.len()]);
             }
             if server.role == Role::Spare {
-                let ready = self.spares.entry(server.name.clone()).or_default();
+                let spare = self.spares.entry(server.name.clone()).or_default();
                 if server.stage == Stage::Ready {
-                    *ready += passed;
+                    spare.ready += passed;
                 }
             }
         }
+    }
+}
+
+/// Requests of a warm-up that failed, as far as it told.
+const fn attempts(failure: &WarmUpFailure) -> u32 {
+    match failure {
+        WarmUpFailure::Refused { attempts } | WarmUpFailure::TimedOut { attempts } => *attempts,
+        WarmUpFailure::Status { .. } | WarmUpFailure::Broken(_) => 1,
+        WarmUpFailure::NoAddress | WarmUpFailure::NoOutcome => 0,
     }
 }
 

@@ -1,7 +1,8 @@
-//! The daemon as numbers for Prometheus: `rows` has a row for each metric, `counters` what the daemon
-//! counts, `process` what the kernel knows. Written by `prometheus-client`, as classic text or as
+//! The daemon as numbers for Prometheus: `rows` has a row for each metric, `counters` and `actions`
+//! what the daemon counts, `process` what the kernel knows. Written by `prometheus-client`, as classic text or as
 //! `OpenMetrics`. Serving it lives in `http`.
 
+mod actions;
 mod counters;
 mod histogram;
 mod process;
@@ -21,6 +22,7 @@ use self::table::{Samples, Sight};
 use crate::log::lines;
 use crate::status::Report;
 
+pub use self::actions::{Action, Outcome};
 pub use self::counters::{Counters, Totals};
 pub use self::table::{Kind, Metric};
 pub use self::trigger::Trigger;

@@ -249,12 +249,13 @@ fn of_news(data: &mut Data, news: &News) {
     match news {
         News::Started {
             version,
-            is_observing,
-            ..
+            looks_after,
         } => {
             put(data, "version", *version);
-            put(data, "observing", *is_observing);
+            put(data, "observing", looks_after.is_observing);
         }
+        News::ConfigApplied(looks_after) => put(data, "observing", looks_after.is_observing),
+        News::UncleanEnd { last_id, .. } => put(data, "last_id", *last_id),
         News::Log { news, .. } => of_log(data, news),
         News::EventsLost { events, is_at_most } => {
             put(data, "events", *events);
@@ -284,9 +285,9 @@ fn of_news(data: &mut Data, news: &News) {
         | News::StateKept
         | News::EventsNotKept(_)
         | News::EventsKept
+        | News::EventsMoved(_)
         | News::Paused(_)
         | News::Remembered(_)
-        | News::ConfigApplied
         | News::ConfigUnchanged
         | News::ConfigNotApplied(_)
         | News::HttpListening(_)

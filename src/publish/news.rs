@@ -2,7 +2,7 @@
 //! sentence is made in `text`.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::log::source::SourceNews;
 use crate::measure::account::Usage;
@@ -12,15 +12,17 @@ use crate::words::closed::told;
 /// What the daemon itself notices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
-    /// It begins, or goes on by another configuration.
+    /// It begins.
     Started {
         /// Of this program.
         version: &'static str,
-        socket: String,
-        /// The backends that are looked after.
-        backends: Vec<String>,
-        /// It decides, and writes nothing.
-        is_observing: bool,
+        looks_after: LooksAfter,
+    },
+    /// The daemon before this one said nothing of its end.
+    UncleanEnd {
+        /// Its last event.
+        last_id: u64,
+        at: SystemTime,
     },
     Stopping,
     /// HAProxy answered and said what it is.
@@ -73,6 +75,8 @@ pub enum News {
     EventsNotKept(String),
     /// Events are kept on disk again.
     EventsKept,
+    /// Events are kept in another file from the next one on; `None`: in none.
+    EventsMoved(Option<PathBuf>),
     /// Numbers of events were given, and the events are nowhere.
     EventsLost {
         events: u64,
@@ -84,7 +88,7 @@ pub enum News {
     /// … and is another one.
     Remembered(Box<Remembered>),
     /// A new configuration is used.
-    ConfigApplied,
+    ConfigApplied(LooksAfter),
     /// The configuration was read again, and is what it was.
     ConfigUnchanged,
     /// A new configuration is not used; why, and what to do.
@@ -123,6 +127,15 @@ pub enum News {
         /// How long it had lasted.
         lasted: Duration,
     },
+}
+
+/// What a daemon does by its configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LooksAfter {
+    pub socket: String,
+    pub backends: Vec<String>,
+    /// It decides, and writes nothing.
+    pub is_observing: bool,
 }
 
 /// What is new about the log.
@@ -176,6 +189,7 @@ impl News {
 told! {
     News {
         Started: Info "started",
+        UncleanEnd: Warning "unclean_end",
         Stopping: Info "stopping",
         Connected: Info "connected",
         SocketLevel: Warning "socket_level",
@@ -189,6 +203,7 @@ told! {
         StateKept: Info "state_kept",
         EventsNotKept: Warning "events_not_kept",
         EventsKept: Info "events_kept",
+        EventsMoved: Info "events_moved",
         EventsLost: Warning "events_lost",
         Paused: Warning "remembered",
         Remembered: Info "remembered",

@@ -8,7 +8,7 @@ use crate::log::source::SourceNews;
 use crate::scaler::decision::{Change, Decision, News as Window, Reason};
 use crate::words::level::Level;
 
-pub use super::news::{LogNews, News, Untrusted};
+pub use super::news::{LogNews, LooksAfter, News, Untrusted};
 
 #[derive(Clone, Debug)]
 pub struct Record {

@@ -15,7 +15,7 @@ use crate::words::by::By;
 use crate::words::closed::closed;
 
 pub use self::capacity::{CapacitySource, CapacityView, Needed};
-pub use self::keeps::{Keeps, VotesView};
+pub use self::keeps::{Evaluations, Keeps, VotesView};
 pub use self::outlook::{Later, NextCode, Outlook, Transition};
 pub use self::problem::Problem;
 pub use self::why_not::{Blocked, Condition, Nobody, ServerNote, WhyNot};

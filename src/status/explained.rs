@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::{Report, StatusError};
 use crate::control;
-use crate::scaler::BackendView;
-use crate::scaler::seen::{ReasonCode, Standing};
+use crate::scaler::seen::{ReasonCode, Standing, StandingReason, Standings};
+use crate::scaler::{BackendView, Stage};
 use crate::words::time::rfc3339;
 
 /// One backend; the names are the contract's.
@@ -123,11 +123,8 @@ pub fn blocked_by(view: &BackendView, wall: SystemTime) -> Vec<BlockedBy> {
         };
         all.extend(standing(ReasonCode::Paused, &set.pause, "is paused"));
         all.extend(standing(ReasonCode::Pin, &set.pin, "is pinned"));
-        all.extend(standing(
-            ReasonCode::Order,
-            &set.order,
-            "is kept where it is",
-        ));
+        let kept = order(set, server.stage == Stage::Ready);
+        all.extend(standing(ReasonCode::Order, &set.order, kept));
         let hold = "was changed outside this daemon and is left alone";
         all.extend(standing(ReasonCode::Hold, &set.hold, hold));
         all.extend(standing(
@@ -137,6 +134,17 @@ pub fn blocked_by(view: &BackendView, wall: SystemTime) -> Vec<BlockedBy> {
         ));
     }
     all
+}
+
+/// What an `enable` or `disable` means for it now, in the words of NOTE in `status`; `is_in`: it is ready.
+fn order(set: &Standings, is_in: bool) -> &'static str {
+    match set.order.and_then(|it| it.reason) {
+        Some(StandingReason::Enable) if is_in => "is kept in",
+        Some(StandingReason::Enable) => "is wanted in",
+        Some(StandingReason::Disable | StandingReason::Changed | StandingReason::Failed) | None => {
+            "is kept out"
+        }
+    }
 }
 
 /// Asks the daemon there to explain that backend, or all of them; empty where it has no such backend.

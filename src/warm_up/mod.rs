@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 mod http;
+mod once;
 mod target;
 mod tls;
 
@@ -20,6 +21,7 @@ use crate::words::names::ServerName;
 use crate::words::os_words::plain;
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
 
+pub use self::once::{Once, OnceAnswer};
 pub use self::target::check_url;
 
 /// Pause after the first refused connection: a machine that is about to listen is noticed at once. It

@@ -224,6 +224,10 @@ async fn the_story_is_told_to_its_end() {
     ] {
         assert!(text.contains(part), "{part} in\n{text}");
     }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let next = words.join(" ");
+    assert!(next.contains("haproxy-autoscale init"), "{text}");
+    assert!(next.contains("haproxy-autoscale doctor"), "{text}");
     let too_long: Vec<_> = text
         .lines()
         .filter(|line| line.chars().count() > 80)

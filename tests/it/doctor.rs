@@ -4,7 +4,11 @@
 mod begin;
 mod broken;
 mod cases;
+mod daemon;
 mod field;
+mod force;
 mod harmless;
 mod healthy;
+mod mode;
 mod scene;
+mod spares;

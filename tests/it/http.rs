@@ -13,3 +13,4 @@ mod page;
 mod past;
 mod prometheus;
 mod settings;
+mod size;

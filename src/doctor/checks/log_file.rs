@@ -8,6 +8,7 @@ use super::super::host::Rights;
 use super::super::log_place::{expected, udp_line};
 use super::super::shown::toml_text;
 use super::in_global;
+use super::silence;
 use super::socket::group_name;
 use super::socket_answer::sudo_needed;
 use crate::config::LogSource;
@@ -24,6 +25,10 @@ const OFF_MAX_S: i64 = 120;
 const OFF_BELIEVED_S: i64 = 26 * 60 * 60;
 /// Zones of the world are apart by multiples of this.
 const ZONE_STEP_S: i64 = 15 * 60;
+
+/// Why no line of HAProxy's leaves it.
+const NOT_IN_CHROOT: &str =
+    "HAProxy looks for its log socket below its `chroot`, and it is not there";
 
 pub(super) fn check(facts: &Facts, findings: &mut Vec<Finding>) {
     if let LogSource::File(path) = &facts.log.source {
@@ -56,7 +61,7 @@ pub(super) fn check(facts: &Facts, findings: &mut Vec<Finding>) {
     }
 }
 
-fn missing(facts: &Facts, place: String) -> Finding {
+pub(super) fn missing(facts: &Facts, place: String) -> Finding {
     let host = &facts.host;
     let elsewhere = expected(facts.cfg.as_ref(), host).source;
     let is_there = match &elsewhere {
@@ -70,6 +75,8 @@ fn missing(facts: &Facts, place: String) -> Finding {
             format!("this log does not exist; HAProxy's lines are in {source}"),
             Fix::key("log", format!("source = {}", toml_text(&source))),
         )
+    } else if let Some(fix) = silence::chroot(facts) {
+        (format!("this log does not exist: {NOT_IN_CHROOT}"), fix)
     } else if host.has_rsyslog() {
         (
             "this log does not exist, though a syslog daemon is installed: it has written no line of \
@@ -88,7 +95,7 @@ fn missing(facts: &Facts, place: String) -> Finding {
     Finding::new(Code::LogMissing, place, text, fix)
 }
 
-fn unreadable(facts: &Facts, place: String, rights: Option<Rights>) -> Finding {
+pub(super) fn unreadable(facts: &Facts, place: String, rights: Option<Rights>) -> Finding {
     let who = &facts.reader.name;
     let group = rights.map(|it| group_name(facts, it.gid));
     let group = group.filter(|it| it != "root" && it != "0");
@@ -143,11 +150,17 @@ fn of_read(facts: &Facts, place: &str, read: &LogRead, findings: &mut Vec<Findin
         .age
         .is_none_or(|age| age > Duration::from_millis(up_ms));
     if responses >= RESPONSES_MIN && is_older {
+        let chroot = silence::chroot(facts);
+        let why = if chroot.is_some() {
+            NOT_IN_CHROOT
+        } else {
+            "the syslog daemon does not run, the disk is full, or HAProxy logs elsewhere"
+        };
         let text = format!(
             "HAProxy has answered {responses} requests since it started, and this log has had no line \
-             since then: the syslog daemon does not run, the disk is full, or HAProxy logs elsewhere"
+             since then: {why}"
         );
-        let fix = Fix::run("sudo systemctl restart rsyslog");
+        let fix = chroot.unwrap_or_else(|| Fix::run("sudo systemctl restart rsyslog"));
         findings.push(Finding::new(Code::LogStale, place, text, fix));
     }
     if let Some(off_s) = read.off_s.filter(|off| is_off(*off)) {

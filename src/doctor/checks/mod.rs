@@ -2,13 +2,17 @@
 //! nobody.
 
 mod balancing;
+mod daemon;
+mod force;
 mod log_file;
 mod log_lines;
 mod ours;
 mod scale;
 mod servers;
+mod silence;
 mod socket;
 mod socket_answer;
+mod spares;
 mod system;
 mod template;
 
@@ -38,11 +42,13 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
             servers::check(cfg, subject, &mut findings);
             balancing::check(cfg, subject, &mut findings);
         }
-        scale::check_force(facts, cfg, &mut findings);
+        findings.extend(force::check(facts, cfg));
     }
+    spares::check(facts, &mut findings);
     log_file::check(facts, &mut findings);
     ours::check(facts, &mut findings);
     system::check(facts, &mut findings);
+    daemon::check(facts, &mut findings);
     let mut kept: Vec<Finding> = Vec::with_capacity(findings.len());
     for finding in findings {
         let is_known = |it: &Finding| {
@@ -52,7 +58,7 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
             kept.push(finding);
         }
     }
-    kept.sort_by_key(|it| it.code.level());
+    kept.sort_by_key(|it| it.level);
     kept
 }
 

@@ -1,8 +1,8 @@
-//! Our own side: the configuration, the names in it, a daemon that runs or not.
+//! Our own side: the configuration, and the names in it. A daemon that runs or not is the business of `daemon`.
 
 use std::path::Path;
 
-use super::super::facts::{ConfigState, Daemon, Facts};
+use super::super::facts::{ConfigState, Facts};
 use super::super::finding::{Code, Finding, Fix};
 use super::super::shown::{toml_key, toml_text};
 use crate::config::{BackendConfig, Config, Mode};
@@ -46,45 +46,6 @@ pub(super) fn check(facts: &Facts, findings: &mut Vec<Finding>) {
             }
             for (name, backend) in &config.backends {
                 of_backend(facts, config, (name, backend), findings);
-            }
-        }
-    }
-    daemon(facts, findings);
-}
-
-fn daemon(facts: &Facts, findings: &mut Vec<Finding>) {
-    let Some(config) = facts.config.loaded() else {
-        return;
-    };
-    let place = config.control_socket.display().to_string();
-    match &facts.system.daemon {
-        Daemon::Away => {
-            let command = if facts.system.unit.is_some() {
-                "sudo systemctl enable --now haproxy-autoscale".to_owned()
-            } else {
-                format!(
-                    "sudo haproxy-autoscale run -c {}",
-                    facts.config.path.display()
-                )
-            };
-            let text = "no daemon runs: nothing is watched";
-            findings.push(Finding::new(
-                Code::DaemonAway,
-                place,
-                text,
-                Fix::run(command),
-            ));
-        }
-        Daemon::Forbidden => {
-            let text = "you may not talk to the daemon: use sudo, or join its group";
-            let fix = Fix::run("sudo usermod -aG haproxy-autoscale \"$USER\"");
-            findings.push(Finding::new(Code::DaemonAway, place, text, fix));
-        }
-        Daemon::Answers(problems) => {
-            for (code, problem) in problems {
-                let text = format!("the daemon reports {code}: {problem}");
-                let fix = Fix::run("haproxy-autoscale status");
-                findings.push(Finding::new(Code::DaemonProblem, place.clone(), text, fix));
             }
         }
     }

@@ -198,31 +198,3 @@ pub(super) fn check(cfg: &Cfg, subject: &Subject<'_>, findings: &mut Vec<Finding
     );
     findings.push(Finding::new(Code::NoSpare, place, text, fix));
 }
-
-/// HAProxy runs with another file than the one that lies there.
-pub(super) fn check_force(facts: &Facts, cfg: &Cfg, findings: &mut Vec<Finding>) {
-    let Some(said) = facts.socket.said() else {
-        return;
-    };
-    for proxy in cfg.backends() {
-        let Some(read) = said.picture.backends.get(&proxy.name) else {
-            continue;
-        };
-        // The environment of HAProxy is not known, nor which `.if` it takes.
-        let known = proxy.servers.iter().filter(|it| !it.name.contains('$'));
-        let differs = known.into_iter().find(|server| {
-            let there = read.servers.iter().find(|it| it.name == server.name);
-            there.is_none_or(|it| it.is_disabled_in_cfg() != server.has("disabled"))
-        });
-        if let Some(server) = differs {
-            let text = format!(
-                "HAProxy does not run with this line yet: it knows {}/{} otherwise",
-                proxy.name, server.name
-            );
-            let place = place(cfg, server.line.at, &format!("backend {}", proxy.name));
-            let fix = Fix::run("sudo systemctl reload haproxy");
-            findings.push(Finding::new(Code::CfgNotInForce, place, text, fix));
-            return;
-        }
-    }
-}

@@ -225,7 +225,10 @@ fn unreached(cfg: &Cfg, subject: &Subject<'_>, server: &Server, findings: &mut V
         let fix = Fix::key(format!("backend.{backend}.warm_up"), "requests = 0");
         findings.push(Finding::new(Code::SpareProxy, place, text, fix));
     } else if server.is_unix() {
-        let text = format!("{name} listens on a Unix socket, which no warm-up request reaches");
+        let text = format!(
+            "{name} listens on a Unix socket, which no warm-up request reaches: name an address at which it \
+             answers over HTTP, in the place of 127.0.0.1:8080"
+        );
         let table = format!("backend.{backend}.server.{}", toml_key(&server.name));
         let fix = Fix::key(table, "warm_up_url = \"http://127.0.0.1:8080/\"");
         findings.push(Finding::new(Code::SpareUnix, place, text, fix));

@@ -90,7 +90,7 @@ fn of_line(facts: &Facts, cfg: &Cfg, socket: &StatsSocket, findings: &mut Vec<Fi
                 }
             }
         }
-    } else if let Some(why) = closed_to_us(facts, socket) {
+    } else if let Some(why) = closed_to_us(facts, socket).filter(|_| !is_down(facts)) {
         if let Some(finding) = by_unit(facts, rights) {
             findings.push(finding);
         } else if !is_for_a_group(facts) {
@@ -140,6 +140,11 @@ fn of_line(facts: &Facts, cfg: &Cfg, socket: &StatsSocket, findings: &mut Vec<Fi
             line.text(),
         ));
     }
+}
+
+/// HAProxy does not run, so there is no socket whose group could be known: its directory may pass one on.
+fn is_down(facts: &Facts) -> bool {
+    matches!(facts.socket.answer, Answer::Away(_)) && !facts.is_review()
 }
 
 /// Our configuration names an address of HAProxy that is not this very host's loopback.

@@ -1,5 +1,6 @@
 //! Of each backend: what is measured, what follows, what was decided.
 
+use crate::config::Mode;
 use crate::measure::policy::PolicyView;
 use crate::measure::settings::Unit;
 use crate::metrics::counters::{BackendCounters, STATUS_CLASSES};
@@ -7,7 +8,7 @@ use crate::metrics::table::{Metric, Samples, Sight, rows};
 use crate::metrics::trigger::Trigger;
 use crate::scaler::BackendView;
 use crate::scaler::decision::Change;
-use crate::scaler::seen::{BackendState, NoHelp, ProblemCode, ReasonCode};
+use crate::scaler::seen::{BackendState, Evaluations, NoHelp, ProblemCode, ReasonCode};
 use crate::status::blocked_by;
 
 pub(super) static ROWS: &[Metric] = rows! {
@@ -46,6 +47,14 @@ pub(super) static ROWS: &[Metric] = rows! {
     |sight, to| each(sight, to, |it| it.policy.as_ref().map(|it| it.streak.into()));
     Gauge "breaches_needed" ["proxy"] "Windows in a row that ask for a server."
     |sight, to| each(sight, to, |it| it.policy.as_ref().map(|it| it.settings.breaches.into()));
+    Counter "evaluations" ["proxy", "result"]
+    "Windows that were complete: ok (not above the threshold), breach, broken (most requests failed)."
+    |sight, to| for view in &sight.seen.report.backends {
+        let Evaluations { ok, breach, broken } = view.votes.evaluations;
+        for (result, count) in [("ok", ok), ("breach", breach), ("broken", broken)] {
+            to.count(&[&view.name, result], count);
+        }
+    };
     Counter "above_threshold_seconds" ["proxy"] "How long the statistic has been above its threshold."
     |sight, to| for backend in counted(sight) {
         to.number(&[&backend.name], backend.above_threshold.as_secs_f64());
@@ -102,8 +111,21 @@ pub(super) static ROWS: &[Metric] = rows! {
     };
     Counter "enables" ["proxy", "trigger"] "Spares that were enabled, by what asked for them."
     |sight, to| for backend in counted(sight) {
-        for (trigger, count) in Trigger::ALL.iter().zip(backend.enables) {
+        let triggers = Trigger::ALL.iter().zip(backend.enables);
+        for (trigger, count) in triggers.filter(|(trigger, _)| trigger.is_to_come()) {
             to.count(&[&backend.name, trigger.as_str()], count);
+        }
+    };
+    Counter "actions" ["proxy", "action", "trigger", "result"]
+    "What was done to spares (warm_up, enable, drain, disable), by what asked for it and by result: \
+     success, failure, or observed, where it was not done."
+    |sight, to| {
+        let is_observing = sight.seen.report.mode == Mode::Observe;
+        for backend in counted(sight) {
+            for (action, trigger, outcome, count) in backend.actions.each(is_observing) {
+                let (action, outcome) = (action.as_str(), outcome.as_str());
+                to.count(&[&backend.name, action, trigger.as_str(), outcome], count);
+            }
         }
     };
     Counter "external_changes" ["proxy"] "Changes of servers that were made outside this daemon."

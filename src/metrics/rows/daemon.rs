@@ -9,9 +9,16 @@ use crate::scaler::BackendView;
 use crate::scaler::decision::Change;
 use crate::status::{DaemonProblem, LogCondition};
 
+/// Of the source: whoever builds says it in `HAPROXY_AUTOSCALE_REVISION`.
+const REVISION: &str = match option_env!("HAPROXY_AUTOSCALE_REVISION") {
+    Some(revision) => revision,
+    None => "unknown",
+};
+
 pub(super) static ROWS: &[Metric] = rows! {
-    Gauge "build_info" ["version"] "1, with the version of this program."
-    |_, to| to.flag(&[env!("CARGO_PKG_VERSION")], true);
+    Gauge "build_info" ["version", "revision"]
+    "1, with the version of this program, and the revision that it was built from, as its builder said."
+    |_, to| to.flag(&[env!("CARGO_PKG_VERSION"), REVISION], true);
     Gauge "mode" ["mode"] "1 for the mode that holds: act or observe."
     |sight, to| for mode in Mode::ALL {
         to.flag(&[mode.as_str()], sight.seen.report.mode == mode);

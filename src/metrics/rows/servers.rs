@@ -1,7 +1,5 @@
 //! Of each spare: where it is, and what stands for it.
 
-use std::time::Duration;
-
 use crate::metrics::table::{Metric, Samples, Sight, rows};
 use crate::scaler::{Role, ServerView, Stage};
 
@@ -33,8 +31,16 @@ pub(super) static ROWS: &[Metric] = rows! {
     };
     Counter "spare_seconds" ["proxy", "server"] "How long the spare has been ready: what it costs."
     |sight, to| for backend in &sight.seen.counters.backends {
-        for (server, ready) in &backend.spares {
-            to.number(&[&backend.name, server], Duration::as_secs_f64(ready));
+        for (server, spare) in &backend.spares {
+            to.number(&[&backend.name, server], spare.ready.as_secs_f64());
+        }
+    };
+    Counter "warm_up_requests" ["proxy", "server", "result"]
+    "Requests that warmed the spare up, by result: success, failure (as far as a warm-up that gave up tells)."
+    |sight, to| for backend in &sight.seen.counters.backends {
+        for (server, spare) in &backend.spares {
+            to.count(&[&backend.name, server, "success"], spare.warm_ups.0);
+            to.count(&[&backend.name, server, "failure"], spare.warm_ups.1);
         }
     };
 };

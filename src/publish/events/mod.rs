@@ -13,7 +13,7 @@ mod segments;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use tokio::sync::{oneshot, watch};
@@ -63,7 +63,18 @@ struct Shared {
 
 /// To another place, or to none.
 #[derive(Debug)]
-struct Move(Option<Place>);
+struct Move {
+    to: Option<Place>,
+    /// Not before the event that says so, which is the last one in the old place.
+    is_told: bool,
+}
+
+/// A daemon that told nothing of its end: its last event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UncleanEnd {
+    pub last_id: u64,
+    pub at: SystemTime,
+}
 
 /// The thread that writes, at its end.
 #[derive(Debug)]
@@ -134,7 +145,27 @@ impl Events {
 
     /// Keeps them there from the next one on.
     pub fn keep_at(&self, place: Option<Place>) {
-        self.shared.recent().moves = Some(Move(place));
+        let moves = Move {
+            to: place,
+            is_told: false,
+        };
+        self.shared.recent().moves = Some(moves);
+    }
+
+    /// Keeps in another file what that hub is told from now on; the last event in the old one says so.
+    pub fn move_to(&self, hub: &Hub, place: Option<Place>) {
+        let file = place.as_ref().map(|place| place.file.clone());
+        let moves = Move {
+            to: place,
+            is_told: true,
+        };
+        self.shared.recent().moves = Some(moves);
+        hub.tell(Record::now(News::EventsMoved(file)));
+    }
+
+    /// Once, after the first event: how the daemon ended that wrote the file before, if it did not say so.
+    pub fn take_unclean_end(&self) -> Option<UncleanEnd> {
+        self.shared.recent().unclean_end.take()
     }
 }
 
@@ -157,6 +188,10 @@ impl Shared {
         // Nothing in here can be half-done.
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn take_move(&self) -> Option<Move> {
+        self.recent().moves.take()
+    }
 }
 
 /// Gives each record its number.
@@ -166,6 +201,20 @@ struct Numbering {
     next: u64,
     /// HAProxy has answered.
     is_answered: bool,
+    unclean_end: Option<UncleanEnd>,
+}
+
+/// The last event of a daemon that did not say that it ends, or writes elsewhere.
+fn unclean_end(last: &[Event]) -> Option<UncleanEnd> {
+    let mut codes = last.iter().rev().map(|event| event.code.as_str());
+    let word = codes.find(|code| ["started", "stopping", "events_moved"].contains(code));
+    let event = last
+        .last()
+        .filter(|_| word.is_none_or(|it| it == "started"))?;
+    Some(UncleanEnd {
+        last_id: event.id,
+        at: event.moment()?,
+    })
 }
 
 impl Numbering {
@@ -175,19 +224,28 @@ impl Numbering {
             journal: place.map(Journal::at),
             next: 1,
             is_answered: false,
+            unclean_end: None,
         }
     }
 
     fn run(mut self, mut readings: Readings) {
         while let Some(taken) = readings.blocking_next() {
-            let moves = self.shared.recent().moves.take();
-            if let Some(Move(place)) = moves {
-                self.move_to(place);
+            let is_announced = |it: &mut Move| it.is_told && matches!(taken, Taken::Record(_));
+            let moves = self.shared.recent().moves.take_if(|it| !is_announced(it));
+            if let Some(Move { to, .. }) = moves {
+                self.move_to(to);
             }
             self.go_on();
             match taken {
                 Taken::Record(record) if record.is_repeated() => {}
-                Taken::Record(record) => self.add(&record),
+                Taken::Record(record) => {
+                    self.add(&record);
+                    if matches!(record.what, What::News(News::EventsMoved(_)))
+                        && let Some(Move { to, .. }) = self.shared.take_move()
+                    {
+                        self.move_to(to);
+                    }
+                }
                 Taken::Lost(events) => {
                     self.next = self.next.saturating_add(events);
                     self.add_lost(events, false);
@@ -227,6 +285,9 @@ impl Numbering {
             None => 0,
         };
         self.next = self.next.max(found.next);
+        if given == 1 {
+            self.unclean_end = unclean_end(&found.last);
+        }
         // Whoever asks a new daemon for the last ones gets those of the one before it.
         let mut recent = self.shared.recent();
         if recent.is_empty() {
@@ -273,6 +334,10 @@ impl Numbering {
         self.next = self.next.saturating_add(1);
         let mut recent = self.shared.recent();
         recent.push(entry);
+        if problem.is_none() && self.unclean_end.is_some() {
+            // Nobody else writes the file now.
+            recent.unclean_end = self.unclean_end.take();
+        }
         recent.problem = problem;
         drop(recent);
         self.shared.newest.send_replace(self.next - 1);

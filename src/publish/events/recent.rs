@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::{EXPLAINED_MAX, Entry, Move, RECENT_MAX};
+use super::{EXPLAINED_MAX, Entry, Move, RECENT_MAX, UncleanEnd};
 
 /// Backends whose last events are kept; with more of them those that were quiet the longest go.
 const BACKENDS_MAX: usize = 4096;
@@ -20,6 +20,8 @@ pub(super) struct Recent {
     pub(super) problem: Option<String>,
     /// Another place, from the next event on.
     pub(super) moves: Option<Move>,
+    /// How the daemon before this one ended, until that is told.
+    pub(super) unclean_end: Option<UncleanEnd>,
 }
 
 impl Recent {

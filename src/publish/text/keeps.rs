@@ -17,7 +17,7 @@ pub(super) fn scheduled(min: u32, until: Option<TimeOfDay>) -> String {
     )
 }
 
-/// The earliest sign of too few servers is off, and how it is turned on.
+/// A policy on the queue can never be breached, and which line mends that.
 const NO_SLOTS: &str = "no server has a maxconn, so no queue shows when servers are full: \
                         `default-server maxconn N` in this backend of haproxy.cfg turns that on";
 
@@ -64,8 +64,9 @@ fn keeps(keeps: &Keeps) -> String {
             let within = Span(*within);
             format!("{server} stays until the demand has been watched for {within}")
         }
-        Keeps::Pinned { server, by } => format!("{server} stays: pinned or paused{by}"),
-        Keeps::Ordered { server, by } => format!("{server} stays: ordered in{by}"),
+        Keeps::Pinned { server, by } => format!("{server} stays: pinned{by}"),
+        Keeps::Paused { server, by } => format!("{server} stays: paused{by}"),
+        Keeps::Ordered { server, by } => format!("{server} stays: kept in{by}"),
         Keeps::Held { server, note } => {
             let note = note.as_ref().map(|note| format!(": {note}"));
             format!("{server} is left alone{}", note.unwrap_or_default())

@@ -155,7 +155,8 @@ fn tally(tally: &Tally) -> String {
     format!("{} of {arrived} in {}", tally.taken, Span(tally.within))
 }
 
-/// `mean 404 ms before, 66 ms after; it takes 48 % of the requests; 65 → 108 requests/s`.
+/// `mean 404 ms before, 66 ms after; it takes 48 % of the requests; 65 → 108 requests/s`, or
+/// `mean 66 ms before, 70 ms after; the others took its 30 %; 20 → 20 requests/s`.
 fn effect(effect: &Effect) -> String {
     let mean = |mean_ms: Option<f64>| mean_ms.map(|ms| format!("{ms:.0} ms"));
     let means = match (mean(effect.before.mean_ms), mean(effect.after.mean_ms)) {
@@ -166,7 +167,11 @@ fn effect(effect: &Effect) -> String {
     };
     let share = effect.share.map(|share| {
         let percent = share * 100.0;
-        format!("; it takes {percent:.0} % of the requests")
+        if effect.came {
+            format!("; it takes {percent:.0} % of the requests")
+        } else {
+            format!("; the others took its {percent:.0} %")
+        }
     });
     let (before, after) = (
         PerSecond(effect.before.per_s),

@@ -1,15 +1,18 @@
 //! Records in words: one line each. What users do about it stands at the end.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use jiff::tz::TimeZone;
 
 use super::counted;
 use crate::log::source::SourceNews;
 use crate::measure::account::Usage;
-use crate::publish::record::{LogNews, News, Record, Untrusted, What, is_refused};
+use crate::publish::record::{LogNews, LooksAfter, News, Record, Untrusted, What, is_refused};
 use crate::scaler::decision::{Change, Decision, News as Window, Reason};
+use crate::words::moment::clock;
 use crate::words::time::Span;
 
-in_words!(News: news, Record: record, Untrusted: untrusted);
+in_words!(LooksAfter: looks_after, News: news, Record: record, Untrusted: untrusted);
 
 fn record(record: &Record) -> String {
     match &record.what {
@@ -49,10 +52,9 @@ fn news(news: &News) -> String {
     match news {
         News::Started {
             version,
-            socket,
-            backends,
-            is_observing,
-        } => started(version, socket, backends, *is_observing),
+            looks_after,
+        } => format!("haproxy-autoscale {version} {looks_after}"),
+        News::UncleanEnd { last_id, at } => unclean_end(*last_id, *at),
         News::Stopping => {
             "stopping: servers keep their state; a spare in transition goes back to maint"
                 .to_owned()
@@ -87,14 +89,20 @@ fn news(news: &News) -> String {
         | News::HttpNotListening(text)
         | News::HttpToken(text) => text.clone(),
         News::EventsKept => "events are kept on disk again".to_owned(),
+        News::EventsMoved(Some(file)) => {
+            format!("events are kept in {} from here on", file.display())
+        }
+        News::EventsMoved(None) => "events are kept in memory alone from here on".to_owned(),
         News::EventsLost { events, is_at_most } => events_lost(*events, *is_at_most),
         News::StateKept => "the state is kept on disk again".to_owned(),
         News::Paused(order) => format!(
             "from before the start: {order}; nothing is changed until `haproxy-autoscale resume`"
         ),
         News::Remembered(order) => format!("from before the start: {order}"),
-        News::ConfigApplied => "SIGHUP: new configuration applied".to_owned(),
-        News::ConfigUnchanged => "SIGHUP: the configuration has not changed".to_owned(),
+        News::ConfigApplied(looks_after) => format!(
+            "SIGHUP: configuration read again, new configuration applied: the daemon {looks_after}"
+        ),
+        News::ConfigUnchanged => "SIGHUP: configuration read again, it has not changed".to_owned(),
         News::HttpListening(listen) => format!("HTTP is served on {listen}"),
         News::Reason { backend, text, .. } => format!("reason {backend}: {text}"),
         News::Usage { backend, usage, .. } => usage_of(backend, usage),
@@ -151,14 +159,31 @@ fn events_lost(events: u64, is_at_most: bool) -> String {
     )
 }
 
-fn started(version: &str, socket: &str, backends: &[String], is_observing: bool) -> String {
+/// By the clock on the wall.
+fn unclean_end(last_id: u64, at: SystemTime) -> String {
+    let at = clock(at, &TimeZone::system());
+    format!(
+        "the daemon before this one ended without saying so at about {} {:02}:{:02} (last event \
+         {last_id}): it was killed or crashed, or the host went down",
+        at.date(),
+        at.hour(),
+        at.minute()
+    )
+}
+
+fn looks_after(looks_after: &LooksAfter) -> String {
+    let LooksAfter {
+        socket,
+        backends,
+        is_observing,
+    } = looks_after;
     let backends = backends.join(", ");
-    let mode = if is_observing {
+    let mode = if *is_observing {
         "observing: nothing is written to HAProxy, no spare is contacted"
     } else {
         "acting"
     };
-    format!("haproxy-autoscale {version} looks after {backends} over {socket}, {mode}")
+    format!("looks after {backends} over {socket}, {mode}")
 }
 
 fn log(source: &str, news: &LogNews) -> String {

@@ -49,10 +49,18 @@ fn promise(verb: Verb, promise: &Promise) -> String {
                 )
             });
             let first = first.unwrap_or_default();
-            format!("{what} {lasts}{anyway}{first}{}", against(load.as_deref()))
+            format!(
+                "{what} {lasts}{anyway}{first}{}",
+                against(verb, load.as_deref())
+            )
         }
         Promise::Unpinned => "it comes and goes as usual".to_owned(),
-        Promise::Released { leaving, stays } => released(leaving, stays),
+        Promise::Released {
+            leaving,
+            stays,
+            length,
+            load,
+        } => released(leaving, stays, Span(*length)) + &against(verb, load.as_deref()),
         Promise::Resumed => "automatic scaling resumed; pins remain".to_owned(),
         Promise::Kept {
             kept,
@@ -67,14 +75,15 @@ fn promise(verb: Verb, promise: &Promise) -> String {
             let length = Span(*length);
             format!(
                 "{way}; kept {kept} for {length}{}",
-                against(load.as_deref())
+                against(verb, load.as_deref())
             )
         }
     }
 }
 
-/// `; mind the load: it is slow now (mean 612 ms > 500 ms)`.
-fn against(load: Option<&Load>) -> String {
+/// `; mind the load: it is slow now (mean 612 ms > 500 ms), 31 requests/s need 2 servers, one carries 20/s;
+/// with release it has 1`.
+fn against(verb: Verb, load: Option<&Load>) -> String {
     let Some(load) = load else {
         return String::new();
     };
@@ -87,12 +96,15 @@ fn against(load: Option<&Load>) -> String {
         let beyond = beyond(breach.signal);
         format!("it is {beyond} now ({prefix}{statistic} {value} > {above})")
     });
-    let short = load.need.as_ref().map(capacity::need);
+    let short = load.need.as_ref().map(|need| {
+        let need = capacity::need(need);
+        format!("{need}; with {verb} it has {}", load.left)
+    });
     let all = slow.into_iter().chain(short);
     format!("; mind the load: {}", all.collect::<Vec<_>>().join(", "))
 }
 
-fn released(leaving: &[String], stays: &[(String, Refusal)]) -> String {
+fn released(leaving: &[String], stays: &[(String, Refusal)], length: Span) -> String {
     let stays = stays
         .iter()
         .map(|(server, why)| format!("{server} stays: {why}"));
@@ -103,7 +115,8 @@ fn released(leaving: &[String], stays: &[(String, Refusal)]) -> String {
         (leaving, stays) => {
             let rest = if stays.is_empty() { "" } else { "; " };
             format!(
-                "{}: drained, then put into maint and kept out; `status` shows when{rest}{stays}",
+                "{}: drained, then put into maint and kept out for {length} (`enable` or `resume` ends \
+                 that sooner); `status` shows when{rest}{stays}",
                 leaving.join(", ")
             )
         }

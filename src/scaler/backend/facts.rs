@@ -145,8 +145,13 @@ impl Facts {
         (min > settings.min).then_some(until)
     }
 
-    /// No server has a `maxconn`, so that nothing queues in HAProxy before servers that are full.
-    pub(super) fn has_no_slots(&self) -> bool {
+    /// A policy looks at HAProxy's queue, and no server has a `maxconn`, so that nothing queues there before
+    /// servers that are full.
+    pub(super) fn has_no_slots(&self, settings: &BackendSettings) -> bool {
+        let mut policies = settings.policies.iter();
+        if !policies.any(|it| it.signal.is_queue()) {
+            return false;
+        }
         let members = &self.pool.members;
         let has_slots = |member: &Member| member.read.maxconn.is_some_and(|slots| slots > 0);
         !members.is_empty() && !members.iter().any(has_slots)

@@ -5,6 +5,8 @@ use super::Backend;
 use super::journey::Journey;
 use super::ramps::take_all_back;
 use super::view::Sight;
+use crate::measure::breach::Breach;
+use crate::measure::need::Need;
 use crate::scaler::decision::{Change, Load, Note, Ordered, Promise, Reason, Refusal, Way};
 use crate::scaler::hand::{Kept, Mark};
 use crate::scaler::member::name_of;
@@ -22,7 +24,8 @@ impl Backend {
             Place::Server(name) => Some(name.server.as_str()),
             Place::Everything | Place::Backend(_) => None,
         };
-        let before = against(&self.sight(), order, server);
+        let before = demand(&self.sight());
+        let takes_away = takes_away(&self.sight(), order, server);
         let mut released = None;
         let taken = match server {
             Some(_) if order.verb == Verb::Release => Err(Refusal::NeedsBackend),
@@ -39,8 +42,20 @@ impl Backend {
             verb: order.verb,
             by: order.by.map(Box::new),
             answer: taken.map(|()| match released {
-                Some((leaving, stays)) => Promise::Released { leaving, stays },
-                None => self.sight().promise(now, order, server, before),
+                Some(released) => Promise::Released {
+                    load: if released.serving > 0 {
+                        before.without(released.serving)
+                    } else {
+                        None
+                    },
+                    leaving: released.leaving,
+                    stays: released.stays,
+                    length: order.lasts.unwrap_or(self.settings.hold),
+                },
+                None => {
+                    let load = takes_away.and_then(|servers| before.without(servers));
+                    self.sight().promise(now, order, server, load)
+                }
             }),
         };
         out.report(now, server, Change::Operator, answer);
@@ -291,43 +306,82 @@ impl Sight<'_> {
     }
 }
 
-/// Sends every spare away that may go, the one first that would go first; who goes, and who does not.
-fn release(
-    backend: &mut Backend,
-    now: Timestamp,
-    order: &Order,
-    out: &mut Outbox,
-) -> (Vec<String>, Vec<(String, Refusal)>) {
+/// What became of an order that all spares go.
+struct Released {
+    leaving: Vec<String>,
+    /// Those of them that served.
+    serving: u32,
+    /// Who does not go, and why.
+    stays: Vec<(String, Refusal)>,
+}
+
+/// Sends every spare away that may go, the one first that would go first.
+fn release(backend: &mut Backend, now: Timestamp, order: &Order, out: &mut Outbox) -> Released {
     let members = backend.facts.pool.members.iter();
-    let mut spares: Vec<(Option<Timestamp>, String)> = members
+    let mut spares: Vec<(Option<Timestamp>, String, bool)> = members
         .filter(|it| it.role == Role::Spare && it.stage != Stage::Maint)
-        .map(|it| (it.ready_at, name_of(it)))
+        .map(|it| (it.ready_at, name_of(it), it.is_serving()))
         .collect();
     spares.sort();
-    let (mut leaving, mut stays) = (Vec::new(), Vec::new());
-    for (_, name) in spares.into_iter().rev() {
+    let (mut leaving, mut stays, mut serving) = (Vec::new(), Vec::new(), 0);
+    for (_, name, is_serving) in spares.into_iter().rev() {
         let disable = Order {
             verb: Verb::Disable,
             ..order.clone()
         };
         match backend.order_server(now, &disable, &name, out) {
-            Ok(()) => leaving.push(name),
+            Ok(()) => {
+                serving += u32::from(is_serving);
+                leaving.push(name);
+            }
             Err(refusal) => stays.push((name, refusal)),
         }
     }
-    (leaving, stays)
+    Released {
+        leaving,
+        serving,
+        stays,
+    }
 }
 
-/// The load that speaks against that order, before it is obeyed.
-fn against(sight: &Sight<'_>, order: &Order, server: Option<&str>) -> Option<Box<Load>> {
-    let takes_away = match (order.verb, server) {
-        (Verb::Pause, None) => false,
+/// What may speak against an order, before it is obeyed.
+#[derive(Clone, Copy)]
+struct Demand {
+    breach: Option<Breach>,
+    need: Option<Need>,
+    serving: u32,
+}
+
+impl Demand {
+    /// What speaks against so many servers fewer; nothing against what takes none away and is not slow.
+    fn without(self, servers: u32) -> Option<Box<Load>> {
+        let left = self.serving.saturating_sub(servers);
+        let need = self.need.filter(|need| need.servers() > left);
+        let load = Load {
+            breach: self.breach,
+            need,
+            left,
+        };
+        (load.breach.is_some() || load.need.is_some()).then(|| Box::new(load))
+    }
+}
+
+fn demand(sight: &Sight<'_>) -> Demand {
+    Demand {
+        breach: sight.signals.breach().copied(),
+        need: sight.size.need().copied(),
+        serving: sight.facts.pool.serving(),
+    }
+}
+
+/// How many servers that serve that order takes away; `None`: no load speaks against it. A pause takes
+/// none, and none comes.
+fn takes_away(sight: &Sight<'_>, order: &Order, server: Option<&str>) -> Option<u32> {
+    match (order.verb, server) {
+        (Verb::Pause, None) => Some(0),
         (Verb::Disable, Some(server)) => {
             let member = sight.facts.pool.member(server);
-            if !member.is_some_and(Member::is_serving) {
-                return None;
-            }
-            true
+            member.is_some_and(Member::is_serving).then_some(1)
         }
         (
             Verb::Pause
@@ -338,22 +392,8 @@ fn against(sight: &Sight<'_>, order: &Order, server: Option<&str>) -> Option<Box
             | Verb::Disable
             | Verb::Release,
             _,
-        ) => return None,
-    };
-    let left = sight
-        .facts
-        .pool
-        .serving()
-        .saturating_sub(u32::from(takes_away));
-    let load = Load {
-        breach: sight.signals.breach().copied(),
-        need: sight
-            .size
-            .need()
-            .filter(|need| need.servers() > left)
-            .copied(),
-    };
-    (load.breach.is_some() || load.need.is_some()).then(|| Box::new(load))
+        ) => None,
+    }
 }
 
 const fn ordered_by(order: &Order) -> Ordered {

@@ -16,6 +16,7 @@ use crate::measure::settings::{Signal, Statistic};
 use crate::measure::trial::Traffic;
 use crate::scaler::decision::{Breach, Change, NotHelping, Reason, SlowServer, Wanted};
 use crate::scaler::outbox::Outbox;
+use crate::scaler::seen::Evaluations;
 use crate::scaler::settings::BackendSettings;
 use crate::words::picture::BackendRead;
 use crate::words::request::Request;
@@ -42,6 +43,8 @@ pub(super) struct Signals {
     pub(super) account: Account,
     /// There are ready spares whose times are of interest.
     pub(super) has_watched: bool,
+    /// For people, too.
+    pub(super) evaluations: Evaluations,
 }
 
 /// Uninterrupted quiet.
@@ -107,6 +110,7 @@ impl Signals {
             counted: Vec::new(),
             account: Account::new(now, goal_ms(settings)),
             has_watched: false,
+            evaluations: Evaluations::default(),
         }
     }
 
@@ -251,6 +255,11 @@ impl Signals {
                 continue;
             };
             asks.any_window = true;
+            match verdict {
+                Verdict::Below => self.evaluations.ok += 1,
+                Verdict::Breach(_) => self.evaluations.breach += 1,
+                Verdict::Broken => self.evaluations.broken += 1,
+            }
             asks.helped |= policy.has_helped(now);
             let Verdict::Breach(breach) = verdict else {
                 continue;

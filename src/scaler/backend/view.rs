@@ -174,7 +174,8 @@ impl Sight<'_> {
             capacity: self.size.view(now, &self.settings, &self.facts),
             votes: VotesView {
                 scheduled: self.facts.rota.min(),
-                has_no_slots: has_picture && self.facts.has_no_slots(),
+                has_no_slots: has_picture && self.facts.has_no_slots(&self.settings),
+                evaluations: self.signals.evaluations,
                 ..self.votes.view()
             },
             in_flight: has_picture.then(|| self.facts.in_flight()),

@@ -9,7 +9,7 @@ use crate::measure::meter::Readings;
 use crate::measure::target::{Target, TargetNeed};
 use crate::scaler::decision::Wanted;
 use crate::scaler::member::Member;
-use crate::scaler::seen::VotesView;
+use crate::scaler::seen::{Evaluations, VotesView};
 use crate::scaler::settings::BackendSettings;
 use crate::words::time::Timestamp;
 
@@ -98,6 +98,7 @@ impl Votes {
     /// What there is to see of it.
     pub(super) fn view(&self) -> VotesView {
         VotesView {
+            evaluations: Evaluations::default(),
             targets: self.latest().collect(),
             scheduled: None,
             has_no_slots: false,

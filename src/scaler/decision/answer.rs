@@ -44,6 +44,10 @@ pub enum Promise {
         leaving: Vec<String>,
         /// Those that may not go, and why.
         stays: Vec<(String, Refusal)>,
+        /// For how long those that leave are kept out.
+        length: Duration,
+        /// What the load would have instead.
+        load: Option<Box<Load>>,
     },
 }
 
@@ -52,8 +56,10 @@ pub enum Promise {
 pub struct Load {
     /// The last window was above its threshold.
     pub breach: Option<Breach>,
-    /// The demand needs the server.
+    /// The demand needs more servers than serve then.
     pub need: Option<Need>,
+    /// Servers that serve then.
+    pub left: u32,
 }
 
 /// How a spare gets where an operator wants it.

@@ -16,8 +16,20 @@ pub struct VotesView {
     pub targets: Vec<TargetNeed>,
     /// Servers that are to serve by the schedule, and until when.
     pub scheduled: Option<(u32, TimeOfDay)>,
-    /// No server has a `maxconn`: nothing queues in HAProxy, and the earliest sign is missing.
+    /// A policy looks at HAProxy's queue, and no server has a `maxconn`: nothing queues there.
     pub has_no_slots: bool,
+    /// Windows that were complete since the start.
+    pub evaluations: Evaluations,
+}
+
+/// Complete windows, by what they meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evaluations {
+    /// Not above the threshold.
+    pub ok: u64,
+    pub breach: u64,
+    /// Most requests failed.
+    pub broken: u64,
 }
 
 /// Why no spare goes.
@@ -49,8 +61,10 @@ pub enum Keeps {
     },
     /// The demand has not been watched for so long.
     Early { server: String, within: Duration },
-    /// An operator has pinned or paused it.
+    /// An operator has pinned it.
     Pinned { server: String, by: Standing },
+    /// An operator has paused it.
+    Paused { server: String, by: Standing },
     /// An operator wants it in.
     Ordered { server: String, by: Standing },
     /// It is left alone.
@@ -85,7 +99,7 @@ impl Keeps {
             Self::Floor { until: Some(_), .. } => ReasonCode::Scheduled,
             Self::StandIn { .. } => ReasonCode::StandIn,
             Self::Early { .. } => ReasonCode::Watching,
-            Self::Pinned { .. } => ReasonCode::Pin,
+            Self::Pinned { .. } | Self::Paused { .. } => ReasonCode::Pin,
             Self::Ordered { .. } => ReasonCode::Order,
             Self::Held { .. } => ReasonCode::Hold,
             Self::Queued(_) => ReasonCode::Queued,

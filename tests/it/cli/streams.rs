@@ -62,6 +62,22 @@ fn help_names_every_command_and_each_commands_help_its_options() {
             .contains("/etc/haproxy-autoscale/config.toml"),
         "the default is said"
     );
+    // One sentence for one option.
+    let of_config = |command: &str| {
+        let help = run(&["help", command]).succeeded();
+        let (_, behind) = help.split_once("--config <FILE>").expect("an option");
+        let words: Vec<&str> = behind.split_whitespace().collect();
+        let words = words.join(" ");
+        words
+            .split("[env")
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
+    };
+    assert_eq!(of_config("simulate"), of_config("tune"));
+    assert_eq!(of_config("parse"), of_config("stats"));
+    assert!(of_config("doctor").contains("if it is there"));
     let version = run(&["--version"]).succeeded();
     assert_eq!(
         version,

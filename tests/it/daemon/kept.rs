@@ -222,6 +222,17 @@ fn explain_says_what_stands_in_the_way_until_when_and_what_happened_last() {
         "{text}"
     );
     assert!(text.contains("  operator web/web2: pin by"), "{text}");
+    // One word for what an order keeps, here and in NOTE.
+    place.order(&["unpin", "web/web2"]).succeeded();
+    place.order(&["resume", "web"]).succeeded();
+    place.order(&["disable", "web/web2"]).succeeded();
+    let text = explain(&[]).succeeded();
+    assert!(
+        text.contains("\n  blocked  order: web2 is kept out by"),
+        "{text}"
+    );
+    let noted = run(&["status", "-c", &place.config]).succeeded();
+    assert!(noted.contains("kept out by"), "{noted}");
     assert!(explain(&["api"]).failed(4).contains("no backend api"));
     stop(&mut daemon, Signal::TERM);
     explain(&[]).failed(3);
@@ -295,4 +306,94 @@ fn a_new_place_for_events_is_used_from_the_next_one_on_and_its_ids_go_on() {
         .collect();
     assert_eq!(ids[0], before + 1);
     assert_eq!(ids, (ids[0]..ids[0] + ids.len() as u64).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_start_after_a_kill_says_so_and_one_after_an_end_does_not() {
+    let place = Place::new().remembering();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    wait_for("the file", SOON, || !written(&place.state_dir()).is_empty());
+    stop(&mut daemon, Signal::TERM);
+    let daemon = place.daemon();
+    place.read();
+    place.order(&["pause", "web"]).succeeded();
+    daemon.signal(Signal::KILL);
+    drop(daemon);
+    let last = written(&place.state_dir()).last().unwrap().id;
+    let mut daemon = place.daemon();
+    let wanted = format!("(last event {last}): it was killed or crashed");
+    daemon.err.wait_for(&wanted);
+    wait_for("the event", SOON, || {
+        let events = written(&place.state_dir());
+        events.iter().any(|it| it.code == "unclean_end")
+    });
+    stop(&mut daemon, Signal::TERM);
+    let events = written(&place.state_dir());
+    let told: Vec<_> = events
+        .iter()
+        .filter(|it| it.code == "unclean_end")
+        .collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].data["last_id"], last);
+    let (text, at) = (&told[0].text, "ended without saying so at about 20");
+    assert!(text.contains(at), "{text}");
+}
+
+#[test]
+fn a_sighup_is_no_start_and_the_last_event_of_a_file_says_where_the_next_one_is() {
+    let place = Place::new().remembering();
+    let _haproxy = FakeHaproxy::start(&place.admin);
+    let mut daemon = place.daemon();
+    wait_for("the file", SOON, || !written(&place.state_dir()).is_empty());
+    daemon.signal(Signal::HUP);
+    daemon
+        .err
+        .wait_for("SIGHUP: configuration read again, it has not changed");
+    let text = fs::read_to_string(&place.config).unwrap();
+    let text = text.replace("mode = \"act\"\n", "");
+    fs::write(&place.config, format!("mode = \"observe\"\n{text}")).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.err.wait_for(
+        "SIGHUP: configuration read again, new configuration applied: the daemon looks after web",
+    );
+    let shown = || run(&["events", "-c", &place.config]).succeeded();
+    wait_for("the new file", SOON, || {
+        shown().contains("configuration applied")
+    });
+    fs::write(&place.config, format!("mode = \"act\"\n{text}")).unwrap();
+    daemon.signal(Signal::HUP);
+    wait_for("the old file", SOON, || {
+        shown().matches("configuration applied").count() == 2
+    });
+    stop(&mut daemon, Signal::TERM);
+    let shown = run(&["events", "-c", &place.config, "--json"]).succeeded();
+    let codes = |wanted: &[&str]| {
+        let events = shown
+            .lines()
+            .map(|line| serde_json::from_str::<Event>(line).unwrap());
+        let events = events.filter(|it| wanted.contains(&it.code.as_str()));
+        let told = events.map(|it| (it.code, it.data.contains_key("pretended")));
+        told.collect::<Vec<_>>()
+    };
+    let told = codes(&[
+        "started",
+        "events_moved",
+        "config_applied",
+        "stopping",
+        "unclean_end",
+    ]);
+    let told: Vec<_> = told
+        .iter()
+        .map(|(code, is_pretended)| (code.as_str(), *is_pretended))
+        .collect();
+    let wanted = [
+        ("started", false),
+        ("events_moved", false),
+        ("config_applied", true),
+        ("events_moved", true),
+        ("config_applied", false),
+        ("stopping", false),
+    ];
+    assert_eq!(told, wanted, "{shown}");
 }

@@ -349,7 +349,7 @@ fn an_observing_daemon_pretends_and_keeps_nothing_but_events_in_a_file_of_its_ow
 }
 
 #[test]
-fn events_are_those_of_the_daemon_that_runs_or_of_the_one_that_ran_last() {
+fn events_are_those_of_the_daemon_that_runs_or_ran_last_and_of_one_in_the_other_mode_before_it() {
     let place = Folder::new().remembering();
     let _haproxy = FakeHaproxy::start(&place.admin);
     let events = || run(&["events", "-c", &place.config]);
@@ -367,9 +367,21 @@ fn events_are_those_of_the_daemon_that_runs_or_of_the_one_that_ran_last() {
     wait_for("its events", SOON, || {
         events().succeeded().contains("would enable web/web2")
     });
-    assert!(!events().succeeded().contains("pause"));
     stop(&mut observing, Signal::TERM);
-    assert!(events().succeeded().contains("would enable web/web2"));
+    let shown = events().succeeded();
+    let line = |of: &str| {
+        let at = shown.lines().position(|line| line.contains(of));
+        at.unwrap_or_else(|| panic!("{of}: {shown}"))
+    };
+    let lines = [
+        "pause",
+        "  stopping",
+        "  [observe] haproxy-autoscale",
+        "would enable web/web2",
+        "  [observe] stopping",
+    ]
+    .map(line);
+    assert!(lines.is_sorted(), "{lines:?}: {shown}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixListener;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use haproxy_autoscale::doctor::facts::{Answer, Daemon, LogFile};
+use haproxy_autoscale::doctor::facts::{Answer, Daemon, LogFile, Report, Reported};
 use haproxy_autoscale::doctor::{Code, Facts, Finding, Fix, Level, examine, is_well};
 
 use super::cases::{Case, HOST, LOG, OURS, SERVERS, SOCKET};
@@ -104,7 +104,7 @@ fn every_broken_set_up_is_found_and_mended_by_pasting_what_is_printed() {
 }
 
 /// A scene with a running HAProxy, in which something goes wrong afterwards.
-fn running(version: &Version) -> Scene {
+pub(super) fn running(version: &Version) -> Scene {
     let scene = Scene::new(Some(version), |_, _| {});
     let (_, findings) = scene.look();
     assert!(is_well(&findings), "{findings:#?}");
@@ -112,14 +112,14 @@ fn running(version: &Version) -> Scene {
 }
 
 #[track_caller]
-fn found(scene: &Scene, code: Code) -> Finding {
+pub(super) fn found(scene: &Scene, code: Code) -> Finding {
     let (_, findings) = scene.look();
     let finding = findings.iter().find(|it| it.code == code).cloned();
     finding.unwrap_or_else(|| panic!("no {code:?} in {findings:#?}"))
 }
 
 #[track_caller]
-fn is_well_again(scene: &Scene) {
+pub(super) fn is_well_again(scene: &Scene) {
     let (_, findings) = scene.look();
     assert!(is_well(&findings), "{findings:#?}");
 }
@@ -229,6 +229,23 @@ fn haproxy_that_does_not_run_is_found() {
 }
 
 #[test]
+fn of_a_haproxy_that_does_not_run_nothing_is_said_but_that() {
+    // As Debian ships it: the group comes from the directory, and is nobody's before the socket is made.
+    let scene = Scene::new(None, |it, _| {
+        let group = it.cfg.split(" group ").nth(1).expect("a group");
+        let group = group.split(' ').next().expect("its name").to_owned();
+        it.cfg(&format!(" group {group}"), "");
+    });
+    fs::write(scene.at("var/log/haproxy.log"), "").unwrap();
+    let (_, findings) = scene.look();
+    let grave = findings
+        .iter()
+        .filter(|it| it.code.level() != Level::Advice);
+    let grave: Vec<Code> = grave.map(|it| it.code).collect();
+    assert_eq!(grave, [Code::SocketMissing], "{findings:#?}");
+}
+
+#[test]
 fn a_socket_that_says_something_else_is_found() {
     let scene = Scene::new(None, |_, _| {});
     let listener = UnixListener::bind(scene.at("run/haproxy/admin.sock")).unwrap();
@@ -318,14 +335,20 @@ fn what_haproxy_and_the_daemon_report_is_found() {
     });
     assert_eq!(forbidden, [Code::SocketForbidden]);
     let problem = found_if(&scene, |facts| {
-        let problem = ("slow_no_spare".to_owned(), "users wait".to_owned());
-        facts.system.daemon = Daemon::Answers(vec![problem]);
+        facts.system.daemon = Daemon::Answers(Report {
+            problems: vec![Reported {
+                backend: Some("web".to_owned()),
+                code: "slow_no_spare".to_owned(),
+                text: "users wait".to_owned(),
+            }],
+            ..Report::default()
+        });
     });
     assert_eq!(problem, [Code::DaemonProblem]);
 }
 
 /// Codes that no set-up of these tests has: why.
-const ELSEWHERE: [&str; 30] = [
+const ELSEWHERE: [&str; 33] = [
     // Advice, in `healthy` and `field`.
     "nothing_to_scale",
     "haproxy_away",
@@ -345,6 +368,10 @@ const ELSEWHERE: [&str; 30] = [
     "cfg_incomplete",
     "sudo_needed",
     "daemon_problem",
+    // In `spares`.
+    "spare_dead",
+    "spare_answer",
+    "spare_quarantined",
     // In tests of their own above.
     "cfg_not_in_force",
     "log_unreadable",

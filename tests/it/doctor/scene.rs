@@ -141,6 +141,7 @@ impl Scene {
             cfg: Vec::new(),
             socket: None,
             log: None,
+            asks_spares: true,
         };
         let mut scene = Self {
             root,
@@ -237,6 +238,9 @@ impl Scene {
             Fix::Key { table, text } => {
                 let path = self.options.config.clone();
                 let before = fs::read_to_string(&path).unwrap_or_default();
+                // What a person fills in, who knows where the server answers.
+                let address = self.servers[1].address().to_string();
+                let text = &text.replace("127.0.0.1:8080", &address);
                 fs::write(&path, with_key(&before, table, text)).expect("our configuration");
                 true
             }

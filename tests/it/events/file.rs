@@ -127,7 +127,7 @@ fn an_event_has_the_names_of_the_contract_in_their_order_and_a_time_with_its_zon
         line,
         "{\"id\":2,\"at\":\"2026-11-22T01:54:58.123Z\",\"level\":\"info\",\
          \"code\":\"config_unchanged\",\"backend\":null,\"server\":null,\
-         \"text\":\"SIGHUP: the configuration has not changed\",\"data\":{}}"
+         \"text\":\"SIGHUP: configuration read again, it has not changed\",\"data\":{}}"
     );
 }
 

@@ -123,3 +123,22 @@ fn where_no_events_are_it_says_what_was_tried() {
     assert!(error.contains("events.ndjson: No such file"), "{error}");
     assert!(error.contains("no daemon answers"), "{error}");
 }
+
+#[test]
+fn an_empty_list_says_so_and_an_unknown_backend_is_an_error() {
+    let (_folder, _events, config) = told();
+    let listed = |more: &[&str]| run(&[&["events", "-c", &config], more].concat());
+    let none = listed(&["--since", "2100-01-01"]);
+    assert_eq!(none.code, Some(0), "{none:?}");
+    assert!(
+        none.err.ends_with("no events since 2100-01-01 00:00\n"),
+        "{none:?}"
+    );
+    let none = listed(&["--backend", "web"]);
+    assert_eq!(none.code, Some(0), "{none:?}");
+    let wanted = "no events of web yet; `--all` shows why nothing was done\n";
+    assert!(none.err.ends_with(wanted), "{none:?}");
+    let error = listed(&["-f", "--backend", "wbe"]).failed(4);
+    assert!(error.contains("no backend wbe in "), "{error}");
+    assert!(error.contains("; known: web\n"), "{error}");
+}

@@ -95,7 +95,7 @@ fn what_waits_for_the_disk_is_written_when_a_new_configuration_says_where_or_how
             keep: 7 * DAY,
             is_own_folder: true,
         }));
-        teller.tell(News::ConfigApplied);
+        teller.tell(News::ConfigUnchanged);
         teller.end();
         assert_eq!(ids(&file), [1, 2, 3], "elsewhere: {is_elsewhere}");
     }
@@ -109,7 +109,7 @@ fn what_waits_for_the_disk_is_told_as_lost_when_nothing_is_to_be_kept_any_more()
     teller.tell(News::ConfigUnchanged);
     teller.wait_for(2);
     teller.events.keep_at(None);
-    teller.tell(News::ConfigApplied);
+    teller.tell(News::ConfigUnchanged);
     teller.wait_for(4);
     let told = teller.events.after(2);
     assert_eq!(told[0].event.code, "events_lost");

@@ -4,6 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use haproxy_autoscale::measure::account::Usage;
 use haproxy_autoscale::publish::record::{News, Record, What};
+use haproxy_autoscale::scaler::decision::{Change, Decision, Reason, Refusal};
+use haproxy_autoscale::words::order::Verb;
+use haproxy_autoscale::words::time::Timestamp;
 use serde_json::Value;
 
 use super::file::{Teller, place};
@@ -12,7 +15,7 @@ use crate::support::program::run;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn usage(minutes: u32) -> News {
+pub(super) fn usage(minutes: u32) -> News {
     News::Usage {
         backend: "web".to_owned(),
         usage: Usage {
@@ -42,6 +45,32 @@ fn counted() -> (tempfile::TempDir, String) {
     teller.end();
     let config = config(folder.path(), &events);
     (folder, config)
+}
+
+/// An order for what there is not.
+pub(super) fn refused(backend: &str, server: Option<&str>) -> Record {
+    let decision = Decision {
+        at: Timestamp::default(),
+        backend: Some(backend.to_owned()),
+        server: server.map(str::to_owned),
+        change: Change::Operator,
+        reason: Reason::Answer {
+            verb: Verb::Pause,
+            by: None,
+            answer: Err(Refusal::UnknownBackend {
+                name: backend.to_owned(),
+                known: vec!["web".to_owned()],
+            }),
+        },
+    };
+    let what = What::Decision {
+        decision,
+        is_pretended: false,
+    };
+    Record {
+        at: SystemTime::now(),
+        what,
+    }
 }
 
 fn report(config: &str, more: &[&str]) -> Value {
@@ -125,4 +154,25 @@ fn a_report_says_for_how_long_nobody_knew_the_servers() {
     let config = config(folder.path(), &events);
     let text = run(&["report", "--since", "10m", "-c", &config]).succeeded();
     assert!(text.contains("unknown   9m: no daemon counted"), "{text}");
+}
+
+#[test]
+fn a_refused_order_makes_no_backend() {
+    let (folder, events) = place();
+    let teller = Teller::start(&events);
+    teller.tell(usage(5));
+    for (backend, server) in [("nope", None), ("no", Some("web9"))] {
+        teller.hub.tell(refused(backend, server));
+    }
+    teller.end();
+    let config = config(folder.path(), &events);
+    let all = report(&config, &[]);
+    let backends = all["backends"].as_array().unwrap().iter();
+    let names: Vec<_> = backends.map(|it| it["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["web"]);
+    let error = run(&["events", "-c", &config, "--backend", "api"]).failed(4);
+    assert!(
+        error.contains("no backend api in the configuration or the events; known: web\n"),
+        "{error}"
+    );
 }

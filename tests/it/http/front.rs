@@ -49,7 +49,7 @@ fn config(listen: &str, token: &Path) -> Config {
     }
 }
 
-fn seen() -> Seen {
+pub(super) fn seen() -> Seen {
     seen_of(0)
 }
 

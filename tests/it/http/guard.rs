@@ -134,6 +134,47 @@ fn a_web_page_elsewhere_can_order_nothing() {
 }
 
 #[test]
+fn programs_are_answered_in_json_whatever_is_wrong_and_people_in_text() {
+    let served = serve_alone();
+    let token = format!("Authorization: Bearer {TOKEN}");
+    let orders = [
+        (served.post(&[JSON], PAUSE), 401),
+        (served.post(&[&token, JSON, "Origin: null"], PAUSE), 403),
+        (served.post(&[&token], PAUSE), 415),
+        (served.order("{}"), 400),
+        (
+            served.order("{\"order\":\"pause\",\"target\":\"nope\"}"),
+            404,
+        ),
+        (served.order(&"x".repeat(5000)), 413),
+    ];
+    let reads = [
+        ("/api/v1/explain/nope", 404),
+        ("/api/nothing", 404),
+        ("/api/v1/orders", 405),
+    ]
+    .map(|(path, status)| (served.get(path, &[]), status));
+    let elsewhere = served.get("/api/v1/status", &["Host: evil.example"]);
+    for (answer, status) in orders.into_iter().chain(reads).chain([(elsewhere, 421)]) {
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(
+            answer.head.contains("content-type: application/json"),
+            "{answer:?}"
+        );
+        let said: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
+        let error = said["error"].as_str().unwrap_or_default();
+        assert!(error.len() > 10, "{answer:?}");
+    }
+    for path in ["/nothing", "/metrics/"] {
+        let answer = served.get(path, &[]);
+        assert!(
+            answer.head.contains("content-type: text/plain"),
+            "{answer:?}"
+        );
+    }
+}
+
+#[test]
 fn other_methods_and_paths_get_clear_answers() {
     let served = serve_alone();
     for path in [
@@ -156,10 +197,20 @@ fn other_methods_and_paths_get_clear_answers() {
         assert!(index.head.contains(header), "{index:?}");
     }
     assert!(!index.head.contains("access-control"), "{index:?}");
-    for method in ["DELETE", "PUT", "OPTIONS", "TRACE", "FOO"] {
-        let request =
-            format!("{method} /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        let status = served.answer_to(request.as_bytes()).status;
-        assert_eq!(status, 401, "{method}: whoever does not read needs a token");
+    for method in ["DELETE", "PUT", "POST", "OPTIONS", "TRACE", "FOO"] {
+        for path in ["/metrics", "/api/v1/status"] {
+            let request =
+                format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+            let answer = served.answer_to(request.as_bytes());
+            assert_eq!(
+                answer.status, 405,
+                "{method}: nothing is done there: {answer:?}"
+            );
+            assert!(answer.head.contains("allow: get,head"), "{answer:?}");
+            assert!(
+                answer.body.contains(&format!("{path} takes GET, HEAD")),
+                "{answer:?}"
+            );
+        }
     }
 }

@@ -95,6 +95,8 @@ fn every_row_is_on_the_page_from_the_first_scrape_on() {
                 "bound",
                 "trigger",
                 "stage",
+                "revision",
+                "action",
             ];
             assert!(ours.contains(label), "{name}: {label}");
         }
@@ -183,6 +185,24 @@ fn what_happens_is_counted() {
             (number("server_stage{proxy=\"web\",server=\"web2\",stage=\"ready\"}") - 1.0).abs()
                 < 0.1
         );
+        let of_web2 = |result: &str| {
+            number(&format!(
+                "warm_up_requests_total{{proxy=\"web\",server=\"web2\",result=\"{result}\"}}"
+            ))
+        };
+        assert!(of_web2("success") >= 1.0 && of_web2("failure") < 0.1);
+        for action in ["warm_up", "enable"] {
+            let done = number(&format!(
+                "actions_total{{proxy=\"web\",action=\"{action}\",trigger=\"breach\",result=\"success\"}}"
+            ));
+            assert!((done - 1.0).abs() < 0.1, "{action}: {done}");
+        }
+        let windows = |result: &str| {
+            number(&format!(
+                "evaluations_total{{proxy=\"web\",result=\"{result}\"}}"
+            ))
+        };
+        assert!(windows("breach") >= 3.0 && windows("broken") < 0.1);
         assert!((number("scale_up_duration_seconds_count{proxy=\"web\"}") - 1.0).abs() < 0.1);
         assert!((number("breaches_needed{proxy=\"web\"}") - 3.0).abs() < 0.1);
         assert!(

@@ -36,7 +36,11 @@ fn a_malformed_order_says_what_is_wrong() {
             "{\"order\":\"pause\",\"target\":\"web;disable server web/web1\"}",
             "BACKEND/SERVER",
         ),
-        ("{\"order\":\"pause\",\"for\":\"soon\"}", "`for`"),
+        ("{\"order\":\"pause\",\"for\":\"soon\"}", "`for`: "),
+        (
+            "{\"order\":\"pause\",\"for\":\"soon\"}",
+            "such as 90s, 15m, 2h or 1h 30m",
+        ),
         ("{\"order\":\"pause\",\"for\":\"5M\"}", "capital M"),
         (
             "{\"order\":\"pause\",\"for\":\"0s\"}",

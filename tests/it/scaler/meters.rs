@@ -194,3 +194,12 @@ fn without_a_maxconn_status_says_which_line_turns_the_queue_on() {
     world.pass(GAP);
     assert!(world.view().votes.sentences().is_empty());
 }
+
+#[test]
+fn where_no_policy_looks_at_the_queue_status_says_nothing_of_a_maxconn() {
+    for signal in [Signal::ResponseTime, Signal::Concurrency] {
+        let mut world = world(signal, 10.0);
+        world.pass(GAP);
+        assert!(world.view().votes.sentences().is_empty(), "{signal:?}");
+    }
+}

@@ -247,8 +247,8 @@ fn each_reason_is_reached_and_says_something() {
         (ReasonCode::Queued, "no spare goes: 5 requests in the queue"),
         (ReasonCode::Broken, " of the last "),
         (ReasonCode::AtMin, "stays: min is 3, and 3 are serving"),
-        (ReasonCode::Pin, "web2 stays: pinned or paused by uid 1000"),
-        (ReasonCode::Order, "web2 stays: ordered in by uid 1000"),
+        (ReasonCode::Pin, "web2 stays: pinned by uid 1000"),
+        (ReasonCode::Order, "web2 stays: kept in by uid 1000"),
         (ReasonCode::Needed, "one carries 60/s"),
         (ReasonCode::StandIn, "stays: always-up server web1 is DOWN"),
     ] {

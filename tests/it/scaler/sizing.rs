@@ -150,3 +150,21 @@ fn a_demand_that_needs_more_than_what_grows_brings_the_next_one_in() {
     let weight = world.server("web2").read.weight;
     assert!(weight < 100, "{}", world.trace());
 }
+
+#[test]
+fn a_release_against_the_load_is_obeyed_and_says_what_the_load_needs_and_how_long_it_stands() {
+    let mut world = given();
+    world.load(110, 12);
+    let text = world.accepted(Verb::Release, "web", None);
+    for part in [
+        "kept out for 10m (`enable` or `resume` ends that sooner)",
+        "; mind the load: ",
+        " need 3 servers, one carries 60/s; with release it has 1",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    world.load(110, 5);
+    assert_eq!(world.count(Change::Disable), 2, "{}", world.trace());
+    let text = world.accepted(Verb::Release, "web", None);
+    assert!(!text.contains("mind the load"), "nobody goes: {text}");
+}

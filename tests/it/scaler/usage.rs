@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use haproxy_autoscale::measure::account::Usage;
 use haproxy_autoscale::measure::settings::{PolicySettings, WindowSize};
+use haproxy_autoscale::scaler::decision::Change;
+use haproxy_autoscale::words::order::Verb;
 
 use super::scenes::seconds;
 use super::world::{World, policy, settings};
@@ -92,4 +94,34 @@ fn many_gaps_between_requests_count_rather_too_little_than_too_much() {
     }
     let above = take(&mut world).above_goal;
     assert!(above <= seconds(20), "{above:?}");
+}
+
+#[test]
+fn what_a_departure_did_is_told_with_what_was_before_it_and_the_share_that_others_took() {
+    let mut world = World::new(settings());
+    world.pass(seconds(1));
+    world.accepted(Verb::Enable, "web/web2", None);
+    world.pass(seconds(5));
+    assert!(world.is_up("web2"), "{}", world.trace());
+    let eight = |world: &mut World, own: u32, ms: u32| {
+        for number in 0..8 {
+            world.request(if number < own { "web2" } else { "web1" }, ms);
+            world.pass(Duration::from_millis(125));
+        }
+    };
+    (0..70).for_each(|_| eight(&mut world, 2, 66));
+    world.accepted(Verb::Disable, "web/web2", None);
+    (0..90).for_each(|_| eight(&mut world, 0, 70));
+    let effects = world.decisions.iter();
+    let effects = effects.filter(|it| it.change == Change::Effect);
+    let texts: Vec<String> = effects.map(|it| it.reason.to_string()).collect();
+    let last = texts.last().expect("an effect");
+    assert!(
+        last.starts_with("mean 66 ms before, 70 ms after; the others took its 25 %; 8"),
+        "{texts:?}"
+    );
+    assert!(
+        texts[0].contains("; it takes 25 % of the requests"),
+        "{texts:?}"
+    );
 }

@@ -57,6 +57,8 @@ const MAY_USE: [(&str, &[&str]); 30] = [
             "log",
             "runtime_api",
             "scaler",
+            "status",
+            "warm_up",
             "words",
         ],
     ),

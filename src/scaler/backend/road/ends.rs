@@ -47,6 +47,7 @@ impl Road<'_> {
         } else if let Goal::Expel { fault } = journey.goal {
             self.expelled(now, name, fault, out);
         }
+        self.signals.account.leaves(now, name);
         self.facts.pool.enter(name, Stage::DrainingOut);
         self.journeys.step(name, Step::Emptying { since: now });
         let up = self.facts.pool.in_balance();

@@ -7,7 +7,7 @@ use crate::scaler::backend::facts::Facts;
 use crate::scaler::backend::signals::Signals;
 use crate::scaler::hand::Kept;
 use crate::scaler::member::{Member, Role, Stage, name_of};
-use crate::scaler::seen::{Keeps, Outlook, Standing};
+use crate::scaler::seen::{Keeps, Outlook};
 use crate::words::time::Timestamp;
 
 impl Sight<'_> {
@@ -75,17 +75,16 @@ impl Sight<'_> {
 fn left_alone(now: Timestamp, spare: &Member) -> Keeps {
     let standings = spare.marks.standings(now);
     let server = name_of(spare);
-    let hand = |standing: Option<Standing>| standing.unwrap_or_default();
-    if spare.marks.is_fixed() {
-        return Keeps::Pinned {
-            server,
-            by: hand(standings.pin.or(standings.pause)),
-        };
+    if let Some(by) = standings.pin {
+        return Keeps::Pinned { server, by };
+    }
+    if let Some(by) = standings.pause {
+        return Keeps::Paused { server, by };
     }
     if spare.marks.kept() == Some(Kept::In) {
         return Keeps::Ordered {
             server,
-            by: hand(standings.order),
+            by: standings.order.unwrap_or_default(),
         };
     }
     Keeps::Held {
