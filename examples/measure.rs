@@ -3,8 +3,8 @@
 //! `latency`: from the write of the log line that completes the last breach to the spare being
 //! ready, as read on the admin socket. `state`: the same with nothing remembered, with `[state] dir` on
 //! the disk of `TMPDIR`, and with it in memory, in turns. `audience`: the same and idle with 50 listeners
-//! to events and a scrape of `/metrics` each second, against none, in turns; `pages`: with the page open in ten
-//! browsers. `idle`: CPU and memory with nothing to do. `flood`: 20,000
+//! to events, a scrape of `/metrics` each second and a receiver of alerts that hangs, against none, in turns;
+//! `pages`: with the page open in ten browsers and that receiver. `idle`: CPU and memory with nothing to do. `flood`: 20,000
 //! lines a second, none of them too slow. Figures are printed and nothing is asserted; what must hold is in `tests/`.
 //!
 //! With `HAPROXY_AUTOSCALE_AGAINST`, the path of another build, `latency`, `idle` and `flood` measure
@@ -23,8 +23,9 @@ mod support;
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -265,7 +266,25 @@ fn audience(world: &World, watchers: Watchers) {
 
 /// The same configuration, serving there.
 fn serving(config: DaemonConfig, port: &ReservedPort) -> DaemonConfig {
-    config.more(&format!("[http]\nlisten = \"{}\"\n", port.address()))
+    let (listen, hook) = (port.address(), hanging());
+    config.more(&format!(
+        "[http]\nlisten = \"{listen}\"\n[[alert]]\nkind = \"webhook\"\nurl = \"http://{hook}/\"\n\
+         on = [\"problem\", \"change\", \"breach\", \"warm_up\"]\n"
+    ))
+}
+
+/// A receiver of alerts that takes connections and never answers; until this process ends.
+fn hanging() -> SocketAddr {
+    static PLACE: OnceLock<SocketAddr> = OnceLock::new();
+    *PLACE.get_or_init(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its address");
+        std::thread::spawn(move || {
+            let taken: Vec<_> = listener.incoming().collect();
+            drop(taken);
+        });
+        address
+    })
 }
 
 /// Who looks on.
@@ -280,8 +299,10 @@ impl Watchers {
     fn in_words(self) -> String {
         match self {
             Self::Nobody => "nobody".to_owned(),
-            Self::Listeners => format!("{LISTENERS} listeners and a scrape a second"),
-            Self::Pages => format!("the page open in {BROWSERS} browsers"),
+            Self::Listeners => {
+                format!("{LISTENERS} listeners, a scrape a second and a webhook that hangs")
+            }
+            Self::Pages => format!("the page open in {BROWSERS} browsers and a webhook that hangs"),
         }
     }
 

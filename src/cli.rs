@@ -1,9 +1,12 @@
 //! The command line: arguments, what goes to which stream, exit codes. Decides nothing.
 
+mod alerts;
 mod bar;
+mod completions;
 mod doctor;
 mod init;
 mod logs;
+mod man;
 mod order;
 mod past;
 mod simulate;
@@ -36,6 +39,9 @@ use crate::publish::hub::Hub;
 use crate::{control, daemon, demo, replay, status};
 
 pub use self::bar::{Bar, Beside};
+
+/// As it is typed.
+const PROGRAM: &str = "haproxy-autoscale";
 
 /// Where the configuration is unless `-c` or the environment says otherwise.
 const CONFIG_DEFAULT: &str = "/etc/haproxy-autoscale/config.toml";
@@ -115,6 +121,8 @@ enum Command {
     Explain(past::ExplainArgs),
     /// Sum up what was changed, what that took and saved, and what users met
     Report(past::ReportArgs),
+    /// Alerts: send a test message
+    Alerts(alerts::AlertsArgs),
     #[command(flatten)]
     Order(order::Command),
     /// Print what is read from each log line, as JSON
@@ -141,6 +149,14 @@ enum Command {
     Simulate(Box<simulate::SimulateArgs>),
     /// Find out from recorded logs what one server carries, and which settings follow from that
     Tune(Box<tune::TuneArgs>),
+    /// Print a script with which a shell completes commands and options
+    Completions {
+        /// For which shell
+        #[arg(value_name = "SHELL")]
+        shell: completions::For,
+    },
+    /// Print the manual page, or write all pages into a directory
+    Man(man::ManArgs),
 }
 
 #[derive(Debug, Args)]
@@ -192,6 +208,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Events(args) => past::events(args),
         Command::Explain(args) => past::explain(&args),
         Command::Report(args) => past::report(args),
+        Command::Alerts(args) => alerts::run(&args),
         Command::Order(order) => order::run(order),
         Command::Parse(args) => logs::parse(args),
         Command::Stats(args) => logs::stats(args),
@@ -213,6 +230,8 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Simulate(args) => simulate::run(*args),
         Command::Tune(args) => tune::run(*args),
+        Command::Completions { shell } => completions::run(shell),
+        Command::Man(args) => man::run(&args),
     };
     ExitCode::from(code)
 }
@@ -243,6 +262,14 @@ fn finish<E: fmt::Display>(result: Result<(), E>) -> u8 {
             complain(&error);
             EXIT_FAILED
         }
+    }
+}
+
+/// The exit code after writing to standard output; a reader that went away wants no more.
+fn written(result: io::Result<()>) -> u8 {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => cannot_write(&error),
+        Ok(()) | Err(_) => 0,
     }
 }
 

@@ -17,6 +17,8 @@
 //! - [`control`], [`status`]: what the operator sees and orders of a running daemon
 //! - [`top`]: that, live in a terminal
 //! - [`metrics`], [`http`]: the daemon as numbers, and what it serves; [`curve`]: its last hour
+//! - [`alerts`]: who is told, by webhook, mail or command; probes and the heartbeat
+//! - [`http_client`]: one request to a URL that an operator wrote
 //! - [`publish`]: what people are told: records, their sentences, the daemon's log
 //! - [`state`]: what outlives it, on disk
 //! - [`clock`]: live time
@@ -26,6 +28,7 @@
 //! - [`simulate`]: the same scaler in a closed loop, beside other policies
 //! - [`tune`]: what a log says one server carries, and settings that follow from it
 
+pub mod alerts;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -37,6 +40,7 @@ pub mod doctor;
 pub mod haproxy_cfg;
 pub mod history;
 pub mod http;
+pub mod http_client;
 pub mod init;
 pub mod log;
 pub mod measure;

@@ -40,6 +40,34 @@ pub struct Report {
     pub backends: Vec<BackendView>,
 }
 
+impl Report {
+    /// Why it cannot do what it is there for: what `/healthz` answers, and what keeps the heartbeat from
+    /// beating. `socket` is HAProxy's.
+    pub fn ailments(&self, socket: &str) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if !self.backends.iter().any(BackendView::is_answered) {
+            reasons.push(format!("HAProxy cannot be reached on {socket}"));
+        }
+        // A file that is away for a moment, while it is rotated, is no problem.
+        let is_lost = |code: &str| {
+            [DaemonProblem::LogMissing, DaemonProblem::LogUnreadable]
+                .iter()
+                .any(|it| it.as_str() == code)
+        };
+        let lost = self.problems.iter().filter(|it| is_lost(it.code));
+        reasons.extend(lost.map(|it| it.text.clone()));
+        match self.log {
+            LogCondition::Silent => reasons.push(format!(
+                "HAProxy counts answers, and no line comes from {}",
+                self.source
+            )),
+            LogCondition::Ended => reasons.push("standard input has ended".to_owned()),
+            LogCondition::Read | LogCondition::Missing | LogCondition::Unreadable => {}
+        }
+        reasons
+    }
+}
+
 closed! {
     /// Whether there is a log to be late with.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +110,10 @@ closed! {
         HttpNotListening = "http_not_listening",
         /// The file with the tokens for HTTP cannot be used.
         HttpToken = "http_token",
+        /// Alerts do not reach a channel.
+        AlertNotSent = "alert_not_sent",
+        /// The heartbeat is not taken.
+        HeartbeatNotSent = "heartbeat_not_sent",
     }
 }
 
@@ -90,6 +122,8 @@ closed! {
 pub struct Told {
     /// The backend that it is about; `None`: all of it.
     pub backend: Option<String>,
+    /// The server, or the channel of alerts, that it is about.
+    pub about: Option<String>,
     /// In one word of a closed list.
     pub code: &'static str,
     pub text: String,

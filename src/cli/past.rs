@@ -13,8 +13,7 @@ use super::{
     ConfigFile, EXIT_FAILED, EXIT_NOT_RUNNING, EXIT_UNKNOWN, cannot_write, complain, since,
     with_config, with_control_socket,
 };
-use crate::config::Config;
-use crate::history::{self, Found, KeptIn, Listed, Places, Source};
+use crate::history::{self, Found, Listed, Places, Source};
 use crate::status;
 use crate::words::moment::clock;
 
@@ -42,31 +41,18 @@ pub(super) struct EventsArgs {
     json: bool,
 }
 
-/// Where events of that configuration's daemon may be.
-fn places(config: &Config) -> Places {
-    let files = config.event_files().into_iter();
-    let kept = files.map(|(file, is_observed)| KeptIn { file, is_observed });
-    Places {
-        files: kept.collect(),
-        control_socket: config.control_socket.clone(),
-    }
-}
-
 /// Hands `act` what happened, and the backends that are looked after.
 fn with_events(path: &Path, act: impl FnOnce(Source, BTreeSet<String>) -> u8) -> u8 {
     with_config(path, EXIT_FAILED, |config| {
-        match Source::find(&places(&config)) {
-            Ok(source) => act(source, configured(&config)),
+        let places = Places::of(&config);
+        match Source::find(&places) {
+            Ok(source) => act(source, places.backends),
             Err(error) => {
                 complain(&error);
                 EXIT_FAILED
             }
         }
     })
-}
-
-fn configured(config: &Config) -> BTreeSet<String> {
-    config.backends.keys().cloned().collect()
 }
 
 pub(super) fn events(args: EventsArgs) -> u8 {
@@ -208,8 +194,9 @@ pub(super) fn report(args: ReportArgs) -> u8 {
         let untold = history::untold(&config.control_socket);
         let to = SystemTime::now();
         let from = since.unwrap_or_else(|| to.checked_sub(history::LOOKS_BACK).unwrap_or(to));
-        let summed = Source::find(&places(&config)).and_then(|mut source| {
-            let summed = history::sum_up(&mut source, &untold, &configured(&config), (from, to));
+        let places = Places::of(&config);
+        let summed = Source::find(&places).and_then(|mut source| {
+            let summed = history::sum_up(&mut source, &untold, &places.backends, (from, to));
             summed.map_err(|error| format!("cannot read the events: {error}"))
         });
         match summed {

@@ -49,7 +49,7 @@ closed! {
         MinAboveMax = "E0010",
         /// A server in both lists.
         AlwaysUpAndSpare = "E0011",
-        /// A server twice in one list.
+        /// A server twice in one list, or two alerts of one name.
         NamedTwice = "E0012",
         /// A name that HAProxy could not have.
         BadName = "E0013",
@@ -95,6 +95,8 @@ closed! {
         WithoutEffect = "W0011",
         /// A ramp so long that the newcomer hardly helps.
         LongRamp = "W0012",
+        /// A password that is sent in the clear.
+        PlainPassword = "W0013",
         /// A log format that does not say everything.
         LogFormatGap = "W0020",
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::alert::{AlertDraft, ProbeDraft};
 use super::diagnostic::Span;
 use super::{Config, WarmUpConfig};
 use crate::measure::settings::{PolicySettings, Signal};
@@ -18,6 +19,10 @@ pub(super) struct Draft {
     pub scaler: BackendSettings,
     /// `min`: its default depends on the backend.
     pub min: Option<u32>,
+    /// One `[[alert]]`.
+    pub alert: AlertDraft,
+    /// One `[[probe]]`.
+    pub probe: ProbeDraft,
     /// `[warm_up]`.
     pub warm_up: WarmUpConfig,
     /// `response_time`.
@@ -34,6 +39,8 @@ impl Default for Draft {
             config: Config::default(),
             scaler: BackendSettings::for_backend("", Vec::new()),
             min: None,
+            alert: AlertDraft::default(),
+            probe: ProbeDraft::default(),
             warm_up: WarmUpConfig::default(),
             response_time: None,
             policy: PolicySettings::new(Signal::ResponseTime, 0.0),

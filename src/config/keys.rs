@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::alert_values;
 use super::key::Limit::{Least, Text, Type, Whole};
 use super::key::{Group, Holds, Key, Section};
 use super::policy::Timer;
@@ -30,6 +31,8 @@ const MAX_SERVERS: u32 = 10_000;
 const MAX_BREACHES: u32 = 1_000;
 const MAX_TIER: u32 = 100;
 const MAX_REQUESTS: u32 = 1_000;
+/// Shortest time between two requests of a probe or of the heartbeat.
+const MIN_PROBE: Duration = Duration::from_secs(1);
 
 macro_rules! keys {
     ($(($name:literal, $holds:tt, $limit:expr, $example:literal) $text:literal)*) => {
@@ -68,6 +71,9 @@ no spare is contacted. A good setting for the first week."#
         ("state", ["[state]"], Type, "") ""
         ("http", ["[http]"], Type, "") ""
         ("events", ["[events]"], Type, "") ""
+        ("alert", ["[[alert]]"], Type, "") ""
+        ("probe", ["[[probe]]"], Type, "") ""
+        ("heartbeat", ["[heartbeat]"], Type, "") ""
         ("defaults", ["[defaults]"], Type, "") ""
         ("backend", ["[backend.NAME]"], Type, "") ""
     },
@@ -207,6 +213,89 @@ are kept, in memory. Complete files are renamed to this name with a number, so t
 writable; all of them together take at most 64 MiB."#
         ("keep", (config.events.keep), Type, "")
     "Older events are removed."
+    },
+    is_off: false,
+};
+
+/// `[[alert]]`.
+pub static ALERT: Section = Section {
+    header: "[[alert]]",
+    text: "Who is told, as many channels as you like; docs/alerts.md has an example for each kind and receiver.
+`haproxy-autoscale alerts test` sends a test message through each.",
+    groups: plain! {
+        ("kind", (alert.kind), Type, "\"webhook\"")
+"A POST to a URL, a mail, or a command of yours that gets the event as JSON on its standard input and
+has 10 s."
+        ("name", (alert.name), Text(alert_values::name), "\"ops\"")
+    "What messages call it. Default: its kind and its place among the tables."
+        ("on", (alert.on), Type, "[\"problem\", \"no_spare\"]")
+r#"What is told. "problem": whatever keeps the daemon or a backend from working, once when it begins and
+once when it is over. "change": servers that come and go, and orders. Or single codes of
+docs/messages.md."#
+        ("every", (alert.every), Least(Duration::ZERO), "\"1h\"")
+"The same incident is told at most once in this time. Its end is always told, if its beginning was."
+        ("url", (alert.url), Type, "\"https://chat.example.com/hooks/T012345\"")
+"Of a webhook. It may hold a secret: only its host is ever shown, so keep this file from others."
+        ("preset", (alert.preset), Type, "\"slack\"")
+"Of a webhook: whose format is sent. json: the event as `events --json` prints it."
+        ("smtp", (alert.smtp), Type, "\"smtp.example.com:587\"")
+    "Of a mail: HOST:PORT of the server that takes it."
+        ("tls", (alert.tls), Type, "\"tls\"")
+"Of a mail: \"starttls\" (port 587) begins in the clear and sends nothing before it is encrypted,
+\"tls\" (port 465) is encrypted from the start, \"none\" is for a server on this host."
+        ("from", (alert.from), Text(alert_values::address), "\"haproxy@example.com\"")
+    "Of a mail: its sender."
+        ("to", (alert.to), Type, "[\"ops@example.com\"]")
+    "Of a mail: who gets it."
+        ("username", (alert.username), Type, "\"haproxy\"")
+    "Of a mail: whom the server knows, if it asks."
+        ("password_file", (alert.password_file), Text(text::secret_file), "\"/etc/haproxy-autoscale/smtp-password\"")
+"Of a mail: the file with the password of `username`. Others than its owner and group must not read it:
+mode 0640 or less."
+        ("command", (alert.command), Type, "[\"/usr/local/bin/page-me\", \"--urgent\"]")
+    "Of a command: the program with its whole path, and its arguments."
+        ("ca_file", (alert.ca_file), Text(text::ca_file), "\"/etc/ssl/private-ca.pem\"")
+    "Certificates (PEM) that are believed beside the system's, for https and mail."
+    },
+    is_off: true,
+};
+
+/// `[[probe]]`.
+pub static PROBE: Section = Section {
+    header: "[[probe]]",
+    text: "A URL to look at, as your users would; as many as you like. An alert tells once when it is down and once
+when it is up again. No decision is made by it.",
+    groups: plain! {
+        ("url", (probe.url), Type, "\"https://shop.example/\"")
+    "What to ask for with GET. Only its host is ever shown."
+        ("every", (probe.every), Least(MIN_PROBE), "")
+    "How often."
+        ("timeout", (probe.timeout), Least(MIN_DURATION), "")
+    "Time limit of one request."
+        ("expect_status", (probe.expect_status), Type, "\"200,301\"")
+    "Status codes that count as up, as for a warm-up. Redirects are not followed."
+        ("failures", (probe.failures), Whole(1, MAX_REQUESTS), "")
+    "Consecutive failures after which it is down."
+        ("successes", (probe.successes), Whole(1, MAX_REQUESTS), "")
+    "Consecutive good answers after which it is up again."
+        ("ca_file", (probe.ca_file), Text(text::ca_file), "\"/etc/ssl/private-ca.pem\"")
+    "Certificates (PEM) that are believed beside the system's."
+    },
+    is_off: true,
+};
+
+/// `[heartbeat]`.
+pub static HEARTBEAT: Section = Section {
+    header: "[heartbeat]",
+    text: "A sign of life for a service that calls you when it stays away: a GET as long as /healthz would answer
+200, which needs no `[http]`.",
+    groups: plain! {
+        ("url", (config.heartbeat.url), Type, "\"https://hc.example.com/ping/0a1b2c3d\"")
+    "\"\": none is sent. It may hold a secret: only its host is ever shown."
+        ("every", (config.heartbeat.every), Least(MIN_PROBE), "")
+    "How often."
+        ("ca_file", (config.heartbeat.ca_file), Text(text::ca_file), "\"/etc/ssl/private-ca.pem\"")
+    "Certificates (PEM) that are believed beside the system's."
     },
     is_off: false,
 };
@@ -430,6 +519,6 @@ goes. Within a tier, spares are taken in their order, as `spares` has it."
 };
 
 pub static TABLES: &[&Section] = &[
-    &TOP, &HAPROXY, &LOG, &CONTROL, &STATE, &HTTP, &EVENTS, &DEFAULTS, &BACKEND, &POLICY,
-    &SCHEDULE, &WARM_UP, &SERVER,
+    &TOP, &HAPROXY, &LOG, &CONTROL, &STATE, &HTTP, &EVENTS, &ALERT, &PROBE, &HEARTBEAT, &DEFAULTS,
+    &BACKEND, &POLICY, &SCHEDULE, &WARM_UP, &SERVER,
 ];

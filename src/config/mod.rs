@@ -4,6 +4,8 @@
 //! settings value has, and stands nowhere else. Nothing stops at the first mistake: the file is parsed
 //! with recovery, then read key by key by a `reader::Reader` that collects what is wrong.
 
+mod alert;
+mod alert_values;
 mod backend;
 pub mod check;
 mod diagnostic;
@@ -20,6 +22,7 @@ mod policy;
 mod reader;
 mod render;
 mod schedule;
+mod secrets;
 mod servers;
 mod syntax;
 mod text;
@@ -46,6 +49,9 @@ use crate::words::closed::closed;
 use crate::words::limits::{may_everybody_write, may_group_write};
 use crate::words::listen::Listen;
 
+pub use self::alert::{
+    AlertConfig, Channel, EmailConfig, HeartbeatConfig, MailTls, On, Preset, ProbeConfig,
+};
 pub use self::diagnostic::{Code, ConfigErrors, Diagnostic, Findings, Label, Severity, Span};
 pub use self::learned::load_learned;
 pub use self::log_format::parse_format;
@@ -73,6 +79,12 @@ pub struct Config {
     pub http: HttpConfig,
     /// `[events]`.
     pub events: EventsConfig,
+    /// Each `[[alert]]`.
+    pub alerts: Vec<AlertConfig>,
+    /// Each `[[probe]]`.
+    pub probes: Vec<ProbeConfig>,
+    /// `[heartbeat]`.
+    pub heartbeat: HeartbeatConfig,
     /// `[backend.NAME]`, by name.
     pub backends: BTreeMap<String, BackendConfig>,
 }
@@ -157,6 +169,9 @@ impl Default for Config {
             state_dir: Some(PathBuf::from("/var/lib/haproxy-autoscale")),
             http: HttpConfig::default(),
             events: EventsConfig::default(),
+            alerts: Vec::new(),
+            probes: Vec::new(),
+            heartbeat: HeartbeatConfig::default(),
             backends: BTreeMap::new(),
         }
     }
@@ -211,14 +226,14 @@ impl Config {
         Some(dir.join(self.events_name(other)))
     }
 
-    /// The files of events that its daemon or one in the other mode keeps, the likeliest first, each with
-    /// whether a daemon that observes writes it.
-    pub fn event_files(&self) -> Vec<(PathBuf, bool)> {
-        let is_ours_observed = self.events.file.is_none() && self.mode == Mode::Observe;
-        let ours = self.events_file().map(|file| (file, is_ours_observed));
-        let other = self.other_events_file();
-        let other = other.map(|file| (file, !is_ours_observed));
-        ours.into_iter().chain(other).collect()
+    /// Where its daemon keeps what alerts have told; `None`: in memory alone.
+    pub fn alerts_file(&self) -> Option<PathBuf> {
+        let kind = match self.mode {
+            Mode::Act => name::ALERTS,
+            Mode::Observe => name::OBSERVED_ALERTS,
+        };
+        let name = name::file_name(&self.haproxy.socket, kind);
+        Some(self.state_dir.as_ref()?.join(name))
     }
 
     fn events_name(&self, mode: Mode) -> String {
@@ -383,7 +398,7 @@ fn parse_as<T>(
     diagnostics.sort_by_key(|found| (found.primary.span.start, found.primary.span.end, found.code));
     let findings = Findings {
         name: name.to_owned(),
-        source: text.to_owned(),
+        source: secrets::hidden(text),
         diagnostics,
         left_out,
     };
@@ -406,6 +421,7 @@ fn read(entries: &DeTable<'_>, reader: &mut Reader<'_>) -> Config {
         ("state", &keys::STATE),
         ("http", &keys::HTTP),
         ("events", &keys::EVENTS),
+        ("heartbeat", &keys::HEARTBEAT),
     ];
     for (name, section) in tables {
         let Some(table) = top.table(name, section, reader) else {
@@ -425,7 +441,9 @@ fn read(entries: &DeTable<'_>, reader: &mut Reader<'_>) -> Config {
             http::check(&draft.config.http, listen.span(), reader);
         }
     }
-    let Draft { config, .. } = draft;
+    let Draft { mut config, .. } = draft;
+    config.alerts = alert::alerts(&top, reader);
+    config.probes = alert::probes(&top, reader);
     let draft = Draft {
         config: config.clone(),
         ..Draft::default()

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Config;
+use super::{Channel, Config, EmailConfig};
 use crate::runtime_api::Address;
 use crate::words::listen::Listen;
 
@@ -33,4 +33,17 @@ pub(super) fn begin_at(folder: &Path, config: &mut Config) {
     if let Some(file) = &mut config.http.token_file {
         put(file);
     }
+    for alert in &mut config.alerts {
+        match &mut alert.channel {
+            Channel::Webhook { ca_file, .. } => ca_file.iter_mut().for_each(put),
+            Channel::Email(EmailConfig { login, ca_file, .. }) => {
+                let password = login.iter_mut().map(|(_, file)| file);
+                password.chain(ca_file).for_each(put);
+            }
+            Channel::Exec { .. } => {}
+        }
+    }
+    let probes = config.probes.iter_mut().map(|probe| &mut probe.ca_file);
+    let others = probes.chain([&mut config.heartbeat.ca_file]);
+    others.flatten().for_each(put);
 }

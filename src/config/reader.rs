@@ -205,6 +205,11 @@ impl<'t> Table<'t> {
         if let Some(similar) = self.similar(name) {
             return format!("did you mean `{similar}`?");
         }
+        let longer = self.section.keys().map(|key| key.name);
+        let longer = longer.filter(|key| key.ends_with(&format!("_{name}")));
+        if let Some(key) = longer.into_iter().next() {
+            return format!("did you mean `{key}`?");
+        }
         let homes = homes(name);
         if homes.is_empty() {
             let list: Vec<&str> = self.section.keys().map(|key| key.name).collect();
@@ -256,8 +261,7 @@ impl<'t> Table<'t> {
         let entry = self.entry(key)?;
         let Some(list) = entry.value.get_ref().as_array() else {
             let mut diagnostic = entry.wrong("a list of tables");
-            let inner = self.name.trim_end_matches(']');
-            diagnostic.help = format!("write each as a table: `[{inner}.{key}]]`");
+            diagnostic.help = format!("write each as a table: `[{}]`", self.name_below(key));
             reader.add(diagnostic);
             return None;
         };

@@ -71,6 +71,19 @@ pub(super) fn token_file(text: &str) -> Result<(), Mistake> {
     )
 }
 
+/// `password_file` of a mail.
+pub(super) fn secret_file(text: &str) -> Result<(), Mistake> {
+    path(text, "write the path of the file with the password")
+}
+
+/// `ca_file`.
+pub(super) fn ca_file(text: &str) -> Result<(), Mistake> {
+    path(
+        text,
+        "write the path of a file of certificates (PEM), or \"\" for none",
+    )
+}
+
 /// `[events] keep`.
 pub(super) fn age(text: &str) -> Result<Age, Mistake> {
     let help = "write minutes, hours or days, such as \"30d\"";

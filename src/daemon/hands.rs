@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::shadow::Shadow;
@@ -16,13 +17,18 @@ use crate::warm_up::WarmUp;
 use crate::words::names::ServerName;
 use crate::words::picture::Picture;
 use crate::words::picture::{AdminState, ReadFailure, WriteFailure};
-use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
+use crate::words::proof::{WarmUpEvidence, WarmUpFailure, WarmUpTrouble};
+
+/// What warm-ups tell on their way and the daemon has not heard yet; what is more is told again.
+const TOLD_MAX: usize = 1024;
 
 /// What became of an action.
 #[derive(Debug)]
 pub(super) enum Outcome {
     Read(ActionId, Result<Picture, ReadFailure>),
     WarmedUp(ActionId, ServerName, Result<WarmUpEvidence, WarmUpFailure>),
+    /// No end: a warm-up that goes on fails, or does so no more.
+    Troubled(ActionId, ServerName, Option<WarmUpTrouble>),
     StateSet(ActionId, ServerName, Result<(), WriteFailure>),
     MaxconnSet(ActionId, ServerName, Result<(), WriteFailure>),
     WeightSet(ActionId, ServerName, Result<(), WriteFailure>),
@@ -44,6 +50,8 @@ pub(super) struct Hands {
     reader: Reader,
     acting: Acting,
     under_way: JoinSet<Outcome>,
+    /// What warm-ups tell on their way.
+    told: (mpsc::Sender<Outcome>, mpsc::Receiver<Outcome>),
 }
 
 enum Acting {
@@ -77,6 +85,7 @@ impl Hands {
             reader: Reader::new(address.clone(), timeout),
             acting,
             under_way: JoinSet::new(),
+            told: mpsc::channel(TOLD_MAX),
         }
     }
 
@@ -87,6 +96,7 @@ impl Hands {
             reader,
             acting,
             under_way,
+            told: _,
         } = Self::new(config);
         self.reader = reader;
         if is_elsewhere {
@@ -120,11 +130,17 @@ impl Hands {
                     Acting::Act { warm_ups, .. } => warm_ups.get(&server.backend).cloned(),
                     Acting::Observe(_) => None,
                 };
+                let told = self.told.0.clone();
+                let name = server.clone();
+                // What finds no room is told again in a moment.
+                let tell = move |trouble| {
+                    drop(told.try_send(Outcome::Troubled(id, name.clone(), trouble)));
+                };
                 self.under_way.spawn(async move {
                     let outcome = match warm_up {
                         Some(warm_up) => {
                             warm_up
-                                .run(&server, address, is_tls, deadline, refusals_for)
+                                .run(&server, address, is_tls, deadline, refusals_for, tell)
                                 .await
                         }
                         None => Ok(WarmUpEvidence {
@@ -226,7 +242,12 @@ impl Hands {
     /// The next outcome; waits for ever while nothing is under way. May be dropped at any time.
     pub(super) async fn next_outcome(&mut self) -> Outcome {
         loop {
-            match self.under_way.join_next().await {
+            let ended = tokio::select! {
+                biased;
+                Some(told) = self.told.1.recv() => Some(Ok(told)),
+                ended = self.under_way.join_next() => ended,
+            };
+            match ended {
                 Some(Ok(mut outcome)) => {
                     if let (Outcome::Read(_, Ok(picture)), Acting::Observe(shadow)) =
                         (&mut outcome, &mut self.acting)
@@ -237,6 +258,7 @@ impl Hands {
                 }
                 // A task that panicked or was aborted has no outcome: its time limit passes.
                 Some(Err(_)) => {}
+                // Nothing is under way, and so nobody tells anything.
                 None => std::future::pending().await,
             }
         }

@@ -1,6 +1,7 @@
 //! The daemon: one loop that carries events to the scaler and starts the actions that come back.
 //! What a number means for a backend is decided in `scaler` alone.
 
+mod alerts;
 mod calendar;
 mod control;
 mod diagnosis;
@@ -36,6 +37,7 @@ use self::log_health::LogHealth;
 use self::problems::Problems;
 use self::reasons::Reasons;
 use self::standstill::Suspension;
+use crate::alerts::Front as AlertsFront;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::control::{Request, Server};
@@ -117,10 +119,12 @@ pub async fn run_with(
     daemon.recall();
     daemon.tell_hours();
     daemon.http.serve(&daemon.config);
+    daemon.alerts.serve(&daemon.config);
     let mut stop = pin!(stop);
     loop {
         let deadline = daemon.scaler.deadline();
         let calendar_due = daemon.calendar_due();
+        let glance_due = daemon.glance_due();
         let turn = tokio::select! {
             biased;
             () = &mut stop => break,
@@ -132,6 +136,7 @@ pub async fn run_with(
             () = kept(&mut daemon.keeper) => Turn::Kept,
             () = daemon.clock.sleep_until(deadline) => Turn::Tick,
             () = daemon.clock.sleep_until(calendar_due), if calendar_due.is_some() => Turn::Calendar,
+            () = daemon.clock.sleep_until(glance_due), if glance_due.is_some() => Turn::Glance,
             () = supervisor.due() => Turn::Tick,
         };
         let (woke, now) = (Instant::now(), daemon.clock.now());
@@ -148,9 +153,11 @@ pub async fn run_with(
             Turn::Log => daemon.read_log(&mut parts.source),
             Turn::Kept => daemon.watch_keeper(),
             Turn::Calendar => daemon.tell_hours(),
+            Turn::Glance => {}
             Turn::Tick => daemon.event(daemon.clock.now(), Event::Tick),
         }
         daemon.tell_supervisor(&mut supervisor, &parts.source);
+        daemon.look_for_alerts(&parts.source);
         daemon.pass_on(&mut supervisor, &parts.source);
         daemon.watch_events();
         daemon.turned(woke, now, deadline);
@@ -158,7 +165,9 @@ pub async fn run_with(
     daemon.tell_usage();
     supervisor.stopping();
     end(&mut daemon, &parts, &mut supervisor).await;
-    drop(daemon); // The last hub goes with it.
+    let alerts = daemon.alerts.ending();
+    drop(daemon); // The last hub but that of the alerts goes with it.
+    alerts.wait().await;
     ending.wait().await;
     Ok(())
 }
@@ -196,6 +205,8 @@ enum Turn {
     Log,
     Kept,
     Calendar,
+    /// The alerts want a look.
+    Glance,
     Tick,
 }
 
@@ -256,6 +267,7 @@ struct Daemon {
     /// When HAProxy was asked that has not answered yet.
     asked_at: Option<Instant>,
     http: Front,
+    alerts: AlertsFront,
 }
 
 impl Daemon {
@@ -295,6 +307,7 @@ impl Daemon {
             asked_at: None,
             http: Front::new(&hub, &events).with_curves(&curves),
             curves,
+            alerts: AlertsFront::new(&hub, &events),
             events,
             hub,
             config,
@@ -400,6 +413,11 @@ impl Daemon {
                 id,
                 server,
                 outcome,
+            },
+            Outcome::Troubled(id, server, trouble) => Event::WarmUpTroubled {
+                id,
+                server,
+                trouble,
             },
             Outcome::StateSet(id, server, outcome) => Event::StateSet {
                 id,

@@ -22,6 +22,8 @@ const SAY_EVERY: Duration = Duration::from_secs(5 * 60);
 pub struct Finding {
     /// The backend that it is about; `None`: all of it.
     pub backend: Option<String>,
+    /// The server, or the channel of alerts, that it is about.
+    pub about: Option<String>,
     pub code: &'static str,
     pub text: String,
     /// Users suffer and nothing can help.
@@ -35,8 +37,8 @@ pub struct Problems {
     look_from: Timestamp,
 }
 
-/// A backend's problems of the same kind are told apart by their order.
-type Key = (Option<String>, &'static str, usize);
+/// Those of the same kind about the same are told apart by their order.
+type Key = (Option<String>, &'static str, Option<String>, usize);
 
 #[derive(Debug)]
 struct Entry {
@@ -52,6 +54,11 @@ impl Problems {
         now >= self.look_from
     }
 
+    /// When it is time to look again.
+    pub const fn due(&self) -> Timestamp {
+        self.look_from
+    }
+
     /// Takes what was found; what is to be shown, and what is to be told.
     pub fn take(
         &mut self,
@@ -61,12 +68,13 @@ impl Problems {
     ) -> (Vec<Told>, Vec<News>) {
         self.look_from = now.after(LOOK_EVERY);
         let mut news = Vec::new();
-        let mut seen: BTreeMap<(Option<String>, &'static str), usize> = BTreeMap::new();
+        let mut seen = BTreeMap::<_, usize>::new();
         let mut shown = Vec::with_capacity(found.len());
         for finding in found {
-            let count = seen.entry((finding.backend.clone(), finding.code));
+            let (backend, about) = (finding.backend.clone(), finding.about.clone());
+            let count = seen.entry((backend.clone(), finding.code, about.clone()));
             let count = count.and_modify(|count| *count += 1).or_default();
-            let key = (finding.backend.clone(), finding.code, *count);
+            let key = (backend, finding.code, about, *count);
             let entry = self.known.entry(key).or_insert(Entry {
                 since: now,
                 since_wall: wall,
@@ -77,12 +85,13 @@ impl Problems {
             news.extend(entry.lasts(now, &finding));
             shown.push(Told {
                 backend: finding.backend,
+                about: finding.about,
                 code: finding.code,
                 text: finding.text,
                 since: entry.since_wall,
             });
         }
-        self.known.retain(|(backend, code, _), entry| {
+        self.known.retain(|(backend, code, ..), entry| {
             let is_over = now.since(entry.seen_at) > GAP_MAX;
             if is_over && entry.said_at.is_some() {
                 news.push(News::ProblemOver {

@@ -61,6 +61,7 @@ pub(super) async fn take(daemon: &mut Daemon, parts: &mut Parts, reload: Reload)
     daemon.counters.config(refused.is_ok(), SystemTime::now());
     // The tokens are read anew, whatever became of the file.
     daemon.http.serve(&daemon.config);
+    daemon.alerts.serve(&daemon.config);
     match refused {
         Ok(()) => daemon.config_problem = None,
         Err(text) => {

@@ -24,6 +24,7 @@ impl Daemon {
             let problems = view.problems.iter();
             let problems = problems.filter(|it| !(is_away && it.code() == ProblemCode::LogAbsent));
             found.extend(problems.map(|problem| Finding {
+                about: problem.server().map(str::to_owned),
                 backend: Some(view.name.clone()),
                 code: problem.code().as_str(),
                 text: problem.to_string(),
@@ -37,7 +38,7 @@ impl Daemon {
         let is_contradicted = problems
             .iter()
             .any(|problem| problem.code == ProblemCode::LogIncomplete.as_str());
-        Report {
+        let report = Report {
             mode: self.config.mode,
             version: self.haproxy.version().map(str::to_owned),
             source: source.describe(),
@@ -49,7 +50,9 @@ impl Daemon {
             lag: source.lag(now),
             problems,
             backends,
-        }
+        };
+        self.hand_over(&report);
+        report
     }
 
     /// What keeps the daemon itself from working.
@@ -58,6 +61,7 @@ impl Daemon {
         let mut add = |problem: DaemonProblem, text: Option<String>| {
             found.extend(text.map(|text| Finding {
                 backend: None,
+                about: None,
                 code: problem.as_str(),
                 text,
                 is_helpless: false,
@@ -80,6 +84,14 @@ impl Daemon {
         for (problem, text) in self.http.problems() {
             add(problem, Some(text));
         }
+        let unsent = self.alerts.problems().into_iter();
+        found.extend(unsent.map(|(problem, about, text)| Finding {
+            backend: None,
+            about,
+            code: problem.as_str(),
+            text,
+            is_helpless: false,
+        }));
         found
     }
 }

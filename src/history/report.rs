@@ -89,7 +89,9 @@ pub fn sum_up(
         }
         Ok(())
     })?;
-    untold.iter().for_each(|event| book.take(event));
+    for event in untold {
+        book.take(event);
+    }
     // What one daemon did while the other one counted is another story, and would count twice.
     let counted = book.counted.clone();
     source.read_other(from, |event| {

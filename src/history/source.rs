@@ -1,6 +1,7 @@
 //! Where the commands get events from: the files, or the memory of a daemon. A daemon that acts and one
 //! that observes have a file each: what is between two lives of the one is in that of the other.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -9,6 +10,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use crate::config::{Config, Mode};
 use crate::control;
 use crate::publish::event::Event;
 use crate::publish::events::history::Reader;
@@ -35,6 +37,30 @@ pub struct Places {
     pub files: Vec<KeptIn>,
     /// A daemon that runs says where its events are.
     pub control_socket: PathBuf,
+    /// The backends that are looked after.
+    pub backends: BTreeSet<String>,
+}
+
+impl Places {
+    /// Where events of that configuration's daemon may be.
+    pub fn of(config: &Config) -> Self {
+        let is_ours_observed = config.events.file.is_none() && config.mode == Mode::Observe;
+        let files = [
+            (config.events_file(), is_ours_observed),
+            (config.other_events_file(), !is_ours_observed),
+        ];
+        let kept = files.into_iter().filter_map(|(file, is_observed)| {
+            Some(KeptIn {
+                file: file?,
+                is_observed,
+            })
+        });
+        Self {
+            files: kept.collect(),
+            control_socket: config.control_socket.clone(),
+            backends: config.backends.keys().cloned().collect(),
+        }
+    }
 }
 
 /// Where events come from.
@@ -76,8 +102,8 @@ impl Source {
             }
         };
         let asked = control::ask_events_file(&places.control_socket);
-        let first = match &asked {
-            Ok(file) => {
+        let first = if let Ok(file) = &asked {
+            {
                 let file = file.clone().map(|file| KeptIn {
                     is_observed: places
                         .files
@@ -87,7 +113,8 @@ impl Source {
                 });
                 file.and_then(|file| Some((open(&file)?, file.file)))
             }
-            Err(_) => {
+        } else {
+            {
                 let opened = places.files.iter();
                 let opened = opened.filter_map(|it| Some((open(it)?, it.file.clone())));
                 // Of several that are as new the likeliest, which is the first.
@@ -217,7 +244,11 @@ fn merged(
         let is_between = is_ended || event.code == STARTED;
         let is_before = |other: &io::Result<Event>| {
             let other = other.as_ref().ok();
-            other.is_none_or(|other| other.moment() <= event.moment())
+            other.is_none_or(|other| {
+                // One life ends and the other begins within a millisecond.
+                let (other, ours) = (other.moment(), event.moment());
+                other < ours || is_between && other == ours
+            })
         };
         while let Some(other) = others.next_if(is_before) {
             let other = other?;

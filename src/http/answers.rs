@@ -29,6 +29,7 @@ use super::pages::{Kind, Pages};
 use super::tokens::Tokens;
 use super::{READERS_MAX, Troubles, events, health, orders, page, view};
 use crate::curve::Curves;
+use crate::history::Places;
 use crate::metrics::{self, Format, Seen};
 use crate::publish::events::Events;
 use crate::publish::hub::Hub;
@@ -82,7 +83,7 @@ pub(super) struct App {
 struct Served {
     access: Access,
     events_file: Option<PathBuf>,
-    past: Option<Arc<view::Past>>,
+    places: Option<Places>,
 }
 
 /// What the server counts of itself.
@@ -227,19 +228,14 @@ impl App {
     }
 
     /// Answers by that from now on.
-    pub(super) fn set(
-        &self,
-        access: Access,
-        events_file: Option<PathBuf>,
-        past: Option<Arc<view::Past>>,
-    ) {
+    pub(super) fn set(&self, access: Access, events_file: Option<PathBuf>, places: Option<Places>) {
         *self
             .settings
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Served {
             access,
             events_file,
-            past,
+            places,
         };
     }
 
@@ -257,9 +253,9 @@ impl App {
         self.settings().events_file.clone()
     }
 
-    /// Where the last day is.
-    pub(super) fn past(&self) -> Option<Arc<view::Past>> {
-        self.settings().past.clone()
+    /// Where the loop is asked what it has not told yet.
+    pub(super) fn places(&self) -> Option<Places> {
+        self.settings().places.clone()
     }
 
     pub(super) fn pages(&self) -> &Pages {

@@ -43,7 +43,7 @@ pub(super) async fn serve(mut settings: watch::Receiver<Settings>, app: App) {
         let Settings {
             http: config,
             events_file,
-            past,
+            places,
         } = settings.borrow_and_update().clone();
         if bound.as_ref().is_some_and(|it| it.listen != config.listen) {
             bound = None;
@@ -52,7 +52,7 @@ pub(super) async fn serve(mut settings: watch::Receiver<Settings>, app: App) {
         let access = read_access(&config, before.as_deref(), &app);
         let tokens = access.tokens.clone();
         let may_listen = config.listen.remote_address().is_none() || tokens.is_some();
-        app.set(access, events_file, past);
+        app.set(access, events_file, places);
         if !may_listen {
             bound = None;
         }

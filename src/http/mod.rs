@@ -31,6 +31,7 @@ use self::looks::{Asked, Beat, Looks, STANDSTILL};
 use crate::config::{Config, HttpConfig};
 use crate::control::Caller;
 use crate::curve::Curves;
+use crate::history::Places;
 use crate::metrics::Seen;
 use crate::publish::events::Events;
 use crate::publish::hub::Hub;
@@ -68,7 +69,8 @@ pub struct Front {
 struct Settings {
     http: HttpConfig,
     events_file: Option<PathBuf>,
-    past: Option<Arc<view::Past>>,
+    /// Where the last day is summed up from.
+    places: Option<Places>,
 }
 
 /// What the HTTP server wants of the loop.
@@ -127,7 +129,7 @@ impl Front {
         self.settings.send_replace(Settings {
             http: config.http.clone(),
             events_file: config.events_file(),
-            past: Some(Arc::new(view::Past::of(config))),
+            places: Some(Places::of(config)),
         });
         if is_off {
             self.troubles.clear();

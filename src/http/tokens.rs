@@ -1,14 +1,10 @@
 //! The file with the tokens, and whether a request has one of them. No token is ever shown.
 
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use ring::hmac;
 use ring::rand::SystemRandom;
-use rustix::fs::OFlags;
 
 use crate::words::files;
 
@@ -18,10 +14,6 @@ const FILE_BYTES_MAX: usize = 16 * 1024;
 const TOKEN_CHARS_MIN: usize = 16;
 /// A longer name could not be kept with what stands because of an order.
 const NAME_BYTES_MAX: usize = 16;
-/// What the others of the host may not do.
-const OTHERS: u32 = 0o007;
-/// What the group may not do, either.
-const GROUP_WRITES: u32 = 0o020;
 
 /// Who may order.
 pub(super) struct Tokens {
@@ -47,7 +39,8 @@ impl Tokens {
     /// What is wrong with the file, and what to do; never what is in it.
     pub(super) fn read(path: &Path, before: Option<&Self>) -> Result<Self, String> {
         let shown = path.display();
-        let text = text_of(path).map_err(|error| format!("cannot use {shown}: {error}"))?;
+        let text = files::secret(path, FILE_BYTES_MAX)
+            .map_err(|error| format!("cannot use {shown}: {error}"))?;
         let key = match before {
             Some(before) => before.key.clone(),
             None => hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
@@ -111,35 +104,4 @@ impl Tokens {
 fn is_name(name: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_allowed)
-}
-
-/// The text of a file that nobody else can read or write.
-fn text_of(path: &Path) -> io::Result<String> {
-    // Opening a pipe would wait for somebody to write to it.
-    let flags = files::flags(OFlags::NONBLOCK);
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(path)?;
-    let found = file.metadata()?;
-    if !found.is_file() {
-        return Err(io::Error::other("it is no file"));
-    }
-    if found.mode() & (OTHERS | GROUP_WRITES) != 0 {
-        let shown = path.display();
-        return Err(io::Error::other(format!(
-            "others can read it, or its group can write it (mode {:04o}); `chmod 0640 {shown}`, and \
-             make new tokens if others may have read them",
-            found.mode() & 0o7777
-        )));
-    }
-    let mut text = String::new();
-    let limit = u64::try_from(FILE_BYTES_MAX).unwrap_or(u64::MAX);
-    file.take(limit + 1).read_to_string(&mut text)?;
-    if text.len() > FILE_BYTES_MAX {
-        return Err(io::Error::other(format!(
-            "it is larger than {FILE_BYTES_MAX} bytes"
-        )));
-    }
-    Ok(text)
 }

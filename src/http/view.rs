@@ -1,7 +1,6 @@
 //! What the page shows, as JSON: all backends at once, the last hour of one, and the last day in sums.
 //! The first changes with the page; scripts use `/api/v1/status`.
 
-use std::collections::BTreeSet;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,8 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::answers::{App, Problem, cannot_write, json, no_look};
 use super::looks::Sight;
 use super::pages::Kind;
-use crate::config::Config;
-use crate::history::{self, KeptIn, LOOKS_BACK, Places, Source};
+use crate::history::{self, LOOKS_BACK, Places};
 use crate::status::Explained;
 use crate::words::time::rfc3339_ms;
 
@@ -89,67 +87,47 @@ pub(super) async fn curve(
     Ok(json(curve.into()))
 }
 
-/// Where the last day is, and of which backends it is told.
-#[derive(Debug)]
-pub(super) struct Past {
-    places: Places,
-    configured: BTreeSet<String>,
-}
-
-impl Past {
-    pub(super) fn of(config: &Config) -> Self {
-        let files = config.event_files().into_iter();
-        let files = files.map(|(file, is_observed)| KeptIn { file, is_observed });
-        Self {
-            places: Places {
-                files: files.collect(),
-                control_socket: config.control_socket.clone(),
-            },
-            configured: config.backends.keys().cloned().collect(),
-        }
-    }
-
-    /// Reads a day of events, and asks the loop for what it has not told yet: in a thread that may wait.
-    fn sums(&self) -> Result<String, String> {
-        let to = SystemTime::now();
-        let from = to.checked_sub(LOOKS_BACK).unwrap_or(to);
-        let untold = history::untold(&self.places.control_socket);
-        let mut source = Source::find(&self.places)?;
-        let summary = history::sum_up(&mut source, &untold, &self.configured, (from, to));
-        let mut text = Vec::new();
-        let written = summary.and_then(|summary| history::report(&summary, true, &mut text));
-        written.map_err(|error| format!("cannot read the events: {error}"))?;
-        String::from_utf8(text).map_err(|error| format!("cannot write the last day: {error}"))
-    }
-}
-
 pub(super) async fn report(State(app): State<App>) -> Result<Response, Problem> {
-    let known = || {
+    let known = |app: &App| {
         let known = app.sums.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.as_ref().filter(|(at, _)| at.elapsed() < SUMS_LAST);
         known.map(|(_, page)| page.clone())
     };
-    if let Some(page) = known() {
+    if let Some(page) = known(&app) {
         return Ok(json(page));
     }
-    let Some(past) = app.past() else {
-        return Err(no_look());
+    let places = app.places();
+    let Some(places) = places.filter(|places| !places.files.is_empty()) else {
+        let text = "events are kept nowhere: set `[events] file` or `[state] dir`";
+        return Err(Problem::new(StatusCode::NOT_FOUND, text));
     };
-    let place = app.readers().acquire_owned().await;
-    let place = place.map_err(|_| no_look())?;
+    let closed = |_| no_look();
+    let readers = app.readers();
+    let place = readers.acquire_owned().await.map_err(closed)?;
     // Whoever waited for the same has it now.
-    if let Some(page) = known() {
+    if let Some(page) = known(&app) {
         return Ok(json(page));
     }
     let made = tokio::task::spawn_blocking(move || {
         let _place = place;
-        past.sums()
+        sums(&places)
     });
-    let made = made.await.map_err(|_| cannot_write("the last day"))?;
-    let made = made.map_err(|text| Problem::new(StatusCode::SERVICE_UNAVAILABLE, text))?;
-    let page = Bytes::from(made);
+    let page = made.await.ok().flatten().map(Bytes::from);
+    let page = page.ok_or_else(|| cannot_write("the last day"))?;
     let mut known = app.sums.lock().unwrap_or_else(PoisonError::into_inner);
     *known = Some((Instant::now(), page.clone()));
     drop(known);
     Ok(json(page))
+}
+
+/// Reads a day of events: in a thread that may wait.
+fn sums(places: &Places) -> Option<String> {
+    let to = SystemTime::now();
+    let from = to.checked_sub(LOOKS_BACK)?;
+    let untold = history::untold(&places.control_socket);
+    let mut source = history::Source::find(places).ok()?;
+    let summary = history::sum_up(&mut source, &untold, &places.backends, (from, to)).ok()?;
+    let mut text = Vec::new();
+    history::report(&summary, true, &mut text).ok()?;
+    String::from_utf8(text).ok()
 }

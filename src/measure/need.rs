@@ -15,7 +15,7 @@ use super::capacity::{Bracket, Carries};
 use crate::words::time::Timestamp;
 
 /// A backlog is worked off within so many seconds.
-const BACKLOG_S: f64 = 30.0;
+pub const BACKLOG_S: f64 = 30.0;
 /// Requests in flight that are no backlog: this many times those that are being served …
 const SERVED_FACTOR: f64 = 2.0;
 /// … and so many for each server.

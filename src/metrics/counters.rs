@@ -343,15 +343,18 @@ impl BackendCounters {
 
     /// A warm-up ended, if that is what was decided about.
     fn warmed_up(&mut self, decision: &Decision) {
-        let (passed, failed) = match &decision.reason {
-            Reason::Warmed { evidence, .. } if !evidence.is_assumed => {
-                (evidence.passed, evidence.failed)
-            }
-            Reason::Failed {
-                what: Failure::WarmUp(failure),
-                ..
-            } => (0, attempts(failure)),
-            _ => return,
+        let (passed, failed) = if let Reason::Warmed { evidence, .. } = &decision.reason
+            && !evidence.is_assumed
+        {
+            (evidence.passed, evidence.failed)
+        } else if let Reason::Failed {
+            what: Failure::WarmUp(failure),
+            ..
+        } = &decision.reason
+        {
+            (0, attempts(failure))
+        } else {
+            return;
         };
         let server = decision.server.clone().unwrap_or_default();
         let spare = self.spares.entry(server).or_default();

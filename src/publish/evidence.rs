@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::record::{LogNews, News, Record, What};
+use super::record::{AlertNews, LogNews, News, Record, What};
 use crate::log::source::SourceNews;
 use crate::measure::account::Usage;
 use crate::measure::need::Need;
 use crate::measure::settings::{Signal, Statistic};
 use crate::measure::target::TargetNeed;
-use crate::scaler::decision::{Breach, Consequence, Effect, Episode, Fault, Reason, Tally, Wanted};
+use crate::scaler::decision::{
+    Breach, Consequence, Effect, Episode, Fault, Note, RampNews, Reason, Tally, Wanted,
+};
 use crate::words::by::NO_UID;
 use crate::words::proof::WarmUpEvidence;
 
@@ -122,7 +124,81 @@ fn of_reason(data: &mut Data, reason: &Reason) {
             put(data, "uid", uid.filter(|uid| *uid != NO_UID));
         }
         Reason::Effect(effect) => of_effect(data, effect),
-        Reason::Note(_) => {}
+        Reason::Note(note) => of_note(data, note),
+    }
+}
+
+fn of_note(data: &mut Data, note: &Note) {
+    match note {
+        Note::Ramp(news) => of_ramp(data, *news),
+        Note::WarmUpFails(failing) => {
+            put(data, "attempts", failing.attempts);
+            put_seconds(data, "lasted_s", failing.lasted);
+            put_seconds(data, "left_s", failing.left);
+        }
+        Note::Expired(_)
+        | Note::Would { .. }
+        | Note::Unread(_)
+        | Note::Answers
+        | Note::HasBackend
+        | Note::Reloaded
+        | Note::Doubted(_)
+        | Note::Agrees
+        | Note::HardlyDrops(_)
+        | Note::DrainedByAgent
+        | Note::MaxconnRefused { .. }
+        | Note::WeightRefused { .. }
+        | Note::UsedInMaint
+        | Note::Resumed(_)
+        | Note::Left(_)
+        | Note::StoodStill(_)
+        | Note::NotDisabled(_)
+        | Note::StateRefused(_)
+        | Note::Vanished(_)
+        | Note::LateReady
+        | Note::CalledOff(_)
+        | Note::Crowded(_)
+        | Note::CrowdStuck { .. }
+        | Note::Advice(_) => {}
+    }
+}
+
+fn of_ramp(data: &mut Data, news: RampNews) {
+    match news {
+        RampNews::Begins {
+            weight,
+            whole,
+            over,
+        } => {
+            put(data, "weight", weight);
+            put(data, "whole_weight", whole);
+            put_seconds(data, "over_s", over);
+        }
+        RampNews::Held {
+            mean_ms,
+            others_ms,
+            requests,
+            weight,
+            whole,
+        } => {
+            put_number(data, "mean_ms", mean_ms);
+            put_number(data, "others_ms", others_ms);
+            put(data, "requests", requests);
+            put(data, "weight", weight);
+            put(data, "whole_weight", whole);
+        }
+        RampNews::Done { took, whole, share } => {
+            put_seconds(data, "took_s", took);
+            put(data, "whole_weight", whole);
+            if let Some(share) = share {
+                put_number(data, "share", share);
+            }
+        }
+        RampNews::Cut { weight, whole } => {
+            put(data, "weight", weight);
+            put(data, "whole_weight", whole);
+        }
+        RampNews::Anothers { weight } => put(data, "weight", weight),
     }
 }
 
@@ -267,6 +343,7 @@ fn of_news(data: &mut Data, news: &News) {
             is_pretended,
             ..
         } => of_usage(data, usage, *is_pretended),
+        News::Alerts(news) => of_alerts(data, news),
         News::ProblemLasts { lasted, .. } => put_seconds(data, "lasted_s", *lasted),
         News::ProblemOver { code, lasted, .. } => {
             put(data, "problem", *code);
@@ -293,6 +370,24 @@ fn of_news(data: &mut Data, news: &News) {
         | News::HttpListening(_)
         | News::HttpNotListening(_)
         | News::HttpToken(_) => {}
+    }
+}
+
+fn of_alerts(data: &mut Data, news: &AlertNews) {
+    match news {
+        AlertNews::NotSent { channel, .. } | AlertNews::Sent { channel } => {
+            put(data, "channel", channel.as_str());
+        }
+        AlertNews::Lost { channel, alerts } => {
+            put(data, "channel", channel.as_str());
+            put(data, "alerts", *alerts);
+        }
+        AlertNews::ProbeDown { site, .. } => put(data, "site", site.as_str()),
+        AlertNews::ProbeUp { site, lasted } => {
+            put(data, "site", site.as_str());
+            put_seconds(data, "lasted_s", *lasted);
+        }
+        AlertNews::Muted(_) | AlertNews::HeartbeatNotSent(_) | AlertNews::HeartbeatSent => {}
     }
 }
 

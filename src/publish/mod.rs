@@ -1,8 +1,10 @@
 //! What people see: records of what happened, shown by readers that can slow nobody. `record` is what
 //! can be told, `hub` hands it out, `log` writes it to the daemon's log, `events` numbers and keeps it
-//! (`event` is its JSON, with the numbers of `evidence`), `text` makes every sentence.
+//! (`event` is its JSON, with the numbers of `evidence`), `alert` is what an alert says of it, `text` makes
+//! every sentence.
 //! Deciding, and noticing that something happened, do not live here.
 
+pub mod alert;
 pub mod event;
 pub mod events;
 pub mod hub;

@@ -99,6 +99,8 @@ pub enum News {
     HttpNotListening(String),
     /// The file with the tokens for HTTP cannot be used; why, and what to do.
     HttpToken(String),
+    /// Of alerts, probes and the heartbeat.
+    Alerts(AlertNews),
     /// A backend does something else than before, or nothing for another reason.
     Reason {
         backend: String,
@@ -163,6 +165,31 @@ pub enum LogNews {
     Source(SourceNews),
 }
 
+/// What is new about those who are told, and about what is watched for them alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlertNews {
+    /// Alerts do not reach a channel; what was tried, and what came back.
+    NotSent { channel: String, text: String },
+    /// … and reach it again.
+    Sent { channel: String },
+    /// Alerts were given up, or came too fast.
+    Lost { channel: String, alerts: u64 },
+    /// No alerts are sent while everything is paused, in these words.
+    Muted(String),
+    /// The heartbeat is not taken; what was tried, and what came back.
+    HeartbeatNotSent(String),
+    /// … and is taken again.
+    HeartbeatSent,
+    /// A URL that is watched does not answer as it should.
+    ProbeDown {
+        /// Of it no more than may be shown.
+        site: String,
+        text: String,
+    },
+    /// … and does so again.
+    ProbeUp { site: String, lasted: Duration },
+}
+
 /// What others can change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Untrusted {
@@ -218,6 +245,7 @@ told! {
         ProblemLasts: Warning "problem_lasts",
         ProblemOver: Info "problem_over",
         @ Self::Log { news, .. } => news,
+        @ Self::Alerts(news) => news,
     }
 }
 
@@ -239,5 +267,24 @@ told! {
         Lost: Warning "lines_lost",
         Rejected: Warning "lines_rejected",
         @ Self::Source(news) => news,
+    }
+}
+
+told! {
+    AlertNews {
+        NotSent: Warning "alert_not_sent",
+        Sent: Info "alert_sent",
+        Lost: Warning "alerts_lost",
+        Muted: Info "alerts_muted",
+        HeartbeatNotSent: Warning "heartbeat_not_sent",
+        HeartbeatSent: Info "heartbeat_sent",
+        ProbeDown: Warning "probe_down",
+        ProbeUp: Info "probe_up",
+    }
+}
+
+impl From<AlertNews> for News {
+    fn from(news: AlertNews) -> Self {
+        Self::Alerts(news)
     }
 }

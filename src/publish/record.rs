@@ -8,7 +8,7 @@ use crate::log::source::SourceNews;
 use crate::scaler::decision::{Change, Decision, News as Window, Reason};
 use crate::words::level::Level;
 
-pub use super::news::{LogNews, LooksAfter, News, Untrusted};
+pub use super::news::{AlertNews, LogNews, LooksAfter, News, Untrusted};
 
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -30,6 +30,11 @@ pub enum What {
 }
 
 impl Record {
+    /// The same of what is a part of [`News`].
+    pub fn of(news: impl Into<News>) -> Self {
+        Self::now(news.into())
+    }
+
     pub fn now(news: News) -> Self {
         Self {
             at: SystemTime::now(),
@@ -116,7 +121,12 @@ pub const MINOR: [&str; 2] = ["reason", "usage"];
 
 /// All codes that a record can have.
 pub fn codes() -> impl Iterator<Item = &'static str> {
-    let news = [News::CODES, LogNews::CODES, SourceNews::CODES];
+    let news = [
+        News::CODES,
+        LogNews::CODES,
+        SourceNews::CODES,
+        AlertNews::CODES,
+    ];
     let news = news.into_iter().flatten().copied().collect::<BTreeSet<_>>();
     Change::ALL.into_iter().map(Change::code).chain(news)
 }

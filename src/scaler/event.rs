@@ -13,7 +13,7 @@ use crate::words::names::ServerName;
 use crate::words::order::Order;
 use crate::words::picture::Picture;
 use crate::words::picture::{AdminState, ReadFailure, WriteFailure};
-use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
+use crate::words::proof::{WarmUpEvidence, WarmUpFailure, WarmUpTrouble};
 use crate::words::request::Request;
 use crate::words::shift::Shift;
 
@@ -52,6 +52,15 @@ pub enum Event<'a> {
         server: ServerName,
         /// Proof of its health, or why there is none.
         outcome: Result<WarmUpEvidence, WarmUpFailure>,
+    },
+    /// An [`Action::WarmUp`] goes on and fails: told at once, and again as long as it does.
+    WarmUpTroubled {
+        /// The action that this is about.
+        id: ActionId,
+        /// The server that is warmed up.
+        server: ServerName,
+        /// What goes wrong; `None`: it fails no more.
+        trouble: Option<WarmUpTrouble>,
     },
     /// The outcome of [`Action::SetState`].
     StateSet {

@@ -42,6 +42,7 @@ use self::settings::BackendSettings;
 use crate::measure::account::Usage;
 use crate::words::names::ServerName;
 use crate::words::picture::{Picture, ReadFailure, WriteFailure};
+use crate::words::proof::{WarmUpEvidence, WarmUpFailure, WarmUpTrouble};
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
 
@@ -121,13 +122,12 @@ impl Scaler {
                 id,
                 server,
                 outcome,
-            } => {
-                self.at(now, &server.backend, |backend, out| {
-                    if backend.road().warm_up_ended(now, id, outcome, out) {
-                        backend.seek_work(now, out);
-                    }
-                });
-            }
+            } => self.warm_up_ended(now, id, &server, outcome),
+            Event::WarmUpTroubled {
+                id,
+                server,
+                trouble,
+            } => self.warm_up_troubled(now, id, &server, trouble),
             Event::StateSet {
                 id,
                 server,
@@ -314,6 +314,32 @@ impl Scaler {
         if let Some(index) = self.by_name.get(name) {
             self.touch(index, act);
         }
+    }
+
+    fn warm_up_troubled(
+        &mut self,
+        now: Timestamp,
+        id: ActionId,
+        name: &ServerName,
+        trouble: Option<WarmUpTrouble>,
+    ) {
+        self.at(now, &name.backend, |backend, _| {
+            backend::troubled(backend, now, id, trouble);
+        });
+    }
+
+    fn warm_up_ended(
+        &mut self,
+        now: Timestamp,
+        id: ActionId,
+        name: &ServerName,
+        outcome: Result<WarmUpEvidence, WarmUpFailure>,
+    ) {
+        self.at(now, &name.backend, |backend, out| {
+            if backend.road().warm_up_ended(now, id, outcome, out) {
+                backend.seek_work(now, out);
+            }
+        });
     }
 
     fn maxconn_set(

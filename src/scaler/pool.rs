@@ -102,6 +102,11 @@ impl Pool {
         self.count(Member::is_serving)
     }
 
+    /// Servers that could take requests: the always-up ones, the spares, and others that do.
+    pub(super) fn exist(&self) -> u32 {
+        self.count(|member| member.role != Role::Other || member.is_serving())
+    }
+
     /// The same, but for that one.
     pub(super) fn serving_without(&self, name: &str) -> u32 {
         self.count(|member| member.is_serving() && member.read.name != name)

@@ -219,6 +219,12 @@ impl Probation {
         between(before, now).is_some_and(|tally| tally.ended > tally.failed)
     }
 
+    /// The part of the backend's requests that it took of late, 0–1, where there were enough to say.
+    pub(super) fn share(&self) -> Option<f64> {
+        let tally = self.tally.filter(|it| it.arrived >= REQUESTS_MIN)?;
+        Some(part(tally.taken, tally.arrived).min(1.0))
+    }
+
     /// Looks that are held.
     pub(super) fn held(&self) -> usize {
         self.looks.len()

@@ -16,7 +16,7 @@ use crate::words::closed::closed;
 
 pub use self::capacity::{CapacitySource, CapacityView, Needed};
 pub use self::keeps::{Evaluations, Keeps, VotesView};
-pub use self::outlook::{Later, NextCode, Outlook, Transition};
+pub use self::outlook::{FailingWarmUp, Later, Measured, NextCode, Outlook, Transition};
 pub use self::problem::Problem;
 pub use self::why_not::{Blocked, Condition, Nobody, ServerNote, WhyNot};
 
@@ -103,9 +103,9 @@ closed! {
         NotHelping = "not_helping",
         /// As many servers serve as may.
         MaxReached = "max_reached",
-        /// Slow, and all spares serve.
+        /// Slow, or more servers are needed, and all spares serve.
         AllIn = "all_in",
-        /// Slow, and no spare can be had.
+        /// Slow, or more servers are needed, and no spare can be had.
         NoSpare = "no_spare",
         /// All is well.
         NothingToDo = "nothing_to_do",
@@ -151,6 +151,8 @@ pub enum ProblemCode {
     UsedInMaint,
     /// Many of the requests fail.
     Errors,
+    /// The warm-up of a spare fails and goes on.
+    WarmUpFails,
     /// Slow, and nothing can help.
     Slow(NoHelp),
     /// A server is missing, and nothing can help.
@@ -177,7 +179,7 @@ impl NoHelp {
 
 impl ProblemCode {
     /// All of them, but for [`Self::Slow`] and [`Self::Short`] with each of [`NoHelp::ALL`].
-    pub const OTHERS: [Self; 18] = [
+    pub const OTHERS: [Self; 19] = [
         Self::Unreachable,
         Self::UnknownBackend,
         Self::UnknownServer,
@@ -196,6 +198,7 @@ impl ProblemCode {
         Self::Crowded,
         Self::UsedInMaint,
         Self::Errors,
+        Self::WarmUpFails,
     ];
 
     /// The word of `status --json`.
@@ -219,6 +222,7 @@ impl ProblemCode {
             Self::Crowded => "crowded",
             Self::UsedInMaint => "used_in_maint",
             Self::Errors => "errors",
+            Self::WarmUpFails => "warm_up_fails",
             Self::Slow(NoHelp::Paused) => "slow_paused",
             Self::Slow(NoHelp::MaxReached) => "slow_max_reached",
             Self::Slow(NoHelp::AllIn) => "slow_all_in",

@@ -13,6 +13,11 @@ pub const STATE: &str = "state";
 /// The file that keeps where reading the log ended.
 pub const LOG_CHECKPOINT: &str = "log-checkpoint";
 
+/// The file that keeps what alerts have told.
+pub const ALERTS: &str = "alerts.json";
+/// … of a daemon that observes.
+pub const OBSERVED_ALERTS: &str = "observed-alerts.json";
+
 /// The file of events.
 pub const EVENTS: &str = "events.ndjson";
 /// … of a daemon that observes: it may stand beside one that acts.

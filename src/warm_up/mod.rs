@@ -19,7 +19,7 @@ use self::target::Target;
 use self::tls::Tls;
 use crate::words::names::ServerName;
 use crate::words::os_words::plain;
-use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
+use crate::words::proof::{WarmUpEvidence, WarmUpFailure, WarmUpTrouble};
 
 pub use self::once::{Once, OnceAnswer};
 pub use self::target::check_url;
@@ -43,6 +43,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// An attempt that the deadline cut off says something new only when it had lasted so long.
 const TELLING_SILENCE: Duration = Duration::from_secs(1);
+
+/// What goes wrong is told at once, and again no sooner than this as long as it lasts.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// What `requests = 0` cannot be told, or what a server speaks that we do not.
 const WAYS_OUT: &str = "if it speaks the PROXY protocol or HTTP/2 only, set warm_up_url to an \
@@ -115,6 +118,8 @@ struct Progress {
     /// Refused connections in a row.
     refusals: u32,
     fault: Option<Fault>,
+    /// When it was told last that it fails; `None` as long as it does not.
+    told_at: Option<Instant>,
 }
 
 impl WarmUp {
@@ -138,7 +143,8 @@ impl WarmUp {
 
     /// Warms `server` up: `requests` successes in a row, or with `requests = 0` one TCP (and TLS)
     /// connection, within `deadline`. Failures restart the row and are tried again; when every
-    /// attempt ended without a connection for `refusals_for`, it gives up early.
+    /// attempt ended without a connection for `refusals_for`, it gives up early. `tell` hears at once
+    /// what goes wrong, again as long as it lasts, and `None` when it is over.
     ///
     /// # Errors
     /// The last telling failure, see [`WarmUpFailure`].
@@ -149,6 +155,7 @@ impl WarmUp {
         is_tls: bool,
         deadline: Duration,
         refusals_for: Duration,
+        tell: impl Fn(Option<WarmUpTrouble>),
     ) -> Result<WarmUpEvidence, WarmUpFailure> {
         let target = match (self.urls.get(&server.server), address) {
             (Some(Ok(target)), _) => target.clone(),
@@ -173,12 +180,21 @@ impl WarmUp {
                 if progress.row >= self.config.requests.max(1) {
                     return Ok(progress.evidence(self.config.requests));
                 }
+                if progress.told_at.take().is_some() {
+                    tell(None);
+                }
                 continue;
             };
             let is_over = matches!(progress.fault, Some(Fault::Hopeless(_)))
                 || progress.is_never_connected && progress.started.elapsed() >= refusals_for;
             if is_over {
                 return Err(self.failure(&progress));
+            }
+            if progress.is_to_be_told() {
+                tell(Some(WarmUpTrouble {
+                    why: self.failure(&progress),
+                    attempts: progress.attempts,
+                }));
             }
             let elapsed = progress.started.elapsed();
             let mut left = deadline.saturating_sub(elapsed);
@@ -242,7 +258,17 @@ impl Progress {
             is_never_connected: true,
             refusals: 0,
             fault: None,
+            told_at: None,
         }
+    }
+
+    /// It fails, and that was not told a moment ago.
+    fn is_to_be_told(&mut self) -> bool {
+        let is_due = self.told_at.is_none_or(|at| at.elapsed() >= TOLD_EVERY);
+        if is_due {
+            self.told_at = Some(Instant::now());
+        }
+        is_due
     }
 
     /// Notes one attempt; `None` for a success, else how long to pause. `is_cut`: the warm-up's

@@ -31,7 +31,7 @@ macro_rules! closed {
 macro_rules! told {
     ($name:ident {
         $($variant:ident: $level:ident $code:literal,)*
-        $(@ $holding:pat => $held:ident,)?
+        $(@ $holding:pat => $held:ident,)*
     }) => {
         impl $name {
             /// All codes of its own.
@@ -41,7 +41,7 @@ macro_rules! told {
             pub const fn code(&self) -> &'static str {
                 match self {
                     $(Self::$variant { .. } => $code,)*
-                    $($holding => $held.code(),)?
+                    $($holding => $held.code(),)*
                 }
             }
 
@@ -49,7 +49,7 @@ macro_rules! told {
             pub const fn level(&self) -> $crate::words::level::Level {
                 match self {
                     $(Self::$variant { .. } => $crate::words::level::Level::$level,)*
-                    $($holding => $held.level(),)?
+                    $($holding => $held.level(),)*
                 }
             }
         }

@@ -2,12 +2,17 @@
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::fs::OFlags;
 
 use super::limits::may_everybody_write;
+
+/// What the others of the host may not do with a secret.
+const OTHERS: u32 = 0o007;
+/// What its group may not do, either.
+const GROUP_WRITES: u32 = 0o020;
 
 /// Nobody but those whom the operator chose can have written in that directory.
 ///
@@ -62,6 +67,40 @@ pub fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     file.take(bytes_max.saturating_add(1))
         .read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// The text of a file that others than its owner and group cannot read, and its group cannot write: a
+/// password, tokens. Waits for no pipe.
+///
+/// # Errors
+/// What the system said, or what to do; never what is in it.
+pub fn secret(path: &Path, bytes_max: usize) -> io::Result<String> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags(OFlags::NONBLOCK))
+        .open(path)?;
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    if found.mode() & (OTHERS | GROUP_WRITES) != 0 {
+        let shown = path.display();
+        return Err(io::Error::other(format!(
+            "others can read it, or its group can write it (mode {:04o}); `chmod 0640 {shown}`, and \
+             change what is in it if others may have read that",
+            found.mode() & 0o7777
+        )));
+    }
+    let mut text = String::new();
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+    file.take(limit.saturating_add(1))
+        .read_to_string(&mut text)?;
+    if text.len() > bytes_max {
+        return Err(io::Error::other(format!(
+            "it is larger than {bytes_max} bytes"
+        )));
+    }
+    Ok(text)
 }
 
 /// Writes the file anew and has it on disk before it returns: whoever reads it, even after a power

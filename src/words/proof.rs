@@ -44,3 +44,12 @@ pub enum WarmUpFailure {
     /// The scaler gave it up: no outcome came in time.
     NoOutcome,
 }
+
+/// A warm-up that goes on and does not pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WarmUpTrouble {
+    /// The last thing that went wrong.
+    pub why: WarmUpFailure,
+    /// Requests or connections so far.
+    pub attempts: u32,
+}

@@ -3,6 +3,7 @@
 mod check;
 mod field;
 mod follow;
+mod manual;
 mod numbers;
 mod parse;
 mod story;

@@ -1,5 +1,6 @@
 //! The configuration file: what it means, and every mistake with line, column and a way out.
 
+mod alerts;
 mod mistakes;
 mod odd;
 mod reference;

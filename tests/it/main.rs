@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod alerts; // who is told, over real connections
 mod cli; // the spawned binary: exit codes, streams, help
 mod config; // every mistake of a file, with line, column and a way out
 mod curve; // the last hour of a backend

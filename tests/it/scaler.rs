@@ -1,6 +1,7 @@
 //! What the scaler does and never does, told as events in virtual time.
 
 mod afterwards;
+mod beside;
 mod bracket;
 mod capacity;
 mod contradictions;
@@ -41,5 +42,6 @@ mod two_speeds;
 mod usage;
 mod view;
 mod votes;
+mod warm_ups;
 mod windows;
 mod world;

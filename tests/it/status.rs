@@ -26,6 +26,7 @@ fn learned() -> CapacityView {
         carries: Some(Carries::Bounded(37.0)),
         demand_per_s: Some(52.0),
         serving: 2,
+        exist: 3,
         enough_until: Some(57.3),
     }
 }
@@ -36,7 +37,11 @@ fn view(capacity: CapacityView) -> BackendView {
         state: BackendState::Ok,
         policy: None,
         servers: Vec::new(),
-        next: Outlook::Nothing,
+        next: Outlook::Well {
+            measured: None,
+            per_second: None,
+            serving: 2,
+        },
         serving: Some(2),
         wanted: Some(3),
         capacity,
@@ -75,6 +80,15 @@ fn one_sentence_says_what_a_server_carries_and_from_where_one_more_is_wanted() {
             "one server carries 37 requests/s within 500 ms (proved 12m ago, broke at 40); now 52/s on 2; \
              a third is wanted above 57/s"
         )
+    );
+    let all_in = CapacityView {
+        exist: 2,
+        ..learned()
+    };
+    let said = all_in.sentence().unwrap_or_default();
+    assert!(
+        said.ends_with("; that is enough up to 57/s, and no more servers exist"),
+        "{said}"
     );
 }
 
@@ -170,24 +184,31 @@ fn a_spare_that_the_load_needs_stays_with_the_numbers_that_say_so() {
         highest: 1.8,
         within: Duration::from_secs(300),
         left: 1.0,
+        exist: 3,
     };
     let said = |needed: &Needed| Outlook::Stays(Box::new(needed.clone())).to_string();
     assert_eq!(
         said(&needed),
-        "web2 stays: 52 requests/s need 2 servers, one carries 37/s"
+        "web2 stays: 52 requests/s × 1.27 kept ready ÷ 37/s each = 1.8 → 2 wanted"
     );
+    let beyond = Needed {
+        exist: 1,
+        ..needed.clone()
+    };
+    assert!(said(&beyond).ends_with(" → 2 wanted, 1 exist"));
     let later = Needed {
         need: Need {
             units: 0.5,
             demand: 15.0,
+            margin: 3.5,
             ..need
         },
         ..needed
     };
     assert_eq!(
         said(&later),
-        "web2 stays: the load of the last 5m needed up to 1.8 servers, and 1 would be left, one carries 37/s; \
-         now 15/s"
+        "web2 stays: the load of the last 5m needed up to 1.8 servers, and 1 would be left; \
+         now 15 requests/s × 1.23 kept ready ÷ 37/s each = 0.5 → 1 wanted"
     );
     let close = Needed {
         highest: 0.9,

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 mod answers;
 mod tls;
+mod told;
 mod url;
 
 const MS: Duration = Duration::from_millis(1);
@@ -48,7 +49,7 @@ async fn run(
 ) -> Result<WarmUpEvidence, WarmUpFailure> {
     let deadline = MS * deadline_ms;
     WarmUp::new(config, &BTreeMap::new())
-        .run(&name(), Some(address), is_tls, deadline, deadline)
+        .run(&name(), Some(address), is_tls, deadline, deadline, |_| ())
         .await
 }
 
@@ -394,7 +395,7 @@ async fn a_refusing_server_is_given_up_when_another_waits_and_else_at_the_deadli
     let warm_up = WarmUp::new(&config(), &BTreeMap::new());
     let started = Instant::now();
     let outcome = warm_up
-        .run(&name(), Some(address), false, LONG * 2, MS * 150)
+        .run(&name(), Some(address), false, LONG * 2, MS * 150, |_| ())
         .await;
     assert!(
         matches!(outcome, Err(WarmUpFailure::Refused { attempts: 2.. })),
@@ -416,7 +417,7 @@ async fn a_dead_server_is_asked_quickly_at_first_and_then_at_most_four_times_a_s
     let warm_up = WarmUp::new(&config(), &BTreeMap::new());
     let started = Instant::now();
     let outcome = warm_up
-        .run(&name(), Some(address), false, LONG, MS * 2000)
+        .run(&name(), Some(address), false, LONG, MS * 2000, |_| ())
         .await;
     let took = started.elapsed();
     assert!(took >= MS * 2000, "two seconds of refusals: {took:?}");
@@ -452,7 +453,7 @@ async fn a_machine_that_is_switched_off_does_not_hold_the_next_spare_for_the_who
     let warm_up = WarmUp::new(&config(), &BTreeMap::new());
     let started = Instant::now();
     let outcome = warm_up
-        .run(&name(), Some(address), false, LONG * 2, MS * 500)
+        .run(&name(), Some(address), false, LONG * 2, MS * 500, |_| ())
         .await;
     let text = broken(outcome);
     assert!(text.contains("cannot connect to 127.0.0.1"), "{text}");
@@ -470,7 +471,7 @@ async fn a_connection_without_an_answer_is_never_taken_for_a_request_without_one
     let warm_up = WarmUp::new(&config, &BTreeMap::new());
     for _ in 0..100 {
         let outcome = warm_up
-            .run(&name(), Some(address), false, MS * 200, MS)
+            .run(&name(), Some(address), false, MS * 200, MS, |_| ())
             .await;
         let text = broken(outcome);
         assert!(text.contains("no answer within 0.0 s"), "{text}");
@@ -514,7 +515,7 @@ async fn without_requests_one_connection_is_proof_and_fast() {
     for _ in 0..100 {
         let started = Instant::now();
         let outcome = warm_up
-            .run(&name(), Some(address), false, MS * 1000, MS * 1000)
+            .run(&name(), Some(address), false, MS * 1000, MS * 1000, |_| ())
             .await;
         took.push(started.elapsed());
         assert_eq!(outcome.unwrap().passed, 0);
@@ -533,7 +534,9 @@ async fn without_requests_one_connection_is_proof_and_fast() {
 #[tokio::test]
 async fn without_an_address_a_warm_up_url_is_asked_for() {
     let warm_up = WarmUp::new(&config(), &BTreeMap::new());
-    let outcome = warm_up.run(&name(), None, false, MS * 100, MS * 100).await;
+    let outcome = warm_up
+        .run(&name(), None, false, MS * 100, MS * 100, |_| ())
+        .await;
     assert_eq!(outcome, Err(WarmUpFailure::NoAddress));
 }
 
@@ -546,7 +549,7 @@ async fn a_warm_up_url_replaces_address_and_path() {
     let warm_up = WarmUp::new(&config(), &urls);
     let nowhere = Some("127.0.0.1:1".parse().unwrap());
     let outcome = warm_up
-        .run(&name(), nowhere, true, MS * 5000, MS * 5000)
+        .run(&name(), nowhere, true, MS * 5000, MS * 5000, |_| ())
         .await;
     assert_eq!(outcome.unwrap().passed, 3);
     let head = server.heads.lock().unwrap()[0].clone();
@@ -566,7 +569,11 @@ async fn link_local_addresses_are_refused_at_once() {
     }
     let urls = BTreeMap::from([("web3".to_owned(), "http://169.254.169.254/".to_owned())]);
     let warm_up = WarmUp::new(&config(), &urls);
-    let text = broken(warm_up.run(&name(), None, false, LONG * 2, LONG * 2).await);
+    let text = broken(
+        warm_up
+            .run(&name(), None, false, LONG * 2, LONG * 2, |_| ())
+            .await,
+    );
     assert!(text.contains("link-local"), "{text}");
     assert!(started.elapsed() < LONG);
 }

@@ -165,6 +165,9 @@ impl Mending<'_> {
                 Fix::run("haproxy-autoscale events --since 7d | grep operator")
             }
             ProblemCode::NotServing => Fix::run(format!("haproxy-autoscale explain {name}")),
+            ProblemCode::WarmUpFails => self
+                .as_found(&[Code::SpareDead, Code::SpareAnswer])
+                .unwrap_or_else(|| Fix::run(format!("haproxy-autoscale explain {name}"))),
             ProblemCode::Failing => Fix::run(format!(
                 "haproxy-autoscale events --backend {name} --since 1h"
             )),
@@ -345,6 +348,10 @@ impl Mending<'_> {
                 Listen::Off => Fix::run(RELOAD),
             },
             DaemonProblem::HttpToken => self.token(),
+            DaemonProblem::AlertNotSent => {
+                Fix::run(format!("haproxy-autoscale alerts test -c {path}"))
+            }
+            DaemonProblem::HeartbeatNotSent => Fix::run("haproxy-autoscale events --since 1h"),
         }
     }
 

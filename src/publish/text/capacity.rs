@@ -1,9 +1,8 @@
 //! What one server carries, what the demand needs, and why a spare stays for it, in words.
 
-use super::counted;
 use super::measured::threshold;
 use crate::measure::capacity::Carries;
-use crate::measure::need::{Lead, Need};
+use crate::measure::need::{BACKLOG_S, Lead, Need};
 use crate::scaler::seen::{CapacitySource, CapacityView, Needed};
 use crate::words::time::{PerSecond, Span};
 
@@ -26,8 +25,12 @@ impl CapacityView {
             format!("; now {demand}/s on {}", self.serving)
         });
         let until = self.enough_until.filter(|_| is_bounded).map(|until| {
-            let (next, until) = (next(self.serving), PerSecond(until));
-            format!("; {next} is wanted above {until}/s")
+            let until = PerSecond(until);
+            if self.serving < self.exist {
+                format!("; {} is wanted above {until}/s", next(self.serving))
+            } else {
+                format!("; that is enough up to {until}/s, and no more servers exist")
+            }
         });
         let (now, until) = (now.unwrap_or_default(), until.unwrap_or_default());
         Some(format!(
@@ -65,32 +68,47 @@ const fn next(serving: u32) -> &'static str {
     }
 }
 
-/// `52 requests/s need 2 servers, one carries 37/s`.
+/// `52 requests/s × 1.11 kept ready ÷ 37/s each = 1.6 → 2 wanted`: so that it can be done again.
 pub(super) fn need(need: &Need) -> String {
-    let servers = counted(need.servers(), "server");
-    let rate = PerSecond(need.demand);
-    let why = match need.lead {
-        Lead::Arrivals => format!("{rate} requests/s need"),
-        Lead::Backlog => format!(
-            "{rate} requests/s and {:.0} requests in arrears need",
-            need.backlog
-        ),
-        Lead::InFlight => format!("{:.0} requests in flight need", need.in_flight),
-        Lead::Queue => format!("{rate} requests/s and a queue before full servers need"),
-    };
-    format!("{why} {servers}{}", one_carries(need))
+    let (sum, wanted) = (units(need.units), need.servers());
+    format!("{} = {sum} → {wanted} wanted", reckoning(need))
 }
 
-fn one_carries(need: &Need) -> String {
+/// What leads, by what one server carries or holds.
+fn reckoning(need: &Need) -> String {
+    let rate = PerSecond(need.demand);
+    let ready = (need.demand + need.margin) / need.demand;
+    let demand = if need.margin > 0.0 && ready.is_finite() {
+        format!("{rate} requests/s × {ready:.2} kept ready")
+    } else {
+        format!("{rate} requests/s")
+    };
     let carries = need.capacity.map(Carries::per_second);
-    let carries = carries.map(|rate| format!(", one carries {}/s", PerSecond(rate)));
-    carries.unwrap_or_default()
+    let each = carries.map(|rate| format!(" ÷ {}/s each", PerSecond(rate)));
+    let each = each.unwrap_or_default();
+    match need.lead {
+        Lead::Arrivals => format!("{demand}{each}"),
+        Lead::Backlog => format!(
+            "({demand} + {:.0} in arrears ÷ {BACKLOG_S:.0} s){each}",
+            need.backlog
+        ),
+        Lead::InFlight => format!(
+            "{:.0} requests in flight ÷ {:.1} that each holds",
+            need.in_flight,
+            need.in_flight / need.units
+        ),
+        Lead::Queue => format!("{rate} requests/s and a queue before full servers"),
+    }
 }
 
 fn needed(needed: &Needed) -> String {
     let server = &needed.server;
+    let now = need(&needed.need);
     if needed.need.units > needed.left {
-        return format!("{server} stays: {}", need(&needed.need));
+        let exist = needed.exist;
+        let is_beyond = needed.need.servers() > exist;
+        let exist = is_beyond.then(|| format!(", {exist} exist"));
+        return format!("{server} stays: {now}{}", exist.unwrap_or_default());
     }
     let (highest, left) = (units(needed.highest), units(needed.left));
     let left = if needed.highest > needed.left {
@@ -98,11 +116,9 @@ fn needed(needed: &Needed) -> String {
     } else {
         format!("{left} would be barely enough")
     };
-    let (within, rate) = (Span(needed.within), PerSecond(needed.need.demand));
-    let carries = one_carries(&needed.need);
+    let within = Span(needed.within);
     format!(
-        "{server} stays: the load of the last {within} needed up to {highest} servers, and {left}{carries}; \
-         now {rate}/s"
+        "{server} stays: the load of the last {within} needed up to {highest} servers, and {left}; now {now}"
     )
 }
 

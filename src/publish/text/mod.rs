@@ -14,6 +14,8 @@ macro_rules! in_words {
     )+};
 }
 
+pub(super) mod alerts;
+
 mod capacity;
 mod decisions;
 mod haproxy;

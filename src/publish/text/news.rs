@@ -1,5 +1,6 @@
 //! Records in words: one line each. What users do about it stands at the end.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
@@ -76,9 +77,7 @@ fn news(news: &News) -> String {
              must be there and writable)",
             path.display()
         ),
-        News::ServiceManager { what, error } => {
-            format!("cannot tell the service manager {what}: {error}")
-        }
+        News::ServiceManager { what, error } => untold(what, error),
         News::Log { source, news } => log(source, news),
         News::StateLost(text) => {
             format!("{text}; no enabled spare goes before a window of requests")
@@ -89,10 +88,7 @@ fn news(news: &News) -> String {
         | News::HttpNotListening(text)
         | News::HttpToken(text) => text.clone(),
         News::EventsKept => "events are kept on disk again".to_owned(),
-        News::EventsMoved(Some(file)) => {
-            format!("events are kept in {} from here on", file.display())
-        }
-        News::EventsMoved(None) => "events are kept in memory alone from here on".to_owned(),
+        News::EventsMoved(file) => events_moved(file.as_deref()),
         News::EventsLost { events, is_at_most } => events_lost(*events, *is_at_most),
         News::StateKept => "the state is kept on disk again".to_owned(),
         News::Paused(order) => format!(
@@ -102,8 +98,9 @@ fn news(news: &News) -> String {
         News::ConfigApplied(looks_after) => format!(
             "SIGHUP: configuration read again, new configuration applied: the daemon {looks_after}"
         ),
-        News::ConfigUnchanged => "SIGHUP: configuration read again, it has not changed".to_owned(),
+        News::ConfigUnchanged => UNCHANGED.to_owned(),
         News::HttpListening(listen) => format!("HTTP is served on {listen}"),
+        News::Alerts(news) => news.to_string(),
         News::Reason { backend, text, .. } => format!("reason {backend}: {text}"),
         News::Usage { backend, usage, .. } => usage_of(backend, usage),
         News::ProblemLasts {
@@ -157,6 +154,17 @@ fn events_lost(events: u64, is_at_most: bool) -> String {
     format!(
         "{most}{events} before this one cannot be shown: no disk took {them}, or the file was removed"
     )
+}
+
+const UNCHANGED: &str = "SIGHUP: configuration read again, it has not changed";
+
+fn untold(what: &str, error: &str) -> String {
+    format!("cannot tell the service manager {what}: {error}")
+}
+
+fn events_moved(file: Option<&Path>) -> String {
+    let place = file.map_or_else(|| "memory alone".to_owned(), |it| it.display().to_string());
+    format!("events are kept in {place} from here on")
 }
 
 /// By the clock on the wall.

@@ -73,6 +73,7 @@ fn note(note: &Note) -> String {
         Note::StateRefused(refused) => refused.to_string(),
         Note::Vanished(server) => format!("HAProxy no longer has server {server}"),
         Note::LateReady => "HAProxy carried `ready` out after its answer was given up".to_owned(),
+        Note::WarmUpFails(failing) => failing.to_string(),
         Note::CalledOff(why) => format!("not enabled: {why}"),
         Note::Crowded(crowded) => crowded.to_string(),
         Note::CrowdStuck {

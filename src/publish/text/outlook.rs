@@ -1,13 +1,21 @@
 //! What a backend does next and why, in words: `next` of `status`.
 
 use super::counted;
-use super::measured::threshold;
+use super::measured::{measured, signal_prefix, threshold};
+use crate::measure::need::Need;
 use crate::scaler::Stage;
-use crate::scaler::seen::{Later, Outlook, Transition};
+use crate::scaler::seen::{FailingWarmUp, Later, Measured, Outlook, Transition};
 use crate::words::picture::ReadFailure;
+use crate::words::proof::WarmUpFailure;
 use crate::words::time::{PerSecond, Span};
 
-in_words!(Later: later, Outlook: outlook, Transition: transition);
+in_words!(
+    FailingWarmUp: failing,
+    Later: later,
+    Measured: against_threshold,
+    Outlook: outlook,
+    Transition: transition,
+);
 
 fn outlook(next: &Outlook) -> String {
     match next {
@@ -45,14 +53,8 @@ fn outlook(next: &Outlook) -> String {
             streak,
             needed,
         } => {
-            let windows = match needed.saturating_sub(*streak) {
-                0 | 1 => "window is".to_owned(),
-                more => format!("{more} windows are"),
-            };
             let above = threshold(*above, *signal);
-            format!(
-                "warm up {spare} if the next {windows} above {above} too ({streak} of {needed})"
-            )
+            comes(spare, &above, *streak, *needed)
         }
         Outlook::Cooldown(left) => format!("nothing for {}: scale_up_cooldown", Span(*left)),
         Outlook::Growing {
@@ -67,15 +69,78 @@ fn outlook(next: &Outlook) -> String {
         }
         Outlook::Nobody(why) => format!("nothing: {why}"),
         Outlook::Blind => "nothing until the log can be read: no spare comes or goes".to_owned(),
-        Outlook::HalfBlind => {
-            "nothing to do; no spare goes while the log is late or in doubt".to_owned()
+        Outlook::Short { wanted, exist, why } => {
+            let verb = if *exist == 1 { "exists" } else { "exist" };
+            format!("nothing: {wanted}, {exist} {verb}; {why}")
         }
-        Outlook::Enough { need, serving } => {
-            let need = super::capacity::need(need);
-            format!("nothing to do: {need}; {serving} serving")
-        }
-        Outlook::Nothing => "nothing to do".to_owned(),
+        Outlook::HalfBlind => "no spare goes while the log is late or in doubt".to_owned(),
+        Outlook::Enough {
+            need,
+            serving,
+            measured,
+        } => enough(need, *serving, *measured),
+        Outlook::Well {
+            measured,
+            per_second,
+            serving,
+        } => well(*measured, *per_second, *serving),
     }
+}
+
+/// Why nothing needs to be done, by what one server carries.
+fn enough(need: &Need, serving: u32, measured: Option<Measured>) -> String {
+    let measured = measured.map(|it| format!("; {it}")).unwrap_or_default();
+    let need = super::capacity::need(need);
+    format!("no change: {need}, {serving} serving{measured}")
+}
+
+/// What brings the next spare.
+fn comes(spare: &str, above: &str, streak: u32, needed: u32) -> String {
+    let windows = match needed.saturating_sub(streak) {
+        0 | 1 => "window is".to_owned(),
+        more => format!("{more} windows are"),
+    };
+    format!("warm up {spare} if the next {windows} above {above} too ({streak} of {needed})")
+}
+
+/// Why nothing needs to be done, where nobody knows what one server carries.
+fn well(measured: Option<Measured>, per_second: Option<f64>, serving: u32) -> String {
+    let measured = measured.map_or_else(
+        || "no request to judge".to_owned(),
+        |measured| measured.to_string(),
+    );
+    let rate = per_second.map(|rate| format!("{} requests/s on ", PerSecond(rate)));
+    let servers = counted(serving, "server");
+    format!(
+        "no change: {measured}; {}{servers}",
+        rate.unwrap_or_default()
+    )
+}
+
+/// `mean 45 ms, 500 ms allowed`.
+fn against_threshold(it: &Measured) -> String {
+    format!(
+        "{}{} {}, {} allowed",
+        signal_prefix(it.signal),
+        it.statistic.name(),
+        measured(it.value, it.signal),
+        threshold(it.above, it.signal)
+    )
+}
+
+/// `warm-up fails: connection refused (31 attempts, 9s), given up in 51s`.
+fn failing(failing: &FailingWarmUp) -> String {
+    let why = match &failing.why {
+        WarmUpFailure::Refused { .. } => "connection refused".to_owned(),
+        WarmUpFailure::TimedOut { .. } => "no answer in time".to_owned(),
+        why @ (WarmUpFailure::Status { .. }
+        | WarmUpFailure::Broken(_)
+        | WarmUpFailure::NoAddress
+        | WarmUpFailure::NoOutcome) => why.to_string(),
+    };
+    let attempts = counted(failing.attempts, "attempt");
+    let (lasted, left) = (Span(failing.lasted), Span(failing.left));
+    format!("warm-up fails: {why} ({attempts}, {lasted}), given up in {left}")
 }
 
 fn read(due: Span, failure: Option<&ReadFailure>) -> String {
@@ -101,6 +166,9 @@ fn transition(transition: &Transition) -> String {
     let Transition {
         server, sessions, ..
     } = transition;
+    if let Some(failing) = &transition.failing {
+        return format!("{server}: {failing}");
+    }
     match (transition.stage, transition.is_inbound, transition.checks) {
         (Stage::Warming, true, None) => {
             format!("{server} gets users as soon as its warm-up has passed")

@@ -38,6 +38,18 @@ fn problem(problem: &Problem) -> String {
         Problem::Errors { failed, all } => {
             format!("{failed} of the last {all} requests failed (5xx)")
         }
+        Problem::WarmUpFails {
+            server,
+            failing,
+            beside,
+        } => {
+            let beside = match beside.as_slice() {
+                [] => String::new(),
+                [one] => format!("; {one} is brought in beside it"),
+                more => format!("; {} are brought in beside it", more.join(", ")),
+            };
+            format!("{server}: {failing}{beside}")
+        }
         Problem::Slow {
             signal,
             statistic,

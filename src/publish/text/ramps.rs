@@ -64,10 +64,17 @@ fn ramp(news: &RampNews) -> String {
              {}), the others {others_ms:.0} ms",
             counted(*requests, "request")
         ),
-        RampNews::Done { took, whole } => {
-            format!("has its whole weight, {whole}, after {}", Span(*took))
+        RampNews::Done { took, whole, share } => {
+            let share = share.map(|share| {
+                let percent = share * 100.0;
+                format!(": it took {percent:.0} % of the requests of late")
+            });
+            let (took, share) = (Span(*took), share.unwrap_or_default());
+            format!("has its whole weight, {whole}, after {took}, and so its full share{share}")
         }
-        RampNews::Cut { whole } => format!("gets its whole weight, {whole}, at once"),
+        RampNews::Cut { weight, whole } => {
+            format!("gets its whole weight at once, {whole} instead of {weight}")
+        }
         RampNews::Anothers { weight } => format!(
             "its weight was set to {weight} outside this daemon: it stays so, and grows no more"
         ),

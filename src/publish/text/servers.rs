@@ -195,6 +195,7 @@ fn why_not(why: &WhyNot) -> String {
                 Span(*left)
             )
         }
+        WhyNot::WarmUpFails(failing) => format!("is tried: {failing}"),
         WhyNot::Is(Stage::Ready) => "does not serve".to_owned(),
         WhyNot::Is(stage) => format!("is {}", stage.as_str()),
     }

@@ -21,6 +21,7 @@
 
 use std::time::Duration;
 
+use super::stall::Stall;
 use crate::scaler::decision::{Failure, Fault, Ordered, Wanted};
 use crate::scaler::event::ActionId;
 use crate::scaler::settings::{BackendSettings, OnOpenSessions};
@@ -55,6 +56,8 @@ pub(super) struct Journey {
     pub(super) took_at: Option<(u64, Timestamp)>,
     /// Sessions that were open before it was told `maint`.
     pub(super) sessions: u32,
+    /// What its warm-up meets, and who set out beside it because of that.
+    pub(super) stall: Stall,
 }
 
 #[derive(Debug)]
@@ -175,7 +178,7 @@ pub(super) enum Step {
 }
 
 impl Journey {
-    pub(super) const fn new(now: Timestamp, server: String, goal: Goal, step: Step) -> Self {
+    pub(super) fn new(now: Timestamp, server: String, goal: Goal, step: Step) -> Self {
         Self {
             server,
             goal,
@@ -187,6 +190,7 @@ impl Journey {
             drained: None,
             took_at: None,
             sessions: 0,
+            stall: Stall::default(),
         }
     }
 

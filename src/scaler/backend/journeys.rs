@@ -43,6 +43,11 @@ impl Journeys {
         self.under_way.iter().find(|it| it.server == server)
     }
 
+    /// All of them, to be changed; whoever is put last has set out last.
+    pub(super) const fn all_mut(&mut self) -> &mut Vec<Journey> {
+        &mut self.under_way
+    }
+
     pub(super) fn of_mut(&mut self, server: &str) -> Option<&mut Journey> {
         self.under_way.iter_mut().find(|it| it.server == server)
     }
@@ -58,8 +63,14 @@ impl Journeys {
     }
 
     /// Servers on their way in that set out before that one, or that were told to be ready by now; all
-    /// of them without a name.
+    /// of them without a name. On one whose warm-up fails nobody counts.
     pub(super) fn coming_before(&self, server: Option<&str>) -> impl Iterator<Item = &Journey> {
+        let inbound = self.inbound_before(server);
+        inbound.filter(|it| !it.stall.has_stalled())
+    }
+
+    /// The same with those whose warm-up fails.
+    pub(super) fn inbound_before(&self, server: Option<&str>) -> impl Iterator<Item = &Journey> {
         let place = |server| self.under_way.iter().position(|it| it.server == server);
         let before = server.and_then(place).unwrap_or(self.under_way.len());
         let inbound = self.under_way.iter().enumerate();
@@ -76,9 +87,16 @@ impl Journeys {
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
+    /// That spare is being brought in, and one counts on it.
+    pub(super) fn is_coming(&self, server: &str) -> bool {
+        let is_coming = |it: &Journey| it.is_inbound() && !it.stall.has_stalled();
+        self.of(server).is_some_and(is_coming)
+    }
+
     /// A server is on its way in, or it is not known yet what becomes of one that was.
     pub(super) fn may_bring_one(&self) -> bool {
-        let is_one = |it: &Journey| it.is_inbound() || it.is_taken_back();
+        let is_coming = |it: &Journey| it.is_inbound() && !it.stall.has_stalled();
+        let is_one = |it: &Journey| is_coming(it) || it.is_taken_back();
         !self.commands.is_empty() || self.under_way.iter().any(is_one)
     }
 
@@ -152,6 +170,7 @@ impl Journeys {
     pub(super) fn begin(&mut self, journey: Journey) {
         self.forget(&journey.server);
         self.under_way.push(journey);
+        self.put_stalled_last();
     }
 
     /// Forgets that server's journey.

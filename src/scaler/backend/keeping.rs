@@ -18,6 +18,7 @@ impl Needs<'_> {
             highest: outlook.highest?,
             within: self.settings.idle_timeout,
             left: self.units_without(member),
+            exist: self.facts.pool.exist(),
         })
     }
 

@@ -23,6 +23,7 @@ mod service;
 mod shares;
 mod signals;
 mod size;
+mod stall;
 mod timers;
 mod view;
 mod votes;
@@ -54,6 +55,7 @@ use self::votes::Votes;
 use self::view::Sight;
 
 pub(super) use self::ramps::Ramps;
+pub(super) use self::stall::troubled;
 pub use self::view::{BackendView, ServerView};
 
 /// One `[backend.NAME]` at work.
@@ -178,6 +180,7 @@ impl Backend {
             Timer::Window => self.signals.window_due(),
             Timer::PutAway => self.sight().leaving().map(|leaving| leaving.due),
             Timer::Write => self.journeys.due(),
+            Timer::Stall => self.journeys.stalls_at(),
             Timer::Shift => self.facts.rota.due(),
             Timer::Effect => self.signals.account.due(),
             Timer::Settled | Timer::Slice => return,
@@ -198,6 +201,10 @@ impl Backend {
             }
             Timer::Slice => self.end_slice(now, out),
             Timer::Write => self.road().write_overdue(now, out),
+            Timer::Stall => {
+                stall::stall(&mut self.journeys, &self.settings, now, out);
+                self.seek_work(now, out);
+            }
             Timer::Effect => {
                 while let Some((server, effect)) = self.signals.account.take_effect(now) {
                     let reason = Reason::Effect(effect);

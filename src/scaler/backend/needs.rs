@@ -311,7 +311,8 @@ impl<'a> Needs<'a> {
     pub(super) fn owed(self, owed: Option<&(u32, Wanted)>) -> Option<Wanted> {
         let (servers, wanted) = owed?;
         let coming = self.journeys.coming_for_load();
-        (coming < AT_ONCE_MAX.min(*servers)).then(|| wanted.clone())
+        let is_free = self.journeys.stalled() < AT_ONCE_MAX;
+        (coming < AT_ONCE_MAX.min(*servers) && is_free).then(|| wanted.clone())
     }
 
     /// Servers that the demand needs beside those that serve and come, with the need that says so.
@@ -355,7 +356,7 @@ impl<'a> Needs<'a> {
     /// The strength of those that serve or are on their way, units.
     fn units_there(self) -> f64 {
         let is_there =
-            |member: &&Member| member.is_serving() || self.journeys.is_inbound(&member.read.name);
+            |member: &&Member| member.is_serving() || self.journeys.is_coming(&member.read.name);
         let there = self.facts.pool.members.iter().filter(is_there);
         size::whole_strength(self.facts, there).units
     }
@@ -464,11 +465,18 @@ impl<'a> Needs<'a> {
             let free_at = spare.budget.may_come_at(self.settings.idle_timeout)?;
             (now < free_at).then(|| free_at.since(now))
         };
+        let failing = |spare: &Member| {
+            let journey = self.journeys.of(&spare.read.name)?;
+            journey.failing(now, self.settings)
+        };
         let why = |spare: &Member| match (spare.note(now), spent_for(spare)) {
             (Some(note), _) => WhyNot::Noted(Box::new(note)),
             (None, _) if serves(spare) => WhyNot::Serves,
             (None, Some(left)) => WhyNot::Spent(left),
-            (None, None) => WhyNot::Is(spare.stage),
+            (None, None) => match failing(spare) {
+                Some(failing) => WhyNot::WarmUpFails(Box::new(failing)),
+                None => WhyNot::Is(spare.stage),
+            },
         };
         let each = spares.iter().map(|spare| (name_of(spare), why(spare)));
         Nobody::Each(each.collect())
@@ -559,7 +567,7 @@ impl<'a> Needs<'a> {
     /// Forged or replayed lines alone can wake one spare and no more.
     fn doubt_about_more(self, before: Option<&str>) -> Option<Blocked> {
         let joined = self.facts.joined_in_doubt()?;
-        let mut coming = self.journeys.coming_before(before);
+        let mut coming = self.journeys.inbound_before(before);
         let is_enough = joined > 0 || coming.any(Journey::rests_on_the_log);
         is_enough.then(|| Blocked::InDoubt(self.facts.comparison.compared()))
     }

@@ -41,18 +41,16 @@ impl Backend {
         let answer = Reason::Answer {
             verb: order.verb,
             by: order.by.map(Box::new),
-            answer: taken.map(|()| match released {
-                Some(released) => Promise::Released {
-                    load: if released.serving > 0 {
-                        before.without(released.serving)
-                    } else {
-                        None
-                    },
-                    leaving: released.leaving,
-                    stays: released.stays,
-                    length: order.lasts.unwrap_or(self.settings.hold),
-                },
-                None => {
+            answer: taken.map(|()| {
+                if let Some(released) = released {
+                    let goes = released.serving > 0;
+                    Promise::Released {
+                        load: before.without(released.serving).filter(|_| goes),
+                        leaving: released.leaving,
+                        stays: released.stays,
+                        length: order.lasts.unwrap_or(self.settings.hold),
+                    }
+                } else {
                     let load = takes_away.and_then(|servers| before.without(servers));
                     self.sight().promise(now, order, server, load)
                 }

@@ -70,6 +70,14 @@ pub(super) fn take_all_back(now: Timestamp, mut road: Road<'_>, out: &mut Outbox
     Ramps::of(&mut road).give_all_back(now, out);
 }
 
+/// Its share grows no more step by step: it gets all of it.
+fn tell_cut(now: Timestamp, member: &Member, out: &mut Outbox) {
+    let (weight, whole) = (member.read.user_weight, member.read.initial_weight);
+    let news = RampNews::Cut { weight, whole };
+    let name = &member.read.name;
+    out.tell(now, Some(name), Change::Ramp, Note::Ramp(news));
+}
+
 impl<'a> Ramps<'a> {
     /// Those of that backend.
     pub(in crate::scaler) fn of(road: &'a mut Road<'_>) -> Self {
@@ -207,8 +215,9 @@ impl Ramps<'_> {
                 });
             }
             Growing::Done(took) => {
+                let share = member.service.probation.share();
                 member.service.trouble.ends_lag();
-                let news = RampNews::Done { took, whole };
+                let news = RampNews::Done { took, whole, share };
                 out.tell(now, Some(name), Change::Ramp, Note::Ramp(news));
                 return self.give_back(now, name, out);
             }
@@ -256,9 +265,7 @@ impl Ramps<'_> {
         member.service.ramp.end();
         member.service.trouble.ends_lag();
         if member.stage == Stage::Ready {
-            let whole = member.read.initial_weight;
-            let news = RampNews::Cut { whole };
-            out.tell(now, Some(name), Change::Ramp, Note::Ramp(news));
+            tell_cut(now, member, out);
         }
         self.give_back(now, name, out);
     }
@@ -295,6 +302,9 @@ impl Ramps<'_> {
                 continue;
             };
             let whole = member.read.initial_weight;
+            if member.service.ramp.is_growing() && member.stage == Stage::Ready {
+                tell_cut(now, member, out);
+            }
             member.service.ramp.end();
             self.tell(now, &name, whole, out);
         }

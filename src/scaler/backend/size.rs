@@ -146,7 +146,7 @@ impl Size {
             return;
         };
         let is_coming =
-            |member: &&Member| journeys.is_inbound(&member.read.name) && !member.is_serving();
+            |member: &&Member| journeys.is_coming(&member.read.name) && !member.is_serving();
         let coming = facts.pool.members.iter().filter(is_coming);
         // What a spare would take that is only pretended to serve, the others take.
         let is_pretended = |it: &Member| it.role == Role::Spare && it.read.counters.is_none();
@@ -293,6 +293,7 @@ impl Size {
                 .or_else(|| bracket.carries(now)),
             demand_per_s: outlook.and_then(|outlook| outlook.demand),
             serving: facts.pool.serving(),
+            exist: facts.pool.exist(),
             enough_until: need.and_then(|need| need.enough_until(units)),
         }
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::Backend;
 use super::journey::Journey;
 use super::needs::Leaving;
+use super::signals::Signals;
 use crate::measure::need::{Need, whole};
 use crate::measure::policy::{Policy, PolicyView};
 use crate::scaler::apart::QUARANTINE_MAX;
@@ -22,6 +23,8 @@ use crate::scaler::seen::{
     StandingReason, Standings, VotesView,
 };
 use crate::words::time::Timestamp;
+
+use self::trouble::failing_warm_ups;
 
 /// One backend at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -213,9 +216,6 @@ impl Sight<'_> {
             None if self.facts.generation.is_none() => return BackendState::Unknown,
             None => {}
         }
-        let is_slow = |view: &PolicyView| {
-            view.streak > 0 || view.value.is_some_and(|value| value > view.settings.above)
-        };
         match policy {
             _ if self.facts.pool.in_balance() < self.facts.floor(&self.settings)
                 || !self.facts.pool.dead_always_up().is_empty() =>
@@ -223,7 +223,7 @@ impl Sight<'_> {
                 BackendState::Short
             }
             Some(view) if view.is_broken => BackendState::Broken,
-            Some(view) if self.signals.quiet.since.is_none() && is_slow(view) => {
+            Some(view) if is_slow(&self.signals, view) => {
                 if self.signals.not_helping(now).is_some() {
                     BackendState::NotHelping
                 } else {
@@ -252,7 +252,9 @@ impl Sight<'_> {
         let owed = self.plan.owed.as_ref().map_or(0, |(servers, _)| *servers);
         let lost = self.journeys.coming_before(None);
         let lost = lost.filter(|it| it.replaces_lost()).count();
-        let for_load = owed.max(self.journeys.coming_for_load());
+        // Where nobody else can come, those that are still tried are the ones.
+        let tried = self.journeys.stalled().min(1);
+        let for_load = owed.max(self.journeys.coming_for_load()).max(tried);
         for_load.saturating_add(u32::try_from(lost).unwrap_or(u32::MAX))
     }
 
@@ -291,6 +293,7 @@ impl Sight<'_> {
                 problems.push(Problem::NoSpare);
             }
             problems.extend(self.helpless(now, policy));
+            problems.extend(failing_warm_ups(now, &self.journeys, &self.settings));
         }
         if let Some((signal, statistic, verdict)) = self.signals.not_helping(now) {
             problems.push(Problem::NotHelping(signal, statistic, verdict));
@@ -331,4 +334,10 @@ impl Sight<'_> {
             + self.signals.counted.len();
         policies + members.len() + budgets + watched + self.said.advice.len() + self.said.stay.len()
     }
+}
+
+/// The policy shows more than its threshold, or did so in the last window.
+fn is_slow(signals: &Signals, view: &PolicyView) -> bool {
+    let is_above = view.value.is_some_and(|value| value > view.settings.above);
+    signals.quiet.since.is_none() && (view.streak > 0 || is_above)
 }

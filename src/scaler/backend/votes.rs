@@ -65,7 +65,7 @@ impl Votes {
 
     /// Servers that are missing beside those that serve and come, with the target that wants most.
     pub(super) fn missing(&self, facts: &Facts, journeys: &Journeys) -> Option<(u32, Wanted)> {
-        let is_coming = |it: &&Member| !it.is_serving() && journeys.is_inbound(&it.read.name);
+        let is_coming = |it: &&Member| !it.is_serving() && journeys.is_coming(&it.read.name);
         let coming = facts.pool.members.iter().filter(is_coming).count();
         let serving = facts.pool.serving();
         let there = serving.saturating_add(u32::try_from(coming).unwrap_or(u32::MAX));

@@ -7,7 +7,7 @@ use super::{Change, Ordered, Refusal, StateRefused};
 use crate::measure::agreement::Doubt;
 use crate::measure::dropped::Share;
 use crate::scaler::hand::Kept;
-use crate::scaler::seen::{Blocked, Standing};
+use crate::scaler::seen::{Blocked, FailingWarmUp, Standing};
 use crate::words::names::ServerName;
 use crate::words::picture::{AdminState, Crowded, ReadFailure};
 
@@ -47,6 +47,8 @@ pub enum Note {
     Vanished(String),
     LateReady,
     CalledOff(CalledOff),
+    /// The warm-up of a spare has failed for so long that nobody counts on it any more.
+    WarmUpFails(Box<FailingWarmUp>),
     Crowded(Crowded),
     CrowdStuck {
         what: Crowded,
@@ -132,10 +134,14 @@ pub enum RampNews {
         weight: u32,
         whole: u32,
     },
-    /// It has its whole share.
-    Done { took: Duration, whole: u32 },
-    /// It ends early, with its whole share.
-    Cut { whole: u32 },
+    /// It has its whole share: that part of the requests, where it was counted.
+    Done {
+        took: Duration,
+        whole: u32,
+        share: Option<f64>,
+    },
+    /// It ends early, at that weight, and gets its whole share.
+    Cut { weight: u32, whole: u32 },
     /// Somebody else has set its weight.
     Anothers { weight: u32 },
 }

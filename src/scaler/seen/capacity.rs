@@ -42,6 +42,8 @@ pub struct CapacityView {
     pub demand_per_s: Option<f64>,
     /// Servers that take requests.
     pub serving: u32,
+    /// Servers that there are.
+    pub exist: u32,
     /// The demand from which they are not enough.
     pub enough_until: Option<f64>,
 }
@@ -57,4 +59,6 @@ pub struct Needed {
     pub within: Duration,
     /// What would be left without it, in servers.
     pub left: f64,
+    /// Servers that there are.
+    pub exist: u32,
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 use super::{Keeps, Needed, NoHelp, Nobody, ReasonCode};
 use crate::measure::load::TooSlow;
 use crate::measure::need::Need;
-use crate::measure::settings::Signal;
+use crate::measure::settings::{Signal, Statistic};
+use crate::scaler::decision::Wanted;
 use crate::scaler::member::Stage;
 use crate::words::closed::closed;
 use crate::words::picture::ReadFailure;
+use crate::words::proof::WarmUpFailure;
 
 /// What happens next.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,14 +60,50 @@ pub enum Outlook {
     NotHelping(Duration),
     /// Nothing: no spare comes.
     Nobody(Nobody),
+    /// Servers are missing whether or not it is slow, of so many that there are, and no spare comes.
+    Short {
+        wanted: Box<Wanted>,
+        exist: u32,
+        why: Nobody,
+    },
     /// Nothing at all until the log can be read.
     Blind,
     /// No spare goes while the log is late or not believed.
     HalfBlind,
     /// All is well, and so many servers serve the demand.
-    Enough { need: Box<Need>, serving: u32 },
-    /// All is well.
-    Nothing,
+    Enough {
+        need: Box<Need>,
+        serving: u32,
+        measured: Option<Measured>,
+    },
+    /// All is well: so many requests a second on so many servers.
+    Well {
+        measured: Option<Measured>,
+        per_second: Option<f64>,
+        serving: u32,
+    },
+}
+
+/// What a policy shows, against its threshold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    pub signal: Signal,
+    pub statistic: Statistic,
+    pub value: f64,
+    pub above: f64,
+}
+
+/// A warm-up that fails and goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailingWarmUp {
+    /// What went wrong last.
+    pub why: WarmUpFailure,
+    /// Requests or connections so far …
+    pub attempts: u32,
+    /// … in this time.
+    pub lasted: Duration,
+    /// When it is given up.
+    pub left: Duration,
 }
 
 /// A server on its way in or out.
@@ -78,6 +116,8 @@ pub struct Transition {
     /// HAProxy checks it, and whether that has passed.
     pub checks: Option<bool>,
     pub sessions: u32,
+    /// Its warm-up fails.
+    pub failing: Option<FailingWarmUp>,
 }
 
 /// Why a spare goes later than `idle_timeout` says.
@@ -134,10 +174,11 @@ impl Outlook {
             | Self::Cooldown(_)
             | Self::NotHelping(_)
             | Self::Nobody(_)
+            | Self::Short { .. }
             | Self::Blind
             | Self::HalfBlind
             | Self::Enough { .. }
-            | Self::Nothing => NextCode::Nothing,
+            | Self::Well { .. } => NextCode::Nothing,
         }
     }
 
@@ -155,10 +196,11 @@ impl Outlook {
             | Self::Cooldown(_)
             | Self::NotHelping(_)
             | Self::Nobody(_)
+            | Self::Short { .. }
             | Self::Blind
             | Self::HalfBlind
             | Self::Enough { .. }
-            | Self::Nothing => None,
+            | Self::Well { .. } => None,
         }
     }
 
@@ -167,7 +209,9 @@ impl Outlook {
         match self {
             Self::Leaves { later, .. } => later.is_some(),
             Self::Read { failure, .. } => failure.is_some(),
-            Self::Changing(_) | Self::Comes { .. } | Self::Enough { .. } | Self::Nothing => false,
+            Self::Changing(_) | Self::Comes { .. } | Self::Enough { .. } | Self::Well { .. } => {
+                false
+            }
             Self::Settling(_)
             | Self::Paused(_)
             | Self::Stays(_)
@@ -176,6 +220,7 @@ impl Outlook {
             | Self::NotHelping(_)
             | Self::Growing { .. }
             | Self::Nobody(_)
+            | Self::Short { .. }
             | Self::Blind
             | Self::HalfBlind => true,
         }
@@ -196,10 +241,11 @@ impl Outlook {
             | Self::Kept(_)
             | Self::Comes { .. }
             | Self::Nobody(_)
+            | Self::Short { .. }
             | Self::Blind
             | Self::HalfBlind
             | Self::Enough { .. }
-            | Self::Nothing => None,
+            | Self::Well { .. } => None,
         }
     }
 
@@ -227,9 +273,9 @@ impl Outlook {
             Self::Comes { .. } => ReasonCode::Slow,
             Self::Cooldown(_) | Self::Growing { .. } => ReasonCode::Cooldown,
             Self::NotHelping(_) => ReasonCode::NotHelping,
-            Self::Nobody(why) => why.kind().into(),
+            Self::Nobody(why) | Self::Short { why, .. } => why.kind().into(),
             Self::Blind | Self::HalfBlind => ReasonCode::Blind,
-            Self::Enough { .. } | Self::Nothing => ReasonCode::NothingToDo,
+            Self::Enough { .. } | Self::Well { .. } => ReasonCode::NothingToDo,
         }
     }
 }

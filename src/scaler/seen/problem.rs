@@ -1,6 +1,6 @@
 //! What keeps a backend from working, with its numbers. Nothing here decides.
 
-use super::{Nobody, ProblemCode};
+use super::{FailingWarmUp, Nobody, ProblemCode};
 use crate::measure::settings::{Signal, Statistic};
 use crate::measure::trial::NotHelping;
 use crate::scaler::decision::{Cause, Doubt, Fault, NameList, Shown, Wanted};
@@ -27,6 +27,12 @@ pub enum Problem {
         failed: u64,
         all: u64,
     },
+    WarmUpFails {
+        server: String,
+        failing: FailingWarmUp,
+        /// Spares that are brought in meanwhile.
+        beside: Vec<String>,
+    },
     Slow {
         signal: Signal,
         statistic: Statistic,
@@ -41,6 +47,30 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// The server that it is about.
+    pub fn server(&self) -> Option<&str> {
+        match self {
+            Self::UnknownServer(_, name)
+            | Self::NotServing(name, _)
+            | Self::Failing(name, _)
+            | Self::AlwaysUpMissing(name, _)
+            | Self::UsedInMaint(name)
+            | Self::WarmUpFails { server: name, .. } => Some(name),
+            Self::Unread(_)
+            | Self::NoSpare
+            | Self::NotHelping(..)
+            | Self::Doubt(_)
+            | Self::LogAbsent
+            | Self::LogLate
+            | Self::LogLost
+            | Self::MemoryLost
+            | Self::Crowded(_)
+            | Self::Errors { .. }
+            | Self::Slow { .. }
+            | Self::Short { .. } => None,
+        }
+    }
+
     /// In one word.
     pub const fn code(&self) -> ProblemCode {
         match self {
@@ -62,6 +92,7 @@ impl Problem {
             Self::Crowded(_) => ProblemCode::Crowded,
             Self::UsedInMaint(_) => ProblemCode::UsedInMaint,
             Self::Errors { .. } => ProblemCode::Errors,
+            Self::WarmUpFails { .. } => ProblemCode::WarmUpFails,
             Self::Slow { why, .. } => ProblemCode::Slow(why.kind()),
             Self::Short { why, .. } => ProblemCode::Short(why.kind()),
         }

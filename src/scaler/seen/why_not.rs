@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{NoHelp, Standing, Standings};
+use super::{FailingWarmUp, NoHelp, Standing, Standings};
 use crate::measure::agreement::Compared;
 use crate::scaler::decision::{Cause, Failed};
 use crate::scaler::member::Stage;
@@ -41,6 +41,7 @@ pub enum WhyNot {
     Serves,
     Noted(Box<ServerNote>),
     Spent(Duration),
+    WarmUpFails(Box<FailingWarmUp>),
     Is(Stage),
 }
 

@@ -197,11 +197,34 @@ fn every_row_of_the_table_is_complete_and_its_example_is_good() {
                     let others: Vec<&str> = others.collect();
                     format!("{BASE}{}\n{line}", others.join("\n"))
                 }
+                "[[alert]]" => format!("{BASE}{header}\n{}", alert_with(table, name)),
+                "[[probe]]" if name != "url" => {
+                    format!("{BASE}{header}\nurl = \"http://h/\"\n{line}")
+                }
                 _ => format!("{BASE}{header}\n{line}"),
             };
             parse(&text, "c.toml").unwrap_or_else(|errors| panic!("{text}\n{errors}"));
         }
     }
+}
+
+/// The lines of an `[[alert]]` with that key: of the kind that it belongs to, with what that needs.
+fn alert_with(table: &Section, key: &str) -> String {
+    let (kind, needed) = match key {
+        "smtp" | "tls" | "from" | "to" | "username" | "password_file" => (
+            "email",
+            &["smtp", "from", "to", "username", "password_file"][..],
+        ),
+        "command" => ("exec", &["command"][..]),
+        _ => ("webhook", &["url"][..]),
+    };
+    let keys = table.keys();
+    let keys = keys.filter(|it| it.name == key || needed.contains(&it.name));
+    let lines = keys.map(|it| match it.name {
+        "kind" => String::new(),
+        name => format!("{name} = {}\n", it.shown()),
+    });
+    format!("kind = \"{kind}\"\n{}", lines.collect::<String>())
 }
 
 /// The words that a key may be, as its row says them.
@@ -259,7 +282,7 @@ fn every_signal_and_statistic_can_be_written_looked_up_and_relied_on() {
 fn every_key_sets_the_field_of_its_name() {
     let shown = |text: &str| parse(text, "c.toml").map(|loaded| format!("{:#?}", loaded.config));
     let before = shown(BASE).unwrap();
-    let values = "'77s' 7 true 0.7 '/x' 'tcp:a:1' '127.0.0.1:1' 'maint' 'observe' 'p90' '300-302' 'clf' '7KiB' 'x' ['b'] 'off' 'high'";
+    let values = "'http://h/' '77s' 7 true 0.7 '/x' 'tcp:a:1' '127.0.0.1:1' 'maint' 'observe' 'p90' '300-302' 'clf' '7KiB' 'x' ['b'] 'off' 'high'";
     let mut checked = 0;
     for table in keys::TABLES {
         let header = header(table);

@@ -9,6 +9,7 @@ use haproxy_autoscale::words::time::Timestamp;
 
 fn slow(text: &str) -> Finding {
     Finding {
+        about: None,
         backend: Some("web".to_owned()),
         code: "slow_all_in",
         text: text.to_owned(),

@@ -6,8 +6,8 @@ use super::scene::{
     CHECK, FLAGS, RATE, SOON, assert_no_user_on, assert_users_content, fast, slow, web,
 };
 use crate::support::{
-    Behaviour, DaemonConfig, HaproxyConfig, Load, RealHaproxy, StateWatch, TinyServer, Visitor,
-    for_each_version_at_once, wait_for,
+    Behaviour, Daemon, DaemonConfig, HaproxyConfig, Load, RealHaproxy, StateWatch, TinyServer,
+    Visitor, for_each_version_at_once, wait_for,
 };
 
 /// From the first try of a dead spare to the next one being ready.
@@ -43,6 +43,67 @@ fn a_dead_spare_never_serves_and_the_next_one_is_brought_in() {
             assert_users_content(&load, &[&web1, &web3]);
         });
     }
+}
+
+/// What `status` says of web2 while another spare is brought in beside it, as long as its warm-up fails.
+#[track_caller]
+fn assert_said_of_web2(daemon: &Daemon, what: &str) {
+    let said = || daemon.problems();
+    wait_for("the problem", SOON, || said().contains("warm_up_fails"));
+    let (problems, checked) = (said(), daemon.ask(&["status", "--check"]));
+    assert_eq!(checked.code, Some(2), "{}", checked.out);
+    for text in ["web2: warm-up fails: ", what, "given up in "] {
+        assert!(problems.contains(text), "{text}: {problems}");
+    }
+}
+
+#[test]
+fn a_dead_spare_that_an_operator_wants_in_holds_up_the_next_one_for_seconds_only() {
+    for_each_version_at_once(|version| {
+        let web1 = TinyServer::start("web1", slow());
+        let web2 = TinyServer::dead("web2", fast());
+        let web3 = TinyServer::start("web3", fast());
+        let haproxy =
+            RealHaproxy::start(version, HaproxyConfig::new(web("", &[&web1, &web2, &web3])));
+        let daemon = DaemonConfig::new(&haproxy).start();
+        wait_for("the first look", SOON, || daemon.stage("web2") == "maint");
+        daemon.ask(&["enable", "web/web2"]).succeeded();
+        let tried = daemon.wait_for("warm_up", "web2", SOON);
+        let load = Load::open(haproxy.frontend(), RATE);
+        let enabled = daemon.wait_for("enable", "web3", SOON);
+        assert!(enabled.at - tried.at < NEXT_SPARE_LIMIT + Duration::from_secs(2));
+        assert_said_of_web2(&daemon, "connection refused");
+        assert_eq!(
+            daemon.count("enable_failed", "web2"),
+            0,
+            "it is still tried"
+        );
+        assert_eq!(daemon.stage("web2"), "warming");
+        assert_users_content(&load, &[&web1, &web3]);
+    });
+}
+
+#[test]
+fn a_spare_that_answers_nothing_but_500_holds_up_the_next_one_for_seconds_only() {
+    for_each_version_at_once(|version| {
+        let web1 = TinyServer::start("web1", slow());
+        let broken = Behaviour {
+            status: 500,
+            ..Behaviour::default()
+        };
+        let web2 = TinyServer::start("web2", broken);
+        let web3 = TinyServer::start("web3", fast());
+        let haproxy =
+            RealHaproxy::start(version, HaproxyConfig::new(web("", &[&web1, &web2, &web3])));
+        let daemon = DaemonConfig::new(&haproxy).start();
+        let load = Load::open(haproxy.frontend(), RATE);
+        let tried = daemon.wait_for("warm_up", "web2", SOON);
+        let enabled = daemon.wait_for("enable", "web3", SOON);
+        assert!(enabled.at - tried.at < NEXT_SPARE_LIMIT);
+        assert_said_of_web2(&daemon, "answered 500, expected 200-399");
+        assert_no_user_on(&web2);
+        assert_users_content(&load, &[&web1, &web3]);
+    });
 }
 
 #[test]

@@ -227,8 +227,9 @@ fn a_spare_that_the_load_needs_stays_and_is_wanted_and_goes_when_the_load_has_go
     let view = world.view();
     assert_eq!(view.next.code(), ReasonCode::Needed, "{}", view.next);
     let text = view.next.to_string();
-    assert!(text.contains("stays: 26 requests/s need "), "{text}");
-    assert!(text.ends_with(" servers, one carries 10/s"), "{text}");
+    assert!(text.contains("stays: 26 requests/s × "), "{text}");
+    assert!(text.contains(" kept ready ÷ 10/s each = "), "{text}");
+    assert!(text.ends_with(" wanted, 4 exist"), "{text}");
     assert!(
         view.wanted >= Some(3) && view.wanted >= view.serving,
         "{view:?}"

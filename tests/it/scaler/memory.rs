@@ -29,6 +29,7 @@ impl World {
                 | Pending::Weighed(..)
                 | Pending::Read(..)
                 | Pending::WarmedUp(..)
+                | Pending::Warming(..)
                 | Pending::Limited(..)
                 | Pending::Orphan(..) => {}
             }

@@ -2,6 +2,7 @@
 //! haproxy.cfg's weight is what stays.
 
 mod left;
+mod told;
 
 use std::time::Duration;
 

@@ -249,7 +249,7 @@ fn each_reason_is_reached_and_says_something() {
         (ReasonCode::AtMin, "stays: min is 3, and 3 are serving"),
         (ReasonCode::Pin, "web2 stays: pinned by uid 1000"),
         (ReasonCode::Order, "web2 stays: kept in by uid 1000"),
-        (ReasonCode::Needed, "one carries 60/s"),
+        (ReasonCode::Needed, " kept ready ÷ 60/s each = "),
         (ReasonCode::StandIn, "stays: always-up server web1 is DOWN"),
     ] {
         let said = &seen.0[&code];

@@ -19,6 +19,8 @@ pub(crate) struct Server {
     pub(crate) read: ServerRead,
     /// It answers warm-ups and health checks.
     pub(crate) is_alive: bool,
+    /// While it does not, it takes connections and says nothing.
+    pub(crate) is_silent: bool,
     pub(crate) next_check: Timestamp,
     /// Our own proof: a warm-up passed since it was last seen in traffic or given up.
     pub(crate) is_warm: bool,
@@ -46,6 +48,7 @@ impl Server {
         Self {
             read,
             is_alive: true,
+            is_silent: false,
             next_check: Timestamp::default(),
             is_warm: false,
             served: !is_spare,

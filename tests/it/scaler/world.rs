@@ -24,6 +24,7 @@ use haproxy_autoscale::words::time::Timestamp;
 
 use super::server::Server;
 use super::transcript::Heard;
+use super::warm_ups::Warming;
 
 pub(crate) const BACKEND: &str = "web";
 /// A command may explain a state, unless a picture this much later showed another one.
@@ -58,6 +59,7 @@ pub(crate) fn policy() -> PolicySettings {
 pub(super) enum Pending {
     Read(ActionId, Result<Picture, ReadFailure>),
     WarmedUp(ActionId, String, Result<WarmUpEvidence, WarmUpFailure>),
+    Warming(Warming),
     Set(ActionId, String, AdminState, bool, Result<(), WriteFailure>),
     Limited(ActionId, String, Option<u32>, Result<(), WriteFailure>),
     Weighed(ActionId, String, Option<u32>, Result<(), WriteFailure>),
@@ -435,23 +437,6 @@ impl World {
         }
     }
 
-    fn start_warm_up(
-        &mut self,
-        id: ActionId,
-        server: &ServerName,
-        deadline: Duration,
-        delay: Duration,
-    ) {
-        let is_alive = self.server(&server.server).is_alive;
-        let (took, outcome) = if is_alive {
-            (Duration::from_millis(300), Ok(WarmUpEvidence::default()))
-        } else {
-            (deadline, Err(WarmUpFailure::Refused { attempts: 3 }))
-        };
-        let pending = Pending::WarmedUp(id, server.server.clone(), outcome);
-        self.later(took.max(delay), pending);
-    }
-
     fn state_fault(&mut self, action: &Action) -> Option<Fault> {
         let Action::SetState { state, .. } = action else {
             return None;
@@ -505,15 +490,8 @@ impl World {
                 }
                 self.step(Event::HaproxyRead { id, outcome });
             }
-            Pending::WarmedUp(id, name, outcome) => {
-                self.server(&name).is_warm |= outcome.is_ok();
-                let server = ServerName::new(BACKEND, name);
-                self.step(Event::WarmUpEnded {
-                    id,
-                    server,
-                    outcome,
-                });
-            }
+            Pending::Warming(warming) => self.warm_up_goes_on(warming),
+            Pending::WarmedUp(id, name, outcome) => self.warmed_up(id, name, outcome),
             Pending::Limited(id, name, maxconn, outcome) => {
                 if let Some(maxconn) = maxconn {
                     self.server(&name).read.maxconn = Some(maxconn).filter(|it| *it > 0);

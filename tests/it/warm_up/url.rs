@@ -14,7 +14,9 @@ async fn a_url_is_taken_apart() {
         let url = format!("{scheme}://localhost:{port}{rest}");
         let urls = BTreeMap::from([("web3".to_owned(), url)]);
         let warm_up = WarmUp::new(&config(), &urls);
-        let warmed = warm_up.run(&name(), None, false, SECONDS, SECONDS).await;
+        let warmed = warm_up
+            .run(&name(), None, false, SECONDS, SECONDS, |_| ())
+            .await;
         assert!(warmed.is_ok(), "{rest}: {warmed:?}");
         let head = server.heads.lock().unwrap()[0].clone();
         assert!(

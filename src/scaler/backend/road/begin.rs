@@ -112,6 +112,7 @@ impl Road<'_> {
                 deadline
             },
         });
+        let is_for_load = wanted.is_for_load();
         let goal = Goal::BringIn {
             wanted,
             evidence: WarmUpEvidence::default(),
@@ -119,6 +120,9 @@ impl Road<'_> {
         let step = Step::WarmingUp { id };
         self.journeys
             .begin(Journey::new(now, name.to_owned(), goal, step));
+        if is_for_load {
+            self.journeys.set_out_beside(name);
+        }
     }
 
     /// Begins to send a spare away: a fresh picture decides whether it may go.
@@ -211,6 +215,7 @@ impl Road<'_> {
                 }
                 let after = self.facts.reading.want_fresh(out);
                 journey.step = Step::Judging { after };
+                journey.stall.passes();
                 false
             }
             Err(failure) => {

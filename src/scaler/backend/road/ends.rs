@@ -92,6 +92,7 @@ impl Road<'_> {
         let Some(journey) = self.journeys.forget(name) else {
             return;
         };
+        self.journeys.came_first(&journey);
         let took = now.since(journey.since);
         let wanted_for = journey.goal.wanted_for(took);
         let member = self.facts.pool.member_mut(name);
@@ -181,10 +182,12 @@ impl Road<'_> {
         why: CalledOff,
         out: &mut Outbox,
     ) {
+        // What two came for was one server: the other one brings it, or has.
+        let has_rival = self.journeys.has_rival(name);
         let Some(journey) = self.journeys.of_mut(name) else {
             return;
         };
-        if !journey.replaces_lost() {
+        if !journey.replaces_lost() && !has_rival {
             self.plan.came();
         }
         journey.goal = Goal::TakeBack { failure: None };

@@ -3,6 +3,7 @@
 //! `begin`, what its end means in `ends`.
 
 use super::super::ramps::Ramps;
+use super::super::stall::called_off;
 use super::{Goal, Road, Step};
 use crate::scaler::outbox::Outbox;
 
@@ -20,9 +21,9 @@ impl Road<'_> {
         match &journey.goal {
             Goal::BringIn { wanted, .. } => {
                 let is_stale = now > journey.since.after(self.settings.warm_up_deadline);
-                let blocked = self.needs().forbids(wanted, Some(name));
+                let blocked = called_off(self.needs(), self.plan, wanted, name);
                 let stale = is_stale.then_some(CalledOff::Stale);
-                if let Some(why) = blocked.map(CalledOff::Blocked).or(stale) {
+                if let Some(why) = blocked.or(stale) {
                     return self.call_off(now, name, why, out);
                 }
                 let is_checked = member.read.running_check().is_some();
@@ -162,9 +163,9 @@ impl Road<'_> {
             return;
         };
         if let Goal::BringIn { wanted, .. } = &journey.goal
-            && let Some(blocked) = self.needs().forbids(wanted, Some(name))
+            && let Some(why) = called_off(self.needs(), self.plan, wanted, name)
         {
-            return self.call_off(now, name, CalledOff::Blocked(blocked), out);
+            return self.call_off(now, name, why, out);
         }
         // Checks that do not run are not waited for.
         let check = member.read.running_check();

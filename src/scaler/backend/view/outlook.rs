@@ -1,13 +1,15 @@
 //! What a backend does next and why. Decided elsewhere; here it is told, as data.
 
 use super::super::timers::Timer;
-use super::Sight;
+use super::{Sight, is_slow};
 use crate::measure::policy::PolicyView;
+use crate::measure::settings::Statistic;
 use crate::scaler::backend::journey::Journey;
 use crate::scaler::backend::needs::Stay;
+use crate::scaler::decision::Wanted;
 use crate::scaler::event::LogState;
 use crate::scaler::member::name_of;
-use crate::scaler::seen::{Later, Outlook, Transition};
+use crate::scaler::seen::{Later, Measured, Outlook, Transition};
 use crate::words::time::Timestamp;
 
 impl Sight<'_> {
@@ -20,7 +22,7 @@ impl Sight<'_> {
             };
         }
         if !self.journeys.is_empty() {
-            let transitions = self.journeys.iter().map(|it| self.transition(it));
+            let transitions = self.journeys.iter().map(|it| self.transition(now, it));
             return Outlook::Changing(transitions.collect());
         }
         if let Some(until) = self.timers.get(Timer::Settled).filter(|it| now < *it) {
@@ -32,13 +34,14 @@ impl Sight<'_> {
         if let Some(leaves) = self.outlook_when_quiet(now) {
             return leaves;
         }
-        match policy.filter(|view| view.streak > 0 && self.signals.quiet.since.is_none()) {
+        let is_broken = |view: &PolicyView| view.is_broken && view.streak == 0;
+        match policy.filter(|view| is_slow(&self.signals, view) && !is_broken(view)) {
             Some(policy) => self.outlook_when_slow(now, policy),
             None => self.outlook_when_not_slow(now, policy),
         }
     }
 
-    fn transition(&self, journey: &Journey) -> Transition {
+    fn transition(&self, now: Timestamp, journey: &Journey) -> Transition {
         let member = self.facts.pool.member(&journey.server);
         let check = member.and_then(|it| it.read.running_check());
         Transition {
@@ -47,6 +50,7 @@ impl Sight<'_> {
             is_inbound: journey.is_inbound(),
             checks: check.map(|check| check.is_full()),
             sessions: member.map_or(0, |it| it.read.sessions),
+            failing: journey.failing(now, &self.settings),
         }
     }
 
@@ -67,10 +71,14 @@ impl Sight<'_> {
     }
 
     fn outlook_when_not_slow(&self, now: Timestamp, policy: Option<&PolicyView>) -> Outlook {
-        let is_short = self.needs().capacity_wanted(None).is_some()
-            || self.votes.missing(&self.facts, &self.journeys).is_some();
-        if is_short && let Some(why) = self.needs().nobody_comes(now) {
-            return Outlook::Nobody(why);
+        if let Some(wanted) = missing(self, now)
+            && let Some(why) = self.needs().nobody_comes(now)
+        {
+            return Outlook::Short {
+                wanted: Box::new(wanted),
+                exist: self.facts.pool.exist(),
+                why,
+            };
         }
         match self.facts.log {
             LogState::Absent => Outlook::Blind,
@@ -78,18 +86,38 @@ impl Sight<'_> {
             LogState::Flowing if self.facts.is_log_doubted() => Outlook::HalfBlind,
             LogState::Flowing => self
                 .outlook_of_kept(now, policy)
-                .unwrap_or_else(|| self.outlook_of_enough()),
+                .unwrap_or_else(|| self.outlook_of_enough(policy)),
         }
     }
 
-    /// All is well, with the numbers where it is known what one server carries.
-    fn outlook_of_enough(&self) -> Outlook {
+    /// All is well, with the numbers.
+    fn outlook_of_enough(&self, policy: Option<&PolicyView>) -> Outlook {
+        let serving = self.facts.pool.serving();
+        let is_quiet = self.signals.quiet.since.is_some();
+        let measured = policy.and_then(|view| {
+            Some(Measured {
+                signal: view.settings.signal,
+                // When it is quiet the mean alone is looked at.
+                statistic: if is_quiet {
+                    Statistic::Mean
+                } else {
+                    view.settings.statistic
+                },
+                value: view.value?,
+                above: view.settings.above,
+            })
+        });
         match self.size.need().filter(|_| self.size.may_ask()) {
             Some(need) => Outlook::Enough {
                 need: Box::new(*need),
-                serving: self.facts.pool.serving(),
+                serving,
+                measured,
             },
-            None => Outlook::Nothing,
+            None => Outlook::Well {
+                measured,
+                per_second: self.signals.rate.per_second(),
+                serving,
+            },
         }
     }
 
@@ -111,7 +139,8 @@ impl Sight<'_> {
         if now < self.plan.up_not_before {
             return Outlook::Cooldown(self.plan.up_not_before.since(now));
         }
-        self.outlook_of_spare(now, view).unwrap_or(Outlook::Nothing)
+        let comes = self.outlook_of_spare(now, view);
+        comes.unwrap_or_else(|| Outlook::Nobody(self.needs().why_no_spare(now)))
     }
 
     fn outlook_of_spare(&self, now: Timestamp, view: &PolicyView) -> Option<Outlook> {
@@ -141,4 +170,14 @@ impl Sight<'_> {
             later,
         })
     }
+}
+
+/// What is missing whether or not it is slow.
+fn missing(sight: &Sight<'_>, now: Timestamp) -> Option<Wanted> {
+    let voted = || sight.votes.missing(&sight.facts, &sight.journeys);
+    // When it is quiet, it is said why the last one stays.
+    let is_busy = sight.signals.quiet.since.is_none();
+    let asked = || sight.needs().missing(now, true).filter(|_| is_busy);
+    let wanted = sight.needs().capacity_wanted(None);
+    wanted.or_else(|| Some(voted().or_else(asked)?.1))
 }

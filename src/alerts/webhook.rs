@@ -1,0 +1,158 @@
+//! A message as its receiver wants it: a POST for each preset.
+
+use std::time::{Duration, SystemTime};
+
+use hyper::Method;
+use serde_json::{Map, Value, json};
+
+use super::way::Failure;
+use crate::config::Preset;
+use crate::http_client::{Answer, Client, Request, Url};
+use crate::publish::alert::{Notice, Subject};
+use crate::words::level::Level;
+use crate::words::time::rfc3339_ms;
+
+/// One attempt, all of it.
+const LIMIT: Duration = Duration::from_secs(10);
+/// Discord refuses a longer message.
+const DISCORD_CHARS_MAX: usize = 2000;
+/// What an answer says, as far as it is shown.
+const SHOWN_CHARS_MAX: usize = 200;
+/// Alertmanager shows an event, which has no end, for so long.
+const EVENT_LASTS: Duration = Duration::from_secs(5 * 60);
+const ALERTMANAGER_PATH: &str = "/api/v2/alerts";
+
+pub(super) async fn send(
+    client: &Client,
+    url: &Url,
+    preset: Preset,
+    notice: &Notice,
+    host: &str,
+) -> Result<String, Failure> {
+    let to = match preset {
+        Preset::Alertmanager => url.with_path(ALERTMANAGER_PATH),
+        Preset::Slack | Preset::Mattermost | Preset::Discord | Preset::Ntfy | Preset::Json => {
+            url.clone()
+        }
+    };
+    let answer = client.send(&to, request(preset, notice, host), LIMIT).await;
+    let answer = answer.map_err(|error| Failure::passing(error.to_string()))?;
+    let text = said(&answer, &to);
+    match answer.status {
+        200..=299 => Ok(text),
+        // Too early, too many, or too slow: another time.
+        408 | 425 | 429 => Err(Failure::passing(text)),
+        400..=499 => Err(Failure {
+            text,
+            is_refused: true,
+        }),
+        _ => Err(Failure::passing(text)),
+    }
+}
+
+/// What came back, in one line, without what the URL keeps secret.
+fn said(answer: &Answer, url: &Url) -> String {
+    let line = answer.body.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line: String = url.hidden_in(&line).chars().take(SHOWN_CHARS_MAX).collect();
+    let status = answer.status;
+    if line.is_empty() {
+        format!("answered {status}")
+    } else {
+        format!("answered {status}: {line}")
+    }
+}
+
+fn request(preset: Preset, notice: &Notice, host: &str) -> Request {
+    let (title, body) = (notice.title(host), notice.body());
+    let value = match preset {
+        Preset::Slack => {
+            json!({ "text": format!("*{}*\n{}", for_slack(&title), for_slack(&body)) })
+        }
+        Preset::Mattermost => json!({ "text": format!("**{title}**\n{body}") }),
+        Preset::Discord => {
+            let text = format!("**{title}**\n{body}");
+            let text: String = text.chars().take(DISCORD_CHARS_MAX).collect();
+            json!({ "content": text, "allowed_mentions": { "parse": [] } })
+        }
+        Preset::Ntfy => return for_ntfy(notice, &title, body),
+        Preset::Alertmanager => json!([for_alertmanager(notice, &title, &body, host)]),
+        Preset::Json => notice.json(host),
+    };
+    Request {
+        method: Method::POST,
+        headers: vec![("content-type", "application/json".to_owned())],
+        body: value.to_string().into_bytes(),
+    }
+}
+
+/// Slack takes these three for its own.
+fn for_slack(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+/// A body in plain text, the rest in headers.
+fn for_ntfy(notice: &Notice, title: &str, body: String) -> Request {
+    let (priority, tag) = match (&notice.what, notice.level()) {
+        (Subject::Ended { .. }, _) => ("3", "white_check_mark"),
+        (_, Level::Warning | Level::Error) => ("4", "warning"),
+        (_, Level::Info) => ("3", "information_source"),
+    };
+    // A header is ASCII.
+    let title = title.replace('…', "...");
+    let title = title.chars().map(|it| {
+        if it.is_ascii_graphic() || it == ' ' {
+            it
+        } else {
+            '?'
+        }
+    });
+    Request {
+        method: Method::POST,
+        headers: vec![
+            ("title", title.collect()),
+            ("priority", priority.to_owned()),
+            ("tags", tag.to_owned()),
+            ("content-type", "text/plain; charset=utf-8".to_owned()),
+        ],
+        body: body.into_bytes(),
+    }
+}
+
+fn for_alertmanager(notice: &Notice, title: &str, body: &str, host: &str) -> Value {
+    let mut labels = Map::new();
+    let mut label = |name: &str, value: &str| {
+        labels.insert(name.to_owned(), json!(value));
+    };
+    label("alertname", "HaproxyAutoscale");
+    label("code", notice.code());
+    label("instance", host);
+    let severity = match &notice.what {
+        // The end has the labels of the beginning, or it would be another alert.
+        Subject::Begun(_) | Subject::Ended { .. } => Level::Warning.as_str(),
+        Subject::Event(_) | Subject::Muted(_) | Subject::Test(_) => notice.level().as_str(),
+    };
+    label("severity", severity);
+    for (name, value) in [("backend", notice.backend()), ("server", notice.about())] {
+        if let Some(value) = value {
+            label(name, value);
+        }
+    }
+    let ends = match &notice.what {
+        Subject::Begun(_) => None,
+        Subject::Ended { .. } => Some(SystemTime::now()),
+        Subject::Event(_) | Subject::Muted(_) | Subject::Test(_) => {
+            notice.at.checked_add(EVENT_LASTS)
+        }
+    };
+    let mut alert = json!({
+        "labels": labels,
+        "annotations": { "summary": title, "description": body },
+        "startsAt": rfc3339_ms(notice.since()),
+    });
+    if let (Some(ends), Some(alert)) = (ends, alert.as_object_mut()) {
+        alert.insert("endsAt".to_owned(), json!(rfc3339_ms(ends)));
+    }
+    alert
+}

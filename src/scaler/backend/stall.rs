@@ -1,0 +1,239 @@
+//! Warm-ups that fail for too long: nobody counts on such a spare any more, so the next one sets out
+//! beside it. It goes on trying, and whoever of them is ready first takes the place. How a journey
+//! begins and ends is in `road`.
+
+use std::time::Duration;
+
+use super::Backend;
+use super::journey::{Goal, Journey, Step};
+use super::journeys::Journeys;
+use super::needs::Needs;
+use super::plan::Plan;
+use crate::scaler::decision::{CalledOff, Change, Note, Wanted};
+use crate::scaler::event::ActionId;
+use crate::scaler::member::Member;
+use crate::scaler::outbox::Outbox;
+use crate::scaler::seen::FailingWarmUp;
+use crate::scaler::settings::BackendSettings;
+use crate::words::picture::AdminState;
+use crate::words::proof::{WarmUpFailure, WarmUpTrouble};
+use crate::words::time::Timestamp;
+
+/// Nobody listens there, or what answers is not what is expected: so long one counts on it after the
+/// first time …
+const REFUSED_FOR: Duration = Duration::from_secs(3);
+/// … and so long where it took the connection and does not answer in time: it may be cold.
+const SILENT_FOR: Duration = Duration::from_secs(10);
+
+/// What the warm-up of one journey meets.
+#[derive(Debug, Default)]
+pub(super) struct Stall {
+    /// What goes wrong, and since when.
+    trouble: Option<(Timestamp, WarmUpTrouble)>,
+    has_stalled: bool,
+    /// Those with the same one come for one place.
+    place: Option<ActionId>,
+    /// That one was first.
+    outrun_by: Option<String>,
+}
+
+impl Stall {
+    /// It has failed for so long that nobody counts on it.
+    pub(super) const fn has_stalled(&self) -> bool {
+        self.has_stalled
+    }
+
+    /// It fails no more.
+    pub(super) fn passes(&mut self) {
+        (self.trouble, self.has_stalled) = (None, false);
+    }
+
+    /// When it will have.
+    fn due(&self) -> Option<Timestamp> {
+        let (since, trouble) = self.trouble.as_ref().filter(|_| !self.has_stalled)?;
+        Some(since.after(patience(&trouble.why)))
+    }
+}
+
+/// How long a warm-up may fail before one counts on it no more.
+const fn patience(why: &WarmUpFailure) -> Duration {
+    match why {
+        WarmUpFailure::TimedOut { .. } => SILENT_FOR,
+        WarmUpFailure::Refused { .. }
+        | WarmUpFailure::Status { .. }
+        | WarmUpFailure::Broken(_)
+        | WarmUpFailure::NoAddress
+        | WarmUpFailure::NoOutcome => REFUSED_FOR,
+    }
+}
+
+impl Journey {
+    /// Its warm-up has failed for so long that nobody counts on it: why, and how long that goes on.
+    pub(super) fn failing(
+        &self,
+        now: Timestamp,
+        settings: &BackendSettings,
+    ) -> Option<FailingWarmUp> {
+        let (_, trouble) = self.stall.trouble.as_ref()?;
+        let until = self.since.after(settings.warm_up_deadline);
+        self.stall.has_stalled.then(|| FailingWarmUp {
+            why: trouble.why.clone(),
+            attempts: trouble.attempts,
+            lasted: now.since(self.since),
+            left: until.since(now),
+        })
+    }
+
+    fn warm_up(&self) -> Option<ActionId> {
+        match self.step {
+            Step::WarmingUp { id } => Some(id),
+            Step::Judging { .. }
+            | Step::Writing { .. }
+            | Step::Verifying { .. }
+            | Step::Checking
+            | Step::Emptying { .. } => None,
+        }
+    }
+
+    /// It comes to make the backend faster.
+    fn is_for_load(&self) -> bool {
+        let is_for_load = self.goal.wanted().is_some_and(Wanted::is_for_load);
+        matches!(self.goal, Goal::BringIn { .. }) && is_for_load
+    }
+}
+
+impl Journeys {
+    /// When the next one has failed for too long.
+    pub(super) fn stalls_at(&self) -> Option<Timestamp> {
+        self.iter().filter_map(|it| it.stall.due()).min()
+    }
+
+    /// Servers whose warm-up has failed for too long and goes on.
+    pub(super) fn stalled(&self) -> u32 {
+        let stalled = self.iter().filter(|it| it.stall.has_stalled);
+        u32::try_from(stalled.count()).unwrap_or(u32::MAX)
+    }
+
+    /// Whoever sets out beside one that has stalled was there before it, should it come after all.
+    pub(super) fn put_stalled_last(&mut self) {
+        // In the same order otherwise.
+        self.all_mut().sort_by_key(|it| it.stall.has_stalled);
+    }
+
+    /// A spare has set out because it is slow: beside one that has stalled, if nobody did before.
+    pub(super) fn set_out_beside(&mut self, name: &str) {
+        let goes_on = |place: ActionId| {
+            let mut all = self.iter();
+            all.any(|it| it.stall.place == Some(place) && !it.stall.has_stalled)
+        };
+        let is_alone = |it: &&Journey| {
+            let is_first = it.stall.place.is_none_or(|place| !goes_on(place));
+            it.server != name && it.stall.has_stalled && it.is_for_load() && is_first
+        };
+        let Some(stalled) = self.iter().find(is_alone) else {
+            return;
+        };
+        let place = stalled.stall.place.or_else(|| stalled.warm_up());
+        let (other, name) = (stalled.server.clone(), name.to_owned());
+        for server in [&other, &name] {
+            if let Some(journey) = self.of_mut(server) {
+                journey.stall.place = place;
+                journey.stall.outrun_by = None;
+            }
+        }
+    }
+
+    /// It takes users: whoever came for the same place is too many.
+    pub(super) fn came_first(&mut self, first: &Journey) {
+        let Some(place) = first.stall.place else {
+            return;
+        };
+        for it in self.all_mut() {
+            if it.stall.place == Some(place) {
+                it.stall.outrun_by = Some(first.server.clone());
+            }
+        }
+    }
+
+    /// Another one comes for the same place, or has come.
+    pub(super) fn has_rival(&self, name: &str) -> bool {
+        let Some(journey) = self.of(name) else {
+            return false;
+        };
+        journey.stall.outrun_by.is_some() || self.rivals(journey).next().is_some()
+    }
+
+    fn rivals(&self, journey: &Journey) -> impl Iterator<Item = &Journey> {
+        let place = journey.stall.place;
+        let others = self.iter().filter(|it| it.server != journey.server);
+        others.filter(move |it| place.is_some() && it.stall.place == place && it.is_inbound())
+    }
+}
+
+/// What the warm-up `id` of that backend meets.
+pub(in crate::scaler) fn troubled(
+    backend: &mut Backend,
+    now: Timestamp,
+    id: ActionId,
+    trouble: Option<WarmUpTrouble>,
+) {
+    let Some(journey) = backend.journeys.warming_up(id) else {
+        return; // It has ended.
+    };
+    let stall = &mut journey.stall;
+    match trouble {
+        None => stall.passes(),
+        Some(trouble) => {
+            let since = stall.trouble.as_ref().map_or(now, |(since, _)| *since);
+            stall.trouble = Some((since, trouble));
+        }
+    }
+}
+
+/// Counts no more on those that have failed for too long: they lose their turn.
+pub(super) fn stall(
+    journeys: &mut Journeys,
+    settings: &BackendSettings,
+    now: Timestamp,
+    out: &mut Outbox,
+) {
+    for journey in journeys.all_mut().iter_mut() {
+        if journey.stall.due().is_some_and(|due| due <= now) {
+            journey.stall.has_stalled = true;
+            if let Some(failing) = journey.failing(now, settings) {
+                let note = Note::WarmUpFails(Box::new(failing));
+                out.tell(now, Some(&journey.server), Change::Warning, note);
+            }
+        }
+    }
+    journeys.put_stalled_last();
+}
+
+/// Why a spare on its way in goes back before it takes users; `name` comes because of `wanted`.
+pub(super) fn called_off(
+    needs: Needs<'_>,
+    plan: &Plan,
+    wanted: &Wanted,
+    name: &str,
+) -> Option<CalledOff> {
+    let blocked = needs.forbids(wanted, Some(name)).map(CalledOff::Blocked);
+    blocked.or_else(|| is_outrun(needs, plan, name).then_some(CalledOff::Replaced))
+}
+
+/// Another one took the place that it came for, and no further one is free.
+fn is_outrun(needs: Needs<'_>, plan: &Plan, name: &str) -> bool {
+    let Some(journey) = needs.journeys.of(name) else {
+        return false;
+    };
+    let mut rivals = needs.journeys.rivals(journey);
+    let is_told = rivals.any(|it| it.was_told(AdminState::Ready));
+    let first = journey.stall.outrun_by.as_deref();
+    let first = first.and_then(|first| needs.facts.pool.member(first));
+    if !is_told && !first.is_some_and(Member::is_serving) {
+        return false;
+    }
+    let owed = plan.owed.as_ref().map_or(0, |(servers, _)| *servers);
+    let before = needs.journeys.coming_before(Some(name));
+    let before = before.filter(|it| !it.replaces_lost()).count();
+    u32::try_from(before).is_ok_and(|before| owed <= before)
+}

@@ -1,0 +1,291 @@
+//! The whole daemon, with channels that work, fail and hang.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use super::place::{Place, TOLD, alert, webhook};
+use super::receiver::{Manner, Receiver};
+use crate::support::{
+    Backend, Behaviour, Daemon, DaemonConfig, HaproxyConfig, Load, RealHaproxy, TinyServer,
+    versions, wait_for, wait_for_some,
+};
+
+fn until(daemon: &Daemon, what: &str, is: impl FnMut() -> bool) {
+    wait_for(&format!("{what}\n{}", daemon.text()), TOLD, is);
+}
+
+#[test]
+fn an_incident_is_one_message_and_its_end_another() {
+    let place = Place::new();
+    let receiver = Receiver::start(Manner::Answer(200));
+    let daemon = place
+        .config(&webhook("ops", &receiver.url("/secret-hook-4711")))
+        .start();
+    place.silence(true);
+    until(&daemon, "the beginning", || {
+        receiver.count("unreachable", "begun") == 1
+    });
+    place.silence(false);
+    until(&daemon, "the end", || {
+        receiver.count("unreachable", "ended") == 1
+    });
+    assert_eq!(receiver.received().len(), 2, "{:#?}", receiver.events());
+    let [begun, ended] = &receiver.events()[..] else {
+        unreachable!("two were counted");
+    };
+    assert_eq!(
+        (&begun["level"], &ended["level"]),
+        (&"warning".into(), &"info".into())
+    );
+    assert!(
+        begun["backend"].is_null(),
+        "it is about all of HAProxy: {begun}"
+    );
+    assert_eq!(begun["data"]["since"], ended["data"]["since"]);
+    let text = begun["text"].as_str().unwrap();
+    assert!(text.contains(": HAProxy cannot be reached: "), "{text}");
+    let request = &receiver.received()[0];
+    assert_eq!(request.line, "POST /secret-hook-4711 HTTP/1.1");
+    assert_eq!(request.headers["content-type"], "application/json");
+    assert!(!daemon.text().contains("secret-hook"), "{}", daemon.text());
+}
+
+#[test]
+fn a_channel_that_hangs_holds_up_no_other_and_none_is_lost_when_it_fails() {
+    let place = Place::new();
+    let (hanging, failing, good) = (
+        Receiver::start(Manner::Hang),
+        Receiver::start(Manner::Answer(500)),
+        Receiver::start(Manner::Answer(200)),
+    );
+    let tables = [
+        webhook("a", &hanging.url("/")),
+        webhook("b", &failing.url("/token-in-the-path")),
+        webhook("c", &good.url("/")),
+    ];
+    let daemon = place.config(&tables.concat()).start();
+    place.silence(true);
+    until(&daemon, "the good one is told", || {
+        good.count("unreachable", "begun") == 1
+    });
+    assert!(hanging.received().len() <= 1);
+    until(&daemon, "the failing one is tried again", || {
+        failing.received().len() >= 3
+    });
+    daemon_says(&daemon, "alerts do not reach b: POST to http://127.0.0.1");
+    assert!(
+        daemon.problems().contains("alert_not_sent"),
+        "{}",
+        daemon.problems()
+    );
+    until(&daemon, "the others hear of it", || {
+        good.count("alert_not_sent", "begun") >= 1
+    });
+    failing.change(Manner::Answer(204));
+    daemon_says(&daemon, "alerts reach b again");
+    assert_eq!(good.count("unreachable", "begun"), 1);
+    assert!(!daemon.text().contains("token-in-the-path"));
+    let waits = failing
+        .received()
+        .windows(2)
+        .map(|two| two[1].at - two[0].at)
+        .collect::<Vec<_>>();
+    assert!(waits[1] > waits[0], "later and later: {waits:?}");
+}
+
+fn daemon_says(daemon: &Daemon, text: &str) {
+    until(daemon, text, || daemon.text().contains(text));
+}
+
+#[test]
+fn after_a_restart_nothing_is_told_twice_and_the_end_is_told() {
+    let place = Place::new();
+    let receiver = Receiver::start(Manner::Answer(200));
+    let config = place.remembering(&webhook("ops", &receiver.url("/")));
+    let mut daemon = config.start();
+    place.silence(true);
+    until(&daemon, "the beginning", || {
+        receiver.count("unreachable", "begun") == 1
+    });
+    daemon.terminate(TOLD);
+    let daemon = config.start();
+    until(&daemon, "the new daemon finds the same", || {
+        daemon.problems().contains("unreachable")
+    });
+    place.silence(false);
+    until(&daemon, "the end", || {
+        receiver.count("unreachable", "ended") == 1
+    });
+    assert_eq!(
+        receiver.count("unreachable", "begun"),
+        1,
+        "{:#?}",
+        receiver.events()
+    );
+}
+
+#[test]
+fn while_everything_is_paused_nothing_is_told_but_that_and_then_what_still_lasts() {
+    let place = Place::new();
+    let receiver = Receiver::start(Manner::Answer(200));
+    let daemon = place.config(&webhook("ops", &receiver.url("/"))).start();
+    daemon
+        .ask(&["pause", "--reason", "maintenance"])
+        .succeeded();
+    let muted = || {
+        receiver
+            .events()
+            .iter()
+            .filter(|it| it["code"] == "alerts_muted")
+            .count()
+    };
+    until(&daemon, "that it is muted", || muted() == 1);
+    place.silence(true);
+    until(&daemon, "a problem", || {
+        daemon.problems().contains("unreachable")
+    });
+    place.silence(false);
+    until(&daemon, "no problem", || {
+        !daemon.problems().contains("unreachable")
+    });
+    fs::remove_file(place.folder.path().join("x.log")).unwrap();
+    until(&daemon, "another problem", || {
+        daemon.problems().contains("log_missing")
+    });
+    daemon.ask(&["resume"]).succeeded();
+    until(&daemon, "what still lasts", || {
+        receiver.count("log_missing", "begun") == 1
+    });
+    assert_eq!(muted(), 1);
+    assert_eq!(receiver.count("unreachable", "begun"), 0);
+    let text = receiver.events()[0]["text"].as_str().unwrap().to_owned();
+    assert!(text.contains("maintenance"), "{text}");
+}
+
+#[test]
+fn sighup_brings_a_channel_and_takes_it_away() {
+    let place = Place::new();
+    let (first, second) = (
+        Receiver::start(Manner::Answer(200)),
+        Receiver::start(Manner::Answer(200)),
+    );
+    let daemon = place.config("").start();
+    let text = fs::read_to_string(daemon.config()).unwrap();
+    let set = |tables: &str| {
+        let before = daemon.text().matches("new configuration applied").count();
+        fs::write(daemon.config(), format!("{text}{tables}")).unwrap();
+        daemon.signal(Signal::HUP);
+        until(&daemon, "applied", || {
+            daemon.text().matches("new configuration applied").count() > before
+        });
+    };
+    set(&webhook("ops", &first.url("/")));
+    place.silence(true);
+    until(&daemon, "the first is told", || {
+        first.count("unreachable", "begun") == 1
+    });
+    set(&alert(&format!(
+        "kind = \"webhook\"\nurl = \"{}\"",
+        second.url("/")
+    )));
+    until(&daemon, "a new one is told what lasts", || {
+        second.count("unreachable", "begun") == 1
+    });
+    assert_eq!(first.received().len(), 1);
+}
+
+#[test]
+fn a_thousand_incidents_are_a_thousand_messages_and_ends_and_memory_stays_flat() {
+    let place = Place::new();
+    let receiver = Receiver::start(Manner::Answer(200));
+    let unknown = |number: usize| {
+        format!("[backend.b{number}]\nalways_up = [\"web1\"]\nresponse_time = \"1s\"\n")
+    };
+    let unknown: String = (0..1000).map(unknown).collect();
+    let tables = unknown + &webhook("ops", &receiver.url("/"));
+    let daemon = place
+        .config(&tables)
+        .haproxy("poll_interval", "\"1s\"")
+        .start();
+    until(&daemon, "every beginning", || {
+        receiver.count("unknown_backend", "begun") >= 1000
+    });
+    let before = resident_kib(daemon.pid());
+    // While HAProxy cannot be read, nobody knows what it has.
+    place.silence(true);
+    until(&daemon, "every end", || {
+        receiver.count("unknown_backend", "ended") >= 1000
+    });
+    let after = resident_kib(daemon.pid());
+    let events = receiver.events();
+    for number in 0..1000 {
+        let name = format!("b{number}");
+        let of_it = events.iter().filter(|it| it["backend"] == name.as_str());
+        let states: Vec<_> = of_it.map(|it| it["data"]["state"].clone()).collect();
+        assert_eq!(states, ["begun", "ended"], "{name}");
+    }
+    assert_eq!(receiver.count("unreachable", "begun"), 1);
+    assert!(after < before + 8 * 1024, "{before} KiB, then {after} KiB");
+}
+
+fn resident_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let digits = line.unwrap().split_whitespace().nth(1).unwrap();
+    digits.parse().unwrap()
+}
+
+#[test]
+fn a_mistake_in_a_url_stays_out_of_the_daemons_log() {
+    let place = Place::new();
+    let daemon = place.config("").start();
+    let text = fs::read_to_string(daemon.config()).unwrap();
+    let table = alert("kind = \"webhook\"\nurl = \"htps://chat.example.com/s3cret\"");
+    fs::write(daemon.config(), text + &table).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon_says(&daemon, "the configuration stays as it was");
+    assert!(!daemon.text().contains("s3cret"), "{}", daemon.text());
+}
+
+/// Beside a real HAProxy: with one channel that hangs, and with none.
+#[test]
+fn a_spare_that_comes_is_told_and_no_hanging_channel_makes_it_later() {
+    let Some(version) = versions().first() else {
+        return;
+    };
+    let servers = [("web1", 150), ("web2", 5)]
+        .map(|(name, ms)| TinyServer::start(name, Behaviour::delay_ms(ms)));
+    let check = "check inter 200ms fastinter 200ms downinter 200ms rise 2 fall 2";
+    let backend = Backend::new("web")
+        .server("web1", servers[0].address(), check)
+        .server("web2", servers[1].address(), &format!("{check} disabled"));
+    let haproxy = RealHaproxy::start(version, HaproxyConfig::new(backend));
+    let (hanging, good) = (
+        Receiver::start(Manner::Hang),
+        Receiver::start(Manner::Answer(200)),
+    );
+    let all = "on = [\"problem\", \"change\", \"breach\", \"warm_up\"]";
+    let of = |url: &str| alert(&format!("kind = \"webhook\"\nurl = \"{url}\"\n{all}"));
+    let config = DaemonConfig::new(&haproxy).more(&(of(&hanging.url("/")) + &of(&good.url("/"))));
+    let daemon = config.start();
+    let _load = Load::open(haproxy.frontend(), 40.0);
+    daemon.wait_for("enable", "web2", TOLD);
+    let enabled = || {
+        let events = good.events();
+        events.into_iter().find(|event| event["code"] == "enable")
+    };
+    let event = wait_for_some("the message", TOLD, enabled);
+    assert_eq!(
+        (&event["backend"], &event["server"]),
+        (&"web".into(), &"web2".into())
+    );
+    assert!(
+        event["id"].is_u64() && event["data"]["threshold"].is_number(),
+        "{event}"
+    );
+    assert!(
+        hanging.received().len() <= 2,
+        "it still waits for its first answer"
+    );
+}
