@@ -21,7 +21,11 @@ fn view(name: &str, serving: u32) -> BackendView {
         state: BackendState::Ok,
         policy: None,
         servers: Vec::new(),
-        next: Outlook::Nothing,
+        next: Outlook::Well {
+            measured: None,
+            per_second: None,
+            serving: 2,
+        },
         serving: Some(serving),
         wanted: Some(1),
         capacity: CapacityView::default(),
@@ -200,21 +204,21 @@ fn backends_beyond_the_limit_have_none_and_those_that_go_take_theirs_along() {
     assert!(played.curve(&names[BACKENDS_MAX]).is_some());
 }
 
-fn judged(signal: Signal, value: f64) -> Option<PolicyView> {
-    Some(PolicyView {
+fn judged(signal: Signal, value: f64) -> PolicyView {
+    PolicyView {
         settings: PolicySettings::new(signal, 200.0),
         value: Some(value),
         requests: 10,
         streak: 0,
         is_broken: false,
-    })
+    }
 }
 
 #[test]
 fn times_come_first_and_what_another_goal_judged_is_none_of_this_one() {
     let mut played = Played::web();
     let mut see = |at_ms: u64, signal: Signal, value: f64| {
-        played.views[0].policy = judged(signal, value);
+        played.views[0].policy = Some(judged(signal, value));
         played.see(at_ms);
         played.curve("web").expect("a curve")
     };
@@ -274,7 +278,13 @@ fn what_happened_meanwhile_stands_beside_it_but_not_what_others_did() {
         lasted: Duration::from_secs(1),
         text: "slow".to_owned(),
     };
-    let told = [of("web"), of("api"), usage, News::Stopping, News::StateKept];
+    let told = [
+        of("web"),
+        of("api"),
+        usage,
+        News::EventsKept,
+        News::StateKept,
+    ];
     for (second, news) in (1..).zip(told) {
         played.hub.tell(Record {
             at: wall(second * 1000),
@@ -290,5 +300,5 @@ fn what_happened_meanwhile_stands_beside_it_but_not_what_others_did() {
         codes.map(str::to_owned).collect()
     };
     crate::support::wait_for("the events", Duration::from_secs(10), || codes().len() == 2);
-    assert_eq!(codes(), ["problem_lasts", "stopping"]);
+    assert_eq!(codes(), ["problem_lasts", "config_applied"]);
 }

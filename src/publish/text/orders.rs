@@ -81,7 +81,7 @@ fn promise(verb: Verb, promise: &Promise) -> String {
     }
 }
 
-/// `; mind the load: it is slow now (mean 612 ms > 500 ms), 31 requests/s need 2 servers, one carries 20/s;
+/// `; mind the load: it is slow now (mean 612 ms > 500 ms), 31 requests/s ÷ 20/s each = 1.6 → 2 wanted;
 /// with release it has 1`.
 fn against(verb: Verb, load: Option<&Load>) -> String {
     let Some(load) = load else {

@@ -10,7 +10,7 @@ use haproxy_autoscale::scaler::seen::{NoHelp, ProblemCode};
 use haproxy_autoscale::status::DaemonProblem;
 use serde_json::{Value, json};
 
-fn event(code: &str, server: Option<&str>, text: &str, data: Value) -> Notice {
+fn event(code: &str, server: Option<&str>, text: &str, data: &Value) -> Notice {
     let event = json!({
         "id": 7, "at": "2026-11-27T22:00:00.000Z", "level": "info", "code": code,
         "backend": "web", "server": server, "text": text, "data": data,
@@ -38,7 +38,7 @@ fn a_change_says_what_why_what_follows_and_how_to_undo_it() {
                 "enable",
                 Some("web3"),
                 "enable web/web3: mean 612 ms > 500 ms over 15 requests in 2s (3 of 3); took 6.2s",
-                json!({}),
+                &json!({}),
             ),
             "web: enabled spare web3",
             "Mean 612 ms > 500 ms over 15 requests in 2s (3 of 3); took 6.2s. It takes traffic. Undo: \
@@ -49,7 +49,7 @@ fn a_change_says_what_why_what_follows_and_how_to_undo_it() {
                 "disable",
                 Some("web3"),
                 "disable web/web3: drained in 4s",
-                json!({}),
+                &json!({}),
             ),
             "web: put web3 away",
             "Drained in 4s. Undo: `haproxy-autoscale enable web/web3`.",
@@ -59,7 +59,7 @@ fn a_change_says_what_why_what_follows_and_how_to_undo_it() {
                 "enable",
                 Some("web3"),
                 "[observe] would enable web/web3: mean 612 ms > 500 ms",
-                json!({}),
+                &json!({}),
             ),
             "[observe] web: would enable web3",
             "Nothing was changed. Mean 612 ms > 500 ms.",
@@ -69,7 +69,7 @@ fn a_change_says_what_why_what_follows_and_how_to_undo_it() {
                 "order",
                 None,
                 "order web: pause by alice: nothing is changed here",
-                json!({"order": "pause"}),
+                &json!({"order": "pause"}),
             ),
             "web: order: pause",
             "Pause by alice: nothing is changed here.",

@@ -208,13 +208,13 @@ fn a_thousand_incidents_are_a_thousand_messages_and_ends_and_memory_stays_flat()
         .config(&tables)
         .haproxy("poll_interval", "\"1s\"")
         .start();
-    until(&daemon, "every beginning", || {
+    wait_for("every beginning", TOLD * 4, || {
         receiver.count("unknown_backend", "begun") >= 1000
     });
     let before = resident_kib(daemon.pid());
     // While HAProxy cannot be read, nobody knows what it has.
     place.silence(true);
-    until(&daemon, "every end", || {
+    wait_for("every end", TOLD * 4, || {
         receiver.count("unknown_backend", "ended") >= 1000
     });
     let after = resident_kib(daemon.pid());

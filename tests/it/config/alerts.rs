@@ -67,86 +67,89 @@ url = "https://hc.example.com/1"
     assert!(config.heartbeat.url.is_some());
 }
 
+/// Tables, what is found of them and where, and words of it.
+const MISTAKES: &[(&str, &str, &str)] = &[
+    (
+        "[[alert]]\nurl = \"http://h/\"",
+        "E0008 4:1",
+        "`kind` is missing",
+    ),
+    (
+        "[[alert]]\nkind = \"web\"",
+        "E0006 5:8",
+        "allowed: \"webhook\"",
+    ),
+    (
+        "[[alert]]\nkind = \"webhook\"",
+        "E0008 4:1",
+        "`url` is missing",
+    ),
+    (
+        "[[alert]]\nkind = \"exec\"\ncommand = [\"page\"]",
+        "E0015 6:11",
+        "its whole path",
+    ),
+    (
+        "[[alert]]\nkind = \"exec\"\ncommand = \"/bin/page\"",
+        "E0003 6:11",
+        "a list of texts",
+    ),
+    (
+        "[[alert]]\nkind = \"webhook\"\nurl = \"http://h/\"\nsmtp = \"h:25\"",
+        "W0011 7:8",
+        "means nothing with `kind = \"webhook\"`",
+    ),
+    (
+        "[[alert]]\nkind = \"webhook\"\nurl = \"http://h/\"\non = [\"enabel\"]",
+        "E0006 7:7",
+        "did you mean \"enable\"?",
+    ),
+    (
+        "[[alert]]\nkind = \"email\"\nsmtp = \"h\"\nfrom = \"a@b\"\nto = [\"c@d\"]",
+        "E0015 6:8",
+        "HOST:PORT",
+    ),
+    (
+        "[[alert]]\nkind = \"email\"\nsmtp = \"h:25\"\nfrom = \"me\"\nto = [\"c@d\"]",
+        "E0015 7:8",
+        "no mail address",
+    ),
+    (
+        "[[alert]]\nkind = \"email\"\nsmtp = \"h:25\"\nfrom = \"a@b\"\nto = [\"c@d\"]\nusername = \"u\"",
+        "E0008 4:1",
+        "`password_file` is missing",
+    ),
+    (
+        "[[alert]]\nkind = \"email\"\nsmtp = \"h:25\"\nfrom = \"a@b\"\nto = [\"c@d\"]\nusername = \"u\"\n\
+             password_file = \"/p\"\ntls = \"none\"",
+        "W0013 11:7",
+        "in the clear",
+    ),
+    (
+        "[[alert]]\nkind = \"webhook\"\nname = \"a\"\nurl = \"http://h/\"\n\
+             [[alert]]\nkind = \"webhook\"\nname = \"a\"\nurl = \"http://h/\"",
+        "E0012 10:8",
+        "are called \"a\"",
+    ),
+    ("[alert]\nkind = \"exec\"", "E0003 4:1", "[[alert]]"),
+    ("[[probe]]\nevery = \"1m\"", "E0008 4:1", "`url` is missing"),
+    (
+        "[[probe]]\nurl = \"http://h/\"\nevery = \"10ms\"",
+        "E0007 6:9",
+        "1s",
+    ),
+    (
+        "[heartbeat]\nurl = \"hc.example.com\"",
+        "E0015 5:7",
+        "http:// or https://",
+    ),
+];
+
 #[test]
 fn what_is_missing_wrong_or_means_nothing_is_said_with_its_place() {
-    for (tables, code, words) in [
-        (
-            "[[alert]]\nurl = \"http://h/\"",
-            "E0008 4:1",
-            "`kind` is missing",
-        ),
-        (
-            "[[alert]]\nkind = \"web\"",
-            "E0006 5:8",
-            "allowed: \"webhook\"",
-        ),
-        (
-            "[[alert]]\nkind = \"webhook\"",
-            "E0008 4:1",
-            "`url` is missing",
-        ),
-        (
-            "[[alert]]\nkind = \"exec\"\ncommand = [\"page\"]",
-            "E0015 6:11",
-            "its whole path",
-        ),
-        (
-            "[[alert]]\nkind = \"exec\"\ncommand = \"/bin/page\"",
-            "E0003 6:11",
-            "a list of texts",
-        ),
-        (
-            "[[alert]]\nkind = \"webhook\"\nurl = \"http://h/\"\nsmtp = \"h:25\"",
-            "W0011 7:8",
-            "means nothing with `kind = \"webhook\"`",
-        ),
-        (
-            "[[alert]]\nkind = \"webhook\"\nurl = \"http://h/\"\non = [\"enabel\"]",
-            "E0006 7:7",
-            "did you mean \"enable\"?",
-        ),
-        (
-            "[[alert]]\nkind = \"email\"\nsmtp = \"h\"\nfrom = \"a@b\"\nto = [\"c@d\"]",
-            "E0015 6:8",
-            "HOST:PORT",
-        ),
-        (
-            "[[alert]]\nkind = \"email\"\nsmtp = \"h:25\"\nfrom = \"me\"\nto = [\"c@d\"]",
-            "E0015 7:8",
-            "no mail address",
-        ),
-        (
-            "[[alert]]\nkind = \"email\"\nsmtp = \"h:25\"\nfrom = \"a@b\"\nto = [\"c@d\"]\nusername = \"u\"",
-            "E0008 4:1",
-            "`password_file` is missing",
-        ),
-        (
-            "[[alert]]\nkind = \"email\"\nsmtp = \"h:25\"\nfrom = \"a@b\"\nto = [\"c@d\"]\nusername = \"u\"\n\
-             password_file = \"/p\"\ntls = \"none\"",
-            "W0013 11:7",
-            "in the clear",
-        ),
-        (
-            "[[alert]]\nkind = \"webhook\"\nname = \"a\"\nurl = \"http://h/\"\n\
-             [[alert]]\nkind = \"webhook\"\nname = \"a\"\nurl = \"http://h/\"",
-            "E0012 10:8",
-            "are called \"a\"",
-        ),
-        ("[alert]\nkind = \"exec\"", "E0003 4:1", "[[alert]]"),
-        ("[[probe]]\nevery = \"1m\"", "E0008 4:1", "`url` is missing"),
-        (
-            "[[probe]]\nurl = \"http://h/\"\nevery = \"10ms\"",
-            "E0007 6:9",
-            "1s",
-        ),
-        (
-            "[heartbeat]\nurl = \"hc.example.com\"",
-            "E0015 5:7",
-            "http:// or https://",
-        ),
-    ] {
+    for (tables, code, words) in MISTAKES {
         let (places, shown) = found(&format!("{BASE}{tables}\n"));
-        assert_eq!(places, [code], "{tables}\n{shown}");
+        assert_eq!(places, [*code], "{tables}\n{shown}");
         assert!(shown.contains(words), "{tables}\n{shown}");
     }
 }

@@ -149,6 +149,56 @@ fn the_page_is_clean_by_promtool_in_both_formats() {
     }
 }
 
+/// What one spare that came in left behind in the counters.
+#[track_caller]
+fn assert_counted(seen: &BTreeMap<String, f64>, haproxy: &RealHaproxy) {
+    let number = |name: &str| {
+        let found = seen.get(&format!("{}{name}", metrics::PREFIX)).copied();
+        found.unwrap_or_else(|| panic!("no {name} in {:#?}", seen.keys()))
+    };
+    assert!(number("decisions_total{proxy=\"web\",code=\"breach\"}") >= 3.0);
+    assert!((number("enables_total{proxy=\"web\",trigger=\"breach\"}") - 1.0).abs() < 0.1);
+    assert!(
+        (number("server_stage{proxy=\"web\",server=\"web2\",stage=\"ready\"}") - 1.0).abs() < 0.1
+    );
+    let of_web2 = |result: &str| {
+        number(&format!(
+            "warm_up_requests_total{{proxy=\"web\",server=\"web2\",result=\"{result}\"}}"
+        ))
+    };
+    assert!(of_web2("success") >= 1.0 && of_web2("failure") < 0.1);
+    for action in ["warm_up", "enable"] {
+        let done = number(&format!(
+            "actions_total{{proxy=\"web\",action=\"{action}\",trigger=\"breach\",result=\"success\"}}"
+        ));
+        assert!((done - 1.0).abs() < 0.1, "{action}: {done}");
+    }
+    let windows = |result: &str| {
+        number(&format!(
+            "evaluations_total{{proxy=\"web\",result=\"{result}\"}}"
+        ))
+    };
+    assert!(windows("breach") >= 3.0 && windows("broken") < 0.1);
+    assert!((number("scale_up_duration_seconds_count{proxy=\"web\"}") - 1.0).abs() < 0.1);
+    assert!((number("breaches_needed{proxy=\"web\"}") - 3.0).abs() < 0.1);
+    assert!(
+        (number("threshold_seconds{proxy=\"web\",signal=\"response_time\",statistic=\"mean\"}")
+            - 0.1)
+            .abs()
+            < 1e-9
+    );
+    assert!(number("serving_servers{proxy=\"web\"}") >= 1.0);
+    // The threshold is a bucket, and those above it are no longer in it.
+    let below = number("response_time_seconds_bucket{proxy=\"web\",le=\"0.1\"}");
+    let all = number("response_time_seconds_count{proxy=\"web\"}");
+    assert!(all > 10.0 && below < all / 2.0, "{below} of {all}");
+    let users = number("requests_total{proxy=\"web\",server=\"web1\",code=\"2xx\"}");
+    assert!(users > 10.0, "{users}");
+    let source = format!("source=\"{}\"", haproxy.log().display());
+    let parsed = number(&format!("log_lines_total{{{source},result=\"parsed\"}}"));
+    assert!((parsed - all).abs() <= parsed * 0.2 + 2.0, "{parsed} {all}");
+}
+
 #[test]
 fn what_happens_is_counted() {
     for_each_version_at_once(|version| {
@@ -174,54 +224,7 @@ fn what_happens_is_counted() {
         wait_for("the count", SOON, || {
             value("decisions_total{proxy=\"web\",code=\"enable\"}") == Some(1.0)
         });
-        let seen = scraped(&served);
-        let number = |name: &str| {
-            let found = seen.get(&ours(name)).copied();
-            found.unwrap_or_else(|| panic!("no {name} in {:#?}", seen.keys()))
-        };
-        assert!(number("decisions_total{proxy=\"web\",code=\"breach\"}") >= 3.0);
-        assert!((number("enables_total{proxy=\"web\",trigger=\"breach\"}") - 1.0).abs() < 0.1);
-        assert!(
-            (number("server_stage{proxy=\"web\",server=\"web2\",stage=\"ready\"}") - 1.0).abs()
-                < 0.1
-        );
-        let of_web2 = |result: &str| {
-            number(&format!(
-                "warm_up_requests_total{{proxy=\"web\",server=\"web2\",result=\"{result}\"}}"
-            ))
-        };
-        assert!(of_web2("success") >= 1.0 && of_web2("failure") < 0.1);
-        for action in ["warm_up", "enable"] {
-            let done = number(&format!(
-                "actions_total{{proxy=\"web\",action=\"{action}\",trigger=\"breach\",result=\"success\"}}"
-            ));
-            assert!((done - 1.0).abs() < 0.1, "{action}: {done}");
-        }
-        let windows = |result: &str| {
-            number(&format!(
-                "evaluations_total{{proxy=\"web\",result=\"{result}\"}}"
-            ))
-        };
-        assert!(windows("breach") >= 3.0 && windows("broken") < 0.1);
-        assert!((number("scale_up_duration_seconds_count{proxy=\"web\"}") - 1.0).abs() < 0.1);
-        assert!((number("breaches_needed{proxy=\"web\"}") - 3.0).abs() < 0.1);
-        assert!(
-            (number(
-                "threshold_seconds{proxy=\"web\",signal=\"response_time\",statistic=\"mean\"}"
-            ) - 0.1)
-                .abs()
-                < 1e-9
-        );
-        assert!(number("serving_servers{proxy=\"web\"}") >= 1.0);
-        // The threshold is a bucket, and those above it are no longer in it.
-        let below = number("response_time_seconds_bucket{proxy=\"web\",le=\"0.1\"}");
-        let all = number("response_time_seconds_count{proxy=\"web\"}");
-        assert!(all > 10.0 && below < all / 2.0, "{below} of {all}");
-        let users = number("requests_total{proxy=\"web\",server=\"web1\",code=\"2xx\"}");
-        assert!(users > 10.0, "{users}");
-        let source = format!("source=\"{}\"", haproxy.log().display());
-        let parsed = number(&format!("log_lines_total{{{source},result=\"parsed\"}}"));
-        assert!((parsed - all).abs() <= parsed * 0.2 + 2.0, "{parsed} {all}");
+        assert_counted(&scraped(&served), &haproxy);
         assert!(load.failures().is_empty());
         wait_for("the time above the threshold", SOON, || {
             value("above_threshold_seconds_total{proxy=\"web\"}").is_some_and(|it| it > 0.5)

@@ -1,6 +1,8 @@
 //! How large the page of metrics is with many servers, and how long it takes: `HAPROXY_AUTOSCALE_SERVERS=10000`
 //! and `--nocapture` say it of so many.
 
+#![allow(clippy::print_stderr)] // the figures are shown, and what they must not exceed is held
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -51,7 +53,7 @@ fn look(backends: usize) -> Seen {
     let mut scaler = Scaler::new(now, settings);
     let servers = (0..OF_BACKEND).map(|number| ServerRead {
         name: format!("server{number}"),
-        admin: if number == 0 { 0 } else { 1 },
+        admin: u32::from(number != 0),
         operational: if number == 0 { 2 } else { 0 },
         ..ServerRead::default()
     });

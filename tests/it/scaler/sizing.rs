@@ -163,7 +163,7 @@ fn a_release_against_the_load_is_obeyed_and_says_what_the_load_needs_and_how_lon
     for part in [
         "kept out for 10m (`enable` or `resume` ends that sooner)",
         "; mind the load: ",
-        " need 3 servers, one carries 60/s; with release it has 1",
+        " → 3 wanted; with release it has 1",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
