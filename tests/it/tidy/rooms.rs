@@ -100,7 +100,14 @@ const MAY_USE: [(&str, &[&str]); 32] = [
     ),
     (
         "alerts",
-        &["config", "http_client", "publish", "status", "words"],
+        &[
+            "config",
+            "http_client",
+            "metrics",
+            "publish",
+            "status",
+            "words",
+        ],
     ),
     (
         "http",
