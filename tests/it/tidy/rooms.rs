@@ -105,8 +105,7 @@ const MAY_USE: [(&str, &[&str]); 32] = [
     (
         "http",
         &[
-            "config", "control", "curve", "history", "metrics", "publish", "scaler", "status",
-            "words",
+            "config", "control", "curve", "history", "metrics", "publish", "status", "words",
         ],
     ),
     (
