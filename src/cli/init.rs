@@ -23,7 +23,7 @@ pub(super) struct InitArgs {
     #[arg(long, value_name = "PATH")]
     haproxy_cfg: Vec<PathBuf>,
     /// Where to write the configuration [default: /etc/haproxy-autoscale/config.toml]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", env = "HAPROXY_AUTOSCALE_CONFIG")]
     output: Option<PathBuf>,
     /// Print the configuration and write nothing
     #[arg(long)]

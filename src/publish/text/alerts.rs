@@ -100,6 +100,7 @@ fn headline(incident: &Incident) -> String {
         "always_up_missing" => return format!("{it} takes no traffic"),
         "crowded" => "users wait in front of HAProxy",
         "used_in_maint" => return format!("{it} is used while in maint"),
+        "warm_up_fails" => return format!("{it} fails its warm-up"),
         "errors" => "many requests fail",
         "slow_paused" | "slow_max_reached" | "slow_all_in" => "slow, and nothing can help",
         "slow_no_spare" => "slow and no spare left",
