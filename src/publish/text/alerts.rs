@@ -101,7 +101,6 @@ fn headline(incident: &Incident) -> String {
         "warm_up_fails" => return format!("{it} does not come up"),
         "crowded" => "users wait in front of HAProxy",
         "used_in_maint" => return format!("{it} is used while in maint"),
-        "warm_up_fails" => return format!("{it} fails its warm-up"),
         "errors" => "many requests fail",
         "slow_paused" | "slow_max_reached" | "slow_all_in" => "slow, and nothing can help",
         "slow_no_spare" => "slow and no spare left",
