@@ -21,15 +21,15 @@ const AGE_MAX: Duration = Duration::from_secs(60 * 60);
 const REFUSALS_MAX: u32 = 9;
 /// One that may have it, but does not say so, is sent it so often.
 const UNANSWERED_MAX: u32 = 3;
-/// A failure that the second attempt mends is not worth a word.
-const TOLD_FROM: u32 = 2;
 
 /// What became of a message.
 #[derive(Debug)]
 pub(super) enum Outcome {
     Sent,
-    /// It is tried again; what was tried, and what came back.
-    Failing(String),
+    /// Some recipients have it, the others never will; what was tried, and what came back.
+    Partial(String),
+    /// It failed so often, and it or the next repeat of it is tried again; what was tried, and what came back.
+    Failing(u32, String),
     GivenUp(Box<Waiting>),
 }
 
@@ -55,21 +55,16 @@ pub(super) async fn work(
             let text = format!("{}: {}", way.shown(), failure.text);
             if waiting.is_repeated {
                 repeats_failed += 1;
-                break if repeats_failed >= TOLD_FROM {
-                    Outcome::Failing(text)
-                } else {
-                    Outcome::GivenUp(Box::new(waiting))
-                };
+                break Outcome::Failing(repeats_failed, text);
             }
             if failure.kind == FailureKind::Partial {
-                break Outcome::Failing(text);
+                break Outcome::Partial(text);
             }
             if tries.are_enough() || waiting.queued_at.elapsed() > AGE_MAX {
                 break Outcome::GivenUp(Box::new(waiting));
             }
-            if tries.all >= TOLD_FROM {
-                let _ = outcomes.send((name.clone(), Outcome::Failing(text))).await;
-            }
+            let failing = Outcome::Failing(tries.all, text);
+            let _ = outcomes.send((name.clone(), failing)).await;
             if failure.kind == FailureKind::Unanswered {
                 pause = PAUSE_MAX; // It may still be at work on it.
             }
@@ -77,8 +72,8 @@ pub(super) async fn work(
             pause = (pause * 2).min(PAUSE_MAX);
         };
         match &outcome {
-            Outcome::GivenUp(waiting) if !waiting.is_repeated => queue.give_up(),
-            Outcome::GivenUp(_) | Outcome::Sent | Outcome::Failing(_) => queue.pop(),
+            Outcome::GivenUp(_) => queue.give_up(),
+            Outcome::Sent | Outcome::Partial(_) | Outcome::Failing(..) => queue.pop(),
         }
         if outcomes.send((name.clone(), outcome)).await.is_err() {
             return;

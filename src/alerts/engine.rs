@@ -17,7 +17,7 @@ use super::memory::Kept;
 use super::probes::{self, Sight};
 use super::queue::{Queue, Waiting};
 use super::way::Way;
-use super::{Glance, Settings, Trouble, Troubles};
+use super::{Counts, Glance, Settings, Trouble, Troubles};
 use crate::config::{AlertConfig, Channel, HeartbeatConfig, Preset, ProbeConfig};
 use crate::publish::alert::{Notice, Subject};
 use crate::publish::events::Events;
@@ -36,6 +36,8 @@ const WAITING_MAX: usize = 64;
 const BEGINNING: Duration = Duration::from_secs(400 * 24 * 3600);
 /// Fewer events at once mean that none was missed: a jump is one of numbers, not of events.
 const CROWD: usize = crate::publish::events::RECENT_MAX / 2;
+/// Failures in a row that are worth a word.
+const TOLD_FROM: u32 = 2;
 /// A daemon that ends looks so often whether all is sent.
 const END_STEP: Duration = Duration::from_millis(10);
 /// … and for so long.
@@ -68,6 +70,7 @@ pub(super) struct Engine {
     hub: Hub,
     events: Events,
     troubles: Troubles,
+    counts: Counts,
     settings: watch::Receiver<Settings>,
     glances: watch::Receiver<Option<Arc<Glance>>>,
     began: Instant,
@@ -90,7 +93,7 @@ impl Engine {
     pub(super) fn new(
         hub: Hub,
         events: Events,
-        troubles: Troubles,
+        (troubles, counts): (Troubles, Counts),
         settings: watch::Receiver<Settings>,
         glances: watch::Receiver<Option<Arc<Glance>>>,
     ) -> Self {
@@ -98,6 +101,7 @@ impl Engine {
             hub,
             events,
             troubles,
+            counts,
             settings,
             glances,
             began: Instant::now(),
@@ -171,6 +175,8 @@ impl Engine {
         for (config, line) in self.matched(&settings.alerts) {
             self.set(config, line, &mut kept);
         }
+        let is_there = |name: &String| self.lines.contains_key(name);
+        self.counts.of().channels.retain(|name, _| is_there(name));
         self.tell_lost();
         self.watch(&settings.probes);
         if settings.heartbeat != self.heartbeat {
@@ -229,11 +235,14 @@ impl Engine {
             watcher.watching.abort();
             self.down.remove(&watcher.number);
         }
+        let is_there = |site: &String| self.watchers.iter().any(|it| it.site == *site);
+        self.counts.of().sites.retain(|site, _| is_there(site));
     }
 
     fn watcher(&mut self, probe: &ProbeConfig, site: String) -> Watcher {
         let number = self.watcher_number;
         self.watcher_number += 1;
+        self.counts.of().sites.insert(site.clone(), true);
         let (hub, sights) = (self.hub.clone(), self.sights.0.clone());
         let watching = probes::watch(number, site.clone(), probe.clone(), hub, sights);
         Watcher {
@@ -250,8 +259,11 @@ impl Engine {
             beating.abort();
         }
         self.troubles.forget(&Trouble::Heartbeat);
-        let (hub, troubles) = (self.hub.clone(), self.troubles.clone());
-        let beat = heartbeat::beat(config, self.glances.clone(), hub, troubles);
+        let (hub, ours) = (
+            self.hub.clone(),
+            (self.troubles.clone(), self.counts.clone()),
+        );
+        let beat = heartbeat::beat(config, self.glances.clone(), hub, ours);
         self.beating = Some(tokio::spawn(beat));
     }
 
@@ -294,6 +306,7 @@ impl Engine {
             is_failing,
             lost,
         };
+        self.counts.channel(name, |_| {});
         self.lines.insert(name.clone(), line);
     }
 
@@ -319,6 +332,9 @@ impl Engine {
             for saying in line.incidents.look(now, wall, &others, pause) {
                 line.say(now, saying, false);
             }
+            let waiting = line.queue.len();
+            self.counts
+                .channel(name_of(line), |it| it.waiting = waiting);
         }
     }
 
@@ -355,6 +371,8 @@ impl Engine {
         if self.watchers.iter().all(|it| it.number != sight.number) {
             return; // Of one that has just ended.
         }
+        let is_up = sight.down.is_none();
+        self.counts.of().sites.insert(sight.site, is_up);
         match sight.down {
             Some(told) => self.down.insert(sight.number, told),
             None => self.down.remove(&sight.number),
@@ -368,23 +386,37 @@ impl Engine {
         };
         match outcome {
             Outcome::Sent => {
+                self.counts.channel(channel, |it| it.sent += 1);
                 if std::mem::take(&mut line.is_failing) {
                     let trouble = Trouble::Alerts(channel.to_owned());
                     self.troubles.end(&self.hub, &trouble);
                 }
                 self.tell_lost();
             }
-            Outcome::Failing(text) => {
+            // One that the second attempt mends is not worth a word.
+            Outcome::Failing(tries, _) if tries < TOLD_FROM => {
+                self.counts.channel(channel, |it| it.failed += 1);
+            }
+            Outcome::Failing(_, text) => {
+                self.counts.channel(channel, |it| it.failed += 1);
                 line.is_failing = true;
                 let trouble = Trouble::Alerts(channel.to_owned());
                 self.troubles.begin(&self.hub, trouble, text);
             }
-            Outcome::GivenUp(waiting) if waiting.is_repeated => {}
+            Outcome::Partial(text) => {
+                self.counts.channel(channel, |it| it.sent += 1);
+                line.is_failing = true;
+                let trouble = Trouble::Alerts(channel.to_owned());
+                self.troubles.begin(&self.hub, trouble, text);
+            }
             Outcome::GivenUp(waiting) => {
                 // An end is tried again.
-                if !matches!(waiting.saying.what, Subject::Ended { .. }) {
-                    line.lost = line.lost.saturating_add(1);
-                }
+                let is_lost = !matches!(waiting.saying.what, Subject::Ended { .. });
+                line.lost = line.lost.saturating_add(u64::from(is_lost));
+                self.counts.channel(channel, |it| {
+                    it.failed += 1;
+                    it.lost += u64::from(is_lost);
+                });
                 line.incidents.give_up(now, &waiting.saying);
             }
         }
@@ -477,6 +509,10 @@ impl Engine {
             let _ = self.kept().write(&file);
         }
     }
+}
+
+fn name_of(line: &Line) -> &str {
+    &line.config.name
 }
 
 impl Line {

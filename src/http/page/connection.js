@@ -41,6 +41,16 @@ export function hasEvents() {
   return deafSince === null || Date.now() - deafSince < DEAF_MAX_MS;
 }
 
+/** What the daemon says, as JSON or plainly. */
+export function wordsOf(text) {
+  try {
+    const answer = JSON.parse(text);
+    return answer.text ?? answer.error ?? text;
+  } catch {
+    return text.trim();
+  }
+}
+
 /** JSON of that path; an error's message is what the daemon said. */
 export async function ask(path) {
   const answer = await fetch(path, {
@@ -48,7 +58,7 @@ export async function ask(path) {
     credentials: "omit",
     signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
   });
-  if (!answer.ok) throw new Error((await answer.text()).trim() || `answer ${answer.status}`);
+  if (!answer.ok) throw new Error(wordsOf(await answer.text()) || `answer ${answer.status}`);
   return answer.json();
 }
 

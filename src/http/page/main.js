@@ -59,7 +59,7 @@ function draw() {
     curve.card(backend, canOrder),
     serversCard(backend, shares, canOrder));
   curve.drawPicture(backend);
-  today.showToday(backend.name);
+  today.showToday(backend.name, status.mode === "observe");
   document.title = title(status, backend);
 }
 

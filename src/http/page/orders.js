@@ -2,7 +2,7 @@
 // a header alone.
 
 import { at, el, show } from "./dom.js";
-import { askSoon } from "./connection.js";
+import { askSoon, wordsOf } from "./connection.js";
 import { percent } from "./words.js";
 
 const TOKEN = "haproxy-autoscale token";
@@ -130,9 +130,9 @@ async function give() {
     if (response.status === 401) {
       sessionStorage.removeItem(TOKEN);
       at("order").close();
-      return openToken(text.trim());
+      return openToken(wordsOf(text));
     }
-    const said = read(text);
+    const said = wordsOf(text);
     if (!response.ok) throw new Error(said);
     at("order").close();
     toast(said);
@@ -143,14 +143,6 @@ async function give() {
     at("order-give").disabled = false;
   }
   askSoon();
-}
-
-function read(text) {
-  try {
-    return JSON.parse(text).text;
-  } catch {
-    return text.trim();
-  }
 }
 
 export function openToken(answer = null) {
