@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::courier::{self, Outcome};
 use super::heartbeat;
-use super::incidents::{Incidents, Saying};
+use super::incidents::{Incidents, RestartGaps, Saying};
 use super::memory::Kept;
 use super::probes::{self, Sight};
 use super::queue::{Queue, Waiting};
@@ -173,7 +173,7 @@ impl Engine {
         let settings = self.settings.borrow_and_update().clone();
         let mut kept = settings.file.as_deref().map(Kept::read).unwrap_or_default();
         for (config, line) in self.matched(&settings.alerts) {
-            self.set(config, line, &mut kept);
+            self.set(config, line, &mut kept, settings.gaps);
         }
         let is_there = |name: &String| self.lines.contains_key(name);
         self.counts.of().channels.retain(|name, _| is_there(name));
@@ -268,7 +268,13 @@ impl Engine {
     }
 
     /// Begins a channel, or has it go on by another configuration: what waits still waits.
-    fn set(&mut self, config: &AlertConfig, line: Option<Line>, kept: &mut Kept) {
+    fn set(
+        &mut self,
+        config: &AlertConfig,
+        line: Option<Line>,
+        kept: &mut Kept,
+        gaps: RestartGaps,
+    ) {
         let name = &config.name;
         let (queue, incidents, is_failing, lost) = match line {
             Some(line) if line.config == *config => {
@@ -288,7 +294,10 @@ impl Engine {
             None => {
                 let mut incidents = Incidents::new(config.on.clone(), config.every);
                 let now = self.now();
-                incidents.recall(now, kept.take(name, now, SystemTime::now()));
+                let told = kept.take(name, now, SystemTime::now());
+                let is_muted = kept.take_muted(name);
+                self.is_muted |= is_muted;
+                incidents.recall(now, told, is_muted, gaps);
                 (Arc::default(), incidents, false, kept.take_lost(name))
             }
         };
@@ -314,10 +323,13 @@ impl Engine {
         let Some(glance) = self.glances.borrow_and_update().clone() else {
             return;
         };
-        if let Some(pause) = glance.pause.as_ref().filter(|_| !self.is_muted)
-            && !self.lines.is_empty()
-        {
-            self.hub.tell(Record::of(AlertNews::Muted(pause.clone())));
+        let news = match (self.is_muted, &glance.pause) {
+            (false, Some(pause)) => Some(AlertNews::Muted(pause.clone())),
+            (true, None) => Some(AlertNews::Unmuted),
+            (false, None) | (true, Some(_)) => None,
+        };
+        for news in news.into_iter().filter(|_| !self.lines.is_empty()) {
+            self.hub.tell(Record::of(news));
         }
         self.is_muted = glance.pause.is_some();
         let mut problems = glance.problems.clone();
@@ -534,10 +546,10 @@ impl Line {
     /// Will not be sent. What has no end is lost; the others are said again, if they last.
     fn unsay(&mut self, now: Timestamp, saying: &Saying) {
         match &saying.what {
-            Subject::Event(_) | Subject::Muted(_) | Subject::Test(_) => {
-                self.lost = self.lost.saturating_add(1);
+            Subject::Event(_) | Subject::Test(_) => self.lost = self.lost.saturating_add(1),
+            Subject::Begun(_) | Subject::Ended { .. } | Subject::Muted(_) | Subject::Unmuted => {
+                self.incidents.unsay(now, saying);
             }
-            Subject::Begun(_) | Subject::Ended { .. } => self.incidents.unsay(now, saying),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::config::On;
+use crate::config::{Config, On};
 use crate::publish::alert::{Incident, Subject};
 use crate::publish::event::Event;
 use crate::publish::events::Entry;
@@ -18,12 +18,10 @@ use crate::words::time::Timestamp;
 pub const SETTLE: Duration = Duration::from_secs(5);
 /// What comes back within this time has not been gone.
 pub const GAP_MAX: Duration = Duration::from_secs(15);
-/// The same for what an earlier daemon told: this one has first to find out whether it lasts.
+/// The same for what could not be seen for a while: it has first to be found out again.
 pub const RESTART_GAP_MAX: Duration = Duration::from_secs(60);
-/// … and a site that was down counts its failures anew.
-pub const PROBE_RESTART_GAP_MAX: Duration = Duration::from_secs(10 * 60);
 /// An end that did not arrive is told again after this time.
-pub const END_AGAIN_AFTER: Duration = Duration::from_secs(5 * 60);
+pub const END_AGAIN_AFTER: Duration = Duration::from_secs(10 * 60);
 /// Most incidents at a time, and most that it is known of when they were told.
 const KNOWN_MAX: usize = 8192;
 
@@ -74,6 +72,28 @@ pub struct Saying {
     pub key: Option<Key>,
 }
 
+/// How long a new daemon may need to find again what lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RestartGaps {
+    /// A site that is down: its failures are counted anew.
+    pub probe: Duration,
+    pub other: Duration,
+}
+
+impl RestartGaps {
+    /// As that configuration looks.
+    pub fn of(config: &Config) -> Self {
+        let probe = config.probes.iter().map(|probe| {
+            let one = probe.every.saturating_add(probe.timeout);
+            one.saturating_mul(probe.failures.saturating_add(1))
+        });
+        Self {
+            probe: probe.max().unwrap_or_default().saturating_add(GAP_MAX),
+            other: config.slowest_policy().max(RESTART_GAP_MAX),
+        }
+    }
+}
+
 /// What an earlier daemon told, and did not tell the end of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remembered {
@@ -101,8 +121,21 @@ impl Incidents {
         self.open.retain(|_, open| is_on(on, &open.incident.code));
     }
 
-    /// Knows what an earlier daemon told.
-    pub fn recall(&mut self, now: Timestamp, remembered: Vec<Remembered>) {
+    /// Whether it was told that nothing is told.
+    pub const fn is_muted(&self) -> bool {
+        self.is_muted
+    }
+
+    /// Knows what an earlier daemon told, and whether that was that nothing is told. Nothing is over before
+    /// `gaps` have passed: this daemon has first to find out whether it lasts.
+    pub fn recall(
+        &mut self,
+        now: Timestamp,
+        remembered: Vec<Remembered>,
+        is_muted: bool,
+        gaps: RestartGaps,
+    ) {
+        self.is_muted = is_muted;
         for it in remembered.into_iter().take(KNOWN_MAX) {
             if !is_on(&self.on, &it.incident.code) {
                 continue;
@@ -110,8 +143,8 @@ impl Incidents {
             let key = Key::of(&it.incident, it.number);
             self.told_at.insert(key.clone(), it.told_at);
             let gap_max = match it.incident.code.as_str() {
-                "probe_down" => PROBE_RESTART_GAP_MAX,
-                _ => RESTART_GAP_MAX,
+                "probe_down" => gaps.probe,
+                _ => gaps.other,
             };
             let open = Open {
                 incident: it.incident,
@@ -134,10 +167,12 @@ impl Incidents {
         pause: Option<&str>,
     ) -> Vec<Saying> {
         let mut said = Vec::new();
-        if let Some(pause) = pause.filter(|_| !self.is_muted) {
-            let what = Subject::Muted(pause.to_owned());
-            said.push(Saying { what, key: None });
-        }
+        let what = match (self.is_muted, pause) {
+            (false, Some(pause)) => Some(Subject::Muted(pause.to_owned())),
+            (true, None) => Some(Subject::Unmuted),
+            (false, None) | (true, Some(_)) => None,
+        };
+        said.extend(what.map(|what| Saying { what, key: None }));
         self.is_muted = pause.is_some();
         self.see(now, problems);
         self.hold(now, problems);
@@ -268,7 +303,9 @@ impl Incidents {
         };
         // One that is an incident under the same name has an end, and is told as that.
         let is_told_otherwise = class == Class::Incident && is_problem(&event.code);
-        if self.is_muted || is_told_otherwise || !(is_on || is_named) {
+        // Somebody has to see who gives orders meanwhile.
+        let is_unheard = self.is_muted && event.code != "order";
+        if is_unheard || is_told_otherwise || !(is_on || is_named) {
             return None;
         }
         if class == Class::Problem {
@@ -294,16 +331,20 @@ impl Incidents {
 
     /// The message could not be kept or sent: it is as if it had never been said.
     pub fn unsay(&mut self, now: Timestamp, saying: &Saying) {
-        let Some(key) = &saying.key else { return };
-        match &saying.what {
-            Subject::Begun(_) => {
+        match (&saying.what, &saying.key) {
+            (Subject::Muted(_), _) => self.is_muted = false,
+            (Subject::Unmuted, _) => self.is_muted = true,
+            (Subject::Begun(_), Some(key)) => {
                 if let Some(open) = self.open.get_mut(key) {
                     open.is_told = false;
                 }
                 self.told_at.remove(key);
             }
-            Subject::Ended { incident, lasted } => self.owe(now, key, incident, *lasted),
-            Subject::Event(_) | Subject::Muted(_) | Subject::Test(_) => {}
+            (Subject::Ended { incident, lasted }, Some(key)) => {
+                self.owe(now, key, incident, *lasted);
+            }
+            (Subject::Event(_) | Subject::Test(_), _)
+            | (Subject::Begun(_) | Subject::Ended { .. }, None) => {}
         }
     }
 
@@ -321,7 +362,7 @@ impl Incidents {
             Subject::Ended { incident, lasted } => {
                 self.owe(now.after(END_AGAIN_AFTER), key, incident, *lasted);
             }
-            Subject::Event(_) | Subject::Muted(_) | Subject::Test(_) => {}
+            Subject::Event(_) | Subject::Muted(_) | Subject::Unmuted | Subject::Test(_) => {}
         }
     }
 

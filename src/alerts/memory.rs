@@ -2,7 +2,7 @@
 //! means is said in `incidents`. What was told within the last second before a daemon is killed may be told
 //! once more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -25,6 +25,9 @@ pub(super) struct Kept {
     /// Messages that will not arrive, by the name of the channel, not yet told.
     #[serde(default)]
     lost: BTreeMap<String, u64>,
+    /// The channels that were told that nothing is told.
+    #[serde(default)]
+    muted: BTreeSet<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -76,6 +79,10 @@ impl Kept {
             told_ms: ms_since_1970(wall.checked_sub(now.since(told_at)).unwrap_or(wall)),
         });
         self.channels.insert(channel.to_owned(), rows.collect());
+        let is_muting = |it: &Saying| matches!(it.what, Subject::Muted(_));
+        if incidents.is_muted() && !waiting.iter().any(is_muting) {
+            self.muted.insert(channel.to_owned());
+        }
     }
 
     /// Adds that so many messages to that channel will not arrive.
@@ -88,6 +95,11 @@ impl Kept {
     /// How many messages to that channel did not arrive.
     pub(super) fn take_lost(&mut self, channel: &str) -> u64 {
         self.lost.remove(channel).unwrap_or_default()
+    }
+
+    /// Whether that channel was told that nothing is told.
+    pub(super) fn take_muted(&mut self, channel: &str) -> bool {
+        self.muted.remove(channel)
     }
 
     /// What that channel had told.

@@ -27,6 +27,7 @@ use rustix::process::setpriority_process;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout};
 
+use self::incidents::RestartGaps;
 use crate::config::{AlertConfig, Config, HeartbeatConfig, ProbeConfig};
 use crate::metrics::{AlertCounts, ChannelCounts};
 use crate::publish::events::Events;
@@ -64,6 +65,7 @@ struct Settings {
     heartbeat: HeartbeatConfig,
     /// Where it is kept what was told.
     file: Option<PathBuf>,
+    gaps: RestartGaps,
 }
 
 impl Settings {
@@ -107,6 +109,7 @@ impl Front {
             probes: config.probes.clone(),
             heartbeat: config.heartbeat.clone(),
             file: config.alerts_file(),
+            gaps: RestartGaps::of(config),
         };
         let is_off = settings.is_off();
         self.settings.send_if_modified(|now| {

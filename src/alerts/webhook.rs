@@ -146,7 +146,9 @@ fn for_alertmanager(notice: &Notice, title: &str, body: &str, host: &str) -> Val
     let severity = match &notice.what {
         // The end has the labels of the beginning, or it would be another alert.
         Subject::Begun(_) | Subject::Ended { .. } => Level::Warning.as_str(),
-        Subject::Event(_) | Subject::Muted(_) | Subject::Test(_) => notice.level().as_str(),
+        Subject::Event(_) | Subject::Muted(_) | Subject::Unmuted | Subject::Test(_) => {
+            notice.level().as_str()
+        }
     };
     label("severity", severity);
     for (name, value) in [("backend", notice.backend()), ("server", notice.about())] {
@@ -157,7 +159,7 @@ fn for_alertmanager(notice: &Notice, title: &str, body: &str, host: &str) -> Val
     let ends = match &notice.what {
         Subject::Begun(_) => None,
         Subject::Ended { .. } => Some(SystemTime::now()),
-        Subject::Event(_) | Subject::Muted(_) | Subject::Test(_) => {
+        Subject::Event(_) | Subject::Muted(_) | Subject::Unmuted | Subject::Test(_) => {
             notice.at.checked_add(EVENT_LASTS)
         }
     };

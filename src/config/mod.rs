@@ -41,6 +41,7 @@ use toml::de::DeTable;
 use self::draft::Draft;
 use self::reader::{Reader, Table};
 use crate::log::format::LogFormat;
+use crate::measure::settings::WindowSize;
 use crate::runtime_api::Address;
 use crate::scaler::settings::BackendSettings;
 use crate::schedule::Schedule;
@@ -234,6 +235,22 @@ impl Config {
         };
         let name = name::file_name(&self.haproxy.socket, kind);
         Some(self.state_dir.as_ref()?.join(name))
+    }
+
+    /// From the first request that is too slow until the slowest policy has seen it, as far as the
+    /// configuration says it: a window in requests takes as long as they take to come.
+    pub fn slowest_policy(&self) -> Duration {
+        let backends = self.backends.values();
+        let policies = backends.flat_map(|backend| backend.scaler.policies.iter());
+        let needed = policies.map(|policy| {
+            let span = match policy.window {
+                WindowSize::Requests(_) => policy.min_span,
+                WindowSize::Span(span) => span,
+            };
+            let every = policy.every.unwrap_or(span).max(span);
+            every.saturating_mul(policy.breaches.saturating_add(1))
+        });
+        needed.max().unwrap_or_default()
     }
 
     fn events_name(&self, mode: Mode) -> String {

@@ -52,6 +52,8 @@ pub enum Subject {
     Event(Arc<Entry>),
     /// Nothing more is told: everything is paused, in these words.
     Muted(String),
+    /// That this is over.
+    Unmuted,
     /// That a channel works.
     Test(String),
 }
@@ -79,9 +81,11 @@ impl Notice {
         match &self.what {
             Subject::Begun(_) => Level::Warning,
             Subject::Event(entry) if entry.event.level != Level::Info.as_str() => Level::Warning,
-            Subject::Ended { .. } | Subject::Event(_) | Subject::Muted(_) | Subject::Test(_) => {
-                Level::Info
-            }
+            Subject::Ended { .. }
+            | Subject::Event(_)
+            | Subject::Muted(_)
+            | Subject::Unmuted
+            | Subject::Test(_) => Level::Info,
         }
     }
 
@@ -91,6 +95,7 @@ impl Notice {
             Subject::Begun(incident) | Subject::Ended { incident, .. } => &incident.code,
             Subject::Event(entry) => &entry.event.code,
             Subject::Muted(_) => "alerts_muted",
+            Subject::Unmuted => "alerts_unmuted",
             Subject::Test(_) => "alert_test",
         }
     }
@@ -101,7 +106,7 @@ impl Notice {
                 incident.backend.as_deref()
             }
             Subject::Event(entry) => entry.event.backend.as_deref(),
-            Subject::Muted(_) | Subject::Test(_) => None,
+            Subject::Muted(_) | Subject::Unmuted | Subject::Test(_) => None,
         }
     }
 
@@ -110,7 +115,7 @@ impl Notice {
         match &self.what {
             Subject::Begun(incident) | Subject::Ended { incident, .. } => incident.about.as_deref(),
             Subject::Event(entry) => entry.event.server.as_deref(),
-            Subject::Muted(_) | Subject::Test(_) => None,
+            Subject::Muted(_) | Subject::Unmuted | Subject::Test(_) => None,
         }
     }
 
@@ -118,7 +123,7 @@ impl Notice {
     pub const fn since(&self) -> SystemTime {
         match &self.what {
             Subject::Begun(incident) | Subject::Ended { incident, .. } => incident.since,
-            Subject::Event(_) | Subject::Muted(_) | Subject::Test(_) => self.at,
+            Subject::Event(_) | Subject::Muted(_) | Subject::Unmuted | Subject::Test(_) => self.at,
         }
     }
 
@@ -138,7 +143,7 @@ impl Notice {
                 data.insert("since".to_owned(), json!(rfc3339(incident.since)));
                 data.insert("lasted_s".to_owned(), json!(lasted.as_secs()));
             }
-            Subject::Muted(_) | Subject::Test(_) => {}
+            Subject::Muted(_) | Subject::Unmuted | Subject::Test(_) => {}
         }
         json!({
             "id": null,

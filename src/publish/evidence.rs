@@ -387,7 +387,10 @@ fn of_alerts(data: &mut Data, news: &AlertNews) {
             put(data, "site", site.as_str());
             put_seconds(data, "lasted_s", *lasted);
         }
-        AlertNews::Muted(_) | AlertNews::HeartbeatNotSent(_) | AlertNews::HeartbeatSent => {}
+        AlertNews::Muted(_)
+        | AlertNews::Unmuted
+        | AlertNews::HeartbeatNotSent(_)
+        | AlertNews::HeartbeatSent => {}
     }
 }
 

@@ -176,6 +176,8 @@ pub enum AlertNews {
     Lost { channel: String, alerts: u64 },
     /// No alerts are sent while everything is paused, in these words.
     Muted(String),
+    /// That is over.
+    Unmuted,
     /// The heartbeat is not taken; what was tried, and what came back.
     HeartbeatNotSent(String),
     /// … and is taken again.
@@ -285,6 +287,7 @@ told! {
         Sent: Info "alert_sent",
         Lost: Warning "alerts_lost",
         Muted: Info "alerts_muted",
+        Unmuted: Info "alerts_unmuted",
         HeartbeatNotSent: Warning "heartbeat_not_sent",
         HeartbeatSent: Info "heartbeat_sent",
         ProbeDown: Warning "probe_down",

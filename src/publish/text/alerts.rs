@@ -22,6 +22,7 @@ pub(in crate::publish) fn title(what: &Subject, host: &str) -> String {
         }
         Subject::Event(entry) => of_event(&entry.event, host),
         Subject::Muted(_) => format!("{host}: alerts are muted"),
+        Subject::Unmuted => format!("{host}: alerts are sent again"),
         Subject::Test(channel) => format!("{host}: test of {channel}"),
     };
     shortened(&title)
@@ -42,6 +43,11 @@ pub(in crate::publish) fn body(what: &Subject) -> String {
             "Everything is {pause}: nothing is changed and no more alerts are sent. What still lasts is \
              told after `haproxy-autoscale resume`."
         ),
+        Subject::Unmuted => {
+            "Not everything is paused any more. What still lasts, and the end of what you \
+                             had heard of, is told next."
+                .to_owned()
+        }
         Subject::Test(_) => {
             "If you can read this, alerts of haproxy-autoscale reach you. Nothing is \
                              wrong."
@@ -240,6 +246,7 @@ fn news(news: &AlertNews) -> String {
         AlertNews::Muted(pause) => format!(
             "no alerts are sent: everything is {pause}; `haproxy-autoscale resume` ends that"
         ),
+        AlertNews::Unmuted => "alerts are sent again".to_owned(),
         AlertNews::HeartbeatNotSent(text) => format!("the heartbeat is not taken: {text}"),
         AlertNews::HeartbeatSent => "the heartbeat is taken again".to_owned(),
         AlertNews::ProbeDown { site, text } => format!("{site} is down: {text}"),

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use haproxy_autoscale::alerts::incidents::{END_AGAIN_AFTER, GAP_MAX, Incidents, SETTLE};
+use haproxy_autoscale::alerts::incidents::{
+    END_AGAIN_AFTER, GAP_MAX, Incidents, Remembered, RestartGaps, SETTLE,
+};
 use haproxy_autoscale::config::On;
-use haproxy_autoscale::publish::alert::Subject;
+use haproxy_autoscale::publish::alert::{Incident, Subject};
 use haproxy_autoscale::status::Told;
 use haproxy_autoscale::words::time::Timestamp;
 
@@ -40,6 +42,7 @@ fn look(
             format!("{second} -{} {}", it.backend.unwrap_or_default(), it.code)
         }
         Subject::Muted(_) => format!("{second} muted"),
+        Subject::Unmuted => format!("{second} unmuted"),
         Subject::Event(_) | Subject::Test(_) => unreachable!("no look says that"),
     });
     said.collect()
@@ -166,7 +169,12 @@ fn a_pause_of_everything_is_said_once_and_what_ended_meanwhile_is_told_after_it(
     }
     assert_eq!(
         said,
-        ["5 +web slow_all_in", "20 muted", "200 -web slow_all_in"]
+        [
+            "5 +web slow_all_in",
+            "20 muted",
+            "200 unmuted",
+            "200 -web slow_all_in"
+        ]
     );
 }
 
@@ -258,6 +266,33 @@ fn an_end_that_was_given_up_is_told_again_and_not_when_it_has_begun_again() {
         let count = if comes_back { 2 } else { 3 };
         assert_eq!(said, expected[..count]);
     }
+}
+
+#[test]
+fn after_a_restart_nothing_is_over_before_it_could_be_found_again() {
+    let mut channel = channel();
+    let gaps = RestartGaps {
+        probe: Duration::from_secs(900),
+        other: Duration::from_secs(300),
+    };
+    let (start, wall) = at(1000);
+    let remembered = |code: &str| Remembered {
+        incident: Incident {
+            code: code.to_owned(),
+            backend: None,
+            about: None,
+            text: code.to_owned(),
+            since: wall,
+        },
+        number: 0,
+        told_at: start,
+    };
+    let both = vec![remembered("probe_down"), remembered("slow_all_in")];
+    channel.recall(start, both, false, gaps);
+    let said: Vec<_> = (1000..3000)
+        .flat_map(|second| look(&mut channel, second, &[], None))
+        .collect();
+    assert_eq!(said, ["1301 - slow_all_in", "1901 - probe_down"]);
 }
 
 #[test]

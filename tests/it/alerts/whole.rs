@@ -176,6 +176,38 @@ fn apply(daemon: &Daemon, text: &str) {
 }
 
 #[test]
+fn a_pause_that_lasts_over_a_restart_is_told_once_and_orders_and_its_end_are_told() {
+    let place = Place::new();
+    let receiver = Receiver::start(Manner::Answer(200));
+    let table = alert(&format!(
+        "kind = \"webhook\"\nname = \"ops\"\nurl = \"{}\"",
+        receiver.url("/")
+    ));
+    let config = place.remembering(&table);
+    let mut daemon = config.start();
+    daemon.ask(&["pause"]).succeeded();
+    let count = |code: &str| {
+        let events = receiver.events();
+        events.iter().filter(|it| it["code"] == code).count()
+    };
+    until(&daemon, "that it is muted", || count("alerts_muted") == 1);
+    let before = count("order");
+    daemon.ask(&["enable", "web/web2"]).succeeded();
+    until(&daemon, "an order", || count("order") > before);
+    daemon.terminate(TOLD);
+    let daemon = config.start();
+    daemon_says(&daemon, "HAProxy");
+    daemon.ask(&["resume"]).succeeded();
+    until(&daemon, "that it is over", || count("alerts_unmuted") == 1);
+    assert_eq!(count("alerts_muted"), 1, "{:#?}", receiver.events());
+    assert!(
+        !daemon.text().contains("no alerts are sent"),
+        "{}",
+        daemon.text()
+    );
+}
+
+#[test]
 fn sighup_brings_a_channel_and_takes_it_away() {
     let place = Place::new();
     let (first, second) = (
