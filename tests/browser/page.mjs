@@ -281,6 +281,7 @@ async function theDaemonGoesAndComesBack(page, expectFailures) {
   assert.ok(await page.locator("#lost").isVisible());
   assert.match(await page.textContent("#link"), /lost/);
   assert.match(await page.textContent("table.servers"), /web1/, "what was known stays");
+  assert.deepEqual(await axe(page), [], "axe-core, without a daemon");
   await stage.startDaemon();
   await until("the page goes on", async () => !(await page.locator("#lost").isVisible()));
   expectFailures(false);

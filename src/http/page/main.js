@@ -66,7 +66,7 @@ function draw() {
     curve.card(backend, canOrder),
     serversCard(backend, shares, canOrder));
   curve.drawPicture(backend);
-  today.showToday(backend.name);
+  today.showToday(backend.name, status.mode === "observe");
 }
 
 /** What the tab says: how the backend is, and when that was if it is not now. */
