@@ -192,7 +192,7 @@ fn a_pause_that_lasts_over_a_restart_is_told_once_and_orders_and_its_end_are_tol
     };
     until(&daemon, "that it is muted", || count("alerts_muted") == 1);
     let before = count("order");
-    daemon.ask(&["enable", "web/web2"]).succeeded();
+    daemon.ask(&["pause", "--reason", "still"]).succeeded();
     until(&daemon, "an order", || count("order") > before);
     daemon.terminate(TOLD);
     let daemon = config.start();
