@@ -239,6 +239,8 @@ impl Road<'_> {
         out: &mut Outbox,
     ) {
         let cooldown = self.settings.scale_down_cooldown;
+        // When it is gone at last, what was before it began to go tells nothing any more.
+        self.signals.account.lingers(name);
         let Some((_, member, plan)) = self.end(name) else {
             return;
         };
