@@ -117,7 +117,7 @@ impl<'a> Needs<'a> {
 
     /// A spare that was ready before HAProxy lost its states.
     pub(super) fn lost_in_reload(self, now: Timestamp) -> Option<Need> {
-        if self.journeys.coming_for_load() >= AT_ONCE_MAX {
+        if self.journeys.coming_for_load() >= AT_ONCE_MAX || !self.may_fail_more() {
             return None;
         }
         Some(Need::BringIn {
@@ -138,6 +138,9 @@ impl<'a> Needs<'a> {
         let candidates = self.candidates_for(now, &wanted);
         let has_another = candidates.len() > 1;
         let mut first = candidates.into_iter().next();
+        if !self.may_fail_more() {
+            return Need::NoSpare(wanted);
+        }
         if first.is_none() && self.facts.pool.serving() == 0 && !wanted.rests_on_the_log() {
             let last = self.facts.pool.last_resort(now);
             first = last.filter(|member| !self.journeys.is_busy(&member.read.name));
@@ -150,6 +153,11 @@ impl<'a> Needs<'a> {
             },
             None => Need::NoSpare(wanted),
         }
+    }
+
+    /// Warm-ups that fail do not pile up.
+    fn may_fail_more(self) -> bool {
+        self.journeys.stalled() < AT_ONCE_MAX
     }
 
     /// The spare that is next to go, and when.
@@ -311,8 +319,7 @@ impl<'a> Needs<'a> {
     pub(super) fn owed(self, owed: Option<&(u32, Wanted)>) -> Option<Wanted> {
         let (servers, wanted) = owed?;
         let coming = self.journeys.coming_for_load();
-        let is_free = self.journeys.stalled() < AT_ONCE_MAX;
-        (coming < AT_ONCE_MAX.min(*servers) && is_free).then(|| wanted.clone())
+        (coming < AT_ONCE_MAX.min(*servers) && self.may_fail_more()).then(|| wanted.clone())
     }
 
     /// Servers that the demand needs beside those that serve and come, with the need that says so.
