@@ -542,7 +542,7 @@ impl<'a> Needs<'a> {
     }
 
     /// An operator wants that spare in.
-    fn is_kept_in(self, name: &str) -> bool {
+    pub(super) fn is_kept_in(self, name: &str) -> bool {
         let member = self.facts.pool.member(name);
         member.is_some_and(|member| member.marks.kept() == Some(Kept::In))
     }
@@ -568,7 +568,8 @@ impl<'a> Needs<'a> {
     /// Lines alone have asked for that server, and they are in doubt by now.
     pub(super) fn doubt_about(self, journey: &Journey) -> Option<Blocked> {
         let doubt = || self.doubt_about_more(Some(&journey.server));
-        journey.rests_on_the_log().then(doubt)?
+        let is_in_question = journey.rests_on_the_log() && !self.is_kept_in(&journey.server);
+        is_in_question.then(doubt)?
     }
 
     /// Forged or replayed lines alone can wake one spare and no more.
