@@ -18,15 +18,13 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 const AGE_MAX: Duration = Duration::from_secs(60 * 60);
 /// A receiver that refuses a message is asked so often.
 const REFUSALS_MAX: u32 = 3;
-/// A failure that the second attempt mends is not worth a word.
-const TOLD_FROM: u32 = 2;
 
 /// What became of a message.
 #[derive(Debug)]
 pub(super) enum Outcome {
     Sent,
-    /// It is tried again; what was tried, and what came back.
-    Failing(String),
+    /// It failed so often and is tried again; what was tried, and what came back.
+    Failing(u32, String),
     GivenUp(Box<Waiting>),
 }
 
@@ -49,10 +47,9 @@ pub(super) async fn work(
             if is_over(&waiting, &failure, tries) {
                 break Outcome::GivenUp(Box::new(waiting));
             }
-            if tries >= TOLD_FROM {
-                let text = format!("{}: {}", way.shown(), failure.text);
-                let _ = outcomes.send((name.clone(), Outcome::Failing(text))).await;
-            }
+            let text = format!("{}: {}", way.shown(), failure.text);
+            let failing = Outcome::Failing(tries, text);
+            let _ = outcomes.send((name.clone(), failing)).await;
             sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
         };

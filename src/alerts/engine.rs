@@ -17,7 +17,7 @@ use super::memory::Kept;
 use super::probes::{self, Sight};
 use super::queue::{Queue, Waiting};
 use super::way::Way;
-use super::{Glance, Settings, Trouble, Troubles};
+use super::{Counts, Glance, Settings, Trouble, Troubles};
 use crate::config::{AlertConfig, Channel, HeartbeatConfig, Preset, ProbeConfig};
 use crate::publish::alert::{Notice, Subject};
 use crate::publish::events::Events;
@@ -36,6 +36,8 @@ const WAITING_MAX: usize = 64;
 const BEGINNING: Duration = Duration::from_secs(400 * 24 * 3600);
 /// Fewer events at once mean that none was missed: a jump is one of numbers, not of events.
 const CROWD: usize = crate::publish::events::RECENT_MAX / 2;
+/// Failures in a row that are worth a word.
+const TOLD_FROM: u32 = 2;
 /// A daemon that ends looks so often whether all is sent.
 const END_STEP: Duration = Duration::from_millis(10);
 /// … and for so long.
@@ -59,6 +61,7 @@ pub(super) struct Engine {
     hub: Hub,
     events: Events,
     troubles: Troubles,
+    counts: Counts,
     settings: watch::Receiver<Settings>,
     glances: watch::Receiver<Option<Arc<Glance>>>,
     began: Instant,
@@ -82,7 +85,7 @@ impl Engine {
     pub(super) fn new(
         hub: Hub,
         events: Events,
-        troubles: Troubles,
+        (troubles, counts): (Troubles, Counts),
         settings: watch::Receiver<Settings>,
         glances: watch::Receiver<Option<Arc<Glance>>>,
     ) -> Self {
@@ -90,6 +93,7 @@ impl Engine {
             hub,
             events,
             troubles,
+            counts,
             settings,
             glances,
             began: Instant::now(),
@@ -164,6 +168,7 @@ impl Engine {
         for name in gone {
             if let Some(line) = self.lines.remove(&name) {
                 line.courier.abort();
+                self.counts.of().channels.remove(&name);
                 self.troubles.forget(&Trouble::Alerts(name));
             }
         }
@@ -185,6 +190,7 @@ impl Engine {
             watcher.abort();
         }
         self.down.clear();
+        self.counts.of().sites.clear();
         for (index, probe) in probes.iter().enumerate() {
             let alike = probes
                 .iter()
@@ -193,6 +199,7 @@ impl Engine {
                 1 => probe.url.to_string(),
                 _ => format!("{} (probe {})", probe.url, index + 1),
             };
+            self.counts.of().sites.insert(site.clone(), true);
             let (hub, sights) = (self.hub.clone(), self.sights.0.clone());
             let watcher = probes::watch(index, site, probe.clone(), hub, sights);
             self.watchers.push(tokio::spawn(watcher));
@@ -205,8 +212,11 @@ impl Engine {
             beating.abort();
         }
         self.troubles.forget(&Trouble::Heartbeat);
-        let (hub, troubles) = (self.hub.clone(), self.troubles.clone());
-        let beat = heartbeat::beat(config, self.glances.clone(), hub, troubles);
+        let (hub, ours) = (
+            self.hub.clone(),
+            (self.troubles.clone(), self.counts.clone()),
+        );
+        let beat = heartbeat::beat(config, self.glances.clone(), hub, ours);
         self.beating = Some(tokio::spawn(beat));
     }
 
@@ -244,6 +254,7 @@ impl Engine {
             is_failing,
             lost: 0,
         };
+        self.counts.channel(name, |_| {});
         self.lines.insert(name.clone(), line);
     }
 
@@ -269,6 +280,9 @@ impl Engine {
             for saying in line.incidents.look(now, wall, &others, pause) {
                 line.say(now, saying, false);
             }
+            let waiting = line.queue.len();
+            self.counts
+                .channel(name_of(line), |it| it.waiting = waiting);
         }
     }
 
@@ -302,6 +316,8 @@ impl Engine {
     }
 
     fn see(&mut self, sight: Sight) {
+        let is_up = sight.down.is_none();
+        self.counts.of().sites.insert(sight.site, is_up);
         match sight.down {
             Some(told) => self.down.insert(sight.number, told),
             None => self.down.remove(&sight.number),
@@ -315,13 +331,19 @@ impl Engine {
         };
         match outcome {
             Outcome::Sent => {
+                self.counts.channel(channel, |it| it.sent += 1);
                 if std::mem::take(&mut line.is_failing) {
                     let trouble = Trouble::Alerts(channel.to_owned());
                     self.troubles.end(&self.hub, &trouble);
                 }
                 self.tell_lost();
             }
-            Outcome::Failing(text) => {
+            // One that the second attempt mends is not worth a word.
+            Outcome::Failing(tries, _) if tries < TOLD_FROM => {
+                self.counts.channel(channel, |it| it.failed += 1);
+            }
+            Outcome::Failing(_, text) => {
+                self.counts.channel(channel, |it| it.failed += 1);
                 line.is_failing = true;
                 let trouble = Trouble::Alerts(channel.to_owned());
                 self.troubles.begin(&self.hub, trouble, text);
@@ -329,6 +351,10 @@ impl Engine {
             Outcome::GivenUp(waiting) if waiting.is_repeated => {}
             Outcome::GivenUp(waiting) => {
                 line.lost += 1;
+                self.counts.channel(channel, |it| {
+                    it.failed += 1;
+                    it.lost += 1;
+                });
                 if let (Subject::Begun(_), Some(key)) = (&waiting.saying.what, &waiting.saying.key)
                 {
                     line.incidents.give_up(now, key);
@@ -421,6 +447,10 @@ impl Engine {
             let _ = self.kept().write(&file);
         }
     }
+}
+
+fn name_of(line: &Line) -> &str {
+    &line.config.name
 }
 
 impl Line {

@@ -8,7 +8,7 @@ use hyper::Method;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::{Glance, Trouble, Troubles};
+use super::{Counts, Glance, Trouble, Troubles};
 use crate::config::HeartbeatConfig;
 use crate::http_client::{Client, Request};
 use crate::publish::hub::Hub;
@@ -25,7 +25,7 @@ pub(super) async fn beat(
     config: HeartbeatConfig,
     mut glances: watch::Receiver<Option<Arc<Glance>>>,
     hub: Hub,
-    troubles: Troubles,
+    (troubles, counts): (Troubles, Counts),
 ) {
     let Some(url) = &config.url else { return };
     let client = Client::new(config.ca_file.clone());
@@ -51,10 +51,12 @@ pub(super) async fn beat(
         };
         let Some(failure) = failure else {
             failures = 0;
+            counts.of().heartbeats.0 += 1;
             troubles.end(&hub, &Trouble::Heartbeat);
             continue;
         };
         failures = failures.saturating_add(1);
+        counts.of().heartbeats.1 += 1;
         if failures >= TOLD_FROM {
             troubles.begin(&hub, Trouble::Heartbeat, format!("GET {url}: {failure}"));
         }

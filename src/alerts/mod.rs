@@ -20,7 +20,7 @@ mod way;
 mod webhook;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::setpriority_process;
@@ -28,6 +28,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::config::{AlertConfig, Config, HeartbeatConfig, ProbeConfig};
+use crate::metrics::{AlertCounts, ChannelCounts};
 use crate::publish::events::Events;
 use crate::publish::hub::Hub;
 use crate::publish::record::{AlertNews, Record};
@@ -49,6 +50,7 @@ pub struct Front {
     settings: watch::Sender<Settings>,
     glances: watch::Sender<Option<Arc<Glance>>>,
     troubles: Troubles,
+    counts: Counts,
     /// The thread runs.
     ending: Option<oneshot::Receiver<()>>,
     is_started: bool,
@@ -91,6 +93,7 @@ impl Front {
             settings: watch::Sender::new(Settings::default()),
             glances: watch::Sender::new(None),
             troubles: Troubles::default(),
+            counts: Counts::default(),
             ending: None,
             is_started: false,
         }
@@ -122,7 +125,7 @@ impl Front {
         let engine = engine::Engine::new(
             self.hub.clone(),
             self.events.clone(),
-            self.troubles.clone(),
+            (self.troubles.clone(), self.counts.clone()),
             self.settings.subscribe(),
             self.glances.subscribe(),
         );
@@ -154,6 +157,11 @@ impl Front {
     /// What does not reach anybody, with the channel.
     pub fn problems(&self) -> Vec<(DaemonProblem, Option<String>, String)> {
         self.troubles.all()
+    }
+
+    /// What is counted, as of the last look.
+    pub fn counts(&self) -> AlertCounts {
+        self.counts.of().clone()
     }
 
     /// For whoever ends the daemon: to be waited for when the front is gone.
@@ -190,6 +198,21 @@ fn run(engine: engine::Engine) {
             runtime.shutdown_background();
         }
         Err(error) => engine.cannot_start(&error),
+    }
+}
+
+/// What the thread counts, for whoever asks.
+#[derive(Clone, Debug, Default)]
+struct Counts(Arc<Mutex<AlertCounts>>);
+
+impl Counts {
+    fn of(&self) -> MutexGuard<'_, AlertCounts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn channel(&self, name: &str, count: impl FnOnce(&mut ChannelCounts)) {
+        let mut counts = self.of();
+        count(counts.channels.entry(name.to_owned()).or_default());
     }
 }
 

@@ -17,6 +17,8 @@ use crate::status::Told;
 #[derive(Debug)]
 pub(super) struct Sight {
     pub(super) number: usize,
+    /// What may be shown of its URL.
+    pub(super) site: String,
     pub(super) down: Option<Told>,
 }
 
@@ -62,8 +64,12 @@ pub(super) async fn watch(
             }
             None => continue,
         }
-        let told = down.as_ref().map(|(_, told)| told.clone());
-        if sights.send(Sight { number, down: told }).await.is_err() {
+        let sight = Sight {
+            number,
+            site: site.clone(),
+            down: down.as_ref().map(|(_, told)| told.clone()),
+        };
+        if sights.send(sight).await.is_err() {
             return;
         }
     }

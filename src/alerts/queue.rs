@@ -65,6 +65,10 @@ impl Queue {
         self.waiting().iter().map(|it| it.saying.clone()).collect()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.waiting().len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.waiting().is_empty()
     }

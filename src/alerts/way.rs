@@ -5,6 +5,7 @@ use super::{email, exec, webhook};
 use crate::config::{AlertConfig, Channel};
 use crate::http_client::{Client, Resolver};
 use crate::publish::alert::Notice;
+use crate::words::os_words::host_name;
 
 /// A channel, ready to send.
 #[derive(Clone, Debug)]
@@ -45,7 +46,7 @@ impl Way {
             channel: config.channel.clone(),
             client: Client::new(ca_file),
             resolver: Resolver::default(),
-            host: host_name(),
+            host: short_host_name(),
         }
     }
 
@@ -77,9 +78,8 @@ impl Way {
     }
 }
 
-/// As `hostname` has it.
-pub(super) fn host_name() -> String {
-    let name = rustix::system::uname();
-    let name = name.nodename().to_string_lossy();
+/// The first part of this machine's name.
+fn short_host_name() -> String {
+    let name = host_name();
     name.split('.').next().unwrap_or("haproxy").to_owned()
 }

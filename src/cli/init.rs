@@ -23,7 +23,7 @@ pub(super) struct InitArgs {
     #[arg(long, value_name = "PATH")]
     haproxy_cfg: Vec<PathBuf>,
     /// Where to write the configuration [default: /etc/haproxy-autoscale/config.toml]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", env = "HAPROXY_AUTOSCALE_CONFIG")]
     output: Option<PathBuf>,
     /// Print the configuration and write nothing
     #[arg(long)]
@@ -159,11 +159,17 @@ fn begin(args: &InitArgs, facts: &Facts, output: &Path) -> Result<(), Failed> {
     } else {
         format!(" -c {path}")
     };
+    // Installed by a package or by hand, it waits for this file.
+    let start = if named.is_empty() && facts.system.unit.is_some() {
+        "systemctl enable --now haproxy-autoscale".to_owned()
+    } else {
+        format!("haproxy-autoscale run{named}")
+    };
     let of_output = named.replacen("-c", "-o", 1);
     write!(
         out,
         "\nNext:\n    sudo haproxy-autoscale doctor{named}    # what is still missing\n    sudo \
-         haproxy-autoscale run{named}       # observes\n    sudo haproxy-autoscale init{of_output} --mode act    # \
+         {start}       # observes\n    sudo haproxy-autoscale init{of_output} --mode act    # \
          when it has said the right things\n"
     )?;
     Ok(())

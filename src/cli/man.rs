@@ -88,17 +88,27 @@ pub(super) fn run(args: &ManArgs) -> u8 {
 
 fn write_all(cli: clap::Command, folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    for command in cli.get_subcommands().filter(|it| !it.is_hide_set()) {
-        let page = Man::new(command.clone()).date(NO_DATE).source(SOURCE);
-        let name = page.get_filename();
-        let mut text = Vec::new();
-        page.render(&mut text)?;
-        see_also(&[(PROGRAM, "1")]).to_writer(&mut text)?;
-        fs::write(folder.join(name), text)?;
+    for command in cli.get_subcommands() {
+        write_command(command, folder)?;
     }
     fs::write(folder.join(format!("{PROGRAM}.1")), program(cli)?)?;
     let page = configuration::page();
     fs::write(folder.join(format!("{}.5", configuration::NAME)), page)
+}
+
+/// The page of a command, and those of its own commands.
+fn write_command(command: &clap::Command, folder: &Path) -> io::Result<()> {
+    if command.is_hide_set() {
+        return Ok(());
+    }
+    let page = Man::new(command.clone()).date(NO_DATE).source(SOURCE);
+    let name = page.get_filename();
+    let mut text = Vec::new();
+    page.render(&mut text)?;
+    see_also(&[(PROGRAM, "1")]).to_writer(&mut text)?;
+    fs::write(folder.join(name), text)?;
+    let mut own = command.get_subcommands();
+    own.try_for_each(|command| write_command(command, folder))
 }
 
 /// The page of the program itself.

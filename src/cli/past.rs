@@ -81,7 +81,7 @@ pub(super) fn events(args: EventsArgs) -> u8 {
             {
                 if let Some(unknown) = unknown(&listed, found, configured.clone()) {
                     complain(&unknown);
-                    return EXIT_UNKNOWN;
+                    return EXIT_FAILED;
                 }
                 if !follow {
                     complain(&nothing(&listed, found));

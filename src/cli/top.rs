@@ -6,8 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{
-    ConfigFile, EXIT_FAILED, EXIT_NOT_RUNNING, EXIT_UNKNOWN, complain, wants_color,
-    with_control_socket,
+    ConfigFile, EXIT_FAILED, EXIT_NOT_RUNNING, complain, wants_color, with_control_socket,
 };
 use crate::control;
 use crate::top::{self, INTERVAL_MAX, INTERVAL_MIN, Options, TopError};
@@ -52,8 +51,9 @@ pub(super) fn run(args: TopArgs) -> u8 {
                 complain(&error);
                 match error {
                     TopError::Status(_) => EXIT_NOT_RUNNING,
-                    TopError::UnknownBackend { .. } => EXIT_UNKNOWN,
-                    TopError::NoTerminal | TopError::Terminal(_) => EXIT_FAILED,
+                    TopError::UnknownBackend { .. }
+                    | TopError::NoTerminal
+                    | TopError::Terminal(_) => EXIT_FAILED,
                 }
             }
         }

@@ -66,7 +66,9 @@ impl Curves {
     /// The configuration is another one.
     pub fn reconfigured(&self) {
         let mut all = self.all();
-        all.hours.values_mut().for_each(Hour::forget_goal);
+        for hour in all.hours.values_mut() {
+            hour.forget_goal();
+        }
     }
 
     fn all(&self) -> MutexGuard<'_, All> {

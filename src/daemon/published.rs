@@ -23,10 +23,12 @@ impl Daemon {
     pub(super) fn grant(&mut self, wish: Wish, source: &Source) {
         match wish {
             Wish::Look => {
+                let mut counters = Counters::clone(&self.counters);
+                counters.alerts = self.alerts.counts();
                 let seen = Seen {
                     report: self.report(source),
                     at: SystemTime::now(),
-                    counters: Counters::clone(&self.counters),
+                    counters,
                     log: *source.counters(),
                     socket: self.config.haproxy.socket.to_string(),
                 };

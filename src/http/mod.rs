@@ -191,8 +191,8 @@ impl Front {
 
 /// The thread: ends when the [`Front`] is gone.
 fn run(settings: watch::Receiver<Settings>, app: App) {
-    // Linux counts this for the thread alone: where the processor is short, the loop comes first. The
-    // shipped unit forbids it, and then this changes nothing.
+    // Linux counts this for the thread alone: where the processor is short, the loop comes first. A unit
+    // whose `SystemCallFilter=` forbids it changes nothing but that.
     let _ = setpriority_process(None, NICENESS);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -16,6 +16,7 @@ use super::looks::Sight;
 use super::pages::Kind;
 use crate::history::{self, LOOKS_BACK, Places};
 use crate::status::Explained;
+use crate::words::os_words::host_name;
 use crate::words::time::rfc3339_ms;
 
 /// The day is summed up anew after this: it may be many megabytes.
@@ -44,7 +45,7 @@ pub(super) async fn overview(State(app): State<App>) -> Result<Response, Problem
         let head = Head {
             at: rfc3339_ms(seen.at),
             version: env!("CARGO_PKG_VERSION"),
-            host: host(),
+            host: host_name(),
             socket: seen.socket.clone(),
             takes_orders: app.tokens().is_some(),
         };
@@ -58,12 +59,6 @@ pub(super) async fn overview(State(app): State<App>) -> Result<Response, Problem
         ))
     })?;
     Ok(json(page))
-}
-
-/// This machine's name; nothing where the kernel does not tell.
-fn host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
-    name.unwrap_or_default().trim().to_owned()
 }
 
 #[derive(Debug, Deserialize)]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, SystemTime};
 
 use super::actions::Actions;
+use super::alerts::AlertCounts;
 use super::histogram::Histogram;
 use super::trigger::Trigger;
 use crate::log::line::Reject;
@@ -72,6 +73,8 @@ pub struct Counters {
     /// How late the loop was when it had to be awake last.
     pub(super) late: Duration,
     pub(super) config: LastConfig,
+    /// As of the look that this is for.
+    pub alerts: AlertCounts,
     passed_at: Option<Timestamp>,
 }
 
@@ -176,6 +179,7 @@ impl Counters {
                 is_good: true,
                 taken_at: wall,
             },
+            alerts: AlertCounts::default(),
             passed_at: None,
         };
         counters.look_after(backends);

@@ -3,6 +3,7 @@
 //! `OpenMetrics`. Serving it lives in `http`.
 
 mod actions;
+mod alerts;
 mod counters;
 mod histogram;
 mod process;
@@ -23,6 +24,7 @@ use crate::log::lines;
 use crate::status::Report;
 
 pub use self::actions::{Action, Outcome};
+pub use self::alerts::{AlertCounts, ChannelCounts};
 pub use self::counters::{Counters, Totals};
 pub use self::table::{Kind, Metric};
 pub use self::trigger::Trigger;

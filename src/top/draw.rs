@@ -16,6 +16,8 @@ use super::screen::{Over, Screen};
 /// Below this a terminal shows no list that is of use.
 const COLUMNS_MIN: u16 = 60;
 const ROWS_MIN: u16 = 12;
+/// From here on there is room for a higher curve and longer sentences.
+const TALL_ROWS: u16 = 28;
 
 /// Draws the whole screen.
 pub fn draw(frame: &mut Frame<'_>, screen: &Screen) {
@@ -63,10 +65,15 @@ fn servers(frame: &mut Frame<'_>, area: Rect, screen: &Screen, paint: Paint) {
     let list = rows
         .saturating_add(2)
         .clamp(4, area.height.saturating_sub(13).max(6));
+    let (curve, why) = if area.height < TALL_ROWS {
+        (4, 4)
+    } else {
+        (7, 6)
+    };
     let [list, curve, why, events] = Layout::vertical([
         Constraint::Length(list),
-        Constraint::Length(4),
-        Constraint::Length(4),
+        Constraint::Length(curve),
+        Constraint::Length(why),
         Constraint::Min(3),
     ])
     .areas(area);

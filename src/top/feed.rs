@@ -75,7 +75,11 @@ impl Asker {
     fn turn(&mut self, asked: &std_mpsc::Receiver<Ask>) -> bool {
         let heard = match look(&self.socket) {
             Ok(status) => self.tell(Told::Looked(Box::new(status))) && self.happened(),
-            Err(error) => self.tell(Told::Silent(error.to_string())),
+            Err(error) => {
+                // The next daemon may count from another file.
+                self.newest = 0;
+                self.tell(Told::Silent(error.to_string()))
+            }
         };
         heard
             && match asked.recv_timeout(self.every) {

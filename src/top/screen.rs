@@ -106,6 +106,11 @@ impl Screen {
                             || event.backend.is_none()
                             || only == event.backend.as_deref())
                 };
+                // After a silence all that the daemon remembers comes once more.
+                let first = events.first().map(|event| event.id);
+                if first <= self.events.back().map(|event| event.id) {
+                    self.events.clear();
+                }
                 self.events.extend(events.into_iter().filter(of_it));
                 while self.events.len() > EVENTS_MAX {
                     self.events.pop_front();

@@ -1,4 +1,4 @@
-//! What the system said, without the numbers that tell an operator nothing.
+//! What the system said, without the numbers that tell an operator nothing, and what it is called.
 
 use std::io;
 
@@ -17,4 +17,11 @@ pub fn plain(error: &io::Error) -> String {
     } else {
         format!("{}{rest}", first.to_lowercase())
     }
+}
+
+/// This machine's name, as the kernel has it. The file in `/proc/sys` that has it too is hidden from a
+/// service with `ProcSubset=pid`.
+pub(crate) fn host_name() -> String {
+    let names = rustix::system::uname();
+    names.nodename().to_string_lossy().into_owned()
 }

@@ -16,10 +16,13 @@ export async function openBrowser() {
   return chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-gpu", "--disable-lcd-text"] });
 }
 
-/** A page in a tab of its own; `complaints` grows with all that should not be. */
-export async function openPage(browser, stage, { size = "wide", scheme = "light" } = {}) {
+/** A page in a tab of its own, with those cookies, after `first` has run in it; `complaints` grows with all that should
+ *  not be. */
+export async function openPage(browser, stage, { size = "wide", scheme = "light", cookies = [], first = null } = {}) {
   const context = await browser.newContext({ viewport: SIZES[size], colorScheme: scheme, reducedMotion: "reduce" });
+  await context.addCookies(cookies);
   const page = await context.newPage();
+  if (first) await page.addInitScript(first);
   const complaints = [];
   const policies = new Set();
   let mayFail = false;

@@ -2,6 +2,7 @@
 // does not ends it with 1.
 
 import assert from "node:assert/strict";
+import http from "node:http";
 
 import { PROGRAMS, SIZES, axe, openBrowser, openPage } from "./browser.mjs";
 import { Stage, TOKEN, until } from "./stage.mjs";
@@ -23,7 +24,12 @@ try {
   await aHostileTextStaysText(page);
   await sizesAndThemes(complaints);
   await keysWork(page);
+  await theBackendStaysTheSame(page);
+  await anOrderWithoutAnAnswerMayHaveBeenObeyed(page, expectFailures);
+  await aProxyMayWantACookie(complaints);
+  await aBrowserMayKeepNothing(complaints);
   await theDaemonGoesAndComesBack(page, expectFailures);
+  await whatIsOldIsShownAsOld(page, expectFailures);
   assert.deepEqual(complaints, [], "no error, and nothing asked elsewhere");
   assert.equal(policies.size, 1, "one policy");
   const [policy] = policies;
@@ -145,6 +151,7 @@ async function keysWork(page) {
   await page.keyboard.press("?");
   assert.ok(await page.locator("#help").isVisible());
   await page.keyboard.press("Escape");
+  await until("the help is closed", async () => !(await page.locator("#help").isVisible()));
   await page.keyboard.press("t");
   assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "light");
   await page.locator("#curve").focus();
@@ -153,12 +160,118 @@ async function keysWork(page) {
   await page.keyboard.press("p");
   assert.match(await page.textContent("#order-title"), /^Pause web/);
   await page.keyboard.press("Escape");
+  await until("the order is closed", async () => !(await page.locator("#order").isVisible()));
   await page.keyboard.press("/");
   await page.keyboard.type("enable");
   const codes = await page.locator("#events .code").allInnerTexts();
   assert.ok(codes.length > 0 && codes.length < 20, codes.join());
   await page.fill("#events-filter", "");
-  step("keys: help, theme, the curve's moments, pause, the filter");
+  await page.locator(".skip").focus();
+  await page.keyboard.press("Enter");
+  assert.deepEqual(await page.evaluate(() => [document.activeElement.id, location.hash]), ["detail", ""]);
+  step("keys: help, theme, the curve's moments, pause, the filter, the way past all backends");
+}
+
+/** Another backend is worse than the one that is looked at. */
+async function theBackendStaysTheSame(page) {
+  const place = "**/api/v1/overview";
+  await page.route(place, async (route) => {
+    const response = await route.fetch();
+    const all = await response.json();
+    all.status.backends.push({ ...all.status.backends[0], name: "api", state: "broken" });
+    await route.fulfill({ response, json: all });
+  });
+  await until("the other one is shown first", async () =>
+    /BROKEN/.test(await page.locator("#backends li").first().innerText()));
+  assert.equal(await page.textContent("#next-title"), "web");
+  await page.unroute(place);
+  await until("there is one again", async () => !(await page.locator("#backends").isVisible()));
+  step("the backend that is looked at does not change by itself");
+}
+
+async function anOrderWithoutAnAnswerMayHaveBeenObeyed(page, expectFailures) {
+  expectFailures(true);
+  const place = "**/api/v1/orders";
+  const give = async (answer) => {
+    await page.route(place, answer);
+    await page.locator('#detail [data-verb="pause"]').click();
+    await page.click("#order-give");
+    await until("what became of it", async () => page.locator("#order-answer").isVisible());
+    const text = await page.textContent("#order-answer");
+    await page.keyboard.press("Escape");
+    await page.unroute(place);
+    return text;
+  };
+  assert.match(await give((route) => route.abort("connectionreset")), /^No answer came: it may have been obeyed/);
+  const [status, contentType, body] = [504, "text/html", "<h1>Gateway Time-out</h1>"];
+  assert.match(await give((route) => route.fulfill({ status, contentType, body })), /^The answer 504 .* may have been obeyed/);
+  assert.match(await give((route) => route.fulfill({ status: 401, contentType, body })), /401 .* nothing was ordered/);
+  assert.equal(await page.textContent("#token-button"), "Token ✓", "the token is not to blame");
+  expectFailures(false);
+  step("an order that nobody answered: said as what it is");
+}
+
+/** A proxy that lets nobody in who has not signed on. */
+async function aProxyMayWantACookie(complaints) {
+  const COOKIE = { name: "signed_on", value: "yes" };
+  const missed = [];
+  const proxy = http.createServer((request, response) => {
+    if (request.headers.cookie !== `${COOKIE.name}=${COOKIE.value}`) {
+      missed.push(request.url);
+      response.writeHead(401, { "Content-Type": "text/html" }).end("<h1>Sign on</h1>");
+      return;
+    }
+    const { method, url } = request;
+    const headers = { ...request.headers, host: "localhost" };
+    const onward = http.request({ host: "127.0.0.1", port: stage.api, method, path: url, headers }, (answer) => {
+      response.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on("error", () => response.destroy());
+    response.on("close", () => onward.destroy());
+    request.pipe(onward);
+  });
+  await new Promise((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  try {
+    const url = `http://127.0.0.1:${proxy.address().port}/`;
+    const { page, complaints: own } = await openPage(browser, { url }, { cookies: [{ ...COOKIE, url }] });
+    await until("events come", async () => /connected|started/.test(await page.textContent("#events")));
+    assert.match(await page.textContent("#link"), /live/);
+    await page.locator('#detail [data-verb="pause"]').click();
+    await page.fill("#token-text", TOKEN);
+    await page.click("#token-form button.primary");
+    await page.click("#order-give");
+    await until("it is paused", async () => (await stage.backend()).pause);
+    await until("the way back", async () => page.locator('#detail [data-verb="resume"]').first().isVisible());
+    await page.locator('#detail [data-verb="resume"]').first().click();
+    await page.click("#order-give");
+    await until("it goes on", async () => !(await stage.backend()).pause);
+    assert.deepEqual(missed.filter((it) => it.startsWith("/api/")), [], "asked without the cookie");
+    complaints.push(...own);
+    await page.context().close();
+  } finally {
+    proxy.closeAllConnections();
+    proxy.close();
+  }
+  step("behind a proxy with sign-on it has events and orders");
+}
+
+async function aBrowserMayKeepNothing(complaints) {
+  const first = () => {
+    for (const name of ["sessionStorage", "localStorage"]) {
+      Object.defineProperty(window, name, { get() { throw new DOMException("not here", "SecurityError"); } });
+    }
+  };
+  const { page, complaints: own } = await openPage(browser, stage, { first });
+  await until("it is live", async () => /live/.test(await page.textContent("#link")));
+  await page.locator('#detail [data-verb="pause"]').click();
+  await page.fill("#token-text", TOKEN);
+  await page.click("#token-form button.primary");
+  assert.match(await page.textContent("#order-title"), /^Pause web/);
+  assert.ok(await page.locator("#order").isVisible());
+  complaints.push(...own);
+  await page.context().close();
+  step("a browser that keeps nothing has the token until the page is left");
 }
 
 async function theDaemonGoesAndComesBack(page, expectFailures) {
@@ -168,6 +281,7 @@ async function theDaemonGoesAndComesBack(page, expectFailures) {
   assert.ok(await page.locator("#lost").isVisible());
   assert.match(await page.textContent("#link"), /lost/);
   assert.match(await page.textContent("table.servers"), /web1/, "what was known stays");
+  assert.deepEqual(await axe(page), [], "axe-core, without a daemon");
   await stage.startDaemon();
   await until("the page goes on", async () => !(await page.locator("#lost").isVisible()));
   expectFailures(false);
@@ -175,4 +289,38 @@ async function theDaemonGoesAndComesBack(page, expectFailures) {
   await until("events go on", async () => (await page.textContent("#events")).includes("seen after the restart"));
   await until("it is shown as paused", async () => /PAUSED/.test(await page.textContent("#detail")));
   step("the daemon stopped and started under it: said, and everything goes on");
+}
+
+/** The tab is put away, the daemon ends, somebody looks three hours later; then another daemon begins that remembers
+ *  nothing, and counts from 1. */
+async function whatIsOldIsShownAsOld(page, expectFailures) {
+  const setHidden = (is) => page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, is);
+  await setHidden(true);
+  assert.match(await page.title(), /^(\(\d+\) )?web [a-z ]+ at .*\d\d:\d\d:\d\d · /);
+  await stage.stopDaemon();
+  await page.evaluate(() => {
+    const real = Date.now;
+    Date.now = () => real() + 3 * 3_600_000;
+    globalThis.giveTimeBack = () => { Date.now = real; };
+  });
+  expectFailures(true);
+  await setHidden(false);
+  assert.ok(await page.evaluate(() => document.body.classList.contains("stale")), "at once");
+  await until("since when", async () => /lost 3h/.test(await page.textContent("#link")));
+  assert.match(await page.textContent("#lost"), /has not answered since .*\d\d:\d\d:\d\d: nobody answers/);
+  assert.match(await page.title(), /^\(lost\) web [a-z ]+ at .*\d\d:\d\d:\d\d · /);
+  await page.evaluate(() => globalThis.giveTimeBack());
+  stage.forget();
+  await stage.startDaemon();
+  await until("the page goes on", async () => !(await page.locator("#lost").isVisible()));
+  expectFailures(false);
+  assert.match(await page.title(), /^(\(\d+\) )?web [a-z ]+ · /);
+  await until("the new daemon's events, and no others", async () => {
+    const shown = await page.textContent("#events");
+    return /HAProxy/.test(shown) && !shown.includes(HOSTILE) && !shown.includes("seen after the restart");
+  });
+  step("what is old is shown as old, and another daemon's events as its own");
 }

@@ -39,7 +39,6 @@ try {
   await picture("healthy", ".top", "#summary", ".figures");
   stage.load(95);
   await says("#next-title + .chip", /SLOW|SHORT/);
-  await says(".sentence", /warm|web2/);
   await picture("next", ".health", "section.next");
   await until("both spares", async () => (await stage.backend()).serving === 3, 60_000);
   await sleep(70_000);

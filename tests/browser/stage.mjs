@@ -139,6 +139,11 @@ ${tables.join("")}${more}`);
     await ended;
   }
 
+  /** What the daemon keeps on disk is gone. */
+  forget() {
+    rmSync(join(this.folder, "state"), { recursive: true, force: true });
+  }
+
   /** JSON that the daemon serves. */
   async ask(path) {
     const answer = await fetch(new URL(path, this.url));

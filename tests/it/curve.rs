@@ -278,13 +278,7 @@ fn what_happened_meanwhile_stands_beside_it_but_not_what_others_did() {
         lasted: Duration::from_secs(1),
         text: "slow".to_owned(),
     };
-    let told = [
-        of("web"),
-        of("api"),
-        usage,
-        News::EventsKept,
-        News::StateKept,
-    ];
+    let told = [of("web"), of("api"), usage, News::Stopping, News::StateKept];
     for (second, news) in (1..).zip(told) {
         played.hub.tell(Record {
             at: wall(second * 1000),
@@ -300,5 +294,5 @@ fn what_happened_meanwhile_stands_beside_it_but_not_what_others_did() {
         codes.map(str::to_owned).collect()
     };
     crate::support::wait_for("the events", Duration::from_secs(10), || codes().len() == 2);
-    assert_eq!(codes(), ["problem_lasts", "config_applied"]);
+    assert_eq!(codes(), ["problem_lasts", "stopping"]);
 }

@@ -300,6 +300,24 @@ fn a_daemon_that_is_gone_is_said_and_what_was_seen_stays() {
 }
 
 #[test]
+fn a_daemon_that_comes_back_and_counts_anew_is_heard() {
+    let mut screen = two_backends();
+    let event = |id: u64, text: &str| {
+        serde_json::from_value(json!({
+            "id": id, "at": "2026-11-27T22:13:59.120Z", "level": "info", "code": "breach",
+            "backend": "web", "server": null, "text": text, "data": {},
+        }))
+        .unwrap()
+    };
+    screen.take(Told::Happened(vec![event(5000, "of the first daemon")]));
+    screen.take(Told::Silent("no daemon answers".to_owned()));
+    assert_shows(&screen, "of the first daemon");
+    screen.take(Told::Happened(vec![event(40, "of the second daemon")]));
+    assert_shows(&screen, "of the second daemon");
+    assert_hides(&screen, "of the first daemon");
+}
+
+#[test]
 fn the_worst_come_first_when_sorted_so_and_the_choice_stays() {
     let mut screen = two_backends();
     press(&mut screen, KeyCode::Char('s'));

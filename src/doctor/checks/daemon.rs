@@ -4,7 +4,7 @@
 use super::super::facts::{Daemon, Facts, LogFile, Report, Reported};
 use super::super::finding::{Code, Finding, Fix};
 use super::super::shown::toml_key;
-use super::{log_file, silence};
+use super::{log_file, ours, silence};
 use crate::config::{Config, LogSource};
 use crate::haproxy_cfg::{Line, Proxy};
 use crate::scaler::seen::{NoHelp, ProblemCode};
@@ -98,7 +98,7 @@ impl Mending<'_> {
         match codes.find(|it| it.as_str() == code) {
             Some(problem) => self.of_backend(problem),
             // Of a daemon that is newer than this program.
-            None => Fix::run("haproxy-autoscale status"),
+            None => ours(self.facts, "status", ""),
         }
     }
 
@@ -125,10 +125,11 @@ impl Mending<'_> {
             ProblemCode::Unreachable => {
                 let files = self.facts.cfg.iter().flat_map(|it| &it.files);
                 let files: Vec<String> = files.map(|it| format!("-f {}", it.display())).collect();
-                Fix::run(format!(
-                    "sudo haproxy -c {} && sudo systemctl reload-or-restart haproxy",
-                    files.join(" ")
-                ))
+                let check = match files.join(" ") {
+                    none if none.is_empty() => String::new(),
+                    files => format!("sudo haproxy -c {files} && "),
+                };
+                Fix::run(format!("{check}sudo systemctl reload-or-restart haproxy"))
             }
             ProblemCode::UnknownBackend | ProblemCode::UnknownServer => {
                 let codes = [
@@ -161,16 +162,16 @@ impl Mending<'_> {
                 .unwrap_or_else(|| self.lines_lost()),
             ProblemCode::LogLate => Fix::run("top -b -n 1 | head -n 15"),
             // Orders from before have to be given again: these were they.
-            ProblemCode::MemoryLost => {
-                Fix::run("haproxy-autoscale events --since 7d | grep operator")
-            }
-            ProblemCode::NotServing => Fix::run(format!("haproxy-autoscale explain {name}")),
+            ProblemCode::MemoryLost => ours(self.facts, "events", "--since 7d | grep operator"),
+            ProblemCode::NotServing => ours(self.facts, "explain", name),
             ProblemCode::WarmUpFails => self
                 .as_found(&[Code::SpareDead, Code::SpareAnswer])
-                .unwrap_or_else(|| Fix::run(format!("haproxy-autoscale explain {name}"))),
-            ProblemCode::Failing => Fix::run(format!(
-                "haproxy-autoscale events --backend {name} --since 1h"
-            )),
+                .unwrap_or_else(|| ours(self.facts, "explain", name)),
+            ProblemCode::Failing => ours(
+                self.facts,
+                "events",
+                &format!("--backend {name} --since 1h"),
+            ),
             ProblemCode::AlwaysUpMissing => self.always_up(),
             ProblemCode::Crowded => self.crowded(),
             ProblemCode::UsedInMaint => self.used_in_maint(),
@@ -182,7 +183,7 @@ impl Mending<'_> {
         let table = format!("backend.{}", toml_key(name));
         let settings = self.config.backends.get(name).map(|it| &it.scaler);
         match (help, self.proxy()) {
-            (NoHelp::Paused, _) => Fix::run(format!("haproxy-autoscale resume {name}")),
+            (NoHelp::Paused, _) => self.resume(),
             (NoHelp::MaxReached, _) => {
                 let max = settings.and_then(|it| it.max).unwrap_or_default();
                 Fix::key(table, format!("max = {}", max.saturating_add(1)))
@@ -198,8 +199,20 @@ impl Mending<'_> {
             }
             (NoHelp::AllIn | NoHelp::NoSpare, _) => self
                 .as_found(&[Code::SpareDead, Code::SpareAnswer, Code::SpareQuarantined])
-                .unwrap_or_else(|| Fix::run(format!("haproxy-autoscale explain {name}"))),
+                .unwrap_or_else(|| ours(self.facts, "explain", name)),
         }
+    }
+
+    /// What is paused as a whole is resumed as a whole; the daemon's own text says which it is.
+    fn resume(&self) -> Fix {
+        let name = self.backend();
+        let of_backend = format!("resume {name}`");
+        let place = if self.problem.text.contains(&of_backend) {
+            name
+        } else {
+            ""
+        };
+        ours(self.facts, "resume", place)
     }
 
     /// A command that reads the log, where it is a file.
@@ -214,9 +227,7 @@ impl Mending<'_> {
             | LogSource::Udp(_)
             | LogSource::Unix(_)
             | LogSource::Tcp(_)
-            | LogSource::Journal(_) => {
-                Fix::run(format!("haproxy-autoscale explain {}", self.backend()))
-            }
+            | LogSource::Journal(_) => ours(self.facts, "explain", self.backend()),
         }
     }
 
@@ -246,13 +257,13 @@ impl Mending<'_> {
                 Fix::run(format!("curl -ik {scheme}://{}/", server.address?))
             })
         });
-        fix.unwrap_or_else(|| Fix::run(format!("haproxy-autoscale explain {name}")))
+        fix.unwrap_or_else(|| ours(self.facts, "explain", name))
     }
 
     /// The limit that is reached, twice as large.
     fn crowded(&self) -> Fix {
         let (Some(cfg), Some(said)) = (&self.facts.cfg, self.facts.socket.said()) else {
-            return Fix::run("haproxy-autoscale status");
+            return ours(self.facts, "status", "");
         };
         let doubled = |line: &Line, at: usize, limit: u32| {
             Fix::replace(
@@ -291,7 +302,7 @@ impl Mending<'_> {
                 frontend.map_or(Fix::None, |proxy| super::in_proxy(cfg, proxy, &line).1)
             }
         });
-        fix.unwrap_or_else(|| Fix::run("haproxy-autoscale status"))
+        fix.unwrap_or_else(|| ours(self.facts, "status", ""))
     }
 
     fn used_in_maint(&self) -> Fix {
@@ -300,7 +311,7 @@ impl Mending<'_> {
             (Some(cfg), Some(line)) => {
                 Fix::replace(cfg, line.at, "    no option persist".to_owned())
             }
-            (_, _) => Fix::run(format!("haproxy-autoscale explain {}", self.backend())),
+            (_, _) => ours(self.facts, "explain", self.backend()),
         }
     }
 
@@ -351,7 +362,7 @@ impl Mending<'_> {
             DaemonProblem::AlertNotSent => {
                 Fix::run(format!("haproxy-autoscale alerts test -c {path}"))
             }
-            DaemonProblem::HeartbeatNotSent => Fix::run("haproxy-autoscale events --since 1h"),
+            DaemonProblem::HeartbeatNotSent => ours(self.facts, "events", "--since 1h"),
         }
     }
 
@@ -444,10 +455,14 @@ impl Mending<'_> {
         let (file, who) = (file.display(), &self.facts.reader.name);
         let text = &self.problem.text;
         if text.contains("others can read it") {
-            return Fix::run(format!("sudo chmod 600 {file} && {RELOAD}"));
+            return Fix::run(format!("sudo chmod 0640 {file} && {RELOAD}"));
         }
         if text.contains("ermission denied") {
             return Fix::run(format!("sudo chown {who} {file} && {RELOAD}"));
+        }
+        // Whoever else has a token in it keeps it.
+        if !text.contains("it has no token") && !text.contains("o such file") {
+            return Fix::run(format!("sudoedit {file} && {RELOAD}"));
         }
         Fix::run(format!(
             "(umask 077; openssl rand -hex 32 | sudo tee {file} >/dev/null) && sudo chmod 600 {file} && \

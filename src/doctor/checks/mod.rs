@@ -83,6 +83,17 @@ fn of_trouble(trouble: &CfgTrouble) -> Finding {
     }
 }
 
+/// A command of ours for the daemon of that configuration.
+fn ours(facts: &Facts, verb: &str, rest: &str) -> Fix {
+    let config = if facts.config.is_named {
+        format!(" -c {}", facts.config.path.display())
+    } else {
+        String::new()
+    };
+    let space = if rest.is_empty() { "" } else { " " };
+    Fix::run(format!("haproxy-autoscale {verb}{config}{space}{rest}"))
+}
+
 /// Something more in `global`, which is made where there is none.
 fn in_global(cfg: &Cfg, lines: &str) -> (String, Fix) {
     match cfg.global.end {

@@ -148,9 +148,7 @@ fn of_quarantine(facts: &Facts, quarantine: &Quarantine) -> Finding {
         "the daemon does not try spare {backend}/{server} until {}: {}{now}",
         quarantine.until, quarantine.note
     );
-    let fix = Fix::run(format!(
-        "haproxy-autoscale events --backend {backend} --since 1h"
-    ));
+    let fix = super::ours(facts, "events", &format!("--backend {backend} --since 1h"));
     let place = place_of(facts, backend, server);
     Finding::new(Code::SpareQuarantined, place, text, fix)
 }

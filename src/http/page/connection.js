@@ -13,8 +13,11 @@ const DEAF_MAX_MS = 6000;
 /** Events that a page begins with. */
 const EVENTS_FIRST = 200;
 
-const hears = { overview: [], event: [], lost: [], back: [] };
+const hears = { overview: [], event: [], lost: [], back: [], seen: [] };
+/** When the newest answer came, by this computer's clock; before the first one, when the page began. */
 let lastAnswer = Date.now();
+/** How long after that the next one is asked for. */
+let dueMs = ASK_EVERY_MS;
 let lostSince = null;
 let asking = null;
 let timer = null;
@@ -22,7 +25,8 @@ let stream = null;
 let lastEvent = null;
 let deafSince = Date.now();
 
-/** Calls `act` when that happens: `overview`, `event`, `lost` (why) or `back`. */
+/** Calls `act` when that happens: `overview`, `event`, `lost` (why), `back`, or `seen`: the page is looked at again,
+ *  or no longer. */
 export function on(what, act) {
   hears[what].push(act);
 }
@@ -36,20 +40,38 @@ export function lost() {
   return lostSince;
 }
 
+/** When that was which is shown, by this computer's clock, if it is older than what a page that is looked at shows;
+ *  `null`: it is of now. */
+export function oldSince() {
+  const isOld = document.hidden || Date.now() - lastAnswer > dueMs + ANSWER_LIMIT_MS;
+  return lostSince ?? (isOld ? lastAnswer : null);
+}
+
 /** A gap of a few seconds is none: all that was missed comes. */
 export function hasEvents() {
   return deafSince === null || Date.now() - deafSince < DEAF_MAX_MS;
 }
 
-/** JSON of that path; an error's message is what the daemon said. */
+/** An object in JSON; `null`: it is something else, and so not of the daemon. */
+export function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** JSON of that path; an error's message is what the daemon said. A proxy's sign-on may need what the browser has. */
 export async function ask(path) {
   const answer = await fetch(path, {
     cache: "no-store",
-    credentials: "omit",
+    credentials: "same-origin",
     signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
   });
-  if (!answer.ok) throw new Error((await answer.text()).trim() || `answer ${answer.status}`);
-  return answer.json();
+  const said = parsed(await answer.text());
+  if (!said) throw new Error(`something before it answers ${answer.status}; if you have to sign in, load this page again`);
+  if (!answer.ok) throw new Error(said.error ?? `answer ${answer.status}`);
+  return said;
 }
 
 async function askAll() {
@@ -57,27 +79,36 @@ async function askAll() {
   if (asking || document.hidden) return;
   const began = Date.now();
   asking = ask("/api/v1/overview");
+  let overview;
   try {
-    const overview = await asking;
-    setClock(overview.daemon.at);
-    lastAnswer = Date.now();
-    if (lostSince !== null) {
-      lostSince = null;
-      tell("back");
-      listen();
-    }
-    tell("overview", overview);
+    overview = await asking;
   } catch (error) {
     // A page that was put away is not a daemon that is gone.
     if (!document.hidden) {
-      if (lostSince === null) lostSince = lastAnswer;
-      tell("lost", error instanceof TypeError ? "nobody answers" : error.message);
+      lostSince ??= lastAnswer;
+      tell("lost", whyOf(error));
     }
+    return;
   } finally {
     asking = null;
     // A thousand backends are megabytes: whoever is slow asks less often.
-    timer = setTimeout(askAll, Math.max(ASK_EVERY_MS, (Date.now() - began) * 5));
+    dueMs = Math.max(ASK_EVERY_MS, (Date.now() - began) * 5);
+    timer = setTimeout(askAll, dueMs);
   }
+  setClock(overview.daemon.at);
+  lastAnswer = Date.now();
+  const wasLost = lostSince !== null;
+  lostSince = null;
+  if (wasLost) {
+    tell("back");
+    listen();
+  }
+  tell("overview", overview);
+}
+
+function whyOf(error) {
+  if (error instanceof TypeError) return "nobody answers";
+  return error.name === "TimeoutError" ? `no answer within ${ANSWER_LIMIT_MS / 1000} s` : error.message;
 }
 
 /** Asks now: something has changed. */
@@ -101,7 +132,7 @@ async function listen() {
     const path = lastEvent === null ? `?last=${EVENTS_FIRST}` : `?since=${lastEvent}`;
     const answer = await fetch(`/api/v1/events${path}`, {
       cache: "no-store",
-      credentials: "omit",
+      credentials: "same-origin",
       signal: own.signal,
     });
     if (!answer.ok) throw new Error(await answer.text());
@@ -146,10 +177,10 @@ document.addEventListener("visibilitychange", () => {
     stream?.abort();
     stream = null;
   } else {
-    lastAnswer = lostSince ?? Date.now();
     askAll();
     listen();
   }
+  tell("seen");
 });
 
 export function begin() {

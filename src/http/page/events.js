@@ -18,16 +18,15 @@ let events = [];
 let which = "all";
 let filter = "";
 
-/** One more; those that come twice are one. */
+/** One more; those that come twice are one. A number that is lower again is of another daemon, which remembers nothing
+ *  of the one before it: what that one told is let go, for its numbers are given again. */
 export function take(event) {
   if (MINOR.has(event.code)) return;
   if (events.length > 0 && event.id <= events.at(-1).id) {
-    if (events.some((it) => it.id === event.id)) return;
-    events.push(event);
-    events.sort((one, other) => one.id - other.id);
-  } else {
-    events.push(event);
+    if (events.some((it) => it.id === event.id && it.at === event.at)) return;
+    events = [];
   }
+  events.push(event);
   if (events.length > KEPT_MAX) events = events.slice(-KEPT_MAX);
 }
 

@@ -8,12 +8,15 @@ import { at, el, sentence, show } from "./dom.js";
 import * as events from "./events.js";
 import * as orders from "./orders.js";
 import * as today from "./today.js";
-import { clock, span } from "./words.js";
+import { moment, span } from "./words.js";
 
 const THEMES = ["auto", "light", "dark"];
 
 let overview = null;
 let version = null;
+/** The backend that is shown where the address names none: chosen once, for one that changes by itself is soon
+ *  mistaken for another. */
+let first = null;
 
 // ---- What is shown ------------------------------------------------------------------------------
 
@@ -27,8 +30,12 @@ function named() {
 
 function chosenBackend() {
   const backends = overview?.status.backends ?? [];
-  const name = named();
-  return backends.find((it) => it.name === name) ?? inOrder(backends)[0] ?? null;
+  const find = (name) => backends.find((it) => it.name === name);
+  const known = find(named()) ?? find(first);
+  if (known) return known;
+  const backend = inOrder(backends)[0] ?? null;
+  first = backend?.name ?? null;
+  return backend;
 }
 
 function draw() {
@@ -59,13 +66,19 @@ function draw() {
     curve.card(backend, canOrder),
     serversCard(backend, shares, canOrder));
   curve.drawPicture(backend);
-  today.showToday(backend.name);
-  document.title = title(status, backend);
+  today.showToday(backend.name, status.mode === "observe");
 }
 
-function title(status, backend) {
-  const problems = problemsOf(status).length;
-  return `${problems ? `(${problems}) ` : ""}${backend.name} ${backend.state.replaceAll("_", " ")} · haproxy-autoscale`;
+/** What the tab says: how the backend is, and when that was if it is not now. */
+function title() {
+  const backend = chosenBackend();
+  const lost = connection.lost();
+  const old = connection.oldSince();
+  const problems = overview ? problemsOf(overview.status).length : 0;
+  const head = lost !== null ? "(lost) " : problems ? `(${problems}) ` : "";
+  const state = backend ? `${backend.name} ${backend.state.replaceAll("_", " ")}` : null;
+  const when = old === null ? "" : ` at ${moment(old)}`;
+  return `${head}${state ? `${state}${when} · ` : ""}haproxy-autoscale`;
 }
 
 function logWords(log) {
@@ -82,11 +95,11 @@ function askCurve(afterMs) {
 
 connection.on("overview", (newest) => {
   overview = newest;
-  showLink();
   // Another version has another page.
   if (version && version !== newest.daemon.version) location.reload();
   version = newest.daemon.version;
   draw();
+  showLink();
   askCurve();
   today.refresh(draw);
 });
@@ -116,26 +129,31 @@ connection.on("lost", (reason) => {
   showLink();
 });
 
+connection.on("seen", showLink);
+
 connection.on("back", () => {
   curve.forget();
   today.forget();
   orders.toast("The daemon answers again.");
-  showLink();
 });
 
+/** How old it is what is shown: the banner, the pill, the tab's title. */
 function showLink() {
   const since = connection.lost();
+  const old = connection.oldSince();
   const banner = at("lost");
   const pill = at("link");
-  document.body.classList.toggle("stale", since !== null);
+  document.title = title();
+  document.body.classList.toggle("stale", old !== null);
   banner.hidden = since === null;
   const [tone, word] = since !== null ? ["bad", `○ lost ${span(Date.now() - since)}`]
-    : !overview ? ["idle", "○ connecting"] : connection.hasEvents() ? ["good", "● live"] : ["warn", "◐ no events"];
+    : !overview ? ["idle", "○ connecting"] : old !== null ? ["idle", `○ as of ${moment(old)}`]
+      : connection.hasEvents() ? ["good", "● live"] : ["warn", "◐ no events"];
   pill.className = `pill ${tone}`;
   pill.textContent = word;
   if (since === null) return;
   // Without the span: an alert that changes is read out again.
-  show(banner, sentence(`The daemon has not answered since ${clock(since)}: ${why}. What you see is from then. It is asked again `
+  show(banner, sentence(`The daemon has not answered since ${moment(since)}: ${why}. What you see is from then. It is asked again `
     + "every two seconds; on the host, `systemctl status haproxy-autoscale` says more."));
 }
 
@@ -167,6 +185,11 @@ const ACTIONS = {
   help: () => at("help").showModal(),
   token: () => orders.openTokenAlone(),
   forget: () => orders.forgetToken(),
+  // By hand: behind `#` stands a backend.
+  skip: (link, click) => {
+    click.preventDefault();
+    at("detail").focus();
+  },
   close: (button) => button.closest("dialog").close(),
   order: (button) => orders.openOrder(button.dataset.verb, button.dataset.target),
   events: (button) => events.choose(button.dataset.which),
@@ -174,7 +197,7 @@ const ACTIONS = {
 
 document.addEventListener("click", (click) => {
   const button = click.target.closest("[data-do]");
-  if (button) ACTIONS[button.dataset.do]?.(button);
+  if (button) ACTIONS[button.dataset.do]?.(button, click);
 });
 
 function step(by) {
@@ -215,6 +238,7 @@ document.addEventListener("keydown", (key) => {
 document.addEventListener("pointermove", (move) => curve.pointTo(move.target, move.clientX, chosenBackend()));
 window.addEventListener("hashchange", () => {
   draw();
+  showLink();
   askCurve(0);
 });
 window.addEventListener("resize", () => curve.drawPicture(chosenBackend()));

@@ -2,11 +2,13 @@
 // a header alone.
 
 import { at, el, show } from "./dom.js";
-import { askSoon } from "./connection.js";
+import { askSoon, parsed } from "./connection.js";
 import { percent } from "./words.js";
 
 const TOKEN = "haproxy-autoscale token";
 const TOAST_MS = 8000;
+/** Of an order that nobody answered. */
+const MAYBE = "it may have been obeyed. Look at the server before you give it again.";
 
 /** What an order is called, does, and whether it has an end of its own choosing. */
 const VERBS = {
@@ -45,6 +47,8 @@ const VERBS = {
   },
 };
 
+/** The token, for browsers that keep nothing. */
+let kept = null;
 let order = null;
 let overview = null;
 let shares = {};
@@ -58,7 +62,22 @@ export function know(newest, ofChosen) {
 }
 
 function token() {
-  return sessionStorage.getItem(TOKEN);
+  try {
+    return sessionStorage.getItem(TOKEN) ?? kept;
+  } catch {
+    return kept;
+  }
+}
+
+/** `null` forgets it. */
+function keepToken(text) {
+  kept = text;
+  try {
+    if (text === null) sessionStorage.removeItem(TOKEN);
+    else sessionStorage.setItem(TOKEN, text);
+  } catch {
+    // A browser that keeps nothing has it until the page is left.
+  }
 }
 
 /** Shows what that order would do; asks for a token first. */
@@ -117,40 +136,42 @@ async function give() {
   at("order-give").disabled = true;
   const answer = at("order-answer");
   answer.hidden = true;
+  answer.textContent = "";
   try {
     const response = await fetch("/api/v1/orders", {
       method: "POST",
       cache: "no-store",
-      credentials: "omit",
+      credentials: "same-origin",
       headers: { "Content-Type": "application/json", Authorization: `Bearer ${token()}` },
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(15_000),
     });
-    const text = await response.text();
-    if (response.status === 401) {
-      sessionStorage.removeItem(TOKEN);
+    const said = parsed(await response.text());
+    if (response.status === 401 && said) {
+      keepToken(null);
       at("order").close();
-      return openToken(text.trim());
+      return openToken(said.error);
     }
-    const said = read(text);
-    if (!response.ok) throw new Error(said);
-    at("order").close();
-    toast(said);
-  } catch (error) {
-    answer.textContent = error instanceof TypeError
-      ? "The daemon does not answer: nothing was ordered." : error.message;
-    answer.hidden = false;
-    at("order-give").disabled = false;
+    if (response.ok && said) {
+      at("order").close();
+      toast(said.text);
+    } else {
+      answer.textContent = said ? said.text ?? said.error : notOurs(response);
+    }
+  } catch {
+    // A browser does not tell whether the connection broke before or after the order went out.
+    answer.textContent = `No answer came: ${MAYBE}`;
   }
+  answer.hidden = !answer.textContent;
+  at("order-give").disabled = false;
   askSoon();
 }
 
-function read(text) {
-  try {
-    return JSON.parse(text).text;
-  } catch {
-    return text.trim();
-  }
+/** What an answer means that is not the daemon's. */
+function notOurs(response) {
+  const by = `The answer ${response.status} is not the daemon's, but of a proxy before it`;
+  if (response.status === 401) return `${by}, which wants a sign-on where the token stands: nothing was ordered.`;
+  return `${by}: ${MAYBE}`;
 }
 
 export function openToken(answer = null) {
@@ -162,7 +183,7 @@ export function openToken(answer = null) {
 }
 
 export function forgetToken() {
-  sessionStorage.removeItem(TOKEN);
+  keepToken(null);
   at("token").close();
   if (overview) know(overview, shares);
 }
@@ -183,7 +204,7 @@ export function begin() {
   at("order-form").addEventListener("input", showCommand);
   at("token-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    sessionStorage.setItem(TOKEN, at("token-text").value.trim());
+    keepToken(at("token-text").value.trim());
     at("token-text").value = "";
     at("token").close();
     if (overview) know(overview, shares);

@@ -26,8 +26,10 @@ export function forget() {
   asked = 0;
 }
 
-export function showToday(backend) {
-  const sums = report?.backends.find((it) => it.name === backend);
+/** Of a backend that was observed and acted on, what belongs to `isObserving`. */
+export function showToday(backend, isObserving) {
+  const all = report?.backends.filter((it) => it.name === backend) ?? [];
+  const sums = all.find((it) => it.pretended === isObserving) ?? all[0];
   show(at("today"), el("h2", { id: "today-title" }, "Last 24 hours"), sums ? facts(sums) : nothing());
 }
 

@@ -1,5 +1,6 @@
 //! Every metric of the daemon, a row each; what is measured stands in the row, nowhere else.
 
+mod alerts;
 mod backends;
 mod daemon;
 mod servers;
@@ -7,4 +8,4 @@ mod servers;
 use super::table::Metric;
 
 /// All of them, without the process's own.
-pub(super) static ALL: [&[Metric]; 3] = [daemon::ROWS, backends::ROWS, servers::ROWS];
+pub(super) static ALL: [&[Metric]; 4] = [daemon::ROWS, backends::ROWS, servers::ROWS, alerts::ROWS];

@@ -98,6 +98,7 @@ fn headline(incident: &Incident) -> String {
         "not_serving" => return format!("{it} gets no requests"),
         "probation_failed" => return format!("{it} answers worse than others"),
         "always_up_missing" => return format!("{it} takes no traffic"),
+        "warm_up_fails" => return format!("{it} does not come up"),
         "crowded" => "users wait in front of HAProxy",
         "used_in_maint" => return format!("{it} is used while in maint"),
         "errors" => "many requests fail",

@@ -1,5 +1,7 @@
 //! The real receivers that `tests/receivers` fetches: Alertmanager and a mail server. No test lives here.
 
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -129,13 +131,18 @@ impl Alertmanager {
     }
 
     fn ask(&self) -> Option<Value> {
-        use std::io::{Read as _, Write as _};
-        let mut stream = std::net::TcpStream::connect(self.port.address()).ok()?;
-        let head = "GET /api/v2/alerts?active=true HTTP/1.0\r\nHost: localhost\r\n\r\n";
-        stream.write_all(head.as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (_, body) = answer.split_once("\r\n\r\n")?;
-        serde_json::from_str(body).ok()
+        let body = body_of(self.port.address(), "/api/v2/alerts?active=true")?;
+        serde_json::from_str(&body).ok()
     }
+}
+
+/// What a GET of that path gives there.
+pub(super) fn body_of(address: SocketAddr, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let head = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");
+    stream.write_all(head.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    Some(body.to_owned())
 }

@@ -2,9 +2,9 @@
 //! Alertmanager that is told of an incident and of its end.
 
 use super::place::{Place, TOLD, alert, webhook};
-use super::real::Alertmanager;
+use super::real::{Alertmanager, body_of};
 use super::receiver::{Manner, Receiver};
-use crate::support::{holds_within, wait_for};
+use crate::support::{ReservedPort, holds_within, wait_for};
 
 #[test]
 fn a_site_that_is_down_is_told_once_and_once_that_it_is_up_and_decides_nothing() {
@@ -17,8 +17,10 @@ fn a_site_that_is_down_is_told_once_and_once_that_it_is_up_and_decides_nothing()
         "[[probe]]\nurl = \"{}\"\nevery = \"1s\"\nfailures = 3\nsuccesses = 2\n",
         site.url("/shop?key=s3cret")
     );
+    let port = ReservedPort::new();
+    let http = format!("[http]\nlisten = \"{}\"\n", port.address());
     let daemon = place
-        .config(&(webhook("ops", &receiver.url("/")) + &probe))
+        .config(&(webhook("ops", &receiver.url("/")) + &probe + &http))
         .start();
     wait_for("a first look", TOLD, || !site.received().is_empty());
     site.change(Manner::Answer(503));
@@ -40,6 +42,17 @@ fn a_site_that_is_down_is_told_once_and_once_that_it_is_up_and_decides_nothing()
         receiver.count("probe_down", "ended") == 1
     });
     assert_eq!(receiver.received().len(), 2, "{:#?}", receiver.events());
+    let metrics = || body_of(port.address(), "/metrics").unwrap_or_default();
+    let counted = [
+        format!("haproxy_autoscale_probe_up{{site=\"{name}\"}} 1"),
+        "haproxy_autoscale_notifications_total{channel=\"ops\",result=\"success\"} 2".to_owned(),
+        "haproxy_autoscale_notification_queue_length{channel=\"ops\"} 0".to_owned(),
+    ];
+    wait_for("the metrics", TOLD, || {
+        let page = metrics();
+        counted.iter().all(|line| page.contains(line))
+    });
+    assert!(!metrics().contains("s3cret"));
     let log = daemon.text();
     assert!(
         log.contains("is up again, after") && !log.contains("s3cret"),

@@ -117,8 +117,23 @@ fn every_command_has_its_page_and_groff_has_no_complaint() {
         .collect();
     let expected = commands().into_iter();
     let expected = expected.map(|name| format!("haproxy-autoscale-{name}.1"));
-    let whole = ["haproxy-autoscale.1", "haproxy-autoscale.toml.5"].map(str::to_owned);
-    assert_eq!(written, expected.chain(whole).collect());
+    let mut expected: BTreeSet<String> = expected.collect();
+    // And those of commands below commands: all that a page leads to.
+    for page in &written {
+        let text = fs::read_to_string(to.join(page))
+            .unwrap()
+            .replace("\\-", "-");
+        let words = text.split_whitespace();
+        let names = words.filter_map(|word| word.strip_suffix("(1)"));
+        let ours = names.filter(|name| name.starts_with("haproxy-autoscale-"));
+        expected.extend(ours.map(|name| format!("{name}.1")));
+    }
+    assert!(
+        expected.contains("haproxy-autoscale-alerts-test.1"),
+        "{expected:?}"
+    );
+    expected.extend(["haproxy-autoscale.1", "haproxy-autoscale.toml.5"].map(str::to_owned));
+    assert_eq!(written, expected);
     for page in &written {
         let path = to.join(page);
         let text = fs::read_to_string(&path).unwrap();

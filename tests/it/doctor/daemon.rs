@@ -75,7 +75,7 @@ fn each_problem_has_a_fix_of_its_own_and_none_is_to_look_at_status() {
     assert!(codes.len() > 35, "{codes:?}");
     let mut fixes: BTreeMap<String, String> = BTreeMap::new();
     for code in codes {
-        let text = "it is so (chmod o-w /run/open)";
+        let text = "it is so (chmod o-w /run/open); it has no token";
         let fix = reported(&facts, &code, text).fix.text().to_owned();
         assert!(!fix.is_empty(), "{code}");
         let is_vague = fix == "haproxy-autoscale status";
@@ -84,7 +84,7 @@ fn each_problem_has_a_fix_of_its_own_and_none_is_to_look_at_status() {
         fixes.insert(code, fix);
     }
     for (code, part) in [
-        ("slow_paused", "resume web"),
+        ("slow_paused", "haproxy-autoscale resume"),
         ("short_max_reached", "max = 1"),
         ("slow_all_in", "ADDRESS:"),
         ("used_in_maint", "no option persist"),
@@ -112,17 +112,38 @@ fn the_text_of_a_problem_decides_between_its_causes() {
         (
             "http_token",
             "cannot use /etc/token: others can read it, or its group can write it (mode 0644)",
-            "sudo chmod 600 /etc/token && sudo systemctl reload haproxy-autoscale",
+            "sudo chmod 0640 /etc/token && sudo systemctl reload haproxy-autoscale",
         ),
         (
             "http_token",
             "cannot use /etc/token: Permission denied",
             "sudo chown haproxy-autoscale /etc/token && sudo systemctl reload haproxy-autoscale",
         ),
+        // Whoever else has a token in it keeps it.
+        (
+            "http_token",
+            "cannot use /etc/token: line 2 has no token of at least 16 letters",
+            "sudoedit /etc/token && sudo systemctl reload haproxy-autoscale",
+        ),
+        (
+            "slow_paused",
+            "slow, and it is paused by root; `haproxy-autoscale resume web` ends that",
+            "haproxy-autoscale resume web",
+        ),
+        (
+            "slow_paused",
+            "slow, and it is paused by root; `haproxy-autoscale resume` ends that",
+            "haproxy-autoscale resume",
+        ),
         ("state_not_kept", "no space is left in /var", "df -h "),
     ] {
         let finding = reported(&facts, code, text);
         assert!(finding.fix.text().starts_with(fix), "{finding:?}");
+        assert_eq!(
+            finding.fix.text().len() > fix.len(),
+            fix == "df -h ",
+            "{finding:?}"
+        );
     }
 }
 

@@ -138,7 +138,7 @@ fn an_empty_list_says_so_and_an_unknown_backend_is_an_error() {
     assert_eq!(none.code, Some(0), "{none:?}");
     let wanted = "no events of web yet; `--all` shows why nothing was done\n";
     assert!(none.err.ends_with(wanted), "{none:?}");
-    let error = listed(&["-f", "--backend", "wbe"]).failed(4);
+    let error = listed(&["-f", "--backend", "wbe"]).failed(1);
     assert!(error.contains("no backend wbe in "), "{error}");
     assert!(error.contains("; known: web\n"), "{error}");
 }

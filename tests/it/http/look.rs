@@ -150,6 +150,11 @@ fn the_page_is_told_all_at_once_and_how_many_events_it_wants() {
         serde_json::from_str(&served.get("/api/v1/overview", &[]).body).expect("JSON");
     assert_eq!(overview["daemon"]["takes_orders"], true, "{overview}");
     assert_eq!(overview["daemon"]["version"], env!("CARGO_PKG_VERSION"));
+    let host = rustix::system::uname();
+    assert_eq!(
+        overview["daemon"]["host"],
+        *host.nodename().to_string_lossy()
+    );
     assert_eq!(overview["status"]["backends"][0]["name"], "web");
     assert_eq!(overview["explained"][0]["backend"], "web");
     assert_eq!(served.get("/api/v1/events?last=x", &[]).status, 400);

@@ -67,6 +67,9 @@ fn every_row_is_on_the_page_from_the_first_scrape_on() {
         "capacity_requests_per_second",
         "demand_requests_per_second",
         "log_last_line_timestamp_seconds",
+        "notification_queue_length",
+        "notifications_total",
+        "probe_up",
         "threshold_level",
         "window_level",
         "window_seconds",
@@ -97,6 +100,8 @@ fn every_row_is_on_the_page_from_the_first_scrape_on() {
                 "stage",
                 "revision",
                 "action",
+                "channel",
+                "site",
             ];
             assert!(ours.contains(label), "{name}: {label}");
         }

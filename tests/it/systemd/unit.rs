@@ -85,6 +85,17 @@ fn the_unit_scores_1_5_or_better() {
     assert!((0.0..=1.5).contains(&score), "{score}");
 }
 
+/// The threads of HTTP and of alerts go behind the one that decides: systemd's filter must let them.
+#[test]
+fn a_thread_may_make_itself_less_important() {
+    let filters = values(&unit(), "SystemCallFilter");
+    let place = |wanted: &dyn Fn(&str) -> bool| filters.iter().rposition(|it| wanted(it));
+    let forbidden = place(&|it| it.starts_with('~') && it.contains("@resources"));
+    let allowed = place(&|it| it == "setpriority");
+    assert!(forbidden.is_some(), "{filters:?}");
+    assert!(allowed > forbidden, "the later line wins: {filters:?}");
+}
+
 #[test]
 fn systemd_understands_every_line_of_it() {
     let folder = tempfile::tempdir().unwrap();

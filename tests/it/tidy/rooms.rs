@@ -100,13 +100,19 @@ const MAY_USE: [(&str, &[&str]); 32] = [
     ),
     (
         "alerts",
-        &["config", "http_client", "publish", "status", "words"],
+        &[
+            "config",
+            "http_client",
+            "metrics",
+            "publish",
+            "status",
+            "words",
+        ],
     ),
     (
         "http",
         &[
-            "config", "control", "curve", "history", "metrics", "publish", "scaler", "status",
-            "words",
+            "config", "control", "curve", "history", "metrics", "publish", "status", "words",
         ],
     ),
     (
