@@ -117,7 +117,7 @@ impl<'a> Needs<'a> {
 
     /// A spare that was ready before HAProxy lost its states.
     pub(super) fn lost_in_reload(self, now: Timestamp) -> Option<Need> {
-        if self.journeys.coming_for_load() >= AT_ONCE_MAX || !self.may_fail_more() {
+        if self.journeys.coming_for_load() >= AT_ONCE_MAX || !may_fail_more(self.journeys) {
             return None;
         }
         Some(Need::BringIn {
@@ -138,7 +138,7 @@ impl<'a> Needs<'a> {
         let candidates = self.candidates_for(now, &wanted);
         let has_another = candidates.len() > 1;
         let mut first = candidates.into_iter().next();
-        if !self.may_fail_more() {
+        if !may_fail_more(self.journeys) {
             return Need::NoSpare(wanted);
         }
         if first.is_none() && self.facts.pool.serving() == 0 && !wanted.rests_on_the_log() {
@@ -153,11 +153,6 @@ impl<'a> Needs<'a> {
             },
             None => Need::NoSpare(wanted),
         }
-    }
-
-    /// Warm-ups that fail do not pile up.
-    fn may_fail_more(self) -> bool {
-        self.journeys.stalled() < AT_ONCE_MAX
     }
 
     /// The spare that is next to go, and when.
@@ -319,7 +314,7 @@ impl<'a> Needs<'a> {
     pub(super) fn owed(self, owed: Option<&(u32, Wanted)>) -> Option<Wanted> {
         let (servers, wanted) = owed?;
         let coming = self.journeys.coming_for_load();
-        (coming < AT_ONCE_MAX.min(*servers) && self.may_fail_more()).then(|| wanted.clone())
+        (coming < AT_ONCE_MAX.min(*servers) && may_fail_more(self.journeys)).then(|| wanted.clone())
     }
 
     /// Servers that the demand needs beside those that serve and come, with the need that says so.
@@ -579,4 +574,9 @@ impl<'a> Needs<'a> {
         let is_enough = joined > 0 || coming.any(Journey::rests_on_the_log);
         is_enough.then(|| Blocked::InDoubt(self.facts.comparison.compared()))
     }
+}
+
+/// Warm-ups that fail do not pile up.
+fn may_fail_more(journeys: &Journeys) -> bool {
+    journeys.stalled() < AT_ONCE_MAX
 }

@@ -261,9 +261,11 @@ fn the_effect_of_a_departure_that_took_hours_is_not_told_by_what_was_before_it_b
     world.server("web2").read.sessions = 0;
     world.requests(160, 100, seconds(1) / 2);
     assert!(world.server("web2").read.is_maint(), "{}", world.trace());
-    let effects = world.decisions.iter().filter_map(|it| match &it.reason {
-        Reason::Effect(effect) if !effect.came => Some(effect.before.mean_ms),
-        _ => None,
+    let effects = world.decisions.iter().filter_map(|it| {
+        let Reason::Effect(effect) = &it.reason else {
+            return None;
+        };
+        (!effect.came).then_some(effect.before.mean_ms)
     });
     let effects: Vec<_> = effects.collect();
     assert_eq!(effects, [Some(100.0)], "{}", world.trace());
