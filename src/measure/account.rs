@@ -319,6 +319,11 @@ impl Account {
         });
     }
 
+    /// The sessions of a server that leaves last.
+    pub(crate) fn lingers(&mut self, server: &str) {
+        self.leaving.retain(|leaving| !leaving.server.is(server));
+    }
+
     /// A server came or went just now. `wanted_for`: because of what began so long ago; `stays`: at
     /// least so long it is not changed again for the load.
     pub(crate) fn changed(

@@ -2,6 +2,7 @@
 
 mod afterwards;
 mod beside;
+mod beside_rivals;
 mod bracket;
 mod capacity;
 mod contradictions;

@@ -202,7 +202,7 @@ impl Backend {
             Timer::Slice => self.end_slice(now, out),
             Timer::Write => self.road().write_overdue(now, out),
             Timer::Stall => {
-                stall::stall(&mut self.journeys, &self.settings, now, out);
+                stall::stall(&mut self.road(), now, out);
                 self.seek_work(now, out);
             }
             Timer::Effect => {

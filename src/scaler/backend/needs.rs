@@ -117,7 +117,7 @@ impl<'a> Needs<'a> {
 
     /// A spare that was ready before HAProxy lost its states.
     pub(super) fn lost_in_reload(self, now: Timestamp) -> Option<Need> {
-        if self.journeys.coming_for_load() >= AT_ONCE_MAX {
+        if self.journeys.coming_for_load() >= AT_ONCE_MAX || !may_fail_more(self.journeys) {
             return None;
         }
         Some(Need::BringIn {
@@ -138,6 +138,9 @@ impl<'a> Needs<'a> {
         let candidates = self.candidates_for(now, &wanted);
         let has_another = candidates.len() > 1;
         let mut first = candidates.into_iter().next();
+        if !may_fail_more(self.journeys) {
+            return Need::NoSpare(wanted);
+        }
         if first.is_none() && self.facts.pool.serving() == 0 && !wanted.rests_on_the_log() {
             let last = self.facts.pool.last_resort(now);
             first = last.filter(|member| !self.journeys.is_busy(&member.read.name));
@@ -311,8 +314,7 @@ impl<'a> Needs<'a> {
     pub(super) fn owed(self, owed: Option<&(u32, Wanted)>) -> Option<Wanted> {
         let (servers, wanted) = owed?;
         let coming = self.journeys.coming_for_load();
-        let is_free = self.journeys.stalled() < AT_ONCE_MAX;
-        (coming < AT_ONCE_MAX.min(*servers) && is_free).then(|| wanted.clone())
+        (coming < AT_ONCE_MAX.min(*servers) && may_fail_more(self.journeys)).then(|| wanted.clone())
     }
 
     /// Servers that the demand needs beside those that serve and come, with the need that says so.
@@ -535,7 +537,7 @@ impl<'a> Needs<'a> {
     }
 
     /// An operator wants that spare in.
-    fn is_kept_in(self, name: &str) -> bool {
+    pub(super) fn is_kept_in(self, name: &str) -> bool {
         let member = self.facts.pool.member(name);
         member.is_some_and(|member| member.marks.kept() == Some(Kept::In))
     }
@@ -561,7 +563,8 @@ impl<'a> Needs<'a> {
     /// Lines alone have asked for that server, and they are in doubt by now.
     pub(super) fn doubt_about(self, journey: &Journey) -> Option<Blocked> {
         let doubt = || self.doubt_about_more(Some(&journey.server));
-        journey.rests_on_the_log().then(doubt)?
+        let is_in_question = journey.rests_on_the_log() && !self.is_kept_in(&journey.server);
+        is_in_question.then(doubt)?
     }
 
     /// Forged or replayed lines alone can wake one spare and no more.
@@ -571,4 +574,9 @@ impl<'a> Needs<'a> {
         let is_enough = joined > 0 || coming.any(Journey::rests_on_the_log);
         is_enough.then(|| Blocked::InDoubt(self.facts.comparison.compared()))
     }
+}
+
+/// Warm-ups that fail do not pile up.
+fn may_fail_more(journeys: &Journeys) -> bool {
+    journeys.stalled() < AT_ONCE_MAX
 }

@@ -8,6 +8,7 @@ use super::journey::Journey;
 use super::journeys::Journeys;
 use super::plan::{NoSpareSaid, Search};
 use super::ramps::Ramps;
+use super::stall::not_wanted_back;
 use crate::measure::agreement::Agreement;
 use crate::measure::demand::Reading;
 use crate::scaler::decision::{Change, Note, Reason, Wanted};
@@ -152,10 +153,12 @@ impl Backend {
         self.facts.pool.begin_generation(now, is_needed);
         self.past.forget_told();
         let is_doubted = self.facts.joined_in_doubt().is_some();
-        for journey in self.journeys.forget_all() {
+        let journeys = self.journeys.forget_all();
+        let not_wanted = not_wanted_back(&journeys);
+        for journey in journeys {
             // A reload makes nothing truer that lines in doubt have asked for.
-            if is_doubted
-                && journey.rests_on_the_log()
+            let is_in_doubt = is_doubted && journey.rests_on_the_log();
+            if (is_in_doubt || not_wanted.contains(&journey.server))
                 && let Some(member) = self.facts.pool.member_mut(&journey.server)
             {
                 member.errand.is_wanted_back = false;

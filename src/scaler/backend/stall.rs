@@ -9,11 +9,12 @@ use super::journey::{Goal, Journey, Step};
 use super::journeys::Journeys;
 use super::needs::Needs;
 use super::plan::Plan;
+use super::road::Road;
 use crate::scaler::decision::{CalledOff, Change, Note, Wanted};
 use crate::scaler::event::ActionId;
 use crate::scaler::member::Member;
 use crate::scaler::outbox::Outbox;
-use crate::scaler::seen::FailingWarmUp;
+use crate::scaler::seen::{Blocked, FailingWarmUp};
 use crate::scaler::settings::BackendSettings;
 use crate::words::picture::AdminState;
 use crate::words::proof::{WarmUpFailure, WarmUpTrouble};
@@ -28,8 +29,11 @@ const SILENT_FOR: Duration = Duration::from_secs(10);
 /// What the warm-up of one journey meets.
 #[derive(Debug, Default)]
 pub(super) struct Stall {
-    /// What goes wrong, and since when.
+    /// What went wrong last, and since when anything does: as long as the warm-up has not passed, the
+    /// first time counts.
     trouble: Option<(Timestamp, WarmUpTrouble)>,
+    /// The last request passed.
+    has_hope: bool,
     has_stalled: bool,
     /// Those with the same one come for one place.
     place: Option<ActionId>,
@@ -43,14 +47,16 @@ impl Stall {
         self.has_stalled
     }
 
-    /// It fails no more.
-    pub(super) fn passes(&mut self) {
-        (self.trouble, self.has_stalled) = (None, false);
+    /// The warm-up has passed: true when nobody counted on that any more.
+    pub(super) fn passes(&mut self) -> bool {
+        self.trouble = None;
+        std::mem::take(&mut self.has_stalled)
     }
 
     /// When it will have.
     fn due(&self) -> Option<Timestamp> {
-        let (since, trouble) = self.trouble.as_ref().filter(|_| !self.has_stalled)?;
+        let waits = !self.has_stalled && !self.has_hope;
+        let (since, trouble) = self.trouble.as_ref().filter(|_| waits)?;
         Some(since.after(patience(&trouble.why)))
     }
 }
@@ -95,11 +101,39 @@ impl Journey {
         }
     }
 
-    /// It comes to make the backend faster.
-    fn is_for_load(&self) -> bool {
-        let is_for_load = self.goal.wanted().is_some_and(Wanted::is_for_load);
-        matches!(self.goal, Goal::BringIn { .. }) && is_for_load
+    /// It comes to make the backend faster, or an operator wants it to: what is lost is counted anew at
+    /// each look and needs no link.
+    fn may_have_rivals(&self) -> bool {
+        matches!(self.goal, Goal::BringIn { .. }) && !self.replaces_lost()
     }
+
+    fn is_ordered(&self) -> bool {
+        matches!(self.goal.wanted(), Some(Wanted::Ordered(_)))
+    }
+
+    /// Its server goes back to maint through no fault of its own.
+    const fn is_called_off(&self) -> bool {
+        matches!(self.goal, Goal::TakeBack { failure: None })
+    }
+}
+
+/// HAProxy has lost its states: whose servers are not wanted back of those that were on their way. For one
+/// place one is, and on whoever fails nobody counts while another one comes.
+pub(super) fn not_wanted_back(journeys: &[Journey]) -> Vec<String> {
+    let mut kept: Vec<&Journey> = Vec::new();
+    let mut others = Vec::new();
+    for journey in journeys {
+        let stall = &journey.stall;
+        let is_second = |first: &&Journey| {
+            stall.has_stalled || stall.place.is_some() && first.stall.place == stall.place
+        };
+        if journey.is_called_off() || stall.outrun_by.is_some() || kept.iter().any(is_second) {
+            others.push(journey.server.clone());
+        } else if journey.is_inbound() {
+            kept.push(journey); // Those that have stalled come last.
+        }
+    }
+    others
 }
 
 impl Journeys {
@@ -120,15 +154,48 @@ impl Journeys {
         self.all_mut().sort_by_key(|it| it.stall.has_stalled);
     }
 
-    /// A spare has set out because it is slow: beside one that has stalled, if nobody did before.
+    /// That one's warm-up has passed though nobody counted on it: it was ready before those that still
+    /// warm up.
+    pub(super) fn put_before_warming(&mut self, name: &str) {
+        let all = self.all_mut();
+        let is_before = |it: &Journey| it.is_inbound() && it.warm_up().is_some();
+        let first = all.iter().position(is_before);
+        let own = all.iter().position(|it| it.server == name);
+        if let (Some(first), Some(own)) = (first, own)
+            && first < own
+        {
+            let journey = all.remove(own);
+            all.insert(first, journey);
+        }
+    }
+
+    /// Nobody else is left for so many servers: those are wanted again that were too late.
+    pub(super) fn want_again(&mut self, servers: u32) {
+        for _ in 0..servers {
+            let is_late = |it: &&Journey| it.stall.has_stalled && it.stall.outrun_by.is_some();
+            let Some(place) = self.iter().find(is_late).map(|it| it.stall.place) else {
+                return;
+            };
+            for it in self.all_mut() {
+                if it.stall.place == place {
+                    it.stall.outrun_by = None;
+                }
+            }
+        }
+    }
+
+    /// A spare has set out where one is missing: beside one that has stalled, if nobody did before.
     pub(super) fn set_out_beside(&mut self, name: &str) {
+        let is_ordered = self.of(name).is_some_and(Journey::is_ordered);
         let goes_on = |place: ActionId| {
             let mut all = self.iter();
             all.any(|it| it.stall.place == Some(place) && !it.stall.has_stalled)
         };
         let is_alone = |it: &&Journey| {
             let is_first = it.stall.place.is_none_or(|place| !goes_on(place));
-            it.server != name && it.stall.has_stalled && it.is_for_load() && is_first
+            // Of two that an operator wants in none is too many.
+            let is_one = it.may_have_rivals() && !(is_ordered && it.is_ordered());
+            it.server != name && it.stall.has_stalled && is_one && is_first
         };
         let Some(stalled) = self.iter().find(is_alone) else {
             return;
@@ -181,32 +248,36 @@ pub(in crate::scaler) fn troubled(
         return; // It has ended.
     };
     let stall = &mut journey.stall;
-    match trouble {
-        None => stall.passes(),
-        Some(trouble) => {
-            let since = stall.trouble.as_ref().map_or(now, |(since, _)| *since);
-            stall.trouble = Some((since, trouble));
-        }
+    // One request that passes is no warm-up that does: where one of three workers is broken, one in three
+    // fails for ever.
+    stall.has_hope = trouble.is_none();
+    if let Some(trouble) = trouble {
+        let since = stall.trouble.as_ref().map_or(now, |(since, _)| *since);
+        stall.trouble = Some((since, trouble));
     }
 }
 
 /// Counts no more on those that have failed for too long: they lose their turn.
-pub(super) fn stall(
-    journeys: &mut Journeys,
-    settings: &BackendSettings,
-    now: Timestamp,
-    out: &mut Outbox,
-) {
-    for journey in journeys.all_mut().iter_mut() {
-        if journey.stall.due().is_some_and(|due| due <= now) {
-            journey.stall.has_stalled = true;
-            if let Some(failing) = journey.failing(now, settings) {
-                let note = Note::WarmUpFails(Box::new(failing));
-                out.tell(now, Some(&journey.server), Change::Warning, note);
-            }
+pub(super) fn stall(road: &mut Road<'_>, now: Timestamp, out: &mut Outbox) {
+    let mut lost = 0;
+    for journey in road.journeys.all_mut().iter_mut() {
+        if journey.stall.due().is_none_or(|due| due > now) {
+            continue;
         }
+        journey.stall.has_stalled = true;
+        if let Some(failing) = journey.failing(now, road.settings) {
+            let note = Note::WarmUpFails(Box::new(failing));
+            out.tell(now, Some(&journey.server), Change::Warning, note);
+        }
+        let member = road.facts.pool.member_mut(&journey.server);
+        let is_wanted_back = member.is_some_and(|it| std::mem::take(&mut it.errand.is_wanted_back));
+        lost += u32::from(is_wanted_back);
     }
-    journeys.put_stalled_last();
+    road.journeys.put_stalled_last();
+    for _ in 0..lost {
+        let coming = road.journeys.coming_for_load();
+        road.plan.owe(coming, Wanted::Reloaded); // Another one may do instead.
+    }
 }
 
 /// Why a spare on its way in goes back before it takes users; `name` comes because of `wanted`.
@@ -216,8 +287,40 @@ pub(super) fn called_off(
     wanted: &Wanted,
     name: &str,
 ) -> Option<CalledOff> {
-    let blocked = needs.forbids(wanted, Some(name)).map(CalledOff::Blocked);
+    if needs.is_kept_in(name) {
+        // Whatever it came for first: an operator wants it in.
+        return needs.full(Some(name)).map(CalledOff::Blocked);
+    }
+    let called_off = |blocked| {
+        if blocked == Blocked::Back && is_replaced(needs, wanted, name) {
+            CalledOff::Replaced
+        } else {
+            CalledOff::Blocked(blocked)
+        }
+    };
+    let blocked = needs.forbids(wanted, Some(name)).map(called_off);
     blocked.or_else(|| is_outrun(needs, plan, name).then_some(CalledOff::Replaced))
+}
+
+/// Nothing is missing any more, and that is because another one has come, or comes.
+fn is_replaced(needs: Needs<'_>, wanted: &Wanted, name: &str) -> bool {
+    let pool = &needs.facts.pool;
+    match wanted {
+        Wanted::DeadServer { server, .. } | Wanted::DeadSpare { server, .. } => {
+            pool.member(server).is_some_and(|it| !it.is_serving())
+        }
+        Wanted::BelowMin { .. } => {
+            let journey = needs.journeys.of(name);
+            journey.is_some_and(|it| pool.joined_since(it.since) > 0)
+        }
+        Wanted::Slow(_)
+        | Wanted::Demand { .. }
+        | Wanted::Target { .. }
+        | Wanted::Crowded(_)
+        | Wanted::Reloaded
+        | Wanted::Waiting { .. }
+        | Wanted::Ordered(_) => false,
+    }
 }
 
 /// Another one took the place that it came for, and no further one is free.

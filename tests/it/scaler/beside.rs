@@ -119,7 +119,8 @@ fn max_holds_however_they_come() {
             assert!(in_balance <= 2, "after {late_ms} ms: {}", world.trace());
         }
         assert_eq!(world.count(Change::Enable), 1, "{}", world.trace());
-        assert!(late_ms < 3_000 || world.is_up("web3"), "{}", world.trace());
+        // At 3,000 both warm-ups pass within the same millisecond.
+        assert!(late_ms <= 3_000 || world.is_up("web3"), "{}", world.trace());
     }
 }
 

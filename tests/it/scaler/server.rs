@@ -21,6 +21,8 @@ pub(crate) struct Server {
     pub(crate) is_alive: bool,
     /// While it does not, it takes connections and says nothing.
     pub(crate) is_silent: bool,
+    /// While it does not, some of its warm-up's requests pass: one worker of it is broken.
+    pub(crate) is_flaky: bool,
     pub(crate) next_check: Timestamp,
     /// Our own proof: a warm-up passed since it was last seen in traffic or given up.
     pub(crate) is_warm: bool,
@@ -49,6 +51,7 @@ impl Server {
             read,
             is_alive: true,
             is_silent: false,
+            is_flaky: false,
             next_check: Timestamp::default(),
             is_warm: false,
             served: !is_spare,

@@ -21,6 +21,8 @@ pub(super) struct Warming {
     server: String,
     attempts: u32,
     ends_at: Timestamp,
+    /// The last request failed.
+    has_failed: bool,
 }
 
 impl World {
@@ -42,6 +44,7 @@ impl World {
             server: server.server.clone(),
             attempts: 0,
             ends_at: self.now.after(deadline),
+            has_failed: false,
         };
         self.later(delay, Pending::Warming(warming));
     }
@@ -52,7 +55,13 @@ impl World {
     }
 
     fn failure_of(&mut self, server: &str, attempts: u32) -> WarmUpFailure {
-        if self.server(server).is_silent {
+        if self.server(server).is_flaky {
+            let expected = "200-399".to_owned();
+            WarmUpFailure::Status {
+                status: 500,
+                expected,
+            }
+        } else if self.server(server).is_silent {
             WarmUpFailure::TimedOut { attempts }
         } else {
             WarmUpFailure::Refused { attempts }
@@ -74,10 +83,12 @@ impl World {
         }
         warming.attempts += 3;
         let attempts = warming.attempts;
+        warming.has_failed = !(warming.has_failed && self.server(&name).is_flaky);
+        let has_failed = warming.has_failed;
         if self.now.after(TOLD_EVERY) < warming.ends_at {
             self.later(TOLD_EVERY, Pending::Warming(warming));
         }
-        let trouble = Some(WarmUpTrouble {
+        let trouble = has_failed.then(|| WarmUpTrouble {
             why: self.failure_of(&name, attempts),
             attempts,
         });

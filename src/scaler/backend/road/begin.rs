@@ -63,7 +63,11 @@ impl Road<'_> {
             return; // What becomes of it is said first.
         }
         if self.journeys.coming_for_load() == 0 {
-            self.plan.owed = None; // The next breach asks again.
+            // The next breach asks again.
+            let owed = self.plan.owed.take().map_or(0, |(servers, _)| servers);
+            if self.needs().forbids(&wanted, None).is_none() {
+                self.journeys.want_again(owed);
+            }
         } else if !wanted.is_for_capacity() {
             return; // What those on their way change is seen first.
         }
@@ -92,6 +96,8 @@ impl Road<'_> {
         };
         member.stage = Stage::Warming;
         let (address, is_tls) = (member.read.address, member.read.is_tls);
+        // Who was there before a reload comes for a place of its own.
+        let may_be_beside = !wanted.is_for_capacity() && !member.errand.is_wanted_back;
         out.report(
             now,
             Some(name),
@@ -112,7 +118,6 @@ impl Road<'_> {
                 deadline
             },
         });
-        let is_for_load = wanted.is_for_load();
         let goal = Goal::BringIn {
             wanted,
             evidence: WarmUpEvidence::default(),
@@ -120,7 +125,7 @@ impl Road<'_> {
         let step = Step::WarmingUp { id };
         self.journeys
             .begin(Journey::new(now, name.to_owned(), goal, step));
-        if is_for_load {
+        if may_be_beside {
             self.journeys.set_out_beside(name);
         }
     }
@@ -215,7 +220,10 @@ impl Road<'_> {
                 }
                 let after = self.facts.reading.want_fresh(out);
                 journey.step = Step::Judging { after };
-                journey.stall.passes();
+                if journey.stall.passes() {
+                    let name = journey.server.clone();
+                    self.journeys.put_before_warming(&name);
+                }
                 false
             }
             Err(failure) => {

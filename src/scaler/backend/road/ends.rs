@@ -134,8 +134,12 @@ impl Road<'_> {
     /// A `ready` that was given up took effect after all, on a server that had been proven: taking
     /// it away again could leave too few.
     pub(super) fn arrived_late(&mut self, now: Timestamp, name: &str, out: &mut Outbox) {
-        if self.journeys.forget(name).is_none() {
+        let Some(journey) = self.journeys.forget(name) else {
             return;
+        };
+        self.journeys.came_first(&journey);
+        if let Goal::TakeBack { failure: Some(_) } = journey.goal {
+            self.plan.came(); // What it came for was owed still.
         }
         if let Some(member) = self.facts.pool.member_mut(name) {
             member.became_ready(now);
@@ -239,6 +243,8 @@ impl Road<'_> {
         out: &mut Outbox,
     ) {
         let cooldown = self.settings.scale_down_cooldown;
+        // When it is gone at last, what was before it began to go tells nothing any more.
+        self.signals.account.lingers(name);
         let Some((_, member, plan)) = self.end(name) else {
             return;
         };
