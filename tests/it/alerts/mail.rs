@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::place::{Place, TOLD, alert};
 use crate::support::wait_for;
@@ -27,6 +28,8 @@ struct Shared {
     mails: Arc<Mutex<Vec<Mail>>>,
     /// So many mails are put off first.
     put_off: Arc<Mutex<usize>>,
+    /// From a mail to the answer to it.
+    answers_after: Duration,
 }
 
 /// Without TLS. Takes nothing for `bad@…`.
@@ -36,10 +39,13 @@ struct Server {
 }
 
 impl Server {
-    fn start(put_off: usize) -> Self {
+    fn start(put_off: usize, answers_after: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Shared::default();
+        let shared = Shared {
+            answers_after,
+            ..Shared::default()
+        };
         *shared.put_off.lock().unwrap() = put_off;
         let ours = shared.clone();
         std::thread::spawn(move || {
@@ -86,6 +92,7 @@ fn serve(stream: TcpStream, shared: &Shared) -> Option<()> {
                     to: std::mem::take(&mut to),
                     data: data.join("\n"),
                 });
+                std::thread::sleep(shared.answers_after);
                 let mut put_off = shared.put_off.lock().unwrap();
                 let is_put_off = *put_off > 0;
                 *put_off = put_off.saturating_sub(1);
@@ -102,7 +109,7 @@ fn serve(stream: TcpStream, shared: &Shared) -> Option<()> {
 #[test]
 fn a_recipient_that_is_refused_keeps_a_mail_from_nobody_else() {
     let place = Place::new();
-    let server = Server::start(0);
+    let server = Server::start(0, Duration::ZERO);
     let to = "\"bad@example.com\", \"ops@example.com\", \"more@example.com\"";
     let daemon = place.config(&server.channel(to)).start();
     place.silence(true);
@@ -122,7 +129,7 @@ fn a_recipient_that_is_refused_keeps_a_mail_from_nobody_else() {
 #[test]
 fn a_mail_that_is_tried_again_is_the_same_mail() {
     let place = Place::new();
-    let server = Server::start(2);
+    let server = Server::start(2, Duration::ZERO);
     let _daemon = place.config(&server.channel("\"ops@example.com\"")).start();
     place.silence(true);
     wait_for("three tries", TOLD, || server.mails().len() == 3);
@@ -131,4 +138,18 @@ fn a_mail_that_is_tried_again_is_the_same_mail() {
         let values: Vec<_> = mails.iter().map(|it| it.header(name)).collect();
         assert!(values.windows(2).all(|two| two[0] == two[1]), "{values:?}");
     }
+}
+
+#[test]
+fn a_server_that_looks_for_spam_for_a_while_is_sent_the_mail_once() {
+    let place = Place::new();
+    let server = Server::start(0, Duration::from_secs(12));
+    let daemon = place.config(&server.channel("\"ops@example.com\"")).start();
+    place.silence(true);
+    wait_for("the mail", TOLD, || server.mails().len() == 1);
+    place.silence(false);
+    wait_for("the next mail", TOLD * 2, || server.mails().len() == 2);
+    let mails = server.mails();
+    let [first, second] = [&mails[0], &mails[1]].map(|it| it.header("Message-ID: "));
+    assert_ne!(first, second, "it is another one: {}", daemon.text());
 }
