@@ -147,11 +147,14 @@ async function sizesAndThemes(complaints) {
 }
 
 async function keysWork(page) {
+  // Chromium gives the focus back a moment after it has hidden a dialog.
+  const closed = (what, place) => until(`${what} is closed`, async () => !(await page.locator(place).isVisible()) &&
+    page.evaluate(() => document.activeElement?.closest("dialog") === null));
   await page.evaluate(() => document.activeElement?.blur());
   await page.keyboard.press("?");
   assert.ok(await page.locator("#help").isVisible());
   await page.keyboard.press("Escape");
-  await until("the help is closed", async () => !(await page.locator("#help").isVisible()));
+  await closed("the help", "#help");
   await page.keyboard.press("t");
   assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "light");
   await page.locator("#curve").focus();
@@ -160,7 +163,7 @@ async function keysWork(page) {
   await page.keyboard.press("p");
   assert.match(await page.textContent("#order-title"), /^Pause web/);
   await page.keyboard.press("Escape");
-  await until("the order is closed", async () => !(await page.locator("#order").isVisible()));
+  await closed("the order", "#order");
   await page.keyboard.press("/");
   await page.keyboard.type("enable");
   const codes = await page.locator("#events .code").allInnerTexts();

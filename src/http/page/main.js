@@ -222,7 +222,7 @@ const KEYS = {
 };
 
 document.addEventListener("keydown", (key) => {
-  const isTyped = key.target.closest("input, select, textarea, dialog");
+  const isTyped = key.target.closest("input, select, textarea, dialog[open]");
   if (isTyped || key.ctrlKey || key.metaKey || key.altKey) return;
   if (key.target.id === "curve" && curve.moveBy(key.key, chosenBackend())) {
     key.preventDefault();
