@@ -62,10 +62,7 @@ struct Sums {
 /// What the daemon that listens there counted and did not tell yet; nothing if none does.
 pub fn untold(control_socket: &Path) -> Vec<Event> {
     let answer = control::ask_usage(control_socket).unwrap_or_default();
-    let lines = answer.lines();
-    lines
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect()
+    Event::lines(&answer).filter_map(Result::ok).collect()
 }
 
 /// Sums up what is in `source` from that moment on, and what was [`untold`] before it was read. Beside the

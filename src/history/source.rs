@@ -200,9 +200,8 @@ impl First {
             Self::File(kept) => kept.read(since, each),
             Self::Daemon(socket, last) => {
                 let answer = control::ask_events(socket, *last)?;
-                let events = answer.lines().filter(|line| !line.is_empty());
-                for line in events {
-                    let event: Event = serde_json::from_str(line)?;
+                for event in Event::lines(&answer) {
+                    let event = event?;
                     *last = event.id.max(*last);
                     each(event)?;
                 }

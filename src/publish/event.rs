@@ -53,6 +53,12 @@ impl Event {
         MINOR.contains(&self.code.as_str())
     }
 
+    /// Those that a daemon answers with, one on each line.
+    pub fn lines(answer: &str) -> impl Iterator<Item = serde_json::Result<Self>> {
+        let lines = answer.lines().filter(|line| !line.is_empty());
+        lines.map(serde_json::from_str)
+    }
+
     /// One line without its end.
     pub fn json(&self) -> String {
         // This type has nothing that JSON cannot say.

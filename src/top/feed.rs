@@ -98,10 +98,7 @@ impl Asker {
         let Ok(answer) = control::ask_events(&self.socket, self.newest) else {
             return true;
         };
-        let lines = answer.lines().filter(|line| !line.is_empty());
-        let events: Vec<Event> = lines
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect();
+        let events: Vec<Event> = Event::lines(&answer).filter_map(Result::ok).collect();
         let Some(last) = events.iter().map(|event| event.id).max() else {
             return true;
         };
