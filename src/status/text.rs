@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::wire::{BackendStatus, LogStatus, MeasureStatus, ServerStatus, Status};
+use super::wire::{BackendStatus, LogStatus, ServerStatus, Status};
 use crate::words::time::Span;
 
 pub(super) fn text(status: &Status) -> String {
@@ -88,7 +88,7 @@ fn headline(backend: &BackendStatus) -> String {
     let Some((measure, requests)) = measure else {
         return state;
     };
-    let (statistic, unit) = (&measure.statistic, unit(measure));
+    let (statistic, unit) = (&measure.statistic, measure.suffix());
     let threshold = format!("{}{unit}", measure.threshold);
     let Some(number) = measure.value else {
         return format!("{state}  nothing to judge, threshold {statistic} {threshold}");
@@ -124,15 +124,6 @@ fn headline(backend: &BackendStatus) -> String {
         "{state}  {} {statistic} {value} {sign} {threshold}  (last {} {counted}, {streak})",
         measure.signal, requests,
     )
-}
-
-/// What stands behind a number.
-fn unit(measure: &MeasureStatus) -> &'static str {
-    match measure.unit.as_str() {
-        "ms" => " ms",
-        "per_s" => "/s",
-        _ => "",
-    }
 }
 
 fn write_servers(text: &mut String, servers: &[ServerStatus], indent: usize) {

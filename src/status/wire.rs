@@ -167,6 +167,17 @@ pub struct MeasureStatus {
     pub unit: String,
 }
 
+impl MeasureStatus {
+    /// What stands behind its numbers.
+    pub fn suffix(&self) -> &'static str {
+        match self.unit.as_str() {
+            "ms" => " ms",
+            "per_s" => "/s",
+            _ => "",
+        }
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Capacity {
     pub proved_per_s: Option<f64>,

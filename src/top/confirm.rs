@@ -75,16 +75,23 @@ fn of_server(
     server: &ServerStatus,
     consequence: String,
 ) -> Confirm {
-    let name = ServerName {
-        backend: backend.name.clone(),
-        server: server.name.clone(),
-    };
-    ask(
-        verb,
-        Place::Server(name),
-        &format!("{}/{}", backend.name, server.name),
-        consequence,
-    )
+    let (place, named) = place(backend, Some(server));
+    ask(verb, place, &named, consequence)
+}
+
+/// That backend or server of it, and its name.
+fn place(backend: &BackendStatus, server: Option<&ServerStatus>) -> (Place, String) {
+    match server {
+        None => (Place::Backend(backend.name.clone()), backend.name.clone()),
+        Some(server) => {
+            let name = ServerName {
+                backend: backend.name.clone(),
+                server: server.name.clone(),
+            };
+            let named = name.to_string();
+            (Place::Server(name), named)
+        }
+    }
 }
 
 fn ask(verb: Verb, place: Place, named: &str, consequence: String) -> Confirm {
@@ -143,23 +150,13 @@ fn release(backend: &BackendStatus) -> Confirm {
         "Every spare that is in finishes its sessions and goes into maint; always-up servers stay. {}",
         standing(backend),
     );
-    let place = Place::Backend(backend.name.clone());
-    ask(Verb::Release, place, &backend.name, consequence)
+    let (place, named) = place(backend, None);
+    ask(Verb::Release, place, &named, consequence)
 }
 
 fn pause(backend: &BackendStatus, server: Option<&ServerStatus>) -> Confirm {
     let standings = server.map_or(&backend.standings, |server| &server.standings);
-    let place = match server {
-        Some(server) => Place::Server(ServerName {
-            backend: backend.name.clone(),
-            server: server.name.clone(),
-        }),
-        None => Place::Backend(backend.name.clone()),
-    };
-    let named = match server {
-        Some(server) => format!("{}/{}", backend.name, server.name),
-        None => backend.name.clone(),
-    };
+    let (place, named) = place(backend, server);
     if standings.pause.is_some() {
         let then = "Its pause ends, and so does what enable, disable and holds left behind.";
         return ask(Verb::Resume, place, &named, then.to_owned());

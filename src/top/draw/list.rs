@@ -127,13 +127,8 @@ fn role(role: &str) -> &str {
 
 /// `66 / 250 ms`
 pub(super) fn value_and_goal(measure: &MeasureStatus) -> String {
-    let unit = match measure.unit.as_str() {
-        "ms" => " ms",
-        "per_s" => "/s",
-        _ => "",
-    };
     let value = measure
         .value
         .map_or_else(|| "-".to_owned(), |value| format!("{value:.0}"));
-    format!("{value} / {:.0}{unit}", measure.threshold)
+    format!("{value} / {:.0}{}", measure.threshold, measure.suffix())
 }
