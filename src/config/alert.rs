@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::diagnostic::{Code, Diagnostic, Label, quoted};
 use super::draft::Draft;
+use super::key::Section;
 use super::keys;
 use super::reader::{Reader, Table};
 use crate::http_client::Url;
@@ -199,30 +200,27 @@ impl Default for ProbeDraft {
 /// Every `[[alert]]`, whose names differ.
 pub(super) fn alerts(top: &Table<'_>, reader: &mut Reader<'_>) -> Vec<AlertConfig> {
     let mut alerts: Vec<AlertConfig> = Vec::new();
-    let tables = top
-        .tables("alert", &keys::ALERT, reader)
-        .unwrap_or_default();
-    for (index, table) in tables.iter().enumerate() {
-        if index == TABLES_MAX {
-            reader.add(too_many(table, "alert"));
-            break;
-        }
-        let mut draft = Draft::default();
-        table.fill(&mut draft, reader);
-        let Some(alert) = alert(table, draft.alert, index + 1, reader) else {
-            continue;
-        };
-        if alerts.iter().any(|other| other.name == alert.name) {
-            let place = table.place("name").unwrap_or_else(|| table.span());
-            reader.add(Diagnostic::new(
-                Code::NamedTwice,
-                format!("two [[alert]] are called {}", quoted(&alert.name)),
-                Label::new(place, "the second one"),
-                "give each a `name` of its own",
-            ));
-        }
-        alerts.push(alert);
-    }
+    each(
+        top,
+        "alert",
+        &keys::ALERT,
+        reader,
+        |table, draft, number, reader| {
+            let Some(alert) = alert(table, draft.alert, number, reader) else {
+                return;
+            };
+            if alerts.iter().any(|other| other.name == alert.name) {
+                let place = table.place("name").unwrap_or_else(|| table.span());
+                reader.add(Diagnostic::new(
+                    Code::NamedTwice,
+                    format!("two [[alert]] are called {}", quoted(&alert.name)),
+                    Label::new(place, "the second one"),
+                    "give each a `name` of its own",
+                ));
+            }
+            alerts.push(alert);
+        },
+    );
     alerts
 }
 
@@ -394,31 +392,48 @@ fn reject_foreign(table: &Table<'_>, kind: Kind, reader: &mut Reader<'_>) {
 /// Every `[[probe]]`.
 pub(super) fn probes(top: &Table<'_>, reader: &mut Reader<'_>) -> Vec<ProbeConfig> {
     let mut probes = Vec::new();
-    let tables = top
-        .tables("probe", &keys::PROBE, reader)
-        .unwrap_or_default();
+    each(
+        top,
+        "probe",
+        &keys::PROBE,
+        reader,
+        |table, draft, _, reader| {
+            let draft = draft.probe;
+            let Some(url) = needed(table, "url", draft.url, "the URL to ask for", reader) else {
+                return;
+            };
+            probes.push(ProbeConfig {
+                url,
+                every: draft.every,
+                timeout: draft.timeout,
+                expect_status: draft.expect_status,
+                failures: draft.failures,
+                successes: draft.successes,
+                ca_file: draft.ca_file,
+            });
+        },
+    );
+    probes
+}
+
+/// Hands `take` each table of that name as it is written, with its number from 1 on.
+fn each<'file>(
+    top: &Table<'file>,
+    name: &str,
+    section: &'static Section,
+    reader: &mut Reader<'_>,
+    mut take: impl FnMut(&Table<'file>, Draft, usize, &mut Reader<'_>),
+) {
+    let tables = top.tables(name, section, reader).unwrap_or_default();
     for (index, table) in tables.iter().enumerate() {
         if index == TABLES_MAX {
-            reader.add(too_many(table, "probe"));
+            reader.add(too_many(table, name));
             break;
         }
         let mut draft = Draft::default();
         table.fill(&mut draft, reader);
-        let draft = draft.probe;
-        let Some(url) = needed(table, "url", draft.url, "the URL to ask for", reader) else {
-            continue;
-        };
-        probes.push(ProbeConfig {
-            url,
-            every: draft.every,
-            timeout: draft.timeout,
-            expect_status: draft.expect_status,
-            failures: draft.failures,
-            successes: draft.successes,
-            ca_file: draft.ca_file,
-        });
+        take(table, draft, index + 1, reader);
     }
-    probes
 }
 
 impl Kind {
