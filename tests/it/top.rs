@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use haproxy_autoscale::publish::event::Event;
 use haproxy_autoscale::top::{Ask, Do, Options, Screen, Told, draw};
 use haproxy_autoscale::words::order::{Place, Verb};
 use ratatui::Terminal;
@@ -68,6 +69,14 @@ fn two_backends() -> Screen {
         look(&[backend("web", "ok", 66.0), backend("api", "slow", 404.0)]),
         options(),
     )
+}
+
+fn event(id: u64, text: &str) -> Event {
+    serde_json::from_value(json!({
+        "id": id, "at": "2026-11-27T22:13:59.120Z", "level": "info", "code": "breach",
+        "backend": "web", "server": null, "text": text, "data": {},
+    }))
+    .unwrap()
 }
 
 /// The screen as lines of text.
@@ -172,13 +181,6 @@ fn a_filter_keeps_the_servers_it_names_and_their_backend() {
 #[test]
 fn a_long_event_is_shown_in_whole_and_the_newest_is_at_the_bottom() {
     let mut screen = two_backends();
-    let event = |id: u64, text: &str| {
-        serde_json::from_value(json!({
-            "id": id, "at": "2026-11-27T22:13:59.120Z", "level": "info", "code": "breach",
-            "backend": "web", "server": null, "text": text, "data": {},
-        }))
-        .unwrap()
-    };
     let long = format!(
         "breach web: {}the end of it",
         "a word and another ".repeat(8)
@@ -302,13 +304,6 @@ fn a_daemon_that_is_gone_is_said_and_what_was_seen_stays() {
 #[test]
 fn a_daemon_that_comes_back_and_counts_anew_is_heard() {
     let mut screen = two_backends();
-    let event = |id: u64, text: &str| {
-        serde_json::from_value(json!({
-            "id": id, "at": "2026-11-27T22:13:59.120Z", "level": "info", "code": "breach",
-            "backend": "web", "server": null, "text": text, "data": {},
-        }))
-        .unwrap()
-    };
     screen.take(Told::Happened(vec![event(5000, "of the first daemon")]));
     screen.take(Told::Silent("no daemon answers".to_owned()));
     assert_shows(&screen, "of the first daemon");

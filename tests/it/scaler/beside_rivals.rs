@@ -62,6 +62,17 @@ fn farm(spares: u32, min: u32) -> World {
     world
 }
 
+/// Both warm-ups go on: web2 is ready first and serves, and web3 goes back though it gets there, too.
+#[track_caller]
+fn assert_web2_serves_and_web3_yields(world: &mut World) {
+    world.lives("web2");
+    world.pass(Duration::from_millis(2_500));
+    assert!(world.is_up("web2"), "{}", world.trace());
+    world.lives("web3");
+    world.pass(seconds(4));
+    assert!(!world.is_up("web3"), "{}", world.trace());
+}
+
 #[test]
 fn a_warm_up_that_now_passes_and_now_fails_holds_up_the_next_one_no_longer_than_one_that_fails() {
     let mut world = World::new(settings());
@@ -113,12 +124,7 @@ fn whoever_came_beside_a_spare_that_an_operator_wants_in_yields_to_it() {
     world.accepted(Verb::Enable, "web/web2", None);
     world.requests(40, 900, GAP);
     assert_eq!(world.warm_ups_of("web3"), 1, "{}", world.trace());
-    world.lives("web2");
-    world.pass(Duration::from_millis(2_500));
-    assert!(world.is_up("web2"), "{}", world.trace());
-    world.lives("web3");
-    world.pass(seconds(4));
-    assert!(!world.is_up("web3"), "{}", world.trace());
+    assert_web2_serves_and_web3_yields(&mut world);
 }
 
 #[test]
@@ -143,12 +149,7 @@ fn a_dead_server_is_replaced_by_whichever_spare_is_ready_first() {
     while world.warm_ups_of("web3") == 0 {
         world.pass(GAP);
     }
-    world.lives("web2");
-    world.pass(Duration::from_millis(2_500));
-    assert!(world.is_up("web2"), "{}", world.trace());
-    world.lives("web3");
-    world.pass(seconds(4));
-    assert!(!world.is_up("web3"), "{}", world.trace());
+    assert_web2_serves_and_web3_yields(&mut world);
     let said = world.text_of(Change::Note);
     assert!(!said.contains("is back"), "web1 is dead: {said}");
     assert!(said.contains("its place has been taken"), "{said}");
@@ -164,12 +165,7 @@ fn whichever_is_ready_first_gets_the_last_place_below_max() {
     while world.warm_ups_of("web3") == 0 {
         world.pass(GAP);
     }
-    world.lives("web2");
-    world.pass(Duration::from_millis(2_500));
-    assert!(world.is_up("web2"), "{}", world.trace());
-    world.lives("web3");
-    world.pass(seconds(4));
-    assert!(!world.is_up("web3"), "{}", world.trace());
+    assert_web2_serves_and_web3_yields(&mut world);
 }
 
 #[test]
