@@ -27,6 +27,12 @@ pub struct BackendSettings {
     pub spares: Spares,
     /// Spares of another tier than 1: the higher, the later they come and the earlier they go.
     pub tiers: BTreeMap<String, u32>,
+    /// Spares that run on a machine which is started for them.
+    pub machines: BTreeMap<String, MachineSettings>,
+    /// Starts of machines within an hour, at most.
+    pub starts_per_hour: u32,
+    /// Machines that run at the same time because we started them, at most.
+    pub machines_at_once: u32,
     /// UP servers to keep, always-up and foreign ones included; at least 1.
     pub min: u32,
     /// Hours in which more serve, as far as they are known from the start: [`Event::Shifts`] tells others.
@@ -91,6 +97,9 @@ impl BackendSettings {
             name: name.into(),
             spares: Spares::Auto,
             tiers: BTreeMap::new(),
+            machines: BTreeMap::new(),
+            starts_per_hour: 12,
+            machines_at_once: 4,
             min: u32::try_from(always_up.len()).unwrap_or(u32::MAX).max(1),
             shifts: Vec::new(),
             max: None,
@@ -111,6 +120,30 @@ impl BackendSettings {
             warm_up_deadline: Duration::from_secs(60),
             poll_interval: Duration::from_secs(2),
             action_timeout: Duration::from_secs(6),
+        }
+    }
+}
+
+/// One `[backend.NAME.server.S.machine]`, as far as deciding needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MachineSettings {
+    /// From the wish for it to an answer of the server that runs on it.
+    pub start_timeout: Duration,
+    /// How long stopping it may take.
+    pub stop_timeout: Duration,
+    /// How long its provider may take to say what it does.
+    pub status_timeout: Duration,
+    /// It is stopped when it is not needed any more.
+    pub may_stop: bool,
+}
+
+impl Default for MachineSettings {
+    fn default() -> Self {
+        Self {
+            start_timeout: Duration::from_secs(3 * 60),
+            stop_timeout: Duration::from_secs(2 * 60),
+            status_timeout: Duration::from_secs(10),
+            may_stop: true,
         }
     }
 }

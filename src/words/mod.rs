@@ -10,6 +10,7 @@ pub mod files;
 pub mod level;
 pub mod limits;
 pub mod listen;
+pub mod machine;
 pub mod mix;
 pub mod moment;
 pub mod names;
