@@ -8,7 +8,7 @@
 //! - [`measure`]: requests and looks at HAProxy as numbers; pure, and knows no server
 //! - [`scaler`]: events with a time go in, actions come out; the only place that decides, and pure
 //! - [`runtime_api`], [`warm_up`]: the hands; they do one thing when told and report the outcome
-//! - [`child`]: a program that is run, with limits
+//! - [`machines`]: starts and stops what a spare runs on, when told; [`child`]: a program, with limits
 //! - [`daemon`]: one loop that carries events in and starts actions
 //! - [`haproxy_cfg`]: what haproxy.cfg says; [`doctor`], [`init`]: what is wrong with a set-up, and how
 //!   to begin one
@@ -45,6 +45,7 @@ pub mod http;
 pub mod http_client;
 pub mod init;
 pub mod log;
+pub mod machines;
 pub mod measure;
 pub mod metrics;
 pub mod parse;
