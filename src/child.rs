@@ -90,13 +90,11 @@ pub async fn run(task: Task<'_>, mut complain: impl FnMut(&str)) -> Result<Ended
     let id = group.id;
     let work = async {
         let whole = async { tokio::join!(child.wait(), write).0 };
-        match timeout(task.limit, whole).await {
-            Ok(status) => status.map_err(Failure::Lost),
-            Err(_) => {
-                end(&mut child, id, task.grace).await;
-                Err(Failure::TooLong)
-            }
+        if let Ok(status) = timeout(task.limit, whole).await {
+            return status.map_err(Failure::Lost);
         }
+        end(&mut child, id, task.grace).await;
+        Err(Failure::TooLong)
     };
     let (mut kept, mut has_more) = (Vec::new(), false);
     let bytes_max = task.output_bytes_max.unwrap_or(0);
@@ -169,7 +167,7 @@ async fn keep(
     has_more: &mut bool,
 ) {
     let Some(mut pipe) = pipe else { return };
-    let mut part = [0; READ_BYTES];
+    let mut part = vec![0; READ_BYTES];
     while let Ok(length) = pipe.read(&mut part).await
         && length > 0
     {
@@ -182,7 +180,7 @@ async fn keep(
 /// Tells each line that is not empty, a half one at the end too.
 async fn lines(pipe: Option<impl AsyncRead + Unpin>, tell: &mut impl FnMut(&str)) {
     let Some(mut pipe) = pipe else { return };
-    let (mut line, mut part) = (Vec::new(), [0; READ_BYTES]);
+    let (mut line, mut part) = (Vec::new(), vec![0; READ_BYTES]);
     let mut whole = |line: &mut Vec<u8>| {
         let text = String::from_utf8_lossy(line);
         let plain = |it: char| if it.is_control() { ' ' } else { it };

@@ -77,46 +77,35 @@ pub(super) fn read(table: &Table<'_>, reader: &mut Reader<'_>) -> Option<Machine
         return None;
     };
     warn_of_foreign(table, kind, reader);
-    let mut need = |key: &str, is_given: bool, what: &str| {
+    let mut need = |key: &str, is_given: bool, example: &str, what: &str| {
         if !is_given && !table.has(key) {
-            reader.add(missing(table, key, &format!("write `{key} = {what}`")));
+            let help = format!("write `{key} = {example}`: {what}");
+            reader.add(missing(table, key, &help));
         }
     };
     let provider = match kind {
         Kind::Exec => {
-            let example = "[\"/etc/haproxy-autoscale/machine\"]`: the program to run, with its \
-                           whole path; docs/machines.md says what it gets";
-            need("command", command.is_some(), example.trim_end_matches('`'));
+            let example = "[\"/etc/haproxy-autoscale/machine\"]";
+            let what = "the program to run, with its whole path";
+            need("command", command.is_some(), example, what);
             Provider::Exec { command: command? }
         }
         Kind::Fence => {
-            need(
-                "agent",
-                agent.is_some(),
-                "\"fence_virsh\"`, or another agent of the package fence-agents",
-            );
+            let what = "one of the agents of the package fence-agents";
+            need("agent", agent.is_some(), "\"fence_virsh\"", what);
             Provider::Fence {
                 agent: agent?,
                 options: options.unwrap_or_default(),
             }
         }
         Kind::Wol => {
-            need(
-                "mac",
-                mac.is_some(),
-                "\"52:54:00:12:34:56\"`: the address of its network card",
-            );
-            let cannot_stop = command.is_none() && !table.has("command");
-            if cannot_stop && draft.given.contains_key("stop") && settings.may_stop {
-                let place = table.place("stop").unwrap_or_else(|| table.span());
-                reader.add(Diagnostic::new(
-                    Code::Missing,
-                    "`stop = true` without `command`",
-                    Label::new(place, "Wake-on-LAN alone can stop nothing"),
-                    "add `command`, a program that stops the machine, or write `stop = false`",
-                ));
+            let what = "the address of its network card";
+            need("mac", mac.is_some(), "\"52:54:00:12:34:56\"", what);
+            if command.is_none() && !table.has("command") {
+                let is_wanted = draft.given.contains_key("stop") && settings.may_stop;
+                reject_stop(is_wanted, table, reader);
+                settings.may_stop = false;
             }
-            settings.may_stop &= !cannot_stop;
             Provider::Wol(Wake {
                 mac: mac?,
                 broadcast,
@@ -130,6 +119,19 @@ pub(super) fn read(table: &Table<'_>, reader: &mut Reader<'_>) -> Option<Machine
         provider,
         span: table.span(),
     })
+}
+
+/// A packet can stop nothing.
+fn reject_stop(is_wanted: bool, table: &Table<'_>, reader: &mut Reader<'_>) {
+    if is_wanted {
+        let place = table.place("stop").unwrap_or_else(|| table.span());
+        reader.add(Diagnostic::new(
+            Code::Missing,
+            "`stop = true` without `command`",
+            Label::new(place, "Wake-on-LAN alone can stop nothing"),
+            "add `command`, a program that stops the machine, or write `stop = false`",
+        ));
+    }
 }
 
 fn missing(table: &Table<'_>, key: &str, help: &str) -> Diagnostic {

@@ -1,10 +1,8 @@
 //! A program of the operator's that starts and stops a machine: what it is told, and what its exit code and
 //! its JSON mean. `docs/machines.md` is the contract, in words.
 
-use std::env;
 use std::ffi::OsString;
 use std::net::IpAddr;
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, SystemTime};
@@ -12,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Ear, GRACE, trust, unanswered};
-use crate::child::{self, Ended, Environment, Task};
+use super::program::{Ear, Program, how};
+use crate::child::Ended;
 use crate::words::machine::{MachineAnswer, MachineCall, MachineFailure, MachineVerb, PowerState};
 use crate::words::time::ms_since_1970;
 
@@ -23,10 +21,6 @@ pub const LIST: &str = "list";
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Most rows of a list.
 const ROWS_MAX: usize = 1000;
-/// What is passed on of our own environment.
-const PASSED_ON: [&str; 3] = ["PATH", "HOME", "LANG"];
-/// Where there is no PATH.
-const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Longest part of an id that a name may take; clouds take 63 characters for all of it.
 const ID_NAME_CHARS_MAX: usize = 20;
 
@@ -115,9 +109,9 @@ pub(super) async fn list(
             name: row.name,
             state: state.transpose().map_err(|why| unreadable(&why))?,
             address: row.address.and_then(|it| it.parse().ok()),
-            created: row.created.map(|it| match it {
-                serde_json::Value::String(text) => text,
-                other => other.to_string(),
+            created: row.created.map(|it| {
+                let text = it.as_str().map(str::to_owned);
+                text.unwrap_or_else(|| it.to_string())
             }),
             tags: row.tags,
         })
@@ -169,7 +163,7 @@ impl Told {
     fn variables(&self) -> Vec<(&'static str, OsString)> {
         let text = |value: &Option<String>| OsString::from(value.clone().unwrap_or_default());
         let number = |value: Option<String>| OsString::from(value.unwrap_or_default());
-        let mut variables = vec![
+        vec![
             ("HAS_VERB", self.verb.into()),
             ("HAS_BACKEND", text(&self.backend)),
             ("HAS_SERVER", text(&self.server)),
@@ -180,9 +174,7 @@ impl Told {
             ("HAS_ATTEMPT", number(self.attempt.map(|it| it.to_string()))),
             ("HAS_ID", text(&self.id)),
             ("HAS_DEADLINE", self.deadline.to_string().into()),
-        ];
-        variables.extend(passed_on());
-        variables
+        ]
     }
 
     fn json(&self) -> String {
@@ -199,15 +191,6 @@ impl Told {
         });
         format!("{json}\n")
     }
-}
-
-/// The variables of our own that every program gets.
-pub(super) fn passed_on() -> Vec<(&'static str, OsString)> {
-    let ours = |name| match env::var_os(name) {
-        None if name == "PATH" => Some((name, OsString::from(USUAL_PATH))),
-        value => Some((name, value?)),
-    };
-    PASSED_ON.into_iter().filter_map(ours).collect()
 }
 
 /// Names one start: letters, digits and `-`, at most 63 characters, the same over all repetitions.
@@ -236,25 +219,18 @@ async fn run(
         let text = "its `command` is empty".to_owned();
         return Err(MachineFailure::Refused(text));
     };
-    let program = Path::new(program);
-    trust::check(program).map_err(|fault| MachineFailure::Refused(fault.to_string()))?;
     let verb = std::iter::once(told.verb.to_owned());
     let arguments: Vec<String> = verb.chain(own.iter().cloned()).collect();
     let input = told.json();
-    let task = Task {
-        program,
+    let program = Program {
+        path: Path::new(program),
         arguments: &arguments,
-        environment: Environment::Only(told.variables()),
+        variables: told.variables(),
         input: input.as_bytes(),
-        output_bytes_max: Some(ANSWER_BYTES_MAX),
+        output_bytes_max: ANSWER_BYTES_MAX,
         limit,
-        grace: GRACE,
     };
-    let ended = child::run(task, |line| ear.hear(line)).await;
-    ended.map_err(|failure| match unanswered(failure, limit, program) {
-        MachineFailure::Unknown(text) => MachineFailure::Unknown(ear.with_last(&text)),
-        failure @ (MachineFailure::Failed(_) | MachineFailure::Refused(_)) => failure,
-    })
+    program.run(ear, |line| Some(line.to_owned())).await
 }
 
 /// What it said; nothing is an answer, too.
@@ -313,15 +289,16 @@ fn meaning(
         Err(MachineFailure::Unknown(ear.with_last(&text)))
     };
     match (verb, status.code(), state) {
+        (Start, _, Some(state @ (Off | Stopping | Gone)))
+        | (Stop, _, Some(state @ (On | Starting)))
+        | (Status, Some(OFF), Some(state @ (On | Starting | Stopping))) => contradicts(state),
         (Status, Some(OFF), None) => Ok(MachineAnswer::Is(Off)),
-        (Status, Some(OFF), Some(state @ (On | Starting | Stopping))) => contradicts(state),
         (Status, Some(NOT_YET), None) => Err(MachineFailure::Unknown(why)),
         (Status, _, Some(state)) => Ok(MachineAnswer::Is(state)),
         (Status, _, None) => Ok(MachineAnswer::Is(On)),
-        (Start, _, Some(state @ (Off | Stopping | Gone)))
-        | (Stop, _, Some(state @ (On | Starting))) => contradicts(state),
-        (Start, _, Some(Starting)) | (Stop, _, Some(Stopping)) => Ok(not_yet),
-        (Start | Stop, Some(NOT_YET), _) => Ok(not_yet),
+        (Start, _, Some(Starting))
+        | (Stop, _, Some(Stopping))
+        | (Start | Stop, Some(NOT_YET), _) => Ok(not_yet),
         (Start, _, Some(On) | None) | (Stop, _, Some(Off | Gone) | None) => Ok(MachineAnswer::Done),
     }
 }
@@ -329,15 +306,6 @@ fn meaning(
 /// A time that a clock can hold.
 fn pause(seconds: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
-}
-
-/// How it ended, in words.
-pub(super) fn how(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("it ended with {code}"),
-        (None, Some(signal)) => format!("it was ended by signal {signal}"),
-        (None, None) => "it ended".to_owned(),
-    }
 }
 
 /// A text on one line.

@@ -1,4 +1,4 @@
-//! Fence agents of ClusterLabs (Debian: `fence-agents`): what they are told and what their exit codes mean,
+//! Fence agents of `ClusterLabs` (Debian: `fence-agents`): what they are told and what their exit codes mean,
 //! by their FenceAgentAPI.md and by what their library (`fencing.py`, 4.12.1) does.
 //!
 //! Their default action is a reboot, so `action` is always told. Every failure is a 1, an outcome that nobody
@@ -9,10 +9,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::exec::{how, passed_on};
+use super::program::{Ear, Program, how};
 use super::settings::Options;
-use super::{Ear, GRACE, trust, unanswered};
-use crate::child::{self, Ended, Environment, Task};
+use crate::child::Ended;
 use crate::words::machine::{MachineAnswer, MachineCall, MachineFailure, MachineVerb, PowerState};
 
 /// Where Debian and others put agents; a service's PATH may lack it.
@@ -82,28 +81,20 @@ async fn run(
             format!("there is no agent {agent}; Debian has agents in its package fence-agents");
         return Err(MachineFailure::Refused(text));
     };
-    trust::check(&program).map_err(|fault| MachineFailure::Refused(fault.to_string()))?;
-    let task = Task {
-        program: &program,
+    let program = Program {
+        path: &program,
         arguments: &[],
-        environment: Environment::Only(passed_on()),
+        variables: Vec::new(),
         input: input.as_bytes(),
-        output_bytes_max: Some(OUTPUT_BYTES_MAX),
+        output_bytes_max: OUTPUT_BYTES_MAX,
         limit,
-        grace: GRACE,
     };
     let hear = |line: &str| {
         // Not every agent knows machines by a plug, and ours is a guess.
         let is_guess = line.contains("unknown option 'plug=") && !has_plug(options);
-        if !is_guess {
-            ear.hear(&without_secrets(line, options));
-        }
+        (!is_guess).then(|| without_secrets(line, options))
     };
-    let ended = child::run(task, hear).await;
-    ended.map_err(|failure| match unanswered(failure, limit, &program) {
-        MachineFailure::Unknown(text) => MachineFailure::Unknown(ear.with_last(&text)),
-        failure @ (MachineFailure::Failed(_) | MachineFailure::Refused(_)) => failure,
-    })
+    program.run(ear, hear).await
 }
 
 /// The line without the values of options that are nobody's business.
@@ -126,15 +117,15 @@ fn without_secrets(line: &str, options: &Options) -> String {
 
 /// Whether an option of that name may hold a secret.
 pub fn is_secret(key: &str) -> bool {
-    ["pass", "secret", "token", "key"]
-        .iter()
-        .any(|part| key.contains(part))
+    let names_a_file = ["_file", "_script"].iter().any(|end| key.ends_with(end));
+    let words = ["pass", "secret", "token", "key"];
+    !names_a_file && words.iter().any(|word| key.contains(word))
 }
 
 /// Asks an agent whether it can reach what it commands. Changes nothing.
 ///
 /// # Errors
-/// As [`super::Machines::call`].
+/// It cannot, or does not tell.
 pub(super) async fn monitor(
     agent: &str,
     options: &Options,

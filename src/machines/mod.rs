@@ -2,17 +2,19 @@
 //! machine is started or stopped, what an unknown outcome means, and who else may help is the scaler's.
 //!
 //! [`settings`] says who does it; [`exec`] is a program of the operator's, [`fence`] a fence agent,
-//! [`wol`] a packet; [`trust`] which programs may be run at all.
+//! [`wol`] a packet; [`trust`] which programs may be run at all, `program` one run of one.
 
 pub mod exec;
 pub mod fence;
+mod program;
 pub mod settings;
 pub mod trust;
 pub mod wol;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,20 +22,19 @@ use tokio::sync::{Mutex as Turn, OwnedMutexGuard, OwnedSemaphorePermit, Semaphor
 use tokio::time::{Instant, timeout_at};
 
 use self::exec::Listed;
+use self::program::Ear;
 use self::settings::Provider;
 use self::wol::Wakes;
-use crate::child;
-use crate::words::machine::{MachineAnswer, MachineCall, MachineFailure, MachineVerb};
+use crate::words::machine::{
+    MachineAnswer, MachineCall, MachineFailure, MachineKey, MachineVerb, PowerState,
+};
 use crate::words::names::ServerName;
-use crate::words::os_words::plain;
 
 /// Programs at work at a time.
 const AT_ONCE_MAX: usize = 4;
 /// A program that is asked to end (TERM) has this long before it is ended (KILL). [`Machines::call`] may
 /// take so much longer than the limit of the call.
 pub const GRACE: Duration = Duration::from_secs(5);
-/// Lines of complaints that are told of one run.
-const LINES_MAX: usize = 200;
 
 /// Everybody who starts and stops machines. Cheap to clone.
 #[derive(Clone)]
@@ -161,6 +162,46 @@ impl Machines {
         }
     }
 
+    /// What a machine does, for whoever looks at a set-up. An agent that does not know is also asked whether it
+    /// reaches what it commands, which tells a wrong address from a wrong name.
+    ///
+    /// # Errors
+    /// Nobody knows, with the reason.
+    pub async fn reach(
+        &self,
+        server: &ServerName,
+        address: Option<SocketAddr>,
+        limit: Duration,
+    ) -> Result<PowerState, MachineFailure> {
+        let call = MachineCall {
+            verb: MachineVerb::Status,
+            server: server.clone(),
+            address,
+            key: MachineKey::default(),
+            attempt: 1,
+            limit,
+        };
+        let failure = match self.call(call).await {
+            Ok(MachineAnswer::Is(state)) => return Ok(state),
+            Ok(MachineAnswer::Done | MachineAnswer::NotYet { .. }) => {
+                MachineFailure::Unknown("it does not tell".to_owned())
+            }
+            Err(failure) => failure,
+        };
+        let (Some(Provider::Fence { agent, options }), MachineFailure::Unknown(why)) =
+            (self.providers.get(server), &failure)
+        else {
+            return Err(failure);
+        };
+        let mut ear = Ear::new(&self.tell, Some(server), "monitor");
+        let reached = fence::monitor(agent, options, &server.server, limit, &mut ear).await;
+        let what = match reached {
+            Ok(()) => "its agent reaches what it commands, but does not know this machine's state",
+            Err(_) => "its agent does not reach what it commands",
+        };
+        Err(MachineFailure::Unknown(format!("{what}: {why}")))
+    }
+
     /// The machines that each command lists, one command after the other, each within `limit`. Fence agents
     /// are not asked: theirs would be everybody's machines.
     pub async fn list(&self, limit: Duration) -> Vec<Listing> {
@@ -190,6 +231,34 @@ impl Machines {
     }
 }
 
+/// Why a provider's program is not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// No fence agent of that name is installed.
+    NoAgent(String),
+    Program(trust::Fault),
+}
+
+/// Looks at a provider's program without running it: would a daemon of the user of that number run it?
+///
+/// # Errors
+/// Why not.
+pub fn look(provider: &Provider, uid: u32) -> Result<(), Trouble> {
+    let program = match provider {
+        Provider::Fence { agent, .. } => {
+            fence::find(agent).ok_or_else(|| Trouble::NoAgent(agent.clone()))?
+        }
+        Provider::Exec { .. } | Provider::Wol(_) => {
+            let Some(program) = provider.command().and_then(<[String]>::first) else {
+                return Ok(());
+            };
+            PathBuf::from(program)
+        }
+    };
+    let looked = trust::check_for(&program, uid);
+    looked.map(drop).map_err(Trouble::Program)
+}
+
 /// It was never run.
 fn busy(verb: MachineVerb) -> MachineFailure {
     let text = "other programs were at work all the time".to_owned();
@@ -216,80 +285,5 @@ impl Desk {
             Some((turn, permit))
         };
         timeout_at(until, both).await.ok()?
-    }
-}
-
-/// Hears one run of a program.
-struct Ear<'a> {
-    tell: &'a Tell,
-    server: Option<&'a ServerName>,
-    verb: &'static str,
-    told: usize,
-    /// Its last words.
-    last: String,
-}
-
-impl<'a> Ear<'a> {
-    fn new(tell: &'a Tell, server: Option<&'a ServerName>, verb: &'static str) -> Self {
-        Self {
-            tell,
-            server,
-            verb,
-            told: 0,
-            last: String::new(),
-        }
-    }
-
-    fn hear(&mut self, line: &str) {
-        line.clone_into(&mut self.last);
-        self.told += 1;
-        if self.told <= LINES_MAX {
-            self.say(line.to_owned());
-        } else if self.told == LINES_MAX + 1 {
-            self.say(format!("only the first {LINES_MAX} lines are shown"));
-        }
-    }
-
-    fn say(&self, text: String) {
-        (self.tell)(Said {
-            server: self.server.cloned(),
-            verb: self.verb,
-            text,
-        });
-    }
-
-    /// `why`, and the last words behind it.
-    fn with_last(&self, why: &str) -> String {
-        match self.last.as_str() {
-            "" => why.to_owned(),
-            last => format!("{why}: {last}"),
-        }
-    }
-}
-
-/// Why no answer can be read from a program that was to be run.
-fn unanswered(failure: child::Failure, limit: Duration, program: &Path) -> MachineFailure {
-    match failure {
-        child::Failure::NotStarted(error) => {
-            let text = format!("cannot run {}: {}", program.display(), plain(&error));
-            match error.kind() {
-                std::io::ErrorKind::NotFound
-                | std::io::ErrorKind::PermissionDenied
-                | std::io::ErrorKind::NotADirectory => MachineFailure::Refused(text),
-                // ENOEXEC has no kind of its own.
-                _ if error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => {
-                    MachineFailure::Refused(format!("{text}; does it begin with `#!/bin/sh`?"))
-                }
-                _ => MachineFailure::Failed(text),
-            }
-        }
-        child::Failure::TooLong => {
-            let limit = Duration::from_secs(limit.as_secs_f64().round().max(1.0) as u64);
-            let limit = humantime::format_duration(limit);
-            MachineFailure::Unknown(format!("it was not done after {limit} and was ended"))
-        }
-        child::Failure::Lost(error) => {
-            MachineFailure::Unknown(format!("cannot wait for it: {}", plain(&error)))
-        }
     }
 }

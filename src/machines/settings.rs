@@ -12,7 +12,7 @@ pub enum Provider {
     Exec {
         command: Vec<String>,
     },
-    /// An agent of ClusterLabs' fence agents: its name or its whole path.
+    /// One of the fence agents that Debian packages: its name or its whole path.
     Fence {
         agent: String,
         options: Options,
@@ -36,7 +36,7 @@ pub struct Wake {
     pub mac: Mac,
     /// Where the packet is sent besides the server's own address; its port holds for both.
     pub broadcast: SocketAddrV4,
-    /// What some network cards want to hear (SecureOn).
+    /// What some network cards want to hear (`SecureOn`).
     pub password: Option<WolPassword>,
     /// A program that is asked for the rest; as of [`Provider::Exec`].
     pub command: Option<Vec<String>>,
@@ -82,6 +82,14 @@ impl fmt::Debug for WolPassword {
 }
 
 impl Provider {
+    /// It can be asked what the machine does.
+    pub const fn can_tell(&self) -> bool {
+        match self {
+            Self::Exec { .. } | Self::Fence { .. } => true,
+            Self::Wol(wake) => wake.command.is_some(),
+        }
+    }
+
     /// The program that it runs, if it runs one of the operator's.
     pub fn command(&self) -> Option<&[String]> {
         match self {

@@ -56,6 +56,7 @@ const MAY_USE: [(&str, &[&str]); 34] = [
             "control",
             "haproxy_cfg",
             "log",
+            "machines",
             "runtime_api",
             "scaler",
             "status",
