@@ -42,7 +42,10 @@ case "$*" in
 esac"#,
         ),
         // systemd itself leaves a service as it is.
-        calls: ["sudo -n systemctl start app.service", "sudo -n systemctl stop app.service"],
+        calls: [
+            "sudo -n systemctl start app.service",
+            "sudo -n systemctl stop app.service",
+        ],
         codes: [0, 0],
     },
     Example {
@@ -132,7 +135,10 @@ struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     fn new(example: &'a Example) -> Self {
-        let folder = tempfile::Builder::new().prefix("stand-in-").tempdir().unwrap();
+        let folder = tempfile::Builder::new()
+            .prefix("stand-in-")
+            .tempdir()
+            .unwrap();
         let scene = Self { example, folder };
         let (name, text) = example.program;
         let text = format!("#!/bin/sh\nD='{}'\n{text}\n", scene.folder.path().display());
@@ -155,7 +161,10 @@ impl<'a> Scene<'a> {
             .arg(verb)
             .args(self.example.arguments)
             .env_clear()
-            .env("PATH", format!("{}:/usr/bin:/bin", self.folder.path().display()))
+            .env(
+                "PATH",
+                format!("{}:/usr/bin:/bin", self.folder.path().display()),
+            )
             .env("HAS_VERB", verb)
             .env("HAS_SERVER", "web3")
             .output()
@@ -219,11 +228,19 @@ fn no_example_takes_a_program_that_fails_for_a_state() {
         // As ssh and curl end when they reach nobody, and as the others do when they fail.
         for code in [1, 7, 255] {
             let scene = Scene::new(example);
-            fs::write(scene.path(example.program.0), format!("#!/bin/sh\nexit {code}\n")).unwrap();
+            fs::write(
+                scene.path(example.program.0),
+                format!("#!/bin/sh\nexit {code}\n"),
+            )
+            .unwrap();
             for verb in ["start", "stop", "status"] {
                 let (found, out) = scene.run(verb);
                 let is_told = ![0, 2, 75].contains(&found);
-                assert!(is_told && out.is_empty(), "{} {verb} {code}: {found} {out}", example.name);
+                assert!(
+                    is_told && out.is_empty(),
+                    "{} {verb} {code}: {found} {out}",
+                    example.name
+                );
             }
         }
     }
