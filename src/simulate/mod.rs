@@ -5,6 +5,7 @@
 //! - [`load`]: who comes and how much work it is
 //! - [`control`]: who decides about servers: ours, and the others
 //! - [`plan`]: from options to a [`scenario`]; [`run`], [`compare`]: what becomes of it
+//! - [`trial`]: one of our settings on it
 //! - [`measure`], [`elasticity`], [`staffing`]: what a run is judged by; [`as_logged`]: how honest that is
 //! - `table`, `json`, `page`: the same for people, programs and browsers
 //!
@@ -25,6 +26,7 @@ pub mod run;
 pub mod scenario;
 pub mod staffing;
 pub(crate) mod table;
+pub mod trial;
 
 use std::fs;
 use std::io::{self, Write};

@@ -9,9 +9,9 @@ use super::carries::Carries;
 use super::learned::rounded;
 use super::study::{Simulated, Study};
 use super::sweep::Swept;
-use super::trials::{Outcome, Setting, Tried};
 use crate::measure::need::Headroom;
 use crate::scaler::settings::Capacity;
+use crate::simulate::trial::{Outcome, Setting, Tried};
 use crate::words::calendar::format_local_ms;
 
 #[derive(Serialize)]

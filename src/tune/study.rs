@@ -6,7 +6,7 @@ use super::boot::Cliff;
 use super::carries::Carries;
 use super::slices::Slices;
 use super::sweep::{Swept, sweep};
-use super::trials::{Setting, Trials};
+use super::trials::Trials;
 use super::{Options, TuneError};
 use crate::config::BackendConfig;
 use crate::measure::served::Goal;
@@ -16,6 +16,7 @@ use crate::simulate::engine::Cold;
 use crate::simulate::load::envelope::{Business, start_ms};
 use crate::simulate::load::recorded::Log;
 use crate::simulate::plan::{self, Plan};
+use crate::simulate::trial::Setting;
 use crate::simulate::{self, SimulateError, Source};
 
 /// Where neither the configuration nor an option says it.

@@ -10,10 +10,11 @@ use super::carries::Carries;
 use super::json::headroom;
 use super::learned::capacity;
 use super::study::{Simulated, Study};
-use super::trials::{Outcome, Trials};
+use super::trials::Trials;
 use super::why::why;
 use crate::measure::capacity::Lesson;
 use crate::simulate::table::{model_line, ms, percent};
+use crate::simulate::trial::Outcome;
 use crate::words::calendar::format_local_ms;
 use crate::words::time::{PerSecond, Span, Timestamp};
 

@@ -7,9 +7,9 @@ use crate::measure::capacity::Bracket;
 use crate::measure::need::Headroom;
 use crate::scaler::settings::Capacity;
 use crate::simulate::SimulateError;
-use crate::simulate::compare::in_parallel;
 use crate::simulate::policy::Policy;
-use crate::simulate::scenario::{Run, Scenario};
+use crate::simulate::scenario::Scenario;
+use crate::simulate::trial::{Outcome, Setting, Tried, run_all};
 
 /// The goal holds if no larger share of the requests is slower …
 const SLOW_SHARE_MAX: f64 = 0.01;
@@ -22,65 +22,6 @@ const SAME_SLOW: f64 = 0.001;
 const IDLE_TIMEOUTS_S: [u64; 3] = [120, 300, 900];
 /// `maxconn` that is tried, in workers of a server: as many, and some that wait beside them.
 const MAXCONN_OF_WORKERS: [f64; 3] = [1.0, 1.5, 2.0];
-
-/// What is tried.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Setting {
-    pub capacity: Capacity,
-    pub headroom: Headroom,
-    pub idle_timeout: Duration,
-    /// On the servers' lines in haproxy.cfg.
-    pub maxconn: Option<u32>,
-}
-
-impl Setting {
-    /// As the scenario has it.
-    pub(super) const fn of(scenario: &Scenario) -> Self {
-        Self {
-            capacity: scenario.settings.capacity,
-            headroom: scenario.settings.headroom,
-            idle_timeout: scenario.settings.idle_timeout,
-            maxconn: scenario.maxconn,
-        }
-    }
-}
-
-/// What became of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Tried {
-    pub setting: Setting,
-    pub outcome: Outcome,
-    /// The goal holds.
-    pub is_feasible: bool,
-}
-
-/// What users got and what it cost.
-#[derive(Clone, Copy, Debug)]
-pub struct Outcome {
-    /// Answers slower than the goal, and failed ones, 0 to 1.
-    pub slow_share: f64,
-    pub failed: u64,
-    pub p95_ms: f64,
-    pub server_seconds: f64,
-    pub servers_mean: f64,
-    pub changes: u64,
-    pub longest_above_goal_s: u32,
-}
-
-impl Outcome {
-    pub(super) fn of(run: &Run) -> Self {
-        let [_, _, p95_ms, _] = run.tally.percentiles_ms();
-        Self {
-            slow_share: run.slow_share(),
-            failed: run.tally.failed,
-            p95_ms,
-            server_seconds: run.tally.server_seconds(),
-            servers_mean: run.servers_mean(),
-            changes: run.tally.changes,
-            longest_above_goal_s: run.tally.longest_above_goal_s(),
-        }
-    }
-}
 
 /// All that was tried.
 #[derive(Clone, Debug)]
@@ -173,33 +114,6 @@ impl Trials {
         let lost = self.tried.iter().filter(|it| !it.is_feasible);
         lost.min_by(|a, b| a.outcome.slow_share.total_cmp(&b.outcome.slow_share))
     }
-}
-
-/// The scenario with that setting.
-pub(super) fn with(scenario: &Scenario, setting: &Setting) -> Scenario {
-    let mut scenario = scenario.clone();
-    scenario.settings.capacity = setting.capacity;
-    scenario.settings.headroom = setting.headroom;
-    scenario.settings.idle_timeout = setting.idle_timeout;
-    scenario.maxconn = setting.maxconn;
-    scenario
-}
-
-fn run_all(
-    scenario: &Scenario,
-    settings: &[Setting],
-    slow_share_max: f64,
-) -> Result<Vec<Tried>, SimulateError> {
-    let runs = in_parallel(settings, |setting| {
-        let run = with(scenario, setting).run(Policy::Ours, None)?;
-        let outcome = Outcome::of(&run);
-        Ok(Tried {
-            setting: *setting,
-            outcome,
-            is_feasible: outcome.slow_share <= slow_share_max,
-        })
-    });
-    runs.into_iter().collect()
 }
 
 /// Of those that cost about as little as the cheapest with which the goal holds, the one that changes
