@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::logs::{LogArgs, PeriodArgs};
-use super::{EXIT_FAILED, MaybeConfigFile, bar, complain, finish, with_config};
+use super::supply::{BOOT_DEFAULT, SupplyArgs, percent, spares_of_tier};
+use super::{EXIT_FAILED, EXIT_USAGE, MaybeConfigFile, bar, complain, finish, with_config};
 use crate::config::{self, BackendConfig, LogConfig};
 use crate::control;
 use crate::log::recorded::Progress;
@@ -52,9 +53,15 @@ pub(super) struct SimulateArgs {
     /// coefficient of variation), log (as the log has it) [default: log with a log, else exp:60ms]
     #[arg(long, value_name = "SERVICE", value_parser = Service::parse)]
     service: Option<Service>,
-    /// From the wish for a spare until it answers, always the same
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = control::duration)]
-    boot: Duration,
+    /// So many of the spares are of this tier, the last ones: they come later and go earlier
+    /// [default: as the configuration has it, or all of tier 1]
+    #[arg(long, value_name = "TIER=COUNT", value_parser = spares_of_tier)]
+    tier: Vec<(u32, u32)>,
+    #[command(flatten)]
+    supply: SupplyArgs,
+    /// Look for the cheapest settings with which at most so many of the requests are slow: 1%
+    #[arg(long, value_name = "PERCENT", requires = "price", value_parser = percent)]
+    slow_at_most: Option<f64>,
     /// The first N requests of a server that has just been started take FACTOR times as long
     #[arg(long, value_name = "N,FACTOR", value_parser = cold)]
     cold: Option<Cold>,
@@ -132,6 +139,13 @@ fn simulate(args: SimulateArgs, backend: Option<BackendConfig>, log: LogConfig) 
         Some(Ok(capacity)) => Some(capacity),
         Some(Err(code)) => return code,
     };
+    let terms = match args.supply.terms(args.tier) {
+        Ok(terms) => terms,
+        Err(error) => {
+            complain(&error);
+            return EXIT_USAGE;
+        }
+    };
     let progress = Progress::default();
     let source = match (args.load.shape, args.load.rates) {
         (Some(shape), _) => Source::Shape(shape),
@@ -164,12 +178,14 @@ fn simulate(args: SimulateArgs, backend: Option<BackendConfig>, log: LogConfig) 
         workers: args.workers,
         maxconn: args.maxconn,
         service: args.service,
-        boot: args.boot,
+        boot: BOOT_DEFAULT,
+        terms,
         cold: args.cold.unwrap_or(Cold::NONE),
         balance: args.balance,
         goal: args.goal,
         seed: args.seed,
         policies,
+        slow_share_max: args.slow_at_most,
         json: args.json,
         html: args.html,
     };

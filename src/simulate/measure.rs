@@ -43,6 +43,22 @@ pub struct Second {
     pub response_ns: u64,
 }
 
+/// What one server is paid for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Paid {
+    ns: u128,
+    until_ns: u64,
+}
+
+impl Paid {
+    /// From when it was asked for, but not twice for the time in which it still stopped.
+    fn add(&mut self, from_ns: u64, until_ns: u64) {
+        let from_ns = from_ns.max(self.until_ns);
+        self.ns += u128::from(until_ns.saturating_sub(from_ns));
+        self.until_ns = self.until_ns.max(until_ns);
+    }
+}
+
 /// Counts one run.
 #[derive(Clone, Debug)]
 pub struct Tally {
@@ -65,6 +81,10 @@ pub struct Tally {
     /// Those that did and end what they have.
     leaving: Vec<bool>,
     server_ns: u128,
+    /// For so long each server is paid for after it has gone.
+    stop_delays_ns: Vec<u64>,
+    /// What each server is paid for, and until when that has been counted.
+    paid: Vec<Paid>,
     pub changes: u64,
     pub flaps: u64,
     last_change: Option<(u64, bool)>,
@@ -87,6 +107,8 @@ impl Tally {
             seconds: vec![Second::default(); seconds],
             used_since: serving.iter().map(|is| is.then_some(0)).collect(),
             leaving: vec![false; serving.len()],
+            stop_delays_ns: Vec::new(),
+            paid: vec![Paid::default(); serving.len()],
             serving,
             server_ns: 0,
             changes: 0,
@@ -94,6 +116,14 @@ impl Tally {
             last_change: None,
             moves: Vec::new(),
         }
+    }
+
+    /// The same for servers that are paid for so much longer after they have gone; those that are missing
+    /// are not.
+    #[must_use]
+    pub fn with_stop_delays(mut self, delays_ns: Vec<u64>) -> Self {
+        self.stop_delays_ns = delays_ns;
+        self
     }
 
     /// One request has ended.
@@ -146,6 +176,10 @@ impl Tally {
             Move::Gone if since.is_some() => {
                 let from = since.take().unwrap_or(now_ns);
                 self.server_ns += u128::from(now_ns.saturating_sub(from));
+                let delay_ns = self.stop_delays_ns.get(server).copied().unwrap_or(0);
+                if let Some(paid) = self.paid.get_mut(server) {
+                    paid.add(from, now_ns.saturating_add(delay_ns).min(self.end_ns));
+                }
                 // Without a drain before it, or while it was still waited for.
                 let is_sudden = !std::mem::take(leaving);
                 *serving = false;
@@ -184,9 +218,10 @@ impl Tally {
 
     /// Nobody comes any more: what serves now is paid for until then.
     pub fn close(&mut self) {
-        for since in &mut self.used_since {
+        for (since, paid) in self.used_since.iter_mut().zip(&mut self.paid) {
             if let Some(from) = since.take() {
                 self.server_ns += u128::from(self.end_ns.saturating_sub(from));
+                paid.add(from, self.end_ns);
             }
         }
     }
@@ -200,6 +235,17 @@ impl Tally {
     /// Seconds of servers, each from when it was asked for until it was in maint.
     pub fn server_seconds(&self) -> f64 {
         self.server_ns as f64 / SECOND_NS as f64
+    }
+
+    /// Seconds that all servers are paid for: the same, and what they took to stop.
+    pub fn paid_server_seconds(&self) -> f64 {
+        self.paid.iter().map(|it| it.ns).sum::<u128>() as f64 / SECOND_NS as f64
+    }
+
+    /// The same of each server.
+    pub fn paid_seconds(&self) -> Vec<f64> {
+        let paid = self.paid.iter();
+        paid.map(|it| it.ns as f64 / SECOND_NS as f64).collect()
     }
 
     /// The response time that so many percent did not exceed, ms; within 0.4 %.

@@ -49,6 +49,9 @@ impl Cliff {
             let boot = Duration::from_secs(*seconds);
             let mut scenario = with(scenario, setting);
             scenario.boot = boot;
+            for server in &mut scenario.supply.servers {
+                server.boot = Some(boot);
+            }
             let deadline = scenario.settings.warm_up_deadline;
             scenario.settings.warm_up_deadline = deadline.max(boot + WARM_UP_MARGIN);
             let run = scenario.run(Policy::Ours, None)?;

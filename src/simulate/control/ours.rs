@@ -25,10 +25,12 @@ const DECISIONS_MAX: usize = 2_000;
 const CHECK_AFTER: Duration = Duration::from_secs(1);
 
 /// How spares come in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct WarmUps {
-    /// From the wish for a server until it answers; constant.
-    pub boot: Duration,
+    /// From the wish for each server until it answers; constant.
+    pub boots: Vec<Duration>,
+    /// From maint until each server can be started again.
+    pub stop_delays: Vec<Duration>,
     /// Requests of a warm-up.
     pub requests: u32,
     /// How long a warm server takes for one of them.
@@ -44,6 +46,8 @@ pub struct Ours {
     checked_at: Vec<Timestamp>,
     /// When each server answers, since it was asked for first.
     booted_at: Vec<Option<Timestamp>>,
+    /// When each server can be started.
+    startable_at: Vec<Timestamp>,
     warm_ups: WarmUps,
     underway: Underway<Outcome>,
     due_ns: u64,
@@ -92,6 +96,7 @@ impl Ours {
             name,
             checked_at: vec![Timestamp::default(); names.len()],
             booted_at: vec![None; names.len()],
+            startable_at: vec![Timestamp::default(); names.len()],
             warm_ups,
             underway: Underway::default(),
             due_ns: 0,
@@ -200,7 +205,9 @@ impl Ours {
         if booted_at.is_none() {
             backend.start_cold(index);
         }
-        let booted = *booted_at.get_or_insert(now.after(self.warm_ups.boot));
+        let boot = self.warm_ups.boots.get(index).copied().unwrap_or_default();
+        let starts = self.startable_at.get(index).map_or(now, |it| now.max(*it));
+        let booted = *booted_at.get_or_insert(starts.after(boot));
         let late = now.after(deadline);
         if booted > late {
             return Some((late, Err(WarmUpFailure::TimedOut { attempts: 1 })));
@@ -312,8 +319,14 @@ impl Ours {
             AdminState::Drain => tally.moved(index, Move::Leaves, now_ns),
             AdminState::Maint => {
                 tally.moved(index, Move::Gone, now_ns);
-                if let Some(booted_at) = self.booted_at.get_mut(index) {
+                let stop_delay = self.warm_ups.stop_delays.get(index);
+                let stop_delay = stop_delay.copied().unwrap_or_default();
+                if let (Some(booted_at), Some(startable_at)) = (
+                    self.booted_at.get_mut(index),
+                    self.startable_at.get_mut(index),
+                ) {
                     *booted_at = None;
+                    *startable_at = now.after(stop_delay);
                 }
             }
         }

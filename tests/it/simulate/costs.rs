@@ -1,0 +1,334 @@
+//! What servers take and cost: tiers, boot times, stop delays and prices, and the cheapest settings.
+
+use std::time::Duration;
+
+use haproxy_autoscale::simulate::engine::SECOND_NS;
+use haproxy_autoscale::simulate::measure::{Move, Moved, Tally};
+use haproxy_autoscale::simulate::policy::Policy;
+use haproxy_autoscale::simulate::scenario::{Run, Scenario};
+use haproxy_autoscale::simulate::supply::{Server, Supply};
+use serde_json::Value;
+
+use super::policies::{pool, run};
+use crate::support::program::{file, objects, run as command};
+
+const NOBODY: &[&str] = &["--policies", "static-min"];
+
+/// The pool of which every server is like this one.
+fn alike(server: Server, rates_per_s: Vec<f64>) -> Scenario {
+    let mut scenario = pool(rates_per_s);
+    scenario.supply = Supply {
+        servers: vec![server; scenario.names.len()],
+        is_priced: true,
+    };
+    scenario
+}
+
+fn of(run: &Run, what: Move) -> Vec<Moved> {
+    let moves = run.tally.moves.iter();
+    moves.filter(|it| it.what == what).copied().collect()
+}
+
+fn number(object: &Value, path: &str) -> f64 {
+    let found = object.pointer(path).and_then(Value::as_f64);
+    found.unwrap_or_else(|| panic!("{path} of {object}"))
+}
+
+fn simulated(more: &[&str]) -> Value {
+    let args = ["simulate", "--json", "--shape", "day"];
+    objects(&command(&[&args[..], more].concat()).succeeded()).remove(0)
+}
+
+#[test]
+fn a_server_is_paid_for_until_it_has_stopped_and_never_twice() {
+    let delays = vec![0, 30 * SECOND_NS];
+    let mut tally = Tally::new(SECOND_NS, 100, vec![true, false]).with_stop_delays(delays);
+    for (second, what) in [
+        (10, Move::Asked),
+        (15, Move::Serves),
+        (40, Move::Leaves),
+        (42, Move::Gone),
+        // It stops until 72.
+        (60, Move::Asked),
+        (80, Move::Serves),
+        (90, Move::Gone),
+    ] {
+        tally.moved(1, what, second * SECOND_NS);
+    }
+    tally.close();
+    // 10 to 72, and 72 until the run is over at 100.
+    assert_eq!(tally.paid_seconds(), [100.0, 90.0]);
+    let server_seconds = tally.server_seconds();
+    assert!((server_seconds - (100.0 + 32.0 + 30.0)).abs() < 1e-9);
+
+    let price = |price_per_hour: f64| Server {
+        price_per_hour,
+        ..Server::default()
+    };
+    let mut supply = Supply {
+        servers: vec![price(0.36), price(7.2)],
+        is_priced: true,
+    };
+    let cost = supply.cost(&tally).expect("a price");
+    assert!((cost - (0.01 + 0.18)).abs() < 1e-12, "{cost}");
+    supply.is_priced = false;
+    assert_eq!(supply.cost(&tally), None);
+}
+
+#[test]
+fn prices_are_of_the_tiers_and_what_is_always_up_costs_too() {
+    let out = simulated(&[
+        "--seconds",
+        "100",
+        "--policies",
+        "static-min,static-max",
+        "--servers",
+        "4",
+        "--tier",
+        "2=1",
+        "--price",
+        "0.36",
+        "--price",
+        "2=0.72",
+    ]);
+    for (run, cost) in [(0, 0.01), (1, 0.05)] {
+        let found = number(&out, &format!("/runs/{run}/cost"));
+        assert!((found - cost).abs() < 1e-12, "{found}");
+    }
+    assert_eq!(out["notes"], serde_json::json!([]));
+    let text = [
+        "simulate",
+        "--shape",
+        "steady",
+        "--seconds",
+        "100",
+        "--tier",
+        "2=1",
+    ];
+    let text = [&text[..], NOBODY, &["--price", "2=0.72"]].concat();
+    let text = command(&text).succeeded();
+    assert!(text.contains("COST    30 DAYS\n"), "{text}");
+    assert!(
+        text.contains("3 servers of tier 1, 0 an hour · 1 spares of tier 2, 0.72 an hour"),
+        "{text}"
+    );
+    assert!(
+        text.contains("servers of tier 1 have no price and cost nothing here"),
+        "{text}"
+    );
+}
+
+#[test]
+fn nobody_starts_a_server_that_still_stops() {
+    const STOPS: u64 = 150;
+    let server = Server {
+        stop_delay: Duration::from_secs(STOPS),
+        ..Server::default()
+    };
+    let rates = [
+        vec![120.0; 90],
+        vec![5.0; 150],
+        vec![120.0; 60],
+        vec![140.0; 200],
+    ];
+    let mut scenario = alike(server, rates.concat());
+    let settings = &mut scenario.settings;
+    settings.idle_timeout = Duration::from_secs(20);
+    settings.scale_down_cooldown = Duration::from_secs(5);
+    settings.warm_up_deadline = Duration::from_secs(400);
+    for policy in [Policy::Ours, Policy::Kpa] {
+        let run = run(&scenario, policy);
+        let mut again = 0;
+        for gone in of(&run, Move::Gone) {
+            let later = run.tally.moves.iter();
+            let mut later = later.filter(|it| it.server == gone.server && it.at_ns > gone.at_ns);
+            if let Some(serves) = later.find(|it| it.what == Move::Serves) {
+                again += 1;
+                let apart_s = (serves.at_ns - gone.at_ns) / SECOND_NS;
+                assert!(apart_s >= STOPS + 5, "{policy:?}: {apart_s} s");
+            }
+        }
+        assert!(again > 0, "{policy:?}: {:?}", run.tally.moves);
+        let paid = run.tally.paid_server_seconds();
+        assert!(paid > run.tally.server_seconds() + 100.0, "{policy:?}");
+    }
+}
+
+#[test]
+fn the_dear_tier_comes_last_and_goes_first() {
+    // web2 stands first among the spares and is the dear one.
+    let rates = [vec![30.0; 60], vec![200.0; 300], vec![5.0; 900]];
+    let mut scenario = pool(rates.concat());
+    scenario.settings.tiers.insert("web2".to_owned(), 2);
+    for policy in [
+        Policy::Ours,
+        Policy::Script2011,
+        Policy::Hpa,
+        Policy::Kpa,
+        Policy::Oracle,
+    ] {
+        let run = run(&scenario, policy);
+        let mut came: Vec<u16> = of(&run, Move::Asked).iter().map(|it| it.server).collect();
+        came.dedup();
+        came.truncate(3);
+        assert_eq!(came.last(), Some(&1), "{policy:?}: {came:?}");
+        assert!(
+            came.contains(&2) && came.contains(&3),
+            "{policy:?}: {came:?}"
+        );
+        let serves = of(&run, Move::Serves);
+        let last = serves.iter().find(|it| it.server == 1).expect("web2").at_ns;
+        let left = of(&run, Move::Leaves);
+        let first = left.iter().find(|it| it.at_ns > last);
+        if policy != Policy::Script2011 {
+            assert_eq!(first.map(|it| it.server), Some(1), "{policy:?}: {left:?}");
+        }
+    }
+}
+
+#[test]
+fn each_tier_boots_in_its_own_time() {
+    let boots = [
+        "--seconds",
+        "60",
+        "--boot",
+        "7s",
+        "--boot",
+        "2=2m",
+        "--tier",
+        "2=1",
+        "--servers",
+        "3",
+    ];
+    let args = [&["simulate", "--shape", "steady"], &boots[..], NOBODY];
+    let text = command(&args.concat()).succeeded();
+    assert!(text.contains("a spare in 7s to 2m"), "{text}");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = "[backend.shop]\nalways_up = [\"a\"]\nspares = [\"b\", \"c\"]\nresponse_time = \"1s\"\n\
+                  [backend.shop.server.b]\ntier = 2\n";
+    let config = file(folder.path(), "config.toml", config);
+    let args = [&["simulate", "--shape", "steady", "-c", &config], NOBODY];
+    let said = |more: &[&str]| command(&[&args.concat()[..], more].concat());
+    let text = said(&["--boot", "2=30s", "--seconds", "9"]).succeeded();
+    assert!(text.contains("a spare in 5s to 30s"), "{text}");
+    let err = said(&["--boot", "3=30s", "--seconds", "9"]).failed(1);
+    assert!(
+        err.contains("no server is of it; say how many are with --tier 3=N"),
+        "{err}"
+    );
+}
+
+#[test]
+fn the_cheapest_settings_are_the_cheapest_of_those_that_were_tried_and_can_be_pasted() {
+    let args = [
+        "--seconds",
+        "200",
+        "--peak",
+        "90",
+        "--servers",
+        "3",
+        "--tier",
+        "2=1",
+        "--boot",
+        "3s",
+        "--price",
+        "0.02",
+        "--price",
+        "2=0.1",
+        "--slow-at-most",
+        "20%",
+        "--policies",
+        "ours",
+    ];
+    let out = simulated(&args);
+    let plan = &out["plan"];
+    assert_eq!(plan["feasible"], true, "{plan}");
+    assert_eq!(plan["today"]["cost"], out["runs"][0]["cost"]);
+    let tried = plan["tried"].as_array().expect("settings");
+    let is_feasible = |it: &&Value| it["slow_share"].as_f64() <= Some(0.2);
+    assert!(tried.iter().all(|it| it["feasible"] == is_feasible(&it)));
+    let costs = tried
+        .iter()
+        .filter(is_feasible)
+        .map(|it| number(it, "/cost"));
+    let least = costs.fold(f64::INFINITY, f64::min);
+    assert_eq!(number(plan, "/best/cost").to_bits(), least.to_bits());
+    assert!(least < number(plan, "/today/cost"), "{plan}");
+    let names = |key: &str| -> usize {
+        let mut values: Vec<String> = tried.iter().map(|it| it[key].to_string()).collect();
+        values.sort_unstable();
+        values.dedup();
+        values.len()
+    };
+    let varied = ["headroom", "idle_timeout_s", "min", "tiers"].map(names);
+    assert!(varied.iter().all(|it| *it >= 3), "{varied:?}");
+
+    let text = [&["simulate", "--shape", "day"], &args[..]].concat();
+    let text = command(&text).succeeded();
+    let (_, keys) = text
+        .split_once("in [backend.web] of the configuration:\n")
+        .unwrap_or_else(|| panic!("{text}"));
+    let (keys, _) = keys.split_once("\n\n").expect("an end");
+    let folder = tempfile::tempdir().expect("a folder");
+    let config =
+        format!("[backend.web]\nalways_up = [\"web1\"]\nresponse_time = \"500ms\"\n{keys}\n");
+    let config = file(folder.path(), "config.toml", config);
+    let checked = command(&["check", "-c", &config]).succeeded();
+    assert!(checked.starts_with("ok: "), "{checked}");
+}
+
+#[test]
+fn it_is_said_when_no_settings_are_good_enough() {
+    let args = [
+        "--seconds",
+        "30",
+        "--peak",
+        "300",
+        "--servers",
+        "2",
+        "--price",
+        "1",
+        "--slow-at-most",
+        "0%",
+    ];
+    let out = simulated(&[&args[..], NOBODY].concat());
+    assert_eq!(out["plan"]["feasible"], false, "{out}");
+    let text = [&["simulate", "--shape", "day"], &args[..], NOBODY].concat();
+    let text = command(&text).succeeded();
+    assert!(text.contains("None of the "), "{text}");
+    assert!(text.contains("Nor do all servers, always: "), "{text}");
+    assert!(
+        text.contains("The fewest slow requests come with:"),
+        "{text}"
+    );
+}
+
+#[test]
+fn prices_tiers_and_delays_that_cannot_be_are_refused_with_a_way_out() {
+    for (code, args, said) in [
+        (2, "--price 0", "leave their tier out"),
+        (2, "--price=-1", "above 0"),
+        (2, "--price NaN", "above 0"),
+        (2, "--price inf", "at most 1000000000"),
+        (2, "--price 1e99", "at most 1000000000"),
+        (2, "--price 2=x", "such as 0.02 or 2=0.05"),
+        (2, "--price x=2", "1 to 100"),
+        (2, "--price 0=1", "1 to 100"),
+        (2, "--price 1 --price 2", "twice for all tiers"),
+        (2, "--price 2=1 --price 2=2", "twice for tier 2"),
+        (2, "--boot 2=5", "unit"),
+        (2, "--stop-delay 99d", "at most 24h"),
+        (2, "--tier 2", "such as 2=3"),
+        (2, "--tier 1=2", "of tier 1"),
+        (2, "--slow-at-most 1%", "--price"),
+        (2, "--price 1 --slow-at-most 1", "such as 1%"),
+        (1, "--tier 2=9", "--servers"),
+        (1, "--price 3=1", "--tier 3=N"),
+    ] {
+        let args: Vec<&str> = args.split(' ').collect();
+        let args = [&["simulate", "--shape", "day"], &args[..]].concat();
+        let err = command(&args).failed(code);
+        assert!(err.contains(said), "{args:?}: {err}");
+    }
+}
