@@ -1,5 +1,6 @@
 //! `simulate`: what it takes, and what that means for the simulation.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::logs::{LogArgs, PeriodArgs};
-use super::supply::{BOOT_DEFAULT, SupplyArgs, percent, spares_of_tier};
+use super::supply::{BOOT_DEFAULT, SupplyArgs, measured, percent, spares_of_tier};
 use super::{EXIT_FAILED, EXIT_USAGE, MaybeConfigFile, bar, complain, finish, with_config};
 use crate::config::{self, BackendConfig, LogConfig};
 use crate::control;
@@ -19,6 +20,7 @@ use crate::simulate::load::recorded::LogInput;
 use crate::simulate::load::service::Service;
 use crate::simulate::load::shapes::Shape;
 use crate::simulate::policy::Policy;
+use crate::simulate::supply::Terms;
 use crate::simulate::{self, Options, SERVERS_MAX, SimulateError, Source};
 
 #[derive(Debug, Args)]
@@ -111,7 +113,7 @@ struct LoadArgs {
 
 pub(super) fn run(args: SimulateArgs) -> u8 {
     match args.config.config.clone() {
-        None => simulate(args, None, LogConfig::default()),
+        None => simulate(args, None, BTreeMap::new(), LogConfig::default()),
         Some(path) => with_config(&path, EXIT_FAILED, |config| {
             let mut names: Vec<&String> = config.backends.keys().collect();
             if let Some(wanted) = &args.backend {
@@ -126,12 +128,22 @@ pub(super) fn run(args: SimulateArgs) -> u8 {
                 return EXIT_FAILED;
             };
             let backend = config.backends.get(name).cloned();
-            simulate(args, backend, config.log)
+            let measured = if args.supply.leaves_boots_open() {
+                measured(&config).remove(name).unwrap_or_default()
+            } else {
+                BTreeMap::new()
+            };
+            simulate(args, backend, measured, config.log)
         }),
     }
 }
 
-fn simulate(args: SimulateArgs, backend: Option<BackendConfig>, log: LogConfig) -> u8 {
+fn simulate(
+    args: SimulateArgs,
+    backend: Option<BackendConfig>,
+    measured: BTreeMap<String, Duration>,
+    log: LogConfig,
+) -> u8 {
     let name = backend.as_ref().map(|it| it.scaler.name.as_str());
     let name = name.or(args.backend.as_deref());
     let learned = match args.learned.as_deref().map(|path| learned(path, name)) {
@@ -140,7 +152,7 @@ fn simulate(args: SimulateArgs, backend: Option<BackendConfig>, log: LogConfig) 
         Some(Err(code)) => return code,
     };
     let terms = match args.supply.terms(args.tier) {
-        Ok(terms) => terms,
+        Ok(terms) => Terms { measured, ..terms },
         Err(error) => {
             complain(&error);
             return EXIT_USAGE;

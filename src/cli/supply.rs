@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::config::MAX_TIER;
+use super::complain;
+use crate::config::{Config, MAX_TIER};
 use crate::control;
+use crate::scaler::memory::Memory;
 use crate::simulate::supply::{ByTier, Terms};
+use crate::state::{self, name};
 
 /// Where nobody says it and nothing was measured.
 pub(super) const BOOT_DEFAULT: Duration = Duration::from_secs(5);
@@ -42,6 +45,11 @@ pub(super) struct ForTier<T> {
 }
 
 impl SupplyArgs {
+    /// Nothing is said of how long servers take in general: what was measured tells.
+    pub(super) fn leaves_boots_open(&self) -> bool {
+        self.boot.iter().all(|it| it.tier.is_some())
+    }
+
     /// What was said; `spares` are those of each tier. Otherwise what is wrong with it.
     pub(super) fn terms(self, spares: Vec<(u32, u32)>) -> Result<Terms, String> {
         let mut counts = BTreeMap::new();
@@ -58,6 +66,38 @@ impl SupplyArgs {
             price: by_tier("--price", self.price)?,
         })
     }
+}
+
+/// How long the servers of each backend took to boot, as the daemon of that configuration has measured it.
+/// Where it cannot be read, that is said: nobody waits for it.
+pub(super) fn measured(config: &Config) -> BTreeMap<String, BTreeMap<String, Duration>> {
+    let mut backends = config.backends.values();
+    if backends.all(|it| it.scaler.machines.is_empty()) {
+        return BTreeMap::new();
+    }
+    let Some(dir) = &config.state_dir else {
+        return BTreeMap::new();
+    };
+    let name = name::file_name(&config.haproxy.socket, name::STATE);
+    match state::peek(dir, &name) {
+        Ok(memory) => memory.map(boots_of).unwrap_or_default(),
+        Err(why) => {
+            complain(&format!(
+                "boot times that the daemon has measured are not known: {why}; say them with --boot"
+            ));
+            BTreeMap::new()
+        }
+    }
+}
+
+/// Those that a daemon remembers.
+fn boots_of(memory: Memory) -> BTreeMap<String, BTreeMap<String, Duration>> {
+    let backends = memory.backends.into_iter().map(|(name, backend)| {
+        let servers = backend.servers.into_iter();
+        let boots = servers.filter_map(|(server, it)| Some((server, it.machine?.boot?)));
+        (name, boots.collect())
+    });
+    backends.collect()
 }
 
 fn by_tier<T>(option: &str, said: Vec<ForTier<T>>) -> Result<ByTier<T>, String> {

@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::logs::{LogArgs, PeriodArgs};
 use super::simulate::balance;
-use super::supply::{BOOT_DEFAULT, SupplyArgs, percent};
+use super::supply::{BOOT_DEFAULT, SupplyArgs, measured, percent};
 use super::{
     EXIT_CANNOT_TELL, EXIT_FAILED, EXIT_USAGE, MaybeConfigFile, bar, complain, finish, with_config,
 };
@@ -64,7 +64,7 @@ pub(super) struct TuneArgs {
 
 pub(super) fn run(args: TuneArgs) -> u8 {
     match args.config.config.clone() {
-        None => study(args, None, LogConfig::default()),
+        None => study(args, None, BTreeMap::new(), LogConfig::default()),
         Some(path) => with_config(&path, EXIT_FAILED, |config| {
             if let Some(wanted) = &args.backend
                 && !config.backends.contains_key(wanted)
@@ -76,12 +76,22 @@ pub(super) fn run(args: TuneArgs) -> u8 {
                 ));
                 return EXIT_FAILED;
             }
-            study(args, Some(config.backends), config.log)
+            let measured = if args.supply.leaves_boots_open() {
+                measured(&config)
+            } else {
+                BTreeMap::new()
+            };
+            study(args, Some(config.backends), measured, config.log)
         }),
     }
 }
 
-fn study(args: TuneArgs, backends: Option<BTreeMap<String, BackendConfig>>, log: LogConfig) -> u8 {
+fn study(
+    args: TuneArgs,
+    backends: Option<BTreeMap<String, BackendConfig>>,
+    measured: BTreeMap<String, BTreeMap<String, Duration>>,
+    log: LogConfig,
+) -> u8 {
     let terms = match args.supply.terms(Vec::new()) {
         Ok(terms) => terms,
         Err(error) => {
@@ -105,7 +115,7 @@ fn study(args: TuneArgs, backends: Option<BTreeMap<String, BackendConfig>>, log:
         goal: args.goal,
         boot: BOOT_DEFAULT,
         terms,
-        measured: BTreeMap::new(),
+        measured,
         slow_share_max: args.slow_at_most,
         balance: args.balance,
         seed: args.seed,

@@ -149,35 +149,33 @@ fn finished(mut plan: Plan, options: &Options) -> Result<Plan, SimulateError> {
     Ok(plan)
 }
 
-/// Gives ours as long for a warm-up as it has for machines, too: here both are one. A wish for a server that
-/// still stops waits within its warm-up. Says what will never come in time.
+/// Gives ours time for a warm-up where no configuration says how long. Says which spare will never come in
+/// time.
 fn warm_up_time(scenario: &mut Scenario, options: &Options) -> Option<String> {
     let spares = scenario.min..scenario.names.len();
     let slowest = spares.clone().map(|it| scenario.boot_of(it)).max();
-    let boot = slowest.unwrap_or(scenario.boot);
-    let stops = spares.map(|it| scenario.supply.of(it).stop_delay).max();
-    let settings = &mut scenario.settings;
-    let machines = std::mem::take(&mut settings.machines);
-    let start_timeout = machines.values().map(|it| it.start_timeout).max();
-    settings.warm_up_deadline += start_timeout.unwrap_or_default();
-    let given = settings.warm_up_deadline;
+    let slowest = slowest.unwrap_or(scenario.boot);
+    let deadline = scenario.settings.warm_up_deadline;
     if options.backend.is_none() {
-        settings.warm_up_deadline = given.max(boot + WARM_UP_MARGIN);
+        let enough = slowest.saturating_add(WARM_UP_MARGIN);
+        scenario.settings.warm_up_deadline = deadline.max(enough);
+        return None;
     }
-    settings.warm_up_deadline += stops.unwrap_or_default();
-    (options.backend.is_some() && boot >= given).then(|| {
-        let key = if start_timeout.is_some() {
-            "`start_timeout` of its machine"
-        } else {
-            "`deadline` in [warm_up]"
+    let late = |index: usize| {
+        let boot = scenario.boot_of(index);
+        let (given, key) = match scenario.machine(index) {
+            Some(machine) => (machine.start_timeout, "`start_timeout` of its machine"),
+            None => (deadline, "`deadline` in [warm_up]"),
         };
-        format!(
-            "ours gives a spare {} to warm up and --boot says that it needs {}, so its first try always \
-             fails; raise {key}",
-            Span(given),
-            Span(boot)
-        )
-    })
+        (boot >= given).then(|| {
+            format!(
+                "ours gives a spare {} to come and it needs {}, so its first try always fails; raise {key}",
+                Span(given),
+                Span(boot)
+            )
+        })
+    };
+    spares.into_iter().find_map(late)
 }
 
 /// A load that is drawn: rates by the peak.

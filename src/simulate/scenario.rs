@@ -16,12 +16,14 @@ use super::staffing::Staffing;
 use super::supply::Supply;
 use crate::scaler::decision::Decision;
 use crate::scaler::memory::CapacityMemory;
-use crate::scaler::settings::{BackendSettings, Capacity, TIER};
+use crate::scaler::settings::{BackendSettings, Capacity, MachineSettings, TIER};
 use crate::words::picture::AdminState;
 
 /// The right target of those who aim at requests in flight: this share of a server's workers (Knative's
 /// `container-concurrency-target-percentage`).
 const TARGET_SHARE: f64 = 0.7;
+/// Beside what a machine takes to start or to stop, it has this long, where no configuration says it.
+const MACHINE_MARGIN: Duration = Duration::from_secs(60);
 
 /// Everything that a run begins with.
 #[derive(Clone, Debug)]
@@ -100,6 +102,19 @@ impl Scenario {
         self.supply.of(index).boot.unwrap_or(self.boot)
     }
 
+    /// The machine of a spare, as the configuration has it; one that takes time to stop has one, too.
+    pub fn machine(&self, index: usize) -> Option<MachineSettings> {
+        let name = self.names.get(index).filter(|_| index >= self.min)?;
+        let supply = self.supply.of(index);
+        let assumed = || MachineSettings {
+            start_timeout: self.boot_of(index).saturating_add(MACHINE_MARGIN),
+            stop_timeout: supply.stop_delay.saturating_add(MACHINE_MARGIN),
+            ..MachineSettings::default()
+        };
+        let configured = self.settings.machines.get(name).copied();
+        configured.or_else(|| (!supply.stop_delay.is_zero()).then(assumed))
+    }
+
     /// Those that take traffic at the start if so many do: those that are always up, then spares by tiers.
     fn serving(&self, ready: usize) -> Vec<bool> {
         let mut order: Vec<usize> = (0..self.names.len()).collect();
@@ -160,7 +175,12 @@ impl Scenario {
             min: self.min,
             servers: servers.collect(),
         };
-        let stop_delays_ns = start.servers.iter().map(|it| it.stop_ns).collect();
+        let is_ours = matches!(policy, Policy::Ours | Policy::Guard);
+        let stop_delays_ns = start.servers.iter().enumerate().map(|(index, server)| {
+            let has_machine = is_ours && self.machine(index).is_some();
+            (!has_machine).then_some(server.stop_ns)
+        });
+        let stop_delays_ns = stop_delays_ns.collect();
         let goal_ns = whole_ns(self.goal);
         let target = target.unwrap_or(TARGET_SHARE * f64::from(self.workers));
         let mut control = match policy {
@@ -201,11 +221,21 @@ impl Scenario {
         let servers = 0..self.names.len();
         let warm_ups = WarmUps {
             boots: servers.clone().map(|it| self.boot_of(it)).collect(),
-            stop_delays: servers.map(|it| self.supply.of(it).stop_delay).collect(),
+            stop_delays: servers
+                .map(|it| self.machine(it).map(|_| self.supply.of(it).stop_delay))
+                .collect(),
             requests: self.warm_up_requests,
             service_ns,
         };
-        let settings = settings.clone();
+        let mut settings = settings.clone();
+        if settings.machines.is_empty() {
+            // Nobody has set limits for machines that are only assumed.
+            settings.starts_per_hour = u32::MAX;
+            settings.machines_at_once = u32::MAX;
+        }
+        let named = self.names.iter().enumerate();
+        let machines = named.filter_map(|(it, name)| Some((name.clone(), self.machine(it)?)));
+        settings.machines = machines.collect();
         let ours = Ours::new(settings, &self.names, backend, self.balance, warm_ups);
         Control::Ours(Box::new(ours))
     }

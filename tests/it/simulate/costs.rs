@@ -1,12 +1,19 @@
 //! What servers take and cost: tiers, boot times, stop delays and prices, and the cheapest settings.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use haproxy_autoscale::simulate::engine::SECOND_NS;
+use haproxy_autoscale::scaler::memory::{BackendMemory, MachineMemory, Memory, ServerMemory};
+use haproxy_autoscale::simulate::engine::{Balance, Cold, SECOND_NS};
+use haproxy_autoscale::simulate::load::shapes::Shape;
 use haproxy_autoscale::simulate::measure::{Move, Moved, Tally};
+use haproxy_autoscale::simulate::plan::plan;
 use haproxy_autoscale::simulate::policy::Policy;
 use haproxy_autoscale::simulate::scenario::{Run, Scenario};
-use haproxy_autoscale::simulate::supply::{Server, Supply};
+use haproxy_autoscale::simulate::supply::{ByTier, Server, Supply, Terms};
+use haproxy_autoscale::simulate::{Options, Source};
+use haproxy_autoscale::state::{encode, peek};
+use haproxy_autoscale::words::time::Timestamp;
 use serde_json::Value;
 
 use super::policies::{pool, run};
@@ -41,25 +48,30 @@ fn simulated(more: &[&str]) -> Value {
 
 #[test]
 fn a_server_is_paid_for_until_it_has_stopped_and_never_twice() {
-    let delays = vec![0, 30 * SECOND_NS];
-    let mut tally = Tally::new(SECOND_NS, 100, vec![true, false]).with_stop_delays(delays);
-    for (second, what) in [
-        (10, Move::Asked),
-        (15, Move::Serves),
-        (40, Move::Leaves),
-        (42, Move::Gone),
+    let delays = vec![Some(0), Some(30 * SECOND_NS), None];
+    let serving = vec![true, false, false];
+    let mut tally = Tally::new(SECOND_NS, 100, serving).with_stop_delays(delays);
+    for (second, server, what) in [
+        (10, 1, Move::Asked),
+        (15, 1, Move::Serves),
+        (20, 2, Move::Serves),
+        // Its machine runs on until somebody stops it.
+        (30, 2, Move::Gone),
+        (40, 1, Move::Leaves),
         // It stops until 72.
-        (60, Move::Asked),
-        (80, Move::Serves),
-        (90, Move::Gone),
+        (42, 1, Move::Gone),
+        (60, 1, Move::Asked),
+        (80, 1, Move::Serves),
+        (90, 1, Move::Gone),
     ] {
-        tally.moved(1, what, second * SECOND_NS);
+        tally.moved(server, what, second * SECOND_NS);
     }
+    tally.stopped(2, 55 * SECOND_NS);
     tally.close();
-    // 10 to 72, and 72 until the run is over at 100.
-    assert_eq!(tally.paid_seconds(), [100.0, 90.0]);
+    // 10 to 72, and 72 until the run is over at 100; 20 to 55.
+    assert_eq!(tally.paid_seconds(), [100.0, 90.0, 35.0]);
     let server_seconds = tally.server_seconds();
-    assert!((server_seconds - (100.0 + 32.0 + 30.0)).abs() < 1e-9);
+    assert!((server_seconds - (100.0 + 32.0 + 30.0 + 10.0)).abs() < 1e-9);
 
     let price = |price_per_hour: f64| Server {
         price_per_hour,
@@ -135,7 +147,6 @@ fn nobody_starts_a_server_that_still_stops() {
     let settings = &mut scenario.settings;
     settings.idle_timeout = Duration::from_secs(20);
     settings.scale_down_cooldown = Duration::from_secs(5);
-    settings.warm_up_deadline = Duration::from_secs(400);
     for policy in [Policy::Ours, Policy::Kpa] {
         let run = run(&scenario, policy);
         let mut again = 0;
@@ -330,5 +341,98 @@ fn prices_tiers_and_delays_that_cannot_be_are_refused_with_a_way_out() {
         let args = [&["simulate", "--shape", "day"], &args[..]].concat();
         let err = command(&args).failed(code);
         assert!(err.contains(said), "{args:?}: {err}");
+    }
+}
+
+#[test]
+fn the_state_of_a_daemon_is_looked_at_and_left_as_it_is() {
+    let boot = Duration::from_secs(95);
+    let machine = MachineMemory {
+        boot: Some(boot),
+        ..MachineMemory::default()
+    };
+    let web3 = ServerMemory {
+        machine: Some(machine),
+        ..ServerMemory::default()
+    };
+    let web = BackendMemory {
+        servers: BTreeMap::from([("web3".to_owned(), web3)]),
+        ..BackendMemory::default()
+    };
+    let memory = Memory {
+        backends: BTreeMap::from([("web".to_owned(), web)]),
+        ..Memory::default()
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path();
+    assert_eq!(peek(dir, "a.state"), Ok(None));
+    let text = encode(&memory, Timestamp::default(), 1_795_312_498_000);
+    file(dir, "a.state", &text);
+    let found = peek(dir, "a.state").expect("readable").expect("a memory");
+    let machine = found.backends["web"].servers["web3"].machine.as_ref();
+    assert_eq!(machine.and_then(|it| it.boot), Some(boot));
+
+    file(dir, "a.state", &text[..text.len() / 2]);
+    let why = peek(dir, "a.state").expect_err("torn");
+    assert!(why.contains("a.state"), "{why}");
+    let names: Vec<_> = std::fs::read_dir(dir).expect("a folder").collect();
+    assert_eq!(names.len(), 1, "nothing is renamed");
+}
+
+#[test]
+fn what_the_daemon_has_measured_is_taken_unless_an_option_says_otherwise() {
+    let options = |more: &[(u32, u64)], all: Option<u64>| Options {
+        terms: Terms {
+            measured: BTreeMap::from([("web2".to_owned(), Duration::from_secs(95))]),
+            boot: ByTier {
+                all: all.map(Duration::from_secs),
+                of: more
+                    .iter()
+                    .map(|(tier, boot)| (*tier, Duration::from_secs(*boot)))
+                    .collect(),
+            },
+            ..Terms::default()
+        },
+        ..small()
+    };
+    let boots = |options: &Options| {
+        let plan = plan(options).expect("a plan");
+        let boots = [1, 2].map(|it| plan.scenario.boot_of(it).as_secs());
+        (boots, plan.notes.join(" "))
+    };
+    let (measured, note) = boots(&options(&[], None));
+    assert_eq!(measured, [95, 5]);
+    assert!(
+        note.contains("the daemon has measured (web2 1m 35s)"),
+        "{note}"
+    );
+    assert_eq!(boots(&options(&[], Some(7))), ([7, 7], String::new()));
+    assert_eq!(boots(&options(&[(1, 9)], None)).0, [9, 9]);
+}
+
+/// Three servers for ten seconds.
+fn small() -> Options {
+    Options {
+        backend: None,
+        backend_name: None,
+        learned: None,
+        source: Source::Shape(Shape::Steady),
+        seconds: Some(10),
+        peak_per_s: Some(10.0),
+        scale: 1.0,
+        servers: Some(3),
+        workers: None,
+        maxconn: None,
+        service: None,
+        boot: Duration::from_secs(5),
+        terms: Terms::default(),
+        cold: Cold::NONE,
+        balance: Balance::RoundRobin,
+        goal: None,
+        seed: 1,
+        policies: Vec::new(),
+        slow_share_max: None,
+        json: false,
+        html: None,
     }
 }
