@@ -171,6 +171,11 @@ impl Machine {
         self.power != Some(PowerState::On)
     }
 
+    /// It does not run.
+    pub(super) const fn is_down(&self) -> bool {
+        matches!(self.power, Some(PowerState::Off | PowerState::Gone))
+    }
+
     /// It is to be off soon: a start would have to wait.
     pub(super) fn is_stopping(&self) -> bool {
         let is_asked = self.call.is_some_and(|call| call.verb == MachineVerb::Stop);
@@ -179,8 +184,7 @@ impl Machine {
 
     /// It runs because of us, or may.
     pub(super) fn runs_for_us(&self) -> bool {
-        let is_down = matches!(self.power, Some(PowerState::Off | PowerState::Gone));
-        self.start.is_some() || self.is_ours && !is_down
+        self.start.is_some() || self.is_ours && !self.is_down()
     }
 
     /// How long it has run, or may have, since this daemon began.
@@ -294,9 +298,8 @@ impl Machine {
 
     /// It may be asked to stop, as far as it is concerned.
     pub(super) fn may_be_stopped(&self, now: Timestamp) -> bool {
-        let is_down = matches!(self.power, Some(PowerState::Off | PowerState::Gone));
         let is_free = self.call.is_none() && self.stop.is_none();
-        self.is_ours && !is_down && is_free && now >= self.stop_not_before
+        self.is_ours && !self.is_down() && is_free && now >= self.stop_not_before
     }
 
     /// Its server answers: how long that took from the start that was asked for.
@@ -559,8 +562,8 @@ impl Machine {
             start.offs = 0;
             return self.accept();
         }
-        if self.late_until.take().is_some_and(|until| now < until) {
-            self.is_ours = true;
+        let may_be_late = self.late_until.is_some_and(|until| now < until);
+        if may_be_late && !std::mem::replace(&mut self.is_ours, true) {
             return Outcome::RunsLate;
         }
         Outcome::Nothing
@@ -569,8 +572,8 @@ impl Machine {
     fn sees_it_off(&mut self, now: Timestamp, power: PowerState) -> Outcome {
         if self.stop.take().is_some() {
             let ran = self.enter(now, Some(power));
+            // A start that was given up may yet take effect: `late_until` stays.
             self.is_ours = false;
-            self.late_until = None;
             self.stop_failures = 0;
             return Outcome::Stopped { ran };
         }

@@ -45,18 +45,6 @@ pub enum WarmUpFailure {
     NoOutcome,
 }
 
-impl WarmUpFailure {
-    /// Nobody has answered at all.
-    pub const fn is_silence(&self) -> bool {
-        match self {
-            Self::Refused { .. } | Self::TimedOut { .. } | Self::Broken(_) | Self::NoOutcome => {
-                true
-            }
-            Self::NoAddress | Self::Status { .. } => false,
-        }
-    }
-}
-
 /// A warm-up that goes on and does not pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WarmUpTrouble {

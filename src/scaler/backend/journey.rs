@@ -26,7 +26,7 @@ use std::time::Duration;
 use super::stall::Stall;
 use crate::scaler::decision::{Failure, Fault, Ordered, Wanted};
 use crate::scaler::event::ActionId;
-use crate::scaler::settings::{BackendSettings, OnOpenSessions};
+use crate::scaler::settings::{BackendSettings, MachineSettings, OnOpenSessions};
 use crate::words::by::By;
 use crate::words::picture::{AdminState, ServerCounters};
 use crate::words::proof::WarmUpEvidence;
@@ -69,7 +69,9 @@ pub(super) struct Journey {
 pub(super) struct Boot {
     pub(super) until: Timestamp,
     pub(super) usual_until: Timestamp,
-    /// When its server has answered: HAProxy's checks have their time from then on.
+    /// Its server has answered, if not well enough yet.
+    pub(super) has_answered: bool,
+    /// When its server was proven: HAProxy's checks have their time from then on.
     pub(super) over_at: Option<Timestamp>,
 }
 
@@ -288,6 +290,15 @@ impl Journey {
             .boot
             .is_some_and(|boot| boot.over_at.is_none() && now < boot.usual_until);
         self.step == Step::Starting || boots
+    }
+
+    /// When one gives up to wait for its machine; `None`: its server answers, or has no machine that boots.
+    pub(super) fn is_late_at(&self, settings: &MachineSettings) -> Option<Timestamp> {
+        match (self.step, self.boot) {
+            (Step::Starting, _) => Some(self.since.after(settings.start_timeout)),
+            (Step::WarmingUp { .. }, Some(boot)) => (!boot.has_answered).then_some(boot.until),
+            _ => None,
+        }
     }
 
     /// What that command asks for, if its answer is awaited.

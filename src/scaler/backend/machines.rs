@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::journey::{Journey, Step};
+use super::journeys::Journeys;
 use super::needs::Needs;
 use super::road::Road;
 use crate::scaler::decision::{
@@ -174,21 +175,16 @@ impl Machines {
     }
 
     /// When something is due with one of them, whatever else happens.
-    pub(super) fn due<'a>(
-        &self,
-        mut journeys: impl Iterator<Item = &'a Journey>,
-    ) -> Option<Timestamp> {
+    pub(super) fn due(&self, journeys: &Journeys, settings: &BackendSettings) -> Option<Timestamp> {
         let first = self.each.values().map(Machine::due).min()?;
-        let is_free = |it: &Journey| {
-            let machine = self.of(&it.server);
-            it.step == Step::Starting && !machine.is_some_and(Machine::is_busy)
-        };
-        // One that is wanted waits for nothing.
-        Some(if journeys.any(is_free) {
-            Timestamp::default()
-        } else {
-            first
-        })
+        let wanted = journeys.iter().filter_map(|journey| {
+            let machine = self.of(&journey.server)?;
+            if journey.step == Step::Starting && !machine.is_busy() {
+                return Some(Timestamp::default()); // It waits for nothing.
+            }
+            journey.is_late_at(settings.machines.get(&journey.server)?)
+        });
+        wanted.chain([first]).min()
     }
 
     fn started(&mut self, now: Timestamp) {
@@ -301,19 +297,16 @@ fn tend_one(
     };
     let outcome = machine.overdue(now);
     let mut wants_another = outcome.is_some_and(|it| settle(road, now, name, it, out));
-    let step = road
-        .journeys
-        .of(name)
-        .map(|journey| (journey.step, journey.since));
-    if let Some((Step::Starting, since)) = step
-        && now >= since.after(settings.start_timeout)
-    {
+    let journey = road.journeys.of(name);
+    let late_at = journey.and_then(|journey| journey.is_late_at(&settings));
+    if late_at.is_some_and(|at| now >= at) {
         late(road, now, name, out);
         wants_another = true;
     }
+    let step = road.journeys.of(name).map(|journey| journey.step);
     let may_stop = may_stop && now >= road.machines.not_before;
     let is_unused = road.needs().is_unused(name);
-    let is_waited_for = matches!(step, Some((Step::Starting | Step::WarmingUp { .. }, _)));
+    let is_waited_for = matches!(step, Some(Step::Starting | Step::WarmingUp { .. }));
     let is_down = road
         .facts
         .pool
@@ -332,7 +325,7 @@ fn tend_one(
         machine.doubt(now);
     }
     match step {
-        Some((Step::Starting, _)) => match machine.to_start(now) {
+        Some(Step::Starting) => match machine.to_start(now) {
             ToStart::GoOn => road.answers_next(now, name, out),
             ToStart::Ask => ask(road, now, name, &settings, out),
             ToStart::Start => start(road, now, name, &settings, out),
@@ -460,7 +453,7 @@ pub(super) fn proven(road: &mut Road<'_>, now: Timestamp, name: &str, out: &mut 
 /// Its server was put into maint by us: its machine is ours to stop.
 pub(super) fn departed(road: &mut Road<'_>, name: &str) {
     if let Some(machine) = road.machines.of_mut(name) {
-        machine.is_ours = true;
+        machine.is_ours = !machine.is_down();
     }
 }
 

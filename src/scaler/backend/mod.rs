@@ -187,7 +187,7 @@ impl Backend {
             Timer::Window => self.signals.window_due(),
             Timer::PutAway => self.sight().leaving().map(|leaving| leaving.due),
             Timer::Write => self.journeys.due(),
-            Timer::Machine => self.machines.due(self.journeys.iter()),
+            Timer::Machine => self.machines.due(&self.journeys, &self.settings),
             Timer::Stall => self.journeys.stalls_at(),
             Timer::Shift => self.facts.rota.due(),
             Timer::Effect => self.signals.account.due(),

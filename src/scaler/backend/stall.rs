@@ -248,12 +248,16 @@ pub(in crate::scaler) fn troubled(
     let Some(journey) = backend.journeys.warming_up(id) else {
         return; // It has ended.
     };
-    if journey.is_booting(now) {
-        let name = journey.server.clone();
-        if trouble.is_none() {
-            backend.facts.pool.enter(&name, Stage::Warming);
+    let is_booting = journey.is_booting(now);
+    if let Some(boot) = &mut journey.boot {
+        let why = trouble.as_ref().map(|trouble| &trouble.why);
+        if matches!(why, None | Some(WarmUpFailure::Status { .. })) {
+            boot.has_answered = true;
+            backend.facts.pool.enter(&journey.server, Stage::Warming);
         }
-        return; // That nobody answers yet is no trouble.
+    }
+    if is_booting {
+        return; // That nobody answers well yet is no trouble.
     }
     let stall = &mut journey.stall;
     // One request that passes is no warm-up that does: where one of three workers is broken, one in three

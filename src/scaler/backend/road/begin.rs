@@ -142,6 +142,7 @@ impl Road<'_> {
         journey.boot = until.zip(usual_until).map(|(until, usual_until)| Boot {
             until,
             usual_until,
+            has_answered: false,
             over_at: None,
         });
         if journey.boot.is_none() {
@@ -293,8 +294,8 @@ impl Road<'_> {
             Err(failure) => {
                 let name = journey.server.clone();
                 // Nobody has answered for as long as the machine may boot.
-                let is_late = journey.boot.is_some_and(|boot| now >= boot.until);
-                if is_late && failure.is_silence() {
+                let is_late = |boot: Boot| now >= boot.until && !boot.has_answered;
+                if journey.boot.is_some_and(is_late) {
                     machines::late(self, now, &name, out);
                 } else {
                     self.fail(now, &name, Failure::WarmUp(failure), out);
