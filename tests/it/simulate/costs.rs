@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use haproxy_autoscale::runtime_api::Address;
 use haproxy_autoscale::scaler::memory::{BackendMemory, MachineMemory, Memory, ServerMemory};
 use haproxy_autoscale::simulate::engine::{Balance, Cold, SECOND_NS};
 use haproxy_autoscale::simulate::load::shapes::Shape;
@@ -12,6 +13,7 @@ use haproxy_autoscale::simulate::policy::Policy;
 use haproxy_autoscale::simulate::scenario::{Run, Scenario};
 use haproxy_autoscale::simulate::supply::{ByTier, Server, Supply, Terms};
 use haproxy_autoscale::simulate::{Options, Source};
+use haproxy_autoscale::state::name::{STATE, file_name};
 use haproxy_autoscale::state::{encode, peek};
 use haproxy_autoscale::words::time::Timestamp;
 use serde_json::Value;
@@ -344,9 +346,8 @@ fn prices_tiers_and_delays_that_cannot_be_are_refused_with_a_way_out() {
     }
 }
 
-#[test]
-fn the_state_of_a_daemon_is_looked_at_and_left_as_it_is() {
-    let boot = Duration::from_secs(95);
+/// What a daemon remembers of a machine that took so long to boot.
+fn remembered(boot: Duration) -> Memory {
     let machine = MachineMemory {
         boot: Some(boot),
         ..MachineMemory::default()
@@ -359,10 +360,16 @@ fn the_state_of_a_daemon_is_looked_at_and_left_as_it_is() {
         servers: BTreeMap::from([("web3".to_owned(), web3)]),
         ..BackendMemory::default()
     };
-    let memory = Memory {
+    Memory {
         backends: BTreeMap::from([("web".to_owned(), web)]),
         ..Memory::default()
-    };
+    }
+}
+
+#[test]
+fn the_state_of_a_daemon_is_looked_at_and_left_as_it_is() {
+    let boot = Duration::from_secs(95);
+    let memory = remembered(boot);
     let folder = tempfile::tempdir().expect("a folder");
     let dir = folder.path();
     assert_eq!(peek(dir, "a.state"), Ok(None));
@@ -408,6 +415,57 @@ fn what_the_daemon_has_measured_is_taken_unless_an_option_says_otherwise() {
     );
     assert_eq!(boots(&options(&[], Some(7))), ([7, 7], String::new()));
     assert_eq!(boots(&options(&[(1, 9)], None)).0, [9, 9]);
+}
+
+#[test]
+fn a_simulation_takes_the_boot_times_of_machines_from_the_state_of_the_daemon() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path();
+    let socket = dir.join("admin.sock");
+    let address = Address::Unix(socket.clone());
+    let text = encode(
+        &remembered(Duration::from_secs(95)),
+        Timestamp::default(),
+        1,
+    );
+    file(dir, &file_name(&address, STATE), text);
+    let config = format!(
+        "[haproxy]\nsocket = \"{}\"\n[state]\ndir = \"{}\"\n[backend.web]\nalways_up = [\"web1\"]\n\
+         spares = [\"web2\", \"web3\"]\nresponse_time = \"1s\"\n[backend.web.server.web3.machine]\n\
+         provider = \"exec\"\ncommand = [\"/bin/true\"]\nstart_timeout = \"80s\"\n",
+        socket.display(),
+        dir.display()
+    );
+    let config = file(dir, "config.toml", config);
+    let args = [
+        "simulate",
+        "--shape",
+        "steady",
+        "--seconds",
+        "9",
+        "-c",
+        &config,
+    ];
+    let said = |more: &[&str]| command(&[&args[..], NOBODY, more].concat()).succeeded();
+    let text = said(&[]);
+    assert!(text.contains("a spare in 5s to 1m 35s"), "{text}");
+    assert!(
+        text.contains("the daemon has measured (web3 1m 35s)"),
+        "{text}"
+    );
+    assert!(
+        text.contains(
+            "gives a spare 1m 20s to come and it needs 1m 35s, so its first try always fails"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains("raise `start_timeout` of its machine"),
+        "{text}"
+    );
+    let text = said(&["--boot", "9s"]);
+    assert!(text.contains("a spare in 9s "), "{text}");
+    assert!(!text.contains("measured"), "{text}");
 }
 
 /// Three servers for ten seconds.
