@@ -17,6 +17,8 @@ pub mod keys;
 mod learned;
 mod log_format;
 mod log_source;
+mod machine;
+mod machine_values;
 mod paths;
 mod policy;
 mod reader;
@@ -41,6 +43,7 @@ use toml::de::DeTable;
 use self::draft::Draft;
 use self::reader::{Reader, Table};
 use crate::log::format::LogFormat;
+use crate::machines::settings::Provider;
 use crate::measure::settings::WindowSize;
 use crate::runtime_api::Address;
 use crate::scaler::settings::BackendSettings;
@@ -158,6 +161,8 @@ pub struct BackendConfig {
     pub warm_up: WarmUpConfig,
     /// `[backend.NAME.server.SERVER] warm_up_url`, by server.
     pub warm_up_urls: BTreeMap<String, String>,
+    /// Who starts and stops what a spare runs on, by server; the same servers as in `scaler.machines`.
+    pub machines: BTreeMap<String, Provider>,
 }
 
 impl Default for Config {

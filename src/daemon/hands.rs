@@ -14,6 +14,7 @@ use crate::runtime_api::{Reader, Writer};
 use crate::scaler::event::{Action, ActionId};
 use crate::state::Written;
 use crate::warm_up::WarmUp;
+use crate::words::machine::{MachineAnswer, MachineCall, MachineFailure};
 use crate::words::names::ServerName;
 use crate::words::picture::Picture;
 use crate::words::picture::{AdminState, ReadFailure, WriteFailure};
@@ -32,6 +33,7 @@ pub(super) enum Outcome {
     StateSet(ActionId, ServerName, Result<(), WriteFailure>),
     MaxconnSet(ActionId, ServerName, Result<(), WriteFailure>),
     WeightSet(ActionId, ServerName, Result<(), WriteFailure>),
+    Machine(ActionId, ServerName, Result<MachineAnswer, MachineFailure>),
     /// The answer to [`Hands::diagnose`].
     Diagnosed(Diagnosis),
 }
@@ -151,6 +153,7 @@ impl Hands {
                     Outcome::WarmedUp(id, server, outcome)
                 });
             }
+            Action::Machine { id, call } => self.machine(id, call, written),
             Action::SetState { id, server, state } => self.set_state(id, server, state, written),
             Action::SetMaxconn {
                 id,
@@ -163,6 +166,16 @@ impl Hands {
             }
             Action::Report(_) => {}
         }
+    }
+
+    fn machine(&mut self, id: ActionId, call: MachineCall, _written: Written) {
+        let server = call.server.clone();
+        let outcome = match &mut self.acting {
+            Acting::Act { .. } => Err(MachineFailure::Unknown(String::new())),
+            Acting::Observe(shadow) => Ok(shadow.machine(&call)),
+        };
+        self.under_way
+            .spawn(async move { Outcome::Machine(id, server, outcome) });
     }
 
     fn set_state(&mut self, id: ActionId, server: ServerName, state: AdminState, written: Written) {

@@ -429,6 +429,11 @@ impl Daemon {
                 server,
                 outcome,
             },
+            Outcome::Machine(id, server, outcome) => Event::MachineAnswered {
+                id,
+                server,
+                outcome,
+            },
             Outcome::WeightSet(id, server, outcome) => Event::WeightSet {
                 id,
                 server,

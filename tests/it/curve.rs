@@ -44,6 +44,7 @@ fn server(name: &str) -> ServerView {
         is_up: true,
         is_serving: true,
         weight: Some(1),
+        machine: None,
         standings: Standings::default(),
         note: None,
     }

@@ -20,6 +20,7 @@ mod capacity;
 mod decisions;
 mod haproxy;
 mod keeps;
+mod machines;
 mod measured;
 mod news;
 mod notes;

@@ -134,6 +134,7 @@ impl Backend {
             .reconfigure(&settings, self.settings.idle_timeout);
         self.signals.account.set_goal(goal_ms(&settings));
         self.settings = settings;
+        self.machines.reconfigure(now, &self.settings);
         self.size.reconfigure(now, &self.settings);
         for member in &mut self.facts.pool.members {
             member.role = role_of(&member.read, &self.settings);

@@ -11,6 +11,7 @@ use crate::scaler::event::{Action, Event};
 use crate::scaler::memory::CapacityMemory;
 use crate::scaler::settings::BackendSettings;
 use crate::sim::driver::{Due, Underway};
+use crate::sim::machines::Machines;
 use crate::sim::server;
 use crate::simulate::engine::{Answer, Backend, Balance, MS_NS, NEVER_NS};
 use crate::simulate::measure::{Move, Tally};
@@ -45,6 +46,8 @@ pub struct Ours {
     /// When each server answers, since it was asked for first.
     booted_at: Vec<Option<Timestamp>>,
     warm_ups: WarmUps,
+    /// They run at once: how long a server takes to boot is said in the plan.
+    machines: Machines,
     underway: Underway<Outcome>,
     due_ns: u64,
     /// What it said, in its order.
@@ -93,6 +96,7 @@ impl Ours {
             checked_at: vec![Timestamp::default(); names.len()],
             booted_at: vec![None; names.len()],
             warm_ups,
+            machines: Machines::default(),
             underway: Underway::default(),
             due_ns: 0,
             decisions: Vec::new(),
@@ -176,6 +180,7 @@ impl Ours {
                     }
                 }
                 Action::Read { .. }
+                | Action::Machine { .. }
                 | Action::SetState { .. }
                 | Action::SetMaxconn { .. }
                 | Action::SetWeight { .. } => {
@@ -226,6 +231,11 @@ impl Ours {
             Outcome::Of(Action::Read { id, .. }) => Event::HaproxyRead {
                 id,
                 outcome: Ok(self.look(now, backend)),
+            },
+            Outcome::Of(Action::Machine { id, call }) => Event::MachineAnswered {
+                id,
+                outcome: Ok(self.machines.obey(&call)),
+                server: call.server,
             },
             Outcome::Of(Action::SetState { id, server, state }) => {
                 self.set_state(now, &server, state, backend, tally);

@@ -84,6 +84,7 @@ fn of_the_world(seen: &mut Seen) {
     let id = actions.iter().find_map(|action| match action {
         Action::Read { id, .. } => Some(*id),
         Action::WarmUp { .. }
+        | Action::Machine { .. }
         | Action::SetState { .. }
         | Action::SetMaxconn { .. }
         | Action::SetWeight { .. }
