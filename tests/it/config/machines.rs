@@ -117,11 +117,7 @@ fn defaults_may_have_the_budget_and_a_machine() {
 /// Keys of a machine, what is found of them and where, and words of it.
 const MISTAKES: &[(&str, &str, &str)] = &[
     ("stop = true", "E0008 4:1", "write `provider = \"exec\"`"),
-    (
-        "provider = 'exce'",
-        "E0006 5:12",
-        "did you mean \"exec\"?",
-    ),
+    ("provider = 'exce'", "E0006 5:12", "did you mean \"exec\"?"),
     ("provider = 'exec'", "E0008 4:1", "write `command = ["),
     (
         "provider = 'exec'\ncommand = ['hook']",
