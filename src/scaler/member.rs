@@ -39,6 +39,9 @@ closed! {
     ///                               └──────────────── load returns ─────────────────────▲
     /// ```
     ///
+    /// A spare with a machine is Off before it is wanted, then Starting until it answers; once it rests in
+    /// Maint its machine is Stopping, and then Off again.
+    ///
     /// A server without `check` goes from Warming straight to Ready. Unknown: after the start, and
     /// after every reload or restart of HAProxy.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +49,10 @@ closed! {
         /// HAProxy has not told yet.
         #[default]
         Unknown = "unknown",
+        /// In maintenance, and its machine does not run. Only told: to the stages it is in Maint.
+        Off = "off",
+        /// In maintenance, and its machine is to run and to answer.
+        Starting = "starting",
         /// In maintenance.
         Maint = "maint",
         /// In maintenance, and being sent our own requests.
@@ -56,6 +63,8 @@ closed! {
         Ready = "ready",
         /// Finishes its sessions.
         DrainingOut = "draining-out",
+        /// In maintenance, and its machine is being stopped. Only told: to the stages it is in Maint.
+        Stopping = "stopping",
     }
 }
 
@@ -149,7 +158,7 @@ impl Member {
         let was_ours = self.role == Role::Spare && !self.apart.is_held(now);
         let was_in = matches!(
             self.stage,
-            Stage::Ready | Stage::DrainingIn | Stage::Warming
+            Stage::Ready | Stage::DrainingIn | Stage::Warming | Stage::Starting
         );
         self.errand.is_wanted_back =
             was_ours && is_needed && (was_in || self.errand.is_wanted_back);
@@ -212,7 +221,10 @@ impl Member {
         match stage {
             Stage::Ready => self.is_now_ready(now, since),
             Stage::Unknown
+            | Stage::Off
+            | Stage::Starting
             | Stage::Maint
+            | Stage::Stopping
             | Stage::Warming
             | Stage::DrainingIn
             | Stage::DrainingOut => {

@@ -114,7 +114,9 @@ impl Pool {
 
     /// Servers that are not in maint, those that are warmed up included, and all servers.
     pub(super) fn used(&self) -> (u32, u32) {
-        let is_used = |it: &Member| it.stage == Stage::Warming || !it.read.is_maint();
+        let is_used = |it: &Member| {
+            matches!(it.stage, Stage::Starting | Stage::Warming) || !it.read.is_maint()
+        };
         (self.count(is_used), self.count(|_| true))
     }
 

@@ -65,6 +65,7 @@ fn fault(fault: &Fault) -> String {
             tally.others_taken,
             tally.others_ended
         ),
+        Fault::MachineOff => "its machine is off".to_owned(),
         Fault::Slow {
             mean_ms,
             others_ms,
@@ -196,6 +197,7 @@ fn why_not(why: &WhyNot) -> String {
             )
         }
         WhyNot::WarmUpFails(failing) => format!("is tried: {failing}"),
+        WhyNot::Machine(why) => why.to_string(),
         WhyNot::Is(Stage::Ready) => "does not serve".to_owned(),
         WhyNot::Is(stage) => format!("is {}", stage.as_str()),
     }

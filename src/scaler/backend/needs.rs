@@ -5,6 +5,7 @@ use super::facts::Facts;
 use super::journey::Journey;
 use super::journeys::Journeys;
 use super::line_up::{BREACH_UNITS, sufficing_first};
+use super::machines::Machines;
 use super::signals::Signals;
 use super::size::{self, Size};
 use super::votes::Votes;
@@ -36,6 +37,7 @@ pub(super) struct Needs<'a> {
     pub(super) settings: &'a BackendSettings,
     pub(super) hand: &'a Hand,
     pub(super) journeys: &'a Journeys,
+    pub(super) machines: &'a Machines,
     pub(super) size: &'a Size,
     pub(super) votes: &'a Votes,
 }
@@ -426,11 +428,15 @@ impl<'a> Needs<'a> {
 
     /// Spares that may be brought in for that reason, best first.
     pub(super) fn candidates_for(self, now: Timestamp, wanted: &Wanted) -> Vec<&'a Member> {
-        let candidates = if wanted.rests_on_the_log() || wanted.is_counted() {
+        let mut candidates = if wanted.rests_on_the_log() || wanted.is_counted() {
             self.candidates_for_load(now)
         } else {
             self.candidates(now)
         };
+        if wanted.is_for_capacity() {
+            // Users wait for it: whoever need not be started first comes first, whatever it costs.
+            candidates.sort_by_key(|member| self.machines.is_off(&member.read.name));
+        }
         let units = match wanted {
             Wanted::Demand { need, .. } => need.units - self.units_there(),
             Wanted::Slow(_) | Wanted::Crowded(_) | Wanted::DeadServer { .. } => BREACH_UNITS,
@@ -448,7 +454,11 @@ impl<'a> Needs<'a> {
     /// Spares that may be brought in, best first.
     fn candidates(self, now: Timestamp) -> Vec<&'a Member> {
         let mut candidates = self.facts.pool.candidates(now, self.settings);
-        candidates.retain(|member| !self.journeys.is_busy(&member.read.name));
+        candidates.retain(|member| {
+            let name = &member.read.name;
+            let no_start = self.machines.no_start(now, name, self.settings);
+            !self.journeys.is_busy(name) && no_start.is_none()
+        });
         candidates
     }
 
@@ -471,13 +481,19 @@ impl<'a> Needs<'a> {
             let journey = self.journeys.of(&spare.read.name)?;
             journey.failing(now, self.settings)
         };
+        let no_start = |spare: &Member| {
+            let is_out = spare.stage == Stage::Maint;
+            let why = || self.machines.no_start(now, &spare.read.name, self.settings);
+            is_out.then(why)?
+        };
         let why = |spare: &Member| match (spare.note(now), spent_for(spare)) {
             (Some(note), _) => WhyNot::Noted(Box::new(note)),
             (None, _) if serves(spare) => WhyNot::Serves,
             (None, Some(left)) => WhyNot::Spent(left),
-            (None, None) => match failing(spare) {
-                Some(failing) => WhyNot::WarmUpFails(Box::new(failing)),
-                None => WhyNot::Is(spare.stage),
+            (None, None) => match (failing(spare), no_start(spare)) {
+                (Some(failing), _) => WhyNot::WarmUpFails(Box::new(failing)),
+                (None, Some(why)) => WhyNot::Machine(why),
+                (None, None) => WhyNot::Is(spare.stage),
             },
         };
         let each = spares.iter().map(|spare| (name_of(spare), why(spare)));

@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use super::super::kicks::Queue;
+use super::super::machines;
 use super::super::plan::NoSpareSaid;
 use super::super::ramps::Ramps;
 use super::{Goal, Journey, Road, Step};
 use crate::measure::agreement::Agreement;
 use crate::scaler::decision::{
-    CalledOff, Change, Checks, Consequence, Failed, Failure, Fault, Note, Ordered, Reason, Wanted,
+    CalledOff, Change, Checks, Consequence, Failed, Failure, Fault, MachineTrouble, Note, Ordered,
+    Reason, Wanted,
 };
 use crate::scaler::member::Stage;
 use crate::scaler::outbox::Outbox;
@@ -159,6 +161,7 @@ impl Road<'_> {
         };
         member.became_maint();
         plan.down_not_before = now.after(cooldown);
+        machines::departed(self, name);
         self.signals.start_policies_over();
         let (took, sessions) = (now.since(journey.since), journey.sessions);
         let reason = Reason::Emptied { took, sessions };
@@ -167,7 +170,13 @@ impl Road<'_> {
     }
 
     /// Something failed on the way in: to maint, if it has left maint.
-    pub(super) fn fail(&mut self, now: Timestamp, name: &str, failure: Failure, out: &mut Outbox) {
+    pub(in crate::scaler::backend) fn fail(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        failure: Failure,
+        out: &mut Outbox,
+    ) {
         let Some(journey) = self.journeys.of_mut(name) else {
             return;
         };
@@ -221,9 +230,13 @@ impl Road<'_> {
         else {
             return;
         };
-        let quarantined_for = member
-            .apart
-            .quarantine(now, Failed::Coming(failure.clone()));
+        let failed = Failed::Coming(failure.clone());
+        let is_hopeless = matches!(failure, Failure::Machine(MachineTrouble::Refused(_)));
+        let quarantined_for = if is_hopeless {
+            member.apart.quarantine_long(now, failed)
+        } else {
+            member.apart.quarantine(now, failed)
+        };
         if std::mem::take(&mut member.errand.is_wanted_back) {
             plan.owe(coming, Wanted::Reloaded); // Another one may do instead.
         }
@@ -309,7 +322,8 @@ impl Road<'_> {
             }
             (
                 AdminState::Maint,
-                Step::WarmingUp { .. }
+                Step::Starting
+                | Step::WarmingUp { .. }
                 | Step::Judging { .. }
                 | Step::Checking
                 | Step::Emptying { .. },
