@@ -1,6 +1,7 @@
 //! What a backend needs and what forbids it: a view of facts, signals and settings that changes
 //! nothing. What is begun because of it is said in `work`.
 
+use super::evacuation::{evacuated, leaving_in_balance, may_leave};
 use super::facts::Facts;
 use super::journey::Journey;
 use super::journeys::Journeys;
@@ -211,7 +212,7 @@ impl<'a> Needs<'a> {
             server: server.to_owned(),
             shows,
         });
-        let missing = always_up.chain(self.evacuated());
+        let missing = always_up.chain(evacuated(self));
         let mut missing = missing.chain(spares.filter(|_| !is_superfluous));
         let coming = self.journeys.coming_before(before);
         let coming = coming.filter(|it| it.is_for_dead()).count();
@@ -554,7 +555,7 @@ impl<'a> Needs<'a> {
                 && !member.read.is_tracked
                 && !member.read.is_beyond_us()
                 && !self.journeys.is_busy(&member.read.name)
-                && (member.marks.evacuated.is_none() || self.may_leave(member))
+                && (member.marks.evacuated.is_none() || may_leave(self, member))
         })?;
         Some(wanted.read.name.clone())
     }
@@ -569,7 +570,7 @@ impl<'a> Needs<'a> {
     pub(super) fn full(self, before: Option<&str>) -> Option<Blocked> {
         let servers = self
             .in_balance(before)
-            .saturating_sub(self.leaving_in_balance());
+            .saturating_sub(leaving_in_balance(self));
         let is_full = self.settings.max.is_some_and(|max| servers >= max);
         is_full.then_some(Blocked::Max(servers))
     }

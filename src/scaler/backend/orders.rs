@@ -257,7 +257,7 @@ impl Sight<'_> {
         if member.role == Role::Other {
             return Err(Refusal::NoSpare);
         }
-        let no_stand_in = self.needs().no_stand_in(now, server);
+        let no_stand_in = evacuation::no_stand_in(self.needs(), now, server);
         no_stand_in.filter(|_| !order.is_forced).map_or(Ok(()), Err)
     }
 
@@ -304,7 +304,7 @@ impl Sight<'_> {
                 let server = server.unwrap_or_default();
                 let member = self.facts.pool.member(server);
                 Promise::Evacuated {
-                    stand_in: self.needs().stand_in(now, server),
+                    stand_in: evacuation::stand_in(self.needs(), now, server),
                     is_out: !member.is_some_and(Member::is_serving),
                     within: order.lasts.unwrap_or(evacuation::LASTS) / 2,
                 }

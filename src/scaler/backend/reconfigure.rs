@@ -141,7 +141,7 @@ impl Backend {
             member.configured = role_of(&member.read, &self.settings);
         }
         self.facts.pool.show_marks(&self.hand);
-        self.said.advice.clear();
+        self.plan.said.advice.clear();
         self.facts.reading.want();
     }
 
