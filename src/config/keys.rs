@@ -29,7 +29,7 @@ const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Most servers that `min` and `max` may count.
 const MAX_SERVERS: u32 = 10_000;
 const MAX_BREACHES: u32 = 1_000;
-const MAX_TIER: u32 = 100;
+pub const MAX_TIER: u32 = 100;
 const MAX_STARTS: u32 = 3_600;
 const MAX_REQUESTS: u32 = 1_000;
 /// Shortest time between two requests of a probe or of the heartbeat.

@@ -57,6 +57,7 @@ pub use self::alert::{
     AlertConfig, Channel, EmailConfig, HeartbeatConfig, MailTls, On, Preset, ProbeConfig,
 };
 pub use self::diagnostic::{Code, ConfigErrors, Diagnostic, Findings, Label, Severity, Span};
+pub use self::keys::MAX_TIER;
 pub use self::learned::load_learned;
 pub use self::log_format::parse_format;
 pub use self::text::parse_tag;

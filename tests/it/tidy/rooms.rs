@@ -28,6 +28,7 @@ const MAY_USE: [(&str, &[&str]); 34] = [
             "runtime_api",
             "scaler",
             "simulate",
+            "state",
             "stats",
             "status",
             "top",
