@@ -148,3 +148,24 @@ fn wake_on_lan_alone_is_not_asked() {
     };
     is_well_again(&scene);
 }
+
+#[test]
+fn a_program_of_the_daemons_user_is_right_and_is_not_run_by_root() {
+    // The user of the scene's unit.
+    const DAEMON: u32 = 990;
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let Some(scene) = scene(EXEC, false) else {
+        return;
+    };
+    let ran = scene.at("ran");
+    hook(&scene, &format!("touch {}; exit 2", ran.display()));
+    std::os::unix::fs::chown(scene.at("etc/machine"), Some(DAEMON), None).unwrap();
+    is_well_again(&scene);
+    assert!(!ran.exists());
+    std::os::unix::fs::chown(scene.at("etc/machine"), Some(DAEMON + 1), None).unwrap();
+    let path = scene.at("etc/machine");
+    let fix = Fix::run(format!("sudo chown root:root {}", path.display()));
+    assert_eq!(found(&scene, Code::MachineOpen).fix, fix);
+}
