@@ -255,6 +255,7 @@ fn of_wanted(data: &mut Data, wanted: &Wanted) {
         Wanted::Waiting { queued } => put(data, "queued", *queued),
         Wanted::DeadServer { .. }
         | Wanted::DeadSpare { .. }
+        | Wanted::Evacuation { .. }
         | Wanted::Crowded(_)
         | Wanted::Reloaded
         | Wanted::Ordered(_) => {}

@@ -167,6 +167,7 @@ pub(super) fn wanted(wanted: &Wanted) -> String {
         }
         Wanted::Target { need, serving } => format!("{need}; {serving} serving"),
         Wanted::DeadServer { server, shows } => format!("always-up server {server} is {shows}"),
+        Wanted::Evacuation { server } => format!("{server} is evacuated"),
         Wanted::DeadSpare { server, shows } => format!("ready spare {server} is {shows}"),
         Wanted::Crowded(crowded) => crowded.to_string(),
         Wanted::BelowMin { up, min, until } => {

@@ -4,6 +4,7 @@
 
 mod advice;
 mod crowd;
+mod evacuation;
 mod facts;
 mod journey;
 mod journeys;

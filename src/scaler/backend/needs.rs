@@ -211,7 +211,8 @@ impl<'a> Needs<'a> {
             server: server.to_owned(),
             shows,
         });
-        let mut missing = always_up.chain(spares.filter(|_| !is_superfluous));
+        let missing = always_up.chain(self.evacuated());
+        let mut missing = missing.chain(spares.filter(|_| !is_superfluous));
         let coming = self.journeys.coming_before(before);
         let coming = coming.filter(|it| it.is_for_dead()).count();
         if let Some(wanted) = missing.nth(self.facts.pool.stand_ins() + coming) {
@@ -231,7 +232,10 @@ impl<'a> Needs<'a> {
             Wanted::Slow(_) | Wanted::Demand { .. } => self.forbids_for_load(before),
             // HAProxy's own count says so, no line.
             Wanted::Target { .. } | Wanted::Crowded(_) => self.facts.idles_enough(),
-            Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => {
+            Wanted::DeadServer { .. }
+            | Wanted::DeadSpare { .. }
+            | Wanted::Evacuation { .. }
+            | Wanted::BelowMin { .. } => {
                 let is_missing = self.capacity_wanted(before).is_some();
                 (!is_missing).then_some(Blocked::Back)
             }
@@ -410,7 +414,8 @@ impl<'a> Needs<'a> {
         let member = self.facts.pool.member(server);
         let is_serving = member.is_some_and(Member::is_serving);
         let (serving, min) = (self.facts.pool.serving(), self.facts.floor(self.settings));
-        if !is_serving || serving > min {
+        let is_evacuated = member.is_some_and(|it| it.marks.evacuated.is_some());
+        if !is_serving || serving > min || is_evacuated && serving > 1 {
             return Ok(());
         }
         if serving <= 1 {
@@ -443,6 +448,7 @@ impl<'a> Needs<'a> {
             // They count servers, strong or weak.
             Wanted::Target { .. }
             | Wanted::DeadSpare { .. }
+            | Wanted::Evacuation { .. }
             | Wanted::BelowMin { .. }
             | Wanted::Reloaded
             | Wanted::Waiting { .. }
@@ -548,6 +554,7 @@ impl<'a> Needs<'a> {
                 && !member.read.is_tracked
                 && !member.read.is_beyond_us()
                 && !self.journeys.is_busy(&member.read.name)
+                && (member.marks.evacuated.is_none() || self.may_leave(member))
         })?;
         Some(wanted.read.name.clone())
     }
@@ -560,7 +567,9 @@ impl<'a> Needs<'a> {
 
     /// `max` servers are in, or on their way before that one.
     pub(super) fn full(self, before: Option<&str>) -> Option<Blocked> {
-        let servers = self.in_balance(before);
+        let servers = self
+            .in_balance(before)
+            .saturating_sub(self.leaving_in_balance());
         let is_full = self.settings.max.is_some_and(|max| servers >= max);
         is_full.then_some(Blocked::Max(servers))
     }

@@ -43,7 +43,10 @@ impl Road<'_> {
             let reason = Reason::Quiet { quiet_for, share };
             out.report(now, Some(name), Change::Drain, reason);
         } else if let Goal::SendAway { by } = journey.goal {
-            let verb = Verb::Disable;
+            let verb = match self.hand.marks(name).evacuated {
+                Some(_) => Verb::Evacuate,
+                None => Verb::Disable,
+            };
             let reason = Reason::Wanted(Wanted::Ordered(Ordered::By { verb, by }));
             out.report(now, Some(name), Change::Drain, reason);
         } else if let Goal::Expel { fault } = journey.goal {
@@ -121,6 +124,9 @@ impl Road<'_> {
         };
         if let Some(member) = member {
             member.became_ready(now);
+            if member.marks.evacuated.is_some() {
+                self.hand.forget_order(name); // It is in again, and what it was before.
+            }
             member.errand.came_for = Some(wanted.clone());
             member.errand.stands_in = wanted.is_for_dead();
         }
