@@ -19,7 +19,7 @@
 //! - [`top`]: that, live in a terminal
 //! - [`metrics`], [`http`]: the daemon as numbers, and what it serves; [`curve`]: its last hour
 //! - [`alerts`]: who is told, by webhook, mail or command; probes and the heartbeat
-//! - [`http_client`]: one request to a URL that an operator wrote
+//! - [`http_client`]: HTTP requests of ours, for alerts and for warm-ups
 //! - [`publish`]: what people are told: records, their sentences, the daemon's log
 //! - [`state`]: what outlives it, on disk
 //! - [`clock`]: live time

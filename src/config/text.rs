@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Age;
 use super::diagnostic::escaped;
+use crate::http_client::is_path;
 pub(super) use crate::log::source::Mistake;
 use crate::runtime_api::Address;
 use crate::warm_up::check_url;
@@ -170,6 +171,8 @@ pub(super) fn request_path(text: &str) -> Result<(), Mistake> {
         Some("contains spaces, control or non-ASCII characters: write them as %20 and so on")
     } else if text.contains('#') {
         Some("a fragment is never sent to a server")
+    } else if !is_path(text) {
+        Some("contains a character that no URL may have: write it as %XX")
     } else {
         (text.len() > MAX_TEXT_BYTES).then_some("too long")
     };

@@ -1,39 +1,39 @@
-//! One HTTP request to a URL that an operator wrote: alerts, probes, the heartbeat. Each has a time limit
-//! and a connection of its own, follows no redirect, and keeps of the answer no more than a few lines.
-//! What is sent, and what the answer means, does not live here.
+//! HTTP requests to servers that an operator named, and to spares that are to be warmed up: names, connections,
+//! TLS, one request on each connection. No redirect is followed. What is sent, and what the answer means, does
+//! not live here.
+//!
+//! [`Client`] sends one to a URL: alerts, probes, the heartbeat. A warm-up takes the same steps one by one.
 //!
 //! A URL may hold a secret: nothing here, errors included, says more of it than [`Url`] shows.
 
+mod connect;
+mod exchange;
 mod resolver;
 mod tls;
 mod url;
+mod wire;
 
-use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, CONNECTION, HOST, USER_AGENT};
 use hyper::{Method, Request as HyperRequest, Response};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use self::tls::Tls;
-use crate::words::os_words::plain;
-
+pub use self::connect::{ConnectError, connect_to};
+pub use self::exchange::{ExchangeError, exchange, io_cause};
 pub use self::resolver::Resolver;
-pub use self::tls::certificates_of;
-pub use self::url::Url;
+pub use self::tls::{Tls, TlsError, certificates_of};
+pub use self::url::{Url, is_path, split_host_port};
 
 /// A connection is open within this time, or is given up.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// Who we say we are.
+pub const AGENT: &str = concat!("haproxy-autoscale/", env!("CARGO_PKG_VERSION"));
 /// Most of an answer's body that is kept, to say what was answered.
 const BODY_BYTES_MAX: usize = 4 * 1024;
 /// Most of it that is read, so that the server sees an orderly end.
@@ -68,20 +68,20 @@ pub struct Answer {
 pub enum RequestError {
     #[error("cannot look up {0}: {1}")]
     Unknown(String, String),
-    #[error("cannot connect: {0}")]
-    Connect(String),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     #[error("no connection within {}", humantime::format_duration(*.0))]
     ConnectTimeout(Duration),
-    #[error("{0}")]
-    Tls(String),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Nothing was sent.
     #[error("no answer within {}", humantime::format_duration(*.0))]
     Timeout(Duration),
     /// It was sent.
     #[error("no answer within {}", humantime::format_duration(*.0))]
     Unanswered(Duration),
-    #[error("no answer: {0}")]
-    Broken(String),
+    #[error(transparent)]
+    Broken(#[from] ExchangeError),
     #[error("cannot ask: {0}")]
     Unaskable(String),
 }
@@ -91,7 +91,7 @@ impl Client {
     pub fn new(ca_file: Option<PathBuf>) -> Self {
         Self {
             resolver: Resolver::default(),
-            tls: Tls::new(ca_file),
+            tls: Tls::verified(ca_file),
         }
     }
 
@@ -106,7 +106,7 @@ impl Client {
         limit: Duration,
     ) -> Result<Answer, RequestError> {
         let is_sent = AtomicBool::new(false);
-        let answer = timeout(limit, self.exchange(url, request, &is_sent)).await;
+        let answer = timeout(limit, self.ask(url, request, &is_sent)).await;
         answer.map_err(|_| {
             if is_sent.load(Ordering::Relaxed) {
                 RequestError::Unanswered(limit)
@@ -116,7 +116,7 @@ impl Client {
         })?
     }
 
-    async fn exchange(
+    async fn ask(
         &self,
         url: &Url,
         request: Request,
@@ -128,10 +128,10 @@ impl Client {
         if url.is_tls() {
             let stream = self.tls.handshake(stream, url.host()).await?;
             is_sent.store(true, Ordering::Relaxed);
-            speak(stream, request).await
+            Ok(exchange(stream, request, read).await?)
         } else {
             is_sent.store(true, Ordering::Relaxed);
-            speak(stream, request).await
+            Ok(exchange(stream, request, read).await?)
         }
     }
 
@@ -142,32 +142,8 @@ impl Client {
         let addresses = addresses
             .await
             .map_err(|_| RequestError::ConnectTimeout(CONNECT_LIMIT))??;
-        connect_to(&addresses, end.saturating_duration_since(Instant::now())).await
+        Ok(connect_to(&addresses, end.saturating_duration_since(Instant::now())).await?)
     }
-}
-
-/// To the first of those addresses that answers. Each has an equal share of the time that is left, so that
-/// one where nobody answers leaves time for the next.
-///
-/// # Errors
-/// Why the last one did not.
-pub async fn connect_to(
-    addresses: &[SocketAddr],
-    limit: Duration,
-) -> Result<TcpStream, RequestError> {
-    let end = Instant::now() + limit;
-    let mut failed = RequestError::Connect("it has no address".to_owned());
-    let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
-    for address in addresses {
-        let share = end.saturating_duration_since(Instant::now()) / left.max(1);
-        left = left.saturating_sub(1);
-        failed = match timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => RequestError::Connect(plain(&error)),
-            Err(_) => RequestError::ConnectTimeout(limit),
-        };
-    }
-    Err(failed)
 }
 
 fn built(url: &Url, request: Request) -> Result<HyperRequest<Full<Bytes>>, RequestError> {
@@ -175,10 +151,7 @@ fn built(url: &Url, request: Request) -> Result<HyperRequest<Full<Bytes>>, Reque
         .method(request.method)
         .uri(url.path())
         .header(HOST, url.authority())
-        .header(
-            USER_AGENT,
-            concat!("haproxy-autoscale/", env!("CARGO_PKG_VERSION")),
-        )
+        .header(USER_AGENT, AGENT)
         .header(CONNECTION, "close");
     if let Some(credentials) = url.credentials() {
         built = built.header(AUTHORIZATION, credentials);
@@ -191,29 +164,7 @@ fn built(url: &Url, request: Request) -> Result<HyperRequest<Full<Bytes>>, Reque
         .map_err(|error| RequestError::Unaskable(error.to_string()))
 }
 
-async fn speak<S>(stream: S, request: HyperRequest<Full<Bytes>>) -> Result<Answer, RequestError>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(broken)?;
-    let mut exchange = pin!(async {
-        let answer = sender.send_request(request).await.map_err(broken)?;
-        read(answer).await
-    });
-    // The connection may end first: what it has brought is still to be read.
-    tokio::select! {
-        biased;
-        answer = &mut exchange => answer,
-        ended = connection => match ended {
-            Ok(()) => exchange.await,
-            Err(error) => Err(broken(error)),
-        },
-    }
-}
-
-async fn read(answer: Response<Incoming>) -> Result<Answer, RequestError> {
+async fn read(answer: Response<Incoming>) -> Answer {
     let status = answer.status().as_u16();
     let mut body = answer.into_body();
     let (mut kept, mut seen) = (Vec::new(), 0_usize);
@@ -231,19 +182,5 @@ async fn read(answer: Response<Incoming>) -> Result<Answer, RequestError> {
         }
     }
     let body = String::from_utf8_lossy(&kept).into_owned();
-    Ok(Answer { status, body })
-}
-
-/// hyper's own words, and those of what caused it.
-#[allow(clippy::needless_pass_by_value)] // as `map_err` hands it over
-fn broken(error: hyper::Error) -> RequestError {
-    let mut cause = std::error::Error::source(&error);
-    let mut text = error.to_string();
-    while let Some(inner) = cause {
-        text = inner
-            .downcast_ref::<io::Error>()
-            .map_or_else(|| inner.to_string(), plain);
-        cause = inner.source();
-    }
-    RequestError::Broken(text)
+    Answer { status, body }
 }

@@ -7,9 +7,12 @@ use std::net::Ipv6Addr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::Uri;
+use hyper::http::uri::PathAndQuery;
 
 /// Longest URL, bytes.
 const BYTES_MAX: usize = 2048;
+/// Longest host name, bytes (RFC 1035 §2.3.4).
+const HOST_BYTES_MAX: usize = 253;
 /// A shorter part of a path is no secret.
 const SECRET_BYTES_MIN: usize = 8;
 
@@ -56,16 +59,20 @@ impl Url {
             Some((user, authority)) => (Some(user), authority),
             None => (None, authority),
         };
-        let uri: Uri = text.parse().map_err(|_| "no URL")?;
-        let (host, port) = host_and_port(authority)
+        let (host, port) = split_host_port(authority)
+            .filter(|(host, _)| is_host(host))
             .ok_or("must name a host, and a port from 1 to 65535 if any")?;
+        let uri: Uri = text
+            .parse()
+            .map_err(|_| "contains a character that no URL may have: write it as %XX")?;
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let slash = if path.starts_with('/') { "" } else { "/" };
         Ok(Self {
             is_tls,
             host: host.to_owned(),
             port: port.unwrap_or(if is_tls { 443 } else { 80 }),
             authority: authority.to_owned(),
-            path: path.to_owned(),
+            path: format!("{slash}{path}"),
             credentials: user.map(|user| format!("Basic {}", STANDARD.encode(decoded(user)))),
             login: user.map(login).unwrap_or_default(),
         })
@@ -88,8 +95,14 @@ impl Url {
         &self.authority
     }
 
-    pub(super) fn path(&self) -> &str {
+    /// Path and query. They may hold a secret.
+    pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// Whether it names a user.
+    pub const fn has_login(&self) -> bool {
+        self.credentials.is_some()
     }
 
     pub(super) fn credentials(&self) -> Option<&str> {
@@ -168,7 +181,7 @@ fn decoded(user: &str) -> Vec<u8> {
 }
 
 /// `host`, `host:80`, `[::1]`, `[::1]:80`: the host without brackets, and the port.
-fn host_and_port(authority: &str) -> Option<(&str, Option<u16>)> {
+pub fn split_host_port(authority: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
         let (host, after) = rest.split_once(']')?;
         host.parse::<Ipv6Addr>().ok()?;
@@ -182,8 +195,7 @@ fn host_and_port(authority: &str) -> Option<(&str, Option<u16>)> {
             None => (authority, None),
         }
     };
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
-    if host.is_empty() || host.len() > 253 || !host.bytes().all(is_name) {
+    if host.is_empty() {
         return None;
     }
     match port {
@@ -194,4 +206,15 @@ fn host_and_port(authority: &str) -> Option<(&str, Option<u16>)> {
         }
         Some(_) => None,
     }
+}
+
+/// Whether that path, with or without a query, can be asked for.
+pub fn is_path(text: &str) -> bool {
+    text.starts_with('/') && text.parse::<PathAndQuery>().is_ok()
+}
+
+/// Could be a name or an address.
+fn is_host(host: &str) -> bool {
+    let is_of_one = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
+    host.len() <= HOST_BYTES_MAX && host.bytes().all(is_of_one)
 }

@@ -111,7 +111,8 @@ impl Machines {
         self.providers.is_empty()
     }
 
-    /// Asks for one thing. `Start` and `Stop` are answered with `Done` or `NotYet`, `Status` with `Is`.
+    /// Asks for one thing. `Start` and `Stop` are answered with `Done` or `NotYet`, `Status` with `Is`; with
+    /// `Done`, where nobody can ever tell (Wake-on-LAN without a command): that says nothing of the machine.
     ///
     /// Takes no longer than the call's limit and [`GRACE`]; waiting for another program's end is part of
     /// it. Needs a tokio runtime. When this is dropped the program goes on; when the runtime ends, it is
@@ -152,9 +153,7 @@ impl Machines {
             }
             Provider::Wol(wake) => match (&wake.command, call.verb) {
                 (Some(command), _) => exec::call(command, call, left, &mut ear).await,
-                (None, MachineVerb::Status) => Err(MachineFailure::Unknown(
-                    "Wake-on-LAN cannot tell; a `command` could".to_owned(),
-                )),
+                (None, MachineVerb::Status) => Ok(MachineAnswer::Done),
                 (None, MachineVerb::Start | MachineVerb::Stop) => Err(MachineFailure::Refused(
                     "Wake-on-LAN cannot stop a machine; a `command` could".to_owned(),
                 )),

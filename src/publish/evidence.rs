@@ -407,7 +407,9 @@ fn of_news(data: &mut Data, news: &News) {
         | News::ConfigNotApplied(_)
         | News::HttpListening(_)
         | News::HttpNotListening(_)
-        | News::HttpToken(_) => {}
+        | News::HttpToken(_)
+        | News::MachineSaid { .. }
+        | News::MachineStray { .. } => {}
     }
 }
 

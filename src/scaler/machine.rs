@@ -49,6 +49,8 @@ pub(super) struct Machine {
     seen_at: Option<Timestamp>,
     /// The last start that was asked for.
     pub(super) key: MachineKey,
+    /// Keys of later ones are at least that.
+    pub(super) keys_from: MachineKey,
     /// How often.
     pub(super) attempt: u32,
     /// It runs because we started it, or its server was put into maint by us: we may stop it.
@@ -137,12 +139,13 @@ pub(super) enum Outcome {
 
 impl Machine {
     /// Nothing is known of it; it is asked at once.
-    pub(super) const fn new(now: Timestamp, key: MachineKey) -> Self {
+    pub(super) const fn new(now: Timestamp, keys_from: MachineKey) -> Self {
         Self {
             power: None,
             since: now,
             seen_at: None,
-            key,
+            key: MachineKey(0),
+            keys_from,
             attempt: 0,
             is_ours: false,
             call: None,
@@ -254,7 +257,7 @@ impl Machine {
         if is_again {
             self.attempt = self.attempt.saturating_add(1);
         } else {
-            self.key = MachineKey(self.key.0.saturating_add(1));
+            self.key = MachineKey(self.key.0.saturating_add(1)).max(self.keys_from);
             self.attempt = 1;
             self.starts = self.starts.saturating_add(1);
         }
@@ -340,7 +343,7 @@ impl Machine {
 
     /// Takes what an earlier daemon knew of it.
     pub(super) fn restore(&mut self, now: Timestamp, memory: &MachineMemory) {
-        self.key = self.key.max(memory.key);
+        self.key = memory.key;
         self.attempt = memory.attempt;
         self.is_ours = memory.is_ours;
         self.boot = memory.boot;

@@ -3,22 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 mod http;
 mod once;
 mod target;
-mod tls;
 
 use self::target::Target;
-use self::tls::Tls;
+use crate::http_client::{ConnectError, Tls, TlsError, connect_to};
 use crate::words::names::ServerName;
-use crate::words::os_words::plain;
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure, WarmUpTrouble};
 
 pub use self::once::{Once, OnceAnswer};
@@ -137,7 +134,11 @@ impl WarmUp {
         Self {
             config: config.clone(),
             urls,
-            tls: Tls::new(config.tls_verify),
+            tls: if config.tls_verify {
+                Tls::verified(None)
+            } else {
+                Tls::unverified()
+            },
         }
     }
 
@@ -220,7 +221,8 @@ impl WarmUp {
     async fn ask(&self, stream: TcpStream, target: &Target) -> Result<(), Fault> {
         let wants_request = self.config.requests > 0;
         if target.is_tls {
-            let stream = self.tls.handshake(stream, target).await?;
+            let spoken = self.tls.handshake(stream, &target.name).await;
+            let stream = spoken.map_err(|error| without_tls(&error, self.config.tls_verify))?;
             if wants_request {
                 http::get(stream, target, &self.config.expect_status).await?;
             }
@@ -320,31 +322,44 @@ impl Progress {
     }
 }
 
-/// Connects to the first address of the target that answers before `end`. Each has an equal part
-/// of the time that is left, so that a dead first one does not hide a second that lives.
+/// Connects to the first address of the target that answers before `end`.
 async fn connect(target: &Target, end: Instant) -> Result<TcpStream, Fault> {
     let addresses = match timeout_at(end, target.addresses()).await {
         Ok(addresses) => addresses?,
         Err(_) => return Err(Fault::TimedOut),
     };
-    let mut fault = None;
-    for (index, address) in addresses.iter().enumerate() {
-        let left = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
-        let limit = end.saturating_duration_since(Instant::now()) / left;
-        let text = match timeout(limit, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                fault.get_or_insert(Fault::Refused);
-                continue;
-            }
-            Ok(Err(error)) => plain(&error),
-            Err(_) => format!("no answer within {:.1} s", limit.as_secs_f64()),
-        };
-        fault = Some(Fault::Unreached(format!(
-            "cannot connect to {address}: {text}"
-        )));
+    let left = end.saturating_duration_since(Instant::now());
+    let connected = connect_to(&addresses, left).await;
+    connected.map_err(|error| match error {
+        ConnectError::Refused => Fault::Refused,
+        ConnectError::NoAddress => Fault::Broken(error.to_string()),
+        ConnectError::Failed { .. } | ConnectError::Silent { .. } => {
+            Fault::Unreached(error.to_string())
+        }
+    })
+}
+
+/// Why TLS is not spoken, with the ways out that a warm-up has.
+fn without_tls(error: &TlsError, is_verified: bool) -> Fault {
+    match error {
+        TlsError::Unready(text) => Fault::Hopeless(text.clone()),
+        TlsError::NoIssuers(why) => Fault::Hopeless(format!(
+            "tls_verify = true, and the system has no certificates to verify with ({why}); install \
+             ca-certificates"
+        )),
+        TlsError::NoName(name) => Fault::Hopeless(format!(
+            "{name:?} is no name that a certificate can carry; see `host`"
+        )),
+        TlsError::Certificate(what) if is_verified => Fault::Broken(format!(
+            "its certificate was not accepted: {what}; set `host` to the name in it, add its \
+             issuer to the system's certificates, or set tls_verify = false"
+        )),
+        TlsError::Certificate(what) | TlsError::Handshake(what) => Fault::Broken(format!(
+            "no TLS: {what}; if it speaks the PROXY protocol first, or only TLS versions below \
+             1.2, set warm_up_url to an address that answers HTTP/1.1; where a TLS handshake \
+             works and HTTP/1.1 does not, requests = 0 is enough"
+        )),
     }
-    Err(fault.unwrap_or_else(|| Fault::Broken(format!("{} has no address", target.authority))))
 }
 
 /// `200-399,404`, as `expect_status` is written.

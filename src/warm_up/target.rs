@@ -4,21 +4,19 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::Fault;
-use crate::words::os_words::plain;
-
-/// Longest `warm_up_url`, bytes.
-const URL_MAX_BYTES: usize = 2048;
-
-/// Most addresses of one name that are tried.
-const ADDRESSES_MAX: usize = 8;
+use crate::http_client::{Resolver, Url, split_host_port};
 
 /// The metadata service of some clouds over IPv6; the IPv4 one is link-local.
 const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
 
 /// One place to send a request to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Target {
-    place: Place,
+    /// Name or address.
+    host: String,
+    port: u16,
+    /// Of this name alone: one that takes long holds up no other.
+    resolver: Resolver,
     /// Whether TLS is spoken.
     pub(super) is_tls: bool,
     /// HOST:PORT as it stands in messages and, unless a host is configured, in the Host header.
@@ -27,12 +25,6 @@ pub(super) struct Target {
     pub(super) path: String,
     /// The name that a verified certificate must carry; also SNI when it is no address.
     pub(super) name: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Place {
-    Address(SocketAddr),
-    Name(String, u16),
 }
 
 /// Whether a `warm_up_url` can be used.
@@ -46,57 +38,35 @@ pub fn check_url(url: &str) -> Result<(), &'static str> {
 impl Target {
     /// The address that HAProxy connects to, with the configured path.
     pub(super) fn from_address(address: SocketAddr, is_tls: bool, path: &str) -> Self {
+        let host = address.ip().to_string();
         Self {
-            place: Place::Address(address),
+            name: host.clone(),
+            host,
+            port: address.port(),
+            resolver: Resolver::default(),
             is_tls,
             authority: address.to_string(),
             path: path.to_owned(),
-            name: address.ip().to_string(),
         }
     }
 
     /// `http://HOST[:PORT][/PATH]` or https; no user name, no fragment.
-    pub(super) fn from_url(url: &str) -> Result<Self, &'static str> {
-        if url.len() > URL_MAX_BYTES {
-            return Err("longer than 2048 bytes");
-        }
-        if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err("contains spaces, control or non-ASCII characters: write them as %XX");
-        }
-        let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-        let (is_tls, default_port) = match scheme.to_ascii_lowercase().as_str() {
-            "http" => (false, 80),
-            "https" => (true, 443),
-            _ => return Err("must start with http:// or https://"),
-        };
-        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        if path.contains('#') {
-            return Err("a fragment (#…) is never sent to a server: remove it");
-        }
-        if authority.contains('@') {
+    pub(super) fn from_url(text: &str) -> Result<Self, &'static str> {
+        let url = Url::parse(text)?;
+        if url.has_login() {
             return Err("a user name or password is never sent: remove it");
         }
-        let path = if path.starts_with('/') {
-            path.to_owned()
-        } else {
-            format!("/{path}")
-        };
-        let Some((host, port)) = split_host_port(authority) else {
-            return Err("must name a host, and a port from 1 to 65535 if any");
-        };
-        let port = port.unwrap_or(default_port);
-        let place = match host.parse::<IpAddr>() {
-            Ok(ip) if is_forbidden(ip) => return Err(FORBIDDEN),
-            Ok(ip) => Place::Address(SocketAddr::new(ip, port)),
-            Err(_) if is_host_name(host) => Place::Name(host.to_owned(), port),
-            Err(_) => return Err("not a host name or address"),
-        };
+        if url.host().parse().is_ok_and(is_forbidden) {
+            return Err(FORBIDDEN);
+        }
         Ok(Self {
-            place,
-            is_tls,
-            authority: authority.to_owned(),
-            path,
-            name: host.to_owned(),
+            name: url.host().to_owned(),
+            host: url.host().to_owned(),
+            port: url.port(),
+            resolver: Resolver::default(),
+            is_tls: url.is_tls(),
+            authority: url.authority().to_owned(),
+            path: url.path().to_owned(),
         })
     }
 
@@ -113,18 +83,8 @@ impl Target {
 
     /// Its addresses now, at least one; a name is looked up each time.
     pub(super) async fn addresses(&self) -> Result<Vec<SocketAddr>, Fault> {
-        let found: Vec<SocketAddr> = match &self.place {
-            Place::Address(address) => vec![*address],
-            Place::Name(name, port) => {
-                match tokio::net::lookup_host((name.as_str(), *port)).await {
-                    Ok(found) => found.take(ADDRESSES_MAX).collect(),
-                    Err(error) => {
-                        let text = format!("cannot look up {name}: {}", plain(&error));
-                        return Err(Fault::Broken(text));
-                    }
-                }
-            }
-        };
+        let found = self.resolver.look_up(&self.host, self.port).await;
+        let found = found.map_err(|error| Fault::Broken(error.to_string()))?;
         // One forbidden address spoils a name: nothing good has both.
         match found.iter().find(|address| is_forbidden(address.ip())) {
             Some(address) => Err(Fault::Hopeless(format!("{address}: {FORBIDDEN}"))),
@@ -141,36 +101,4 @@ fn is_forbidden(ip: IpAddr) -> bool {
         IpAddr::V4(ip) => ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_unicast_link_local() || ip == METADATA_V6,
     }
-}
-
-/// `host`, `host:80`, `[::1]`, `[::1]:80` → host without brackets, port.
-fn split_host_port(authority: &str) -> Option<(&str, Option<u16>)> {
-    let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
-        let (host, after) = rest.split_once(']')?;
-        host.parse::<Ipv6Addr>().ok()?;
-        match after {
-            "" => (host, None),
-            _ => (host, Some(after.strip_prefix(':')?)),
-        }
-    } else {
-        match authority.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
-        }
-    };
-    let port = match port {
-        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Some(port.parse().ok().filter(|port| *port != 0)?)
-        }
-        Some(_) => return None,
-        None => None,
-    };
-    (!host.is_empty()).then_some((host, port))
-}
-
-fn is_host_name(host: &str) -> bool {
-    host.len() <= 253
-        && host
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
 }

@@ -314,6 +314,7 @@ async fn a_body_cut_short_is_a_failure() {
         "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nab",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
         "HTTP/1.1 200 OK\r\nContent-Le",
     ] {
         let server = Server::answering(&[text]).await;

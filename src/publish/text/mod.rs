@@ -64,3 +64,11 @@ fn counted(number: impl Into<u64>, what: &str) -> String {
         more => format!("{more} {what}s"),
     }
 }
+
+/// `1 is`, `3 are`.
+fn are(number: u32) -> String {
+    match number {
+        1 => "1 is".to_owned(),
+        more => format!("{more} are"),
+    }
+}

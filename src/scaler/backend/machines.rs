@@ -41,15 +41,15 @@ pub(super) struct Machines {
     /// Those that run because of us and that the configuration names no more: not told yet.
     forgotten: Vec<String>,
     /// Keys count up from here where nothing is remembered.
-    first_key: MachineKey,
+    keys_from: MachineKey,
 }
 
 impl Machines {
     /// Nothing is known of those that the configuration names.
-    pub(super) fn new(now: Timestamp, settings: &BackendSettings, first_key: MachineKey) -> Self {
+    pub(super) fn new(now: Timestamp, settings: &BackendSettings, keys_from: MachineKey) -> Self {
         let mut machines = Self {
             not_before: now.after(NO_STOP_FOR.max(settings.drain_timeout)),
-            first_key,
+            keys_from,
             ..Self::default()
         };
         machines.meet(now, settings);
@@ -69,18 +69,23 @@ impl Machines {
         self.meet(now, settings);
     }
 
+    /// Another HAProxy, or another way to touch it: nothing is known.
+    pub(super) fn forget(&mut self, now: Timestamp, settings: &BackendSettings) {
+        *self = Self::new(now, settings, self.keys_from);
+    }
+
     /// Keys of starts count up from there where none is remembered.
     pub(super) fn keys_from(&mut self, first: MachineKey) {
-        self.first_key = first;
+        self.keys_from = first;
         for machine in self.each.values_mut() {
-            machine.key = machine.key.max(first);
+            machine.keys_from = first;
         }
     }
 
     fn meet(&mut self, now: Timestamp, settings: &BackendSettings) {
-        let first_key = self.first_key;
+        let keys_from = self.keys_from;
         for name in settings.machines.keys() {
-            let machine = || Machine::new(now, first_key);
+            let machine = || Machine::new(now, keys_from);
             self.each.entry(name.clone()).or_insert_with(machine);
         }
     }
@@ -405,6 +410,16 @@ fn settle(
         }
     }
     false
+}
+
+/// The backend is not looked after any more: what runs because of us is told.
+pub(super) fn say_goodbye(machines: &Machines, now: Timestamp, out: &mut Outbox) {
+    for (name, machine) in &machines.each {
+        if machine.runs_for_us() {
+            let news = MachineNews::Forgotten;
+            told(now, name, Change::Warning, news, out);
+        }
+    }
 }
 
 /// One that runs in no use is told once: one of ours whose server HAProxy has no more, and one that

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Backend;
 use super::journeys::Journeys;
+use super::machines;
 use super::ramps::take_all_back;
 use super::signals::goal_ms;
 use super::timers::Timer;
@@ -152,6 +153,7 @@ impl Backend {
         self.facts.comparison.forget();
         self.size.start_over(now);
         self.votes.start_over();
+        self.machines.forget(now, &self.settings);
         self.signals.meter.start_over();
         self.facts.pool.members.clear();
         self.facts.reading = super::facts::Reading::default();
@@ -213,5 +215,6 @@ impl Sight<'_> {
         let enabled = members.filter(|it| it.role == Role::Spare && it.stage == Stage::Ready);
         let note = Note::Left(enabled.map(name_of).collect());
         out.tell(now, None, Change::Note, note);
+        machines::say_goodbye(&self.machines, now, out);
     }
 }

@@ -1,9 +1,12 @@
-//! The HTTP client that alerts and probes share.
+//! The HTTP client that alerts, probes and warm-ups share.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use haproxy_autoscale::http_client::{Url, connect_to};
+use haproxy_autoscale::http_client::{ExchangeError, Url, connect_to, exchange};
+use http_body_util::BodyExt as _;
+use hyper::Request;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 #[tokio::test]
@@ -39,5 +42,41 @@ fn what_an_answer_repeats_of_a_login_is_hidden() {
     let shown = url.hidden_in(answer);
     for secret in ["p%40ss", "p@ss", "bWU6", "t0ken"] {
         assert!(!shown.contains(secret), "{secret}: {shown}");
+    }
+}
+
+/// What becomes of a request to a server that wrote this before it read anything, and closed then if `closes`.
+async fn asked(written: &str, closes: bool) -> Result<String, ExchangeError> {
+    let (ours, mut theirs) = tokio::io::duplex(1024);
+    theirs.write_all(written.as_bytes()).await.unwrap();
+    let held = (!closes).then_some(theirs);
+    let request = Request::get("/").body(http_body_util::Full::default());
+    let answer = exchange(ours, request.unwrap(), async |answer| {
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        String::from_utf8(body.to_vec()).unwrap()
+    });
+    let answer = tokio::time::timeout(Duration::from_secs(30), answer).await;
+    drop(held);
+    answer.unwrap()
+}
+
+#[tokio::test]
+async fn an_answer_counts_whose_server_has_not_read_the_request() {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    for closes in [false, true] {
+        assert_eq!(asked(answer, closes).await.as_deref(), Ok("ok"), "{closes}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_answer_is_named() {
+    let cut = "HTTP/1.1 200 OK\r\nContent-Le";
+    for (written, closes, error) in [
+        ("SSH-2.0-OpenSSH_9.2\r\n", false, ExchangeError::NotHttp),
+        ("SSH-2.0-OpenSSH_9.2\r\n", true, ExchangeError::NotHttp),
+        (cut, true, ExchangeError::Cut),
+        ("", true, ExchangeError::Failed("broken pipe".to_owned())),
+    ] {
+        assert_eq!(asked(written, closes).await, Err(error), "{written:?}");
     }
 }

@@ -463,6 +463,7 @@ fn sockets_paths_and_urls_are_checked() {
 [log] ;; max_line_bytes = 3 => E0007 5:18 | from 256
 [backend.web.warm_up] ;; path = "health" => E0015 5:8 | does not begin with `/`
 [backend.web.warm_up] ;; path = "/a b" => E0015 5:8 | %20
+[backend.web.warm_up] ;; path = "/<a>" => E0015 5:8 | %XX
 [backend.web.warm_up] ;; path = "/\r\nX: y" => E0015 5:8 | control
 [backend.web.warm_up] ;; host = "a\r\nX: y" => E0015 5:8 | control
 "#,
@@ -483,7 +484,7 @@ fn sockets_paths_and_urls_are_checked() {
         each(&format!("{lines} => E0015 5:17 | 200,204,301-302"));
     }
     let urls = "10.0.0.13:8080 ftp://a/ http:// http:///x http://u:p@a/ http://a:0/ http://a:x/ \
-                http://a/#x http://[::1/ http://a:1:2/ http://\u{e9}/ http://a:/";
+                http://a/#x http://[::1/ http://a:1:2/ http://\u{e9}/ http://a:/ http://a/<x>";
     for url in urls.split(' ') {
         let lines = format!("[backend.web.server.web3] ;; warm_up_url = \"{url}\"");
         each(&format!(

@@ -19,8 +19,9 @@ fn scene(keys: &str, is_off: bool) -> Option<Scene> {
     let nobody = nobody.local_addr().expect("an address");
     let scene = Scene::new(Some(version), |it, root| {
         let keys = keys.replace("HOOK", &root.join("etc/machine").display().to_string());
-        it.config
-            .push_str(&format!("\n[backend.web.server.web2.machine]\n{keys}\n"));
+        it.config.push_str("\n[backend.web.server.web2.machine]\n");
+        it.config.push_str(&keys);
+        it.config.push('\n');
         if is_off {
             let line = it.cfg.lines().find(|it| it.contains("server web2"));
             let line = line.expect("web2").to_owned();

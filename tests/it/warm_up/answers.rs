@@ -36,7 +36,7 @@ async fn a_head_tells_how_its_body_ends() {
         ("HTTP/1.0 200\n\n", true),
         ("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n1234567", false),
         (
-            "HTTP/1.1 200 OK\r\ncontent-length:7\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n0\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length:7\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n0\r\n\r\n",
             false,
         ),
         ("HTTP/1.1 204 No\r\nContent-Length: 7\r\n\r\n", false),
@@ -65,6 +65,26 @@ async fn what_is_not_an_answer_is_not_taken_for_one() {
             panic!("{answer:?}: {text:?}");
         };
         assert!(text.contains("PROXY protocol"), "{answer:?}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn odd_headers_are_passed_over() {
+    let many = ["X: y"; 300].join("\r\n");
+    for odd in [
+        "X : y",
+        "no colon",
+        "Bad Name: x",
+        "X: y\r\n z",
+        "X:",
+        &many,
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{odd}\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(
+            asked(answer.as_bytes(), false, 1000).await,
+            Ok(()),
+            "{odd:.20}"
+        );
     }
 }
 
