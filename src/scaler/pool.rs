@@ -84,7 +84,7 @@ impl Pool {
             // Until it is in again it comes and goes as a spare does.
             member.role = match member.configured {
                 Role::AlwaysUp if member.marks.evacuated.is_some() => Role::Spare,
-                configured => configured,
+                configured @ (Role::AlwaysUp | Role::Spare | Role::Other) => configured,
             };
         }
     }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::needs::Needs;
+use super::nobody::why_no_spare;
 use crate::scaler::decision::{Refusal, Wanted};
 use crate::scaler::member::{Member, Role, Stage, name_of};
 use crate::words::picture::AdminState;
@@ -40,7 +41,7 @@ impl Member {
 }
 
 /// Servers that are evacuated, for each of which another one is wanted.
-pub(super) fn evacuated<'a>(needs: Needs<'a>) -> impl Iterator<Item = Wanted> + 'a {
+pub(super) fn evacuated(needs: Needs<'_>) -> impl Iterator<Item = Wanted> + '_ {
     let members = needs.facts.pool.members.iter();
     let evacuated = members.filter(|member| member.wants_a_stand_in());
     evacuated.map(|member| Wanted::Evacuation {
@@ -67,7 +68,7 @@ pub(super) fn no_stand_in(needs: Needs<'_>, now: Timestamp, server: &str) -> Opt
         server: server.to_owned(),
     };
     let is_there = !needs.candidates_for(now, &wanted).is_empty();
-    let why = || Box::new(needs.why_no_spare(now));
+    let why = || Box::new(why_no_spare(needs, now));
     (!is_there).then(|| Refusal::NoStandIn(why()))
 }
 

@@ -14,6 +14,7 @@ mod line_up;
 mod machines;
 mod memory;
 mod needs;
+mod nobody;
 mod orders;
 mod plan;
 mod ramps;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::journey::Boot;
 use super::super::machines;
 use super::super::needs::Need;
+use super::super::nobody::why_no_spare;
 use super::super::plan::Search;
 use super::warm::warm_up;
 use super::{Goal, Journey, Road, Step};
@@ -79,7 +80,7 @@ impl Road<'_> {
         }
         let why = match self.needs().forbids(&wanted, None) {
             Some(blocked) => Nobody::Blocked(blocked),
-            None => self.needs().why_no_spare(now),
+            None => why_no_spare(self.needs(), now),
         };
         let reason = Reason::NoSpare { wanted, why };
         out.report(now, None, Change::NoSpare, reason);
