@@ -11,6 +11,7 @@ mod order;
 mod past;
 mod simulate;
 mod since;
+mod supply;
 mod top;
 mod tune;
 
@@ -50,6 +51,8 @@ const CONFIG_DEFAULT: &str = "/etc/haproxy-autoscale/config.toml";
 const EXIT_FAILED: u8 = 1;
 /// `tune`: the log cannot tell.
 const EXIT_CANNOT_TELL: u8 = 4;
+/// The command line is wrong, as clap ends.
+const EXIT_USAGE: u8 = 2;
 /// `status --check`: something keeps the daemon from working.
 const EXIT_PROBLEM: u8 = 2;
 /// `status` and orders: no daemon runs (LSB's code for that).

@@ -8,6 +8,7 @@
 //! - [`measure`]: requests and looks at HAProxy as numbers; pure, and knows no server
 //! - [`scaler`]: events with a time go in, actions come out; the only place that decides, and pure
 //! - [`runtime_api`], [`warm_up`]: the hands; they do one thing when told and report the outcome
+//! - [`machines`]: starts and stops what a spare runs on, when told; [`child`]: a program, with limits
 //! - [`daemon`]: one loop that carries events in and starts actions
 //! - [`haproxy_cfg`]: what haproxy.cfg says; [`doctor`], [`init`]: what is wrong with a set-up, and how
 //!   to begin one
@@ -29,6 +30,7 @@
 //! - [`tune`]: what a log says one server carries, and settings that follow from it
 
 pub mod alerts;
+pub mod child;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -43,6 +45,7 @@ pub mod http;
 pub mod http_client;
 pub mod init;
 pub mod log;
+pub mod machines;
 pub mod measure;
 pub mod metrics;
 pub mod parse;

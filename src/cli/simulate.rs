@@ -1,5 +1,6 @@
 //! `simulate`: what it takes, and what that means for the simulation.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,7 +8,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::logs::{LogArgs, PeriodArgs};
-use super::{EXIT_FAILED, MaybeConfigFile, bar, complain, finish, with_config};
+use super::supply::{BOOT_DEFAULT, SupplyArgs, measured, percent, spares_of_tier};
+use super::{EXIT_FAILED, EXIT_USAGE, MaybeConfigFile, bar, complain, finish, with_config};
 use crate::config::{self, BackendConfig, LogConfig};
 use crate::control;
 use crate::log::recorded::Progress;
@@ -18,6 +20,7 @@ use crate::simulate::load::recorded::LogInput;
 use crate::simulate::load::service::Service;
 use crate::simulate::load::shapes::Shape;
 use crate::simulate::policy::Policy;
+use crate::simulate::supply::Terms;
 use crate::simulate::{self, Options, SERVERS_MAX, SimulateError, Source};
 
 #[derive(Debug, Args)]
@@ -52,9 +55,15 @@ pub(super) struct SimulateArgs {
     /// coefficient of variation), log (as the log has it) [default: log with a log, else exp:60ms]
     #[arg(long, value_name = "SERVICE", value_parser = Service::parse)]
     service: Option<Service>,
-    /// From the wish for a spare until it answers, always the same
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = control::duration)]
-    boot: Duration,
+    /// So many of the spares are of this tier, the last ones: they come later and go earlier
+    /// [default: as the configuration has it, or all of tier 1]
+    #[arg(long, value_name = "TIER=COUNT", value_parser = spares_of_tier)]
+    tier: Vec<(u32, u32)>,
+    #[command(flatten)]
+    supply: SupplyArgs,
+    /// Look for the cheapest settings with which at most so many of the requests are slow: 1%
+    #[arg(long, value_name = "PERCENT", requires = "price", value_parser = percent)]
+    slow_at_most: Option<f64>,
     /// The first N requests of a server that has just been started take FACTOR times as long
     #[arg(long, value_name = "N,FACTOR", value_parser = cold)]
     cold: Option<Cold>,
@@ -104,7 +113,7 @@ struct LoadArgs {
 
 pub(super) fn run(args: SimulateArgs) -> u8 {
     match args.config.config.clone() {
-        None => simulate(args, None, LogConfig::default()),
+        None => simulate(args, None, BTreeMap::new(), LogConfig::default()),
         Some(path) => with_config(&path, EXIT_FAILED, |config| {
             let mut names: Vec<&String> = config.backends.keys().collect();
             if let Some(wanted) = &args.backend {
@@ -119,18 +128,35 @@ pub(super) fn run(args: SimulateArgs) -> u8 {
                 return EXIT_FAILED;
             };
             let backend = config.backends.get(name).cloned();
-            simulate(args, backend, config.log)
+            let measured = if args.supply.leaves_boots_open() {
+                measured(&config).remove(name).unwrap_or_default()
+            } else {
+                BTreeMap::new()
+            };
+            simulate(args, backend, measured, config.log)
         }),
     }
 }
 
-fn simulate(args: SimulateArgs, backend: Option<BackendConfig>, log: LogConfig) -> u8 {
+fn simulate(
+    args: SimulateArgs,
+    backend: Option<BackendConfig>,
+    measured: BTreeMap<String, Duration>,
+    log: LogConfig,
+) -> u8 {
     let name = backend.as_ref().map(|it| it.scaler.name.as_str());
     let name = name.or(args.backend.as_deref());
     let learned = match args.learned.as_deref().map(|path| learned(path, name)) {
         None => None,
         Some(Ok(capacity)) => Some(capacity),
         Some(Err(code)) => return code,
+    };
+    let terms = match args.supply.terms(args.tier) {
+        Ok(terms) => Terms { measured, ..terms },
+        Err(error) => {
+            complain(&error);
+            return EXIT_USAGE;
+        }
     };
     let progress = Progress::default();
     let source = match (args.load.shape, args.load.rates) {
@@ -164,12 +190,14 @@ fn simulate(args: SimulateArgs, backend: Option<BackendConfig>, log: LogConfig) 
         workers: args.workers,
         maxconn: args.maxconn,
         service: args.service,
-        boot: args.boot,
+        boot: BOOT_DEFAULT,
+        terms,
         cold: args.cold.unwrap_or(Cold::NONE),
         balance: args.balance,
         goal: args.goal,
         seed: args.seed,
         policies,
+        slow_share_max: args.slow_at_most,
         json: args.json,
         html: args.html,
     };

@@ -9,7 +9,10 @@ use clap::Args;
 
 use super::logs::{LogArgs, PeriodArgs};
 use super::simulate::balance;
-use super::{EXIT_CANNOT_TELL, EXIT_FAILED, MaybeConfigFile, bar, complain, finish, with_config};
+use super::supply::{BOOT_DEFAULT, SupplyArgs, measured, percent};
+use super::{
+    EXIT_CANNOT_TELL, EXIT_FAILED, EXIT_USAGE, MaybeConfigFile, bar, complain, finish, with_config,
+};
 use crate::config::{BackendConfig, LogConfig};
 use crate::control;
 use crate::log::recorded::Progress;
@@ -35,9 +38,12 @@ pub(super) struct TuneArgs {
     /// Show what other goals would have meant: goal=100ms..1s
     #[arg(long, value_name = "RANGE", value_parser = Range::parse)]
     sweep: Option<Range>,
-    /// How long a spare takes to come when settings are tried
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = control::duration)]
-    boot: Duration,
+    #[command(flatten)]
+    supply: SupplyArgs,
+    /// The goal is kept if at most so many of the requests are slower [default: 1%, or half as many
+    /// again as with all servers, always]
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    slow_at_most: Option<f64>,
     /// How HAProxy chooses a server: roundrobin, leastconn, first
     #[arg(long, value_name = "ALGORITHM", default_value = "roundrobin", value_parser = balance)]
     balance: Balance,
@@ -58,7 +64,7 @@ pub(super) struct TuneArgs {
 
 pub(super) fn run(args: TuneArgs) -> u8 {
     match args.config.config.clone() {
-        None => study(args, None, LogConfig::default()),
+        None => study(args, None, BTreeMap::new(), LogConfig::default()),
         Some(path) => with_config(&path, EXIT_FAILED, |config| {
             if let Some(wanted) = &args.backend
                 && !config.backends.contains_key(wanted)
@@ -70,12 +76,29 @@ pub(super) fn run(args: TuneArgs) -> u8 {
                 ));
                 return EXIT_FAILED;
             }
-            study(args, Some(config.backends), config.log)
+            let measured = if args.supply.leaves_boots_open() {
+                measured(&config)
+            } else {
+                BTreeMap::new()
+            };
+            study(args, Some(config.backends), measured, config.log)
         }),
     }
 }
 
-fn study(args: TuneArgs, backends: Option<BTreeMap<String, BackendConfig>>, log: LogConfig) -> u8 {
+fn study(
+    args: TuneArgs,
+    backends: Option<BTreeMap<String, BackendConfig>>,
+    measured: BTreeMap<String, BTreeMap<String, Duration>>,
+    log: LogConfig,
+) -> u8 {
+    let terms = match args.supply.terms(Vec::new()) {
+        Ok(terms) => terms,
+        Err(error) => {
+            complain(&error);
+            return EXIT_USAGE;
+        }
+    };
     let progress = Progress::default();
     let period = args.period.period();
     let (parser, log) = args.format.parser(log);
@@ -90,7 +113,10 @@ fn study(args: TuneArgs, backends: Option<BTreeMap<String, BackendConfig>>, log:
             progress: progress.clone(),
         },
         goal: args.goal,
-        boot: args.boot,
+        boot: BOOT_DEFAULT,
+        terms,
+        measured,
+        slow_share_max: args.slow_at_most,
         balance: args.balance,
         seed: args.seed,
         sweep: args.sweep,

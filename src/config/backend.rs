@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use super::diagnostic::{Code, Diagnostic, Label, escaped};
 use super::draft::Draft;
+use super::machine::{self, Machine};
 use super::policy::{Policy, Settled};
 use super::reader::{At, Reader, Table};
 use super::schedule;
 use super::servers::{self, Lists};
 use super::{BackendConfig, keys};
-use crate::scaler::settings::BackendSettings;
+use crate::scaler::settings::{BackendSettings, Spares};
 use crate::state::WRITE_LIMIT;
 
 /// No server takes longer to get warm under load.
@@ -35,6 +36,8 @@ struct Layers<'t> {
     urls: BTreeMap<String, String>,
     /// `tier` by server.
     tiers: BTreeMap<String, At<u32>>,
+    /// `machine` by server.
+    machines: BTreeMap<String, Machine>,
     /// Says that there is a policy, good or bad.
     has_policy: bool,
 }
@@ -61,6 +64,11 @@ impl<'t> Layers<'t> {
             }
             if let Some(tier) = table.get::<u32>("tier", reader) {
                 self.tiers.insert(server.value.clone(), tier);
+            }
+            if let Some(table) = table.table("machine", &keys::MACHINE, reader)
+                && let Some(machine) = machine::read(&table, reader)
+            {
+                self.machines.insert(server.value.clone(), machine);
             }
             servers.push(server);
         }
@@ -144,6 +152,24 @@ impl<'t> Layers<'t> {
         }
     }
 
+    /// What is always up needs nobody who starts it; what is no spare is never touched.
+    fn leave_out_idle_machines(&mut self, lists: &Lists, reader: &mut Reader<'_>) {
+        for (name, machine) in &self.machines {
+            if lists.always_up.contains(name) {
+                reader.add(Diagnostic::new(
+                    Code::WithoutEffect,
+                    format!("a machine of `{}`, which is always up", escaped(name)),
+                    Label::new(machine.span.clone(), "it is neither started nor stopped"),
+                    "remove this table, or name the server in `spares` instead of `always_up`",
+                ));
+            }
+        }
+        self.machines.retain(|name, _| match &lists.spares {
+            Spares::Auto => !lists.always_up.contains(name),
+            Spares::Named(spares) => spares.contains(name),
+        });
+    }
+
     fn settle(self, name: String, lists: Lists, reader: &mut Reader<'_>) -> BackendConfig {
         let draft = self.draft;
         let shorthand = Policy::shorthand(&draft);
@@ -174,12 +200,17 @@ impl<'t> Layers<'t> {
             Some(schedule)
         });
         let schedules = schedules.collect();
+        let machines = self.machines.iter();
+        let machines = machines.map(|(name, machine)| (name.clone(), machine.settings));
+        let providers = self.machines.iter();
+        let providers = providers.map(|(name, machine)| (name.clone(), machine.provider.clone()));
         BackendConfig {
             scaler: BackendSettings {
                 name: defaults.name,
                 always_up: defaults.always_up,
                 spares: lists.spares,
                 tiers: tiers.collect(),
+                machines: machines.collect(),
                 min,
                 policies,
                 targets,
@@ -195,6 +226,7 @@ impl<'t> Layers<'t> {
             schedules,
             warm_up: draft.warm_up,
             warm_up_urls: self.urls,
+            machines: providers.collect(),
         }
     }
 }
@@ -211,6 +243,7 @@ pub(super) fn backends(
         schedules: Vec::new(),
         urls: BTreeMap::new(),
         tiers: BTreeMap::new(),
+        machines: BTreeMap::new(),
         has_policy: false,
     };
     if let Some(table) = top.table("defaults", &keys::DEFAULTS, reader) {
@@ -233,6 +266,7 @@ pub(super) fn backends(
         warn_of_low_max(&layers.draft, &lists, reader);
         servers::warn_of_unlisted(&servers, &lists, reader);
         layers.warn_of_idle_tiers(&lists, reader);
+        layers.leave_out_idle_machines(&lists, reader);
         if !layers.has_policy {
             reader.add(Diagnostic::new(
                 Code::Missing,

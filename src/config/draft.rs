@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::alert::{AlertDraft, ProbeDraft};
 use super::diagnostic::Span;
+use super::machine::MachineDraft;
 use super::{Config, WarmUpConfig};
 use crate::measure::settings::{PolicySettings, Signal};
 use crate::scaler::settings::BackendSettings;
@@ -23,6 +24,8 @@ pub(super) struct Draft {
     pub alert: AlertDraft,
     /// One `[[probe]]`.
     pub probe: ProbeDraft,
+    /// One `[server.SERVER.machine]`.
+    pub machine: MachineDraft,
     /// `[warm_up]`.
     pub warm_up: WarmUpConfig,
     /// `response_time`.
@@ -41,6 +44,7 @@ impl Default for Draft {
             min: None,
             alert: AlertDraft::default(),
             probe: ProbeDraft::default(),
+            machine: MachineDraft::default(),
             warm_up: WarmUpConfig::default(),
             response_time: None,
             policy: PolicySettings::new(Signal::ResponseTime, 0.0),

@@ -29,7 +29,8 @@ const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Most servers that `min` and `max` may count.
 const MAX_SERVERS: u32 = 10_000;
 const MAX_BREACHES: u32 = 1_000;
-const MAX_TIER: u32 = 100;
+pub const MAX_TIER: u32 = 100;
+const MAX_STARTS: u32 = 3_600;
 const MAX_REQUESTS: u32 = 1_000;
 /// Shortest time between two requests of a probe or of the heartbeat.
 const MIN_PROBE: Duration = Duration::from_secs(1);
@@ -56,6 +57,10 @@ macro_rules! holds {
 macro_rules! plain {
     ($($rows:tt)*) => { &[Group { text: "", keys: keys! { $($rows)* } }] };
 }
+
+pub mod machine;
+
+pub use self::machine::MACHINE;
 
 /// Outside every table.
 pub static TOP: Section = Section {
@@ -308,7 +313,7 @@ pub static DEFAULTS: Section = Section {
 precedence, key by key; a backend with its own [[policy]] takes none from here, and likewise [[schedule]].
 
     idle_timeout = \"10m\"",
-    groups: &[SIZE, SPEED, JUDGING, QUIET, BELOW],
+    groups: &[SIZE, SPEED, JUDGING, QUIET, MACHINES, BELOW],
     is_off: false,
 };
 
@@ -318,7 +323,7 @@ pub static BACKEND: Section = Section {
     text: "One table for each backend to scale, named as in haproxy.cfg. If its servers have a `maxconn`, use
 `balance leastconn` in haproxy.cfg: with roundrobin HAProxy on its own sends nothing to a spare
 that joins while requests wait in the backend's queue.",
-    groups: &[SERVERS, SIZE, SPEED, JUDGING, QUIET, BELOW],
+    groups: &[SERVERS, SIZE, SPEED, JUDGING, QUIET, MACHINES, BELOW],
     is_off: false,
 };
 
@@ -414,6 +419,16 @@ case, which sends those clients elsewhere."#
         ("hold", (scaler.hold), Least(Duration::ZERO), "")
 "A server whose state is changed outside this daemon is left alone for this long. `enable` and
 `disable` without --for last equally long."
+    },
+};
+
+const MACHINES: Group = Group {
+    text: "For spares that are off until they are needed, see [backend.NAME.server.SERVER.machine].",
+    keys: keys! {
+        ("starts_per_hour", (scaler.starts_per_hour), Whole(1, MAX_STARTS), "")
+    "Starts of machines within an hour, at most."
+        ("machines_at_once", (scaler.machines_at_once), Whole(1, MAX_SERVERS), "")
+    "Machines that run at the same time because this daemon started them, at most."
     },
 };
 
@@ -514,11 +529,12 @@ pub static SERVER: Section = Section {
         ("tier", {u32::kind(), Some("1")}, Whole(1, MAX_TIER), "2")
 "For a spare that costs more than others: the higher its tier, the later it is taken and the earlier it
 goes. Within a tier, spares are taken in their order, as `spares` has it."
+        ("machine", ["[backend.NAME.server.SERVER.machine]"], Type, "") ""
     },
     is_off: true,
 };
 
 pub static TABLES: &[&Section] = &[
     &TOP, &HAPROXY, &LOG, &CONTROL, &STATE, &HTTP, &EVENTS, &ALERT, &PROBE, &HEARTBEAT, &DEFAULTS,
-    &BACKEND, &POLICY, &SCHEDULE, &WARM_UP, &SERVER,
+    &BACKEND, &POLICY, &SCHEDULE, &WARM_UP, &SERVER, &MACHINE,
 ];

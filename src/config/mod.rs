@@ -17,6 +17,8 @@ pub mod keys;
 mod learned;
 mod log_format;
 mod log_source;
+mod machine;
+mod machine_values;
 mod paths;
 mod policy;
 mod reader;
@@ -41,6 +43,7 @@ use toml::de::DeTable;
 use self::draft::Draft;
 use self::reader::{Reader, Table};
 use crate::log::format::LogFormat;
+use crate::machines::settings::Provider;
 use crate::measure::settings::WindowSize;
 use crate::runtime_api::Address;
 use crate::scaler::settings::BackendSettings;
@@ -54,6 +57,7 @@ pub use self::alert::{
     AlertConfig, Channel, EmailConfig, HeartbeatConfig, MailTls, On, Preset, ProbeConfig,
 };
 pub use self::diagnostic::{Code, ConfigErrors, Diagnostic, Findings, Label, Severity, Span};
+pub use self::keys::MAX_TIER;
 pub use self::learned::load_learned;
 pub use self::log_format::parse_format;
 pub use self::text::parse_tag;
@@ -158,6 +162,8 @@ pub struct BackendConfig {
     pub warm_up: WarmUpConfig,
     /// `[backend.NAME.server.SERVER] warm_up_url`, by server.
     pub warm_up_urls: BTreeMap<String, String>,
+    /// Who starts and stops what a spare runs on, by server; the same servers as in `scaler.machines`.
+    pub machines: BTreeMap<String, Provider>,
 }
 
 impl Default for Config {

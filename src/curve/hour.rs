@@ -238,7 +238,7 @@ impl Point {
     }
 }
 
-fn highest(one: Option<f32>, other: Option<f32>) -> Option<f32> {
+pub(super) fn highest(one: Option<f32>, other: Option<f32>) -> Option<f32> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.max(other)),
         (one, other) => one.or(other),

@@ -19,6 +19,8 @@ use crate::words::time::Timestamp;
 pub const STEP: Duration = Duration::from_secs(10);
 /// Points of a backend: an hour.
 pub const POINTS_MAX: usize = 360;
+/// Points that are one where all backends' hours stand side by side: a minute.
+const BRIEF_POINTS: usize = 6;
 /// Backends that have a curve, the first ones by name. All of them together take at most 5 MB.
 pub const BACKENDS_MAX: usize = 256;
 /// Looks that follow each other faster are one: a mean of three requests is no peak.

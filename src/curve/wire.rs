@@ -1,11 +1,11 @@
-//! A backend's last hour as JSON: the same over the control socket and over HTTP.
+//! A backend's last hour as JSON, the same over the control socket and over HTTP; and all backends' hours in brief.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::hour::{Hour, Point};
-use super::{Curves, STEP};
+use super::hour::{Hour, Point, highest};
+use super::{BRIEF_POINTS, Curves, STEP};
 use crate::publish::event::Event;
 use crate::publish::events::Events;
 use crate::words::time::rfc3339_ms;
@@ -38,6 +38,35 @@ struct Curve<'a> {
     shares: &'a BTreeMap<String, f32>,
     /// What happened meanwhile, oldest first.
     events: Vec<&'a Event>,
+}
+
+/// All backends' hours, for lists: how high what is judged was, and its goal.
+#[derive(Debug, Serialize)]
+struct Briefs {
+    step_s: u64,
+    backends: BTreeMap<String, Brief>,
+}
+
+#[derive(Debug, Serialize)]
+struct Brief {
+    unit: Option<&'static str>,
+    threshold: Option<f64>,
+    /// The highest value of each step, oldest first; the last one is not over, the first may be shorter.
+    level: Vec<Option<f32>>,
+}
+
+impl Brief {
+    fn of(hour: &Hour) -> Self {
+        let levels: Vec<_> = hour.points().map(|point| point.level).collect();
+        // From the newest on: all backends' last steps are of the same time.
+        let steps = levels.rchunks(BRIEF_POINTS).rev();
+        let most = |step: &[Option<f32>]| step.iter().copied().fold(None, highest);
+        Self {
+            unit: hour.goal.as_ref().map(|goal| goal.unit),
+            threshold: hour.goal.as_ref().map(|goal| goal.threshold),
+            level: steps.map(|step| most(step).map(rounded)).collect(),
+        }
+    }
 }
 
 /// What happens to HAProxy or the daemon as a whole and shows in every curve.
@@ -75,6 +104,20 @@ impl Curves {
         shown.drain(..shown.len().saturating_sub(EVENTS_MAX));
         serde_json::to_string(&curve(backend, hour, first_at, shown)).ok()
     }
+
+    /// One JSON object with the hours of all backends in brief; `None` cannot be.
+    pub fn brief_json(&self) -> Option<String> {
+        let all = self.all();
+        let hours = all.hours.iter();
+        let backends = hours.map(|(name, hour)| (name.clone(), Brief::of(hour)));
+        let briefs = Briefs {
+            step_s: STEP.as_secs() * BRIEF_POINTS as u64,
+            backends: backends.collect(),
+        };
+        // The loop waits for this lock: numbers are written after it.
+        drop(all);
+        serde_json::to_string(&briefs).ok()
+    }
 }
 
 fn curve<'a>(
@@ -108,6 +151,9 @@ fn curve<'a>(
 
 /// To one digit behind the point.
 fn numbers(hour: &Hour, pick: impl Fn(&Point) -> Option<f32>) -> Vec<Option<f32>> {
-    let rounded = |value: f32| (value * 10.0).round() / 10.0;
     hour.points().map(|it| pick(it).map(rounded)).collect()
+}
+
+fn rounded(value: f32) -> f32 {
+    (value * 10.0).round() / 10.0
 }

@@ -8,12 +8,15 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::machines::{LIST_LIMIT, providers};
 use super::shadow::Shadow;
 use crate::config::{Config, Mode};
+use crate::machines::{Listing, Machines, Tell};
 use crate::runtime_api::{Reader, Writer};
 use crate::scaler::event::{Action, ActionId};
 use crate::state::Written;
 use crate::warm_up::WarmUp;
+use crate::words::machine::{MachineAnswer, MachineCall, MachineFailure, MachineVerb};
 use crate::words::names::ServerName;
 use crate::words::picture::Picture;
 use crate::words::picture::{AdminState, ReadFailure, WriteFailure};
@@ -32,6 +35,9 @@ pub(super) enum Outcome {
     StateSet(ActionId, ServerName, Result<(), WriteFailure>),
     MaxconnSet(ActionId, ServerName, Result<(), WriteFailure>),
     WeightSet(ActionId, ServerName, Result<(), WriteFailure>),
+    Machine(ActionId, ServerName, Result<MachineAnswer, MachineFailure>),
+    /// The answer to [`Hands::list_machines`].
+    Listed(Vec<Listing>),
     /// The answer to [`Hands::diagnose`].
     Diagnosed(Diagnosis),
 }
@@ -50,6 +56,8 @@ pub(super) struct Hands {
     reader: Reader,
     acting: Acting,
     under_way: JoinSet<Outcome>,
+    /// Who starts and stops machines; what is under way there outlives another configuration.
+    machines: Machines,
     /// What warm-ups tell on their way.
     told: (mpsc::Sender<Outcome>, mpsc::Receiver<Outcome>),
 }
@@ -59,13 +67,20 @@ enum Acting {
     Act {
         writer: Writer,
         warm_ups: BTreeMap<String, Arc<WarmUp>>,
+        machines: Machines,
     },
     /// `mode = "observe"`: a picture of what would be.
     Observe(Shadow),
 }
 
 impl Hands {
-    pub(super) fn new(config: &Config) -> Self {
+    /// `tell` hears what providers of machines say.
+    pub(super) fn new(config: &Config, tell: Tell) -> Self {
+        let machines = Machines::new(providers(config), tell);
+        Self::with(config, machines)
+    }
+
+    fn with(config: &Config, machines: Machines) -> Self {
         let address = &config.haproxy.socket;
         let timeout = config.haproxy.timeout;
         let acting = match config.mode {
@@ -77,11 +92,13 @@ impl Hands {
                 Acting::Act {
                     writer: Writer::new(address.clone(), timeout),
                     warm_ups: warm_ups.collect(),
+                    machines: machines.clone(),
                 }
             }
             Mode::Observe => Acting::Observe(Shadow::default()),
         };
         Self {
+            machines,
             reader: Reader::new(address.clone(), timeout),
             acting,
             under_way: JoinSet::new(),
@@ -97,8 +114,10 @@ impl Hands {
             acting,
             under_way,
             told: _,
-        } = Self::new(config);
+            machines,
+        } = Self::with(config, self.machines.with(providers(config)));
         self.reader = reader;
+        self.machines = machines;
         if is_elsewhere {
             self.under_way = under_way;
         } else if let Acting::Observe(_) = acting {
@@ -151,6 +170,7 @@ impl Hands {
                     Outcome::WarmedUp(id, server, outcome)
                 });
             }
+            Action::Machine { id, call } => self.machine(id, call, written),
             Action::SetState { id, server, state } => self.set_state(id, server, state, written),
             Action::SetMaxconn {
                 id,
@@ -162,6 +182,36 @@ impl Hands {
                 self.set_weight(id, server, weight, written);
             }
             Action::Report(_) => {}
+        }
+    }
+
+    fn machine(&mut self, id: ActionId, call: MachineCall, written: Written) {
+        let server = call.server.clone();
+        match &mut self.acting {
+            Acting::Act { machines, .. } => {
+                let machines = machines.clone();
+                self.under_way.spawn(async move {
+                    if call.verb != MachineVerb::Status {
+                        written.wait().await;
+                    }
+                    let outcome = machines.call(call).await;
+                    Outcome::Machine(id, server, outcome)
+                });
+            }
+            Acting::Observe(shadow) => {
+                let answer = shadow.machine(&call);
+                self.under_way
+                    .spawn(async move { Outcome::Machine(id, server, Ok(answer)) });
+            }
+        }
+    }
+
+    /// Asks each command which machines there are.
+    pub(super) fn list_machines(&mut self) {
+        if let Acting::Act { machines, .. } = &self.acting {
+            let machines = machines.clone();
+            self.under_way
+                .spawn(async move { Outcome::Listed(machines.list(LIST_LIMIT).await) });
         }
     }
 

@@ -12,6 +12,7 @@ mod keeper;
 mod lines;
 mod lock;
 mod log_health;
+mod machines;
 pub mod problems;
 mod published;
 mod reasons;
@@ -53,8 +54,9 @@ use crate::scaler::Scaler;
 use crate::scaler::decision::{Change, Decision};
 use crate::scaler::event::{Action, Event};
 use crate::state::Keeper;
+use crate::words::machine::MachineKey;
 use crate::words::picture::Picture;
-use crate::words::time::Timestamp;
+use crate::words::time::{Timestamp, ms_since_1970};
 
 pub use self::reload::Reload;
 pub use self::supervisor::Supervisor;
@@ -125,6 +127,7 @@ pub async fn run_with(
         let deadline = daemon.scaler.deadline();
         let calendar_due = daemon.calendar_due();
         let glance_due = daemon.glance_due();
+        let census_due = daemon.census_due();
         let turn = tokio::select! {
             biased;
             () = &mut stop => break,
@@ -137,6 +140,7 @@ pub async fn run_with(
             () = daemon.clock.sleep_until(deadline) => Turn::Tick,
             () = daemon.clock.sleep_until(calendar_due), if calendar_due.is_some() => Turn::Calendar,
             () = daemon.clock.sleep_until(glance_due), if glance_due.is_some() => Turn::Glance,
+            () = daemon.clock.sleep_until(census_due), if census_due.is_some() => Turn::Census,
             () = supervisor.due() => Turn::Tick,
         };
         let (woke, now) = (Instant::now(), daemon.clock.now());
@@ -154,6 +158,7 @@ pub async fn run_with(
             Turn::Kept => daemon.watch_keeper(),
             Turn::Calendar => daemon.tell_hours(),
             Turn::Glance => {}
+            Turn::Census => daemon.take_census(),
             Turn::Tick => daemon.event(daemon.clock.now(), Event::Tick),
         }
         daemon.tell_supervisor(&mut supervisor, &parts.source);
@@ -207,6 +212,8 @@ enum Turn {
     Calendar,
     /// The alerts want a look.
     Glance,
+    /// Which machines there are is to be asked.
+    Census,
     Tick,
 }
 
@@ -268,6 +275,7 @@ struct Daemon {
     asked_at: Option<Instant>,
     http: Front,
     alerts: AlertsFront,
+    census: machines::Census,
 }
 
 impl Daemon {
@@ -279,8 +287,10 @@ impl Daemon {
             .map(|backend| backend.scaler.clone());
         let curves = Curves::default();
         Self {
-            scaler: Scaler::new(clock.now(), settings).with_seed(seed()),
-            hands: Hands::new(&config),
+            scaler: Scaler::new(clock.now(), settings)
+                .with_seed(seed())
+                .with_machine_keys_from(first_machine_key()),
+            hands: Hands::new(&config, machines::ear(&hub)),
             parser: Parser::new(&config.log.format, &config.log.tag),
             clock,
             log: LogHealth::default(),
@@ -308,6 +318,7 @@ impl Daemon {
             http: Front::new(&hub, &events).with_curves(&curves),
             curves,
             alerts: AlertsFront::new(&hub, &events),
+            census: machines::Census::default(),
             events,
             hub,
             config,
@@ -400,6 +411,7 @@ impl Daemon {
                 self.take_diagnosis(diagnosis);
                 return self.look_around();
             }
+            Outcome::Listed(listings) => return self.machines_listed(listings),
             Outcome::Read(id, outcome) => {
                 let took = self.asked_at.take().map(|at| at.elapsed());
                 self.counters.read(took, outcome.is_ok());
@@ -429,6 +441,11 @@ impl Daemon {
                 server,
                 outcome,
             },
+            Outcome::Machine(id, server, outcome) => Event::MachineAnswered {
+                id,
+                server,
+                outcome,
+            },
             Outcome::WeightSet(id, server, outcome) => Event::WeightSet {
                 id,
                 server,
@@ -441,6 +458,11 @@ impl Daemon {
             self.remember(); // A state that was seen is worth keeping, too.
         }
     }
+}
+
+/// Keys of starts count up from the present second: none is used twice, though what was remembered is lost.
+fn first_machine_key() -> MachineKey {
+    MachineKey(ms_since_1970(SystemTime::now()) / 1000)
 }
 
 /// Another number in each process: daemons whose HAProxy went away together come back one by one.

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::sim::machines::Machines;
 use crate::sim::server;
+use crate::words::machine::{MachineAnswer, MachineCall};
 use crate::words::names::ServerName;
 use crate::words::picture::{AdminState, Generation, Picture, ServerRead};
 
@@ -12,6 +14,7 @@ use crate::words::picture::{AdminState, Generation, Picture, ServerRead};
 pub(super) struct Shadow {
     states: BTreeMap<ServerName, Pretended>,
     weights: BTreeMap<ServerName, PretendedWeight>,
+    machines: Machines,
 }
 
 #[derive(Debug)]
@@ -38,6 +41,11 @@ impl Shadow {
                     .insert(server.clone(), Pretended { state, real: None });
             }
         }
+    }
+
+    /// Pretends that the machine obeyed. Nobody is asked: not even for what it does.
+    pub(super) fn machine(&mut self, call: &MachineCall) -> MachineAnswer {
+        self.machines.obey(call)
     }
 
     /// Pretends that it was given that weight.

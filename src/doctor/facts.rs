@@ -8,9 +8,13 @@ use super::host::{Host, Rights, Somebody};
 use crate::config::{BackendConfig, Config, LogSource};
 use crate::haproxy_cfg::{Cfg, Proxy};
 use crate::log::advice::Advice;
+use crate::machines::Trouble;
+use crate::machines::settings::Provider;
 use crate::runtime_api::Address;
 use crate::scaler::settings::Spares;
 use crate::warm_up::Once;
+use crate::words::machine::{MachineFailure, PowerState};
+use crate::words::names::ServerName;
 use crate::words::picture::{BackendRead, Picture};
 
 /// Everything that is known.
@@ -25,6 +29,8 @@ pub struct Facts {
     pub log: LogFacts,
     /// Spares that were asked as a warm-up asks them.
     pub spares: Vec<SpareFacts>,
+    /// What spares run on, where we start and stop it.
+    pub machines: Vec<MachineFacts>,
     pub system: SystemFacts,
     /// Who has to open the socket and the log: the unit's user, or whoever asks. Rights are judged for it.
     pub reader: Somebody,
@@ -158,6 +164,17 @@ pub struct SpareFacts {
     pub once: Once,
     /// A path that it answers as expected, where the configured one is not.
     pub better_path: Option<String>,
+}
+
+/// A machine of a spare.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MachineFacts {
+    pub server: ServerName,
+    pub provider: Provider,
+    /// Why its provider's program is not run.
+    pub trouble: Option<Trouble>,
+    /// What its provider says of it; `None`: it was not asked.
+    pub answer: Option<Result<PowerState, MachineFailure>>,
 }
 
 /// The rest of the host.

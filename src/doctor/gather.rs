@@ -13,7 +13,7 @@ use super::facts::{
     Report, Reported, Said, SocketFacts,
 };
 use super::host::{Host, Rights, Somebody};
-use super::{log_place, log_tail, spares, system};
+use super::{log_place, log_tail, machines, spares, system};
 use crate::config::{self, LogConfig};
 use crate::control;
 use crate::haproxy_cfg::Cfg;
@@ -41,7 +41,7 @@ pub struct Options {
     pub socket: Option<Address>,
     /// The log; else that of our configuration, or where haproxy.cfg sends its lines.
     pub log: Option<LogSource>,
-    /// Asks each spare once, as a warm-up would.
+    /// Asks each spare once, as a warm-up would, and for the status of its machine.
     pub asks_spares: bool,
 }
 
@@ -69,11 +69,13 @@ pub async fn gather(options: &Options) -> Facts {
         socket,
         log,
         spares: Vec::new(),
+        machines: Vec::new(),
         system,
         reader,
         asker,
     };
     facts.system.daemon = daemon(&facts);
+    facts.machines = machines::look(&facts, options.asks_spares).await;
     if options.asks_spares {
         facts.spares = spares::ask(&facts).await;
     }

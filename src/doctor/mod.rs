@@ -12,6 +12,7 @@ pub mod gather;
 pub mod host;
 pub mod log_place;
 mod log_tail;
+mod machines;
 pub mod shown;
 mod spares;
 mod system;

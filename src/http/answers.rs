@@ -53,6 +53,7 @@ const INDEX: &str = "haproxy-autoscale\n\n\
     GET  /api/v1/explain/BACKEND   what `haproxy-autoscale explain --json` prints\n\
     GET  /api/v1/events   what happens, as server-sent events; ?since=ID: from there on\n\
     GET  /api/v1/curve?backend=BACKEND   its last hour\n\
+    GET  /api/v1/curves   the last hour of all backends in brief\n\
     GET  /api/v1/report   what `haproxy-autoscale report --json` prints\n\
     GET  /healthz         200, or 503 with the reason\n\
     POST /api/v1/orders   {\"order\":\"pause\",\"target\":\"web\",\"for\":\"1h\",\"reason\":\"…\"}, with a token\n";
@@ -221,6 +222,7 @@ impl App {
             .route("/api/v1/events", get(events::show))
             .route("/api/v1/overview", get(view::overview))
             .route("/api/v1/curve", get(view::curve))
+            .route("/api/v1/curves", get(view::curves))
             .route("/api/v1/report", get(view::report))
             .fallback(nothing_there)
             .with_state(app.clone());

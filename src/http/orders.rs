@@ -29,6 +29,9 @@ struct Given {
     lasts: Option<String>,
     #[serde(default)]
     reason: Option<String>,
+    /// Of `evacuate` alone.
+    #[serde(default)]
+    force: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -103,14 +106,14 @@ fn say(status: StatusCode, text: String) -> Response {
     (status, Json(Answered { text, error })).into_response()
 }
 
-/// `http 127.0.0.1 ops`, or without the address where it is too long to be kept.
+/// `ops (http 127.0.0.1)`, as `alice (sudo)`; or without the address where it is too long to be kept.
 fn by(peer: &Peer, holder: &Holder) -> By {
     let name = &holder.0;
-    let all = format!("http {peer} {name}");
+    let all = format!("{name} (http {peer})");
     let user = if all.len() <= USER_BYTES_MAX {
         all
     } else {
-        format!("http {name}")
+        format!("{name} (http)")
     };
     By {
         user: Inline::of(&user),
@@ -143,6 +146,7 @@ fn read(body: &[u8], by: By) -> Result<Order, String> {
             reason: Inline::of(&reason),
             ..by
         }),
+        is_forced: given.force && verb == Verb::Evacuate,
         barred: None,
     })
 }

@@ -57,6 +57,7 @@ static PARTS: &[Part] = parts! {
     SCRIPT "detail.js"
     SCRIPT "events.js"
     SCRIPT "orders.js"
+    SCRIPT "sparks.js"
     SCRIPT "today.js"
 };
 

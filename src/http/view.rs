@@ -82,6 +82,13 @@ pub(super) async fn curve(
     Ok(json(curve.into()))
 }
 
+/// All backends in brief: a list asks for it once a minute, in place of a curve for each row.
+pub(super) async fn curves(State(app): State<App>) -> Result<Response, Problem> {
+    let briefs = app.curves.brief_json();
+    let briefs = briefs.ok_or_else(|| cannot_write("the curves"))?;
+    Ok(json(briefs.into()))
+}
+
 pub(super) async fn report(State(app): State<App>) -> Result<Response, Problem> {
     let known = |app: &App| {
         let known = app.sums.lock().unwrap_or_else(PoisonError::into_inner);

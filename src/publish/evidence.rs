@@ -12,7 +12,7 @@ use crate::measure::need::Need;
 use crate::measure::settings::{Signal, Statistic};
 use crate::measure::target::TargetNeed;
 use crate::scaler::decision::{
-    Breach, Consequence, Effect, Episode, Fault, Note, RampNews, Reason, Tally, Wanted,
+    Breach, Consequence, Effect, Episode, Fault, MachineNews, Note, RampNews, Reason, Tally, Wanted,
 };
 use crate::words::by::NO_UID;
 use crate::words::proof::WarmUpEvidence;
@@ -74,6 +74,7 @@ fn of_reason(data: &mut Data, reason: &Reason) {
             put_number(data, "requests_per_s", *rate);
             put_seconds(data, "left_s", *left);
         }
+        Reason::Machine(news) => of_machine(data, news),
         Reason::Budget {
             changes,
             within,
@@ -254,6 +255,7 @@ fn of_wanted(data: &mut Data, wanted: &Wanted) {
         Wanted::Waiting { queued } => put(data, "queued", *queued),
         Wanted::DeadServer { .. }
         | Wanted::DeadSpare { .. }
+        | Wanted::Evacuation { .. }
         | Wanted::Crowded(_)
         | Wanted::Reloaded
         | Wanted::Ordered(_) => {}
@@ -300,6 +302,7 @@ fn of_tally(data: &mut Data, tally: &Tally) {
 fn of_fault(data: &mut Data, fault: &Fault, consequence: Consequence) {
     match fault {
         Fault::Errors(tally) | Fault::Hanging(tally) => of_tally(data, tally),
+        Fault::MachineOff => {}
         Fault::Slow {
             mean_ms,
             others_ms,
@@ -318,6 +321,42 @@ fn of_fault(data: &mut Data, fault: &Fault, consequence: Consequence) {
     }
     if let Consequence::Leaves { quarantined_for } = consequence {
         put_seconds(data, "quarantined_s", quarantined_for);
+    }
+}
+
+fn of_machine(data: &mut Data, news: &MachineNews) {
+    match news {
+        MachineNews::Start {
+            key,
+            attempt,
+            usual,
+            wanted,
+        } => {
+            of_wanted(data, wanted);
+            put(data, "key", key.0);
+            put(data, "attempt", *attempt);
+            if let Some(usual) = usual {
+                put_seconds(data, "usual_boot_s", *usual);
+            }
+        }
+        MachineNews::Started { boot } => put_seconds(data, "boot_s", *boot),
+        MachineNews::Failed {
+            verb,
+            trouble,
+            again_in,
+        } => {
+            put(data, "verb", verb.as_str());
+            put(data, "words", trouble.words());
+            if let Some(again_in) = again_in {
+                put_seconds(data, "again_in_s", *again_in);
+            }
+        }
+        MachineNews::Stopped { ran } => put_seconds(data, "ran_s", *ran),
+        MachineNews::Stop
+        | MachineNews::Runs
+        | MachineNews::RunsLate
+        | MachineNews::Homeless
+        | MachineNews::Forgotten => {}
     }
 }
 
@@ -369,7 +408,9 @@ fn of_news(data: &mut Data, news: &News) {
         | News::ConfigNotApplied(_)
         | News::HttpListening(_)
         | News::HttpNotListening(_)
-        | News::HttpToken(_) => {}
+        | News::HttpToken(_)
+        | News::MachineSaid { .. }
+        | News::MachineStray { .. } => {}
     }
 }
 

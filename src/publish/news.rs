@@ -8,6 +8,7 @@ use crate::log::source::SourceNews;
 use crate::measure::account::Usage;
 use crate::scaler::Remembered;
 use crate::words::closed::told;
+use crate::words::names::ServerName;
 
 /// What the daemon itself notices.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +102,19 @@ pub enum News {
     HttpToken(String),
     /// Of alerts, probes and the heartbeat.
     Alerts(AlertNews),
+    /// A program that starts and stops machines complains, or has something to say.
+    MachineSaid {
+        /// `None`: it was asked for its list.
+        server: Option<ServerName>,
+        verb: &'static str,
+        text: String,
+    },
+    /// A machine runs that is listed as ours and belongs to no server.
+    MachineStray {
+        machine: String,
+        /// Who listed it.
+        command: String,
+    },
     /// A backend does something else than before, or nothing for another reason.
     Reason {
         backend: String,
@@ -251,6 +265,8 @@ told! {
         HttpListening: Info "http_listening",
         HttpNotListening: Warning "http_not_listening",
         HttpToken: Warning "http_token",
+        MachineSaid: Info "machine_said",
+        MachineStray: Warning "machine_stray",
         Reason: Info "reason",
         Usage: Info "usage",
         ProblemLasts: Warning "problem_lasts",

@@ -8,6 +8,7 @@ use crate::scaler::Scaler;
 use crate::scaler::decision::Decision;
 use crate::scaler::event::{Action, Event};
 use crate::sim::driver::{Due, Underway};
+use crate::sim::machines::Machines;
 use crate::sim::server;
 use crate::words::names::ServerName;
 use crate::words::picture::{AdminState, BackendRead, Picture};
@@ -21,6 +22,7 @@ pub(super) struct World {
     scaler: Scaler,
     haproxy: Picture,
     warm_up: Duration,
+    machines: Machines,
     /// Actions whose outcome is to come; all succeed.
     underway: Underway<Action>,
 }
@@ -39,6 +41,7 @@ impl World {
                 ..Picture::default()
             },
             warm_up,
+            machines: Machines::default(),
             underway: Underway::default(),
         }
     }
@@ -92,6 +95,7 @@ impl World {
                 }
                 Action::WarmUp { .. } => self.warm_up,
                 Action::Read { .. }
+                | Action::Machine { .. }
                 | Action::SetState { .. }
                 | Action::SetMaxconn { .. }
                 | Action::SetWeight { .. } => Duration::ZERO,
@@ -115,6 +119,11 @@ impl World {
                     is_assumed: true,
                     ..WarmUpEvidence::default()
                 }),
+            },
+            Action::Machine { id, call } => Event::MachineAnswered {
+                id,
+                outcome: Ok(self.machines.obey(&call)),
+                server: call.server,
             },
             Action::SetState { id, server, state } => {
                 self.set(&server, state);

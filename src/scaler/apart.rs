@@ -69,6 +69,13 @@ impl Apart {
         span
     }
 
+    /// No candidate for an hour: trying again sooner changes nothing.
+    pub(super) fn quarantine_long(&mut self, now: Timestamp, failed: Failed) -> Duration {
+        self.quarantine(now, failed);
+        self.quarantined_until = Some(now.after(QUARANTINE_MAX));
+        QUARANTINE_MAX
+    }
+
     /// Ends a hold: it is ours again.
     pub(super) const fn end_hold(&mut self) {
         self.hold_until = None;

@@ -4,6 +4,7 @@
 #![allow(missing_docs)] // Where a name says it all; `publish::text` has the sentences.
 
 mod answer;
+mod machine;
 mod note;
 
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::words::shift::TimeOfDay;
 use crate::words::time::Timestamp;
 
 pub use self::answer::{Load, Promise, Refusal, Way};
+pub use self::machine::{MachineNews, MachineTrouble, NoStart};
 pub use self::note::{Advice, CalledOff, Expired, NameList, NoRamp, Note, RampNews, Would};
 pub use super::probation::Tally;
 pub use crate::measure::account::{Effect, Seen};
@@ -103,6 +105,16 @@ closed! {
         ProbationFailed = "probation_failed",
         /// What a change did.
         Effect = "effect",
+        /// The machine of a spare is asked to start.
+        MachineStart = "machine_start",
+        /// The machine of a spare runs, and its server answers.
+        MachineStarted = "machine_started",
+        /// A machine did not do what it was asked for, or went off.
+        MachineFailed = "machine_failed",
+        /// The machine of a spare is asked to stop.
+        MachineStop = "machine_stop",
+        /// The machine of a spare is off, as wished.
+        MachineStopped = "machine_stopped",
         /// Something that keeps users waiting or us from helping, and that an operator can mend.
         Warning = "warning",
     }
@@ -118,6 +130,7 @@ impl Change {
             | Self::Freeze
             | Self::NotServing
             | Self::ProbationFailed
+            | Self::MachineFailed
             | Self::Warning
             | Self::Unreachable => Level::Warning,
             Self::Breach
@@ -135,6 +148,10 @@ impl Change {
             | Self::Note
             | Self::Operator
             | Self::Effect
+            | Self::MachineStart
+            | Self::MachineStarted
+            | Self::MachineStop
+            | Self::MachineStopped
             | Self::Paused => Level::Info,
         }
     }
@@ -274,6 +291,8 @@ pub enum Reason {
     },
     /// What a change did.
     Effect(Effect),
+    /// What became of a machine.
+    Machine(MachineNews),
     Note(Note),
 }
 
@@ -300,6 +319,10 @@ pub enum Wanted {
     DeadSpare {
         server: String,
         shows: Shown,
+    },
+    /// A server will be gone.
+    Evacuation {
+        server: String,
     },
     /// Users wait in front of HAProxy, and its servers are busy.
     Crowded(Crowded),
@@ -345,9 +368,12 @@ impl Wanted {
         matches!(self, Self::Demand { .. } | Self::Target { .. })
     }
 
-    /// Another server is dead.
+    /// Another server is dead, or will be.
     pub(super) const fn is_for_dead(&self) -> bool {
-        matches!(self, Self::DeadServer { .. } | Self::DeadSpare { .. })
+        matches!(
+            self,
+            Self::DeadServer { .. } | Self::DeadSpare { .. } | Self::Evacuation { .. }
+        )
     }
 
     /// Capacity is missing whatever the load is.
@@ -432,6 +458,8 @@ pub enum Fault {
         /// … of that in haproxy.cfg.
         whole: u32,
     },
+    /// Its machine is off.
+    MachineOff,
 }
 
 /// What becomes of a spare that answers worse than the others do.
@@ -468,6 +496,8 @@ pub enum Checks {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Failure {
     WarmUp(WarmUpFailure),
+    /// Its machine did not start.
+    Machine(MachineTrouble),
     /// HAProxy's checks did not pass in time; health of full health.
     Checks {
         /// `srv_check_health`.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::decision::Decision;
 use super::memory::Memory;
 use super::settings::BackendSettings;
+use crate::words::machine::{MachineAnswer, MachineCall, MachineFailure};
 use crate::words::names::ServerName;
 use crate::words::order::Order;
 use crate::words::picture::Picture;
@@ -70,6 +71,15 @@ pub enum Event<'a> {
         server: ServerName,
         /// Accepted, or why not. An accepted write is still read back.
         outcome: Result<(), WriteFailure>,
+    },
+    /// The outcome of [`Action::Machine`].
+    MachineAnswered {
+        /// The action that this answers.
+        id: ActionId,
+        /// The server that runs on the machine.
+        server: ServerName,
+        /// What its provider answered. An accepted start is proven by its server, a stop by the next look.
+        outcome: Result<MachineAnswer, MachineFailure>,
     },
     /// The outcome of [`Action::SetMaxconn`].
     MaxconnSet {
@@ -144,6 +154,13 @@ pub enum Action {
         /// Give up when no attempt got a connection for this long. Shorter than `deadline` when
         /// another spare is waiting to be tried.
         refusals_for: Duration,
+    },
+    /// Ask whoever starts and stops the machine of a server.
+    Machine {
+        /// To be repeated in the outcome.
+        id: ActionId,
+        /// What is asked.
+        call: MachineCall,
     },
     /// Set a server's admin state, on a fresh connection.
     SetState {

@@ -39,6 +39,9 @@ closed! {
     ///                               └──────────────── load returns ─────────────────────▲
     /// ```
     ///
+    /// A spare with a machine is Off before it is wanted, then Starting until it answers; once it rests in
+    /// Maint its machine is Stopping, and then Off again.
+    ///
     /// A server without `check` goes from Warming straight to Ready. Unknown: after the start, and
     /// after every reload or restart of HAProxy.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +49,10 @@ closed! {
         /// HAProxy has not told yet.
         #[default]
         Unknown = "unknown",
+        /// In maintenance, and its machine does not run. Only told: to the stages it is in Maint.
+        Off = "off",
+        /// In maintenance, and its machine is to run and to answer.
+        Starting = "starting",
         /// In maintenance.
         Maint = "maint",
         /// In maintenance, and being sent our own requests.
@@ -56,6 +63,8 @@ closed! {
         Ready = "ready",
         /// Finishes its sessions.
         DrainingOut = "draining-out",
+        /// In maintenance, and its machine is being stopped. Only told: to the stages it is in Maint.
+        Stopping = "stopping",
     }
 }
 
@@ -87,6 +96,8 @@ impl Stage {
 pub(super) struct Member {
     /// What HAProxy said last; its name is the identity.
     pub(super) read: ServerRead,
+    /// What it is to us by the configuration; [`Member::role`] is what it is for the time being.
+    pub(super) configured: Role,
     pub(super) role: Role,
     pub(super) stage: Stage,
     /// The state that we set or saw last in this HAProxy's lifetime; another one is an operator's.
@@ -124,6 +135,7 @@ impl Member {
     pub(super) fn new(read: ServerRead, role: Role) -> Self {
         Self {
             read,
+            configured: role,
             role,
             stage: Stage::Unknown,
             expected: None,
@@ -140,7 +152,12 @@ impl Member {
 
     /// The same server as HAProxy shows it now.
     pub(super) fn shown(self, read: ServerRead, role: Role) -> Self {
-        Self { read, role, ..self }
+        Self {
+            read,
+            configured: role,
+            role,
+            ..self
+        }
     }
 
     /// Forgets what belongs to one HAProxy process: states and holds. Quarantines stay, they are
@@ -149,7 +166,7 @@ impl Member {
         let was_ours = self.role == Role::Spare && !self.apart.is_held(now);
         let was_in = matches!(
             self.stage,
-            Stage::Ready | Stage::DrainingIn | Stage::Warming
+            Stage::Ready | Stage::DrainingIn | Stage::Warming | Stage::Starting
         );
         self.errand.is_wanted_back =
             was_ours && is_needed && (was_in || self.errand.is_wanted_back);
@@ -212,7 +229,10 @@ impl Member {
         match stage {
             Stage::Ready => self.is_now_ready(now, since),
             Stage::Unknown
+            | Stage::Off
+            | Stage::Starting
             | Stage::Maint
+            | Stage::Stopping
             | Stage::Warming
             | Stage::DrainingIn
             | Stage::DrainingOut => {

@@ -2,6 +2,7 @@
 //! is kept on disk lives in `crate::state`, what it means to a backend in `backend::memory`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::Scaler;
 use super::hand::{Mark, Marks, Until};
@@ -9,6 +10,7 @@ use super::seen::Standings;
 use crate::measure::capacity::{Bracket, Lesson};
 use crate::measure::served::Goal;
 use crate::measure::sizing::Learned;
+use crate::words::machine::MachineKey;
 use crate::words::names::ServerName;
 use crate::words::order::Place;
 use crate::words::picture::{AdminState, Generation};
@@ -81,8 +83,27 @@ pub struct ServerMemory {
     pub lent_maxconn: Option<u32>,
     /// The weights that it was told last instead of haproxy.cfg's, oldest first.
     pub lent_weights: Vec<u32>,
+    /// The machine that it runs on, where we start and stop it.
+    pub machine: Option<MachineMemory>,
     /// A change that was begun: states that its commands have brought about or may yet.
     pub told: Vec<AdminState>,
+}
+
+/// What is remembered of the machine that a server runs on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MachineMemory {
+    /// The last start that was asked for.
+    pub key: MachineKey,
+    /// How often.
+    pub attempt: u32,
+    /// It runs because of us, or may: we may stop it.
+    pub is_ours: bool,
+    /// A start was waited for, or may take effect yet.
+    pub may_start_late: bool,
+    /// From the last start to the first proof of its server.
+    pub boot: Option<Duration>,
+    /// Starts that were asked for.
+    pub starts: u64,
 }
 
 /// What an operator told an earlier daemon.

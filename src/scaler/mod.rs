@@ -23,6 +23,7 @@ mod haproxy;
 mod index;
 mod jitter;
 mod kick;
+mod machine;
 mod member;
 mod orders;
 mod outbox;
@@ -40,6 +41,7 @@ use self::index::Index;
 use self::outbox::Outbox;
 use self::settings::BackendSettings;
 use crate::measure::account::Usage;
+use crate::words::machine::{MachineAnswer, MachineFailure, MachineKey};
 use crate::words::names::ServerName;
 use crate::words::picture::{Picture, ReadFailure, WriteFailure};
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure, WarmUpTrouble};
@@ -100,6 +102,17 @@ impl Scaler {
         self
     }
 
+    /// The same, with keys of starts that count up from there where none is remembered: none is used twice
+    /// though the state was lost.
+    #[must_use]
+    pub fn with_machine_keys_from(mut self, first: MachineKey) -> Self {
+        self.out.first_machine_key = first;
+        for backend in &mut self.backends {
+            backend.machine_keys_from(first);
+        }
+        self
+    }
+
     /// Lets time pass until `now`, where everything that is due happens at its own instant and in
     /// order, and takes the event then. A time before the last one counts as the last one.
     #[must_use]
@@ -139,6 +152,11 @@ impl Scaler {
                     }
                 });
             }
+            Event::MachineAnswered {
+                id,
+                server,
+                outcome,
+            } => self.machine_answered(now, id, &server, outcome),
             Event::MaxconnSet {
                 id,
                 server,
@@ -339,6 +357,18 @@ impl Scaler {
             if backend.road().warm_up_ended(now, id, outcome, out) {
                 backend.seek_work(now, out);
             }
+        });
+    }
+
+    fn machine_answered(
+        &mut self,
+        now: Timestamp,
+        id: ActionId,
+        name: &ServerName,
+        outcome: Result<MachineAnswer, MachineFailure>,
+    ) {
+        self.at(now, &name.backend, |backend, out| {
+            backend::machine_answered(backend, now, id, &name.server, outcome, out);
         });
     }
 

@@ -2,6 +2,7 @@
 
 use super::decision::{Change, Decision, Note, Reason};
 use super::event::{Action, ActionId};
+use crate::words::machine::MachineKey;
 use crate::words::names::ServerName;
 use crate::words::picture::AdminState;
 use crate::words::time::Timestamp;
@@ -13,6 +14,8 @@ pub(super) struct Outbox {
     last_id: u64,
     /// What this scaler's pauses differ by from another one's.
     pub(super) seed: u64,
+    /// Where keys of starts begin in a backend that comes later.
+    pub(super) first_machine_key: MachineKey,
     /// Whose turn it is.
     backend: String,
 }

@@ -81,6 +81,11 @@ impl Pool {
     pub(super) fn show_marks(&mut self, hand: &Hand) {
         for member in &mut self.members {
             member.marks = hand.marks(&member.read.name);
+            // Until it is in again it comes and goes as a spare does.
+            member.role = match member.configured {
+                Role::AlwaysUp if member.marks.evacuated.is_some() => Role::Spare,
+                configured => configured,
+            };
         }
     }
 
@@ -114,7 +119,9 @@ impl Pool {
 
     /// Servers that are not in maint, those that are warmed up included, and all servers.
     pub(super) fn used(&self) -> (u32, u32) {
-        let is_used = |it: &Member| it.stage == Stage::Warming || !it.read.is_maint();
+        let is_used = |it: &Member| {
+            matches!(it.stage, Stage::Starting | Stage::Warming) || !it.read.is_maint()
+        };
         (self.count(is_used), self.count(|_| true))
     }
 
@@ -252,7 +259,9 @@ impl Pool {
     pub(super) fn can_spare(&self, name: &str, floor: u32) -> bool {
         let is_serving = self.member(name).is_some_and(Member::is_serving);
         let left = self.serving().saturating_sub(u32::from(is_serving));
-        left >= floor.max(1) && self.dead_always_up().is_empty()
+        let is_one_away = |it: &&Member| it.configured == Role::AlwaysUp && it.role == Role::Spare;
+        let are_there = !self.members.iter().any(|it| is_one_away(&it));
+        left >= floor.max(1) && self.dead_always_up().is_empty() && are_there
     }
 }
 

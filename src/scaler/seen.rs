@@ -5,6 +5,7 @@
 
 mod capacity;
 mod keeps;
+mod machine;
 mod outlook;
 mod problem;
 mod why_not;
@@ -16,6 +17,7 @@ use crate::words::closed::closed;
 
 pub use self::capacity::{CapacitySource, CapacityView, Needed};
 pub use self::keeps::{Evaluations, Keeps, VotesView};
+pub use self::machine::MachineView;
 pub use self::outlook::{FailingWarmUp, Later, Measured, NextCode, Outlook, Transition};
 pub use self::problem::Problem;
 pub use self::why_not::{Blocked, Condition, Nobody, ServerNote, WhyNot};
@@ -259,6 +261,8 @@ pub enum StandingReason {
     Enable,
     /// An operator's `disable`.
     Disable,
+    /// An operator's `evacuate`.
+    Evacuate,
     Changed,
     Failed,
 }

@@ -4,6 +4,7 @@
 //! - [`server`]: what a command or a health check makes of one server, in HAProxy's own numbers
 //! - [`haproxy`]: a whole HAProxy as its admin socket shows it, to the byte; [`socket`]: that socket
 //! - [`arrivals`], [`queues`], [`warmth`]: users, and how fast they are served
+//! - [`machines`]: machines that obey at once
 //! - [`driver`]: the scaler in virtual time; [`faults`]: what becomes of its commands
 //! - [`dice`]: all that looks random here, the same for the same seed
 //!
@@ -17,6 +18,7 @@ pub mod dice;
 pub mod driver;
 pub mod faults;
 pub mod haproxy;
+pub mod machines;
 pub mod queues;
 pub mod server;
 pub mod socket;

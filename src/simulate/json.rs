@@ -8,6 +8,7 @@ use super::Results;
 use super::as_logged::{ModelCheck, Quantiles};
 use super::engine::MS_NS;
 use super::scenario::Run;
+use super::tried_json::{PlanObject, plan};
 
 #[derive(Serialize)]
 struct Object<'a> {
@@ -18,6 +19,8 @@ struct Object<'a> {
     runs: Vec<RunObject>,
     model: Option<ModelObject>,
     notes: &'a [String],
+    /// `null` unless it was asked for.
+    plan: Option<PlanObject<'a>>,
 }
 
 #[derive(Serialize)]
@@ -29,6 +32,9 @@ struct RunObject {
     response_ms: Response,
     wait_ms: Wait,
     server_seconds: f64,
+    /// What servers are paid for: the same, and what they took to stop.
+    paid_server_seconds: f64,
+    cost: Option<f64>,
     servers_mean: f64,
     changes: u64,
     flaps: u64,
@@ -85,6 +91,7 @@ pub(super) fn write(results: &Results<'_>, out: &mut dyn Write) -> io::Result<()
         runs: results.runs.iter().map(run).collect(),
         model: results.model.map(model),
         notes: results.notes,
+        plan: results.cheapest.and_then(plan),
     };
     serde_json::to_writer(&mut *out, &object)?;
     out.write_all(b"\n")
@@ -111,6 +118,8 @@ fn run(run: &Run) -> RunObject {
             mean: run.wait_mean_ms(),
         },
         server_seconds: tally.server_seconds(),
+        paid_server_seconds: tally.paid_server_seconds(),
+        cost: run.cost,
         servers_mean: run.servers_mean(),
         changes: tally.changes,
         flaps: tally.flaps,

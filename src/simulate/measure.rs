@@ -43,6 +43,28 @@ pub struct Second {
     pub response_ns: u64,
 }
 
+/// What one server is paid for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Paid {
+    ns: u128,
+    since_ns: Option<u64>,
+    until_ns: u64,
+}
+
+impl Paid {
+    /// It is asked for; the time in which it still stops is not paid for twice.
+    fn begin(&mut self, at_ns: u64) {
+        self.since_ns.get_or_insert(at_ns.max(self.until_ns));
+    }
+
+    fn end(&mut self, at_ns: u64) {
+        if let Some(since_ns) = self.since_ns.take() {
+            self.ns += u128::from(at_ns.saturating_sub(since_ns));
+            self.until_ns = self.until_ns.max(at_ns);
+        }
+    }
+}
+
 /// Counts one run.
 #[derive(Clone, Debug)]
 pub struct Tally {
@@ -65,6 +87,10 @@ pub struct Tally {
     /// Those that did and end what they have.
     leaving: Vec<bool>,
     server_ns: u128,
+    /// For so long each server is paid for after it has gone; `None`: until it is told that it is off.
+    stop_delays_ns: Vec<Option<u64>>,
+    /// What each server is paid for, and until when that has been counted.
+    paid: Vec<Paid>,
     pub changes: u64,
     pub flaps: u64,
     last_change: Option<(u64, bool)>,
@@ -74,6 +100,10 @@ pub struct Tally {
 impl Tally {
     /// Nothing so far. `servers` take traffic from the start where they say so.
     pub fn new(goal_ns: u64, seconds: usize, serving: Vec<bool>) -> Self {
+        let paid = |is_serving: &bool| Paid {
+            since_ns: is_serving.then_some(0),
+            ..Paid::default()
+        };
         Self {
             goal_ns,
             end_ns: seconds as u64 * SECOND_NS,
@@ -87,6 +117,8 @@ impl Tally {
             seconds: vec![Second::default(); seconds],
             used_since: serving.iter().map(|is| is.then_some(0)).collect(),
             leaving: vec![false; serving.len()],
+            stop_delays_ns: Vec::new(),
+            paid: serving.iter().map(paid).collect(),
             serving,
             server_ns: 0,
             changes: 0,
@@ -94,6 +126,14 @@ impl Tally {
             last_change: None,
             moves: Vec::new(),
         }
+    }
+
+    /// The same for servers that are paid for so much longer after they have gone; those that are missing
+    /// are not, and those without a number are until [`Self::stopped`].
+    #[must_use]
+    pub fn with_stop_delays(mut self, delays_ns: Vec<Option<u64>>) -> Self {
+        self.stop_delays_ns = delays_ns;
+        self
     }
 
     /// One request has ended.
@@ -120,22 +160,25 @@ impl Tally {
     /// A server comes, or goes.
     pub fn moved(&mut self, server: usize, what: Move, now_ns: u64) {
         let now_ns = now_ns.min(self.end_ns);
-        let (Some(since), Some(serving), Some(leaving)) = (
+        let (Some(since), Some(serving), Some(leaving), Some(paid)) = (
             self.used_since.get_mut(server),
             self.serving.get_mut(server),
             self.leaving.get_mut(server),
+            self.paid.get_mut(server),
         ) else {
             return;
         };
         let change = match what {
             Move::Asked if since.is_none() => {
                 *since = Some(now_ns);
+                paid.begin(now_ns);
                 Some(true)
             }
             Move::Serves if !*serving => {
                 // Made ready again while it drained, or never asked for before.
                 let is_new = std::mem::take(leaving) || since.is_none();
                 since.get_or_insert(now_ns);
+                paid.begin(now_ns);
                 *serving = true;
                 is_new.then_some(true)
             }
@@ -146,6 +189,10 @@ impl Tally {
             Move::Gone if since.is_some() => {
                 let from = since.take().unwrap_or(now_ns);
                 self.server_ns += u128::from(now_ns.saturating_sub(from));
+                let delay_ns = self.stop_delays_ns.get(server).copied();
+                if let Some(delay_ns) = delay_ns.unwrap_or(Some(0)) {
+                    paid.end(now_ns.saturating_add(delay_ns).min(self.end_ns));
+                }
                 // Without a drain before it, or while it was still waited for.
                 let is_sudden = !std::mem::take(leaving);
                 *serving = false;
@@ -157,6 +204,13 @@ impl Tally {
             self.changed(now_ns, is_up);
         }
         self.note(server, what, now_ns);
+    }
+
+    /// A server that has gone is off from then on, and not paid for.
+    pub fn stopped(&mut self, server: usize, at_ns: u64) {
+        if let Some(paid) = self.paid.get_mut(server) {
+            paid.end(at_ns.min(self.end_ns));
+        }
     }
 
     fn note(&mut self, server: usize, what: Move, at_ns: u64) {
@@ -184,6 +238,9 @@ impl Tally {
 
     /// Nobody comes any more: what serves now is paid for until then.
     pub fn close(&mut self) {
+        for paid in &mut self.paid {
+            paid.end(self.end_ns);
+        }
         for since in &mut self.used_since {
             if let Some(from) = since.take() {
                 self.server_ns += u128::from(self.end_ns.saturating_sub(from));
@@ -200,6 +257,17 @@ impl Tally {
     /// Seconds of servers, each from when it was asked for until it was in maint.
     pub fn server_seconds(&self) -> f64 {
         self.server_ns as f64 / SECOND_NS as f64
+    }
+
+    /// Seconds that all servers are paid for: the same, and what they took to stop.
+    pub fn paid_server_seconds(&self) -> f64 {
+        self.paid.iter().map(|it| it.ns).sum::<u128>() as f64 / SECOND_NS as f64
+    }
+
+    /// The same of each server.
+    pub fn paid_seconds(&self) -> Vec<f64> {
+        let paid = self.paid.iter();
+        paid.map(|it| it.ns as f64 / SECOND_NS as f64).collect()
     }
 
     /// The response time that so many percent did not exceed, ms; within 0.4 %.

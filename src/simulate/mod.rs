@@ -5,12 +5,15 @@
 //! - [`load`]: who comes and how much work it is
 //! - [`control`]: who decides about servers: ours, and the others
 //! - [`plan`]: from options to a [`scenario`]; [`run`], [`compare`]: what becomes of it
+//! - [`supply`]: what servers take and cost beside their work
+//! - [`trial`]: one of our settings on it; [`cheapest`]: the cheapest of many
 //! - [`measure`], [`elasticity`], [`staffing`]: what a run is judged by; [`as_logged`]: how honest that is
 //! - `table`, `json`, `page`: the same for people, programs and browsers
 //!
 //! Nothing here decides for the daemon, and nothing asks for the time.
 
 pub mod as_logged;
+pub mod cheapest;
 pub mod compare;
 pub mod control;
 pub mod elasticity;
@@ -24,15 +27,20 @@ pub mod policy;
 pub mod run;
 pub mod scenario;
 pub mod staffing;
+pub mod supply;
 pub(crate) mod table;
+pub mod trial;
+pub(crate) mod tried_json;
 
 use std::fs;
 use std::io::{self, Write};
 
 use self::as_logged::ModelCheck;
+use self::cheapest::Search;
 use self::load::rates::RatesError;
 use self::policy::Policy;
 use self::scenario::{Run, Scenario};
+use self::trial::Setting;
 use crate::log::recorded::InputError;
 
 pub use self::plan::{Options, SERVERS_MAX, Source};
@@ -79,6 +87,17 @@ pub enum SimulateError {
     /// No rate is above 0.
     #[error("no request would come: every rate is 0")]
     NoLoad,
+    /// More dear spares than spares.
+    #[error(
+        "--tier makes {wanted} spares dearer and there are {there}; say how many servers there are with --servers"
+    )]
+    FewSpares { wanted: usize, there: usize },
+    /// An option speaks of nobody.
+    #[error(
+        "{option} speaks of tier {tier} and no server is of it; say how many are with --tier {tier}=N, or with \
+         `tier` in [backend.NAME.server.SERVER] of the configuration"
+    )]
+    NoSuchTier { option: &'static str, tier: u32 },
     /// The engine is wrong.
     #[error(
         "the run of {} lost requests (Little's law does not hold), so its numbers would be wrong; please \
@@ -105,6 +124,8 @@ pub(crate) struct Results<'a> {
     pub(crate) runs: &'a [Run],
     pub(crate) model: Option<ModelCheck>,
     pub(crate) notes: &'a [String],
+    /// The cheapest settings, if they were asked for.
+    pub(crate) cheapest: Option<&'a Search>,
 }
 
 /// Runs all policies and prints what became of them to `out`, and as a page if one is wanted.
@@ -114,11 +135,17 @@ pub(crate) struct Results<'a> {
 pub fn simulate(options: &Options, out: &mut dyn Write) -> Result<(), SimulateError> {
     let plan = plan::plan(options)?;
     let runs = compare::compare(&plan.scenario, &options.policies)?;
+    let cheapest = options.slow_share_max.map(|slow_share_max| {
+        let today = Setting::of(&plan.scenario);
+        Search::of(&plan.scenario, today, slow_share_max)
+    });
+    let cheapest = cheapest.transpose()?;
     let results = Results {
         scenario: &plan.scenario,
         runs: &runs,
         model: plan.model,
         notes: &plan.notes,
+        cheapest: cheapest.as_ref(),
     };
     if let Some(path) = &options.html {
         fs::write(path, page::page(&results)).map_err(|source| SimulateError::Page {

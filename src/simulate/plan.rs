@@ -14,6 +14,7 @@ use super::load::shapes::Shape;
 use super::load::{Arrivals, Load, rates};
 use super::policy::Policy;
 use super::scenario::Scenario;
+use super::supply::{Supply, Terms};
 use crate::config::{BackendConfig, WarmUpConfig};
 use crate::measure::settings::{PolicySettings, Signal};
 use crate::scaler::settings::{BackendSettings, Capacity, Spares};
@@ -61,12 +62,16 @@ pub struct Options {
     pub maxconn: Option<u32>,
     /// `None`: as the log has it, else exponential of 60 ms.
     pub service: Option<Service>,
+    /// From the wish for a spare until it answers, where neither terms nor measures say it.
     pub boot: Duration,
+    pub terms: Terms,
     pub cold: Cold,
     pub balance: Balance,
     pub goal: Option<Duration>,
     pub seed: u64,
     pub policies: Vec<Policy>,
+    /// Look for the cheapest settings with which at most this share of the requests is slow, 0 to 1.
+    pub slow_share_max: Option<f64>,
     pub json: bool,
     /// Where to write a page.
     pub html: Option<PathBuf>,
@@ -113,7 +118,11 @@ pub fn plan(options: &Options) -> Result<Plan, SimulateError> {
         }
         Source::Log(input) => logged(options, input)?,
     };
-    finished(plan, options)
+    let plan = finished(plan, options)?;
+    match options.terms.unknown_tier(&plan.scenario) {
+        Some((option, tier)) => Err(SimulateError::NoSuchTier { option, tier }),
+        None => Ok(plan),
+    }
 }
 
 /// The same of a log that was read before; `source` and `seconds` of the options are not looked at.
@@ -121,25 +130,52 @@ pub fn plan(options: &Options) -> Result<Plan, SimulateError> {
 /// # Errors
 /// A log that nothing can be made of.
 pub fn of_log(options: &Options, log: &Log) -> Result<Plan, SimulateError> {
-    finished(recorded_load(options, log)?, options)
+    let mut plan = finished(recorded_load(options, log)?, options)?;
+    if let Some((option, tier)) = options.terms.unknown_tier(&plan.scenario) {
+        plan.notes.push(format!(
+            "no server is of tier {tier}, so {option} {tier}=… changes nothing; `tier` stands in \
+             [backend.NAME.server.SERVER]"
+        ));
+    }
+    Ok(plan)
 }
 
 fn finished(mut plan: Plan, options: &Options) -> Result<Plan, SimulateError> {
     if plan.scenario.load.seconds() == 0 {
         return Err(SimulateError::NoLoad);
     }
-    let Scenario { settings, boot, .. } = &mut plan.scenario;
-    if options.backend.is_none() {
-        settings.warm_up_deadline = settings.warm_up_deadline.max(*boot + WARM_UP_MARGIN);
-    } else if *boot >= settings.warm_up_deadline {
-        plan.notes.push(format!(
-            "ours gives a spare {} to warm up and --boot says that it needs {}, so its first try always \
-             fails; raise `deadline` in [warm_up]",
-            Span(settings.warm_up_deadline),
-            Span(*boot)
-        ));
-    }
+    options.terms.settle(&mut plan.scenario, &mut plan.notes)?;
+    plan.notes.extend(warm_up_time(&mut plan.scenario, options));
     Ok(plan)
+}
+
+/// Gives ours time for a warm-up where no configuration says how long. Says which spare will never come in
+/// time.
+fn warm_up_time(scenario: &mut Scenario, options: &Options) -> Option<String> {
+    let spares = scenario.min..scenario.names.len();
+    let slowest = spares.clone().map(|it| scenario.boot_of(it)).max();
+    let slowest = slowest.unwrap_or(scenario.boot);
+    let deadline = scenario.settings.warm_up_deadline;
+    if options.backend.is_none() {
+        let enough = slowest.saturating_add(WARM_UP_MARGIN);
+        scenario.settings.warm_up_deadline = deadline.max(enough);
+        return None;
+    }
+    let late = |index: usize| {
+        let boot = scenario.boot_of(index);
+        let (given, key) = match scenario.machine(index) {
+            Some(machine) => (machine.start_timeout, "`start_timeout` of its machine"),
+            None => (deadline, "`deadline` in [warm_up]"),
+        };
+        (boot >= given).then(|| {
+            format!(
+                "ours gives a spare {} to come and it needs {}, so its first try always fails; raise {key}",
+                Span(given),
+                Span(boot)
+            )
+        })
+    };
+    spares.into_iter().find_map(late)
 }
 
 /// A load that is drawn: rates by the peak.
@@ -312,6 +348,7 @@ fn scenario(options: &Options, seen: &[String], workers: u32, service: Sampler) 
         cold: options.cold,
         balance: options.balance,
         boot: options.boot,
+        supply: Supply::default(),
         warm_up_requests: warm_up.requests,
         goal,
         load: Load {

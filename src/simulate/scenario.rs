@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::SimulateError;
 use super::control::Control;
 use super::control::ours::{Ours, WarmUps};
-use super::control::rule::{Ruled, Start};
+use super::control::rule::{Hand, Ruled, Start};
 use super::elasticity::Elasticity;
 use super::engine::{Backend, Balance, Cold, Database, ServerSetup};
 use super::load::Load;
@@ -13,14 +13,17 @@ use super::measure::{Tally, mean_ms};
 use super::policy::Policy;
 use super::run::run;
 use super::staffing::Staffing;
+use super::supply::Supply;
 use crate::scaler::decision::Decision;
 use crate::scaler::memory::CapacityMemory;
-use crate::scaler::settings::{BackendSettings, Capacity};
+use crate::scaler::settings::{BackendSettings, Capacity, MachineSettings, TIER};
 use crate::words::picture::AdminState;
 
 /// The right target of those who aim at requests in flight: this share of a server's workers (Knative's
 /// `container-concurrency-target-percentage`).
 const TARGET_SHARE: f64 = 0.7;
+/// Beside what a machine takes to start or to stop, it has this long, where no configuration says it.
+const MACHINE_MARGIN: Duration = Duration::from_secs(60);
 
 /// Everything that a run begins with.
 #[derive(Clone, Debug)]
@@ -37,8 +40,9 @@ pub struct Scenario {
     pub maxconn: Option<u32>,
     pub cold: Cold,
     pub balance: Balance,
-    /// From the wish for a server until it answers.
+    /// From the wish for a server until it answers, of those whose supply says nothing.
     pub boot: Duration,
+    pub supply: Supply,
     /// Requests of our warm-up.
     pub warm_up_requests: u32,
     /// An answer that takes longer is slow.
@@ -58,6 +62,8 @@ pub struct Run {
     /// Servers that took traffic at the start.
     pub at_start: u16,
     pub elasticity: Elasticity,
+    /// What its servers cost; `None`: nothing has a price.
+    pub cost: Option<f64>,
     /// What our scaler knows in the end of what one server carries.
     pub capacity: Option<CapacityMemory>,
     /// What our scaler said.
@@ -85,6 +91,43 @@ impl Run {
 }
 
 impl Scenario {
+    /// The tier of a server; what is always up is of the first.
+    pub fn tier(&self, index: usize) -> u32 {
+        let name = self.names.get(index).filter(|_| index >= self.min);
+        name.map_or(TIER, |it| self.settings.tier(it))
+    }
+
+    /// From the wish for it until it answers.
+    pub fn boot_of(&self, index: usize) -> Duration {
+        self.supply.of(index).boot.unwrap_or(self.boot)
+    }
+
+    /// The machine of a spare, as the configuration has it; one that takes time to stop has one, too.
+    pub fn machine(&self, index: usize) -> Option<MachineSettings> {
+        let name = self.names.get(index).filter(|_| index >= self.min)?;
+        let supply = self.supply.of(index);
+        let assumed = || MachineSettings {
+            start_timeout: self.boot_of(index).saturating_add(MACHINE_MARGIN),
+            stop_timeout: supply.stop_delay.saturating_add(MACHINE_MARGIN),
+            ..MachineSettings::default()
+        };
+        let configured = self.settings.machines.get(name).copied();
+        configured.or_else(|| (!supply.stop_delay.is_zero()).then(assumed))
+    }
+
+    /// Those that take traffic at the start if so many do: those that are always up, then spares by tiers.
+    fn serving(&self, ready: usize) -> Vec<bool> {
+        let mut order: Vec<usize> = (0..self.names.len()).collect();
+        order.sort_by_key(|index| (*index >= self.min, self.tier(*index)));
+        let mut serving = vec![false; order.len()];
+        for index in order.into_iter().take(ready) {
+            if let Some(is_ready) = serving.get_mut(index) {
+                *is_ready = true;
+            }
+        }
+        serving
+    }
+
     /// The backend; a server takes traffic where `ready` says so.
     pub(super) fn backend_with(&self, ready: &[bool]) -> Backend {
         let setup = |is_ready: &bool| ServerSetup {
@@ -120,14 +163,24 @@ impl Scenario {
             | Policy::HpaBest
             | Policy::KpaBest => self.min,
         };
-        let serving: Vec<bool> = (0..self.names.len()).map(|it| it < ready).collect();
+        let serving = self.serving(ready);
         let mut backend = self.backend_with(&serving);
+        let servers = serving.iter().enumerate().map(|(index, is_ready)| Hand {
+            tier: self.tier(index),
+            boot_ns: whole_ns(self.boot_of(index)),
+            stop_ns: whole_ns(self.supply.of(index).stop_delay),
+            is_ready: *is_ready,
+        });
         let start = Start {
             min: self.min,
-            ready,
-            servers: self.names.len(),
-            boot_ns: whole_ns(self.boot),
+            servers: servers.collect(),
         };
+        let is_ours = matches!(policy, Policy::Ours | Policy::Guard);
+        let stop_delays_ns = start.servers.iter().enumerate().map(|(index, server)| {
+            let has_machine = is_ours && self.machine(index).is_some();
+            (!has_machine).then_some(server.stop_ns)
+        });
+        let stop_delays_ns = stop_delays_ns.collect();
         let goal_ns = whole_ns(self.goal);
         let target = target.unwrap_or(TARGET_SHARE * f64::from(self.workers));
         let mut control = match policy {
@@ -140,6 +193,7 @@ impl Scenario {
             Policy::Oracle => Control::Ruled(Box::new(Ruled::oracle(&needed, start))),
         };
         let mut tally = Tally::new(goal_ns, self.load.seconds(), serving);
+        tally = tally.with_stop_delays(stop_delays_ns);
         if !run(&self.load, &mut backend, &mut control, &mut tally) {
             return Err(SimulateError::Unbalanced(policy));
         }
@@ -152,6 +206,7 @@ impl Scenario {
         Ok(Run {
             policy,
             target,
+            cost: self.supply.cost(&tally),
             tally,
             at_start,
             elasticity,
@@ -163,12 +218,24 @@ impl Scenario {
     fn ours(&self, settings: &BackendSettings, backend: &Backend) -> Control {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let service_ns = self.load.service.mean_ns() as u64;
+        let servers = 0..self.names.len();
         let warm_ups = WarmUps {
-            boot: self.boot,
+            boots: servers.clone().map(|it| self.boot_of(it)).collect(),
+            stop_delays: servers
+                .map(|it| self.machine(it).map(|_| self.supply.of(it).stop_delay))
+                .collect(),
             requests: self.warm_up_requests,
             service_ns,
         };
-        let settings = settings.clone();
+        let mut settings = settings.clone();
+        if settings.machines.is_empty() {
+            // Nobody has set limits for machines that are only assumed.
+            settings.starts_per_hour = u32::MAX;
+            settings.machines_at_once = u32::MAX;
+        }
+        let named = self.names.iter().enumerate();
+        let machines = named.filter_map(|(it, name)| Some((name.clone(), self.machine(it)?)));
+        settings.machines = machines.collect();
         let ours = Ours::new(settings, &self.names, backend, self.balance, warm_ups);
         Control::Ours(Box::new(ours))
     }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::Results;
 use super::as_logged::ModelCheck;
+use super::cheapest::for_30_days;
 use super::scenario::{Run, Scenario};
+use super::supply::{boots, described, money};
 use crate::words::time::{PerSecond, Span};
 
 /// What no simulation shows. Said with every result.
@@ -20,7 +22,7 @@ pub(super) const NOT_PROVED: [&str; 4] = [
 /// Writes the table.
 pub(super) fn write(results: &Results<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}\n", headline(results.scenario, results.runs))?;
-    writeln!(
+    write!(
         out,
         "{:<11} {:>8} {:>7} {:>9} {:>9} {:>9} {:>9} {:>8} {:>8} {:>6} {:>11}",
         "POLICY",
@@ -35,9 +37,13 @@ pub(super) fn write(results: &Results<'_>, out: &mut dyn Write) -> io::Result<()
         "FLAPS",
         "ABOVE GOAL",
     )?;
+    if results.scenario.supply.is_priced {
+        write!(out, " {:>10} {:>10}", "COST", "30 DAYS")?;
+    }
+    writeln!(out)?;
     for run in results.runs {
         let [p50, _, p95, p99] = run.tally.percentiles_ms();
-        writeln!(
+        write!(
             out,
             "{:<11} {:>8} {:>7} {:>9} {:>9} {:>9} {:>9} {:>8.2} {:>8} {:>6} {:>11}",
             run.policy.as_str(),
@@ -52,8 +58,18 @@ pub(super) fn write(results: &Results<'_>, out: &mut dyn Write) -> io::Result<()
             run.tally.flaps,
             above_goal(run),
         )?;
+        if let Some([cost, month]) = costs(results.scenario, run) {
+            write!(out, " {cost:>10} {month:>10}")?;
+        }
+        writeln!(out)?;
     }
     writeln!(out)?;
+    if let Some(search) = results.cheapest {
+        for line in search.lines() {
+            writeln!(out, "{line}")?;
+        }
+        writeln!(out)?;
+    }
     if let Some(model) = results.model {
         writeln!(out, "model: {}", model_line(&model))?;
     }
@@ -75,6 +91,13 @@ pub(super) fn write(results: &Results<'_>, out: &mut dyn Write) -> io::Result<()
     Ok(())
 }
 
+/// What a run cost, and what 30 days of the same would.
+pub(super) fn costs(scenario: &Scenario, run: &Run) -> Option<[String; 2]> {
+    let cost = run.cost?;
+    let month = for_30_days(cost, scenario.load.seconds() as f64);
+    Some([money(cost), money(month)])
+}
+
 /// The longest time above the goal; `-`: none.
 pub(super) fn above_goal(run: &Run) -> String {
     match run.tally.longest_above_goal_s() {
@@ -91,7 +114,7 @@ pub(super) fn headline(scenario: &Scenario, runs: &[Run]) -> String {
     let maxconn = scenario.maxconn.map(|it| format!(", maxconn {it}"));
     format!(
         "{} requests in {}, at most {}/s · {} of {}{}, {} always up, {} · mean service time {} · a spare \
-         in {} · goal {} · seed {}",
+         in {} · goal {} · seed {}{}",
         runs.first().map_or(0, |run| run.tally.requests),
         Span(Duration::from_secs(scenario.load.seconds() as u64)),
         PerSecond(scenario.load.peak_per_s()),
@@ -101,9 +124,10 @@ pub(super) fn headline(scenario: &Scenario, runs: &[Run]) -> String {
         scenario.min,
         scenario.balance.as_str(),
         ms(scenario.load.service.mean_ns() / 1e6),
-        Span(scenario.boot),
+        boots(scenario),
         Span(scenario.goal),
         scenario.load.seed,
+        described(scenario),
     )
 }
 

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::measure::served::Goal;
 use crate::measure::settings::Signal;
 use crate::scaler::hand::{Kept, Mark, Marks, Since, Until};
-use crate::scaler::memory::{BackendMemory, CapacityMemory, Memory, ServerMemory};
+use crate::scaler::memory::{BackendMemory, CapacityMemory, MachineMemory, Memory, ServerMemory};
 use crate::words::by::{By, Inline};
+use crate::words::machine::MachineKey;
 use crate::words::picture::{AdminState, Generation};
 use crate::words::time::Timestamp;
 
@@ -20,6 +21,8 @@ use crate::words::time::Timestamp;
 const TITLE: &str = "haproxy-autoscale state";
 /// Files of any other version are not understood.
 const VERSION: u32 = 1;
+/// No machine boots for longer.
+const BOOT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Nothing lasts longer: a damaged length must not either.
 const LASTS_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
@@ -62,6 +65,9 @@ struct Server {
     pinned: Option<Stands>,
     kept_in: Option<Stands>,
     kept_out: Option<Stands>,
+    /// Left out where there is none, so that older versions can read the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    evacuated: Option<Stands>,
     expected: Option<String>,
     stands_in: bool,
     hold: Option<Ends>,
@@ -74,6 +80,21 @@ struct Server {
     /// Left out where there is none, so that older versions can read the file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lent_weights: Vec<u32>,
+    /// Left out where there is none, so that older versions can read the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    machine: Option<Machine>,
+}
+
+/// The machine that a server runs on.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Machine {
+    key: u64,
+    attempt: u32,
+    is_ours: bool,
+    may_start_late: bool,
+    boot_ms: Option<u64>,
+    starts: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -259,6 +280,7 @@ impl Clocks {
             paused,
             pinned,
             kept,
+            evacuated,
         } = server.marks;
         let kept_as = |wanted: Kept| {
             kept.filter(|(kept, _)| *kept == wanted)
@@ -269,6 +291,7 @@ impl Clocks {
             pinned: pinned.map(|mark| self.mark(mark)),
             kept_in: kept_as(Kept::In),
             kept_out: kept_as(Kept::Out),
+            evacuated: evacuated.map(|mark| self.mark(mark)),
             expected: server.expected.map(|state| state.as_str().to_owned()),
             stands_in: server.stands_in,
             hold: server.hold.map(|until| self.ends(until)),
@@ -276,6 +299,7 @@ impl Clocks {
             failures: server.failures,
             lent_maxconn: server.lent_maxconn,
             lent_weights: server.lent_weights.clone(),
+            machine: server.machine.as_ref().map(machine),
             told: server
                 .told
                 .iter()
@@ -294,6 +318,7 @@ impl Clocks {
                 paused: mark(&server.paused),
                 pinned: mark(&server.pinned),
                 kept: kept_in.or(kept_out),
+                evacuated: mark(&server.evacuated),
             },
             expected: server.expected.as_deref().and_then(state),
             stands_in: server.stands_in,
@@ -302,8 +327,33 @@ impl Clocks {
             failures: server.failures,
             lent_maxconn: server.lent_maxconn,
             lent_weights: server.lent_weights.clone(),
+            machine: server.machine.as_ref().map(read_machine),
             told: server.told.iter().filter_map(|it| state(it)).collect(),
         }
+    }
+}
+
+fn machine(memory: &MachineMemory) -> Machine {
+    Machine {
+        key: memory.key.0,
+        attempt: memory.attempt,
+        is_ours: memory.is_ours,
+        may_start_late: memory.may_start_late,
+        boot_ms: memory.boot.map(ms),
+        starts: memory.starts,
+    }
+}
+
+fn read_machine(read: &Machine) -> MachineMemory {
+    MachineMemory {
+        key: MachineKey(read.key),
+        attempt: read.attempt,
+        is_ours: read.is_ours,
+        may_start_late: read.may_start_late,
+        boot: read
+            .boot_ms
+            .map(|boot_ms| Duration::from_millis(boot_ms).min(BOOT_MAX)),
+        starts: read.starts,
     }
 }
 

@@ -89,6 +89,30 @@ pub fn load(dir: &Path, name: &str, now: Timestamp, wall_ms: u64) -> Found {
     }
 }
 
+/// What that file says, to somebody who only looks; `None`: there is none. It stays as it is.
+///
+/// # Errors
+/// Why it cannot be read or understood.
+pub fn peek(dir: &Path, name: &str) -> Result<Option<Memory>, String> {
+    let path = dir.join(name);
+    let bytes = match files::read(&path, FILE_BYTES_MAX) {
+        Ok(bytes) => bytes,
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
+    };
+    let memory = decode(&bytes, Timestamp::default(), wall_ms());
+    memory
+        .map(Some)
+        .map_err(|why| format!("{} {why}", path.display()))
+}
+
 /// How the last write went.
 #[derive(Clone, Debug, Default)]
 struct Done {

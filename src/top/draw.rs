@@ -1,5 +1,6 @@
 //! How the screen looks: from 80 columns and 24 rows up. What is on it is `screen`'s.
 
+mod curve;
 mod list;
 mod paint;
 mod panels;
@@ -31,7 +32,7 @@ pub fn draw(frame: &mut Frame<'_>, screen: &Screen) {
         return;
     }
     let [head, body, foot] = Layout::vertical([
-        Constraint::Length(2),
+        Constraint::Length(panels::head_rows(screen, area.width)),
         Constraint::Min(1),
         Constraint::Length(1),
     ])
@@ -59,27 +60,26 @@ pub fn draw(frame: &mut Frame<'_>, screen: &Screen) {
     }
 }
 
-/// The list, the chosen backend's curve and reason, and the last events: as much as there is room for.
+/// The list, what comes next in the chosen backend and what it carries, its curve, and the last events: as much
+/// as there is room for. Sentences come before the curve, and are shown in whole.
 fn servers(frame: &mut Frame<'_>, area: Rect, screen: &Screen, paint: Paint) {
     let rows = u16::try_from(screen.rows().len()).unwrap_or(u16::MAX);
     let list = rows
         .saturating_add(2)
         .clamp(4, area.height.saturating_sub(13).max(6));
-    let (curve, why) = if area.height < TALL_ROWS {
-        (4, 4)
-    } else {
-        (7, 6)
-    };
-    let [list, curve, why, events] = Layout::vertical([
+    let curve = if area.height < TALL_ROWS { 4 } else { 7 };
+    let room = area.height.saturating_sub(list + curve + 3);
+    let outlook = panels::outlook_rows(screen, area.width).clamp(4, room.max(4));
+    let [list, outlook, curve, events] = Layout::vertical([
         Constraint::Length(list),
+        Constraint::Length(outlook),
         Constraint::Length(curve),
-        Constraint::Length(why),
         Constraint::Min(3),
     ])
     .areas(area);
     list::list(frame, list, screen, paint);
-    panels::curve(frame, curve, screen, paint);
-    panels::outlook(frame, why, screen, paint);
+    panels::outlook(frame, outlook, screen, paint);
+    curve::curve(frame, curve, screen, paint);
     panels::last_events(frame, events, screen, paint);
 }
 
@@ -114,9 +114,9 @@ fn keys_line(screen: &Screen, paint: Paint) -> Line<'static> {
     let orders = if screen.options.read_only {
         "(read only)"
     } else {
-        "e d p Space R orders"
+        "e enable  d disable  Space pause"
     };
-    let rest = format!(" ? help  / filter  {orders}  q quit");
+    let rest = format!(" {orders}  ? help  q quit");
     spans.push(Span::styled(rest, paint.faint()));
     Line::from(spans)
 }

@@ -24,6 +24,7 @@ use crate::status::{StatusError, look};
 
 pub use self::draw::draw;
 pub use self::feed::{Ask, Told};
+pub use self::levels::LastHour;
 pub use self::screen::{Do, Screen};
 
 /// Keys and answers that wait to be shown; a reader that is slower holds up who sends.
@@ -105,8 +106,14 @@ async fn show(
     let mut term = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut curve_of = None;
     loop {
         terminal.draw(|frame| draw(frame, screen))?;
+        let looked_at = screen.backend();
+        if looked_at.is_some() && looked_at != curve_of.as_deref() {
+            curve_of = looked_at.map(str::to_owned);
+            feed.ask(Ask::Curve(curve_of.clone().unwrap_or_default()));
+        }
         tokio::select! {
             _ = term.recv() => return Ok(()),
             _ = hangup.recv() => return Ok(()),

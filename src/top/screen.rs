@@ -98,6 +98,7 @@ impl Screen {
                 self.choose(self.chosen_at());
             }
             Told::Silent(why) => self.silent = Some(why),
+            Told::Curve(hour) => self.levels.hear(hour),
             Told::Happened(events) => {
                 let of_it = |event: &Event| {
                     let only = self.options.backend.as_deref();
@@ -244,6 +245,12 @@ impl Screen {
     /// The chosen row.
     pub(super) fn chosen(&self) -> Option<Row<'_>> {
         self.rows().get(self.chosen_at()).copied()
+    }
+
+    /// The backend whose curve is shown.
+    pub fn backend(&self) -> Option<&str> {
+        let at = self.chosen_at();
+        self.rows().get(at).map(|row| row.backend.name.as_str())
     }
 
     fn choose(&mut self, at: usize) {

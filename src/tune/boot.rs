@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use super::trials::{Outcome, Setting, with};
 use crate::simulate::SimulateError;
 use crate::simulate::compare::in_parallel;
 use crate::simulate::policy::Policy;
 use crate::simulate::scenario::{Run, Scenario};
+use crate::simulate::trial::{Outcome, Setting, with};
 
 /// Boot times that are tried first.
 const TRIED_S: [u64; 8] = [5, 15, 30, 60, 120, 300, 600, 1200];
@@ -49,6 +49,9 @@ impl Cliff {
             let boot = Duration::from_secs(*seconds);
             let mut scenario = with(scenario, setting);
             scenario.boot = boot;
+            for server in &mut scenario.supply.servers {
+                server.boot = Some(boot);
+            }
             let deadline = scenario.settings.warm_up_deadline;
             scenario.settings.warm_up_deadline = deadline.max(boot + WARM_UP_MARGIN);
             let run = scenario.run(Policy::Ours, None)?;

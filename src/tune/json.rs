@@ -9,9 +9,9 @@ use super::carries::Carries;
 use super::learned::rounded;
 use super::study::{Simulated, Study};
 use super::sweep::Swept;
-use super::trials::{Outcome, Setting, Tried};
-use crate::measure::need::Headroom;
-use crate::scaler::settings::Capacity;
+use crate::simulate::cheapest::headroom;
+use crate::simulate::trial::Setting;
+use crate::simulate::tried_json::{OutcomeObject, TriedObject, outcome, tried};
 use crate::words::calendar::format_local_ms;
 
 #[derive(Serialize)]
@@ -70,6 +70,12 @@ struct Recommended {
     headroom: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     idle_timeout: Option<String>,
+    /// Where it is not today's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min: Option<u32>,
+    /// Where it is not all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spares: Option<Vec<String>>,
 }
 
 #[derive(Serialize)]
@@ -93,28 +99,6 @@ struct TrialsObject {
     best_infeasible: Option<TriedObject>,
     all_always: OutcomeObject,
     tried: Vec<TriedObject>,
-}
-
-#[derive(Serialize)]
-struct TriedObject {
-    capacity: &'static str,
-    headroom: &'static str,
-    idle_timeout_s: f64,
-    maxconn: Option<u32>,
-    feasible: bool,
-    #[serde(flatten)]
-    outcome: OutcomeObject,
-}
-
-#[derive(Serialize)]
-struct OutcomeObject {
-    slow_share: f64,
-    failed: u64,
-    p95_ms: f64,
-    server_seconds: f64,
-    servers_mean: f64,
-    changes: u64,
-    longest_above_goal_s: u32,
 }
 
 #[derive(Serialize)]
@@ -182,7 +166,7 @@ fn backend(study: &Study) -> BackendObject<'_> {
             c_ms: it.square_ms,
             error: it.error,
         }),
-        recommended: recommended(carries, best),
+        recommended: recommended(carries, simulated, best),
         maxconn: best.and_then(|it| it.maxconn),
         confidence: carries.confidence.as_str(),
         why: super::why::why(study),
@@ -207,7 +191,11 @@ fn capacity(carries: &Carries) -> CapacityObject {
     }
 }
 
-fn recommended(carries: &Carries, best: Option<Setting>) -> Recommended {
+fn recommended(
+    carries: &Carries,
+    simulated: Option<&Simulated>,
+    best: Option<Setting>,
+) -> Recommended {
     let Some(bracket) = carries.to_start_from() else {
         return Recommended::default();
     };
@@ -221,6 +209,8 @@ fn recommended(carries: &Carries, best: Option<Setting>) -> Recommended {
         }),
         headroom: best.map(|it| headroom(it.headroom)),
         idle_timeout: best.map(|it| humantime::format_duration(it.idle_timeout).to_string()),
+        min: simulated.and_then(Simulated::other_min),
+        spares: simulated.and_then(|it| it.spares.clone()),
     }
 }
 
@@ -238,34 +228,6 @@ fn trials(simulated: &Simulated) -> Option<TrialsObject> {
         all_always: outcome(&trials.all_always),
         tried: trials.tried.iter().map(tried).collect(),
     })
-}
-
-fn tried(tried: &Tried) -> TriedObject {
-    TriedObject {
-        capacity: match tried.setting.capacity {
-            Capacity::Off => "off",
-            Capacity::Learn => "learn",
-            Capacity::From(_) => "log",
-            Capacity::Given(_) => "given",
-        },
-        headroom: headroom(tried.setting.headroom),
-        idle_timeout_s: tried.setting.idle_timeout.as_secs_f64(),
-        maxconn: tried.setting.maxconn,
-        feasible: tried.is_feasible,
-        outcome: outcome(&tried.outcome),
-    }
-}
-
-fn outcome(outcome: &Outcome) -> OutcomeObject {
-    OutcomeObject {
-        slow_share: outcome.slow_share,
-        failed: outcome.failed,
-        p95_ms: outcome.p95_ms,
-        server_seconds: outcome.server_seconds,
-        servers_mean: outcome.servers_mean,
-        changes: outcome.changes,
-        longest_above_goal_s: outcome.longest_above_goal_s,
-    }
 }
 
 fn boots(simulated: &Simulated, cliff: &Cliff) -> BootObject {
@@ -296,10 +258,4 @@ fn swept(swept: &Swept) -> SweptObject {
         confidence: swept.carries.confidence.as_str(),
         outcome: outcome(&swept.outcome),
     }
-}
-
-/// Its word in the configuration.
-pub(super) fn headroom(headroom: Headroom) -> &'static str {
-    let found = Headroom::NAMED.iter().find(|(_, it)| *it == headroom);
-    found.map_or("", |(word, _)| word)
 }

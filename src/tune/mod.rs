@@ -32,6 +32,7 @@ use crate::measure::capacity::Bracket;
 use crate::simulate::SimulateError;
 use crate::simulate::engine::Balance;
 use crate::simulate::load::recorded::{Log, LogInput, read_all};
+use crate::simulate::supply::Terms;
 
 /// What is wanted.
 #[derive(Clone, Debug)]
@@ -45,6 +46,12 @@ pub struct Options {
     pub goal: Option<Duration>,
     /// From the wish for a spare until it answers.
     pub boot: Duration,
+    /// What was said of servers beside.
+    pub terms: Terms,
+    /// How long servers took to boot, as the daemon has measured it, by backend and server.
+    pub measured: BTreeMap<String, BTreeMap<String, Duration>>,
+    /// The goal is kept if no larger share of the requests is slow, 0 to 1; `None`: the usual.
+    pub slow_share_max: Option<f64>,
     pub balance: Balance,
     pub seed: u64,
     pub sweep: Option<Range>,

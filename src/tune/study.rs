@@ -6,7 +6,7 @@ use super::boot::Cliff;
 use super::carries::Carries;
 use super::slices::Slices;
 use super::sweep::{Swept, sweep};
-use super::trials::{Setting, Trials};
+use super::trials::Trials;
 use super::{Options, TuneError};
 use crate::config::BackendConfig;
 use crate::measure::served::Goal;
@@ -16,6 +16,8 @@ use crate::simulate::engine::Cold;
 use crate::simulate::load::envelope::{Business, start_ms};
 use crate::simulate::load::recorded::Log;
 use crate::simulate::plan::{self, Plan};
+use crate::simulate::supply::{Terms, boots};
+use crate::simulate::trial::Setting;
 use crate::simulate::{self, SimulateError, Source};
 
 /// Where neither the configuration nor an option says it.
@@ -50,12 +52,27 @@ pub struct Simulated {
     pub workers: u32,
     /// From the wish for a spare until it answers, in the trials.
     pub boot: Duration,
+    /// The same in words: it may differ by tiers.
+    pub boots: String,
+    /// The spares that are recommended, if not all of them.
+    pub spares: Option<Vec<String>>,
+    /// `min` of today.
+    pub min: u32,
     pub model: Option<ModelCheck>,
     /// When the requests that were tried begin, milliseconds since 1970.
     pub start_ms: u64,
     pub seconds: usize,
     /// What was tried, if the log tells what one server carries.
     pub tried: Option<(Trials, Cliff)>,
+}
+
+impl Simulated {
+    /// `min` as it is recommended, if that is not today's.
+    pub(super) fn other_min(&self) -> Option<u32> {
+        let (trials, _) = self.tried.as_ref()?;
+        let min = trials.recommended().setting.min;
+        (min != self.min).then_some(min)
+    }
 }
 
 impl Study {
@@ -126,7 +143,7 @@ impl Study {
         let tried = match self.carries.to_start_from() {
             None => None,
             Some(bracket) => {
-                let trials = Trials::of(&scenario, bracket)?;
+                let trials = Trials::of(&scenario, bracket, options.slow_share_max)?;
                 let setting = trials.recommended().setting;
                 let cliff = Cliff::of(&scenario, &setting, trials.slow_share_max)?;
                 Some((trials, cliff))
@@ -137,9 +154,16 @@ impl Study {
             let setting = setting.unwrap_or_else(|| Setting::of(&scenario));
             self.sweep = sweep(log, slices, &scenario, &setting, (goal, range))?;
         }
+        let best = tried.as_ref().map(|it| it.0.recommended().setting);
         self.simulated = Some(Simulated {
             workers: scenario.workers,
-            boot: scenario.boot,
+            boot: (scenario.min..scenario.names.len())
+                .map(|it| scenario.boot_of(it))
+                .max()
+                .unwrap_or(scenario.boot),
+            boots: boots(&scenario),
+            spares: best.and_then(|it| it.spares(&scenario)),
+            min: scenario.settings.min,
             model,
             start_ms: start_ms(played),
             seconds: scenario.load.seconds(),
@@ -178,11 +202,20 @@ fn as_simulated(options: &Options, config: Option<&BackendConfig>, log: &Log) ->
         maxconn: Business::of(log).maxconn(log),
         service: None,
         boot: options.boot,
+        terms: Terms {
+            measured: options
+                .measured
+                .get(&log.backend)
+                .cloned()
+                .unwrap_or_default(),
+            ..options.terms.clone()
+        },
         cold: Cold::NONE,
         balance: options.balance,
         goal: options.goal,
         seed: options.seed,
         policies: Vec::new(),
+        slow_share_max: None,
         json: false,
         html: None,
     }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::carries::Carries;
 use super::slices::Slices;
-use super::trials::{Outcome, Setting, with};
 use crate::measure::served::Goal;
 use crate::scaler::settings::Capacity;
 use crate::simulate::SimulateError;
@@ -13,6 +12,7 @@ use crate::simulate::compare::in_parallel;
 use crate::simulate::load::recorded::Log;
 use crate::simulate::policy::Policy;
 use crate::simulate::scenario::Scenario;
+use crate::simulate::trial::{Outcome, Setting, with};
 use crate::words::duration;
 
 /// Goals of a sweep.

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use super::boot::Cliff;
 use super::carries::Carries;
-use super::json::headroom;
 use super::learned::capacity;
 use super::study::{Simulated, Study};
-use super::trials::{Outcome, Trials};
+use super::trials::Trials;
 use super::why::why;
 use crate::measure::capacity::Lesson;
+use crate::simulate::cheapest::{for_30_days, headroom, spares_key};
+use crate::simulate::supply::money;
 use crate::simulate::table::{model_line, ms, percent};
+use crate::simulate::trial::Outcome;
 use crate::words::calendar::format_local_ms;
 use crate::words::time::{PerSecond, Span, Timestamp};
 
@@ -72,7 +74,7 @@ fn backend(study: &Study, out: &mut dyn Write) -> io::Result<()> {
     if let Some(simulated) = &study.simulated {
         if let Some((trials, cliff)) = &simulated.tried {
             trial_lines(study, simulated, trials, out)?;
-            recommendation(study, trials, out)?;
+            recommendation(study, simulated, trials, out)?;
             boot_line(simulated, cliff, out)?;
         }
         sweep_lines(study, out)?;
@@ -158,24 +160,30 @@ fn trial_lines(
     trials: &Trials,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let title = format!(
-        "On the log's own users, a spare in {}",
-        Span(simulated.boot)
-    );
-    writeln!(
+    let title = format!("On the log's own users, a spare in {}", simulated.boots);
+    write!(
         out,
         "{title:<44} {:>8} {:>9} {:>8} {:>8}",
         "SLOW", "P95", "SERVERS", "CHANGES"
     )?;
+    if trials.all_always.cost.is_some() {
+        write!(out, " {:>10} {:>10}", "COST", "30 DAYS")?;
+    }
+    writeln!(out)?;
     let mut line = |name: &str, outcome: &Outcome| {
-        writeln!(
+        write!(
             out,
             "  {name:<42} {:>8} {:>9} {:>8.2} {:>8}",
             percent(outcome.slow_share),
             ms(outcome.p95_ms),
             outcome.servers_mean,
             outcome.changes
-        )
+        )?;
+        if let Some(cost) = outcome.cost {
+            let month = for_30_days(cost, simulated.seconds as f64);
+            write!(out, " {:>10} {:>10}", money(cost), money(month))?;
+        }
+        writeln!(out)
     };
     let today = if study.is_configured {
         "today's settings"
@@ -208,7 +216,12 @@ fn trial_lines(
     )
 }
 
-fn recommendation(study: &Study, trials: &Trials, out: &mut dyn Write) -> io::Result<()> {
+fn recommendation(
+    study: &Study,
+    simulated: &Simulated,
+    trials: &Trials,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let Some(bracket) = study.carries.to_start_from() else {
         return Ok(());
     };
@@ -224,6 +237,12 @@ fn recommendation(study: &Study, trials: &Trials, out: &mut dyn Write) -> io::Re
     writeln!(out, "  headroom = \"{}\"", headroom(setting.headroom))?;
     let idle = humantime::format_duration(setting.idle_timeout);
     writeln!(out, "  idle_timeout = \"{idle}\"")?;
+    if let Some(min) = simulated.other_min() {
+        writeln!(out, "  min = {min}")?;
+    }
+    if let Some(spares) = &simulated.spares {
+        writeln!(out, "  {}", spares_key(spares))?;
+    }
     match (
         trials.with_maxconn.and_then(|it| it.setting.maxconn),
         setting.maxconn,

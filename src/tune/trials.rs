@@ -1,15 +1,12 @@
 //! Settings, each tried on the log's own users in `simulate`: what each would have cost, and whether the
 //! goal would have held. Which of them to recommend.
 
-use std::time::Duration;
-
 use crate::measure::capacity::Bracket;
-use crate::measure::need::Headroom;
 use crate::scaler::settings::Capacity;
 use crate::simulate::SimulateError;
-use crate::simulate::compare::in_parallel;
 use crate::simulate::policy::Policy;
-use crate::simulate::scenario::{Run, Scenario};
+use crate::simulate::scenario::Scenario;
+use crate::simulate::trial::{Outcome, Setting, Tried, beside, plans, run_all};
 
 /// The goal holds if no larger share of the requests is slower …
 const SLOW_SHARE_MAX: f64 = 0.01;
@@ -19,68 +16,8 @@ const SLOW_OF_ALL: f64 = 1.5;
 const SAME_COST: f64 = 1.05;
 /// Shares of slow requests that differ by less are the same.
 const SAME_SLOW: f64 = 0.001;
-const IDLE_TIMEOUTS_S: [u64; 3] = [120, 300, 900];
 /// `maxconn` that is tried, in workers of a server: as many, and some that wait beside them.
 const MAXCONN_OF_WORKERS: [f64; 3] = [1.0, 1.5, 2.0];
-
-/// What is tried.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Setting {
-    pub capacity: Capacity,
-    pub headroom: Headroom,
-    pub idle_timeout: Duration,
-    /// On the servers' lines in haproxy.cfg.
-    pub maxconn: Option<u32>,
-}
-
-impl Setting {
-    /// As the scenario has it.
-    pub(super) const fn of(scenario: &Scenario) -> Self {
-        Self {
-            capacity: scenario.settings.capacity,
-            headroom: scenario.settings.headroom,
-            idle_timeout: scenario.settings.idle_timeout,
-            maxconn: scenario.maxconn,
-        }
-    }
-}
-
-/// What became of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Tried {
-    pub setting: Setting,
-    pub outcome: Outcome,
-    /// The goal holds.
-    pub is_feasible: bool,
-}
-
-/// What users got and what it cost.
-#[derive(Clone, Copy, Debug)]
-pub struct Outcome {
-    /// Answers slower than the goal, and failed ones, 0 to 1.
-    pub slow_share: f64,
-    pub failed: u64,
-    pub p95_ms: f64,
-    pub server_seconds: f64,
-    pub servers_mean: f64,
-    pub changes: u64,
-    pub longest_above_goal_s: u32,
-}
-
-impl Outcome {
-    pub(super) fn of(run: &Run) -> Self {
-        let [_, _, p95_ms, _] = run.tally.percentiles_ms();
-        Self {
-            slow_share: run.slow_share(),
-            failed: run.tally.failed,
-            p95_ms,
-            server_seconds: run.tally.server_seconds(),
-            servers_mean: run.servers_mean(),
-            changes: run.tally.changes,
-            longest_above_goal_s: run.tally.longest_above_goal_s(),
-        }
-    }
-}
 
 /// All that was tried.
 #[derive(Clone, Debug)]
@@ -100,31 +37,30 @@ pub struct Trials {
 }
 
 impl Trials {
-    /// Tries them. `scenario` has today's settings.
+    /// Tries them. `scenario` has today's settings; `slow_share_max` is what was asked for, if it was.
     ///
     /// # Errors
     /// The engine is wrong.
-    pub fn of(scenario: &Scenario, bracket: Bracket) -> Result<Self, SimulateError> {
+    pub fn of(
+        scenario: &Scenario,
+        bracket: Bracket,
+        slow_share_max: Option<f64>,
+    ) -> Result<Self, SimulateError> {
         let all = scenario.run(Policy::StaticMax, None)?;
         let all_always = Outcome::of(&all);
-        let slow_share_max = SLOW_SHARE_MAX.max(SLOW_OF_ALL * all_always.slow_share);
+        let usual = SLOW_SHARE_MAX.max(SLOW_OF_ALL * all_always.slow_share);
+        let slow_share_max = slow_share_max.unwrap_or(usual);
         let today = Setting::of(scenario);
         let mut grid = vec![today];
-        let mut idle_timeouts: Vec<Duration> = IDLE_TIMEOUTS_S
-            .map(Duration::from_secs)
-            .into_iter()
-            .collect();
-        if !idle_timeouts.contains(&today.idle_timeout) {
-            idle_timeouts.push(today.idle_timeout);
-        }
-        for idle_timeout in idle_timeouts {
-            grid.extend(Headroom::NAMED.iter().map(|(_, headroom)| Setting {
-                capacity: Capacity::From(bracket),
-                headroom: *headroom,
-                idle_timeout,
-                ..today
-            }));
-        }
+        let told = Setting {
+            capacity: Capacity::From(bracket),
+            ..today
+        };
+        grid.extend(if scenario.supply.is_priced {
+            plans(scenario, &told)
+        } else {
+            beside(&told)
+        });
         let mut tried = run_all(scenario, &grid, slow_share_max)?;
         let (Some(was), Some(best)) = (tried.first().copied(), best(&tried, today)) else {
             return Err(SimulateError::NoLoad);
@@ -149,7 +85,7 @@ impl Trials {
             } else {
                 old.slow_share - SAME_SLOW
             };
-            new.slow_share <= allowed && new.server_seconds <= SAME_COST * old.server_seconds
+            new.slow_share <= allowed && new.expense() <= SAME_COST * old.expense()
         };
         let with_maxconn = limited.iter().find(is_good).copied();
         tried.extend(limited);
@@ -175,37 +111,10 @@ impl Trials {
     }
 }
 
-/// The scenario with that setting.
-pub(super) fn with(scenario: &Scenario, setting: &Setting) -> Scenario {
-    let mut scenario = scenario.clone();
-    scenario.settings.capacity = setting.capacity;
-    scenario.settings.headroom = setting.headroom;
-    scenario.settings.idle_timeout = setting.idle_timeout;
-    scenario.maxconn = setting.maxconn;
-    scenario
-}
-
-fn run_all(
-    scenario: &Scenario,
-    settings: &[Setting],
-    slow_share_max: f64,
-) -> Result<Vec<Tried>, SimulateError> {
-    let runs = in_parallel(settings, |setting| {
-        let run = with(scenario, setting).run(Policy::Ours, None)?;
-        let outcome = Outcome::of(&run);
-        Ok(Tried {
-            setting: *setting,
-            outcome,
-            is_feasible: outcome.slow_share <= slow_share_max,
-        })
-    });
-    runs.into_iter().collect()
-}
-
 /// Of those that cost about as little as the cheapest with which the goal holds, the one that changes
 /// least of today's; else the one with the fewest slow requests.
 fn best(tried: &[Tried], today: Setting) -> Option<Tried> {
-    let cost = |it: &&Tried| it.outcome.server_seconds;
+    let cost = |it: &&Tried| it.outcome.expense();
     let feasible = tried.iter().filter(|it| it.is_feasible);
     let Some(cheapest) = feasible.clone().min_by(|a, b| cost(a).total_cmp(&cost(b))) else {
         let fewest = |a: &&Tried, b: &&Tried| a.outcome.slow_share.total_cmp(&b.outcome.slow_share);
@@ -216,6 +125,8 @@ fn best(tried: &[Tried], today: Setting) -> Option<Tried> {
         let setting = it.setting;
         u8::from(setting.headroom != today.headroom)
             + u8::from(setting.idle_timeout != today.idle_timeout)
+            + u8::from(setting.min != today.min)
+            + u8::from(setting.tiers != today.tiers)
     };
     let mut cheap = feasible.filter(|it| cost(it) <= most);
     let first = cheap.next()?;

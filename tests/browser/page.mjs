@@ -25,6 +25,8 @@ try {
   await sizesAndThemes(complaints);
   await keysWork(page);
   await theBackendStaysTheSame(page);
+  await wordsThatNobodyKnowsAreShown(page);
+  await fiftyBackendsHaveASmallCurveEach(complaints);
   await anOrderWithoutAnAnswerMayHaveBeenObeyed(page, expectFailures);
   await aProxyMayWantACookie(complaints);
   await aBrowserMayKeepNothing(complaints);
@@ -82,9 +84,13 @@ async function aRushIsSeen(page) {
   await until("web2 serves at HAProxy", async () => /^UP/.test(await stage.stateOf("web2")));
   await until("web2 is shown as ready", async () =>
     /●\s*ready/.test(await page.locator("table.servers tbody tr", { hasText: "web2" }).innerText()));
-  await until("the change with its evidence", async () => /web2 in .*warmed up with 3 requests/s
+  await until("the change with its evidence", async () => /web2 enabled .*warmed up with 3 requests/s
     .test(await page.textContent(".changes")));
   assert.ok(await page.locator("#curve .mark.good").count() > 0, "it is marked on the curve");
+  await until("the change, when it was, and the way back, before everything else", async () =>
+    /web[23] enabled at \d\d:\d\d:\d\d, \d+s ago: /.test(await page.textContent("section.next .last")));
+  assert.equal(await page.locator("section.next .last button").getAttribute("data-verb"), "disable");
+  await until("how it is, with its goal", async () => /mean .*, goal 200 ms/.test(await page.textContent("section.next .level")));
   await page.locator("details summary").click();
   assert.ok(await page.locator("table.numbers tbody tr").count() > 0, "the curve as a table");
   step("a rush: web2 came, and the page shows when and why");
@@ -108,7 +114,7 @@ async function anOrderIsGivenAndObeyed(page, expectFailures) {
   await page.click("#order-give");
   await until("the daemon's answer", async () => /drained/.test(await page.textContent("#toast")));
   await until(`${server} in maint at HAProxy`, async () => /^MAINT/.test(await stage.stateOf(server)));
-  await until("it stands", async () => (await page.textContent("#detail")).includes("kept as ordered by http 127.0.0.1 ops"));
+  await until("it stands", async () => (await page.textContent("#detail")).includes("kept as ordered by ops (http 127.0.0.1)"));
   const stored = await page.evaluate(() => [sessionStorage.length, localStorage.length, document.cookie, location.href]);
   assert.equal(stored[0], 1);
   assert.equal(stored[2], "");
@@ -190,6 +196,67 @@ async function theBackendStaysTheSame(page) {
   await page.unroute(place);
   await until("there is one again", async () => !(await page.locator("#backends").isVisible()));
   step("the backend that is looked at does not change by itself");
+}
+
+/** A newer daemon behind the same address, or one that is ahead of the page by a reload. */
+async function wordsThatNobodyKnowsAreShown(page) {
+  const place = "**/api/v1/overview";
+  await page.route(place, async (route) => {
+    const response = await route.fetch();
+    const all = await response.json();
+    const [web] = all.status.backends;
+    web.state = "dreaming";
+    web.servers[2] = { ...web.servers[2], stage: "rebooting", role: "guest", serving: false, machine: { state: "on" } };
+    await route.fulfill({ response, json: all });
+  });
+  await until("the state", async () => /dreaming/.test(await page.textContent("section.next .chip")));
+  const row = page.locator("table.servers tbody tr").nth(2);
+  await until("the stage", async () => /rebooting/.test(await row.innerText()));
+  assert.match(await row.innerText(), /guest/);
+  assert.deepEqual(await axe(page), [], "axe-core, unknown words");
+  await page.unroute(place);
+  await until("the words of now", async () => !/rebooting/.test(await row.innerText()));
+  step("a state, a stage and a role that it does not know are shown as they come");
+}
+
+async function fiftyBackendsHaveASmallCurveEach(complaints) {
+  const asked = [];
+  let looks = 0;
+  const { page, complaints: own } = await openPage(browser, stage, { size: "narrow" });
+  const names = Array.from({ length: 50 }, (_, index) => `backend-with-a-name-${index}`);
+  const level = Array.from({ length: 60 }, (_, index) => (index % 7 === 0 ? null : index % 9 === 0 ? 431.5 : 61.5));
+  await page.route("**/api/v1/overview", async (route) => {
+    const response = await route.fetch();
+    const all = await response.json();
+    const [web] = all.status.backends;
+    all.status.backends = [web, ...names.map((name) => ({ ...web, name }))];
+    looks += 1;
+    await route.fulfill({ response, json: all });
+  });
+  await page.route("**/api/v1/curve**", async (route) => {
+    const url = route.request().url();
+    asked.push(url);
+    if (!url.endsWith("/curves")) return route.continue();
+    const backends = Object.fromEntries(names.map((name) => [name, { unit: "ms", threshold: 200, level }]));
+    return route.fulfill({ json: { step_s: 60, backends } });
+  });
+  await until("a curve in each row", async () => await page.locator("#backends svg.spark").count() === 50);
+  const words = await page.locator("#backends svg.spark").first().getAttribute("aria-label");
+  assert.match(words, /^Last hour: highest 432 ms, above the goal of 200 ms in \d of \d\d minutes$/);
+  const from = looks;
+  await until("more looks", () => looks >= from + 4);
+  assert.equal(asked.filter((it) => it.endsWith("/curves")).length, 1, "once a minute, for all of them");
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth) <= SIZES.narrow.width, "nothing sideways");
+  assert.deepEqual(await axe(page), [], "axe-core, fifty backends");
+  const tookMs = await page.evaluate(() => {
+    const began = performance.now();
+    globalThis.dispatchEvent(new Event("hashchange"));
+    return performance.now() - began;
+  });
+  assert.ok(tookMs < 200, `drawn in ${tookMs} ms`);
+  complaints.push(...own);
+  await page.context().close();
+  step(`fifty backends: a small curve each, one question for all; drawn in ${tookMs.toFixed(0)} ms`);
 }
 
 async function anOrderWithoutAnAnswerMayHaveBeenObeyed(page, expectFailures) {

@@ -44,6 +44,7 @@ fn server(name: &str) -> ServerView {
         is_up: true,
         is_serving: true,
         weight: Some(1),
+        machine: None,
         standings: Standings::default(),
         note: None,
     }
@@ -295,4 +296,38 @@ fn what_happened_meanwhile_stands_beside_it_but_not_what_others_did() {
     };
     crate::support::wait_for("the events", Duration::from_secs(10), || codes().len() == 2);
     assert_eq!(codes(), ["problem_lasts", "stopping"]);
+}
+
+/// A list of fifty backends asks once for all of them.
+#[test]
+fn in_brief_all_backends_have_the_highest_value_of_each_minute() {
+    let names = ["api", "web"].map(str::to_owned);
+    let mut played = Played::new(&names);
+    for second in 0..150_u64 {
+        let value = if second == 42 { 900.0 } else { 90.0 };
+        played.views[1].policy = Some(judged(Signal::ResponseTime, value));
+        played.see(second * 1000);
+    }
+    let brief = played.curves.brief_json().expect("JSON");
+    let brief: Value = serde_json::from_str(&brief).expect("JSON");
+    let web = json!({"unit": "ms", "threshold": 200.0, "level": [90.0, 900.0, 90.0]});
+    // Fifteen points: the oldest three, and twice a minute to now.
+    assert_eq!(brief["backends"]["web"], web);
+    let api = json!({"unit": null, "threshold": null, "level": [null, null, null]});
+    assert_eq!(brief["backends"]["api"], api, "no policy judges it");
+    assert_eq!(brief["step_s"], 60);
+}
+
+#[test]
+fn in_brief_an_hour_of_all_backends_is_small() {
+    let names: Vec<String> = (0..BACKENDS_MAX).map(|it| format!("b{it:04}")).collect();
+    let mut played = Played::new(&names);
+    for view in &mut played.views {
+        view.policy = Some(judged(Signal::ResponseTime, 123.456));
+    }
+    for point in 0..POINTS_MAX as u64 {
+        played.see(point * 10_000);
+    }
+    let brief = played.curves.brief_json().expect("JSON").len();
+    assert!(brief < BACKENDS_MAX * 500, "{brief} bytes");
 }

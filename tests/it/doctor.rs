@@ -9,6 +9,7 @@ mod field;
 mod force;
 mod harmless;
 mod healthy;
+mod machines;
 mod mode;
 mod scene;
 mod spares;

@@ -16,6 +16,7 @@ mod haproxy; // the whole daemon against a real HAProxy
 mod haproxy_cfg; // haproxy.cfg as data, whatever stands in it
 mod http; // what is served, and to whom
 mod line; // what a log line says, and what can be forged
+mod machines; // whoever starts and stops them
 mod measure; // demand, capacity and need, in numbers
 mod promises; // PROMISES.md names tests that there are
 mod replay; // every fixture gives its expected output

@@ -1,6 +1,7 @@
 //! `simulate`: queues against theory, policies against their definitions, what our scaler keeps over hours,
-//! and what is printed.
+//! what servers cost, and what is printed.
 
+mod costs;
 mod haproxy_queue;
 mod output;
 mod over_hours;

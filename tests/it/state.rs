@@ -9,9 +9,12 @@ use std::time::Duration;
 use haproxy_autoscale::measure::served::Goal;
 use haproxy_autoscale::measure::settings::Signal;
 use haproxy_autoscale::scaler::hand::{Kept, Mark, Marks, Since, Until};
-use haproxy_autoscale::scaler::memory::{BackendMemory, CapacityMemory, Memory, ServerMemory};
+use haproxy_autoscale::scaler::memory::{
+    BackendMemory, CapacityMemory, MachineMemory, Memory, ServerMemory,
+};
 use haproxy_autoscale::state::{Found, Keeper, decode, encode, load};
 use haproxy_autoscale::words::by::By;
+use haproxy_autoscale::words::machine::MachineKey;
 use haproxy_autoscale::words::picture::{AdminState, Generation};
 use haproxy_autoscale::words::time::Timestamp;
 use proptest::prelude::*;
@@ -69,6 +72,7 @@ fn memory() -> Memory {
         marks: Marks {
             paused: Some(mark(Some(By::uid(0)), None)),
             pinned: Some(mark(None, Some(until(70_000, 60)))),
+            evacuated: Some(mark(None, Some(until(90_000, 120)))),
             kept: Some((
                 Kept::Out,
                 mark(Some(By::uid(1000)), Some(until(50_000, 3600))),
@@ -81,6 +85,14 @@ fn memory() -> Memory {
         failures: 3,
         lent_maxconn: Some(40),
         lent_weights: vec![10, 15],
+        machine: Some(MachineMemory {
+            key: MachineKey(7),
+            attempt: 2,
+            is_ours: true,
+            may_start_late: true,
+            boot: Some(Duration::from_millis(41_300)),
+            starts: 5,
+        }),
         told: vec![AdminState::Drain, AdminState::Ready],
     };
     let web3 = ServerMemory {

@@ -87,7 +87,7 @@ fn one_sentence_says_what_a_server_carries_and_from_where_one_more_is_wanted() {
     };
     let said = all_in.sentence().unwrap_or_default();
     assert!(
-        said.ends_with("; that is enough up to 57/s, and no more servers exist"),
+        said.ends_with("; 2 are enough up to 57/s, and no more servers exist"),
         "{said}"
     );
 }

@@ -124,7 +124,7 @@ fn type_in(screen: &mut Screen, text: &str) {
 fn ordered(what: Do) -> Option<(Verb, Place)> {
     match what {
         Do::Ask(Ask::Order(order)) => Some((order.verb, order.place)),
-        Do::Ask(Ask::Every(_)) | Do::Nothing | Do::Quit => None,
+        Do::Ask(Ask::Every(_) | Ask::Curve(_)) | Do::Nothing | Do::Quit => None,
     }
 }
 
@@ -135,7 +135,7 @@ fn eighty_by_twenty_four_shows_state_value_servers_and_what_comes_next() {
         "acting · HAProxy 2.6.12 · log 12 ms behind",
         "no problem",
         "SLOW",
-        "2 of 2",
+        "2 / 2  ",
         "31.5/s",
         "66 / 250 ms",
         "404 / 250 ms",
@@ -330,4 +330,145 @@ fn a_name_with_control_letters_moves_no_cursor() {
     let screen = screen_of(look(&[serde_json::from_str(&text).unwrap()]), options());
     let lines = shown(&screen, 80, 24).join("");
     assert!(!lines.contains('\u{1b}'), "{lines:?}");
+}
+
+fn hour(backend: &str, level: &[Option<f64>]) -> Told {
+    let hour =
+        json!({ "backend": backend, "step_s": 10, "level": level, "mean_ms": [], "events": [] });
+    Told::Curve(serde_json::from_value(hour).unwrap())
+}
+
+/// The rows of the curve, the highest first.
+fn curve(screen: &Screen) -> Vec<String> {
+    let lines = shown(screen, 80, 24);
+    let title = lines.iter().position(|line| line.contains("┄ goal"));
+    let title = title.unwrap_or_else(|| panic!("no curve in\n{}", lines.join("\n")));
+    lines.into_iter().skip(title).take(4).collect()
+}
+
+#[test]
+fn the_curve_begins_with_the_daemons_last_hour_and_goes_on_with_what_is_looked_at() {
+    let mut screen = two_backends();
+    assert!(curve(&screen)[0].contains("since top began"));
+    // Twenty minutes ago it was slow, and then nothing came.
+    let mut level = vec![Some(66.0); 60];
+    level.extend([Some(1000.0); 6]);
+    level.extend([None; 54]);
+    screen.take(hour("web", &level));
+    let rows = curve(&screen);
+    assert!(
+        rows[0].contains("last 30 min · ┄ goal · highest 1000 ms"),
+        "{rows:?}"
+    );
+    let bars = |rows: &[String], from: usize, to: usize| {
+        let row = rows.last().unwrap().chars().skip(from).take(to - from);
+        row.collect::<String>()
+    };
+    assert_eq!(
+        bars(&rows, 0, 26).trim_matches([' ', '┄']),
+        "",
+        "before the daemon: {rows:?}"
+    );
+    assert!(bars(&rows, 27, 53).chars().all(|it| it == '▂'), "{rows:?}");
+    assert!(rows[1].contains('█'), "{rows:?}");
+    assert_eq!(bars(&rows, 57, 79).trim_matches([' ', '┄']), "", "{rows:?}");
+    screen.take(Told::Looked(
+        serde_json::from_value(look(&[backend("web", "slow", 1990.0)])).unwrap(),
+    ));
+    let rows = curve(&screen);
+    assert!(rows[0].contains("highest 1990 ms"), "now: {rows:?}");
+    assert!(rows[1].ends_with('█'), "{rows:?}");
+}
+
+#[test]
+fn a_curve_of_another_backend_or_of_no_point_changes_nothing() {
+    let mut screen = two_backends();
+    screen.take(hour("gone", &[Some(9999.0)]));
+    screen.take(hour("web", &[]));
+    assert!(curve(&screen)[0].contains("since top began · ┄ goal · highest 66 ms"));
+}
+
+#[test]
+fn the_goal_is_a_line_and_what_is_above_it_reaches_over_it() {
+    let mut screen = two_backends();
+    screen.take(hour("web", &[Some(10.0), None, Some(1000.0)]));
+    let rows = curve(&screen);
+    let goal = rows.iter().skip(1).filter(|row| row.contains('┄'));
+    assert_eq!(goal.count(), 1, "{rows:?}");
+    assert!(rows[1].contains('█') && !rows[1].contains('┄'), "{rows:?}");
+}
+
+#[test]
+fn the_sentence_about_capacity_is_never_cut_and_the_last_change_says_why() {
+    let mut web = backend("web", "ok", 66.0);
+    web["next"] = json!(
+        "no change: 95 requests/s × 1.29 kept ready ÷ 33/s each = 3.8 → 4 wanted; 3 serving, 3 exist"
+    );
+    web["carries"] = json!(
+        "one server carries 33 requests/s within 200 ms (not proved yet, broke at 46); now 95/s on 3; 3 are \
+         enough up to 73/s, and no more servers exist"
+    );
+    web["pause"] = json!({ "since": "2026-11-27T10:00:00Z", "until": null, "by": "alice (sudo)", "reason": "a release" });
+    let mut screen = screen_of(look(&[web]), options());
+    let mut enabled = event(
+        7,
+        "enable web/web2: mean 1259 ms > 200 ms over 52 requests in 1s",
+    );
+    enabled.code = "enable".to_owned();
+    enabled.server = Some("web2".to_owned());
+    screen.take(Told::Happened(vec![
+        enabled,
+        event(8, "breach web: mean 300 ms > 200 ms"),
+    ]));
+    for wanted in [
+        "3 exist",
+        "no more servers exist",
+        "paused: web by alice (sudo): a release, since 2026-11-27T10:00:00Z",
+        "last: 11-27 22:13:59Z enable web/web2: mean 1259 ms > 200 ms over 52 requests in",
+    ] {
+        assert_shows(&screen, wanted);
+    }
+    press(&mut screen, KeyCode::Down);
+    assert_hides(&screen, "last:");
+    press(&mut screen, KeyCode::Down);
+    assert_shows(&screen, "last: 11-27 22:13:59Z enable web/web2");
+}
+
+#[test]
+fn a_problem_is_shown_in_whole_with_since_when_and_a_cut_event_says_that_it_is_cut() {
+    let mut web = backend("web", "slow", 660.0);
+    let text = "slow (mean 660 ms > 250 ms), and nothing can help: all spares serve already (2), none is left";
+    web["problems"] =
+        json!([{ "code": "no_spare", "text": text, "since": "2026-11-27T22:10:00Z" }]);
+    let mut screen = screen_of(look(&[web]), options());
+    assert_shows(&screen, "none is left, since 11-27 22:10:00Z");
+    screen.take(Told::Happened(vec![event(1, &"word ".repeat(40))]));
+    let lines = shown(&screen, 80, 24);
+    let of_event = lines
+        .iter()
+        .find(|line| line.starts_with("22:13:59Z"))
+        .unwrap();
+    assert!(of_event.trim_end().ends_with('…'), "{of_event:?}");
+}
+
+/// A newer daemon has stages, states and parts of a server that this one has not heard of.
+#[test]
+fn a_stage_and_a_state_that_nobody_knows_are_shown_as_they_come() {
+    let mut web = backend("web", "dreaming", 66.0);
+    web["servers"][2]["stage"] = json!("rebooting");
+    web["servers"][2]["machine"] = json!({ "state": "on", "boot_ms": 31_000 });
+    let mut screen = screen_of(look(&[web]), options());
+    assert_shows(&screen, "rebooting");
+    assert_shows(&screen, "DREAMING");
+    press(&mut screen, KeyCode::End);
+    for letter in ['e', 'd', 'p', ' '] {
+        press(&mut screen, KeyCode::Char(letter));
+        assert_shows(&screen, "web/web3?");
+        assert!(
+            ordered(press(&mut screen, KeyCode::Char('y'))).is_some(),
+            "{letter}"
+        );
+    }
+    press(&mut screen, KeyCode::Char('3'));
+    assert_shows(&screen, "DREAMING");
 }

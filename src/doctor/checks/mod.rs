@@ -6,6 +6,7 @@ mod daemon;
 mod force;
 mod log_file;
 mod log_lines;
+mod machines;
 mod ours;
 mod scale;
 mod servers;
@@ -45,6 +46,7 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
         findings.extend(force::check(facts, cfg));
     }
     spares::check(facts, &mut findings);
+    machines::check(facts, &mut findings);
     log_file::check(facts, &mut findings);
     ours::check(facts, &mut findings);
     system::check(facts, &mut findings);

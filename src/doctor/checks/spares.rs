@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::facts::{Daemon, Facts, Quarantine, SpareFacts};
+use super::super::facts::{Daemon, Facts, MachineFacts, Quarantine, SpareFacts};
 use super::super::finding::{Code, Finding, Fix, Level, place};
 use super::super::shown::{toml_key, toml_text};
 use crate::warm_up::OnceAnswer;
@@ -15,6 +15,9 @@ const SERVER_ERRORS: u16 = 500;
 
 pub(super) fn check(facts: &Facts, findings: &mut Vec<Finding>) {
     for spare in &facts.spares {
+        if is_off(facts, spare) {
+            continue;
+        }
         let mut others = facts.spares.iter();
         let is_helped = others.any(|it| it.backend == spare.backend && is_well(it));
         let level = if is_helped {
@@ -31,6 +34,19 @@ pub(super) fn check(facts: &Facts, findings: &mut Vec<Finding>) {
             findings.push(of_quarantine(facts, quarantine));
         }
     }
+}
+
+/// What it runs on is off until it is needed, so that nobody can answer.
+fn is_off(facts: &Facts, spare: &SpareFacts) -> bool {
+    let is_it = |it: &&MachineFacts| {
+        (&it.server.backend, &it.server.server) == (&spare.backend, &spare.server)
+    };
+    let machine = facts.machines.iter().find(is_it);
+    let is_dead = matches!(
+        spare.once.answer,
+        OnceAnswer::Refused | OnceAnswer::Silent(_)
+    );
+    is_dead && machine.is_some_and(MachineFacts::may_be_off)
 }
 
 fn is_well(spare: &SpareFacts) -> bool {

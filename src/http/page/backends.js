@@ -1,7 +1,8 @@
 // All backends at a glance: how each one is, beside its goal, and what is wrong with any.
 
 import { at, el, show } from "./dom.js";
-import { count, measured, perSecond, stateOf } from "./words.js";
+import { spark } from "./sparks.js";
+import { againstGoal, count, measured, perSecond, stateOf } from "./words.js";
 
 /** Problems of all backends and of the daemon, the daemon's first. */
 export function problemsOf(status) {
@@ -29,8 +30,14 @@ export function showSummary(status, canOrder) {
     const first = troubled[0];
     const state = stateOf(first);
     tone = state.tone === "good" ? "warn" : state.tone;
-    const others = troubled.length > 1 ? ` and ${count(troubled.length - 1, "other")}` : "";
-    headline = `${first.name}${others}: ${state.tone === "good" ? "see the problem" : state.word.toLowerCase()}`;
+    // Of the only one the numbers stand right below.
+    const isJudged = status.backends.length > 1 && first.measure && ["slow", "short", "not_helping"].includes(first.state);
+    const how = state.tone === "good" ? "see the problem" : state.word.toLowerCase();
+    const others = troubled.length - 1;
+    headline = [
+      `${first.name}: ${how}`, isJudged ? `, ${againstGoal(first.measure)}` : "",
+      others > 0 ? `; ${count(others, "other")} ${others === 1 ? "needs" : "need"} a look` : "",
+    ].join("");
   } else if (problems > 0) {
     tone = "warn";
     headline = "It runs, with a problem";
@@ -89,6 +96,7 @@ function row(backend, isChosen) {
     el("span", { class: "name" }, backend.name),
     el("span", { class: `chip ${state.tone}` },
       el("span", { "aria-hidden": "true" }, `${state.shape} `), state.word),
+    spark(backend.name),
     el("span", { class: "numbers" },
       numbers(measure),
       backend.serving === null ? null : ` · ${count(backend.serving, "server")}`,

@@ -18,8 +18,8 @@ const HEIGHT = LANE + RESPONSE + GAP + LOAD + GAP + SERVERS + AXIS;
 
 /** Events that are marked: what they look like. */
 export const MARKS = {
-  enable: { shape: "▲", tone: "good", what: "in" },
-  disable: { shape: "▼", tone: "move", what: "out" },
+  enable: { shape: "▲", tone: "good", what: "enabled" },
+  disable: { shape: "▼", tone: "move", what: "put away" },
   enable_failed: { shape: "✕", tone: "bad", what: "failed" },
   probation_failed: { shape: "✕", tone: "bad", what: "fails" },
   not_serving: { shape: "✕", tone: "bad", what: "serves nobody" },

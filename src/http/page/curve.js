@@ -4,6 +4,7 @@
 import { MARKS, chart, inWords, pointAt, read, table } from "./chart.js";
 import { ask } from "./connection.js";
 import { at, el, sentence, show } from "./dom.js";
+import { isUndone } from "./events.js";
 import { bareText, clock, effectOf, evidence, measured, moment, ms, perSecond } from "./words.js";
 
 const ASK_EVERY_MS = 10_000;
@@ -96,12 +97,11 @@ function changesList(backend, canOrder) {
 }
 
 /** The way back from a change, while it is the last one of that server. */
-function undo(event, backend) {
+export function undo(event, backend) {
   const server = backend.servers.find((it) => it.name === event.server);
   if (!server || server.role !== "spare") return null;
-  const later = curve.events.some((it) => it.id > event.id && it.server === event.server && ["enable", "disable"].includes(it.code));
   const verb = { enable: "disable", disable: "enable" }[event.code];
-  if (!verb || later) return null;
+  if (!verb || isUndone(event)) return null;
   return el("button", {
     type: "button", "data-do": "order", "data-verb": verb, "data-target": `${backend.name}/${server.name}`,
     "aria-label": `Undo: ${verb} ${server.name}`,

@@ -1,10 +1,11 @@
 // One backend: what comes next, why, what it can carry, its servers, what stands by order.
 
 import { orderButton } from "./backends.js";
+import { undo } from "./curve.js";
 import { el, sentence, svg } from "./dom.js";
-import { effectOf, evidenceOf, lastChangeOf } from "./events.js";
+import { effectOf, evidenceOf, lastChangeIn, lastChangeOf, sinceOf } from "./events.js";
 import {
-  ROLES, STAGES, ago, bareText, clock, count, measured, moment, perSecond, percent, rate, stateOf,
+  ROLES, STAGES, againstGoal, ago, bareText, clock, count, measured, moment, perSecond, percent, rate, stateOf,
 } from "./words.js";
 
 const KINDS = {
@@ -12,29 +13,51 @@ const KINDS = {
   quarantine: "not tried for a while",
 };
 
-/** What comes first: the next step, the reason, and what is in the way. */
+/** What comes first: how it is and since when, the next step and its reason, what is in the way, what it can carry,
+ *  and what was done last, by whom, with the way back. */
 export function nextCard(backend, explained, canOrder) {
   // A long one stands above the buttons already.
   const name = backend.name.length > 24 ? "" : ` ${backend.name}`;
   const state = stateOf(backend);
   const isPaused = Boolean(backend.pause);
+  const since = sinceOf(backend);
+  const last = lastChangeIn(backend.name);
   const blocked = (explained?.blocked_by ?? []).filter((it) => it.text !== backend.next);
   return el("section", { class: `card next ${state.tone}`, "data-key": "next", "aria-labelledby": "next-title" },
     el("div", { class: "title" },
       el("h2", { id: "next-title" }, backend.name),
       el("span", { class: `chip ${state.tone}` },
         el("span", { "aria-hidden": "true" }, `${state.shape} `), state.word),
-      isPaused ? el("span", { class: "chip warn" }, el("span", { "aria-hidden": "true" }, "‖ "), "PAUSED") : null),
+      isPaused ? el("span", { class: "chip warn" }, el("span", { "aria-hidden": "true" }, "‖ "), "PAUSED") : null,
+      el("span", { class: "level" }, backend.measure ? againstGoal(backend.measure) : null,
+        since ? el("span", { class: "faint" }, ` since ${moment(since)}`) : null)),
     el("dl", { class: "rows" },
-      row("Next", "sentence", sentence(backend.next), explained ? el("code", { class: "faint" }, ` ${explained.reason.code}`) : null),
+      row("Next", "sentence", sentence(backend.next), 
+        explained ? el("span", { class: "faint reason" }, " reason ", el("code", {}, explained.reason.code)) : null),
       blocked.map((it) => row("In the way", "blocked", sentence(it.text),
         it.until ? el("span", { class: "faint" }, ` until ${clock(it.until)}`) : null)),
-      backend.carries ? row("Capacity", "carries", sentence(backend.carries)) : null,
-      (backend.votes ?? []).map((vote) => row("Also", "carries", sentence(vote)))),
+      backend.carries ? row("Capacity", "carries", capacity(backend.carries)) : null,
+      (backend.votes ?? []).map((vote) => row("Also", "carries", sentence(vote))),
+      last ? row("Last change", "last", lastChange(last), canOrder ? undo(last, backend) : null) : null),
     el("div", { class: "buttons" },
       isPaused ? orderButton("resume", backend.name, `Resume${name}`, canOrder, "primary")
         : orderButton("pause", backend.name, `Pause${name}`, canOrder),
       orderButton("release", backend.name, "Put all spares away", canOrder)));
+}
+
+/** What one server carries stands out of how that is known and what follows from it. */
+function capacity(text) {
+  const end = text.indexOf(" (");
+  return end < 0 ? sentence(text) : [el("strong", {}, sentence(text.slice(0, end))), sentence(text.slice(end))];
+}
+
+/** All of it stands beside the curve. */
+function lastChange(change) {
+  const effect = effectOf(change);
+  return el("span", {},
+    el("strong", {}, `${change.server} ${change.code === "enable" ? "enabled" : "put away"}`),
+    ` at ${moment(change.at)}, ${ago(change.at)}: `, sentence(evidenceOf(change).split("; warmed up")[0]),
+    effect ? el("span", { class: "faint" }, ` Effect: ${bareText(effect).split("; ")[0]}`) : null);
 }
 
 function row(name, kind, ...words) {
@@ -67,10 +90,11 @@ export function figures(backend) {
       backend.in_flight === null ? "not seen yet" : `${rate(backend.in_flight)} in flight`,
       loadBar(backend)),
     figure("Servers", backend.serving === null ? "–" : String(backend.serving),
-      backend.wanted === null ? "not seen yet" : `serving, ${backend.wanted} wanted`,
+      backend.wanted === null ? "not seen yet" : `serving, ${backend.wanted} wanted`
+        + (backend.wanted > backend.servers.length ? `, ${backend.servers.length} exist` : ""),
       dots(backend.servers.map((it) => (it.serving ? "good" : STAGES[it.stage]?.tone === "move" ? "move" : "off")))),
-    figure("Breaches", `${streak} of ${needed}`,
-      backend.breaches > needed ? `${backend.breaches} in a row` : "in a row ask for a server",
+    figure("Breaches", needed ? `${streak} of ${needed}` : "–",
+      !needed ? "no policy" : backend.breaches > needed ? `${backend.breaches} in a row` : "in a row bring a spare",
       dots(Array.from({ length: Math.min(needed, 12) }, (_, index) => (index < streak ? "warn" : "off")))));
 }
 
@@ -137,7 +161,7 @@ function noteOf(backend, server) {
   const last = lastChangeOf(backend.name, server.name);
   if (!last) return "–";
   // All of it stands beside the curve.
-  return [`${last.code === "enable" ? "in" : "out"} since ${moment(last.at)}: ${evidenceOf(last).split("; ")[0]}`,
+  return [`${last.code === "enable" ? "enabled" : "put away"} ${moment(last.at)}, ${ago(last.at)}: ${evidenceOf(last).split("; ")[0]}`,
     effectOf(last) ? el("span", { class: "effect" }, `Effect: ${bareText(effectOf(last))}`) : null];
 }
 

@@ -36,6 +36,26 @@ export function lastChangeOf(backend, server) {
     && (it.code === "enable" || it.code === "disable"));
 }
 
+/** The last time that a server of it came or went. */
+export function lastChangeIn(backend) {
+  return events.findLast((it) => it.backend === backend && (it.code === "enable" || it.code === "disable"));
+}
+
+/** Since when it is as it is, as far as that was told; `null`: it was not. */
+export function sinceOf(backend) {
+  const last = events.findLast((it) => it.backend === backend.name && ["breach", "breach_over"].includes(it.code));
+  if (backend.state === "ok") return last?.code === "breach_over" ? last.at : null;
+  const isSlow = ["slow", "short", "not_helping"].includes(backend.state);
+  if (isSlow && last?.code === "breach") return last.at;
+  return backend.problems?.[0]?.since ?? null;
+}
+
+/** Whether that server came or went after that. */
+export function isUndone(change) {
+  return events.some((it) => it.id > change.id && it.backend === change.backend && it.server === change.server
+    && ["enable", "disable"].includes(it.code));
+}
+
 /** What led to that change. */
 export function evidenceOf(change) {
   return evidence(change, events);

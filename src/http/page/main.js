@@ -7,6 +7,7 @@ import { figures, nextCard, problemsCard, serversCard, standingCard } from "./de
 import { at, el, sentence, show } from "./dom.js";
 import * as events from "./events.js";
 import * as orders from "./orders.js";
+import * as sparks from "./sparks.js";
 import * as today from "./today.js";
 import { moment, span } from "./words.js";
 
@@ -47,7 +48,8 @@ function draw() {
   orders.know(overview, shares);
   at("where").textContent = [
     daemon.host,
-    status.haproxy.connected ? `HAProxy ${status.haproxy.version ?? ""}`.trim() : "HAProxy does not answer",
+    // What a distribution adds to the version finds no room on a phone.
+    status.haproxy.connected ? `HAProxy ${(status.haproxy.version ?? "").split("-")[0]}`.trim() : "HAProxy does not answer",
     logWords(status.log),
   ].join(" · ");
   at("version").textContent = `haproxy-autoscale ${daemon.version}`;
@@ -102,6 +104,7 @@ connection.on("overview", (newest) => {
   showLink();
   askCurve();
   today.refresh(draw);
+  if (newest.status.backends.length > 1) sparks.refresh(draw);
 });
 
 connection.on("event", (event) => {
@@ -133,6 +136,7 @@ connection.on("seen", showLink);
 
 connection.on("back", () => {
   curve.forget();
+  sparks.forget();
   today.forget();
   orders.toast("The daemon answers again.");
 });

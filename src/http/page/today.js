@@ -2,7 +2,7 @@
 
 import { at, el, show, svg } from "./dom.js";
 import { ask } from "./connection.js";
-import { count, percent, span } from "./words.js";
+import { grouped, percent, span } from "./words.js";
 
 const ASK_EVERY_MS = 60_000;
 
@@ -48,7 +48,7 @@ function facts(sums) {
     sums.pretended ? el("p", { class: "faint" }, "Observing: what would have been.") : null,
     el("dl", { class: "sums" },
       el("dt", {}, "Changes"),
-      el("dd", {}, changes === 0 ? "none" : `${sums.enables} in, ${sums.disables} out`,
+      el("dd", {}, changes === 0 ? "none" : `${sums.enables} enabled, ${sums.disables} put away`,
         sums.failures > 0 ? `, ${sums.failures} failed` : null),
       el("dt", {}, "Saved"),
       el("dd", {}, el("strong", {}, hours(sums.saved_server_seconds, all)), ` of ${hours(all, all)} ${unitOf(all)} (${percent(share)})`,
@@ -56,11 +56,11 @@ function facts(sums) {
           svg("rect", { class: "track", width: "100%", height: "8", rx: "4" }),
           svg("rect", { class: "good", width: `${(share * 100).toFixed(1)}%`, height: "8", rx: "4" }))),
       el("dt", {}, "Requests"),
-      el("dd", {}, count(sums.requests, "request"), sums.requests > 0
-        ? `, ${(sums.slow_share * 100).toFixed(2)} % slow or failed` : null),
+      el("dd", {}, grouped(sums.requests), sums.requests > 0
+        ? `, ${(sums.slow_share * 100).toFixed(2)}\u00a0% slow or failed` : null),
       el("dt", {}, "Too slow"),
       el("dd", {}, `${span(sums.above_goal_seconds * 1000)} above the goal`)),
-    el("p", { class: "faint" }, "Saved is against all servers serving all the time."),
+    el("p", { class: "faint" }, "Saved: beside all servers serving all the time."),
   ];
 }
 

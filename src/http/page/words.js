@@ -35,7 +35,7 @@ export function rate(value) {
 
 export function percent(share) {
   if (share === null || share === undefined) return "–";
-  return `${share > 0 && share < 0.01 ? "<1" : Math.round(share * 100)} %`;
+  return `${share > 0 && share < 0.01 ? "<1" : Math.round(share * 100)}\u00a0%`;
 }
 
 function round(value, digits) {
@@ -87,7 +87,18 @@ export function moment(at) {
 }
 
 export function count(number, one, many = `${one}s`) {
-  return `${number} ${number === 1 ? one : many}`;
+  return `${grouped(number)} ${number === 1 ? one : many}`;
+}
+
+/** `9,463`. */
+export function grouped(number) {
+  return number.toLocaleString("en");
+}
+
+/** What is judged, and its goal: `mean 201 ms, goal 200 ms`. */
+export function againstGoal(measure) {
+  const value = measure.value === null ? "no traffic" : `${measure.statistic} ${measured(measure.value, measure.unit)}`;
+  return `${value}, goal ${measured(measure.threshold, measure.unit)}`;
 }
 
 /** The place of an event: `web/web2`, `web`, or nothing. */

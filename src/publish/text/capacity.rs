@@ -1,5 +1,6 @@
 //! What one server carries, what the demand needs, and why a spare stays for it, in words.
 
+use super::are;
 use super::measured::threshold;
 use crate::measure::capacity::Carries;
 use crate::measure::need::{BACKLOG_S, Lead, Need};
@@ -29,7 +30,8 @@ impl CapacityView {
             if self.serving < self.exist {
                 format!("; {} is wanted above {until}/s", next(self.serving))
             } else {
-                format!("; that is enough up to {until}/s, and no more servers exist")
+                let are = are(self.serving);
+                format!("; {are} enough up to {until}/s, and no more servers exist")
             }
         });
         let (now, until) = (now.unwrap_or_default(), until.unwrap_or_default());

@@ -10,7 +10,8 @@ use super::orders::answer_to;
 use super::servers::changed_by;
 use super::{because, by, counted};
 use crate::scaler::decision::{
-    Cause, Change, Checks, Decision, Failed, Failure, Ordered, Reason, Tally, Wanted,
+    Cause, Change, Checks, Decision, Failed, Failure, MachineTrouble, Ordered, Reason, Tally,
+    Wanted,
 };
 use crate::words::proof::WarmUpEvidence;
 use crate::words::time::{PerSecond, Span};
@@ -100,6 +101,7 @@ fn reason(reason: &Reason) -> String {
         Reason::NotServing { tally, cause } => not_serving(tally.as_ref(), *cause),
         Reason::Recovered(tally) => recovered(tally),
         Reason::Shares(tally) => format!("takes its share now: {tally}"),
+        Reason::Machine(news) => news.to_string(),
         Reason::Fault { fault, consequence } => format!("{fault}; {consequence}"),
         Reason::NoSpare { wanted, why } => format!("{wanted}; {why}"),
         Reason::Operator {
@@ -157,7 +159,7 @@ fn not_serving(tally: Option<&Tally>, cause: Cause) -> String {
     format!("ready, and {tally}: {cause}; not counted as capacity")
 }
 
-fn wanted(wanted: &Wanted) -> String {
+pub(super) fn wanted(wanted: &Wanted) -> String {
     match wanted {
         Wanted::Slow(breach) => breach.to_string(),
         Wanted::Demand { need, serving } => {
@@ -165,6 +167,7 @@ fn wanted(wanted: &Wanted) -> String {
         }
         Wanted::Target { need, serving } => format!("{need}; {serving} serving"),
         Wanted::DeadServer { server, shows } => format!("always-up server {server} is {shows}"),
+        Wanted::Evacuation { server } => format!("{server} is evacuated"),
         Wanted::DeadSpare { server, shows } => format!("ready spare {server} is {shows}"),
         Wanted::Crowded(crowded) => crowded.to_string(),
         Wanted::BelowMin { up, min, until } => {
@@ -212,6 +215,8 @@ fn failure(failure: &Failure) -> String {
         Failure::NotFollowed(state) => {
             format!("HAProxy accepted `state {state}` but still reports a different state")
         }
+        Failure::Machine(trouble @ MachineTrouble::Late(_)) => trouble.to_string(),
+        Failure::Machine(trouble) => format!("its machine did not start: {trouble}"),
         Failure::Died => "it died while draining".to_owned(),
     }
 }

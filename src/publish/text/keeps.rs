@@ -1,7 +1,7 @@
 //! What a policy with a target wants, and what keeps a spare in, in words.
 
-use super::counted;
 use super::measured::{measured, signal_prefix, threshold};
+use super::{are, counted};
 use crate::measure::target::TargetNeed;
 use crate::scaler::seen::{Keeps, VotesView};
 use crate::words::shift::TimeOfDay;
@@ -31,14 +31,6 @@ fn target(need: &TargetNeed) -> String {
         counted(need.servers, "server"),
         threshold(need.per_server, need.signal),
     )
-}
-
-/// `1 is`, `3 are`.
-fn are(number: u32) -> String {
-    match number {
-        1 => "1 is".to_owned(),
-        more => format!("{more} are"),
-    }
 }
 
 impl VotesView {
@@ -73,11 +65,11 @@ fn keeps(keeps: &Keeps) -> String {
         }
         Keeps::Queued(queued) => {
             format!(
-                "no spare goes: {} in the queue",
+                "no spare is put away: {} in the queue",
                 counted(*queued, "request")
             )
         }
-        Keeps::Crowded(what) => format!("no spare goes: {what}"),
+        Keeps::Crowded(what) => format!("no spare is put away: {what}"),
         Keeps::Busy {
             signal,
             statistic,
@@ -86,9 +78,9 @@ fn keeps(keeps: &Keeps) -> String {
         } => {
             let (prefix, statistic) = (signal_prefix(*signal), statistic.name());
             let (value, below) = (measured(*value, *signal), measured(*below, *signal));
-            format!("no spare goes: {prefix}{statistic} {value}, quiet begins below {below}")
+            format!("no spare is put away: {prefix}{statistic} {value}, quiet begins below {below}")
         }
-        Keeps::NotQuiet => "no spare goes: it was not quiet a moment ago".to_owned(),
+        Keeps::NotQuiet => "no spare is put away: it was not quiet a moment ago".to_owned(),
         Keeps::Broken { failed, all } => format!(
             "nothing: {failed} of the last {all} requests failed (5xx), which more servers do not mend"
         ),

@@ -20,6 +20,7 @@ mod capacity;
 mod decisions;
 mod haproxy;
 mod keeps;
+mod machines;
 mod measured;
 mod news;
 mod notes;
@@ -61,5 +62,13 @@ fn counted(number: impl Into<u64>, what: &str) -> String {
     match number.into() {
         1 => format!("1 {what}"),
         more => format!("{more} {what}s"),
+    }
+}
+
+/// `1 is`, `3 are`.
+fn are(number: u32) -> String {
+    match number {
+        1 => "1 is".to_owned(),
+        more => format!("{more} are"),
     }
 }

@@ -101,6 +101,14 @@ fn news(news: &News) -> String {
         News::ConfigUnchanged => UNCHANGED.to_owned(),
         News::HttpListening(listen) => format!("HTTP is served on {listen}"),
         News::Alerts(news) => news.to_string(),
+        News::MachineSaid { server, verb, text } => match server {
+            Some(server) => format!("machine {server}: {verb}: {text}"),
+            None => format!("machines: {verb}: {text}"),
+        },
+        News::MachineStray { machine, command } => format!(
+            "machine {machine} runs and belongs to no server of the configuration; {command} lists it \
+             as ours: stop it by hand, or give it a server"
+        ),
         News::Reason { backend, text, .. } => format!("reason {backend}: {text}"),
         News::Usage { backend, usage, .. } => usage_of(backend, usage),
         News::ProblemLasts {

@@ -73,7 +73,7 @@ fn outlook(next: &Outlook) -> String {
             let verb = if *exist == 1 { "exists" } else { "exist" };
             format!("nothing: {wanted}, {exist} {verb}; {why}")
         }
-        Outlook::HalfBlind => "no spare goes while the log is late or in doubt".to_owned(),
+        Outlook::HalfBlind => "no spare is put away while the log is late or in doubt".to_owned(),
         Outlook::Enough {
             need,
             serving,

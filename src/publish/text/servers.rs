@@ -65,6 +65,7 @@ fn fault(fault: &Fault) -> String {
             tally.others_taken,
             tally.others_ended
         ),
+        Fault::MachineOff => "its machine is off".to_owned(),
         Fault::Slow {
             mean_ms,
             others_ms,
@@ -165,9 +166,13 @@ pub(super) fn orders(set: &Standings, is_in: bool) -> String {
     let kept = set.order.map(|order| match order.reason {
         Some(StandingReason::Enable) if is_in => ("kept in", order),
         Some(StandingReason::Enable) => ("wanted in", order),
-        Some(StandingReason::Disable | StandingReason::Changed | StandingReason::Failed) | None => {
-            ("kept out", order)
-        }
+        Some(
+            StandingReason::Disable
+            | StandingReason::Evacuate
+            | StandingReason::Changed
+            | StandingReason::Failed,
+        )
+        | None => ("kept out", order),
     });
     let pinned = set.pin.map(|pin| ("pinned", pin));
     let paused = set.pause.map(|pause| ("paused", pause));
@@ -180,6 +185,7 @@ fn standing_reason(reason: &StandingReason) -> &'static str {
     match reason {
         StandingReason::Enable => "enable",
         StandingReason::Disable => "disable",
+        StandingReason::Evacuate => "evacuate",
         StandingReason::Changed => "changed outside this daemon",
         StandingReason::Failed => "it failed",
     }
@@ -196,6 +202,7 @@ fn why_not(why: &WhyNot) -> String {
             )
         }
         WhyNot::WarmUpFails(failing) => format!("is tried: {failing}"),
+        WhyNot::Machine(why) => why.to_string(),
         WhyNot::Is(Stage::Ready) => "does not serve".to_owned(),
         WhyNot::Is(stage) => format!("is {}", stage.as_str()),
     }

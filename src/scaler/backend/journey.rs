@@ -11,6 +11,8 @@
 //!  FinishDrain  drain   emptied          maint   departed
 //!  TakeBack     drain                    maint   taken back, and in quarantine if it failed
 //!
+//!  Starting ─▶ WarmingUp (BringIn): only where its machine is off
+//!
 //!  WarmingUp ─▶ Judging ─▶ Writing ─▶ Verifying ─┬─▶ the end
 //!   (BringIn)   a fresh     the next   a read    ├─▶ Checking (BringIn) ─┬─▶ Writing the last one
 //!               picture     state      shows it  └─▶ Emptying            ┘
@@ -24,7 +26,7 @@ use std::time::Duration;
 use super::stall::Stall;
 use crate::scaler::decision::{Failure, Fault, Ordered, Wanted};
 use crate::scaler::event::ActionId;
-use crate::scaler::settings::{BackendSettings, OnOpenSessions};
+use crate::scaler::settings::{BackendSettings, MachineSettings, OnOpenSessions};
 use crate::words::by::By;
 use crate::words::picture::{AdminState, ServerCounters};
 use crate::words::proof::WarmUpEvidence;
@@ -56,8 +58,21 @@ pub(super) struct Journey {
     pub(super) took_at: Option<(u64, Timestamp)>,
     /// Sessions that were open before it was told `maint`.
     pub(super) sessions: u32,
+    /// Its machine boots: until when its server is waited for, and by when it usually answers.
+    pub(super) boot: Option<Boot>,
     /// What its warm-up meets, and who set out beside it because of that.
     pub(super) stall: Stall,
+}
+
+/// A machine that was asked to run and whose server is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Boot {
+    pub(super) until: Timestamp,
+    pub(super) usual_until: Timestamp,
+    /// Its server has answered, if not well enough yet.
+    pub(super) has_answered: bool,
+    /// When its server was proven: HAProxy's checks have their time from then on.
+    pub(super) over_at: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -106,6 +121,7 @@ impl Goal {
                 | Wanted::Target { .. }
                 | Wanted::DeadServer { .. }
                 | Wanted::DeadSpare { .. }
+                | Wanted::Evacuation { .. }
                 | Wanted::Crowded(_)
                 | Wanted::BelowMin { .. }
                 | Wanted::Reloaded
@@ -161,8 +177,10 @@ impl Route {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
+    /// Its machine is asked to run: `machines` does that.
+    Starting,
     /// Our own requests are under way.
     WarmingUp { id: ActionId },
     /// A fresh picture is awaited to decide on.
@@ -190,6 +208,7 @@ impl Journey {
             drained: None,
             took_at: None,
             sessions: 0,
+            boot: None,
             stall: Stall::default(),
         }
     }
@@ -213,7 +232,9 @@ impl Journey {
     pub(super) fn is_departing(&self) -> bool {
         let is_first_half = match self.step {
             Step::Judging { .. } | Step::Writing { .. } | Step::Verifying { .. } => true,
-            Step::WarmingUp { .. } | Step::Checking | Step::Emptying { .. } => false,
+            Step::Starting | Step::WarmingUp { .. } | Step::Checking | Step::Emptying { .. } => {
+                false
+            }
         };
         self.goal.route().from == AdminState::Ready && is_first_half
     }
@@ -232,7 +253,8 @@ impl Journey {
     pub(super) const fn read_interval(&self) -> Duration {
         match &self.step {
             Step::Checking | Step::Emptying { .. } => WATCH_INTERVAL,
-            Step::WarmingUp { .. }
+            Step::Starting
+            | Step::WarmingUp { .. }
             | Step::Judging { .. }
             | Step::Writing { .. }
             | Step::Verifying { .. } => Duration::MAX,
@@ -251,11 +273,41 @@ impl Journey {
                 && matches!(wanted, Wanted::BelowMin { .. })
     }
 
+    /// Since when its server is known to run: the boot of its machine is no part of what it is given time for.
+    pub(super) fn runs_since(&self) -> Timestamp {
+        let over_at = self.boot.and_then(|boot| boot.over_at);
+        over_at.unwrap_or(self.since)
+    }
+
+    /// When its warm-up ends at the latest.
+    pub(super) fn warm_up_ends(&self, settings: &BackendSettings) -> Timestamp {
+        let from = self.boot.map_or(self.since, |boot| boot.until);
+        from.after(settings.warm_up_deadline)
+    }
+
+    /// Its machine boots, and takes no longer than usual.
+    pub(super) fn is_booting(&self, now: Timestamp) -> bool {
+        let boots = self
+            .boot
+            .is_some_and(|boot| boot.over_at.is_none() && now < boot.usual_until);
+        self.step == Step::Starting || boots
+    }
+
+    /// When one gives up to wait for its machine; `None`: its server answers, or has no machine that boots.
+    pub(super) fn is_late_at(&self, settings: &MachineSettings) -> Option<Timestamp> {
+        match (self.step, self.boot) {
+            (Step::Starting, _) => Some(self.since.after(settings.start_timeout)),
+            (Step::WarmingUp { .. }, Some(boot)) => (!boot.has_answered).then_some(boot.until),
+            _ => None,
+        }
+    }
+
     /// What that command asks for, if its answer is awaited.
     pub(super) fn written(&self, command: ActionId) -> Option<AdminState> {
         match self.step {
             Step::Writing { id, state } if id == command => Some(state),
-            Step::WarmingUp { .. }
+            Step::Starting
+            | Step::WarmingUp { .. }
             | Step::Judging { .. }
             | Step::Writing { .. }
             | Step::Verifying { .. }
@@ -327,7 +379,7 @@ impl Journey {
     /// been carried out: ready servers stay.
     pub(super) fn left_maint(&self) -> bool {
         match &self.step {
-            Step::WarmingUp { .. } | Step::Judging { .. } => {
+            Step::Starting | Step::WarmingUp { .. } | Step::Judging { .. } => {
                 self.goal.route().from == AdminState::Drain
             }
             Step::Writing { state, .. } | Step::Verifying { state, .. } => {
@@ -352,7 +404,9 @@ impl Journey {
     pub(super) fn may_cause(&self, is_checked: bool) -> Vec<AdminState> {
         let route = self.goal.route();
         let next = match &self.step {
-            Step::WarmingUp { .. } | Step::Judging { .. } => Some(route.first(is_checked)),
+            Step::Starting | Step::WarmingUp { .. } | Step::Judging { .. } => {
+                Some(route.first(is_checked))
+            }
             Step::Checking | Step::Emptying { .. } => Some(route.to),
             Step::Writing { .. } | Step::Verifying { .. } => None,
         };

@@ -133,6 +133,11 @@ impl Backend {
             });
         }
         self.facts.pool.show_marks(&self.hand);
+        for (name, server) in &memory.servers {
+            if let Some(machine) = &server.machine {
+                self.machines.remember(now, name, machine);
+            }
+        }
         if let Some(capacity) = &memory.capacity {
             self.size.remember(now, &self.settings, capacity);
         }
@@ -198,6 +203,10 @@ impl Sight<'_> {
             },
         };
         memory.paused = self.hand.backend;
+        for name in self.settings.machines.keys() {
+            let machine = self.machines.memory(now, name);
+            memory.servers.entry(name.clone()).or_default().machine = machine;
+        }
         for (name, marks) in &self.hand.servers {
             memory.servers.entry(name.clone()).or_default().marks = *marks;
         }
@@ -236,6 +245,7 @@ impl Sight<'_> {
             failures: member.apart.failures,
             lent_maxconn: member.service.kick.lent(),
             lent_weights: member.service.ramp.told(),
+            machine: None, // Of all machines, whatever HAProxy shows.
             told,
         }
     }

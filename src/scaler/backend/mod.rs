@@ -4,12 +4,14 @@
 
 mod advice;
 mod crowd;
+mod evacuation;
 mod facts;
 mod journey;
 mod journeys;
 mod keeping;
 mod kicks;
 mod line_up;
+mod machines;
 mod memory;
 mod needs;
 mod orders;
@@ -30,12 +32,13 @@ mod votes;
 mod work;
 
 use super::decision::{self, Change, Reason, Wanted};
-use super::event::LogState;
+use super::event::{ActionId, LogState};
 use super::hand::Hand;
 use super::outbox::Outbox;
 use super::settings::BackendSettings;
 use crate::measure::account::Usage;
 use crate::measure::policy::strongest;
+use crate::words::machine::{MachineAnswer, MachineFailure, MachineKey};
 use crate::words::picture::AdminState;
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
@@ -43,6 +46,7 @@ use crate::words::time::Timestamp;
 use self::facts::Facts;
 use self::journeys::Journeys;
 use self::kicks::Queue;
+use self::machines::Machines;
 use self::needs::Needs;
 use self::plan::{Plan, Said, Search};
 use self::ramps::take_all_back;
@@ -69,6 +73,8 @@ pub(super) struct Backend {
     pub(super) settings: BackendSettings,
     /// Servers on their way.
     journeys: Journeys,
+    /// What spares run on.
+    machines: Machines,
     /// What the demand needs.
     size: Size,
     /// What votes beside it.
@@ -94,6 +100,7 @@ impl Backend {
         timers.set(Timer::Slice, Some(signals.quiet.next_slice(now)));
         let mut facts = Facts::new(now);
         facts.rota.set(&settings.shifts);
+        let machines = Machines::new(now, &settings, MachineKey::default());
         Self {
             signals,
             facts,
@@ -101,6 +108,7 @@ impl Backend {
             votes: Votes::new(&settings),
             settings,
             journeys: Journeys::default(),
+            machines,
             plan: Plan {
                 owed: None,
                 up_not_before: now,
@@ -180,6 +188,7 @@ impl Backend {
             Timer::Window => self.signals.window_due(),
             Timer::PutAway => self.sight().leaving().map(|leaving| leaving.due),
             Timer::Write => self.journeys.due(),
+            Timer::Machine => self.machines.due(&self.journeys, &self.settings),
             Timer::Stall => self.journeys.stalls_at(),
             Timer::Shift => self.facts.rota.due(),
             Timer::Effect => self.signals.account.due(),
@@ -201,6 +210,7 @@ impl Backend {
             }
             Timer::Slice => self.end_slice(now, out),
             Timer::Write => self.road().write_overdue(now, out),
+            Timer::Machine => self.tend_machines(now, out),
             Timer::Stall => {
                 stall::stall(&mut self.road(), now, out);
                 self.seek_work(now, out);
@@ -294,6 +304,22 @@ impl Backend {
         first.is_none() && !was_lost
     }
 
+    /// Asks its machines for what is due.
+    fn tend_machines(&mut self, now: Timestamp, out: &mut Outbox) {
+        let may_stop = self.facts.has_picture()
+            && self.next.is_same()
+            && !self.timers.is_settling(now)
+            && self.hand.pause().is_none();
+        if machines::tend(&mut self.road(), now, may_stop, out) {
+            self.seek_work(now, out);
+        }
+    }
+
+    /// Keys of starts count up from there where none is remembered.
+    pub(super) fn machine_keys_from(&mut self, first: MachineKey) {
+        self.machines.keys_from(first);
+    }
+
     /// Its servers, as far as its queue is concerned.
     pub(super) fn queue(&mut self) -> Queue<'_> {
         Queue::of(&mut self.facts, &self.hand)
@@ -311,6 +337,7 @@ impl Backend {
             facts: &mut self.facts,
             settings: &self.settings,
             journeys: &mut self.journeys,
+            machines: &mut self.machines,
             size: &mut self.size,
             votes: &self.votes,
             plan: &mut self.plan,
@@ -341,9 +368,24 @@ impl Backend {
             settings: &self.settings,
             hand: &self.hand,
             journeys: &self.journeys,
+            machines: &self.machines,
             size: &self.size,
             votes: &self.votes,
         }
+    }
+}
+
+/// The provider of a machine answered.
+pub(super) fn machine_answered(
+    backend: &mut Backend,
+    now: Timestamp,
+    id: ActionId,
+    server: &str,
+    outcome: Result<MachineAnswer, MachineFailure>,
+    out: &mut Outbox,
+) {
+    if machines::answered(&mut backend.road(), now, id, server, outcome, out) {
+        backend.seek_work(now, out);
     }
 }
 

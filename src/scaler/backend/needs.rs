@@ -5,6 +5,7 @@ use super::facts::Facts;
 use super::journey::Journey;
 use super::journeys::Journeys;
 use super::line_up::{BREACH_UNITS, sufficing_first};
+use super::machines::Machines;
 use super::signals::Signals;
 use super::size::{self, Size};
 use super::votes::Votes;
@@ -36,6 +37,7 @@ pub(super) struct Needs<'a> {
     pub(super) settings: &'a BackendSettings,
     pub(super) hand: &'a Hand,
     pub(super) journeys: &'a Journeys,
+    pub(super) machines: &'a Machines,
     pub(super) size: &'a Size,
     pub(super) votes: &'a Votes,
 }
@@ -209,7 +211,8 @@ impl<'a> Needs<'a> {
             server: server.to_owned(),
             shows,
         });
-        let mut missing = always_up.chain(spares.filter(|_| !is_superfluous));
+        let missing = always_up.chain(self.evacuated());
+        let mut missing = missing.chain(spares.filter(|_| !is_superfluous));
         let coming = self.journeys.coming_before(before);
         let coming = coming.filter(|it| it.is_for_dead()).count();
         if let Some(wanted) = missing.nth(self.facts.pool.stand_ins() + coming) {
@@ -229,7 +232,10 @@ impl<'a> Needs<'a> {
             Wanted::Slow(_) | Wanted::Demand { .. } => self.forbids_for_load(before),
             // HAProxy's own count says so, no line.
             Wanted::Target { .. } | Wanted::Crowded(_) => self.facts.idles_enough(),
-            Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => {
+            Wanted::DeadServer { .. }
+            | Wanted::DeadSpare { .. }
+            | Wanted::Evacuation { .. }
+            | Wanted::BelowMin { .. } => {
                 let is_missing = self.capacity_wanted(before).is_some();
                 (!is_missing).then_some(Blocked::Back)
             }
@@ -408,7 +414,8 @@ impl<'a> Needs<'a> {
         let member = self.facts.pool.member(server);
         let is_serving = member.is_some_and(Member::is_serving);
         let (serving, min) = (self.facts.pool.serving(), self.facts.floor(self.settings));
-        if !is_serving || serving > min {
+        let is_evacuated = member.is_some_and(|it| it.marks.evacuated.is_some());
+        if !is_serving || serving > min || is_evacuated && serving > 1 {
             return Ok(());
         }
         if serving <= 1 {
@@ -426,17 +433,22 @@ impl<'a> Needs<'a> {
 
     /// Spares that may be brought in for that reason, best first.
     pub(super) fn candidates_for(self, now: Timestamp, wanted: &Wanted) -> Vec<&'a Member> {
-        let candidates = if wanted.rests_on_the_log() || wanted.is_counted() {
+        let mut candidates = if wanted.rests_on_the_log() || wanted.is_counted() {
             self.candidates_for_load(now)
         } else {
             self.candidates(now)
         };
+        if wanted.is_for_capacity() {
+            // Users wait for it: whoever need not be started first comes first, whatever it costs.
+            candidates.sort_by_key(|member| self.machines.is_off(&member.read.name));
+        }
         let units = match wanted {
             Wanted::Demand { need, .. } => need.units - self.units_there(),
             Wanted::Slow(_) | Wanted::Crowded(_) | Wanted::DeadServer { .. } => BREACH_UNITS,
             // They count servers, strong or weak.
             Wanted::Target { .. }
             | Wanted::DeadSpare { .. }
+            | Wanted::Evacuation { .. }
             | Wanted::BelowMin { .. }
             | Wanted::Reloaded
             | Wanted::Waiting { .. }
@@ -448,7 +460,11 @@ impl<'a> Needs<'a> {
     /// Spares that may be brought in, best first.
     fn candidates(self, now: Timestamp) -> Vec<&'a Member> {
         let mut candidates = self.facts.pool.candidates(now, self.settings);
-        candidates.retain(|member| !self.journeys.is_busy(&member.read.name));
+        candidates.retain(|member| {
+            let name = &member.read.name;
+            let no_start = self.machines.no_start(now, name, self.settings);
+            !self.journeys.is_busy(name) && no_start.is_none()
+        });
         candidates
     }
 
@@ -471,13 +487,19 @@ impl<'a> Needs<'a> {
             let journey = self.journeys.of(&spare.read.name)?;
             journey.failing(now, self.settings)
         };
+        let no_start = |spare: &Member| {
+            let is_out = spare.stage == Stage::Maint;
+            let why = || self.machines.no_start(now, &spare.read.name, self.settings);
+            is_out.then(why)?
+        };
         let why = |spare: &Member| match (spare.note(now), spent_for(spare)) {
             (Some(note), _) => WhyNot::Noted(Box::new(note)),
             (None, _) if serves(spare) => WhyNot::Serves,
             (None, Some(left)) => WhyNot::Spent(left),
-            (None, None) => match failing(spare) {
-                Some(failing) => WhyNot::WarmUpFails(Box::new(failing)),
-                None => WhyNot::Is(spare.stage),
+            (None, None) => match (failing(spare), no_start(spare)) {
+                (Some(failing), _) => WhyNot::WarmUpFails(Box::new(failing)),
+                (None, Some(why)) => WhyNot::Machine(why),
+                (None, None) => WhyNot::Is(spare.stage),
             },
         };
         let each = spares.iter().map(|spare| (name_of(spare), why(spare)));
@@ -532,6 +554,7 @@ impl<'a> Needs<'a> {
                 && !member.read.is_tracked
                 && !member.read.is_beyond_us()
                 && !self.journeys.is_busy(&member.read.name)
+                && (member.marks.evacuated.is_none() || self.may_leave(member))
         })?;
         Some(wanted.read.name.clone())
     }
@@ -544,7 +567,9 @@ impl<'a> Needs<'a> {
 
     /// `max` servers are in, or on their way before that one.
     pub(super) fn full(self, before: Option<&str>) -> Option<Blocked> {
-        let servers = self.in_balance(before);
+        let servers = self
+            .in_balance(before)
+            .saturating_sub(self.leaving_in_balance());
         let is_full = self.settings.max.is_some_and(|max| servers >= max);
         is_full.then_some(Blocked::Max(servers))
     }

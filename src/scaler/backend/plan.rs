@@ -80,9 +80,10 @@ impl Search {
     /// What a spare was looked for by that reason.
     pub(super) const fn by(wanted: &Wanted) -> Self {
         match wanted {
-            Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => {
-                Self::Capacity
-            }
+            Wanted::DeadServer { .. }
+            | Wanted::DeadSpare { .. }
+            | Wanted::Evacuation { .. }
+            | Wanted::BelowMin { .. } => Self::Capacity,
             Wanted::Crowded(_) => Self::Crowd,
             Wanted::Demand { .. } | Wanted::Target { .. } => Self::Demand,
             Wanted::Slow(_) | Wanted::Waiting { .. } | Wanted::Reloaded | Wanted::Ordered(_) => {

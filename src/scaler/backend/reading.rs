@@ -51,6 +51,7 @@ impl Backend {
         self.take_picture(now, process, read, out);
         self.road().step_all(now, id, out);
         self.seek_work(now, out);
+        self.tend_machines(now, out);
         self.road().read_sooner(now);
     }
 
@@ -151,6 +152,7 @@ impl Backend {
         }
         let is_needed = !self.signals.is_quiet_for_long(now, &self.settings);
         self.facts.pool.begin_generation(now, is_needed);
+        self.machines.begin_generation(now, &self.settings);
         self.past.forget_told();
         let is_doubted = self.facts.joined_in_doubt().is_some();
         let journeys = self.journeys.forget_all();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Backend;
 use super::journeys::Journeys;
+use super::machines;
 use super::ramps::take_all_back;
 use super::signals::goal_ms;
 use super::timers::Timer;
@@ -134,10 +135,12 @@ impl Backend {
             .reconfigure(&settings, self.settings.idle_timeout);
         self.signals.account.set_goal(goal_ms(&settings));
         self.settings = settings;
+        self.machines.reconfigure(now, &self.settings);
         self.size.reconfigure(now, &self.settings);
         for member in &mut self.facts.pool.members {
-            member.role = role_of(&member.read, &self.settings);
+            member.configured = role_of(&member.read, &self.settings);
         }
+        self.facts.pool.show_marks(&self.hand);
         self.said.advice.clear();
         self.facts.reading.want();
     }
@@ -151,6 +154,7 @@ impl Backend {
         self.facts.comparison.forget();
         self.size.start_over(now);
         self.votes.start_over();
+        self.machines.forget(now, &self.settings);
         self.signals.meter.start_over();
         self.facts.pool.members.clear();
         self.facts.reading = super::facts::Reading::default();
@@ -212,5 +216,6 @@ impl Sight<'_> {
         let enabled = members.filter(|it| it.role == Role::Spare && it.stage == Stage::Ready);
         let note = Note::Left(enabled.map(name_of).collect());
         out.tell(now, None, Change::Note, note);
+        machines::say_goodbye(&self.machines, now, out);
     }
 }

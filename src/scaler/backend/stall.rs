@@ -12,7 +12,7 @@ use super::plan::Plan;
 use super::road::Road;
 use crate::scaler::decision::{CalledOff, Change, Note, Wanted};
 use crate::scaler::event::ActionId;
-use crate::scaler::member::Member;
+use crate::scaler::member::{Member, Stage};
 use crate::scaler::outbox::Outbox;
 use crate::scaler::seen::{Blocked, FailingWarmUp};
 use crate::scaler::settings::BackendSettings;
@@ -81,7 +81,7 @@ impl Journey {
         settings: &BackendSettings,
     ) -> Option<FailingWarmUp> {
         let (_, trouble) = self.stall.trouble.as_ref()?;
-        let until = self.since.after(settings.warm_up_deadline);
+        let until = self.warm_up_ends(settings);
         self.stall.has_stalled.then(|| FailingWarmUp {
             why: trouble.why.clone(),
             attempts: trouble.attempts,
@@ -93,7 +93,8 @@ impl Journey {
     fn warm_up(&self) -> Option<ActionId> {
         match self.step {
             Step::WarmingUp { id } => Some(id),
-            Step::Judging { .. }
+            Step::Starting
+            | Step::Judging { .. }
             | Step::Writing { .. }
             | Step::Verifying { .. }
             | Step::Checking
@@ -247,6 +248,17 @@ pub(in crate::scaler) fn troubled(
     let Some(journey) = backend.journeys.warming_up(id) else {
         return; // It has ended.
     };
+    let is_booting = journey.is_booting(now);
+    if let Some(boot) = &mut journey.boot {
+        let why = trouble.as_ref().map(|trouble| &trouble.why);
+        if matches!(why, None | Some(WarmUpFailure::Status { .. })) {
+            boot.has_answered = true;
+            backend.facts.pool.enter(&journey.server, Stage::Warming);
+        }
+    }
+    if is_booting {
+        return; // That nobody answers well yet is no trouble.
+    }
     let stall = &mut journey.stall;
     // One request that passes is no warm-up that does: where one of three workers is broken, one in three
     // fails for ever.
@@ -316,6 +328,7 @@ fn is_replaced(needs: Needs<'_>, wanted: &Wanted, name: &str) -> bool {
         Wanted::Slow(_)
         | Wanted::Demand { .. }
         | Wanted::Target { .. }
+        | Wanted::Evacuation { .. }
         | Wanted::Crowded(_)
         | Wanted::Reloaded
         | Wanted::Waiting { .. }

@@ -18,6 +18,8 @@ pub(super) enum Timer {
     Slice,
     /// The command under way is given up.
     Write,
+    /// A machine is to be asked for something.
+    Machine,
     /// A warm-up has failed for longer than one waits for it.
     Stall,
     /// Quiet has lasted long enough for the spare that goes next.
@@ -28,13 +30,14 @@ pub(super) enum Timer {
 
 impl Timer {
     /// All of them, in that order.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Expiry,
         Self::Shift,
         Self::Settled,
         Self::Window,
         Self::Slice,
         Self::Write,
+        Self::Machine,
         Self::Stall,
         Self::PutAway,
         Self::Effect,

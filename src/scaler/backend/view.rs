@@ -19,7 +19,7 @@ use crate::scaler::decision::Doubt;
 use crate::scaler::event::LogState;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::seen::{
-    BackendState, CapacityView, Outlook, Problem, ProblemCode, ServerNote, Standing,
+    BackendState, CapacityView, MachineView, Outlook, Problem, ProblemCode, ServerNote, Standing,
     StandingReason, Standings, VotesView,
 };
 use crate::words::time::Timestamp;
@@ -78,6 +78,8 @@ pub struct ServerView {
     pub is_serving: bool,
     /// Its weight now, where HAProxy was asked for it.
     pub weight: Option<u32>,
+    /// The machine that it runs on, where we start and stop it.
+    pub machine: Option<MachineView>,
     /// What stands for it.
     pub standings: Standings,
     /// What an operator should know about it.
@@ -193,7 +195,7 @@ impl Sight<'_> {
 
     fn server_view(&self, now: Timestamp, member: &Member) -> ServerView {
         let stage = if member.role == Role::Spare {
-            member.stage
+            self.machines.stage(&member.read.name, member.stage)
         } else {
             Stage::of(member.read.admin_state())
         };
@@ -204,6 +206,7 @@ impl Sight<'_> {
             is_up: member.read.is_up(),
             is_serving: member.is_serving(),
             weight: Some(member.read.weight),
+            machine: self.machines.view(now, &member.read.name),
             standings: self.standings_of(now, member),
             note: member.note(now),
         }
@@ -331,7 +334,8 @@ impl Sight<'_> {
             + looks
             + self.signals.times.held()
             + self.signals.account.held()
-            + self.signals.counted.len();
+            + self.signals.counted.len()
+            + self.machines.held();
         policies + members.len() + budgets + watched + self.said.advice.len() + self.said.stay.len()
     }
 }

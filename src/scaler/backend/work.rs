@@ -45,6 +45,11 @@ impl Backend {
                 let bad = facts.find_bad(now, journeys, expelled_at, &self.settings, out);
                 bad.map(|(name, fault)| Need::Expel(name, fault))
             })
+            .or_else(|| {
+                self.needs()
+                    .died()
+                    .map(|(name, fault)| Need::Expel(name, fault))
+            })
             .or_else(|| self.needs().lost_in_reload(now))
             .or_else(|| {
                 let missing = self.needs().capacity_wanted(None);

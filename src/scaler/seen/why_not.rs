@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{FailingWarmUp, NoHelp, Standing, Standings};
 use crate::measure::agreement::Compared;
-use crate::scaler::decision::{Cause, Failed};
+use crate::scaler::decision::{Cause, Failed, NoStart};
 use crate::scaler::member::Stage;
 
 /// Why no server may be brought in.
@@ -42,6 +42,8 @@ pub enum WhyNot {
     Noted(Box<ServerNote>),
     Spent(Duration),
     WarmUpFails(Box<FailingWarmUp>),
+    /// Its machine cannot be started now.
+    Machine(NoStart),
     Is(Stage),
 }
 

@@ -7,6 +7,7 @@ mod kpa;
 mod log_line;
 mod oracle;
 pub mod ours;
+mod plant;
 pub mod rule;
 pub mod schedule;
 mod script;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::log_line::line;
+use super::plant::{Changed, Machine};
 use crate::scaler::Scaler;
 use crate::scaler::decision::Decision;
 use crate::scaler::event::{Action, Event};
@@ -14,6 +15,7 @@ use crate::sim::driver::{Due, Underway};
 use crate::sim::server;
 use crate::simulate::engine::{Answer, Backend, Balance, MS_NS, NEVER_NS};
 use crate::simulate::measure::{Move, Tally};
+use crate::words::machine::{MachineAnswer, MachineCall, MachineFailure};
 use crate::words::names::ServerName;
 use crate::words::picture::{AdminState, BackendRead, Picture, ServerCounters};
 use crate::words::proof::{WarmUpEvidence, WarmUpFailure};
@@ -25,10 +27,12 @@ const DECISIONS_MAX: usize = 2_000;
 const CHECK_AFTER: Duration = Duration::from_secs(1);
 
 /// How spares come in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct WarmUps {
-    /// From the wish for a server until it answers; constant.
-    pub boot: Duration,
+    /// From the wish for each server until it answers; constant.
+    pub boots: Vec<Duration>,
+    /// From the wish to stop each server's machine until that is off; `None`: it has none.
+    pub stop_delays: Vec<Option<Duration>>,
     /// Requests of a warm-up.
     pub requests: u32,
     /// How long a warm server takes for one of them.
@@ -44,6 +48,8 @@ pub struct Ours {
     checked_at: Vec<Timestamp>,
     /// When each server answers, since it was asked for first.
     booted_at: Vec<Option<Timestamp>>,
+    /// Those that the scaler starts and stops.
+    machines: Vec<Option<Machine>>,
     warm_ups: WarmUps,
     underway: Underway<Outcome>,
     due_ns: u64,
@@ -92,6 +98,7 @@ impl Ours {
             name,
             checked_at: vec![Timestamp::default(); names.len()],
             booted_at: vec![None; names.len()],
+            machines: machines(&warm_ups),
             warm_ups,
             underway: Underway::default(),
             due_ns: 0,
@@ -168,14 +175,19 @@ impl Ours {
                     }
                 }
                 Action::WarmUp {
-                    server, deadline, ..
+                    server,
+                    deadline,
+                    refusals_for,
+                    ..
                 } => {
-                    let ends = self.warm_up(now, &server.server, *deadline, backend, tally);
+                    let limits = (*deadline, *refusals_for);
+                    let ends = self.warm_up(now, &server.server, limits, backend, tally);
                     if let Some((at, passed)) = ends {
                         self.underway.begin(at, Outcome::WarmUp { action, passed });
                     }
                 }
                 Action::Read { .. }
+                | Action::Machine { .. }
                 | Action::SetState { .. }
                 | Action::SetMaxconn { .. }
                 | Action::SetWeight { .. } => {
@@ -190,7 +202,7 @@ impl Ours {
         &mut self,
         now: Timestamp,
         server: &str,
-        deadline: Duration,
+        (deadline, refusals_for): (Duration, Duration),
         backend: &mut Backend,
         tally: &mut Tally,
     ) -> Option<(Timestamp, Result<WarmUpEvidence, WarmUpFailure>)> {
@@ -200,8 +212,12 @@ impl Ours {
         if booted_at.is_none() {
             backend.start_cold(index);
         }
-        let booted = *booted_at.get_or_insert(now.after(self.warm_ups.boot));
-        let late = now.after(deadline);
+        let boot = self.warm_ups.boots.get(index).copied().unwrap_or_default();
+        let booted = *booted_at.get_or_insert(now.after(boot));
+        // Of one with a machine the scaler knows how long it may boot; another one just takes its time.
+        let has_machine = self.machines.get(index).is_some_and(Option::is_some);
+        let patience = if has_machine { refusals_for } else { deadline };
+        let late = now.after(patience.min(deadline));
         if booted > late {
             return Some((late, Err(WarmUpFailure::TimedOut { attempts: 1 })));
         }
@@ -209,7 +225,7 @@ impl Ours {
         let server = backend.servers.get_mut(index)?;
         let took: Vec<u64> = (0..requests).map(|_| server.warm_up(service_ns)).collect();
         let took_all = Duration::from_nanos(took.iter().sum());
-        let ends = booted.max(now).after(took_all).min(late);
+        let ends = booted.max(now).after(took_all).min(now.after(deadline));
         let ms = |ns: Option<&u64>| u32::try_from(ns.unwrap_or(&0) / MS_NS).unwrap_or(u32::MAX);
         let evidence = WarmUpEvidence {
             passed: requests,
@@ -226,6 +242,13 @@ impl Ours {
             Outcome::Of(Action::Read { id, .. }) => Event::HaproxyRead {
                 id,
                 outcome: Ok(self.look(now, backend)),
+            },
+            Outcome::Of(Action::Machine { id, call }) => Event::MachineAnswered {
+                id,
+                outcome: self
+                    .ask(now, &call, backend, tally)
+                    .ok_or_else(|| MachineFailure::Failed("the server has no machine".to_owned())),
+                server: call.server,
             },
             Outcome::Of(Action::SetState { id, server, state }) => {
                 self.set_state(now, &server, state, backend, tally);
@@ -278,6 +301,35 @@ impl Ours {
         self.step(now, event, backend, tally);
     }
 
+    /// The machine of a server is asked for something.
+    fn ask(
+        &mut self,
+        now: Timestamp,
+        call: &MachineCall,
+        backend: &mut Backend,
+        tally: &mut Tally,
+    ) -> Option<MachineAnswer> {
+        let index = self.index(&call.server.server)?;
+        let machine = self.machines.get_mut(index)?.as_mut()?;
+        let booted_at = self.booted_at.get_mut(index)?;
+        let (changed, answer) = machine.obey(now, call.verb);
+        match changed {
+            Changed::Nothing => {}
+            Changed::Started { answers_at } => {
+                *booted_at = Some(answers_at);
+                backend.start_cold(index);
+                tally.moved(index, Move::Asked, now.as_ms() * MS_NS);
+            }
+            Changed::Stopped { off_at } => {
+                *booted_at = None;
+                // One that was called off while it came was never in maint.
+                tally.moved(index, Move::Gone, now.as_ms() * MS_NS);
+                tally.stopped(index, off_at.as_ms().saturating_mul(MS_NS));
+            }
+        }
+        Some(answer)
+    }
+
     fn index(&self, server: &str) -> Option<usize> {
         let servers = &self.picture.backends.get(&self.name)?.servers;
         servers.iter().position(|it| it.name == server)
@@ -312,7 +364,10 @@ impl Ours {
             AdminState::Drain => tally.moved(index, Move::Leaves, now_ns),
             AdminState::Maint => {
                 tally.moved(index, Move::Gone, now_ns);
-                if let Some(booted_at) = self.booted_at.get_mut(index) {
+                // Its machine runs on until it is stopped.
+                if let (Some(booted_at), Some(None)) =
+                    (self.booted_at.get_mut(index), self.machines.get(index))
+                {
                     *booted_at = None;
                 }
             }
@@ -346,4 +401,11 @@ impl Ours {
         }
         self.picture.clone()
     }
+}
+
+/// The machines of the servers that have one.
+fn machines(warm_ups: &WarmUps) -> Vec<Option<Machine>> {
+    let servers = warm_ups.boots.iter().zip(&warm_ups.stop_delays);
+    let machines = servers.map(|(boot, stop_delay)| Some(Machine::new(*boot, (*stop_delay)?)));
+    machines.collect()
 }

@@ -1,6 +1,7 @@
 //! Those who say how many servers they want, each at its own pace, with the same hands.
 
 use super::fleet::Fleet;
+pub use super::fleet::Hand;
 use super::hpa::{self, Hpa};
 use super::kpa::{self, Kpa};
 use super::oracle::Oracle;
@@ -28,16 +29,12 @@ enum Rule {
 }
 
 /// The servers that a rule begins with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Start {
-    /// Servers that always serve.
+    /// So many of them always serve, the first.
     pub min: usize,
-    /// Servers that serve at the start.
-    pub ready: usize,
     /// All servers.
-    pub servers: usize,
-    /// From the wish for a server until it serves.
-    pub boot_ns: u64,
+    pub servers: Vec<Hand>,
 }
 
 impl Ruled {
@@ -53,22 +50,18 @@ impl Ruled {
 
     /// The Knative Pod Autoscaler; `target` is requests in flight per server.
     pub fn kpa(target: f64, start: Start) -> Self {
-        Self::new(Rule::Kpa(Kpa::new(target, start.ready)), kpa::TICK_S, start)
+        let ready = start.servers.iter().filter(|it| it.is_ready).count();
+        Self::new(Rule::Kpa(Kpa::new(target, ready)), kpa::TICK_S, start)
     }
 
     /// The oracle; `needed` servers in each second.
     pub fn oracle(needed: &[usize], start: Start) -> Self {
-        let oracle = Oracle::new(needed, start.boot_ns);
+        let oracle = Oracle::new(needed, &start);
         Self::new(Rule::Oracle(oracle), 1, start)
     }
 
     fn new(rule: Rule, period_s: u64, start: Start) -> Self {
-        let Start {
-            min,
-            ready,
-            servers,
-            boot_ns,
-        } = start;
+        let Start { min, servers } = start;
         let tick_ns = period_s * SECOND_NS;
         // The oracle looks at the beginning of each second, the others at the end of a period.
         let first_ns = match rule {
@@ -77,7 +70,7 @@ impl Ruled {
         };
         Self {
             rule,
-            fleet: Fleet::new(min, ready, servers, boot_ns),
+            fleet: Fleet::new(min, servers),
             tick_ns,
             next_tick_ns: first_ns,
             due_ns: first_ns,

@@ -12,7 +12,7 @@ use super::engine::SECOND_NS;
 use super::measure::Move;
 use super::policy::Policy;
 use super::scenario::{Run, Scenario};
-use super::table::{NOT_PROVED, above_goal, headline, model_line, ms, percent};
+use super::table::{NOT_PROVED, above_goal, costs, headline, model_line, ms, percent};
 use crate::words::time::Span;
 
 const STYLE: &str = include_str!("style.css");
@@ -40,7 +40,12 @@ pub(super) fn page(results: &Results<'_>) -> String {
             &format!("<p>The model: {}.</p>", escaped(&model_line(model))),
         );
     }
-    table(&mut html, results.runs);
+    table(&mut html, scenario, results.runs);
+    if let Some(search) = results.cheapest {
+        html.push_str("<h2>The cheapest settings</h2>\n");
+        let lines = search.lines().join("\n");
+        line(&mut html, &format!("<pre>{}</pre>", escaped(&lines)));
+    }
     let mut needed = scenario.needed();
     needed.truncate(scenario.load.seconds());
     for run in results.runs {
@@ -67,7 +72,7 @@ fn line(html: &mut String, text: &str) {
     html.push('\n');
 }
 
-fn table(html: &mut String, runs: &[Run]) {
+fn table(html: &mut String, scenario: &Scenario, runs: &[Run]) {
     html.push_str("<div class=\"wide\"><table>\n<thead><tr><th>policy</th>");
     for head in [
         "slow",
@@ -82,6 +87,9 @@ fn table(html: &mut String, runs: &[Run]) {
         "longest above goal",
     ] {
         let _ = write!(html, "<th>{head}</th>");
+    }
+    if scenario.supply.is_priced {
+        html.push_str("<th>cost</th><th>30 days</th>");
     }
     html.push_str("</tr></thead>\n<tbody>\n");
     for run in runs {
@@ -100,6 +108,9 @@ fn table(html: &mut String, runs: &[Run]) {
             run.tally.flaps.to_string(),
             above_goal(run),
         ] {
+            let _ = write!(html, "<td>{cell}</td>");
+        }
+        for cell in costs(scenario, run).into_iter().flatten() {
             let _ = write!(html, "<td>{cell}</td>");
         }
         html.push_str("</tr>\n");

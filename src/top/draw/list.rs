@@ -15,16 +15,23 @@ use crate::words::time::Span as Interval;
 const WIDTHS: [Constraint; 6] = [
     Constraint::Min(16),
     Constraint::Length(13),
+    Constraint::Length(12),
     Constraint::Length(9),
-    Constraint::Length(9),
-    Constraint::Length(17),
+    Constraint::Length(15),
     Constraint::Fill(1),
 ];
 
 pub(super) fn list(frame: &mut Frame<'_>, area: Rect, screen: &Screen, paint: Paint) {
     let rows = screen.rows();
-    let head = ["NAME", "STATE", "SERVING", "LOAD", "VALUE / GOAL", "NOTE"]
-        .map(|text| Cell::from(Span::styled(text, paint.faint())));
+    let head = [
+        "NAME",
+        "STATE",
+        "SERVE / WANT",
+        "LOAD",
+        "VALUE / GOAL",
+        "NOTE",
+    ]
+    .map(|text| Cell::from(Span::styled(text, paint.faint())));
     let interval = Interval(screen.options.interval);
     let mut title = format!(
         " {} · {} · every {interval}",
@@ -55,7 +62,7 @@ fn table_row<'row>(row: &Row<'row>, paint: Paint) -> TableRow<'row> {
 
 fn of_backend(backend: &BackendStatus, paint: Paint) -> TableRow<'_> {
     let serving = match (backend.serving, backend.wanted) {
-        (Some(serving), Some(wanted)) => format!("{serving} of {wanted}"),
+        (Some(serving), Some(wanted)) => format!("{serving} / {wanted}"),
         (Some(serving), None) => serving.to_string(),
         (None, _) => "-".to_owned(),
     };

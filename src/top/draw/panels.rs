@@ -1,47 +1,64 @@
-//! All but the list: head, curve, what comes next, events, why.
+//! All but the list and the curve: head, what comes next, events, why.
+
+use std::borrow::Cow;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Borders, Paragraph, Sparkline, SparklineBar, Wrap};
+use ratatui::widgets::{Block, Borders, Paragraph, Wrap};
 
+use super::super::rows::Row;
 use super::super::screen::Screen;
-use super::list::value_and_goal;
 use super::paint::Paint;
 use crate::publish::event::Event;
 use crate::status::{BackendStatus, StandingStatus, Status};
 
-/// Parts into which the highest value of a curve is divided: more than a terminal can show.
-const CURVE_PARTS: f64 = 1_000.0;
-/// The curve reaches so far above the goal at least, in parts of it: the goal is not at the top.
-const ABOVE_GOAL: f64 = 1.25;
+/// Rows that a problem may have at the top.
+const PROBLEM_ROWS_MAX: u16 = 3;
+/// Events of a server that came, went, or should have.
+const CHANGES: [&str; 3] = ["enable", "disable", "enable_failed"];
 /// `22:13:59Z ` before an event.
 const TIME_COLUMNS: usize = 10;
 
-fn panel(title: impl Into<String>, paint: Paint) -> Block<'static> {
+pub(super) fn panel(title: impl Into<String>, paint: Paint) -> Block<'static> {
     Block::new()
         .borders(Borders::TOP)
         .border_style(paint.faint())
         .title(format!(" {} ", title.into()))
 }
 
-/// What it works with in the first line, what keeps it from working in the second.
+/// What it works with in the first line, what keeps it from working below.
+pub(super) fn head_rows(screen: &Screen, width: u16) -> u16 {
+    let below = screen
+        .status
+        .as_deref()
+        .map(|status| health(status, screen).0);
+    let rows = below.map_or(1, |text| rows_of(&text, width));
+    rows.clamp(1, PROBLEM_ROWS_MAX) + 1
+}
+
 pub(super) fn head(frame: &mut Frame<'_>, area: Rect, screen: &Screen, paint: Paint) {
     let Some(status) = screen.status.as_deref() else {
         frame.render_widget(Paragraph::new("no answer yet"), area);
         return;
     };
-    let second = match (&screen.silent, problem(status)) {
-        (Some(why), _) => Span::styled(
-            format!("NO ANSWER, what stands here is old: {why}"),
-            paint.bad(),
-        ),
-        (None, Some(text)) => Span::styled(text, paint.bad()),
-        (None, None) => Span::styled("no problem", paint.good()),
-    };
-    let lines = vec![Line::from(works_with(status)), Line::from(second)];
-    frame.render_widget(Paragraph::new(lines), area);
+    let (text, is_well) = health(status, screen);
+    let style = if is_well { paint.good() } else { paint.bad() };
+    let lines = vec![
+        Line::from(works_with(status)),
+        Line::from(Span::styled(text, style)),
+    ];
+    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: true }), area);
+}
+
+/// What keeps it from working, or that nothing does.
+fn health(status: &Status, screen: &Screen) -> (String, bool) {
+    match (&screen.silent, problem(status)) {
+        (Some(why), _) => (format!("NO ANSWER, what stands here is old: {why}"), false),
+        (None, Some(text)) => (text, false),
+        (None, None) => ("no problem".to_owned(), true),
+    }
 }
 
 fn works_with(status: &Status) -> Vec<Span<'static>> {
@@ -77,12 +94,12 @@ fn problem(status: &Status) -> Option<String> {
         backend
             .problems()
             .iter()
-            .map(move |it| format!("{}: {}", backend.name, it.text))
+            .map(move |it| format!("{}: {}, since {}", backend.name, it.text, moment(&it.since)))
     });
     let mut all = status
         .problems
         .iter()
-        .map(|it| it.text.clone())
+        .map(|it| format!("{}, since {}", it.text, moment(&it.since)))
         .chain(of_backends);
     let first = all.next()?;
     Some(match all.count() {
@@ -91,68 +108,61 @@ fn problem(status: &Status) -> Option<String> {
     })
 }
 
-/// The chosen backend's value over the last looks, what is above the goal in another colour.
-pub(super) fn curve(frame: &mut Frame<'_>, area: Rect, screen: &Screen, paint: Paint) {
-    let Some((backend, measure)) = screen.chosen().and_then(|row| {
-        let (measure, _) = row.backend.measure()?;
-        Some((row.backend, measure))
-    }) else {
-        frame.render_widget(panel("nothing is measured", paint), area);
-        return;
-    };
-    let values = screen.levels.last(&backend.name, usize::from(area.width));
-    let highest = values
+/// What comes next, what one server carries, what stands by order, and the last change: the title is one more.
+pub(super) fn outlook_rows(screen: &Screen, width: u16) -> u16 {
+    let said = screen
+        .chosen()
+        .map_or_else(Vec::new, |row| said_of(&row, screen));
+    let rows = said
         .iter()
-        .flatten()
-        .fold(measure.threshold * ABOVE_GOAL, |most, value| {
-            most.max(*value)
-        });
-    let bars = values.iter().map(|value| {
-        let above = value.is_some_and(|value| value > measure.threshold);
-        let style = if above { paint.bad() } else { paint.good() };
-        SparklineBar::from(value.map(|value| parts(value, highest))).style(style)
-    });
-    let title = format!(
-        "{}: {} {} {} · top of the curve {highest:.0}",
-        backend.name,
-        measure.signal,
-        measure.statistic,
-        value_and_goal(measure),
-    );
-    let sparkline = Sparkline::default()
-        .block(panel(title, paint))
-        .data(bars)
-        .max(parts(highest, highest));
-    frame.render_widget(sparkline, area);
+        .map(|(what, text)| rows_of(&format!("{what}{text}"), width));
+    rows.sum::<u16>().saturating_add(1)
 }
 
-fn parts(value: f64, highest: f64) -> u64 {
-    if highest <= 0.0 {
-        return 0;
-    }
-    // A float becomes the nearest number that there is: never more than u64 holds.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let parts = (value / highest * CURVE_PARTS)
-        .round()
-        .clamp(0.0, CURVE_PARTS) as u64;
-    parts
-}
-
-/// What comes next, and what one server carries.
 pub(super) fn outlook(frame: &mut Frame<'_>, area: Rect, screen: &Screen, paint: Paint) {
-    let Some(backend) = screen.chosen().map(|row| row.backend) else {
+    let Some(row) = screen.chosen() else {
         frame.render_widget(panel("no row with this text", paint), area);
         return;
     };
-    let lines = vec![
-        Line::from(vec![
-            Span::styled("next: ", Paint::strong()),
-            Span::raw(backend.next.as_str()),
-        ]),
-        Line::from(backend.carries().unwrap_or_default()),
-    ];
+    let lines: Vec<_> = said_of(&row, screen)
+        .into_iter()
+        .map(|(what, text)| Line::from(vec![Span::styled(what, Paint::strong()), Span::raw(text)]))
+        .collect();
     let text = Paragraph::new(lines).wrap(Wrap { trim: true });
-    frame.render_widget(text.block(panel(backend.name.clone(), paint)), area);
+    let title = row.backend.name.clone();
+    frame.render_widget(text.block(panel(title, paint)), area);
+}
+
+/// The sentences about that row, the most important first, each with the word before it.
+fn said_of(row: &Row<'_>, screen: &Screen) -> Vec<(&'static str, String)> {
+    let backend = row.backend;
+    let mut said = vec![("next: ", backend.next.clone())];
+    said.extend(backend.carries().map(|text| ("", text.to_owned())));
+    let standing = standing(backend).into_iter();
+    said.extend(standing.map(|(what, text)| ("", format!("{what}: {text}"))));
+    let is_last = |event: &&Event| {
+        let of_row = row
+            .server
+            .is_none_or(|it| event.server.as_ref() == Some(&it.name));
+        event.backend.as_ref() == Some(&backend.name) && of_row && CHANGES.contains(&&*event.code)
+    };
+    let last = screen.events.iter().rev().find(is_last);
+    said.extend(last.map(|event| ("last: ", format!("{} {}", moment(&event.at), event.text))));
+    said
+}
+
+/// `11-21 14:03:22Z` of `2026-11-21T14:03:22.120Z`: it may be days ago.
+fn moment(at: &str) -> String {
+    match (at.get(5..10), at.get(11..19)) {
+        (Some(day), Some(time)) => format!("{day} {time}Z"),
+        _ => at.to_owned(),
+    }
+}
+
+/// Rows that a paragraph of that text has.
+fn rows_of(text: &str, width: u16) -> u16 {
+    let rows = textwrap(text, usize::from(width)).len();
+    u16::try_from(rows).unwrap_or(u16::MAX)
 }
 
 /// The newest events at the bottom, one line each.
@@ -160,8 +170,9 @@ pub(super) fn last_events(frame: &mut Frame<'_>, area: Rect, screen: &Screen, pa
     let room = usize::from(area.height.saturating_sub(1));
     let skip = screen.events.len().saturating_sub(room);
     let shown = screen.events.iter().skip(skip);
+    let width = usize::from(area.width).saturating_sub(TIME_COLUMNS);
     let lines: Vec<_> = shown
-        .map(|event| Line::from(event_spans(event, &event.text, paint)))
+        .map(|event| Line::from(event_spans(event, cut(&event.text, width), paint)))
         .collect();
     let title = if screen.events.is_empty() {
         "events: none since the daemon started"
@@ -187,7 +198,7 @@ pub(super) fn all_events(frame: &mut Frame<'_>, area: Rect, screen: &Screen, pai
             Line::from(Span::styled(piece, level(event, paint)))
         });
         lines.extend(indented);
-        lines.push(Line::from(event_spans(event, first, paint)));
+        lines.push(Line::from(event_spans(event, *first, paint)));
     }
     lines.truncate(room);
     lines.reverse();
@@ -196,6 +207,19 @@ pub(super) fn all_events(frame: &mut Frame<'_>, area: Rect, screen: &Screen, pai
         back => format!("events, {back} newer ones below"),
     };
     frame.render_widget(Paragraph::new(lines).block(panel(title, paint)), area);
+}
+
+/// The first `width` letters of it, with a sign that there are more.
+fn cut(text: &str, width: usize) -> Cow<'_, str> {
+    let most = width.saturating_sub(1);
+    match text
+        .char_indices()
+        .nth(width)
+        .and_then(|_| text.char_indices().nth(most))
+    {
+        Some((end, _)) => Cow::from(format!("{}…", text.get(..end).unwrap_or_default())),
+        None => Cow::from(text),
+    }
 }
 
 /// The words of `text` in lines of at most `width` letters; a longer word has a line of its own.
@@ -233,7 +257,11 @@ fn level(event: &Event, paint: Paint) -> Style {
     }
 }
 
-fn event_spans<'event>(event: &'event Event, text: &'event str, paint: Paint) -> Vec<Span<'event>> {
+fn event_spans<'event>(
+    event: &'event Event,
+    text: impl Into<Cow<'event, str>>,
+    paint: Paint,
+) -> Vec<Span<'event>> {
     // RFC 3339 in UTC: `2026-11-21T14:03:22.120Z`.
     let time = event.at.get(11..19).unwrap_or_default();
     vec![

@@ -198,6 +198,9 @@ fn every_row_of_the_table_is_complete_and_its_example_is_good() {
                     format!("{BASE}{}\n{line}", others.join("\n"))
                 }
                 "[[alert]]" => format!("{BASE}{header}\n{}", alert_with(table, name)),
+                "[backend.web.server.web3.machine]" => {
+                    format!("{BASE}{header}\n{}", machine_with(table, name))
+                }
                 "[[probe]]" if name != "url" => {
                     format!("{BASE}{header}\nurl = \"http://h/\"\n{line}")
                 }
@@ -225,6 +228,19 @@ fn alert_with(table: &Section, key: &str) -> String {
         name => format!("{name} = {}\n", it.shown()),
     });
     format!("kind = \"{kind}\"\n{}", lines.collect::<String>())
+}
+
+/// The lines of a machine with that key: of the provider that it belongs to, with what that needs.
+fn machine_with(table: &Section, key: &str) -> String {
+    let (provider, needed) = match key {
+        "agent" | "options" => ("fence", "agent"),
+        "mac" | "broadcast" | "wol_password" => ("wol", "mac"),
+        _ => ("exec", "command"),
+    };
+    let keys = table.keys().filter(|it| it.name != "provider");
+    let keys = keys.filter(|it| it.name == key || it.name == needed);
+    let lines = keys.map(|it| format!("{} = {}\n", it.name, it.shown()));
+    format!("provider = \"{provider}\"\n{}", lines.collect::<String>())
 }
 
 /// The words that a key may be, as its row says them.

@@ -348,7 +348,7 @@ fn what_haproxy_and_the_daemon_report_is_found() {
 }
 
 /// Codes that no set-up of these tests has: why.
-const ELSEWHERE: [&str; 33] = [
+const ELSEWHERE: [&str; 36] = [
     // Advice, in `healthy` and `field`.
     "nothing_to_scale",
     "haproxy_away",
@@ -372,6 +372,10 @@ const ELSEWHERE: [&str; 33] = [
     "spare_dead",
     "spare_answer",
     "spare_quarantined",
+    // In `machines`.
+    "machine_program",
+    "machine_open",
+    "machine_answer",
     // In tests of their own above.
     "cfg_not_in_force",
     "log_unreadable",

@@ -286,6 +286,10 @@ impl Scene {
             ["sudo", "groupadd", "--system", group] => edit_lines(&self.at("etc/group"), |lines| {
                 lines.push(format!("{group}:x:991:"));
             }),
+            ["sudo", "chmod", "go-w", path] => {
+                fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("chmod");
+                true
+            }
             ["sudo", "chgrp", "adm", path, ..] => {
                 let mode = if rustix::process::geteuid().is_root() {
                     std::os::unix::fs::chown(path, None, Some(4)).expect("chgrp");

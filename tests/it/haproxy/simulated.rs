@@ -15,6 +15,7 @@ use haproxy_autoscale::simulate::load::{Arrivals, Load};
 use haproxy_autoscale::simulate::measure::Move;
 use haproxy_autoscale::simulate::policy::Policy;
 use haproxy_autoscale::simulate::scenario::{Run, Scenario};
+use haproxy_autoscale::simulate::supply::Supply;
 
 use crate::support::load::{exchange, get};
 use crate::support::{
@@ -102,6 +103,7 @@ pub(super) fn scenario(servers: usize, rates_per_s: Vec<f64>) -> Scenario {
         cold: Cold::NONE,
         balance: Balance::RoundRobin,
         boot: Duration::ZERO,
+        supply: Supply::default(),
         warm_up_requests: 3,
         goal: Duration::from_millis(500),
         load: Load {

@@ -71,7 +71,7 @@ fn fifty_listeners_hear_the_same_and_those_who_come_back_miss_nothing() {
     assert!(heard.iter().all(|it| *it == heard[0]), "{heard:?}");
     let text = heard[0].to_string();
     assert!(
-        text.contains("number one") && text.contains("http 127.0.0.1 ops"),
+        text.contains("number one") && text.contains("ops (http 127.0.0.1)"),
         "{text}"
     );
     let id = heard[0]["id"].as_u64().expect("a number");

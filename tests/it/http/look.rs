@@ -141,6 +141,9 @@ fn the_last_hour_is_the_same_over_http_and_the_control_socket() {
     );
     assert_eq!(served.get("/api/v1/curve?backend=none", &[]).status, 404);
     assert_eq!(served.get("/api/v1/curve", &[]).status, 400);
+    let brief = served.get("/api/v1/curves", &[]).body;
+    let brief: Value = serde_json::from_str(&brief).expect("JSON");
+    assert!(brief["backends"]["web"]["level"].is_array(), "{brief}");
 }
 
 #[test]

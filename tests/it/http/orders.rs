@@ -116,7 +116,7 @@ fn an_order_is_accepted_refused_or_about_nothing() {
                 .collect::<Vec<_>>()
         };
         assert_eq!(names(&command), names(&http));
-        let pause = "\"by\":\"http 127.0.0.1 ops\",\"reason\":\"a release\"";
+        let pause = "\"by\":\"ops (http 127.0.0.1)\",\"reason\":\"a release\"";
         assert!(http.contains(pause), "{http}");
         let explained = daemon.ask(&["explain", "web", "--json"]).succeeded();
         let http = served.get("/api/v1/explain/web", &[]);

@@ -82,6 +82,7 @@ impl Many {
                 }
                 Action::Report(decision) => self.decisions.push(decision),
                 Action::WarmUp { .. }
+                | Action::Machine { .. }
                 | Action::SetState { .. }
                 | Action::SetMaxconn { .. }
                 | Action::SetWeight { .. } => {}
@@ -208,6 +209,7 @@ fn a_backend_that_comes_while_haproxy_is_read_is_not_said_to_be_missing() {
         let id = |action: &Action| match action {
             Action::Read { id, .. } => Some(*id),
             Action::WarmUp { .. }
+            | Action::Machine { .. }
             | Action::SetState { .. }
             | Action::SetMaxconn { .. }
             | Action::SetWeight { .. }

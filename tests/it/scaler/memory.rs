@@ -25,16 +25,19 @@ impl World {
                     self.pending.begin(at, Pending::Orphan(name, state));
                 }
                 Pending::Weighed(_, name, Some(weight), _) => self.server(&name).set_weight(weight),
+                Pending::Turn(name, turn) => self.pending.begin(at, Pending::Turn(name, turn)),
                 Pending::Set(..)
                 | Pending::Weighed(..)
                 | Pending::Read(..)
                 | Pending::WarmedUp(..)
                 | Pending::Warming(..)
                 | Pending::Limited(..)
+                | Pending::Answered(..)
                 | Pending::Orphan(..) => {}
             }
         }
         self.writing.clear();
+        self.end_calls();
         for server in &mut self.servers {
             server.is_warm = false;
         }

@@ -126,7 +126,7 @@ fn while_it_is_slow_the_way_in_is_told_and_not_why_none_goes() {
         let view = world.view();
         if view.state == BackendState::Slow {
             let next = view.next.to_string();
-            assert!(!next.contains("no spare goes"), "{next}");
+            assert!(!next.contains("no spare is put away"), "{next}");
             assert_ne!(view.next.code(), ReasonCode::Busy, "{next}");
             said += 1;
         }

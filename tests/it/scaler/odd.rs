@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use haproxy_autoscale::scaler::Scaler;
 use haproxy_autoscale::scaler::event::{Action, Event};
+use haproxy_autoscale::words::machine::MachineAnswer;
 use haproxy_autoscale::words::picture::Picture;
 use haproxy_autoscale::words::picture::{
     BackendRead, Balance, CheckRead, Crowded, Generation, ServerCounters, ServerRead,
@@ -64,6 +65,14 @@ fn run(scaler: &mut Scaler, from: Timestamp, span: Duration, picture: &Picture) 
                         id,
                         server,
                         outcome: Ok(()),
+                    },
+                ),
+                Action::Machine { id, call } => scaler.handle(
+                    now,
+                    Event::MachineAnswered {
+                        id,
+                        server: call.server,
+                        outcome: Ok(MachineAnswer::Done),
                     },
                 ),
                 // Its text is made of the same numbers.

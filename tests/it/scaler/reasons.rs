@@ -84,6 +84,7 @@ fn of_the_world(seen: &mut Seen) {
     let id = actions.iter().find_map(|action| match action {
         Action::Read { id, .. } => Some(*id),
         Action::WarmUp { .. }
+        | Action::Machine { .. }
         | Action::SetState { .. }
         | Action::SetMaxconn { .. }
         | Action::SetWeight { .. }
@@ -244,7 +245,10 @@ fn each_reason_is_reached_and_says_something() {
     );
     for (code, text) in [
         (ReasonCode::Busy, " ms, quiet begins below 300 ms"),
-        (ReasonCode::Queued, "no spare goes: 5 requests in the queue"),
+        (
+            ReasonCode::Queued,
+            "no spare is put away: 5 requests in the queue",
+        ),
         (ReasonCode::Broken, " of the last "),
         (ReasonCode::AtMin, "stays: min is 3, and 3 are serving"),
         (ReasonCode::Pin, "web2 stays: pinned by uid 1000"),

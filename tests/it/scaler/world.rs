@@ -12,6 +12,7 @@ use haproxy_autoscale::scaler::settings::{BackendSettings, Capacity};
 use haproxy_autoscale::scaler::{BackendView, Scaler};
 use haproxy_autoscale::sim::driver::{Due, Underway};
 pub(crate) use haproxy_autoscale::sim::faults::Fault;
+use haproxy_autoscale::words::machine::MachineVerb;
 use haproxy_autoscale::words::names::ServerName;
 use haproxy_autoscale::words::picture::{
     AdminState, BackendRead, Balance, Crowded, Generation, Picture, ReadFailure, ServerRead,
@@ -22,6 +23,7 @@ use haproxy_autoscale::words::request::Request;
 use haproxy_autoscale::words::shift::Shift;
 use haproxy_autoscale::words::time::Timestamp;
 
+use super::plant::{Plant, Turn};
 use super::server::Server;
 use super::transcript::Heard;
 use super::warm_ups::Warming;
@@ -63,6 +65,10 @@ pub(super) enum Pending {
     Set(ActionId, String, AdminState, bool, Result<(), WriteFailure>),
     Limited(ActionId, String, Option<u32>, Result<(), WriteFailure>),
     Weighed(ActionId, String, Option<u32>, Result<(), WriteFailure>),
+    /// The provider of a machine answers.
+    Answered(ActionId, String, MachineVerb, Fault),
+    /// A machine goes on by itself.
+    Turn(String, Turn),
     /// A command of a daemon that is gone.
     Orphan(String, AdminState),
 }
@@ -89,6 +95,13 @@ pub(crate) struct World {
     pub(crate) refuse_kicks: bool,
     pub(crate) is_reachable: bool,
     pub(crate) has_no_backend: bool,
+    /// An operator has this one evacuated; the orders to come are forced.
+    pub(crate) evacuated: Option<String>,
+    pub(crate) forces: bool,
+    /// What spares run on.
+    pub(crate) plant: Plant,
+    /// No provider lies, so that more can be asked of what is done.
+    pub(crate) is_truthful: bool,
     /// The fault of the n-th action.
     pub(crate) faults: Box<dyn Fn(u64) -> Fault>,
     /// Faults of the next command that asks for that state, each used once.
@@ -153,6 +166,10 @@ impl World {
             refuse_kicks: false,
             is_reachable: true,
             has_no_backend: false,
+            evacuated: None,
+            forces: false,
+            plant: Plant::new(),
+            is_truthful: true,
             faults: Box::new(|_| Fault::None),
             state_faults: Vec::new(),
             actions: 0,
@@ -173,6 +190,11 @@ impl World {
             is_watched_only: false,
             shifts: Vec::new(),
         }
+    }
+
+    /// The same world before its daemon began, with other settings.
+    pub(crate) fn begin_anew(&mut self) {
+        self.scaler = Scaler::new(self.now, [self.settings.clone()]);
     }
 
     pub(crate) fn server(&mut self, name: &str) -> &mut Server {
@@ -395,6 +417,7 @@ impl World {
                     self.start_warm_up(id, &server, deadline, delay);
                 }
             }
+            Action::Machine { id, call } => self.start_call(id, &call, fault),
             Action::SetState { id, server, state } => {
                 let before = self.writing.get(&server.server);
                 assert!(
@@ -504,6 +527,8 @@ impl World {
                 });
             }
             Pending::Weighed(id, name, weight, outcome) => self.weighed(id, name, weight, outcome),
+            Pending::Answered(id, name, verb, fault) => self.answer_call(id, name, verb, fault),
+            Pending::Turn(name, turn) => self.turn(&name, turn),
             Pending::Orphan(name, state) => {
                 let now = self.now;
                 let server = self.server(&name);

@@ -43,6 +43,8 @@ fn json_has_the_names_of_the_contract() {
             "response_ms",
             "wait_ms",
             "server_seconds",
+            "paid_server_seconds",
+            "cost",
             "servers_mean",
             "changes",
             "flaps",
@@ -67,6 +69,8 @@ fn json_has_the_names_of_the_contract() {
             assert!(run["elasticity"][name].is_f64(), "{name}");
         }
         assert_eq!(run["requests"], object["requests"]);
+        assert_eq!(run["cost"], serde_json::Value::Null, "no price was said");
+        assert_eq!(run["paid_server_seconds"], run["server_seconds"]);
     }
 }
 
@@ -131,6 +135,7 @@ fn the_page_asks_for_nothing_from_outside_and_has_no_script() {
     ] {
         assert!(page.contains(word), "{word}");
     }
+    assert!(!page.contains("30 days"), "no price was said");
     let opened = page.matches("<details").count();
     assert_eq!(opened, page.matches("</details>").count());
 }

@@ -11,6 +11,7 @@ use haproxy_autoscale::simulate::load::{Arrivals, Load};
 use haproxy_autoscale::simulate::policy::Policy;
 use haproxy_autoscale::simulate::scenario::{Run, Scenario};
 use haproxy_autoscale::simulate::staffing::mean_wait;
+use haproxy_autoscale::simulate::supply::Supply;
 
 const SERVICE_MS: f64 = 60.0;
 
@@ -36,6 +37,7 @@ pub(super) fn scenario(
         cold: Cold::NONE,
         balance: Balance::RoundRobin,
         boot: Duration::from_secs(5),
+        supply: Supply::default(),
         warm_up_requests: 3,
         goal: Duration::from_millis(500),
         load: Load {

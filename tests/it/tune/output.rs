@@ -252,3 +252,61 @@ fn compressed_logs_and_standard_input_are_read_and_backends_told_apart() {
     let said = run(&["tune", "--sweep", "500ms", &log]).failed(2);
     assert!(said.contains("goal=100ms..1s"), "{said}");
 }
+
+#[test]
+fn with_a_price_the_cheapest_settings_are_recommended_with_what_they_cost() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let world = World {
+        rates_per_s: day(600, 3.0, 42.0),
+        serving: vec![2],
+        ..World::new(Kind::Workers(4), "exp:200ms", 5)
+    };
+    let log = written(folder.path(), "haproxy.log", &world);
+    let config = format!("{CONFIG}[backend.web.server.web3]\ntier = 2\n");
+    let config = file(folder.path(), "config.toml", config);
+    let args = [
+        "tune",
+        "-c",
+        &config,
+        "--boot",
+        "2s",
+        "--boot",
+        "2=30s",
+        "--stop-delay",
+        "10s",
+        "--price",
+        "0.02",
+        "--price",
+        "2=0.5",
+        "--slow-at-most",
+        "60%",
+        &log,
+    ];
+    let json = run(&[&args[..], &["--json"]].concat()).succeeded();
+    let web = &objects(&json).remove(0)["backends"][0];
+    let trials = &web["trials"];
+    assert!(
+        (number(trials, "/slow_share_max") - 0.6).abs() < 1e-12,
+        "{web}"
+    );
+    assert_eq!(trials["recommended"]["feasible"], true, "{web}");
+    let tried = trials["tried"].as_array().expect("settings");
+    let costs = tried.iter().filter(|it| it["feasible"] == true);
+    let least = costs
+        .map(|it| number(it, "/cost"))
+        .fold(f64::INFINITY, f64::min);
+    let recommended = number(trials, "/recommended/cost");
+    assert!(recommended <= 1.06 * least, "{recommended} {least}");
+    assert!(tried.iter().any(|it| it["min"] == 2) && tried.iter().any(|it| it["min"] == 3));
+    assert!(tried.iter().any(|it| it["tiers"]["last"] == 1), "{web}");
+    // web3 costs 25 times as much, and many may wait.
+    assert_eq!(
+        web["recommended"]["spares"],
+        serde_json::json!(["web2"]),
+        "{web}"
+    );
+    let text = run(&args).succeeded();
+    assert!(text.contains("a spare in 2s to 30s "), "{text}");
+    assert!(text.contains("COST    30 DAYS\n"), "{text}");
+    assert!(text.contains("\n  spares = [\"web2\"]\n"), "{text}");
+}

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use super::super::journey::Boot;
+use super::super::machines;
 use super::super::needs::Need;
 use super::super::plan::Search;
 use super::{Goal, Journey, Road, Step};
@@ -94,40 +96,97 @@ impl Road<'_> {
         let Some(member) = self.facts.pool.member_mut(name) else {
             return;
         };
-        member.stage = Stage::Warming;
-        let (address, is_tls) = (member.read.address, member.read.is_tls);
+        let is_off = self.machines.of(name).is_some();
+        member.stage = if is_off {
+            Stage::Starting
+        } else {
+            Stage::Warming
+        };
         // Who was there before a reload comes for a place of its own.
         let may_be_beside = !wanted.is_for_capacity() && !member.errand.is_wanted_back;
-        out.report(
-            now,
-            Some(name),
-            Change::WarmUp,
-            Reason::Wanted(wanted.clone()),
-        );
-        let id = out.next_id();
-        let deadline = self.settings.warm_up_deadline;
-        out.actions.push(Action::WarmUp {
-            id,
-            server: out.server(name),
-            address,
-            is_tls,
-            deadline,
-            refusals_for: if has_another {
-                REFUSALS_FOR.min(deadline)
-            } else {
-                deadline
-            },
-        });
         let goal = Goal::BringIn {
             wanted,
             evidence: WarmUpEvidence::default(),
         };
-        let step = Step::WarmingUp { id };
         self.journeys
-            .begin(Journey::new(now, name.to_owned(), goal, step));
+            .begin(Journey::new(now, name.to_owned(), goal, Step::Starting));
         if may_be_beside {
             self.journeys.set_out_beside(name);
         }
+        if !is_off {
+            let deadline = self.settings.warm_up_deadline;
+            let patience = if has_another { REFUSALS_FOR } else { deadline };
+            self.warm_up(now, name, (deadline, patience.min(deadline)), out);
+        }
+    }
+
+    /// Its machine runs, or boots: its server is asked until it answers.
+    pub(in crate::scaler::backend) fn answers_next(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        out: &mut Outbox,
+    ) {
+        let (Some(settings), Some(machine)) =
+            (self.settings.machines.get(name), self.machines.of_mut(name))
+        else {
+            return;
+        };
+        machine.goes_on(now);
+        let until = machine.boots_until(settings);
+        let usual_until = machine.expected_by(settings);
+        let deadline = self.settings.warm_up_deadline;
+        let Some(journey) = self.journeys.of_mut(name) else {
+            return;
+        };
+        journey.boot = until.zip(usual_until).map(|(until, usual_until)| Boot {
+            until,
+            usual_until,
+            has_answered: false,
+            over_at: None,
+        });
+        if journey.boot.is_none() {
+            journey.since = now; // It ran before: nothing of it was waited for.
+        }
+        let boots_for = until.map_or(Duration::ZERO, |until| until.since(now));
+        let limits = (
+            deadline.saturating_add(boots_for),
+            boots_for.max(REFUSALS_FOR),
+        );
+        self.warm_up(now, name, limits, out);
+    }
+
+    /// Asks its server until enough in a row pass; `limits`: for how long in all, and while nobody
+    /// takes a connection.
+    fn warm_up(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        limits: (Duration, Duration),
+        out: &mut Outbox,
+    ) {
+        let (Some(journey), Some(member)) =
+            (self.journeys.of_mut(name), self.facts.pool.member_mut(name))
+        else {
+            return;
+        };
+        let Some(wanted) = journey.goal.wanted().cloned() else {
+            return;
+        };
+        if journey.boot.is_none() {
+            member.stage = Stage::Warming;
+        }
+        out.report(now, Some(name), Change::WarmUp, Reason::Wanted(wanted));
+        let id = out.next_id();
+        journey.step = Step::WarmingUp { id };
+        out.actions.push(Action::WarmUp {
+            id,
+            server: out.server(name),
+            address: member.read.address,
+            is_tls: member.read.is_tls,
+            deadline: limits.0,
+            refusals_for: limits.1,
+        });
     }
 
     /// Begins to send a spare away: a fresh picture decides whether it may go.
@@ -178,7 +237,8 @@ impl Road<'_> {
                 journey.step = Step::Judging { after };
             }
             // The command is under way: it is given back once it is known what became of it.
-            Step::WarmingUp { .. }
+            Step::Starting
+            | Step::WarmingUp { .. }
             | Step::Writing { .. }
             | Step::Verifying { .. }
             | Step::Checking => {
@@ -220,15 +280,26 @@ impl Road<'_> {
                 }
                 let after = self.facts.reading.want_fresh(out);
                 journey.step = Step::Judging { after };
+                if let Some(boot) = &mut journey.boot {
+                    boot.over_at = Some(now);
+                }
+                let name = journey.server.clone();
                 if journey.stall.passes() {
-                    let name = journey.server.clone();
                     self.journeys.put_before_warming(&name);
                 }
+                self.facts.pool.enter(&name, Stage::Warming);
+                machines::proven(self, now, &name, out);
                 false
             }
             Err(failure) => {
                 let name = journey.server.clone();
-                self.fail(now, &name, Failure::WarmUp(failure), out);
+                // Nobody has answered for as long as the machine may boot.
+                let is_late = |boot: Boot| now >= boot.until && !boot.has_answered;
+                if journey.boot.is_some_and(is_late) {
+                    machines::late(self, now, &name, out);
+                } else {
+                    self.fail(now, &name, Failure::WarmUp(failure), out);
+                }
                 true
             }
         }
@@ -297,11 +368,16 @@ impl Road<'_> {
             return;
         }
         match journey.step {
-            Step::WarmingUp { .. } => {
-                let deadline = self.settings.warm_up_deadline + OUTCOME_SLACK;
+            Step::Starting => {
                 if let Some(doubt) = self.needs().doubt_about(journey) {
                     self.call_off(now, name, CalledOff::Blocked(doubt), out);
-                } else if now >= journey.since.after(deadline) {
+                }
+            }
+            Step::WarmingUp { .. } => {
+                let ends = journey.warm_up_ends(self.settings).after(OUTCOME_SLACK);
+                if let Some(doubt) = self.needs().doubt_about(journey) {
+                    self.call_off(now, name, CalledOff::Blocked(doubt), out);
+                } else if now >= ends {
                     self.fail(now, name, Failure::WarmUp(WarmUpFailure::NoOutcome), out);
                 }
             }

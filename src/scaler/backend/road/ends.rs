@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use super::super::kicks::Queue;
+use super::super::machines;
 use super::super::plan::NoSpareSaid;
 use super::super::ramps::Ramps;
 use super::{Goal, Journey, Road, Step};
 use crate::measure::agreement::Agreement;
 use crate::scaler::decision::{
-    CalledOff, Change, Checks, Consequence, Failed, Failure, Fault, Note, Ordered, Reason, Wanted,
+    CalledOff, Change, Checks, Consequence, Failed, Failure, Fault, MachineTrouble, Note, Ordered,
+    Reason, Wanted,
 };
 use crate::scaler::member::Stage;
 use crate::scaler::outbox::Outbox;
@@ -41,7 +43,10 @@ impl Road<'_> {
             let reason = Reason::Quiet { quiet_for, share };
             out.report(now, Some(name), Change::Drain, reason);
         } else if let Goal::SendAway { by } = journey.goal {
-            let verb = Verb::Disable;
+            let verb = match self.hand.marks(name).evacuated {
+                Some(_) => Verb::Evacuate,
+                None => Verb::Disable,
+            };
             let reason = Reason::Wanted(Wanted::Ordered(Ordered::By { verb, by }));
             out.report(now, Some(name), Change::Drain, reason);
         } else if let Goal::Expel { fault } = journey.goal {
@@ -119,6 +124,9 @@ impl Road<'_> {
         };
         if let Some(member) = member {
             member.became_ready(now);
+            if member.marks.evacuated.is_some() {
+                self.hand.forget_order(name); // It is in again, and what it was before.
+            }
             member.errand.came_for = Some(wanted.clone());
             member.errand.stands_in = wanted.is_for_dead();
         }
@@ -159,6 +167,7 @@ impl Road<'_> {
         };
         member.became_maint();
         plan.down_not_before = now.after(cooldown);
+        machines::departed(self, name);
         self.signals.start_policies_over();
         let (took, sessions) = (now.since(journey.since), journey.sessions);
         let reason = Reason::Emptied { took, sessions };
@@ -167,7 +176,13 @@ impl Road<'_> {
     }
 
     /// Something failed on the way in: to maint, if it has left maint.
-    pub(super) fn fail(&mut self, now: Timestamp, name: &str, failure: Failure, out: &mut Outbox) {
+    pub(in crate::scaler::backend) fn fail(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        failure: Failure,
+        out: &mut Outbox,
+    ) {
         let Some(journey) = self.journeys.of_mut(name) else {
             return;
         };
@@ -221,9 +236,13 @@ impl Road<'_> {
         else {
             return;
         };
-        let quarantined_for = member
-            .apart
-            .quarantine(now, Failed::Coming(failure.clone()));
+        let failed = Failed::Coming(failure.clone());
+        let is_hopeless = matches!(failure, Failure::Machine(MachineTrouble::Refused(_)));
+        let quarantined_for = if is_hopeless {
+            member.apart.quarantine_long(now, failed)
+        } else {
+            member.apart.quarantine(now, failed)
+        };
         if std::mem::take(&mut member.errand.is_wanted_back) {
             plan.owe(coming, Wanted::Reloaded); // Another one may do instead.
         }
@@ -309,7 +328,8 @@ impl Road<'_> {
             }
             (
                 AdminState::Maint,
-                Step::WarmingUp { .. }
+                Step::Starting
+                | Step::WarmingUp { .. }
                 | Step::Judging { .. }
                 | Step::Checking
                 | Step::Emptying { .. },

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::facts::Facts;
 use super::journey::{Goal, Journey, Step};
 use super::journeys::Journeys;
+use super::machines::Machines;
 use super::needs::Needs;
 use super::plan::{Plan, Said};
 use super::signals::Signals;
@@ -28,6 +29,7 @@ pub(in crate::scaler) struct Road<'a> {
     pub(super) facts: &'a mut Facts,
     pub(super) settings: &'a BackendSettings,
     pub(super) journeys: &'a mut Journeys,
+    pub(super) machines: &'a mut Machines,
     pub(super) size: &'a mut Size,
     pub(super) votes: &'a Votes,
     pub(super) plan: &'a mut Plan,
@@ -37,13 +39,14 @@ pub(in crate::scaler) struct Road<'a> {
 
 impl Road<'_> {
     /// What the backend needs, as things are.
-    const fn needs(&self) -> Needs<'_> {
+    pub(super) const fn needs(&self) -> Needs<'_> {
         Needs {
             facts: self.facts,
             signals: self.signals,
             settings: self.settings,
             hand: self.hand,
             journeys: self.journeys,
+            machines: self.machines,
             size: self.size,
             votes: self.votes,
         }

@@ -7,7 +7,7 @@ use super::super::stall::called_off;
 use super::{Goal, Road, Step};
 use crate::scaler::outbox::Outbox;
 
-use crate::scaler::decision::{CalledOff, Change, Failed, Failure, Note};
+use crate::scaler::decision::{CalledOff, Change, Failed, Failure, Fault, Note};
 use crate::scaler::member::Stage;
 use crate::words::picture::AdminState;
 use crate::words::time::Timestamp;
@@ -20,7 +20,7 @@ impl Road<'_> {
         };
         match &journey.goal {
             Goal::BringIn { wanted, .. } => {
-                let is_stale = now > journey.since.after(self.settings.warm_up_deadline);
+                let is_stale = now > journey.runs_since().after(self.settings.warm_up_deadline);
                 let blocked = called_off(self.needs(), self.plan, wanted, name);
                 let stale = is_stale.then_some(CalledOff::Stale);
                 if let Some(why) = blocked.or(stale) {
@@ -63,7 +63,15 @@ impl Road<'_> {
             }
             Goal::SendAway { .. } => self.judge_send_away(now, name, out),
             Goal::Expel { .. } => {
-                if self.facts.may_expel(name, self.settings) {
+                // One whose machine is off serves nobody.
+                let is_off = matches!(
+                    journey.goal,
+                    Goal::Expel {
+                        fault: Fault::MachineOff
+                    }
+                );
+                let may_go = is_off && !member.read.is_up();
+                if may_go || self.facts.may_expel(name, self.settings) && !is_off {
                     self.write(now, name, AdminState::Drain, out);
                 } else {
                     self.journeys.forget(name);
@@ -182,7 +190,7 @@ impl Road<'_> {
             self.fail(now, name, Failure::DownByAgent, out);
         } else if is_down && check.is_verdict_against() {
             self.fail(now, name, Failure::ChecksFailed, out);
-        } else if now >= journey.since.after(self.settings.warm_up_deadline) {
+        } else if now >= journey.runs_since().after(self.settings.warm_up_deadline) {
             let full = (check.rise + check.fall).saturating_sub(1);
             let health = check.health;
             self.fail(now, name, Failure::Checks { health, full }, out);
@@ -229,9 +237,11 @@ impl Road<'_> {
         {
             return self.turn_back(now, name, wanted, out);
         }
-        if is_empty || journey.is_cut_short(now, since, self.settings) {
+        let is_evacuated = member.marks.evacuated.is_some();
+        if is_empty || journey.is_cut_short(now, since, self.settings) || member.is_out_of_time(now)
+        {
             self.write(now, name, AdminState::Maint, out);
-        } else if now >= since.after(self.settings.drain_timeout) {
+        } else if !is_evacuated && now >= since.after(self.settings.drain_timeout) {
             self.linger(now, name, since, out);
         } else {
             self.read_sooner(now);

@@ -14,6 +14,7 @@ use haproxy_autoscale::simulate::load::service::Service;
 use haproxy_autoscale::simulate::load::shapes::Shape;
 use haproxy_autoscale::simulate::policy::Policy;
 use haproxy_autoscale::simulate::staffing::Staffing;
+use haproxy_autoscale::simulate::supply::Terms;
 use haproxy_autoscale::simulate::{Options, Source};
 use humantime::format_duration;
 
@@ -169,11 +170,13 @@ fn draw(dice: &mut Dice, shape: Shape, limits: Limits) -> Option<Options> {
         maxconn,
         service: Some(service),
         boot: Duration::from_secs(boot_s as u64),
+        terms: Terms::default(),
         cold: Cold::NONE,
         balance,
         goal: Some(Duration::from_millis(goal_ms as u64)),
         seed,
         policies: Vec::new(),
+        slow_share_max: None,
         json: false,
         html: None,
     })

@@ -1,0 +1,78 @@
+//! Looks at the programs that start and stop what spares run on, and asks each for the status of its machine,
+//! which changes nothing. What the answers mean is judged elsewhere.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::facts::{Facts, MachineFacts};
+use crate::machines::settings::Provider;
+use crate::machines::{self, Machines};
+use crate::words::machine::PowerState;
+use crate::words::names::ServerName;
+
+/// Nobody waits longer for one answer, whatever `status_timeout` says.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// Asked in all: more than this and the answer would come late.
+const ASKED_MAX: usize = 64;
+
+/// Those of our configuration, in the order of their names.
+pub(super) async fn look(facts: &Facts, asks: bool) -> Vec<MachineFacts> {
+    let Some(config) = facts.config.loaded() else {
+        return Vec::new();
+    };
+    let mut providers: BTreeMap<ServerName, Provider> = BTreeMap::new();
+    let mut limits: BTreeMap<ServerName, Duration> = BTreeMap::new();
+    for (name, backend) in &config.backends {
+        for (server, provider) in &backend.machines {
+            let name = ServerName::new(name, server);
+            let settings = backend.scaler.machines.get(server);
+            let limit = settings.map_or(ANSWER_MAX, |it| it.status_timeout);
+            limits.insert(name.clone(), limit.min(ANSWER_MAX));
+            providers.insert(name, provider.clone());
+        }
+    }
+    // Where nobody knows the daemon's user, root's programs alone are right.
+    let uid = facts.reader.uid.unwrap_or(0);
+    let machines = Machines::new(providers.clone(), Arc::new(drop));
+    let mut all = JoinSet::new();
+    for (index, (server, provider)) in providers.into_iter().enumerate() {
+        let trouble = machines::look(&provider, uid).err();
+        let is_asked = asks && index < ASKED_MAX && trouble.is_none() && provider.can_tell();
+        let machines = machines.clone();
+        let limit = limits.get(&server).copied().unwrap_or(ANSWER_MAX);
+        let address = address(facts, &server);
+        all.spawn(async move {
+            let answer = if is_asked {
+                Some(machines.reach(&server, address, limit).await)
+            } else {
+                None
+            };
+            MachineFacts {
+                server,
+                provider,
+                trouble,
+                answer,
+            }
+        });
+    }
+    let mut looked = all.join_all().await;
+    looked.sort_by(|a, b| a.server.cmp(&b.server));
+    looked
+}
+
+fn address(facts: &Facts, server: &ServerName) -> Option<SocketAddr> {
+    let backend = facts.socket.said()?.picture.backends.get(&server.backend)?;
+    let mut servers = backend.servers.iter();
+    servers.find(|it| it.name == server.server)?.address
+}
+
+impl MachineFacts {
+    /// It may well be off, so that its server need not answer.
+    pub(super) fn may_be_off(&self) -> bool {
+        !matches!(self.answer, Some(Ok(PowerState::On)))
+    }
+}

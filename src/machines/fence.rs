@@ -1,0 +1,155 @@
+//! Fence agents of `ClusterLabs` (Debian: `fence-agents`): what they are told and what their exit codes mean,
+//! by their FenceAgentAPI.md and by what their library (`fencing.py`, 4.12.1) does.
+//!
+//! Their default action is a reboot, so `action` is always told. Every failure is a 1, an outcome that nobody
+//! knows too: only `status` is believed.
+
+use std::env;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::program::{Ear, Program, how};
+use super::settings::Options;
+use crate::child::Ended;
+use crate::words::machine::{MachineAnswer, MachineCall, MachineFailure, MachineVerb, PowerState};
+
+/// Where Debian and others put agents; a service's PATH may lack it.
+const USUAL_FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
+/// What it says on its output is for people.
+const OUTPUT_BYTES_MAX: usize = 4096;
+/// Names of the option that says which machine; the second is the older one.
+pub const PLUGS: [&str; 2] = ["plug", "port"];
+/// Options that are ours to tell.
+pub const OURS: [&str; 2] = ["action", "power_timeout"];
+/// The agents' library complains of options that an agent does not know, with their values.
+const UNKNOWN_OPTION: &str = "unknown option '";
+
+pub(super) async fn call(
+    agent: &str,
+    options: &Options,
+    call: &MachineCall,
+    limit: Duration,
+    ear: &mut Ear<'_>,
+) -> Result<MachineAnswer, MachineFailure> {
+    let action = match call.verb {
+        MachineVerb::Start => "on",
+        MachineVerb::Stop => "off",
+        MachineVerb::Status => "status",
+    };
+    let input = input(action, options, &call.server.server, limit);
+    let ended = run(agent, options, &input, limit, ear).await?;
+    match (call.verb, ended.status.code()) {
+        (MachineVerb::Start | MachineVerb::Stop, Some(0)) => Ok(MachineAnswer::Done),
+        (MachineVerb::Status, Some(0)) => Ok(MachineAnswer::Is(PowerState::On)),
+        (MachineVerb::Status, Some(2)) => Ok(MachineAnswer::Is(PowerState::Off)),
+        (_, Some(_) | None) => {
+            let text = ear.with_last(&how(ended.status));
+            Err(MachineFailure::Unknown(text))
+        }
+    }
+}
+
+/// Lines of `key=value`.
+fn input(action: &str, options: &Options, server: &str, limit: Duration) -> String {
+    let mut input = format!("action={action}\n");
+    // It polls after `on` and `off`, by itself for 20 s alone.
+    let seconds = limit.as_secs().max(1);
+    let _ = writeln!(input, "power_timeout={seconds}\nnodename={server}");
+    if !has_plug(options) {
+        let _ = writeln!(input, "plug={server}");
+    }
+    for (key, value) in &options.0 {
+        let _ = writeln!(input, "{key}={value}");
+    }
+    input
+}
+
+fn has_plug(options: &Options) -> bool {
+    PLUGS.iter().any(|plug| options.0.contains_key(*plug))
+}
+
+async fn run(
+    agent: &str,
+    options: &Options,
+    input: &str,
+    limit: Duration,
+    ear: &mut Ear<'_>,
+) -> Result<Ended, MachineFailure> {
+    let Some(program) = find(agent) else {
+        let text =
+            format!("there is no agent {agent}; Debian has agents in its package fence-agents");
+        return Err(MachineFailure::Refused(text));
+    };
+    let program = Program {
+        path: &program,
+        arguments: &[],
+        variables: Vec::new(),
+        input: input.as_bytes(),
+        output_bytes_max: OUTPUT_BYTES_MAX,
+        limit,
+    };
+    let hear = |line: &str| {
+        // Not every agent knows machines by a plug, and ours is a guess.
+        let is_guess = line.contains("unknown option 'plug=") && !has_plug(options);
+        (!is_guess).then(|| without_secrets(line, options))
+    };
+    program.run(ear, hear).await
+}
+
+/// The line without the values of options that are nobody's business.
+fn without_secrets(line: &str, options: &Options) -> String {
+    const SECRET_BYTES_MIN: usize = 4;
+    let mut shown = match line.split_once(UNKNOWN_OPTION) {
+        Some((before, option)) => {
+            let key = option.split(['=', '\'']).next().unwrap_or_default();
+            format!("{before}{UNKNOWN_OPTION}{key}'")
+        }
+        None => line.to_owned(),
+    };
+    for (key, value) in &options.0 {
+        if is_secret(key) && value.len() >= SECRET_BYTES_MIN {
+            shown = shown.replace(value.as_str(), "***");
+        }
+    }
+    shown
+}
+
+/// Whether an option of that name may hold a secret.
+pub fn is_secret(key: &str) -> bool {
+    let names_a_file = ["_file", "_script"].iter().any(|end| key.ends_with(end));
+    let words = ["pass", "secret", "token", "key"];
+    !names_a_file && words.iter().any(|word| key.contains(word))
+}
+
+/// Asks an agent whether it can reach what it commands. Changes nothing.
+///
+/// # Errors
+/// It cannot, or does not tell.
+pub(super) async fn monitor(
+    agent: &str,
+    options: &Options,
+    server: &str,
+    limit: Duration,
+    ear: &mut Ear<'_>,
+) -> Result<(), MachineFailure> {
+    let input = input("monitor", options, server, limit);
+    let ended = run(agent, options, &input, limit, ear).await?;
+    if ended.status.success() {
+        return Ok(());
+    }
+    let text = ear.with_last(&how(ended.status));
+    Err(MachineFailure::Unknown(text))
+}
+
+/// The agent's whole path.
+pub fn find(agent: &str) -> Option<PathBuf> {
+    if agent.starts_with('/') {
+        return Some(PathBuf::from(agent));
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).filter(|folder| folder.is_absolute());
+    let usual = USUAL_FOLDERS.iter().map(Path::new).map(Path::to_owned);
+    let mut all = folders.chain(usual).map(|folder| folder.join(agent));
+    all.find(|program| program.is_file())
+}

@@ -1,0 +1,157 @@
+//! One run of a program that starts and stops machines: may it be run at all, how long, what it says
+//! meanwhile, and why there is no answer. What its answer means is known to [`super::exec`] and
+//! [`super::fence`].
+
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use super::{GRACE, Said, Tell, trust};
+use crate::child::{self, Ended, Environment, Task};
+use crate::words::machine::MachineFailure;
+use crate::words::names::ServerName;
+use crate::words::os_words::plain;
+
+/// Lines of complaints that are told of one run.
+const LINES_MAX: usize = 200;
+/// What is passed on of our own environment.
+const PASSED_ON: [&str; 3] = ["PATH", "HOME", "LANG"];
+/// Where there is no PATH.
+const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What is run, and what it is told.
+pub(super) struct Program<'a> {
+    pub path: &'a Path,
+    pub arguments: &'a [String],
+    /// Besides the few variables that every program gets.
+    pub variables: Vec<(&'static str, OsString)>,
+    pub input: &'a [u8],
+    pub output_bytes_max: usize,
+    pub limit: Duration,
+}
+
+impl Program<'_> {
+    /// Runs it to its end. Each line of its complaints goes through `hear` to the ear.
+    pub(super) async fn run(
+        mut self,
+        ear: &mut Ear<'_>,
+        hear: impl Fn(&str) -> Option<String>,
+    ) -> Result<Ended, MachineFailure> {
+        let (path, limit) = (self.path, self.limit);
+        trust::check(path).map_err(|fault| MachineFailure::Refused(fault.to_string()))?;
+        self.variables.extend(passed_on());
+        let task = Task {
+            program: path,
+            arguments: self.arguments,
+            environment: Environment::Only(self.variables),
+            input: self.input,
+            output_bytes_max: Some(self.output_bytes_max),
+            limit,
+            grace: GRACE,
+        };
+        let complain = |line: &str| {
+            if let Some(line) = hear(line) {
+                ear.hear(&line);
+            }
+        };
+        match child::run(task, complain).await {
+            Ok(ended) => Ok(ended),
+            Err(child::Failure::NotStarted(error)) => Err(not_started(&error, path)),
+            Err(child::Failure::TooLong) => {
+                let seconds = limit.as_secs() + u64::from(limit.subsec_nanos() > 0);
+                let limit = humantime::format_duration(Duration::from_secs(seconds));
+                let text = format!("it was not done after {limit} and was ended");
+                Err(MachineFailure::Unknown(ear.with_last(&text)))
+            }
+            Err(child::Failure::Lost(error)) => {
+                let text = format!("cannot wait for it: {}", plain(&error));
+                Err(MachineFailure::Unknown(text))
+            }
+        }
+    }
+}
+
+fn not_started(error: &io::Error, path: &Path) -> MachineFailure {
+    let text = format!("cannot run {}: {}", path.display(), plain(error));
+    // It has no kind of its own.
+    let no_exec = rustix::io::Errno::NOEXEC.raw_os_error();
+    if error.raw_os_error() == Some(no_exec) {
+        return MachineFailure::Refused(format!("{text}; does it begin with `#!/bin/sh`?"));
+    }
+    let kinds = [io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied];
+    if kinds.contains(&error.kind()) {
+        return MachineFailure::Refused(text);
+    }
+    MachineFailure::Failed(text)
+}
+
+/// The variables of our own that every program gets.
+fn passed_on() -> impl Iterator<Item = (&'static str, OsString)> {
+    PASSED_ON
+        .into_iter()
+        .filter_map(|name| match env::var_os(name) {
+            None if name == "PATH" => Some((name, OsString::from(USUAL_PATH))),
+            value => Some((name, value?)),
+        })
+}
+
+/// How it ended, in words.
+pub(super) fn how(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("it ended with {code}"),
+        (None, Some(signal)) => format!("it was ended by signal {signal}"),
+        (None, None) => "it ended".to_owned(),
+    }
+}
+
+/// Hears one run of a program.
+pub(super) struct Ear<'a> {
+    tell: &'a Tell,
+    server: Option<&'a ServerName>,
+    verb: &'static str,
+    told: usize,
+    /// Its last words.
+    last: String,
+}
+
+impl<'a> Ear<'a> {
+    pub(super) fn new(tell: &'a Tell, server: Option<&'a ServerName>, verb: &'static str) -> Self {
+        Self {
+            tell,
+            server,
+            verb,
+            told: 0,
+            last: String::new(),
+        }
+    }
+
+    pub(super) fn hear(&mut self, line: &str) {
+        line.clone_into(&mut self.last);
+        self.told += 1;
+        if self.told <= LINES_MAX {
+            self.say(line.to_owned());
+        } else if self.told == LINES_MAX + 1 {
+            self.say(format!("only the first {LINES_MAX} lines are shown"));
+        }
+    }
+
+    fn say(&self, text: String) {
+        (self.tell)(Said {
+            server: self.server.cloned(),
+            verb: self.verb,
+            text,
+        });
+    }
+
+    /// `why`, and the last words behind it.
+    pub(super) fn with_last(&self, why: &str) -> String {
+        match self.last.as_str() {
+            "" => why.to_owned(),
+            last => format!("{why}: {last}"),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The cheapest of our settings with which hardly anybody waits too long: each is tried on the same load.
+//! What is tried, which one it is, and the same for people.
+
+use super::SimulateError;
+use super::policy::Policy;
+use super::scenario::Scenario;
+use super::supply::money;
+use super::table::percent;
+use super::trial::{Outcome, Setting, Tried, plans, run_all};
+use crate::measure::need::Headroom;
+
+const MONTH_S: f64 = 30.0 * 86_400.0;
+
+/// Everything that was tried.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// The goal holds if no larger share of the requests is slow, 0 to 1.
+    pub slow_share_max: f64,
+    /// Today's settings first.
+    pub tried: Vec<Tried>,
+    /// Where in `tried` the best is: the cheapest with which the goal holds; else the one with the fewest
+    /// slow requests.
+    best: usize,
+    /// All servers, always.
+    pub all_always: Outcome,
+    /// The spares that the best names, if not all.
+    spares: Option<Vec<String>>,
+    backend: String,
+    seconds: f64,
+}
+
+impl Search {
+    /// Tries them on the load of that scenario.
+    ///
+    /// # Errors
+    /// The engine is wrong.
+    pub fn of(
+        scenario: &Scenario,
+        today: Setting,
+        slow_share_max: f64,
+    ) -> Result<Self, SimulateError> {
+        let all_always = Outcome::of(&scenario.run(Policy::StaticMax, None)?);
+        let mut grid = vec![today];
+        let others = plans(scenario, &today).into_iter();
+        grid.extend(others.filter(|it| *it != today));
+        let tried = run_all(scenario, &grid, slow_share_max)?;
+        let best = best(&tried).ok_or(SimulateError::NoLoad)?;
+        let spares = tried.get(best).and_then(|it| it.setting.spares(scenario));
+        Ok(Self {
+            slow_share_max,
+            best,
+            all_always,
+            spares,
+            backend: scenario.settings.name.clone(),
+            seconds: scenario.load.seconds() as f64,
+            tried,
+        })
+    }
+
+    /// What was found, and the settings of today.
+    pub fn best_and_today(&self) -> Option<(&Tried, &Tried)> {
+        Some((self.tried.get(self.best)?, self.tried.first()?))
+    }
+
+    /// The spares that it names, if not all of them.
+    pub fn spares(&self) -> Option<&[String]> {
+        self.spares.as_deref()
+    }
+
+    /// What was found, for people: lines without their ends.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let Some((best, today)) = self.best_and_today() else {
+            return Vec::new();
+        };
+        let aim = percent(self.slow_share_max);
+        let mut lines = Vec::new();
+        let outcome = |it: &Outcome| {
+            let cost = it.expense();
+            format!(
+                "{} ({} in 30 days), {} slow",
+                money(cost),
+                money(for_30_days(cost, self.seconds)),
+                percent(it.slow_share)
+            )
+        };
+        if !best.is_feasible {
+            lines.push(format!(
+                "None of the {} settings that were tried keeps slow requests at or below {aim}.",
+                self.tried.len()
+            ));
+            lines.push(if self.all_always.slow_share > self.slow_share_max {
+                format!(
+                    "Nor do all servers, always: {}. More servers can, or ones that boot faster or carry more.",
+                    outcome(&self.all_always)
+                )
+            } else {
+                format!("All servers, always, do: {}.", outcome(&self.all_always))
+            });
+            lines.push("The fewest slow requests come with:".to_owned());
+        } else if best.setting == today.setting {
+            lines.push(format!(
+                "The settings of today are the cheapest of the {} that were tried and keep slow requests at or \
+                 below {aim}:",
+                self.tried.len()
+            ));
+        } else {
+            lines.push(format!(
+                "The cheapest of {} settings that keeps slow requests at or below {aim}:",
+                self.tried.len()
+            ));
+        }
+        lines.push(format!("  today  {}", outcome(&today.outcome)));
+        lines.push(format!("  this   {}", outcome(&best.outcome)));
+        lines.push(format!(
+            "in [backend.{}] of the configuration:",
+            self.backend
+        ));
+        lines.extend(
+            self.keys(&best.setting)
+                .into_iter()
+                .map(|it| format!("  {it}")),
+        );
+        lines
+    }
+
+    /// Keys of the configuration.
+    fn keys(&self, setting: &Setting) -> Vec<String> {
+        let mut keys = vec![
+            format!("headroom = \"{}\"", headroom(setting.headroom)),
+            format!(
+                "idle_timeout = \"{}\"",
+                humantime::format_duration(setting.idle_timeout)
+            ),
+            format!("min = {}", setting.min),
+        ];
+        keys.extend(self.spares.as_deref().map(spares_key));
+        keys
+    }
+}
+
+/// `spares = ["web2", "web3"]`.
+pub(crate) fn spares_key(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|it| format!("\"{it}\"")).collect();
+    format!("spares = [{}]", names.join(", "))
+}
+
+/// What a run of so many seconds costs, if 30 days were like it.
+pub(crate) fn for_30_days(cost: f64, seconds: f64) -> f64 {
+    cost * MONTH_S / seconds.max(1.0)
+}
+
+/// Its word in the configuration.
+pub(crate) fn headroom(headroom: Headroom) -> &'static str {
+    let found = Headroom::NAMED.iter().find(|(_, it)| *it == headroom);
+    found.map_or("", |(word, _)| word)
+}
+
+/// Of those that cost the same, the one with fewer slow requests, and then the one that was tried first.
+fn best(tried: &[Tried]) -> Option<usize> {
+    let by = |it: &Tried| (it.outcome.expense(), it.outcome.slow_share);
+    let cheaper = |a: &(usize, &Tried), b: &(usize, &Tried)| {
+        let ((cost_a, slow_a), (cost_b, slow_b)) = (by(a.1), by(b.1));
+        cost_a.total_cmp(&cost_b).then(slow_a.total_cmp(&slow_b))
+    };
+    let fewer = |a: &(usize, &Tried), b: &(usize, &Tried)| {
+        let ((cost_a, slow_a), (cost_b, slow_b)) = (by(a.1), by(b.1));
+        slow_a.total_cmp(&slow_b).then(cost_a.total_cmp(&cost_b))
+    };
+    let all = tried.iter().enumerate();
+    let feasible = all.clone().filter(|(_, it)| it.is_feasible);
+    let found = feasible.min_by(cheaper).or_else(|| all.min_by(fewer));
+    found.map(|(index, _)| index)
+}

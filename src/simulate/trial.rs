@@ -1,0 +1,219 @@
+//! One setting of ours, tried on a load: what users got and what it cost. Which of them to recommend
+//! belongs to those who try them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::SimulateError;
+use super::compare::in_parallel;
+use super::policy::Policy;
+use super::scenario::{Run, Scenario};
+use crate::measure::need::Headroom;
+use crate::scaler::settings::{Capacity, Spares};
+
+/// Times without a need for a server, seconds, that are tried beside today's.
+const IDLE_TIMEOUTS_S: [u64; 3] = [120, 300, 900];
+/// `min` is tried up to so many above today's, never below: that may be wanted for other reasons.
+const MIN_MORE: u32 = 2;
+/// Of so many tiers it is tried to leave the dearer ones away, and to have one alone.
+const TIERS_TRIED: usize = 3;
+
+/// What is tried.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Setting {
+    pub capacity: Capacity,
+    pub headroom: Headroom,
+    pub idle_timeout: Duration,
+    /// On the servers' lines in haproxy.cfg.
+    pub maxconn: Option<u32>,
+    /// Servers that serve at least.
+    pub min: u32,
+    /// Which spares there are.
+    pub tiers: Tiers,
+}
+
+/// The spares of these tiers, both included, and no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tiers {
+    pub first: u32,
+    pub last: u32,
+}
+
+impl Tiers {
+    /// Every spare.
+    pub const ALL: Self = Self {
+        first: 0,
+        last: u32::MAX,
+    };
+
+    const fn has(self, tier: u32) -> bool {
+        self.first <= tier && tier <= self.last
+    }
+}
+
+impl Setting {
+    /// As the scenario has it.
+    pub(crate) const fn of(scenario: &Scenario) -> Self {
+        Self {
+            capacity: scenario.settings.capacity,
+            headroom: scenario.settings.headroom,
+            idle_timeout: scenario.settings.idle_timeout,
+            maxconn: scenario.maxconn,
+            min: scenario.settings.min,
+            tiers: Tiers::ALL,
+        }
+    }
+
+    /// The spares that it names, in their order; `None`: those that there are today.
+    pub(crate) fn spares(&self, scenario: &Scenario) -> Option<Vec<String>> {
+        let spares = (scenario.min..).zip(scenario.names.iter().skip(scenario.min));
+        let here = spares.filter(|(index, _)| self.tiers.has(scenario.tier(*index)));
+        (self.tiers != Tiers::ALL).then(|| here.map(|(_, name)| name.clone()).collect())
+    }
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Tried {
+    pub setting: Setting,
+    pub outcome: Outcome,
+    /// The goal holds.
+    pub is_feasible: bool,
+}
+
+/// What users got and what it cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome {
+    /// Answers slower than the goal, and failed ones, 0 to 1.
+    pub slow_share: f64,
+    pub failed: u64,
+    pub p95_ms: f64,
+    pub server_seconds: f64,
+    pub servers_mean: f64,
+    pub changes: u64,
+    pub longest_above_goal_s: u32,
+    /// What the servers cost; `None`: nothing has a price.
+    pub cost: Option<f64>,
+}
+
+impl Outcome {
+    pub(crate) fn of(run: &Run) -> Self {
+        let [_, _, p95_ms, _] = run.tally.percentiles_ms();
+        Self {
+            slow_share: run.slow_share(),
+            failed: run.tally.failed,
+            p95_ms,
+            server_seconds: run.tally.server_seconds(),
+            servers_mean: run.servers_mean(),
+            changes: run.tally.changes,
+            longest_above_goal_s: run.tally.longest_above_goal_s(),
+            cost: run.cost,
+        }
+    }
+
+    /// What is to be small: the cost, or where nothing has a price the time of servers.
+    pub(crate) fn expense(&self) -> f64 {
+        self.cost.unwrap_or(self.server_seconds)
+    }
+}
+
+/// That setting with every headroom, and with each of several times for `idle_timeout`.
+pub(crate) fn beside(setting: &Setting) -> Vec<Setting> {
+    let mut idle_timeouts: Vec<Duration> = IDLE_TIMEOUTS_S.map(Duration::from_secs).to_vec();
+    if !idle_timeouts.contains(&setting.idle_timeout) {
+        idle_timeouts.push(setting.idle_timeout);
+    }
+    let mut all = Vec::new();
+    for idle_timeout in idle_timeouts {
+        all.extend(Headroom::NAMED.iter().map(|(_, headroom)| Setting {
+            headroom: *headroom,
+            idle_timeout,
+            ..*setting
+        }));
+    }
+    all
+}
+
+/// The scenario with that setting.
+pub(crate) fn with(scenario: &Scenario, setting: &Setting) -> Scenario {
+    let mut scenario = scenario.clone();
+    scenario.settings.capacity = setting.capacity;
+    scenario.settings.headroom = setting.headroom;
+    scenario.settings.idle_timeout = setting.idle_timeout;
+    scenario.maxconn = setting.maxconn;
+    scenario.settings.min = setting.min;
+    if let Some(spares) = setting.spares(&scenario) {
+        scenario.settings.spares = Spares::Named(spares);
+    }
+    scenario
+}
+
+/// What is tried where servers have a price, beside every headroom and `idle_timeout`: which spares there
+/// are, and how many servers run all the time, up to all of them.
+pub(crate) fn plans(scenario: &Scenario, today: &Setting) -> Vec<Setting> {
+    let spares = scenario.min..scenario.names.len();
+    let always = whole_u32(scenario.min);
+    let mut plans = Vec::new();
+    for tiers in tiers_tried(scenario, today) {
+        let there = spares.clone().filter(|it| tiers.has(scenario.tier(*it)));
+        let there = always.saturating_add(whole_u32(there.count()));
+        let most = scenario.settings.max.map_or(there, |max| max.min(there));
+        let more = (0..=MIN_MORE).map(|more| today.min.saturating_add(more));
+        for min in more.filter(|min| *min < most || *min == today.min && tiers == today.tiers) {
+            plans.extend(beside(&Setting {
+                min,
+                tiers,
+                ..*today
+            }));
+        }
+        // Where nobody comes and goes, neither headroom nor `idle_timeout` matters.
+        plans.extend((most >= today.min).then_some(Setting {
+            min: most,
+            tiers,
+            ..*today
+        }));
+    }
+    plans
+}
+
+/// All of them, the cheaper ones alone, and a dear tier alone.
+fn tiers_tried(scenario: &Scenario, today: &Setting) -> Vec<Tiers> {
+    let spares = scenario.min..scenario.names.len();
+    let known: BTreeSet<u32> = spares.map(|it| scenario.tier(it)).collect();
+    let mut tiers = vec![today.tiers];
+    if let (Some(&first), true) = (known.first(), known.len() > 1) {
+        let to = known.iter().rev().skip(1).take(TIERS_TRIED);
+        tiers.extend(to.map(|&last| Tiers { first, last }));
+        let alone = known.iter().skip(1).take(TIERS_TRIED);
+        tiers.extend(alone.map(|&tier| Tiers {
+            first: tier,
+            last: tier,
+        }));
+    }
+    tiers
+}
+
+fn whole_u32(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// Tries them all, each by itself; the goal holds if at most `slow_share_max` of the requests are slow.
+///
+/// # Errors
+/// The engine is wrong.
+pub(crate) fn run_all(
+    scenario: &Scenario,
+    settings: &[Setting],
+    slow_share_max: f64,
+) -> Result<Vec<Tried>, SimulateError> {
+    let runs = in_parallel(settings, |setting| {
+        let run = with(scenario, setting).run(Policy::Ours, None)?;
+        let outcome = Outcome::of(&run);
+        Ok(Tried {
+            setting: *setting,
+            outcome,
+            is_feasible: outcome.slow_share <= slow_share_max,
+        })
+    });
+    runs.into_iter().collect()
+}

@@ -1,0 +1,297 @@
+//! The machines of the model: they boot, go off, and their provider may fail, be late or lie. What must
+//! never be asked of one is held against every call.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use haproxy_autoscale::scaler::event::{ActionId, Event};
+use haproxy_autoscale::scaler::settings::MachineSettings;
+use haproxy_autoscale::words::machine::{
+    MachineAnswer, MachineCall, MachineFailure, MachineKey, MachineVerb, PowerState,
+};
+use haproxy_autoscale::words::names::ServerName;
+use haproxy_autoscale::words::time::Timestamp;
+
+use super::world::{BACKEND, Fault, Pending, World};
+
+/// A provider that works answers after so long.
+const ANSWERS: Duration = Duration::from_millis(50);
+/// What is over its limit is ended this much later at the latest.
+const ENDED: Duration = Duration::from_secs(5);
+/// The hour of `starts_per_hour`.
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// One machine of the model.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    pub(crate) power: PowerState,
+    pub(crate) boot: Duration,
+    /// It was started by us, and has not been off since.
+    pub(crate) is_started: bool,
+    /// Keys under which it was asked to start, with the time of the first call.
+    pub(crate) keys: BTreeMap<MachineKey, Timestamp>,
+    /// The next call of that verb meets that fault.
+    pub(crate) faults: Vec<(MachineVerb, Fault)>,
+    /// The provider takes this long for a start before it answers.
+    pub(crate) start_takes: Duration,
+    pub(crate) calls: Vec<(MachineVerb, Timestamp)>,
+    /// One call at a time.
+    busy_until: Timestamp,
+}
+
+/// What becomes of a machine later.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Turn {
+    /// The power is on: it boots.
+    Starts,
+    /// Its server answers.
+    Boots,
+    /// It is off.
+    Ends,
+}
+
+/// All machines, by their servers.
+pub(crate) type Plant = BTreeMap<String, Machine>;
+
+impl World {
+    /// That spare runs on a machine which is off and boots for so long.
+    pub(crate) fn with_machine(mut self, name: &str, boot_s: u64) -> Self {
+        let boot = Duration::from_secs(boot_s);
+        self.plant.insert(
+            name.to_owned(),
+            Machine {
+                power: PowerState::Off,
+                boot,
+                is_started: false,
+                keys: BTreeMap::new(),
+                faults: Vec::new(),
+                start_takes: ANSWERS,
+                calls: Vec::new(),
+                busy_until: Timestamp::default(),
+            },
+        );
+        self.server(name).is_alive = false;
+        let settings = MachineSettings::default();
+        self.settings.machines.insert(name.to_owned(), settings);
+        self.begin_anew();
+        self
+    }
+
+    /// Whoever was asked is gone with the daemon.
+    pub(crate) fn end_calls(&mut self) {
+        for machine in self.plant.values_mut() {
+            machine.busy_until = self.now;
+        }
+    }
+
+    pub(crate) fn machine(&mut self, name: &str) -> &mut Machine {
+        self.plant.get_mut(name).expect("a known machine")
+    }
+
+    pub(crate) fn power(&self, name: &str) -> PowerState {
+        self.plant.get(name).expect("a known machine").power
+    }
+
+    /// Somebody else's hand, or an accident.
+    pub(crate) fn set_power(&mut self, name: &str, power: PowerState) {
+        let machine = self.machine(name);
+        machine.power = power;
+        machine.is_started &= power == PowerState::On;
+        self.server(name).is_alive = power == PowerState::On;
+    }
+
+    /// Starts that were asked for under keys of their own.
+    pub(crate) fn starts(&self, name: &str) -> usize {
+        self.plant.get(name).map_or(0, |it| it.keys.len())
+    }
+
+    /// How often that was asked of it.
+    pub(crate) fn asked(&self, name: &str, verb: MachineVerb) -> usize {
+        let calls = self.plant.get(name).map_or(&[][..], |it| &it.calls);
+        calls.iter().filter(|(asked, _)| *asked == verb).count()
+    }
+
+    pub(super) fn start_call(&mut self, id: ActionId, call: &MachineCall, fault: Fault) {
+        self.durable = self.scaler.memory(self.now);
+        let (name, now) = (call.server.server.clone(), self.now);
+        self.assert_may_ask(&name, call);
+        let limit = call.limit;
+        let machine = self.machine(&name);
+        machine.calls.push((call.verb, now));
+        let planned = machine
+            .faults
+            .iter()
+            .position(|(verb, _)| *verb == call.verb);
+        let fault = planned.map_or(fault, |at| machine.faults.remove(at).1);
+        if call.verb == MachineVerb::Start {
+            machine.keys.entry(call.key).or_insert(now);
+        }
+        let takes = match (fault, call.verb) {
+            (Fault::Late(delay), _) => delay.max(ANSWERS),
+            (_, MachineVerb::Start) => machine.start_takes,
+            (_, MachineVerb::Stop | MachineVerb::Status) => ANSWERS,
+        };
+        machine.busy_until = now.after(takes.min(limit).max(ANSWERS));
+        if fault == Fault::Lost {
+            machine.busy_until = now.after(limit);
+        }
+        let is_done = !matches!(fault, Fault::Lost | Fault::Refused | Fault::Ignored);
+        if call.verb != MachineVerb::Status {
+            self.done.push(format!(
+                "{now:?} {} {} {}",
+                call.verb.as_str(),
+                call.server,
+                call.key.0
+            ));
+        }
+        match call.verb {
+            MachineVerb::Start if is_done => self.turns(&name, takes, Turn::Starts),
+            MachineVerb::Stop if is_done => self.turns(&name, takes, Turn::Ends),
+            MachineVerb::Start | MachineVerb::Stop | MachineVerb::Status => {}
+        }
+        if fault == Fault::Lost {
+            return;
+        }
+        let answered = Pending::Answered(id, name, call.verb, fault);
+        if takes > limit {
+            // Ended by its limit; what it began goes on.
+            let (id, name) = match answered {
+                Pending::Answered(id, name, ..) => (id, name),
+                _ => return,
+            };
+            let ended = Pending::Answered(id, name, call.verb, Fault::AnswerLost);
+            return self.later(limit + ENDED, ended);
+        }
+        self.later(takes, answered);
+    }
+
+    fn turns(&mut self, name: &str, delay: Duration, turn: Turn) {
+        self.later(delay, Pending::Turn(name.to_owned(), turn));
+    }
+
+    pub(super) fn turn(&mut self, name: &str, turn: Turn) {
+        let machine = self.machine(name);
+        match turn {
+            Turn::Starts if machine.power != PowerState::On => {
+                machine.power = PowerState::Starting;
+                machine.is_started = true;
+                let boot = machine.boot;
+                self.turns(name, boot, Turn::Boots);
+            }
+            Turn::Boots if machine.power == PowerState::Starting => {
+                machine.power = PowerState::On;
+                self.server(name).is_alive = true;
+            }
+            Turn::Ends => {
+                machine.power = PowerState::Off;
+                machine.is_started = false;
+                self.server(name).is_alive = false;
+            }
+            Turn::Starts | Turn::Boots => {}
+        }
+    }
+
+    pub(super) fn answer_call(
+        &mut self,
+        id: ActionId,
+        name: String,
+        verb: MachineVerb,
+        fault: Fault,
+    ) {
+        let power = self.power(&name);
+        let words = || "the provider's words".to_owned();
+        let lie = match power {
+            PowerState::Off | PowerState::Gone => PowerState::On,
+            PowerState::On | PowerState::Starting | PowerState::Stopping => PowerState::Off,
+        };
+        let outcome = match (fault, verb) {
+            (Fault::AnswerLost | Fault::Lost, _) => Err(MachineFailure::Unknown(words())),
+            (Fault::Refused, _) => Err(MachineFailure::Failed(words())),
+            (Fault::Ignored, MachineVerb::Status) => Ok(MachineAnswer::Is(lie)),
+            (Fault::None | Fault::Late(_), MachineVerb::Status) => Ok(MachineAnswer::Is(power)),
+            (
+                Fault::None | Fault::Late(_) | Fault::Ignored,
+                MachineVerb::Start | MachineVerb::Stop,
+            ) => Ok(MachineAnswer::Done),
+        };
+        let server = ServerName::new(BACKEND, name);
+        self.step(Event::MachineAnswered {
+            id,
+            server,
+            outcome,
+        });
+    }
+
+    /// What must never be asked, whatever was answered before.
+    fn assert_may_ask(&mut self, name: &str, call: &MachineCall) {
+        let trace = self.trace();
+        let now = self.now;
+        let machine = self.plant.get(name).expect("a known machine");
+        assert!(
+            machine.busy_until <= now,
+            "two calls at once for {name}: {call:?}{trace}"
+        );
+        let shown = self.shown.as_ref();
+        let read = shown
+            .and_then(|it| it.servers.iter().find(|it| it.name == name))
+            .cloned();
+        match call.verb {
+            MachineVerb::Status => {}
+            MachineVerb::Start => {
+                assert!(!self.is_paused, "a start in a pause{trace}");
+                self.assert_budget(name, call.key);
+                let machine = self.plant.get(name).expect("a known machine");
+                let is_new = !machine.keys.contains_key(&call.key);
+                let newest = machine.keys.keys().next_back();
+                assert!(
+                    newest.is_none_or(|newest| call.key >= *newest),
+                    "{name}: an old key{trace}"
+                );
+                assert!(
+                    !(is_new && machine.is_started && self.is_truthful),
+                    "{name} is started a second time under another key, {}{trace}",
+                    call.key.0
+                );
+            }
+            MachineVerb::Stop => {
+                assert!(!self.is_paused, "a stop in a pause{trace}");
+                let read = read.expect("a stop of what HAProxy has shown");
+                assert!(
+                    read.is_maint(),
+                    "a stop of {name}, which is not in maint{trace}"
+                );
+                assert_eq!(
+                    read.sessions, 0,
+                    "a stop of {name} with sessions on it{trace}"
+                );
+                let real = self.server(name).read.clone();
+                let is_same = self.shown_generation == Some(self.generation);
+                assert!(
+                    real.sessions == 0 || real.sessions != read.sessions || !is_same,
+                    "a stop of {name} with sessions on it{trace}"
+                );
+            }
+        }
+    }
+
+    fn assert_budget(&self, name: &str, key: MachineKey) {
+        let is_new = |it: &Machine| !it.keys.contains_key(&key);
+        if !self.plant.get(name).is_some_and(is_new) || !self.is_truthful {
+            return;
+        }
+        let starts = self.plant.values().flat_map(|it| it.keys.values());
+        let recent = starts.filter(|at| self.now.since(**at) < HOUR).count();
+        let most = usize::try_from(self.settings.starts_per_hour).expect("a small number");
+        assert!(
+            recent < most,
+            "more than {most} starts within an hour{}",
+            self.trace()
+        );
+    }
+
+    /// Machines that run because of us.
+    pub(crate) fn running(&self) -> BTreeSet<&str> {
+        let running = self.plant.iter().filter(|(_, it)| it.is_started);
+        running.map(|(name, _)| name.as_str()).collect()
+    }
+}
