@@ -266,7 +266,6 @@ fn is_unused(needs: Needs<'_>, name: &str) -> bool {
         && member.read.is_maint()
         && member.read.sessions == 0
         && member.read.queued == 0
-        && !member.errand.is_wanted_back
         && !needs.journeys.is_busy(name)
         && may_touch(needs, member)
 }

@@ -194,11 +194,11 @@ impl Sight<'_> {
 
     /// What `enable` and `disable` have in common: a spare that may be changed now.
     fn may_change(&self, server: &str) -> Result<&Member, Refusal> {
-        let member = may_touch(self, server)?;
-        match member.role {
-            Role::Spare => Ok(member),
-            Role::AlwaysUp => Err(Refusal::AlwaysUp),
-            Role::Other => Err(Refusal::NoSpare),
+        let role = self.facts.pool.member(server).map(|member| member.role);
+        match role {
+            Some(Role::Spare) | None => may_touch(self, server),
+            Some(Role::AlwaysUp) => Err(Refusal::AlwaysUp),
+            Some(Role::Other) => Err(Refusal::NoSpare),
         }
     }
 

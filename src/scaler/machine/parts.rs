@@ -166,7 +166,6 @@ impl Starts {
             self.attempt = 1;
             self.count = self.count.saturating_add(1);
         }
-        self.late_until = None;
     }
 }
 

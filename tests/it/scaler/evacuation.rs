@@ -80,7 +80,7 @@ fn it_comes_back_by_enable_as_a_spare_does_and_is_always_up_again() {
     assert!(world.is_up("web1"), "{}", world.trace());
     let refused = world.refused(Verb::Disable, "web/web1");
     assert!(refused.contains("always-up"), "{refused}");
-    world.evacuated = None;
+    world.evacuated.clear();
     world.requests(100, 20, seconds(1));
     assert!(
         world.server("web2").read.is_maint(),

@@ -58,7 +58,7 @@ impl World {
             }
         }
         if let (Place::Server(name), Verb::Evacuate) = (&order.place, verb) {
-            self.evacuated = Some(name.server.clone());
+            self.evacuated.push(name.server.clone());
         }
         self.step(Event::Operator(&order));
         let answer = self.decisions[before..].iter().rev().find_map(|decision| {

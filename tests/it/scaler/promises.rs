@@ -18,7 +18,7 @@ impl World {
     /// The promises about writes, each judged on the picture that the scaler was given last.
     pub(super) fn assert_allowed(&mut self, name: &str, state: AdminState) {
         let (now, hold) = (self.now, self.settings.hold);
-        let is_evacuated = self.evacuated.as_deref() == Some(name);
+        let is_evacuated = self.evacuated.iter().any(|it| it == name);
         // The last one stays in any case.
         let floor = if is_evacuated {
             1
@@ -80,7 +80,7 @@ impl World {
                     self.trace()
                 );
                 // One that is evacuated does not count.
-                let beside = usize::from(self.evacuated.is_some());
+                let beside = self.evacuated.len();
                 let max = self
                     .settings
                     .max

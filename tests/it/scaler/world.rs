@@ -95,8 +95,8 @@ pub(crate) struct World {
     pub(crate) refuse_kicks: bool,
     pub(crate) is_reachable: bool,
     pub(crate) has_no_backend: bool,
-    /// An operator has this one evacuated; the orders to come are forced.
-    pub(crate) evacuated: Option<String>,
+    /// An operator has had these evacuated; the orders to come are forced.
+    pub(crate) evacuated: Vec<String>,
     pub(crate) forces: bool,
     /// What spares run on.
     pub(crate) plant: Plant,
@@ -166,7 +166,7 @@ impl World {
             refuse_kicks: false,
             is_reachable: true,
             has_no_backend: false,
-            evacuated: None,
+            evacuated: Vec::new(),
             forces: false,
             plant: Plant::new(),
             is_truthful: true,
