@@ -236,6 +236,15 @@ impl Machine {
         }
     }
 
+    /// Its server was in use until now, by our doing: it is ours to stop, and if it was seen off that was not so.
+    pub(super) fn is_used(&mut self, now: Timestamp) {
+        self.is_ours = true;
+        if self.power.is_down() {
+            self.power.enter(now, None);
+            self.ask_at = now.after(LATE_EVERY);
+        }
+    }
+
     /// Nobody waits for its start: it is given up.
     pub(super) fn give_up_if_starting(&mut self, now: Timestamp) {
         if self.start.is_some() {

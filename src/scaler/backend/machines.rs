@@ -395,10 +395,14 @@ fn settle(
         }
         Outcome::RunsLate => told(now, name, Change::Note, MachineNews::RunsLate, out),
         Outcome::WentOff => {
-            let is_in_use = road.facts.pool.member(name).is_some_and(|member| {
-                member.stage == Stage::Ready || road.journeys.of(name).is_some()
-            });
-            if is_in_use {
+            let member = road.facts.pool.member(name);
+            let is_up = member.is_some_and(|member| member.read.is_up());
+            let is_in_use = member.is_some_and(|member| member.stage == Stage::Ready)
+                || road.journeys.of(name).is_some();
+            let machine = road.machines.of_mut(name);
+            if let Some(machine) = machine.filter(|_| is_up) {
+                machine.is_used(now); // HAProxy sees its server: that is nearer to users.
+            } else if is_in_use {
                 let trouble = MachineTrouble::Died;
                 tell_failed(now, name, MachineVerb::Status, &trouble, None, out);
             }
@@ -464,9 +468,9 @@ pub(super) fn proven(road: &mut Road<'_>, now: Timestamp, name: &str, out: &mut 
 }
 
 /// Its server was put into maint by us: its machine is ours to stop.
-pub(super) fn departed(road: &mut Road<'_>, name: &str) {
+pub(super) fn departed(road: &mut Road<'_>, now: Timestamp, name: &str) {
     if let Some(machine) = road.machines.of_mut(name) {
-        machine.is_ours = !machine.power.is_down();
+        machine.is_used(now);
     }
 }
 

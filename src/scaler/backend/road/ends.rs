@@ -167,7 +167,7 @@ impl Road<'_> {
         };
         member.became_maint();
         plan.down_not_before = now.after(cooldown);
-        machines::departed(self, name);
+        machines::departed(self, now, name);
         self.signals.start_policies_over();
         let (took, sessions) = (now.since(journey.since), journey.sessions);
         let reason = Reason::Emptied { took, sessions };
