@@ -1,6 +1,8 @@
 //! One machine that a spare runs on: what it does, as far as its provider has said, what is asked of it
 //! now, and whether it is ours to stop. When it is asked for something is said in `backend::machines`.
 
+mod outcome;
+
 use std::time::Duration;
 
 use super::decision::MachineTrouble;
@@ -9,6 +11,8 @@ use super::memory::MachineMemory;
 use super::settings::MachineSettings;
 use crate::words::machine::{MachineAnswer, MachineFailure, MachineKey, MachineVerb, PowerState};
 use crate::words::time::Timestamp;
+
+pub(super) use self::outcome::{Outcome, ToStart};
 
 /// What runs is compared with what is remembered this often.
 const STATUS_EVERY: Duration = Duration::from_secs(5 * 60);
@@ -100,41 +104,6 @@ struct Start {
 #[derive(Clone, Copy, Debug)]
 struct Stop {
     by: Timestamp,
-}
-
-/// What a spare that is wanted waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ToStart {
-    /// Nothing: its server can be asked.
-    GoOn,
-    /// It may run already.
-    Ask,
-    /// It is to be started.
-    Start,
-}
-
-/// What an answer means to others.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Outcome {
-    /// Nothing new.
-    Nothing,
-    /// It starts, or runs: its server can be asked.
-    Accepted,
-    StartFailed(MachineTrouble),
-    /// It was to be stopped and is off.
-    Stopped {
-        ran: Duration,
-    },
-    StopFailed {
-        trouble: MachineTrouble,
-        again_in: Duration,
-    },
-    /// It runs, and a start that nobody waits for any more did that.
-    RunsLate,
-    /// It does not run any more, and nobody of us stopped it.
-    WentOff,
-    /// Its provider does not say what it does: told once.
-    Mute(MachineTrouble),
 }
 
 impl Machine {
