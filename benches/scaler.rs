@@ -107,6 +107,7 @@ impl World {
                 | Action::SetState { .. }
                 | Action::SetMaxconn { .. }
                 | Action::SetWeight { .. }
+                | Action::Machine { .. }
                 | Action::Report(_) => {}
             }
         }

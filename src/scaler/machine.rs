@@ -12,7 +12,7 @@ use super::settings::MachineSettings;
 use crate::words::machine::{MachineAnswer, MachineFailure, MachineKey, MachineVerb, PowerState};
 use crate::words::time::Timestamp;
 
-pub(super) use self::outcome::{Outcome, ToStart};
+pub(super) use self::outcome::{Outcome, ToStart, Troubles};
 
 /// What runs is compared with what is remembered this often.
 const STATUS_EVERY: Duration = Duration::from_secs(5 * 60);
@@ -63,12 +63,11 @@ pub(super) struct Machine {
     start: Option<Start>,
     stop: Option<Stop>,
     stop_failures: u32,
-    stop_not_before: Timestamp,
+    pub(super) stop_not_before: Timestamp,
     /// Until then a start that was given up may take effect.
     pub(super) late_until: Option<Timestamp>,
     ask_at: Timestamp,
-    /// Its provider does not say what it does, and that was told.
-    is_mute: bool,
+    pub(super) troubles: Troubles,
     /// That it runs in no use was told.
     pub(super) is_told: bool,
     /// From the last start to the first proof of its server.
@@ -124,7 +123,7 @@ impl Machine {
             stop_not_before: now,
             late_until: None,
             ask_at: now,
-            is_mute: false,
+            troubles: Troubles::NONE,
             is_told: false,
             boot: None,
             starts: 0,
@@ -278,6 +277,7 @@ impl Machine {
     pub(super) fn is_proven(&mut self, now: Timestamp) -> Option<Duration> {
         self.enter(now, Some(PowerState::On));
         self.seen_at = Some(now);
+        self.troubles.failed = None;
         let boot = now.since(self.start.take()?.asked_at);
         self.boot = Some(boot);
         Some(boot)
@@ -410,6 +410,7 @@ impl Machine {
         ) {
             self.enter(now, None);
         }
+        self.troubles.note(now, MachineVerb::Start, &trouble);
         Outcome::StartFailed(trouble)
     }
 
@@ -445,6 +446,7 @@ impl Machine {
         self.stop = None;
         self.stop_failures = self.stop_failures.saturating_add(1);
         self.stop_not_before = now.after(again_in);
+        self.troubles.note(now, MachineVerb::Stop, &trouble);
         Outcome::StopFailed { trouble, again_in }
     }
 
@@ -484,7 +486,7 @@ impl Machine {
             self.enter(now, None);
         }
         match words {
-            Some(words) if !std::mem::replace(&mut self.is_mute, true) => {
+            Some(words) if self.troubles.mute.replace(words.clone()).is_none() => {
                 Outcome::Mute(MachineTrouble::Unknown(words))
             }
             Some(_) | None => Outcome::Nothing,
@@ -493,7 +495,7 @@ impl Machine {
 
     /// Its provider says what it does.
     fn sees(&mut self, now: Timestamp, power: PowerState) -> Outcome {
-        self.is_mute = false;
+        self.troubles.mute = None;
         self.seen_at = Some(now);
         self.ask_at = now.after(self.look_again_in(now));
         match power {
@@ -546,7 +548,7 @@ impl Machine {
             let ran = self.enter(now, Some(power));
             // A start that was given up may yet take effect: `late_until` stays.
             self.is_ours = false;
-            self.stop_failures = 0;
+            (self.stop_failures, self.troubles.failed) = (0, None);
             return Outcome::Stopped { ran };
         }
         if let Some(start) = &mut self.start {

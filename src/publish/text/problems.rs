@@ -1,6 +1,7 @@
 //! What keeps a backend from working, in words: `problem` of `status`, and what the daemon's log says
 //! over and over.
 
+use super::machines;
 use super::measured::{beyond, measured, not_helping, signal_prefix, threshold};
 use super::notes::USED_IN_MAINT;
 use crate::scaler::seen::Problem;
@@ -49,6 +50,25 @@ fn problem(problem: &Problem) -> String {
                 more => format!("; {} are brought in beside it", more.join(", ")),
             };
             format!("{server}: {failing}{beside}")
+        }
+        Problem::MachineFailed {
+            server,
+            verb,
+            trouble,
+            again_in,
+        } => format!("{server}: {}", machines::failing(*verb, trouble, *again_in)),
+        Problem::MachineUnused {
+            server,
+            is_ours,
+            lasted,
+        } => format!("{server}: {}", machines::unused(*is_ours, *lasted)),
+        Problem::MachineMute(server, words) => {
+            let words = if words.is_empty() {
+                "its provider does not answer"
+            } else {
+                words
+            };
+            format!("{server}: nobody can tell what its machine does: {words}")
         }
         Problem::Slow {
             signal,

@@ -1,9 +1,13 @@
 //! What a machine means to others: what a spare waits for, and what an answer of its provider amounts to.
-//! Data alone; what follows is in `backend::machines`.
+//! What is wrong with it, for people. What follows is in `backend::machines`.
 
 use std::time::Duration;
 
+use super::Machine;
 use crate::scaler::decision::MachineTrouble;
+use crate::scaler::seen::Booting;
+use crate::words::machine::MachineVerb;
+use crate::words::time::Timestamp;
 
 /// What a spare that is wanted waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,4 +42,51 @@ pub(in crate::scaler) enum Outcome {
     WentOff,
     /// Its provider does not say what it does: told once.
     Mute(MachineTrouble),
+}
+
+/// What is wrong with a machine, for people.
+#[derive(Debug)]
+pub(in crate::scaler) struct Troubles {
+    /// Its provider does not say what it does, and that was told: its last words.
+    pub(in crate::scaler) mute: Option<String>,
+    /// What it was asked for last and has not done since.
+    pub(in crate::scaler) failed: Option<Failing>,
+}
+
+/// Something that a machine did not do.
+#[derive(Debug)]
+pub(in crate::scaler) struct Failing {
+    pub(in crate::scaler) at: Timestamp,
+    /// What it was asked for; `status` where it went off by itself.
+    pub(in crate::scaler) verb: MachineVerb,
+    pub(in crate::scaler) trouble: MachineTrouble,
+}
+
+impl Troubles {
+    pub(in crate::scaler) const NONE: Self = Self {
+        mute: None,
+        failed: None,
+    };
+
+    /// It did not do that.
+    pub(in crate::scaler) fn note(
+        &mut self,
+        at: Timestamp,
+        verb: MachineVerb,
+        trouble: &MachineTrouble,
+    ) {
+        let trouble = trouble.clone();
+        self.failed = Some(Failing { at, verb, trouble });
+    }
+}
+
+impl Machine {
+    /// It was asked to run so long ago, and its server has not answered yet.
+    pub(in crate::scaler) fn booting(&self, now: Timestamp) -> Option<Booting> {
+        let start = self.start.as_ref()?;
+        Some(Booting {
+            lasted: now.since(start.asked_at),
+            usual: self.boot,
+        })
+    }
 }

@@ -27,6 +27,7 @@ pub(super) fn usage(minutes: u32) -> News {
             above_goal: Duration::from_secs(12),
             servers: 2 * minutes * MINUTE,
             all_servers: 5 * minutes * MINUTE,
+            machines: None,
         },
         is_pretended: false,
     }

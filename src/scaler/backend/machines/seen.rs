@@ -1,0 +1,144 @@
+//! What people see of a backend's machines: what each does, what is wrong with it, and how long all have
+//! run. Nothing is decided by it.
+
+use std::time::Duration;
+
+use super::{Machine, Machines};
+use crate::scaler::backend::view::Sight;
+use crate::scaler::member::{Role, Stage};
+use crate::scaler::seen::{MachineView, Problem};
+use crate::words::machine::{MachineVerb, PowerState};
+use crate::words::time::Timestamp;
+
+/// What failed is a problem for at least this long, whether or not it is tried again.
+const FAILED_FOR: Duration = Duration::from_secs(60);
+
+/// How long machines have run since this daemon began, beside what each one knows of itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spent {
+    /// Of those that are not known any more.
+    gone: Duration,
+    /// Of all that, what was told.
+    told: Duration,
+}
+
+impl Spent {
+    /// One is not known any more.
+    pub(super) fn leaves(&mut self, ran: Duration) {
+        self.gone = self.gone.saturating_add(ran);
+    }
+}
+
+impl Machines {
+    /// What there is to see of each.
+    pub(in crate::scaler::backend) fn view(
+        &self,
+        now: Timestamp,
+        server: &str,
+    ) -> Option<MachineView> {
+        let machine = self.of(server)?;
+        Some(MachineView {
+            power: machine.power,
+            lasted: now.since(machine.since),
+            is_ours: machine.runs_for_us(),
+            booting: machine.booting(now),
+            boot: machine.boot,
+            starts: machine.starts,
+            ran: machine.ran(now),
+        })
+    }
+
+    /// All are forgotten: how long they have run is not.
+    pub(super) fn spent_by_all(&self, now: Timestamp) -> Spent {
+        Spent {
+            gone: self.ran(now),
+            ..self.spent
+        }
+    }
+
+    fn ran(&self, now: Timestamp) -> Duration {
+        let each = self.each.values().map(|machine| machine.ran(now));
+        each.fold(self.spent.gone, Duration::saturating_add)
+    }
+
+    /// How long all together have run since that was taken last; `None` where there are none.
+    pub(in crate::scaler::backend) fn used(&self, now: Timestamp) -> Option<Duration> {
+        let used = self.ran(now).saturating_sub(self.spent.told);
+        (!self.each.is_empty() || !used.is_zero()).then_some(used)
+    }
+
+    /// The same; counted anew from now on.
+    pub(in crate::scaler::backend) fn take_used(&mut self, now: Timestamp) -> Option<Duration> {
+        let used = self.used(now);
+        self.spent.told = self.ran(now);
+        used
+    }
+}
+
+impl Sight<'_> {
+    /// What is wrong with machines, as far as it lasts.
+    pub(in crate::scaler::backend) fn problems_of_machines(
+        &self,
+        now: Timestamp,
+        problems: &mut Vec<Problem>,
+    ) {
+        for (name, machine) in &self.machines.each {
+            problems.extend(self.machine_failed(now, name, machine));
+            problems.extend(self.machine_unused(now, name, machine));
+            let mute = machine.troubles.mute.clone();
+            problems.extend(mute.map(|words| Problem::MachineMute(name.clone(), words)));
+        }
+    }
+
+    fn machine_failed(&self, now: Timestamp, name: &str, machine: &Machine) -> Option<Problem> {
+        let failing = machine.troubles.failed.as_ref()?;
+        let member = self.facts.pool.member(name);
+        let quarantine = member.and_then(|member| member.apart.quarantined_until);
+        let quarantine = quarantine.filter(|until| now < *until);
+        let is_in_use = member.is_some_and(|member| member.stage == Stage::Ready);
+        let (lasts, again_in) = match failing.verb {
+            // While its server is in use nobody wants it off.
+            MachineVerb::Stop => {
+                let lasts = machine.is_ours && !machine.is_down() && !is_in_use;
+                (lasts, Some(machine.stop_not_before.since(now)))
+            }
+            MachineVerb::Start | MachineVerb::Status => {
+                let is_new = now.since(failing.at) < FAILED_FOR;
+                let lasts = quarantine.is_some() || machine.is_starting() || is_new;
+                (lasts, quarantine.map(|until| until.since(now)))
+            }
+        };
+        lasts.then(|| Problem::MachineFailed {
+            server: name.to_owned(),
+            verb: failing.verb,
+            trouble: failing.trouble.clone(),
+            again_in,
+        })
+    }
+
+    /// One of ours that HAProxy has no server for any more, or one that somebody else started and that we
+    /// could stop.
+    fn machine_unused(&self, now: Timestamp, name: &str, machine: &Machine) -> Option<Problem> {
+        let may_stop = self.settings.machines.get(name)?.may_stop;
+        let is_on = machine.power == Some(PowerState::On);
+        if !is_on || !self.facts.has_picture() {
+            return None;
+        }
+        let is_homeless = match self.facts.pool.member(name) {
+            None => true,
+            Some(member) if member.role == Role::Spare => false,
+            Some(_) => return None,
+        };
+        let is_ours = machine.runs_for_us();
+        let is_unused = match (is_homeless, is_ours) {
+            (true, true) => true,
+            (false, false) => may_stop && self.needs().is_unused(name),
+            (true | false, true | false) => false,
+        };
+        is_unused.then(|| Problem::MachineUnused {
+            server: name.to_owned(),
+            is_ours,
+            lasted: now.since(machine.since),
+        })
+    }
+}
