@@ -1,4 +1,4 @@
-//! `pause`, `resume`, `pin`, `unpin`, `enable`, `disable`, `release`: an operator's order, given to the running
+//! `pause`, `resume`, `pin`, `unpin`, `enable`, `disable`, `evacuate`, `release`: an operator's order, given to the running
 //! daemon. What it does is decided there.
 
 use std::io::{self, Write};
@@ -48,6 +48,8 @@ pub(super) enum Command {
     Enable(Lasting),
     /// Send a spare away now (drain it, put it into maint) and keep it out
     Disable(Lasting),
+    /// Bring another server in, then drain this one and keep it out: its machine will be gone. Always-up servers, too
+    Evacuate(Evacuate),
     /// Send all spares away that may go, as before stopping the daemon for good
     Release {
         #[command(flatten)]
@@ -80,6 +82,19 @@ pub(super) struct Lasting {
     one: OneServer,
     #[command(flatten)]
     lasts: Lasts,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Evacuate {
+    #[command(flatten)]
+    one: OneServer,
+    /// The time that is left, such as 2m: half of it for another server to come in, the rest for its
+    /// sessions to end
+    #[arg(long = "for", value_name = "DURATION", default_value = "2m", value_parser = control::lasts)]
+    lasts: Duration,
+    /// Drain it although no spare can stand in for it
+    #[arg(long)]
+    force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -120,6 +135,7 @@ pub(super) fn run(command: Command) -> u8 {
     let everything = |place: Option<Place>| place.unwrap_or(Place::Everything);
     let of_server =
         |verb, one: OneServer, lasts| (verb, one.config, Place::Server(one.server), lasts, one.why);
+    let is_forced = matches!(&command, Command::Evacuate(it) if it.force);
     let (verb, config, place, lasts, why) = match command {
         Command::Pause {
             config,
@@ -140,6 +156,7 @@ pub(super) fn run(command: Command) -> u8 {
         Command::Pin(it) => of_server(Verb::Pin, it.one, it.lasts.lasts),
         Command::Enable(it) => of_server(Verb::Enable, it.one, it.lasts.lasts),
         Command::Disable(it) => of_server(Verb::Disable, it.one, it.lasts.lasts),
+        Command::Evacuate(it) => of_server(Verb::Evacuate, it.one, Some(it.lasts)),
     };
     let by = By {
         reason: Inline::of(&why.reason),
@@ -150,6 +167,7 @@ pub(super) fn run(command: Command) -> u8 {
         place,
         lasts,
         by: Some(by),
+        is_forced,
         barred: None,
     };
     with_control_socket(&config.config, |socket| give(socket, &order))

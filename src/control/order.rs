@@ -16,10 +16,12 @@ const LASTS_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// What goes before the caller of `sudo`, and before a reason.
 const SUDO: &str = " sudo ";
 const BECAUSE: &str = " because ";
+/// What an order says that is obeyed although nobody can stand in.
+const FORCE: &str = "force";
 /// Longest name of a backend or server that is taken.
 const NAME_BYTES_MAX: usize = 256;
 
-/// Reads `VERB [BACKEND[/SERVER]] [for DURATION] [sudo UID:NAME] [because TEXT]`; `uid` is that of who
+/// Reads `VERB [BACKEND[/SERVER]] [force] [for DURATION] [sudo UID:NAME] [because TEXT]`; `uid` is that of who
 /// wrote it. `None` when the first word is no verb.
 pub(super) fn parse(line: &str, uid: Option<u32>, names: Names) -> Option<Result<Order, String>> {
     let (line, reason) = line.split_once(BECAUSE).unwrap_or((line, ""));
@@ -39,7 +41,12 @@ pub(super) fn parse(line: &str, uid: Option<u32>, names: Names) -> Option<Result
             Some(text) => place(text)?,
             None => Place::Everything,
         };
-        if let Some(word) = words.next() {
+        let mut next = words.next();
+        let is_forced = verb == Verb::Evacuate && next == Some(FORCE);
+        if is_forced {
+            next = words.next();
+        }
+        if let Some(word) = next {
             return Err(format!("`{word}` is one word too many"));
         }
         let lasts = lasts.map(self::lasts).transpose()?;
@@ -50,6 +57,7 @@ pub(super) fn parse(line: &str, uid: Option<u32>, names: Names) -> Option<Result
             place,
             lasts,
             by,
+            is_forced,
             barred: None,
         })
     };
@@ -155,6 +163,9 @@ pub(super) fn line(order: &Order) -> String {
         Place::Everything => {}
         Place::Backend(name) => line = format!("{line} {name}"),
         Place::Server(name) => line = format!("{line} {name}"),
+    }
+    if order.is_forced {
+        line = format!("{line} {FORCE}");
     }
     if let Some(lasts) = order.lasts {
         // In one unit: more of them could have more digits than are read at the other end.

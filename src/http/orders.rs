@@ -29,6 +29,9 @@ struct Given {
     lasts: Option<String>,
     #[serde(default)]
     reason: Option<String>,
+    /// Of `evacuate` alone.
+    #[serde(default)]
+    force: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -143,6 +146,7 @@ fn read(body: &[u8], by: By) -> Result<Order, String> {
             reason: Inline::of(&reason),
             ..by
         }),
+        is_forced: given.force && verb == Verb::Evacuate,
         barred: None,
     })
 }

@@ -63,7 +63,9 @@ impl Trigger {
             Wanted::Slow(_) => Self::Breach,
             Wanted::Demand { .. } => Self::Demand,
             Wanted::Target { .. } => Self::Target,
-            Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } => Self::DeadServer,
+            Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::Evacuation { .. } => {
+                Self::DeadServer
+            }
             Wanted::Crowded(_) | Wanted::Waiting { .. } => Self::Queue,
             Wanted::BelowMin { .. } => Self::Min,
             Wanted::Reloaded => Self::Reload,

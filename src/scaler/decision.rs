@@ -320,6 +320,10 @@ pub enum Wanted {
         server: String,
         shows: Shown,
     },
+    /// A server will be gone.
+    Evacuation {
+        server: String,
+    },
     /// Users wait in front of HAProxy, and its servers are busy.
     Crowded(Crowded),
     /// Fewer servers serve than `min`.
@@ -364,9 +368,12 @@ impl Wanted {
         matches!(self, Self::Demand { .. } | Self::Target { .. })
     }
 
-    /// Another server is dead.
+    /// Another server is dead, or will be.
     pub(super) const fn is_for_dead(&self) -> bool {
-        matches!(self, Self::DeadServer { .. } | Self::DeadSpare { .. })
+        matches!(
+            self,
+            Self::DeadServer { .. } | Self::DeadSpare { .. } | Self::Evacuation { .. }
+        )
     }
 
     /// Capacity is missing whatever the load is.

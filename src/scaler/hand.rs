@@ -116,6 +116,8 @@ pub struct Marks {
     pub pinned: Option<Mark>,
     /// `enable B/S` or `disable B/S`.
     pub kept: Option<(Kept, Mark)>,
+    /// `evacuate B/S`: until when its machine is there. Stands until the server is in again.
+    pub evacuated: Option<Mark>,
 }
 
 impl Marks {
@@ -150,6 +152,7 @@ impl Marks {
             order: self.kept.map(|(kept, mark)| Standing {
                 reason: Some(match kept {
                     Kept::In => StandingReason::Enable,
+                    Kept::Out if self.evacuated.is_some() => StandingReason::Evacuate,
                     Kept::Out => StandingReason::Disable,
                 }),
                 ..mark.standing(now)
@@ -219,7 +222,27 @@ impl Hand {
 
     /// An operator changed it by hand: that is newer than what was ordered.
     pub(super) fn forget_order(&mut self, server: &str) {
-        self.change(server, |marks| marks.kept = None);
+        self.change(server, |marks| (marks.kept, marks.evacuated) = (None, None));
+    }
+
+    /// An `evacuate` keeps a server out until an operator says otherwise.
+    pub(super) fn evacuate(
+        &mut self,
+        now: Timestamp,
+        order: &Order,
+        usual: Duration,
+        server: &str,
+    ) {
+        let out = Mark {
+            until: None,
+            ..Mark::of(order, now)
+        };
+        let length = order.lasts.unwrap_or(usual);
+        let until = Some(Until::after(now, length));
+        self.change(server, |marks| {
+            marks.kept = Some((Kept::Out, out));
+            marks.evacuated = Some(Mark { until, ..out });
+        });
     }
 
     /// Paused: says what would be done, once.

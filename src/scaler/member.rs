@@ -96,6 +96,8 @@ impl Stage {
 pub(super) struct Member {
     /// What HAProxy said last; its name is the identity.
     pub(super) read: ServerRead,
+    /// What it is to us by the configuration; [`Member::role`] is what it is for the time being.
+    pub(super) configured: Role,
     pub(super) role: Role,
     pub(super) stage: Stage,
     /// The state that we set or saw last in this HAProxy's lifetime; another one is an operator's.
@@ -133,6 +135,7 @@ impl Member {
     pub(super) fn new(read: ServerRead, role: Role) -> Self {
         Self {
             read,
+            configured: role,
             role,
             stage: Stage::Unknown,
             expected: None,
@@ -149,7 +152,12 @@ impl Member {
 
     /// The same server as HAProxy shows it now.
     pub(super) fn shown(self, read: ServerRead, role: Role) -> Self {
-        Self { read, role, ..self }
+        Self {
+            read,
+            configured: role,
+            role,
+            ..self
+        }
     }
 
     /// Forgets what belongs to one HAProxy process: states and holds. Quarantines stay, they are

@@ -81,6 +81,11 @@ impl Pool {
     pub(super) fn show_marks(&mut self, hand: &Hand) {
         for member in &mut self.members {
             member.marks = hand.marks(&member.read.name);
+            // Until it is in again it comes and goes as a spare does.
+            member.role = match member.configured {
+                Role::AlwaysUp if member.marks.evacuated.is_some() => Role::Spare,
+                configured @ (Role::AlwaysUp | Role::Spare | Role::Other) => configured,
+            };
         }
     }
 
@@ -254,7 +259,9 @@ impl Pool {
     pub(super) fn can_spare(&self, name: &str, floor: u32) -> bool {
         let is_serving = self.member(name).is_some_and(Member::is_serving);
         let left = self.serving().saturating_sub(u32::from(is_serving));
-        left >= floor.max(1) && self.dead_always_up().is_empty()
+        let is_one_away = |it: &&Member| it.configured == Role::AlwaysUp && it.role == Role::Spare;
+        let are_there = !self.members.iter().any(|it| is_one_away(&it));
+        left >= floor.max(1) && self.dead_always_up().is_empty() && are_there
     }
 }
 

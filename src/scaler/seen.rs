@@ -273,6 +273,8 @@ pub enum StandingReason {
     Enable,
     /// An operator's `disable`.
     Disable,
+    /// An operator's `evacuate`.
+    Evacuate,
     Changed,
     Failed,
 }

@@ -65,6 +65,9 @@ struct Server {
     pinned: Option<Stands>,
     kept_in: Option<Stands>,
     kept_out: Option<Stands>,
+    /// Left out where there is none, so that older versions can read the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    evacuated: Option<Stands>,
     expected: Option<String>,
     stands_in: bool,
     hold: Option<Ends>,
@@ -277,6 +280,7 @@ impl Clocks {
             paused,
             pinned,
             kept,
+            evacuated,
         } = server.marks;
         let kept_as = |wanted: Kept| {
             kept.filter(|(kept, _)| *kept == wanted)
@@ -287,6 +291,7 @@ impl Clocks {
             pinned: pinned.map(|mark| self.mark(mark)),
             kept_in: kept_as(Kept::In),
             kept_out: kept_as(Kept::Out),
+            evacuated: evacuated.map(|mark| self.mark(mark)),
             expected: server.expected.map(|state| state.as_str().to_owned()),
             stands_in: server.stands_in,
             hold: server.hold.map(|until| self.ends(until)),
@@ -313,6 +318,7 @@ impl Clocks {
                 paused: mark(&server.paused),
                 pinned: mark(&server.pinned),
                 kept: kept_in.or(kept_out),
+                evacuated: mark(&server.evacuated),
             },
             expected: server.expected.as_deref().and_then(state),
             stands_in: server.stands_in,

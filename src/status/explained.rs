@@ -141,9 +141,13 @@ fn order(set: &Standings, is_in: bool) -> &'static str {
     match set.order.and_then(|it| it.reason) {
         Some(StandingReason::Enable) if is_in => "is kept in",
         Some(StandingReason::Enable) => "is wanted in",
-        Some(StandingReason::Disable | StandingReason::Changed | StandingReason::Failed) | None => {
-            "is kept out"
-        }
+        Some(
+            StandingReason::Disable
+            | StandingReason::Evacuate
+            | StandingReason::Changed
+            | StandingReason::Failed,
+        )
+        | None => "is kept out",
     }
 }
 

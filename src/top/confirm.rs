@@ -101,6 +101,7 @@ fn ask(verb: Verb, place: Place, named: &str, consequence: String) -> Confirm {
             place,
             lasts: None,
             by: None, // The kernel tells the daemon.
+            is_forced: false,
             barred: None,
         },
         question: format!("{verb} {named}?"),

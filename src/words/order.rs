@@ -18,6 +18,8 @@ pub struct Order {
     /// For how long it stands; `None`: until it is taken back, or for `hold` with
     /// [`Verb::Enable`] and [`Verb::Disable`].
     pub lasts: Option<Duration>,
+    /// It is obeyed although nobody can stand in ([`Verb::Evacuate`]).
+    pub is_forced: bool,
     /// Who gave it, when the kernel told, and why.
     pub by: Option<By>,
     /// Why HAProxy would take no command now. The daemon knows, not who gave the order.
@@ -41,6 +43,8 @@ closed! {
         Enable = "enable",
         /// Drains that spare, puts it into maint, and keeps it out.
         Disable = "disable",
+        /// Brings another server in, then drains that one and keeps it out: its machine will be gone.
+        Evacuate = "evacuate",
         /// Disables every spare that is in, as far as that may be.
         Release = "release",
     }
@@ -50,7 +54,7 @@ impl Verb {
     /// What an operator has done with it, before `by uid 0`.
     pub const fn done(self) -> &'static str {
         match self {
-            Self::Enable | Self::Disable | Self::Release => "asked for",
+            Self::Enable | Self::Disable | Self::Evacuate | Self::Release => "asked for",
             Self::Pause => "paused",
             Self::Pin => "pinned",
             Self::Resume | Self::Unpin => "resumed",

@@ -9,6 +9,7 @@ mod contradictions;
 mod crash;
 mod day;
 mod episodes;
+mod evacuation;
 mod failing;
 mod farm;
 mod guards;

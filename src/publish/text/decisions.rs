@@ -68,11 +68,8 @@ fn reason(reason: &Reason) -> String {
             within,
             left,
         } => {
-            let within = Span(*within);
-            format!(
-                "changed {changes} times within {within}: stays in for {}",
-                Span(*left)
-            )
+            let (within, left) = (Span(*within), Span(*left));
+            format!("changed {changes} times within {within}: stays in for {left}")
         }
         Reason::Wanted(wanted) => wanted.to_string(),
         Reason::Warmed {
@@ -167,6 +164,7 @@ pub(super) fn wanted(wanted: &Wanted) -> String {
         }
         Wanted::Target { need, serving } => format!("{need}; {serving} serving"),
         Wanted::DeadServer { server, shows } => format!("always-up server {server} is {shows}"),
+        Wanted::Evacuation { server } => format!("{server} is evacuated"),
         Wanted::DeadSpare { server, shows } => format!("ready spare {server} is {shows}"),
         Wanted::Crowded(crowded) => crowded.to_string(),
         Wanted::BelowMin { up, min, until } => {

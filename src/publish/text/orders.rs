@@ -61,6 +61,11 @@ fn promise(verb: Verb, promise: &Promise) -> String {
             length,
             load,
         } => released(leaving, stays, Span(*length)) + &against(verb, load.as_deref()),
+        Promise::Evacuated {
+            stand_in,
+            is_out,
+            within,
+        } => evacuated(stand_in.as_deref(), *is_out, Span(*within)),
         Promise::Resumed => "automatic scaling resumed; pins remain".to_owned(),
         Promise::Kept {
             kept,
@@ -123,6 +128,20 @@ fn released(leaving: &[String], stays: &[(String, Refusal)], length: Span) -> St
     }
 }
 
+fn evacuated(stand_in: Option<&str>, is_out: bool, within: Span) -> String {
+    let goes = match (is_out, stand_in) {
+        (true, _) => "it serves nobody and goes at once".to_owned(),
+        (false, Some(stand_in)) => format!(
+            "{stand_in} comes in first; then it is drained, {within} from now at the latest"
+        ),
+        (false, None) => format!(
+            "no spare can stand in for it; it is drained {within} from now at the latest, as long as \
+             another one serves"
+        ),
+    };
+    format!("{goes}; kept out until `enable` or `resume`")
+}
+
 fn way(way: &Way) -> String {
     match way {
         Way::Coming => "it is warmed up, checked and then made ready".to_owned(),
@@ -151,6 +170,12 @@ fn refusal(refusal: &Refusal) -> String {
         }
         Refusal::AtMin { serving, min } => {
             return format!("{} serve and `min` is {min}", counted(*serving, "server"));
+        }
+        Refusal::NoStandIn(why) => {
+            return format!(
+                "no spare can stand in for it: {why}; `--force` drains it all the same, as long as another \
+                 one serves"
+            );
         }
         Refusal::AllPaused => "everything is paused; `resume` without a name ends that",
         Refusal::BackendPaused => "its whole backend is paused; resume that",

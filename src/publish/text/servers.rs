@@ -167,9 +167,13 @@ pub(super) fn orders(set: &Standings, is_in: bool) -> String {
     let kept = set.order.map(|order| match order.reason {
         Some(StandingReason::Enable) if is_in => ("kept in", order),
         Some(StandingReason::Enable) => ("wanted in", order),
-        Some(StandingReason::Disable | StandingReason::Changed | StandingReason::Failed) | None => {
-            ("kept out", order)
-        }
+        Some(
+            StandingReason::Disable
+            | StandingReason::Evacuate
+            | StandingReason::Changed
+            | StandingReason::Failed,
+        )
+        | None => ("kept out", order),
     });
     let pinned = set.pin.map(|pin| ("pinned", pin));
     let paused = set.pause.map(|pause| ("paused", pause));
@@ -182,6 +186,7 @@ fn standing_reason(reason: &StandingReason) -> &'static str {
     match reason {
         StandingReason::Enable => "enable",
         StandingReason::Disable => "disable",
+        StandingReason::Evacuate => "evacuate",
         StandingReason::Changed => "changed outside this daemon",
         StandingReason::Failed => "it failed",
     }

@@ -121,6 +121,7 @@ impl Goal {
                 | Wanted::Target { .. }
                 | Wanted::DeadServer { .. }
                 | Wanted::DeadSpare { .. }
+                | Wanted::Evacuation { .. }
                 | Wanted::Crowded(_)
                 | Wanted::BelowMin { .. }
                 | Wanted::Reloaded

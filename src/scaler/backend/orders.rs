@@ -2,6 +2,7 @@
 //! How a journey begins, or turns back, because of one is in `journey`.
 
 use super::Backend;
+use super::evacuation;
 use super::journey::Journey;
 use super::ramps::take_all_back;
 use super::view::Sight;
@@ -87,7 +88,7 @@ impl Backend {
                 self.hand.would = None;
                 for marks in self.hand.servers.values_mut() {
                     marks.paused = None;
-                    marks.kept = None;
+                    (marks.kept, marks.evacuated) = (None, None);
                 }
                 self.hand.servers.retain(|_, marks| !marks.is_empty());
                 for member in &mut self.facts.pool.members {
@@ -96,7 +97,9 @@ impl Backend {
                 Ok(())
             }
             Verb::Release => Ok(()),
-            Verb::Pin | Verb::Unpin | Verb::Enable | Verb::Disable => Err(Refusal::NeedsServer),
+            Verb::Pin | Verb::Unpin | Verb::Enable | Verb::Disable | Verb::Evacuate => {
+                Err(Refusal::NeedsServer)
+            }
         }
     }
 
@@ -124,7 +127,7 @@ impl Backend {
                     return Err(Refusal::BackendPaused);
                 }
                 self.hand.change(server, |marks| {
-                    (marks.paused, marks.kept) = (None, None);
+                    (marks.paused, marks.kept, marks.evacuated) = (None, None, None);
                 });
                 if let Some(member) = self.facts.pool.member_mut(server) {
                     member.apart.end_hold();
@@ -139,6 +142,7 @@ impl Backend {
                     .keep(now, order, self.settings.hold, server, Kept::In);
                 self.facts.pool.set_free(server);
             }
+            Verb::Evacuate => self.evacuate(now, order, server)?,
             Verb::Disable => {
                 self.sight().may_disable(server)?;
                 self.sight().must_be_taken(order, server, Stage::Maint)?;
@@ -151,11 +155,26 @@ impl Backend {
         let is_against_it = match order.verb {
             Verb::Pause | Verb::Pin => journey.is_some(),
             Verb::Enable => journey.is_some_and(Journey::may_turn_back),
-            Verb::Disable => journey.is_some_and(Journey::is_inbound),
+            Verb::Disable | Verb::Evacuate => journey.is_some_and(Journey::is_inbound),
             Verb::Resume | Verb::Unpin | Verb::Release => false,
         };
         if is_against_it {
             self.road().retreat(now, server, ordered_by(order), out);
+        }
+        Ok(())
+    }
+
+    fn evacuate(&mut self, now: Timestamp, order: &Order, server: &str) -> Result<(), Refusal> {
+        self.sight().may_evacuate(now, order, server)?;
+        self.sight().must_be_taken(order, server, Stage::Maint)?;
+        self.hand.evacuate(now, order, evacuation::LASTS, server);
+        self.facts.pool.set_free(server);
+        self.facts.pool.show_marks(&self.hand);
+        if let Some(member) = self.facts.pool.member_mut(server)
+            && member.configured == Role::AlwaysUp
+        {
+            let stage = Stage::of(member.read.admin_state());
+            member.enter(now, stage, now);
         }
         Ok(())
     }
@@ -190,15 +209,20 @@ impl Sight<'_> {
 
     /// What `enable` and `disable` have in common: a spare that may be changed now.
     fn may_change(&self, server: &str) -> Result<&Member, Refusal> {
+        let member = self.may_touch(server)?;
+        match member.role {
+            Role::Spare => Ok(member),
+            Role::AlwaysUp => Err(Refusal::AlwaysUp),
+            Role::Other => Err(Refusal::NoSpare),
+        }
+    }
+
+    /// The same, whatever the server is to us.
+    fn may_touch(&self, server: &str) -> Result<&Member, Refusal> {
         let Some(member) = self.facts.pool.member(server) else {
             return Err(Refusal::NotShown);
         };
         let marks = self.hand.marks(server);
-        match member.role {
-            Role::Spare => {}
-            Role::AlwaysUp => return Err(Refusal::AlwaysUp),
-            Role::Other => return Err(Refusal::NoSpare),
-        }
         if self.hand.pause().is_some() || marks.paused.is_some() {
             return Err(Refusal::Paused);
         }
@@ -226,6 +250,15 @@ impl Sight<'_> {
             return Err(Refusal::Full(servers));
         }
         Ok(())
+    }
+
+    fn may_evacuate(&self, now: Timestamp, order: &Order, server: &str) -> Result<(), Refusal> {
+        let member = self.may_touch(server)?;
+        if member.role == Role::Other {
+            return Err(Refusal::NoSpare);
+        }
+        let no_stand_in = evacuation::no_stand_in(self.needs(), now, server);
+        no_stand_in.filter(|_| !order.is_forced).map_or(Ok(()), Err)
     }
 
     fn may_disable(&self, server: &str) -> Result<(), Refusal> {
@@ -267,6 +300,15 @@ impl Sight<'_> {
                 }
             }
             Verb::Unpin => Promise::Unpinned,
+            Verb::Evacuate => {
+                let server = server.unwrap_or_default();
+                let member = self.facts.pool.member(server);
+                Promise::Evacuated {
+                    stand_in: evacuation::stand_in(self.needs(), now, server),
+                    is_out: !member.is_some_and(Member::is_serving),
+                    within: order.lasts.unwrap_or(evacuation::LASTS) / 2,
+                }
+            }
             Verb::Resume | Verb::Release => Promise::Resumed,
         }
     }
@@ -388,6 +430,7 @@ fn takes_away(sight: &Sight<'_>, order: &Order, server: Option<&str>) -> Option<
             | Verb::Unpin
             | Verb::Enable
             | Verb::Disable
+            | Verb::Evacuate
             | Verb::Release,
             _,
         ) => None,

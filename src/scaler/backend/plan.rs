@@ -16,6 +16,8 @@ pub(super) struct Plan {
     pub(super) expelled_at: Option<Timestamp>,
     /// Requests in flight when a spare joined last.
     pub(super) in_flight_then: u64,
+    /// What was said, so as not to say it each time.
+    pub(super) said: Said,
 }
 
 impl Plan {
@@ -80,9 +82,10 @@ impl Search {
     /// What a spare was looked for by that reason.
     pub(super) const fn by(wanted: &Wanted) -> Self {
         match wanted {
-            Wanted::DeadServer { .. } | Wanted::DeadSpare { .. } | Wanted::BelowMin { .. } => {
-                Self::Capacity
-            }
+            Wanted::DeadServer { .. }
+            | Wanted::DeadSpare { .. }
+            | Wanted::Evacuation { .. }
+            | Wanted::BelowMin { .. } => Self::Capacity,
             Wanted::Crowded(_) => Self::Crowd,
             Wanted::Demand { .. } | Wanted::Target { .. } => Self::Demand,
             Wanted::Slow(_) | Wanted::Waiting { .. } | Wanted::Reloaded | Wanted::Ordered(_) => {

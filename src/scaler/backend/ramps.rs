@@ -48,6 +48,7 @@ const fn is_for_more(wanted: Option<&Wanted>) -> bool {
             Wanted::Reloaded
             | Wanted::DeadServer { .. }
             | Wanted::DeadSpare { .. }
+            | Wanted::Evacuation { .. }
             | Wanted::BelowMin { until: None, .. },
         ) => false,
         // A schedule asks before the load is there.

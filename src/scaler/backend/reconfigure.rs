@@ -138,9 +138,10 @@ impl Backend {
         self.machines.reconfigure(now, &self.settings);
         self.size.reconfigure(now, &self.settings);
         for member in &mut self.facts.pool.members {
-            member.role = role_of(&member.read, &self.settings);
+            member.configured = role_of(&member.read, &self.settings);
         }
-        self.said.advice.clear();
+        self.facts.pool.show_marks(&self.hand);
+        self.plan.said.advice.clear();
         self.facts.reading.want();
     }
 

@@ -320,6 +320,7 @@ impl Signals {
             Wanted::Target { .. }
             | Wanted::DeadServer { .. }
             | Wanted::DeadSpare { .. }
+            | Wanted::Evacuation { .. }
             | Wanted::BelowMin { .. }
             | Wanted::Crowded(_)
             | Wanted::Ordered(_)

@@ -328,6 +328,7 @@ fn is_replaced(needs: Needs<'_>, wanted: &Wanted, name: &str) -> bool {
         Wanted::Slow(_)
         | Wanted::Demand { .. }
         | Wanted::Target { .. }
+        | Wanted::Evacuation { .. }
         | Wanted::Crowded(_)
         | Wanted::Reloaded
         | Wanted::Waiting { .. }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::Backend;
 use super::journey::Journey;
+use super::machines::problems_of_machines;
 use super::needs::Leaving;
 use super::signals::Signals;
 use crate::measure::need::{Need, whole};
@@ -310,7 +311,7 @@ impl Sight<'_> {
         if self.facts.has_picture() {
             self.problems_of_service(now, &mut problems);
         }
-        self.problems_of_machines(now, &mut problems);
+        problems_of_machines(self, now, &mut problems);
         problems.extend(self.facts.comparison.doubt().map(Problem::Doubt));
         problems.extend(
             self.facts
@@ -340,7 +341,12 @@ impl Sight<'_> {
             + self.signals.account.held()
             + self.signals.counted.len()
             + self.machines.held();
-        policies + members.len() + budgets + watched + self.said.advice.len() + self.said.stay.len()
+        policies
+            + members.len()
+            + budgets
+            + watched
+            + self.plan.said.advice.len()
+            + self.plan.said.stay.len()
     }
 }
 

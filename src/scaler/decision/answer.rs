@@ -7,6 +7,7 @@ use crate::measure::breach::Breach;
 use crate::measure::need::Need;
 use crate::scaler::hand::Kept;
 use crate::scaler::member::Stage;
+use crate::scaler::seen::Nobody;
 use crate::words::names::ServerName;
 use crate::words::order::Verdict;
 
@@ -38,6 +39,15 @@ pub enum Promise {
         length: Duration,
         /// What the load would have instead.
         load: Option<Box<Load>>,
+    },
+    /// `evacuate`.
+    Evacuated {
+        /// Who comes in its place.
+        stand_in: Option<String>,
+        /// It serves nobody, or is out already.
+        is_out: bool,
+        /// It is drained after this long at the latest, unless it is the last one that serves.
+        within: Duration,
     },
     /// `release`.
     Released {
@@ -73,7 +83,7 @@ pub enum Way {
 }
 
 /// Why an order is not obeyed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Refusal {
     UnknownBackend {
         name: String,
@@ -98,6 +108,8 @@ pub enum Refusal {
     BeyondUs,
     Full(u32),
     LastServing,
+    /// Nobody can stand in for it.
+    NoStandIn(Box<Nobody>),
     AtMin {
         serving: u32,
         min: u32,

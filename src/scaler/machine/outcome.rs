@@ -60,6 +60,8 @@ pub(in crate::scaler) struct Failing {
     /// What it was asked for; `status` where it went off by itself.
     pub(in crate::scaler) verb: MachineVerb,
     pub(in crate::scaler) trouble: MachineTrouble,
+    /// Then it is asked again, where that is certain.
+    pub(in crate::scaler) again_at: Option<Timestamp>,
 }
 
 impl Troubles {
@@ -74,9 +76,14 @@ impl Troubles {
         at: Timestamp,
         verb: MachineVerb,
         trouble: &MachineTrouble,
+        again_at: Option<Timestamp>,
     ) {
-        let trouble = trouble.clone();
-        self.failed = Some(Failing { at, verb, trouble });
+        self.failed = Some(Failing {
+            at,
+            verb,
+            trouble: trouble.clone(),
+            again_at,
+        });
     }
 }
 
@@ -86,7 +93,7 @@ impl Machine {
         let start = self.start.as_ref()?;
         Some(Booting {
             lasted: now.since(start.asked_at),
-            usual: self.boot,
+            usual: self.starts.boot,
         })
     }
 }

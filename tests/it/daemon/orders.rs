@@ -182,6 +182,7 @@ fn an_order_can_be_given_by_a_program_too() {
         place: Place::Everything,
         lasts: Some(Duration::from_millis(5_025_001)),
         by: None,
+        is_forced: false,
         barred: None,
     };
     let reply = control::give_order(&place.control, &order).unwrap();

@@ -31,16 +31,22 @@ impl World {
             place: place(at),
             lasts,
             by: Some(By::uid(1000)),
+            is_forced: self.forces,
             barred: self.barred.clone(),
         };
         if !at.contains('/') {
             match verb {
                 Verb::Pause => self.is_paused = lasts.is_none(),
                 Verb::Resume => self.is_paused = false,
-                Verb::Pin | Verb::Unpin | Verb::Enable | Verb::Disable | Verb::Release => {}
+                Verb::Pin
+                | Verb::Unpin
+                | Verb::Enable
+                | Verb::Disable
+                | Verb::Evacuate
+                | Verb::Release => {}
             }
         }
-        if let (Place::Server(name), Verb::Resume | Verb::Enable | Verb::Disable) =
+        if let (Place::Server(name), Verb::Resume | Verb::Enable | Verb::Disable | Verb::Evacuate) =
             (&order.place, verb)
             && self.servers.iter().any(|it| it.read.name == name.server)
         {
@@ -65,7 +71,7 @@ impl World {
         answer.expect("every order is answered")
     }
 
-    pub(super) fn accepted(&mut self, verb: Verb, at: &str, lasts: Option<Duration>) -> String {
+    pub(crate) fn accepted(&mut self, verb: Verb, at: &str, lasts: Option<Duration>) -> String {
         let answer = self.order(verb, at, lasts);
         assert_eq!(answer.verdict, Verdict::Accepted, "{}", answer.text);
         assert!(answer.text.starts_with(&format!("{verb} by uid 1000: ")));
@@ -232,6 +238,7 @@ fn resume_of_one_backend_does_not_end_a_pause_of_everything() {
         place: place("web"),
         lasts: None,
         by: None,
+        is_forced: false,
         barred: None,
     };
     world.step(Event::Operator(&order));

@@ -152,16 +152,12 @@ impl World {
         if fault == Fault::Lost {
             return;
         }
-        let answered = Pending::Answered(id, name, call.verb, fault);
         if takes > limit {
             // Ended by its limit; what it began goes on.
-            let (id, name) = match answered {
-                Pending::Answered(id, name, ..) => (id, name),
-                _ => return,
-            };
             let ended = Pending::Answered(id, name, call.verb, Fault::AnswerLost);
             return self.later(limit + ENDED, ended);
         }
+        let answered = Pending::Answered(id, name, call.verb, fault);
         self.later(takes, answered);
     }
 
@@ -264,10 +260,10 @@ impl World {
                     read.sessions, 0,
                     "a stop of {name} with sessions on it{trace}"
                 );
-                let real = self.server(name).read.clone();
+                let sessions = self.server(name).read.sessions;
                 let is_same = self.shown_generation == Some(self.generation);
                 assert!(
-                    real.sessions == 0 || real.sessions != read.sessions || !is_same,
+                    sessions == 0 || sessions != read.sessions || !is_same,
                     "a stop of {name} with sessions on it{trace}"
                 );
             }

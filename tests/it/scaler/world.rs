@@ -95,6 +95,9 @@ pub(crate) struct World {
     pub(crate) refuse_kicks: bool,
     pub(crate) is_reachable: bool,
     pub(crate) has_no_backend: bool,
+    /// An operator has this one evacuated; the orders to come are forced.
+    pub(crate) evacuated: Option<String>,
+    pub(crate) forces: bool,
     /// What spares run on.
     pub(crate) plant: Plant,
     /// No provider lies, so that more can be asked of what is done.
@@ -163,6 +166,8 @@ impl World {
             refuse_kicks: false,
             is_reachable: true,
             has_no_backend: false,
+            evacuated: None,
+            forces: false,
             plant: Plant::new(),
             is_truthful: true,
             faults: Box::new(|_| Fault::None),

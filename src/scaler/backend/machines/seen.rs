@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Machine, Machines};
+use super::{Machine, Machines, is_unused};
 use crate::scaler::backend::view::Sight;
 use crate::scaler::member::{Role, Stage};
 use crate::scaler::seen::{MachineView, Problem};
@@ -38,13 +38,13 @@ impl Machines {
     ) -> Option<MachineView> {
         let machine = self.of(server)?;
         Some(MachineView {
-            power: machine.power,
-            lasted: now.since(machine.since),
+            power: machine.power.state,
+            lasted: now.since(machine.power.since),
             is_ours: machine.runs_for_us(),
             booting: machine.booting(now),
-            boot: machine.boot,
-            starts: machine.starts,
-            ran: machine.ran(now),
+            boot: machine.starts.boot,
+            starts: machine.starts.count,
+            ran: machine.power.ran(now),
         })
     }
 
@@ -57,7 +57,7 @@ impl Machines {
     }
 
     fn ran(&self, now: Timestamp) -> Duration {
-        let each = self.each.values().map(|machine| machine.ran(now));
+        let each = self.each.values().map(|machine| machine.power.ran(now));
         each.fold(self.spent.gone, Duration::saturating_add)
     }
 
@@ -75,70 +75,68 @@ impl Machines {
     }
 }
 
-impl Sight<'_> {
-    /// What is wrong with machines, as far as it lasts.
-    pub(in crate::scaler::backend) fn problems_of_machines(
-        &self,
-        now: Timestamp,
-        problems: &mut Vec<Problem>,
-    ) {
-        for (name, machine) in &self.machines.each {
-            problems.extend(self.machine_failed(now, name, machine));
-            problems.extend(self.machine_unused(now, name, machine));
-            let mute = machine.troubles.mute.clone();
-            problems.extend(mute.map(|words| Problem::MachineMute(name.clone(), words)));
-        }
+/// What is wrong with machines, as far as it lasts.
+pub(in crate::scaler::backend) fn problems_of_machines(
+    sight: &Sight<'_>,
+    now: Timestamp,
+    problems: &mut Vec<Problem>,
+) {
+    for (name, machine) in &sight.machines.each {
+        problems.extend(failed(sight, now, name, machine));
+        problems.extend(unused(sight, now, name, machine));
+        let mute = machine.troubles.mute.clone();
+        problems.extend(mute.map(|words| Problem::MachineMute(name.clone(), words)));
     }
+}
 
-    fn machine_failed(&self, now: Timestamp, name: &str, machine: &Machine) -> Option<Problem> {
-        let failing = machine.troubles.failed.as_ref()?;
-        let member = self.facts.pool.member(name);
-        let quarantine = member.and_then(|member| member.apart.quarantined_until);
-        let quarantine = quarantine.filter(|until| now < *until);
-        let is_in_use = member.is_some_and(|member| member.stage == Stage::Ready);
-        let (lasts, again_in) = match failing.verb {
-            // While its server is in use nobody wants it off.
-            MachineVerb::Stop => {
-                let lasts = machine.is_ours && !machine.is_down() && !is_in_use;
-                (lasts, Some(machine.stop_not_before.since(now)))
-            }
-            MachineVerb::Start | MachineVerb::Status => {
-                let is_new = now.since(failing.at) < FAILED_FOR;
-                let lasts = quarantine.is_some() || machine.is_starting() || is_new;
-                (lasts, quarantine.map(|until| until.since(now)))
-            }
-        };
-        lasts.then(|| Problem::MachineFailed {
-            server: name.to_owned(),
-            verb: failing.verb,
-            trouble: failing.trouble.clone(),
-            again_in,
-        })
-    }
-
-    /// One of ours that HAProxy has no server for any more, or one that somebody else started and that we
-    /// could stop.
-    fn machine_unused(&self, now: Timestamp, name: &str, machine: &Machine) -> Option<Problem> {
-        let may_stop = self.settings.machines.get(name)?.may_stop;
-        let is_on = machine.power == Some(PowerState::On);
-        if !is_on || !self.facts.has_picture() {
-            return None;
+fn failed(sight: &Sight<'_>, now: Timestamp, name: &str, machine: &Machine) -> Option<Problem> {
+    let failing = machine.troubles.failed.as_ref()?;
+    let member = sight.facts.pool.member(name);
+    let quarantine = member.and_then(|member| member.apart.quarantined_until);
+    let quarantine = quarantine.filter(|until| now < *until);
+    let is_in_use = member.is_some_and(|member| member.stage == Stage::Ready);
+    let (lasts, again_in) = match failing.verb {
+        // While its server is in use nobody wants it off.
+        MachineVerb::Stop => {
+            let lasts = machine.is_ours && !machine.power.is_down() && !is_in_use;
+            (lasts, failing.again_at.map(|at| at.since(now)))
         }
-        let is_homeless = match self.facts.pool.member(name) {
-            None => true,
-            Some(member) if member.role == Role::Spare => false,
-            Some(_) => return None,
-        };
-        let is_ours = machine.runs_for_us();
-        let is_unused = match (is_homeless, is_ours) {
-            (true, true) => true,
-            (false, false) => may_stop && self.needs().is_unused(name),
-            (true | false, true | false) => false,
-        };
-        is_unused.then(|| Problem::MachineUnused {
-            server: name.to_owned(),
-            is_ours,
-            lasted: now.since(machine.since),
-        })
+        MachineVerb::Start | MachineVerb::Status => {
+            let is_new = now.since(failing.at) < FAILED_FOR;
+            let lasts = quarantine.is_some() || machine.is_starting() || is_new;
+            (lasts, quarantine.map(|until| until.since(now)))
+        }
+    };
+    lasts.then(|| Problem::MachineFailed {
+        server: name.to_owned(),
+        verb: failing.verb,
+        trouble: failing.trouble.clone(),
+        again_in,
+    })
+}
+
+/// One of ours that HAProxy has no server for any more, or one that somebody else started and that we
+/// could stop.
+fn unused(sight: &Sight<'_>, now: Timestamp, name: &str, machine: &Machine) -> Option<Problem> {
+    let may_stop = sight.settings.machines.get(name)?.may_stop;
+    let is_on = machine.power.state == Some(PowerState::On);
+    if !is_on || !sight.facts.has_picture() {
+        return None;
     }
+    let is_homeless = match sight.facts.pool.member(name) {
+        None => true,
+        Some(member) if member.role == Role::Spare => false,
+        Some(_) => return None,
+    };
+    let is_ours = machine.runs_for_us();
+    let is_unused = match (is_homeless, is_ours) {
+        (true, true) => true,
+        (false, false) => may_stop && is_unused(sight.needs(), name),
+        (true | false, true | false) => false,
+    };
+    is_unused.then(|| Problem::MachineUnused {
+        server: name.to_owned(),
+        is_ours,
+        lasted: now.since(machine.power.since),
+    })
 }

@@ -237,9 +237,11 @@ impl Road<'_> {
         {
             return self.turn_back(now, name, wanted, out);
         }
-        if is_empty || journey.is_cut_short(now, since, self.settings) {
+        let is_evacuated = member.marks.evacuated.is_some();
+        if is_empty || journey.is_cut_short(now, since, self.settings) || member.is_out_of_time(now)
+        {
             self.write(now, name, AdminState::Maint, out);
-        } else if now >= since.after(self.settings.drain_timeout) {
+        } else if !is_evacuated && now >= since.after(self.settings.drain_timeout) {
             self.linger(now, name, since, out);
         } else {
             self.read_sooner(now);

@@ -1,0 +1,101 @@
+//! A server whose machine will be gone: another one comes in its place first, and then it goes, within the
+//! time that is left. An always-up server is treated like a spare until it is enabled again.
+
+use std::time::Duration;
+
+use super::needs::Needs;
+use super::nobody::why_no_spare;
+use crate::scaler::decision::{Refusal, Wanted};
+use crate::scaler::member::{Member, Role, Stage, name_of};
+use crate::words::picture::AdminState;
+use crate::words::time::Timestamp;
+
+/// Where the order does not say how much time is left: what most clouds give.
+pub(super) const LASTS: Duration = Duration::from_secs(2 * 60);
+/// Sessions are cut so long before the end, so that HAProxy sends new requests elsewhere in time.
+const CUT_BEFORE: Duration = Duration::from_secs(2);
+
+impl Member {
+    /// Its machine will be gone: when, where it is still waited for.
+    fn goes_at(&self) -> Option<Timestamp> {
+        let mark = self.marks.evacuated?;
+        mark.until.map(|until| until.at)
+    }
+
+    /// Its sessions are not waited for any longer.
+    pub(super) fn is_out_of_time(&self, now: Timestamp) -> bool {
+        self.goes_at().is_some_and(|at| now.after(CUT_BEFORE) >= at)
+    }
+
+    /// Half of the time that it was given is over: the other half is for its sessions.
+    fn has_to_leave(&self, now: Timestamp) -> bool {
+        let until = self.marks.evacuated.and_then(|mark| mark.until);
+        until.is_none_or(|until| now.after(until.length / 2) >= until.at)
+    }
+
+    /// Nobody counts on it: another one has to stand in for it.
+    fn wants_a_stand_in(&self) -> bool {
+        let is_in = self.configured == Role::AlwaysUp || self.stage == Stage::Ready;
+        self.marks.evacuated.is_some() && is_in
+    }
+}
+
+/// Servers that are evacuated, for each of which another one is wanted.
+pub(super) fn evacuated(needs: Needs<'_>) -> impl Iterator<Item = Wanted> + '_ {
+    let members = needs.facts.pool.members.iter();
+    let evacuated = members.filter(|member| member.wants_a_stand_in());
+    evacuated.map(|member| Wanted::Evacuation {
+        server: name_of(member),
+    })
+}
+
+/// That server may leave now: another one serves in its place, or its time is running out.
+pub(super) fn may_leave(needs: Needs<'_>, member: &Member) -> bool {
+    let now = needs.facts.last_read();
+    let name = &member.read.name;
+    let is_for = |it: &&Member| matches!(&it.errand.came_for, Some(Wanted::Evacuation { server }) if server == name);
+    let mut serving = needs.facts.pool.serving_members();
+    !member.is_serving() || serving.any(|it| is_for(&it)) || member.has_to_leave(now)
+}
+
+/// Why that server may not be evacuated: nobody can stand in for it.
+pub(super) fn no_stand_in(needs: Needs<'_>, now: Timestamp, server: &str) -> Option<Refusal> {
+    let member = needs.facts.pool.member(server)?;
+    if !member.is_serving() || needs.lingering(now).is_some() {
+        return None;
+    }
+    let wanted = Wanted::Evacuation {
+        server: server.to_owned(),
+    };
+    let is_there = !needs.candidates_for(now, &wanted).is_empty();
+    let why = || Box::new(why_no_spare(needs, now));
+    (!is_there).then(|| Refusal::NoStandIn(why()))
+}
+
+/// Who comes in its place, as things are.
+pub(super) fn stand_in(needs: Needs<'_>, now: Timestamp, server: &str) -> Option<String> {
+    let wanted = Wanted::Evacuation {
+        server: server.to_owned(),
+    };
+    let coming = needs.journeys.iter().find(
+        |it| matches!(it.goal.wanted(), Some(Wanted::Evacuation { server: it }) if it == server),
+    );
+    let first = || {
+        needs
+            .candidates_for(now, &wanted)
+            .first()
+            .map(|it| name_of(it))
+    };
+    coming.map(|it| it.server.clone()).or_else(first)
+}
+
+/// Evacuated servers that still get requests: they do not count towards `max`.
+pub(super) fn leaving_in_balance(needs: Needs<'_>) -> u32 {
+    let members = needs.facts.pool.members.iter();
+    let leaving = members.filter(|member| {
+        member.marks.evacuated.is_some()
+            && member.read.is_in_balance()
+            && member.read.admin_state() == AdminState::Ready
+    });
+    u32::try_from(leaving.count()).unwrap_or(u32::MAX)
+}
