@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::needs::Needs;
 use super::nobody::why_no_spare;
 use crate::scaler::decision::{Refusal, Wanted};
-use crate::scaler::member::{Member, Role, Stage, name_of};
+use crate::scaler::member::{Member, Stage, name_of};
 use crate::words::picture::AdminState;
 use crate::words::time::Timestamp;
 
@@ -35,7 +35,7 @@ impl Member {
 
     /// Nobody counts on it: another one has to stand in for it.
     fn wants_a_stand_in(&self) -> bool {
-        let is_in = self.configured == Role::AlwaysUp || self.stage == Stage::Ready;
+        let is_in = self.errand.is_always_up || self.stage == Stage::Ready;
         self.marks.evacuated.is_some() && is_in
     }
 }

@@ -22,7 +22,6 @@ const TWO_MINUTES: Option<Duration> = Some(Duration::from_secs(120));
 
 impl World {
     fn evacuate(&mut self, at: &str, lasts: Option<Duration>) -> String {
-        self.evacuated = at.split('/').nth(1).map(str::to_owned);
         self.accepted(Verb::Evacuate, at, lasts)
     }
 

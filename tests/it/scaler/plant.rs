@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use haproxy_autoscale::scaler::Scaler;
 use haproxy_autoscale::scaler::event::{ActionId, Event};
 use haproxy_autoscale::scaler::settings::MachineSettings;
 use haproxy_autoscale::words::machine::{
@@ -75,6 +76,11 @@ impl World {
         self.settings.machines.insert(name.to_owned(), settings);
         self.begin_anew();
         self
+    }
+
+    /// The same world before its daemon began, with other settings.
+    pub(crate) fn begin_anew(&mut self) {
+        self.scaler = Scaler::new(self.now, [self.settings.clone()]);
     }
 
     /// Whoever was asked is gone with the daemon.
