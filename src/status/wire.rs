@@ -1,6 +1,6 @@
 //! What goes over the control socket, and what of it is promised to scripts: `status --json`.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::measure::policy::PolicyView;
 use crate::measure::settings::{PolicySettings, Unit};
 use crate::scaler::seen::{MachineView, Standing, Standings};
 use crate::scaler::{BackendView, ServerView};
-use crate::words::time::rfc3339;
+use crate::words::time::{Span, rfc3339};
 
 /// All that `status --json` and the text need.
 #[derive(Debug, Serialize, Deserialize)]
@@ -107,7 +107,8 @@ pub struct ServerStatus {
 }
 
 /// The machine of a spare.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)] // A daemon of another version may say less.
 pub struct MachineStatus {
     /// Of [`PowerState`](crate::words::machine::PowerState), or `unknown`.
     pub state: String,
@@ -121,6 +122,11 @@ pub struct MachineStatus {
     pub starts: u64,
     /// How long it has run since this daemon began.
     pub ran_s: f64,
+}
+
+/// So many seconds of a [`MachineStatus`], for people; `None` where they make no sense.
+pub fn seconds(seconds: f64) -> Option<Span> {
+    Duration::try_from_secs_f64(seconds.round()).ok().map(Span)
 }
 
 impl BackendStatus {
