@@ -108,7 +108,6 @@ impl World {
                 | Action::SetState { .. }
                 | Action::SetMaxconn { .. }
                 | Action::SetWeight { .. }
-                | Action::Machine { .. }
                 | Action::Report(_) => {}
             }
         }

@@ -248,6 +248,14 @@ impl ProblemCode {
         }
     }
 
+    /// Only those who have machines can have it.
+    pub const fn is_of_machine(self) -> bool {
+        matches!(
+            self,
+            Self::MachineFailed | Self::MachineUnused | Self::MachineMute
+        )
+    }
+
     /// Users suffer and no spare can come: worth saying over and over.
     pub const fn is_helpless(self) -> bool {
         matches!(self, Self::Slow(_) | Self::Short(_))

@@ -232,11 +232,11 @@ fn an_order_is_given_after_a_yes_and_says_before_what_it_does() {
 }
 
 /// web3 rests in `stage`, and runs on a machine that does that.
-fn with_machine(stage: &str, state: &str) -> Screen {
+fn with_machine(stage: &str, power: &str) -> Screen {
     let mut web = backend("web", "ok", 66.0);
     web["servers"][2] = server("web3", "spare", stage);
     web["servers"][2]["machine"] = json!({
-        "state": state, "since": "2026-11-27T22:13:59Z", "ours": state == "on", "boot_s": 55.2,
+        "state": power, "since": "2026-11-27T22:13:59Z", "ours": power == "on", "boot_s": 55.2,
         "starts": 3, "ran_s": 7200.0,
     });
     let mut screen = screen_of(look(&[web]), options());

@@ -170,8 +170,7 @@ impl Mending<'_> {
             ProblemCode::MachineFailed | ProblemCode::MachineMute => self
                 .as_found(&[Code::MachineProgram, Code::MachineOpen, Code::MachineAnswer])
                 .unwrap_or_else(|| self.last_hour(name)),
-            ProblemCode::MachineUnused => self.last_hour(name),
-            ProblemCode::Failing => self.last_hour(name),
+            ProblemCode::MachineUnused | ProblemCode::Failing => self.last_hour(name),
             ProblemCode::AlwaysUpMissing => self.always_up(),
             ProblemCode::Crowded => self.crowded(),
             ProblemCode::UsedInMaint => self.used_in_maint(),

@@ -101,6 +101,16 @@ pub(super) fn unused(is_ours: bool, lasted: Duration) -> String {
     )
 }
 
+/// A machine whose provider does not say what it does; its last words, if it had any.
+pub(super) fn mute(words: &str) -> String {
+    let words = if words.is_empty() {
+        "its provider does not answer"
+    } else {
+        words
+    };
+    format!("nobody can tell what its machine does: {words}")
+}
+
 /// To the second: what is told every second needs no more.
 fn whole(span: Duration) -> Span {
     Span(Duration::from_secs(span.as_secs().max(1)))

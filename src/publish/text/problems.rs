@@ -44,11 +44,7 @@ fn problem(problem: &Problem) -> String {
             failing,
             beside,
         } => {
-            let beside = match beside.as_slice() {
-                [] => String::new(),
-                [one] => format!("; {one} is brought in beside it"),
-                more => format!("; {} are brought in beside it", more.join(", ")),
-            };
+            let beside = brought_beside(beside);
             format!("{server}: {failing}{beside}")
         }
         Problem::MachineFailed {
@@ -63,12 +59,7 @@ fn problem(problem: &Problem) -> String {
             lasted,
         } => format!("{server}: {}", machines::unused(*is_ours, *lasted)),
         Problem::MachineMute(server, words) => {
-            let words = if words.is_empty() {
-                "its provider does not answer"
-            } else {
-                words
-            };
-            format!("{server}: nobody can tell what its machine does: {words}")
+            format!("{server}: {}", machines::mute(words))
         }
         Problem::Slow {
             signal,
@@ -87,5 +78,14 @@ fn problem(problem: &Problem) -> String {
             format!("{}{value}, and nothing can help: {why}", beyond(*signal))
         }
         Problem::Short { wanted, why } => format!("{wanted}, and nothing can help: {why}"),
+    }
+}
+
+/// Who comes beside one whose warm-up fails.
+fn brought_beside(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => format!("; {one} is brought in beside it"),
+        more => format!("; {} are brought in beside it", more.join(", ")),
     }
 }

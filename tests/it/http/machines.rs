@@ -132,6 +132,13 @@ fn a_machine_is_seen_with_its_state_its_starts_its_failures_and_what_it_took() {
         assert!((found - wanted).abs() < 0.1, "{name}{more}: {found}");
     }
     assert!(value("server_stage", ",stage=\"starting\"") < 0.1);
+    for series in [
+        "problem{proxy=\"web\",code=\"machine_unused\"}",
+        "decisions_total{proxy=\"web\",code=\"machine_start\"}",
+    ] {
+        let series = format!("{}{series}", metrics::PREFIX);
+        assert!(shown.contains_key(&series), "{series}");
+    }
     let of_web3 = shown.keys().filter(|it| it.contains("web3"));
     let of_machines = of_web3.filter(|it| {
         it.contains("machine") || it.contains("\"off\"") || it.contains("\"stopping\"")
@@ -147,7 +154,7 @@ fn without_machines_there_is_no_series_of_them_and_no_stage() {
     let page = page(look(&[], &[]));
     let shown = series(&page);
     let of_machines = |it: &&String| {
-        it.contains("_machine_")
+        (it.contains("_machine_") || it.contains("code=\"machine_"))
             || ["off", "starting", "stopping"].iter().any(|stage| {
                 it.contains(&format!("stage=\"{stage}\""))
                     || it.contains(&format!("spares{{proxy=\"web\",state=\"{stage}\""))
