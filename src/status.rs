@@ -14,7 +14,9 @@ use crate::words::closed::closed;
 
 pub use self::ask::{Shown, StatusError, look, status};
 pub use self::explained::{Explained, blocked_by, explain};
-pub use self::wire::{BackendStatus, MeasureStatus, ServerStatus, StandingStatus, Status};
+pub use self::wire::{
+    BackendStatus, MachineStatus, MeasureStatus, ServerStatus, StandingStatus, Status, seconds,
+};
 
 /// What the daemon knows when it is asked.
 #[derive(Clone, Debug)]

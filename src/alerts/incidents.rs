@@ -473,7 +473,7 @@ enum Class {
 }
 
 /// Events of what stands among the problems for as long as it lasts.
-const INCIDENTS: [&str; 22] = [
+const INCIDENTS: [&str; 23] = [
     "alert_not_sent",
     "config_not_applied",
     "events_not_kept",
@@ -485,6 +485,7 @@ const INCIDENTS: [&str; 22] = [
     "lines_rejected",
     "log_missing",
     "log_unreadable",
+    "machine_failed",
     "no_spare",
     "not_helping",
     "not_serving",

@@ -51,6 +51,14 @@ struct Sums {
     failures: u64,
     server_seconds: f64,
     saved_server_seconds: f64,
+    /// How long machines ran, how often they were started, and how often one did not start, did not stop
+    /// or went off; all absent where spares have no machines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    machine_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    machine_starts: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    machine_failures: Option<u64>,
     pretended: bool,
     #[serde(skip)]
     slow: f64,
@@ -224,6 +232,12 @@ impl Sums {
             "enable" => self.enables += 1,
             "disable" => self.disables += 1,
             "enable_failed" | "probation_failed" => self.failures += 1,
+            "machine_start" if number(event, "attempt") <= 1.0 => {
+                *self.machine_starts.get_or_insert_default() += 1;
+            }
+            "machine_failed" if !is_mute(event) => {
+                *self.machine_failures.get_or_insert_default() += 1;
+            }
             USAGE => {
                 let span_s = number(event, "span_s");
                 // What began before counts for the part that is inside.
@@ -235,6 +249,9 @@ impl Sums {
                 self.above_goal_seconds += of("above_goal_s");
                 self.server_seconds += of("server_s");
                 self.saved_server_seconds += of("all_server_s") - of("server_s");
+                if event.data.contains_key("machine_s") {
+                    *self.machine_seconds.get_or_insert_default() += of("machine_s");
+                }
                 let known_s = event
                     .data
                     .get("known_s")
@@ -250,6 +267,15 @@ impl Sums {
         let suffered = self.slow + self.failed as f64;
         self.slow_share = (suffered / (self.requests as f64).max(1.0)).min(1.0);
         self.slow_share = (self.slow_share * 1e6).round() / 1e6;
+        let has_machines = self.machine_seconds.is_some()
+            || self.machine_starts.is_some()
+            || self.machine_failures.is_some();
+        if has_machines {
+            self.machine_starts.get_or_insert_default();
+            self.machine_failures.get_or_insert_default();
+            let seconds = self.machine_seconds.get_or_insert_default();
+            *seconds = rounded(*seconds);
+        }
         for value in [
             &mut self.above_goal_seconds,
             &mut self.server_seconds,
@@ -259,6 +285,12 @@ impl Sums {
         }
         self
     }
+}
+
+/// Nobody could tell what a machine does, which is no failure of it.
+fn is_mute(event: &Event) -> bool {
+    let word = |name: &str| event.data.get(name).and_then(serde_json::Value::as_str);
+    word("verb") == Some("status") && word("trouble") == Some("unknown")
 }
 
 /// A count that is one: it comes from whole numbers.
@@ -301,12 +333,7 @@ pub fn report(summary: &Summary, json: bool, out: &mut dyn Write) -> io::Result<
 }
 
 fn write_sums(sums: &Sums, out: &mut dyn Write) -> io::Result<()> {
-    let all_s = sums.server_seconds + sums.saved_server_seconds;
-    let (unit, unit_s) = if all_s < HOURS_FROM_S {
-        ("minutes", 60.0)
-    } else {
-        ("hours", 3600.0)
-    };
+    let (unit, unit_s) = unit_of(sums.server_seconds + sums.saved_server_seconds);
     let would = if sums.pretended {
         " (observing: what would have been)"
     } else {
@@ -324,6 +351,7 @@ fn write_sums(sums: &Sums, out: &mut dyn Write) -> io::Result<()> {
         sums.server_seconds / unit_s,
         sums.saved_server_seconds / unit_s
     )?;
+    write_machines(sums, out)?;
     let above = Span(seconds(sums.above_goal_seconds));
     writeln!(
         out,
@@ -332,6 +360,31 @@ fn write_sums(sums: &Sums, out: &mut dyn Write) -> io::Result<()> {
         sums.slow_share * 100.0,
         sums.failed
     )
+}
+
+/// Only where there are machines.
+fn write_machines(sums: &Sums, out: &mut dyn Write) -> io::Result<()> {
+    let Some(machine_s) = sums.machine_seconds else {
+        return Ok(());
+    };
+    let (unit, unit_s) = unit_of(machine_s);
+    let starts = sums.machine_starts.unwrap_or_default();
+    writeln!(
+        out,
+        "  machines  {:.1} machine-{unit} run, {starts} {}, {} failed",
+        machine_s / unit_s,
+        if starts == 1 { "start" } else { "starts" },
+        sums.machine_failures.unwrap_or_default()
+    )
+}
+
+/// What so many seconds are told in, and how many of them make one.
+fn unit_of(all_s: f64) -> (&'static str, f64) {
+    if all_s < HOURS_FROM_S {
+        ("minutes", 60.0)
+    } else {
+        ("hours", 3600.0)
+    }
 }
 
 /// For how much of the time nobody knows.

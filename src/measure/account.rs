@@ -50,6 +50,8 @@ pub struct Usage {
     pub servers: Duration,
     /// The same, had all of them served all the time.
     pub all_servers: Duration,
+    /// How long the machines of spares ran, or may have, all together; `None` where there are none.
+    pub machines: Option<Duration>,
 }
 
 /// Requests of a while.

@@ -11,8 +11,9 @@ use super::trigger::Trigger;
 use crate::log::line::Reject;
 use crate::measure::sample::Sample;
 use crate::measure::settings::{PolicySettings, Signal, Unit};
-use crate::scaler::decision::{Change, Decision, Failure, Reason};
+use crate::scaler::decision::{Change, Decision, Failure, MachineNews, Reason};
 use crate::scaler::{BackendView, Role, Stage};
+use crate::words::machine::MachineVerb;
 use crate::words::proof::WarmUpFailure;
 use crate::words::request::Request;
 use crate::words::time::Timestamp;
@@ -104,6 +105,8 @@ pub(super) struct BackendCounters {
     pub(super) warm_up: Histogram,
     pub(super) above_threshold: Duration,
     pub(super) spares: BTreeMap<String, SpareCounters>,
+    /// Those that HAProxy lists.
+    pub(super) machines: BTreeMap<String, MachineCounters>,
 }
 
 /// What is counted of a spare.
@@ -113,6 +116,14 @@ pub(super) struct SpareCounters {
     pub(super) ready: Duration,
     /// Requests of warm-ups that were answered as they should be, and those that were not.
     pub(super) warm_ups: (u64, u64),
+}
+
+/// What is counted of the machine that a spare runs on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct MachineCounters {
+    pub(super) starts: u64,
+    /// By what it was asked for.
+    pub(super) failures: [u64; MachineVerb::ALL.len()],
 }
 
 /// What is counted of one backend's requests.
@@ -256,6 +267,7 @@ impl Counters {
         add(&mut backend.decisions, decision.change as usize);
         backend.actions.decision(decision, is_observing);
         backend.warmed_up(decision);
+        backend.machine(decision);
         if decision.change != Change::Enable {
             return;
         }
@@ -330,6 +342,7 @@ impl BackendCounters {
             warm_up: Histogram::new(CHANGE_US),
             above_threshold: Duration::ZERO,
             spares: BTreeMap::new(),
+            machines: BTreeMap::new(),
         }
     }
 
@@ -366,6 +379,30 @@ impl BackendCounters {
         spare.warm_ups.1 += u64::from(failed);
     }
 
+    /// A machine was started or failed, if that is what was decided about.
+    fn machine(&mut self, decision: &Decision) {
+        let (Reason::Machine(news), Some(server)) = (&decision.reason, &decision.server) else {
+            return;
+        };
+        match news {
+            MachineNews::Start { attempt: 1, .. } => {
+                self.machines.entry(server.clone()).or_default().starts += 1;
+            }
+            MachineNews::Failed { verb, .. } => {
+                let machine = self.machines.entry(server.clone()).or_default();
+                add(&mut machine.failures, *verb as usize);
+            }
+            MachineNews::Start { .. }
+            | MachineNews::Started { .. }
+            | MachineNews::Stop
+            | MachineNews::Stopped { .. }
+            | MachineNews::Runs
+            | MachineNews::RunsLate
+            | MachineNews::Homeless
+            | MachineNews::Forgotten => {}
+        }
+    }
+
     fn pass(&mut self, passed: Duration, view: &BackendView) {
         let is_above = view.policy.as_ref().is_some_and(|policy| {
             policy.settings.signal.unit() == Unit::Ms
@@ -380,11 +417,16 @@ impl BackendCounters {
         let is_listed = |name: &String| view.servers.iter().any(|it| it.name == *name);
         self.servers.retain(|name, _| is_listed(name));
         self.spares.retain(|name, _| is_listed(name));
+        self.machines.retain(|name, _| is_listed(name));
         self.actions.retain(is_listed);
         for server in &view.servers {
             if !self.servers.contains_key(&server.name) {
                 self.servers
                     .insert(server.name.clone(), [0; STATUS_CLASSES.len()]);
+            }
+            if server.machine.is_some() && !self.machines.contains_key(&server.name) {
+                let none = MachineCounters::default();
+                self.machines.insert(server.name.clone(), none);
             }
             if server.role == Role::Spare {
                 let spare = self.spares.entry(server.name.clone()).or_default();

@@ -351,6 +351,7 @@ fn of_machine(data: &mut Data, news: &MachineNews) {
             again_in,
         } => {
             put(data, "verb", verb.as_str());
+            put(data, "trouble", trouble.as_str());
             put(data, "words", trouble.words());
             if let Some(again_in) = again_in {
                 put_seconds(data, "again_in_s", *again_in);
@@ -449,6 +450,9 @@ fn of_usage(data: &mut Data, usage: &Usage, is_pretended: bool) {
     put_seconds(data, "above_goal_s", usage.above_goal);
     put_seconds(data, "server_s", usage.servers);
     put_seconds(data, "all_server_s", usage.all_servers);
+    if let Some(machines) = usage.machines {
+        put_seconds(data, "machine_s", machines);
+    }
     if is_pretended {
         put(data, "pretended", true);
     }

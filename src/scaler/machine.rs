@@ -1,6 +1,7 @@
 //! One machine that a spare runs on: what it does, as far as its provider has said, what is asked of it
 //! now, and whether it is ours to stop. When it is asked for something is said in `backend::machines`.
 
+mod outcome;
 mod parts;
 
 use std::time::Duration;
@@ -12,6 +13,8 @@ use super::memory::MachineMemory;
 use super::settings::MachineSettings;
 use crate::words::machine::{MachineAnswer, MachineFailure, MachineKey, MachineVerb, PowerState};
 use crate::words::time::Timestamp;
+
+pub(super) use self::outcome::{Outcome, ToStart, Troubles};
 
 /// What runs is compared with what is remembered this often.
 const STATUS_EVERY: Duration = Duration::from_secs(5 * 60);
@@ -44,45 +47,9 @@ pub(super) struct Machine {
     start: Option<Start>,
     stops: Stops,
     ask_at: Timestamp,
-    /// Its provider does not say what it does, and that was told.
-    is_mute: bool,
+    pub(super) troubles: Troubles,
     /// That it runs in no use was told.
     pub(super) is_told: bool,
-}
-
-/// What a spare that is wanted waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ToStart {
-    /// Nothing: its server can be asked.
-    GoOn,
-    /// It may run already.
-    Ask,
-    /// It is to be started.
-    Start,
-}
-
-/// What an answer means to others.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Outcome {
-    /// Nothing new.
-    Nothing,
-    /// It starts, or runs: its server can be asked.
-    Accepted,
-    StartFailed(MachineTrouble),
-    /// It was to be stopped and is off.
-    Stopped {
-        ran: Duration,
-    },
-    StopFailed {
-        trouble: MachineTrouble,
-        again_in: Duration,
-    },
-    /// It runs, and a start that nobody waits for any more did that.
-    RunsLate,
-    /// It does not run any more, and nobody of us stopped it.
-    WentOff,
-    /// Its provider does not say what it does: told once.
-    Mute(MachineTrouble),
 }
 
 impl Machine {
@@ -96,7 +63,7 @@ impl Machine {
             start: None,
             stops: Stops::none(now),
             ask_at: now,
-            is_mute: false,
+            troubles: Troubles::NONE,
             is_told: false,
         }
     }
@@ -223,6 +190,7 @@ impl Machine {
     pub(super) fn is_proven(&mut self, now: Timestamp) -> Option<Duration> {
         self.power.enter(now, Some(PowerState::On));
         self.power.is_seen(now);
+        self.troubles.failed = None;
         let boot = now.since(self.start.take()?.asked_at);
         self.starts.boot = Some(boot);
         Some(boot)
@@ -362,6 +330,7 @@ impl Machine {
         ) {
             self.power.enter(now, None);
         }
+        self.troubles.note(now, MachineVerb::Start, &trouble, None);
         Outcome::StartFailed(trouble)
     }
 
@@ -393,6 +362,9 @@ impl Machine {
 
     fn stop_failed(&mut self, now: Timestamp, trouble: MachineTrouble) -> Outcome {
         let again_in = self.stops.fail(now);
+        let again_at = Some(now.after(again_in));
+        self.troubles
+            .note(now, MachineVerb::Stop, &trouble, again_at);
         Outcome::StopFailed { trouble, again_in }
     }
 
@@ -432,7 +404,7 @@ impl Machine {
             self.power.enter(now, None);
         }
         match words {
-            Some(words) if !std::mem::replace(&mut self.is_mute, true) => {
+            Some(words) if self.troubles.mute.replace(words.clone()).is_none() => {
                 Outcome::Mute(MachineTrouble::Unknown(words))
             }
             Some(_) | None => Outcome::Nothing,
@@ -441,7 +413,7 @@ impl Machine {
 
     /// Its provider says what it does.
     fn sees(&mut self, now: Timestamp, power: PowerState) -> Outcome {
-        self.is_mute = false;
+        self.troubles.mute = None;
         self.power.is_seen(now);
         self.ask_at = now.after(self.look_again_in(now));
         match power {
@@ -494,6 +466,7 @@ impl Machine {
             let ran = self.power.enter(now, Some(power));
             // A start that was given up may yet take effect: `late_until` stays.
             self.is_ours = false;
+            self.troubles.failed = None;
             return Outcome::Stopped { ran };
         }
         if let Some(start) = &mut self.start {

@@ -17,7 +17,7 @@ use crate::words::closed::closed;
 
 pub use self::capacity::{CapacitySource, CapacityView, Needed};
 pub use self::keeps::{Evaluations, Keeps, VotesView};
-pub use self::machine::MachineView;
+pub use self::machine::{Booting, MachineNote, MachineView};
 pub use self::outlook::{FailingWarmUp, Later, Measured, NextCode, Outlook, Transition};
 pub use self::problem::Problem;
 pub use self::why_not::{Blocked, Condition, Nobody, ServerNote, WhyNot};
@@ -155,6 +155,12 @@ pub enum ProblemCode {
     Errors,
     /// The warm-up of a spare fails and goes on.
     WarmUpFails,
+    /// A machine did not start, did not stop, or went off.
+    MachineFailed,
+    /// A machine runs in no use.
+    MachineUnused,
+    /// Nobody can tell what a machine does.
+    MachineMute,
     /// Slow, and nothing can help.
     Slow(NoHelp),
     /// A server is missing, and nothing can help.
@@ -181,7 +187,7 @@ impl NoHelp {
 
 impl ProblemCode {
     /// All of them, but for [`Self::Slow`] and [`Self::Short`] with each of [`NoHelp::ALL`].
-    pub const OTHERS: [Self; 19] = [
+    pub const OTHERS: [Self; 22] = [
         Self::Unreachable,
         Self::UnknownBackend,
         Self::UnknownServer,
@@ -201,6 +207,9 @@ impl ProblemCode {
         Self::UsedInMaint,
         Self::Errors,
         Self::WarmUpFails,
+        Self::MachineFailed,
+        Self::MachineUnused,
+        Self::MachineMute,
     ];
 
     /// The word of `status --json`.
@@ -225,6 +234,9 @@ impl ProblemCode {
             Self::UsedInMaint => "used_in_maint",
             Self::Errors => "errors",
             Self::WarmUpFails => "warm_up_fails",
+            Self::MachineFailed => "machine_failed",
+            Self::MachineUnused => "machine_unused",
+            Self::MachineMute => "machine_mute",
             Self::Slow(NoHelp::Paused) => "slow_paused",
             Self::Slow(NoHelp::MaxReached) => "slow_max_reached",
             Self::Slow(NoHelp::AllIn) => "slow_all_in",
@@ -234,6 +246,14 @@ impl ProblemCode {
             Self::Short(NoHelp::AllIn) => "short_all_in",
             Self::Short(NoHelp::NoSpare) => "short_no_spare",
         }
+    }
+
+    /// Only those who have machines can have it.
+    pub const fn is_of_machine(self) -> bool {
+        matches!(
+            self,
+            Self::MachineFailed | Self::MachineUnused | Self::MachineMute
+        )
     }
 
     /// Users suffer and no spare can come: worth saying over and over.

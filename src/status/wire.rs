@@ -1,15 +1,15 @@
 //! What goes over the control socket, and what of it is promised to scripts: `status --json`.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use super::{LogCondition, Report, Told};
 use crate::measure::policy::PolicyView;
 use crate::measure::settings::{PolicySettings, Unit};
-use crate::scaler::seen::{Standing, Standings};
+use crate::scaler::seen::{MachineView, Standing, Standings};
 use crate::scaler::{BackendView, ServerView};
-use crate::words::time::rfc3339;
+use crate::words::time::{Span, rfc3339};
 
 /// All that `status --json` and the text need.
 #[derive(Debug, Serialize, Deserialize)]
@@ -99,8 +99,34 @@ pub struct ServerStatus {
     pub serving: bool,
     pub weight: Option<u32>,
     pub note: Option<String>,
+    /// What it runs on, where we start and stop that.
+    #[serde(default)]
+    pub machine: Option<MachineStatus>,
     #[serde(flatten)]
     pub standings: StandingsStatus,
+}
+
+/// The machine of a spare.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)] // A daemon of another version may say less.
+pub struct MachineStatus {
+    /// Of [`PowerState`](crate::words::machine::PowerState), or `unknown`.
+    pub state: String,
+    /// Since when, RFC 3339.
+    pub since: Option<String>,
+    /// It runs because of us: we stop it.
+    pub ours: bool,
+    /// From its last start to the first answer of its server.
+    pub boot_s: Option<f64>,
+    /// How often we have started it, earlier daemons included.
+    pub starts: u64,
+    /// How long it has run since this daemon began.
+    pub ran_s: f64,
+}
+
+/// So many seconds of a [`MachineStatus`], for people; `None` where they make no sense.
+pub fn seconds(seconds: f64) -> Option<Span> {
+    Duration::try_from_secs_f64(seconds.round()).ok().map(Span)
 }
 
 impl BackendStatus {
@@ -366,7 +392,19 @@ fn server_status(view: &ServerView, wall: SystemTime) -> ServerStatus {
             Some(until) => format!("{note}, until {until}"),
             None => note.to_string(),
         }),
+        machine: view.machine.as_ref().map(|it| machine_status(it, wall)),
         standings,
+    }
+}
+
+fn machine_status(view: &MachineView, wall: SystemTime) -> MachineStatus {
+    MachineStatus {
+        state: view.state().to_owned(),
+        since: wall.checked_sub(view.lasted).map(rfc3339),
+        ours: view.is_ours,
+        boot_s: view.boot.map(|boot| rounded(boot.as_secs_f64())),
+        starts: view.starts,
+        ran_s: rounded(view.ran.as_secs_f64()),
     }
 }
 

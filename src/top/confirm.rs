@@ -3,6 +3,7 @@
 
 use super::keys::Hand;
 use super::rows::Row;
+use crate::status::seconds;
 use crate::status::{BackendStatus, ServerStatus};
 use crate::words::names::ServerName;
 use crate::words::order::{Order, Place, Verb};
@@ -117,14 +118,39 @@ fn enabling(backend: &BackendStatus, server: &ServerStatus) -> String {
         );
     }
     format!(
-        "{} is warmed up, checked by HAProxy and takes users; it then stays in for `hold`. {}",
+        "{}{} is warmed up, checked by HAProxy and takes users; it then stays in for `hold`. {}",
+        starting(server),
         server.name,
         standing(backend),
     )
 }
 
+/// That its machine is started first, where it has one that does not run.
+fn starting(server: &ServerStatus) -> String {
+    let machine = server.machine.as_ref().filter(|it| it.state != "on");
+    let Some(machine) = machine else {
+        return String::new();
+    };
+    let boot = machine.boot_s.and_then(seconds);
+    let usual = boot.map(|boot| format!(", usually {boot}"));
+    format!(
+        "Its machine is started first{}. Then ",
+        usual.unwrap_or_default()
+    )
+}
+
+/// That its machine is stopped then, where it has one that runs.
+fn stopping(server: &ServerStatus) -> &'static str {
+    match &server.machine {
+        Some(machine) if machine.state != "off" && machine.state != "gone" => {
+            " Its machine is stopped then, unless it has `stop = false`."
+        }
+        Some(_) | None => "",
+    }
+}
+
 fn disabling(backend: &BackendStatus, server: &ServerStatus) -> String {
-    if server.stage == "maint" {
+    if matches!(server.stage.as_str(), "maint" | "off" | "stopping") {
         return format!(
             "{} is in maint already; it stays out for `hold`.",
             server.name
@@ -141,8 +167,9 @@ fn disabling(backend: &BackendStatus, server: &ServerStatus) -> String {
         _ => String::new(),
     };
     format!(
-        "{} finishes its sessions, goes into maint and stays out for `hold`.{left}",
-        server.name
+        "{} finishes its sessions, goes into maint and stays out for `hold`.{}{left}",
+        server.name,
+        stopping(server)
     )
 }
 

@@ -26,6 +26,7 @@ try {
   await keysWork(page);
   await theBackendStaysTheSame(page);
   await wordsThatNobodyKnowsAreShown(page);
+  await machinesAreShownWhereThereAreAny(page);
   await fiftyBackendsHaveASmallCurveEach(complaints);
   await anOrderWithoutAnAnswerMayHaveBeenObeyed(page, expectFailures);
   await aProxyMayWantACookie(complaints);
@@ -217,6 +218,41 @@ async function wordsThatNobodyKnowsAreShown(page) {
   await page.unroute(place);
   await until("the words of now", async () => !/rebooting/.test(await row.innerText()));
   step("a state, a stage and a role that it does not know are shown as they come");
+}
+
+/** Of a spare that is off, one whose machine boots, and one that serves on a machine. */
+async function machinesAreShownWhereThereAreAny(page) {
+  assert.ok(!(await page.locator("table.servers thead").innerText()).includes("Machine"), "a column of machines without one");
+  const place = "**/api/v1/overview";
+  const since = new Date(Date.now() - 42_000).toISOString();
+  const machine = { state: "on", since, ours: true, boot_s: 55.2, starts: 3, ran_s: 7200 };
+  await page.route(place, async (route) => {
+    const response = await route.fetch();
+    const all = await response.json();
+    const [web] = all.status.backends;
+    const [web1, web2, web3] = web.servers;
+    web.servers = [
+      web1,
+      { ...web2, stage: "off", serving: false, machine: { ...machine, state: "off", ours: false } },
+      { ...web3, stage: "starting", serving: false, machine: { ...machine, state: "starting" } },
+      { ...web3, name: "web4", stage: "ready", serving: true, machine },
+    ];
+    await route.fulfill({ response, json: all });
+  });
+  const row = (index) => page.locator("table.servers tbody tr").nth(index);
+  await until("the machines", async () => /3 starts, the last took 55s/.test(await row(1).innerText()));
+  assert.match(await row(1).innerText(), /off since \d\d:\d\d:\d\d/);
+  assert.match(await row(2).innerText(), /starting since/);
+  await row(1).getByRole("button", { name: "Enable…" }).click();
+  assert.match(await page.textContent("#order-warning"), /Its machine is started first, usually 55s\./);
+  await page.keyboard.press("Escape");
+  await row(3).getByRole("button", { name: "Disable…" }).click();
+  assert.match(await page.textContent("#order-warning"), /Its machine is stopped then/);
+  await page.keyboard.press("Escape");
+  assert.deepEqual(await axe(page), [], "axe-core, machines");
+  await page.unroute(place);
+  await until("no machines", async () => !(await page.locator("table.servers thead").innerText()).includes("Machine"));
+  step("machines: what each does, and what an order does with it");
 }
 
 async function fiftyBackendsHaveASmallCurveEach(complaints) {

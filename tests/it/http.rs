@@ -7,6 +7,7 @@ mod front;
 mod guard;
 mod hostile;
 mod look;
+mod machines;
 mod metrics;
 mod orders;
 mod page;

@@ -7,11 +7,12 @@ use haproxy_autoscale::measure::capacity::Carries;
 use haproxy_autoscale::measure::need::{Lead, Need};
 use haproxy_autoscale::measure::served::Goal;
 use haproxy_autoscale::measure::settings::Signal;
-use haproxy_autoscale::scaler::BackendView;
 use haproxy_autoscale::scaler::seen::{
-    BackendState, CapacitySource, CapacityView, Needed, Outlook, Standings, VotesView,
+    BackendState, CapacitySource, CapacityView, MachineView, Needed, Outlook, Standings, VotesView,
 };
+use haproxy_autoscale::scaler::{BackendView, Role, ServerView, Stage};
 use haproxy_autoscale::status::{LogCondition, Report};
+use haproxy_autoscale::words::machine::PowerState;
 
 fn learned() -> CapacityView {
     CapacityView {
@@ -54,6 +55,11 @@ fn view(capacity: CapacityView) -> BackendView {
 
 /// `status --json` of a backend of which that is known.
 fn json(capacity: CapacityView) -> serde_json::Value {
+    json_of(view(capacity))
+}
+
+/// 42 s after the beginning of 2026.
+fn json_of(view: BackendView) -> serde_json::Value {
     let report = Report {
         mode: Mode::Act,
         version: None,
@@ -65,9 +71,10 @@ fn json(capacity: CapacityView) -> serde_json::Value {
         log: LogCondition::Read,
         lag: Duration::ZERO,
         problems: Vec::new(),
-        backends: vec![view(capacity)],
+        backends: vec![view],
     };
-    let text = report.json(SystemTime::UNIX_EPOCH);
+    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_642);
+    let text = report.json(at);
     let mut status: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     status["backends"][0].take()
 }
@@ -215,4 +222,66 @@ fn a_spare_that_the_load_needs_stays_with_the_numbers_that_say_so() {
         ..later
     };
     assert!(said(&close).contains("needed up to 0.9 servers, and 1 would be barely enough"));
+}
+
+/// web1 without a machine, and web2 with one.
+fn with_machines() -> BackendView {
+    let server = |name: &str, machine: Option<MachineView>| ServerView {
+        name: name.to_owned(),
+        role: Role::Spare,
+        stage: Stage::Maint,
+        is_up: false,
+        is_serving: false,
+        weight: Some(1),
+        machine,
+        standings: Standings::default(),
+        note: None,
+    };
+    let machine = MachineView {
+        power: Some(PowerState::Starting),
+        lasted: Duration::from_secs(42),
+        is_ours: true,
+        booting: None,
+        boot: Some(Duration::from_millis(55_250)),
+        starts: 3,
+        ran: Duration::from_secs(7200),
+    };
+    let unknown = MachineView {
+        power: None,
+        boot: None,
+        is_ours: false,
+        ..machine
+    };
+    BackendView {
+        servers: vec![
+            server("web1", None),
+            server("web2", Some(machine)),
+            server("web3", Some(unknown)),
+        ],
+        ..view(learned())
+    }
+}
+
+#[test]
+fn each_server_has_its_machine_for_scripts_or_null() {
+    let status = json_of(with_machines());
+    let servers = status["servers"].as_array().expect("servers");
+    let has = |at: usize| {
+        servers[at]
+            .as_object()
+            .expect("one")
+            .contains_key("machine")
+    };
+    assert!(has(0) && servers[0]["machine"].is_null());
+    let known = serde_json::json!({
+        "state": "starting",
+        "since": "2026-01-01T00:00:00Z",
+        "ours": true,
+        "boot_s": 55.25,
+        "starts": 3,
+        "ran_s": 7200.0,
+    });
+    assert_eq!(servers[1]["machine"], known);
+    assert_eq!(servers[2]["machine"]["state"], "unknown");
+    assert!(servers[2]["machine"]["boot_s"].is_null());
 }

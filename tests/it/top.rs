@@ -231,6 +231,47 @@ fn an_order_is_given_after_a_yes_and_says_before_what_it_does() {
     assert_eq!((&*name.backend, &*name.server), ("web", "web2"));
 }
 
+/// web3 rests in `stage`, and runs on a machine that does that.
+fn with_machine(stage: &str, power: &str) -> Screen {
+    let mut web = backend("web", "ok", 66.0);
+    web["servers"][2] = server("web3", "spare", stage);
+    web["servers"][2]["machine"] = json!({
+        "state": power, "since": "2026-11-27T22:13:59Z", "ours": power == "on", "boot_s": 55.2,
+        "starts": 3, "ran_s": 7200.0,
+    });
+    let mut screen = screen_of(look(&[web]), options());
+    for _ in 0..3 {
+        press(&mut screen, KeyCode::Down);
+    }
+    screen
+}
+
+#[test]
+fn the_machine_of_the_chosen_server_is_shown_where_it_has_one() {
+    let screen = with_machine("off", "off");
+    assert_shows(
+        &screen,
+        "machine: off since 11-27 22:13:59Z; 3 starts, the last took 55s; ran for 2h",
+    );
+    assert_shows(&with_machine("ready", "on"), "22:13:59Z, ours; 3 starts");
+    assert_hides(&two_backends(), "machine");
+}
+
+#[test]
+fn an_order_says_before_what_becomes_of_the_machine() {
+    let mut screen = with_machine("off", "off");
+    press(&mut screen, KeyCode::Char('e'));
+    assert_shows(&screen, "Its machine is started first, usually 55s.");
+    let mut screen = with_machine("ready", "on");
+    press(&mut screen, KeyCode::Char('d'));
+    assert_shows(&screen, "Its machine is stopped then");
+    let mut screen = two_backends();
+    press(&mut screen, KeyCode::Down);
+    press(&mut screen, KeyCode::Down);
+    press(&mut screen, KeyCode::Char('d'));
+    assert_hides(&screen, "machine");
+}
+
 #[test]
 fn any_key_but_yes_gives_no_order() {
     for code in [

@@ -167,15 +167,20 @@ impl Mending<'_> {
             ProblemCode::WarmUpFails => self
                 .as_found(&[Code::SpareDead, Code::SpareAnswer])
                 .unwrap_or_else(|| ours(self.facts, "explain", name)),
-            ProblemCode::Failing => ours(
-                self.facts,
-                "events",
-                &format!("--backend {name} --since 1h"),
-            ),
+            ProblemCode::MachineFailed | ProblemCode::MachineMute => self
+                .as_found(&[Code::MachineProgram, Code::MachineOpen, Code::MachineAnswer])
+                .unwrap_or_else(|| self.last_hour(name)),
+            ProblemCode::MachineUnused | ProblemCode::Failing => self.last_hour(name),
             ProblemCode::AlwaysUpMissing => self.always_up(),
             ProblemCode::Crowded => self.crowded(),
             ProblemCode::UsedInMaint => self.used_in_maint(),
         }
+    }
+
+    /// What happened of late.
+    fn last_hour(&self, backend: &str) -> Fix {
+        let what = format!("--backend {backend} --since 1h");
+        ours(self.facts, "events", &what)
     }
 
     fn of_no_help(&self, help: NoHelp) -> Fix {

@@ -5,7 +5,7 @@ import { undo } from "./curve.js";
 import { el, sentence, svg } from "./dom.js";
 import { effectOf, evidenceOf, lastChangeIn, lastChangeOf, sinceOf } from "./events.js";
 import {
-  ROLES, STAGES, againstGoal, ago, bareText, clock, count, measured, moment, perSecond, percent, rate, stateOf,
+  ROLES, STAGES, againstGoal, ago, bareText, clock, count, machineOf, measured, moment, perSecond, percent, rate, stateOf,
 } from "./words.js";
 
 const KINDS = {
@@ -127,18 +127,20 @@ function dots(tones) {
 }
 
 export function serversCard(backend, shares, canOrder) {
+  const hasMachines = backend.servers.some((it) => it.machine);
+  const columns = ["Server", "Role", "Stage", "Weight", "Share", "Machine", "Note"];
   return el("section", { class: "card", "data-key": "servers", "aria-labelledby": "servers-title" },
     el("h2", { id: "servers-title" }, "Servers"),
     el("div", { class: "scroll" },
       el("table", { class: "servers" },
         el("thead", {}, el("tr", {},
-          ["Server", "Role", "Stage", "Weight", "Share", "Note"].map((it) => el("th", { scope: "col" }, it)),
+          columns.filter((it) => hasMachines || it !== "Machine").map((it) => el("th", { scope: "col" }, it)),
           canOrder ? el("th", { scope: "col" }, "Orders") : null)),
-        el("tbody", {}, backend.servers.map((server) => serverRow(backend, server, shares, canOrder))))),
+        el("tbody", {}, backend.servers.map((server) => serverRow(backend, server, shares, { canOrder, hasMachines }))))),
     backend.servers.length === 0 ? el("p", { class: "faint" }, "HAProxy has not been read yet, or has no such backend.") : null);
 }
 
-function serverRow(backend, server, shares, canOrder) {
+function serverRow(backend, server, shares, { canOrder, hasMachines }) {
   const stage = STAGES[server.stage] ?? { shape: "?", tone: "idle", word: server.stage };
   const isLame = server.stage === "ready" && !server.serving;
   const share = shares?.[server.name];
@@ -150,8 +152,16 @@ function serverRow(backend, server, shares, canOrder) {
       el("span", { class: "shape", "aria-hidden": "true" }, `${stage.shape} `), isLame ? "ready, serves nobody" : stage.word),
     cell("Weight", "number", server.weight === null ? "–" : String(server.weight)),
     cell("Share", "number", server.serving ? [percent(share), bar(share ?? 0, "good")] : "–"),
+    hasMachines ? cell("Machine", "note", machineCell(server.machine)) : null,
     cell("Note", "note", noteOf(backend, server)),
     canOrder ? el("td", { class: "orders" }, el("div", {}, serverOrders(backend, server))) : null);
+}
+
+/** What it runs on, where we start and stop that. */
+function machineCell(machine) {
+  if (!machine) return "–";
+  const { state, more } = machineOf(machine);
+  return [state, el("span", { class: "effect" }, more)];
 }
 
 /** The daemon's note, or since when and why it is where it is. */
@@ -168,7 +178,7 @@ function noteOf(backend, server) {
 function serverOrders(backend, server) {
   if (server.role !== "spare") return null;
   const target = `${backend.name}/${server.name}`;
-  const isOut = server.stage === "maint" || server.stage === "draining-out";
+  const isOut = ["maint", "off", "stopping", "draining-out"].includes(server.stage);
   return [
     orderButton(isOut ? "enable" : "disable", target, isOut ? "Enable" : "Disable", true),
     orderButton(server.pin ? "unpin" : "pin", target, server.pin ? "Unpin" : "Pin", true),

@@ -11,7 +11,7 @@ const MINOR = new Set(["reason", "usage"]);
 /** Servers that came or went, and what somebody did. */
 const CHANGES = new Set([
   "warm_up", "enable", "enable_failed", "drain", "disable", "effect", "hold", "operator", "order", "reload", "started",
-  "config_applied",
+  "config_applied", "machine_start", "machine_started", "machine_failed", "machine_stop", "machine_stopped",
 ]);
 
 let events = [];

@@ -3,7 +3,7 @@
 
 import { at, el, show } from "./dom.js";
 import { askSoon, parsed } from "./connection.js";
-import { percent } from "./words.js";
+import { percent, span } from "./words.js";
 
 const TOKEN = "haproxy-autoscale token";
 const TOAST_MS = 8000;
@@ -112,11 +112,22 @@ function warningOf(verb, target) {
   const server = backend?.servers.find((it) => it.name === serverName);
   const share = shares[serverName];
   if (verb === "disable" && server?.serving && share > 0) notes.push(`It takes ${percent(share)} of the requests now.`);
+  notes.push(...machineNotes(verb, server?.machine));
   const isStrained = backend && !["ok", "unknown"].includes(backend.state);
   if (isStrained && ["disable", "release", "pause"].includes(verb)) {
     notes.push(`${name} is ${backend.state.replaceAll("_", " ")} now: users may wait longer.`);
   }
   return notes.length ? notes.join(" ") : null;
+}
+
+/** What becomes of its machine, where it has one. */
+function machineNotes(verb, machine) {
+  if (!machine) return [];
+  if (verb === "enable" && machine.state !== "on") {
+    return [`Its machine is started first${machine.boot_s ? `, usually ${span(machine.boot_s * 1000)}` : ""}.`];
+  }
+  const isOff = ["off", "gone"].includes(machine.state);
+  return verb === "disable" && !isOff ? ["Its machine is stopped then, unless it has `stop = false`."] : [];
 }
 
 function showCommand() {

@@ -2,7 +2,7 @@
 
 import { at, el, show, svg } from "./dom.js";
 import { ask } from "./connection.js";
-import { grouped, percent, span } from "./words.js";
+import { count, grouped, percent, span } from "./words.js";
 
 const ASK_EVERY_MS = 60_000;
 
@@ -55,6 +55,10 @@ function facts(sums) {
         svg("svg", { class: "bar", "aria-hidden": "true", width: "100%", height: "8" },
           svg("rect", { class: "track", width: "100%", height: "8", rx: "4" }),
           svg("rect", { class: "good", width: `${(share * 100).toFixed(1)}%`, height: "8", rx: "4" }))),
+      sums.machine_seconds === undefined ? null : [
+        el("dt", {}, "Machines"),
+        el("dd", {}, `${hours(sums.machine_seconds, sums.machine_seconds)} ${unitOf(sums.machine_seconds).replace("server", "machine")}`,
+          `, ${count(sums.machine_starts, "start")}`, sums.machine_failures > 0 ? `, ${sums.machine_failures} failed` : null)],
       el("dt", {}, "Requests"),
       el("dd", {}, grouped(sums.requests), sums.requests > 0
         ? `, ${(sums.slow_share * 100).toFixed(2)}\u00a0% slow or failed` : null),

@@ -150,6 +150,15 @@ export function stateOf(backend) {
   return backend.state === "slow" && isLevel ? { ...state, word: "BUSY" } : state;
 }
 
+/** What a server's machine does, in two lines. */
+export function machineOf(machine) {
+  const boot = machine.boot_s ? `, the last took ${span(machine.boot_s * 1000)}` : "";
+  return {
+    state: machine.since ? `${machine.state} since ${moment(machine.since)}` : machine.state,
+    more: machine.starts ? count(machine.starts, "start") + boot : "never started by us",
+  };
+}
+
 /** A server's stage: a shape and a tone beside HAProxy's or our word. */
 export const STAGES = {
   ready: { shape: "●", tone: "good", word: "ready" },

@@ -105,7 +105,9 @@ pub(super) static ROWS: &[Metric] = rows! {
     "What was decided and found out, by the code that the daemon's log and `replay` use; in observe \
      mode what would have been."
     |sight, to| for backend in counted(sight) {
-        for (change, count) in Change::ALL.iter().zip(backend.decisions) {
+        let counts = Change::ALL.iter().zip(backend.decisions);
+        let has_machines = !backend.machines.is_empty();
+        for (change, count) in counts.filter(|(it, _)| has_machines || !is_of_machine(**it)) {
             to.count(&[&backend.name, change.code()], count);
         }
     };
@@ -147,6 +149,18 @@ fn counted<'a>(sight: &Sight<'a>) -> &'a [BackendCounters] {
     &sight.seen.counters.backends
 }
 
+/// Only those who have machines can see it.
+const fn is_of_machine(change: Change) -> bool {
+    matches!(
+        change,
+        Change::MachineStart
+            | Change::MachineStarted
+            | Change::MachineFailed
+            | Change::MachineStop
+            | Change::MachineStopped
+    )
+}
+
 /// A number of each backend that has one.
 fn each(sight: &Sight<'_>, to: &mut Samples<'_>, number: impl Fn(&BackendView) -> Option<f64>) {
     for view in &sight.seen.report.backends {
@@ -177,17 +191,18 @@ fn policy(
 fn problems(sight: &Sight<'_>, to: &mut Samples<'_>) {
     let helpless = NoHelp::ALL.into_iter();
     let helpless = helpless.flat_map(|why| [ProblemCode::Slow(why), ProblemCode::Short(why)]);
-    let codes: Vec<&str> = helpless
-        .chain(ProblemCode::OTHERS)
-        .map(ProblemCode::as_str)
-        .collect();
+    let codes: Vec<ProblemCode> = helpless.chain(ProblemCode::OTHERS).collect();
     let report = &sight.seen.report;
     for view in &report.backends {
         let told = report.problems.iter();
         let told = told.filter(|it| it.backend.as_ref() == Some(&view.name));
         let told: Vec<&str> = told.map(|it| it.code).collect();
+        let has_machines = view.servers.iter().any(|it| it.machine.is_some());
         for code in &codes {
-            to.flag(&[&view.name, code], told.contains(code));
+            let is_told = told.contains(&code.as_str());
+            if is_told || has_machines || !code.is_of_machine() {
+                to.flag(&[&view.name, code.as_str()], is_told);
+            }
         }
     }
 }

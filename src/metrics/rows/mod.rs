@@ -3,9 +3,16 @@
 mod alerts;
 mod backends;
 mod daemon;
+mod machines;
 mod servers;
 
 use super::table::Metric;
 
 /// All of them, without the process's own.
-pub(super) static ALL: [&[Metric]; 4] = [daemon::ROWS, backends::ROWS, servers::ROWS, alerts::ROWS];
+pub(super) static ALL: [&[Metric]; 5] = [
+    daemon::ROWS,
+    backends::ROWS,
+    servers::ROWS,
+    machines::ROWS,
+    alerts::ROWS,
+];

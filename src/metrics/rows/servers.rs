@@ -6,7 +6,7 @@ use crate::scaler::{Role, ServerView, Stage};
 pub(super) static ROWS: &[Metric] = rows! {
     Gauge "server_stage" ["proxy", "server", "stage"] "1 for the stage that the spare is in."
     |sight, to| for (backend, server) in spares(sight) {
-        for stage in Stage::ALL {
+        for stage in stages(server.machine.is_some()) {
             to.flag(&[backend, &server.name, stage.as_str()], server.stage == stage);
         }
     };
@@ -22,7 +22,7 @@ pub(super) static ROWS: &[Metric] = rows! {
     Gauge "spares" ["proxy", "state"] "Spares by stage, and those in quarantine."
     |sight, to| for view in &sight.seen.report.backends {
         let spares = || view.servers.iter().filter(|it| it.role == Role::Spare);
-        for stage in Stage::ALL {
+        for stage in stages(spares().any(|it| it.machine.is_some())) {
             let count = spares().filter(|it| it.stage == stage).count();
             to.number(&[&view.name, stage.as_str()], count as f64);
         }
@@ -44,6 +44,13 @@ pub(super) static ROWS: &[Metric] = rows! {
         }
     };
 };
+
+/// Those of a machine only where there is one.
+fn stages(has_machine: bool) -> impl Iterator<Item = Stage> {
+    let is_of_machine = |stage| matches!(stage, Stage::Off | Stage::Starting | Stage::Stopping);
+    let all = Stage::ALL.into_iter();
+    all.filter(move |stage| has_machine || !is_of_machine(*stage))
+}
 
 fn spares<'a>(sight: &Sight<'a>) -> impl Iterator<Item = (&'a str, &'a ServerView)> + use<'a> {
     sight.seen.report.backends.iter().flat_map(|view| {

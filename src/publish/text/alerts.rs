@@ -105,6 +105,9 @@ fn headline(incident: &Incident) -> String {
         "probation_failed" => return format!("{it} answers worse than others"),
         "always_up_missing" => return format!("{it} takes no traffic"),
         "warm_up_fails" => return format!("{it} does not come up"),
+        "machine_failed" => return format!("the machine of {it} fails"),
+        "machine_unused" => return format!("the machine of {it} runs in no use"),
+        "machine_mute" => return format!("the machine of {it} is out of sight"),
         "crowded" => "users wait in front of HAProxy",
         "used_in_maint" => return format!("{it} is used while in maint"),
         "errors" => "many requests fail",
@@ -155,6 +158,11 @@ fn way_out(incident: &Incident) -> String {
             "Nothing is scaled by response times until it can be read: check rsyslog, rights and disk \
              space."
         }
+        "machine_failed" | "machine_mute" => {
+            "Its server cannot be counted on; other spares are tried. `haproxy-autoscale doctor` asks each \
+             machine."
+        }
+        "machine_unused" => "It may cost money. `haproxy-autoscale status` shows all machines.",
         "probe_down" => "Seen from this host; nothing is changed because of it.",
         "config_not_applied" => "The configuration of before stays in use.",
         _ => {
@@ -196,6 +204,21 @@ fn of_event(event: &Event, host: &str) -> String {
         "enable_failed" => (format!("{server} did not come up"), String::new()),
         "no_spare" => ("slow and no spare left".to_owned(), String::new()),
         "hold" => (format!("someone changed {server}"), String::new()),
+        "machine_failed" => (format!("the machine of {server} failed"), String::new()),
+        "machine_stray" => (
+            "a machine runs that has no server".to_owned(),
+            String::new(),
+        ),
+        "machine_start" => (
+            format!("starts the machine of {server}"),
+            format!("would start the machine of {server}"),
+        ),
+        "machine_started" => (format!("the machine of {server} is up"), String::new()),
+        "machine_stop" => (
+            format!("stops the machine of {server}"),
+            format!("would stop the machine of {server}"),
+        ),
+        "machine_stopped" => (format!("the machine of {server} is off"), String::new()),
         "breach_over" => ("below the threshold again".to_owned(), String::new()),
         "order" => {
             let order = event.data.get("order").and_then(|order| order.as_str());

@@ -1,13 +1,21 @@
 //! What is told of machines that spares run on, as sentences.
 
+use std::time::Duration;
+
 use super::decisions::wanted;
 use crate::scaler::decision::{MachineNews, MachineTrouble, NoStart};
+use crate::scaler::seen::{Booting, MachineNote};
 use crate::words::machine::MachineVerb;
 use crate::words::names::ServerName;
 use crate::words::time::Span;
 
+/// Also said of a problem that lasts.
+const HOMELESS: &str = "we started its machine and it still runs, but HAProxy has no such server any \
+    more: stop it by hand, or add the server again";
+
 in_words!(
     MachineNews: news,
+    MachineNote: note,
     MachineTrouble: trouble,
     NoStart: no_start,
 );
@@ -55,16 +63,96 @@ fn news(news: &MachineNews) -> String {
         MachineNews::RunsLate => {
             "its machine runs: a start that was given up took effect after all".to_owned()
         }
-        MachineNews::Homeless => {
-            "we started its machine and it still runs, but HAProxy has no such \
-                                  server any more: stop it by hand, or add the server again"
-                .to_owned()
-        }
+        MachineNews::Homeless => HOMELESS.to_owned(),
         MachineNews::Forgotten => {
             "we started its machine and it still runs, but the configuration \
                                    names no machine for it any more: stop it by hand"
                 .to_owned()
         }
+    }
+}
+
+/// What a machine did not do, and when it is asked again; `again_in`: 0 while it is.
+pub(super) fn failing(
+    verb: MachineVerb,
+    trouble: &MachineTrouble,
+    again_in: Option<Duration>,
+) -> String {
+    let again = match again_in {
+        None => String::new(),
+        Some(Duration::ZERO) => "; it is asked again".to_owned(),
+        Some(span) if verb == MachineVerb::Stop => {
+            format!("; it is asked again in {}", whole(span))
+        }
+        Some(span) => format!("; it is not tried for {}", whole(span)),
+    };
+    failed(verb, trouble) + &again
+}
+
+/// A machine that runs in no use.
+pub(super) fn unused(is_ours: bool, lasted: Duration) -> String {
+    if is_ours {
+        return HOMELESS.to_owned();
+    }
+    format!(
+        "its machine has run for {} though the server is in maint, and we did not start it: stop it by \
+         hand if nobody needs it",
+        whole(lasted)
+    )
+}
+
+/// A machine whose provider does not say what it does; its last words, if it had any.
+pub(super) fn mute(words: &str) -> String {
+    let words = if words.is_empty() {
+        "its provider does not answer"
+    } else {
+        words
+    };
+    format!("nobody can tell what its machine does: {words}")
+}
+
+/// To the second: what is told every second needs no more.
+fn whole(span: Duration) -> Span {
+    Span(Duration::from_secs(span.as_secs().max(1)))
+}
+
+fn note(note: &MachineNote) -> String {
+    match note {
+        MachineNote::Boots(Booting { lasted, usual }) => {
+            let usual = usual.map(|usual| format!(", usually {}", whole(usual)));
+            let usual = usual.unwrap_or_default();
+            format!("its machine starts: {}{usual}", whole(*lasted))
+        }
+        MachineNote::Off { lasted, usual } => {
+            let usual = usual.map(|usual| format!("; a start takes {}", whole(usual)));
+            let usual = usual.unwrap_or_default();
+            format!("its machine is off: {}{usual}", whole(*lasted))
+        }
+        MachineNote::Stops(lasted) => format!("its machine stops: {}", whole(*lasted)),
+        MachineNote::Runs(lasted) => format!("its machine runs: {}", whole(*lasted)),
+        MachineNote::Gone => "its machine does not exist".to_owned(),
+        MachineNote::Unknown => "nobody knows what its machine does".to_owned(),
+    }
+}
+
+/// What the next boot of a machine is waited for: `ready in about 30s`.
+pub(super) fn boots(server: &str, booting: Booting) -> String {
+    let Booting { lasted, usual } = booting;
+    match (usual, booting.left()) {
+        (Some(usual), Some(left)) => format!(
+            "{server}'s machine is being started, its last boot took {}: ready in about {}",
+            whole(usual),
+            whole(left)
+        ),
+        (Some(usual), None) => format!(
+            "{server}'s machine is being started, for {} now; its last boot took {}",
+            whole(lasted),
+            whole(usual)
+        ),
+        (None, _) => format!(
+            "{server}'s machine is being started, for {} now",
+            whole(lasted)
+        ),
     }
 }
 

@@ -126,14 +126,17 @@ fn news(news: &News) -> String {
 fn usage_of(backend: &str, usage: &Usage) -> String {
     let seconds = usage.known.as_secs_f64().max(0.001);
     let servers = |time: Duration| time.as_secs_f64() / seconds;
+    let machines = usage.machines.filter(|ran| !ran.is_zero());
+    let machines = machines.map(|ran| format!("; machines ran for {}", Span(ran)));
     format!(
-        "usage {backend}: {} in {}, {} slow and {} failed; {:.1} of {:.1} servers",
+        "usage {backend}: {} in {}, {} slow and {} failed; {:.1} of {:.1} servers{}",
         counted(usage.requests, "request"),
         Span(usage.span),
         usage.slow,
         usage.failed,
         servers(usage.servers),
         servers(usage.all_servers),
+        machines.unwrap_or_default(),
     )
 }
 

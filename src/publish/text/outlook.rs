@@ -166,6 +166,9 @@ fn transition(transition: &Transition) -> String {
     let Transition {
         server, sessions, ..
     } = transition;
+    if let Some(booting) = transition.booting {
+        return super::machines::boots(server, booting);
+    }
     if let Some(failing) = &transition.failing {
         return format!("{server}: {failing}");
     }

@@ -1,6 +1,7 @@
 //! What keeps a backend from working, in words: `problem` of `status`, and what the daemon's log says
 //! over and over.
 
+use super::machines;
 use super::measured::{beyond, measured, not_helping, signal_prefix, threshold};
 use super::notes::USED_IN_MAINT;
 use crate::scaler::seen::Problem;
@@ -43,12 +44,22 @@ fn problem(problem: &Problem) -> String {
             failing,
             beside,
         } => {
-            let beside = match beside.as_slice() {
-                [] => String::new(),
-                [one] => format!("; {one} is brought in beside it"),
-                more => format!("; {} are brought in beside it", more.join(", ")),
-            };
+            let beside = brought_beside(beside);
             format!("{server}: {failing}{beside}")
+        }
+        Problem::MachineFailed {
+            server,
+            verb,
+            trouble,
+            again_in,
+        } => format!("{server}: {}", machines::failing(*verb, trouble, *again_in)),
+        Problem::MachineUnused {
+            server,
+            is_ours,
+            lasted,
+        } => format!("{server}: {}", machines::unused(*is_ours, *lasted)),
+        Problem::MachineMute(server, words) => {
+            format!("{server}: {}", machines::mute(words))
         }
         Problem::Slow {
             signal,
@@ -67,5 +78,14 @@ fn problem(problem: &Problem) -> String {
             format!("{}{value}, and nothing can help: {why}", beyond(*signal))
         }
         Problem::Short { wanted, why } => format!("{wanted}, and nothing can help: {why}"),
+    }
+}
+
+/// Who comes beside one whose warm-up fails.
+fn brought_beside(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => format!("; {one} is brought in beside it"),
+        more => format!("; {} are brought in beside it", more.join(", ")),
     }
 }

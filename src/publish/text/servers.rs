@@ -148,6 +148,7 @@ fn condition(condition: &Condition) -> String {
         } => return format!("weight {weight} of {whole} until it answers as well as the others"),
         Condition::Lingering => "waits for its sessions to end",
         Condition::BeyondUs => "not touched: tracked or unresolved",
+        Condition::Machine(note) => return note.to_string(),
     }
     .to_owned()
 }

@@ -1,6 +1,8 @@
 //! All machines of a backend: which one is asked what, and when. What the wish is follows from the
 //! journeys and from HAProxy; what one machine does is in `scaler::machine`.
 
+mod seen;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -17,12 +19,13 @@ use crate::scaler::machine::{Machine, Outcome, ToStart};
 use crate::scaler::member::{Member, Role, Stage, name_of};
 use crate::scaler::memory::MachineMemory;
 use crate::scaler::outbox::Outbox;
-use crate::scaler::seen::MachineView;
 use crate::scaler::settings::{BackendSettings, MachineSettings};
 use crate::words::machine::{
     MachineAnswer, MachineCall, MachineFailure, MachineKey, MachineVerb, PowerState,
 };
 use crate::words::time::Timestamp;
+
+pub(super) use self::seen::problems_of_machines;
 
 /// `starts_per_hour`.
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -42,6 +45,7 @@ pub(super) struct Machines {
     forgotten: Vec<String>,
     /// Keys count up from here where nothing is remembered.
     keys_from: MachineKey,
+    spent: seen::Spent,
 }
 
 impl Machines {
@@ -58,9 +62,12 @@ impl Machines {
 
     /// The configuration names others now.
     pub(super) fn reconfigure(&mut self, now: Timestamp, settings: &BackendSettings) {
-        let forgotten = &mut self.forgotten;
+        let (forgotten, spent) = (&mut self.forgotten, &mut self.spent);
         self.each.retain(|name, machine| {
             let is_named = settings.machines.contains_key(name);
+            if !is_named {
+                spent.leaves(machine.power.ran(now));
+            }
             if !is_named && machine.runs_for_us() {
                 forgotten.push(name.clone());
             }
@@ -71,7 +78,9 @@ impl Machines {
 
     /// Another HAProxy, or another way to touch it: nothing is known.
     pub(super) fn forget(&mut self, now: Timestamp, settings: &BackendSettings) {
+        let spent = self.spent_by_all(now);
         *self = Self::new(now, settings, self.keys_from);
+        self.spent = spent;
     }
 
     /// Keys of starts count up from there where none is remembered.
@@ -112,19 +121,6 @@ impl Machines {
     /// How many there are.
     pub(super) fn held(&self) -> usize {
         self.each.len() + self.starts.len()
-    }
-
-    /// What there is to see of each.
-    pub(super) fn view(&self, now: Timestamp, server: &str) -> Option<MachineView> {
-        let machine = self.of(server)?;
-        Some(MachineView {
-            power: machine.power.state,
-            lasted: now.since(machine.power.since),
-            is_ours: machine.runs_for_us(),
-            boot: machine.starts.boot,
-            starts: machine.starts.count,
-            ran: machine.power.ran(now),
-        })
     }
 
     /// Where that spare is, with its machine looked at.
@@ -404,6 +400,11 @@ fn settle(
                 machine.is_used(now); // HAProxy sees its server: that is nearer to users.
             } else if is_in_use {
                 let trouble = MachineTrouble::Died;
+                if let Some(machine) = road.machines.of_mut(name) {
+                    machine
+                        .troubles
+                        .note(now, MachineVerb::Status, &trouble, None);
+                }
                 tell_failed(now, name, MachineVerb::Status, &trouble, None, out);
             }
         }
@@ -453,6 +454,9 @@ pub(super) fn late(road: &mut Road<'_>, now: Timestamp, name: &str, out: &mut Ou
     let trouble = MachineTrouble::Late(settings.start_timeout);
     if let Some(machine) = road.machines.of_mut(name) {
         machine.give_up(now);
+        machine
+            .troubles
+            .note(now, MachineVerb::Start, &trouble, None);
     }
     tell_failed(now, name, MachineVerb::Start, &trouble, None, out);
     road.fail(now, name, Failure::Machine(trouble), out);

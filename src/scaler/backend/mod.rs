@@ -389,12 +389,18 @@ pub(super) fn machine_answered(
 
 /// What became of its requests since that was taken last.
 pub(super) fn usage(backend: &Backend, now: Timestamp) -> Usage {
-    backend.signals.account.usage(now)
+    Usage {
+        machines: backend.machines.used(now),
+        ..backend.signals.account.usage(now)
+    }
 }
 
 /// The same; counted anew from now on.
 pub(super) fn take_usage(backend: &mut Backend, now: Timestamp) -> Usage {
-    backend.signals.account.take_usage(now)
+    Usage {
+        machines: backend.machines.take_used(now),
+        ..backend.signals.account.take_usage(now)
+    }
 }
 
 /// When the client began to send that request; Ta includes TR.

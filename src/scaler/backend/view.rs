@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::Backend;
 use super::journey::Journey;
+use super::machines::problems_of_machines;
 use super::needs::Leaving;
 use super::signals::Signals;
 use crate::measure::need::{Need, whole};
@@ -19,8 +20,8 @@ use crate::scaler::decision::Doubt;
 use crate::scaler::event::LogState;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::seen::{
-    BackendState, CapacityView, MachineView, Outlook, Problem, ProblemCode, ServerNote, Standing,
-    StandingReason, Standings, VotesView,
+    BackendState, CapacityView, Condition, MachineNote, MachineView, Outlook, Problem, ProblemCode,
+    ServerNote, Standing, StandingReason, Standings, VotesView,
 };
 use crate::words::time::Timestamp;
 
@@ -199,6 +200,9 @@ impl Sight<'_> {
         } else {
             Stage::of(member.read.admin_state())
         };
+        let machine = self.machines.view(now, &member.read.name);
+        let rests = machine.filter(|_| member.role == Role::Spare);
+        let rests = rests.and_then(|machine| machine.note(stage));
         ServerView {
             name: member.read.name.clone(),
             role: member.role,
@@ -206,9 +210,9 @@ impl Sight<'_> {
             is_up: member.read.is_up(),
             is_serving: member.is_serving(),
             weight: Some(member.read.weight),
-            machine: self.machines.view(now, &member.read.name),
+            machine,
             standings: self.standings_of(now, member),
-            note: member.note(now),
+            note: noted(member.note(now), rests),
         }
     }
 
@@ -307,6 +311,7 @@ impl Sight<'_> {
         if self.facts.has_picture() {
             self.problems_of_service(now, &mut problems);
         }
+        problems_of_machines(self, now, &mut problems);
         problems.extend(self.facts.comparison.doubt().map(Problem::Doubt));
         problems.extend(
             self.facts
@@ -343,6 +348,22 @@ impl Sight<'_> {
             + self.plan.said.advice.len()
             + self.plan.said.stay.len()
     }
+}
+
+/// The note of a server; where nothing else is the matter with it, what its machine does.
+fn noted(note: Option<ServerNote>, machine: Option<MachineNote>) -> Option<ServerNote> {
+    let Some(machine) = machine.map(Condition::Machine) else {
+        return note;
+    };
+    let note = note.unwrap_or_else(|| ServerNote {
+        condition: None,
+        set: Standings::default(),
+        is_in: false,
+    });
+    Some(ServerNote {
+        condition: note.condition.or(Some(machine)),
+        ..note
+    })
 }
 
 /// The policy shows more than its threshold, or did so in the last window.

@@ -65,6 +65,19 @@ pub enum MachineTrouble {
 }
 
 impl MachineTrouble {
+    /// In one word.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Failed(_) => "failed",
+            Self::Refused(_) => "refused",
+            Self::Unknown(_) => "unknown",
+            Self::Off => "off",
+            Self::StillOn => "still_on",
+            Self::Late(_) => "late",
+            Self::Died => "died",
+        }
+    }
+
     /// The provider's last words.
     pub fn words(&self) -> &str {
         match self {

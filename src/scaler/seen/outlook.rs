@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Keeps, Needed, NoHelp, Nobody, ReasonCode};
+use super::{Booting, Keeps, Needed, NoHelp, Nobody, ReasonCode};
 use crate::measure::load::TooSlow;
 use crate::measure::need::Need;
 use crate::measure::settings::{Signal, Statistic};
@@ -118,6 +118,8 @@ pub struct Transition {
     pub sessions: u32,
     /// Its warm-up fails.
     pub failing: Option<FailingWarmUp>,
+    /// Its machine boots.
+    pub booting: Option<Booting>,
 }
 
 /// Why a spare goes later than `idle_timeout` says.

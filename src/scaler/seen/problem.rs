@@ -1,9 +1,12 @@
 //! What keeps a backend from working, with its numbers. Nothing here decides.
 
+use std::time::Duration;
+
 use super::{FailingWarmUp, Nobody, ProblemCode};
 use crate::measure::settings::{Signal, Statistic};
 use crate::measure::trial::NotHelping;
-use crate::scaler::decision::{Cause, Doubt, Fault, NameList, Shown, Wanted};
+use crate::scaler::decision::{Cause, Doubt, Fault, MachineTrouble, NameList, Shown, Wanted};
+use crate::words::machine::MachineVerb;
 use crate::words::picture::{Crowded, ReadFailure};
 
 /// One thing that keeps a backend from working.
@@ -33,6 +36,23 @@ pub enum Problem {
         /// Spares that are brought in meanwhile.
         beside: Vec<String>,
     },
+    MachineFailed {
+        server: String,
+        /// What it was asked for; `status` where it went off by itself.
+        verb: MachineVerb,
+        trouble: MachineTrouble,
+        /// When it is asked again, where it is.
+        again_in: Option<Duration>,
+    },
+    MachineUnused {
+        server: String,
+        /// We started it, and HAProxy has no such server any more; otherwise somebody else did.
+        is_ours: bool,
+        /// How long it has run.
+        lasted: Duration,
+    },
+    /// A server, and the last words of its machine's provider.
+    MachineMute(String, String),
     Slow {
         signal: Signal,
         statistic: Statistic,
@@ -55,7 +75,10 @@ impl Problem {
             | Self::Failing(name, _)
             | Self::AlwaysUpMissing(name, _)
             | Self::UsedInMaint(name)
-            | Self::WarmUpFails { server: name, .. } => Some(name),
+            | Self::WarmUpFails { server: name, .. }
+            | Self::MachineFailed { server: name, .. }
+            | Self::MachineUnused { server: name, .. }
+            | Self::MachineMute(name, _) => Some(name),
             Self::Unread(_)
             | Self::NoSpare
             | Self::NotHelping(..)
@@ -93,6 +116,9 @@ impl Problem {
             Self::UsedInMaint(_) => ProblemCode::UsedInMaint,
             Self::Errors { .. } => ProblemCode::Errors,
             Self::WarmUpFails { .. } => ProblemCode::WarmUpFails,
+            Self::MachineFailed { .. } => ProblemCode::MachineFailed,
+            Self::MachineUnused { .. } => ProblemCode::MachineUnused,
+            Self::MachineMute(..) => ProblemCode::MachineMute,
             Self::Slow { why, .. } => ProblemCode::Slow(why.kind()),
             Self::Short { why, .. } => ProblemCode::Short(why.kind()),
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{FailingWarmUp, NoHelp, Standing, Standings};
+use super::{FailingWarmUp, MachineNote, NoHelp, Standing, Standings};
 use crate::measure::agreement::Compared;
 use crate::scaler::decision::{Cause, Failed, NoStart};
 use crate::scaler::member::Stage;
@@ -85,6 +85,8 @@ pub enum Condition {
         is_held: bool,
     },
     BeyondUs,
+    /// It rests, and what its machine does.
+    Machine(MachineNote),
 }
 
 impl Nobody {

@@ -12,7 +12,7 @@ use super::super::rows::Row;
 use super::super::screen::Screen;
 use super::paint::Paint;
 use crate::publish::event::Event;
-use crate::status::{BackendStatus, StandingStatus, Status};
+use crate::status::{BackendStatus, MachineStatus, StandingStatus, Status, seconds};
 
 /// Rows that a problem may have at the top.
 const PROBLEM_ROWS_MAX: u16 = 3;
@@ -137,6 +137,8 @@ fn said_of(row: &Row<'_>, screen: &Screen) -> Vec<(&'static str, String)> {
     let backend = row.backend;
     let mut said = vec![("next: ", backend.next.clone())];
     said.extend(backend.carries().map(|text| ("", text.to_owned())));
+    let machine = row.server.and_then(|server| server.machine.as_ref());
+    said.extend(machine.map(|machine| ("machine: ", machine_of(machine))));
     let standing = standing(backend).into_iter();
     said.extend(standing.map(|(what, text)| ("", format!("{what}: {text}"))));
     let is_last = |event: &&Event| {
@@ -148,6 +150,29 @@ fn said_of(row: &Row<'_>, screen: &Screen) -> Vec<(&'static str, String)> {
     let last = screen.events.iter().rev().find(is_last);
     said.extend(last.map(|event| ("last: ", format!("{} {}", moment(&event.at), event.text))));
     said
+}
+
+/// `on since 11-21 14:03:22Z, ours; 3 starts, the last took 55s; ran for 2h`.
+fn machine_of(machine: &MachineStatus) -> String {
+    let since = machine.since.as_ref();
+    let since = since.map(|at| format!(" since {}", moment(at)));
+    let ours = if machine.ours { ", ours" } else { "" };
+    let starts = match (machine.starts, machine.boot_s.and_then(seconds)) {
+        (0, _) => String::new(),
+        (1, None) => "; 1 start".to_owned(),
+        (many, None) => format!("; {many} starts"),
+        (1, Some(boot)) => format!("; 1 start, which took {boot}"),
+        (many, Some(boot)) => format!("; {many} starts, the last took {boot}"),
+    };
+    let ran = Some(machine.ran_s).filter(|ran_s| *ran_s > 0.0);
+    let ran = ran.and_then(seconds);
+    let ran = ran.map(|ran| format!("; ran for {ran}"));
+    format!(
+        "{}{}{ours}{starts}{}",
+        machine.state,
+        since.unwrap_or_default(),
+        ran.unwrap_or_default()
+    )
 }
 
 /// `11-21 14:03:22Z` of `2026-11-21T14:03:22.120Z`: it may be days ago.

@@ -140,3 +140,31 @@ fn every_problem_has_a_title_of_its_own_that_fits() {
     let notice = Notice::now(Subject::Begun(Incident { about, ..long }));
     assert_eq!(notice.title("lb1").chars().count(), 60);
 }
+
+#[test]
+fn a_machine_is_told_with_its_server_and_one_that_has_none_as_that() {
+    let started = event(
+        "machine_start",
+        Some("web3"),
+        "machine_start web/web3: its machine is asked to start",
+        &json!({}),
+    );
+    assert_eq!(started.title("lb1"), "web: starts the machine of web3");
+    let mut stray = event("machine_stray", None, "machine vm-7 runs", &json!({}));
+    if let Subject::Event(entry) = &mut stray.what {
+        Arc::get_mut(entry).expect("the only one").event.backend = None;
+    }
+    assert_eq!(stray.title("lb1"), "lb1: a machine runs that has no server");
+    let unused = incident("machine_unused", "web2: its machine has run for 3h");
+    let unused = Notice::now(Subject::Begun(unused));
+    assert!(
+        unused.title("lb1").ends_with("runs in no use"),
+        "{}",
+        unused.title("lb1")
+    );
+    assert!(
+        unused.body().contains("It may cost money."),
+        "{}",
+        unused.body()
+    );
+}

@@ -4,7 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use haproxy_autoscale::measure::account::Usage;
 use haproxy_autoscale::publish::record::{News, Record, What};
-use haproxy_autoscale::scaler::decision::{Change, Decision, Reason, Refusal};
+use haproxy_autoscale::scaler::decision::{
+    Change, Decision, MachineNews, MachineTrouble, Reason, Refusal, Wanted,
+};
+use haproxy_autoscale::words::machine::{MachineKey, MachineVerb};
 use haproxy_autoscale::words::order::Verb;
 use haproxy_autoscale::words::time::Timestamp;
 use serde_json::Value;
@@ -27,6 +30,7 @@ pub(super) fn usage(minutes: u32) -> News {
             above_goal: Duration::from_secs(12),
             servers: 2 * minutes * MINUTE,
             all_servers: 5 * minutes * MINUTE,
+            machines: None,
         },
         is_pretended: false,
     }
@@ -71,6 +75,85 @@ pub(super) fn refused(backend: &str, server: Option<&str>) -> Record {
         at: SystemTime::now(),
         what,
     }
+}
+
+/// What a machine was asked for, or did not do.
+fn of_machine(change: Change, news: MachineNews) -> Record {
+    let decision = Decision {
+        at: Timestamp::default(),
+        backend: Some("web".to_owned()),
+        server: Some("web2".to_owned()),
+        change,
+        reason: Reason::Machine(news),
+    };
+    Record {
+        at: SystemTime::now(),
+        what: What::Decision {
+            decision,
+            is_pretended: false,
+        },
+    }
+}
+
+/// Machines ran for six of five minutes together, were started once, and failed twice.
+fn counted_with_machines() -> (tempfile::TempDir, String) {
+    let (folder, events) = place();
+    let teller = Teller::start(&events);
+    let start = |attempt| MachineNews::Start {
+        key: MachineKey(7),
+        attempt,
+        usual: None,
+        wanted: Wanted::Reloaded,
+    };
+    let failed = |verb, trouble| MachineNews::Failed {
+        verb,
+        trouble,
+        again_in: None,
+    };
+    for attempt in [1, 2] {
+        let record = of_machine(Change::MachineStart, start(attempt));
+        teller.hub.tell(record);
+    }
+    for (verb, trouble) in [
+        (MachineVerb::Stop, MachineTrouble::StillOn),
+        (MachineVerb::Status, MachineTrouble::Died),
+        (
+            MachineVerb::Status,
+            MachineTrouble::Unknown("no answer".to_owned()),
+        ),
+    ] {
+        let record = of_machine(Change::MachineFailed, failed(verb, trouble));
+        teller.hub.tell(record);
+    }
+    let News::Usage { backend, usage, .. } = usage(5) else {
+        unreachable!()
+    };
+    teller.tell(News::Usage {
+        backend,
+        usage: Usage {
+            machines: Some(6 * MINUTE),
+            ..usage
+        },
+        is_pretended: false,
+    });
+    teller.end();
+    let config = config(folder.path(), &events);
+    (folder, config)
+}
+
+#[test]
+fn a_report_says_what_machines_took_where_there_are_some() {
+    let (_folder, config) = counted_with_machines();
+    let web = &report(&config, &[])["backends"][0];
+    assert_eq!(web["machine_seconds"], 360.0);
+    assert_eq!(web["machine_starts"], 1, "a repetition is none");
+    assert_eq!(web["machine_failures"], 2, "one that nobody sees is none");
+    let text = run(&["report", "-c", &config]).succeeded();
+    let part = "\n  machines  6.0 machine-minutes run, 1 start, 2 failed\n";
+    assert!(text.contains(part), "{text}");
+    let (_folder, config) = counted();
+    let text = run(&["report", "-c", &config]).succeeded();
+    assert!(!text.contains("machine"), "{text}");
 }
 
 fn report(config: &str, more: &[&str]) -> Value {

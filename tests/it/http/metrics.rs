@@ -16,7 +16,7 @@ use crate::support::{
 const OPEN: &str = "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5";
 
 /// Series and their values.
-fn series(text: &str) -> BTreeMap<String, f64> {
+pub(super) fn series(text: &str) -> BTreeMap<String, f64> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let pairs = lines.filter_map(|line| line.rsplit_once(' '));
     pairs
@@ -67,6 +67,11 @@ fn every_row_is_on_the_page_from_the_first_scrape_on() {
         "capacity_requests_per_second",
         "demand_requests_per_second",
         "log_last_line_timestamp_seconds",
+        "machine_boot_seconds",
+        "machine_failures_total",
+        "machine_running_seconds_total",
+        "machine_starts_total",
+        "machine_state",
         "notification_queue_length",
         "notifications_total",
         "probe_up",
@@ -102,6 +107,7 @@ fn every_row_is_on_the_page_from_the_first_scrape_on() {
                 "action",
                 "channel",
                 "site",
+                "verb",
             ];
             assert!(ours.contains(label), "{name}: {label}");
         }

@@ -105,7 +105,11 @@ impl World {
         name: String,
         outcome: Result<WarmUpEvidence, WarmUpFailure>,
     ) {
-        self.server(&name).is_warm |= outcome.is_ok();
+        let mut servers = self.servers.iter_mut();
+        // HAProxy may have it no more.
+        if let Some(server) = servers.find(|server| server.read.name == name) {
+            server.is_warm |= outcome.is_ok();
+        }
         let server = ServerName::new(BACKEND, name);
         self.step(Event::WarmUpEnded {
             id,

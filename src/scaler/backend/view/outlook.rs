@@ -52,6 +52,11 @@ impl Sight<'_> {
             checks: check.map(|check| check.is_full()),
             sessions: member.map_or(0, |it| it.read.sessions),
             failing: journey.failing(now, &self.settings),
+            booting: self
+                .machines
+                .of(&journey.server)
+                .filter(|_| journey.is_inbound())
+                .and_then(|machine| machine.booting(now)),
         }
     }
 
