@@ -11,6 +11,8 @@ mod in_and_out;
 mod life;
 mod light_load;
 mod log_file;
+mod machine_kills;
+mod machines;
 mod meters;
 mod modes;
 mod odd_servers;

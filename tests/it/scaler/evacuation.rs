@@ -53,7 +53,11 @@ fn an_always_up_server_is_replaced_first_and_then_drained() {
             break;
         }
     }
-    assert!(world.now.as_ms() < 10_000, "no longer than that takes: {:?}", world.now);
+    assert!(
+        world.now.as_ms() < 10_000,
+        "no longer than that takes: {:?}",
+        world.now
+    );
     world.pass(seconds(5));
     assert!(world.is_up("web2"));
     assert!(world.server("web1").read.is_maint(), "{}", world.trace());
