@@ -24,9 +24,25 @@ def append(file, text):
         it.write(text.encode() + b"\n")
 
 
+def haproxy_says():
+    """Its status and sessions; nothing where HAProxy does not answer."""
+    try:
+        with open("admin") as file, socket.socket(socket.AF_UNIX) as admin:
+            admin.settimeout(2)
+            admin.connect(file.read().strip())
+            admin.sendall(b"show stat web 4 -1\n")
+            rows = admin.makefile().read().splitlines()
+    except OSError:
+        return None
+    columns = rows[0].lstrip("# ").split(",")
+    rows = (dict(zip(columns, row.split(","))) for row in rows[1:])
+    return next(((row["status"], row["scur"]) for row in rows if row.get("svname") == name), None)
+
+
 def stop(_signal, _frame):
-    if users:
-        append("faults", f"{name}: stopped with {users} users on it")
+    says = haproxy_says()
+    if users or says not in (None, ("MAINT", "0")):
+        append("faults", f"{name}: stopped with {users} users on it, HAProxy says {says}")
     os._exit(0)
 
 

@@ -23,8 +23,9 @@ const LIFE_MAX_MS: u64 = 1400;
 const SEED: &str = "MACHINE_KILLS_SEED";
 /// Requests a second at which nothing is saturated.
 const RATE: f64 = 40.0;
-/// How long the hook takes before it does anything.
-const HOOK_TAKES: &str = "sleep 0.15";
+/// The hook takes its time before it does anything, longer than some daemons live.
+const TAKES_TO_START: &str = "sleep 0.15";
+const TAKES_TO_STOP: &str = "sleep 0.8";
 
 fn kills() -> usize {
     let asked = std::env::var("HAPROXY_AUTOSCALE_KILLS").ok();
@@ -67,11 +68,12 @@ fn a_daemon_killed_at_any_moment_leaves_no_machine_that_nobody_knows_and_starts_
             ..Hardware::default()
         };
         room.hardware(name, hardware);
-        room.at(name, "start", HOOK_TAKES);
-        room.at(name, "stop", HOOK_TAKES);
+        room.at(name, "start", TAKES_TO_START);
+        room.at(name, "stop", TAKES_TO_STOP);
     }
     let web1 = TinyServer::start("web1", fast());
     let haproxy = RealHaproxy::start(version, HaproxyConfig::new(backend(&web1, &room)));
+    room.watches(&haproxy.admin_socket());
     let folder = tempfile::tempdir().expect("a folder");
     let config = config(&haproxy, &room, folder.path());
     let states = StateWatch::start(&haproxy);

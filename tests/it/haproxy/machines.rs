@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 /// For what takes a boot, a warm-up and a look at the log; generous.
-const A_JOURNEY: Duration = Duration::from_secs(30);
+pub(super) const A_JOURNEY: Duration = Duration::from_secs(30);
 /// Until a machine that nobody needs is off: after a reload none is stopped for a minute.
 const OFF_LIMIT: Duration = Duration::from_secs(100);
 /// Requests a second: enough to see what is slow.
@@ -57,6 +57,7 @@ impl Scene {
         let web1 = TinyServer::start("web1", fast());
         let config = HaproxyConfig::new(backend(&web1, &room)).master_worker();
         let haproxy = RealHaproxy::start(version, config);
+        room.watches(&haproxy.admin_socket());
         let daemon = daemon(&haproxy, &room, keys).start();
         let scene = Self {
             load: Load::open(haproxy.frontend(), RATE),

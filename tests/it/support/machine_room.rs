@@ -103,6 +103,12 @@ impl MachineRoom {
         text
     }
 
+    /// Each machine asks HAProxy there, when it is stopped, whether its server rests.
+    pub fn watches(&self, admin_socket: &Path) {
+        let path = admin_socket.display().to_string();
+        fs::write(self.path("admin"), path).expect("the name of a socket");
+    }
+
     /// How it boots and serves from its next start on.
     pub fn hardware(&self, name: &str, its: Hardware) {
         let Hardware {
