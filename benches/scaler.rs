@@ -104,6 +104,7 @@ impl World {
                     actions.extend(self.scaler.handle(now, read));
                 }
                 Action::WarmUp { .. }
+                | Action::Machine { .. }
                 | Action::SetState { .. }
                 | Action::SetMaxconn { .. }
                 | Action::SetWeight { .. }

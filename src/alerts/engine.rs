@@ -26,8 +26,6 @@ use crate::publish::record::{AlertNews, Record};
 use crate::status::Told;
 use crate::words::time::Timestamp;
 
-/// An Alertmanager forgets an alert that is not repeated within five minutes.
-const REPEAT_EVERY: Duration = Duration::from_secs(60);
 /// What was told is written at most so often.
 const KEEP_EVERY: Duration = Duration::from_secs(1);
 /// Outcomes and sights that wait to be taken.
@@ -85,6 +83,8 @@ pub(super) struct Engine {
     sights: Ways<Sight>,
     last_event: u64,
     is_muted: bool,
+    /// An Alertmanager forgets an alert that is not repeated within five minutes.
+    repeat_every: Duration,
     keep_due: Option<Instant>,
     keeping: Option<JoinHandle<()>>,
 }
@@ -96,6 +96,7 @@ impl Engine {
         (troubles, counts): (Troubles, Counts),
         settings: watch::Receiver<Settings>,
         glances: watch::Receiver<Option<Arc<Glance>>>,
+        repeat_every: Duration,
     ) -> Self {
         Self {
             hub,
@@ -115,6 +116,7 @@ impl Engine {
             sights: mpsc::channel(WAITING_MAX),
             last_event: 0,
             is_muted: false,
+            repeat_every,
             keep_due: None,
             keeping: None,
         }
@@ -133,7 +135,7 @@ impl Engine {
         self.configure();
         let mut newest = self.events.newest();
         self.last_event = *newest.borrow_and_update();
-        let mut repeat_due = Instant::now() + REPEAT_EVERY;
+        let mut repeat_due = Instant::now() + self.repeat_every;
         loop {
             let keep_due = self.keep_due;
             tokio::select! {
@@ -149,7 +151,7 @@ impl Engine {
                 Some((channel, outcome)) = self.outcomes.1.recv() => self.take(&channel, outcome),
                 Some(sight) = self.sights.1.recv() => self.see(sight),
                 () = sleep_until(repeat_due) => {
-                    repeat_due = Instant::now() + REPEAT_EVERY;
+                    repeat_due = Instant::now() + self.repeat_every;
                     self.repeat();
                 }
                 () = sleep_until(keep_due.unwrap_or(repeat_due)), if keep_due.is_some() => {

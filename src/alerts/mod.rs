@@ -40,6 +40,8 @@ use crate::status::{DaemonProblem, Told};
 const THREADS_MAX: usize = 16;
 /// How much others come first, from 0 to 19.
 const NICENESS: i32 = 10;
+/// An Alertmanager is told again so often what lasts.
+const REPEAT_EVERY: Duration = Duration::from_secs(60);
 /// A daemon that ends waits so long for its last alerts to go out.
 const END_LIMIT: Duration = Duration::from_millis(500);
 
@@ -52,6 +54,7 @@ pub struct Front {
     glances: watch::Sender<Option<Arc<Glance>>>,
     troubles: Troubles,
     counts: Counts,
+    repeat_every: Duration,
     /// The thread runs.
     ending: Option<oneshot::Receiver<()>>,
     is_started: bool,
@@ -96,9 +99,17 @@ impl Front {
             glances: watch::Sender::new(None),
             troubles: Troubles::default(),
             counts: Counts::default(),
+            repeat_every: REPEAT_EVERY,
             ending: None,
             is_started: false,
         }
+    }
+
+    /// Tells an Alertmanager again what lasts at another pace than once a minute.
+    #[must_use]
+    pub const fn repeating_every(mut self, pause: Duration) -> Self {
+        self.repeat_every = pause;
+        self
     }
 
     /// Goes by that configuration from now on. Never waits. The thread is started when there is something
@@ -131,6 +142,7 @@ impl Front {
             (self.troubles.clone(), self.counts.clone()),
             self.settings.subscribe(),
             self.glances.subscribe(),
+            self.repeat_every,
         );
         let thread = std::thread::Builder::new().name("alerts".to_owned());
         let started = thread.spawn(move || {

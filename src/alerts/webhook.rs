@@ -18,8 +18,9 @@ const LIMIT: Duration = Duration::from_secs(10);
 const DISCORD_CHARS_MAX: usize = 2000;
 /// What an answer says, as far as it is shown.
 const SHOWN_CHARS_MAX: usize = 200;
-/// Alertmanager shows an event, which has no end, for so long.
-const EVENT_LASTS: Duration = Duration::from_secs(5 * 60);
+/// Alertmanager shows an event, which has no end, for so long, and an incident after its last repeat, whatever
+/// its own `resolve_timeout` is.
+const SHOWN_FOR: Duration = Duration::from_secs(5 * 60);
 const ALERTMANAGER_PATH: &str = "/api/v2/alerts";
 
 pub(super) async fn send(
@@ -156,11 +157,13 @@ fn for_alertmanager(notice: &Notice, title: &str, body: &str, host: &str) -> Val
             label(name, value);
         }
     }
+    let now = SystemTime::now();
     let ends = match &notice.what {
-        Subject::Begun(_) => None,
-        Subject::Ended { .. } => Some(SystemTime::now()),
+        // From this attempt on: it may be sent long after it was said.
+        Subject::Begun(_) => now.checked_add(SHOWN_FOR),
+        Subject::Ended { .. } => Some(now),
         Subject::Event(_) | Subject::Muted(_) | Subject::Unmuted | Subject::Test(_) => {
-            notice.at.checked_add(EVENT_LASTS)
+            notice.at.checked_add(SHOWN_FOR)
         }
     };
     let mut alert = json!({

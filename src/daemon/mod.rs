@@ -125,9 +125,8 @@ pub async fn run_with(
     let mut stop = pin!(stop);
     loop {
         let deadline = daemon.scaler.deadline();
-        let calendar_due = daemon.calendar_due();
+        let chores_due = daemon.chores_due();
         let glance_due = daemon.glance_due();
-        let census_due = daemon.census_due();
         let turn = tokio::select! {
             biased;
             () = &mut stop => break,
@@ -138,9 +137,8 @@ pub async fn run_with(
             () = parts.source.wait() => Turn::Log,
             () = kept(&mut daemon.keeper) => Turn::Kept,
             () = daemon.clock.sleep_until(deadline) => Turn::Tick,
-            () = daemon.clock.sleep_until(calendar_due), if calendar_due.is_some() => Turn::Calendar,
+            () = daemon.clock.sleep_until(chores_due), if chores_due.is_some() => Turn::Chores,
             () = daemon.clock.sleep_until(glance_due), if glance_due.is_some() => Turn::Glance,
-            () = daemon.clock.sleep_until(census_due), if census_due.is_some() => Turn::Census,
             () = supervisor.due() => Turn::Tick,
         };
         let (woke, now) = (Instant::now(), daemon.clock.now());
@@ -156,9 +154,8 @@ pub async fn run_with(
             }
             Turn::Log => daemon.read_log(&mut parts.source),
             Turn::Kept => daemon.watch_keeper(),
-            Turn::Calendar => daemon.tell_hours(),
+            Turn::Chores => daemon.do_chores(),
             Turn::Glance => {}
-            Turn::Census => daemon.take_census(),
             Turn::Tick => daemon.event(daemon.clock.now(), Event::Tick),
         }
         daemon.tell_supervisor(&mut supervisor, &parts.source);
@@ -209,11 +206,10 @@ enum Turn {
     Reload(Reload),
     Log,
     Kept,
-    Calendar,
+    /// What is done now and then, whatever happens.
+    Chores,
     /// The alerts want a look.
     Glance,
-    /// Which machines there are is to be asked.
-    Census,
     Tick,
 }
 
@@ -322,6 +318,23 @@ impl Daemon {
             events,
             hub,
             config,
+        }
+    }
+
+    /// When something is done that is done now and then.
+    fn chores_due(&self) -> Option<Timestamp> {
+        let all = [self.calendar_due(), self.census_due()];
+        all.into_iter().flatten().min()
+    }
+
+    fn do_chores(&mut self) {
+        let now = self.clock.now();
+        let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        if is_due(self.calendar_due()) {
+            self.tell_hours();
+        }
+        if is_due(self.census_due()) {
+            self.take_census();
         }
     }
 

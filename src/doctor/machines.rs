@@ -41,7 +41,10 @@ pub(super) async fn look(facts: &Facts, asks: bool) -> Vec<MachineFacts> {
     let mut all = JoinSet::new();
     for (index, (server, provider)) in providers.into_iter().enumerate() {
         let trouble = machines::look(&provider, uid).err();
-        let is_asked = asks && index < ASKED_MAX && trouble.is_none() && provider.can_tell();
+        // A program of the daemon's user is nothing that root should run.
+        let is_ours = machines::look(&provider, facts.asker.uid.unwrap_or(0)).is_ok();
+        let may_run = trouble.is_none() && is_ours;
+        let is_asked = asks && index < ASKED_MAX && may_run && provider.can_tell();
         let machines = machines.clone();
         let limit = limits.get(&server).copied().unwrap_or(ANSWER_MAX);
         let address = address(facts, &server);

@@ -22,7 +22,7 @@ use tokio::sync::{Mutex as Turn, OwnedMutexGuard, OwnedSemaphorePermit, Semaphor
 use tokio::time::{Instant, timeout_at};
 
 use self::exec::Listed;
-use self::program::Ear;
+use self::program::{Ear, Heard};
 use self::settings::Provider;
 use self::wol::Wakes;
 use crate::words::machine::{
@@ -44,7 +44,8 @@ pub struct Machines {
     tell: Tell,
 }
 
-/// Whoever hears what programs say. Must not wait.
+/// Whoever hears what programs say: each line of `start` and `stop`, and of `status` and `list`, which are asked
+/// for over and over, what differs from the last time. Must not wait.
 pub type Tell = Arc<dyn Fn(Said) + Send + Sync>;
 
 /// A line that a program wrote to its standard error, or its `message`.
@@ -74,6 +75,7 @@ struct Desk {
     turns: Mutex<BTreeMap<ServerName, Arc<Turn<()>>>>,
     at_work: Arc<Semaphore>,
     wakes: Wakes,
+    heard: Heard,
 }
 
 impl fmt::Debug for Machines {
@@ -93,6 +95,7 @@ impl Machines {
                 turns: Mutex::default(),
                 at_work: Arc::new(Semaphore::new(AT_ONCE_MAX)),
                 wakes: Wakes::default(),
+                heard: Heard::default(),
             }),
             tell,
         }
@@ -146,13 +149,31 @@ impl Machines {
         };
         let left = ends.saturating_duration_since(Instant::now());
         let mut ear = Ear::new(&self.tell, Some(&call.server), call.verb.as_str());
+        if call.verb != MachineVerb::Status {
+            return Self::ask(provider, call, left, &mut ear).await;
+        }
+        ear = ear.keeping();
+        let answer = Self::ask(provider, call, left, &mut ear).await;
+        ear.tell_news(&self.desk.heard, vec![call.server.to_string()]);
+        answer.map_err(|failure| match failure {
+            MachineFailure::Failed(why) => MachineFailure::Unknown(why),
+            other @ (MachineFailure::Refused(_) | MachineFailure::Unknown(_)) => other,
+        })
+    }
+
+    async fn ask(
+        provider: &Provider,
+        call: &MachineCall,
+        left: Duration,
+        ear: &mut Ear<'_>,
+    ) -> Result<MachineAnswer, MachineFailure> {
         match provider {
-            Provider::Exec { command } => exec::call(command, call, left, &mut ear).await,
+            Provider::Exec { command } => exec::call(command, call, left, ear).await,
             Provider::Fence { agent, options } => {
-                fence::call(agent, options, call, left, &mut ear).await
+                fence::call(agent, options, call, left, ear).await
             }
             Provider::Wol(wake) => match (&wake.command, call.verb) {
-                (Some(command), _) => exec::call(command, call, left, &mut ear).await,
+                (Some(command), _) => exec::call(command, call, left, ear).await,
                 (None, MachineVerb::Status) => Ok(MachineAnswer::Done),
                 (None, MachineVerb::Start | MachineVerb::Stop) => Err(MachineFailure::Refused(
                     "Wake-on-LAN cannot stop a machine; a `command` could".to_owned(),
@@ -215,8 +236,10 @@ impl Machines {
             let at_work = Arc::clone(&self.desk.at_work).acquire_owned();
             let found = match timeout_at(Instant::now() + limit, at_work).await {
                 Ok(Ok(_permit)) => {
-                    let mut ear = Ear::new(&self.tell, None, exec::LIST);
-                    exec::list(command, limit, &mut ear).await
+                    let mut ear = Ear::new(&self.tell, None, exec::LIST).keeping();
+                    let found = exec::list(command, limit, &mut ear).await;
+                    ear.tell_news(&self.desk.heard, command.to_vec());
+                    found
                 }
                 Ok(Err(_)) | Err(_) => Err(busy(MachineVerb::Status)),
             };

@@ -2,12 +2,14 @@
 //! meanwhile, and why there is no answer. What its answer means is known to [`super::exec`] and
 //! [`super::fence`].
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{GRACE, Said, Tell, trust};
@@ -116,6 +118,25 @@ pub(super) struct Ear<'a> {
     told: usize,
     /// Its last words.
     last: String,
+    /// What is to be told at the end, where it may be nothing new.
+    kept: Option<Vec<String>>,
+}
+
+/// What was told of programs that are asked over and over: the same is not told again.
+#[derive(Debug, Default)]
+pub(super) struct Heard(Mutex<BTreeMap<Vec<String>, Vec<String>>>);
+
+impl Heard {
+    /// Takes what `of` says now; whether that is something new.
+    fn is_new(&self, of: Vec<String>, lines: &[String]) -> bool {
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = if lines.is_empty() {
+            heard.remove(&of)
+        } else {
+            heard.insert(of, lines.to_vec())
+        };
+        before.unwrap_or_default() != lines
+    }
 }
 
 impl<'a> Ear<'a> {
@@ -126,6 +147,27 @@ impl<'a> Ear<'a> {
             verb,
             told: 0,
             last: String::new(),
+            kept: None,
+        }
+    }
+
+    /// One that keeps what it hears to itself until [`Ear::tell_news`].
+    pub(super) fn keeping(self) -> Self {
+        Self {
+            kept: Some(Vec::new()),
+            ..self
+        }
+    }
+
+    /// Tells what it kept, unless the last run `of` the same said the same.
+    pub(super) fn tell_news(mut self, heard: &Heard, of: Vec<String>) {
+        let Some(lines) = self.kept.take() else {
+            return;
+        };
+        if heard.is_new(of, &lines) {
+            for line in lines {
+                self.say(line);
+            }
         }
     }
 
@@ -139,7 +181,11 @@ impl<'a> Ear<'a> {
         }
     }
 
-    fn say(&self, text: String) {
+    fn say(&mut self, text: String) {
+        if let Some(kept) = &mut self.kept {
+            kept.push(text);
+            return;
+        }
         (self.tell)(Said {
             server: self.server.cloned(),
             verb: self.verb,

@@ -15,6 +15,7 @@ use crate::scaler::decision::{
     Breach, Consequence, Effect, Episode, Fault, MachineNews, Note, RampNews, Reason, Tally, Wanted,
 };
 use crate::words::by::NO_UID;
+use crate::words::order::Verb;
 use crate::words::proof::WarmUpEvidence;
 
 /// Names and numbers.
@@ -119,10 +120,8 @@ fn of_reason(data: &mut Data, reason: &Reason) {
         Reason::Fault { fault, consequence } => of_fault(data, fault, *consequence),
         Reason::Operator { hold, .. } => put_seconds(data, "hold_s", *hold),
         Reason::Answer { verb, by, answer } => {
-            put(data, "order", verb.as_str());
-            put(data, "accepted", answer.is_ok());
             let uid = by.as_ref().map(|by| by.uid);
-            put(data, "uid", uid.filter(|uid| *uid != NO_UID));
+            of_order(data, *verb, uid, answer.is_ok());
         }
         Reason::Effect(effect) => of_effect(data, effect),
         Reason::Note(note) => of_note(data, note),
@@ -287,6 +286,12 @@ fn of_warm_up(data: &mut Data, evidence: WarmUpEvidence) {
     put(data, "warm_up_failed", evidence.failed);
     put(data, "warm_up_first_ms", evidence.first_ms);
     put(data, "warm_up_last_ms", evidence.last_ms);
+}
+
+fn of_order(data: &mut Data, verb: Verb, uid: Option<u32>, is_accepted: bool) {
+    put(data, "order", verb.as_str());
+    put(data, "accepted", is_accepted);
+    put(data, "uid", uid.filter(|uid| *uid != NO_UID));
 }
 
 fn of_tally(data: &mut Data, tally: &Tally) {

@@ -1,8 +1,11 @@
 //! One machine that a spare runs on: what it does, as far as its provider has said, what is asked of it
 //! now, and whether it is ours to stop. When it is asked for something is said in `backend::machines`.
 
+mod parts;
+
 use std::time::Duration;
 
+use self::parts::{Call, Power, Start, Starts, Stops};
 use super::decision::MachineTrouble;
 use super::event::ActionId;
 use super::memory::MachineMemory;
@@ -21,16 +24,8 @@ const BOOT_WATCH_EVERY: Duration = Duration::from_secs(30);
 const LATE_FOR: Duration = Duration::from_secs(15 * 60);
 /// … and is looked at this often.
 const LATE_EVERY: Duration = Duration::from_secs(60);
-/// What was seen so long ago is still believed.
-const FRESH_FOR: Duration = Duration::from_secs(10);
 /// A provider that takes too long is ended, at last by force; after this much more its outcome counts as lost.
 const OUTCOME_SLACK: Duration = Duration::from_secs(10);
-/// A stop that failed is tried again after this time, doubling …
-const STOP_AGAIN_MIN: Duration = Duration::from_secs(60);
-/// … up to this.
-const STOP_AGAIN_MAX: Duration = Duration::from_secs(60 * 60);
-/// From here on another doubling would change nothing.
-const DOUBLINGS_MAX: u32 = 6;
 /// One answer may be older than the start that was accepted.
 const OFFS_BELIEVED: u32 = 2;
 /// A machine is late when its boot takes so many times what the last one took …
@@ -41,65 +36,18 @@ const LATE_MIN: Duration = Duration::from_secs(30);
 /// One machine.
 #[derive(Debug)]
 pub(super) struct Machine {
-    /// What it does; `None`: nobody knows.
-    pub(super) power: Option<PowerState>,
-    /// Since when.
-    pub(super) since: Timestamp,
-    /// When its provider said so last.
-    seen_at: Option<Timestamp>,
-    /// The last start that was asked for.
-    pub(super) key: MachineKey,
-    /// Keys of later ones are at least that.
-    pub(super) keys_from: MachineKey,
-    /// How often.
-    pub(super) attempt: u32,
+    pub(super) power: Power,
+    pub(super) starts: Starts,
     /// It runs because we started it, or its server was put into maint by us: we may stop it.
     pub(super) is_ours: bool,
     call: Option<Call>,
     start: Option<Start>,
-    stop: Option<Stop>,
-    stop_failures: u32,
-    stop_not_before: Timestamp,
-    /// Until then a start that was given up may take effect.
-    pub(super) late_until: Option<Timestamp>,
+    stops: Stops,
     ask_at: Timestamp,
     /// Its provider does not say what it does, and that was told.
     is_mute: bool,
     /// That it runs in no use was told.
     pub(super) is_told: bool,
-    /// From the last start to the first proof of its server.
-    pub(super) boot: Option<Duration>,
-    /// Starts that were asked for, repetitions not counted.
-    pub(super) starts: u64,
-    /// How long it has run, or may have, before `runs_since`.
-    ran: Duration,
-    runs_since: Option<Timestamp>,
-}
-
-/// What it is asked for at this moment.
-#[derive(Clone, Copy, Debug)]
-struct Call {
-    id: ActionId,
-    verb: MachineVerb,
-    /// The outcome counts as lost then.
-    until: Timestamp,
-}
-
-/// A start that was asked for; its server is not proven yet.
-#[derive(Clone, Debug)]
-struct Start {
-    asked_at: Timestamp,
-    is_accepted: bool,
-    /// Nobody knows what became of it: its provider's last words.
-    doubt: Option<String>,
-    /// How often it was seen off since.
-    offs: u32,
-}
-
-/// A stop that was asked for; it has not been seen off yet.
-#[derive(Clone, Copy, Debug)]
-struct Stop {
-    by: Timestamp,
 }
 
 /// What a spare that is wanted waits for.
@@ -141,26 +89,15 @@ impl Machine {
     /// Nothing is known of it; it is asked at once.
     pub(super) const fn new(now: Timestamp, keys_from: MachineKey) -> Self {
         Self {
-            power: None,
-            since: now,
-            seen_at: None,
-            key: MachineKey(0),
-            keys_from,
-            attempt: 0,
+            power: Power::unknown(now),
+            starts: Starts::none(keys_from),
             is_ours: false,
             call: None,
             start: None,
-            stop: None,
-            stop_failures: 0,
-            stop_not_before: now,
-            late_until: None,
+            stops: Stops::none(now),
             ask_at: now,
             is_mute: false,
             is_told: false,
-            boot: None,
-            starts: 0,
-            ran: Duration::ZERO,
-            runs_since: None,
         }
     }
 
@@ -171,29 +108,18 @@ impl Machine {
 
     /// Its server cannot be asked before it is started, as far as anybody knows.
     pub(super) fn is_off(&self) -> bool {
-        self.power != Some(PowerState::On)
-    }
-
-    /// It does not run.
-    pub(super) const fn is_down(&self) -> bool {
-        matches!(self.power, Some(PowerState::Off | PowerState::Gone))
+        self.power.state != Some(PowerState::On)
     }
 
     /// It is to be off soon: a start would have to wait.
     pub(super) fn is_stopping(&self) -> bool {
         let is_asked = self.call.is_some_and(|call| call.verb == MachineVerb::Stop);
-        is_asked || self.stop.is_some() || self.power == Some(PowerState::Stopping)
+        is_asked || self.stops.is_under_way() || self.power.state == Some(PowerState::Stopping)
     }
 
     /// It runs because of us, or may.
     pub(super) fn runs_for_us(&self) -> bool {
-        self.start.is_some() || self.is_ours && !self.is_down()
-    }
-
-    /// How long it has run, or may have, since this daemon began.
-    pub(super) fn ran(&self, now: Timestamp) -> Duration {
-        let runs = self.runs_since.map_or(Duration::ZERO, |at| now.since(at));
-        self.ran.saturating_add(runs)
+        self.start.is_some() || self.is_ours && !self.power.is_down()
     }
 
     /// When something is due with it whatever else happens.
@@ -208,13 +134,9 @@ impl Machine {
 
     /// Its server takes no request: what was seen before that is doubted.
     pub(super) fn doubt(&mut self, now: Timestamp) {
-        if !self.is_fresh(now) {
+        if !self.power.is_fresh(now) {
             self.ask_at = now;
         }
-    }
-
-    fn is_fresh(&self, now: Timestamp) -> bool {
-        self.seen_at.is_some_and(|at| now.since(at) < FRESH_FOR)
     }
 
     /// What a spare that is wanted waits for.
@@ -223,8 +145,10 @@ impl Machine {
             return ToStart::GoOn;
         }
         let doubt = self.start.as_ref().and_then(|start| start.doubt.as_ref());
-        match self.power {
-            Some(PowerState::On | PowerState::Starting) if self.is_fresh(now) => ToStart::GoOn,
+        match self.power.state {
+            Some(PowerState::On | PowerState::Starting) if self.power.is_fresh(now) => {
+                ToStart::GoOn
+            }
             Some(PowerState::On | PowerState::Starting | PowerState::Stopping) => ToStart::Ask,
             Some(PowerState::Off | PowerState::Gone) | None if doubt.is_some() => ToStart::Ask,
             Some(PowerState::Off | PowerState::Gone) | None => ToStart::Start,
@@ -240,7 +164,10 @@ impl Machine {
     /// Its server should have answered by then, going by its last boot.
     pub(super) fn expected_by(&self, settings: &MachineSettings) -> Option<Timestamp> {
         let start = self.start.as_ref()?;
-        let usual = self.boot.map(|boot| (boot * LATE_FACTOR).max(LATE_MIN));
+        let usual = self
+            .starts
+            .boot
+            .map(|boot| (boot * LATE_FACTOR).max(LATE_MIN));
         let span = usual.unwrap_or(settings.start_timeout);
         Some(start.asked_at.after(span.min(settings.start_timeout)))
     }
@@ -253,34 +180,21 @@ impl Machine {
         id: ActionId,
         settings: &MachineSettings,
     ) -> bool {
-        let is_again = self.is_ours || self.late_until.is_some_and(|until| now < until);
-        if is_again {
-            self.attempt = self.attempt.saturating_add(1);
-        } else {
-            self.key = MachineKey(self.key.0.saturating_add(1)).max(self.keys_from);
-            self.attempt = 1;
-            self.starts = self.starts.saturating_add(1);
-        }
+        let is_again = self.is_ours || self.starts.may_be_late(now);
+        self.starts.ask(is_again);
         self.is_ours = true;
-        self.late_until = None;
         self.is_told = false;
-        self.start = Some(Start {
-            asked_at: now,
-            is_accepted: false,
-            doubt: None,
-            offs: 0,
-        });
-        self.enter(now, Some(PowerState::Starting));
+        self.start = Some(Start::at(now));
+        self.power.enter(now, Some(PowerState::Starting));
         self.call(now, id, MachineVerb::Start, settings.start_timeout);
         !is_again
     }
 
     /// It is asked to stop.
     pub(super) fn begin_stop(&mut self, now: Timestamp, id: ActionId, settings: &MachineSettings) {
-        let by = now.after(settings.stop_timeout);
-        self.stop = Some(Stop { by });
+        self.stops.begin(now.after(settings.stop_timeout));
         self.start = None;
-        self.enter(now, Some(PowerState::Stopping));
+        self.power.enter(now, Some(PowerState::Stopping));
         self.call(now, id, MachineVerb::Stop, settings.stop_timeout);
     }
 
@@ -301,23 +215,23 @@ impl Machine {
 
     /// It may be asked to stop, as far as it is concerned.
     pub(super) fn may_be_stopped(&self, now: Timestamp) -> bool {
-        let is_free = self.call.is_none() && self.stop.is_none();
-        self.is_ours && !self.is_down() && is_free && now >= self.stop_not_before
+        let is_free = self.call.is_none() && self.stops.may_begin(now);
+        self.is_ours && !self.power.is_down() && is_free
     }
 
     /// Its server answers: how long that took from the start that was asked for.
     pub(super) fn is_proven(&mut self, now: Timestamp) -> Option<Duration> {
-        self.enter(now, Some(PowerState::On));
-        self.seen_at = Some(now);
+        self.power.enter(now, Some(PowerState::On));
+        self.power.is_seen(now);
         let boot = now.since(self.start.take()?.asked_at);
-        self.boot = Some(boot);
+        self.starts.boot = Some(boot);
         Some(boot)
     }
 
     /// Nobody waits for its start any more. It may take effect all the same.
     pub(super) fn give_up(&mut self, now: Timestamp) {
         if self.start.take().is_some() {
-            self.late_until = Some(now.after(LATE_FOR));
+            self.starts.late_until = Some(now.after(LATE_FOR));
             self.ask_at = now;
         }
     }
@@ -331,25 +245,23 @@ impl Machine {
 
     /// Its server is asked from now on. One that was found starting has the whole time that a start has.
     pub(super) fn goes_on(&mut self, now: Timestamp) {
-        if self.power == Some(PowerState::Starting) && self.start.is_none() {
+        if self.power.state == Some(PowerState::Starting) && self.start.is_none() {
             self.start = Some(Start {
-                asked_at: now,
                 is_accepted: true,
-                doubt: None,
-                offs: 0,
+                ..Start::at(now)
             });
         }
     }
 
     /// Takes what an earlier daemon knew of it.
     pub(super) fn restore(&mut self, now: Timestamp, memory: &MachineMemory) {
-        self.key = memory.key;
-        self.attempt = memory.attempt;
+        self.starts.key = memory.key;
+        self.starts.attempt = memory.attempt;
         self.is_ours = memory.is_ours;
-        self.boot = memory.boot;
-        self.starts = memory.starts;
+        self.starts.boot = memory.boot;
+        self.starts.count = memory.starts;
         if memory.may_start_late {
-            self.late_until = Some(now.after(LATE_FOR));
+            self.starts.late_until = Some(now.after(LATE_FOR));
         }
     }
 
@@ -416,7 +328,7 @@ impl Machine {
                 return Outcome::Nothing;
             }
         };
-        self.enter(now, Some(power));
+        self.power.enter(now, Some(power));
         self.ask_at = ask_at;
         self.accept()
     }
@@ -439,7 +351,7 @@ impl Machine {
             trouble,
             MachineTrouble::Failed(_) | MachineTrouble::Refused(_)
         ) {
-            self.enter(now, None);
+            self.power.enter(now, None);
         }
         Outcome::StartFailed(trouble)
     }
@@ -466,16 +378,12 @@ impl Machine {
             Err(MachineFailure::Refused(words)) => MachineTrouble::Refused(words),
         };
         self.ask_at = now;
-        self.enter(now, None);
+        self.power.enter(now, None);
         self.stop_failed(now, words)
     }
 
     fn stop_failed(&mut self, now: Timestamp, trouble: MachineTrouble) -> Outcome {
-        let doublings = self.stop_failures.min(DOUBLINGS_MAX);
-        let again_in = (STOP_AGAIN_MIN * 2_u32.pow(doublings)).min(STOP_AGAIN_MAX);
-        self.stop = None;
-        self.stop_failures = self.stop_failures.saturating_add(1);
-        self.stop_not_before = now.after(again_in);
+        let again_in = self.stops.fail(now);
         Outcome::StopFailed { trouble, again_in }
     }
 
@@ -503,16 +411,16 @@ impl Machine {
         if self.start.is_some() {
             return self.accept();
         }
-        if let Some(stop) = self.stop {
-            if now >= stop.by {
-                self.enter(now, None);
+        if let Some(by) = self.stops.by() {
+            if now >= by {
+                self.power.enter(now, None);
                 return self.stop_failed(now, MachineTrouble::Unknown(words.unwrap_or_default()));
             }
-            self.ask_at = now.after(WATCH_EVERY).min(stop.by);
+            self.ask_at = now.after(WATCH_EVERY).min(by);
             return Outcome::Nothing;
         }
-        if self.power == Some(PowerState::On) && !self.is_fresh(now) {
-            self.enter(now, None);
+        if self.power.state == Some(PowerState::On) && !self.power.is_fresh(now) {
+            self.power.enter(now, None);
         }
         match words {
             Some(words) if !std::mem::replace(&mut self.is_mute, true) => {
@@ -525,13 +433,13 @@ impl Machine {
     /// Its provider says what it does.
     fn sees(&mut self, now: Timestamp, power: PowerState) -> Outcome {
         self.is_mute = false;
-        self.seen_at = Some(now);
+        self.power.is_seen(now);
         self.ask_at = now.after(self.look_again_in(now));
         match power {
             PowerState::On | PowerState::Starting => self.sees_it_run(now, power),
             PowerState::Off | PowerState::Gone => self.sees_it_off(now, power),
             PowerState::Stopping => {
-                self.enter(now, Some(power));
+                self.power.enter(now, Some(power));
                 self.ask_at = now.after(WATCH_EVERY);
                 Outcome::Nothing
             }
@@ -541,7 +449,7 @@ impl Machine {
     fn look_again_in(&self, now: Timestamp) -> Duration {
         if self.start.is_some() {
             BOOT_WATCH_EVERY
-        } else if self.late_until.is_some_and(|until| now < until) {
+        } else if self.starts.may_be_late(now) {
             LATE_EVERY
         } else {
             STATUS_EVERY
@@ -549,15 +457,15 @@ impl Machine {
     }
 
     fn sees_it_run(&mut self, now: Timestamp, power: PowerState) -> Outcome {
-        if let Some(stop) = self.stop {
-            if now >= stop.by {
-                self.enter(now, Some(power));
+        if let Some(by) = self.stops.by() {
+            if now >= by {
+                self.power.enter(now, Some(power));
                 return self.stop_failed(now, MachineTrouble::StillOn);
             }
-            self.ask_at = now.after(WATCH_EVERY).min(stop.by);
+            self.ask_at = now.after(WATCH_EVERY).min(by);
             return Outcome::Nothing;
         }
-        self.enter(now, Some(power));
+        self.power.enter(now, Some(power));
         if power == PowerState::Starting {
             self.ask_at = now.after(WATCH_EVERY);
         }
@@ -565,7 +473,7 @@ impl Machine {
             start.offs = 0;
             return self.accept();
         }
-        let may_be_late = self.late_until.is_some_and(|until| now < until);
+        let may_be_late = self.starts.may_be_late(now);
         if may_be_late && !std::mem::replace(&mut self.is_ours, true) {
             return Outcome::RunsLate;
         }
@@ -573,17 +481,16 @@ impl Machine {
     }
 
     fn sees_it_off(&mut self, now: Timestamp, power: PowerState) -> Outcome {
-        if self.stop.take().is_some() {
-            let ran = self.enter(now, Some(power));
+        if self.stops.end() {
+            let ran = self.power.enter(now, Some(power));
             // A start that was given up may yet take effect: `late_until` stays.
             self.is_ours = false;
-            self.stop_failures = 0;
             return Outcome::Stopped { ran };
         }
         if let Some(start) = &mut self.start {
             start.offs = start.offs.saturating_add(1);
             if let Some(words) = start.doubt.take() {
-                self.enter(now, Some(power));
+                self.power.enter(now, Some(power));
                 self.is_ours = false;
                 return self.start_failed(now, MachineTrouble::Unknown(words));
             }
@@ -591,36 +498,18 @@ impl Machine {
                 self.ask_at = now.after(WATCH_EVERY);
                 return Outcome::Nothing;
             }
-            self.enter(now, Some(power));
+            self.power.enter(now, Some(power));
             self.is_ours = false;
             return self.start_failed(now, MachineTrouble::Off);
         }
         let ran_for_us = std::mem::take(&mut self.is_ours);
-        let was_on = self.power == Some(PowerState::On);
-        self.enter(now, Some(power));
+        let was_on = self.power.state == Some(PowerState::On);
+        self.power.enter(now, Some(power));
         self.is_told = false;
         if ran_for_us && was_on {
             Outcome::WentOff
         } else {
             Outcome::Nothing
         }
-    }
-
-    /// It does that from now on; how long it had run, if it does not any more.
-    fn enter(&mut self, now: Timestamp, power: Option<PowerState>) -> Duration {
-        let runs = !matches!(power, Some(PowerState::Off | PowerState::Gone));
-        let is_known_to = power.is_some() && runs;
-        let mut ran = Duration::ZERO;
-        if !runs && let Some(since) = self.runs_since.take() {
-            ran = now.since(since);
-            self.ran = self.ran.saturating_add(ran);
-        } else if is_known_to && self.runs_since.is_none() {
-            self.runs_since = Some(now);
-        }
-        if self.power != power {
-            self.power = power;
-            self.since = now;
-        }
-        ran
     }
 }

@@ -96,8 +96,6 @@ impl Stage {
 pub(super) struct Member {
     /// What HAProxy said last; its name is the identity.
     pub(super) read: ServerRead,
-    /// What it is to us by the configuration; [`Member::role`] is what it is for the time being.
-    pub(super) configured: Role,
     pub(super) role: Role,
     pub(super) stage: Stage,
     /// The state that we set or saw last in this HAProxy's lifetime; another one is an operator's.
@@ -128,6 +126,8 @@ pub(super) struct Errand {
     pub(super) stands_in: bool,
     /// It was ready before HAProxy lost its states, and is still needed.
     pub(super) is_wanted_back: bool,
+    /// It is evacuated: until it is in again it comes and goes as a spare does, though it is always-up.
+    pub(super) is_always_up: bool,
 }
 
 impl Member {
@@ -135,7 +135,6 @@ impl Member {
     pub(super) fn new(read: ServerRead, role: Role) -> Self {
         Self {
             read,
-            configured: role,
             role,
             stage: Stage::Unknown,
             expected: None,
@@ -152,10 +151,14 @@ impl Member {
 
     /// The same server as HAProxy shows it now.
     pub(super) fn shown(self, read: ServerRead, role: Role) -> Self {
+        let errand = Errand {
+            is_always_up: false, // Until its marks are looked at.
+            ..self.errand
+        };
         Self {
             read,
-            configured: role,
             role,
+            errand,
             ..self
         }
     }

@@ -108,7 +108,7 @@ impl Scaler {
     pub fn with_machine_keys_from(mut self, first: MachineKey) -> Self {
         self.out.first_machine_key = first;
         for backend in &mut self.backends {
-            backend.machine_keys_from(first);
+            backend::machine_keys_from(backend, first);
         }
         self
     }

@@ -81,11 +81,12 @@ impl Pool {
     pub(super) fn show_marks(&mut self, hand: &Hand) {
         for member in &mut self.members {
             member.marks = hand.marks(&member.read.name);
-            // Until it is in again it comes and goes as a spare does.
-            member.role = match member.configured {
-                Role::AlwaysUp if member.marks.evacuated.is_some() => Role::Spare,
-                configured => configured,
-            };
+            let is_evacuated = member.marks.evacuated.is_some();
+            if member.role == Role::AlwaysUp && is_evacuated {
+                (member.role, member.errand.is_always_up) = (Role::Spare, true);
+            } else if member.errand.is_always_up && !is_evacuated {
+                (member.role, member.errand.is_always_up) = (Role::AlwaysUp, false);
+            }
         }
     }
 
@@ -259,8 +260,7 @@ impl Pool {
     pub(super) fn can_spare(&self, name: &str, floor: u32) -> bool {
         let is_serving = self.member(name).is_some_and(Member::is_serving);
         let left = self.serving().saturating_sub(u32::from(is_serving));
-        let is_one_away = |it: &&Member| it.configured == Role::AlwaysUp && it.role == Role::Spare;
-        let are_there = !self.members.iter().any(|it| is_one_away(&it));
+        let are_there = !self.members.iter().any(|it| it.errand.is_always_up);
         left >= floor.max(1) && self.dead_always_up().is_empty() && are_there
     }
 }

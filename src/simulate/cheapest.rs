@@ -155,19 +155,25 @@ pub(crate) fn headroom(headroom: Headroom) -> &'static str {
     found.map_or("", |(word, _)| word)
 }
 
-/// Of those that cost the same, the one with fewer slow requests, and then the one that was tried first.
+/// Of those that cost the same, the one with fewer slow requests, and then the one that changes less of
+/// today's settings, which were tried first.
 fn best(tried: &[Tried]) -> Option<usize> {
-    let by = |it: &Tried| (it.outcome.expense(), it.outcome.slow_share);
-    let cheaper = |a: &(usize, &Tried), b: &(usize, &Tried)| {
-        let ((cost_a, slow_a), (cost_b, slow_b)) = (by(a.1), by(b.1));
-        cost_a.total_cmp(&cost_b).then(slow_a.total_cmp(&slow_b))
-    };
-    let fewer = |a: &(usize, &Tried), b: &(usize, &Tried)| {
-        let ((cost_a, slow_a), (cost_b, slow_b)) = (by(a.1), by(b.1));
-        slow_a.total_cmp(&slow_b).then(cost_a.total_cmp(&cost_b))
-    };
+    let today = tried.first()?.setting;
+    let changes = |it: &Tried| it.setting.changes(&today);
+    let by_cost = |a: &Tried, b: &Tried| a.outcome.expense().total_cmp(&b.outcome.expense());
+    let by_slow = |a: &Tried, b: &Tried| a.outcome.slow_share.total_cmp(&b.outcome.slow_share);
+    let by_changes = |a: &Tried, b: &Tried| changes(a).cmp(&changes(b));
     let all = tried.iter().enumerate();
     let feasible = all.clone().filter(|(_, it)| it.is_feasible);
-    let found = feasible.min_by(cheaper).or_else(|| all.min_by(fewer));
-    found.map(|(index, _)| index)
+    let cheapest = feasible.min_by(|(_, a), (_, b)| {
+        let order = by_cost(a, b).then(by_slow(a, b));
+        order.then(by_changes(a, b))
+    });
+    let fewest_slow = || {
+        all.min_by(|(_, a), (_, b)| {
+            let order = by_slow(a, b).then(by_cost(a, b));
+            order.then(by_changes(a, b))
+        })
+    };
+    cheapest.or_else(fewest_slow).map(|(index, _)| index)
 }

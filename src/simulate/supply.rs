@@ -198,8 +198,9 @@ pub(super) fn described(scenario: &Scenario) -> String {
     for (tier, (count, server)) in tiers {
         let mut parts = Vec::new();
         if !is_one {
-            let spares = if tier == TIER { "servers" } else { "spares" };
-            parts.push(format!("{count} {spares} of tier {tier}"));
+            let what = if tier == TIER { "server" } else { "spare" };
+            let plural = if count == 1 { "" } else { "s" };
+            parts.push(format!("{count} {what}{plural} of tier {tier}"));
         }
         if !server.stop_delay.is_zero() {
             parts.push(format!("{} to stop", Span(server.stop_delay)));

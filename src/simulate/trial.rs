@@ -64,6 +64,14 @@ impl Setting {
         }
     }
 
+    /// How many keys of the configuration differ from those of today.
+    pub(crate) fn changes(&self, today: &Self) -> u8 {
+        u8::from(self.headroom != today.headroom)
+            + u8::from(self.idle_timeout != today.idle_timeout)
+            + u8::from(self.min != today.min)
+            + u8::from(self.tiers != today.tiers)
+    }
+
     /// The spares that it names, in their order; `None`: those that there are today.
     pub(crate) fn spares(&self, scenario: &Scenario) -> Option<Vec<String>> {
         let spares = (scenario.min..).zip(scenario.names.iter().skip(scenario.min));

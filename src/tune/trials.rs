@@ -121,13 +121,7 @@ fn best(tried: &[Tried], today: Setting) -> Option<Tried> {
         return tried.iter().min_by(fewest).copied();
     };
     let most = SAME_COST * cost(&cheapest);
-    let differs = |it: &&Tried| {
-        let setting = it.setting;
-        u8::from(setting.headroom != today.headroom)
-            + u8::from(setting.idle_timeout != today.idle_timeout)
-            + u8::from(setting.min != today.min)
-            + u8::from(setting.tiers != today.tiers)
-    };
+    let differs = |it: &&Tried| it.setting.changes(&today);
     let mut cheap = feasible.filter(|it| cost(it) <= most);
     let first = cheap.next()?;
     let nearest = cheap.fold(first, |best, it| {

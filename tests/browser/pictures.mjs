@@ -1,5 +1,5 @@
-// Takes the pictures of docs/pictures/: the page at two sizes, light and dark, and one for each of the eight
-// questions of docs/questions.md. About four minutes: a curve needs its time.
+// Takes the pictures of docs/pictures/: the page at two sizes, light and dark, one for each of the eight questions
+// of docs/questions.md, and one with several backends. About six minutes: a curve needs its time.
 
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
@@ -18,9 +18,9 @@ const ALL_BYTES_MAX = 1_500_000;
 mkdirSync(FOLDER, { recursive: true });
 const stage = await Stage.start({ ...PROGRAMS, idleTimeout: "45s" });
 const browser = await openBrowser();
+const path = (name) => join(FOLDER, `${name}.png`);
 try {
   const { page } = await openPage(browser, stage);
-  const path = (name) => join(FOLDER, `${name}.png`);
   /** What is in those parts of the page, with a margin. */
   const picture = async (name, ...places) => {
     await page.evaluate(() => { document.getElementById("toast").hidden = true; });
@@ -38,7 +38,10 @@ try {
   await sleep(55_000);
   await picture("healthy", ".top", "#summary", ".figures");
   stage.load(95);
-  await says("#next-title + .chip", /SLOW|SHORT/);
+  // A page that is open may have asked a moment before.
+  await until("a breach", async () => (await stage.backend()).next.startsWith("warm up web2"), 60_000);
+  await page.reload();
+  await says("#detail", /warm up web2 if/);
   await picture("next", ".health", "section.next");
   await until("both spares", async () => (await stage.backend()).serving === 3, 60_000);
   await sleep(70_000);
@@ -75,6 +78,8 @@ try {
   await says(".rows", /would warm up/);
   await picture("why-nothing", "section.next", 'section[data-key="standing"]');
   await picture("undo", '[data-key="changes"]', 'section[data-key="servers"]');
+  stage.load(0);
+  await severalBackends();
   shrinkAndCheck();
 } catch (error) {
   console.error(error);
@@ -83,6 +88,26 @@ try {
 } finally {
   await browser.close();
   await stage.end();
+}
+
+/** A list in which one needs somebody: seen before it is chosen. */
+async function severalBackends() {
+  const many = await Stage.start({ ...PROGRAMS, backends: ["shop", "api", "images"] });
+  try {
+    const { page } = await openPage(browser, many);
+    many.load(30);
+    many.load(20, "/api");
+    many.load(12, "/images");
+    await sleep(125_000);
+    many.load(150, "/api");
+    await until("a rush", async () => /slow|short/.test((await many.backend("api")).state), 60_000);
+    await page.reload();
+    await until("the list", async () => await page.locator("#backends svg.spark").count() === 3);
+    await page.waitForSelector("#curve svg");
+    await page.screenshot({ path: path("backends") });
+  } finally {
+    await many.end();
+  }
 }
 
 /** Pictures are in everybody's clone: those that are too large are a failure. */

@@ -4,8 +4,13 @@
 import { deflateSync, inflateSync } from "node:zlib";
 
 const COLOURS_MAX = 256;
+/** The byte that says how colours are written, and what it says of those in a palette. */
+const KIND_AT = 25;
+const WITH_PALETTE = 3;
 
+/** One that has a palette is small already. */
 export function shrunk(png) {
+  if (png[KIND_AT] === WITH_PALETTE) return png;
   const { width, height, samples, pixels } = decode(png);
   const colours = new Map();
   for (let at = 0; at < pixels.length; at += samples) {

@@ -7,6 +7,7 @@ mod mail;
 mod place;
 mod real;
 mod receiver;
+mod repeats;
 mod texts;
 mod watched;
 mod whole;

@@ -3,6 +3,7 @@
 
 mod costs;
 mod haproxy_queue;
+mod measured;
 mod output;
 mod over_hours;
 mod policies;

@@ -451,6 +451,19 @@ fn a_problem_is_shown_in_whole_with_since_when_and_a_cut_event_says_that_it_is_c
     assert!(of_event.trim_end().ends_with('…'), "{of_event:?}");
 }
 
+#[test]
+fn what_it_works_with_is_one_line_however_long_and_health_stands_below() {
+    let mut observed = look(&[backend("web", "ok", 66.0)]);
+    observed["mode"] = json!("observe");
+    let screen = screen_of(observed, options());
+    let lines = shown(&screen, 80, 24);
+    assert!(
+        lines[0].contains("observing, nothing is changed · HAProxy"),
+        "{lines:?}"
+    );
+    assert!(lines[1].starts_with("no problem "), "{lines:?}");
+}
+
 /// A newer daemon has stages, states and parts of a server that this one has not heard of.
 #[test]
 fn a_stage_and_a_state_that_nobody_knows_are_shown_as_they_come() {

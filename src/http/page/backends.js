@@ -81,7 +81,7 @@ export function showBackends(status, chosen) {
 function numbers(measure) {
   if (!measure) return "no policy";
   const goal = measured(measure.threshold, measure.unit);
-  return measure.value === null ? `no traffic, goal ${goal}` : `${measured(measure.value, measure.unit)} of ${goal}`;
+  return measure.value === null ? `no traffic, goal ${goal}` : `${measured(measure.value, measure.unit)}, goal ${goal}`;
 }
 
 function row(backend, isChosen) {

@@ -68,11 +68,8 @@ fn reason(reason: &Reason) -> String {
             within,
             left,
         } => {
-            let within = Span(*within);
-            format!(
-                "changed {changes} times within {within}: stays in for {}",
-                Span(*left)
-            )
+            let (within, left) = (Span(*within), Span(*left));
+            format!("changed {changes} times within {within}: stays in for {left}")
         }
         Reason::Wanted(wanted) => wanted.to_string(),
         Reason::Warmed {

@@ -3,6 +3,7 @@
 use super::decisions::wanted;
 use crate::scaler::decision::{MachineNews, MachineTrouble, NoStart};
 use crate::words::machine::MachineVerb;
+use crate::words::names::ServerName;
 use crate::words::time::Span;
 
 in_words!(
@@ -65,6 +66,22 @@ fn news(news: &MachineNews) -> String {
                 .to_owned()
         }
     }
+}
+
+/// What its provider has to say.
+pub(super) fn said(server: Option<&ServerName>, verb: &str, text: &str) -> String {
+    match server {
+        Some(server) => format!("machine {server}: {verb}: {text}"),
+        None => format!("machines: {verb}: {text}"),
+    }
+}
+
+/// A machine that is ours and that no server runs on.
+pub(super) fn stray(machine: &str, command: &str) -> String {
+    format!(
+        "machine {machine} runs and belongs to no server of the configuration; {command} lists it as \
+         ours: stop it by hand, or give it a server"
+    )
 }
 
 fn failed(verb: MachineVerb, trouble: &MachineTrouble) -> String {

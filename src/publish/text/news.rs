@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use jiff::tz::TimeZone;
 
 use super::counted;
+use super::machines;
 use crate::log::source::SourceNews;
 use crate::measure::account::Usage;
 use crate::publish::record::{LogNews, LooksAfter, News, Record, Untrusted, What, is_refused};
@@ -56,10 +57,7 @@ fn news(news: &News) -> String {
             looks_after,
         } => format!("haproxy-autoscale {version} {looks_after}"),
         News::UncleanEnd { last_id, at } => unclean_end(*last_id, *at),
-        News::Stopping => {
-            "stopping: servers keep their state; a spare in transition goes back to maint"
-                .to_owned()
-        }
+        News::Stopping => STOPPING.to_owned(),
         News::Connected { version, socket } => {
             format!("connected to HAProxy {version} over {socket}")
         }
@@ -101,14 +99,8 @@ fn news(news: &News) -> String {
         News::ConfigUnchanged => UNCHANGED.to_owned(),
         News::HttpListening(listen) => format!("HTTP is served on {listen}"),
         News::Alerts(news) => news.to_string(),
-        News::MachineSaid { server, verb, text } => match server {
-            Some(server) => format!("machine {server}: {verb}: {text}"),
-            None => format!("machines: {verb}: {text}"),
-        },
-        News::MachineStray { machine, command } => format!(
-            "machine {machine} runs and belongs to no server of the configuration; {command} lists it \
-             as ours: stop it by hand, or give it a server"
-        ),
+        News::MachineSaid { server, verb, text } => machines::said(server.as_ref(), verb, text),
+        News::MachineStray { machine, command } => machines::stray(machine, command),
         News::Reason { backend, text, .. } => format!("reason {backend}: {text}"),
         News::Usage { backend, usage, .. } => usage_of(backend, usage),
         News::ProblemLasts {
@@ -163,6 +155,10 @@ fn events_lost(events: u64, is_at_most: bool) -> String {
         "{most}{events} before this one cannot be shown: no disk took {them}, or the file was removed"
     )
 }
+
+/// Its last words.
+const STOPPING: &str =
+    "stopping: servers keep their state; a spare in transition goes back to maint";
 
 const UNCHANGED: &str = "SIGHUP: configuration read again, it has not changed";
 

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use super::needs::Needs;
+use super::nobody::why_no_spare;
 use crate::scaler::decision::{Refusal, Wanted};
-use crate::scaler::member::{Member, Role, Stage, name_of};
+use crate::scaler::member::{Member, Stage, name_of};
 use crate::words::picture::AdminState;
 use crate::words::time::Timestamp;
 
@@ -34,68 +35,67 @@ impl Member {
 
     /// Nobody counts on it: another one has to stand in for it.
     fn wants_a_stand_in(&self) -> bool {
-        let is_in = self.configured == Role::AlwaysUp || self.stage == Stage::Ready;
+        let is_in = self.errand.is_always_up || self.stage == Stage::Ready;
         self.marks.evacuated.is_some() && is_in
     }
 }
 
-impl<'a> Needs<'a> {
-    /// Servers that are evacuated, for each of which another one is wanted.
-    pub(super) fn evacuated(self) -> impl Iterator<Item = Wanted> + 'a {
-        let members = self.facts.pool.members.iter();
-        let evacuated = members.filter(|member| member.wants_a_stand_in());
-        evacuated.map(|member| Wanted::Evacuation {
-            server: name_of(member),
-        })
-    }
+/// Servers that are evacuated, for each of which another one is wanted.
+pub(super) fn evacuated(needs: Needs<'_>) -> impl Iterator<Item = Wanted> + '_ {
+    let members = needs.facts.pool.members.iter();
+    let evacuated = members.filter(|member| member.wants_a_stand_in());
+    evacuated.map(|member| Wanted::Evacuation {
+        server: name_of(member),
+    })
+}
 
-    /// That server may leave now: another one serves in its place, or its time is running out.
-    pub(super) fn may_leave(self, member: &Member) -> bool {
-        let now = self.facts.last_read();
-        let name = &member.read.name;
-        let is_for = |it: &&Member| matches!(&it.errand.came_for, Some(Wanted::Evacuation { server }) if server == name);
-        let mut serving = self.facts.pool.serving_members();
-        !member.is_serving() || serving.any(|it| is_for(&it)) || member.has_to_leave(now)
-    }
+/// That server may leave now: another one serves in its place, or its time is running out.
+pub(super) fn may_leave(needs: Needs<'_>, member: &Member) -> bool {
+    let now = needs.facts.last_read();
+    let name = &member.read.name;
+    let is_for = |it: &&Member| matches!(&it.errand.came_for, Some(Wanted::Evacuation { server }) if server == name);
+    let mut serving = needs.facts.pool.serving_members();
+    !member.is_serving() || serving.any(|it| is_for(&it)) || member.has_to_leave(now)
+}
 
-    /// Why that server may not be evacuated: nobody can stand in for it.
-    pub(super) fn no_stand_in(self, now: Timestamp, server: &str) -> Option<Refusal> {
-        let member = self.facts.pool.member(server)?;
-        if !member.is_serving() || self.lingering(now).is_some() {
-            return None;
-        }
-        let wanted = Wanted::Evacuation {
-            server: server.to_owned(),
-        };
-        let is_there = !self.candidates_for(now, &wanted).is_empty();
-        let why = || Box::new(self.why_no_spare(now));
-        (!is_there).then(|| Refusal::NoStandIn(why()))
+/// Why that server may not be evacuated: nobody can stand in for it.
+pub(super) fn no_stand_in(needs: Needs<'_>, now: Timestamp, server: &str) -> Option<Refusal> {
+    let member = needs.facts.pool.member(server)?;
+    if !member.is_serving() || needs.lingering(now).is_some() {
+        return None;
     }
+    let wanted = Wanted::Evacuation {
+        server: server.to_owned(),
+    };
+    let is_there = !needs.candidates_for(now, &wanted).is_empty();
+    let why = || Box::new(why_no_spare(needs, now));
+    (!is_there).then(|| Refusal::NoStandIn(why()))
+}
 
-    /// Who comes in its place, as things are.
-    pub(super) fn stand_in(self, now: Timestamp, server: &str) -> Option<String> {
-        let wanted = Wanted::Evacuation {
-            server: server.to_owned(),
-        };
-        let coming = self.journeys.iter().find(|it| {
-            matches!(it.goal.wanted(), Some(Wanted::Evacuation { server: it }) if it == server)
-        });
-        let first = || {
-            self.candidates_for(now, &wanted)
-                .first()
-                .map(|it| name_of(it))
-        };
-        coming.map(|it| it.server.clone()).or_else(first)
-    }
+/// Who comes in its place, as things are.
+pub(super) fn stand_in(needs: Needs<'_>, now: Timestamp, server: &str) -> Option<String> {
+    let wanted = Wanted::Evacuation {
+        server: server.to_owned(),
+    };
+    let coming = needs.journeys.iter().find(
+        |it| matches!(it.goal.wanted(), Some(Wanted::Evacuation { server: it }) if it == server),
+    );
+    let first = || {
+        needs
+            .candidates_for(now, &wanted)
+            .first()
+            .map(|it| name_of(it))
+    };
+    coming.map(|it| it.server.clone()).or_else(first)
+}
 
-    /// Evacuated servers that still get requests: they do not count towards `max`.
-    pub(super) fn leaving_in_balance(self) -> u32 {
-        let members = self.facts.pool.members.iter();
-        let leaving = members.filter(|member| {
-            member.marks.evacuated.is_some()
-                && member.read.is_in_balance()
-                && member.read.admin_state() == AdminState::Ready
-        });
-        u32::try_from(leaving.count()).unwrap_or(u32::MAX)
-    }
+/// Evacuated servers that still get requests: they do not count towards `max`.
+pub(super) fn leaving_in_balance(needs: Needs<'_>) -> u32 {
+    let members = needs.facts.pool.members.iter();
+    let leaving = members.filter(|member| {
+        member.marks.evacuated.is_some()
+            && member.read.is_in_balance()
+            && member.read.admin_state() == AdminState::Ready
+    });
+    u32::try_from(leaving.count()).unwrap_or(u32::MAX)
 }

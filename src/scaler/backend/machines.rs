@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::journey::{Journey, Step};
 use super::journeys::Journeys;
 use super::needs::Needs;
-use super::road::Road;
+use super::road::{Road, answers_next};
 use crate::scaler::decision::{
     Change, Failure, Fault, MachineNews, MachineTrouble, NoStart, Reason,
 };
@@ -82,7 +82,7 @@ impl Machines {
     pub(super) fn keys_from(&mut self, first: MachineKey) {
         self.keys_from = first;
         for machine in self.each.values_mut() {
-            machine.keys_from = first;
+            machine.starts.keys_from(first);
         }
     }
 
@@ -122,12 +122,12 @@ impl Machines {
     pub(super) fn view(&self, now: Timestamp, server: &str) -> Option<MachineView> {
         let machine = self.of(server)?;
         Some(MachineView {
-            power: machine.power,
-            lasted: now.since(machine.since),
+            power: machine.power.state,
+            lasted: now.since(machine.power.since),
             is_ours: machine.runs_for_us(),
-            boot: machine.boot,
-            starts: machine.starts,
-            ran: machine.ran(now),
+            boot: machine.starts.boot,
+            starts: machine.starts.count,
+            ran: machine.power.ran(now),
         })
     }
 
@@ -139,7 +139,7 @@ impl Machines {
         if machine.is_stopping() {
             return Stage::Stopping;
         }
-        match machine.power {
+        match machine.power.state {
             Some(PowerState::Off | PowerState::Gone) => Stage::Off,
             Some(PowerState::On | PowerState::Starting | PowerState::Stopping) | None => stage,
         }
@@ -156,7 +156,7 @@ impl Machines {
         if machine.is_stopping() {
             return Some(NoStart::Stopping);
         }
-        match machine.power {
+        match machine.power.state {
             Some(PowerState::On) => return None,
             Some(PowerState::Gone) => return Some(NoStart::Gone),
             Some(PowerState::Off | PowerState::Starting | PowerState::Stopping) | None => {}
@@ -204,16 +204,17 @@ impl Machines {
     /// What should be known of it after a restart.
     pub(super) fn memory(&self, now: Timestamp, server: &str) -> Option<MachineMemory> {
         let machine = self.of(server)?;
-        let late = machine.late_until.filter(|until| now < *until);
+        let late = machine.starts.late_until.filter(|until| now < *until);
         let memory = MachineMemory {
-            key: machine.key,
-            attempt: machine.attempt,
+            key: machine.starts.key,
+            attempt: machine.starts.attempt,
             is_ours: machine.is_ours,
             may_start_late: machine.is_starting() || late.is_some(),
-            boot: machine.boot,
-            starts: machine.starts,
+            boot: machine.starts.boot,
+            starts: machine.starts.count,
         };
-        let is_new = machine.attempt == 0 && !machine.is_ours && machine.boot.is_none();
+        let is_new =
+            machine.starts.attempt == 0 && !machine.is_ours && machine.starts.boot.is_none();
         (!is_new).then_some(memory)
     }
 
@@ -225,55 +226,53 @@ impl Machines {
     }
 }
 
-impl Needs<'_> {
-    /// A spare that is ready, takes nothing, and whose machine is off: HAProxy will not bring it back.
-    pub(super) fn died(self) -> Option<(String, Fault)> {
-        let is_replaced_first = self.journeys.iter().any(Journey::is_for_dead);
-        let mut members = self.facts.pool.members.iter();
-        let dead = members.find(|member| {
-            member.role == Role::Spare
-                && member.stage == Stage::Ready
-                && !member.read.is_up()
-                && !self.journeys.is_busy(&member.read.name)
-                && self.may_touch(member)
-                && self
-                    .machines
-                    .of(&member.read.name)
-                    .is_some_and(|it| matches!(it.power, Some(PowerState::Off | PowerState::Gone)))
-        })?;
-        (!is_replaced_first && !self.journeys.has_one_departing())
-            .then(|| (name_of(dead), Fault::MachineOff))
-    }
-
-    /// No operator and no other server keeps it as it is.
-    fn may_touch(self, member: &Member) -> bool {
-        let held = self
-            .facts
-            .reading
-            .read_at
-            .is_some_and(|now| member.apart.is_held(now));
-        !held
-            && !member.marks.is_fixed()
-            && !member.read.is_tracked
-            && !member.read.is_beyond_us()
-            && member.marks.kept() != Some(Kept::In)
-    }
-
-    /// Nothing speaks against stopping that machine: its server rests in maint, with nobody on it, and
-    /// nobody wants it.
-    fn is_unused(self, name: &str) -> bool {
-        let Some(member) = self.facts.pool.member(name) else {
-            return false;
-        };
+/// A spare that is ready, takes nothing, and whose machine is off: HAProxy will not bring it back.
+pub(super) fn died(needs: Needs<'_>) -> Option<(String, Fault)> {
+    let is_replaced_first = needs.journeys.iter().any(Journey::is_for_dead);
+    let mut members = needs.facts.pool.members.iter();
+    let dead = members.find(|member| {
         member.role == Role::Spare
-            && member.stage == Stage::Maint
-            && member.read.is_maint()
-            && member.read.sessions == 0
-            && member.read.queued == 0
-            && !member.errand.is_wanted_back
-            && !self.journeys.is_busy(name)
-            && self.may_touch(member)
-    }
+            && member.stage == Stage::Ready
+            && !member.read.is_up()
+            && !needs.journeys.is_busy(&member.read.name)
+            && may_touch(needs, member)
+            && needs
+                .machines
+                .of(&member.read.name)
+                .is_some_and(|it| it.power.is_down())
+    })?;
+    (!is_replaced_first && !needs.journeys.has_one_departing())
+        .then(|| (name_of(dead), Fault::MachineOff))
+}
+
+/// No operator and no other server keeps it as it is.
+fn may_touch(needs: Needs<'_>, member: &Member) -> bool {
+    let held = needs
+        .facts
+        .reading
+        .read_at
+        .is_some_and(|now| member.apart.is_held(now));
+    !held
+        && !member.marks.is_fixed()
+        && !member.read.is_tracked
+        && !member.read.is_beyond_us()
+        && member.marks.kept() != Some(Kept::In)
+}
+
+/// Nothing speaks against stopping that machine: its server rests in maint, with nobody on it, and
+/// nobody wants it.
+fn is_unused(needs: Needs<'_>, name: &str) -> bool {
+    let Some(member) = needs.facts.pool.member(name) else {
+        return false;
+    };
+    member.role == Role::Spare
+        && member.stage == Stage::Maint
+        && member.read.is_maint()
+        && member.read.sessions == 0
+        && member.read.queued == 0
+        && !member.errand.is_wanted_back
+        && !needs.journeys.is_busy(name)
+        && may_touch(needs, member)
 }
 
 /// Asks each machine for what is due, as things are. `may_stop`: the picture is fresh and nobody has
@@ -314,7 +313,7 @@ fn tend_one(
     }
     let step = road.journeys.of(name).map(|journey| journey.step);
     let may_stop = may_stop && now >= road.machines.not_before;
-    let is_unused = road.needs().is_unused(name);
+    let is_unused = is_unused(road.needs(), name);
     let is_waited_for = matches!(step, Some(Step::Starting | Step::WarmingUp { .. }));
     let is_down = road
         .facts
@@ -335,7 +334,7 @@ fn tend_one(
     }
     match step {
         Some(Step::Starting) => match machine.to_start(now) {
-            ToStart::GoOn => road.answers_next(now, name, out),
+            ToStart::GoOn => answers_next(road, now, name, out),
             ToStart::Ask => ask(road, now, name, &settings, out),
             ToStart::Start => start(road, now, name, &settings, out),
         },
@@ -430,12 +429,12 @@ pub(super) fn say_goodbye(machines: &Machines, now: Timestamp, out: &mut Outbox)
 /// somebody else started.
 fn tell_if_unused(road: &mut Road<'_>, now: Timestamp, name: &str, out: &mut Outbox) {
     let has_picture = road.facts.has_picture();
-    let is_unused = road.needs().is_unused(name);
+    let is_unused = is_unused(road.needs(), name);
     let is_homeless = has_picture && road.facts.pool.member(name).is_none();
     let Some(machine) = road.machines.of_mut(name) else {
         return;
     };
-    if machine.power != Some(PowerState::On) || machine.is_told {
+    if machine.power.state != Some(PowerState::On) || machine.is_told {
         return;
     }
     let news = match (is_homeless, machine.is_ours) {
@@ -472,7 +471,7 @@ pub(super) fn proven(road: &mut Road<'_>, now: Timestamp, name: &str, out: &mut 
 /// Its server was put into maint by us: its machine is ours to stop.
 pub(super) fn departed(road: &mut Road<'_>, name: &str) {
     if let Some(machine) = road.machines.of_mut(name) {
-        machine.is_ours = !machine.is_down();
+        machine.is_ours = !machine.power.is_down();
     }
 }
 
@@ -493,9 +492,9 @@ fn start(
     };
     let is_new = machine.begin_start(now, id, settings);
     let news = MachineNews::Start {
-        key: machine.key,
-        attempt: machine.attempt,
-        usual: machine.boot,
+        key: machine.starts.key,
+        attempt: machine.starts.attempt,
+        usual: machine.starts.boot,
         wanted,
     };
     if is_new {
@@ -571,8 +570,8 @@ fn call(
         verb,
         server: out.server(name),
         address: member.and_then(|member| member.read.address),
-        key: machine.key,
-        attempt: machine.attempt,
+        key: machine.starts.key,
+        attempt: machine.starts.attempt,
         limit,
     };
     out.actions.push(Action::Machine { id, call });

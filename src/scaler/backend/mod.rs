@@ -14,6 +14,7 @@ mod line_up;
 mod machines;
 mod memory;
 mod needs;
+mod nobody;
 mod orders;
 mod plan;
 mod ramps;
@@ -81,8 +82,6 @@ pub(super) struct Backend {
     votes: Votes,
     /// What is to come, and what has to wait.
     plan: Plan,
-    /// What was said, so as not to say it each time.
-    said: Said,
     /// What operators have ordered.
     hand: Hand,
     /// What an earlier daemon knew.
@@ -115,8 +114,8 @@ impl Backend {
                 down_not_before: now,
                 expelled_at: None,
                 in_flight_then: 0,
+                said: Said::default(),
             },
-            said: Said::default(),
             hand: Hand::default(),
             past: memory::Past::default(),
             next: reconfigure::Next::default(),
@@ -210,7 +209,7 @@ impl Backend {
             }
             Timer::Slice => self.end_slice(now, out),
             Timer::Write => self.road().write_overdue(now, out),
-            Timer::Machine => self.tend_machines(now, out),
+            Timer::Machine => tend_machines(self, now, out),
             Timer::Stall => {
                 stall::stall(&mut self.road(), now, out);
                 self.seek_work(now, out);
@@ -285,7 +284,7 @@ impl Backend {
         }
         match first {
             Some(breach) => self.road().load_returned(now, Wanted::Slow(breach), out),
-            None => self.said.no_spare.forget(Search::Load),
+            None => self.plan.said.no_spare.forget(Search::Load),
         }
         if let Some((servers, breach)) = strongest(asks.servers.into_iter())
             && (!breach.signal.is_response() || self.size.may_try(now))
@@ -302,22 +301,6 @@ impl Backend {
             }
         }
         first.is_none() && !was_lost
-    }
-
-    /// Asks its machines for what is due.
-    fn tend_machines(&mut self, now: Timestamp, out: &mut Outbox) {
-        let may_stop = self.facts.has_picture()
-            && self.next.is_same()
-            && !self.timers.is_settling(now)
-            && self.hand.pause().is_none();
-        if machines::tend(&mut self.road(), now, may_stop, out) {
-            self.seek_work(now, out);
-        }
-    }
-
-    /// Keys of starts count up from there where none is remembered.
-    pub(super) fn machine_keys_from(&mut self, first: MachineKey) {
-        self.machines.keys_from(first);
     }
 
     /// Its servers, as far as its queue is concerned.
@@ -341,7 +324,6 @@ impl Backend {
             size: &mut self.size,
             votes: &self.votes,
             plan: &mut self.plan,
-            said: &mut self.said,
             hand: &mut self.hand,
         }
     }
@@ -373,6 +355,22 @@ impl Backend {
             votes: &self.votes,
         }
     }
+}
+
+/// Asks its machines for what is due.
+fn tend_machines(backend: &mut Backend, now: Timestamp, out: &mut Outbox) {
+    let may_stop = backend.facts.has_picture()
+        && backend.next.is_same()
+        && !backend.timers.is_settling(now)
+        && backend.hand.pause().is_none();
+    if machines::tend(&mut backend.road(), now, may_stop, out) {
+        backend.seek_work(now, out);
+    }
+}
+
+/// Keys of starts count up from there where none is remembered.
+pub(super) fn machine_keys_from(backend: &mut Backend, first: MachineKey) {
+    backend.machines.keys_from(first);
 }
 
 /// The provider of a machine answered.

@@ -1,11 +1,13 @@
 //! What a backend needs and what forbids it: a view of facts, signals and settings that changes
 //! nothing. What is begun because of it is said in `work`.
 
+use super::evacuation::{evacuated, leaving_in_balance, may_leave};
 use super::facts::Facts;
 use super::journey::Journey;
 use super::journeys::Journeys;
 use super::line_up::{BREACH_UNITS, sufficing_first};
 use super::machines::Machines;
+use super::nobody::why_no_spare;
 use super::signals::Signals;
 use super::size::{self, Size};
 use super::votes::Votes;
@@ -16,7 +18,7 @@ use crate::scaler::event::LogState;
 use crate::scaler::hand::{Hand, Kept};
 use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role, Stage};
-use crate::scaler::seen::{Blocked, Nobody, WhyNot};
+use crate::scaler::seen::{Blocked, Nobody};
 use crate::scaler::settings::BackendSettings;
 use crate::words::order::Verb;
 use crate::words::time::Timestamp;
@@ -211,7 +213,7 @@ impl<'a> Needs<'a> {
             server: server.to_owned(),
             shows,
         });
-        let missing = always_up.chain(self.evacuated());
+        let missing = always_up.chain(evacuated(self));
         let mut missing = missing.chain(spares.filter(|_| !is_superfluous));
         let coming = self.journeys.coming_before(before);
         let coming = coming.filter(|it| it.is_for_dead()).count();
@@ -397,7 +399,7 @@ impl<'a> Needs<'a> {
             return Some(Nobody::Blocked(blocked));
         }
         let can_come = !self.candidates_for_load(now).is_empty();
-        (!can_come).then(|| self.why_no_spare(now))
+        (!can_come).then(|| why_no_spare(self, now))
     }
 
     /// Why a spare that an operator wants in is warmed up.
@@ -468,44 +470,6 @@ impl<'a> Needs<'a> {
         candidates
     }
 
-    /// What became of the spares, of which none can be brought in because it is slow.
-    pub(super) fn why_no_spare(self, now: Timestamp) -> Nobody {
-        let spares = self.facts.pool.members.iter();
-        let spares: Vec<&Member> = spares.filter(|it| it.role == Role::Spare).collect();
-        let serves = |spare: &Member| spare.stage == Stage::Ready && !spare.is_worse();
-        if spares.is_empty() {
-            return Nobody::NoSpares;
-        }
-        if spares.iter().all(|spare| serves(spare)) {
-            return Nobody::AllIn(spares.len());
-        }
-        let spent_for = |spare: &Member| {
-            let free_at = spare.budget.may_come_at(self.settings.idle_timeout)?;
-            (now < free_at).then(|| free_at.since(now))
-        };
-        let failing = |spare: &Member| {
-            let journey = self.journeys.of(&spare.read.name)?;
-            journey.failing(now, self.settings)
-        };
-        let no_start = |spare: &Member| {
-            let is_out = spare.stage == Stage::Maint;
-            let why = || self.machines.no_start(now, &spare.read.name, self.settings);
-            is_out.then(why)?
-        };
-        let why = |spare: &Member| match (spare.note(now), spent_for(spare)) {
-            (Some(note), _) => WhyNot::Noted(Box::new(note)),
-            (None, _) if serves(spare) => WhyNot::Serves,
-            (None, Some(left)) => WhyNot::Spent(left),
-            (None, None) => match (failing(spare), no_start(spare)) {
-                (Some(failing), _) => WhyNot::WarmUpFails(Box::new(failing)),
-                (None, Some(why)) => WhyNot::Machine(why),
-                (None, None) => WhyNot::Is(spare.stage),
-            },
-        };
-        let each = spares.iter().map(|spare| (name_of(spare), why(spare)));
-        Nobody::Each(each.collect())
-    }
-
     pub(super) fn found_draining(self, now: Timestamp) -> Option<String> {
         let mut members = self.facts.pool.members.iter();
         let found = members.find(|member| {
@@ -554,7 +518,7 @@ impl<'a> Needs<'a> {
                 && !member.read.is_tracked
                 && !member.read.is_beyond_us()
                 && !self.journeys.is_busy(&member.read.name)
-                && (member.marks.evacuated.is_none() || self.may_leave(member))
+                && (member.marks.evacuated.is_none() || may_leave(self, member))
         })?;
         Some(wanted.read.name.clone())
     }
@@ -569,7 +533,7 @@ impl<'a> Needs<'a> {
     pub(super) fn full(self, before: Option<&str>) -> Option<Blocked> {
         let servers = self
             .in_balance(before)
-            .saturating_sub(self.leaving_in_balance());
+            .saturating_sub(leaving_in_balance(self));
         let is_full = self.settings.max.is_some_and(|max| servers >= max);
         is_full.then_some(Blocked::Max(servers))
     }

@@ -142,7 +142,7 @@ impl Backend {
                     .keep(now, order, self.settings.hold, server, Kept::In);
                 self.facts.pool.set_free(server);
             }
-            Verb::Evacuate => self.evacuate(now, order, server)?,
+            Verb::Evacuate => evacuate(self, now, order, server)?,
             Verb::Disable => {
                 self.sight().may_disable(server)?;
                 self.sight().must_be_taken(order, server, Stage::Maint)?;
@@ -160,21 +160,6 @@ impl Backend {
         };
         if is_against_it {
             self.road().retreat(now, server, ordered_by(order), out);
-        }
-        Ok(())
-    }
-
-    fn evacuate(&mut self, now: Timestamp, order: &Order, server: &str) -> Result<(), Refusal> {
-        self.sight().may_evacuate(now, order, server)?;
-        self.sight().must_be_taken(order, server, Stage::Maint)?;
-        self.hand.evacuate(now, order, evacuation::LASTS, server);
-        self.facts.pool.set_free(server);
-        self.facts.pool.show_marks(&self.hand);
-        if let Some(member) = self.facts.pool.member_mut(server)
-            && member.configured == Role::AlwaysUp
-        {
-            let stage = Stage::of(member.read.admin_state());
-            member.enter(now, stage, now);
         }
         Ok(())
     }
@@ -209,36 +194,12 @@ impl Sight<'_> {
 
     /// What `enable` and `disable` have in common: a spare that may be changed now.
     fn may_change(&self, server: &str) -> Result<&Member, Refusal> {
-        let member = self.may_touch(server)?;
+        let member = may_touch(self, server)?;
         match member.role {
             Role::Spare => Ok(member),
             Role::AlwaysUp => Err(Refusal::AlwaysUp),
             Role::Other => Err(Refusal::NoSpare),
         }
-    }
-
-    /// The same, whatever the server is to us.
-    fn may_touch(&self, server: &str) -> Result<&Member, Refusal> {
-        let Some(member) = self.facts.pool.member(server) else {
-            return Err(Refusal::NotShown);
-        };
-        let marks = self.hand.marks(server);
-        if self.hand.pause().is_some() || marks.paused.is_some() {
-            return Err(Refusal::Paused);
-        }
-        if marks.pinned.is_some() {
-            return Err(Refusal::Pinned);
-        }
-        if !self.facts.has_picture() {
-            return Err(Refusal::Unreachable);
-        }
-        if !self.next.is_same() {
-            return Err(Refusal::Reconfiguring);
-        }
-        if member.read.is_tracked || member.read.is_beyond_us() {
-            return Err(Refusal::BeyondUs);
-        }
-        Ok(member)
     }
 
     fn may_enable(&self, server: &str) -> Result<(), Refusal> {
@@ -250,15 +211,6 @@ impl Sight<'_> {
             return Err(Refusal::Full(servers));
         }
         Ok(())
-    }
-
-    fn may_evacuate(&self, now: Timestamp, order: &Order, server: &str) -> Result<(), Refusal> {
-        let member = self.may_touch(server)?;
-        if member.role == Role::Other {
-            return Err(Refusal::NoSpare);
-        }
-        let no_stand_in = self.needs().no_stand_in(now, server);
-        no_stand_in.filter(|_| !order.is_forced).map_or(Ok(()), Err)
     }
 
     fn may_disable(&self, server: &str) -> Result<(), Refusal> {
@@ -304,7 +256,7 @@ impl Sight<'_> {
                 let server = server.unwrap_or_default();
                 let member = self.facts.pool.member(server);
                 Promise::Evacuated {
-                    stand_in: self.needs().stand_in(now, server),
+                    stand_in: evacuation::stand_in(self.needs(), now, server),
                     is_out: !member.is_some_and(Member::is_serving),
                     within: order.lasts.unwrap_or(evacuation::LASTS) / 2,
                 }
@@ -344,6 +296,63 @@ impl Sight<'_> {
             load,
         }
     }
+}
+
+/// A server that may be changed now, whatever it is to us.
+fn may_touch<'a>(sight: &'a Sight<'_>, server: &str) -> Result<&'a Member, Refusal> {
+    let Some(member) = sight.facts.pool.member(server) else {
+        return Err(Refusal::NotShown);
+    };
+    let marks = sight.hand.marks(server);
+    if sight.hand.pause().is_some() || marks.paused.is_some() {
+        return Err(Refusal::Paused);
+    }
+    if marks.pinned.is_some() {
+        return Err(Refusal::Pinned);
+    }
+    if !sight.facts.has_picture() {
+        return Err(Refusal::Unreachable);
+    }
+    if !sight.next.is_same() {
+        return Err(Refusal::Reconfiguring);
+    }
+    if member.read.is_tracked || member.read.is_beyond_us() {
+        return Err(Refusal::BeyondUs);
+    }
+    Ok(member)
+}
+
+fn may_evacuate(
+    sight: &Sight<'_>,
+    now: Timestamp,
+    order: &Order,
+    server: &str,
+) -> Result<(), Refusal> {
+    if may_touch(sight, server)?.role == Role::Other {
+        return Err(Refusal::NoSpare);
+    }
+    let no_stand_in = evacuation::no_stand_in(sight.needs(), now, server);
+    no_stand_in.filter(|_| !order.is_forced).map_or(Ok(()), Err)
+}
+
+fn evacuate(
+    backend: &mut Backend,
+    now: Timestamp,
+    order: &Order,
+    server: &str,
+) -> Result<(), Refusal> {
+    may_evacuate(&backend.sight(), now, order, server)?;
+    backend.sight().must_be_taken(order, server, Stage::Maint)?;
+    backend.hand.evacuate(now, order, evacuation::LASTS, server);
+    backend.facts.pool.set_free(server);
+    backend.facts.pool.show_marks(&backend.hand);
+    if let Some(member) = backend.facts.pool.member_mut(server)
+        && member.errand.is_always_up
+    {
+        let stage = Stage::of(member.read.admin_state());
+        member.enter(now, stage, now);
+    }
+    Ok(())
 }
 
 /// What became of an order that all spares go.

@@ -16,6 +16,8 @@ pub(super) struct Plan {
     pub(super) expelled_at: Option<Timestamp>,
     /// Requests in flight when a spare joined last.
     pub(super) in_flight_then: u64,
+    /// What was said, so as not to say it each time.
+    pub(super) said: Said,
 }
 
 impl Plan {

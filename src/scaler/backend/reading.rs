@@ -1,7 +1,6 @@
 //! Reading HAProxy: when, and what a read means. HAProxy is the truth about servers; what is
 //! remembered only explains.
 
-use super::Backend;
 use super::crowd::STUCK_FOR;
 use super::facts::{self, Facts};
 use super::journey::Journey;
@@ -9,6 +8,7 @@ use super::journeys::Journeys;
 use super::plan::{NoSpareSaid, Search};
 use super::ramps::Ramps;
 use super::stall::not_wanted_back;
+use super::{Backend, tend_machines};
 use crate::measure::agreement::Agreement;
 use crate::measure::demand::Reading;
 use crate::scaler::decision::{Change, Note, Reason, Wanted};
@@ -51,7 +51,7 @@ impl Backend {
         self.take_picture(now, process, read, out);
         self.road().step_all(now, id, out);
         self.seek_work(now, out);
-        self.tend_machines(now, out);
+        tend_machines(self, now, out);
         self.road().read_sooner(now);
     }
 
@@ -127,7 +127,7 @@ impl Backend {
             self.signals.not_quiet(now);
         }
         self.facts
-            .give_advice(now, &mut self.said.advice, &self.settings, out);
+            .give_advice(now, &mut self.plan.said.advice, &self.settings, out);
         let names: Vec<String> = self.facts.pool.members.iter().map(name_of).collect();
         for name in &names {
             self.look_at(now, name, out);
@@ -182,7 +182,7 @@ impl Backend {
         if self.facts.comparison.verdict() == Agreement::Agree {
             self.facts.brought_in_doubt = 0;
         }
-        self.said.no_spare = NoSpareSaid::default();
+        self.plan.said.no_spare = NoSpareSaid::default();
         self.signals.start_policies_over();
         self.signals.end_trials();
         self.signals.account.forget_changes();
@@ -255,7 +255,7 @@ impl Backend {
             (demand, vote) => demand.or(vote),
         };
         if missing.is_none() {
-            self.said.no_spare.forget(Search::Demand);
+            self.plan.said.no_spare.forget(Search::Demand);
         }
         // One on its way out is the nearest.
         if let Some((_, wanted)) = &missing
@@ -277,7 +277,7 @@ impl Backend {
         let crowd = &mut self.facts.crowd;
         crowd.look(now, crowded, sessions);
         if !crowd.is_there() {
-            self.said.no_spare.forget(Search::Crowd);
+            self.plan.said.no_spare.forget(Search::Crowd);
             return;
         }
         self.signals.not_quiet(now);

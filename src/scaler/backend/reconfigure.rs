@@ -138,10 +138,11 @@ impl Backend {
         self.machines.reconfigure(now, &self.settings);
         self.size.reconfigure(now, &self.settings);
         for member in &mut self.facts.pool.members {
-            member.configured = role_of(&member.read, &self.settings);
+            member.role = role_of(&member.read, &self.settings);
+            member.errand.is_always_up = false;
         }
         self.facts.pool.show_marks(&self.hand);
-        self.said.advice.clear();
+        self.plan.said.advice.clear();
         self.facts.reading.want();
     }
 

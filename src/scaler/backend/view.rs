@@ -336,7 +336,12 @@ impl Sight<'_> {
             + self.signals.account.held()
             + self.signals.counted.len()
             + self.machines.held();
-        policies + members.len() + budgets + watched + self.said.advice.len() + self.said.stay.len()
+        policies
+            + members.len()
+            + budgets
+            + watched
+            + self.plan.said.advice.len()
+            + self.plan.said.stay.len()
     }
 }
 

@@ -2,6 +2,7 @@
 //! The needs themselves are in `needs`.
 
 use super::Backend;
+use super::machines;
 use super::needs::{Need, Stay};
 use super::plan::Search;
 use crate::scaler::budget;
@@ -45,16 +46,12 @@ impl Backend {
                 let bad = facts.find_bad(now, journeys, expelled_at, &self.settings, out);
                 bad.map(|(name, fault)| Need::Expel(name, fault))
             })
-            .or_else(|| {
-                self.needs()
-                    .died()
-                    .map(|(name, fault)| Need::Expel(name, fault))
-            })
+            .or_else(|| machines::died(self.needs()).map(|(name, fault)| Need::Expel(name, fault)))
             .or_else(|| self.needs().lost_in_reload(now))
             .or_else(|| {
                 let missing = self.needs().capacity_wanted(None);
                 if missing.is_none() {
-                    self.said.no_spare.forget(Search::Capacity);
+                    self.plan.said.no_spare.forget(Search::Capacity);
                 }
                 let wanted = missing.or_else(|| self.needs().owed(self.plan.owed.as_ref()))?;
                 Some(self.needs().spare_for(now, wanted))
@@ -67,7 +64,7 @@ impl Backend {
             return;
         };
         let Some(stay) = leaving.stay else { return };
-        let mut said = self.said.stay.iter();
+        let mut said = self.plan.said.stay.iter();
         let is_said = said.any(|(name, said)| *name == leaving.name && said.is_like(stay));
         if is_said || now < leaving.ordinary {
             return;
@@ -90,6 +87,6 @@ impl Backend {
             }
         };
         out.report(now, Some(&leaving.name), Change::Stay, reason);
-        self.said.stay.push((leaving.name, stay));
+        self.plan.said.stay.push((leaving.name, stay));
     }
 }

@@ -91,11 +91,10 @@ impl Machine {
 
     fn power(&self, now: Timestamp) -> PowerState {
         match self.state {
-            State::Off => PowerState::Off,
             State::Runs { answers_at } if now < answers_at => PowerState::Starting,
             State::Runs { .. } => PowerState::On,
             State::Stops { until } if now < until => PowerState::Stopping,
-            State::Stops { .. } => PowerState::Off,
+            State::Stops { .. } | State::Off => PowerState::Off,
         }
     }
 }

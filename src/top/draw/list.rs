@@ -15,7 +15,7 @@ use crate::words::time::Span as Interval;
 const WIDTHS: [Constraint; 6] = [
     Constraint::Min(16),
     Constraint::Length(13),
-    Constraint::Length(12),
+    Constraint::Length(13),
     Constraint::Length(9),
     Constraint::Length(15),
     Constraint::Fill(1),

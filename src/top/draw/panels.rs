@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Paragraph, Wrap};
@@ -45,11 +45,10 @@ pub(super) fn head(frame: &mut Frame<'_>, area: Rect, screen: &Screen, paint: Pa
     };
     let (text, is_well) = health(status, screen);
     let style = if is_well { paint.good() } else { paint.bad() };
-    let lines = vec![
-        Line::from(works_with(status)),
-        Line::from(Span::styled(text, style)),
-    ];
-    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: true }), area);
+    let [first, below] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(area);
+    frame.render_widget(Paragraph::new(Line::from(works_with(status))), first);
+    let text = Paragraph::new(Span::styled(text, style));
+    frame.render_widget(text.wrap(Wrap { trim: true }), below);
 }
 
 /// What keeps it from working, or that nothing does.
@@ -116,7 +115,7 @@ pub(super) fn outlook_rows(screen: &Screen, width: u16) -> u16 {
     let rows = said
         .iter()
         .map(|(what, text)| rows_of(&format!("{what}{text}"), width));
-    rows.sum::<u16>().saturating_add(1)
+    rows.fold(1, u16::saturating_add)
 }
 
 pub(super) fn outlook(frame: &mut Frame<'_>, area: Rect, screen: &Screen, paint: Paint) {

@@ -127,6 +127,42 @@ fn the_same_incident_is_told_once_in_every_and_its_end_only_if_its_beginning_was
 }
 
 #[test]
+fn a_clock_that_is_set_back_or_ahead_neither_repeats_an_incident_nor_silences_one() {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let day_one = SystemTime::UNIX_EPOCH + DAY;
+    for shifted in [day_one - DAY, day_one + 2 * DAY] {
+        let mut channel = channel();
+        let (mut begun, mut lasted) = (Vec::new(), Vec::new());
+        for second in 0..2000_u64 {
+            // The clock is set in the middle of the first incident, which lasts 100 s; the next ones follow.
+            let wall = if second < 50 { day_one } else { shifted };
+            let wall = wall + Duration::from_secs(second);
+            let mut slow = told("slow_all_in", "web");
+            slow.since = day_one;
+            let problems = if second % 200 < 100 {
+                vec![slow]
+            } else {
+                vec![]
+            };
+            let now = Timestamp::from_ms(second * 1000);
+            for saying in channel.look(now, wall, &problems, None) {
+                match saying.what {
+                    Subject::Begun(_) => begun.push(second),
+                    Subject::Ended { lasted: it, .. } => lasted.push(it),
+                    other => unreachable!("{other:?}"),
+                }
+            }
+        }
+        // The first, and each that lasts when `every` has passed.
+        assert_eq!(begun, [5, 605, 1205, 1805], "{shifted:?}");
+        assert_eq!(lasted.len(), begun.len(), "{shifted:?}");
+        // At least as long as it was seen.
+        let seen = Duration::from_secs(99);
+        assert!(lasted.iter().all(|it| *it >= seen), "{lasted:?}");
+    }
+}
+
+#[test]
 fn another_reason_why_nothing_can_help_is_the_same_incident() {
     let mut channel = channel();
     let mut said = Vec::new();

@@ -1,5 +1,6 @@
 //! A daemon beside a pretend HAProxy that can fall silent and come back. No test lives here.
 
+use std::fs::DirEntry;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,6 +66,14 @@ impl Place {
 
     pub(super) fn state_dir(&self) -> PathBuf {
         self.folder.path().join("state")
+    }
+
+    /// The file of what was told.
+    pub(super) fn kept_alerts(&self) -> PathBuf {
+        let files = std::fs::read_dir(self.state_dir()).unwrap().flatten();
+        let is_it = |file: &DirEntry| file.file_name().to_string_lossy().contains("alerts");
+        let file = { files }.find(is_it).expect("what was told is kept");
+        file.path()
     }
 }
 

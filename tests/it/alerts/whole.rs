@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use serde_json::Value;
 
 use super::place::{Place, TOLD, alert, webhook};
 use super::receiver::{Manner, Receiver};
@@ -125,6 +126,40 @@ fn after_a_restart_nothing_is_told_twice_and_the_end_is_told() {
         "{:#?}",
         receiver.events()
     );
+}
+
+#[test]
+fn a_clock_that_was_set_back_across_a_restart_repeats_nothing_and_keeps_the_end() {
+    const DAY_MS: u64 = 24 * 3600 * 1000;
+    let place = Place::new();
+    let receiver = Receiver::start(Manner::Answer(200));
+    let config = place.remembering(&webhook("ops", &receiver.url("/")));
+    let mut daemon = config.start();
+    place.silence(true);
+    until(&daemon, "the beginning", || {
+        receiver.count("unreachable", "begun") == 1
+    });
+    daemon.terminate(TOLD);
+    // To a clock that is a day behind, all of it is still to come.
+    let file = place.kept_alerts();
+    let mut kept: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let row = &mut kept["channels"]["ops"][0];
+    for key in ["since_ms", "told_ms"] {
+        row[key] = (row[key].as_u64().unwrap() + DAY_MS).into();
+    }
+    fs::write(&file, kept.to_string()).unwrap();
+    let daemon = config.start();
+    until(&daemon, "the new daemon finds the same", || {
+        daemon.problems().contains("unreachable")
+    });
+    place.silence(false);
+    until(&daemon, "the end", || {
+        receiver.count("unreachable", "ended") == 1
+    });
+    let events = receiver.events();
+    assert_eq!(receiver.count("unreachable", "begun"), 1, "{events:#?}");
+    let lasted = events.last().unwrap()["data"]["lasted_s"].as_u64();
+    assert!(lasted.is_some_and(|it| it < 600), "{events:#?}");
 }
 
 #[test]

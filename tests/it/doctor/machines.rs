@@ -2,7 +2,6 @@
 //! blames a spare that is off.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -10,13 +9,13 @@ use haproxy_autoscale::doctor::{Code, Fix};
 
 use super::broken::{found, is_well_again};
 use super::scene::Scene;
-use crate::support::versions;
+use crate::support::{ReservedPort, versions};
 
 /// A host whose web2 has a machine with these keys; nobody listens at web2 if it is off.
 fn scene(keys: &str, is_off: bool) -> Option<Scene> {
     let version = versions().first()?;
-    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let nobody = nobody.local_addr().expect("an address");
+    // It stays nobody's while this process runs.
+    let nobody = Box::leak(Box::new(ReservedPort::new())).address();
     let scene = Scene::new(Some(version), |it, root| {
         let keys = keys.replace("HOOK", &root.join("etc/machine").display().to_string());
         it.config.push_str("\n[backend.web.server.web2.machine]\n");
@@ -147,4 +146,25 @@ fn wake_on_lan_alone_is_not_asked() {
         return;
     };
     is_well_again(&scene);
+}
+
+#[test]
+fn a_program_of_the_daemons_user_is_right_and_is_not_run_by_root() {
+    // The user of the scene's unit.
+    const DAEMON: u32 = 990;
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let Some(scene) = scene(EXEC, false) else {
+        return;
+    };
+    let ran = scene.at("ran");
+    hook(&scene, &format!("touch {}; exit 2", ran.display()));
+    std::os::unix::fs::chown(scene.at("etc/machine"), Some(DAEMON), None).unwrap();
+    is_well_again(&scene);
+    assert!(!ran.exists());
+    std::os::unix::fs::chown(scene.at("etc/machine"), Some(DAEMON + 1), None).unwrap();
+    let path = scene.at("etc/machine");
+    let fix = Fix::run(format!("sudo chown root:root {}", path.display()));
+    assert_eq!(found(&scene, Code::MachineOpen).fix, fix);
 }

@@ -236,6 +236,27 @@ fn the_last_words_of_a_program_are_told_and_stand_in_the_failure() {
 }
 
 #[test]
+fn what_is_said_at_every_status_and_list_is_told_once() {
+    run_within(LIMIT, async {
+        let place = Place::new();
+        let machines = place.hook("cat \"$D/words\" >&2; exit 2");
+        let mut said = Vec::new();
+        for words in ["a\nb\n", "a\nb\n", "a\n", "", "a\n"] {
+            std::fs::write(place.path("words"), words).unwrap();
+            assert_eq!(machines.call(call(Status)).await, Ok(Is(Off)));
+            machines.list(LIMIT).await;
+            said.push(place.said().len());
+        }
+        assert_eq!(said, [4, 4, 6, 6, 8], "{:?}", place.said());
+        // Each start is of its own.
+        for _ in 0..2 {
+            machines.call(call(Start)).await.unwrap_err();
+        }
+        assert_eq!(place.said().len(), 10);
+    });
+}
+
+#[test]
 fn a_program_that_dies_of_a_signal_leaves_the_outcome_unknown() {
     run_within(LIMIT, async {
         let place = Place::new();

@@ -71,12 +71,15 @@ fn one_that_does_not_want_to_end_is_killed_with_its_children_after_a_grace() {
 fn what_a_program_starts_and_leaves_behind_lives_on_and_is_not_waited_for() {
     run_within(LIMIT, async {
         let place = Place::new();
-        let machines = place.hook("sleep 600 & echo $! >\"$D/child\"; echo '{\"state\":\"on\"}'");
+        let machines = place.hook(
+            "(sleep 0.5; echo alive >\"$D/alive\"; exec sleep 600) & echo $! >\"$D/child\"\n\
+             echo '{\"state\":\"on\"}'",
+        );
         let begun = Instant::now();
         assert_eq!(machines.call(call(Start)).await, Ok(Done));
         assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
         let child = place.text("child");
-        assert!(is_process(&child));
+        wait_for("it lives on", SOON, || place.text("alive") == "alive\n");
         let pid: i32 = child.trim().parse().unwrap();
         kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
     });

@@ -17,13 +17,11 @@ fn scene() -> World {
     world
 }
 
-fn two_minutes() -> Option<Duration> {
-    Some(Duration::from_secs(120))
-}
+/// What most clouds give.
+const TWO_MINUTES: Option<Duration> = Some(Duration::from_secs(120));
 
 impl World {
     fn evacuate(&mut self, at: &str, lasts: Option<Duration>) -> String {
-        self.evacuated = at.split('/').nth(1).map(str::to_owned);
         self.accepted(Verb::Evacuate, at, lasts)
     }
 
@@ -36,7 +34,7 @@ impl World {
 #[test]
 fn an_always_up_server_is_replaced_first_and_then_drained() {
     let mut world = scene();
-    let text = world.evacuate("web/web1", two_minutes());
+    let text = world.evacuate("web/web1", TWO_MINUTES);
     assert!(
         text.contains("web2 comes in first; then it is drained, 1m from now at the latest"),
         "{text}"
@@ -74,7 +72,7 @@ fn an_always_up_server_is_replaced_first_and_then_drained() {
 #[test]
 fn it_comes_back_by_enable_as_a_spare_does_and_is_always_up_again() {
     let mut world = scene();
-    world.evacuate("web/web1", two_minutes());
+    world.evacuate("web/web1", TWO_MINUTES);
     world.requests(30, 20, seconds(1));
     assert!(world.server("web1").read.is_maint());
     world.accepted(Verb::Enable, "web/web1", None);
@@ -98,7 +96,7 @@ fn a_spare_that_serves_is_replaced_by_another_one() {
     world.requests(15, 900, GAP);
     world.pass(seconds(2));
     assert!(world.is_up("web2"));
-    world.evacuate("web/web2", two_minutes());
+    world.evacuate("web/web2", TWO_MINUTES);
     world.requests(100, 300, GAP);
     assert!(world.is_up("web3"), "{}", world.trace());
     assert!(world.server("web2").read.is_maint(), "{}", world.trace());
@@ -121,7 +119,7 @@ fn without_a_replacement_it_is_refused_unless_forced() {
     );
     assert!(refused.contains("`--force`"), "{refused}");
     world.forces = true;
-    world.evacuate("web/web1", two_minutes());
+    world.evacuate("web/web1", TWO_MINUTES);
     world.pass(seconds(200));
     assert!(
         world.is_up("web1"),
@@ -135,7 +133,7 @@ fn with_force_and_others_that_serve_it_goes_when_half_of_its_time_is_over() {
     let mut world = World::new(settings()).without("web2").without("web3");
     world.pass(seconds(3));
     world.forces = true;
-    let text = world.evacuate("web/web1", two_minutes());
+    let text = world.evacuate("web/web1", TWO_MINUTES);
     assert!(
         text.contains("no spare can stand in for it; it is drained 1m from now"),
         "{text}"
@@ -150,7 +148,7 @@ fn with_force_and_others_that_serve_it_goes_when_half_of_its_time_is_over() {
 fn a_replacement_that_fails_is_followed_by_the_next_one() {
     let mut world = scene();
     world.server("web2").is_alive = false;
-    world.evacuate("web/web1", two_minutes());
+    world.evacuate("web/web1", TWO_MINUTES);
     world.requests(30, 20, seconds(1));
     assert!(world.is_up("web3"), "{}", world.trace());
     assert!(world.server("web1").read.is_maint(), "{}", world.trace());
@@ -160,7 +158,7 @@ fn a_replacement_that_fails_is_followed_by_the_next_one() {
 fn sessions_that_do_not_end_are_cut_before_the_machine_is_gone() {
     let mut world = scene();
     world.server("web1").read.sessions = 3;
-    world.evacuate("web/web1", two_minutes());
+    world.evacuate("web/web1", TWO_MINUTES);
     world.pass(seconds(100));
     assert!(world.is_up("web2"));
     assert!(
@@ -175,7 +173,7 @@ fn sessions_that_do_not_end_are_cut_before_the_machine_is_gone() {
 #[test]
 fn a_reload_and_a_restart_of_the_daemon_do_not_bring_it_back() {
     let mut world = scene();
-    world.evacuate("web/web1", two_minutes());
+    world.evacuate("web/web1", TWO_MINUTES);
     world.requests(20, 20, seconds(1));
     world.reload();
     world.requests(20, 20, seconds(1));
@@ -203,7 +201,7 @@ fn a_machine_that_boots_for_a_minute_is_waited_for_as_long_as_there_is_time() {
     let mut world = World::new(settings()).without("other").without("web3");
     world = world.with_machine("web2", 50);
     world.pass(GAP);
-    world.evacuate("web/web1", two_minutes());
+    world.evacuate("web/web1", TWO_MINUTES);
     world.pass(seconds(45));
     assert!(world.is_up("web1"), "its replacement boots");
     world.pass(seconds(20));
@@ -237,7 +235,7 @@ fn max_counts_the_one_that_leaves_no_more() {
     let mut world = World::new(with_max).without("other");
     world.is_watched_only = true; // It is above `max` for a moment, on purpose.
     world.pass(GAP);
-    world.evacuate("web/web1", two_minutes());
+    world.evacuate("web/web1", TWO_MINUTES);
     world.pass(seconds(20));
     assert!(world.is_up("web2"), "{}", world.trace());
     assert!(world.server("web1").read.is_maint());

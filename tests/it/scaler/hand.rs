@@ -57,6 +57,9 @@ impl World {
                 server.held_at = None;
             }
         }
+        if let (Place::Server(name), Verb::Evacuate) = (&order.place, verb) {
+            self.evacuated = Some(name.server.clone());
+        }
         self.step(Event::Operator(&order));
         let answer = self.decisions[before..].iter().rev().find_map(|decision| {
             let Reason::Answer { answer, .. } = &decision.reason else {

@@ -79,6 +79,7 @@ fn settle(world: &mut World) {
         machine.start_takes = Duration::from_secs(1);
     }
     world.by_hand("web1", AdminState::Ready);
+    world.by_hand("other", AdminState::Ready);
     world.log_state(LogState::Flowing);
     for _ in 0..900 {
         world.pass(Duration::from_secs(10));

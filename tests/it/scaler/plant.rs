@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use haproxy_autoscale::scaler::Scaler;
 use haproxy_autoscale::scaler::event::{ActionId, Event};
 use haproxy_autoscale::scaler::settings::MachineSettings;
 use haproxy_autoscale::words::machine::{
@@ -75,6 +76,11 @@ impl World {
         self.settings.machines.insert(name.to_owned(), settings);
         self.begin_anew();
         self
+    }
+
+    /// The same world before its daemon began, with other settings.
+    pub(crate) fn begin_anew(&mut self) {
+        self.scaler = Scaler::new(self.now, [self.settings.clone()]);
     }
 
     /// Whoever was asked is gone with the daemon.
@@ -152,16 +158,12 @@ impl World {
         if fault == Fault::Lost {
             return;
         }
-        let answered = Pending::Answered(id, name, call.verb, fault);
         if takes > limit {
             // Ended by its limit; what it began goes on.
-            let (id, name) = match answered {
-                Pending::Answered(id, name, ..) => (id, name),
-                _ => return,
-            };
             let ended = Pending::Answered(id, name, call.verb, Fault::AnswerLost);
             return self.later(limit + ENDED, ended);
         }
+        let answered = Pending::Answered(id, name, call.verb, fault);
         self.later(takes, answered);
     }
 
@@ -264,10 +266,10 @@ impl World {
                     read.sessions, 0,
                     "a stop of {name} with sessions on it{trace}"
                 );
-                let real = self.server(name).read.clone();
+                let sessions = self.server(name).read.sessions;
                 let is_same = self.shown_generation == Some(self.generation);
                 assert!(
-                    real.sessions == 0 || real.sessions != read.sessions || !is_same,
+                    sessions == 0 || sessions != read.sessions || !is_same,
                     "a stop of {name} with sessions on it{trace}"
                 );
             }

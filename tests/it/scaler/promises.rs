@@ -18,7 +18,13 @@ impl World {
     /// The promises about writes, each judged on the picture that the scaler was given last.
     pub(super) fn assert_allowed(&mut self, name: &str, state: AdminState) {
         let (now, hold) = (self.now, self.settings.hold);
-        let floor = self.floor() as usize;
+        let is_evacuated = self.evacuated.as_deref() == Some(name);
+        // The last one stays in any case.
+        let floor = if is_evacuated {
+            1
+        } else {
+            self.floor() as usize
+        };
         let shown = self
             .shown
             .clone()
@@ -34,7 +40,7 @@ impl World {
             self.trace()
         );
         assert!(
-            server.is_spare() || self.evacuated.as_deref() == Some(name),
+            server.is_spare() || is_evacuated,
             "C-2: {name} is no spare and was told {state}"
         );
         let is_held = server
@@ -73,7 +79,12 @@ impl World {
                     "C-4: {name} was made ready while cold {server:?} {in_picture:?}{}",
                     self.trace()
                 );
-                let max = self.settings.max.map_or(usize::MAX, |max| max as usize);
+                // One that is evacuated does not count.
+                let beside = usize::from(self.evacuated.is_some());
+                let max = self
+                    .settings
+                    .max
+                    .map_or(usize::MAX, |max| max as usize + beside);
                 assert!(
                     up < max,
                     "C-3: {name} was made ready with {up} servers in balance"

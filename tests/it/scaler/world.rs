@@ -192,11 +192,6 @@ impl World {
         }
     }
 
-    /// The same world before its daemon began, with other settings.
-    pub(crate) fn begin_anew(&mut self) {
-        self.scaler = Scaler::new(self.now, [self.settings.clone()]);
-    }
-
     pub(crate) fn server(&mut self, name: &str) -> &mut Server {
         self.servers
             .iter_mut()

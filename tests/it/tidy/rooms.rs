@@ -87,6 +87,7 @@ const MAY_USE: [(&str, &[&str]); 34] = [
             "curve",
             "http",
             "log",
+            "machines",
             "measure",
             "metrics",
             "publish",

@@ -6,12 +6,14 @@ use std::time::Duration;
 use super::super::journey::Boot;
 use super::super::machines;
 use super::super::needs::Need;
+use super::super::nobody::why_no_spare;
 use super::super::plan::Search;
+use super::warm::warm_up;
 use super::{Goal, Journey, Road, Step};
 use crate::scaler::decision::{
     CalledOff, Change, Failure, Note, Reason, StateRefused, Wanted, Would,
 };
-use crate::scaler::event::{Action, ActionId};
+use crate::scaler::event::ActionId;
 use crate::scaler::member::Stage;
 use crate::scaler::outbox::Outbox;
 use crate::scaler::seen::Nobody;
@@ -22,7 +24,7 @@ use crate::words::time::Timestamp;
 /// The warm-up keeps its deadline itself; this much later its outcome counts as lost.
 const OUTCOME_SLACK: Duration = Duration::from_secs(1);
 /// With another spare at hand, one that takes no connection is not waited for.
-const REFUSALS_FOR: Duration = Duration::from_secs(2);
+pub(super) const REFUSALS_FOR: Duration = Duration::from_secs(2);
 /// In a pause it is looked again no sooner than this whether a spare would go.
 const PAUSED_AGAIN: Duration = Duration::from_secs(1);
 
@@ -73,12 +75,12 @@ impl Road<'_> {
         } else if !wanted.is_for_capacity() {
             return; // What those on their way change is seen first.
         }
-        if self.said.no_spare.say(Search::by(&wanted)) {
+        if self.plan.said.no_spare.say(Search::by(&wanted)) {
             return;
         }
         let why = match self.needs().forbids(&wanted, None) {
             Some(blocked) => Nobody::Blocked(blocked),
-            None => self.needs().why_no_spare(now),
+            None => why_no_spare(self.needs(), now),
         };
         let reason = Reason::NoSpare { wanted, why };
         out.report(now, None, Change::NoSpare, reason);
@@ -116,77 +118,8 @@ impl Road<'_> {
         if !is_off {
             let deadline = self.settings.warm_up_deadline;
             let patience = if has_another { REFUSALS_FOR } else { deadline };
-            self.warm_up(now, name, (deadline, patience.min(deadline)), out);
+            warm_up(self, now, name, (deadline, patience.min(deadline)), out);
         }
-    }
-
-    /// Its machine runs, or boots: its server is asked until it answers.
-    pub(in crate::scaler::backend) fn answers_next(
-        &mut self,
-        now: Timestamp,
-        name: &str,
-        out: &mut Outbox,
-    ) {
-        let (Some(settings), Some(machine)) =
-            (self.settings.machines.get(name), self.machines.of_mut(name))
-        else {
-            return;
-        };
-        machine.goes_on(now);
-        let until = machine.boots_until(settings);
-        let usual_until = machine.expected_by(settings);
-        let deadline = self.settings.warm_up_deadline;
-        let Some(journey) = self.journeys.of_mut(name) else {
-            return;
-        };
-        journey.boot = until.zip(usual_until).map(|(until, usual_until)| Boot {
-            until,
-            usual_until,
-            has_answered: false,
-            over_at: None,
-        });
-        if journey.boot.is_none() {
-            journey.since = now; // It ran before: nothing of it was waited for.
-        }
-        let boots_for = until.map_or(Duration::ZERO, |until| until.since(now));
-        let limits = (
-            deadline.saturating_add(boots_for),
-            boots_for.max(REFUSALS_FOR),
-        );
-        self.warm_up(now, name, limits, out);
-    }
-
-    /// Asks its server until enough in a row pass; `limits`: for how long in all, and while nobody
-    /// takes a connection.
-    fn warm_up(
-        &mut self,
-        now: Timestamp,
-        name: &str,
-        limits: (Duration, Duration),
-        out: &mut Outbox,
-    ) {
-        let (Some(journey), Some(member)) =
-            (self.journeys.of_mut(name), self.facts.pool.member_mut(name))
-        else {
-            return;
-        };
-        let Some(wanted) = journey.goal.wanted().cloned() else {
-            return;
-        };
-        if journey.boot.is_none() {
-            member.stage = Stage::Warming;
-        }
-        out.report(now, Some(name), Change::WarmUp, Reason::Wanted(wanted));
-        let id = out.next_id();
-        journey.step = Step::WarmingUp { id };
-        out.actions.push(Action::WarmUp {
-            id,
-            server: out.server(name),
-            address: member.read.address,
-            is_tls: member.read.is_tls,
-            deadline: limits.0,
-            refusals_for: limits.1,
-        });
     }
 
     /// Begins to send a spare away: a fresh picture decides whether it may go.

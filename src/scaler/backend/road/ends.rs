@@ -33,7 +33,7 @@ impl Road<'_> {
             if let Some(member) = self.facts.pool.member_mut(name) {
                 member.budget.spend(now);
             }
-            self.said.stay.clear();
+            self.plan.said.stay.clear();
             let (serving, idle_timeout) = (self.facts.pool.serving(), self.settings.idle_timeout);
             self.signals
                 .learn_from_departure(now, serving, idle_timeout);
@@ -287,14 +287,14 @@ impl Road<'_> {
 
     /// A spare joined for that reason.
     pub(super) fn spare_arrived(&mut self, now: Timestamp, server: &str, wanted: &Wanted) {
-        self.said.stay.clear();
+        self.plan.said.stay.clear();
         self.plan.in_flight_then = self.facts.in_flight();
         let before = self.facts.pool.serving_without(server);
         self.signals.learn_from_arrival(now, server, before, wanted);
         if self.facts.comparison.verdict() != Agreement::Agree {
             self.facts.brought_in_doubt = self.facts.brought_in_doubt.saturating_add(1);
         }
-        self.said.no_spare = NoSpareSaid::default();
+        self.plan.said.no_spare = NoSpareSaid::default();
         if !wanted.is_for_capacity() {
             self.plan.came();
         }

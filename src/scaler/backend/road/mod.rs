@@ -4,6 +4,7 @@
 mod begin;
 mod ends;
 mod steps;
+mod warm;
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::journey::{Goal, Journey, Step};
 use super::journeys::Journeys;
 use super::machines::Machines;
 use super::needs::Needs;
-use super::plan::{Plan, Said};
+use super::plan::Plan;
 use super::signals::Signals;
 use super::size::Size;
 use super::votes::Votes;
@@ -22,6 +23,8 @@ use crate::scaler::outbox::Outbox;
 use crate::scaler::ramp::Ramp;
 use crate::scaler::settings::BackendSettings;
 use crate::words::time::Timestamp;
+
+pub(super) use self::warm::answers_next;
 
 /// What the journeys of a backend may touch.
 pub(in crate::scaler) struct Road<'a> {
@@ -33,7 +36,6 @@ pub(in crate::scaler) struct Road<'a> {
     pub(super) size: &'a mut Size,
     pub(super) votes: &'a Votes,
     pub(super) plan: &'a mut Plan,
-    pub(super) said: &'a mut Said,
     pub(super) hand: &'a mut Hand,
 }
 

@@ -1,5 +1,6 @@
 //! What a backend does next and why. Decided elsewhere; here it is told, as data.
 
+use super::super::nobody::why_no_spare;
 use super::super::timers::Timer;
 use super::{Sight, is_slow};
 use crate::measure::policy::PolicyView;
@@ -140,7 +141,7 @@ impl Sight<'_> {
             return Outlook::Cooldown(self.plan.up_not_before.since(now));
         }
         let comes = self.outlook_of_spare(now, view);
-        comes.unwrap_or_else(|| Outlook::Nobody(self.needs().why_no_spare(now)))
+        comes.unwrap_or_else(|| Outlook::Nobody(why_no_spare(self.needs(), now)))
     }
 
     fn outlook_of_spare(&self, now: Timestamp, view: &PolicyView) -> Option<Outlook> {

@@ -1,0 +1,220 @@
+//! What a machine consists of: what was seen of it, its starts and its stops, each with its own clockwork.
+//! What an answer means to all of it is in `machine`.
+
+use std::time::Duration;
+
+use super::super::event::ActionId;
+use crate::words::machine::{MachineKey, MachineVerb, PowerState};
+use crate::words::time::Timestamp;
+
+/// What was seen so long ago is still believed.
+const FRESH_FOR: Duration = Duration::from_secs(10);
+/// A stop that failed is tried again after this time, doubling …
+const STOP_AGAIN_MIN: Duration = Duration::from_secs(60);
+/// … up to this.
+const STOP_AGAIN_MAX: Duration = Duration::from_secs(60 * 60);
+/// From here on another doubling would change nothing.
+const DOUBLINGS_MAX: u32 = 6;
+
+/// What it does, as far as anybody has seen.
+#[derive(Debug)]
+pub(in crate::scaler) struct Power {
+    /// `None`: nobody knows.
+    pub(in crate::scaler) state: Option<PowerState>,
+    pub(in crate::scaler) since: Timestamp,
+    /// When its provider, or its server, said so last.
+    seen_at: Option<Timestamp>,
+    /// How long it has run, or may have, before `runs_since`.
+    ran: Duration,
+    runs_since: Option<Timestamp>,
+}
+
+/// The starts that were asked for.
+#[derive(Debug)]
+pub(in crate::scaler) struct Starts {
+    /// The last one.
+    pub(in crate::scaler) key: MachineKey,
+    /// Keys of later ones are at least that.
+    keys_from: MachineKey,
+    /// How often the last one was asked for.
+    pub(in crate::scaler) attempt: u32,
+    /// Repetitions not counted.
+    pub(in crate::scaler) count: u64,
+    /// From the last start to the first proof of its server.
+    pub(in crate::scaler) boot: Option<Duration>,
+    /// Until then one that was given up may take effect.
+    pub(in crate::scaler) late_until: Option<Timestamp>,
+}
+
+/// The stops that were asked for.
+#[derive(Debug)]
+pub(super) struct Stops {
+    /// One is under way, and has to be seen to have worked by then.
+    by: Option<Timestamp>,
+    failures: u32,
+    not_before: Timestamp,
+}
+
+/// What it is asked for at this moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call {
+    pub(super) id: ActionId,
+    pub(super) verb: MachineVerb,
+    /// The outcome counts as lost then.
+    pub(super) until: Timestamp,
+}
+
+/// A start that is waited for; its server is not proven yet.
+#[derive(Clone, Debug)]
+pub(super) struct Start {
+    pub(super) asked_at: Timestamp,
+    pub(super) is_accepted: bool,
+    /// Nobody knows what became of it: its provider's last words.
+    pub(super) doubt: Option<String>,
+    /// How often it was seen off since.
+    pub(super) offs: u32,
+}
+
+impl Start {
+    pub(super) const fn at(now: Timestamp) -> Self {
+        Self {
+            asked_at: now,
+            is_accepted: false,
+            doubt: None,
+            offs: 0,
+        }
+    }
+}
+
+impl Power {
+    pub(super) const fn unknown(now: Timestamp) -> Self {
+        Self {
+            state: None,
+            since: now,
+            seen_at: None,
+            ran: Duration::ZERO,
+            runs_since: None,
+        }
+    }
+
+    /// It does not run.
+    pub(in crate::scaler) const fn is_down(&self) -> bool {
+        matches!(self.state, Some(PowerState::Off | PowerState::Gone))
+    }
+
+    pub(super) fn is_fresh(&self, now: Timestamp) -> bool {
+        self.seen_at.is_some_and(|at| now.since(at) < FRESH_FOR)
+    }
+
+    pub(super) const fn is_seen(&mut self, now: Timestamp) {
+        self.seen_at = Some(now);
+    }
+
+    /// How long it has run, or may have, since this daemon began.
+    pub(in crate::scaler) fn ran(&self, now: Timestamp) -> Duration {
+        let runs = self.runs_since.map_or(Duration::ZERO, |at| now.since(at));
+        self.ran.saturating_add(runs)
+    }
+
+    /// It does that from now on; how long it had run, if it does not any more.
+    pub(super) fn enter(&mut self, now: Timestamp, state: Option<PowerState>) -> Duration {
+        if self.state != state {
+            self.state = state;
+            self.since = now;
+        }
+        let mut ran = Duration::ZERO;
+        if self.is_down() {
+            if let Some(since) = self.runs_since.take() {
+                ran = now.since(since);
+                self.ran = self.ran.saturating_add(ran);
+            }
+        } else if state.is_some() {
+            self.runs_since.get_or_insert(now);
+        }
+        ran
+    }
+}
+
+impl Starts {
+    pub(super) const fn none(keys_from: MachineKey) -> Self {
+        Self {
+            key: MachineKey(0),
+            keys_from,
+            attempt: 0,
+            count: 0,
+            boot: None,
+            late_until: None,
+        }
+    }
+
+    pub(in crate::scaler) const fn keys_from(&mut self, first: MachineKey) {
+        self.keys_from = first;
+    }
+
+    /// One that was given up may take effect yet.
+    pub(super) fn may_be_late(&self, now: Timestamp) -> bool {
+        self.late_until.is_some_and(|until| now < until)
+    }
+
+    /// One more is asked for; `is_again`: it is a repetition.
+    pub(super) fn ask(&mut self, is_again: bool) {
+        if is_again {
+            self.attempt = self.attempt.saturating_add(1);
+        } else {
+            let next = MachineKey(self.key.0.saturating_add(1));
+            self.key = next.max(self.keys_from);
+            self.attempt = 1;
+            self.count = self.count.saturating_add(1);
+        }
+        self.late_until = None;
+    }
+}
+
+impl Stops {
+    pub(super) const fn none(now: Timestamp) -> Self {
+        Self {
+            by: None,
+            failures: 0,
+            not_before: now,
+        }
+    }
+
+    /// One is under way.
+    pub(super) const fn is_under_way(&self) -> bool {
+        self.by.is_some()
+    }
+
+    /// When the one under way has to have worked.
+    pub(super) const fn by(&self) -> Option<Timestamp> {
+        self.by
+    }
+
+    /// Another one may begin.
+    pub(super) fn may_begin(&self, now: Timestamp) -> bool {
+        self.by.is_none() && now >= self.not_before
+    }
+
+    pub(super) const fn begin(&mut self, by: Timestamp) {
+        self.by = Some(by);
+    }
+
+    /// The one under way has failed; the next one may begin after that time.
+    pub(super) fn fail(&mut self, now: Timestamp) -> Duration {
+        let doublings = self.failures.min(DOUBLINGS_MAX);
+        let again_in = (STOP_AGAIN_MIN * 2_u32.pow(doublings)).min(STOP_AGAIN_MAX);
+        self.by = None;
+        self.failures = self.failures.saturating_add(1);
+        self.not_before = now.after(again_in);
+        again_in
+    }
+
+    /// The one under way has worked; false when there is none.
+    pub(super) const fn end(&mut self) -> bool {
+        if self.by.is_none() {
+            return false;
+        }
+        self.by = None;
+        self.failures = 0;
+        true
+    }
+}
