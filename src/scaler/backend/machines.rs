@@ -29,8 +29,9 @@ pub(super) use self::seen::problems_of_machines;
 
 /// `starts_per_hour`.
 const HOUR: Duration = Duration::from_secs(60 * 60);
-/// After a start of ours, and after a reload of HAProxy, none is stopped for at least this long: what is needed
-/// has to be seen first, and an old process may still have sessions.
+/// After a start of ours none is stopped for so long, or for `idle_timeout` where that is less: what is needed has to
+/// be seen first. After a reload of HAProxy none is stopped for at least this long, as an old process may still
+/// have sessions.
 const NO_STOP_FOR: Duration = Duration::from_secs(60);
 
 /// The machines, by the name of the spare that runs on each.
@@ -51,8 +52,10 @@ pub(super) struct Machines {
 impl Machines {
     /// Nothing is known of those that the configuration names.
     pub(super) fn new(now: Timestamp, settings: &BackendSettings, keys_from: MachineKey) -> Self {
+        let wait = NO_STOP_FOR.min(settings.idle_timeout);
+        let wait = wait.max(settings.drain_timeout);
         let mut machines = Self {
-            not_before: now.after(NO_STOP_FOR.max(settings.drain_timeout)),
+            not_before: now.after(wait),
             keys_from,
             ..Self::default()
         };
@@ -81,6 +84,7 @@ impl Machines {
         let spent = self.spent_by_all(now);
         *self = Self::new(now, settings, self.keys_from);
         self.spent = spent;
+        self.begin_generation(now, settings);
     }
 
     /// Keys of starts count up from there where none is remembered.

@@ -151,6 +151,9 @@ impl Backend {
             return;
         };
         let is_same = memory.generation == Some(generation);
+        if !is_same {
+            self.machines.begin_generation(now, &self.settings);
+        }
         for (name, past) in memory.servers {
             let Some(member) = self.facts.pool.member_mut(&name) else {
                 continue;
