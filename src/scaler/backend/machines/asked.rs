@@ -1,0 +1,369 @@
+//! What each machine is asked for, and what an answer means: for its server's journey, for the next spare,
+//! and for what is told. All machines of a backend are in `machines`.
+
+use std::time::Duration;
+
+use super::super::journey::Step;
+use super::super::road::{Road, answers_next};
+use super::{Machines, is_unused};
+use crate::scaler::decision::{Change, Failure, MachineNews, MachineTrouble, Reason};
+use crate::scaler::event::{Action, ActionId};
+use crate::scaler::machine::{Outcome, ToStart};
+use crate::scaler::member::Stage;
+use crate::scaler::outbox::Outbox;
+use crate::scaler::settings::MachineSettings;
+use crate::words::machine::{MachineAnswer, MachineCall, MachineFailure, MachineVerb, PowerState};
+use crate::words::time::Timestamp;
+
+/// Asks each machine for what is due, as things are. `may_stop`: the picture is fresh and nobody has
+/// paused anything.
+pub(in crate::scaler::backend) fn tend(
+    road: &mut Road<'_>,
+    now: Timestamp,
+    may_stop: bool,
+    out: &mut Outbox,
+) -> bool {
+    for name in std::mem::take(&mut road.machines.forgotten) {
+        told(now, &name, Change::Warning, MachineNews::Forgotten, out);
+    }
+    let names: Vec<String> = road.machines.each.keys().cloned().collect();
+    let mut wants_another = false;
+    for name in names {
+        wants_another |= tend_one(road, now, &name, may_stop, out);
+    }
+    wants_another
+}
+
+/// True when another spare is to be looked for.
+fn tend_one(
+    road: &mut Road<'_>,
+    now: Timestamp,
+    name: &str,
+    may_stop: bool,
+    out: &mut Outbox,
+) -> bool {
+    let Some(settings) = road.settings.machines.get(name).copied() else {
+        return false;
+    };
+    let Some(machine) = road.machines.of_mut(name) else {
+        return false;
+    };
+    let outcome = machine.overdue(now);
+    let mut wants_another = outcome.is_some_and(|it| settle(road, now, name, it, out));
+    let journey = road.journeys.of(name);
+    let late_at = journey.and_then(|journey| journey.is_late_at(&settings));
+    if late_at.is_some_and(|at| now >= at) {
+        late(road, now, name, out);
+        wants_another = true;
+    }
+    let step = road.journeys.of(name).map(|journey| journey.step);
+    let may_stop = may_stop && now >= road.machines.not_before;
+    let is_unused = is_unused(road.needs(), name);
+    let is_waited_for = matches!(step, Some(Step::Starting | Step::WarmingUp { .. }));
+    let is_down = road
+        .facts
+        .pool
+        .member(name)
+        .is_some_and(|member| member.stage == Stage::Ready && !member.read.is_up());
+    let Some(machine) = road.machines.of_mut(name) else {
+        return wants_another;
+    };
+    if !is_waited_for && !wants_another {
+        machine.give_up_if_starting(now);
+    }
+    if machine.is_busy() || wants_another {
+        return wants_another;
+    }
+    if is_down {
+        machine.doubt(now);
+    }
+    match step {
+        Some(Step::Starting) => match machine.to_start(now) {
+            ToStart::GoOn => answers_next(road, now, name, out),
+            ToStart::Ask => ask(road, now, name, &settings, out),
+            ToStart::Start => start(road, now, name, &settings, out),
+        },
+        _ if may_stop && is_unused && settings.may_stop && machine.may_be_stopped(now) => {
+            stop(road, now, name, &settings, out);
+        }
+        _ if machine.is_due(now) => ask(road, now, name, &settings, out),
+        _ => {}
+    }
+    wants_another
+}
+
+/// An outcome came in; true when another spare is to be looked for.
+pub(in crate::scaler::backend) fn answered(
+    road: &mut Road<'_>,
+    now: Timestamp,
+    id: ActionId,
+    name: &str,
+    outcome: Result<MachineAnswer, MachineFailure>,
+    out: &mut Outbox,
+) -> bool {
+    let machine = road.machines.of_mut(name);
+    let outcome = machine.and_then(|machine| machine.answered(now, id, outcome));
+    outcome.is_some_and(|outcome| settle(road, now, name, outcome, out))
+}
+
+/// What an outcome means; true when another spare is to be looked for.
+fn settle(
+    road: &mut Road<'_>,
+    now: Timestamp,
+    name: &str,
+    outcome: Outcome,
+    out: &mut Outbox,
+) -> bool {
+    match outcome {
+        Outcome::Nothing | Outcome::Accepted => {
+            if outcome == Outcome::Nothing {
+                tell_if_unused(road, now, name, out);
+            }
+            return false;
+        }
+        Outcome::StartFailed(trouble) => {
+            tell_failed(now, name, MachineVerb::Start, &trouble, None, out);
+            let is_waited_for = road.journeys.of(name).is_some_and(|journey| {
+                matches!(journey.step, Step::Starting | Step::WarmingUp { .. })
+            });
+            if is_waited_for {
+                road.fail(now, name, Failure::Machine(trouble), out);
+            }
+            return is_waited_for;
+        }
+        Outcome::Stopped { ran } => {
+            told(
+                now,
+                name,
+                Change::MachineStopped,
+                MachineNews::Stopped { ran },
+                out,
+            );
+        }
+        Outcome::StopFailed { trouble, again_in } => {
+            tell_failed(now, name, MachineVerb::Stop, &trouble, Some(again_in), out);
+        }
+        Outcome::RunsLate => told(now, name, Change::Note, MachineNews::RunsLate, out),
+        Outcome::WentOff => {
+            let member = road.facts.pool.member(name);
+            let is_up = member.is_some_and(|member| member.read.is_up());
+            let is_in_use = member.is_some_and(|member| member.stage == Stage::Ready)
+                || road.journeys.of(name).is_some();
+            let machine = road.machines.of_mut(name);
+            if let Some(machine) = machine.filter(|_| is_up) {
+                machine.is_used(now); // HAProxy sees its server: that is nearer to users.
+            } else if is_in_use {
+                let trouble = MachineTrouble::Died;
+                if let Some(machine) = road.machines.of_mut(name) {
+                    machine
+                        .troubles
+                        .note(now, MachineVerb::Status, &trouble, None);
+                }
+                tell_failed(now, name, MachineVerb::Status, &trouble, None, out);
+            }
+        }
+        Outcome::Mute(trouble) => {
+            tell_failed(now, name, MachineVerb::Status, &trouble, None, out);
+        }
+    }
+    false
+}
+
+/// The backend is not looked after any more: what runs because of us is told.
+pub(in crate::scaler::backend) fn say_goodbye(
+    machines: &Machines,
+    now: Timestamp,
+    out: &mut Outbox,
+) {
+    for (name, machine) in &machines.each {
+        if machine.runs_for_us() {
+            let news = MachineNews::Forgotten;
+            told(now, name, Change::Warning, news, out);
+        }
+    }
+}
+
+/// One that runs in no use is told once: one of ours whose server HAProxy has no more, and one that
+/// somebody else started.
+fn tell_if_unused(road: &mut Road<'_>, now: Timestamp, name: &str, out: &mut Outbox) {
+    let has_picture = road.facts.has_picture();
+    let is_unused = is_unused(road.needs(), name);
+    let is_homeless = has_picture && road.facts.pool.member(name).is_none();
+    let Some(machine) = road.machines.of_mut(name) else {
+        return;
+    };
+    if machine.power.state != Some(PowerState::On) || machine.is_told {
+        return;
+    }
+    let news = match (is_homeless, machine.is_ours) {
+        (true, true) => MachineNews::Homeless,
+        (false, false) if is_unused => MachineNews::Runs,
+        (true | false, true | false) => return,
+    };
+    machine.is_told = true;
+    told(now, name, Change::Warning, news, out);
+}
+
+/// Its server has not answered in time: the next one is tried.
+pub(in crate::scaler::backend) fn late(
+    road: &mut Road<'_>,
+    now: Timestamp,
+    name: &str,
+    out: &mut Outbox,
+) {
+    let Some(settings) = road.settings.machines.get(name) else {
+        return;
+    };
+    let trouble = MachineTrouble::Late(settings.start_timeout);
+    if let Some(machine) = road.machines.of_mut(name) {
+        machine.give_up(now);
+        machine
+            .troubles
+            .note(now, MachineVerb::Start, &trouble, None);
+    }
+    tell_failed(now, name, MachineVerb::Start, &trouble, None, out);
+    road.fail(now, name, Failure::Machine(trouble), out);
+}
+
+/// Its server answers: the boot is over.
+pub(in crate::scaler::backend) fn proven(
+    road: &mut Road<'_>,
+    now: Timestamp,
+    name: &str,
+    out: &mut Outbox,
+) {
+    let machine = road.machines.of_mut(name);
+    if let Some(boot) = machine.and_then(|machine| machine.is_proven(now)) {
+        let news = MachineNews::Started { boot };
+        told(now, name, Change::MachineStarted, news, out);
+    }
+}
+
+/// Its server was put into maint by us: its machine is ours to stop.
+pub(in crate::scaler::backend) fn departed(road: &mut Road<'_>, now: Timestamp, name: &str) {
+    if let Some(machine) = road.machines.of_mut(name) {
+        machine.is_used(now);
+    }
+}
+
+fn start(
+    road: &mut Road<'_>,
+    now: Timestamp,
+    name: &str,
+    settings: &MachineSettings,
+    out: &mut Outbox,
+) {
+    let wanted = road.journeys.of(name).and_then(|it| it.goal.wanted());
+    let Some(wanted) = wanted.cloned() else {
+        return;
+    };
+    let id = out.next_id();
+    let Some(machine) = road.machines.of_mut(name) else {
+        return;
+    };
+    let is_new = machine.begin_start(now, id, settings);
+    let news = MachineNews::Start {
+        key: machine.starts.key,
+        attempt: machine.starts.attempt,
+        usual: machine.starts.boot,
+        wanted,
+    };
+    if is_new {
+        road.machines.started(now);
+    }
+    told(now, name, Change::MachineStart, news, out);
+    call(
+        road,
+        id,
+        name,
+        MachineVerb::Start,
+        settings.start_timeout,
+        out,
+    );
+}
+
+fn stop(
+    road: &mut Road<'_>,
+    now: Timestamp,
+    name: &str,
+    settings: &MachineSettings,
+    out: &mut Outbox,
+) {
+    let id = out.next_id();
+    if let Some(machine) = road.machines.of_mut(name) {
+        machine.begin_stop(now, id, settings);
+    }
+    told(now, name, Change::MachineStop, MachineNews::Stop, out);
+    call(
+        road,
+        id,
+        name,
+        MachineVerb::Stop,
+        settings.stop_timeout,
+        out,
+    );
+}
+
+fn ask(
+    road: &mut Road<'_>,
+    now: Timestamp,
+    name: &str,
+    settings: &MachineSettings,
+    out: &mut Outbox,
+) {
+    let id = out.next_id();
+    if let Some(machine) = road.machines.of_mut(name) {
+        machine.begin_status(now, id, settings);
+    }
+    call(
+        road,
+        id,
+        name,
+        MachineVerb::Status,
+        settings.status_timeout,
+        out,
+    );
+}
+
+fn call(
+    road: &Road<'_>,
+    id: ActionId,
+    name: &str,
+    verb: MachineVerb,
+    limit: Duration,
+    out: &mut Outbox,
+) {
+    let member = road.facts.pool.member(name);
+    let Some(machine) = road.machines.of(name) else {
+        return;
+    };
+    let call = MachineCall {
+        verb,
+        server: out.server(name),
+        address: member.and_then(|member| member.read.address),
+        key: machine.starts.key,
+        attempt: machine.starts.attempt,
+        limit,
+    };
+    out.actions.push(Action::Machine { id, call });
+}
+
+fn told(now: Timestamp, name: &str, change: Change, news: MachineNews, out: &mut Outbox) {
+    out.report(now, Some(name), change, Reason::Machine(news));
+}
+
+fn tell_failed(
+    now: Timestamp,
+    name: &str,
+    verb: MachineVerb,
+    trouble: &MachineTrouble,
+    again_in: Option<Duration>,
+    out: &mut Outbox,
+) {
+    let news = MachineNews::Failed {
+        verb,
+        trouble: trouble.clone(),
+        again_in,
+    };
+    told(now, name, Change::MachineFailed, news, out);
+}
