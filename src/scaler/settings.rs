@@ -135,6 +135,8 @@ pub struct MachineSettings {
     pub status_timeout: Duration,
     /// It is stopped when it is not needed any more.
     pub may_stop: bool,
+    /// Tells it from another machine behind the same server: what is known of one says nothing of the other.
+    pub identity: u64,
 }
 
 impl Default for MachineSettings {
@@ -144,6 +146,7 @@ impl Default for MachineSettings {
             stop_timeout: Duration::from_secs(2 * 60),
             status_timeout: Duration::from_secs(10),
             may_stop: true,
+            identity: 0,
         }
     }
 }
