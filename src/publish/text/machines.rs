@@ -56,17 +56,17 @@ fn news(news: &MachineNews) -> String {
         }
         MachineNews::Stopped { ran } => format!("its machine is off; it ran for {}", Span(*ran)),
         MachineNews::Runs => {
-            "its machine runs though the server is in maint, and we did not start \
-                              it: it is left as it is; stop it by hand if nobody needs it"
+            "its machine runs though the server is in maint, and neither was our doing: it is left as \
+             it is; stop it by hand if nobody needs it"
                 .to_owned()
         }
         MachineNews::RunsLate => {
-            "its machine runs: a start that was given up took effect after all".to_owned()
+            "its machine runs: it started after we had stopped waiting for it".to_owned()
         }
         MachineNews::Homeless => HOMELESS.to_owned(),
         MachineNews::Forgotten => {
             "we started its machine and it still runs, but the configuration \
-                                   names no machine for it any more: stop it by hand"
+                                   names no machine for it any more: stop it by hand, or name it again"
                 .to_owned()
         }
     }
@@ -185,7 +185,9 @@ fn failed(verb: MachineVerb, trouble: &MachineTrouble) -> String {
 
 fn trouble(trouble: &MachineTrouble) -> String {
     match trouble {
-        MachineTrouble::Failed(words) if words.is_empty() => "its provider says no more".to_owned(),
+        MachineTrouble::Failed(words) if words.is_empty() => {
+            "its provider gave no reason".to_owned()
+        }
         MachineTrouble::Failed(words) => words.clone(),
         MachineTrouble::Refused(words) => format!("{words} (not tried again for an hour)"),
         MachineTrouble::Unknown(words) if words.is_empty() => "no outcome in time".to_owned(),

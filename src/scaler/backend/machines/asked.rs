@@ -83,6 +83,7 @@ fn tend_one(
             ToStart::Ask => ask(road, now, name, &settings, out),
             ToStart::Start => start(road, now, name, &settings, out),
         },
+        _ if machine.is_unknown(now) => ask(road, now, name, &settings, out),
         _ if may_stop && is_unused && settings.may_stop && machine.may_be_stopped(now) => {
             stop(road, now, name, &settings, out);
         }
@@ -176,7 +177,7 @@ pub(in crate::scaler::backend) fn say_goodbye(
     out: &mut Outbox,
 ) {
     for (name, machine) in &machines.each {
-        if machine.runs_for_us() {
+        if machine.may_run_for_us(now) {
             let news = MachineNews::Forgotten;
             told(now, name, Change::Warning, news, out);
         }
@@ -192,12 +193,14 @@ fn tell_if_unused(road: &mut Road<'_>, now: Timestamp, name: &str, out: &mut Out
     let Some(machine) = road.machines.of_mut(name) else {
         return;
     };
-    if machine.power.state != Some(PowerState::On) || machine.is_told {
+    if machine.power.is_down() || machine.is_told {
         return;
     }
     let news = match (is_homeless, machine.is_ours) {
         (true, true) => MachineNews::Homeless,
-        (false, false) if is_unused => MachineNews::Runs,
+        (false, false) if is_unused && machine.power.state == Some(PowerState::On) => {
+            MachineNews::Runs
+        }
         (true | false, true | false) => return,
     };
     machine.is_told = true;
