@@ -159,13 +159,7 @@ impl Machine {
     }
 
     /// It is asked to start: under the key of a start that may still take effect, or under a new one.
-    /// True when it is a new one.
-    pub(super) fn begin_start(
-        &mut self,
-        now: Timestamp,
-        id: ActionId,
-        settings: &MachineSettings,
-    ) -> bool {
+    pub(super) fn begin_start(&mut self, now: Timestamp, id: ActionId, settings: &MachineSettings) {
         let was_ours = self.is_ours;
         let is_again = self.runs_for_us() || self.starts.may_be_late(now);
         self.starts.ask(is_again);
@@ -177,7 +171,6 @@ impl Machine {
         });
         self.power.enter(now, Some(PowerState::Starting));
         self.call(now, id, MachineVerb::Start, settings.start_timeout);
-        !is_again
     }
 
     /// It is asked to stop.

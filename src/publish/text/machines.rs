@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::counted;
 use super::decisions::wanted;
 use crate::scaler::decision::{MachineNews, MachineTrouble, NoStart};
 use crate::scaler::seen::{Booting, MachineNote};
@@ -175,7 +176,7 @@ pub(super) fn stray(machine: &str, command: &str) -> String {
 fn failed(verb: MachineVerb, trouble: &MachineTrouble) -> String {
     match (trouble, verb) {
         (MachineTrouble::Died, _) => "its machine went off while the server was in use".to_owned(),
-        (MachineTrouble::Late(_), _) => trouble.to_string(),
+        (MachineTrouble::Late(_) | MachineTrouble::Hangs(_), _) => trouble.to_string(),
         (MachineTrouble::StillOn, _) => "its machine was asked to stop and still runs".to_owned(),
         (_, MachineVerb::Start) => format!("cannot start its machine: {trouble}"),
         (_, MachineVerb::Stop) => format!("cannot stop its machine: {trouble}"),
@@ -198,21 +199,29 @@ fn trouble(trouble: &MachineTrouble) -> String {
             "its machine was asked to start, and the server did not answer within {} (start_timeout)",
             Span(*limit)
         ),
+        MachineTrouble::Hangs(limit) => format!(
+            "whoever starts its machine had not answered after {} (start_timeout) and was ended: run it by hand \
+             to see what it waits for",
+            Span(*limit)
+        ),
         MachineTrouble::Died => "it went off".to_owned(),
     }
 }
 
 fn no_start(why: &NoStart) -> String {
     match why {
-        NoStart::Stopping => "its machine is being stopped".to_owned(),
+        NoStart::Stopping => "cannot come yet: its machine is being stopped".to_owned(),
         NoStart::StartsSpent { starts, left } => format!(
-            "its machine may not be started for {}: {starts} starts within an hour \
-             (starts_per_hour)",
-            Span(*left)
+            "may not be started for {}: {} within an hour (starts_per_hour)",
+            Span(*left),
+            counted(*starts, "start")
         ),
-        NoStart::AtOnce(running) => {
-            format!("its machine may not be started: {running} run already (machines_at_once)")
+        NoStart::AtOnce(1) => {
+            "may not be started: 1 machine runs already (machines_at_once)".to_owned()
         }
-        NoStart::Gone => "its machine does not exist".to_owned(),
+        NoStart::AtOnce(running) => {
+            format!("may not be started: {running} machines run already (machines_at_once)")
+        }
+        NoStart::Gone => "has a machine that does not exist".to_owned(),
     }
 }

@@ -484,6 +484,10 @@ fn a_stop_that_never_gets_beyond_stopping_is_told_and_tried_again() {
 fn a_provider_that_says_nothing_is_not_asked_all_the_time_and_its_machine_comes_again() {
     let mut world = one_machine();
     world.machine("web2").is_mute = true;
+    let machine = world.settings.machines.get_mut("web2");
+    machine.expect("it has one").may_stop = false;
+    world.begin_anew();
+    world.pass(GAP);
     for _ in 0..3 {
         slow(&mut world, 50);
         assert!(world.is_up("web2"), "{}", world.trace());

@@ -8,7 +8,7 @@ use super::super::road::{Road, answers_next};
 use super::{Machines, is_unused};
 use crate::scaler::decision::{Change, Failure, MachineNews, MachineTrouble, Reason};
 use crate::scaler::event::{Action, ActionId};
-use crate::scaler::machine::{Outcome, ToStart};
+use crate::scaler::machine::{Machine, Outcome, ToStart};
 use crate::scaler::member::Stage;
 use crate::scaler::outbox::Outbox;
 use crate::scaler::settings::MachineSettings;
@@ -217,7 +217,13 @@ pub(in crate::scaler::backend) fn late(
     let Some(settings) = road.settings.machines.get(name) else {
         return;
     };
-    let trouble = MachineTrouble::Late(settings.start_timeout);
+    let limit = settings.start_timeout;
+    let hangs = road.machines.of(name).is_some_and(Machine::is_busy);
+    let trouble = if hangs {
+        MachineTrouble::Hangs(limit)
+    } else {
+        MachineTrouble::Late(limit)
+    };
     if let Some(machine) = road.machines.of_mut(name) {
         machine.give_up(now);
         machine
@@ -264,16 +270,14 @@ fn start(
     let Some(machine) = road.machines.of_mut(name) else {
         return;
     };
-    let is_new = machine.begin_start(now, id, settings);
+    machine.begin_start(now, id, settings);
     let news = MachineNews::Start {
         key: machine.starts.key,
         attempt: machine.starts.attempt,
         usual: machine.starts.boot,
         wanted,
     };
-    if is_new {
-        road.machines.started(now);
-    }
+    road.machines.started(now);
     told(now, name, Change::MachineStart, news, out);
     call(
         road,

@@ -130,8 +130,13 @@ impl Road<'_> {
             if member.marks.evacuated.is_some() && member.marks.kept() != Some(Kept::Out) {
                 self.hand.forget_order(name); // It is in again, and what it was before.
             }
-            member.errand.came_for = Some(wanted.clone());
-            member.errand.stands_in = wanted.is_for_dead();
+            // What it came for before HAProxy was reloaded it comes for again.
+            let again = member.errand.came_for.take_if(|it| {
+                wanted == Wanted::Reloaded && matches!(it, Wanted::Evacuation { .. })
+            });
+            let came_for = again.unwrap_or_else(|| wanted.clone());
+            member.errand.stands_in = came_for.is_for_dead();
+            member.errand.came_for = Some(came_for);
         }
         out.report(now, Some(name), Change::Enable, reason);
         changed(self, now, (name, true), wanted_for);
@@ -171,9 +176,14 @@ impl Road<'_> {
         member.became_maint();
         plan.down_not_before = now.after(cooldown);
         machines::departed(self, now, name);
+        let is_spare = !self
+            .facts
+            .pool
+            .member(name)
+            .is_some_and(|it| it.errand.is_always_up);
         for member in &mut self.facts.pool.members {
             let came_for = member.errand.came_for.as_ref();
-            if came_for.is_some_and(|it| it.is_for_spare(name)) {
+            if is_spare && came_for.is_some_and(|it| it.is_for_spare(name)) {
                 member.errand.stands_in = false; // What it stood in for is missing no more.
             }
         }
