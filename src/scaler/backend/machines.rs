@@ -139,20 +139,6 @@ impl Machines {
         self.each.len() + self.starts.len()
     }
 
-    /// Where that spare is, with its machine looked at.
-    pub(super) fn stage(&self, server: &str, stage: Stage) -> Stage {
-        let Some(machine) = self.of(server).filter(|_| stage == Stage::Maint) else {
-            return stage;
-        };
-        if machine.is_stopping() {
-            return Stage::Stopping;
-        }
-        match machine.power.state {
-            Some(PowerState::Off | PowerState::Gone) => Stage::Off,
-            Some(PowerState::On | PowerState::Starting | PowerState::Stopping) | None => stage,
-        }
-    }
-
     /// Why that spare's machine cannot be started now.
     pub(super) fn no_start(
         &self,
