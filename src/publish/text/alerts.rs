@@ -189,6 +189,14 @@ fn of_event(event: &Event, host: &str) -> String {
             format!("would put {server} away"),
         ),
         "drain" => (format!("drains {server}"), format!("would drain {server}")),
+        "machine_start" => (
+            format!("starts the machine of {server}"),
+            format!("would start the machine of {server}"),
+        ),
+        "machine_stop" => (
+            format!("stops the machine of {server}"),
+            format!("would stop the machine of {server}"),
+        ),
         "warm_up" => (
             format!("warms up {server}"),
             format!("would warm up {server}"),
