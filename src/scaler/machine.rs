@@ -42,7 +42,7 @@ pub(super) struct Machine {
     pub(super) is_ours: bool,
     call: Option<Call>,
     start: Option<Start>,
-    stops: Stops,
+    pub(super) stops: Stops,
     ask_at: Timestamp,
     /// Its provider does not say what it does, and that was told.
     is_mute: bool,
@@ -254,7 +254,12 @@ impl Machine {
     }
 
     /// Takes what an earlier daemon knew of it.
-    pub(super) fn restore(&mut self, now: Timestamp, memory: &MachineMemory) {
+    pub(super) fn restore(
+        &mut self,
+        now: Timestamp,
+        memory: &MachineMemory,
+        settings: &MachineSettings,
+    ) {
         self.starts.key = memory.key;
         self.starts.attempt = memory.attempt;
         self.is_ours = memory.is_ours;
@@ -262,6 +267,10 @@ impl Machine {
         self.starts.count = memory.starts;
         if memory.may_start_late {
             self.starts.late_until = Some(now.after(LATE_FOR));
+        }
+        if memory.is_stopping {
+            self.stops.inherit(now.after(settings.stop_timeout));
+            self.power.enter(now, Some(PowerState::Stopping));
         }
     }
 
@@ -411,7 +420,7 @@ impl Machine {
         if self.start.is_some() {
             return self.accept();
         }
-        if let Some(by) = self.stops.by() {
+        if let Some(by) = self.stops.by(now) {
             if now >= by {
                 self.power.enter(now, None);
                 return self.stop_failed(now, MachineTrouble::Unknown(words.unwrap_or_default()));
@@ -457,7 +466,7 @@ impl Machine {
     }
 
     fn sees_it_run(&mut self, now: Timestamp, power: PowerState) -> Outcome {
-        if let Some(by) = self.stops.by() {
+        if let Some(by) = self.stops.by(now) {
             if now >= by {
                 self.power.enter(now, Some(power));
                 return self.stop_failed(now, MachineTrouble::StillOn);

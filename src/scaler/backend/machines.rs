@@ -210,19 +210,13 @@ impl Machines {
             attempt: machine.starts.attempt,
             is_ours: machine.is_ours,
             may_start_late: machine.is_starting() || late.is_some(),
+            is_stopping: machine.stops.is_under_way(),
             boot: machine.starts.boot,
             starts: machine.starts.count,
         };
         let is_new =
             machine.starts.attempt == 0 && !machine.is_ours && machine.starts.boot.is_none();
         (!is_new).then_some(memory)
-    }
-
-    /// Takes what an earlier daemon knew: what it does is asked.
-    pub(super) fn remember(&mut self, now: Timestamp, server: &str, memory: &MachineMemory) {
-        if let Some(machine) = self.of_mut(server) {
-            machine.restore(now, memory);
-        }
     }
 }
 
@@ -261,7 +255,7 @@ fn may_touch(needs: Needs<'_>, member: &Member) -> bool {
 
 /// Nothing speaks against stopping that machine: its server rests in maint, with nobody on it, and
 /// nobody wants it.
-fn is_unused(needs: Needs<'_>, name: &str) -> bool {
+fn is_unused(needs: Needs<'_>, now: Timestamp, name: &str) -> bool {
     let Some(member) = needs.facts.pool.member(name) else {
         return false;
     };
@@ -270,7 +264,7 @@ fn is_unused(needs: Needs<'_>, name: &str) -> bool {
         && member.read.is_maint()
         && member.read.sessions == 0
         && member.read.queued == 0
-        && !member.errand.is_wanted_back
+        && !(member.errand.is_wanted_back && needs.takes_back(now))
         && !needs.journeys.is_busy(name)
         && may_touch(needs, member)
 }
@@ -313,7 +307,7 @@ fn tend_one(
     }
     let step = road.journeys.of(name).map(|journey| journey.step);
     let may_stop = may_stop && now >= road.machines.not_before;
-    let is_unused = is_unused(road.needs(), name);
+    let is_unused = is_unused(road.needs(), now, name);
     let is_waited_for = matches!(step, Some(Step::Starting | Step::WarmingUp { .. }));
     let is_down = road
         .facts
@@ -429,7 +423,7 @@ pub(super) fn say_goodbye(machines: &Machines, now: Timestamp, out: &mut Outbox)
 /// somebody else started.
 fn tell_if_unused(road: &mut Road<'_>, now: Timestamp, name: &str, out: &mut Outbox) {
     let has_picture = road.facts.has_picture();
-    let is_unused = is_unused(road.needs(), name);
+    let is_unused = is_unused(road.needs(), now, name);
     let is_homeless = has_picture && road.facts.pool.member(name).is_none();
     let Some(machine) = road.machines.of_mut(name) else {
         return;

@@ -134,8 +134,11 @@ impl Backend {
         }
         self.facts.pool.show_marks(&self.hand);
         for (name, server) in &memory.servers {
-            if let Some(machine) = &server.machine {
-                self.machines.remember(now, name, machine);
+            if let Some(memory) = &server.machine
+                && let Some(settings) = self.settings.machines.get(name)
+                && let Some(machine) = self.machines.of_mut(name)
+            {
+                machine.restore(now, memory, settings);
             }
         }
         if let Some(capacity) = &memory.capacity {

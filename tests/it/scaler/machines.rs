@@ -464,3 +464,81 @@ fn killed_at_any_moment_it_starts_none_twice_and_leaves_none_running_that_nobody
         );
     }
 }
+
+#[test]
+fn a_stop_that_an_earlier_daemon_asked_for_is_over_before_the_server_comes_in_again() {
+    let mut world = one_machine();
+    slow(&mut world, 50);
+    assert!(world.is_up("web2"));
+    world.machine("web2").faults = vec![(MachineVerb::Stop, Fault::Late(seconds(40)))];
+    for _ in 0..300 {
+        if world.asked("web2", MachineVerb::Stop) == 0 {
+            quiet(&mut world, 1);
+        }
+    }
+    let memory = world.durable.clone();
+    world.restart(Some(memory));
+    for _ in 0..150 {
+        slow(&mut world, 1);
+        let is_cut = world.is_up("web2") && world.power("web2") != PowerState::On;
+        assert!(!is_cut, "stopped while it serves: {}", world.trace());
+    }
+    assert!(world.is_up("web2"), "started again: {}", world.trace());
+}
+
+#[test]
+fn a_stop_that_an_earlier_daemon_asked_for_in_vain_is_asked_for_again() {
+    let mut world = one_machine();
+    slow(&mut world, 50);
+    world.machine("web2").faults = vec![(MachineVerb::Stop, Fault::Lost)];
+    for _ in 0..300 {
+        if world.asked("web2", MachineVerb::Stop) == 0 {
+            quiet(&mut world, 1);
+        }
+    }
+    let memory = world.durable.clone();
+    world.restart(Some(memory));
+    // When it should have worked at last.
+    quiet(&mut world, 150);
+    assert_eq!(world.power("web2"), PowerState::Off, "{}", world.trace());
+    assert_eq!(world.asked("web2", MachineVerb::Stop), 2);
+}
+
+#[test]
+fn a_start_that_was_repeated_and_takes_effect_after_the_stop_is_stopped_again() {
+    let mut world = one_machine();
+    world.machine("web2").start_takes = seconds(400);
+    slow(&mut world, 5);
+    let memory = world.durable.clone();
+    world.restart(Some(memory));
+    world.machine("web2").start_takes = seconds(1);
+    slow(&mut world, 60);
+    assert!(world.is_up("web2"), "{}", world.trace());
+    quiet(&mut world, 200);
+    assert_eq!(world.power("web2"), PowerState::Off, "{}", world.trace());
+    quiet(&mut world, 300);
+    assert_eq!(
+        world.asked("web2", MachineVerb::Stop),
+        2,
+        "{}",
+        world.trace()
+    );
+    assert_eq!(world.power("web2"), PowerState::Off, "{}", world.trace());
+}
+
+#[test]
+fn a_machine_that_booted_when_haproxy_was_reloaded_is_stopped_when_there_is_no_room_for_it() {
+    let mut settings = settings();
+    settings.max = Some(2);
+    let mut world = World::new(settings)
+        .without("web3")
+        .with_machine("web2", 40);
+    world.pass(GAP);
+    world.by_hand("web1", AdminState::Drain);
+    world.pass(seconds(9));
+    assert_eq!(stage(&mut world, "web2"), Stage::Starting);
+    world.reload();
+    world.by_hand("web1", AdminState::Ready);
+    quiet(&mut world, 300);
+    assert_eq!(world.power("web2"), PowerState::Off, "{}", world.trace());
+}
