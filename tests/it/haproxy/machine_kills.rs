@@ -45,7 +45,7 @@ fn config(haproxy: &RealHaproxy, room: &MachineRoom, state_dir: &Path) -> Daemon
         .backend("starts_per_hour", "3600")
         .warm_up("requests", "1")
         .state_dir(state_dir)
-        .more(&room.tables("start_timeout = \"20s\"\nstop_timeout = \"10s\""))
+        .more(&room.tables("start_timeout = \"20s\"\nstop_timeout = \"2s\""))
 }
 
 #[test]

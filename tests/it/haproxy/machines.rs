@@ -336,3 +336,29 @@ fn haproxy_is_reloaded_while_a_machine_starts_warms_up_serves_drains_and_stops()
     assert_eq!(scene.room.count("start", "web3"), 0, "{}", scene.told());
     scene.users_are_content();
 }
+
+#[test]
+fn an_observing_daemon_asks_no_machine_and_does_not_claim_that_one_started() {
+    let Some(version) = versions().first() else {
+        return;
+    };
+    let room = MachineRoom::new(&SPARES);
+    let web1 = TinyServer::start("web1", slow());
+    let haproxy = RealHaproxy::start(version, HaproxyConfig::new(backend(&web1, &room)));
+    let config = daemon(&haproxy, &room, "start_timeout = \"20s\"");
+    let daemon = config.argument("--observe").start();
+    let _load = Load::open(haproxy.frontend(), RATE);
+    daemon.wait_for("would enable", "web2", A_JOURNEY);
+    assert_eq!(
+        daemon.count("would machine_start", "web2"),
+        1,
+        "{}",
+        daemon.text()
+    );
+    assert!(
+        !daemon.text().contains("machine_started"),
+        "{}",
+        daemon.text()
+    );
+    assert_eq!(room.calls(), [""; 0], "nobody was asked");
+}
