@@ -132,9 +132,10 @@ impl Machine {
         self.call.is_none() && self.ask_at <= now
     }
 
-    /// Its server takes no request: what was seen before that is doubted.
+    /// Its server takes no request, or HAProxy has it no more: what was seen before that is doubted. Whoever
+    /// does not know what it does is not asked more often than what was seen is believed.
     pub(super) fn doubt(&mut self, now: Timestamp) {
-        if !self.power.is_fresh(now) {
+        if !self.power.is_fresh(now) && !self.power.was_asked(now) {
             self.ask_at = now;
         }
     }
@@ -205,6 +206,7 @@ impl Machine {
         id: ActionId,
         settings: &MachineSettings,
     ) {
+        self.power.is_asked(now);
         self.call(now, id, MachineVerb::Status, settings.status_timeout);
     }
 

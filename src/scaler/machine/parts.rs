@@ -24,6 +24,8 @@ pub(in crate::scaler) struct Power {
     pub(in crate::scaler) since: Timestamp,
     /// When its provider, or its server, said so last.
     seen_at: Option<Timestamp>,
+    /// When its provider was asked last.
+    asked_at: Option<Timestamp>,
     /// How long it has run, or may have, before `runs_since`.
     ran: Duration,
     runs_since: Option<Timestamp>,
@@ -94,6 +96,7 @@ impl Power {
             state: None,
             since: now,
             seen_at: None,
+            asked_at: None,
             ran: Duration::ZERO,
             runs_since: None,
         }
@@ -106,6 +109,15 @@ impl Power {
 
     pub(super) fn is_fresh(&self, now: Timestamp) -> bool {
         self.seen_at.is_some_and(|at| now.since(at) < FRESH_FOR)
+    }
+
+    pub(super) const fn is_asked(&mut self, now: Timestamp) {
+        self.asked_at = Some(now);
+    }
+
+    /// Its provider was asked a moment ago.
+    pub(super) fn was_asked(&self, now: Timestamp) -> bool {
+        self.asked_at.is_some_and(|at| now.since(at) < FRESH_FOR)
     }
 
     pub(super) const fn is_seen(&mut self, now: Timestamp) {

@@ -542,3 +542,29 @@ fn a_machine_that_booted_when_haproxy_was_reloaded_is_stopped_when_there_is_no_r
     quiet(&mut world, 300);
     assert_eq!(world.power("web2"), PowerState::Off, "{}", world.trace());
 }
+
+#[test]
+fn a_provider_that_knows_nothing_is_not_asked_all_the_time_while_its_server_is_down() {
+    let mut world = one_machine();
+    slow(&mut world, 50);
+    assert!(world.is_up("web2"));
+    let before = world.asked("web2", MachineVerb::Status);
+    world.machine("web2").faults = vec![(MachineVerb::Status, Fault::Refused); 1000];
+    world.server("web2").is_alive = false;
+    slow(&mut world, 60);
+    let asked = world.asked("web2", MachineVerb::Status) - before;
+    assert!((1..=8).contains(&asked), "{asked}: {}", world.trace());
+}
+
+#[test]
+fn a_machine_of_ours_is_told_at_once_when_haproxy_has_its_server_no_more() {
+    let mut world = one_machine();
+    slow(&mut world, 50);
+    slow(&mut world, 30);
+    world.servers.retain(|it| it.read.name != "web2");
+    world.reload();
+    slow(&mut world, 20);
+    let told = texts(&world, Change::Warning);
+    let is_told = told.iter().filter(|it| it.contains("web/web2")).count();
+    assert_eq!(is_told, 1, "{told:?}");
+}
