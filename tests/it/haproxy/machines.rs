@@ -17,6 +17,9 @@ pub(super) const A_JOURNEY: Duration = Duration::from_secs(30);
 const OFF_LIMIT: Duration = Duration::from_secs(100);
 /// Requests a second: enough to see what is slow.
 const RATE: f64 = 20.0;
+/// A way to fail, and what becomes of it beside that HAProxy.
+type Failure = fn(&Version);
+
 /// What the hook does when it never comes to an end, whoever asks it to.
 const HANGS: &str = "trap '' TERM\nexec sleep 1000";
 
@@ -168,7 +171,9 @@ fn a_start_fails(version: &Version) {
     );
     scene.serves("web3");
     scene.is_quiet();
-    SPARES.iter().for_each(|name| scene.is_off(name));
+    for name in SPARES {
+        scene.is_off(name);
+    }
     scene.users_are_content();
 }
 
@@ -188,7 +193,9 @@ fn a_boot_takes_too_long(version: &Version) {
     assert!(failed.text.contains("4s"), "{}", failed.text);
     scene.serves("web3");
     scene.is_quiet();
-    SPARES.iter().for_each(|name| scene.is_off(name));
+    for name in SPARES {
+        scene.is_off(name);
+    }
     assert_eq!(scene.room.visits("web2", "user"), 0);
     assert!(scene.room.count("stop", "web2") >= 1);
     scene.users_are_content();
@@ -214,7 +221,9 @@ fn a_start_succeeds_after_its_limit(version: &Version) {
     // It is off from now on when it does not run.
     scene.room.at("web2", "status", "");
     scene.is_quiet();
-    SPARES.iter().for_each(|name| scene.is_off(name));
+    for name in SPARES {
+        scene.is_off(name);
+    }
     assert!(scene.room.count("stop", "web2") >= 1, "{}", scene.told());
     scene.users_are_content();
 }
@@ -262,7 +271,9 @@ fn a_machine_dies_while_it_serves(version: &Version) {
             .any(|name| scene.daemon.stage(name) == "ready" && scene.room.is_running(name))
     });
     scene.is_quiet();
-    SPARES.iter().for_each(|name| scene.is_off(name));
+    for name in SPARES {
+        scene.is_off(name);
+    }
     scene.users_are_content();
 }
 
@@ -272,7 +283,7 @@ fn machines_that_fail_are_late_hang_or_die_end_in_use_or_off_and_users_do_not_no
     let Some(version) = versions().first() else {
         return;
     };
-    let scenes: [(&str, fn(&Version)); 5] = [
+    let scenes: [(&str, Failure); 5] = [
         ("start fails", a_start_fails),
         ("too long", a_boot_takes_too_long),
         ("late success", a_start_succeeds_after_its_limit),
