@@ -29,6 +29,8 @@ const LATE_FOR: Duration = Duration::from_secs(15 * 60);
 const LATE_EVERY: Duration = Duration::from_secs(60);
 /// A provider that takes too long is ended, at last by force; after this much more its outcome counts as lost.
 const OUTCOME_SLACK: Duration = Duration::from_secs(10);
+/// Where its server takes no request it is asked again this often.
+const DOUBTED_EVERY: Duration = Duration::from_secs(10);
 /// One answer may be older than the start that was accepted.
 const OFFS_BELIEVED: u32 = 2;
 /// A machine is late when its boot takes so many times what the last one took …
@@ -47,6 +49,8 @@ pub(super) struct Machine {
     start: Option<Start>,
     stops: Stops,
     ask_at: Timestamp,
+    /// When its provider was asked last what it does.
+    asked_at: Option<Timestamp>,
     pub(super) troubles: Troubles,
     /// That it runs in no use was told.
     pub(super) is_told: bool,
@@ -63,6 +67,7 @@ impl Machine {
             start: None,
             stops: Stops::none(now),
             ask_at: now,
+            asked_at: None,
             troubles: Troubles::NONE,
             is_told: false,
         }
@@ -86,12 +91,23 @@ impl Machine {
 
     /// It runs because of us, or may.
     pub(super) fn runs_for_us(&self) -> bool {
-        self.start.is_some() || self.is_ours && !self.power.is_down()
+        let runs = self.power.state.is_some() && !self.power.is_down();
+        self.start.is_some() || self.is_ours && runs
+    }
+
+    /// The same, where nobody can tell.
+    pub(super) fn may_run_for_us(&self, now: Timestamp) -> bool {
+        self.runs_for_us() || self.is_ours && !self.power.is_down() || self.starts.may_be_late(now)
     }
 
     /// When something is due with it whatever else happens.
     pub(super) fn due(&self) -> Timestamp {
         self.call.map_or(self.ask_at, |call| call.until)
+    }
+
+    /// Nobody knows what it does, and it is about to be asked.
+    pub(super) fn is_unknown(&self, now: Timestamp) -> bool {
+        self.power.state.is_none() && self.is_due(now)
     }
 
     /// Its provider is to say what it does.
@@ -101,7 +117,10 @@ impl Machine {
 
     /// Its server takes no request: what was seen before that is doubted.
     pub(super) fn doubt(&mut self, now: Timestamp) {
-        if !self.power.is_fresh(now) {
+        let is_recent = self
+            .asked_at
+            .is_some_and(|at| now.since(at) < DOUBTED_EVERY);
+        if !self.power.is_fresh(now) && !is_recent {
             self.ask_at = now;
         }
     }
@@ -140,21 +159,18 @@ impl Machine {
     }
 
     /// It is asked to start: under the key of a start that may still take effect, or under a new one.
-    /// True when it is a new one.
-    pub(super) fn begin_start(
-        &mut self,
-        now: Timestamp,
-        id: ActionId,
-        settings: &MachineSettings,
-    ) -> bool {
-        let is_again = self.is_ours || self.starts.may_be_late(now);
+    pub(super) fn begin_start(&mut self, now: Timestamp, id: ActionId, settings: &MachineSettings) {
+        let was_ours = self.is_ours;
+        let is_again = self.runs_for_us() || self.starts.may_be_late(now);
         self.starts.ask(is_again);
         self.is_ours = true;
         self.is_told = false;
-        self.start = Some(Start::at(now));
+        self.start = Some(Start {
+            was_ours,
+            ..Start::at(now)
+        });
         self.power.enter(now, Some(PowerState::Starting));
         self.call(now, id, MachineVerb::Start, settings.start_timeout);
-        !is_again
     }
 
     /// It is asked to stop.
@@ -172,6 +188,7 @@ impl Machine {
         id: ActionId,
         settings: &MachineSettings,
     ) {
+        self.asked_at = Some(now);
         self.call(now, id, MachineVerb::Status, settings.status_timeout);
     }
 
@@ -213,6 +230,12 @@ impl Machine {
         }
     }
 
+    /// It is an operator's from now on.
+    pub(super) const fn hand_over(&mut self) {
+        (self.is_ours, self.is_told) = (false, false);
+        self.starts.late_until = None;
+    }
+
     /// Nobody waits for its start: it is given up.
     pub(super) fn give_up_if_starting(&mut self, now: Timestamp) {
         if self.start.is_some() {
@@ -222,7 +245,9 @@ impl Machine {
 
     /// Its server is asked from now on. One that was found starting has the whole time that a start has.
     pub(super) fn goes_on(&mut self, now: Timestamp) {
-        if self.power.state == Some(PowerState::Starting) && self.start.is_none() {
+        let may_boot =
+            self.power.state == Some(PowerState::Starting) || self.starts.may_be_late(now);
+        if may_boot && self.start.is_none() {
             self.start = Some(Start {
                 is_accepted: true,
                 ..Start::at(now)
@@ -320,14 +345,18 @@ impl Machine {
     }
 
     fn start_failed(&mut self, now: Timestamp, trouble: MachineTrouble) -> Outcome {
-        if self.start.is_none() {
+        let Some(start) = &self.start else {
             return Outcome::Nothing; // Nobody waits for it.
-        }
+        };
+        let was_ours = start.was_ours;
         self.give_up(now);
         if matches!(
             trouble,
             MachineTrouble::Failed(_) | MachineTrouble::Refused(_)
         ) {
+            // It was not done: what runs, runs for somebody else.
+            self.is_ours = was_ours;
+            self.starts.late_until = None;
             self.power.enter(now, None);
         }
         self.troubles.note(now, MachineVerb::Start, &trouble, None);
@@ -344,7 +373,8 @@ impl Machine {
                 return self.sees(now, power);
             }
             Ok(MachineAnswer::NotYet { retry_after }) => {
-                self.ask_at = now.after(retry_after.unwrap_or(WATCH_EVERY));
+                let ask_at = now.after(retry_after.unwrap_or(WATCH_EVERY));
+                self.ask_at = self.stops.by().map_or(ask_at, |by| ask_at.min(by));
                 return Outcome::Nothing;
             }
             // What was accepted is believed when it is seen; what is unknown is settled alike.
@@ -400,7 +430,7 @@ impl Machine {
             self.ask_at = now.after(WATCH_EVERY).min(by);
             return Outcome::Nothing;
         }
-        if self.power.state == Some(PowerState::On) && !self.power.is_fresh(now) {
+        if !self.power.is_down() && !self.power.is_fresh(now) {
             self.power.enter(now, None);
         }
         match words {
@@ -420,6 +450,10 @@ impl Machine {
             PowerState::On | PowerState::Starting => self.sees_it_run(now, power),
             PowerState::Off | PowerState::Gone => self.sees_it_off(now, power),
             PowerState::Stopping => {
+                if self.stops.by().is_some_and(|by| now >= by) {
+                    self.power.enter(now, None);
+                    return self.stop_failed(now, MachineTrouble::StillOn);
+                }
                 self.power.enter(now, Some(power));
                 self.ask_at = now.after(WATCH_EVERY);
                 Outcome::Nothing

@@ -43,6 +43,8 @@ pub struct BackendMemory {
     pub paused: Option<Mark>,
     /// What one server carries, whichever HAProxy process that was learned with.
     pub capacity: Option<CapacityMemory>,
+    /// How long ago each start of a machine within the last hour was asked for.
+    pub machine_starts: Vec<Duration>,
     /// By name; only servers with something to remember.
     pub servers: BTreeMap<String, ServerMemory>,
 }

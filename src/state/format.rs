@@ -21,6 +21,8 @@ use crate::words::time::Timestamp;
 const TITLE: &str = "haproxy-autoscale state";
 /// Files of any other version are not understood.
 const VERSION: u32 = 1;
+/// Starts that are remembered of a backend.
+const STARTS_MAX: usize = 1000;
 /// No machine boots for longer.
 const BOOT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Nothing lasts longer: a damaged length must not either.
@@ -43,6 +45,9 @@ struct Backend {
     /// Left out where there is none, so that a version without it can read the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     capacity: Option<Capacity>,
+    /// When machines were started within the last hour, milliseconds of the wall clock; likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    machine_starts_ms: Vec<u64>,
 }
 
 /// What one server carries; numbers that cannot be are dropped, and with an unknown timer all of it.
@@ -251,6 +256,7 @@ impl Clocks {
 
     fn backend(self, backend: &BackendMemory) -> Backend {
         let servers = backend.servers.iter();
+        let starts = backend.machine_starts.iter().take(STARTS_MAX);
         Backend {
             generation: backend.generation.map(|it| (it.pid, it.start_time_s)),
             paused: backend.paused.map(|mark| self.mark(mark)),
@@ -258,11 +264,16 @@ impl Clocks {
                 .map(|(name, server)| (name.clone(), self.server(server)))
                 .collect(),
             capacity: backend.capacity.as_ref().map(capacity),
+            machine_starts_ms: starts
+                .map(|ago| self.wall_ms.saturating_sub(ms(*ago)))
+                .collect(),
         }
     }
 
     fn read_backend(self, backend: Backend) -> BackendMemory {
         let servers = backend.servers.into_iter();
+        let starts = backend.machine_starts_ms.iter().take(STARTS_MAX);
+        let starts = starts.map(|at| Duration::from_millis(self.wall_ms.saturating_sub(*at)));
         BackendMemory {
             generation: backend
                 .generation
@@ -272,6 +283,7 @@ impl Clocks {
                 .map(|(name, server)| (name, self.read_server(&server)))
                 .collect(),
             capacity: backend.capacity.as_ref().and_then(read_capacity),
+            machine_starts: starts.collect(),
         }
     }
 

@@ -53,6 +53,7 @@ fn capacity() -> CapacityMemory {
 /// What is read again of a backend of which only that is known.
 fn capacity_read_again(capacity: CapacityMemory) -> Option<CapacityMemory> {
     let web = BackendMemory {
+        machine_starts: vec![Duration::from_secs(100), Duration::from_secs(5)],
         capacity: Some(capacity),
         ..BackendMemory::default()
     };
@@ -104,6 +105,7 @@ fn memory() -> Memory {
         ..ServerMemory::default()
     };
     let web = BackendMemory {
+        machine_starts: vec![Duration::from_secs(100), Duration::from_secs(5)],
         generation: Some(Generation {
             pid: 4711,
             start_time_s: 1_795_000_000,

@@ -147,7 +147,11 @@ impl<'a> Needs<'a> {
         }
         if first.is_none() && self.facts.pool.serving() == 0 && !wanted.rests_on_the_log() {
             let last = self.facts.pool.last_resort(now);
-            first = last.filter(|member| !self.journeys.is_busy(&member.read.name));
+            let may_start = |name: &str| self.machines.no_start(now, name, self.settings).is_none();
+            first = last.filter(|member| {
+                let name = &member.read.name;
+                !self.journeys.is_busy(name) && may_start(name)
+            });
         }
         match first.map(name_of) {
             Some(spare) => Need::BringIn {

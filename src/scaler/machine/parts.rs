@@ -36,7 +36,7 @@ pub(in crate::scaler) struct Starts {
     pub(in crate::scaler) key: MachineKey,
     /// Keys of later ones are at least that.
     keys_from: MachineKey,
-    /// How often the last one was asked for.
+    /// How often that one was asked for.
     pub(in crate::scaler) attempt: u32,
     /// Repetitions not counted.
     pub(in crate::scaler) count: u64,
@@ -73,6 +73,8 @@ pub(super) struct Start {
     pub(super) doubt: Option<String>,
     /// How often it was seen off since.
     pub(super) offs: u32,
+    /// It was ours before it was asked for.
+    pub(super) was_ours: bool,
 }
 
 impl Start {
@@ -82,6 +84,7 @@ impl Start {
             is_accepted: false,
             doubt: None,
             offs: 0,
+            was_ours: true,
         }
     }
 }

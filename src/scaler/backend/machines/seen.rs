@@ -48,6 +48,20 @@ impl Machines {
         })
     }
 
+    /// Where that spare is, with its machine looked at.
+    pub(in crate::scaler::backend) fn stage(&self, server: &str, stage: Stage) -> Stage {
+        let Some(machine) = self.of(server).filter(|_| stage == Stage::Maint) else {
+            return stage;
+        };
+        if machine.is_stopping() {
+            return Stage::Stopping;
+        }
+        match machine.power.state {
+            Some(PowerState::Off | PowerState::Gone) => Stage::Off,
+            Some(PowerState::On | PowerState::Starting | PowerState::Stopping) | None => stage,
+        }
+    }
+
     /// All are forgotten: how long they have run is not.
     pub(super) fn spent_by_all(&self, now: Timestamp) -> Spent {
         Spent {
