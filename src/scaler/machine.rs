@@ -29,8 +29,6 @@ const LATE_FOR: Duration = Duration::from_secs(15 * 60);
 const LATE_EVERY: Duration = Duration::from_secs(60);
 /// A provider that takes too long is ended, at last by force; after this much more its outcome counts as lost.
 const OUTCOME_SLACK: Duration = Duration::from_secs(10);
-/// Where its server takes no request it is asked again this often.
-const DOUBTED_EVERY: Duration = Duration::from_secs(10);
 /// One answer may be older than the start that was accepted.
 const OFFS_BELIEVED: u32 = 2;
 /// A machine is late when its boot takes so many times what the last one took …
@@ -47,10 +45,8 @@ pub(super) struct Machine {
     pub(super) is_ours: bool,
     call: Option<Call>,
     start: Option<Start>,
-    stops: Stops,
+    pub(super) stops: Stops,
     ask_at: Timestamp,
-    /// When its provider was asked last what it does.
-    asked_at: Option<Timestamp>,
     pub(super) troubles: Troubles,
     /// That it runs in no use was told.
     pub(super) is_told: bool,
@@ -67,7 +63,6 @@ impl Machine {
             start: None,
             stops: Stops::none(now),
             ask_at: now,
-            asked_at: None,
             troubles: Troubles::NONE,
             is_told: false,
         }
@@ -115,12 +110,10 @@ impl Machine {
         self.call.is_none() && self.ask_at <= now
     }
 
-    /// Its server takes no request: what was seen before that is doubted.
+    /// Its server takes no request, or HAProxy has it no more: what was seen before that is doubted. Whoever
+    /// does not know what it does is not asked more often than what was seen is believed.
     pub(super) fn doubt(&mut self, now: Timestamp) {
-        let is_recent = self
-            .asked_at
-            .is_some_and(|at| now.since(at) < DOUBTED_EVERY);
-        if !self.power.is_fresh(now) && !is_recent {
+        if !self.power.is_fresh(now) && !self.power.was_asked(now) {
             self.ask_at = now;
         }
     }
@@ -188,7 +181,7 @@ impl Machine {
         id: ActionId,
         settings: &MachineSettings,
     ) {
-        self.asked_at = Some(now);
+        self.power.is_asked(now);
         self.call(now, id, MachineVerb::Status, settings.status_timeout);
     }
 
@@ -256,7 +249,12 @@ impl Machine {
     }
 
     /// Takes what an earlier daemon knew of it.
-    pub(super) fn restore(&mut self, now: Timestamp, memory: &MachineMemory) {
+    pub(super) fn restore(
+        &mut self,
+        now: Timestamp,
+        memory: &MachineMemory,
+        settings: &MachineSettings,
+    ) {
         self.starts.key = memory.key;
         self.starts.attempt = memory.attempt;
         self.is_ours = memory.is_ours;
@@ -264,6 +262,10 @@ impl Machine {
         self.starts.count = memory.starts;
         if memory.may_start_late {
             self.starts.late_until = Some(now.after(LATE_FOR));
+        }
+        if memory.is_stopping {
+            self.stops.inherit(now.after(settings.stop_timeout));
+            self.power.enter(now, Some(PowerState::Stopping));
         }
     }
 
@@ -374,7 +376,7 @@ impl Machine {
             }
             Ok(MachineAnswer::NotYet { retry_after }) => {
                 let ask_at = now.after(retry_after.unwrap_or(WATCH_EVERY));
-                self.ask_at = self.stops.by().map_or(ask_at, |by| ask_at.min(by));
+                self.ask_at = self.stops.by(now).map_or(ask_at, |by| ask_at.min(by));
                 return Outcome::Nothing;
             }
             // What was accepted is believed when it is seen; what is unknown is settled alike.
@@ -422,7 +424,7 @@ impl Machine {
         if self.start.is_some() {
             return self.accept();
         }
-        if let Some(by) = self.stops.by() {
+        if let Some(by) = self.stops.by(now) {
             if now >= by {
                 self.power.enter(now, None);
                 return self.stop_failed(now, MachineTrouble::Unknown(words.unwrap_or_default()));
@@ -450,7 +452,7 @@ impl Machine {
             PowerState::On | PowerState::Starting => self.sees_it_run(now, power),
             PowerState::Off | PowerState::Gone => self.sees_it_off(now, power),
             PowerState::Stopping => {
-                if self.stops.by().is_some_and(|by| now >= by) {
+                if self.stops.by(now).is_some_and(|by| now >= by) {
                     self.power.enter(now, None);
                     return self.stop_failed(now, MachineTrouble::StillOn);
                 }
@@ -472,7 +474,7 @@ impl Machine {
     }
 
     fn sees_it_run(&mut self, now: Timestamp, power: PowerState) -> Outcome {
-        if let Some(by) = self.stops.by() {
+        if let Some(by) = self.stops.by(now) {
             if now >= by {
                 self.power.enter(now, Some(power));
                 return self.stop_failed(now, MachineTrouble::StillOn);

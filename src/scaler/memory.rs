@@ -102,6 +102,8 @@ pub struct MachineMemory {
     pub is_ours: bool,
     /// A start was waited for, or may take effect yet.
     pub may_start_late: bool,
+    /// A stop was asked for, and may take effect yet.
+    pub is_stopping: bool,
     /// From the last start to the first proof of its server.
     pub boot: Option<Duration>,
     /// Starts that were asked for.

@@ -98,6 +98,9 @@ struct Machine {
     attempt: u32,
     is_ours: bool,
     may_start_late: bool,
+    /// Left out where it is not, so that older versions can read the file.
+    #[serde(default, skip_serializing_if = "is_false")]
+    is_stopping: bool,
     boot_ms: Option<u64>,
     starts: u64,
 }
@@ -351,6 +354,7 @@ fn machine(memory: &MachineMemory) -> Machine {
         attempt: memory.attempt,
         is_ours: memory.is_ours,
         may_start_late: memory.may_start_late,
+        is_stopping: memory.is_stopping,
         boot_ms: memory.boot.map(ms),
         starts: memory.starts,
     }
@@ -362,6 +366,7 @@ fn read_machine(read: &Machine) -> MachineMemory {
         attempt: read.attempt,
         is_ours: read.is_ours,
         may_start_late: read.may_start_late,
+        is_stopping: read.is_stopping,
         boot: read
             .boot_ms
             .map(|boot_ms| Duration::from_millis(boot_ms).min(BOOT_MAX)),

@@ -216,6 +216,7 @@ impl Machines {
             attempt: machine.starts.attempt,
             is_ours: machine.is_ours,
             may_start_late: machine.is_starting() || late.is_some(),
+            is_stopping: machine.stops.is_under_way(),
             boot: machine.starts.boot,
             starts: machine.starts.count,
         };
@@ -225,13 +226,19 @@ impl Machines {
     }
 
     /// Takes what an earlier daemon knew: what it does is asked.
-    pub(super) fn remember(&mut self, now: Timestamp, server: &str, memory: &MachineMemory) {
-        match self.each.get_mut(server) {
-            Some(machine) => machine.restore(now, memory),
-            None if memory.is_ours || memory.may_start_late => {
+    pub(super) fn remember(
+        &mut self,
+        now: Timestamp,
+        server: &str,
+        memory: &MachineMemory,
+        settings: &BackendSettings,
+    ) {
+        match (self.each.get_mut(server), settings.machines.get(server)) {
+            (Some(machine), Some(settings)) => machine.restore(now, memory, settings),
+            _ if memory.is_ours || memory.may_start_late => {
                 self.forgotten.push(server.to_owned());
             }
-            None => {}
+            _ => {}
         }
     }
 }
@@ -283,7 +290,7 @@ fn may_touch(needs: Needs<'_>, member: &Member) -> bool {
 
 /// Nothing speaks against stopping that machine: its server rests in maint, with nobody on it, and
 /// nobody wants it.
-fn is_unused(needs: Needs<'_>, name: &str) -> bool {
+fn is_unused(needs: Needs<'_>, now: Timestamp, name: &str) -> bool {
     let Some(member) = needs.facts.pool.member(name) else {
         return false;
     };
@@ -292,6 +299,7 @@ fn is_unused(needs: Needs<'_>, name: &str) -> bool {
         && member.read.is_maint()
         && member.read.sessions == 0
         && member.read.queued == 0
+        && !(member.errand.is_wanted_back && needs.takes_back(now))
         && !needs.journeys.is_busy(name)
         && may_touch(needs, member)
 }

@@ -136,7 +136,7 @@ impl Backend {
         self.machines.remember_starts(now, &memory.machine_starts);
         for (name, server) in &memory.servers {
             if let Some(machine) = &server.machine {
-                self.machines.remember(now, name, machine);
+                self.machines.remember(now, name, machine, &self.settings);
             }
         }
         if let Some(capacity) = &memory.capacity {

@@ -13,7 +13,7 @@ use super::scenes::{GAP, seconds};
 use super::world::{Fault, World, settings};
 
 /// web2 runs on a machine that boots for 40 s; web3 is not there.
-fn one_machine() -> World {
+pub(super) fn one_machine() -> World {
     let mut world = World::new(settings())
         .without("web3")
         .with_machine("web2", 40);
@@ -22,7 +22,7 @@ fn one_machine() -> World {
 }
 
 /// web2 and web3 run on such machines.
-fn two_machines() -> World {
+pub(super) fn two_machines() -> World {
     let world = World::new(settings()).with_machine("web2", 40);
     let mut world = world.with_machine("web3", 40);
     world.pass(GAP);
@@ -30,22 +30,22 @@ fn two_machines() -> World {
 }
 
 /// Slow requests for so long.
-fn slow(world: &mut World, lasts_s: u32) {
+pub(super) fn slow(world: &mut World, lasts_s: u32) {
     world.requests(lasts_s * 10, 900, GAP);
 }
 
 /// Few fast ones for so long: it is quiet.
-fn quiet(world: &mut World, lasts_s: u32) {
+pub(super) fn quiet(world: &mut World, lasts_s: u32) {
     world.requests(lasts_s, 20, seconds(1));
 }
 
-fn stage(world: &mut World, name: &str) -> Stage {
+pub(super) fn stage(world: &mut World, name: &str) -> Stage {
     let servers = world.view().servers;
     let server = servers.into_iter().find(|it| it.name == name);
     server.expect("a known server").stage
 }
 
-fn texts(world: &World, change: Change) -> Vec<String> {
+pub(super) fn texts(world: &World, change: Change) -> Vec<String> {
     let decisions = world.decisions.iter().filter(|it| it.change == change);
     decisions.map(ToString::to_string).collect()
 }
@@ -464,139 +464,4 @@ fn killed_at_any_moment_it_starts_none_twice_and_leaves_none_running_that_nobody
             world.trace()
         );
     }
-}
-
-#[test]
-fn a_stop_that_never_gets_beyond_stopping_is_told_and_tried_again() {
-    let mut world = one_machine();
-    slow(&mut world, 50);
-    world.machine("web2").hangs_in_stop = true;
-    quiet(&mut world, 250);
-    let failed = texts(&world, Change::MachineFailed);
-    assert!(!failed.is_empty(), "{}", world.trace());
-    assert!(failed[0].contains("still runs"), "{failed:?}");
-    world.machine("web2").hangs_in_stop = false;
-    quiet(&mut world, 400);
-    assert_eq!(world.power("web2"), PowerState::Off, "{}", world.trace());
-}
-
-#[test]
-fn a_provider_that_says_nothing_is_not_asked_all_the_time_and_its_machine_comes_again() {
-    let mut world = one_machine();
-    world.machine("web2").is_mute = true;
-    let machine = world.settings.machines.get_mut("web2");
-    machine.expect("it has one").may_stop = false;
-    world.begin_anew();
-    world.pass(GAP);
-    for _ in 0..3 {
-        slow(&mut world, 50);
-        assert!(world.is_up("web2"), "{}", world.trace());
-        quiet(&mut world, 400);
-    }
-    let asked = world.asked("web2", MachineVerb::Status);
-    assert!(asked < 400, "asked {asked} times within 23 minutes");
-    assert!(world.asked("web2", MachineVerb::Start) >= 1);
-}
-
-#[test]
-fn machines_that_nobody_can_tell_of_do_not_use_up_what_may_run_at_once() {
-    let mut world = two_machines();
-    world.settings.machines_at_once = 1;
-    for name in ["web2", "web3"] {
-        world.machine(name).is_mute = true;
-        let machine = world.settings.machines.get_mut(name).expect("it has one");
-        machine.may_stop = false;
-    }
-    world.begin_anew();
-    world.pass(GAP);
-    slow(&mut world, 50);
-    assert!(world.is_up("web2"), "{}", world.trace());
-    quiet(&mut world, 700);
-    world.set_power("web2", PowerState::Off); // It went to sleep by itself.
-    world.server("web2").is_alive = false;
-    slow(&mut world, 300);
-    let is_up = world.is_up("web2") || world.is_up("web3");
-    assert!(is_up, "{}", world.trace());
-}
-
-#[test]
-fn a_start_that_was_refused_leaves_a_machine_that_others_run_as_it_is() {
-    let mut world = one_machine();
-    world.pass(seconds(100));
-    world.set_power("web2", PowerState::On); // The operator's, who has locked it.
-    world.machine("web2").faults = vec![(MachineVerb::Start, Fault::Refused); 20];
-    slow(&mut world, 20);
-    quiet(&mut world, 400);
-    assert_eq!(
-        world.asked("web2", MachineVerb::Stop),
-        0,
-        "{}",
-        world.trace()
-    );
-    assert_eq!(world.power("web2"), PowerState::On);
-}
-
-#[test]
-fn the_stand_in_for_a_machine_that_died_comes_to_its_end() {
-    let mut world = two_machines();
-    slow(&mut world, 50);
-    world.requests(900, 300, GAP);
-    assert!(world.is_up("web2"));
-    world.set_power("web2", PowerState::Off);
-    world.requests(900, 300, GAP);
-    let is_up = world.is_up("web3") || world.is_up("web2");
-    assert!(is_up, "one of them serves again: {}", world.trace());
-}
-
-#[test]
-fn a_new_configuration_without_the_machine_ends_a_start_that_waits_for_it() {
-    let mut world = one_machine();
-    world.machine("web2").start_takes = seconds(100);
-    slow(&mut world, 5);
-    assert_eq!(stage(&mut world, "web2"), Stage::Starting);
-    world.settings.machines.clear();
-    let settings = world.settings.clone();
-    world.reconfigure(&settings);
-    world.pass(seconds(5));
-    assert_ne!(
-        stage(&mut world, "web2"),
-        Stage::Starting,
-        "{}",
-        world.trace()
-    );
-    let told = texts(&world, Change::Warning);
-    assert!(
-        told.iter().any(|it| it.contains("stop it by hand")),
-        "{told:?}"
-    );
-}
-
-#[test]
-fn a_daemon_that_is_killed_while_a_machine_boots_waits_for_it_again() {
-    let mut world = one_machine();
-    world.machine("web2").boot = seconds(100);
-    slow(&mut world, 30);
-    let memory = world.scaler.memory(world.now);
-    world.restart(Some(memory));
-    slow(&mut world, 100);
-    assert!(world.is_up("web2"), "{}", world.trace());
-    assert_eq!(world.count(Change::EnableFailed), 0, "{}", world.trace());
-    assert_eq!(world.starts("web2"), 1);
-}
-
-#[test]
-fn starts_of_an_earlier_daemon_count_within_the_hour() {
-    let mut world = one_machine();
-    world.settings.starts_per_hour = 1;
-    world.begin_anew();
-    world.pass(GAP);
-    slow(&mut world, 50);
-    quiet(&mut world, 200);
-    assert_eq!(world.power("web2"), PowerState::Off);
-    let memory = world.scaler.memory(world.now);
-    world.restart(Some(memory));
-    slow(&mut world, 60);
-    assert_eq!(world.starts("web2"), 1, "{}", world.trace());
-    let refused = world.refused(Verb::Enable, "web/web2");
-    assert!(refused.contains("starts_per_hour"), "{refused}");
 }

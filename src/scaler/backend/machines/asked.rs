@@ -58,13 +58,12 @@ fn tend_one(
     }
     let step = road.journeys.of(name).map(|journey| journey.step);
     let may_stop = may_stop && now >= road.machines.not_before;
-    let is_unused = is_unused(road.needs(), name);
+    let is_unused = is_unused(road.needs(), now, name);
     let is_waited_for = matches!(step, Some(Step::Starting | Step::WarmingUp { .. }));
-    let is_down = road
-        .facts
-        .pool
-        .member(name)
-        .is_some_and(|member| member.stage == Stage::Ready && !member.read.is_up());
+    let is_down = match road.facts.pool.member(name) {
+        Some(member) => member.stage == Stage::Ready && !member.read.is_up(),
+        None => road.facts.has_picture(),
+    };
     let Some(machine) = road.machines.of_mut(name) else {
         return wants_another;
     };
@@ -74,7 +73,7 @@ fn tend_one(
     if machine.is_busy() || wants_another {
         return wants_another;
     }
-    if is_down {
+    if is_down && !machine.is_told {
         machine.doubt(now);
     }
     match step {
@@ -188,7 +187,7 @@ pub(in crate::scaler::backend) fn say_goodbye(
 /// somebody else started.
 fn tell_if_unused(road: &mut Road<'_>, now: Timestamp, name: &str, out: &mut Outbox) {
     let has_picture = road.facts.has_picture();
-    let is_unused = is_unused(road.needs(), name);
+    let is_unused = is_unused(road.needs(), now, name);
     let is_homeless = has_picture && road.facts.pool.member(name).is_none();
     let Some(machine) = road.machines.of_mut(name) else {
         return;

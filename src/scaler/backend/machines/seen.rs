@@ -145,7 +145,7 @@ fn unused(sight: &Sight<'_>, now: Timestamp, name: &str, machine: &Machine) -> O
     let is_ours = machine.runs_for_us();
     let is_unused = match (is_homeless, is_ours) {
         (true, true) => true,
-        (false, false) => may_stop && is_unused(sight.needs(), name),
+        (false, false) => may_stop && is_unused(sight.needs(), now, name),
         (true | false, true | false) => false,
     };
     is_unused.then(|| Problem::MachineUnused {
