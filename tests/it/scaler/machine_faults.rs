@@ -88,7 +88,7 @@ fn settle(world: &mut World) {
 }
 
 proptest! {
-    #![proptest_config(schedules("machines, none is lost or leaked", 1000))]
+    #![proptest_config(schedules("machines, none is lost or leaked", 300))]
 
     #[test]
     fn whatever_providers_do_no_machine_is_lost_leaked_or_stopped_under_a_user(
@@ -116,7 +116,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(schedules("machines, after any schedule one serves", 500))]
+    #![proptest_config(schedules("machines, after any schedule one serves", 150))]
 
     #[test]
     fn after_any_schedule_a_steady_breach_brings_a_machine_in(

@@ -266,7 +266,7 @@ impl World {
                     "{name}: an old key{trace}"
                 );
                 assert!(
-                    !(is_new && machine.is_started && self.is_truthful),
+                    !(is_new && machine.is_started && self.is_truthful && !machine.is_mute),
                     "{name} is started a second time under another key, {}{trace}",
                     call.key.0
                 );
