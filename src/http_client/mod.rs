@@ -26,7 +26,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 pub use self::connect::{ConnectError, connect_to};
 pub use self::exchange::{ExchangeError, exchange, io_cause};
-pub use self::resolver::Resolver;
+pub use self::resolver::{HANGS_AFTER, Resolver};
 pub use self::tls::{Tls, TlsError, certificates_of};
 pub use self::url::{Url, is_path, split_host_port};
 

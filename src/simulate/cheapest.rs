@@ -6,8 +6,9 @@ use super::policy::Policy;
 use super::scenario::Scenario;
 use super::supply::money;
 use super::table::percent;
-use super::trial::{Outcome, Setting, Tried, plans, run_all};
+use super::trial::{Outcome, Picked, Setting, Tried, plans, run_all};
 use crate::measure::need::Headroom;
+use crate::scaler::settings::Capacity;
 
 const MONTH_S: f64 = 30.0 * 86_400.0;
 
@@ -23,8 +24,8 @@ pub struct Search {
     best: usize,
     /// All servers, always.
     pub all_always: Outcome,
-    /// The spares that the best names, if not all.
-    spares: Option<Vec<String>>,
+    /// The spares that the best takes, if not all.
+    spares: Option<Picked>,
     backend: String,
     seconds: f64,
 }
@@ -45,7 +46,8 @@ impl Search {
         grid.extend(others.filter(|it| *it != today));
         let tried = run_all(scenario, &grid, slow_share_max)?;
         let best = best(&tried).ok_or(SimulateError::NoLoad)?;
-        let spares = tried.get(best).and_then(|it| it.setting.spares(scenario));
+        let spares = tried.get(best);
+        let spares = spares.and_then(|it| Picked::of(&it.setting, scenario));
         Ok(Self {
             slow_share_max,
             best,
@@ -62,9 +64,9 @@ impl Search {
         Some((self.tried.get(self.best)?, self.tried.first()?))
     }
 
-    /// The spares that it names, if not all of them.
+    /// The spares that it takes, if not all of them and if they have names of their own.
     pub fn spares(&self) -> Option<&[String]> {
-        self.spares.as_deref()
+        self.spares.as_ref()?.names()
     }
 
     /// What was found, for people: lines without their ends.
@@ -125,23 +127,18 @@ impl Search {
 
     /// Keys of the configuration.
     fn keys(&self, setting: &Setting) -> Vec<String> {
-        let mut keys = vec![
-            format!("headroom = \"{}\"", headroom(setting.headroom)),
-            format!(
-                "idle_timeout = \"{}\"",
-                humantime::format_duration(setting.idle_timeout)
-            ),
-            format!("min = {}", setting.min),
-        ];
-        keys.extend(self.spares.as_deref().map(spares_key));
+        // Without `capacity`, no demand is known that `headroom` could add to.
+        let headroom = (setting.capacity != Capacity::Off)
+            .then(|| format!("headroom = \"{}\"", headroom(setting.headroom)));
+        let mut keys = Vec::from_iter(headroom);
+        keys.push(format!(
+            "idle_timeout = \"{}\"",
+            humantime::format_duration(setting.idle_timeout)
+        ));
+        keys.push(format!("min = {}", setting.min));
+        keys.extend(self.spares.as_ref().map(Picked::line));
         keys
     }
-}
-
-/// `spares = ["web2", "web3"]`.
-pub(crate) fn spares_key(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|it| format!("\"{it}\"")).collect();
-    format!("spares = [{}]", names.join(", "))
 }
 
 /// What a run of so many seconds costs, if 30 days were like it.

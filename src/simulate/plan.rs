@@ -339,9 +339,11 @@ fn scenario(options: &Options, seen: &[String], workers: u32, service: Sampler) 
         settings.capacity = learned;
     }
     let goal = with_goal(&mut settings, options.goal);
+    let (names, made_up) = names(&settings, seen, options.servers);
     Scenario {
         min: settings.always_up.len(),
-        names: names(&settings, seen, options.servers),
+        names,
+        made_up,
         settings,
         workers,
         maxconn: options.maxconn,
@@ -385,8 +387,8 @@ fn with_goal(settings: &mut BackendSettings, given: Option<Duration>) -> Duratio
 }
 
 /// Always-up servers, then spares: those of the configuration, those that a log shows, and as many more
-/// as are wanted.
-fn names(settings: &BackendSettings, seen: &[String], wanted: Option<u32>) -> Vec<String> {
+/// as are wanted; and how many of the last of them have a name that is made up.
+fn names(settings: &BackendSettings, seen: &[String], wanted: Option<u32>) -> (Vec<String>, usize) {
     let least = settings.always_up.len();
     let mut names = settings.always_up.clone();
     let known = match &settings.spares {
@@ -404,6 +406,7 @@ fn names(settings: &BackendSettings, seen: &[String], wanted: Option<u32>) -> Ve
         None => least + SERVERS_DEFAULT - 1,
     };
     names.truncate(wanted);
+    let made_up = wanted - names.len();
     let mut number = 1;
     while names.len() < wanted {
         let name = format!("{}{number}", settings.name);
@@ -412,5 +415,5 @@ fn names(settings: &BackendSettings, seen: &[String], wanted: Option<u32>) -> Ve
             names.push(name);
         }
     }
-    names
+    (names, made_up)
 }

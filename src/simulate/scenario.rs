@@ -32,6 +32,8 @@ pub struct Scenario {
     pub settings: BackendSettings,
     /// All servers, in the order of haproxy.cfg: first those that are always up.
     pub names: Vec<String>,
+    /// So many of the last names are made up: neither the configuration nor a log has them.
+    pub made_up: usize,
     /// Servers that take traffic from the start and always.
     pub min: usize,
     /// Requests that a server works on at once.

@@ -1,7 +1,7 @@
 //! One setting of ours, tried on a load: what users got and what it cost. Which of them to recommend
 //! belongs to those who try them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::SimulateError;
@@ -77,6 +77,59 @@ impl Setting {
         let spares = (scenario.min..).zip(scenario.names.iter().skip(scenario.min));
         let here = spares.filter(|(index, _)| self.tiers.has(scenario.tier(*index)));
         (self.tiers != Tiers::ALL).then(|| here.map(|(_, name)| name.clone()).collect())
+    }
+}
+
+/// The spares that a setting takes, where it does not take all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Picked {
+    Named(Vec<String>),
+    /// So many of each tier: some of their names are made up.
+    Counted(BTreeMap<u32, usize>),
+}
+
+impl Picked {
+    pub(crate) fn of(setting: &Setting, scenario: &Scenario) -> Option<Self> {
+        let names = setting.spares(scenario)?;
+        let known = scenario.names.len().saturating_sub(scenario.made_up);
+        let made_up = scenario.names.get(known..).unwrap_or_default();
+        if !names.iter().any(|it| made_up.contains(it)) {
+            return Some(Self::Named(names));
+        }
+        let mut counts = BTreeMap::new();
+        for name in names {
+            *counts.entry(scenario.settings.tier(&name)).or_default() += 1;
+        }
+        Some(Self::Counted(counts))
+    }
+
+    /// Their names, if these are not made up.
+    pub(crate) fn names(&self) -> Option<&[String]> {
+        match self {
+            Self::Named(names) => Some(names),
+            Self::Counted(_) => None,
+        }
+    }
+
+    /// A line of the configuration: `spares = ["web2", "web3"]`, or a comment that says how many to name.
+    pub(crate) fn line(&self) -> String {
+        match self {
+            Self::Named(names) => {
+                let names: Vec<String> = names.iter().map(|it| format!("\"{it}\"")).collect();
+                format!("spares = [{}]", names.join(", "))
+            }
+            Self::Counted(counts) => {
+                let count = |(tier, count): (&u32, &usize)| {
+                    let plural = if *count == 1 { "" } else { "s" };
+                    format!("{count} spare{plural} of tier {tier}")
+                };
+                let counts: Vec<String> = counts.iter().map(count).collect();
+                format!(
+                    "# with {} and no others: name yours in `spares`",
+                    counts.join(", ")
+                )
+            }
+        }
     }
 }
 

@@ -210,7 +210,9 @@ fn recommended(
         headroom: best.map(|it| headroom(it.headroom)),
         idle_timeout: best.map(|it| humantime::format_duration(it.idle_timeout).to_string()),
         min: simulated.and_then(Simulated::other_min),
-        spares: simulated.and_then(|it| it.spares.clone()),
+        spares: simulated
+            .and_then(|it| it.spares.as_ref()?.names())
+            .map(<[String]>::to_vec),
     }
 }
 

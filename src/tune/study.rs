@@ -17,7 +17,7 @@ use crate::simulate::load::envelope::{Business, start_ms};
 use crate::simulate::load::recorded::Log;
 use crate::simulate::plan::{self, Plan};
 use crate::simulate::supply::{Terms, boots};
-use crate::simulate::trial::Setting;
+use crate::simulate::trial::{Picked, Setting};
 use crate::simulate::{self, SimulateError, Source};
 
 /// Where neither the configuration nor an option says it.
@@ -55,7 +55,7 @@ pub struct Simulated {
     /// The same in words: it may differ by tiers.
     pub boots: String,
     /// The spares that are recommended, if not all of them.
-    pub spares: Option<Vec<String>>,
+    pub spares: Option<Picked>,
     /// `min` of today.
     pub min: u32,
     pub model: Option<ModelCheck>,
@@ -162,7 +162,7 @@ impl Study {
                 .max()
                 .unwrap_or(scenario.boot),
             boots: boots(&scenario),
-            spares: best.and_then(|it| it.spares(&scenario)),
+            spares: best.and_then(|it| Picked::of(&it, &scenario)),
             min: scenario.settings.min,
             model,
             start_ms: start_ms(played),

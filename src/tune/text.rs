@@ -12,7 +12,7 @@ use super::study::{Simulated, Study};
 use super::trials::Trials;
 use super::why::why;
 use crate::measure::capacity::Lesson;
-use crate::simulate::cheapest::{for_30_days, headroom, spares_key};
+use crate::simulate::cheapest::{for_30_days, headroom};
 use crate::simulate::supply::money;
 use crate::simulate::table::{model_line, ms, percent};
 use crate::simulate::trial::Outcome;
@@ -241,7 +241,7 @@ fn recommendation(
         writeln!(out, "  min = {min}")?;
     }
     if let Some(spares) = &simulated.spares {
-        writeln!(out, "  {}", spares_key(spares))?;
+        writeln!(out, "  {}", spares.line())?;
     }
     match (
         trials.with_maxconn.and_then(|it| it.setting.maxconn),

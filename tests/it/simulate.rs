@@ -6,7 +6,7 @@ mod haproxy_queue;
 mod measured;
 mod output;
 mod over_hours;
-mod policies;
+pub(crate) mod policies;
 mod queueing;
 mod recorded;
 mod sampled;

@@ -265,7 +265,7 @@ pub(super) fn died(needs: Needs<'_>) -> Option<(String, Fault)> {
             .is_some_and(|it| it.is_for_spare(&name))
     };
     // Its stand-in serves, or nobody else can come: then it is started again itself.
-    let is_replaced = needs.facts.pool.serving_members().any(|it| is_for(it));
+    let is_replaced = needs.facts.pool.serving_members().any(is_for);
     let now = needs.facts.last_read();
     let is_quiet = needs.signals.is_quiet_for_long(now, needs.settings);
     let is_coming = needs.journeys.iter().any(Journey::is_for_dead);

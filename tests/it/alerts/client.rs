@@ -1,9 +1,13 @@
 //! The HTTP client that alerts, probes and warm-ups share.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use haproxy_autoscale::http_client::{ExchangeError, Url, connect_to, exchange};
+use haproxy_autoscale::http_client::{
+    ExchangeError, HANGS_AFTER, Resolver, Url, connect_to, exchange,
+};
 use http_body_util::BodyExt as _;
 use hyper::Request;
 use tokio::io::AsyncWriteExt as _;
@@ -79,4 +83,46 @@ async fn what_is_no_answer_is_named() {
     ] {
         assert_eq!(asked(written, closes).await, Err(error), "{written:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lookup_that_hangs_holds_one_other_up_for_a_moment_and_the_rest_until_it_ends() {
+    let resolver = Resolver::default();
+    let started = Arc::new(AtomicUsize::new(0));
+    let mut ends = Vec::new();
+    let mut lookups = Vec::new();
+    for _ in 0..3 {
+        let (end, hangs) = mpsc::channel::<()>();
+        ends.push(end);
+        let (resolver, started) = (resolver.clone(), Arc::clone(&started));
+        lookups.push(tokio::spawn(async move {
+            let look = move || {
+                started.fetch_add(1, Ordering::SeqCst);
+                let _ = hangs.recv();
+            };
+            resolver.in_turn(look).await
+        }));
+    }
+    let are_started = async |wanted: usize| {
+        let began = Instant::now();
+        while started.load(Ordering::SeqCst) < wanted && began.elapsed() < Duration::from_secs(30) {
+            tokio::task::yield_now().await;
+        }
+        // Whoever could begin as well has had the time for it.
+        std::thread::sleep(Duration::from_millis(50));
+        tokio::task::yield_now().await;
+        assert_eq!(started.load(Ordering::SeqCst), wanted);
+    };
+    are_started(1).await;
+    tokio::time::advance(HANGS_AFTER / 2).await;
+    are_started(1).await;
+    tokio::time::advance(HANGS_AFTER).await;
+    are_started(2).await;
+    tokio::time::advance(20 * HANGS_AFTER).await;
+    are_started(2).await;
+    drop(ends);
+    for lookup in lookups {
+        assert_eq!(lookup.await.unwrap(), Ok(()));
+    }
+    assert_eq!(started.load(Ordering::SeqCst), 3);
 }

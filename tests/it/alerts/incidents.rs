@@ -149,7 +149,10 @@ fn a_clock_that_is_set_back_or_ahead_neither_repeats_an_incident_nor_silences_on
                 match saying.what {
                     Subject::Begun(_) => begun.push(second),
                     Subject::Ended { lasted: it, .. } => lasted.push(it),
-                    other => unreachable!("{other:?}"),
+                    other @ (Subject::Event(_)
+                    | Subject::Muted(_)
+                    | Subject::Unmuted
+                    | Subject::Test(_)) => unreachable!("{other:?}"),
                 }
             }
         }

@@ -32,6 +32,15 @@ fn kills() -> usize {
     asked.and_then(|it| it.parse().ok()).unwrap_or(KILLS)
 }
 
+/// What is given, or another one each time.
+fn seed() -> u64 {
+    let given = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok());
+    given.unwrap_or_else(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        now.map_or(0, |now| u64::from(now.subsec_nanos()) ^ now.as_secs())
+    })
+}
+
 fn config(haproxy: &RealHaproxy, room: &MachineRoom, state_dir: &Path) -> DaemonConfig {
     DaemonConfig::new(haproxy)
         .haproxy("poll_interval", "\"20ms\"")
@@ -69,11 +78,7 @@ fn a_daemon_killed_at_any_moment_leaves_no_machine_that_nobody_knows_and_starts_
     let Some(version) = versions().first() else {
         return;
     };
-    let given = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok());
-    let seed: u64 = given.unwrap_or_else(|| {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        now.map_or(0, |now| u64::from(now.subsec_nanos()) ^ now.as_secs())
-    });
+    let seed = seed();
     eprintln!("{SEED}={seed}");
     let mut dice = Dice::new(seed);
     let room = room();

@@ -99,6 +99,7 @@ pub(super) fn scenario(servers: usize, rates_per_s: Vec<f64>) -> Scenario {
         min: servers,
         names,
         workers: WORKERS,
+        made_up: 0,
         maxconn: None,
         cold: Cold::NONE,
         balance: Balance::RoundRobin,

@@ -20,15 +20,9 @@ impl World {
         let (now, hold) = (self.now, self.settings.hold);
         let is_evacuated = self.evacuated.iter().any(|it| it == name);
         // The last one stays in any case.
-        let floor = if is_evacuated {
-            1
-        } else {
-            self.floor() as usize
-        };
-        let shown = self
-            .shown
-            .clone()
-            .expect("no command before the first picture");
+        let floor = if is_evacuated { 1 } else { self.floor() };
+        let shown = self.shown.clone();
+        let shown = shown.expect("no command before the first picture");
         self.server(name).told.push((now, state));
         if self.is_watched_only {
             return;
@@ -63,7 +57,7 @@ impl World {
                 if in_picture.is_in_balance() && !server.fails =>
             {
                 assert!(
-                    up > floor,
+                    up > floor as usize,
                     "C-1: {name} was told {state} with {up} servers in balance"
                 );
             }

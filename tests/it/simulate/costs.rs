@@ -368,6 +368,56 @@ fn the_cheapest_settings_are_the_cheapest_of_those_that_were_tried_and_can_be_pa
 }
 
 #[test]
+fn spares_whose_names_are_made_up_are_counted_and_not_named() {
+    let args = [
+        "--seconds",
+        "200",
+        "--peak",
+        "110",
+        "--tier",
+        "2=2",
+        "--boot",
+        "40s",
+        "--boot",
+        "2=1s",
+        "--price",
+        "0.02",
+        "--price",
+        "2=0.1",
+        "--slow-at-most",
+        "90%",
+        "--policies",
+        "ours",
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let with = |keys: &str, more: &[&str]| {
+        let config = format!(
+            "[backend.web]\nalways_up = [\"web1\"]\nresponse_time = \"500ms\"\nscale_up_cooldown = \"5s\"\n{keys}\n"
+        );
+        let config = file(folder.path(), "config.toml", config);
+        let args = [&["-c", &config], &args[..], more].concat();
+        let text = [&["simulate", "--shape", "day"], &args[..]].concat();
+        (simulated(&args)["plan"].take(), command(&text).succeeded())
+    };
+    let made_up = "spares = \"auto\"\ncapacity = \"off\"";
+    let (plan, text) = with(made_up, &["--servers", "4"]);
+    assert_eq!(plan["best"]["tiers"]["last"], 1, "{plan}");
+    assert_eq!(plan["recommended"]["spares"], Value::Null, "{plan}");
+    assert!(!text.contains("spares = ["), "{text}");
+    let counted = "\n  # with 1 spare of tier 1 and no others: name yours in `spares`\n";
+    assert!(text.contains(counted), "{text}");
+    // Nothing adds to a demand that nobody knows.
+    assert!(!text.contains("headroom = "), "{text}");
+
+    let named = "spares = [\"web2\", \"web3\", \"web4\"]";
+    let (plan, text) = with(named, &[]);
+    let spares = serde_json::json!(["web2"]);
+    assert_eq!(plan["recommended"]["spares"], spares, "{plan}");
+    assert!(text.contains("\n  spares = [\"web2\"]\n"), "{text}");
+    assert!(text.contains("\n  headroom = "), "{text}");
+}
+
+#[test]
 fn it_is_said_when_no_settings_are_good_enough() {
     let args = [
         "--seconds",

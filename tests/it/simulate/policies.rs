@@ -14,7 +14,7 @@ use haproxy_autoscale::simulate::scenario::{Run, Scenario};
 use super::queueing::scenario;
 
 /// web1 and three spares of 4 workers, 60 ms each, under these rates.
-pub(super) fn pool(rates_per_s: Vec<f64>) -> Scenario {
+pub(crate) fn pool(rates_per_s: Vec<f64>) -> Scenario {
     let all = scenario(4, 4, "exp:60ms", rates_per_s);
     Scenario {
         settings: BackendSettings {

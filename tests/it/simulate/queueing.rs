@@ -33,6 +33,7 @@ pub(super) fn scenario(
         names,
         min: servers,
         workers,
+        made_up: 0,
         maxconn: None,
         cold: Cold::NONE,
         balance: Balance::RoundRobin,
