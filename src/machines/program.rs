@@ -101,13 +101,11 @@ pub(super) async fn look<T: Send + 'static>(
     limit: Duration,
     looks: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, MachineFailure> {
-    match timeout(limit, spawn_blocking(looks)).await {
-        Ok(Ok(seen)) => Ok(seen),
-        Ok(Err(_)) | Err(_) => {
-            let text = "its program could not be looked at in time; does its file system hang?";
-            Err(MachineFailure::Failed(text.to_owned()))
-        }
-    }
+    let Ok(Ok(seen)) = timeout(limit, spawn_blocking(looks)).await else {
+        let text = "its program could not be looked at in time; does its file system hang?";
+        return Err(MachineFailure::Failed(text.to_owned()));
+    };
+    Ok(seen)
 }
 
 fn not_started(error: &io::Error, path: &Path) -> MachineFailure {
