@@ -403,7 +403,11 @@ impl Daemon {
         if matches!(decision.change, Change::Reload | Change::Reachable) {
             self.want_diagnosis();
         }
-        if decision.change == Change::Effect && self.config.mode == Mode::Observe {
+        let is_result = matches!(
+            decision.change,
+            Change::Effect | Change::MachineStarted | Change::MachineStopped
+        );
+        if is_result && self.config.mode == Mode::Observe {
             return; // What was pretended did nothing.
         }
         let is_observing = self.config.mode == Mode::Observe;

@@ -368,6 +368,11 @@ impl Wanted {
         matches!(self, Self::Demand { .. } | Self::Target { .. })
     }
 
+    /// It replaces that server, which may come and go.
+    pub(super) fn is_for_spare(&self, name: &str) -> bool {
+        matches!(self, Self::DeadSpare { server, .. } | Self::Evacuation { server } if server == name)
+    }
+
     /// Another server is dead, or will be.
     pub(super) const fn is_for_dead(&self) -> bool {
         matches!(

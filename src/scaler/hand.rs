@@ -220,7 +220,7 @@ impl Hand {
         self.change(server, |marks| marks.kept = Some((kept, mark)));
     }
 
-    /// An operator changed it by hand: that is newer than what was ordered.
+    /// What was ordered is over: an operator changed it by hand, or it is where it was to be.
     pub(super) fn forget_order(&mut self, server: &str) {
         self.change(server, |marks| (marks.kept, marks.evacuated) = (None, None));
     }
@@ -238,7 +238,10 @@ impl Hand {
             ..Mark::of(order, now)
         };
         let length = order.lasts.unwrap_or(usual);
-        let until = Some(Until::after(now, length));
+        let until = Until::after(now, length);
+        // Told again, it does not last longer.
+        let before = self.marks(server).evacuated.and_then(|mark| mark.until);
+        let until = Some(before.filter(|it| it.at < until.at).unwrap_or(until));
         self.change(server, |marks| {
             marks.kept = Some((Kept::Out, out));
             marks.evacuated = Some(Mark { until, ..out });

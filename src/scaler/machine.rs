@@ -45,7 +45,7 @@ pub(super) struct Machine {
     pub(super) is_ours: bool,
     call: Option<Call>,
     start: Option<Start>,
-    stops: Stops,
+    pub(super) stops: Stops,
     ask_at: Timestamp,
     pub(super) troubles: Troubles,
     /// That it runs in no use was told.
@@ -86,7 +86,13 @@ impl Machine {
 
     /// It runs because of us, or may.
     pub(super) fn runs_for_us(&self) -> bool {
-        self.start.is_some() || self.is_ours && !self.power.is_down()
+        let runs = self.power.state.is_some() && !self.power.is_down();
+        self.start.is_some() || self.is_ours && runs
+    }
+
+    /// The same, where nobody can tell.
+    pub(super) fn may_run_for_us(&self, now: Timestamp) -> bool {
+        self.runs_for_us() || self.is_ours && !self.power.is_down() || self.starts.may_be_late(now)
     }
 
     /// When something is due with it whatever else happens.
@@ -94,14 +100,20 @@ impl Machine {
         self.call.map_or(self.ask_at, |call| call.until)
     }
 
+    /// Nobody knows what it does, and it is about to be asked.
+    pub(super) fn is_unknown(&self, now: Timestamp) -> bool {
+        self.power.state.is_none() && self.is_due(now)
+    }
+
     /// Its provider is to say what it does.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         self.call.is_none() && self.ask_at <= now
     }
 
-    /// Its server takes no request: what was seen before that is doubted.
+    /// Its server takes no request, or HAProxy has it no more: what was seen before that is doubted. Whoever
+    /// does not know what it does is not asked more often than what was seen is believed.
     pub(super) fn doubt(&mut self, now: Timestamp) {
-        if !self.power.is_fresh(now) {
+        if !self.power.is_fresh(now) && !self.power.was_asked(now) {
             self.ask_at = now;
         }
     }
@@ -140,21 +152,18 @@ impl Machine {
     }
 
     /// It is asked to start: under the key of a start that may still take effect, or under a new one.
-    /// True when it is a new one.
-    pub(super) fn begin_start(
-        &mut self,
-        now: Timestamp,
-        id: ActionId,
-        settings: &MachineSettings,
-    ) -> bool {
-        let is_again = self.is_ours || self.starts.may_be_late(now);
+    pub(super) fn begin_start(&mut self, now: Timestamp, id: ActionId, settings: &MachineSettings) {
+        let was_ours = self.is_ours;
+        let is_again = self.runs_for_us() || self.starts.may_be_late(now);
         self.starts.ask(is_again);
         self.is_ours = true;
         self.is_told = false;
-        self.start = Some(Start::at(now));
+        self.start = Some(Start {
+            was_ours,
+            ..Start::at(now)
+        });
         self.power.enter(now, Some(PowerState::Starting));
         self.call(now, id, MachineVerb::Start, settings.start_timeout);
-        !is_again
     }
 
     /// It is asked to stop.
@@ -172,6 +181,7 @@ impl Machine {
         id: ActionId,
         settings: &MachineSettings,
     ) {
+        self.power.is_asked(now);
         self.call(now, id, MachineVerb::Status, settings.status_timeout);
     }
 
@@ -213,6 +223,12 @@ impl Machine {
         }
     }
 
+    /// It is an operator's from now on.
+    pub(super) const fn hand_over(&mut self) {
+        (self.is_ours, self.is_told) = (false, false);
+        self.starts.late_until = None;
+    }
+
     /// Nobody waits for its start: it is given up.
     pub(super) fn give_up_if_starting(&mut self, now: Timestamp) {
         if self.start.is_some() {
@@ -222,7 +238,9 @@ impl Machine {
 
     /// Its server is asked from now on. One that was found starting has the whole time that a start has.
     pub(super) fn goes_on(&mut self, now: Timestamp) {
-        if self.power.state == Some(PowerState::Starting) && self.start.is_none() {
+        let may_boot =
+            self.power.state == Some(PowerState::Starting) || self.starts.may_be_late(now);
+        if may_boot && self.start.is_none() {
             self.start = Some(Start {
                 is_accepted: true,
                 ..Start::at(now)
@@ -231,7 +249,12 @@ impl Machine {
     }
 
     /// Takes what an earlier daemon knew of it.
-    pub(super) fn restore(&mut self, now: Timestamp, memory: &MachineMemory) {
+    pub(super) fn restore(
+        &mut self,
+        now: Timestamp,
+        memory: &MachineMemory,
+        settings: &MachineSettings,
+    ) {
         self.starts.key = memory.key;
         self.starts.attempt = memory.attempt;
         self.is_ours = memory.is_ours;
@@ -239,6 +262,10 @@ impl Machine {
         self.starts.count = memory.starts;
         if memory.may_start_late {
             self.starts.late_until = Some(now.after(LATE_FOR));
+        }
+        if memory.is_stopping {
+            self.stops.inherit(now.after(settings.stop_timeout));
+            self.power.enter(now, Some(PowerState::Stopping));
         }
     }
 
@@ -320,14 +347,18 @@ impl Machine {
     }
 
     fn start_failed(&mut self, now: Timestamp, trouble: MachineTrouble) -> Outcome {
-        if self.start.is_none() {
+        let Some(start) = &self.start else {
             return Outcome::Nothing; // Nobody waits for it.
-        }
+        };
+        let was_ours = start.was_ours;
         self.give_up(now);
         if matches!(
             trouble,
             MachineTrouble::Failed(_) | MachineTrouble::Refused(_)
         ) {
+            // It was not done: what runs, runs for somebody else.
+            self.is_ours = was_ours;
+            self.starts.late_until = None;
             self.power.enter(now, None);
         }
         self.troubles.note(now, MachineVerb::Start, &trouble, None);
@@ -344,7 +375,8 @@ impl Machine {
                 return self.sees(now, power);
             }
             Ok(MachineAnswer::NotYet { retry_after }) => {
-                self.ask_at = now.after(retry_after.unwrap_or(WATCH_EVERY));
+                let ask_at = now.after(retry_after.unwrap_or(WATCH_EVERY));
+                self.ask_at = self.stops.by(now).map_or(ask_at, |by| ask_at.min(by));
                 return Outcome::Nothing;
             }
             // What was accepted is believed when it is seen; what is unknown is settled alike.
@@ -392,7 +424,7 @@ impl Machine {
         if self.start.is_some() {
             return self.accept();
         }
-        if let Some(by) = self.stops.by() {
+        if let Some(by) = self.stops.by(now) {
             if now >= by {
                 self.power.enter(now, None);
                 return self.stop_failed(now, MachineTrouble::Unknown(words.unwrap_or_default()));
@@ -400,7 +432,7 @@ impl Machine {
             self.ask_at = now.after(WATCH_EVERY).min(by);
             return Outcome::Nothing;
         }
-        if self.power.state == Some(PowerState::On) && !self.power.is_fresh(now) {
+        if !self.power.is_down() && !self.power.is_fresh(now) {
             self.power.enter(now, None);
         }
         match words {
@@ -420,6 +452,10 @@ impl Machine {
             PowerState::On | PowerState::Starting => self.sees_it_run(now, power),
             PowerState::Off | PowerState::Gone => self.sees_it_off(now, power),
             PowerState::Stopping => {
+                if self.stops.by(now).is_some_and(|by| now >= by) {
+                    self.power.enter(now, None);
+                    return self.stop_failed(now, MachineTrouble::StillOn);
+                }
                 self.power.enter(now, Some(power));
                 self.ask_at = now.after(WATCH_EVERY);
                 Outcome::Nothing
@@ -438,7 +474,7 @@ impl Machine {
     }
 
     fn sees_it_run(&mut self, now: Timestamp, power: PowerState) -> Outcome {
-        if let Some(by) = self.stops.by() {
+        if let Some(by) = self.stops.by(now) {
             if now >= by {
                 self.power.enter(now, Some(power));
                 return self.stop_failed(now, MachineTrouble::StillOn);

@@ -43,6 +43,8 @@ pub struct BackendMemory {
     pub paused: Option<Mark>,
     /// What one server carries, whichever HAProxy process that was learned with.
     pub capacity: Option<CapacityMemory>,
+    /// How long ago each start of a machine within the last hour was asked for.
+    pub machine_starts: Vec<Duration>,
     /// By name; only servers with something to remember.
     pub servers: BTreeMap<String, ServerMemory>,
 }
@@ -100,6 +102,8 @@ pub struct MachineMemory {
     pub is_ours: bool,
     /// A start was waited for, or may take effect yet.
     pub may_start_late: bool,
+    /// A stop was asked for, and may take effect yet.
+    pub is_stopping: bool,
     /// From the last start to the first proof of its server.
     pub boot: Option<Duration>,
     /// Starts that were asked for.

@@ -3,7 +3,7 @@
 
 use super::Scaler;
 use super::agenda::Agenda;
-use super::backend::Backend;
+use super::backend::{Backend, machine_keys_from};
 use super::index::Index;
 use super::memory::BackendMemory;
 use super::settings::{BackendSettings, Spares};
@@ -61,6 +61,7 @@ impl Scaler {
         for next in settings {
             if self.by_name.get(&next.name).is_none() {
                 let mut backend = Backend::new(now, next.clone());
+                machine_keys_from(&mut backend, self.out.first_machine_key);
                 let everything = self.everything.filter(|mark| !mark.is_over(now));
                 backend.remember(now, None, everything, false);
                 self.backends.push(backend);

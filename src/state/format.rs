@@ -21,6 +21,8 @@ use crate::words::time::Timestamp;
 const TITLE: &str = "haproxy-autoscale state";
 /// Files of any other version are not understood.
 const VERSION: u32 = 1;
+/// Starts that are remembered of a backend.
+const STARTS_MAX: usize = 1000;
 /// No machine boots for longer.
 const BOOT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Nothing lasts longer: a damaged length must not either.
@@ -43,6 +45,9 @@ struct Backend {
     /// Left out where there is none, so that a version without it can read the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     capacity: Option<Capacity>,
+    /// When machines were started within the last hour, milliseconds of the wall clock; likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    machine_starts_ms: Vec<u64>,
 }
 
 /// What one server carries; numbers that cannot be are dropped, and with an unknown timer all of it.
@@ -93,6 +98,9 @@ struct Machine {
     attempt: u32,
     is_ours: bool,
     may_start_late: bool,
+    /// Left out where it is not, so that older versions can read the file.
+    #[serde(default, skip_serializing_if = "is_false")]
+    is_stopping: bool,
     boot_ms: Option<u64>,
     starts: u64,
 }
@@ -251,6 +259,7 @@ impl Clocks {
 
     fn backend(self, backend: &BackendMemory) -> Backend {
         let servers = backend.servers.iter();
+        let starts = backend.machine_starts.iter().take(STARTS_MAX);
         Backend {
             generation: backend.generation.map(|it| (it.pid, it.start_time_s)),
             paused: backend.paused.map(|mark| self.mark(mark)),
@@ -258,11 +267,16 @@ impl Clocks {
                 .map(|(name, server)| (name.clone(), self.server(server)))
                 .collect(),
             capacity: backend.capacity.as_ref().map(capacity),
+            machine_starts_ms: starts
+                .map(|ago| self.wall_ms.saturating_sub(ms(*ago)))
+                .collect(),
         }
     }
 
     fn read_backend(self, backend: Backend) -> BackendMemory {
         let servers = backend.servers.into_iter();
+        let starts = backend.machine_starts_ms.iter().take(STARTS_MAX);
+        let starts = starts.map(|at| Duration::from_millis(self.wall_ms.saturating_sub(*at)));
         BackendMemory {
             generation: backend
                 .generation
@@ -272,6 +286,7 @@ impl Clocks {
                 .map(|(name, server)| (name, self.read_server(&server)))
                 .collect(),
             capacity: backend.capacity.as_ref().and_then(read_capacity),
+            machine_starts: starts.collect(),
         }
     }
 
@@ -339,6 +354,7 @@ fn machine(memory: &MachineMemory) -> Machine {
         attempt: memory.attempt,
         is_ours: memory.is_ours,
         may_start_late: memory.may_start_late,
+        is_stopping: memory.is_stopping,
         boot_ms: memory.boot.map(ms),
         starts: memory.starts,
     }
@@ -350,6 +366,7 @@ fn read_machine(read: &Machine) -> MachineMemory {
         attempt: read.attempt,
         is_ours: read.is_ours,
         may_start_late: read.may_start_late,
+        is_stopping: read.is_stopping,
         boot: read
             .boot_ms
             .map(|boot_ms| Duration::from_millis(boot_ms).min(BOOT_MAX)),

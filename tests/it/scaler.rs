@@ -18,6 +18,7 @@ mod judgement;
 mod learning;
 mod line_up;
 mod machine_faults;
+mod machine_troubles;
 mod machine_views;
 mod machines;
 mod many;

@@ -53,6 +53,7 @@ fn capacity() -> CapacityMemory {
 /// What is read again of a backend of which only that is known.
 fn capacity_read_again(capacity: CapacityMemory) -> Option<CapacityMemory> {
     let web = BackendMemory {
+        machine_starts: vec![Duration::from_secs(100), Duration::from_secs(5)],
         capacity: Some(capacity),
         ..BackendMemory::default()
     };
@@ -90,6 +91,7 @@ fn memory() -> Memory {
             attempt: 2,
             is_ours: true,
             may_start_late: true,
+            is_stopping: true,
             boot: Some(Duration::from_millis(41_300)),
             starts: 5,
         }),
@@ -104,6 +106,7 @@ fn memory() -> Memory {
         ..ServerMemory::default()
     };
     let web = BackendMemory {
+        machine_starts: vec![Duration::from_secs(100), Duration::from_secs(5)],
         generation: Some(Generation {
             pid: 4711,
             start_time_s: 1_795_000_000,

@@ -197,6 +197,14 @@ fn of_event(event: &Event, host: &str) -> String {
             format!("would put {server} away"),
         ),
         "drain" => (format!("drains {server}"), format!("would drain {server}")),
+        "machine_start" => (
+            format!("starts the machine of {server}"),
+            format!("would start the machine of {server}"),
+        ),
+        "machine_stop" => (
+            format!("stops the machine of {server}"),
+            format!("would stop the machine of {server}"),
+        ),
         "warm_up" => (
             format!("warms up {server}"),
             format!("would warm up {server}"),
@@ -209,15 +217,7 @@ fn of_event(event: &Event, host: &str) -> String {
             "a machine runs that has no server".to_owned(),
             String::new(),
         ),
-        "machine_start" => (
-            format!("starts the machine of {server}"),
-            format!("would start the machine of {server}"),
-        ),
         "machine_started" => (format!("the machine of {server} is up"), String::new()),
-        "machine_stop" => (
-            format!("stops the machine of {server}"),
-            format!("would stop the machine of {server}"),
-        ),
         "machine_stopped" => (format!("the machine of {server} is off"), String::new()),
         "breach_over" => ("below the threshold again".to_owned(), String::new()),
         "order" => {

@@ -212,7 +212,9 @@ fn failure(failure: &Failure) -> String {
         Failure::NotFollowed(state) => {
             format!("HAProxy accepted `state {state}` but still reports a different state")
         }
-        Failure::Machine(trouble @ MachineTrouble::Late(_)) => trouble.to_string(),
+        Failure::Machine(trouble @ (MachineTrouble::Late(_) | MachineTrouble::Hangs(_))) => {
+            trouble.to_string()
+        }
         Failure::Machine(trouble) => format!("its machine did not start: {trouble}"),
         Failure::Died => "it died while draining".to_owned(),
     }

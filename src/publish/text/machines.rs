@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::counted;
 use super::decisions::wanted;
 use crate::scaler::decision::{MachineNews, MachineTrouble, NoStart};
 use crate::scaler::seen::{Booting, MachineNote};
@@ -56,17 +57,17 @@ fn news(news: &MachineNews) -> String {
         }
         MachineNews::Stopped { ran } => format!("its machine is off; it ran for {}", Span(*ran)),
         MachineNews::Runs => {
-            "its machine runs though the server is in maint, and we did not start \
-                              it: it is left as it is; stop it by hand if nobody needs it"
+            "its machine runs though the server is in maint, and neither was our doing: it is left as \
+             it is; stop it by hand if nobody needs it"
                 .to_owned()
         }
         MachineNews::RunsLate => {
-            "its machine runs: a start that was given up took effect after all".to_owned()
+            "its machine runs: it started after we had stopped waiting for it".to_owned()
         }
         MachineNews::Homeless => HOMELESS.to_owned(),
         MachineNews::Forgotten => {
             "we started its machine and it still runs, but the configuration \
-                                   names no machine for it any more: stop it by hand"
+                                   names no machine for it any more: stop it by hand, or name it again"
                 .to_owned()
         }
     }
@@ -175,7 +176,7 @@ pub(super) fn stray(machine: &str, command: &str) -> String {
 fn failed(verb: MachineVerb, trouble: &MachineTrouble) -> String {
     match (trouble, verb) {
         (MachineTrouble::Died, _) => "its machine went off while the server was in use".to_owned(),
-        (MachineTrouble::Late(_), _) => trouble.to_string(),
+        (MachineTrouble::Late(_) | MachineTrouble::Hangs(_), _) => trouble.to_string(),
         (MachineTrouble::StillOn, _) => "its machine was asked to stop and still runs".to_owned(),
         (_, MachineVerb::Start) => format!("cannot start its machine: {trouble}"),
         (_, MachineVerb::Stop) => format!("cannot stop its machine: {trouble}"),
@@ -185,7 +186,9 @@ fn failed(verb: MachineVerb, trouble: &MachineTrouble) -> String {
 
 fn trouble(trouble: &MachineTrouble) -> String {
     match trouble {
-        MachineTrouble::Failed(words) if words.is_empty() => "its provider says no more".to_owned(),
+        MachineTrouble::Failed(words) if words.is_empty() => {
+            "its provider gave no reason".to_owned()
+        }
         MachineTrouble::Failed(words) => words.clone(),
         MachineTrouble::Refused(words) => format!("{words} (not tried again for an hour)"),
         MachineTrouble::Unknown(words) if words.is_empty() => "no outcome in time".to_owned(),
@@ -196,21 +199,29 @@ fn trouble(trouble: &MachineTrouble) -> String {
             "its machine was asked to start, and the server did not answer within {} (start_timeout)",
             Span(*limit)
         ),
+        MachineTrouble::Hangs(limit) => format!(
+            "whoever starts its machine had not answered after {} (start_timeout) and was ended: run it by hand \
+             to see what it waits for",
+            Span(*limit)
+        ),
         MachineTrouble::Died => "it went off".to_owned(),
     }
 }
 
 fn no_start(why: &NoStart) -> String {
     match why {
-        NoStart::Stopping => "its machine is being stopped".to_owned(),
+        NoStart::Stopping => "cannot come yet: its machine is being stopped".to_owned(),
         NoStart::StartsSpent { starts, left } => format!(
-            "its machine may not be started for {}: {starts} starts within an hour \
-             (starts_per_hour)",
-            Span(*left)
+            "may not be started for {}: {} within an hour (starts_per_hour)",
+            Span(*left),
+            counted(*starts, "start")
         ),
-        NoStart::AtOnce(running) => {
-            format!("its machine may not be started: {running} run already (machines_at_once)")
+        NoStart::AtOnce(1) => {
+            "may not be started: 1 machine runs already (machines_at_once)".to_owned()
         }
-        NoStart::Gone => "its machine does not exist".to_owned(),
+        NoStart::AtOnce(running) => {
+            format!("may not be started: {running} machines run already (machines_at_once)")
+        }
+        NoStart::Gone => "has a machine that does not exist".to_owned(),
     }
 }

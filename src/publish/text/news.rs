@@ -42,11 +42,16 @@ fn told(decision: &Decision, is_pretended: bool) -> String {
     format!("{would}{decision}")
 }
 
-/// Something is sent to HAProxy or to a spare for it.
+/// Something is sent to HAProxy, to a spare or to whoever has its machine for it.
 const fn would_write(change: Change) -> bool {
     matches!(
         change,
-        Change::WarmUp | Change::Enable | Change::Drain | Change::Disable
+        Change::WarmUp
+            | Change::Enable
+            | Change::Drain
+            | Change::Disable
+            | Change::MachineStart
+            | Change::MachineStop
     )
 }
 

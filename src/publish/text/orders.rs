@@ -171,6 +171,7 @@ fn refusal(refusal: &Refusal) -> String {
         Refusal::AtMin { serving, min } => {
             return format!("{} serve and `min` is {min}", counted(*serving, "server"));
         }
+        Refusal::NoStart(why) => return format!("it {why}"),
         Refusal::NoStandIn(why) => {
             return format!(
                 "no spare can stand in for it: {why}; `--force` drains it all the same, as long as another \

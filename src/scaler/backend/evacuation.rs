@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::needs::Needs;
 use super::nobody::why_no_spare;
 use crate::scaler::decision::{Refusal, Wanted};
+use crate::scaler::hand::Hand;
 use crate::scaler::member::{Member, Stage, name_of};
 use crate::words::picture::AdminState;
 use crate::words::time::Timestamp;
@@ -40,6 +41,13 @@ impl Member {
     }
 }
 
+/// Servers of which an operator says that their machines will be gone.
+pub(super) fn evacuated_ones(hand: &Hand) -> Vec<String> {
+    let servers = hand.servers.iter();
+    let evacuated = servers.filter(|(_, marks)| marks.evacuated.is_some());
+    evacuated.map(|(name, _)| name.clone()).collect()
+}
+
 /// Servers that are evacuated, for each of which another one is wanted.
 pub(super) fn evacuated(needs: Needs<'_>) -> impl Iterator<Item = Wanted> + '_ {
     let members = needs.facts.pool.members.iter();
@@ -55,7 +63,9 @@ pub(super) fn may_leave(needs: Needs<'_>, member: &Member) -> bool {
     let name = &member.read.name;
     let is_for = |it: &&Member| matches!(&it.errand.came_for, Some(Wanted::Evacuation { server }) if server == name);
     let mut serving = needs.facts.pool.serving_members();
-    !member.is_serving() || serving.any(|it| is_for(&it)) || member.has_to_leave(now)
+    let are_others = needs.facts.pool.serving_without(name) > 0;
+    let is_replaced = serving.any(|it| is_for(&it));
+    !member.is_serving() || are_others && (is_replaced || member.has_to_leave(now))
 }
 
 /// Why that server may not be evacuated: nobody can stand in for it.

@@ -12,7 +12,7 @@ use super::journey::{Journey, Step};
 use super::journeys::Journeys;
 use super::needs::Needs;
 use crate::scaler::decision::{Fault, NoStart};
-use crate::scaler::hand::Kept;
+use crate::scaler::hand::{Kept, Since};
 use crate::scaler::machine::Machine;
 use crate::scaler::member::{Member, Role, Stage, name_of};
 use crate::scaler::memory::MachineMemory;
@@ -36,7 +36,7 @@ const NO_STOP_FOR: Duration = Duration::from_secs(60);
 pub(super) struct Machines {
     each: BTreeMap<String, Machine>,
     /// Starts within the last hour.
-    starts: VecDeque<Timestamp>,
+    starts: VecDeque<Since>,
     /// None is stopped before.
     not_before: Timestamp,
     /// Those that run because of us and that the configuration names no more: not told yet.
@@ -68,7 +68,7 @@ impl Machines {
             if !is_named {
                 spent.leaves(machine.power.ran(now));
             }
-            if !is_named && machine.runs_for_us() {
+            if !is_named && machine.may_run_for_us(now) {
                 forgotten.push(name.clone());
             }
             is_named
@@ -79,8 +79,16 @@ impl Machines {
     /// Another HAProxy, or another way to touch it: nothing is known.
     pub(super) fn forget(&mut self, now: Timestamp, settings: &BackendSettings) {
         let spent = self.spent_by_all(now);
-        *self = Self::new(now, settings, self.keys_from);
-        self.spent = spent;
+        let mut forgotten = std::mem::take(&mut self.forgotten);
+        let mut keys_from = self.keys_from;
+        for (name, machine) in &self.each {
+            keys_from = keys_from.max(MachineKey(machine.starts.key.0.saturating_add(1)));
+            if machine.may_run_for_us(now) {
+                forgotten.push(name.clone());
+            }
+        }
+        *self = Self::new(now, settings, keys_from);
+        (self.spent, self.forgotten) = (spent, forgotten);
         self.begin_generation(now, settings);
     }
 
@@ -119,23 +127,16 @@ impl Machines {
         self.of(server).is_some_and(Machine::is_off)
     }
 
+    /// An operator has put its server into maint, and may work on the machine: it is not ours to stop.
+    pub(super) fn hand_over(&mut self, server: &str) {
+        if let Some(machine) = self.of_mut(server) {
+            machine.hand_over();
+        }
+    }
+
     /// How many there are.
     pub(super) fn held(&self) -> usize {
         self.each.len() + self.starts.len()
-    }
-
-    /// Where that spare is, with its machine looked at.
-    pub(super) fn stage(&self, server: &str, stage: Stage) -> Stage {
-        let Some(machine) = self.of(server).filter(|_| stage == Stage::Maint) else {
-            return stage;
-        };
-        if machine.is_stopping() {
-            return Stage::Stopping;
-        }
-        match machine.power.state {
-            Some(PowerState::Off | PowerState::Gone) => Stage::Off,
-            Some(PowerState::On | PowerState::Starting | PowerState::Stopping) | None => stage,
-        }
     }
 
     /// Why that spare's machine cannot be started now.
@@ -162,17 +163,17 @@ impl Machines {
         if running >= settings.machines_at_once {
             return Some(NoStart::AtOnce(running));
         }
-        let recent = self.starts.iter().filter(|at| now.since(**at) < HOUR);
-        let mut recent: Vec<Timestamp> = recent.copied().collect();
+        let recent = self.starts.iter().map(|since| since.lasted(now));
+        let mut recent: Vec<Duration> = recent.filter(|ago| *ago < HOUR).collect();
         let most = usize::try_from(settings.starts_per_hour).unwrap_or(usize::MAX);
         if recent.len() < most {
             return None;
         }
         let first_to_end = recent.split_off(recent.len() - most);
-        let free_at = first_to_end.first().map(|at| at.after(HOUR));
+        let ago = first_to_end.first().copied().unwrap_or_default();
         Some(NoStart::StartsSpent {
             starts: settings.starts_per_hour,
-            left: free_at.map_or(HOUR, |at| at.since(now)),
+            left: HOUR.saturating_sub(ago),
         })
     }
 
@@ -189,9 +190,21 @@ impl Machines {
         wanted.chain([first]).min()
     }
 
+    /// How long ago each start of the last hour was asked for.
+    pub(super) fn starts_ago(&self, now: Timestamp) -> Vec<Duration> {
+        let ago = self.starts.iter().map(|since| since.lasted(now));
+        ago.filter(|ago| *ago < HOUR).collect()
+    }
+
+    /// Those of an earlier daemon count, too.
+    pub(super) fn remember_starts(&mut self, now: Timestamp, ago: &[Duration]) {
+        let earlier = ago.iter().map(|ago| Since::ago(now, *ago));
+        self.starts = earlier.chain(self.starts.drain(..)).collect();
+    }
+
     fn started(&mut self, now: Timestamp) {
-        self.starts.retain(|at| now.since(*at) < HOUR);
-        self.starts.push_back(now);
+        self.starts.retain(|since| since.lasted(now) < HOUR);
+        self.starts.push_back(Since::at(now));
     }
 
     /// What should be known of it after a restart.
@@ -203,6 +216,7 @@ impl Machines {
             attempt: machine.starts.attempt,
             is_ours: machine.is_ours,
             may_start_late: machine.is_starting() || late.is_some(),
+            is_stopping: machine.stops.is_under_way(),
             boot: machine.starts.boot,
             starts: machine.starts.count,
         };
@@ -212,16 +226,25 @@ impl Machines {
     }
 
     /// Takes what an earlier daemon knew: what it does is asked.
-    pub(super) fn remember(&mut self, now: Timestamp, server: &str, memory: &MachineMemory) {
-        if let Some(machine) = self.of_mut(server) {
-            machine.restore(now, memory);
+    pub(super) fn remember(
+        &mut self,
+        now: Timestamp,
+        server: &str,
+        memory: &MachineMemory,
+        settings: &BackendSettings,
+    ) {
+        match (self.each.get_mut(server), settings.machines.get(server)) {
+            (Some(machine), Some(settings)) => machine.restore(now, memory, settings),
+            _ if memory.is_ours || memory.may_start_late => {
+                self.forgotten.push(server.to_owned());
+            }
+            _ => {}
         }
     }
 }
 
 /// A spare that is ready, takes nothing, and whose machine is off: HAProxy will not bring it back.
 pub(super) fn died(needs: Needs<'_>) -> Option<(String, Fault)> {
-    let is_replaced_first = needs.journeys.iter().any(Journey::is_for_dead);
     let mut members = needs.facts.pool.members.iter();
     let dead = members.find(|member| {
         member.role == Role::Spare
@@ -234,8 +257,21 @@ pub(super) fn died(needs: Needs<'_>) -> Option<(String, Fault)> {
                 .of(&member.read.name)
                 .is_some_and(|it| it.power.is_down())
     })?;
-    (!is_replaced_first && !needs.journeys.has_one_departing())
-        .then(|| (name_of(dead), Fault::MachineOff))
+    let name = name_of(dead);
+    let is_for = |it: &Member| {
+        it.errand
+            .came_for
+            .as_ref()
+            .is_some_and(|it| it.is_for_spare(&name))
+    };
+    // Its stand-in serves, or nobody else can come: then it is started again itself.
+    let is_replaced = needs.facts.pool.serving_members().any(|it| is_for(it));
+    let now = needs.facts.last_read();
+    let is_quiet = needs.signals.is_quiet_for_long(now, needs.settings);
+    let is_coming = needs.journeys.iter().any(Journey::is_for_dead);
+    let nobody = !is_coming && needs.candidates_for_load(now).is_empty();
+    let may_go = is_replaced || is_quiet || nobody;
+    (may_go && !needs.journeys.has_one_departing()).then_some((name, Fault::MachineOff))
 }
 
 /// No operator and no other server keeps it as it is.
@@ -254,7 +290,7 @@ fn may_touch(needs: Needs<'_>, member: &Member) -> bool {
 
 /// Nothing speaks against stopping that machine: its server rests in maint, with nobody on it, and
 /// nobody wants it.
-fn is_unused(needs: Needs<'_>, name: &str) -> bool {
+fn is_unused(needs: Needs<'_>, now: Timestamp, name: &str) -> bool {
     let Some(member) = needs.facts.pool.member(name) else {
         return false;
     };
@@ -263,6 +299,7 @@ fn is_unused(needs: Needs<'_>, name: &str) -> bool {
         && member.read.is_maint()
         && member.read.sessions == 0
         && member.read.queued == 0
+        && !(member.errand.is_wanted_back && needs.takes_back(now))
         && !needs.journeys.is_busy(name)
         && may_touch(needs, member)
 }

@@ -133,9 +133,10 @@ impl Backend {
             });
         }
         self.facts.pool.show_marks(&self.hand);
+        self.machines.remember_starts(now, &memory.machine_starts);
         for (name, server) in &memory.servers {
             if let Some(machine) = &server.machine {
-                self.machines.remember(now, name, machine);
+                self.machines.remember(now, name, machine, &self.settings);
             }
         }
         if let Some(capacity) = &memory.capacity {
@@ -202,10 +203,12 @@ impl Sight<'_> {
                 generation: self.facts.generation,
                 paused: None,
                 capacity: self.size.kept(),
+                machine_starts: Vec::new(),
                 servers: self.server_memories(now),
             },
         };
         memory.paused = self.hand.backend;
+        memory.machine_starts = self.machines.starts_ago(now);
         for name in self.settings.machines.keys() {
             let machine = self.machines.memory(now, name);
             memory.servers.entry(name.clone()).or_default().machine = machine;

@@ -147,7 +147,11 @@ impl<'a> Needs<'a> {
         }
         if first.is_none() && self.facts.pool.serving() == 0 && !wanted.rests_on_the_log() {
             let last = self.facts.pool.last_resort(now);
-            first = last.filter(|member| !self.journeys.is_busy(&member.read.name));
+            let may_start = |name: &str| self.machines.no_start(now, name, self.settings).is_none();
+            first = last.filter(|member| {
+                let name = &member.read.name;
+                !self.journeys.is_busy(name) && may_start(name)
+            });
         }
         match first.map(name_of) {
             Some(spare) => Need::BringIn {
@@ -253,12 +257,16 @@ impl<'a> Needs<'a> {
     }
 
     pub(super) fn wanted_back(self, now: Timestamp) -> Option<String> {
-        let is_quiet = self.signals.is_quiet_for_long(now, self.settings);
         let candidates = self.candidates(now);
         let back = candidates
             .iter()
             .find(|member| member.errand.is_wanted_back)?;
-        (self.full(None).is_none() && !is_quiet).then(|| name_of(back))
+        self.takes_back(now).then(|| name_of(back))
+    }
+
+    /// What served before HAProxy was reloaded is brought back: there is room, and it is not quiet.
+    pub(super) fn takes_back(self, now: Timestamp) -> bool {
+        self.full(None).is_none() && !self.signals.is_quiet_for_long(now, self.settings)
     }
 
     /// Never fewer than `min`, never the last, never while anything speaks against it; judged on

@@ -8,7 +8,9 @@ use super::ramps::take_all_back;
 use super::view::Sight;
 use crate::measure::breach::Breach;
 use crate::measure::need::Need;
-use crate::scaler::decision::{Change, Load, Note, Ordered, Promise, Reason, Refusal, Way};
+use crate::scaler::decision::{
+    Change, Load, NoStart, Note, Ordered, Promise, Reason, Refusal, Way,
+};
 use crate::scaler::hand::{Kept, Mark};
 use crate::scaler::member::name_of;
 use crate::scaler::member::{Member, Role, Stage};
@@ -86,9 +88,12 @@ impl Backend {
                 self.hand.everything = None;
                 self.hand.backend = None;
                 self.hand.would = None;
+                let evacuated = evacuation::evacuated_ones(&self.hand);
                 for marks in self.hand.servers.values_mut() {
-                    marks.paused = None;
-                    (marks.kept, marks.evacuated) = (None, None);
+                    (marks.paused, marks.kept) = (None, None);
+                }
+                for name in evacuated {
+                    end_evacuation(self, now, order, &name, out);
                 }
                 self.hand.servers.retain(|_, marks| !marks.is_empty());
                 for member in &mut self.facts.pool.members {
@@ -127,11 +132,12 @@ impl Backend {
                     return Err(Refusal::BackendPaused);
                 }
                 self.hand.change(server, |marks| {
-                    (marks.paused, marks.kept, marks.evacuated) = (None, None, None);
+                    (marks.paused, marks.kept) = (None, None);
                 });
                 if let Some(member) = self.facts.pool.member_mut(server) {
                     member.apart.end_hold();
                 }
+                end_evacuation(self, now, order, server, out);
             }
             Verb::Release => return Err(Refusal::NeedsBackend),
             Verb::Unpin => self.hand.change(server, |marks| marks.pinned = None),
@@ -209,6 +215,14 @@ impl Sight<'_> {
             && let Some(Blocked::Max(servers)) = self.needs().full(None)
         {
             return Err(Refusal::Full(servers));
+        }
+        let now = self.facts.last_read();
+        let no_start = self.machines.no_start(now, server, &self.settings);
+        if let Some(why) = no_start.filter(|why| *why != NoStart::Stopping)
+            && !member.read.is_up()
+            && !self.journeys.is_inbound(server)
+        {
+            return Err(Refusal::NoStart(why));
         }
         Ok(())
     }
@@ -320,6 +334,34 @@ fn may_touch<'a>(sight: &'a Sight<'_>, server: &str) -> Result<&'a Member, Refus
         return Err(Refusal::BeyondUs);
     }
     Ok(member)
+}
+
+/// An evacuated server is what it was before: it stays where it still serves, and an always-up one that has gone
+/// comes back by the warm path.
+fn end_evacuation(
+    backend: &mut Backend,
+    now: Timestamp,
+    order: &Order,
+    server: &str,
+    out: &mut Outbox,
+) {
+    if backend.hand.marks(server).evacuated.is_none() {
+        return;
+    }
+    let member = backend.facts.pool.member(server);
+    let is_away = member.is_some_and(|it| it.errand.is_always_up && it.read.is_maint());
+    backend.hand.change(server, |marks| {
+        if is_away {
+            marks.kept = Some((Kept::In, Mark::of(order, now)));
+        } else {
+            (marks.kept, marks.evacuated) = (None, None);
+        }
+    });
+    if is_away {
+        backend.facts.pool.set_free(server);
+    } else {
+        backend.road().retreat(now, server, ordered_by(order), out);
+    }
 }
 
 fn may_evacuate(

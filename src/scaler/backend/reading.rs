@@ -229,6 +229,9 @@ impl Backend {
         };
         self.hand.forget_order(name);
         self.facts.pool.show_marks(&self.hand);
+        if shown == AdminState::Maint {
+            self.machines.hand_over(name);
+        }
         out.report(now, Some(name), Change::Hold, reason);
     }
 

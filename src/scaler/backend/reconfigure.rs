@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::Backend;
+use super::journey::Step;
 use super::journeys::Journeys;
 use super::machines;
 use super::ramps::take_all_back;
@@ -14,7 +15,7 @@ use crate::measure::policy::Policy;
 use crate::measure::quiet::{Recent, slice_of};
 use crate::scaler::decision::{Change, Note, Ordered};
 use crate::scaler::member::name_of;
-use crate::scaler::member::{Role, Stage};
+use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::outbox::Outbox;
 use crate::scaler::pool::role_of;
 use crate::scaler::settings::BackendSettings;
@@ -59,7 +60,15 @@ impl Backend {
         let no_spares: Vec<String> = no_spares
             .filter(|name| {
                 let member = self.facts.pool.member(name);
-                member.is_some_and(|member| role_of(&member.read, &settings) != Role::Spare)
+                let is_spare = |member: &Member| {
+                    member.errand.is_always_up || role_of(&member.read, &settings) == Role::Spare
+                };
+                let waits = self
+                    .journeys
+                    .of(name)
+                    .is_some_and(|it| it.step == Step::Starting);
+                let has_lost_it = waits && !settings.machines.contains_key(name);
+                member.is_some_and(|member| !is_spare(member)) || has_lost_it
             })
             .collect();
         self.next = Next::Settings(Box::new(settings));
@@ -201,8 +210,14 @@ impl Sight<'_> {
             let members = self.facts.pool.members.iter();
             members.filter(|member| member.role != Role::Other)
         };
-        let changed = ours()
-            .filter(|member| next.is_none_or(|next| role_of(&member.read, next) != member.role));
+        let is_changed = |member: &&Member| {
+            let role = |next| role_of(&member.read, next);
+            let is_away = member.errand.is_always_up;
+            next.is_none_or(|next| {
+                role(next) != member.role && !(is_away && role(next) == Role::AlwaysUp)
+            })
+        };
+        let changed = ours().filter(is_changed);
         (ours().count(), changed.count())
     }
 

@@ -205,7 +205,11 @@ impl Sight<'_> {
         let rests = rests.and_then(|machine| machine.note(stage));
         ServerView {
             name: member.read.name.clone(),
-            role: member.role,
+            role: if member.errand.is_always_up {
+                Role::AlwaysUp
+            } else {
+                member.role
+            },
             stage,
             is_up: member.read.is_up(),
             is_serving: member.is_serving(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::measure::breach::Breach;
 use crate::measure::need::Need;
+use crate::scaler::decision::NoStart;
 use crate::scaler::hand::Kept;
 use crate::scaler::member::Stage;
 use crate::scaler::seen::Nobody;
@@ -108,6 +109,8 @@ pub enum Refusal {
     BeyondUs,
     Full(u32),
     LastServing,
+    /// Its machine cannot be started.
+    NoStart(NoStart),
     /// Nobody can stand in for it.
     NoStandIn(Box<Nobody>),
     AtMin {

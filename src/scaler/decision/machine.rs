@@ -60,6 +60,8 @@ pub enum MachineTrouble {
     StillOn,
     /// Its server did not answer within this time.
     Late(Duration),
+    /// Its provider did not answer within this time, and is ended.
+    Hangs(Duration),
     /// It went off while it was in use.
     Died,
 }
@@ -74,6 +76,7 @@ impl MachineTrouble {
             Self::Off => "off",
             Self::StillOn => "still_on",
             Self::Late(_) => "late",
+            Self::Hangs(_) => "hangs",
             Self::Died => "died",
         }
     }
@@ -82,7 +85,7 @@ impl MachineTrouble {
     pub fn words(&self) -> &str {
         match self {
             Self::Failed(words) | Self::Refused(words) | Self::Unknown(words) => words,
-            Self::Off | Self::StillOn | Self::Late(_) | Self::Died => "",
+            Self::Off | Self::StillOn | Self::Late(_) | Self::Hangs(_) | Self::Died => "",
         }
     }
 }

@@ -24,6 +24,8 @@ pub(in crate::scaler) struct Power {
     pub(in crate::scaler) since: Timestamp,
     /// When its provider, or its server, said so last.
     seen_at: Option<Timestamp>,
+    /// When its provider was asked last.
+    asked_at: Option<Timestamp>,
     /// How long it has run, or may have, before `runs_since`.
     ran: Duration,
     runs_since: Option<Timestamp>,
@@ -36,7 +38,7 @@ pub(in crate::scaler) struct Starts {
     pub(in crate::scaler) key: MachineKey,
     /// Keys of later ones are at least that.
     keys_from: MachineKey,
-    /// How often the last one was asked for.
+    /// How often that one was asked for.
     pub(in crate::scaler) attempt: u32,
     /// Repetitions not counted.
     pub(in crate::scaler) count: u64,
@@ -48,9 +50,11 @@ pub(in crate::scaler) struct Starts {
 
 /// The stops that were asked for.
 #[derive(Debug)]
-pub(super) struct Stops {
+pub(in crate::scaler) struct Stops {
     /// One is under way, and has to be seen to have worked by then.
     by: Option<Timestamp>,
+    /// An earlier daemon asked for it: whoever does it may still be at work.
+    is_inherited: bool,
     failures: u32,
     not_before: Timestamp,
 }
@@ -73,6 +77,8 @@ pub(super) struct Start {
     pub(super) doubt: Option<String>,
     /// How often it was seen off since.
     pub(super) offs: u32,
+    /// It was ours before it was asked for.
+    pub(super) was_ours: bool,
 }
 
 impl Start {
@@ -82,6 +88,7 @@ impl Start {
             is_accepted: false,
             doubt: None,
             offs: 0,
+            was_ours: true,
         }
     }
 }
@@ -92,6 +99,7 @@ impl Power {
             state: None,
             since: now,
             seen_at: None,
+            asked_at: None,
             ran: Duration::ZERO,
             runs_since: None,
         }
@@ -104,6 +112,15 @@ impl Power {
 
     pub(super) fn is_fresh(&self, now: Timestamp) -> bool {
         self.seen_at.is_some_and(|at| now.since(at) < FRESH_FOR)
+    }
+
+    pub(super) const fn is_asked(&mut self, now: Timestamp) {
+        self.asked_at = Some(now);
+    }
+
+    /// Its provider was asked a moment ago.
+    pub(super) fn was_asked(&self, now: Timestamp) -> bool {
+        self.asked_at.is_some_and(|at| now.since(at) < FRESH_FOR)
     }
 
     pub(super) const fn is_seen(&mut self, now: Timestamp) {
@@ -165,6 +182,8 @@ impl Starts {
             self.key = next.max(self.keys_from);
             self.attempt = 1;
             self.count = self.count.saturating_add(1);
+            // What was asked for before a repetition may take effect all the same.
+            self.late_until = None;
         }
     }
 }
@@ -173,28 +192,41 @@ impl Stops {
     pub(super) const fn none(now: Timestamp) -> Self {
         Self {
             by: None,
+            is_inherited: false,
             failures: 0,
             not_before: now,
         }
     }
 
     /// One is under way.
-    pub(super) const fn is_under_way(&self) -> bool {
+    pub(in crate::scaler) const fn is_under_way(&self) -> bool {
         self.by.is_some()
     }
 
-    /// When the one under way has to have worked.
-    pub(super) const fn by(&self) -> Option<Timestamp> {
+    /// When the one under way has to have worked. An inherited one is not waited for any longer then.
+    pub(super) fn by(&mut self, now: Timestamp) -> Option<Timestamp> {
+        if self.is_inherited && self.by.is_some_and(|by| now >= by) {
+            self.by = None;
+            self.is_inherited = false;
+        }
         self.by
     }
 
-    /// Another one may begin.
+    /// One that an earlier daemon asked for may take effect until then.
+    pub(super) const fn inherit(&mut self, by: Timestamp) {
+        self.by = Some(by);
+        self.is_inherited = true;
+    }
+
+    /// Another one may begin. The inherited one is never asked for again: two at work could stop what was started
+    /// between them.
     pub(super) fn may_begin(&self, now: Timestamp) -> bool {
         self.by.is_none() && now >= self.not_before
     }
 
     pub(super) const fn begin(&mut self, by: Timestamp) {
         self.by = Some(by);
+        self.is_inherited = false;
     }
 
     /// The one under way has failed; the next one may begin after that time.
@@ -213,6 +245,7 @@ impl Stops {
             return false;
         }
         self.by = None;
+        self.is_inherited = false;
         self.failures = 0;
         true
     }

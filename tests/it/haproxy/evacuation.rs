@@ -74,9 +74,9 @@ fn an_evacuated_server_leaves_after_its_replacement_has_booted_and_users_do_not_
         // Nothing is needed for a while: who stands in stays.
         std::thread::sleep(Duration::from_secs(3));
         assert_eq!(daemon.stage("web3"), "ready", "{}", daemon.text());
-        let status: Value =
+        let shown: Value =
             serde_json::from_str(&daemon.ask(&["status", "--json"]).out).expect("JSON");
-        assert!(status.to_string().contains("evacuate"), "{status}");
+        assert!(shown.to_string().contains("evacuate"), "{shown}");
         assert!(
             load.failures().is_empty(),
             "{:?}\n{}",

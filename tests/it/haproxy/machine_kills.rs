@@ -45,7 +45,23 @@ fn config(haproxy: &RealHaproxy, room: &MachineRoom, state_dir: &Path) -> Daemon
         .backend("starts_per_hour", "3600")
         .warm_up("requests", "1")
         .state_dir(state_dir)
-        .more(&room.tables("start_timeout = \"20s\"\nstop_timeout = \"10s\""))
+        .more(&room.tables("start_timeout = \"20s\"\nstop_timeout = \"2s\""))
+}
+
+/// Machines that boot quickly and whose hook takes its time.
+fn room() -> MachineRoom {
+    let room = MachineRoom::new(&SPARES);
+    for name in SPARES {
+        let hardware = Hardware {
+            boot_ms: 150,
+            cold_requests: 0,
+            ..Hardware::default()
+        };
+        room.hardware(name, hardware);
+        room.at(name, "start", TAKES_TO_START);
+        room.at(name, "stop", TAKES_TO_STOP);
+    }
+    room
 }
 
 #[test]
@@ -60,17 +76,7 @@ fn a_daemon_killed_at_any_moment_leaves_no_machine_that_nobody_knows_and_starts_
     });
     eprintln!("{SEED}={seed}");
     let mut dice = Dice::new(seed);
-    let room = MachineRoom::new(&SPARES);
-    for name in SPARES {
-        let hardware = Hardware {
-            boot_ms: 150,
-            cold_requests: 0,
-            ..Hardware::default()
-        };
-        room.hardware(name, hardware);
-        room.at(name, "start", TAKES_TO_START);
-        room.at(name, "stop", TAKES_TO_STOP);
-    }
+    let room = room();
     let web1 = TinyServer::start("web1", fast());
     let haproxy = RealHaproxy::start(version, HaproxyConfig::new(backend(&web1, &room)));
     room.watches(&haproxy.admin_socket());

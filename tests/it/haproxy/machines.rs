@@ -111,6 +111,13 @@ impl Scene {
         );
     }
 
+    #[track_caller]
+    fn both_are_off(&self) {
+        for name in SPARES {
+            self.is_off(name);
+        }
+    }
+
     fn told(&self) -> String {
         format!("{:#?}\n{}", self.room.calls(), self.daemon.text())
     }
@@ -153,6 +160,9 @@ fn a_machine_starts_under_load_serves_and_is_stopped_when_it_is_quiet() {
     });
 }
 
+/// What happens to machines, by name.
+type Journey = (&'static str, fn(&Version));
+
 /// A start that fails: the next one serves, and the first one is off.
 fn a_start_fails(version: &Version) {
     let scene = Scene::start(version, "start_timeout = \"20s\"");
@@ -168,7 +178,7 @@ fn a_start_fails(version: &Version) {
     );
     scene.serves("web3");
     scene.is_quiet();
-    SPARES.iter().for_each(|name| scene.is_off(name));
+    scene.both_are_off();
     scene.users_are_content();
 }
 
@@ -188,7 +198,7 @@ fn a_boot_takes_too_long(version: &Version) {
     assert!(failed.text.contains("4s"), "{}", failed.text);
     scene.serves("web3");
     scene.is_quiet();
-    SPARES.iter().for_each(|name| scene.is_off(name));
+    scene.both_are_off();
     assert_eq!(scene.room.visits("web2", "user"), 0);
     assert!(scene.room.count("stop", "web2") >= 1);
     scene.users_are_content();
@@ -214,7 +224,7 @@ fn a_start_succeeds_after_its_limit(version: &Version) {
     // It is off from now on when it does not run.
     scene.room.at("web2", "status", "");
     scene.is_quiet();
-    SPARES.iter().for_each(|name| scene.is_off(name));
+    scene.both_are_off();
     assert!(scene.room.count("stop", "web2") >= 1, "{}", scene.told());
     scene.users_are_content();
 }
@@ -262,7 +272,7 @@ fn a_machine_dies_while_it_serves(version: &Version) {
             .any(|name| scene.daemon.stage(name) == "ready" && scene.room.is_running(name))
     });
     scene.is_quiet();
-    SPARES.iter().for_each(|name| scene.is_off(name));
+    scene.both_are_off();
     scene.users_are_content();
 }
 
@@ -272,7 +282,7 @@ fn machines_that_fail_are_late_hang_or_die_end_in_use_or_off_and_users_do_not_no
     let Some(version) = versions().first() else {
         return;
     };
-    let scenes: [(&str, fn(&Version)); 5] = [
+    let scenes: [Journey; 5] = [
         ("start fails", a_start_fails),
         ("too long", a_boot_takes_too_long),
         ("late success", a_start_succeeds_after_its_limit),
@@ -335,4 +345,30 @@ fn haproxy_is_reloaded_while_a_machine_starts_warms_up_serves_drains_and_stops()
     scene.is_off("web2");
     assert_eq!(scene.room.count("start", "web3"), 0, "{}", scene.told());
     scene.users_are_content();
+}
+
+#[test]
+fn an_observing_daemon_asks_no_machine_and_does_not_claim_that_one_started() {
+    let Some(version) = versions().first() else {
+        return;
+    };
+    let room = MachineRoom::new(&SPARES);
+    let web1 = TinyServer::start("web1", slow());
+    let haproxy = RealHaproxy::start(version, HaproxyConfig::new(backend(&web1, &room)));
+    let config = daemon(&haproxy, &room, "start_timeout = \"20s\"");
+    let daemon = config.argument("--observe").start();
+    let _load = Load::open(haproxy.frontend(), RATE);
+    daemon.wait_for("would enable", "web2", A_JOURNEY);
+    assert_eq!(
+        daemon.count("would machine_start", "web2"),
+        1,
+        "{}",
+        daemon.text()
+    );
+    assert!(
+        !daemon.text().contains("machine_started"),
+        "{}",
+        daemon.text()
+    );
+    assert_eq!(room.calls(), [""; 0], "nobody was asked");
 }

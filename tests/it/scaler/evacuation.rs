@@ -240,3 +240,107 @@ fn max_counts_the_one_that_leaves_no_more() {
     assert!(world.is_up("web2"), "{}", world.trace());
     assert!(world.server("web1").read.is_maint());
 }
+
+#[test]
+fn below_min_it_goes_all_the_same_and_the_order_stands() {
+    let mut with_min = settings();
+    with_min.min = 3;
+    let mut world = World::new(with_min).without("web2").without("web3");
+    world
+        .servers
+        .push(super::server::Server::new("web4", false, true));
+    world.forces = true;
+    world.pass(seconds(3));
+    world.evacuate("web/web1", TWO_MINUTES);
+    world.pass(seconds(80));
+    assert!(world.server("web1").read.is_maint(), "{}", world.trace());
+    world.pass(seconds(100));
+    assert!(world.server("web1").read.is_maint(), "{}", world.trace());
+}
+
+#[test]
+fn the_last_one_waits_for_a_stand_in_that_is_late() {
+    let mut world = World::new(settings()).without("other").without("web3");
+    world = world.with_machine("web2", 80);
+    world.pass(GAP);
+    world.evacuate("web/web1", TWO_MINUTES);
+    world.pass(seconds(75));
+    assert!(world.is_up("web1"), "it is the last one: {}", world.trace());
+    world.pass(seconds(15));
+    assert!(world.is_up("web2"), "{}", world.trace());
+    world.pass(seconds(5));
+    assert!(world.server("web1").read.is_maint(), "{}", world.trace());
+}
+
+#[test]
+fn resume_takes_it_back_wherever_it_is() {
+    // On its way out it stays …
+    let mut world = scene();
+    world.server("web1").read.sessions = 3;
+    world.evacuate("web/web1", TWO_MINUTES);
+    world.pass(seconds(10));
+    assert!(world.server("web1").read.is_drain());
+    world.accepted(Verb::Resume, "web/web1", None);
+    world.pass(seconds(100));
+    assert!(world.is_up("web1"), "{}", world.trace());
+    // … and from maint it comes back by the warm path, whichever name was resumed.
+    for place in ["web/web1", "web", ""] {
+        let mut world = scene();
+        world.evacuate("web/web1", TWO_MINUTES);
+        world.requests(20, 20, seconds(1));
+        assert!(world.server("web1").read.is_maint());
+        world.order(Verb::Resume, place, None);
+        world.requests(20, 20, seconds(1));
+        assert!(world.is_up("web1"), "{place}: {}", world.trace());
+        assert!(
+            world
+                .refused(Verb::Disable, "web/web1")
+                .contains("always-up")
+        );
+    }
+}
+
+#[test]
+fn a_new_configuration_and_a_standstill_do_not_end_it() {
+    let mut world = scene();
+    world.server("web1").read.sessions = 3;
+    world.evacuate("web/web1", TWO_MINUTES);
+    world.pass(seconds(10));
+    assert!(world.server("web1").read.is_drain());
+    let mut settings = world.settings.clone();
+    settings.idle_timeout = seconds(31);
+    world.reconfigure(&settings);
+    world.pass(seconds(3));
+    assert!(world.server("web1").read.is_drain(), "{}", world.trace());
+    world.pass(seconds(120));
+    assert!(world.server("web1").read.is_maint(), "{}", world.trace());
+}
+
+#[test]
+fn told_twice_it_does_not_last_longer() {
+    let mut world = scene();
+    world.server("web1").read.sessions = 3;
+    for _ in 0..20 {
+        world.evacuate("web/web1", TWO_MINUTES);
+        world.pass(seconds(6));
+    }
+    assert!(world.server("web1").read.is_maint(), "{}", world.trace());
+}
+
+#[test]
+fn a_stand_in_for_a_spare_that_left_stands_in_for_nobody_else() {
+    let mut world = scene();
+    world.requests(15, 900, GAP);
+    world.pass(seconds(2));
+    world.evacuate("web/web2", TWO_MINUTES);
+    world.requests(100, 300, GAP);
+    assert!(world.is_up("web3") && world.server("web2").read.is_maint());
+    world.accepted(Verb::Enable, "web/web2", None);
+    world.pass(seconds(5));
+    world.accepted(Verb::Disable, "web/web2", None);
+    world.pass(seconds(5));
+    world.accepted(Verb::Resume, "web", None);
+    world.server("web1").is_alive = false;
+    world.requests(20, 300, seconds(1));
+    assert!(world.is_up("web2"), "web1 is dead: {}", world.trace());
+}

@@ -11,6 +11,7 @@ use haproxy_autoscale::words::machine::{
     MachineAnswer, MachineCall, MachineFailure, MachineKey, MachineVerb, PowerState,
 };
 use haproxy_autoscale::words::names::ServerName;
+use haproxy_autoscale::words::picture::AdminState;
 use haproxy_autoscale::words::time::Timestamp;
 
 use super::world::{BACKEND, Fault, Pending, World};
@@ -33,6 +34,10 @@ pub(crate) struct Machine {
     pub(crate) keys: BTreeMap<MachineKey, Timestamp>,
     /// The next call of that verb meets that fault.
     pub(crate) faults: Vec<(MachineVerb, Fault)>,
+    /// Asked to stop, it says that it does and never ends.
+    pub(crate) hangs_in_stop: bool,
+    /// Its provider cannot tell what it does.
+    pub(crate) is_mute: bool,
     /// The provider takes this long for a start before it answers.
     pub(crate) start_takes: Duration,
     pub(crate) calls: Vec<(MachineVerb, Timestamp)>,
@@ -66,6 +71,8 @@ impl World {
                 is_started: false,
                 keys: BTreeMap::new(),
                 faults: Vec::new(),
+                hangs_in_stop: false,
+                is_mute: false,
                 start_takes: ANSWERS,
                 calls: Vec::new(),
                 busy_until: Timestamp::default(),
@@ -81,6 +88,13 @@ impl World {
     /// The same world before its daemon began, with other settings.
     pub(crate) fn begin_anew(&mut self) {
         self.scaler = Scaler::new(self.now, [self.settings.clone()]);
+    }
+
+    /// An operator who puts a server into maint may work on its machine.
+    pub(crate) fn hand_at(&mut self, name: &str, state: AdminState) {
+        if let Some(machine) = self.plant.get_mut(name) {
+            machine.is_started &= state != AdminState::Maint;
+        }
     }
 
     /// Whoever was asked is gone with the daemon.
@@ -184,6 +198,7 @@ impl World {
                 machine.power = PowerState::On;
                 self.server(name).is_alive = true;
             }
+            Turn::Ends if machine.hangs_in_stop => machine.power = PowerState::Stopping,
             Turn::Ends => {
                 machine.power = PowerState::Off;
                 machine.is_started = false;
@@ -210,6 +225,7 @@ impl World {
             (Fault::AnswerLost | Fault::Lost, _) => Err(MachineFailure::Unknown(words())),
             (Fault::Refused, _) => Err(MachineFailure::Failed(words())),
             (Fault::Ignored, MachineVerb::Status) => Ok(MachineAnswer::Is(lie)),
+            (_, MachineVerb::Status) if self.machine(&name).is_mute => Ok(MachineAnswer::Done),
             (Fault::None | Fault::Late(_), MachineVerb::Status) => Ok(MachineAnswer::Is(power)),
             (
                 Fault::None | Fault::Late(_) | Fault::Ignored,

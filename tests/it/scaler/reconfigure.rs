@@ -18,6 +18,13 @@ fn idle() -> World {
     world
 }
 
+impl World {
+    /// SIGHUP, with other settings for the backend.
+    pub(crate) fn reconfigure(&mut self, settings: &BackendSettings) {
+        reconfigure(self, std::slice::from_ref(settings));
+    }
+}
+
 fn reconfigure(world: &mut World, backends: &[BackendSettings]) {
     world.step(Event::Settings {
         backends,

@@ -319,6 +319,7 @@ impl World {
         server.set(state, now);
         server.touched_by_hand = true;
         server.served |= state == AdminState::Ready;
+        self.hand_at(name, state);
     }
 
     /// A reload: every runtime state is back to haproxy.cfg's.

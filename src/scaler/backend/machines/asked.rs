@@ -8,7 +8,7 @@ use super::super::road::{Road, answers_next};
 use super::{Machines, is_unused};
 use crate::scaler::decision::{Change, Failure, MachineNews, MachineTrouble, Reason};
 use crate::scaler::event::{Action, ActionId};
-use crate::scaler::machine::{Outcome, ToStart};
+use crate::scaler::machine::{Machine, Outcome, ToStart};
 use crate::scaler::member::Stage;
 use crate::scaler::outbox::Outbox;
 use crate::scaler::settings::MachineSettings;
@@ -58,13 +58,12 @@ fn tend_one(
     }
     let step = road.journeys.of(name).map(|journey| journey.step);
     let may_stop = may_stop && now >= road.machines.not_before;
-    let is_unused = is_unused(road.needs(), name);
+    let is_unused = is_unused(road.needs(), now, name);
     let is_waited_for = matches!(step, Some(Step::Starting | Step::WarmingUp { .. }));
-    let is_down = road
-        .facts
-        .pool
-        .member(name)
-        .is_some_and(|member| member.stage == Stage::Ready && !member.read.is_up());
+    let is_down = match road.facts.pool.member(name) {
+        Some(member) => member.stage == Stage::Ready && !member.read.is_up(),
+        None => road.facts.has_picture(),
+    };
     let Some(machine) = road.machines.of_mut(name) else {
         return wants_another;
     };
@@ -74,7 +73,7 @@ fn tend_one(
     if machine.is_busy() || wants_another {
         return wants_another;
     }
-    if is_down {
+    if is_down && !machine.is_told {
         machine.doubt(now);
     }
     match step {
@@ -83,6 +82,7 @@ fn tend_one(
             ToStart::Ask => ask(road, now, name, &settings, out),
             ToStart::Start => start(road, now, name, &settings, out),
         },
+        _ if machine.is_unknown(now) => ask(road, now, name, &settings, out),
         _ if may_stop && is_unused && settings.may_stop && machine.may_be_stopped(now) => {
             stop(road, now, name, &settings, out);
         }
@@ -176,7 +176,7 @@ pub(in crate::scaler::backend) fn say_goodbye(
     out: &mut Outbox,
 ) {
     for (name, machine) in &machines.each {
-        if machine.runs_for_us() {
+        if machine.may_run_for_us(now) {
             let news = MachineNews::Forgotten;
             told(now, name, Change::Warning, news, out);
         }
@@ -187,17 +187,19 @@ pub(in crate::scaler::backend) fn say_goodbye(
 /// somebody else started.
 fn tell_if_unused(road: &mut Road<'_>, now: Timestamp, name: &str, out: &mut Outbox) {
     let has_picture = road.facts.has_picture();
-    let is_unused = is_unused(road.needs(), name);
+    let is_unused = is_unused(road.needs(), now, name);
     let is_homeless = has_picture && road.facts.pool.member(name).is_none();
     let Some(machine) = road.machines.of_mut(name) else {
         return;
     };
-    if machine.power.state != Some(PowerState::On) || machine.is_told {
+    if machine.power.is_down() || machine.is_told {
         return;
     }
     let news = match (is_homeless, machine.is_ours) {
         (true, true) => MachineNews::Homeless,
-        (false, false) if is_unused => MachineNews::Runs,
+        (false, false) if is_unused && machine.power.state == Some(PowerState::On) => {
+            MachineNews::Runs
+        }
         (true | false, true | false) => return,
     };
     machine.is_told = true;
@@ -214,7 +216,13 @@ pub(in crate::scaler::backend) fn late(
     let Some(settings) = road.settings.machines.get(name) else {
         return;
     };
-    let trouble = MachineTrouble::Late(settings.start_timeout);
+    let limit = settings.start_timeout;
+    let hangs = road.machines.of(name).is_some_and(Machine::is_busy);
+    let trouble = if hangs {
+        MachineTrouble::Hangs(limit)
+    } else {
+        MachineTrouble::Late(limit)
+    };
     if let Some(machine) = road.machines.of_mut(name) {
         machine.give_up(now);
         machine
@@ -261,16 +269,14 @@ fn start(
     let Some(machine) = road.machines.of_mut(name) else {
         return;
     };
-    let is_new = machine.begin_start(now, id, settings);
+    machine.begin_start(now, id, settings);
     let news = MachineNews::Start {
         key: machine.starts.key,
         attempt: machine.starts.attempt,
         usual: machine.starts.boot,
         wanted,
     };
-    if is_new {
-        road.machines.started(now);
-    }
+    road.machines.started(now);
     told(now, name, Change::MachineStart, news, out);
     call(
         road,

@@ -48,6 +48,20 @@ impl Machines {
         })
     }
 
+    /// Where that spare is, with its machine looked at.
+    pub(in crate::scaler::backend) fn stage(&self, server: &str, stage: Stage) -> Stage {
+        let Some(machine) = self.of(server).filter(|_| stage == Stage::Maint) else {
+            return stage;
+        };
+        if machine.is_stopping() {
+            return Stage::Stopping;
+        }
+        match machine.power.state {
+            Some(PowerState::Off | PowerState::Gone) => Stage::Off,
+            Some(PowerState::On | PowerState::Starting | PowerState::Stopping) | None => stage,
+        }
+    }
+
     /// All are forgotten: how long they have run is not.
     pub(super) fn spent_by_all(&self, now: Timestamp) -> Spent {
         Spent {
@@ -131,7 +145,7 @@ fn unused(sight: &Sight<'_>, now: Timestamp, name: &str, machine: &Machine) -> O
     let is_ours = machine.runs_for_us();
     let is_unused = match (is_homeless, is_ours) {
         (true, true) => true,
-        (false, false) => may_stop && is_unused(sight.needs(), name),
+        (false, false) => may_stop && is_unused(sight.needs(), now, name),
         (true | false, true | false) => false,
     };
     is_unused.then(|| Problem::MachineUnused {

@@ -13,6 +13,7 @@ use crate::scaler::decision::{
     CalledOff, Change, Checks, Consequence, Failed, Failure, Fault, MachineTrouble, Note, Ordered,
     Reason, Wanted,
 };
+use crate::scaler::hand::Kept;
 use crate::scaler::member::Stage;
 use crate::scaler::outbox::Outbox;
 use crate::words::order::Verb;
@@ -59,7 +60,8 @@ impl Road<'_> {
         let min = self.facts.floor(self.settings);
         let until = self.facts.floor_until(self.settings);
         let too_few = Wanted::BelowMin { up, min, until };
-        let is_undone = |it: &Journey| up < min && it.is_undone_by(&too_few);
+        let is_evacuated = self.hand.marks(name).evacuated.is_some();
+        let is_undone = |it: &Journey| up < min && !is_evacuated && it.is_undone_by(&too_few);
         if self.journeys.of(name).is_some_and(is_undone) {
             // A race that the picture before the write could not show: undone at once.
             self.turn_back(now, name, too_few, out);
@@ -79,7 +81,8 @@ impl Road<'_> {
         };
         let quarantined_for = member.apart.quarantine(now, Failed::Serving(fault));
         // What it came for is still missing, if it has not been in for long.
-        let is_recent = member.service.ramp.is_growing()
+        let is_recent = fault == Fault::MachineOff
+            || member.service.ramp.is_growing()
             || member.ready_at.is_some_and(|at| now.since(at) < MISSED_FOR);
         let came_for = member.errand.came_for.take().filter(|_| is_recent);
         let consequence = Consequence::Leaves { quarantined_for };
@@ -124,11 +127,16 @@ impl Road<'_> {
         };
         if let Some(member) = member {
             member.became_ready(now);
-            if member.marks.evacuated.is_some() {
+            if member.marks.evacuated.is_some() && member.marks.kept() != Some(Kept::Out) {
                 self.hand.forget_order(name); // It is in again, and what it was before.
             }
-            member.errand.came_for = Some(wanted.clone());
-            member.errand.stands_in = wanted.is_for_dead();
+            // What it came for before HAProxy was reloaded it comes for again.
+            let again = member.errand.came_for.take_if(|it| {
+                wanted == Wanted::Reloaded && matches!(it, Wanted::Evacuation { .. })
+            });
+            let came_for = again.unwrap_or_else(|| wanted.clone());
+            member.errand.stands_in = came_for.is_for_dead();
+            member.errand.came_for = Some(came_for);
         }
         out.report(now, Some(name), Change::Enable, reason);
         changed(self, now, (name, true), wanted_for);
@@ -168,6 +176,17 @@ impl Road<'_> {
         member.became_maint();
         plan.down_not_before = now.after(cooldown);
         machines::departed(self, now, name);
+        let is_spare = !self
+            .facts
+            .pool
+            .member(name)
+            .is_some_and(|it| it.errand.is_always_up);
+        for member in &mut self.facts.pool.members {
+            let came_for = member.errand.came_for.as_ref();
+            if is_spare && came_for.is_some_and(|it| it.is_for_spare(name)) {
+                member.errand.stands_in = false; // What it stood in for is missing no more.
+            }
+        }
         self.signals.start_policies_over();
         let (took, sessions) = (now.since(journey.since), journey.sessions);
         let reason = Reason::Emptied { took, sessions };
@@ -319,9 +338,13 @@ impl Road<'_> {
     /// Takes a journey to where its server may stay: maint on the way in, ready on the way out. A
     /// `ready` that is being written is let through, a return to maint is finished.
     pub(crate) fn retreat(&mut self, now: Timestamp, name: &str, why: Ordered, out: &mut Outbox) {
+        let is_evacuated = self.hand.marks(name).evacuated.is_some();
         let Some(journey) = self.journeys.of_mut(name) else {
             return;
         };
+        if is_evacuated && !journey.is_inbound() && !matches!(why, Ordered::By { .. }) {
+            return; // Its machine will be gone, whatever stood still or was configured.
+        }
         match (journey.goal.route().from, &journey.step) {
             (AdminState::Maint, Step::Writing { .. } | Step::Verifying { .. }) => {
                 journey.unwanted = Some(why);

@@ -257,6 +257,10 @@ impl Road<'_> {
         }
         match self.needs().must_not_need(name) {
             Ok(()) => self.write(now, name, AdminState::Drain, out),
+            // It is tried again as soon as another one serves.
+            Err(_) if self.hand.marks(name).evacuated.is_some() => {
+                self.journeys.forget(name);
+            }
             Err(refusal) => {
                 self.journeys.forget(name);
                 self.hand.forget_order(name);

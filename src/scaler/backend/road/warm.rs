@@ -40,10 +40,9 @@ pub(in crate::scaler::backend) fn answers_next(
         journey.since = now; // It ran before: nothing of it was waited for.
     }
     let boots_for = until.map_or(Duration::ZERO, |until| until.since(now));
-    let limits = (
-        deadline.saturating_add(boots_for),
-        boots_for.max(REFUSALS_FOR),
-    );
+    let is_alone = road.needs().candidates_for_load(now).is_empty();
+    let patience = if is_alone { deadline } else { REFUSALS_FOR };
+    let limits = (deadline.saturating_add(boots_for), boots_for.max(patience));
     warm_up(road, now, name, limits, out);
 }
 
