@@ -8,7 +8,7 @@ use haproxy_autoscale::machines::exec::Listed;
 use haproxy_autoscale::machines::settings::{Options, Provider};
 use haproxy_autoscale::words::machine::MachineFailure::{Failed, Refused, Unknown};
 use haproxy_autoscale::words::machine::MachineVerb::Start;
-use haproxy_autoscale::words::machine::{MachineFailure, PowerState};
+use haproxy_autoscale::words::machine::PowerState;
 use haproxy_autoscale::words::names::ServerName;
 
 use super::{LIMIT, Place, of};
