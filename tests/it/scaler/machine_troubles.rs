@@ -4,6 +4,7 @@ use haproxy_autoscale::scaler::Stage;
 use haproxy_autoscale::scaler::decision::Change;
 use haproxy_autoscale::words::machine::{MachineVerb, PowerState};
 use haproxy_autoscale::words::order::Verb;
+use haproxy_autoscale::words::picture::AdminState;
 
 use super::machines::{one_machine, quiet, slow, stage, texts, two_machines};
 use super::scenes::{GAP, seconds};

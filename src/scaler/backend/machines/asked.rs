@@ -60,10 +60,9 @@ fn tend_one(
     let may_stop = may_stop && now >= road.machines.not_before;
     let is_unused = is_unused(road.needs(), now, name);
     let is_waited_for = matches!(step, Some(Step::Starting | Step::WarmingUp { .. }));
-    let is_down = match road.facts.pool.member(name) {
-        Some(member) => member.stage == Stage::Ready && !member.read.is_up(),
-        None => road.facts.has_picture(),
-    };
+    let member = road.facts.pool.member(name);
+    let is_homeless = member.is_none() && road.facts.has_picture();
+    let is_down = member.is_some_and(|it| it.stage == Stage::Ready && !it.read.is_up());
     let Some(machine) = road.machines.of_mut(name) else {
         return wants_another;
     };
@@ -73,7 +72,7 @@ fn tend_one(
     if machine.is_busy() || wants_another {
         return wants_another;
     }
-    if is_down && !machine.is_told {
+    if is_down || is_homeless && !machine.is_told {
         machine.doubt(now);
     }
     match step {
