@@ -153,7 +153,6 @@ fn every_exit_code_and_every_answer_means_what_the_contract_says() {
         (Start, 75, "", LATER),
         (Start, 75, r#"{"retry_after":7}"#, not_yet(7)),
         (Start, 75, r#"{"retry_after":-7}"#, LATER),
-        // Nobody leaves a machine alone for a day.
         (Start, 75, r#"{"retry_after":86400}"#, not_yet(300)),
         (Start, 1, "", Kind::Failed),
         (Start, 1, "no JSON", Kind::Failed),
