@@ -153,7 +153,6 @@ fn every_exit_code_and_every_answer_means_what_the_contract_says() {
         (Start, 75, "", LATER),
         (Start, 75, r#"{"retry_after":7}"#, not_yet(7)),
         (Start, 75, r#"{"retry_after":-7}"#, LATER),
-        (Start, 75, r#"{"retry_after":86400}"#, not_yet(300)),
         (Start, 1, "", Kind::Failed),
         (Start, 1, "no JSON", Kind::Failed),
         (Start, 2, "", Kind::Unknown),
@@ -207,6 +206,15 @@ fn every_exit_code_and_every_answer_means_what_the_contract_says() {
                 "{verb:?} {code} {output}: {outcome:?}"
             );
         }
+    });
+}
+
+#[test]
+fn nobody_leaves_a_machine_alone_for_a_day() {
+    run_within(LIMIT, async {
+        let place = Place::new();
+        let machines = place.hook("echo '{\"retry_after\":86400}'; exit 75");
+        assert_eq!(kind(&machines.call(call(Start)).await), not_yet(300));
     });
 }
 
