@@ -15,8 +15,10 @@ use super::reader::{At, Reader, Table};
 use super::schedule;
 use super::servers::{self, Lists};
 use super::{BackendConfig, keys};
-use crate::scaler::settings::{BackendSettings, Spares};
+use crate::machines::identity::identity;
+use crate::scaler::settings::{BackendSettings, MachineSettings, Spares};
 use crate::state::WRITE_LIMIT;
+use crate::words::names::ServerName;
 
 /// No server takes longer to get warm under load.
 const LONG_RAMP: Duration = Duration::from_secs(10 * 60);
@@ -201,7 +203,13 @@ impl<'t> Layers<'t> {
         });
         let schedules = schedules.collect();
         let machines = self.machines.iter();
-        let machines = machines.map(|(name, machine)| (name.clone(), machine.settings));
+        let machines = machines.map(|(name, machine)| {
+            let settings = MachineSettings {
+                identity: identity(&machine.provider, name),
+                ..machine.settings
+            };
+            (name.clone(), settings)
+        });
         let providers = self.machines.iter();
         let providers = providers.map(|(name, machine)| (name.clone(), machine.provider.clone()));
         BackendConfig {
@@ -257,6 +265,7 @@ pub(super) fn backends(
         }
     }
     let mut backends = BTreeMap::new();
+    let mut owners = machine::Owners::default();
     for (name, table) in top.named_tables("backend", &keys::BACKEND, reader) {
         servers::check_name(&name, "backend", reader);
         let mut layers = defaults.clone();
@@ -267,6 +276,11 @@ pub(super) fn backends(
         servers::warn_of_unlisted(&servers, &lists, reader);
         layers.warn_of_idle_tiers(&lists, reader);
         layers.leave_out_idle_machines(&lists, reader);
+        for (server, machine) in &layers.machines {
+            let is_named = matches!(lists.spares, Spares::Named(_));
+            let server = ServerName::new(name.value.clone(), server.clone());
+            owners.add(server, machine, is_named, reader);
+        }
         if !layers.has_policy {
             reader.add(Diagnostic::new(
                 Code::Missing,

@@ -71,6 +71,8 @@ closed! {
         NotLoopback = "E0021",
         /// An HTTP listener beyond loopback without `token_file`.
         HttpWithoutToken = "E0022",
+        /// One machine behind two servers.
+        SharedMachine = "E0023",
         /// A duration above one day.
         LongDuration = "W0001",
         /// `max` leaves no room for a spare when load grows.

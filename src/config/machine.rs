@@ -1,15 +1,18 @@
 //! `[backend.NAME.server.SERVER.machine]`: who starts and stops what a server runs on, and what of it makes
 //! no sense together. Doing it lives in `crate::machines`.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use super::diagnostic::{Code, Diagnostic, Label, Span};
+use super::diagnostic::{Code, Diagnostic, Label, Span, escaped};
 use super::draft::Draft;
 use super::keys;
 use super::reader::{Reader, Table};
+use crate::machines::identity::{self, Names};
 use crate::machines::settings::{Mac, Options, Provider, Wake, WolPassword};
 use crate::machines::wol;
 use crate::scaler::settings::MachineSettings;
+use crate::words::names::ServerName;
 
 /// `provider`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +122,74 @@ pub(super) fn read(table: &Table<'_>, reader: &mut Reader<'_>) -> Option<Machine
         provider,
         span: table.span(),
     })
+}
+
+/// Whose each machine is.
+#[derive(Debug, Default)]
+pub(super) struct Owners(BTreeMap<Names, Vec<Owner>>);
+
+#[derive(Clone, Debug)]
+struct Owner {
+    server: ServerName,
+    span: Span,
+    /// The configuration says that the backend has this server.
+    is_named: bool,
+}
+
+impl Owners {
+    /// Takes a server's machine down. One that another server has as well would be stopped under it.
+    pub(super) fn add(
+        &mut self,
+        server: ServerName,
+        machine: &Machine,
+        is_named: bool,
+        reader: &mut Reader<'_>,
+    ) {
+        let own = Owner {
+            server,
+            span: machine.span.clone(),
+            is_named,
+        };
+        let mut is_told = false;
+        for claim in identity::claims(&machine.provider, &own.server.server) {
+            let owners = self.0.entry(claim).or_default();
+            // A table of `[defaults]` is there for every backend, whether it has such a server or not.
+            let is_another = |it: &&Owner| it.span != own.span || it.is_named && own.is_named;
+            if let Some(other) = owners.iter().find(is_another)
+                && !is_told
+            {
+                is_told = true;
+                reader.add(shared(&own, other, &machine.provider));
+            }
+            owners.push(own.clone());
+        }
+    }
+}
+
+fn shared(own: &Owner, other: &Owner, provider: &Provider) -> Diagnostic {
+    let name = |it: &Owner| escaped(&it.server.to_string());
+    let (own_name, other_name) = (name(own), name(other));
+    let place = Label::new(own.span.clone(), format!("the one of {other_name}"));
+    let what = match provider {
+        Provider::Exec { .. } => "name another machine behind the program in `command`",
+        Provider::Fence { .. } => "name another machine in `options` (`plug`)",
+        Provider::Wol(_) => {
+            "write the `mac` of another machine (a `command` with arguments is one machine's, too)"
+        }
+    };
+    let mut mistake = Diagnostic::new(
+        Code::SharedMachine,
+        format!("{own_name} and {other_name} have the same machine"),
+        place,
+        format!(
+            "stopped for one of them, it would be off for the other: {what}, or remove one of the tables"
+        ),
+    );
+    if own.span != other.span {
+        let text = format!("the machine of {other_name}");
+        mistake.secondary.push(Label::new(other.span.clone(), text));
+    }
+    mistake
 }
 
 /// A packet can stop nothing.

@@ -206,13 +206,16 @@ impl Hands {
         }
     }
 
-    /// Asks each command which machines there are.
-    pub(super) fn list_machines(&mut self) {
-        if let Acting::Act { machines, .. } = &self.acting {
-            let machines = machines.clone();
-            self.under_way
-                .spawn(async move { Outcome::Listed(machines.list(LIST_LIMIT).await) });
-        }
+    /// Asks each command which machines there are. Gives how many are asked.
+    pub(super) fn list_machines(&mut self) -> u32 {
+        let Acting::Act { machines, .. } = &self.acting else {
+            return 0;
+        };
+        let machines = machines.clone();
+        let commands = machines.commands();
+        self.under_way
+            .spawn(async move { Outcome::Listed(machines.list(LIST_LIMIT).await) });
+        commands
     }
 
     fn set_state(&mut self, id: ActionId, server: ServerName, state: AdminState, written: Written) {

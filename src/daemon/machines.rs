@@ -1,15 +1,17 @@
-//! What providers of machines say beside their answers: their complaints, and which machines there are.
-//! One that is listed, runs, and belongs to no server is told once.
+//! What providers of machines say beside their answers: their complaints, and which machines there are. Which of
+//! those are nobody's is found out by `machines::census`.
 
 use std::time::Duration;
 
 use super::Daemon;
 use crate::config::{Config, Mode};
-use crate::machines::Listing;
+use crate::machines::census::Found;
+use crate::machines::exec::LIST;
 use crate::machines::settings::Provider;
+use crate::machines::{GRACE, Listing};
 use crate::publish::hub::Hub;
 use crate::publish::record::{News, Record};
-use crate::words::machine::PowerState;
+use crate::words::machine::MachineFailure;
 use crate::words::names::ServerName;
 use crate::words::time::Timestamp;
 
@@ -17,15 +19,8 @@ use crate::words::time::Timestamp;
 const LIST_EVERY: Duration = Duration::from_secs(5 * 60);
 /// How long it may take to say so.
 pub(super) const LIST_LIMIT: Duration = Duration::from_secs(30);
-/// Machines that are told at most; whoever has more of them has read it by then.
-const TOLD_MAX: usize = 64;
-
-/// Which machines there are, and what was told of that.
-#[derive(Debug, Default)]
-pub(super) struct Census {
-    due: Timestamp,
-    told: Vec<String>,
-}
+/// How long one command may take in all: its turn, its run and its end.
+const LIST_COMMAND_MAX: Duration = LIST_LIMIT.saturating_mul(2).saturating_add(GRACE);
 
 /// Everybody who starts and stops machines, by server.
 pub(super) fn providers(config: &Config) -> std::collections::BTreeMap<ServerName, Provider> {
@@ -60,48 +55,41 @@ impl Daemon {
             .flat_map(|it| it.machines.values());
         let has_one = providers.any(|it| it.command().is_some());
         let is_acting = self.config.mode == Mode::Act;
-        (has_one && is_acting).then_some(self.census.due)
+        (has_one && is_acting).then_some(self.census_due)
     }
 
-    /// Asks them.
+    /// Asks them. Another time is only due once they have answered, or cannot any more.
     pub(super) fn take_census(&mut self) {
-        self.census.due = self.clock.now().after(LIST_EVERY);
-        self.hands.list_machines();
+        let commands = self.hands.list_machines();
+        let longest = LIST_COMMAND_MAX.saturating_mul(commands);
+        self.census_due = self.clock.now().after(LIST_EVERY.saturating_add(longest));
     }
 
-    /// They have answered. One whose name is that of no server of its command is nobody's.
+    /// They have answered.
     pub(super) fn machines_listed(&mut self, listings: Vec<Listing>) {
-        let mut stray = Vec::new();
-        for listing in listings {
-            let found = listing.found.unwrap_or_default();
-            for machine in found {
-                let runs = !matches!(
-                    machine.state,
-                    Some(PowerState::Off | PowerState::Gone | PowerState::Stopping)
-                );
-                let is_known = listing.servers.iter().any(|server| {
-                    let mut names = [Some(&machine.machine), machine.name.as_ref()]
-                        .into_iter()
-                        .flatten()
-                        .chain(&machine.tags);
-                    names.any(|name| *name == server.server || *name == server.to_string())
-                });
-                if runs && !is_known {
-                    let called = machine.name.filter(|name| *name != machine.machine);
-                    let called = called.map(|name| format!(" ({name})")).unwrap_or_default();
-                    let command = listing.command.first().cloned().unwrap_or_default();
-                    stray.push((format!("{}{called}", machine.machine), command));
-                }
-            }
-        }
-        self.census
-            .told
-            .retain(|told| stray.iter().any(|(name, _)| name == told));
-        for (machine, command) in stray {
-            if self.census.told.len() < TOLD_MAX && !self.census.told.contains(&machine) {
-                self.census.told.push(machine.clone());
-                self.tell(News::MachineStray { machine, command });
-            }
+        self.census_due = self.clock.now().after(LIST_EVERY);
+        for found in self.census.take(listings) {
+            let news = match found {
+                Found::Stray { machine, program } => News::MachineStray {
+                    machine,
+                    command: program,
+                },
+                Found::Mute { program, why } => News::MachineSaid {
+                    server: None,
+                    verb: LIST,
+                    text: mute(&program, &why),
+                },
+            };
+            self.tell(news);
         }
     }
+}
+
+fn mute(program: &str, why: &MachineFailure) -> String {
+    let (MachineFailure::Failed(why) | MachineFailure::Refused(why) | MachineFailure::Unknown(why)) =
+        why;
+    format!(
+        "{program} does not say which machines there are: {why}; until it does, one that runs in no use is not \
+         noticed"
+    )
 }

@@ -46,6 +46,7 @@ use crate::curve::Curves;
 use crate::http::{Front, Wish};
 use crate::log::line::Parser;
 use crate::log::source::Source;
+use crate::machines::census::Census;
 use crate::metrics::Counters;
 use crate::publish::events::Events;
 use crate::publish::hub::Hub;
@@ -271,7 +272,8 @@ struct Daemon {
     asked_at: Option<Instant>,
     http: Front,
     alerts: AlertsFront,
-    census: machines::Census,
+    census: Census,
+    census_due: Timestamp,
 }
 
 impl Daemon {
@@ -314,7 +316,8 @@ impl Daemon {
             http: Front::new(&hub, &events).with_curves(&curves),
             curves,
             alerts: AlertsFront::new(&hub, &events),
-            census: machines::Census::default(),
+            census: Census::default(),
+            census_due: Timestamp::default(),
             events,
             hub,
             config,

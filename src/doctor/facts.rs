@@ -175,6 +175,8 @@ pub struct MachineFacts {
     pub trouble: Option<Trouble>,
     /// What its provider says of it; `None`: it was not asked.
     pub answer: Option<Result<PowerState, MachineFailure>>,
+    /// Why its program does not say which machines there are, where it was asked.
+    pub list: Option<MachineFailure>,
 }
 
 /// The rest of the host.

@@ -1,7 +1,7 @@
 //! Looks at the programs that start and stop what spares run on, and asks each for the status of its machine,
 //! which changes nothing. What the answers mean is judged elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,8 @@ use crate::words::names::ServerName;
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// Asked in all: more than this and the answer would come late.
 const ASKED_MAX: usize = 64;
+/// Programs that are asked for their list, one after the other.
+const LISTS_MAX: usize = 4;
 
 /// Those of our configuration, in the order of their names.
 pub(super) async fn look(facts: &Facts, asks: bool) -> Vec<MachineFacts> {
@@ -59,15 +61,40 @@ pub(super) async fn look(facts: &Facts, asks: bool) -> Vec<MachineFacts> {
                 provider,
                 trouble,
                 answer,
+                list: None,
             }
         });
     }
     let mut looked = all.join_all().await;
     looked.sort_by(|a, b| a.server.cmp(&b.server));
+    ask_for_lists(&mut looked).await;
     looked
 }
 
-fn address(facts: &Facts, server: &ServerName) -> Option<SocketAddr> {
+/// Asks each program that knows its machine which ones there are, once, whatever its arguments.
+async fn ask_for_lists(looked: &mut [MachineFacts]) {
+    let mut programs = BTreeSet::new();
+    let mut providers = BTreeMap::new();
+    for machine in &*looked {
+        let program = machine.provider.command().and_then(<[String]>::first);
+        if let (Some(program), Some(Ok(_))) = (program, &machine.answer)
+            && programs.len() < LISTS_MAX
+            && programs.insert(program.clone())
+        {
+            providers.insert(machine.server.clone(), machine.provider.clone());
+        }
+    }
+    let machines = Machines::new(providers, Arc::new(drop));
+    for listing in machines.list(ANSWER_MAX).await {
+        let asked = looked.iter_mut();
+        let mut asked = asked.filter(|it| listing.servers.contains(&it.server));
+        if let (Some(machine), Err(failure)) = (asked.next(), listing.found) {
+            machine.list = Some(failure);
+        }
+    }
+}
+
+pub(super) fn address(facts: &Facts, server: &ServerName) -> Option<SocketAddr> {
     let backend = facts.socket.said()?.picture.backends.get(&server.backend)?;
     let mut servers = backend.servers.iter();
     servers.find(|it| it.name == server.server)?.address

@@ -21,6 +21,8 @@ pub const LIST: &str = "list";
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Most rows of a list.
 const ROWS_MAX: usize = 1000;
+/// Longest that an answer may put off the next question.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(5 * 60);
 /// Longest part of an id that a name may take; clouds take 63 characters for all of it.
 const ID_NAME_CHARS_MAX: usize = 20;
 
@@ -74,11 +76,23 @@ pub(super) async fn call(
 ) -> Result<MachineAnswer, MachineFailure> {
     let told = Told::of(call, limit);
     let ended = run(command, &told, limit, ear).await?;
+    let has_complained = ear.has_heard();
     let answer = answer_of(&ended);
     if let Ok(answer) = &answer
         && let Some(message) = &answer.message
     {
         ear.hear(&line_of(message));
+    }
+    let says_off = matches!(&answer, Ok(answer) if answer.state.is_some());
+    if call.verb == MachineVerb::Status
+        && ended.status.code() == Some(OFF)
+        && has_complained
+        && !says_off
+    {
+        // So do a shell and a Python that cannot run their program.
+        let why = "it ended with 2 and complained, so that it may be broken; where the machine is off, it has to \
+                   print {\"state\":\"off\"} as well";
+        return Err(MachineFailure::Unknown(ear.with_last(why)));
     }
     meaning(call.verb, ended.status, answer, ear)
 }
@@ -100,6 +114,11 @@ pub(super) async fn list(
     }
     let text = String::from_utf8(ended.output).map_err(|_| unreadable("is no UTF-8"))?;
     let lines = text.lines().filter(|line| !line.trim().is_empty());
+    if lines.clone().nth(ROWS_MAX).is_some() {
+        ear.hear(&format!(
+            "it lists more than {ROWS_MAX} machines; only the first {ROWS_MAX} are looked at"
+        ));
+    }
     let rows = lines.take(ROWS_MAX).map(|line| {
         let row: Row = serde_json::from_str(line)
             .map_err(|_| unreadable("has a line that is no JSON object with `machine`"))?;
@@ -303,9 +322,10 @@ fn meaning(
     }
 }
 
-/// A time that a clock can hold.
+/// A time that a clock can hold, and not too long.
 fn pause(seconds: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(seconds).ok()
+    let asked = Duration::try_from_secs_f64(seconds).ok()?;
+    Some(asked.min(RETRY_AFTER_MAX))
 }
 
 /// A text on one line.

@@ -9,7 +9,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::program::{Ear, Program, how};
+use tokio::time::Instant;
+
+use super::program::{Ear, Program, how, look};
 use super::settings::Options;
 use crate::child::Ended;
 use crate::words::machine::{MachineAnswer, MachineCall, MachineFailure, MachineVerb, PowerState};
@@ -76,7 +78,9 @@ async fn run(
     limit: Duration,
     ear: &mut Ear<'_>,
 ) -> Result<Ended, MachineFailure> {
-    let Some(program) = find(agent) else {
+    let begun = Instant::now();
+    let name = agent.to_owned();
+    let Some(program) = look(limit, move || find(&name)).await? else {
         let text =
             format!("there is no agent {agent}; Debian has agents in its package fence-agents");
         return Err(MachineFailure::Refused(text));
@@ -87,7 +91,7 @@ async fn run(
         variables: Vec::new(),
         input: input.as_bytes(),
         output_bytes_max: OUTPUT_BYTES_MAX,
-        limit,
+        limit: limit.saturating_sub(begun.elapsed()),
     };
     let hear = |line: &str| {
         // Not every agent knows machines by a plug, and ours is a guess.
@@ -100,6 +104,8 @@ async fn run(
 /// The line without the values of options that are nobody's business.
 fn without_secrets(line: &str, options: &Options) -> String {
     const SECRET_BYTES_MIN: usize = 4;
+    /// A line so long is likely one that was cut, blanks at its ends left out.
+    const CUT_BYTES: usize = 1000;
     let mut shown = match line.split_once(UNKNOWN_OPTION) {
         Some((before, option)) => {
             let key = option.split(['=', '\'']).next().unwrap_or_default();
@@ -107,18 +113,43 @@ fn without_secrets(line: &str, options: &Options) -> String {
         }
         None => line.to_owned(),
     };
+    let is_cut = line.len() >= CUT_BYTES;
     for (key, value) in &options.0 {
-        if is_secret(key) && value.len() >= SECRET_BYTES_MIN {
+        if !is_secret(key) {
+            continue;
+        }
+        if value.len() >= SECRET_BYTES_MIN {
             shown = shown.replace(value.as_str(), "***");
         }
+        let bytes_min = if is_cut { 1 } else { SECRET_BYTES_MIN };
+        without_beginning(&mut shown, value, bytes_min);
     }
     shown
+}
+
+/// The text without the beginning of a secret at its end, where a long line is cut.
+fn without_beginning(text: &mut String, secret: &str, bytes_min: usize) {
+    // What is left of a letter that was cut.
+    let whole = text.trim_end_matches('\u{fffd}').len();
+    let Some(line) = text.get(..whole) else {
+        return;
+    };
+    let ends = secret.char_indices().map(|(at, _)| at).rev();
+    let ends = ends.filter(|at| *at >= bytes_min);
+    let cut = ends
+        .filter_map(|at| line.strip_suffix(secret.get(..at)?))
+        .map(str::len)
+        .next();
+    if let Some(at) = cut {
+        text.truncate(at);
+        text.push_str("***");
+    }
 }
 
 /// Whether an option of that name may hold a secret.
 pub fn is_secret(key: &str) -> bool {
     let names_a_file = ["_file", "_script"].iter().any(|end| key.ends_with(end));
-    let words = ["pass", "secret", "token", "key"];
+    let words = ["pass", "secret", "token", "key", "community"];
     !names_a_file && words.iter().any(|word| key.contains(word))
 }
 

@@ -2,16 +2,19 @@
 //! machine is started or stopped, what an unknown outcome means, and who else may help is the scaler's.
 //!
 //! [`settings`] says who does it; [`exec`] is a program of the operator's, [`fence`] a fence agent,
-//! [`wol`] a packet; [`trust`] which programs may be run at all, `program` one run of one.
+//! [`wol`] a packet; [`identity`] which machine that is, [`census`] which one is nobody's; [`trust`] which programs may be run at all, `program`
+//! one run of one.
 
+pub mod census;
 pub mod exec;
 pub mod fence;
+pub mod identity;
 mod program;
 pub mod settings;
 pub mod trust;
 pub mod wol;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -30,8 +33,11 @@ use crate::words::machine::{
 };
 use crate::words::names::ServerName;
 
-/// Programs at work at a time.
+/// Programs that start and stop machines at a time, and as many that are asked for the status of one: who waits
+/// for a slow start must not wait to know what the others do.
 const AT_ONCE_MAX: usize = 4;
+/// Programs that list their machines at a time; nobody waits for those.
+const LISTS_AT_ONCE_MAX: usize = 1;
 /// A program that is asked to end (TERM) has this long before it is ended (KILL). [`Machines::call`] may
 /// take so much longer than the limit of the call.
 pub const GRACE: Duration = Duration::from_secs(5);
@@ -73,7 +79,9 @@ pub struct Listing {
 struct Desk {
     /// Who is at work on which machine: one at a time.
     turns: Mutex<BTreeMap<ServerName, Arc<Turn<()>>>>,
-    at_work: Arc<Semaphore>,
+    acting: Arc<Semaphore>,
+    asked: Arc<Semaphore>,
+    listing: Arc<Semaphore>,
     wakes: Wakes,
     heard: Heard,
 }
@@ -93,7 +101,9 @@ impl Machines {
             providers: Arc::new(providers),
             desk: Arc::new(Desk {
                 turns: Mutex::default(),
-                at_work: Arc::new(Semaphore::new(AT_ONCE_MAX)),
+                acting: Arc::new(Semaphore::new(AT_ONCE_MAX)),
+                asked: Arc::new(Semaphore::new(AT_ONCE_MAX)),
+                listing: Arc::new(Semaphore::new(LISTS_AT_ONCE_MAX)),
                 wakes: Wakes::default(),
                 heard: Heard::default(),
             }),
@@ -138,13 +148,13 @@ impl Machines {
         };
         let ends = Instant::now() + call.limit;
         if let (Provider::Wol(wake), MachineVerb::Start) = (provider, call.verb) {
-            return self
-                .desk
-                .wakes
-                .wake(wake, call.address, Instant::now())
+            let mut ear = Ear::new(&self.tell, Some(&call.server), call.verb.as_str());
+            let wakes = &self.desk.wakes;
+            return wakes
+                .wake(wake, call.address, Instant::now(), &mut ear)
                 .await;
         }
-        let Some(_turn) = self.desk.turn(&call.server, ends).await else {
+        let Some(_turn) = self.desk.turn(&call.server, call.verb, ends).await else {
             return Err(busy(call.verb));
         };
         let left = ends.saturating_duration_since(Instant::now());
@@ -222,6 +232,13 @@ impl Machines {
         Err(MachineFailure::Unknown(format!("{what}: {why}")))
     }
 
+    /// How many commands [`Machines::list`] asks.
+    pub fn commands(&self) -> u32 {
+        let commands = self.providers.values().filter_map(Provider::command);
+        let commands: BTreeSet<_> = commands.collect();
+        u32::try_from(commands.len()).unwrap_or(u32::MAX)
+    }
+
     /// The machines that each command lists, one command after the other, each within `limit`. Fence agents
     /// are not asked: theirs would be everybody's machines.
     pub async fn list(&self, limit: Duration) -> Vec<Listing> {
@@ -233,8 +250,8 @@ impl Machines {
         }
         let mut listings = Vec::new();
         for (command, servers) in servers {
-            let at_work = Arc::clone(&self.desk.at_work).acquire_owned();
-            let found = match timeout_at(Instant::now() + limit, at_work).await {
+            let listing = Arc::clone(&self.desk.listing).acquire_owned();
+            let found = match timeout_at(Instant::now() + limit, listing).await {
                 Ok(Ok(_permit)) => {
                     let mut ear = Ear::new(&self.tell, None, exec::LIST).keeping();
                     let found = exec::list(command, limit, &mut ear).await;
@@ -295,15 +312,20 @@ impl Desk {
     async fn turn(
         &self,
         server: &ServerName,
+        verb: MachineVerb,
         until: Instant,
     ) -> Option<(OwnedMutexGuard<()>, OwnedSemaphorePermit)> {
         let turn = {
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(turns.entry(server.clone()).or_default())
         };
+        let permits = match verb {
+            MachineVerb::Start | MachineVerb::Stop => &self.acting,
+            MachineVerb::Status => &self.asked,
+        };
         let both = async {
             let turn = turn.lock_owned().await;
-            let permit = Arc::clone(&self.at_work).acquire_owned().await.ok()?;
+            let permit = Arc::clone(permits).acquire_owned().await.ok()?;
             Some((turn, permit))
         };
         timeout_at(until, both).await.ok()?

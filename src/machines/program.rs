@@ -12,6 +12,9 @@ use std::process::ExitStatus;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout};
+
 use super::{GRACE, Said, Tell, trust};
 use crate::child::{self, Ended, Environment, Task};
 use crate::words::machine::MachineFailure;
@@ -44,23 +47,36 @@ impl Program<'_> {
         hear: impl Fn(&str) -> Option<String>,
     ) -> Result<Ended, MachineFailure> {
         let (path, limit) = (self.path, self.limit);
-        trust::check(path).map_err(|fault| MachineFailure::Refused(fault.to_string()))?;
+        let begun = Instant::now();
+        let asked = path.to_owned();
+        let checked = look(limit, move || trust::check(&asked)).await?;
+        let real = checked.map_err(|fault| MachineFailure::Refused(fault.to_string()))?;
         self.variables.extend(passed_on());
         let task = Task {
-            program: path,
+            program: &real,
             arguments: self.arguments,
             environment: Environment::Only(self.variables),
             input: self.input,
             output_bytes_max: Some(self.output_bytes_max),
-            limit,
+            limit: limit.saturating_sub(begun.elapsed()),
             grace: GRACE,
         };
+        // Who says too much is not looked at line by line; its last words count.
+        let mut last = String::new();
         let complain = |line: &str| {
-            if let Some(line) = hear(line) {
+            if ear.is_full() {
+                line.clone_into(&mut last);
+            } else if let Some(line) = hear(line) {
                 ear.hear(&line);
             }
         };
-        match child::run(task, complain).await {
+        let outcome = child::run(task, complain).await;
+        if !last.is_empty()
+            && let Some(line) = hear(&last)
+        {
+            ear.hear(&line);
+        }
+        match outcome {
             Ok(ended) => Ok(ended),
             Err(child::Failure::NotStarted(error)) => Err(not_started(&error, path)),
             Err(child::Failure::TooLong) => {
@@ -75,6 +91,21 @@ impl Program<'_> {
             }
         }
     }
+}
+
+/// Looks at files within that time, without holding anybody up: a file system elsewhere may hang.
+///
+/// # Errors
+/// Nothing was seen until then, so that nothing was run.
+pub(super) async fn look<T: Send + 'static>(
+    limit: Duration,
+    looks: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, MachineFailure> {
+    let Ok(Ok(seen)) = timeout(limit, spawn_blocking(looks)).await else {
+        let text = "its program could not be looked at in time; does its file system hang?";
+        return Err(MachineFailure::Failed(text.to_owned()));
+    };
+    Ok(seen)
 }
 
 fn not_started(error: &io::Error, path: &Path) -> MachineFailure {
@@ -169,6 +200,16 @@ impl<'a> Ear<'a> {
                 self.say(line);
             }
         }
+    }
+
+    /// Anything was said.
+    pub(super) const fn has_heard(&self) -> bool {
+        self.told > 0
+    }
+
+    /// More is heard and not told.
+    const fn is_full(&self) -> bool {
+        self.told > LINES_MAX
     }
 
     pub(super) fn hear(&mut self, line: &str) {

@@ -3,18 +3,21 @@
 
 use std::fmt;
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
-use crate::words::limits::{may_everybody_replace, may_everybody_write, may_group_write};
+use crate::words::limits::{is_sticky, may_everybody_write, may_group_write};
 use crate::words::os_words::plain;
 
 const ROOT: u32 = 0;
 const ANYBODY_RUNS: u32 = 0o111;
 /// Folders above a program that are looked at.
 const FOLDERS_MAX: usize = 64;
+/// Links that lead to each other; the kernel follows 40.
+const LINKS_MAX: usize = 40;
 
 /// Why a program is not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +41,7 @@ impl Fault {
                 format!("{} is no program that we may run", path.display())
             }
             Self::Owner { path, uid } => format!(
-                "{} belongs to user {uid}, who could change what is run",
+                "{} belongs to user {uid}, who could change what is run: read it before it becomes root's",
                 path.display()
             ),
             Self::Writable { path, mode } => format!(
@@ -69,17 +72,22 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Whether that program may be run by us. Of a link, both ends are looked at.
+/// Whether that program may be run by us. Gives the path to run, in whose folders nobody else can put anything.
 ///
 /// # Errors
 /// The first reason why not.
-pub(super) fn check(program: &Path) -> Result<(), Fault> {
+pub(super) fn check(program: &Path) -> Result<PathBuf, Fault> {
     let ours = rustix::process::geteuid().as_raw();
-    let real = check_for(program, ours)?;
-    access(&real, Access::EXEC_OK).map_err(|_| Fault::NotExecutable { path: real })
+    let path = check_for(program, ours)?;
+    match access(&path, Access::EXEC_OK) {
+        Ok(()) => Ok(path),
+        Err(_) => Err(Fault::NotExecutable { path }),
+    }
 }
 
-/// Whether it is a program that the user of that number may believe. Gives its real path.
+/// Whether it is a program that the user of that number may believe. Of a link both ends are looked at, and
+/// whatever is between. Gives its path with real folders; a link at its end stays one, since some programs go by
+/// the name that they are called (fence agents).
 ///
 /// # Errors
 /// The first reason why not.
@@ -94,44 +102,74 @@ pub(super) fn check_for(program: &Path, ours: u32) -> Result<PathBuf, Fault> {
         return Err(missing("it is no file"));
     }
     belongs(&real, &found, ours)?;
+    let called = in_real_folder(program).map_err(|error| missing(&plain(&error)))?;
     folders(program, ours)?;
+    let mut hop = called.clone();
+    for _ in 0..LINKS_MAX {
+        folders(&hop, ours)?;
+        let Ok(to) = fs::read_link(&hop) else {
+            break;
+        };
+        let to = hop.parent().unwrap_or(Path::new("/")).join(to);
+        hop = in_real_folder(&to).map_err(|error| missing(&plain(&error)))?;
+    }
     folders(&real, ours)?;
     if found.mode() & ANYBODY_RUNS == 0 {
         return Err(Fault::NotExecutable { path: real });
     }
-    Ok(real)
+    Ok(called)
 }
 
-/// Nobody else could put something else into its place.
+/// The path with no link in it but its end.
+fn in_real_folder(path: &Path) -> io::Result<PathBuf> {
+    match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) => Ok(fs::canonicalize(folder)?.join(name)),
+        (None, _) | (_, None) => fs::canonicalize(path),
+    }
+}
+
+/// Nobody else could put something else into its place: all that is above belongs to root or us, and others
+/// write at most into a sticky folder such as `/tmp`, where they cannot rename what is ours.
 fn folders(program: &Path, ours: u32) -> Result<(), Fault> {
-    let folders = program.ancestors().skip(1).take(FOLDERS_MAX).enumerate();
-    for (distance, folder) in folders {
+    let mut below = program;
+    for folder in program.ancestors().skip(1).take(FOLDERS_MAX) {
         let Ok(found) = fs::metadata(folder) else {
+            below = folder;
             continue;
         };
-        if distance == 0 {
-            belongs(folder, &found, ours)?;
-        }
-        if may_everybody_replace(&found) {
+        is_owned(folder, &found, ours)?;
+        let next = fs::symlink_metadata(below);
+        let is_next_safe = next.is_ok_and(|it| [ROOT, ours].contains(&it.uid()));
+        if may_others_write(&found) && !(is_sticky(&found) && is_next_safe) {
             return Err(writable(folder, &found));
         }
+        below = folder;
     }
     Ok(())
 }
 
 fn belongs(path: &Path, found: &fs::Metadata, ours: u32) -> Result<(), Fault> {
-    let uid = found.uid();
-    if ![ROOT, ours].contains(&uid) {
-        return Err(Fault::Owner {
-            path: path.to_owned(),
-            uid,
-        });
-    }
-    // Root's group is nobody else.
-    if may_everybody_write(found) || may_group_write(found) && found.gid() != ROOT {
+    is_owned(path, found, ours)?;
+    if may_others_write(found) {
         return Err(writable(path, found));
     }
     Ok(())
+}
+
+fn is_owned(path: &Path, found: &fs::Metadata, ours: u32) -> Result<(), Fault> {
+    let uid = found.uid();
+    if [ROOT, ours].contains(&uid) {
+        return Ok(());
+    }
+    Err(Fault::Owner {
+        path: path.to_owned(),
+        uid,
+    })
+}
+
+/// Root's group is nobody else.
+fn may_others_write(found: &fs::Metadata) -> bool {
+    may_everybody_write(found) || may_group_write(found) && found.gid() != ROOT
 }
 
 fn writable(path: &Path, found: &fs::Metadata) -> Fault {

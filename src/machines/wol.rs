@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
+use super::program::Ear;
 use super::settings::{Mac, Wake};
 use crate::words::machine::{MachineAnswer, MachineFailure};
 use crate::words::os_words::plain;
@@ -35,19 +36,30 @@ impl Wakes {
         wake: &Wake,
         address: Option<SocketAddr>,
         now: Instant,
+        ear: &mut Ear<'_>,
     ) -> Result<MachineAnswer, MachineFailure> {
         if let Some(left) = self.take(wake.mac, now) {
             return Ok(MachineAnswer::NotYet {
                 retry_after: Some(left),
             });
         }
+        let unsent = |error: &io::Error| {
+            let (mac, to, why) = (wake.mac, wake.broadcast, plain(error));
+            format!("the packet for {mac} cannot be sent to {to}: {why}")
+        };
         match send(wake, address).await {
-            Ok(()) => Ok(MachineAnswer::Done),
+            Ok(Sent::All) => Ok(MachineAnswer::Done),
+            Ok(Sent::Alone(error)) => {
+                let text = unsent(&error);
+                ear.hear(&format!(
+                    "{text}; only the server's own address was sent it, where nobody listens once it has \
+                     slept for a while: is `broadcast` right?"
+                ));
+                Ok(MachineAnswer::Done)
+            }
             Err(error) => {
                 self.give_back(wake.mac);
-                let (mac, to, why) = (wake.mac, wake.broadcast, plain(&error));
-                let text = format!("the packet for {mac} cannot be sent to {to}: {why}");
-                Err(MachineFailure::Failed(text))
+                Err(MachineFailure::Failed(unsent(&error)))
             }
         }
     }
@@ -69,16 +81,28 @@ impl Wakes {
     }
 }
 
+/// Who was sent a packet.
+enum Sent {
+    All,
+    /// The server itself; why not everybody.
+    Alone(io::Error),
+}
+
 /// To everybody, and to the server itself, if it has an address. One of the two is enough: a router does
 /// not pass the first on, and nobody knows the way to the second once it has slept for a while.
-async fn send(wake: &Wake, address: Option<SocketAddr>) -> io::Result<()> {
+async fn send(wake: &Wake, address: Option<SocketAddr>) -> io::Result<Sent> {
     let packet = packet(wake);
     let broadcast = SocketAddr::V4(wake.broadcast);
     let everybody = send_to(&packet, broadcast).await;
     let alone = address.map(|it| SocketAddr::new(it.ip(), wake.broadcast.port()));
-    match alone.filter(|alone| *alone != broadcast) {
-        Some(alone) => everybody.or(send_to(&packet, alone).await),
-        None => everybody,
+    let alone = match alone.filter(|alone| *alone != broadcast) {
+        Some(alone) => send_to(&packet, alone).await.is_ok(),
+        None => false,
+    };
+    match everybody {
+        Ok(()) => Ok(Sent::All),
+        Err(error) if alone => Ok(Sent::Alone(error)),
+        Err(error) => Err(error),
     }
 }
 

@@ -24,5 +24,10 @@ pub fn may_group_write(found: &Metadata) -> bool {
 /// Everybody may rename and remove what others have put in that directory: without the sticky bit of
 /// `/tmp` its owner alone does not decide what is there.
 pub fn may_everybody_replace(directory: &Metadata) -> bool {
-    may_everybody_write(directory) && directory.mode() & STICKY == 0
+    may_everybody_write(directory) && !is_sticky(directory)
+}
+
+/// Only the owner of what is in that directory may rename and remove it.
+pub fn is_sticky(directory: &Metadata) -> bool {
+    directory.mode() & STICKY != 0
 }

@@ -246,6 +246,7 @@ fn no_message_shows_a_password() {
         "{ passwd = \"x\\\"hunter2\" }",
         "{ api_key=hunter2 }",
         "{ passwd = '''hunter2\"''' }",
+        "{ community = 'hunter2', plug = 'a,b' }",
     ] {
         let keys = format!("provider = 'fence'\nagent = 'fence_x'\noptions = {options}");
         let errors = parse(&format!("{BASE}{}", machine("web3", &keys)), "c.toml").unwrap_err();
@@ -263,4 +264,107 @@ fn no_message_shows_a_password() {
     let keys = "provider = 'fence'\nagent = 'x'\noptions = { password_script = '/etc/p' }";
     let errors = parse(&format!("{BASE}{}", machine("web3", keys)), "c.toml").unwrap_err();
     assert!(errors.report(false).contains("fence_virsh"));
+}
+
+/// Two tables of machines (a backend, a server, keys of the machine) and whether they are one machine.
+const PAIRS: &[([&str; 3], [&str; 3], bool)] = &[
+    // Without arguments the server's name says which.
+    (["web", "web3", EXEC], ["web", "web4", EXEC], false),
+    (["web", "web3", EXEC], ["api", "web3", EXEC], true),
+    (["web", "web3", VM_7], ["web", "web4", VM_7], true),
+    (["web", "web3", VM_7], ["api", "x", VM_7], true),
+    (["web", "web3", VM_7], ["web", "web4", EXEC], false),
+    (["web", "web3", VIRSH], ["web", "web4", VIRSH], false),
+    (["web", "web3", VIRSH], ["api", "web3", VIRSH], true),
+    (["web", "web3", PLUG], ["web", "web4", PORT], true),
+    (["web", "web3", PLUG], ["web", "vm-7", VIRSH], true),
+    // What commands one computer alone knows no plug.
+    (["web", "web3", IPMI], ["web", "web4", IPMI], true),
+    (["web", "web3", MAC], ["api", "web4", MAC_AGAIN], true),
+    (["web", "web3", MAC], ["web", "web4", OTHER_MAC], false),
+    (["web", "web3", MAC_AGAIN], ["api", "web3", EXEC], true),
+];
+const VM_7: &str = "provider = 'exec'\ncommand = ['/etc/m', 'vm-7']";
+const VIRSH: &str = "provider = 'fence'\nagent = 'fence_virsh'\noptions = { ip = '10.0.0.1' }";
+const PLUG: &str = "provider = 'fence'\nagent = 'fence_virsh'\n\
+    options = { ip = '10.0.0.1', plug = 'vm-7', passwd = 'a' }";
+const PORT: &str = "provider = 'fence'\nagent = '/usr/sbin/fence_virsh'\n\
+    options = { ip = '10.0.0.1', port = 'vm-7', passwd = 'b' }";
+const IPMI: &str = "provider = 'fence'\nagent = 'fence_ipmilan'\noptions = { ip = '10.0.0.1' }";
+const MAC: &str = "provider = 'wol'\nmac = '52:54:00:12:34:56'";
+const MAC_AGAIN: &str = "provider = 'wol'\nmac = '52-54-00-12-34-56'\ncommand = ['/etc/m']";
+const OTHER_MAC: &str = "provider = 'wol'\nmac = '52:54:00:12:34:57'";
+
+#[test]
+fn one_machine_behind_two_servers_is_a_mistake_with_a_way_out() {
+    for (one, other, is_same) in PAIRS {
+        let table = |[backend, server, keys]: &[&str; 3]| {
+            format!("[backend.{backend}.server.{server}.machine]\n{keys}\n")
+        };
+        let api = match (one[0], other[0]) {
+            ("web", "web") => "",
+            _ => "[backend.api]\nresponse_time = '1s'\nalways_up = ['web1']\n",
+        };
+        let text = format!("{BASE}{}{api}{}", table(one), table(other));
+        if *is_same {
+            shared(&text, one, other);
+        } else {
+            parse(&text, "c.toml").unwrap_or_else(|errors| panic!("{text}\n{errors}"));
+        }
+    }
+}
+
+fn shared(text: &str, one: &[&str; 3], other: &[&str; 3]) {
+    let (codes, report) = found(text);
+    assert!(
+        codes.len() == 1 && codes[0].starts_with("E0023 "),
+        "{text}\n{report}"
+    );
+    for words in [
+        &format!("{}/{}", one[0], one[1]),
+        &format!("{}/{}", other[0], other[1]),
+    ] {
+        assert!(report.contains(words), "{words} is not in\n{report}");
+    }
+}
+
+/// Whether a backend has a server of `[defaults]`, HAProxy alone knows, unless `spares` says it.
+#[test]
+fn a_machine_of_defaults_is_one_for_two_backends_only_where_both_name_its_server() {
+    let defaults = format!("[defaults.server.web3.machine]\n{EXEC}\n");
+    let api = "[backend.api]\nresponse_time = '1s'\nalways_up = ['web1']\n";
+    let open = format!("{defaults}{BASE}{api}");
+    parse(&open, "c.toml").unwrap_or_else(|errors| panic!("{errors}"));
+    let named = format!("{defaults}{BASE}spares = ['web3']\n{api}spares = ['web3']\n");
+    let (codes, report) = found(&named);
+    assert!(
+        codes.len() == 1 && codes[0].starts_with("E0023 "),
+        "{report}"
+    );
+}
+
+fn identity(keys: &str) -> u64 {
+    let (backend, _) = read(&machine("web3", keys));
+    backend.scaler.machines["web3"].identity
+}
+
+#[test]
+fn a_machine_is_known_by_what_names_it_and_not_by_its_times_or_its_password() {
+    let all = [EXEC, VM_7, VIRSH, PLUG, IPMI, MAC, OTHER_MAC].map(identity);
+    for (at, one) in all.iter().enumerate() {
+        assert!(*one != 0 && !all[..at].contains(one), "{all:?}");
+    }
+    assert_eq!(identity(&format!("{EXEC}\nstop_timeout = '9m'")), all[0]);
+    assert_eq!(identity(PORT), identity(PLUG));
+    assert_eq!(identity(MAC_AGAIN), identity(MAC));
+    // FNV-1a, the same for ever: it is kept over restarts.
+    assert_eq!(identity(EXEC), fnv(b"exec\0web3\0/etc/m\0"));
+    let (backend, _) = read(&machine("web4", EXEC));
+    assert_ne!(backend.scaler.machines["web4"].identity, all[0]);
+}
+
+fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }

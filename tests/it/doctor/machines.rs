@@ -47,7 +47,7 @@ fn a_spare_that_is_off_by_its_machine_is_nobodys_fault() {
     let Some(scene) = scene(EXEC, true) else {
         return;
     };
-    hook(&scene, "[ $1 = status ] && exit 2");
+    hook(&scene, "[ $1 != status ] || exit 2");
     is_well_again(&scene);
     // One whose machine runs should answer.
     hook(&scene, "exit 0");
@@ -65,7 +65,7 @@ fn a_program_that_is_not_there_is_found() {
         "{finding:?}"
     );
     assert_eq!(finding.fix, Fix::None);
-    hook(&scene, "exit 2");
+    hook(&scene, "[ $1 = list ] || exit 2");
     is_well_again(&scene);
     mode(&scene.at("etc/machine"), 0o644);
     let path = scene.at("etc/machine");
@@ -79,7 +79,10 @@ fn a_program_that_others_could_change_is_found_and_not_run() {
         return;
     };
     let ran = scene.at("ran");
-    hook(&scene, &format!("touch {}; exit 2", ran.display()));
+    hook(
+        &scene,
+        &format!("touch {}; [ $1 = list ] || exit 2", ran.display()),
+    );
     mode(&scene.at("etc/machine"), 0o757);
     let finding = found(&scene, Code::MachineOpen);
     assert!(!ran.exists());
@@ -100,8 +103,42 @@ fn a_program_that_does_not_know_its_machine_is_found_with_what_it_said() {
         "{finding:?}"
     );
     let path = scene.at("etc/machine");
-    let by_hand = format!("{} status 'it'\\''s'", path.display());
-    assert_eq!(finding.fix, Fix::run(by_hand));
+    let Fix::Run(by_hand) = &finding.fix else {
+        panic!("{finding:?}");
+    };
+    let begin = "sudo -u haproxy-autoscale env HAS_VERB=status HAS_BACKEND=web HAS_SERVER=web2 HAS_MACHINE=web2 ";
+    let end = format!(" '{}' status 'it'\\''s'", path.display());
+    assert!(
+        by_hand.starts_with(begin) && by_hand.ends_with(&end),
+        "{by_hand}"
+    );
+}
+
+/// What the command prints at a terminal is what the daemon would have heard.
+#[test]
+fn a_program_that_lists_nothing_is_found_and_the_command_can_be_pasted() {
+    let Some(scene) = scene(EXEC, false) else {
+        return;
+    };
+    hook(
+        &scene,
+        "[ $1 = status ] && exit 0; echo \"$HAS_VERB-$HAS_SERVER-$2\" >&2; exit 64",
+    );
+    let finding = found(&scene, Code::MachineAnswer);
+    assert!(
+        finding.text.contains("`list`") && finding.text.contains("it ended with 64: list--it's"),
+        "{finding:?}"
+    );
+    let Fix::Run(by_hand) = &finding.fix else {
+        panic!("{finding:?}");
+    };
+    let (_, by_hand) = by_hand.split_once(" env ").unwrap();
+    let output = std::process::Command::new("sh")
+        .args(["-c", &format!("env {by_hand}")])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(64));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "list--it's\n");
 }
 
 #[test]
@@ -159,7 +196,10 @@ fn a_program_of_the_daemons_user_is_right_and_is_not_run_by_root() {
         return;
     };
     let ran = scene.at("ran");
-    hook(&scene, &format!("touch {}; exit 2", ran.display()));
+    hook(
+        &scene,
+        &format!("touch {}; [ $1 = list ] || exit 2", ran.display()),
+    );
     std::os::unix::fs::chown(scene.at("etc/machine"), Some(DAEMON), None).unwrap();
     is_well_again(&scene);
     assert!(!ran.exists());

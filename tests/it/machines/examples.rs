@@ -114,19 +114,50 @@ esac"#,
             "docker",
             r#"
 case "$*" in
-"inspect --format {{.State.Status}} web3")
-    if [ $(cat $D/state) = on ]; then echo running; else echo exited; fi ;;
-"start web3") echo "$*" >>$D/calls; echo on >$D/state ;;
-"stop -t 60 web3") echo "$*" >>$D/calls; echo off >$D/state ;;
+"inspect --type container --format {{.Id}} {{.Name}} {{.State.Status}} "*)
+    if [ $(cat $D/state) = on ]; then echo 3f9c /web3 running; else echo 3f9c /web3 exited; fi ;;
+"start 3f9c") echo "$*" >>$D/calls; echo on >$D/state ;;
+"stop -t 60 3f9c") echo "$*" >>$D/calls; echo off >$D/state ;;
 "ps --filter label=haproxy-autoscale --format "*) echo '{"machine":"web3","state":"on"}' ;;
 *) exit 9 ;;
 esac"#,
         ),
         // Docker itself leaves a container as it is.
-        calls: ["start web3", "stop -t 60 web3"],
+        calls: ["start 3f9c", "stop -t 60 3f9c"],
         codes: [0, 0],
     },
 ];
+
+/// Started by a packet, so that it is only asked to stop it.
+const POWEROFF: Example = Example {
+    name: "poweroff",
+    arguments: &["deploy@10.0.0.13"],
+    program: (
+        "ssh",
+        r#"
+[ "$1 $2 $3 $4" = "-o BatchMode=yes -o ConnectTimeout=5" ] || exit 9
+[ "$5" = deploy@10.0.0.13 ] || exit 9
+shift 5
+word=$(cat $D/state)
+case "$word" in
+off) echo "ssh: connect to host 10.0.0.13 port 22: Connection timed out" >&2; exit 255 ;;
+refused) echo "ssh: connect to host 10.0.0.13 port 22: Connection refused" >&2; exit 255 ;;
+esac
+case "$*" in
+true) echo "Warning: a banner" >&2 ;;
+"sudo -n systemctl poweroff") echo "$*" >>$D/calls; echo off >$D/state ;;
+*) exit 9 ;;
+esac"#,
+    ),
+    calls: ["", "sudo -n systemctl poweroff"],
+    codes: [78, 75],
+};
+
+fn all() -> impl Iterator<Item = &'static Example> {
+    EXAMPLES.iter().chain([&POWEROFF])
+}
+
+const OFF: &str = "{\"state\":\"off\"}\n";
 
 struct Scene<'a> {
     example: &'a Example,
@@ -155,18 +186,23 @@ impl<'a> Scene<'a> {
 
     /// The exit code, and what it printed.
     fn run(&self, verb: &str) -> (i32, String) {
+        self.run_for("web3", verb, self.example.arguments)
+    }
+
+    fn run_for(&self, server: &str, verb: &str, arguments: &[&str]) -> (i32, String) {
         let script = in_repository(&format!("examples/machines/{}", self.example.name));
         let output = Command::new("sh")
             .arg(script)
             .arg(verb)
-            .args(self.example.arguments)
+            .args(arguments)
             .env_clear()
             .env(
                 "PATH",
                 format!("{}:/usr/bin:/bin", self.folder.path().display()),
             )
             .env("HAS_VERB", verb)
-            .env("HAS_SERVER", "web3")
+            .env("HAS_SERVER", server)
+            .env("HAS_ADDRESS", "")
             .output()
             .unwrap();
         let out = String::from_utf8(output.stdout).unwrap();
@@ -186,7 +222,9 @@ fn each_example_goes_from_off_to_on_to_off_and_asks_for_what_it_should() {
         let name = example.name;
         let is = |verb: &str, code: i32| {
             let (found, out) = scene.run(verb);
-            assert_eq!((found, out.as_str()), (code, ""), "{name} {verb}");
+            // A 2 alone could be a broken shell's.
+            let expected = if code == 2 { OFF } else { "" };
+            assert_eq!((found, out.as_str()), (code, expected), "{name} {verb}");
         };
         let [started, stopped] = example.codes;
         is("status", 2);
@@ -207,7 +245,7 @@ fn each_example_goes_from_off_to_on_to_off_and_asks_for_what_it_should() {
 
 #[test]
 fn each_example_lists_no_stranger_and_refuses_what_it_does_not_know() {
-    for example in &EXAMPLES {
+    for example in all() {
         let scene = Scene::new(example);
         let (code, out) = scene.run("list");
         let expected = match example.name {
@@ -224,7 +262,7 @@ fn each_example_lists_no_stranger_and_refuses_what_it_does_not_know() {
 
 #[test]
 fn no_example_takes_a_program_that_fails_for_a_state() {
-    for example in &EXAMPLES {
+    for example in all() {
         // As ssh and curl end when they reach nobody, and as the others do when they fail.
         for code in [1, 7, 255] {
             let scene = Scene::new(example);
@@ -258,8 +296,89 @@ fn every_example_is_a_program_that_is_tested() {
         .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
     names.sort();
-    let mut tested: Vec<_> = EXAMPLES.iter().map(|it| it.name).collect();
+    let mut tested: Vec<_> = all().map(|it| it.name).collect();
     tested.sort_unstable();
     assert_eq!(names, tested);
     assert!(Path::new(&in_repository("docs/machines.md")).exists());
+}
+
+fn example(name: &str) -> &'static Example {
+    all().find(|it| it.name == name).unwrap()
+}
+
+#[test]
+fn a_host_that_does_not_answer_over_ssh_is_off_and_one_that_refuses_is_not() {
+    let scene = Scene::new(&POWEROFF);
+    assert_eq!(scene.run("status"), (2, OFF.to_owned()));
+    assert_eq!(scene.run("stop"), (0, String::new()));
+    for (state, code) in [("on", 0), ("refused", 0)] {
+        fs::write(scene.path("state"), state).unwrap();
+        assert_eq!(scene.run("status"), (code, String::new()), "{state}");
+    }
+    assert_eq!(scene.calls(), [""; 0]);
+    fs::write(scene.path("state"), "on").unwrap();
+    assert_eq!(scene.run("stop").0, 75);
+    assert_eq!(scene.run("status").0, 2);
+    assert_eq!(scene.calls(), [POWEROFF.calls[1]]);
+    assert_eq!(scene.run("start").0, 78);
+    // Neither an argument nor an address.
+    assert_eq!(scene.run_for("web3", "status", &[]).0, 78);
+}
+
+#[test]
+fn an_example_without_its_arguments_says_so_and_is_not_taken_for_off() {
+    for name in ["systemd-ssh", "proxmox"] {
+        let scene = Scene::new(example(name));
+        for verb in ["start", "stop", "status"] {
+            assert_eq!(scene.run_for("web3", verb, &[]).0, 78, "{name} {verb}");
+        }
+        assert_eq!(scene.calls(), [""; 0], "{name}");
+    }
+}
+
+/// virsh takes a number for the id of a domain that runs, and ids are given anew at each start.
+#[test]
+fn a_number_is_no_name_of_a_domain() {
+    let scene = Scene::new(example("virsh"));
+    for verb in ["start", "stop", "status"] {
+        assert_eq!(scene.run_for("7", verb, &[]).0, 78, "{verb}");
+    }
+    assert_eq!(scene.calls(), [""; 0]);
+}
+
+/// Docker finds a container by the first digits of its id, too.
+#[test]
+fn a_container_whose_id_begins_like_the_server_is_somebody_elses() {
+    let scene = Scene::new(example("docker"));
+    for verb in ["start", "stop", "status"] {
+        assert_eq!(scene.run_for("3f", verb, &[]).0, 78, "{verb}");
+    }
+    assert_eq!(scene.calls(), [""; 0]);
+}
+
+#[test]
+fn an_instance_that_is_gone_is_stopped_and_one_that_is_slow_is_not_yet() {
+    let scene = Scene::new(example("incus"));
+    let stand_in = |text: &str| {
+        let path = scene.path("incus");
+        fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    };
+    stand_in("[ $1 = list ] && echo web30,RUNNING");
+    assert_eq!(scene.run("stop").0, 0);
+    assert_eq!(
+        scene.run("status"),
+        (2, "{\"state\":\"gone\"}\n".to_owned())
+    );
+    for (words, code) in [
+        (
+            "Failed shutting down instance, status is \\\"Running\\\": context deadline exceeded",
+            75,
+        ),
+        ("not authorized", 1),
+    ] {
+        stand_in(&format!(
+            "[ $1 = list ] && echo web3,RUNNING && exit 0\necho \"Error: {words}\" >&2\nexit 1"
+        ));
+        assert_eq!(scene.run("stop").0, code, "{words}");
+    }
 }

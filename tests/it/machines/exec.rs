@@ -210,6 +210,43 @@ fn every_exit_code_and_every_answer_means_what_the_contract_says() {
 }
 
 #[test]
+fn nobody_leaves_a_machine_alone_for_a_day() {
+    run_within(LIMIT, async {
+        let place = Place::new();
+        let machines = place.hook("echo '{\"retry_after\":86400}'; exit 75");
+        assert_eq!(kind(&machines.call(call(Start)).await), not_yet(300));
+    });
+}
+
+/// A shell whose variable is unset ends with 2, as does Python without its script.
+#[test]
+fn a_broken_program_that_ends_with_2_says_nothing_of_its_machine() {
+    run_within(LIMIT, async {
+        let place = Place::new();
+        for broken in [
+            "echo $((1 +)); exit 2",
+            "set -u; echo $no_such_variable",
+            "echo warning >&2; exit 2",
+            "echo warning >&2; echo '{\"message\":\"hm\"}'; exit 2",
+        ] {
+            let outcome = place.hook(broken).call(call(Status)).await;
+            let Err(Unknown(text)) = outcome else {
+                panic!("{broken}: {outcome:?}");
+            };
+            assert!(text.starts_with("it ended with 2"), "{text}");
+        }
+        for sure in [
+            "exit 2",
+            "echo '{\"message\":\"hm\"}'; exit 2",
+            "echo warning >&2; echo '{\"state\":\"off\"}'; exit 2",
+        ] {
+            let outcome = place.hook(sure).call(call(Status)).await;
+            assert_eq!(outcome, Ok(Is(Off)), "{sure}");
+        }
+    });
+}
+
+#[test]
 fn the_last_words_of_a_program_are_told_and_stand_in_the_failure() {
     run_within(LIMIT, async {
         let place = Place::new();
@@ -239,7 +276,9 @@ fn the_last_words_of_a_program_are_told_and_stand_in_the_failure() {
 fn what_is_said_at_every_status_and_list_is_told_once() {
     run_within(LIMIT, async {
         let place = Place::new();
-        let machines = place.hook("cat \"$D/words\" >&2; exit 2");
+        let machines = place.hook(
+            "cat \"$D/words\" >&2; [ $1 = status ] || exit 1; echo '{\"state\":\"off\"}'; exit 2",
+        );
         let mut said = Vec::new();
         for words in ["a\nb\n", "a\nb\n", "a\n", "", "a\n"] {
             std::fs::write(place.path("words"), words).unwrap();

@@ -224,3 +224,23 @@ fn an_agent_always_hears_what_to_do_and_how_long_it_may_take() {
         );
     });
 }
+
+#[test]
+fn no_part_of_a_secret_is_told() {
+    run_within(LIMIT, async {
+        let place = Place::new();
+        // A line is cut after 1024 bytes, in the midst of the password.
+        let agent = place.program(
+            "fence_chatty",
+            "#!/bin/sh\ncat >/dev/null\nprintf '%01018d%s\\n' 0 'correct horse' >&2\n\
+             echo 'community=battery staple' >&2\nexit 1\n",
+        );
+        let secrets = [("passwd", "correct horse"), ("community", "battery staple")];
+        let machines = place.machine(fence(&agent[0], &secrets));
+        machines.call(call(Start)).await.unwrap_err();
+        let said = place.said();
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].ends_with("0***"), "{}", said[0]);
+        assert_eq!(said[1], "community=***");
+    });
+}

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use haproxy_autoscale::machines::GRACE;
 use haproxy_autoscale::machines::settings::Provider;
-use haproxy_autoscale::words::machine::MachineAnswer::Done;
+use haproxy_autoscale::words::machine::MachineAnswer::{Done, Is};
 use haproxy_autoscale::words::machine::MachineFailure::{Failed, Unknown};
 use haproxy_autoscale::words::machine::MachineVerb::{Start, Status, Stop};
+use haproxy_autoscale::words::machine::PowerState::On;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::JoinSet;
 
@@ -138,7 +139,8 @@ fn four_programs_work_at_a_time_and_the_others_wait_within_their_limit() {
     run_within(LIMIT, async {
         let place = Place::new();
         let command = place.script(
-            "touch \"$D/at-work-$HAS_SERVER\"; ls \"$D\" | grep -c at-work >>\"$D/counts\"\n\
+            "[ $1 = start ] || exit 0\n\
+             touch \"$D/at-work-$HAS_SERVER\"; ls \"$D\" | grep -c at-work >>\"$D/counts\"\n\
              [ -e \"$D/free\" ] || while ! [ -e \"$D/go\" ]; do sleep 0.05; done\n\
              rm \"$D/at-work-$HAS_SERVER\"",
         );
@@ -158,8 +160,9 @@ fn four_programs_work_at_a_time_and_the_others_wait_within_their_limit() {
             matches!(outcome, Err(Failed(_))),
             "it was never run: {outcome:?}"
         );
-        let outcome = machines.call(within(SHORT, of("e", Status))).await;
-        assert!(matches!(outcome, Err(Unknown(_))), "{outcome:?}");
+        // What the others do can be asked all the same.
+        let outcome = machines.call(of("e", Status)).await;
+        assert_eq!(outcome, Ok(Is(On)));
         let last = tokio::spawn({
             let machines = machines.clone();
             async move { machines.call(of("f", Start)).await }
@@ -173,6 +176,49 @@ fn four_programs_work_at_a_time_and_the_others_wait_within_their_limit() {
         let counts = place.text("counts");
         let most = counts.lines().map(|it| it.parse::<u32>().unwrap()).max();
         assert_eq!((counts.lines().count(), most), (5, Some(4)), "{counts}");
+    });
+}
+
+#[test]
+fn four_are_asked_for_their_status_at_a_time() {
+    run_within(LIMIT, async {
+        let place = Place::new();
+        let command = place.script(
+            "touch \"$D/asked-$HAS_SERVER\"; while ! [ -e \"$D/go\" ]; do sleep 0.02; done",
+        );
+        let names = ["a", "b", "c", "d", "e"];
+        let provider = Provider::Exec { command };
+        let machines = place.machines(names.map(|name| (name, provider.clone())));
+        let calls = ["a", "b", "c", "d"].map(|name| {
+            let machines = machines.clone();
+            tokio::spawn(async move { machines.call(of(name, Status)).await })
+        });
+        while !["a", "b", "c", "d"]
+            .iter()
+            .all(|it| place.path(&format!("asked-{it}")).exists())
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let outcome = machines.call(within(SHORT, of("e", Status))).await;
+        assert!(matches!(outcome, Err(Unknown(_))), "{outcome:?}");
+        assert!(!place.path("asked-e").exists());
+        fs::write(place.path("go"), "").unwrap();
+        for call in calls {
+            assert_eq!(call.await.unwrap(), Ok(Is(On)));
+        }
+    });
+}
+
+#[test]
+fn the_last_words_of_one_that_says_too_much_stand_in_the_failure() {
+    run_within(LIMIT, async {
+        let place = Place::new();
+        let machines = place.hook(
+            "i=0; while [ $i -lt 400 ]; do echo $i >&2; i=$((i + 1)); done; echo 'no quota' >&2; exit 1",
+        );
+        let outcome = machines.call(call(Start)).await;
+        assert_eq!(outcome, Err(Failed("it ended with 1: no quota".to_owned())));
+        assert_eq!(place.said().len(), 201);
     });
 }
 

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use haproxy_autoscale::machines::Listing;
+use haproxy_autoscale::machines::census::{Census, Found};
 use haproxy_autoscale::machines::exec::Listed;
 use haproxy_autoscale::machines::settings::{Options, Provider};
 use haproxy_autoscale::words::machine::MachineFailure::{Failed, Refused, Unknown};
+use haproxy_autoscale::words::machine::MachineVerb::Start;
 use haproxy_autoscale::words::machine::PowerState;
 use haproxy_autoscale::words::names::ServerName;
 
-use super::{LIMIT, Place};
+use super::{LIMIT, Place, of};
 use crate::support::run_within;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -82,4 +85,108 @@ fn a_list_that_cannot_be_read_is_none() {
             assert!(is_right, "{text}: {found:?}");
         }
     });
+}
+
+#[test]
+fn a_list_with_too_many_rows_is_told() {
+    run_within(LIMIT, async {
+        let place = Place::new();
+        let machines = place
+            .hook("i=0; while [ $i -lt 1001 ]; do echo '{\"machine\":\"m\"}'; i=$((i + 1)); done");
+        let listings = machines.list(SOON).await;
+        assert_eq!(listings[0].found.as_ref().map(Vec::len), Ok(1000));
+        assert_eq!(
+            place.said(),
+            ["it lists more than 1000 machines; only the first 1000 are looked at"]
+        );
+    });
+}
+
+#[test]
+fn a_list_holds_up_no_start_and_no_start_a_list() {
+    run_within(LIMIT, async {
+        let place = Place::new();
+        let command = place.script(
+            "[ $1 = start ] || exit 0; touch \"$D/begun-$HAS_SERVER\"\n\
+             while ! [ -e \"$D/go\" ]; do sleep 0.02; done",
+        );
+        let names = ["a", "b", "c", "d"];
+        let provider = Provider::Exec { command };
+        let machines = place.machines(names.map(|name| (name, provider.clone())));
+        let calls = names.map(|name| {
+            let machines = machines.clone();
+            tokio::spawn(async move { machines.call(of(name, Start)).await })
+        });
+        while !names
+            .iter()
+            .all(|it| place.path(&format!("begun-{it}")).exists())
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(machines.list(SOON).await[0].found, Ok(Vec::new()));
+        std::fs::write(place.path("go"), "").unwrap();
+        for call in calls {
+            call.await.unwrap().unwrap();
+        }
+    });
+}
+
+fn listing(command: &[&str], server: &str, found: Result<&[&str], &str>) -> Listing {
+    let listed = |name: &&str| Listed {
+        machine: (*name).to_owned(),
+        name: None,
+        state: Some(PowerState::On),
+        address: None,
+        created: None,
+        tags: Vec::new(),
+    };
+    Listing {
+        command: command.iter().map(|it| (*it).to_owned()).collect(),
+        servers: vec![ServerName::new("web", server)],
+        found: match found {
+            Ok(names) => Ok(names.iter().map(listed).collect()),
+            Err(why) => Err(Failed(why.to_owned())),
+        },
+    }
+}
+
+fn stray(machine: &str) -> Found {
+    Found::Stray {
+        machine: machine.to_owned(),
+        program: "/m".to_owned(),
+    }
+}
+
+#[test]
+fn a_machine_is_nobodys_when_no_server_of_its_program_has_its_name() {
+    let mut census = Census::default();
+    let both = |names: &[&str]| {
+        vec![
+            listing(&["/m", "eu"], "web3", Ok(names)),
+            listing(&["/m", "us"], "web4", Ok(names)),
+        ]
+    };
+    assert_eq!(census.take(both(&["web3", "web4"])), []);
+    assert_eq!(census.take(both(&["web3", "web5"])), [stray("web5")]);
+    assert_eq!(census.take(both(&["web5"])), []);
+    // Another program's servers say nothing of it.
+    let other = listing(&["/other"], "web6", Ok(&[]));
+    let own = listing(&["/m"], "web3", Ok(&["web6"]));
+    assert_eq!(census.take(vec![own, other]), [stray("web6")]);
+    assert_eq!(census.take(both(&["web5"])), [stray("web5")]);
+}
+
+#[test]
+fn a_list_that_fails_is_told_once_and_nothing_is_told_again_after_it() {
+    let mut census = Census::default();
+    let ask = |census: &mut Census, found| census.take(vec![listing(&["/m"], "web3", found)]);
+    assert_eq!(ask(&mut census, Ok(&["web5"])), [stray("web5")]);
+    let mute = |why: &str| Found::Mute {
+        program: "/m".to_owned(),
+        why: Failed(why.to_owned()),
+    };
+    assert_eq!(ask(&mut census, Err("no way")), [mute("no way")]);
+    assert_eq!(ask(&mut census, Err("no way there")), []);
+    assert_eq!(ask(&mut census, Ok(&["web5"])), [], "it was told before");
+    assert_eq!(ask(&mut census, Err("again")), [mute("again")]);
 }

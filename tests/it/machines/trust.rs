@@ -84,7 +84,7 @@ fn a_program_of_somebody_else_is_refused() {
     let said = refused(|it| chown(it.path("hook"), Some(SOMEBODY), None).unwrap());
     assert_eq!(
         said,
-        "FOLDER/hook belongs to user 54321, who could change what is run; `chown root:root FOLDER/hook`"
+        "FOLDER/hook belongs to user 54321, who could change what is run: read it before it becomes root's; `chown root:root FOLDER/hook`"
     );
     let said = refused(|it| chown(it.path(""), Some(SOMEBODY), None).unwrap());
     assert!(said.contains("belongs to user 54321"), "{said}");
@@ -106,5 +106,77 @@ fn a_link_in_a_folder_of_ours_to_a_program_of_the_system_is_run() {
         let command = vec![place.path("hook").display().to_string()];
         let machines = place.machine(Provider::Exec { command });
         assert_eq!(machines.call(call(Start)).await, Ok(Done));
+    });
+}
+
+/// A folder in which `web/machine` is, with the rights of the folder above it.
+fn below(mode_of_top: u32, owner: Option<u32>) -> Result<(), String> {
+    let place = Place::new();
+    fs::create_dir_all(place.path("top/web")).unwrap();
+    let command = place.program("top/web/machine", "#!/bin/sh\nexit 0\n");
+    mode(&place, "top", mode_of_top);
+    if let Some(owner) = owner {
+        chown(place.path("top"), Some(owner), None).unwrap();
+    }
+    let machines = place.machine(Provider::Exec { command });
+    let mut outcome = Ok(());
+    run_within(LIMIT, async {
+        outcome = match machines.call(call(Start)).await {
+            Ok(_) => Ok(()),
+            Err(Refused(text)) => Err(text),
+            Err(other) => panic!("{other:?}"),
+        };
+    });
+    outcome
+}
+
+#[test]
+fn nobody_else_may_exchange_a_folder_far_above_a_program() {
+    assert_eq!(below(0o755, None), Ok(()));
+    // As /tmp: what is in it is ours.
+    assert_eq!(below(0o1777, None), Ok(()));
+    let said = below(0o777, None).unwrap_err();
+    assert!(
+        said.contains("could change") && said.contains("/top"),
+        "{said}"
+    );
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let said = below(0o755, Some(SOMEBODY)).unwrap_err();
+    assert!(said.contains("belongs to user 54321"), "{said}");
+}
+
+#[test]
+fn a_sticky_folder_protects_nothing_that_is_somebody_elses() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let said = refused(|it| {
+        fs::create_dir(it.path("open")).unwrap();
+        fs::rename(it.path("hook"), it.path("real")).unwrap();
+        symlink(it.path("real"), it.path("open/link")).unwrap();
+        std::os::unix::fs::lchown(it.path("open/link"), Some(SOMEBODY), None).unwrap();
+        mode(it, "open", 0o1777);
+        symlink(it.path("open/link"), it.path("hook")).unwrap();
+    });
+    assert!(said.contains("FOLDER/open"), "{said}");
+}
+
+/// Fence agents are many names of one program, which goes by the one that it is called.
+#[test]
+fn a_program_is_called_by_the_name_of_the_link() {
+    run_within(LIMIT, async {
+        let place = Place::new();
+        let folder = place.folder.path().display().to_string();
+        place.program(
+            "real",
+            &format!("#!/bin/sh\nbasename \"$0\" >{folder}/name\n"),
+        );
+        symlink(place.path("real"), place.path("hook")).unwrap();
+        let command = vec![place.path("hook").display().to_string()];
+        let machines = place.machine(Provider::Exec { command });
+        assert_eq!(machines.call(call(Start)).await, Ok(Done));
+        assert_eq!(place.text("name"), "hook\n");
     });
 }

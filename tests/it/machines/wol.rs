@@ -1,6 +1,6 @@
 //! Wake-on-LAN: the packet as it is on the wire, and how often.
 
-use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::time::Duration;
 
 use haproxy_autoscale::machines::settings::{Mac, Provider, Wake, WolPassword};
@@ -90,6 +90,34 @@ fn a_password_of_either_length_stands_behind_it() {
             assert_eq!(packets[0].len(), length);
             assert_eq!(&packets[0][102..], password.bytes());
         }
+    });
+}
+
+/// The server's own address may be nobody's by now.
+#[test]
+fn a_broadcast_that_fails_is_told_even_where_the_server_was_sent_a_packet() {
+    run_within(LIMIT, async {
+        let (place, card) = (Place::new(), Card::new());
+        let mut wake = card.wake();
+        card.0.set_broadcast(true).unwrap();
+        // A host without a network has no way there; one that has is no place to see this.
+        let nowhere = [[240, 0, 0, 1], [255; 4], [192, 0, 2, 255]].into_iter();
+        let mut nowhere =
+            nowhere.filter(|ip| card.0.send_to(b"x", (Ipv4Addr::from(*ip), 9)).is_err());
+        let Some(nowhere) = nowhere.next() else {
+            return;
+        };
+        wake.broadcast.set_ip(nowhere.into());
+        let wake_to = wake.broadcast;
+        let machines = place.machine(Provider::Wol(wake));
+        let server = Some("127.0.0.1:8080".parse().unwrap());
+        assert_eq!(machines.call(start_at(server)).await, Ok(Done));
+        assert_eq!(card.packets().len(), 1);
+        let said = place.said();
+        assert!(
+            said.len() == 1 && said[0].contains(&format!("cannot be sent to {wake_to}: ")),
+            "{said:?}"
+        );
     });
 }
 
