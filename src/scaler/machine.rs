@@ -39,6 +39,8 @@ const LATE_MIN: Duration = Duration::from_secs(30);
 /// One machine.
 #[derive(Debug)]
 pub(super) struct Machine {
+    /// Another one is another machine.
+    pub(super) identity: u64,
     pub(super) power: Power,
     pub(super) starts: Starts,
     /// It runs because we started it, or its server was put into maint by us: we may stop it.
@@ -54,8 +56,9 @@ pub(super) struct Machine {
 
 impl Machine {
     /// Nothing is known of it; it is asked at once.
-    pub(super) const fn new(now: Timestamp, keys_from: MachineKey) -> Self {
+    pub(super) const fn new(now: Timestamp, identity: u64, keys_from: MachineKey) -> Self {
         Self {
+            identity,
             power: Power::unknown(now),
             starts: Starts::none(keys_from),
             is_ours: false,

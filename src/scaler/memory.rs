@@ -94,6 +94,8 @@ pub struct ServerMemory {
 /// What is remembered of the machine that a server runs on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MachineMemory {
+    /// Which machine that was.
+    pub identity: u64,
     /// The last start that was asked for.
     pub key: MachineKey,
     /// How often.

@@ -94,6 +94,7 @@ struct Server {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Machine {
+    identity: u64,
     key: u64,
     attempt: u32,
     is_ours: bool,
@@ -350,6 +351,7 @@ impl Clocks {
 
 fn machine(memory: &MachineMemory) -> Machine {
     Machine {
+        identity: memory.identity,
         key: memory.key.0,
         attempt: memory.attempt,
         is_ours: memory.is_ours,
@@ -362,6 +364,7 @@ fn machine(memory: &MachineMemory) -> Machine {
 
 fn read_machine(read: &Machine) -> MachineMemory {
     MachineMemory {
+        identity: read.identity,
         key: MachineKey(read.key),
         attempt: read.attempt,
         is_ours: read.is_ours,

@@ -87,6 +87,7 @@ fn memory() -> Memory {
         lent_maxconn: Some(40),
         lent_weights: vec![10, 15],
         machine: Some(MachineMemory {
+            identity: u64::MAX,
             key: MachineKey(7),
             attempt: 2,
             is_ours: true,

@@ -67,7 +67,7 @@ fn news(news: &MachineNews) -> String {
         MachineNews::Homeless => HOMELESS.to_owned(),
         MachineNews::Forgotten => {
             "we started its machine and it still runs, but the configuration \
-                                   names no machine for it any more: stop it by hand, or name it again"
+                                   names it no more: stop it by hand, or name it again"
                 .to_owned()
         }
     }

@@ -63,8 +63,12 @@ impl Machines {
     /// The configuration names others now.
     pub(super) fn reconfigure(&mut self, now: Timestamp, settings: &BackendSettings) {
         let (forgotten, spent) = (&mut self.forgotten, &mut self.spent);
+        let keys_from = &mut self.keys_from;
         self.each.retain(|name, machine| {
-            let is_named = settings.machines.contains_key(name);
+            let next = settings.machines.get(name);
+            let is_named = next.is_some_and(|next| next.identity == machine.identity);
+            let next_key = MachineKey(machine.starts.key.0.saturating_add(1));
+            *keys_from = next_key.max(*keys_from);
             if !is_named {
                 spent.leaves(machine.power.ran(now));
             }
@@ -102,8 +106,8 @@ impl Machines {
 
     fn meet(&mut self, now: Timestamp, settings: &BackendSettings) {
         let keys_from = self.keys_from;
-        for name in settings.machines.keys() {
-            let machine = || Machine::new(now, keys_from);
+        for (name, settings) in &settings.machines {
+            let machine = || Machine::new(now, settings.identity, keys_from);
             self.each.entry(name.clone()).or_insert_with(machine);
         }
     }
@@ -212,6 +216,7 @@ impl Machines {
         let machine = self.of(server)?;
         let late = machine.starts.late_until.filter(|until| now < *until);
         let memory = MachineMemory {
+            identity: machine.identity,
             key: machine.starts.key,
             attempt: machine.starts.attempt,
             is_ours: machine.is_ours,
@@ -234,7 +239,9 @@ impl Machines {
         settings: &BackendSettings,
     ) {
         match (self.each.get_mut(server), settings.machines.get(server)) {
-            (Some(machine), Some(settings)) => machine.restore(now, memory, settings),
+            (Some(machine), Some(settings)) if memory.identity == settings.identity => {
+                machine.restore(now, memory, settings);
+            }
             _ if memory.is_ours || memory.may_start_late => {
                 self.forgotten.push(server.to_owned());
             }

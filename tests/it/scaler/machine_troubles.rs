@@ -248,3 +248,25 @@ fn a_machine_of_ours_is_told_at_once_when_haproxy_has_its_server_no_more() {
     let is_told = told.iter().filter(|it| it.contains("web/web2")).count();
     assert_eq!(is_told, 1, "{told:?}");
 }
+
+#[test]
+fn another_machine_behind_the_same_server_is_not_the_one_that_we_started() {
+    let mut world = one_machine();
+    slow(&mut world, 50);
+    assert!(world.is_up("web2"));
+    let machine = world.settings.machines.get_mut("web2").expect("it has one");
+    machine.identity = 8;
+    let settings = world.settings.clone();
+    world.reconfigure(&settings);
+    world.pass(seconds(3));
+    let told = texts(&world, Change::Warning);
+    assert!(
+        told.iter().any(|it| it.contains("stop it by hand")),
+        "{told:?}"
+    );
+    let key = world.plant["web2"].keys.keys().next_back().copied();
+    quiet(&mut world, 300);
+    slow(&mut world, 60);
+    let next = world.plant["web2"].keys.keys().next_back().copied();
+    assert!(world.is_up("web2") && next > key, "{}", world.trace());
+}
