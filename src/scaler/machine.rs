@@ -29,6 +29,8 @@ const LATE_FOR: Duration = Duration::from_secs(15 * 60);
 const LATE_EVERY: Duration = Duration::from_secs(60);
 /// A provider that takes too long is ended, at last by force; after this much more its outcome counts as lost.
 const OUTCOME_SLACK: Duration = Duration::from_secs(10);
+/// A spare that is wanted has its machine asked no more often.
+const WANTED_EVERY: Duration = Duration::from_secs(2);
 /// One answer may be older than the start that was accepted.
 const OFFS_BELIEVED: u32 = 2;
 /// A machine is late when its boot takes so many times what the last one took …
@@ -101,6 +103,13 @@ impl Machine {
     /// When something is due with it whatever else happens.
     pub(super) fn due(&self) -> Timestamp {
         self.call.map_or(self.ask_at, |call| call.until)
+    }
+
+    /// A spare that is wanted waits for it: when it is attended to. Whoever has just been asked is left a moment.
+    pub(super) fn wanted_at(&self) -> Timestamp {
+        let is_accepted = self.start.as_ref().is_some_and(|start| start.is_accepted);
+        let asked_at = self.power.asked_at.filter(|_| !is_accepted);
+        asked_at.map_or(Timestamp::default(), |at| at.after(WANTED_EVERY))
     }
 
     /// Nobody knows what it does, and it is about to be asked.
@@ -209,7 +218,7 @@ impl Machine {
         Some(boot)
     }
 
-    /// Nobody waits for its start any more. It may take effect all the same.
+    /// Nobody waits for its start any more, if one was asked for. It may take effect all the same.
     pub(super) fn give_up(&mut self, now: Timestamp) {
         if self.start.take().is_some() {
             self.starts.late_until = Some(now.after(LATE_FOR));
@@ -230,13 +239,6 @@ impl Machine {
     pub(super) const fn hand_over(&mut self) {
         (self.is_ours, self.is_told) = (false, false);
         self.starts.late_until = None;
-    }
-
-    /// Nobody waits for its start: it is given up.
-    pub(super) fn give_up_if_starting(&mut self, now: Timestamp) {
-        if self.start.is_some() {
-            self.give_up(now);
-        }
     }
 
     /// Its server is asked from now on. One that was found starting has the whole time that a start has.

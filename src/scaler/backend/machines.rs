@@ -187,7 +187,7 @@ impl Machines {
         let wanted = journeys.iter().filter_map(|journey| {
             let machine = self.of(&journey.server)?;
             if journey.step == Step::Starting && !machine.is_busy() {
-                return Some(Timestamp::default()); // It waits for nothing.
+                return Some(machine.wanted_at());
             }
             journey.is_late_at(settings.machines.get(&journey.server)?)
         });

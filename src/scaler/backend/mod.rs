@@ -385,6 +385,8 @@ pub(super) fn machine_answered(
     if machines::answered(&mut backend.road(), now, id, server, outcome, out) {
         backend.seek_work(now, out);
     }
+    // What waited for that answer waits no longer.
+    tend_machines(backend, now, out);
 }
 
 /// What became of its requests since that was taken last.

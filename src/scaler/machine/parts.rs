@@ -25,7 +25,7 @@ pub(in crate::scaler) struct Power {
     /// When its provider, or its server, said so last.
     seen_at: Option<Timestamp>,
     /// When its provider was asked last.
-    asked_at: Option<Timestamp>,
+    pub(super) asked_at: Option<Timestamp>,
     /// How long it has run, or may have, before `runs_since`.
     ran: Duration,
     runs_since: Option<Timestamp>,

@@ -270,3 +270,16 @@ fn another_machine_behind_the_same_server_is_not_the_one_that_we_started() {
     let next = world.plant["web2"].keys.keys().next_back().copied();
     assert!(world.is_up("web2") && next > key, "{}", world.trace());
 }
+
+#[test]
+fn a_machine_that_somebody_else_stops_while_it_is_wanted_is_not_asked_without_a_pause() {
+    let mut world = one_machine();
+    world.machine("web2").faults = vec![(MachineVerb::Start, Fault::AnswerLost)];
+    world.machine("web2").boot = seconds(1000);
+    slow(&mut world, 2);
+    world.set_power("web2", PowerState::Stopping);
+    let before = world.asked("web2", MachineVerb::Status);
+    slow(&mut world, 60);
+    let asked = world.asked("web2", MachineVerb::Status) - before;
+    assert!(asked < 60, "asked {asked} times within a minute");
+}

@@ -67,7 +67,7 @@ fn tend_one(
         return wants_another;
     };
     if !is_waited_for && !wants_another {
-        machine.give_up_if_starting(now);
+        machine.give_up(now);
     }
     if machine.is_busy() || wants_another {
         return wants_another;
@@ -78,6 +78,7 @@ fn tend_one(
     match step {
         Some(Step::Starting) => match machine.to_start(now) {
             ToStart::GoOn => answers_next(road, now, name, out),
+            ToStart::Ask if now < machine.wanted_at() => {}
             ToStart::Ask => ask(road, now, name, &settings, out),
             ToStart::Start => start(road, now, name, &settings, out),
         },
