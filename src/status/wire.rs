@@ -99,8 +99,8 @@ pub struct ServerStatus {
     pub serving: bool,
     pub weight: Option<u32>,
     pub note: Option<String>,
-    /// What it runs on, where we start and stop that.
-    #[serde(default)]
+    /// What it runs on, where we start and stop that; left out for others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<MachineStatus>,
     #[serde(flatten)]
     pub standings: StandingsStatus,
