@@ -368,6 +368,12 @@ impl Wanted {
         matches!(self, Self::Demand { .. } | Self::Target { .. })
     }
 
+    /// That server will be gone.
+    pub(super) fn evacuation(server: &str) -> Self {
+        let server = server.to_owned();
+        Self::Evacuation { server }
+    }
+
     /// It replaces that server, which may come and go.
     pub(super) fn is_for_spare(&self, name: &str) -> bool {
         matches!(self, Self::DeadSpare { server, .. } | Self::Evacuation { server } if server == name)

@@ -6,7 +6,7 @@ mod parts;
 
 use std::time::Duration;
 
-use self::parts::{Call, Power, Start, Starts, Stops};
+use self::parts::{Power, Start, Starts, Stops};
 use super::decision::MachineTrouble;
 use super::event::ActionId;
 use super::memory::MachineMemory;
@@ -15,6 +15,7 @@ use crate::words::machine::{MachineAnswer, MachineFailure, MachineKey, MachineVe
 use crate::words::time::Timestamp;
 
 pub(super) use self::outcome::{Outcome, ToStart, Troubles};
+pub(super) use self::parts::Call;
 
 /// What runs is compared with what is remembered this often.
 const STATUS_EVERY: Duration = Duration::from_secs(5 * 60);
@@ -47,7 +48,7 @@ pub(super) struct Machine {
     pub(super) starts: Starts,
     /// It runs because we started it, or its server was put into maint by us: we may stop it.
     pub(super) is_ours: bool,
-    call: Option<Call>,
+    pub(super) call: Option<Call>,
     start: Option<Start>,
     pub(super) stops: Stops,
     ask_at: Timestamp,
@@ -97,7 +98,8 @@ impl Machine {
 
     /// The same, where nobody can tell.
     pub(super) fn may_run_for_us(&self, now: Timestamp) -> bool {
-        self.runs_for_us() || self.is_ours && !self.power.is_down() || self.starts.may_be_late(now)
+        let may_start = self.is_starting() || self.starts.may_be_late(now);
+        self.is_ours && !self.power.is_down() || may_start
     }
 
     /// When something is due with it whatever else happens.
@@ -199,7 +201,12 @@ impl Machine {
 
     fn call(&mut self, now: Timestamp, id: ActionId, verb: MachineVerb, limit: Duration) {
         let until = now.after(limit.saturating_add(OUTCOME_SLACK));
-        self.call = Some(Call { id, verb, until });
+        self.call = Some(Call {
+            id,
+            verb,
+            limit,
+            until,
+        });
     }
 
     /// It may be asked to stop, as far as it is concerned.
@@ -306,20 +313,14 @@ impl Machine {
         now: Timestamp,
         outcome: Result<MachineAnswer, MachineFailure>,
     ) -> Outcome {
-        let accepted = |retry_after: Option<Duration>, usual: Duration| {
-            let pause = retry_after.unwrap_or(usual);
-            now.after(pause)
-        };
-        let (power, ask_at) = match outcome {
+        let (power, look_in) = match outcome {
             Ok(MachineAnswer::Done | MachineAnswer::Is(PowerState::On)) => {
-                (PowerState::On, accepted(None, BOOT_WATCH_EVERY))
+                (PowerState::On, BOOT_WATCH_EVERY)
             }
             Ok(MachineAnswer::NotYet { retry_after }) => {
-                (PowerState::Starting, accepted(retry_after, WATCH_EVERY))
+                (PowerState::Starting, retry_after.unwrap_or(WATCH_EVERY))
             }
-            Ok(MachineAnswer::Is(PowerState::Starting)) => {
-                (PowerState::Starting, accepted(None, WATCH_EVERY))
-            }
+            Ok(MachineAnswer::Is(PowerState::Starting)) => (PowerState::Starting, WATCH_EVERY),
             Ok(MachineAnswer::Is(PowerState::Off | PowerState::Stopping | PowerState::Gone)) => {
                 return self.start_failed(now, MachineTrouble::Off);
             }
@@ -338,7 +339,7 @@ impl Machine {
             }
         };
         self.power.enter(now, Some(power));
-        self.ask_at = ask_at;
+        self.ask_at = now.after(look_in);
         self.accept()
     }
 

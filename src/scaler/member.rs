@@ -197,6 +197,14 @@ impl Member {
             && !self.service.probation.is_failing()
     }
 
+    /// No operator's hand and no other server keeps it as it is.
+    pub(super) fn may_be_changed(&self, now: Timestamp) -> bool {
+        !self.apart.is_held(now)
+            && !self.marks.is_fixed()
+            && !self.read.is_tracked
+            && !self.read.is_beyond_us()
+    }
+
     /// Its effective weight once its share has grown.
     pub(super) fn whole_weight(&self) -> u32 {
         if self.service.ramp.is_own() {

@@ -240,11 +240,8 @@ impl Pool {
         let may_go = self.members.iter().filter(|member| {
             member.role == Role::Spare
                 && member.stage == Stage::Ready
-                && !member.apart.is_held(now)
-                && !member.marks.is_fixed()
+                && member.may_be_changed(now)
                 && member.marks.kept() != Some(Kept::In)
-                && !member.read.is_tracked
-                && !member.read.is_beyond_us()
         });
         let mut order: Vec<&Member> = may_go.collect();
         // Of two that are alike the later one in haproxy.cfg goes first.
@@ -302,9 +299,6 @@ fn rests_freely(member: &Member, now: Timestamp) -> bool {
     member.role == Role::Spare
         && member.stage == Stage::Maint
         && member.read.is_maint()
-        && !member.read.is_beyond_us()
-        && !member.read.is_tracked
-        && !member.apart.is_held(now)
-        && !member.marks.is_fixed()
+        && member.may_be_changed(now)
         && member.marks.kept() != Some(Kept::Out)
 }

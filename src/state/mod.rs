@@ -61,17 +61,9 @@ pub fn load(dir: &Path, name: &str, now: Timestamp, wall_ms: u64) -> Found {
             "the remembered state {shown} is not believed: {error}"
         ));
     }
-    let bytes = match files::read(&path, FILE_BYTES_MAX) {
-        Ok(bytes) => bytes,
-        // Without a directory there was no memory; that none can be kept is said when it is tried.
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            return Found::Nothing;
-        }
+    let bytes = match bytes_of(&path) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Found::Nothing,
         Err(error) => {
             return Found::Lost(format!("cannot read the remembered state {shown}: {error}"));
         }
@@ -89,22 +81,32 @@ pub fn load(dir: &Path, name: &str, now: Timestamp, wall_ms: u64) -> Found {
     }
 }
 
-/// What that file says, to somebody who only looks; `None`: there is none. It stays as it is.
-///
-/// # Errors
-/// Why it cannot be read or understood.
-pub fn peek(dir: &Path, name: &str) -> Result<Option<Memory>, String> {
-    let path = dir.join(name);
-    let bytes = match files::read(&path, FILE_BYTES_MAX) {
-        Ok(bytes) => bytes,
+/// What stands in it; `None`: there is none. Without a directory there was no memory; that none can be kept is
+/// said when it is tried.
+fn bytes_of(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match files::read(path, FILE_BYTES_MAX) {
+        Ok(bytes) => Ok(Some(bytes)),
         Err(error)
             if matches!(
                 error.kind(),
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
             ) =>
         {
-            return Ok(None);
+            Ok(None)
         }
+        Err(error) => Err(error),
+    }
+}
+
+/// What that file says, to somebody who only looks; `None`: there is none. It stays as it is.
+///
+/// # Errors
+/// Why it cannot be read or understood.
+pub fn peek(dir: &Path, name: &str) -> Result<Option<Memory>, String> {
+    let path = dir.join(name);
+    let bytes = match bytes_of(&path) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(None),
         Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
     };
     let memory = decode(&bytes, Timestamp::default(), wall_ms());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::needs::Needs;
 use super::nobody::why_no_spare;
 use crate::scaler::decision::{Refusal, Wanted};
-use crate::scaler::hand::Hand;
+use crate::scaler::hand::{Hand, Until};
 use crate::scaler::member::{Member, Stage, name_of};
 use crate::words::picture::AdminState;
 use crate::words::time::Timestamp;
@@ -17,21 +17,21 @@ pub(super) const LASTS: Duration = Duration::from_secs(2 * 60);
 const CUT_BEFORE: Duration = Duration::from_secs(2);
 
 impl Member {
-    /// Its machine will be gone: when, where it is still waited for.
-    fn goes_at(&self) -> Option<Timestamp> {
-        let mark = self.marks.evacuated?;
-        mark.until.map(|until| until.at)
+    /// When its machine will be gone.
+    fn goes_at(&self) -> Option<Until> {
+        self.marks.evacuated?.until
     }
 
     /// Its sessions are not waited for any longer.
     pub(super) fn is_out_of_time(&self, now: Timestamp) -> bool {
-        self.goes_at().is_some_and(|at| now.after(CUT_BEFORE) >= at)
+        self.goes_at()
+            .is_some_and(|until| now.after(CUT_BEFORE) >= until.at)
     }
 
     /// Half of the time that it was given is over: the other half is for its sessions.
     fn has_to_leave(&self, now: Timestamp) -> bool {
-        let until = self.marks.evacuated.and_then(|mark| mark.until);
-        until.is_none_or(|until| now.after(until.length / 2) >= until.at)
+        self.goes_at()
+            .is_none_or(|until| now.after(until.length / 2) >= until.at)
     }
 
     /// Nobody counts on it: another one has to stand in for it.
@@ -52,19 +52,17 @@ pub(super) fn evacuated_ones(hand: &Hand) -> Vec<String> {
 pub(super) fn evacuated(needs: Needs<'_>) -> impl Iterator<Item = Wanted> + '_ {
     let members = needs.facts.pool.members.iter();
     let evacuated = members.filter(|member| member.wants_a_stand_in());
-    evacuated.map(|member| Wanted::Evacuation {
-        server: name_of(member),
-    })
+    evacuated.map(|member| Wanted::evacuation(&member.read.name))
 }
 
 /// That server may leave now: another one serves in its place, or its time is running out.
 pub(super) fn may_leave(needs: Needs<'_>, member: &Member) -> bool {
     let now = needs.facts.last_read();
     let name = &member.read.name;
-    let is_for = |it: &&Member| matches!(&it.errand.came_for, Some(Wanted::Evacuation { server }) if server == name);
+    let wanted = Some(Wanted::evacuation(name));
     let mut serving = needs.facts.pool.serving_members();
     let are_others = needs.facts.pool.serving_without(name) > 0;
-    let is_replaced = serving.any(|it| is_for(&it));
+    let is_replaced = serving.any(|it| it.errand.came_for == wanted);
     !member.is_serving() || are_others && (is_replaced || member.has_to_leave(now))
 }
 
@@ -74,28 +72,18 @@ pub(super) fn no_stand_in(needs: Needs<'_>, now: Timestamp, server: &str) -> Opt
     if !member.is_serving() || needs.lingering(now).is_some() {
         return None;
     }
-    let wanted = Wanted::Evacuation {
-        server: server.to_owned(),
-    };
-    let is_there = !needs.candidates_for(now, &wanted).is_empty();
-    let why = || Box::new(why_no_spare(needs, now));
-    (!is_there).then(|| Refusal::NoStandIn(why()))
+    let wanted = Wanted::evacuation(server);
+    let nobody = needs.candidates_for(now, &wanted).is_empty();
+    nobody.then(|| Refusal::NoStandIn(Box::new(why_no_spare(needs, now))))
 }
 
 /// Who comes in its place, as things are.
 pub(super) fn stand_in(needs: Needs<'_>, now: Timestamp, server: &str) -> Option<String> {
-    let wanted = Wanted::Evacuation {
-        server: server.to_owned(),
-    };
-    let coming = needs.journeys.iter().find(
-        |it| matches!(it.goal.wanted(), Some(Wanted::Evacuation { server: it }) if it == server),
-    );
-    let first = || {
-        needs
-            .candidates_for(now, &wanted)
-            .first()
-            .map(|it| name_of(it))
-    };
+    let wanted = Wanted::evacuation(server);
+    let mut journeys = needs.journeys.iter();
+    let coming = journeys.find(|it| it.goal.wanted() == Some(&wanted));
+    let candidates = || needs.candidates_for(now, &wanted);
+    let first = || candidates().first().map(|it| name_of(it));
     coming.map(|it| it.server.clone()).or_else(first)
 }
 

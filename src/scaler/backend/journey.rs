@@ -195,6 +195,13 @@ pub(super) enum Step {
     Emptying { since: Timestamp },
 }
 
+impl Step {
+    /// Its machine may still have to boot.
+    pub(super) const fn waits_for_its_machine(self) -> bool {
+        matches!(self, Self::Starting | Self::WarmingUp { .. })
+    }
+}
+
 impl Journey {
     pub(super) fn new(now: Timestamp, server: String, goal: Goal, step: Step) -> Self {
         Self {

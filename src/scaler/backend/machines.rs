@@ -2,7 +2,6 @@
 //! asked for is in `asked`; what one machine does is in `scaler::machine`.
 
 mod asked;
-
 mod seen;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -20,9 +19,8 @@ use crate::scaler::settings::BackendSettings;
 use crate::words::machine::{MachineKey, PowerState};
 use crate::words::time::Timestamp;
 
-pub(super) use self::seen::problems_of_machines;
-
 pub(super) use self::asked::{answered, departed, late, proven, say_goodbye, tend};
+pub(super) use self::seen::problems_of_machines;
 
 /// `starts_per_hour`.
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -62,37 +60,36 @@ impl Machines {
 
     /// The configuration names others now.
     pub(super) fn reconfigure(&mut self, now: Timestamp, settings: &BackendSettings) {
-        let (forgotten, spent) = (&mut self.forgotten, &mut self.spent);
-        let keys_from = &mut self.keys_from;
-        self.each.retain(|name, machine| {
+        self.let_go(now, |name, machine| {
             let next = settings.machines.get(name);
-            let is_named = next.is_some_and(|next| next.identity == machine.identity);
-            let next_key = MachineKey(machine.starts.key.0.saturating_add(1));
-            *keys_from = next_key.max(*keys_from);
-            if !is_named {
-                spent.leaves(machine.power.ran(now));
-            }
-            if !is_named && machine.may_run_for_us(now) {
-                forgotten.push(name.clone());
-            }
-            is_named
+            next.is_none_or(|next| next.identity != machine.identity)
         });
         self.meet(now, settings);
     }
 
-    /// Another HAProxy, or another way to touch it: nothing is known.
-    pub(super) fn forget(&mut self, now: Timestamp, settings: &BackendSettings) {
-        let spent = self.spent_by_all(now);
-        let mut forgotten = std::mem::take(&mut self.forgotten);
-        let mut keys_from = self.keys_from;
-        for (name, machine) in &self.each {
-            keys_from = keys_from.max(MachineKey(machine.starts.key.0.saturating_add(1)));
+    /// Knows nothing any more of those for which `goes` holds, but how long they ran and which may run on
+    /// because of us.
+    fn let_go(&mut self, now: Timestamp, goes: impl Fn(&str, &Machine) -> bool) {
+        let (forgotten, spent) = (&mut self.forgotten, &mut self.spent);
+        let keys_from = &mut self.keys_from;
+        self.each.retain(|name, machine| {
+            if !goes(name, machine) {
+                return true;
+            }
+            *keys_from = machine.starts.next_key().max(*keys_from);
+            spent.leaves(machine.power.ran(now));
             if machine.may_run_for_us(now) {
                 forgotten.push(name.clone());
             }
-        }
-        *self = Self::new(now, settings, keys_from);
-        (self.spent, self.forgotten) = (spent, forgotten);
+            false
+        });
+    }
+
+    /// Another HAProxy, or another way to touch it: nothing is known.
+    pub(super) fn forget(&mut self, now: Timestamp, settings: &BackendSettings) {
+        self.let_go(now, |_, _| true);
+        self.starts.clear();
+        self.meet(now, settings);
         self.begin_generation(now, settings);
     }
 
@@ -167,8 +164,7 @@ impl Machines {
         if running >= settings.machines_at_once {
             return Some(NoStart::AtOnce(running));
         }
-        let recent = self.starts.iter().map(|since| since.lasted(now));
-        let mut recent: Vec<Duration> = recent.filter(|ago| *ago < HOUR).collect();
+        let mut recent = self.starts_ago(now);
         let most = usize::try_from(settings.starts_per_hour).unwrap_or(usize::MAX);
         if recent.len() < most {
             return None;
@@ -214,13 +210,12 @@ impl Machines {
     /// What should be known of it after a restart.
     pub(super) fn memory(&self, now: Timestamp, server: &str) -> Option<MachineMemory> {
         let machine = self.of(server)?;
-        let late = machine.starts.late_until.filter(|until| now < *until);
         let memory = MachineMemory {
             identity: machine.identity,
             key: machine.starts.key,
             attempt: machine.starts.attempt,
             is_ours: machine.is_ours,
-            may_start_late: machine.is_starting() || late.is_some(),
+            may_start_late: machine.is_starting() || machine.starts.may_be_late(now),
             is_stopping: machine.stops.is_under_way(),
             boot: machine.starts.boot,
             starts: machine.starts.count,
@@ -283,16 +278,7 @@ pub(super) fn died(needs: Needs<'_>) -> Option<(String, Fault)> {
 
 /// No operator and no other server keeps it as it is.
 fn may_touch(needs: Needs<'_>, member: &Member) -> bool {
-    let held = needs
-        .facts
-        .reading
-        .read_at
-        .is_some_and(|now| member.apart.is_held(now));
-    !held
-        && !member.marks.is_fixed()
-        && !member.read.is_tracked
-        && !member.read.is_beyond_us()
-        && member.marks.kept() != Some(Kept::In)
+    member.may_be_changed(needs.facts.last_read()) && member.marks.kept() != Some(Kept::In)
 }
 
 /// Nothing speaks against stopping that machine: its server rests in maint, with nobody on it, and

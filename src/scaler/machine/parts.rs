@@ -61,9 +61,11 @@ pub(in crate::scaler) struct Stops {
 
 /// What it is asked for at this moment.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Call {
-    pub(super) id: ActionId,
-    pub(super) verb: MachineVerb,
+pub(in crate::scaler) struct Call {
+    pub(in crate::scaler) id: ActionId,
+    pub(in crate::scaler) verb: MachineVerb,
+    /// Whoever does it is ended after this long.
+    pub(in crate::scaler) limit: Duration,
     /// The outcome counts as lost then.
     pub(super) until: Timestamp,
 }
@@ -168,8 +170,13 @@ impl Starts {
         self.keys_from = first;
     }
 
+    /// That of the one after the last.
+    pub(in crate::scaler) const fn next_key(&self) -> MachineKey {
+        MachineKey(self.key.0.saturating_add(1))
+    }
+
     /// One that was given up may take effect yet.
-    pub(super) fn may_be_late(&self, now: Timestamp) -> bool {
+    pub(in crate::scaler) fn may_be_late(&self, now: Timestamp) -> bool {
         self.late_until.is_some_and(|until| now < until)
     }
 
@@ -178,8 +185,7 @@ impl Starts {
         if is_again {
             self.attempt = self.attempt.saturating_add(1);
         } else {
-            let next = MachineKey(self.key.0.saturating_add(1));
-            self.key = next.max(self.keys_from);
+            self.key = self.next_key().max(self.keys_from);
             self.attempt = 1;
             self.count = self.count.saturating_add(1);
             // What was asked for before a repetition may take effect all the same.

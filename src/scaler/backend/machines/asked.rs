@@ -8,7 +8,7 @@ use super::super::road::{Road, answers_next};
 use super::{Machines, is_unused};
 use crate::scaler::decision::{Change, Failure, MachineNews, MachineTrouble, Reason};
 use crate::scaler::event::{Action, ActionId};
-use crate::scaler::machine::{Machine, Outcome, ToStart};
+use crate::scaler::machine::{Call, Machine, Outcome, ToStart};
 use crate::scaler::member::Stage;
 use crate::scaler::outbox::Outbox;
 use crate::scaler::settings::MachineSettings;
@@ -59,7 +59,7 @@ fn tend_one(
     let step = road.journeys.of(name).map(|journey| journey.step);
     let may_stop = may_stop && now >= road.machines.not_before;
     let is_unused = is_unused(road.needs(), now, name);
-    let is_waited_for = matches!(step, Some(Step::Starting | Step::WarmingUp { .. }));
+    let is_waited_for = step.is_some_and(Step::waits_for_its_machine);
     let member = road.facts.pool.member(name);
     let is_homeless = member.is_none() && road.facts.has_picture();
     let is_down = member.is_some_and(|it| it.stage == Stage::Ready && !it.read.is_up());
@@ -123,9 +123,8 @@ fn settle(
         }
         Outcome::StartFailed(trouble) => {
             tell_failed(now, name, MachineVerb::Start, &trouble, None, out);
-            let is_waited_for = road.journeys.of(name).is_some_and(|journey| {
-                matches!(journey.step, Step::Starting | Step::WarmingUp { .. })
-            });
+            let journey = road.journeys.of(name);
+            let is_waited_for = journey.is_some_and(|it| it.step.waits_for_its_machine());
             if is_waited_for {
                 road.fail(now, name, Failure::Machine(trouble), out);
             }
@@ -278,14 +277,7 @@ fn start(
     };
     road.machines.started(now);
     told(now, name, Change::MachineStart, news, out);
-    call(
-        road,
-        id,
-        name,
-        MachineVerb::Start,
-        settings.start_timeout,
-        out,
-    );
+    call(road, name, out);
 }
 
 fn stop(
@@ -300,14 +292,7 @@ fn stop(
         machine.begin_stop(now, id, settings);
     }
     told(now, name, Change::MachineStop, MachineNews::Stop, out);
-    call(
-        road,
-        id,
-        name,
-        MachineVerb::Stop,
-        settings.stop_timeout,
-        out,
-    );
+    call(road, name, out);
 }
 
 fn ask(
@@ -321,28 +306,21 @@ fn ask(
     if let Some(machine) = road.machines.of_mut(name) {
         machine.begin_status(now, id, settings);
     }
-    call(
-        road,
-        id,
-        name,
-        MachineVerb::Status,
-        settings.status_timeout,
-        out,
-    );
+    call(road, name, out);
 }
 
-fn call(
-    road: &Road<'_>,
-    id: ActionId,
-    name: &str,
-    verb: MachineVerb,
-    limit: Duration,
-    out: &mut Outbox,
-) {
-    let member = road.facts.pool.member(name);
+/// Passes on what its machine is asked for now.
+fn call(road: &Road<'_>, name: &str, out: &mut Outbox) {
     let Some(machine) = road.machines.of(name) else {
         return;
     };
+    let Some(Call {
+        id, verb, limit, ..
+    }) = machine.call
+    else {
+        return;
+    };
+    let member = road.facts.pool.member(name);
     let call = MachineCall {
         verb,
         server: out.server(name),

@@ -62,14 +62,6 @@ impl Machines {
         }
     }
 
-    /// All are forgotten: how long they have run is not.
-    pub(super) fn spent_by_all(&self, now: Timestamp) -> Spent {
-        Spent {
-            gone: self.ran(now),
-            ..self.spent
-        }
-    }
-
     fn ran(&self, now: Timestamp) -> Duration {
         let each = self.each.values().map(|machine| machine.power.ran(now));
         each.fold(self.spent.gone, Duration::saturating_add)
