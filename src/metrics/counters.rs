@@ -393,6 +393,7 @@ impl BackendCounters {
                 add(&mut machine.failures, *verb as usize);
             }
             MachineNews::Start { .. }
+            | MachineNews::Slow { .. }
             | MachineNews::Started { .. }
             | MachineNews::Stop
             | MachineNews::Stopped { .. }

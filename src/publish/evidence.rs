@@ -344,6 +344,10 @@ fn of_machine(data: &mut Data, news: &MachineNews) {
                 put_seconds(data, "usual_boot_s", *usual);
             }
         }
+        MachineNews::Slow { lasted, usual } => {
+            put_seconds(data, "lasted_s", *lasted);
+            put_seconds(data, "usual_boot_s", *usual);
+        }
         MachineNews::Started { boot } => put_seconds(data, "boot_s", *boot),
         MachineNews::Failed {
             verb,

@@ -114,11 +114,6 @@ impl Machine {
         asked_at.map_or(Timestamp::default(), |at| at.after(WANTED_EVERY))
     }
 
-    /// Nobody knows what it does, and it is about to be asked.
-    pub(super) fn is_unknown(&self, now: Timestamp) -> bool {
-        self.power.state.is_none() && self.is_due(now)
-    }
-
     /// Its provider is to say what it does.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         self.call.is_none() && self.ask_at <= now
@@ -281,6 +276,20 @@ impl Machine {
         }
     }
 
+    /// What should be known of it after a restart.
+    pub(super) fn memory(&self, now: Timestamp) -> MachineMemory {
+        MachineMemory {
+            identity: self.identity,
+            key: self.starts.key,
+            attempt: self.starts.attempt,
+            is_ours: self.is_ours,
+            may_start_late: self.is_starting() || self.starts.may_be_late(now),
+            is_stopping: self.stops.is_under_way(),
+            boot: self.starts.boot,
+            starts: self.starts.count,
+        }
+    }
+
     /// A start is waited for.
     pub(super) const fn is_starting(&self) -> bool {
         self.start.is_some()
@@ -399,7 +408,11 @@ impl Machine {
     }
 
     fn stop_failed(&mut self, now: Timestamp, trouble: MachineTrouble) -> Outcome {
-        let again_in = self.stops.fail(now);
+        let is_done = matches!(
+            trouble,
+            MachineTrouble::Failed(_) | MachineTrouble::Refused(_)
+        );
+        let again_in = self.stops.fail(now, !is_done);
         let again_at = Some(now.after(again_in));
         self.troubles
             .note(now, MachineVerb::Stop, &trouble, again_at);

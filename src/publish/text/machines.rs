@@ -40,6 +40,12 @@ fn news(news: &MachineNews) -> String {
                 wanted(why)
             )
         }
+        MachineNews::Slow { lasted, usual } => format!(
+            "its machine has not started after {}, and its last boot took {}: the next spare is tried beside \
+             it, if there is one",
+            Span(*lasted),
+            Span(*usual)
+        ),
         MachineNews::Started { boot } => format!(
             "its machine runs and the server answers, {} after it was asked to start",
             Span(*boot)

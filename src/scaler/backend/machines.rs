@@ -7,6 +7,7 @@ mod seen;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use super::facts::Facts;
 use super::journey::{Journey, Step};
 use super::journeys::Journeys;
 use super::needs::Needs;
@@ -15,7 +16,7 @@ use crate::scaler::hand::{Kept, Since};
 use crate::scaler::machine::Machine;
 use crate::scaler::member::{Member, Role, Stage, name_of};
 use crate::scaler::memory::MachineMemory;
-use crate::scaler::settings::BackendSettings;
+use crate::scaler::settings::{BackendSettings, MachineSettings};
 use crate::words::machine::{MachineKey, PowerState};
 use crate::words::time::Timestamp;
 
@@ -39,9 +40,22 @@ pub(super) struct Machines {
     not_before: Timestamp,
     /// Those that run because of us and that the configuration names no more: not told yet.
     forgotten: Vec<String>,
+    /// What was known of those when they went, should the configuration name them again.
+    former: BTreeMap<String, MachineMemory>,
     /// Keys count up from here where nothing is remembered.
     keys_from: MachineKey,
     spent: seen::Spent,
+}
+
+/// How far a spare is from service, as far as its machine is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Distance {
+    /// It runs, or has no machine.
+    Runs,
+    /// It has to be started first.
+    Off,
+    /// A stop that failed may take effect yet.
+    MayGoOff,
 }
 
 impl Machines {
@@ -60,11 +74,25 @@ impl Machines {
 
     /// The configuration names others now.
     pub(super) fn reconfigure(&mut self, now: Timestamp, settings: &BackendSettings) {
-        self.let_go(now, |name, machine| {
+        let goes = |name: &str, machine: &Machine| {
             let next = settings.machines.get(name);
             next.is_none_or(|next| next.identity != machine.identity)
-        });
+        };
+        for (name, machine) in &self.each {
+            if goes(name, machine) && machine.may_run_for_us(now) {
+                self.former.insert(name.clone(), machine.memory(now));
+            }
+        }
+        self.let_go(now, goes);
         self.meet(now, settings);
+        for (name, settings) in &settings.machines {
+            let is_same = |it: &mut MachineMemory| it.identity == settings.identity;
+            let former = self.former.get_mut(name).is_some_and(is_same);
+            let former = former.then(|| self.former.remove(name)).flatten();
+            if let (Some(memory), Some(machine)) = (former, self.each.get_mut(name)) {
+                machine.restore(now, &memory, settings);
+            }
+        }
     }
 
     /// Knows nothing any more of those for which `goes` holds, but how long they ran and which may run on
@@ -89,6 +117,7 @@ impl Machines {
     pub(super) fn forget(&mut self, now: Timestamp, settings: &BackendSettings) {
         self.let_go(now, |_, _| true);
         self.starts.clear();
+        self.former.clear();
         self.meet(now, settings);
         self.begin_generation(now, settings);
     }
@@ -123,9 +152,13 @@ impl Machines {
         self.each.get_mut(server)
     }
 
-    /// That spare has to be started first, as far as anybody knows.
-    pub(super) fn is_off(&self, server: &str) -> bool {
-        self.of(server).is_some_and(Machine::is_off)
+    /// How far that spare is from service, as far as its machine is concerned: nearer ones come first.
+    pub(super) fn distance(&self, now: Timestamp, server: &str) -> Distance {
+        match self.of(server) {
+            Some(machine) if machine.stops.may_be_late(now) => Distance::MayGoOff,
+            Some(machine) if machine.is_off() => Distance::Off,
+            Some(_) | None => Distance::Runs,
+        }
     }
 
     /// An operator has put its server into maint, and may work on the machine: it is not ours to stop.
@@ -135,9 +168,22 @@ impl Machines {
         }
     }
 
+    /// Those of ours that may run and that HAProxy has no server for any more.
+    pub(super) fn homeless<'a>(
+        &'a self,
+        now: Timestamp,
+        facts: &'a Facts,
+    ) -> impl Iterator<Item = String> + 'a {
+        let each = self.each.iter().filter(move |(name, machine)| {
+            let is_homeless = facts.has_picture() && facts.pool.member(name).is_none();
+            is_homeless && machine.may_run_for_us(now)
+        });
+        each.map(|(name, _)| name.clone())
+    }
+
     /// How many there are.
     pub(super) fn held(&self) -> usize {
-        self.each.len() + self.starts.len()
+        self.each.len() + self.starts.len() + self.former.len()
     }
 
     /// Why that spare's machine cannot be started now.
@@ -185,7 +231,13 @@ impl Machines {
             if journey.step == Step::Starting && !machine.is_busy() {
                 return Some(machine.wanted_at());
             }
-            journey.is_late_at(settings.machines.get(&journey.server)?)
+            let settings = settings.machines.get(&journey.server)?;
+            let slow_at = slow_at(journey, machine, settings);
+            journey
+                .is_late_at(settings)
+                .into_iter()
+                .chain(slow_at)
+                .min()
         });
         wanted.chain([first]).min()
     }
@@ -210,19 +262,9 @@ impl Machines {
     /// What should be known of it after a restart.
     pub(super) fn memory(&self, now: Timestamp, server: &str) -> Option<MachineMemory> {
         let machine = self.of(server)?;
-        let memory = MachineMemory {
-            identity: machine.identity,
-            key: machine.starts.key,
-            attempt: machine.starts.attempt,
-            is_ours: machine.is_ours,
-            may_start_late: machine.is_starting() || machine.starts.may_be_late(now),
-            is_stopping: machine.stops.is_under_way(),
-            boot: machine.starts.boot,
-            starts: machine.starts.count,
-        };
         let is_new =
             machine.starts.attempt == 0 && !machine.is_ours && machine.starts.boot.is_none();
-        (!is_new).then_some(memory)
+        (!is_new).then(|| machine.memory(now))
     }
 
     /// Takes what an earlier daemon knew: what it does is asked.
@@ -279,6 +321,12 @@ pub(super) fn died(needs: Needs<'_>) -> Option<(String, Fault)> {
 /// No operator and no other server keeps it as it is.
 fn may_touch(needs: Needs<'_>, member: &Member) -> bool {
     member.may_be_changed(needs.facts.last_read()) && member.marks.kept() != Some(Kept::In)
+}
+
+/// When nobody counts any more on a start that is waited for: it takes longer than the last boot.
+fn slow_at(journey: &Journey, machine: &Machine, settings: &MachineSettings) -> Option<Timestamp> {
+    let is_waited_for = journey.step == Step::Starting && !journey.stall.has_stalled();
+    is_waited_for.then(|| machine.expected_by(settings))?
 }
 
 /// Nothing speaks against stopping that machine: its server rests in maint, with nobody on it, and

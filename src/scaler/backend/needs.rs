@@ -450,7 +450,7 @@ impl<'a> Needs<'a> {
         };
         if wanted.is_for_capacity() {
             // Users wait for it: whoever need not be started first comes first, whatever it costs.
-            candidates.sort_by_key(|member| self.machines.is_off(&member.read.name));
+            candidates.sort_by_key(|member| self.machines.distance(now, &member.read.name));
         }
         let units = match wanted {
             Wanted::Demand { need, .. } => need.units - self.units_there(),
@@ -474,6 +474,16 @@ impl<'a> Needs<'a> {
             let name = &member.read.name;
             let no_start = self.machines.no_start(now, name, self.settings);
             !self.journeys.is_busy(name) && no_start.is_none()
+        });
+        // Of those that cost the same whoever runs comes first.
+        candidates.sort_by_key(|member| {
+            let name = &member.read.name;
+            let tier = self.settings.tier(name);
+            (
+                member.read.weight == 0,
+                tier,
+                self.machines.distance(now, name),
+            )
         });
         candidates
     }

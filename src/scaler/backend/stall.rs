@@ -47,6 +47,14 @@ impl Stall {
         self.has_stalled
     }
 
+    /// Nobody counts on it any more; `place`: for those that set out beside it.
+    const fn begin(&mut self, place: ActionId) {
+        self.has_stalled = true;
+        if self.place.is_none() {
+            self.place = Some(place);
+        }
+    }
+
     /// The warm-up has passed: true when nobody counted on that any more.
     pub(super) fn passes(&mut self) -> bool {
         self.trouble = None;
@@ -269,9 +277,28 @@ pub(in crate::scaler) fn troubled(
     }
 }
 
+/// Whoever starts the machine of that server takes longer than the last boot lets one expect: nobody counts on it
+/// any more, and the next one sets out beside it.
+pub(super) fn stall_in_start(road: &mut Road<'_>, name: &str, place: ActionId) {
+    if let Some(journey) = road.journeys.of_mut(name) {
+        journey.stall.begin(place);
+    }
+    road.journeys.put_stalled_last();
+    lose_turn(road, name);
+}
+
+/// What served before a reload is not waited for any more: another one may do instead.
+fn lose_turn(road: &mut Road<'_>, name: &str) {
+    let member = road.facts.pool.member_mut(name);
+    if member.is_some_and(|it| std::mem::take(&mut it.errand.is_wanted_back)) {
+        let coming = road.journeys.coming_for_load();
+        road.plan.owe(coming, Wanted::Reloaded);
+    }
+}
+
 /// Counts no more on those that have failed for too long: they lose their turn.
 pub(super) fn stall(road: &mut Road<'_>, now: Timestamp, out: &mut Outbox) {
-    let mut lost = 0;
+    let mut stalled = Vec::new();
     for journey in road.journeys.all_mut().iter_mut() {
         if journey.stall.due().is_none_or(|due| due > now) {
             continue;
@@ -281,14 +308,11 @@ pub(super) fn stall(road: &mut Road<'_>, now: Timestamp, out: &mut Outbox) {
             let note = Note::WarmUpFails(Box::new(failing));
             out.tell(now, Some(&journey.server), Change::Warning, note);
         }
-        let member = road.facts.pool.member_mut(&journey.server);
-        let is_wanted_back = member.is_some_and(|it| std::mem::take(&mut it.errand.is_wanted_back));
-        lost += u32::from(is_wanted_back);
+        stalled.push(journey.server.clone());
     }
     road.journeys.put_stalled_last();
-    for _ in 0..lost {
-        let coming = road.journeys.coming_for_load();
-        road.plan.owe(coming, Wanted::Reloaded); // Another one may do instead.
+    for name in stalled {
+        lose_turn(road, &name);
     }
 }
 

@@ -17,6 +17,13 @@ pub enum MachineNews {
         usual: Option<Duration>,
         wanted: Wanted,
     },
+    /// It takes longer to start than the last time: the next one is tried beside it.
+    Slow {
+        /// Since it was asked.
+        lasted: Duration,
+        /// How long its last boot took.
+        usual: Duration,
+    },
     /// Its server answers.
     Started {
         /// From the first time that it was asked.

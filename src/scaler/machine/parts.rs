@@ -56,6 +56,8 @@ pub(in crate::scaler) struct Stops {
     /// An earlier daemon asked for it: whoever does it may still be at work.
     is_inherited: bool,
     failures: u32,
+    /// The last one that failed may take effect all the same.
+    is_doubtful: bool,
     not_before: Timestamp,
 }
 
@@ -200,6 +202,7 @@ impl Stops {
             by: None,
             is_inherited: false,
             failures: 0,
+            is_doubtful: false,
             not_before: now,
         }
     }
@@ -224,6 +227,11 @@ impl Stops {
         self.is_inherited = true;
     }
 
+    /// One has failed not long ago, and may take effect yet.
+    pub(in crate::scaler) fn may_be_late(&self, now: Timestamp) -> bool {
+        self.is_doubtful && now < self.not_before
+    }
+
     /// Another one may begin. The inherited one is never asked for again: two at work could stop what was started
     /// between them.
     pub(super) fn may_begin(&self, now: Timestamp) -> bool {
@@ -235,11 +243,12 @@ impl Stops {
         self.is_inherited = false;
     }
 
-    /// The one under way has failed; the next one may begin after that time.
-    pub(super) fn fail(&mut self, now: Timestamp) -> Duration {
+    /// The one under way has failed; the next one may begin after that time. `is_doubtful`: it may have an effect yet.
+    pub(super) fn fail(&mut self, now: Timestamp, is_doubtful: bool) -> Duration {
         let doublings = self.failures.min(DOUBLINGS_MAX);
         let again_in = (STOP_AGAIN_MIN * 2_u32.pow(doublings)).min(STOP_AGAIN_MAX);
         self.by = None;
+        self.is_doubtful = is_doubtful;
         self.failures = self.failures.saturating_add(1);
         self.not_before = now.after(again_in);
         again_in
@@ -252,6 +261,7 @@ impl Stops {
         }
         self.by = None;
         self.is_inherited = false;
+        self.is_doubtful = false;
         self.failures = 0;
         true
     }

@@ -308,6 +308,7 @@ fn a_warm_spare_stands_in_for_a_dead_server_as_fast_as_if_no_machine_booted() {
     let start = |has_machines: bool| {
         let mut world = World::new(settings());
         if has_machines {
+            world.settings.tiers.insert("web3".to_owned(), 2);
             world = world.with_machine("web2", 180);
             world.pass(GAP);
             slow(&mut world, 4);

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::super::journey::Step;
 use super::super::road::{Road, answers_next};
-use super::{Machines, is_unused};
+use super::super::stall::stall_in_start;
+use super::{Machines, is_unused, slow_at};
 use crate::scaler::decision::{Change, Failure, MachineNews, MachineTrouble, Reason};
 use crate::scaler::event::{Action, ActionId};
 use crate::scaler::machine::{Call, Machine, Outcome, ToStart};
@@ -56,6 +57,7 @@ fn tend_one(
         late(road, now, name, out);
         wants_another = true;
     }
+    stall_if_slow(road, now, name, &settings, out);
     let step = road.journeys.of(name).map(|journey| journey.step);
     let may_stop = may_stop && now >= road.machines.not_before;
     let is_unused = is_unused(road.needs(), now, name);
@@ -82,7 +84,9 @@ fn tend_one(
             ToStart::Ask => ask(road, now, name, &settings, out),
             ToStart::Start => start(road, now, name, &settings, out),
         },
-        _ if machine.is_unknown(now) => ask(road, now, name, &settings, out),
+        _ if machine.power.state.is_none() && machine.is_due(now) => {
+            ask(road, now, name, &settings, out)
+        }
         _ if may_stop && is_unused && settings.may_stop && machine.may_be_stopped(now) => {
             stop(road, now, name, &settings, out);
         }
@@ -90,6 +94,34 @@ fn tend_one(
         _ => {}
     }
     wants_another
+}
+
+/// A start that takes longer than the last boot lets one expect: the next spare sets out beside it.
+fn stall_if_slow(
+    road: &mut Road<'_>,
+    now: Timestamp,
+    name: &str,
+    settings: &MachineSettings,
+    out: &mut Outbox,
+) {
+    let (Some(journey), Some(machine)) = (road.journeys.of(name), road.machines.of(name)) else {
+        return;
+    };
+    if slow_at(journey, machine, settings).is_none_or(|at| now < at) {
+        return;
+    }
+    let booting = machine.booting(now);
+    let usual = booting.and_then(|it| Some((it.lasted, it.usual?)));
+    stall_in_start(road, name, out.next_id());
+    if let Some((lasted, usual)) = usual {
+        told(
+            now,
+            name,
+            Change::Warning,
+            MachineNews::Slow { lasted, usual },
+            out,
+        );
+    }
 }
 
 /// An outcome came in; true when another spare is to be looked for.
