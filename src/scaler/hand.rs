@@ -220,6 +220,19 @@ impl Hand {
         self.change(server, |marks| marks.kept = Some((kept, mark)));
     }
 
+    /// Another HAProxy, or another way to touch it: what was to come in there comes in nowhere else. Who is to stay
+    /// out stays out.
+    pub(super) fn want_no_more(&mut self, now: Timestamp, out: &mut Outbox) {
+        for (name, marks) in &mut self.servers {
+            let is_wanted = marks.kept() == Some(Kept::In) && marks.evacuated.is_none();
+            if let Some((kept, _)) = marks.kept.take_if(|_| is_wanted) {
+                let note = Note::Expired(Expired::Kept(kept));
+                out.tell(now, Some(name), Change::Note, note);
+            }
+        }
+        self.servers.retain(|_, marks| !marks.is_empty());
+    }
+
     /// What was ordered is over: an operator changed it by hand, or it is where it was to be.
     pub(super) fn forget_order(&mut self, server: &str) {
         self.change(server, |marks| (marks.kept, marks.evacuated) = (None, None));

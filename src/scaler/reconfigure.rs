@@ -50,7 +50,7 @@ impl Scaler {
         for index in 0..self.backends.len() {
             self.touch(index, |backend, out| {
                 if is_elsewhere {
-                    backend.forget_servers(now);
+                    backend.forget_servers(now, out);
                 }
                 match settings.iter().find(|next| next.name == backend.name()) {
                     Some(next) => backend.reconfigure(now, next.clone(), out),

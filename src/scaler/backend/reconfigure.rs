@@ -156,7 +156,8 @@ impl Backend {
     }
 
     /// Another HAProxy, or another way to touch it: its servers are met for the first time.
-    pub(in crate::scaler) fn forget_servers(&mut self, now: Timestamp) {
+    pub(in crate::scaler) fn forget_servers(&mut self, now: Timestamp, out: &mut Outbox) {
+        self.hand.want_no_more(now, out);
         self.journeys = Journeys::default();
         self.past.forget_told();
         self.plan.owed = None;
