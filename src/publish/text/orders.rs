@@ -59,27 +59,35 @@ fn promise(verb: Verb, promise: &Promise) -> String {
             leaving,
             stays,
             length,
+            stops,
             load,
-        } => released(leaving, stays, Span(*length)) + &against(verb, load.as_deref()),
+        } => released(leaving, stays, Span(*length), *stops) + &against(verb, load.as_deref()),
         Promise::Evacuated {
             stand_in,
+            is_off,
             is_out,
             within,
-        } => evacuated(stand_in.as_deref(), *is_out, Span(*within)),
+        } => evacuated(stand_in.as_deref(), *is_off, *is_out, Span(*within)),
         Promise::Resumed => "automatic scaling resumed; pins remain".to_owned(),
         Promise::Kept {
             kept,
             way,
             length,
+            stops,
             load,
         } => {
+            let stops = if *stops {
+                ", then its machine is stopped"
+            } else {
+                ""
+            };
             let kept = match kept {
                 Kept::In => "in",
                 Kept::Out => "out",
             };
             let length = Span(*length);
             format!(
-                "{way}; kept {kept} for {length}{}",
+                "{way}{stops}; kept {kept} for {length}{}",
                 against(verb, load.as_deref())
             )
         }
@@ -109,7 +117,12 @@ fn against(verb: Verb, load: Option<&Load>) -> String {
     format!("; mind the load: {}", all.collect::<Vec<_>>().join(", "))
 }
 
-fn released(leaving: &[String], stays: &[(String, Refusal)], length: Span) -> String {
+fn released(leaving: &[String], stays: &[(String, Refusal)], length: Span, stops: bool) -> String {
+    let stops = if stops {
+        ", machines then stopped,"
+    } else {
+        ""
+    };
     let stays = stays
         .iter()
         .map(|(server, why)| format!("{server} stays: {why}"));
@@ -120,7 +133,7 @@ fn released(leaving: &[String], stays: &[(String, Refusal)], length: Span) -> St
         (leaving, stays) => {
             let rest = if stays.is_empty() { "" } else { "; " };
             format!(
-                "{}: drained, then put into maint and kept out for {length} (`enable` or `resume` ends \
+                "{}: drained, then put into maint{stops} and kept out for {length} (`enable` or `resume` ends \
                  that sooner); `status` shows when{rest}{stays}",
                 leaving.join(", ")
             )
@@ -128,12 +141,19 @@ fn released(leaving: &[String], stays: &[(String, Refusal)], length: Span) -> St
     }
 }
 
-fn evacuated(stand_in: Option<&str>, is_out: bool, within: Span) -> String {
+fn evacuated(stand_in: Option<&str>, is_off: bool, is_out: bool, within: Span) -> String {
     let goes = match (is_out, stand_in) {
         (true, _) => "it serves nobody and goes at once".to_owned(),
-        (false, Some(stand_in)) => format!(
-            "{stand_in} comes in first; then it is drained, {within} from now at the latest"
-        ),
+        (false, Some(stand_in)) => {
+            let is_off = if is_off {
+                " as soon as its machine runs"
+            } else {
+                ""
+            };
+            format!(
+                "{stand_in} comes in first{is_off}; then it is drained, {within} from now at the latest"
+            )
+        }
         (false, None) => format!(
             "no spare can stand in for it; it is drained {within} from now at the latest, as long as \
              another one serves"
@@ -145,6 +165,9 @@ fn evacuated(stand_in: Option<&str>, is_out: bool, within: Span) -> String {
 fn way(way: &Way) -> String {
     match way {
         Way::Coming => "it is warmed up, checked and then made ready".to_owned(),
+        Way::Starting => {
+            "its machine is started; then it is warmed up, checked and made ready".to_owned()
+        }
         Way::Leaving => "it is drained and then put into maint".to_owned(),
         Way::Already(stage) => format!("it is {} already", stage.as_str()),
         Way::Settling => "in a few seconds: the daemon was suspended".to_owned(),
@@ -184,6 +207,9 @@ fn refusal(refusal: &Refusal) -> String {
         Refusal::NeedsServer => "it needs a server: BACKEND/SERVER",
         Refusal::NotSeenYet => {
             "HAProxy has not shown its servers yet; try again when `status` does"
+        }
+        Refusal::Homeless => {
+            "HAProxy has no such server any more, and its machine runs: stop it by hand"
         }
         Refusal::NotShown => "HAProxy does not show this server at the moment",
         Refusal::AlwaysUp => "it is always-up: only spares are ever changed",

@@ -4,6 +4,7 @@
 use super::Backend;
 use super::evacuation;
 use super::journey::Journey;
+use super::machines::Distance;
 use super::ramps::take_all_back;
 use super::view::Sight;
 use crate::measure::breach::Breach;
@@ -49,6 +50,10 @@ impl Backend {
                     let goes = released.serving > 0;
                     Promise::Released {
                         load: before.without(released.serving).filter(|_| goes),
+                        stops: {
+                            let sight = self.sight();
+                            released.leaving.iter().any(|it| stops_after(&sight, it))
+                        },
                         leaving: released.leaving,
                         stays: released.stays,
                         length: order.lasts.unwrap_or(self.settings.hold),
@@ -269,8 +274,12 @@ impl Sight<'_> {
             Verb::Evacuate => {
                 let server = server.unwrap_or_default();
                 let member = self.facts.pool.member(server);
+                let stand_in = evacuation::stand_in(self.needs(), now, server);
                 Promise::Evacuated {
-                    stand_in: evacuation::stand_in(self.needs(), now, server),
+                    is_off: stand_in
+                        .as_deref()
+                        .is_some_and(|it| starts_first(self, now, it)),
+                    stand_in,
                     is_out: !member.is_some_and(Member::is_serving),
                     within: order.lasts.unwrap_or(evacuation::LASTS) / 2,
                 }
@@ -292,24 +301,43 @@ impl Sight<'_> {
             Kept::In => (true, Stage::Ready),
             Kept::Out => (false, Stage::Maint),
         };
+        let is_off = starts_first(self, now, server);
         let is_there = self.facts.pool.member(server).map(|it| it.stage) == Some(already);
         let way = match self.journeys.of(server) {
             Some(journey) => match (is_in, journey.is_inbound()) {
+                (true, true) if journey.step.waits_for_its_machine() && is_off => Way::Starting,
                 (true, true) => Way::Coming,
                 (false, false) => Way::Leaving,
                 (true, false) | (false, true) => Way::Soon,
             },
             None if is_there => Way::Already(already),
             None if self.timers.is_settling(now) => Way::Settling,
+            None if is_in && is_off => Way::Starting,
             None => Way::Soon,
         };
         Promise::Kept {
             kept,
             way,
             length: order.lasts.unwrap_or(self.settings.hold),
+            stops: !is_in && stops_after(self, server),
             load,
         }
     }
+}
+
+/// Its machine has to be started before its server can be asked.
+fn starts_first(sight: &Sight<'_>, now: Timestamp, server: &str) -> bool {
+    let member = sight.facts.pool.member(server);
+    let is_up = member.is_some_and(|it| it.read.is_up());
+    !is_up && sight.machines.distance(now, server) != Distance::Runs
+}
+
+/// Its machine is stopped once its server has gone.
+fn stops_after(sight: &Sight<'_>, server: &str) -> bool {
+    let settings = sight.settings.machines.get(server);
+    let may_stop = settings.is_some_and(|it| it.may_stop);
+    let machine = sight.machines.of(server);
+    may_stop && !machine.is_some_and(|it| it.power.is_down())
 }
 
 /// A server that may be changed now, whatever it is to us.
@@ -414,7 +442,9 @@ fn release(backend: &mut Backend, now: Timestamp, order: &Order, out: &mut Outbo
         .map(|it| (it.ready_at, name_of(it), it.is_serving()))
         .collect();
     spares.sort();
-    let (mut leaving, mut stays, mut serving) = (Vec::new(), Vec::new(), 0);
+    let (mut leaving, mut serving) = (Vec::new(), 0);
+    let homeless = backend.machines.homeless(now, &backend.facts);
+    let mut stays: Vec<_> = homeless.map(|name| (name, Refusal::Homeless)).collect();
     for (_, name, is_serving) in spares.into_iter().rev() {
         let disable = Order {
             verb: Verb::Disable,

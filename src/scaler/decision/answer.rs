@@ -38,6 +38,8 @@ pub enum Promise {
         way: Way,
         /// For how long it is kept there.
         length: Duration,
+        /// Its machine is stopped after it has gone.
+        stops: bool,
         /// What the load would have instead.
         load: Option<Box<Load>>,
     },
@@ -45,6 +47,8 @@ pub enum Promise {
     Evacuated {
         /// Who comes in its place.
         stand_in: Option<String>,
+        /// Whose machine has to be started first.
+        is_off: bool,
         /// It serves nobody, or is out already.
         is_out: bool,
         /// It is drained after this long at the latest, unless it is the last one that serves.
@@ -57,6 +61,8 @@ pub enum Promise {
         stays: Vec<(String, Refusal)>,
         /// For how long those that leave are kept out.
         length: Duration,
+        /// Machines of theirs are stopped after they have gone.
+        stops: bool,
         /// What the load would have instead.
         load: Option<Box<Load>>,
     },
@@ -77,6 +83,8 @@ pub struct Load {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Way {
     Coming,
+    /// Its machine has to be started first.
+    Starting,
     Leaving,
     Already(Stage),
     Settling,
@@ -111,6 +119,8 @@ pub enum Refusal {
     LastServing,
     /// Its machine cannot be started.
     NoStart(NoStart),
+    /// HAProxy has it no more, and its machine runs because of us.
+    Homeless,
     /// Nobody can stand in for it.
     NoStandIn(Box<Nobody>),
     AtMin {

@@ -283,3 +283,91 @@ fn a_machine_that_somebody_else_stops_while_it_is_wanted_is_not_asked_without_a_
     let asked = world.asked("web2", MachineVerb::Status) - before;
     assert!(asked < 60, "asked {asked} times within a minute");
 }
+
+#[test]
+fn a_start_that_takes_longer_than_the_last_boot_is_not_waited_for_alone() {
+    let mut world = two_machines();
+    slow(&mut world, 50);
+    assert!(world.is_up("web2"), "it boots in 40 s");
+    quiet(&mut world, 300);
+    assert_eq!(world.power("web2"), PowerState::Off);
+    world.machine("web2").start_takes = seconds(170);
+    slow(&mut world, 90);
+    let told = texts(&world, Change::Warning);
+    let is_told = |it: &String| it.contains("has not started after") && it.contains("took 4");
+    assert_eq!(told.iter().filter(|it| is_told(it)).count(), 1, "{told:?}");
+    assert_eq!(world.starts("web3"), 2, "{}", world.trace());
+    slow(&mut world, 40);
+    assert!(world.is_up("web3"), "{}", world.trace());
+    quiet(&mut world, 400);
+    assert!(world.running().is_empty(), "{}", world.trace());
+}
+
+#[test]
+fn of_two_that_cost_the_same_the_one_that_runs_comes_first() {
+    let mut world = World::new(settings()).with_machine("web2", 40);
+    world.pass(GAP);
+    slow(&mut world, 4);
+    assert!(world.is_up("web3"), "{}", world.trace());
+    assert_eq!(world.starts("web2"), 0, "{}", world.trace());
+}
+
+#[test]
+fn one_whose_stop_may_take_effect_yet_comes_last() {
+    let mut world = two_machines();
+    slow(&mut world, 50);
+    assert!(world.is_up("web2"));
+    let before = world.starts("web3");
+    world.machine("web2").faults = vec![(MachineVerb::Stop, Fault::Lost)];
+    quiet(&mut world, 220);
+    let failed = texts(&world, Change::MachineFailed);
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(world.power("web2"), PowerState::On, "{}", world.trace());
+    slow(&mut world, 5);
+    assert_eq!(world.starts("web3"), before + 1, "{}", world.trace());
+}
+
+#[test]
+fn a_machine_that_the_configuration_names_again_is_still_ours() {
+    let mut world = one_machine();
+    slow(&mut world, 50);
+    let named = world.settings.clone();
+    world.settings.machines.clear();
+    let without = world.settings.clone();
+    world.reconfigure(&without);
+    world.pass(seconds(30));
+    world.settings = named.clone();
+    world.reconfigure(&named);
+    slow(&mut world, 5);
+    assert!(world.is_up("web2"), "{}", world.trace());
+    quiet(&mut world, 300);
+    assert_eq!(world.power("web2"), PowerState::Off, "{}", world.trace());
+}
+
+#[test]
+fn release_names_a_machine_of_ours_whose_server_haproxy_has_no_more() {
+    let mut world = one_machine();
+    slow(&mut world, 80);
+    world.servers.retain(|it| it.read.name != "web2");
+    world.reload();
+    slow(&mut world, 20);
+    let told = world.accepted(Verb::Release, "web", None);
+    assert!(
+        told.contains("web2 stays: HAProxy has no such server any more"),
+        "{told}"
+    );
+}
+
+#[test]
+fn answers_to_orders_tell_what_becomes_of_the_machine() {
+    let mut world = one_machine();
+    let told = world.accepted(Verb::Enable, "web/web2", None);
+    assert!(
+        told.contains("its machine is started; then it is warmed up"),
+        "{told}"
+    );
+    world.pass(seconds(60));
+    assert!(world.is_up("web2"), "{}", world.trace());
+    let told = world.accepted(Verb::Disable, "web/web2", None);
+    assert!(told.contains("then its machine is stopped"), "{told}");
+}
