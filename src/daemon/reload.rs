@@ -94,6 +94,7 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
     let (old, new) = (&daemon.config, &config);
     let is_other_haproxy = !lock::is_same(&old.haproxy.socket, &new.haproxy.socket);
     let is_elsewhere = is_other_haproxy || old.mode != new.mode;
+    let was_pretended = old.mode == Mode::Observe;
     // First of all what can fail.
     let control = if old.control_socket == new.control_socket {
         None
@@ -143,6 +144,7 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
     let event = Event::Settings {
         backends: &backends,
         is_elsewhere,
+        was_pretended,
     };
     daemon.event(daemon.clock.now(), event);
     if is_elsewhere {

@@ -228,6 +228,19 @@ impl Road<'_> {
                 let name = journey.server.clone();
                 // Nobody has answered for as long as the machine may boot.
                 let is_late = |boot: Boot| now >= boot.until && !boot.has_answered;
+                let is_silent = matches!(
+                    failure,
+                    WarmUpFailure::Refused { .. } | WarmUpFailure::TimedOut { .. }
+                );
+                let machine = self.machines.of_mut(&name).filter(|_| is_silent);
+                if let Some(machine) = machine.filter(|it| !it.is_sure(now))
+                    && journey.boot.is_none()
+                {
+                    // It does not run, as was believed.
+                    machine.power.is_doubted(now);
+                    journey.step = Step::Starting;
+                    return false;
+                }
                 if journey.boot.is_some_and(is_late) {
                     machines::late(self, now, &name, out);
                 } else {
