@@ -47,6 +47,9 @@ const PROGRAM: &str = "haproxy-autoscale";
 /// Where the configuration is unless `-c` or the environment says otherwise.
 const CONFIG_DEFAULT: &str = "/etc/haproxy-autoscale/config.toml";
 
+/// The environment's word for it.
+const CONFIG_VARIABLE: &str = "HAPROXY_AUTOSCALE_CONFIG";
+
 /// Something failed; its text was printed.
 const EXIT_FAILED: u8 = 1;
 /// `tune`: the log cannot tell.
@@ -169,7 +172,7 @@ struct ConfigFile {
         short,
         long = "config",
         value_name = "FILE",
-        env = "HAPROXY_AUTOSCALE_CONFIG",
+        env = CONFIG_VARIABLE,
         default_value = CONFIG_DEFAULT
     )]
     config: PathBuf,
@@ -183,7 +186,7 @@ struct MaybeConfigFile {
         short,
         long = "config",
         value_name = "FILE",
-        env = "HAPROXY_AUTOSCALE_CONFIG"
+        env = CONFIG_VARIABLE
     )]
     config: Option<PathBuf>,
 }
