@@ -396,18 +396,24 @@ fn read_again(path: &Path, observe: bool) -> daemon::Reload {
 }
 
 /// Where the daemon listens, for a command that asks it. A file with mistakes is enough for that if
-/// somebody listens there.
+/// somebody listens there; one that cannot say where is taken to mean the usual place.
 fn with_control_socket(path: &Path, act: impl FnOnce(&Path) -> u8) -> u8 {
-    if config::load(path).is_err()
-        && let Some(socket) = config::control_socket_of(path)
-        && UnixStream::connect(&socket).is_ok()
+    if let Err(errors) = config::load(path)
+        && let Some(found) = config::control_socket_of(path)
+        && UnixStream::connect(&found.path).is_ok()
     {
+        let usual = if found.is_named {
+            ""
+        } else {
+            ", the usual socket, as the file does not say which"
+        };
         complain(&format!(
-            "{} has mistakes, `check` shows them; asking the daemon on {}",
+            "{} has mistakes, `check` shows them: {}; asking the daemon on {}{usual}",
             path.display(),
-            socket.display()
+            errors.in_short(),
+            found.path.display()
         ));
-        return act(&socket);
+        return act(&found.path);
     }
     with_config(path, EXIT_FAILED, |config| act(&config.control_socket))
 }
