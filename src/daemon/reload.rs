@@ -4,7 +4,7 @@
 use std::time::SystemTime;
 
 use super::{Daemon, FINISH_LIMIT, Parts, control, lines, lock, published};
-use crate::config::{Config, ConfigErrors, Mode, Severity};
+use crate::config::{Config, ConfigErrors, Mode};
 use crate::log::line::Parser;
 use crate::publish::record::News;
 use crate::scaler::event::Event;
@@ -24,24 +24,7 @@ impl Reload {
     /// shown elsewhere.
     pub fn bad(path: &std::path::Path, errors: &ConfigErrors) -> Self {
         let path = path.display();
-        let what = match errors {
-            ConfigErrors::Unreadable { error, .. } => error.to_string(),
-            ConfigErrors::Invalid(findings) => {
-                let mut mistakes = findings
-                    .diagnostics
-                    .iter()
-                    .filter(|found| found.code.severity() == Severity::Error);
-                let first = mistakes.next().map_or_else(String::new, |first| {
-                    let before = findings.source.get(..first.primary.span.start);
-                    let line = before.unwrap_or_default().matches('\n').count() + 1;
-                    format!("line {line}: {}", first.title)
-                });
-                match mistakes.count() {
-                    0 => first,
-                    more => format!("{first} (and {more} more)"),
-                }
-            }
-        };
+        let what = errors.in_short();
         Self::Bad(format!(
             "SIGHUP: {path} is bad, the configuration stays as it was: {what}"
         ))
