@@ -32,7 +32,8 @@ fn each_provider_is_read_with_what_it_needs() {
         machine(
             "b",
             "provider = 'fence'\nagent = 'fence_virsh'\nstop = false\n\
-             options = { ip = '10.0.0.1', plug = 'vm-b', ssl = true, ipport = 22, passwd = 'a b' }",
+             options = { ip = '10.0.0.1', plug = 'vm-b', ssl = true, ipport = 22, passwd = 'a b', \
+             mask = 0xFF, mode = 0o7_55, delay = +1_0 }",
         ),
         machine(
             "c",
@@ -70,8 +71,11 @@ fn each_provider_is_read_with_what_it_needs() {
     assert_eq!(
         options,
         [
+            "delay=10",
             "ip=10.0.0.1",
             "ipport=22",
+            "mask=255",
+            "mode=493",
             "passwd=a b",
             "plug=vm-b",
             "ssl=1"
