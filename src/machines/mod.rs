@@ -208,7 +208,7 @@ impl Machines {
             server: server.clone(),
             address,
             key: MachineKey::default(),
-            attempt: 1,
+            attempt: 0,
             limit,
         };
         let failure = match self.call(call).await {
@@ -249,13 +249,18 @@ impl Machines {
             }
         }
         let mut listings = Vec::new();
+        // What one says for each of its argument lists is one thing to tell.
+        let mut heard: BTreeMap<&String, Ear<'_>> = BTreeMap::new();
         for (command, servers) in servers {
             let listing = Arc::clone(&self.desk.listing).acquire_owned();
             let found = match timeout_at(Instant::now() + limit, listing).await {
                 Ok(Ok(_permit)) => {
                     let mut ear = Ear::new(&self.tell, None, exec::LIST).keeping();
                     let found = exec::list(command, limit, &mut ear).await;
-                    ear.tell_news(&self.desk.heard, command.to_vec());
+                    if let Some(program) = command.first() {
+                        let new = || Ear::new(&self.tell, None, exec::LIST).keeping();
+                        ear.pass_on(heard.entry(program).or_insert_with(new));
+                    }
                     found
                 }
                 Ok(Err(_)) | Err(_) => Err(busy(MachineVerb::Status)),
@@ -265,6 +270,9 @@ impl Machines {
                 servers,
                 found,
             });
+        }
+        for (program, ear) in heard {
+            ear.tell_news(&self.desk.heard, vec![program.clone()]);
         }
         listings
     }
