@@ -225,21 +225,21 @@ impl Machines {
 
     /// When something is due with one of them, whatever else happens.
     pub(super) fn due(&self, journeys: &Journeys, settings: &BackendSettings) -> Option<Timestamp> {
-        let first = self.each.values().map(Machine::due).min()?;
-        let wanted = journeys.iter().filter_map(|journey| {
-            let machine = self.of(&journey.server)?;
-            if journey.step == Step::Starting && !machine.is_busy() {
-                return Some(machine.wanted_at());
-            }
-            let settings = settings.machines.get(&journey.server)?;
+        let each = self.each.iter().map(|(name, machine)| {
+            let journey = journeys.of(name).zip(settings.machines.get(name));
+            let Some((journey, settings)) = journey else {
+                return machine.due();
+            };
+            let own = if journey.step == Step::Starting && !machine.is_busy() {
+                machine.wanted_at()
+            } else {
+                machine.due()
+            };
+            let late_at = journey.is_late_at(settings);
             let slow_at = slow_at(journey, machine, settings);
-            journey
-                .is_late_at(settings)
-                .into_iter()
-                .chain(slow_at)
-                .min()
+            late_at.into_iter().chain(slow_at).fold(own, Timestamp::min)
         });
-        wanted.chain([first]).min()
+        each.min()
     }
 
     /// How long ago each start of the last hour was asked for.
