@@ -32,8 +32,7 @@ fn each_provider_is_read_with_what_it_needs() {
         machine(
             "b",
             "provider = 'fence'\nagent = 'fence_virsh'\nstop = false\n\
-             options = { ip = '10.0.0.1', plug = 'vm-b', ssl = true, ipport = 22, passwd = 'a b', \
-             mask = 0xFF, mode = 0o7_55, delay = +1_0 }",
+             options = { ip = '10.0.0.1', plug = 'vm-b', ssl = true, ipport = 22, passwd = 'a b' }",
         ),
         machine(
             "c",
@@ -71,11 +70,8 @@ fn each_provider_is_read_with_what_it_needs() {
     assert_eq!(
         options,
         [
-            "delay=10",
             "ip=10.0.0.1",
             "ipport=22",
-            "mask=255",
-            "mode=493",
             "passwd=a b",
             "plug=vm-b",
             "ssl=1"
@@ -96,6 +92,19 @@ fn each_provider_is_read_with_what_it_needs() {
         !shown.contains("a b") && !shown.contains("[1, 2, 3, 4]"),
         "{shown}"
     );
+}
+
+/// They would take `0xff` for a word, and ff for another.
+#[test]
+fn an_agent_gets_each_whole_number_in_base_ten() {
+    let options = "options = { a = 0xFF, b = 0o7_55, c = 0b101, d = +1_0, e = -3, f = '0xff' }";
+    let keys = format!("provider = 'fence'\nagent = 'fence_x'\n{options}");
+    let (backend, _) = read(&machine("a", &keys));
+    let Provider::Fence { options, .. } = &backend.machines["a"] else {
+        panic!("{:?}", backend.machines);
+    };
+    let values: Vec<_> = options.0.values().collect();
+    assert_eq!(values, ["255", "493", "5", "10", "-3", "0xff"]);
 }
 
 const EXEC: &str = "provider = 'exec'\ncommand = ['/etc/m']";
