@@ -25,6 +25,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// One machine of the model.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools)] // each a manner of its own, set by one test
 pub(crate) struct Machine {
     pub(crate) power: PowerState,
     pub(crate) boot: Duration,
