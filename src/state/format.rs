@@ -73,6 +73,8 @@ struct Server {
     /// Left out where there is none, so that older versions can read the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     evacuated: Option<Stands>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    leaves_a_gap: bool,
     expected: Option<String>,
     stands_in: bool,
     hold: Option<Ends>,
@@ -297,6 +299,7 @@ impl Clocks {
             pinned,
             kept,
             evacuated,
+            leaves_a_gap,
         } = server.marks;
         let kept_as = |wanted: Kept| {
             kept.filter(|(kept, _)| *kept == wanted)
@@ -308,6 +311,7 @@ impl Clocks {
             kept_in: kept_as(Kept::In),
             kept_out: kept_as(Kept::Out),
             evacuated: evacuated.map(|mark| self.mark(mark)),
+            leaves_a_gap,
             expected: server.expected.map(|state| state.as_str().to_owned()),
             stands_in: server.stands_in,
             hold: server.hold.map(|until| self.ends(until)),
@@ -335,6 +339,7 @@ impl Clocks {
                 pinned: mark(&server.pinned),
                 kept: kept_in.or(kept_out),
                 evacuated: mark(&server.evacuated),
+                leaves_a_gap: server.leaves_a_gap,
             },
             expected: server.expected.as_deref().and_then(state),
             stands_in: server.stands_in,

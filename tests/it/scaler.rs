@@ -9,6 +9,7 @@ mod contradictions;
 mod crash;
 mod day;
 mod episodes;
+mod evacuated;
 mod evacuation;
 mod failing;
 mod farm;

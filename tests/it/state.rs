@@ -74,6 +74,7 @@ fn memory() -> Memory {
             paused: Some(mark(Some(By::uid(0)), None)),
             pinned: Some(mark(None, Some(until(70_000, 60)))),
             evacuated: Some(mark(None, Some(until(90_000, 120)))),
+            leaves_a_gap: true,
             kept: Some((
                 Kept::Out,
                 mark(Some(By::uid(1000)), Some(until(50_000, 3600))),

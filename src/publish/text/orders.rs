@@ -11,6 +11,9 @@ use crate::words::by::By;
 use crate::words::order::{Place, Verb};
 use crate::words::time::Span;
 
+/// Of a server that is evacuated, whatever else is ordered.
+const OUT: &str = "it is evacuated and kept out until `enable` or `resume`";
+
 in_words!(Refusal: refusal, Remembered: remembered, Way: way);
 
 /// What became of an order, to whoever gave it and in the daemon's log.
@@ -57,11 +60,15 @@ fn promise(verb: Verb, promise: &Promise) -> String {
         Promise::Unpinned => "it comes and goes as usual".to_owned(),
         Promise::Released {
             leaving,
+            evacuated,
             stays,
             length,
             stops,
             load,
-        } => released(leaving, stays, Span(*length), *stops) + &against(verb, load.as_deref()),
+        } => {
+            released(leaving, evacuated, stays, Span(*length), *stops)
+                + &against(verb, load.as_deref())
+        }
         Promise::Evacuated {
             stand_in,
             is_off,
@@ -81,15 +88,14 @@ fn promise(verb: Verb, promise: &Promise) -> String {
             } else {
                 ""
             };
-            let kept = match kept {
-                Kept::In => "in",
-                Kept::Out => "out",
+            let kept = match (kept, length) {
+                (Kept::In, Some(length)) => format!("; kept in for {}", Span(*length)),
+                (Kept::Out, Some(length)) => format!("; kept out for {}", Span(*length)),
+                (Kept::In, None) => String::new(),
+                (Kept::Out, None) => format!("; {OUT}"),
             };
-            let length = Span(*length);
-            format!(
-                "{way}{stops}; kept {kept} for {length}{}",
-                against(verb, load.as_deref())
-            )
+            let load = against(verb, load.as_deref());
+            format!("{way}{stops}{kept}{load}")
         }
     }
 }
@@ -117,27 +123,34 @@ fn against(verb: Verb, load: Option<&Load>) -> String {
     format!("; mind the load: {}", all.collect::<Vec<_>>().join(", "))
 }
 
-fn released(leaving: &[String], stays: &[(String, Refusal)], length: Span, stops: bool) -> String {
+fn released(
+    leaving: &[String],
+    evacuated: &[String],
+    stays: &[(String, Refusal)],
+    length: Span,
+    stops: bool,
+) -> String {
     let stops = if stops {
         ", machines then stopped,"
     } else {
         ""
     };
+    let leave = (!leaving.is_empty()).then(|| {
+        format!(
+            "{}: drained, then put into maint{stops} and kept out for {length} (`enable` or `resume` ends \
+             that sooner); `status` shows when",
+            leaving.join(", ")
+        )
+    });
+    let evacuated = evacuated.iter().map(|server| format!("{server}: {OUT}"));
     let stays = stays
         .iter()
         .map(|(server, why)| format!("{server} stays: {why}"));
-    let stays = stays.collect::<Vec<_>>().join("; ");
-    match (leaving, stays.as_str()) {
-        ([], "") => "no spare is in".to_owned(),
-        ([], stays) => stays.to_owned(),
-        (leaving, stays) => {
-            let rest = if stays.is_empty() { "" } else { "; " };
-            format!(
-                "{}: drained, then put into maint{stops} and kept out for {length} (`enable` or `resume` ends \
-                 that sooner); `status` shows when{rest}{stays}",
-                leaving.join(", ")
-            )
-        }
+    let all: Vec<String> = leave.into_iter().chain(evacuated).chain(stays).collect();
+    if all.is_empty() {
+        "no spare is in".to_owned()
+    } else {
+        all.join("; ")
     }
 }
 
@@ -170,6 +183,7 @@ fn way(way: &Way) -> String {
         }
         Way::Leaving => "it is drained and then put into maint".to_owned(),
         Way::Already(stage) => format!("it is {} already", stage.as_str()),
+        Way::Stays => "it is evacuated no more and stays".to_owned(),
         Way::Settling => "in a few seconds: the daemon was suspended".to_owned(),
         Way::Soon => "as soon as it may be changed".to_owned(),
     }

@@ -345,6 +345,11 @@ fn is_replaced(needs: Needs<'_>, wanted: &Wanted, name: &str) -> bool {
         Wanted::DeadServer { server, .. } | Wanted::DeadSpare { server, .. } => {
             pool.member(server).is_some_and(|it| !it.is_serving())
         }
+        // Its evacuation has not ended, so somebody else stands in.
+        Wanted::Evacuation { server } => {
+            let member = pool.member(server);
+            member.is_some_and(|it| it.marks.evacuated.is_some())
+        }
         Wanted::BelowMin { .. } => {
             let journey = needs.journeys.of(name);
             journey.is_some_and(|it| pool.joined_since(it.since) > 0)
@@ -352,7 +357,6 @@ fn is_replaced(needs: Needs<'_>, wanted: &Wanted, name: &str) -> bool {
         Wanted::Slow(_)
         | Wanted::Demand { .. }
         | Wanted::Target { .. }
-        | Wanted::Evacuation { .. }
         | Wanted::Crowded(_)
         | Wanted::Reloaded
         | Wanted::Waiting { .. }

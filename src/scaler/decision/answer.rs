@@ -36,8 +36,8 @@ pub enum Promise {
         kept: Kept,
         /// How it gets there.
         way: Way,
-        /// For how long it is kept there.
-        length: Duration,
+        /// For how long it is kept there; `None`: as long as it is evacuated, or always, as an always-up server.
+        length: Option<Duration>,
         /// Its machine is stopped after it has gone.
         stops: bool,
         /// What the load would have instead.
@@ -57,6 +57,8 @@ pub enum Promise {
     /// `release`.
     Released {
         leaving: Vec<String>,
+        /// Those that are evacuated: kept out until an operator says otherwise.
+        evacuated: Vec<String>,
         /// Those that may not go, and why.
         stays: Vec<(String, Refusal)>,
         /// For how long those that leave are kept out.
@@ -87,6 +89,8 @@ pub enum Way {
     Starting,
     Leaving,
     Already(Stage),
+    /// Its evacuation has ended before it left.
+    Stays,
     Settling,
     Soon,
 }

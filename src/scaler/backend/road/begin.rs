@@ -50,8 +50,7 @@ impl Road<'_> {
                 has_another,
             } => self.bring_in(now, &spare, wanted, has_another, out),
             Need::SendAway(name) => {
-                let mark = self.hand.marks(&name).kept.map(|(_, mark)| mark);
-                let by = mark.and_then(|mark| mark.by);
+                let by = self.hand.marks(&name).order().and_then(|mark| mark.by);
                 self.judge_first(now, name, Goal::SendAway { by }, out);
             }
             Need::Expel(name, fault) => {
@@ -228,7 +227,9 @@ impl Road<'_> {
                 let name = journey.server.clone();
                 // Nobody has answered for as long as the machine may boot.
                 let is_late = |boot: Boot| now >= boot.until && !boot.has_answered;
-                if journey.boot.is_some_and(is_late) {
+                let is_late = journey.boot.is_some_and(is_late);
+                // A new configuration may name its machine no more.
+                if is_late && self.settings.machines.contains_key(&name) {
                     machines::late(self, now, &name, out);
                 } else {
                     self.fail(now, &name, Failure::WarmUp(failure), out);
