@@ -124,10 +124,17 @@ pub struct Marks {
     pub pinned: Option<Mark>,
     /// `enable B/S` or `disable B/S`.
     pub kept: Option<(Kept, Mark)>,
-    /// `evacuate B/S`: until when its machine is there. Stands until the server is in again, and keeps it out
+    /// `evacuate B/S`. Stands until the server is in again, and keeps it out
     /// unless an `enable` is newer.
-    pub evacuated: Option<Mark>,
-    /// It was in when it was evacuated, and nobody has come in its place: one is missing, also once it has left.
+    pub evacuated: Option<Evacuated>,
+}
+
+/// What an `evacuate` sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evacuated {
+    /// Until when its machine is there.
+    pub mark: Mark,
+    /// It was in then, and nobody has come in its place: one is missing, also once it has left.
     pub leaves_a_gap: bool,
 }
 
@@ -158,7 +165,8 @@ impl Marks {
 
     /// The order that keeps it there.
     pub(super) fn order(&self) -> Option<Mark> {
-        self.kept.map(|(_, mark)| mark).or(self.evacuated)
+        let kept = self.kept.map(|(_, mark)| mark);
+        kept.or(self.evacuated.map(|it| it.mark))
     }
 
     /// The same as data for `status`.
@@ -174,7 +182,7 @@ impl Marks {
     /// An evacuation counts more than where it is wanted.
     fn standing_order(&self, now: Timestamp) -> Option<Standing> {
         let (reason, mark) = match (self.evacuated, self.kept) {
-            (Some(mark), _) => (StandingReason::Evacuate, mark.without_end()),
+            (Some(it), _) => (StandingReason::Evacuate, it.mark.without_end()),
             (None, Some((Kept::In, mark))) => (StandingReason::Enable, mark),
             (None, Some((Kept::Out, mark))) => (StandingReason::Disable, mark),
             (None, None) => return None,
@@ -244,7 +252,8 @@ impl Hand {
         };
         self.change(server, |marks| {
             let evacuated = marks.evacuated.filter(|_| kept == Kept::Out);
-            marks.kept = Some((kept, evacuated.map_or(mark, Mark::without_end)));
+            let out = evacuated.map(|it| it.mark.without_end());
+            marks.kept = Some((kept, out.unwrap_or(mark)));
         });
     }
 
@@ -269,14 +278,16 @@ impl Hand {
 
     /// It is evacuated no more; where an operator wants it stands.
     pub(super) fn end_evacuation(&mut self, server: &str) {
-        self.change(server, |marks| {
-            (marks.evacuated, marks.leaves_a_gap) = (None, false);
-        });
+        self.change(server, |marks| marks.evacuated = None);
     }
 
     /// Nobody is missing because of it any more.
     pub(super) fn close_gap(&mut self, server: &str) {
-        self.change(server, |marks| marks.leaves_a_gap = false);
+        self.change(server, |marks| {
+            if let Some(evacuated) = &mut marks.evacuated {
+                evacuated.leaves_a_gap = false;
+            }
+        });
     }
 
     /// An `evacuate` keeps a server out until an operator says otherwise; `is_in`: one is missing then.
@@ -291,13 +302,17 @@ impl Hand {
         let out = Mark::of(order, now).without_end();
         let length = order.lasts.unwrap_or(usual);
         let until = Until::after(now, length);
+        let before = self.marks(server).evacuated;
         // Told again, it does not last longer.
-        let before = self.marks(server).evacuated.and_then(|mark| mark.until);
-        let until = Some(before.filter(|it| it.at < until.at).unwrap_or(until));
+        let earlier = before.and_then(|it| it.mark.until);
+        let until = Some(earlier.filter(|it| it.at < until.at).unwrap_or(until));
+        let evacuated = Evacuated {
+            mark: Mark { until, ..out },
+            leaves_a_gap: is_in || before.is_some_and(|it| it.leaves_a_gap),
+        };
         self.change(server, |marks| {
             marks.kept = Some((Kept::Out, out));
-            marks.evacuated = Some(Mark { until, ..out });
-            marks.leaves_a_gap |= is_in;
+            marks.evacuated = Some(evacuated);
         });
     }
 

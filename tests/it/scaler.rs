@@ -11,6 +11,7 @@ mod day;
 mod episodes;
 mod evacuated;
 mod evacuation;
+mod evacuation_orders;
 mod failing;
 mod farm;
 mod guards;

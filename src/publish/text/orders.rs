@@ -83,21 +83,35 @@ fn promise(verb: Verb, promise: &Promise) -> String {
             stops,
             load,
         } => {
-            let stops = if *stops {
-                ", then its machine is stopped"
-            } else {
-                ""
+            let kept = match kept {
+                Kept::In => "in",
+                Kept::Out => "out",
             };
-            let kept = match (kept, length) {
-                (Kept::In, Some(length)) => format!("; kept in for {}", Span(*length)),
-                (Kept::Out, Some(length)) => format!("; kept out for {}", Span(*length)),
-                (Kept::In, None) => String::new(),
-                (Kept::Out, None) => format!("; {OUT}"),
+            let kept = format!("; kept {kept} for {}", Span(*length));
+            kept_there(way, *stops, &kept) + &against(verb, load.as_deref())
+        }
+        Promise::KeptOn {
+            kept,
+            way,
+            stops,
+            load,
+        } => {
+            let kept = match kept {
+                Kept::In => String::new(),
+                Kept::Out => format!("; {OUT}"),
             };
-            let load = against(verb, load.as_deref());
-            format!("{way}{stops}{kept}{load}")
+            kept_there(way, *stops, &kept) + &against(verb, load.as_deref())
         }
     }
+}
+
+fn kept_there(way: &Way, stops: bool, kept: &str) -> String {
+    let stops = if stops {
+        ", then its machine is stopped"
+    } else {
+        ""
+    };
+    format!("{way}{stops}{kept}")
 }
 
 /// `; mind the load: it is slow now (mean 612 ms > 500 ms), 31 requests/s ÷ 20/s each = 1.6 → 2 wanted;

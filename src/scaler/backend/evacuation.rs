@@ -20,7 +20,7 @@ const CUT_BEFORE: Duration = Duration::from_secs(2);
 impl Member {
     /// When its machine will be gone.
     fn goes_at(&self) -> Option<Until> {
-        self.marks.evacuated?.until
+        self.marks.evacuated?.mark.until
     }
 
     /// Its sessions are not waited for any longer.
@@ -41,9 +41,13 @@ impl Member {
         let is_missed = if self.errand.stands_in {
             is_in && self.is_serving() // Otherwise what it stood in for is missing by itself.
         } else {
-            is_in || self.marks.leaves_a_gap
+            is_in || self.leaves_a_gap()
         };
         self.marks.evacuated.is_some() && (self.errand.is_always_up || is_missed)
+    }
+
+    fn leaves_a_gap(&self) -> bool {
+        self.marks.evacuated.is_some_and(|it| it.leaves_a_gap)
     }
 
     /// A spare that was evacuated and is out.
@@ -92,7 +96,7 @@ pub(super) fn has_come(pool: &mut Pool, hand: &mut Hand, name: &str, wanted: Wan
     let left = wanted.replaces().and_then(|server| pool.member(server));
     let (came_for, stands_in) = match left.filter(|it| it.has_been_evacuated()) {
         // It was waited for, and now nobody is missing.
-        Some(left) if left.marks.leaves_a_gap => (wanted.clone(), false),
+        Some(left) if left.leaves_a_gap() => (wanted.clone(), false),
         // That one stood in itself: so does whoever comes in its place.
         Some(left) => {
             let before = left.errand.came_for.clone();

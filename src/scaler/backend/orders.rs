@@ -319,11 +319,20 @@ impl Sight<'_> {
             Kept::In => member.is_some_and(is_always_up),
             Kept::Out => self.hand.marks(server).evacuated.is_some(),
         };
+        let stops = kept == Kept::Out && stops_after(self, server);
+        if has_no_end {
+            return Promise::KeptOn {
+                kept,
+                way,
+                stops,
+                load,
+            };
+        }
         Promise::Kept {
             kept,
             way,
-            length: (!has_no_end).then(|| order.lasts.unwrap_or(self.settings.hold)),
-            stops: kept == Kept::Out && stops_after(self, server),
+            length: order.lasts.unwrap_or(self.settings.hold),
+            stops,
             load,
         }
     }

@@ -36,11 +36,18 @@ pub enum Promise {
         kept: Kept,
         /// How it gets there.
         way: Way,
-        /// For how long it is kept there; `None`: as long as it is evacuated, or always, as an always-up server.
-        length: Option<Duration>,
+        /// For how long it is kept there.
+        length: Duration,
         /// Its machine is stopped after it has gone.
         stops: bool,
         /// What the load would have instead.
+        load: Option<Box<Load>>,
+    },
+    /// The same of a server that is kept out as long as it is evacuated, or always in.
+    KeptOn {
+        kept: Kept,
+        way: Way,
+        stops: bool,
         load: Option<Box<Load>>,
     },
     /// `evacuate`.
