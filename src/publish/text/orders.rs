@@ -1,5 +1,7 @@
 //! What an operator is told of an order: what will happen, why not, and what still stands.
 
+use std::time::Duration;
+
 use super::capacity;
 use super::measured::{beyond, measured, signal_prefix, threshold};
 use super::servers::orders;
@@ -82,26 +84,30 @@ fn promise(verb: Verb, promise: &Promise) -> String {
             length,
             stops,
             load,
-        } => {
-            let kept = match kept {
-                Kept::In => "in",
-                Kept::Out => "out",
-            };
-            let kept = format!("; kept {kept} for {}", Span(*length));
-            kept_there(way, *stops, &kept) + &against(verb, load.as_deref())
-        }
+        } => kept_there(way, *stops, &kept_for(*kept, *length)) + &against(verb, load.as_deref()),
         Promise::KeptOn {
             kept,
             way,
             stops,
             load,
-        } => {
-            let kept = match kept {
-                Kept::In => String::new(),
-                Kept::Out => format!("; {OUT}"),
-            };
-            kept_there(way, *stops, &kept) + &against(verb, load.as_deref())
-        }
+        } => kept_there(way, *stops, &kept_on(*kept)) + &against(verb, load.as_deref()),
+    }
+}
+
+/// For so long; then it comes and goes as usual.
+fn kept_for(kept: Kept, length: Duration) -> String {
+    let kept = match kept {
+        Kept::In => "in",
+        Kept::Out => "out",
+    };
+    format!("; kept {kept} for {}", Span(length))
+}
+
+/// Until an operator says otherwise; an always-up server is in by itself.
+fn kept_on(kept: Kept) -> String {
+    match kept {
+        Kept::In => String::new(),
+        Kept::Out => format!("; {OUT}"),
     }
 }
 

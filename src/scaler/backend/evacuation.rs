@@ -92,7 +92,7 @@ pub(super) fn unreplaced(needs: Needs<'_>, missing: &[Wanted]) -> Option<Wanted>
 }
 
 /// That server is in because of `wanted`: what it stands in for, if for anybody.
-pub(super) fn has_come(pool: &mut Pool, hand: &mut Hand, name: &str, wanted: Wanted) {
+pub(super) fn has_come(pool: &mut Pool, hand: &mut Hand, name: &str, wanted: &Wanted) {
     let left = wanted.replaces().and_then(|server| pool.member(server));
     let (came_for, stands_in) = match left.filter(|it| it.has_been_evacuated()) {
         // It was waited for, and now nobody is missing.

@@ -24,7 +24,7 @@ pub(super) fn why_no_spare(needs: Needs<'_>, now: Timestamp) -> Nobody {
     };
     let failing = |spare: &Member| {
         let journey = needs.journeys.of(&spare.read.name)?;
-        journey.failing(now, needs.settings)
+        journey.failing(now)
     };
     let no_start = |spare: &Member| {
         let is_out = spare.stage == Stage::Maint;

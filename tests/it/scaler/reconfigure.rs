@@ -331,3 +331,21 @@ fn a_machine_that_is_named_no_more_while_it_boots_fails_at_its_time() {
     let text = failed.map(|it| it.reason.to_string()).unwrap_or_default();
     assert!(text.contains("connection refused"), "{text}");
 }
+
+#[test]
+fn a_warm_up_under_way_has_the_time_that_it_was_given() {
+    let mut world = idle();
+    world.server("web2").is_alive = false;
+    world.order(Verb::Enable, "web/web2", None);
+    world.pass(seconds(2));
+    let mut next = settings();
+    next.warm_up_deadline = seconds(5);
+    world.reconfigure(&next);
+    world.pass(seconds(10));
+    assert_eq!(world.count(Change::EnableFailed), 0, "{}", world.trace());
+    world.pass(seconds(9));
+    let mut failed = world.decisions.iter();
+    let failed = failed.find(|it| it.change == Change::EnableFailed);
+    let text = failed.map(|it| it.reason.to_string()).unwrap_or_default();
+    assert!(text.contains("connection refused"), "{text}");
+}

@@ -307,8 +307,8 @@ impl Road<'_> {
                     self.call_off(now, name, CalledOff::Blocked(doubt), out);
                 }
             }
-            Step::WarmingUp { .. } => {
-                let ends = journey.warm_up_ends(self.settings).after(OUTCOME_SLACK);
+            Step::WarmingUp { until, .. } => {
+                let ends = until.after(OUTCOME_SLACK);
                 if let Some(doubt) = self.needs().doubt_about(journey) {
                     self.call_off(now, name, CalledOff::Blocked(doubt), out);
                 } else if now >= ends {

@@ -142,7 +142,7 @@ impl Road<'_> {
                 wanted == Wanted::Reloaded && matches!(it, Wanted::Evacuation { .. })
             });
             let came_for = again.unwrap_or_else(|| wanted.clone());
-            evacuation::has_come(&mut self.facts.pool, self.hand, name, came_for);
+            evacuation::has_come(&mut self.facts.pool, self.hand, name, &came_for);
         }
         out.report(now, Some(name), Change::Enable, reason);
         changed(self, now, (name, true), wanted_for);
