@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::mem;
 use std::path::Path;
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
@@ -13,13 +14,22 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
+use crate::words::one_line::escaped;
+
 /// What a child has started may keep its pipes open for longer.
 const PIPES_LIMIT: Duration = Duration::from_millis(250);
 /// How often it is looked whether an ended group is gone.
 const GONE_INTERVAL: Duration = Duration::from_millis(20);
 /// Longest line of complaints, bytes; of a longer one the beginning is told.
 const LINE_BYTES_MAX: usize = 1024;
-const READ_BYTES: usize = 4096;
+/// So many lines of complaints are told as they come; of all others the last one alone, at the end.
+pub const LINES_MAX: usize = 200;
+/// As much as a pipe holds.
+const READ_BYTES: usize = 64 * 1024;
+/// Whoever says more than this is read no more often than …
+const UNPACED_BYTES: usize = 256 * 1024;
+/// … with this pause: one that says something all the time would take a whole core of ours.
+const READ_PAUSE: Duration = Duration::from_millis(25);
 /// Whoever installs a program may not have closed it yet.
 const BUSY_TRIES: u32 = 10;
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
@@ -70,14 +80,15 @@ pub enum Failure {
     Lost(io::Error),
 }
 
-/// Runs it to its end, or to its limit. `complain` gets each line of its standard error as it comes.
+/// Runs it to its end, or to its limit. `complain` gets each line of its standard error as it comes, up to
+/// [`LINES_MAX`] of them, and then its last one.
 ///
 /// What it has started and left behind lives on when it ended by itself. When it did not, or when this
 /// is dropped, all of its group ends: by TERM, by KILL if there is no grace.
 ///
 /// # Errors
 /// See [`Failure`].
-pub async fn run(task: Task<'_>, mut complain: impl FnMut(&str)) -> Result<Ended, Failure> {
+pub async fn run(task: Task<'_>, complain: impl FnMut(&str)) -> Result<Ended, Failure> {
     let mut child = spawn(&task).await.map_err(Failure::NotStarted)?;
     let mut group = Group::of(&child, task.grace);
     let (input, errors, output) = (child.stdin.take(), child.stderr.take(), child.stdout.take());
@@ -98,11 +109,18 @@ pub async fn run(task: Task<'_>, mut complain: impl FnMut(&str)) -> Result<Ended
     };
     let (mut kept, mut has_more) = (Vec::new(), false);
     let bytes_max = task.output_bytes_max.unwrap_or(0);
+    let mut complaints = Complaints::new(complain);
     let read = async {
-        let output = keep(output, bytes_max, &mut kept, &mut has_more);
-        tokio::join!(lines(errors, &mut complain), output);
+        let output = read_all(output, |part| {
+            let room = bytes_max.saturating_sub(kept.len()).min(part.len());
+            kept.extend_from_slice(part.get(..room).unwrap_or_default());
+            has_more |= room < part.len();
+        });
+        let errors = read_all(errors, |part| complaints.take(part));
+        tokio::join!(errors, output);
     };
     let status = beside(work, read).await;
+    complaints.end();
     group.is_done();
     Ok(Ended {
         status: status?,
@@ -159,49 +177,94 @@ async fn beside<T>(work: impl Future<Output = T>, read: impl Future<Output = ()>
     }
 }
 
-/// Reads to the end and keeps the beginning.
-async fn keep(
-    pipe: Option<impl AsyncRead + Unpin>,
-    bytes_max: usize,
-    kept: &mut Vec<u8>,
-    has_more: &mut bool,
-) {
+/// Reads to the end, and after a while not at any rate.
+async fn read_all(pipe: Option<impl AsyncRead + Unpin>, mut take: impl FnMut(&[u8])) {
     let Some(mut pipe) = pipe else { return };
-    let mut part = vec![0; READ_BYTES];
+    let (mut part, mut bytes) = (vec![0; READ_BYTES], 0_usize);
     while let Ok(length) = pipe.read(&mut part).await
         && length > 0
     {
-        let room = bytes_max.saturating_sub(kept.len()).min(length);
-        kept.extend_from_slice(part.get(..room).unwrap_or_default());
-        *has_more |= room < length;
+        take(part.get(..length).unwrap_or_default());
+        bytes = bytes.saturating_add(length);
+        if bytes > UNPACED_BYTES {
+            sleep(READ_PAUSE).await;
+        }
     }
 }
 
-/// Tells each line that is not empty, a half one at the end too.
-async fn lines(pipe: Option<impl AsyncRead + Unpin>, tell: &mut impl FnMut(&str)) {
-    let Some(mut pipe) = pipe else { return };
-    let (mut line, mut part) = (Vec::new(), vec![0; READ_BYTES]);
-    let mut whole = |line: &mut Vec<u8>| {
-        let text = String::from_utf8_lossy(line);
-        let plain = |it: char| if it.is_control() { ' ' } else { it };
-        let text: String = text.chars().map(plain).collect();
-        if !text.trim().is_empty() {
-            tell(text.trim());
-        }
-        line.clear();
-    };
-    while let Ok(length) = pipe.read(&mut part).await
-        && length > 0
-    {
-        for byte in part.get(..length).unwrap_or_default() {
-            match byte {
-                b'\n' => whole(&mut line),
-                _ if line.len() < LINE_BYTES_MAX => line.push(*byte),
-                _ => {}
-            }
+/// What a child writes to its standard error, as lines. Blank ones are none.
+struct Complaints<F> {
+    tell: F,
+    told: usize,
+    /// One that has not ended yet, as far as it is kept.
+    line: Vec<u8>,
+    /// The last one that is not told as it comes.
+    last: Vec<u8>,
+}
+
+impl<F: FnMut(&str)> Complaints<F> {
+    const fn new(tell: F) -> Self {
+        Self {
+            tell,
+            told: 0,
+            line: Vec::new(),
+            last: Vec::new(),
         }
     }
-    whole(&mut line);
+
+    fn take(&mut self, part: &[u8]) {
+        let is_end = |byte: &u8| *byte == b'\n';
+        let mut rest = part;
+        while self.told < LINES_MAX {
+            let mut two = rest.splitn(2, is_end);
+            self.go_on(two.next().unwrap_or_default());
+            let Some(after) = two.next() else { return };
+            let line = mem::take(&mut self.line);
+            self.tell(&line);
+            rest = after;
+        }
+        self.keep_last(rest);
+    }
+
+    /// Looks at the ends of what came alone: at its first line, which may have begun before, and at the last ones.
+    fn keep_last(&mut self, part: &[u8]) {
+        let is_end = |byte: &u8| *byte == b'\n';
+        let mut two = part.splitn(2, is_end);
+        self.go_on(two.next().unwrap_or_default());
+        let Some(after) = two.next() else { return };
+        let first = mem::take(&mut self.line);
+        let mut others = after.rsplit(is_end);
+        self.go_on(others.next().unwrap_or_default());
+        match others.find(|line| !line.trim_ascii().is_empty()) {
+            Some(line) => self.last = line.iter().copied().take(LINE_BYTES_MAX).collect(),
+            None if first.trim_ascii().is_empty() => {}
+            None => self.last = first,
+        }
+    }
+
+    /// More of the line that has not ended yet.
+    fn go_on(&mut self, bytes: &[u8]) {
+        let room = LINE_BYTES_MAX.saturating_sub(self.line.len());
+        self.line.extend(bytes.iter().take(room));
+    }
+
+    fn tell(&mut self, line: &[u8]) {
+        if line.trim_ascii().is_empty() {
+            return; // A flood of these may come.
+        }
+        let text = escaped(&String::from_utf8_lossy(line));
+        if !text.trim().is_empty() {
+            self.told += 1;
+            (self.tell)(text.trim());
+        }
+    }
+
+    /// Nothing more comes: tells the last line, a half one too.
+    fn end(mut self) {
+        let (half, last) = (mem::take(&mut self.line), mem::take(&mut self.last));
+        let is_whole = half.trim_ascii().is_empty();
+        self.tell(if is_whole { &last } else { &half });
+    }
 }
 
 /// Ends a group that has had its time.

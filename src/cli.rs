@@ -47,6 +47,9 @@ const PROGRAM: &str = "haproxy-autoscale";
 /// Where the configuration is unless `-c` or the environment says otherwise.
 const CONFIG_DEFAULT: &str = "/etc/haproxy-autoscale/config.toml";
 
+/// The environment's word for it.
+const CONFIG_VARIABLE: &str = "HAPROXY_AUTOSCALE_CONFIG";
+
 /// Something failed; its text was printed.
 const EXIT_FAILED: u8 = 1;
 /// `tune`: the log cannot tell.
@@ -169,7 +172,7 @@ struct ConfigFile {
         short,
         long = "config",
         value_name = "FILE",
-        env = "HAPROXY_AUTOSCALE_CONFIG",
+        env = CONFIG_VARIABLE,
         default_value = CONFIG_DEFAULT
     )]
     config: PathBuf,
@@ -183,7 +186,7 @@ struct MaybeConfigFile {
         short,
         long = "config",
         value_name = "FILE",
-        env = "HAPROXY_AUTOSCALE_CONFIG"
+        env = CONFIG_VARIABLE
     )]
     config: Option<PathBuf>,
 }
@@ -393,18 +396,24 @@ fn read_again(path: &Path, observe: bool) -> daemon::Reload {
 }
 
 /// Where the daemon listens, for a command that asks it. A file with mistakes is enough for that if
-/// somebody listens there.
+/// somebody listens there; one that cannot say where is taken to mean the usual place.
 fn with_control_socket(path: &Path, act: impl FnOnce(&Path) -> u8) -> u8 {
-    if config::load(path).is_err()
-        && let Some(socket) = config::control_socket_of(path)
-        && UnixStream::connect(&socket).is_ok()
+    if let Err(errors) = config::load(path)
+        && let Some(found) = config::control_socket_of(path)
+        && UnixStream::connect(&found.path).is_ok()
     {
+        let usual = if found.is_named {
+            ""
+        } else {
+            ", the usual socket, as the file does not say which"
+        };
         complain(&format!(
-            "{} has mistakes, `check` shows them; asking the daemon on {}",
+            "{} has mistakes, `check` shows them: {}; asking the daemon on {}{usual}",
             path.display(),
-            socket.display()
+            errors.in_short(),
+            found.path.display()
         ));
-        return act(&socket);
+        return act(&found.path);
     }
     with_config(path, EXIT_FAILED, |config| act(&config.control_socket))
 }

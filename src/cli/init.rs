@@ -4,8 +4,11 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::{CONFIG_DEFAULT, EXIT_FAILED, cannot_write, complain, finish, on_runtime};
+use super::{
+    CONFIG_DEFAULT, CONFIG_VARIABLE, EXIT_FAILED, cannot_write, complain, finish, on_runtime,
+};
 use crate::config::{LogSource, Mode};
 use crate::doctor::{self, Facts, Host};
 use crate::init::{self, InitError, mode};
@@ -23,7 +26,7 @@ pub(super) struct InitArgs {
     #[arg(long, value_name = "PATH")]
     haproxy_cfg: Vec<PathBuf>,
     /// Where to write the configuration [default: /etc/haproxy-autoscale/config.toml]
-    #[arg(short, long, value_name = "FILE", env = "HAPROXY_AUTOSCALE_CONFIG")]
+    #[arg(short, long, value_name = "FILE", env = CONFIG_VARIABLE)]
     output: Option<PathBuf>,
     /// Print the configuration and write nothing
     #[arg(long)]
@@ -31,11 +34,11 @@ pub(super) struct InitArgs {
     /// Overwrite a configuration that is there
     #[arg(long)]
     force: bool,
-    /// Change only `mode` in the configuration that is there: act, or observe
+    /// Change only `mode` in the configuration that is there
     #[arg(
         long,
         value_name = "MODE",
-        value_parser = parse_mode,
+        value_parser = modes(),
         conflicts_with_all = ["socket", "log", "haproxy_cfg", "print", "force"]
     )]
     mode: Option<Mode>,
@@ -85,9 +88,13 @@ pub(super) fn run(args: &InitArgs) -> u8 {
     }
 }
 
-fn parse_mode(text: &str) -> Result<Mode, String> {
-    let found = Mode::ALL.into_iter().find(|it| it.as_str() == text);
-    found.ok_or_else(|| "act, or observe".to_owned())
+/// The words of the key `mode`, which `--help` lists.
+fn modes() -> impl TypedValueParser<Value = Mode> {
+    let words = PossibleValuesParser::new(Mode::ALL.map(Mode::as_str));
+    words.try_map(|text| {
+        let found = Mode::ALL.into_iter().find(|it| it.as_str() == text);
+        found.ok_or("act, or observe")
+    })
 }
 
 fn set_mode(path: &Path, mode: Mode) -> u8 {

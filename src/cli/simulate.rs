@@ -8,7 +8,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::logs::{LogArgs, PeriodArgs};
-use super::supply::{BOOT_DEFAULT, SupplyArgs, measured, percent, spares_of_tier};
+use super::supply::{
+    BOOT_DEFAULT, Measured, SupplyArgs, measured, percent, spares_of_tier, tell_sources,
+};
 use super::{EXIT_FAILED, EXIT_USAGE, MaybeConfigFile, bar, complain, finish, with_config};
 use crate::config::{self, BackendConfig, LogConfig};
 use crate::control;
@@ -113,7 +115,10 @@ struct LoadArgs {
 
 pub(super) fn run(args: SimulateArgs) -> u8 {
     match args.config.config.clone() {
-        None => simulate(args, None, BTreeMap::new(), LogConfig::default()),
+        None => {
+            tell_sources(None, &Measured::default());
+            simulate(args, None, BTreeMap::new(), LogConfig::default())
+        }
         Some(path) => with_config(&path, EXIT_FAILED, |config| {
             let mut names: Vec<&String> = config.backends.keys().collect();
             if let Some(wanted) = &args.backend {
@@ -128,11 +133,14 @@ pub(super) fn run(args: SimulateArgs) -> u8 {
                 return EXIT_FAILED;
             };
             let backend = config.backends.get(name).cloned();
-            let measured = if args.supply.leaves_boots_open() {
-                measured(&config).remove(name).unwrap_or_default()
+            let mut measured = if args.supply.leaves_boots_open() {
+                measured(&config)
             } else {
-                BTreeMap::new()
+                Measured::default()
             };
+            measured.boots.retain(|it, _| it == name);
+            tell_sources(Some(&path), &measured);
+            let measured = measured.boots.remove(name).unwrap_or_default();
             simulate(args, backend, measured, config.log)
         }),
     }

@@ -2,17 +2,19 @@
 //! cost, for all tiers or for one.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::complain;
+use super::{CONFIG_VARIABLE, complain};
 use crate::config::{Config, MAX_TIER};
 use crate::control;
 use crate::scaler::memory::Memory;
 use crate::simulate::supply::{ByTier, Terms};
 use crate::state::{self, name};
+use crate::words::time::Span;
 
 /// Where nobody says it and nothing was measured.
 pub(super) const BOOT_DEFAULT: Duration = Duration::from_secs(5);
@@ -68,26 +70,67 @@ impl SupplyArgs {
     }
 }
 
-/// How long the servers of each backend took to boot, as the daemon of that configuration has measured it.
-/// Where it cannot be read, that is said: nobody waits for it.
-pub(super) fn measured(config: &Config) -> BTreeMap<String, BTreeMap<String, Duration>> {
+/// How long servers took to boot, as a daemon has measured it.
+#[derive(Default)]
+pub(super) struct Measured {
+    /// By backend and server.
+    pub(super) boots: BTreeMap<String, BTreeMap<String, Duration>>,
+    /// The file in which the daemon keeps them, if it was looked at.
+    file: Option<PathBuf>,
+}
+
+/// What the daemon of that configuration has measured. Where it cannot be read, that is said: nobody waits
+/// for it.
+pub(super) fn measured(config: &Config) -> Measured {
     let mut backends = config.backends.values();
     if backends.all(|it| it.scaler.machines.is_empty()) {
-        return BTreeMap::new();
+        return Measured::default();
     }
     let Some(dir) = &config.state_dir else {
-        return BTreeMap::new();
+        return Measured::default();
     };
     let name = name::file_name(&config.haproxy.socket, name::STATE);
     match state::peek(dir, &name) {
-        Ok(memory) => memory.map(boots_of).unwrap_or_default(),
+        Ok(memory) => Measured {
+            boots: memory.map(boots_of).unwrap_or_default(),
+            file: Some(dir.join(name)),
+        },
         Err(why) => {
             complain(&format!(
                 "boot times that the daemon has measured are not known: {why}; say them with --boot"
             ));
-            BTreeMap::new()
+            Measured::default()
         }
     }
+}
+
+/// Says which configuration is taken, and from where boot times come.
+pub(super) fn tell_sources(config: Option<&Path>, measured: &Measured) {
+    let Some(path) = config else {
+        return complain(
+            &"no configuration is named, so the built-in defaults hold; name one with -c",
+        );
+    };
+    // Whoever has forgotten the variable sees where the file comes from.
+    let is_of_environment = std::env::var_os(CONFIG_VARIABLE).is_some_and(|it| it == path);
+    let whence = if is_of_environment {
+        format!(" ({CONFIG_VARIABLE})")
+    } else {
+        String::new()
+    };
+    complain(&format!("the configuration is {}{whence}", path.display()));
+    let Some(file) = &measured.file else {
+        return;
+    };
+    let file = file.display();
+    complain(&if measured.boots.values().all(BTreeMap::is_empty) {
+        format!(
+            "no boot time of a machine has been measured so far ({file}); say them with --boot, or they are {}",
+            Span(BOOT_DEFAULT)
+        )
+    } else {
+        format!("measured boot times are those of {file}")
+    });
 }
 
 /// Those that a daemon remembers.

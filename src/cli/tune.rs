@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::logs::{LogArgs, PeriodArgs};
 use super::simulate::balance;
-use super::supply::{BOOT_DEFAULT, SupplyArgs, measured, percent};
+use super::supply::{BOOT_DEFAULT, Measured, SupplyArgs, measured, percent, tell_sources};
 use super::{
     EXIT_CANNOT_TELL, EXIT_FAILED, EXIT_USAGE, MaybeConfigFile, bar, complain, finish, with_config,
 };
@@ -64,7 +64,10 @@ pub(super) struct TuneArgs {
 
 pub(super) fn run(args: TuneArgs) -> u8 {
     match args.config.config.clone() {
-        None => study(args, None, BTreeMap::new(), LogConfig::default()),
+        None => {
+            tell_sources(None, &Measured::default());
+            study(args, None, BTreeMap::new(), LogConfig::default())
+        }
         Some(path) => with_config(&path, EXIT_FAILED, |config| {
             if let Some(wanted) = &args.backend
                 && !config.backends.contains_key(wanted)
@@ -79,9 +82,10 @@ pub(super) fn run(args: TuneArgs) -> u8 {
             let measured = if args.supply.leaves_boots_open() {
                 measured(&config)
             } else {
-                BTreeMap::new()
+                Measured::default()
             };
-            study(args, Some(config.backends), measured, config.log)
+            tell_sources(Some(&path), &measured);
+            study(args, Some(config.backends), measured.boots, config.log)
         }),
     }
 }

@@ -212,6 +212,25 @@ impl ConfigErrors {
         }
     }
 
+    /// The first mistake with its line, and how many more there are; or why the file could not be read.
+    pub fn in_short(&self) -> String {
+        let findings = match self {
+            Self::Unreadable { error, .. } => return error.to_string(),
+            Self::Invalid(findings) => findings,
+        };
+        let mistakes = findings.diagnostics.iter();
+        let mut mistakes = mistakes.filter(|it| it.code.severity() == Severity::Error);
+        let first = mistakes.next().map_or_else(String::new, |first| {
+            let before = findings.source.get(..first.primary.span.start);
+            let line = before.unwrap_or_default().matches('\n').count() + 1;
+            format!("line {line}: {}", first.title)
+        });
+        match mistakes.count() {
+            0 => first,
+            more => format!("{first} (and {more} more)"),
+        }
+    }
+
     /// Every mistake with its line, marked, and a last line with their number; or why the file could
     /// not be read.
     pub fn report(&self, color: bool) -> String {

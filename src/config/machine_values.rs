@@ -141,7 +141,11 @@ fn option(key: &str, given: &Entry<'_>) -> Result<String, Mistake> {
     let value = given.value.get_ref();
     let text = match (value.as_str(), value.as_integer(), value.as_bool()) {
         (Some(text), ..) => text.to_owned(),
-        (_, Some(number), _) => number.as_str().to_owned(),
+        // Agents read no other base than ten.
+        (_, Some(number), _) => match i128::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => number.to_string(),
+            Err(_) => return Err(Mistake::new("too large a number", "write it in quotes")),
+        },
         (.., Some(is_so)) => u8::from(is_so).to_string(),
         (None, None, None) => {
             let help = "write a text in quotes, a number, true or false";

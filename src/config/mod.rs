@@ -349,25 +349,42 @@ fn others_who_write(found: &Metadata, name: &str) -> Option<Diagnostic> {
     ))
 }
 
+/// Where a daemon may listen whose file has mistakes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControlSocket {
+    pub path: PathBuf,
+    /// The file says so. Otherwise it is the usual one.
+    pub is_named: bool,
+}
+
 /// Where the daemon of that file listens, whatever else is wrong with the file: whoever broke it still
-/// wants to see and to pause what runs. `None` when it cannot be read, is no TOML, or names no usable
-/// socket.
-pub fn control_socket_of(path: &Path) -> Option<PathBuf> {
+/// wants to see and to pause what runs. Where the file names no socket, or not so that it could be
+/// understood, the usual one. `None` when the file cannot be read.
+pub fn control_socket_of(path: &Path) -> Option<ControlSocket> {
     let bytes = read_limited(path).ok()?;
-    let text = std::str::from_utf8(&bytes).ok()?;
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    let named = named_socket(text);
+    Some(ControlSocket {
+        is_named: named.is_some(),
+        path: paths::folder_of(path).join(named.unwrap_or(Config::default().control_socket)),
+    })
+}
+
+/// `[control] socket`, if there is no mistake in its line.
+fn named_socket(text: &str) -> Option<PathBuf> {
     let (table, syntax) = DeTable::parse_recoverable(text);
-    if !syntax.is_empty() {
-        return None;
-    }
     let mut reader = Reader::new(text);
     let top = Table::top(table.get_ref(), &keys::TOP);
+    let table = top.table("control", &keys::CONTROL, &mut reader)?;
+    let line_of = |at: usize| text.get(..at).unwrap_or_default().matches('\n').count();
+    let line = line_of(table.entry("socket")?.span().start);
     let mut draft = Draft::default();
-    if let Some(table) = top.table("control", &keys::CONTROL, &mut reader) {
-        table.fill(&mut draft, &mut reader);
-    }
+    table.fill(&mut draft, &mut reader);
     let (errors, ..) = reader.into_parts();
-    let socket = paths::folder_of(path).join(draft.config.control_socket);
-    errors.is_empty().then_some(socket)
+    let mistakes = errors.iter().map(|it| it.primary.span.start);
+    let syntax = syntax.iter().filter_map(|it| Some(it.span()?.start));
+    let is_clear = mistakes.chain(syntax).all(|at| line_of(at) != line);
+    is_clear.then_some(draft.config.control_socket)
 }
 
 /// At most one byte more than the limit, so that a device or a growing file ends too.

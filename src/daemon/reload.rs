@@ -4,7 +4,7 @@
 use std::time::SystemTime;
 
 use super::{Daemon, FINISH_LIMIT, Parts, control, lines, lock, published};
-use crate::config::{Config, ConfigErrors, Mode, Severity};
+use crate::config::{Config, ConfigErrors, Mode};
 use crate::log::line::Parser;
 use crate::publish::record::News;
 use crate::scaler::event::Event;
@@ -24,24 +24,7 @@ impl Reload {
     /// shown elsewhere.
     pub fn bad(path: &std::path::Path, errors: &ConfigErrors) -> Self {
         let path = path.display();
-        let what = match errors {
-            ConfigErrors::Unreadable { error, .. } => error.to_string(),
-            ConfigErrors::Invalid(findings) => {
-                let mut mistakes = findings
-                    .diagnostics
-                    .iter()
-                    .filter(|found| found.code.severity() == Severity::Error);
-                let first = mistakes.next().map_or_else(String::new, |first| {
-                    let before = findings.source.get(..first.primary.span.start);
-                    let line = before.unwrap_or_default().matches('\n').count() + 1;
-                    format!("line {line}: {}", first.title)
-                });
-                match mistakes.count() {
-                    0 => first,
-                    more => format!("{first} (and {more} more)"),
-                }
-            }
-        };
+        let what = errors.in_short();
         Self::Bad(format!(
             "SIGHUP: {path} is bad, the configuration stays as it was: {what}"
         ))
@@ -94,6 +77,7 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
     let (old, new) = (&daemon.config, &config);
     let is_other_haproxy = !lock::is_same(&old.haproxy.socket, &new.haproxy.socket);
     let is_elsewhere = is_other_haproxy || old.mode != new.mode;
+    let was_pretended = old.mode == Mode::Observe;
     // First of all what can fail.
     let control = if old.control_socket == new.control_socket {
         None
@@ -142,6 +126,7 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
     let event = Event::Settings {
         backends: &backends,
         is_elsewhere,
+        was_pretended,
     };
     daemon.event(daemon.clock.now(), event);
     let waits_for = daemon.scaler.settings_wait_for();

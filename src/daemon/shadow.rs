@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::sim::machines::Machines;
 use crate::sim::server;
-use crate::words::machine::{MachineAnswer, MachineCall};
+use crate::words::machine::{MachineAnswer, MachineCall, MachineVerb};
 use crate::words::names::ServerName;
 use crate::words::picture::{AdminState, Generation, Picture, ServerRead};
 
@@ -43,8 +43,11 @@ impl Shadow {
         }
     }
 
-    /// Pretends that the machine obeyed. Nobody is asked: not even for what it does.
+    /// Pretends that the machine obeyed. Nobody is asked: not even for what it does, which nobody knows then.
     pub(super) fn machine(&mut self, call: &MachineCall) -> MachineAnswer {
+        if call.verb == MachineVerb::Status && !self.machines.knows(call) {
+            return MachineAnswer::Done;
+        }
         self.machines.obey(call)
     }
 

@@ -14,8 +14,8 @@ use crate::machines::{self, Machines};
 use crate::words::machine::PowerState;
 use crate::words::names::ServerName;
 
-/// Nobody waits longer for one answer, whatever `status_timeout` says.
-const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// Longest wait for a list, as long as a daemon waits for one.
+const LIST_MAX: Duration = Duration::from_secs(30);
 /// Asked in all: more than this and the answer would come late.
 const ASKED_MAX: usize = 64;
 /// Programs that are asked for their list, one after the other.
@@ -32,8 +32,8 @@ pub(super) async fn look(facts: &Facts, asks: bool) -> Vec<MachineFacts> {
         for (server, provider) in &backend.machines {
             let name = ServerName::new(name, server);
             let settings = backend.scaler.machines.get(server);
-            let limit = settings.map_or(ANSWER_MAX, |it| it.status_timeout);
-            limits.insert(name.clone(), limit.min(ANSWER_MAX));
+            let settings = settings.copied().unwrap_or_default();
+            limits.insert(name.clone(), settings.status_timeout);
             providers.insert(name, provider.clone());
         }
     }
@@ -41,14 +41,14 @@ pub(super) async fn look(facts: &Facts, asks: bool) -> Vec<MachineFacts> {
     let uid = facts.reader.uid.unwrap_or(0);
     let machines = Machines::new(providers.clone(), Arc::new(drop));
     let mut all = JoinSet::new();
-    for (index, (server, provider)) in providers.into_iter().enumerate() {
+    let providers = providers.into_iter().zip(limits.into_values());
+    for (index, ((server, provider), limit)) in providers.enumerate() {
         let trouble = machines::look(&provider, uid).err();
         // A program of the daemon's user is nothing that root should run.
         let is_ours = machines::look(&provider, facts.asker.uid.unwrap_or(0)).is_ok();
         let may_run = trouble.is_none() && is_ours;
         let is_asked = asks && index < ASKED_MAX && may_run && provider.can_tell();
         let machines = machines.clone();
-        let limit = limits.get(&server).copied().unwrap_or(ANSWER_MAX);
         let address = address(facts, &server);
         all.spawn(async move {
             let answer = if is_asked {
@@ -85,7 +85,7 @@ async fn ask_for_lists(looked: &mut [MachineFacts]) {
         }
     }
     let machines = Machines::new(providers, Arc::new(drop));
-    for listing in machines.list(ANSWER_MAX).await {
+    for listing in machines.list(LIST_MAX).await {
         let asked = looked.iter_mut();
         let mut asked = asked.filter(|it| listing.servers.contains(&it.server));
         if let (Some(machine), Err(failure)) = (asked.next(), listing.found) {

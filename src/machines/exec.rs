@@ -10,9 +10,11 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::identity::id;
 use super::program::{Ear, Program, how};
 use crate::child::Ended;
 use crate::words::machine::{MachineAnswer, MachineCall, MachineFailure, MachineVerb, PowerState};
+use crate::words::one_line::one_line;
 use crate::words::time::ms_since_1970;
 
 /// The verb that asks for all machines.
@@ -23,8 +25,8 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 const ROWS_MAX: usize = 1000;
 /// Longest that an answer may put off the next question.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(5 * 60);
-/// Longest part of an id that a name may take; clouds take 63 characters for all of it.
-const ID_NAME_CHARS_MAX: usize = 20;
+/// Longest `message`, and longest word that is quoted of an answer.
+const MESSAGE_CHARS_MAX: usize = 300;
 
 /// Exit codes with a meaning: `EX_TEMPFAIL`, `EX_NOPERM` and `EX_CONFIG` of sysexits(3).
 const DONE: i32 = 0;
@@ -71,17 +73,15 @@ struct Row {
 pub(super) async fn call(
     command: &[String],
     call: &MachineCall,
-    limit: Duration,
     ear: &mut Ear<'_>,
 ) -> Result<MachineAnswer, MachineFailure> {
-    let told = Told::of(call, limit);
-    let ended = run(command, &told, limit, ear).await?;
+    let ended = run(command, &Told::of(call), call.limit, ear).await?;
     let has_complained = ear.has_heard();
     let answer = answer_of(&ended);
     if let Ok(answer) = &answer
         && let Some(message) = &answer.message
     {
-        ear.hear(&line_of(message));
+        ear.hear(&one_line(message, MESSAGE_CHARS_MAX));
     }
     let says_off = matches!(&answer, Ok(answer) if answer.state.is_some());
     if call.verb == MachineVerb::Status
@@ -152,7 +152,7 @@ struct Told {
 }
 
 impl Told {
-    fn of(call: &MachineCall, limit: Duration) -> Self {
+    fn of(call: &MachineCall) -> Self {
         Self {
             verb: call.verb.as_str(),
             backend: Some(call.server.backend.clone()),
@@ -161,7 +161,7 @@ impl Told {
             port: call.address.map(|it| it.port()),
             attempt: Some(call.attempt),
             id: Some(id(call)),
-            deadline: deadline(limit),
+            deadline: deadline(call.limit),
         }
     }
 
@@ -210,17 +210,6 @@ impl Told {
         });
         format!("{json}\n")
     }
-}
-
-/// Names one start: letters, digits and `-`, at most 63 characters, the same over all repetitions.
-pub fn id(call: &MachineCall) -> String {
-    let plain = |name: &str| -> String {
-        let letters = name.chars().take(ID_NAME_CHARS_MAX);
-        let plain = |it: char| if it.is_ascii_alphanumeric() { it } else { '-' };
-        letters.map(plain).collect()
-    };
-    let (backend, server) = (plain(&call.server.backend), plain(&call.server.server));
-    format!("{backend}-{server}-{}", call.key.0)
 }
 
 fn deadline(limit: Duration) -> u64 {
@@ -273,7 +262,7 @@ fn state_of(word: &str) -> Result<PowerState, String> {
         let words = PowerState::ALL.map(PowerState::as_str).join(", ");
         format!(
             "has the state `{}`, which is none of {words}",
-            line_of(word)
+            one_line(word, MESSAGE_CHARS_MAX)
         )
     })
 }
@@ -322,15 +311,10 @@ fn meaning(
     }
 }
 
-/// A time that a clock can hold, and not too long.
+/// Not too long; no time that has passed.
 fn pause(seconds: f64) -> Option<Duration> {
-    let asked = Duration::try_from_secs_f64(seconds).ok()?;
+    let asked = (seconds >= 0.0).then_some(seconds)?;
+    // More than a clock can hold is too long as well.
+    let asked = Duration::try_from_secs_f64(asked).unwrap_or(RETRY_AFTER_MAX);
     Some(asked.min(RETRY_AFTER_MAX))
-}
-
-/// A text on one line.
-fn line_of(text: &str) -> String {
-    const CHARS_MAX: usize = 300;
-    let plain = |it: char| if it.is_control() { ' ' } else { it };
-    text.chars().take(CHARS_MAX).map(plain).collect()
 }

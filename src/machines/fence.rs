@@ -7,6 +7,7 @@
 use std::env;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -15,6 +16,7 @@ use super::program::{Ear, Program, how, look};
 use super::settings::Options;
 use crate::child::Ended;
 use crate::words::machine::{MachineAnswer, MachineCall, MachineFailure, MachineVerb, PowerState};
+use crate::words::one_line::escaped;
 
 /// Where Debian and others put agents; a service's PATH may lack it.
 const USUAL_FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
@@ -24,6 +26,11 @@ const OUTPUT_BYTES_MAX: usize = 4096;
 pub const PLUGS: [&str; 2] = ["plug", "port"];
 /// Options that are ours to tell.
 pub const OURS: [&str; 2] = ["action", "power_timeout"];
+/// Exit codes of `status`.
+const ON: i32 = 0;
+const OFF: i32 = 2;
+/// What the agents' library writes before the answer to `status`.
+const STATUS: &str = "status:";
 /// The agents' library complains of options that an agent does not know, with their values.
 const UNKNOWN_OPTION: &str = "unknown option '";
 
@@ -31,25 +38,62 @@ pub(super) async fn call(
     agent: &str,
     options: &Options,
     call: &MachineCall,
-    limit: Duration,
     ear: &mut Ear<'_>,
 ) -> Result<MachineAnswer, MachineFailure> {
+    let limit = call.limit;
     let action = match call.verb {
         MachineVerb::Start => "on",
         MachineVerb::Stop => "off",
         MachineVerb::Status => "status",
     };
     let input = input(action, options, &call.server.server, limit);
-    let ended = run(agent, options, &input, limit, ear).await?;
+    let Ran {
+        ended,
+        has_complained,
+    } = run(agent, options, &input, limit, ear).await?;
+    let is_off = match says(&ended) {
+        Some(state) => state == PowerState::Off,
+        None => !has_complained,
+    };
     match (call.verb, ended.status.code()) {
         (MachineVerb::Start | MachineVerb::Stop, Some(0)) => Ok(MachineAnswer::Done),
-        (MachineVerb::Status, Some(0)) => Ok(MachineAnswer::Is(PowerState::On)),
-        (MachineVerb::Status, Some(2)) => Ok(MachineAnswer::Is(PowerState::Off)),
+        (MachineVerb::Status, Some(ON)) => Ok(MachineAnswer::Is(PowerState::On)),
+        (MachineVerb::Status, Some(OFF)) if is_off => Ok(MachineAnswer::Is(PowerState::Off)),
+        (MachineVerb::Status, Some(OFF)) => {
+            // So do a shell and a Python that cannot run their program.
+            let why =
+                "it ended with 2 and did not say that the machine is off, so that it may be broken";
+            Err(MachineFailure::Unknown(ear.with_last(why)))
+        }
         (_, Some(_) | None) => {
             let text = ear.with_last(&how(ended.status));
             Err(MachineFailure::Unknown(text))
         }
     }
+}
+
+/// How an agent ended.
+struct Ran {
+    ended: Ended,
+    /// It said more than warnings.
+    has_complained: bool,
+}
+
+/// The state in the agent's own words, where it has some: `Status: OFF`.
+fn says(ended: &Ended) -> Option<PowerState> {
+    let text = String::from_utf8_lossy(&ended.output).to_ascii_lowercase();
+    let words = text.lines().filter_map(|it| it.trim().strip_prefix(STATUS));
+    match words.map(str::trim).next_back() {
+        Some("on") => Some(PowerState::On),
+        Some("off") => Some(PowerState::Off),
+        Some(_) | None => None,
+    }
+}
+
+/// By the level that the agents' library writes before each line (`WARNING:`), or by the name of a kind of warning
+/// of Python's (`DeprecationWarning:`).
+fn is_warning(line: &str) -> bool {
+    line.to_ascii_lowercase().contains("warning:")
 }
 
 /// Lines of `key=value`.
@@ -77,7 +121,7 @@ async fn run(
     input: &str,
     limit: Duration,
     ear: &mut Ear<'_>,
-) -> Result<Ended, MachineFailure> {
+) -> Result<Ran, MachineFailure> {
     let begun = Instant::now();
     let name = agent.to_owned();
     let Some(program) = look(limit, move || find(&name)).await? else {
@@ -93,12 +137,19 @@ async fn run(
         output_bytes_max: OUTPUT_BYTES_MAX,
         limit: limit.saturating_sub(begun.elapsed()),
     };
+    let complaints = AtomicBool::new(false);
     let hear = |line: &str| {
         // Not every agent knows machines by a plug, and ours is a guess.
         let is_guess = line.contains("unknown option 'plug=") && !has_plug(options);
+        complaints.fetch_or(!is_warning(line), Ordering::Relaxed);
         (!is_guess).then(|| without_secrets(line, options))
     };
-    program.run(ear, hear).await
+    let ended = program.run(ear, hear).await?;
+    Ok(Ran {
+        ended,
+        // Who has said too much was not heard to the end.
+        has_complained: complaints.load(Ordering::Relaxed) || ear.is_full(),
+    })
 }
 
 /// The line without the values of options that are nobody's business.
@@ -118,6 +169,8 @@ fn without_secrets(line: &str, options: &Options) -> String {
         if !is_secret(key) {
             continue;
         }
+        // As it stands in the line.
+        let value = &escaped(value);
         if value.len() >= SECRET_BYTES_MIN {
             shown = shown.replace(value.as_str(), "***");
         }
@@ -165,7 +218,7 @@ pub(super) async fn monitor(
     ear: &mut Ear<'_>,
 ) -> Result<(), MachineFailure> {
     let input = input("monitor", options, server, limit);
-    let ended = run(agent, options, &input, limit, ear).await?;
+    let ended = run(agent, options, &input, limit, ear).await?.ended;
     if ended.status.success() {
         return Ok(());
     }

@@ -1,8 +1,12 @@
 //! What names a machine to its provider: whether two servers have the same one, and whether another one stands
-//! behind a server than before. Secrets and time limits name nothing.
+//! behind a server than before. Secrets and time limits name nothing. Also what names one start.
 
 use super::fence::{PLUGS, is_secret};
 use super::settings::{Options, Provider};
+use crate::words::machine::MachineCall;
+
+/// Longest part of an id that a name may take; clouds take 63 characters for all of it.
+const ID_NAME_CHARS_MAX: usize = 16;
 
 /// Agents that command one computer and know no plug: `fence_ipmilan` and its other names.
 const WITHOUT_PLUG: [&str; 7] = [
@@ -19,16 +23,35 @@ const WITHOUT_PLUG: [&str; 7] = [
 pub type Names = Vec<String>;
 
 /// A number for the machine behind that server: the same as long as its provider is told the same.
-/// 64-bit FNV-1a (Fowler, Noll, Vo; draft-eastlake-fnv), so that it outlives a restart and an update.
 pub fn identity(provider: &Provider, server: &str) -> u64 {
-    const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0100_0000_01b3;
     let names = match provider {
         Provider::Exec { command } => of_command(command, Some(server)),
         Provider::Fence { agent, options } => of_agent(agent, options, server),
         Provider::Wol(wake) => vec!["wol".to_owned(), wake.mac.to_string()],
     };
-    let bytes = names.iter().flat_map(|name| name.bytes().chain([0]));
+    hash(names.iter().flat_map(|name| name.bytes().chain([0])))
+}
+
+/// Names one start: letters, digits and `-`, at most 63 characters, the same over all repetitions, over a restart
+/// and an update. Keys of different servers may be the same, and so may what is left of their names: the
+/// number between them is of the whole name.
+pub fn id(call: &MachineCall) -> String {
+    let plain = |name: &str| -> String {
+        let letters = name.chars().take(ID_NAME_CHARS_MAX);
+        let plain = |it: char| if it.is_ascii_alphanumeric() { it } else { '-' };
+        letters.map(plain).collect()
+    };
+    let (backend, server) = (plain(&call.server.backend), plain(&call.server.server));
+    let whole = hash(call.server.to_string().bytes());
+    // As the draft of FNV makes 32 bits of 64.
+    let whole = (whole >> 32) ^ (whole & u64::from(u32::MAX));
+    format!("{backend}-{server}-{whole:08x}-{}", call.key.0)
+}
+
+/// 64-bit FNV-1a (Fowler, Noll, Vo; draft-eastlake-fnv), so that it outlives a restart and an update.
+fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
+    const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
     bytes.fold(OFFSET_BASIS, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(PRIME)
     })

@@ -33,8 +33,8 @@ use crate::words::machine::{
 };
 use crate::words::names::ServerName;
 
-/// Programs that start and stop machines at a time, and as many that are asked for the status of one: who waits
-/// for a slow start must not wait to know what the others do.
+/// Programs that start machines at a time, as many that stop one, and as many that are asked for the status of
+/// one: a slow stop must not hold up a start, nor either of them what is known of the others.
 const AT_ONCE_MAX: usize = 4;
 /// Programs that list their machines at a time; nobody waits for those.
 const LISTS_AT_ONCE_MAX: usize = 1;
@@ -79,7 +79,8 @@ pub struct Listing {
 struct Desk {
     /// Who is at work on which machine: one at a time.
     turns: Mutex<BTreeMap<ServerName, Arc<Turn<()>>>>,
-    acting: Arc<Semaphore>,
+    starting: Arc<Semaphore>,
+    stopping: Arc<Semaphore>,
     asked: Arc<Semaphore>,
     listing: Arc<Semaphore>,
     wakes: Wakes,
@@ -101,7 +102,8 @@ impl Machines {
             providers: Arc::new(providers),
             desk: Arc::new(Desk {
                 turns: Mutex::default(),
-                acting: Arc::new(Semaphore::new(AT_ONCE_MAX)),
+                starting: Arc::new(Semaphore::new(AT_ONCE_MAX)),
+                stopping: Arc::new(Semaphore::new(AT_ONCE_MAX)),
                 asked: Arc::new(Semaphore::new(AT_ONCE_MAX)),
                 listing: Arc::new(Semaphore::new(LISTS_AT_ONCE_MAX)),
                 wakes: Wakes::default(),
@@ -127,9 +129,9 @@ impl Machines {
     /// Asks for one thing. `Start` and `Stop` are answered with `Done` or `NotYet`, `Status` with `Is`; with
     /// `Done`, where nobody can ever tell (Wake-on-LAN without a command): that says nothing of the machine.
     ///
-    /// Takes no longer than the call's limit and [`GRACE`]; waiting for another program's end is part of
-    /// it. Needs a tokio runtime. When this is dropped the program goes on; when the runtime ends, it is
-    /// asked to end (TERM).
+    /// The call's limit is the program's own; before that it waits no longer than as much for others to end. So
+    /// it takes at most twice the limit and [`GRACE`]. Needs a tokio runtime. When this is dropped the program
+    /// goes on; when the runtime ends, it is asked to end (TERM).
     ///
     /// # Errors
     /// `Failed`: it was not done. `Refused`: nor will it be. `Unknown`: nobody knows. A `Status` is only
@@ -146,7 +148,6 @@ impl Machines {
             let text = format!("no machine of {} is configured", call.server);
             return Err(MachineFailure::Refused(text));
         };
-        let ends = Instant::now() + call.limit;
         if let (Provider::Wol(wake), MachineVerb::Start) = (provider, call.verb) {
             let mut ear = Ear::new(&self.tell, Some(&call.server), call.verb.as_str());
             let wakes = &self.desk.wakes;
@@ -154,16 +155,16 @@ impl Machines {
                 .wake(wake, call.address, Instant::now(), &mut ear)
                 .await;
         }
-        let Some(_turn) = self.desk.turn(&call.server, call.verb, ends).await else {
+        let begin_by = Instant::now() + call.limit;
+        let Some(_turn) = self.desk.turn(&call.server, call.verb, begin_by).await else {
             return Err(busy(call.verb));
         };
-        let left = ends.saturating_duration_since(Instant::now());
         let mut ear = Ear::new(&self.tell, Some(&call.server), call.verb.as_str());
         if call.verb != MachineVerb::Status {
-            return Self::ask(provider, call, left, &mut ear).await;
+            return Self::ask(provider, call, &mut ear).await;
         }
         ear = ear.keeping();
-        let answer = Self::ask(provider, call, left, &mut ear).await;
+        let answer = Self::ask(provider, call, &mut ear).await;
         ear.tell_news(&self.desk.heard, vec![call.server.to_string()]);
         answer.map_err(|failure| match failure {
             MachineFailure::Failed(why) => MachineFailure::Unknown(why),
@@ -174,16 +175,13 @@ impl Machines {
     async fn ask(
         provider: &Provider,
         call: &MachineCall,
-        left: Duration,
         ear: &mut Ear<'_>,
     ) -> Result<MachineAnswer, MachineFailure> {
         match provider {
-            Provider::Exec { command } => exec::call(command, call, left, ear).await,
-            Provider::Fence { agent, options } => {
-                fence::call(agent, options, call, left, ear).await
-            }
+            Provider::Exec { command } => exec::call(command, call, ear).await,
+            Provider::Fence { agent, options } => fence::call(agent, options, call, ear).await,
             Provider::Wol(wake) => match (&wake.command, call.verb) {
-                (Some(command), _) => exec::call(command, call, left, ear).await,
+                (Some(command), _) => exec::call(command, call, ear).await,
                 (None, MachineVerb::Status) => Ok(MachineAnswer::Done),
                 (None, MachineVerb::Start | MachineVerb::Stop) => Err(MachineFailure::Refused(
                     "Wake-on-LAN cannot stop a machine; a `command` could".to_owned(),
@@ -208,7 +206,7 @@ impl Machines {
             server: server.clone(),
             address,
             key: MachineKey::default(),
-            attempt: 1,
+            attempt: 0,
             limit,
         };
         let failure = match self.call(call).await {
@@ -249,13 +247,18 @@ impl Machines {
             }
         }
         let mut listings = Vec::new();
+        // What one says for each of its argument lists is one thing to tell.
+        let mut heard: BTreeMap<&String, Ear<'_>> = BTreeMap::new();
         for (command, servers) in servers {
             let listing = Arc::clone(&self.desk.listing).acquire_owned();
             let found = match timeout_at(Instant::now() + limit, listing).await {
                 Ok(Ok(_permit)) => {
                     let mut ear = Ear::new(&self.tell, None, exec::LIST).keeping();
                     let found = exec::list(command, limit, &mut ear).await;
-                    ear.tell_news(&self.desk.heard, command.to_vec());
+                    if let Some(program) = command.first() {
+                        let new = || Ear::new(&self.tell, None, exec::LIST).keeping();
+                        ear.pass_on(heard.entry(program).or_insert_with(new));
+                    }
                     found
                 }
                 Ok(Err(_)) | Err(_) => Err(busy(MachineVerb::Status)),
@@ -265,6 +268,9 @@ impl Machines {
                 servers,
                 found,
             });
+        }
+        for (program, ear) in heard {
+            ear.tell_news(&self.desk.heard, vec![program.clone()]);
         }
         listings
     }
@@ -308,7 +314,7 @@ fn busy(verb: MachineVerb) -> MachineFailure {
 }
 
 impl Desk {
-    /// Nobody else works on that machine, and not too many on others; `None`: not until then.
+    /// Nobody else works on that machine, and not too many do the same with others; `None`: not until then.
     async fn turn(
         &self,
         server: &ServerName,
@@ -320,7 +326,8 @@ impl Desk {
             Arc::clone(turns.entry(server.clone()).or_default())
         };
         let permits = match verb {
-            MachineVerb::Start | MachineVerb::Stop => &self.acting,
+            MachineVerb::Start => &self.starting,
+            MachineVerb::Stop => &self.stopping,
             MachineVerb::Status => &self.asked,
         };
         let both = async {

@@ -21,8 +21,8 @@ use crate::words::machine::MachineFailure;
 use crate::words::names::ServerName;
 use crate::words::os_words::plain;
 
-/// Lines of complaints that are told of one run.
-const LINES_MAX: usize = 200;
+/// Lines that are told of one run.
+const LINES_MAX: usize = child::LINES_MAX;
 /// What is passed on of our own environment.
 const PASSED_ON: [&str; 3] = ["PATH", "HOME", "LANG"];
 /// Where there is no PATH.
@@ -61,22 +61,12 @@ impl Program<'_> {
             limit: limit.saturating_sub(begun.elapsed()),
             grace: GRACE,
         };
-        // Who says too much is not looked at line by line; its last words count.
-        let mut last = String::new();
         let complain = |line: &str| {
-            if ear.is_full() {
-                line.clone_into(&mut last);
-            } else if let Some(line) = hear(line) {
+            if let Some(line) = hear(line) {
                 ear.hear(&line);
             }
         };
-        let outcome = child::run(task, complain).await;
-        if !last.is_empty()
-            && let Some(line) = hear(&last)
-        {
-            ear.hear(&line);
-        }
-        match outcome {
+        match child::run(task, complain).await {
             Ok(ended) => Ok(ended),
             Err(child::Failure::NotStarted(error)) => Err(not_started(&error, path)),
             Err(child::Failure::TooLong) => {
@@ -190,6 +180,16 @@ impl<'a> Ear<'a> {
         }
     }
 
+    /// Gives what it kept to another one that keeps, each line once.
+    pub(super) fn pass_on(self, to: &mut Self) {
+        let Some(kept) = &mut to.kept else { return };
+        for line in self.kept.unwrap_or_default() {
+            if !kept.contains(&line) {
+                kept.push(line);
+            }
+        }
+    }
+
     /// Tells what it kept, unless the last run `of` the same said the same.
     pub(super) fn tell_news(mut self, heard: &Heard, of: Vec<String>) {
         let Some(lines) = self.kept.take() else {
@@ -207,8 +207,8 @@ impl<'a> Ear<'a> {
         self.told > 0
     }
 
-    /// More is heard and not told.
-    const fn is_full(&self) -> bool {
+    /// More was heard than is told.
+    pub(super) const fn is_full(&self) -> bool {
         self.told > LINES_MAX
     }
 

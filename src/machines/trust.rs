@@ -1,11 +1,13 @@
 //! Which programs may be run: those that nobody could change but root and the user that we run as. Such a
 //! program has the rights of the daemon, and starts and stops machines.
 
+use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{self, Component, Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
@@ -14,9 +16,7 @@ use crate::words::os_words::plain;
 
 const ROOT: u32 = 0;
 const ANYBODY_RUNS: u32 = 0o111;
-/// Folders above a program that are looked at.
-const FOLDERS_MAX: usize = 64;
-/// Links that lead to each other; the kernel follows 40.
+/// Links on the way to a program; the kernel follows 40.
 const LINKS_MAX: usize = 40;
 
 /// Why a program is not run.
@@ -85,9 +85,9 @@ pub(super) fn check(program: &Path) -> Result<PathBuf, Fault> {
     }
 }
 
-/// Whether it is a program that the user of that number may believe. Of a link both ends are looked at, and
-/// whatever is between. Gives its path with real folders; a link at its end stays one, since some programs go by
-/// the name that they are called (fence agents).
+/// Whether it is a program that the user of that number may believe. Links anywhere in its path are followed one by
+/// one, and each folder that one stands in is looked at. Gives its path with real folders; a link at its end stays
+/// one, since some programs go by the name that they are called (fence agents).
 ///
 /// # Errors
 /// The first reason why not.
@@ -103,17 +103,12 @@ pub(super) fn check_for(program: &Path, ours: u32) -> Result<PathBuf, Fault> {
     }
     belongs(&real, &found, ours)?;
     let called = in_real_folder(program).map_err(|error| missing(&plain(&error)))?;
-    folders(program, ours)?;
-    let mut hop = called.clone();
-    for _ in 0..LINKS_MAX {
-        folders(&hop, ours)?;
-        let Ok(to) = fs::read_link(&hop) else {
-            break;
-        };
-        let to = hop.parent().unwrap_or(Path::new("/")).join(to);
-        hop = in_real_folder(&to).map_err(|error| missing(&plain(&error)))?;
+    let way = path::absolute(program).map_err(|error| missing(&plain(&error)))?;
+    match walk(&way, ours) {
+        Ok(()) => {}
+        Err(Stop::Fault(fault)) => return Err(fault),
+        Err(Stop::Lost(error)) => return Err(missing(&plain(&error))),
     }
-    folders(&real, ours)?;
     if found.mode() & ANYBODY_RUNS == 0 {
         return Err(Fault::NotExecutable { path: real });
     }
@@ -128,24 +123,75 @@ fn in_real_folder(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// Nobody else could put something else into its place: all that is above belongs to root or us, and others
-/// write at most into a sticky folder such as `/tmp`, where they cannot rename what is ours.
-fn folders(program: &Path, ours: u32) -> Result<(), Fault> {
-    let mut below = program;
-    for folder in program.ancestors().skip(1).take(FOLDERS_MAX) {
-        let Ok(found) = fs::metadata(folder) else {
-            below = folder;
+/// Why a way is not followed to its end.
+enum Stop {
+    Fault(Fault),
+    Lost(io::Error),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Lost(error)
+    }
+}
+
+/// Goes the way that the kernel goes, and looks at each folder on it: nobody else can put something else there.
+fn walk(way: &Path, ours: u32) -> Result<(), Stop> {
+    let mut ahead: VecDeque<OsString> = steps(way).collect();
+    // Where we are, without a link in it.
+    let mut folder = PathBuf::from("/");
+    let mut links = 0;
+    while let Some(step) = ahead.pop_front() {
+        if step == ".." {
+            folder.pop();
             continue;
-        };
-        is_owned(folder, &found, ours)?;
-        let next = fs::symlink_metadata(below);
-        let is_next_safe = next.is_ok_and(|it| [ROOT, ours].contains(&it.uid()));
-        if may_others_write(&found) && !(is_sticky(&found) && is_next_safe) {
-            return Err(writable(folder, &found));
         }
-        below = folder;
+        let next = folder.join(step);
+        let found = fs::symlink_metadata(&next)?;
+        is_safe(&folder, &next, &found, ours)?;
+        if !found.is_symlink() {
+            folder = next;
+            continue;
+        }
+        links += 1;
+        if links > LINKS_MAX {
+            return Err(io::Error::from(rustix::io::Errno::LOOP).into());
+        }
+        let to = fs::read_link(&next)?;
+        if to.has_root() {
+            folder = PathBuf::from("/");
+        }
+        ahead = steps(&to).chain(ahead).collect();
     }
     Ok(())
+}
+
+/// The parts of a path that lead anywhere.
+fn steps(path: &Path) -> impl Iterator<Item = OsString> {
+    path.components().filter_map(|step| match step {
+        Component::Normal(_) | Component::ParentDir => Some(step.as_os_str().to_owned()),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    })
+}
+
+/// What was found in that folder stays there: the folder belongs to root or us, and others write at most into a
+/// sticky one such as `/tmp`, where they cannot rename what is ours.
+fn is_safe(folder: &Path, inside: &Path, found: &fs::Metadata, ours: u32) -> Result<(), Stop> {
+    let above = fs::symlink_metadata(folder)?;
+    is_owned(folder, &above, ours)?;
+    if !may_others_write(&above) {
+        return Ok(());
+    }
+    if !is_sticky(&above) {
+        return Err(writable(folder, &above).into());
+    }
+    Ok(is_owned(inside, found, ours)?)
 }
 
 fn belongs(path: &Path, found: &fs::Metadata, ours: u32) -> Result<(), Fault> {

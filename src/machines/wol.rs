@@ -30,7 +30,8 @@ pub const PORT: u16 = 9;
 pub(super) struct Wakes(Mutex<BTreeMap<Mac, Instant>>);
 
 impl Wakes {
-    /// Sends a packet, if the last one is not too new. `Done` says that it was sent, and nothing else.
+    /// Sends a packet, if the last one is not too new. Whether it was or not, the answer is `NotYet`: that a packet
+    /// was sent does not make a machine run.
     pub(super) async fn wake(
         &self,
         wake: &Wake,
@@ -47,15 +48,16 @@ impl Wakes {
             let (mac, to, why) = (wake.mac, wake.broadcast, plain(error));
             format!("the packet for {mac} cannot be sent to {to}: {why}")
         };
+        let sent = MachineAnswer::NotYet { retry_after: None };
         match send(wake, address).await {
-            Ok(Sent::All) => Ok(MachineAnswer::Done),
+            Ok(Sent::All) => Ok(sent),
             Ok(Sent::Alone(error)) => {
                 let text = unsent(&error);
                 ear.hear(&format!(
                     "{text}; only the server's own address was sent it, where nobody listens once it has \
                      slept for a while: is `broadcast` right?"
                 ));
-                Ok(MachineAnswer::Done)
+                Ok(sent)
             }
             Err(error) => {
                 self.give_back(wake.mac);

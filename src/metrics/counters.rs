@@ -398,8 +398,10 @@ impl BackendCounters {
             | MachineNews::Stop
             | MachineNews::Stopped { .. }
             | MachineNews::Runs
+            | MachineNews::Contradicts
             | MachineNews::RunsLate
             | MachineNews::Homeless
+            | MachineNews::LeftOn
             | MachineNews::Forgotten => {}
         }
     }

@@ -364,8 +364,10 @@ fn of_machine(data: &mut Data, news: &MachineNews) {
         MachineNews::Stopped { ran } => put_seconds(data, "ran_s", *ran),
         MachineNews::Stop
         | MachineNews::Runs
+        | MachineNews::Contradicts
         | MachineNews::RunsLate
         | MachineNews::Homeless
+        | MachineNews::LeftOn
         | MachineNews::Forgotten => {}
     }
 }

@@ -111,6 +111,8 @@ pub enum Event<'a> {
         backends: &'a [BackendSettings],
         /// Another HAProxy, or observing instead of acting: what is known of servers is void.
         is_elsewhere: bool,
+        /// It was observed until now: what was done there was pretended.
+        was_pretended: bool,
     },
     /// Hours in which a backend keeps more servers than `min`, instead of those told before.
     Shifts {

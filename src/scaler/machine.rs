@@ -32,12 +32,16 @@ const LATE_EVERY: Duration = Duration::from_secs(60);
 const OUTCOME_SLACK: Duration = Duration::from_secs(10);
 /// A spare that is wanted has its machine asked no more often.
 const WANTED_EVERY: Duration = Duration::from_secs(2);
-/// One answer may be older than the start that was accepted.
+/// One answer may be older than the start that was done.
 const OFFS_BELIEVED: u32 = 2;
-/// A machine is late when its boot takes so many times what the last one took …
-const LATE_FACTOR: u32 = 2;
-/// … and at least this long.
-const LATE_MIN: Duration = Duration::from_secs(30);
+/// A start that was only accepted, and of which nothing is seen, is asked for again after so long: a magic packet
+/// may be lost, and no more than one a minute is sent.
+const AGAIN_EVERY: Duration = Duration::from_secs(65);
+/// A machine of which the last thing known is that it runs is asked what it does before its server is; whoever does
+/// not answer within this time holds its server up no longer.
+const WORD_WITHIN: Duration = Duration::from_secs(2);
+/// The first picture of HAProxy says which address it has; its provider is asked without one after so long.
+const FIRST_PICTURE_WITHIN: Duration = Duration::from_secs(60);
 
 /// One machine.
 #[derive(Debug)]
@@ -49,7 +53,7 @@ pub(super) struct Machine {
     /// It runs because we started it, or its server was put into maint by us: we may stop it.
     pub(super) is_ours: bool,
     pub(super) call: Option<Call>,
-    start: Option<Start>,
+    pub(super) start: Option<Start>,
     pub(super) stops: Stops,
     ask_at: Timestamp,
     pub(super) troubles: Troubles,
@@ -58,8 +62,8 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// Nothing is known of it; it is asked at once.
-    pub(super) const fn new(now: Timestamp, identity: u64, keys_from: MachineKey) -> Self {
+    /// Nothing is known of it; it is asked with the first picture of HAProxy.
+    pub(super) fn new(now: Timestamp, identity: u64, keys_from: MachineKey) -> Self {
         Self {
             identity,
             power: Power::unknown(now),
@@ -68,15 +72,10 @@ impl Machine {
             call: None,
             start: None,
             stops: Stops::none(now),
-            ask_at: now,
+            ask_at: now.after(FIRST_PICTURE_WITHIN),
             troubles: Troubles::NONE,
             is_told: false,
         }
-    }
-
-    /// Its provider is being asked for something.
-    pub(super) const fn is_busy(&self) -> bool {
-        self.call.is_some()
     }
 
     /// Its server cannot be asked before it is started, as far as anybody knows.
@@ -90,25 +89,29 @@ impl Machine {
         is_asked || self.stops.is_under_way() || self.power.state == Some(PowerState::Stopping)
     }
 
-    /// It runs because of us, or may.
+    /// It runs because of us, or may: what nobody can tell of counts.
     pub(super) fn runs_for_us(&self) -> bool {
-        let runs = self.power.state.is_some() && !self.power.is_down();
-        self.start.is_some() || self.is_ours && runs
+        self.start.is_some() || self.is_ours && !self.power.is_down()
     }
 
-    /// The same, where nobody can tell.
+    /// The same, with what may yet begin to run.
     pub(super) fn may_run_for_us(&self, now: Timestamp) -> bool {
-        let may_start = self.is_starting() || self.starts.may_be_late(now);
-        self.is_ours && !self.power.is_down() || may_start
+        self.runs_for_us() || self.starts.may_be_late(now)
     }
 
     /// When something is due with it whatever else happens.
     pub(super) fn due(&self) -> Timestamp {
-        self.call.map_or(self.ask_at, |call| call.until)
+        let again_at = self.start.as_ref().and_then(|start| start.again_at);
+        let own = again_at.map_or(self.ask_at, |at| at.min(self.ask_at));
+        self.call.map_or(own, |call| call.until)
     }
 
     /// A spare that is wanted waits for it: when it is attended to. Whoever has just been asked is left a moment.
     pub(super) fn wanted_at(&self) -> Timestamp {
+        if let Some(call) = self.call {
+            let word_by = self.word_by().unwrap_or(call.until);
+            return word_by.min(call.until);
+        }
         let is_accepted = self.start.as_ref().is_some_and(|start| start.is_accepted);
         let asked_at = self.power.asked_at.filter(|_| !is_accepted);
         asked_at.map_or(Timestamp::default(), |at| at.after(WANTED_EVERY))
@@ -127,6 +130,21 @@ impl Machine {
         }
     }
 
+    /// The last thing known of it is that it runs, and it is being asked whether it does: until when that is waited
+    /// for, where its server can tell as well.
+    pub(super) fn word_by(&self) -> Option<Timestamp> {
+        let is_status = self.call.is_some_and(|it| it.verb == MachineVerb::Status);
+        let is_in_question = is_status && self.power.was_on && self.start.is_none();
+        let asked_at = self.power.asked_at.filter(|_| is_in_question);
+        asked_at.map(|at| at.after(WORD_WITHIN))
+    }
+
+    /// It runs, or starts, beyond doubt.
+    pub(super) fn is_sure(&self, now: Timestamp) -> bool {
+        let runs = self.power.state == Some(PowerState::On) && self.power.is_fresh(now);
+        runs || self.start.is_some()
+    }
+
     /// What a spare that is wanted waits for.
     pub(super) fn to_start(&self, now: Timestamp) -> ToStart {
         if self.start.as_ref().is_some_and(|start| start.is_accepted) {
@@ -139,39 +157,29 @@ impl Machine {
             }
             Some(PowerState::On | PowerState::Starting | PowerState::Stopping) => ToStart::Ask,
             Some(PowerState::Off | PowerState::Gone) | None if doubt.is_some() => ToStart::Ask,
+            None if self.power.was_on && self.power.is_mute => ToStart::GoOn,
+            None if !self.power.is_mute => ToStart::Ask,
             Some(PowerState::Off | PowerState::Gone) | None => ToStart::Start,
         }
     }
 
-    /// Its server is to answer by then; `None`: it ran before it was wanted.
-    pub(super) fn boots_until(&self, settings: &MachineSettings) -> Option<Timestamp> {
-        let start = self.start.as_ref()?;
-        Some(start.asked_at.after(settings.start_timeout))
-    }
-
-    /// Its server should have answered by then, going by its last boot.
-    pub(super) fn expected_by(&self, settings: &MachineSettings) -> Option<Timestamp> {
-        let start = self.start.as_ref()?;
-        let usual = self
-            .starts
-            .boot
-            .map(|boot| (boot * LATE_FACTOR).max(LATE_MIN));
-        let span = usual.unwrap_or(settings.start_timeout);
-        Some(start.asked_at.after(span.min(settings.start_timeout)))
-    }
-
     /// It is asked to start: under the key of a start that may still take effect, or under a new one.
     pub(super) fn begin_start(&mut self, now: Timestamp, id: ActionId, settings: &MachineSettings) {
-        let was_ours = self.is_ours;
-        let is_again = self.runs_for_us() || self.starts.may_be_late(now);
-        self.starts.ask(is_again);
+        let is_again = self.runs_for_us() || self.starts.is_open(now);
+        self.starts.ask(is_again, self.is_ours);
         self.is_ours = true;
         self.is_told = false;
-        self.start = Some(Start {
-            was_ours,
-            ..Start::at(now)
-        });
+        self.start = Some(Start::at(now));
         self.power.enter(now, Some(PowerState::Starting));
+        self.call(now, id, MachineVerb::Start, settings.start_timeout);
+    }
+
+    /// It is asked once more to start: nothing is seen of what was accepted.
+    pub(super) fn begin_again(&mut self, now: Timestamp, id: ActionId, settings: &MachineSettings) {
+        self.starts.ask(true, self.is_ours);
+        if let Some(start) = &mut self.start {
+            start.again_at = None;
+        }
         self.call(now, id, MachineVerb::Start, settings.start_timeout);
     }
 
@@ -204,10 +212,11 @@ impl Machine {
         });
     }
 
-    /// It may be asked to stop, as far as it is concerned.
+    /// It may be asked to stop, as far as it is concerned. What nobody can tell of is asked for first.
     pub(super) fn may_be_stopped(&self, now: Timestamp) -> bool {
         let is_free = self.call.is_none() && self.stops.may_begin(now);
-        self.is_ours && !self.power.is_down() && is_free
+        let is_asked = self.power.state.is_some() || self.power.is_mute;
+        self.is_ours && !self.power.is_down() && is_free && is_asked
     }
 
     /// Its server answers: how long that took from the start that was asked for.
@@ -215,7 +224,9 @@ impl Machine {
         self.power.enter(now, Some(PowerState::On));
         self.power.is_seen(now);
         self.troubles.failed = None;
-        let boot = now.since(self.start.take()?.asked_at);
+        let start = self.start.take()?;
+        self.starts.is_over = true;
+        let boot = start.is_whole.then(|| now.since(start.asked_at))?;
         self.starts.boot = Some(boot);
         Some(boot)
     }
@@ -226,6 +237,15 @@ impl Machine {
             self.starts.late_until = Some(now.after(LATE_FOR));
             self.ask_at = now;
         }
+    }
+
+    /// Nobody waits for its start any more, through no fault of its own: it is left on for a while, as it may be
+    /// wanted again.
+    pub(super) fn call_off(&mut self, now: Timestamp, wait: Duration) {
+        if self.start.is_some() {
+            self.stops.wait(now.after(wait));
+        }
+        self.give_up(now);
     }
 
     /// Its server was in use until now, by our doing: it is ours to stop, and if it was seen off that was not so.
@@ -245,11 +265,11 @@ impl Machine {
 
     /// Its server is asked from now on. One that was found starting has the whole time that a start has.
     pub(super) fn goes_on(&mut self, now: Timestamp) {
-        let may_boot =
-            self.power.state == Some(PowerState::Starting) || self.starts.may_be_late(now);
+        let may_boot = self.power.state == Some(PowerState::Starting) || self.starts.is_open(now);
         if may_boot && self.start.is_none() {
             self.start = Some(Start {
                 is_accepted: true,
+                is_whole: false,
                 ..Start::at(now)
             });
         }
@@ -283,16 +303,11 @@ impl Machine {
             key: self.starts.key,
             attempt: self.starts.attempt,
             is_ours: self.is_ours,
-            may_start_late: self.is_starting() || self.starts.may_be_late(now),
+            may_start_late: self.start.is_some() || self.starts.may_be_late(now),
             is_stopping: self.stops.is_under_way(),
             boot: self.starts.boot,
             starts: self.starts.count,
         }
-    }
-
-    /// A start is waited for.
-    pub(super) const fn is_starting(&self) -> bool {
-        self.start.is_some()
     }
 
     /// Takes the outcome `id`; `None` when nobody waits for it any more.
@@ -327,6 +342,10 @@ impl Machine {
                 (PowerState::On, BOOT_WATCH_EVERY)
             }
             Ok(MachineAnswer::NotYet { retry_after }) => {
+                if let Some(start) = &mut self.start {
+                    start.again_at = Some(now.after(AGAIN_EVERY));
+                    start.is_promised = true;
+                }
                 (PowerState::Starting, retry_after.unwrap_or(WATCH_EVERY))
             }
             Ok(MachineAnswer::Is(PowerState::Starting)) => (PowerState::Starting, WATCH_EVERY),
@@ -362,19 +381,12 @@ impl Machine {
     }
 
     fn start_failed(&mut self, now: Timestamp, trouble: MachineTrouble) -> Outcome {
-        let Some(start) = &self.start else {
-            return Outcome::Nothing; // Nobody waits for it.
-        };
-        let was_ours = start.was_ours;
         self.give_up(now);
-        if matches!(
-            trouble,
-            MachineTrouble::Failed(_) | MachineTrouble::Refused(_)
-        ) {
-            // It was not done: what runs, runs for somebody else.
-            self.is_ours = was_ours;
-            self.starts.late_until = None;
+        if trouble.is_certain() {
+            // It was not done: what runs, runs for whom it ran before.
+            self.is_ours = self.starts.take_back();
             self.power.enter(now, None);
+            self.ask_at = now;
         }
         self.troubles.note(now, MachineVerb::Start, &trouble, None);
         Outcome::StartFailed(trouble)
@@ -408,11 +420,7 @@ impl Machine {
     }
 
     fn stop_failed(&mut self, now: Timestamp, trouble: MachineTrouble) -> Outcome {
-        let is_done = matches!(
-            trouble,
-            MachineTrouble::Failed(_) | MachineTrouble::Refused(_)
-        );
-        let again_in = self.stops.fail(now, !is_done);
+        let again_in = self.stops.fail(now, &trouble);
         let again_at = Some(now.after(again_in));
         self.troubles
             .note(now, MachineVerb::Stop, &trouble, again_at);
@@ -453,6 +461,7 @@ impl Machine {
         }
         if !self.power.is_down() && !self.power.is_fresh(now) {
             self.power.enter(now, None);
+            self.power.is_mute = true;
         }
         match words {
             Some(words) if self.troubles.mute.replace(words.clone()).is_none() => {
@@ -506,7 +515,7 @@ impl Machine {
             self.ask_at = now.after(WATCH_EVERY);
         }
         if let Some(start) = &mut self.start {
-            start.offs = 0;
+            (start.offs, start.again_at, start.is_promised) = (0, None, false);
             return self.accept();
         }
         let may_be_late = self.starts.may_be_late(now);
@@ -519,12 +528,17 @@ impl Machine {
     fn sees_it_off(&mut self, now: Timestamp, power: PowerState) -> Outcome {
         if self.stops.end() {
             let ran = self.power.enter(now, Some(power));
-            // A start that was given up may yet take effect: `late_until` stays.
+            // A start that was given up may yet take effect: `late_until` stays. The next one has a key of its own.
+            self.starts.is_over = true;
             self.is_ours = false;
-            self.troubles.failed = None;
+            self.troubles.stopped();
             return Outcome::Stopped { ran };
         }
         if let Some(start) = &mut self.start {
+            if start.is_promised {
+                self.ask_at = now.after(WATCH_EVERY);
+                return Outcome::Nothing; // What was accepted has not begun yet.
+            }
             start.offs = start.offs.saturating_add(1);
             if let Some(words) = start.doubt.take() {
                 self.power.enter(now, Some(power));

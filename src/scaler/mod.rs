@@ -172,7 +172,8 @@ impl Scaler {
             Event::Settings {
                 backends,
                 is_elsewhere,
-            } => self.reconfigure(now, backends, is_elsewhere),
+                was_pretended,
+            } => self.reconfigure(now, backends, is_elsewhere, was_pretended),
             Event::Shifts { backend, shifts } => {
                 self.at(now, backend, |backend, _| backend.facts().rota.set(shifts));
             }

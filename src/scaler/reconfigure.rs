@@ -53,6 +53,7 @@ impl Scaler {
         now: Timestamp,
         settings: &[BackendSettings],
         is_elsewhere: bool,
+        was_pretended: bool,
     ) {
         if is_elsewhere {
             self.haproxy.forget();
@@ -60,7 +61,7 @@ impl Scaler {
         for index in 0..self.backends.len() {
             self.touch(index, |backend, out| {
                 if is_elsewhere {
-                    backend.forget_servers(now, out);
+                    backend.forget_servers(now, was_pretended, out);
                 }
                 match settings.iter().find(|next| next.name == backend.name()) {
                     Some(next) => backend.reconfigure(now, next.clone(), out),

@@ -4,9 +4,10 @@
 use super::SimulateError;
 use super::policy::Policy;
 use super::scenario::Scenario;
+use super::search::{Explored, RUNS_MAX, best, explore};
 use super::supply::money;
 use super::table::percent;
-use super::trial::{Outcome, Picked, Setting, Tried, plans, run_all};
+use super::trial::{Outcome, Picked, Setting, Tried};
 use crate::measure::need::Headroom;
 use crate::scaler::settings::Capacity;
 
@@ -19,6 +20,10 @@ pub struct Search {
     pub slow_share_max: f64,
     /// Today's settings first.
     pub tried: Vec<Tried>,
+    /// Choices of `min` and spares that might be cheaper and were not tried: the runs were used up.
+    pub untried: usize,
+    /// Runs at most.
+    pub runs_max: usize,
     /// Where in `tried` the best is: the cheapest with which the goal holds; else the one with the fewest
     /// slow requests.
     best: usize,
@@ -40,11 +45,22 @@ impl Search {
         today: Setting,
         slow_share_max: f64,
     ) -> Result<Self, SimulateError> {
+        Self::within(scenario, today, slow_share_max, RUNS_MAX)
+    }
+
+    /// The same in so many runs at most, but for those that a search begins with.
+    ///
+    /// # Errors
+    /// The engine is wrong.
+    pub fn within(
+        scenario: &Scenario,
+        today: Setting,
+        slow_share_max: f64,
+        runs_max: usize,
+    ) -> Result<Self, SimulateError> {
         let all_always = Outcome::of(&scenario.run(Policy::StaticMax, None)?);
-        let mut grid = vec![today];
-        let others = plans(scenario, &today).into_iter();
-        grid.extend(others.filter(|it| *it != today));
-        let tried = run_all(scenario, &grid, slow_share_max)?;
+        let explored = explore(scenario, (today, today), slow_share_max, runs_max)?;
+        let Explored { tried, untried } = explored;
         let best = best(&tried).ok_or(SimulateError::NoLoad)?;
         let spares = tried.get(best);
         let spares = spares.and_then(|it| Picked::of(&it.setting, scenario));
@@ -56,6 +72,8 @@ impl Search {
             backend: scenario.settings.name.clone(),
             seconds: scenario.load.seconds() as f64,
             tried,
+            untried,
+            runs_max,
         })
     }
 
@@ -64,13 +82,13 @@ impl Search {
         Some((self.tried.get(self.best)?, self.tried.first()?))
     }
 
-    /// The spares that it takes, if not all of them and if they have names of their own.
-    pub fn spares(&self) -> Option<&[String]> {
-        self.spares.as_ref()?.names()
+    /// The spares that it takes, if not all of them.
+    pub fn spares(&self) -> Option<&Picked> {
+        self.spares.as_ref()
     }
 
     /// What was found, for people: lines without their ends.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub fn lines(&self) -> Vec<String> {
         let Some((best, today)) = self.best_and_today() else {
             return Vec::new();
         };
@@ -113,6 +131,7 @@ impl Search {
         }
         lines.push(format!("  today  {}", outcome(&today.outcome)));
         lines.push(format!("  this   {}", outcome(&best.outcome)));
+        lines.extend(untried(self.untried, self.runs_max));
         lines.push(format!(
             "in [backend.{}] of the configuration:",
             self.backend
@@ -141,6 +160,17 @@ impl Search {
     }
 }
 
+/// What to say where a search has ended early.
+pub(crate) fn untried(untried: usize, runs_max: usize) -> Option<String> {
+    let plural = if untried == 1 { "" } else { "s" };
+    (untried > 0).then(|| {
+        format!(
+            "The search ended after {runs_max} runs, its limit: {untried} more choice{plural} of `min` and \
+             spares might be cheaper; try fewer tiers, or set `min` or `max` nearer to what is needed."
+        )
+    })
+}
+
 /// What a run of so many seconds costs, if 30 days were like it.
 pub(crate) fn for_30_days(cost: f64, seconds: f64) -> f64 {
     cost * MONTH_S / seconds.max(1.0)
@@ -150,27 +180,4 @@ pub(crate) fn for_30_days(cost: f64, seconds: f64) -> f64 {
 pub(crate) fn headroom(headroom: Headroom) -> &'static str {
     let found = Headroom::NAMED.iter().find(|(_, it)| *it == headroom);
     found.map_or("", |(word, _)| word)
-}
-
-/// Of those that cost the same, the one with fewer slow requests, and then the one that changes less of
-/// today's settings, which were tried first.
-fn best(tried: &[Tried]) -> Option<usize> {
-    let today = tried.first()?.setting;
-    let changes = |it: &Tried| it.setting.changes(&today);
-    let by_cost = |a: &Tried, b: &Tried| a.outcome.expense().total_cmp(&b.outcome.expense());
-    let by_slow = |a: &Tried, b: &Tried| a.outcome.slow_share.total_cmp(&b.outcome.slow_share);
-    let by_changes = |a: &Tried, b: &Tried| changes(a).cmp(&changes(b));
-    let all = tried.iter().enumerate();
-    let feasible = all.clone().filter(|(_, it)| it.is_feasible);
-    let cheapest = feasible.min_by(|(_, a), (_, b)| {
-        let order = by_cost(a, b).then(by_slow(a, b));
-        order.then(by_changes(a, b))
-    });
-    let fewest_slow = || {
-        all.min_by(|(_, a), (_, b)| {
-            let order = by_slow(a, b).then(by_cost(a, b));
-            order.then(by_changes(a, b))
-        })
-    };
-    cheapest.or_else(fewest_slow).map(|(index, _)| index)
 }

@@ -6,7 +6,7 @@
 //! - [`control`]: who decides about servers: ours, and the others
 //! - [`plan`]: from options to a [`scenario`]; [`run`], [`compare`]: what becomes of it
 //! - [`supply`]: what servers take and cost beside their work
-//! - [`trial`]: one of our settings on it; [`cheapest`]: the cheapest of many
+//! - [`trial`]: one of our settings on it; [`search`]: which are tried; [`cheapest`]: the cheapest of many
 //! - [`measure`], [`elasticity`], [`staffing`]: what a run is judged by; [`as_logged`]: how honest that is
 //! - `table`, `json`, `page`: the same for people, programs and browsers
 //!
@@ -26,6 +26,7 @@ pub mod plan;
 pub mod policy;
 pub mod run;
 pub mod scenario;
+pub mod search;
 pub mod staffing;
 pub mod supply;
 pub(crate) mod table;

@@ -1,7 +1,7 @@
 //! One setting of ours, tried on a load: what users got and what it cost. Which of them to recommend
 //! belongs to those who try them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::SimulateError;
@@ -13,10 +13,6 @@ use crate::scaler::settings::{Capacity, Spares};
 
 /// Times without a need for a server, seconds, that are tried beside today's.
 const IDLE_TIMEOUTS_S: [u64; 3] = [120, 300, 900];
-/// `min` is tried up to so many above today's, never below: that may be wanted for other reasons.
-const MIN_MORE: u32 = 2;
-/// Of so many tiers it is tried to leave the dearer ones away, and to have one alone.
-const TIERS_TRIED: usize = 3;
 
 /// What is tried.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,7 +22,7 @@ pub struct Setting {
     pub idle_timeout: Duration,
     /// On the servers' lines in haproxy.cfg.
     pub maxconn: Option<u32>,
-    /// Servers that serve at least.
+    /// Servers that serve at least; never below today's: that may be wanted for other reasons.
     pub min: u32,
     /// Which spares there are.
     pub tiers: Tiers,
@@ -46,14 +42,14 @@ impl Tiers {
         last: u32::MAX,
     };
 
-    const fn has(self, tier: u32) -> bool {
+    pub(super) const fn has(self, tier: u32) -> bool {
         self.first <= tier && tier <= self.last
     }
 }
 
 impl Setting {
     /// As the scenario has it.
-    pub(crate) const fn of(scenario: &Scenario) -> Self {
+    pub const fn of(scenario: &Scenario) -> Self {
         Self {
             capacity: scenario.settings.capacity,
             headroom: scenario.settings.headroom,
@@ -82,10 +78,12 @@ impl Setting {
 
 /// The spares that a setting takes, where it does not take all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Picked {
-    Named(Vec<String>),
-    /// So many of each tier: some of their names are made up.
-    Counted(BTreeMap<u32, usize>),
+pub struct Picked {
+    pub tiers: Tiers,
+    /// How many of each tier.
+    pub counts: BTreeMap<u32, usize>,
+    /// Which they are; `None`: some of their names are made up.
+    pub names: Option<Vec<String>>,
 }
 
 impl Picked {
@@ -93,43 +91,33 @@ impl Picked {
         let names = setting.spares(scenario)?;
         let known = scenario.names.len().saturating_sub(scenario.made_up);
         let made_up = scenario.names.get(known..).unwrap_or_default();
-        if !names.iter().any(|it| made_up.contains(it)) {
-            return Some(Self::Named(names));
-        }
         let mut counts = BTreeMap::new();
-        for name in names {
-            *counts.entry(scenario.settings.tier(&name)).or_default() += 1;
+        for name in &names {
+            *counts.entry(scenario.settings.tier(name)).or_default() += 1;
         }
-        Some(Self::Counted(counts))
-    }
-
-    /// Their names, if these are not made up.
-    pub(crate) fn names(&self) -> Option<&[String]> {
-        match self {
-            Self::Named(names) => Some(names),
-            Self::Counted(_) => None,
-        }
+        let are_known = !names.iter().any(|it| made_up.contains(it));
+        Some(Self {
+            tiers: setting.tiers,
+            counts,
+            names: are_known.then_some(names),
+        })
     }
 
     /// A line of the configuration: `spares = ["web2", "web3"]`, or a comment that says how many to name.
     pub(crate) fn line(&self) -> String {
-        match self {
-            Self::Named(names) => {
-                let names: Vec<String> = names.iter().map(|it| format!("\"{it}\"")).collect();
-                format!("spares = [{}]", names.join(", "))
-            }
-            Self::Counted(counts) => {
-                let count = |(tier, count): (&u32, &usize)| {
-                    let plural = if *count == 1 { "" } else { "s" };
-                    format!("{count} spare{plural} of tier {tier}")
-                };
-                let counts: Vec<String> = counts.iter().map(count).collect();
-                format!(
-                    "# with {} and no others: name yours in `spares`",
-                    counts.join(", ")
-                )
-            }
+        if let Some(names) = &self.names {
+            let names: Vec<String> = names.iter().map(|it| format!("\"{it}\"")).collect();
+            return format!("spares = [{}]", names.join(", "));
         }
+        let count = |(tier, count): (&u32, &usize)| {
+            let plural = if *count == 1 { "" } else { "s" };
+            format!("{count} spare{plural} of tier {tier}")
+        };
+        let counts: Vec<String> = self.counts.iter().map(count).collect();
+        format!(
+            "# with {} and no others: name yours in `spares`",
+            counts.join(", ")
+        )
     }
 }
 
@@ -209,52 +197,7 @@ pub(crate) fn with(scenario: &Scenario, setting: &Setting) -> Scenario {
     scenario
 }
 
-/// What is tried where servers have a price, beside every headroom and `idle_timeout`: which spares there
-/// are, and how many servers run all the time, up to all of them.
-pub(crate) fn plans(scenario: &Scenario, today: &Setting) -> Vec<Setting> {
-    let spares = scenario.min..scenario.names.len();
-    let always = whole_u32(scenario.min);
-    let mut plans = Vec::new();
-    for tiers in tiers_tried(scenario, today) {
-        let there = spares.clone().filter(|it| tiers.has(scenario.tier(*it)));
-        let there = always.saturating_add(whole_u32(there.count()));
-        let most = scenario.settings.max.map_or(there, |max| max.min(there));
-        let more = (0..=MIN_MORE).map(|more| today.min.saturating_add(more));
-        for min in more.filter(|min| *min < most || *min == today.min && tiers == today.tiers) {
-            plans.extend(beside(&Setting {
-                min,
-                tiers,
-                ..*today
-            }));
-        }
-        // Where nobody comes and goes, neither headroom nor `idle_timeout` matters.
-        plans.extend((most >= today.min).then_some(Setting {
-            min: most,
-            tiers,
-            ..*today
-        }));
-    }
-    plans
-}
-
-/// All of them, the cheaper ones alone, and a dear tier alone.
-fn tiers_tried(scenario: &Scenario, today: &Setting) -> Vec<Tiers> {
-    let spares = scenario.min..scenario.names.len();
-    let known: BTreeSet<u32> = spares.map(|it| scenario.tier(it)).collect();
-    let mut tiers = vec![today.tiers];
-    if let (Some(&first), true) = (known.first(), known.len() > 1) {
-        let to = known.iter().rev().skip(1).take(TIERS_TRIED);
-        tiers.extend(to.map(|&last| Tiers { first, last }));
-        let alone = known.iter().skip(1).take(TIERS_TRIED);
-        tiers.extend(alone.map(|&tier| Tiers {
-            first: tier,
-            last: tier,
-        }));
-    }
-    tiers
-}
-
-fn whole_u32(count: usize) -> u32 {
+pub(super) fn whole_u32(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 

@@ -1,9 +1,11 @@
 //! A setting that was tried, and what became of it, as `simulate` and `tune` write it in their JSON.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::cheapest::{Search, headroom};
-use super::trial::{Outcome, Tiers, Tried};
+use super::trial::{Outcome, Picked, Tiers, Tried};
 use crate::scaler::settings::Capacity;
 
 #[derive(Serialize)]
@@ -48,16 +50,45 @@ pub(super) struct PlanObject<'a> {
     best: TriedObject,
     all_always: OutcomeObject,
     tried: Vec<TriedObject>,
+    /// Choices that might be cheaper, for which no run was left.
+    untried: usize,
+    runs_max: usize,
 }
 
-/// Keys of the configuration.
+/// Keys of the configuration, and which spares it has.
 #[derive(Serialize)]
 struct Recommended<'a> {
     headroom: &'static str,
     idle_timeout: String,
     min: u32,
+    #[serde(flatten)]
+    picked: Option<PickedObject<'a>>,
+}
+
+/// The spares of a setting that does not take all of them.
+#[derive(Serialize)]
+pub(crate) struct PickedObject<'a> {
+    /// The key of the configuration; left out where names are made up.
     #[serde(skip_serializing_if = "Option::is_none")]
     spares: Option<&'a [String]>,
+    tiers: TiersObject,
+    /// How many of each tier, and no others.
+    spare_counts: &'a BTreeMap<u32, usize>,
+}
+
+pub(crate) fn picked(picked: &Picked) -> PickedObject<'_> {
+    PickedObject {
+        spares: picked.names.as_deref(),
+        tiers: tiers(picked.tiers),
+        spare_counts: &picked.counts,
+    }
+}
+
+fn tiers(tiers: Tiers) -> TiersObject {
+    TiersObject {
+        first: tiers.first,
+        last: tiers.last,
+    }
 }
 
 pub(super) fn plan(search: &Search) -> Option<PlanObject<'_>> {
@@ -69,12 +100,14 @@ pub(super) fn plan(search: &Search) -> Option<PlanObject<'_>> {
             headroom: headroom(best.setting.headroom),
             idle_timeout: humantime::format_duration(best.setting.idle_timeout).to_string(),
             min: best.setting.min,
-            spares: search.spares(),
+            picked: search.spares().map(picked),
         },
         today: tried(today),
         best: tried(best),
         all_always: outcome(&search.all_always),
         tried: search.tried.iter().map(tried).collect(),
+        untried: search.untried,
+        runs_max: search.runs_max,
     })
 }
 
@@ -91,10 +124,7 @@ pub(crate) fn tried(tried: &Tried) -> TriedObject {
         idle_timeout_s: setting.idle_timeout.as_secs_f64(),
         maxconn: setting.maxconn,
         min: setting.min,
-        tiers: (setting.tiers != Tiers::ALL).then_some(TiersObject {
-            first: setting.tiers.first,
-            last: setting.tiers.last,
-        }),
+        tiers: (setting.tiers != Tiers::ALL).then(|| tiers(setting.tiers)),
         feasible: tried.is_feasible,
         outcome: outcome(&tried.outcome),
     }

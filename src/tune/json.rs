@@ -11,7 +11,9 @@ use super::study::{Simulated, Study};
 use super::sweep::Swept;
 use crate::simulate::cheapest::headroom;
 use crate::simulate::trial::Setting;
-use crate::simulate::tried_json::{OutcomeObject, TriedObject, outcome, tried};
+use crate::simulate::tried_json::{
+    OutcomeObject, PickedObject, TriedObject, outcome, picked, tried,
+};
 use crate::words::calendar::format_local_ms;
 
 #[derive(Serialize)]
@@ -30,7 +32,7 @@ struct BackendObject<'a> {
     service_ms: Option<f64>,
     concurrency_at_goal: Option<f64>,
     fit: Option<FitObject>,
-    recommended: Recommended,
+    recommended: Recommended<'a>,
     /// For the servers' lines of haproxy.cfg.
     maxconn: Option<u32>,
     confidence: &'static str,
@@ -61,7 +63,7 @@ struct FitObject {
 
 /// Keys of the configuration.
 #[derive(Default, Serialize)]
-struct Recommended {
+struct Recommended<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     response_time: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,9 +75,9 @@ struct Recommended {
     /// Where it is not today's.
     #[serde(skip_serializing_if = "Option::is_none")]
     min: Option<u32>,
-    /// Where it is not all of them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    spares: Option<Vec<String>>,
+    /// Where it is not all spares.
+    #[serde(flatten)]
+    picked: Option<PickedObject<'a>>,
 }
 
 #[derive(Serialize)]
@@ -99,6 +101,7 @@ struct TrialsObject {
     best_infeasible: Option<TriedObject>,
     all_always: OutcomeObject,
     tried: Vec<TriedObject>,
+    untried: usize,
 }
 
 #[derive(Serialize)]
@@ -191,11 +194,11 @@ fn capacity(carries: &Carries) -> CapacityObject {
     }
 }
 
-fn recommended(
+fn recommended<'a>(
     carries: &Carries,
-    simulated: Option<&Simulated>,
+    simulated: Option<&'a Simulated>,
     best: Option<Setting>,
-) -> Recommended {
+) -> Recommended<'a> {
     let Some(bracket) = carries.to_start_from() else {
         return Recommended::default();
     };
@@ -210,9 +213,7 @@ fn recommended(
         headroom: best.map(|it| headroom(it.headroom)),
         idle_timeout: best.map(|it| humantime::format_duration(it.idle_timeout).to_string()),
         min: simulated.and_then(Simulated::other_min),
-        spares: simulated
-            .and_then(|it| it.spares.as_ref()?.names())
-            .map(<[String]>::to_vec),
+        picked: simulated.and_then(|it| it.spares.as_ref()).map(picked),
     }
 }
 
@@ -229,6 +230,7 @@ fn trials(simulated: &Simulated) -> Option<TrialsObject> {
         best_infeasible: trials.best_infeasible().map(tried),
         all_always: outcome(&trials.all_always),
         tried: trials.tried.iter().map(tried).collect(),
+        untried: trials.untried,
     })
 }
 

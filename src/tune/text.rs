@@ -12,7 +12,8 @@ use super::study::{Simulated, Study};
 use super::trials::Trials;
 use super::why::why;
 use crate::measure::capacity::Lesson;
-use crate::simulate::cheapest::{for_30_days, headroom};
+use crate::simulate::cheapest::{for_30_days, headroom, untried};
+use crate::simulate::search::RUNS_MAX;
 use crate::simulate::supply::money;
 use crate::simulate::table::{model_line, ms, percent};
 use crate::simulate::trial::Outcome;
@@ -210,10 +211,14 @@ fn trial_lines(
     line("all servers, always", &trials.all_always)?;
     writeln!(
         out,
-        "The goal is kept if at most {} are slower; {} settings were tried.\n",
+        "The goal is kept if at most {} are slower; {} settings were tried.",
         percent(trials.slow_share_max),
         trials.tried.len()
-    )
+    )?;
+    if let Some(early) = untried(trials.untried, RUNS_MAX) {
+        writeln!(out, "{early}")?;
+    }
+    writeln!(out)
 }
 
 fn recommendation(

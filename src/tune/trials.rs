@@ -6,7 +6,8 @@ use crate::scaler::settings::Capacity;
 use crate::simulate::SimulateError;
 use crate::simulate::policy::Policy;
 use crate::simulate::scenario::Scenario;
-use crate::simulate::trial::{Outcome, Setting, Tried, beside, plans, run_all};
+use crate::simulate::search::{Explored, RUNS_MAX, explore};
+use crate::simulate::trial::{Outcome, Setting, Tried, beside, run_all};
 
 /// The goal holds if no larger share of the requests is slower …
 const SLOW_SHARE_MAX: f64 = 0.01;
@@ -29,6 +30,8 @@ pub struct Trials {
     pub slow_share_max: f64,
     /// Everything, today's settings first.
     pub tried: Vec<Tried>,
+    /// Choices of `min` and spares that might be cheaper and were not tried: the runs were used up.
+    pub untried: usize,
     /// The cheapest with which the goal holds, or the one with the fewest slow requests; with the
     /// `maxconn` of today.
     pub best: Tried,
@@ -51,17 +54,19 @@ impl Trials {
         let usual = SLOW_SHARE_MAX.max(SLOW_OF_ALL * all_always.slow_share);
         let slow_share_max = slow_share_max.unwrap_or(usual);
         let today = Setting::of(scenario);
-        let mut grid = vec![today];
         let told = Setting {
             capacity: Capacity::From(bracket),
             ..today
         };
-        grid.extend(if scenario.supply.is_priced {
-            plans(scenario, &told)
+        let Explored { mut tried, untried } = if scenario.supply.is_priced {
+            explore(scenario, (today, told), slow_share_max, RUNS_MAX)?
         } else {
-            beside(&told)
-        });
-        let mut tried = run_all(scenario, &grid, slow_share_max)?;
+            let grid = [vec![today], beside(&told)].concat();
+            Explored {
+                tried: run_all(scenario, &grid, slow_share_max)?,
+                untried: 0,
+            }
+        };
         let (Some(was), Some(best)) = (tried.first().copied(), best(&tried, today)) else {
             return Err(SimulateError::NoLoad);
         };
@@ -94,6 +99,7 @@ impl Trials {
             all_always,
             slow_share_max,
             tried,
+            untried,
             best,
             with_maxconn,
         })

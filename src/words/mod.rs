@@ -14,6 +14,7 @@ pub mod machine;
 pub mod mix;
 pub mod moment;
 pub mod names;
+pub mod one_line;
 pub mod order;
 pub mod os_words;
 pub mod picture;

@@ -1,6 +1,7 @@
 //! The configuration file: what it means, and every mistake with line, column and a way out.
 
 mod alerts;
+mod control;
 mod machines;
 mod mistakes;
 mod odd;

@@ -22,6 +22,7 @@ mod line_up;
 mod machine_faults;
 mod machine_troubles;
 mod machine_views;
+mod machine_words;
 mod machines;
 mod many;
 mod memory;

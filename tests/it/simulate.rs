@@ -6,6 +6,7 @@ mod haproxy_queue;
 mod measured;
 mod output;
 mod over_hours;
+mod plans;
 pub(crate) mod policies;
 mod queueing;
 mod recorded;

@@ -74,6 +74,10 @@ fn place_of(facts: &Facts, backend: &str, server: &str) -> String {
     }
 }
 
+/// What may be meant where nobody answers.
+const OFF_ON_PURPOSE: &str =
+    ". One that is to be off until it is needed gets a machine: docs/machines.md";
+
 fn of_spare(facts: &Facts, spare: &SpareFacts) -> Option<Finding> {
     let (backend, once) = (&spare.backend, &spare.once);
     let (name, url) = (format!("{backend}/{}", spare.server), &once.url);
@@ -82,14 +86,14 @@ fn of_spare(facts: &Facts, spare: &SpareFacts) -> Option<Finding> {
         OnceAnswer::Refused => {
             let text = format!(
                 "nothing listens where spare {name} should be ({url}: connection refused), so it cannot come. \
-                 Start its service, or correct its address in haproxy.cfg, and ask again"
+                 Start its service, or correct its address in haproxy.cfg, and ask again{OFF_ON_PURPOSE}"
             );
             (Code::SpareDead, text, Fix::run(curl(spare)))
         }
         OnceAnswer::Silent(why) => {
             let text = format!(
                 "spare {name} does not answer {url} ({why}), so it cannot come. Is its machine on, its address \
-                 right, the way to it open? Then ask again"
+                 right, the way to it open? Then ask again{OFF_ON_PURPOSE}"
             );
             (Code::SpareDead, text, Fix::run(curl(spare)))
         }

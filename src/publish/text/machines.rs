@@ -14,6 +14,12 @@ use crate::words::time::Span;
 const HOMELESS: &str = "we started its machine and it still runs, but HAProxy has no such server any \
     more: stop it by hand, or add the server again";
 
+const LEFT_ON: &str = "we started its machine, and nobody stops it while this daemon observes or looks after another \
+    HAProxy: stop it by hand when nobody needs it";
+/// Also said of a problem that lasts.
+pub(super) const CONTRADICTS: &str = "its provider says that its machine is off, and HAProxy has the server up: \
+    correct what `status` says, or give the server `check` if it is really off";
+
 in_words!(
     MachineNews: news,
     MachineNote: note,
@@ -67,10 +73,12 @@ fn news(news: &MachineNews) -> String {
              it is; stop it by hand if nobody needs it"
                 .to_owned()
         }
+        MachineNews::Contradicts => CONTRADICTS.to_owned(),
         MachineNews::RunsLate => {
             "its machine runs: it started after we had stopped waiting for it".to_owned()
         }
         MachineNews::Homeless => HOMELESS.to_owned(),
+        MachineNews::LeftOn => LEFT_ON.to_owned(),
         MachineNews::Forgotten => {
             "we started its machine and it still runs, but the configuration \
                                    names it no more: stop it by hand, or name it again"
@@ -184,6 +192,9 @@ fn failed(verb: MachineVerb, trouble: &MachineTrouble) -> String {
         (MachineTrouble::Died, _) => "its machine went off while the server was in use".to_owned(),
         (MachineTrouble::Late(_) | MachineTrouble::Hangs(_), _) => trouble.to_string(),
         (MachineTrouble::StillOn, _) => "its machine was asked to stop and still runs".to_owned(),
+        (MachineTrouble::Refused(words), MachineVerb::Start) => {
+            format!("cannot start its machine: {words} (not tried again for an hour)")
+        }
         (_, MachineVerb::Start) => format!("cannot start its machine: {trouble}"),
         (_, MachineVerb::Stop) => format!("cannot stop its machine: {trouble}"),
         (_, MachineVerb::Status) => format!("cannot tell what its machine does: {trouble}"),
@@ -196,7 +207,7 @@ fn trouble(trouble: &MachineTrouble) -> String {
             "its provider gave no reason".to_owned()
         }
         MachineTrouble::Failed(words) => words.clone(),
-        MachineTrouble::Refused(words) => format!("{words} (not tried again for an hour)"),
+        MachineTrouble::Refused(words) => words.clone(),
         MachineTrouble::Unknown(words) if words.is_empty() => "no outcome in time".to_owned(),
         MachineTrouble::Unknown(words) => format!("the outcome is unknown: {words}"),
         MachineTrouble::Off => "it was asked to start and is off".to_owned(),

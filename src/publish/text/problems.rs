@@ -58,6 +58,7 @@ fn problem(problem: &Problem) -> String {
             is_ours,
             lasted,
         } => format!("{server}: {}", machines::unused(*is_ours, *lasted)),
+        Problem::MachineContradicts(server) => format!("{server}: {}", machines::CONTRADICTS),
         Problem::MachineMute(server, words) => {
             format!("{server}: {}", machines::mute(words))
         }

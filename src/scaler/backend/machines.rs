@@ -11,7 +11,7 @@ use super::facts::Facts;
 use super::journey::{Journey, Step};
 use super::journeys::Journeys;
 use super::needs::Needs;
-use crate::scaler::decision::{Fault, NoStart};
+use crate::scaler::decision::{Fault, MachineNews, NoStart};
 use crate::scaler::hand::{Kept, Since};
 use crate::scaler::machine::Machine;
 use crate::scaler::member::{Member, Role, Stage, name_of};
@@ -39,7 +39,7 @@ pub(super) struct Machines {
     /// None is stopped before.
     not_before: Timestamp,
     /// Those that run because of us and that the configuration names no more: not told yet.
-    forgotten: Vec<String>,
+    forgotten: Vec<(String, MachineNews)>,
     /// What was known of those when they went, should the configuration name them again.
     former: BTreeMap<String, MachineMemory>,
     /// Keys count up from here where nothing is remembered.
@@ -83,7 +83,7 @@ impl Machines {
                 self.former.insert(name.clone(), machine.memory(now));
             }
         }
-        self.let_go(now, goes);
+        self.let_go(now, &MachineNews::Forgotten, goes);
         self.meet(now, settings);
         for (name, settings) in &settings.machines {
             let is_same = |it: &mut MachineMemory| it.identity == settings.identity;
@@ -96,8 +96,13 @@ impl Machines {
     }
 
     /// Knows nothing any more of those for which `goes` holds, but how long they ran and which may run on
-    /// because of us.
-    fn let_go(&mut self, now: Timestamp, goes: impl Fn(&str, &Machine) -> bool) {
+    /// because of us, to be told as `news`.
+    fn let_go(
+        &mut self,
+        now: Timestamp,
+        news: &MachineNews,
+        goes: impl Fn(&str, &Machine) -> bool,
+    ) {
         let (forgotten, spent) = (&mut self.forgotten, &mut self.spent);
         let keys_from = &mut self.keys_from;
         self.each.retain(|name, machine| {
@@ -107,15 +112,24 @@ impl Machines {
             *keys_from = machine.starts.next_key().max(*keys_from);
             spent.leaves(machine.power.ran(now));
             if machine.may_run_for_us(now) {
-                forgotten.push(name.clone());
+                forgotten.push((name.clone(), news.clone()));
             }
             false
         });
     }
 
     /// Another HAProxy, or another way to touch it: nothing is known.
-    pub(super) fn forget(&mut self, now: Timestamp, settings: &BackendSettings) {
-        self.let_go(now, |_, _| true);
+    /// What was pretended is forgotten without a word.
+    pub(super) fn forget(
+        &mut self,
+        now: Timestamp,
+        settings: &BackendSettings,
+        was_pretended: bool,
+    ) {
+        self.let_go(now, &MachineNews::LeftOn, |_, _| true);
+        if was_pretended {
+            self.forgotten.clear();
+        }
         self.starts.clear();
         self.former.clear();
         self.meet(now, settings);
@@ -225,21 +239,21 @@ impl Machines {
 
     /// When something is due with one of them, whatever else happens.
     pub(super) fn due(&self, journeys: &Journeys, settings: &BackendSettings) -> Option<Timestamp> {
-        let first = self.each.values().map(Machine::due).min()?;
-        let wanted = journeys.iter().filter_map(|journey| {
-            let machine = self.of(&journey.server)?;
-            if journey.step == Step::Starting && !machine.is_busy() {
-                return Some(machine.wanted_at());
-            }
-            let settings = settings.machines.get(&journey.server)?;
+        let each = self.each.iter().map(|(name, machine)| {
+            let journey = journeys.of(name).zip(settings.machines.get(name));
+            let Some((journey, settings)) = journey else {
+                return machine.due();
+            };
+            let own = if journey.step == Step::Starting {
+                machine.wanted_at()
+            } else {
+                machine.due()
+            };
+            let late_at = journey.is_late_at(settings);
             let slow_at = slow_at(journey, machine, settings);
-            journey
-                .is_late_at(settings)
-                .into_iter()
-                .chain(slow_at)
-                .min()
+            late_at.into_iter().chain(slow_at).fold(own, Timestamp::min)
         });
-        wanted.chain([first]).min()
+        each.min()
     }
 
     /// How long ago each start of the last hour was asked for.
@@ -280,7 +294,8 @@ impl Machines {
                 machine.restore(now, memory, settings);
             }
             _ if memory.is_ours || memory.may_start_late => {
-                self.forgotten.push(server.to_owned());
+                self.forgotten
+                    .push((server.to_owned(), MachineNews::Forgotten));
             }
             _ => {}
         }
@@ -326,7 +341,8 @@ fn may_touch(needs: Needs<'_>, member: &Member) -> bool {
 /// When nobody counts any more on a start that is waited for: it takes longer than the last boot.
 fn slow_at(journey: &Journey, machine: &Machine, settings: &MachineSettings) -> Option<Timestamp> {
     let is_waited_for = journey.step == Step::Starting && !journey.stall.has_stalled();
-    is_waited_for.then(|| machine.expected_by(settings))?
+    let start = machine.start.as_ref().filter(|_| is_waited_for)?;
+    Some(start.expected_by(machine.starts.boot, settings))
 }
 
 /// Nothing speaks against stopping that machine: its server rests in maint, with nobody on it, and

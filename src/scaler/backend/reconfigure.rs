@@ -142,7 +142,12 @@ impl Backend {
     }
 
     /// Another HAProxy, or another way to touch it: its servers are met for the first time.
-    pub(in crate::scaler) fn forget_servers(&mut self, now: Timestamp, out: &mut Outbox) {
+    pub(in crate::scaler) fn forget_servers(
+        &mut self,
+        now: Timestamp,
+        was_pretended: bool,
+        out: &mut Outbox,
+    ) {
         self.hand.want_no_more(now, out);
         self.journeys = Journeys::default();
         self.past.forget_told();
@@ -151,7 +156,7 @@ impl Backend {
         self.facts.comparison.forget();
         self.size.start_over(now);
         self.votes.start_over();
-        self.machines.forget(now, &self.settings);
+        self.machines.forget(now, &self.settings, was_pretended);
         self.signals.meter.start_over();
         self.facts.pool.members.clear();
         self.facts.reading = super::facts::Reading::default();

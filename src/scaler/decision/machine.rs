@@ -45,12 +45,16 @@ pub enum MachineNews {
     },
     /// It runs in no use, and was not started by us: it is left as it is.
     Runs,
+    /// Its provider says that it is off, and HAProxy has its server up.
+    Contradicts,
     /// A start that was given up took effect after all.
     RunsLate,
     /// HAProxy has no such server any more, and it runs because of us.
     Homeless,
     /// The configuration does not name it any more, and it runs because of us.
     Forgotten,
+    /// It runs because of us, and we look after another HAProxy from now on, or only observe.
+    LeftOn,
 }
 
 /// Why a machine did not do what it was asked for. Texts are its provider's last words, and may be empty.
@@ -86,6 +90,11 @@ impl MachineTrouble {
             Self::Hangs(_) => "hangs",
             Self::Died => "died",
         }
+    }
+
+    /// It was not done: nothing of it takes effect later.
+    pub const fn is_certain(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Refused(_))
     }
 
     /// The provider's last words.

@@ -49,6 +49,8 @@ pub(in crate::scaler) enum Outcome {
 pub(in crate::scaler) struct Troubles {
     /// Its provider does not say what it does, and that was told: its last words.
     pub(in crate::scaler) mute: Option<String>,
+    /// It says off, and HAProxy has its server up; that was told.
+    pub(in crate::scaler) contradicts: bool,
     /// What it was asked for last and has not done since.
     pub(in crate::scaler) failed: Option<Failing>,
 }
@@ -67,8 +69,15 @@ pub(in crate::scaler) struct Failing {
 impl Troubles {
     pub(in crate::scaler) const NONE: Self = Self {
         mute: None,
+        contradicts: false,
         failed: None,
     };
+
+    /// It was stopped: whatever its stops met is over.
+    pub(in crate::scaler) fn stopped(&mut self) {
+        self.failed
+            .take_if(|failing| failing.verb == MachineVerb::Stop);
+    }
 
     /// It did not do that.
     pub(in crate::scaler) fn note(

@@ -3,10 +3,16 @@
 
 use std::time::Duration;
 
+use super::super::decision::MachineTrouble;
 use super::super::event::ActionId;
+use crate::scaler::settings::MachineSettings;
 use crate::words::machine::{MachineKey, MachineVerb, PowerState};
 use crate::words::time::Timestamp;
 
+/// A machine is late when its boot takes so many times what the last one took …
+const LATE_FACTOR: u32 = 2;
+/// … and at least this long.
+const LATE_MIN: Duration = Duration::from_secs(30);
 /// What was seen so long ago is still believed.
 const FRESH_FOR: Duration = Duration::from_secs(10);
 /// A stop that failed is tried again after this time, doubling …
@@ -22,6 +28,10 @@ pub(in crate::scaler) struct Power {
     /// `None`: nobody knows.
     pub(in crate::scaler) state: Option<PowerState>,
     pub(in crate::scaler) since: Timestamp,
+    /// The last thing known is that it runs, however long ago that was.
+    pub(super) was_on: bool,
+    /// Nobody knows what it does, and its provider was asked and did not say.
+    pub(super) is_mute: bool,
     /// When its provider, or its server, said so last.
     seen_at: Option<Timestamp>,
     /// When its provider was asked last.
@@ -46,6 +56,10 @@ pub(in crate::scaler) struct Starts {
     pub(in crate::scaler) boot: Option<Duration>,
     /// Until then one that was given up may take effect.
     pub(in crate::scaler) late_until: Option<Timestamp>,
+    /// The last one has worked, or its machine was stopped since: another one is no repetition.
+    pub(super) is_over: bool,
+    /// What holds again if the last one was not done: whether the machine was ours, and `late_until`.
+    before: (bool, Option<Timestamp>),
 }
 
 /// The stops that were asked for.
@@ -56,6 +70,8 @@ pub(in crate::scaler) struct Stops {
     /// An earlier daemon asked for it: whoever does it may still be at work.
     is_inherited: bool,
     failures: u32,
+    /// Since when one is wished for.
+    wished_at: Option<Timestamp>,
     /// The last one that failed may take effect all the same.
     is_doubtful: bool,
     not_before: Timestamp,
@@ -74,15 +90,19 @@ pub(in crate::scaler) struct Call {
 
 /// A start that is waited for; its server is not proven yet.
 #[derive(Clone, Debug)]
-pub(super) struct Start {
+pub(in crate::scaler) struct Start {
     pub(super) asked_at: Timestamp,
     pub(super) is_accepted: bool,
     /// Nobody knows what became of it: its provider's last words.
     pub(super) doubt: Option<String>,
     /// How often it was seen off since.
     pub(super) offs: u32,
-    /// It was ours before it was asked for.
-    pub(super) was_ours: bool,
+    /// It was accepted, to take effect later: off says nothing before it has been seen to run.
+    pub(super) is_promised: bool,
+    /// Nothing of it is seen: it is asked for again then.
+    pub(super) again_at: Option<Timestamp>,
+    /// Its beginning is known: how long it takes is measured.
+    pub(super) is_whole: bool,
 }
 
 impl Start {
@@ -92,8 +112,31 @@ impl Start {
             is_accepted: false,
             doubt: None,
             offs: 0,
-            was_ours: true,
+            is_promised: false,
+            again_at: None,
+            is_whole: true,
         }
+    }
+
+    /// Its server is to answer by then.
+    pub(in crate::scaler) fn until(&self, settings: &MachineSettings) -> Timestamp {
+        self.asked_at.after(settings.start_timeout)
+    }
+
+    /// Its server should have answered by then, going by the last boot.
+    pub(in crate::scaler) fn expected_by(
+        &self,
+        boot: Option<Duration>,
+        settings: &MachineSettings,
+    ) -> Timestamp {
+        let usual = boot.map(|boot| (boot * LATE_FACTOR).max(LATE_MIN));
+        let span = usual.unwrap_or(settings.start_timeout);
+        self.asked_at.after(span.min(settings.start_timeout))
+    }
+
+    /// Nothing of it is seen, and it is to be asked for again.
+    pub(in crate::scaler) fn is_due_again(&self, now: Timestamp) -> bool {
+        self.again_at.is_some_and(|at| at <= now)
     }
 }
 
@@ -102,6 +145,8 @@ impl Power {
         Self {
             state: None,
             since: now,
+            was_on: false,
+            is_mute: false,
             seen_at: None,
             asked_at: None,
             ran: Duration::ZERO,
@@ -120,6 +165,20 @@ impl Power {
 
     pub(super) const fn is_asked(&mut self, now: Timestamp) {
         self.asked_at = Some(now);
+    }
+
+    /// That it runs is believed no more, and asking its provider again would not help.
+    pub(in crate::scaler) fn is_doubted(&mut self, now: Timestamp) {
+        if !self.is_down() {
+            self.enter(now, None);
+            self.is_mute = true;
+        }
+        self.was_on = false;
+    }
+
+    /// Nobody has asked yet what it does.
+    pub(in crate::scaler) fn is_new(&self) -> bool {
+        self.asked_at.is_none() && self.state.is_none()
     }
 
     /// Its provider was asked a moment ago.
@@ -142,6 +201,10 @@ impl Power {
         if self.state != state {
             self.state = state;
             self.since = now;
+            self.is_mute = false;
+        }
+        if let Some(state) = state {
+            self.was_on = state == PowerState::On;
         }
         let mut ran = Duration::ZERO;
         if self.is_down() {
@@ -165,6 +228,8 @@ impl Starts {
             count: 0,
             boot: None,
             late_until: None,
+            is_over: false,
+            before: (false, None),
         }
     }
 
@@ -182,8 +247,21 @@ impl Starts {
         self.late_until.is_some_and(|until| now < until)
     }
 
-    /// One more is asked for; `is_again`: it is a repetition.
-    pub(super) fn ask(&mut self, is_again: bool) {
+    /// One is not settled: another one would be a repetition of it.
+    pub(super) fn is_open(&self, now: Timestamp) -> bool {
+        !self.is_over && self.may_be_late(now)
+    }
+
+    /// The last one was not done: whether the machine was ours before.
+    pub(super) const fn take_back(&mut self) -> bool {
+        self.late_until = self.before.1;
+        self.before.0
+    }
+
+    /// One more is asked for; `is_again`: it is a repetition; `is_ours`: the machine was ours before.
+    pub(super) fn ask(&mut self, is_again: bool, is_ours: bool) {
+        self.before = (is_ours, self.late_until);
+        self.is_over = false;
         if is_again {
             self.attempt = self.attempt.saturating_add(1);
         } else {
@@ -202,6 +280,7 @@ impl Stops {
             by: None,
             is_inherited: false,
             failures: 0,
+            wished_at: None,
             is_doubtful: false,
             not_before: now,
         }
@@ -227,6 +306,21 @@ impl Stops {
         self.is_inherited = true;
     }
 
+    /// None begins before that.
+    pub(in crate::scaler) fn wait(&mut self, until: Timestamp) {
+        self.not_before = self.not_before.max(until);
+    }
+
+    /// One is wished for; true when HAProxy was read since, and nothing spoke against it.
+    pub(in crate::scaler) fn is_confirmed(&mut self, now: Timestamp, read_at: Timestamp) -> bool {
+        read_at > *self.wished_at.get_or_insert(now)
+    }
+
+    /// None is wished for any more.
+    pub(in crate::scaler) const fn is_not_wished(&mut self) {
+        self.wished_at = None;
+    }
+
     /// One has failed not long ago, and may take effect yet.
     pub(in crate::scaler) fn may_be_late(&self, now: Timestamp) -> bool {
         self.is_doubtful && now < self.not_before
@@ -241,14 +335,19 @@ impl Stops {
     pub(super) const fn begin(&mut self, by: Timestamp) {
         self.by = Some(by);
         self.is_inherited = false;
+        self.wished_at = None;
     }
 
-    /// The one under way has failed; the next one may begin after that time. `is_doubtful`: it may have an effect yet.
-    pub(super) fn fail(&mut self, now: Timestamp, is_doubtful: bool) -> Duration {
+    /// The one under way has failed; the next one may begin after that time.
+    pub(super) fn fail(&mut self, now: Timestamp, trouble: &MachineTrouble) -> Duration {
         let doublings = self.failures.min(DOUBLINGS_MAX);
-        let again_in = (STOP_AGAIN_MIN * 2_u32.pow(doublings)).min(STOP_AGAIN_MAX);
+        let again_in = if matches!(trouble, MachineTrouble::Refused(_)) {
+            STOP_AGAIN_MAX
+        } else {
+            (STOP_AGAIN_MIN * 2_u32.pow(doublings)).min(STOP_AGAIN_MAX)
+        };
         self.by = None;
-        self.is_doubtful = is_doubtful;
+        self.is_doubtful = !trouble.is_certain();
         self.failures = self.failures.saturating_add(1);
         self.not_before = now.after(again_in);
         again_in

@@ -53,6 +53,8 @@ pub enum Problem {
     },
     /// A server, and the last words of its machine's provider.
     MachineMute(String, String),
+    /// The provider of that spare's machine says off, and HAProxy has its server up.
+    MachineContradicts(String),
     Slow {
         signal: Signal,
         statistic: Statistic,
@@ -78,6 +80,7 @@ impl Problem {
             | Self::WarmUpFails { server: name, .. }
             | Self::MachineFailed { server: name, .. }
             | Self::MachineUnused { server: name, .. }
+            | Self::MachineContradicts(name)
             | Self::MachineMute(name, _) => Some(name),
             Self::Unread(_)
             | Self::NoSpare
@@ -118,7 +121,7 @@ impl Problem {
             Self::WarmUpFails { .. } => ProblemCode::WarmUpFails,
             Self::MachineFailed { .. } => ProblemCode::MachineFailed,
             Self::MachineUnused { .. } => ProblemCode::MachineUnused,
-            Self::MachineMute(..) => ProblemCode::MachineMute,
+            Self::MachineMute(..) | Self::MachineContradicts(_) => ProblemCode::MachineMute,
             Self::Slow { why, .. } => ProblemCode::Slow(why.kind()),
             Self::Short { why, .. } => ProblemCode::Short(why.kind()),
         }

@@ -94,6 +94,19 @@ fn each_provider_is_read_with_what_it_needs() {
     );
 }
 
+/// They would take `0xff` for a word, and ff for another.
+#[test]
+fn an_agent_gets_each_whole_number_in_base_ten() {
+    let options = "options = { a = 0xFF, b = 0o7_55, c = 0b101, d = +1_0, e = -3, f = '0xff' }";
+    let keys = format!("provider = 'fence'\nagent = 'fence_x'\n{options}");
+    let (backend, _) = read(&machine("a", &keys));
+    let Provider::Fence { options, .. } = &backend.machines["a"] else {
+        panic!("{:?}", backend.machines);
+    };
+    let values: Vec<_> = options.0.values().collect();
+    assert_eq!(values, ["255", "493", "5", "10", "-3", "0xff"]);
+}
+
 const EXEC: &str = "provider = 'exec'\ncommand = ['/etc/m']";
 
 #[test]

@@ -84,7 +84,13 @@ fn a_bad_file_leaves_all_of_the_old_one_and_is_shown() {
         "{text}"
     );
     place.order(&["pause"]).succeeded();
-    change(&place, "breeches = 2", "");
+    // Nor need it be TOML.
+    change(&place, "breeches = 2", "breeches = \"2");
+    let ran = place.order(&["resume"]);
+    assert!(ran.err.contains("`check` shows them: line "), "{ran:?}");
+    assert!(ran.err.contains("; asking the daemon on "), "{ran:?}");
+    ran.succeeded();
+    change(&place, "breeches = \"2", "");
     daemon.signal(Signal::HUP);
     threshold_is(&place, 900.0);
     assert!(

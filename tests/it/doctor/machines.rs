@@ -54,6 +54,16 @@ fn a_spare_that_is_off_by_its_machine_is_nobodys_fault() {
     found(&scene, Code::SpareDead);
 }
 
+/// As long as the daemon would wait.
+#[test]
+fn a_slow_program_has_the_whole_status_timeout_to_answer() {
+    let Some(scene) = scene(&format!("{EXEC}\nstatus_timeout = \"30s\""), true) else {
+        return;
+    };
+    hook(&scene, "[ $1 != status ] || { sleep 10.5; exit 2; }");
+    is_well_again(&scene);
+}
+
 #[test]
 fn a_program_that_is_not_there_is_found() {
     let Some(scene) = scene(EXEC, false) else {

@@ -75,6 +75,19 @@ fn only_the_line_of_the_mode_is_changed_whatever_is_around_it() {
 }
 
 #[test]
+fn the_modes_are_in_the_help_and_another_one_is_wrong_usage() {
+    let help = run(&["init", "--help"]).succeeded();
+    let (_, of_mode) = help.split_once("--mode <MODE>").expect("the option");
+    let words: Vec<&str> = of_mode.split_whitespace().collect();
+    let words = words.join(" ");
+    assert!(words.contains("[possible values: act, observe]"), "{words}");
+    for wrong in ["Act", "observing", ""] {
+        let said = run(&["init", "--mode", wrong]).failed(2);
+        assert!(said.contains("act, observe"), "{wrong}: {said}");
+    }
+}
+
+#[test]
 fn no_file_and_a_file_with_mistakes_are_left_alone() {
     let scene = Scene::new(None, |it, _| it.config.clear());
     let root = scene.root.path().display().to_string();
@@ -90,7 +103,7 @@ fn no_file_and_a_file_with_mistakes_are_left_alone() {
         "mode = \"observe\"\nmoed = 1\n"
     );
     let said = run(&["init", "--root", &root, "--mode", "watch"]).failed(2);
-    assert!(said.contains("act, or observe"), "{said}");
+    assert!(said.contains("[possible values: act, observe]"), "{said}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::machines::{SPARES, backend, daemon};
+use super::machines::{A_JOURNEY, SPARES, backend, daemon};
 use super::scene::{RATE, SOON, fast};
 use crate::support::load::exchange;
 use crate::support::{
@@ -133,7 +133,7 @@ fn a_spare_that_leaves_before_its_replacement_has_booted_is_replaced_all_the_sam
         let load = Load::open(haproxy.frontend(), RATE);
         wait_for("the first look", SOON, || daemon.stage("web2") == "off");
         daemon.ask(&["enable", "web/web2"]).succeeded();
-        wait_for("web2", 2 * SOON, || states.now("web2") == "ready");
+        wait_for("web2", A_JOURNEY, || states.now("web2") == "ready");
         let hardware = Hardware {
             boot_ms: 8000,
             ..Hardware::default()
@@ -142,21 +142,21 @@ fn a_spare_that_leaves_before_its_replacement_has_booted_is_replaced_all_the_sam
         daemon
             .ask(&["evacuate", "web/web2", "--for", "6s"])
             .succeeded();
-        wait_for("maint", 2 * SOON, || states.now("web2") == "maint");
+        wait_for("maint", A_JOURNEY, || states.now("web2") == "maint");
         assert_ne!(states.now("web3"), "ready", "it boots: {}", daemon.text());
         // No other order makes that end sooner.
         let text = daemon
             .ask(&["disable", "web/web2", "--for", "1s"])
             .succeeded();
         assert!(text.contains("kept out until `enable`"), "{text}");
-        daemon.wait_for("enable", "web3", Duration::from_secs(60));
+        daemon.wait_for("enable", "web3", 2 * A_JOURNEY);
         assert_eq!(states.now("web2"), "maint", "{}", daemon.text());
         // web3 serves still: its evacuation ends at once.
         daemon.ask(&["evacuate", "web/web3", "--for", "60s", "--force"]);
         let text = daemon.ask(&["enable", "web/web3"]).succeeded();
         assert!(text.contains("evacuated no more and stays"), "{text}");
         daemon.ask(&["enable", "web/web2"]).succeeded();
-        wait_for("web2 again", 4 * SOON, || states.now("web2") == "ready");
+        wait_for("web2 again", A_JOURNEY, || states.now("web2") == "ready");
         assert_eq!(states.now("web3"), "ready", "{}", daemon.text());
         assert!(
             load.failures().is_empty(),

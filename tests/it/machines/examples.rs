@@ -142,6 +142,15 @@ word=$(cat $D/state)
 case "$word" in
 off) echo "ssh: connect to host 10.0.0.13 port 22: Connection timed out" >&2; exit 255 ;;
 refused) echo "ssh: connect to host 10.0.0.13 port 22: Connection refused" >&2; exit 255 ;;
+banner)
+    echo "Connection timed out during banner exchange" >&2
+    echo "Connection to 10.0.0.13 port 22 timed out" >&2
+    exit 255 ;;
+second)
+    echo "ssh: connect to host web3 port 22: Connection timed out" >&2
+    echo "kex_exchange_identification: Connection closed by remote host" >&2
+    exit 255 ;;
+lost) echo "client_loop: send disconnect: Connection timed out" >&2; exit 255 ;;
 esac
 case "$*" in
 true) echo "Warning: a banner" >&2 ;;
@@ -323,6 +332,17 @@ fn a_host_that_does_not_answer_over_ssh_is_off_and_one_that_refuses_is_not() {
     assert_eq!(scene.run("start").0, 78);
     // Neither an argument nor an address.
     assert_eq!(scene.run_for("web3", "status", &[]).0, 78);
+}
+
+/// It has taken the connection, so it runs.
+#[test]
+fn a_host_that_hangs_is_not_off() {
+    let scene = Scene::new(&POWEROFF);
+    for state in ["banner", "second", "lost"] {
+        fs::write(scene.path("state"), state).unwrap();
+        assert_eq!(scene.run("status"), (1, String::new()), "{state}");
+        assert_eq!(scene.run("stop"), (255, String::new()), "{state}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use haproxy_autoscale::machines::exec::id;
+use haproxy_autoscale::machines::identity::id;
 use haproxy_autoscale::machines::settings::Provider;
 use haproxy_autoscale::words::machine::MachineAnswer::{self, Done, Is, NotYet};
 use haproxy_autoscale::words::machine::MachineFailure::{Failed, Refused, Unknown};
@@ -41,7 +41,7 @@ fn a_program_gets_its_verb_its_variables_and_the_same_as_json_and_nothing_else()
             ("HAS_PORT", "8080"),
             ("HAS_MACHINE", "web3"),
             ("HAS_ATTEMPT", "2"),
-            ("HAS_ID", "web-web3-7"),
+            ("HAS_ID", "web-web3-f9a681a4-7"),
         ];
         for (name, value) in expected {
             assert_eq!(variable(name), value, "{name}");
@@ -72,7 +72,7 @@ fn a_program_gets_its_verb_its_variables_and_the_same_as_json_and_nothing_else()
             json,
             serde_json::json!({
                 "verb": "start", "backend": "web", "server": "web3", "address": "10.0.0.13",
-                "port": 8080, "machine": "web3", "attempt": 2, "id": "web-web3-7",
+                "port": 8080, "machine": "web3", "attempt": 2, "id": "web-web3-f9a681a4-7",
                 "deadline": deadline,
             })
         );
@@ -106,6 +106,30 @@ fn an_id_is_the_same_over_repetitions_and_safe_anywhere() {
     let id = id(&first);
     let is_safe = id.chars().all(|it| it.is_ascii_alphanumeric() || it == '-');
     assert!(is_safe && id.len() <= 63, "{id}");
+}
+
+/// Servers of several backends get their first key in the second in which the daemon starts.
+#[test]
+fn different_servers_have_different_ids_whatever_is_cut_of_their_names() {
+    let long = "a-backend-with-a-long-name";
+    let names = [
+        ("a-b", "c"),
+        ("a", "b-c"),
+        ("a_b", "c"),
+        ("a.b", "c"),
+        (long, "web-server-number-1"),
+        (long, "web-server-number-2"),
+        ("a-backend-with-a-long-nam", "web-server-number-1"),
+    ];
+    let ids = names.map(|(backend, server)| {
+        let mut call = call(Start);
+        call.server = ServerName::new(backend, server);
+        id(&call)
+    });
+    let different: std::collections::BTreeSet<_> = ids.iter().collect();
+    assert_eq!(different.len(), names.len(), "{ids:?}");
+    // Another daemon calls the same start the same.
+    assert_eq!(ids[4], "a-backend-with-a-web-server-numbe-e0834c09-7");
 }
 
 /// What came out, with its text left out.
@@ -213,8 +237,12 @@ fn every_exit_code_and_every_answer_means_what_the_contract_says() {
 fn nobody_leaves_a_machine_alone_for_a_day() {
     run_within(LIMIT, async {
         let place = Place::new();
-        let machines = place.hook("echo '{\"retry_after\":86400}'; exit 75");
-        assert_eq!(kind(&machines.call(call(Start)).await), not_yet(300));
+        // The last ones are more than a clock can hold.
+        for seconds in ["86400", "18446744073709551616", "1e300"] {
+            let machines = place.hook(&format!("echo '{{\"retry_after\":{seconds}}}'; exit 75"));
+            assert_eq!(kind(&machines.call(call(Start)).await), not_yet(300));
+            assert_eq!(kind(&machines.call(call(Stop)).await), not_yet(300));
+        }
     });
 }
 
@@ -268,6 +296,23 @@ fn the_last_words_of_a_program_are_told_and_stand_in_the_failure() {
         assert_eq!(
             outcome,
             Err(Refused("it ended with 78: out of capacity".to_owned()))
+        );
+    });
+}
+
+/// A terminal would obey them, and a reader would read another order of letters.
+#[test]
+fn letters_that_cannot_be_seen_are_told_by_their_number() {
+    run_within(LIMIT, async {
+        let place = Place::new();
+        let machines = place.hook(
+            "printf 'a\\033[2Jb\\tc\\342\\200\\256d\\n' >&2\n\
+             printf '%s' '{\"message\":\"e\\u202ef\\u0007\"}'; exit 1",
+        );
+        machines.call(call(Start)).await.unwrap_err();
+        assert_eq!(
+            place.said(),
+            ["a\\u{1b}[2Jb c\\u{202e}d", "e\\u{202e}f\\u{7}"]
         );
     });
 }

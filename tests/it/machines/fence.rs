@@ -225,6 +225,41 @@ fn an_agent_always_hears_what_to_do_and_how_long_it_may_take() {
     });
 }
 
+/// A shell whose variable is unset ends with 2, as does Python without its script.
+#[test]
+fn an_agent_that_is_broken_and_ends_with_2_says_nothing_of_its_machine() {
+    run_within(LIMIT, async {
+        let place = Place::new();
+        let ask = async |text: &str| {
+            let agent = place.program("fence_x", &format!("#!/bin/sh\n{text}\n"));
+            let machines = place.machine(fence(&agent[0], &[("password", "correct horse")]));
+            machines.call(call(Status)).await
+        };
+        for broken in [
+            "set -u; echo $no_such_variable",
+            "exec python3 /no/such/file",
+            "echo 'Status: ON'; exit 2",
+            "echo 'Status: OFF or so'; echo error >&2; exit 2",
+            "i=0; while [ $i -lt 300 ]; do echo warning: $i >&2; i=$((i + 1)); done; exit 2",
+        ] {
+            let outcome = ask(broken).await;
+            let Err(Unknown(text)) = outcome else {
+                panic!("{broken}: {outcome:?}");
+            };
+            assert!(text.starts_with("it ended with 2"), "{text}");
+        }
+        for sure in [
+            "exit 2",
+            "echo 'Status: OFF'; exit 2",
+            "echo error >&2; echo 'Status: OFF'; exit 2",
+            "echo 'x.py:1: DeprecationWarning: old' >&2; exit 2",
+            "echo \"2026-11-28 05:14:41,123 WARNING: Parse error: Ignoring unknown option 'x=1'\" >&2; exit 2",
+        ] {
+            assert_eq!(ask(sure).await, Ok(Is(Off)), "{sure}");
+        }
+    });
+}
+
 #[test]
 fn no_part_of_a_secret_is_told() {
     run_within(LIMIT, async {

@@ -10,6 +10,7 @@ use haproxy_autoscale::words::machine::MachineFailure::{Failed, Unknown};
 use haproxy_autoscale::words::machine::MachineVerb::{Start, Status, Stop};
 use haproxy_autoscale::words::machine::PowerState::On;
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::time::{ClockId, clock_gettime};
 use tokio::task::JoinSet;
 
 use super::{LIMIT, Place, call, is_process, of, within};
@@ -180,6 +181,72 @@ fn four_programs_work_at_a_time_and_the_others_wait_within_their_limit() {
 }
 
 #[test]
+fn slow_stops_hold_up_no_start_and_no_status() {
+    run_within(LIMIT, async {
+        let place = Place::new();
+        let command = place.script(
+            "[ $1 = stop ] || exit 0; touch \"$D/begun-$HAS_SERVER\"\n\
+             while ! [ -e \"$D/go\" ]; do sleep 0.02; done",
+        );
+        let names = ["a", "b", "c", "d", "e"];
+        let provider = Provider::Exec { command };
+        let machines = place.machines(names.map(|name| (name, provider.clone())));
+        let stops = ["a", "b", "c", "d"].map(|name| {
+            let machines = machines.clone();
+            tokio::spawn(async move { machines.call(of(name, Stop)).await })
+        });
+        while !["a", "b", "c", "d"]
+            .iter()
+            .all(|it| place.path(&format!("begun-{it}")).exists())
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(machines.call(of("e", Start)).await, Ok(Done));
+        assert_eq!(machines.call(of("e", Status)).await, Ok(Is(On)));
+        fs::write(place.path("go"), "").unwrap();
+        for stop in stops {
+            assert_eq!(stop.await.unwrap(), Ok(Done));
+        }
+    });
+}
+
+#[test]
+fn the_time_that_a_program_waits_for_others_is_not_its_own() {
+    run_within(LIMIT, async {
+        const OWN: Duration = Duration::from_secs(2);
+        let place = Place::new();
+        let command = place.script(
+            "touch \"$D/begun-$HAS_SERVER\"; [ $HAS_SERVER != e ] || exec sleep 1.2\n\
+             while ! [ -e \"$D/go\" ]; do sleep 0.02; done",
+        );
+        let names = ["a", "b", "c", "d", "e"];
+        let provider = Provider::Exec { command };
+        let machines = place.machines(names.map(|name| (name, provider.clone())));
+        let mut all = JoinSet::new();
+        for name in ["a", "b", "c", "d"] {
+            let machines = machines.clone();
+            all.spawn(async move { machines.call(of(name, Start)).await });
+        }
+        while !["a", "b", "c", "d"]
+            .iter()
+            .all(|it| place.path(&format!("begun-{it}")).exists())
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let begun = Instant::now();
+        let last = tokio::spawn({
+            let machines = machines.clone();
+            async move { machines.call(within(OWN, of("e", Start))).await }
+        });
+        tokio::time::sleep(OWN / 2).await;
+        assert!(!place.path("begun-e").exists());
+        fs::write(place.path("go"), "").unwrap();
+        assert_eq!(last.await.unwrap(), Ok(Done));
+        assert!(begun.elapsed() > OWN, "{:?}", begun.elapsed());
+    });
+}
+
+#[test]
 fn four_are_asked_for_their_status_at_a_time() {
     run_within(LIMIT, async {
         let place = Place::new();
@@ -212,12 +279,39 @@ fn four_are_asked_for_their_status_at_a_time() {
 #[test]
 fn the_last_words_of_one_that_says_too_much_stand_in_the_failure() {
     run_within(LIMIT, async {
+        for last in ["printf 'no quota'", "printf 'no quota\\n\\n \\n'"] {
+            let place = Place::new();
+            let machines = place.hook(&format!(
+                "i=0; while [ $i -lt 400 ]; do echo $i >&2; i=$((i + 1)); done; {last} >&2; exit 1"
+            ));
+            let outcome = machines.call(call(Start)).await;
+            assert_eq!(outcome, Err(Failed("it ended with 1: no quota".to_owned())));
+        }
         let place = Place::new();
         let machines = place.hook(
             "i=0; while [ $i -lt 400 ]; do echo $i >&2; i=$((i + 1)); done; echo 'no quota' >&2; exit 1",
         );
         let outcome = machines.call(call(Start)).await;
         assert_eq!(outcome, Err(Failed("it ended with 1: no quota".to_owned())));
+        assert_eq!(place.said().len(), 201);
+    });
+}
+
+/// This test's runtime has one thread, so that its time is that of whoever reads.
+#[test]
+fn one_that_floods_its_outputs_takes_no_core_of_ours() {
+    run_within(LIMIT, async {
+        let place = Place::new();
+        for flood in ["yes complaint >&2", "yes '' >&2", "yes answer"] {
+            let machines = place.hook(&format!("exec {flood}"));
+            let before = clock_gettime(ClockId::ThreadCPUTime);
+            let limit = Duration::from_secs(2);
+            let outcome = machines.call(within(limit, call(Stop))).await;
+            let after = clock_gettime(ClockId::ThreadCPUTime);
+            assert!(matches!(outcome, Err(Unknown(_))), "{outcome:?}");
+            let took = Duration::try_from(after - before).unwrap();
+            assert!(took < limit / 4, "{flood}: {took:?}");
+        }
         assert_eq!(place.said().len(), 201);
     });
 }

@@ -131,6 +131,23 @@ fn a_list_holds_up_no_start_and_no_start_a_list() {
     });
 }
 
+/// The same failure of a program that several servers have.
+#[test]
+fn what_a_program_says_for_each_of_its_argument_lists_is_told_once() {
+    run_within(LIMIT, async {
+        let place = Place::new();
+        let command = place.script("echo 'no daemon' >&2; echo \"$2 is lost\" >&2; exit 1");
+        let provider = |argument: &str| Provider::Exec {
+            command: [command.clone(), vec![argument.to_owned()]].concat(),
+        };
+        let machines = place.machines([("web3", provider("vm-3")), ("web4", provider("vm-4"))]);
+        for _ in 0..2 {
+            machines.list(SOON).await;
+            assert_eq!(place.said(), ["no daemon", "vm-3 is lost", "vm-4 is lost"]);
+        }
+    });
+}
+
 fn listing(command: &[&str], server: &str, found: Result<&[&str], &str>) -> Listing {
     let listed = |name: &&str| Listed {
         machine: (*name).to_owned(),
@@ -174,6 +191,71 @@ fn a_machine_is_nobodys_when_no_server_of_its_program_has_its_name() {
     let own = listing(&["/m"], "web3", Ok(&["web6"]));
     assert_eq!(census.take(vec![own, other]), [stray("web6")]);
     assert_eq!(census.take(both(&["web5"])), [stray("web5")]);
+}
+
+/// As `command = [".../machine", "vm-7"]`, whose program lists vm-7.
+#[test]
+fn a_machine_that_an_argument_names_is_that_servers() {
+    let mut census = Census::default();
+    let both = |names: &[&str]| {
+        vec![
+            listing(&["/m", "vm-7"], "web3", Ok(names)),
+            listing(&["/m", "vm-8", "eu"], "web4", Ok(&[])),
+        ]
+    };
+    assert_eq!(census.take(both(&["vm-7", "vm-8"])), []);
+    let mut called = both(&["i-1"]);
+    called[0].found.as_mut().unwrap()[0].name = Some("vm-8".to_owned());
+    assert_eq!(census.take(called), []);
+    // Neither the program nor another one's arguments.
+    let other = listing(&["/other", "vm-9"], "web5", Ok(&[]));
+    let mut all = both(&["vm-9", "/m"]);
+    all.push(other);
+    assert_eq!(census.take(all), [stray("vm-9"), stray("/m")]);
+}
+
+#[test]
+fn a_stray_is_told_on_one_line_of_letters_that_can_be_seen() {
+    let mut census = Census::default();
+    let long = "x".repeat(60_000);
+    let mut all = vec![listing(
+        &["/m"],
+        "web3",
+        Ok(&["a\u{1b}[2J\nb\u{202e}", &long]),
+    )];
+    all[0].found.as_mut().unwrap()[0].name = Some("c\u{2028}\u{200b}d".to_owned());
+    let shown = "x".repeat(100) + "…";
+    assert_eq!(
+        census.take(all),
+        [
+            stray("a\\u{1b}[2J b\\u{202e} (c\\u{2028}\\u{200b}d)"),
+            stray(&shown)
+        ]
+    );
+}
+
+#[test]
+fn a_list_that_fails_is_told_once_for_a_program_and_a_message() {
+    let mut census = Census::default();
+    let fail = |census: &mut Census, why: [&str; 3]| {
+        let all = ["vm-7", "vm-8", "vm-9"].into_iter().zip(why);
+        let all = all.map(|(argument, why)| listing(&["/m", argument], "web3", Err(why)));
+        census.take(all.collect())
+    };
+    let mute = |why: &str| Found::Mute {
+        program: "/m".to_owned(),
+        why: Failed(why.to_owned()),
+    };
+    assert_eq!(fail(&mut census, ["a", "a", "b"]), [mute("a"), mute("b")]);
+    assert_eq!(fail(&mut census, ["a", "b", "c"]), []);
+    // Another program is another one's trouble.
+    let other = listing(&["/other"], "web4", Err("a"));
+    let own = listing(&["/m", "vm-7"], "web3", Err("a"));
+    let of_other = Found::Mute {
+        program: "/other".to_owned(),
+        why: Failed("a".to_owned()),
+    };
+    assert_eq!(census.take(vec![own, other]), [of_other]);
 }
 
 #[test]

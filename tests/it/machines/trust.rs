@@ -147,6 +147,44 @@ fn nobody_else_may_exchange_a_folder_far_above_a_program() {
     assert!(said.contains("belongs to user 54321"), "{said}");
 }
 
+/// Whoever may write the folder of a link may let it lead elsewhere, wherever in the path it stands.
+#[test]
+fn a_link_of_a_folder_through_a_folder_that_everybody_can_write_is_refused() {
+    for mode_of_open in [0o777, 0o755] {
+        let place = Place::new();
+        fs::create_dir(place.path("real")).unwrap();
+        fs::create_dir(place.path("open")).unwrap();
+        place.program("real/machine", "#!/bin/sh\nexit 0\n");
+        symlink("../real", place.path("open/hop")).unwrap();
+        symlink("open/hop", place.path("way")).unwrap();
+        mode(&place, "open", mode_of_open);
+        let command = vec![place.path("way/machine").display().to_string()];
+        let machines = place.machine(Provider::Exec { command });
+        run_within(LIMIT, async {
+            let outcome = machines.call(call(Start)).await;
+            let open = place.path("open").display().to_string();
+            match outcome {
+                Ok(Done) => assert_eq!(mode_of_open, 0o755),
+                Err(Refused(text)) => assert!(
+                    mode_of_open == 0o777 && text.ends_with(&format!("`chmod go-w {open}`")),
+                    "{text}"
+                ),
+                other => panic!("{other:?}"),
+            }
+        });
+    }
+}
+
+#[test]
+fn links_that_lead_to_each_other_are_no_program() {
+    let said = refused(|it| {
+        fs::remove_file(it.path("hook")).unwrap();
+        symlink("other", it.path("hook")).unwrap();
+        symlink("hook", it.path("other")).unwrap();
+    });
+    assert!(said.starts_with("FOLDER/hook cannot be run: "), "{said}");
+}
+
 #[test]
 fn a_sticky_folder_protects_nothing_that_is_somebody_elses() {
     if !rustix::process::geteuid().is_root() {

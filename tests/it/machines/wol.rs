@@ -15,6 +15,9 @@ use crate::support::run_within;
 
 const MAC: Mac = Mac([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
 
+/// A packet was sent; whether it has woken anybody is not known.
+const SENT: MachineAnswer = NotYet { retry_after: None };
+
 /// A network card that listens on loopback.
 struct Card(UdpSocket);
 
@@ -62,7 +65,7 @@ fn the_packet_is_six_ff_and_sixteen_times_the_address_to_all_and_to_the_server()
         let (place, card) = (Place::new(), Card::new());
         let machines = place.machine(Provider::Wol(card.wake()));
         let server = Some("127.0.0.1:8080".parse().unwrap());
-        assert_eq!(machines.call(start_at(server)).await, Ok(Done));
+        assert_eq!(machines.call(start_at(server)).await, Ok(SENT));
         let mut expected = vec![0xff; 6];
         for _ in 0..16 {
             expected.extend([0x52, 0x54, 0x00, 0x12, 0x34, 0x56]);
@@ -84,7 +87,7 @@ fn a_password_of_either_length_stands_behind_it() {
             let mut wake = card.wake();
             wake.password = Some(password);
             let machines = place.machine(Provider::Wol(wake));
-            assert_eq!(machines.call(start_at(None)).await, Ok(Done));
+            assert_eq!(machines.call(start_at(None)).await, Ok(SENT));
             let packets = card.packets();
             assert_eq!(packets.len(), 1, "its address is not known: to all alone");
             assert_eq!(packets[0].len(), length);
@@ -111,7 +114,7 @@ fn a_broadcast_that_fails_is_told_even_where_the_server_was_sent_a_packet() {
         let wake_to = wake.broadcast;
         let machines = place.machine(Provider::Wol(wake));
         let server = Some("127.0.0.1:8080".parse().unwrap());
-        assert_eq!(machines.call(start_at(server)).await, Ok(Done));
+        assert_eq!(machines.call(start_at(server)).await, Ok(SENT));
         assert_eq!(card.packets().len(), 1);
         let said = place.said();
         assert!(
@@ -144,7 +147,7 @@ async fn one_machine_is_woken_at_most_once_a_minute_whatever_it_is_called() {
         ("web4", wake),
         ("web5", Provider::Wol(other)),
     ]);
-    assert_eq!(machines.call(start_at(None)).await, Ok(Done));
+    assert_eq!(machines.call(start_at(None)).await, Ok(SENT));
     tokio::time::advance(Duration::from_secs(20)).await;
     let again = machines.call(start_at(None)).await.unwrap();
     assert!(left(again) > Duration::from_secs(39) && left(again) <= Duration::from_secs(40));
@@ -179,12 +182,22 @@ async fn one_machine_is_woken_at_most_once_a_minute_whatever_it_is_called() {
                 ..of("web5", Start)
             })
             .await,
-        Ok(Done)
+        Ok(SENT)
     );
     assert_eq!(card.packets().len(), 1);
     tokio::time::advance(Duration::from_secs(41)).await;
-    assert_eq!(machines.call(start_at(None)).await, Ok(Done));
+    assert_eq!(machines.call(start_at(None)).await, Ok(SENT));
     assert_eq!(card.packets().len(), 1);
+    // Whoever asks again and again wakes it again and again.
+    for attempt in 2..6 {
+        tokio::time::advance(Duration::from_secs(65)).await;
+        let again = MachineCall {
+            attempt,
+            ..start_at(None)
+        };
+        assert_eq!(machines.call(again).await, Ok(SENT));
+        assert_eq!(card.packets().len(), 1);
+    }
 }
 
 #[test]
@@ -212,7 +225,7 @@ fn a_command_is_asked_to_stop_and_for_the_status_and_never_to_start() {
         wake.command = Some(place.script("echo $1 >>\"$D/verbs\"; [ $1 != status ] || exit 2"));
         let machines = place.machine(Provider::Wol(wake));
         assert_eq!(machines.call(call(Status)).await, Ok(Is(Off)));
-        assert_eq!(machines.call(start_at(None)).await, Ok(Done));
+        assert_eq!(machines.call(start_at(None)).await, Ok(SENT));
         assert_eq!(machines.call(call(Stop)).await, Ok(Done));
         assert_eq!(place.text("verbs"), "status\nstop\n");
         assert_eq!(card.packets().len(), 1);

@@ -240,6 +240,7 @@ fn no_further_warm_up_begins_while_dozens_fail() {
     world.step(Event::Settings {
         backends: &next,
         is_elsewhere: false,
+        was_pretended: false,
     });
     world.reload();
     world.pass(seconds(8));

@@ -207,6 +207,7 @@ fn another_bracket_in_the_configuration_takes_the_place_of_what_was_learned() {
         world.step(Event::Settings {
             backends: &[next],
             is_elsewhere: false,
+            was_pretended: false,
         });
         world.view().capacity.proved_per_s
     };

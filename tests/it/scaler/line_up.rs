@@ -123,6 +123,7 @@ fn a_breach_takes_the_spare_that_is_as_strong_as_the_first_server() {
     world.step(Event::Settings {
         backends: &[with],
         is_elsewhere: false,
+        was_pretended: false,
     });
     world.requests(7, 900, GAP);
     let view = world.view();

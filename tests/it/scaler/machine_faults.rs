@@ -21,6 +21,8 @@ enum Happening {
     Boot(&'static str, u64),
     /// Its provider takes so long for a start.
     Slow(&'static str, u64),
+    /// Its provider says from now on that a start will take effect later, or cannot tell what it does.
+    Manner(&'static str, bool, bool),
     /// The daemon is killed and starts again with what is on disk.
     Kill,
 }
@@ -40,6 +42,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => (spare(), power).prop_map(|(server, power)| Happening::Power(server, power)),
         1 => (spare(), 1..400_u64).prop_map(|(server, s)| Happening::Boot(server, s)),
         1 => (spare(), 1..400_u64).prop_map(|(server, s)| Happening::Slow(server, s)),
+        1 => (spare(), any::<bool>(), any::<bool>())
+            .prop_map(|(server, wakes, mute)| Happening::Manner(server, wakes, mute)),
         1 => Just(Happening::Kill),
     ]
 }
@@ -51,6 +55,10 @@ fn take(world: &mut World, happening: &Happening) {
         Happening::Boot(server, s) => world.machine(server).boot = Duration::from_secs(*s),
         Happening::Slow(server, s) => {
             world.machine(server).start_takes = Duration::from_secs(*s);
+        }
+        Happening::Manner(server, wakes, mute) => {
+            let machine = world.machine(server);
+            (machine.is_slow_to_begin, machine.is_mute) = (*wakes, *mute);
         }
         Happening::Kill => {
             // What was seen since the last command may not be on disk yet.
@@ -77,6 +85,7 @@ fn settle(world: &mut World) {
         let machine = world.machine(name);
         machine.boot = Duration::from_secs(40);
         machine.start_takes = Duration::from_secs(1);
+        machine.is_mute = false;
     }
     world.by_hand("web1", AdminState::Ready);
     world.by_hand("other", AdminState::Ready);

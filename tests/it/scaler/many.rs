@@ -224,6 +224,7 @@ fn a_backend_that_comes_while_haproxy_is_read_is_not_said_to_be_missing() {
         Event::Settings {
             backends: &settings,
             is_elsewhere: false,
+            was_pretended: false,
         },
     ));
     assert_eq!((first.len(), second.len()), (1, 1));
@@ -279,6 +280,7 @@ fn lines_that_another_haproxy_drops_no_more_are_said_to_be_over() {
     many.step(Event::Settings {
         backends: &settings,
         is_elsewhere: true,
+        was_pretended: false,
     });
     many.pass(3 * MINUTE);
     assert_eq!(many.texts(Change::Freeze).len(), 1);

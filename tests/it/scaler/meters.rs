@@ -131,6 +131,7 @@ fn requests_of_another_haproxy_are_no_arrivals() {
     world.step(Event::Settings {
         backends: &settings,
         is_elsewhere: true,
+        was_pretended: false,
     });
     arrive(&mut world, 60, 4);
     assert_eq!(world.count(Change::Breach), 0, "{:?}", world.changes());

@@ -38,6 +38,12 @@ pub(crate) struct Machine {
     pub(crate) hangs_in_stop: bool,
     /// Its provider cannot tell what it does.
     pub(crate) is_mute: bool,
+    /// Asked to start, its provider says that it will; it is off until then.
+    pub(crate) is_slow_to_begin: bool,
+    /// Its provider may not stop it.
+    pub(crate) is_forbidden: bool,
+    /// So many of those starts have no effect.
+    pub(crate) lost_packets: u32,
     /// The provider takes this long for a start before it answers.
     pub(crate) start_takes: Duration,
     pub(crate) calls: Vec<(MachineVerb, Timestamp)>,
@@ -52,6 +58,8 @@ pub(super) enum Turn {
     Starts,
     /// Its server answers.
     Boots,
+    /// It runs and its server answers.
+    Wakes,
     /// It is off.
     Ends,
 }
@@ -73,6 +81,9 @@ impl World {
                 faults: Vec::new(),
                 hangs_in_stop: false,
                 is_mute: false,
+                is_slow_to_begin: false,
+                is_forbidden: false,
+                lost_packets: 0,
                 start_takes: ANSWERS,
                 calls: Vec::new(),
                 busy_until: Timestamp::default(),
@@ -164,8 +175,18 @@ impl World {
                 call.key.0
             ));
         }
+        let machine = self.machine(&name);
+        let is_lost = call.verb == MachineVerb::Start && machine.lost_packets > 0;
+        machine.lost_packets -= u32::from(is_lost);
         match call.verb {
+            MachineVerb::Start if is_lost => {}
+            MachineVerb::Start if is_done && machine.is_slow_to_begin => {
+                // Like a computer that is woken: nobody sees it before its server answers.
+                let boot = machine.boot;
+                self.turns(&name, boot, Turn::Wakes);
+            }
             MachineVerb::Start if is_done => self.turns(&name, takes, Turn::Starts),
+            MachineVerb::Stop if self.machine(&name).is_forbidden => {}
             MachineVerb::Stop if is_done => self.turns(&name, takes, Turn::Ends),
             MachineVerb::Start | MachineVerb::Stop | MachineVerb::Status => {}
         }
@@ -204,6 +225,11 @@ impl World {
                 machine.is_started = false;
                 self.server(name).is_alive = false;
             }
+            Turn::Wakes => {
+                machine.power = PowerState::On;
+                machine.is_started = true;
+                self.server(name).is_alive = true;
+            }
             Turn::Starts | Turn::Boots => {}
         }
     }
@@ -224,9 +250,17 @@ impl World {
         let outcome = match (fault, verb) {
             (Fault::AnswerLost | Fault::Lost, _) => Err(MachineFailure::Unknown(words())),
             (Fault::Refused, _) => Err(MachineFailure::Failed(words())),
+            (_, MachineVerb::Stop) if self.machine(&name).is_forbidden => {
+                Err(MachineFailure::Refused(words()))
+            }
             (Fault::Ignored, MachineVerb::Status) => Ok(MachineAnswer::Is(lie)),
             (_, MachineVerb::Status) if self.machine(&name).is_mute => Ok(MachineAnswer::Done),
             (Fault::None | Fault::Late(_), MachineVerb::Status) => Ok(MachineAnswer::Is(power)),
+            (Fault::None | Fault::Late(_), MachineVerb::Start)
+                if self.machine(&name).is_slow_to_begin =>
+            {
+                Ok(MachineAnswer::NotYet { retry_after: None })
+            }
             (
                 Fault::None | Fault::Late(_) | Fault::Ignored,
                 MachineVerb::Start | MachineVerb::Stop,

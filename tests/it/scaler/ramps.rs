@@ -286,6 +286,7 @@ fn one_that_must_stay_gets_its_share_in_the_end() {
     world.step(Event::Settings {
         backends: &settings,
         is_elsewhere: false,
+        was_pretended: false,
     });
     world.server("web3").is_alive = false;
     answers(&mut world, seconds(60), 60, 300);
@@ -392,6 +393,7 @@ fn whatever_ends_it_haproxy_cfgs_weight_is_back() {
             world.step(Event::Settings {
                 backends: &[BackendSettings::for_backend("api", vec!["api1".to_owned()])],
                 is_elsewhere: false,
+                was_pretended: false,
             });
         }),
         ("disable", |world| {
@@ -411,6 +413,7 @@ fn whatever_ends_it_haproxy_cfgs_weight_is_back() {
             world.step(Event::Settings {
                 backends: &settings,
                 is_elsewhere: false,
+                was_pretended: false,
             });
         }),
         ("kill -9", |world| {

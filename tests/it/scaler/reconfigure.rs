@@ -30,6 +30,7 @@ fn reconfigure(world: &mut World, backends: &[BackendSettings]) {
     world.step(Event::Settings {
         backends,
         is_elsewhere: false,
+        was_pretended: false,
     });
 }
 

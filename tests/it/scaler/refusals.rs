@@ -31,6 +31,7 @@ fn settings_of(world: &mut World, names: &[&str], is_elsewhere: bool) {
     world.step(Event::Settings {
         backends: &backends,
         is_elsewhere,
+        was_pretended: false,
     });
 }
 

@@ -82,6 +82,7 @@ fn max_counts_those_that_are_on_their_way() {
     world.step(haproxy_autoscale::scaler::event::Event::Settings {
         backends: &[settings],
         is_elsewhere: false,
+        was_pretended: false,
     });
     world.requests(15, 900, GAP);
     world.pass(seconds(10));
@@ -131,6 +132,7 @@ fn two_spares_that_are_ordered_out_leave_one_after_the_other_and_min_is_kept() {
     world.step(haproxy_autoscale::scaler::event::Event::Settings {
         backends: &[settings],
         is_elsewhere: false,
+        was_pretended: false,
     });
     world.pass(seconds(1));
     world.state_faults = vec![(AdminState::Drain, Fault::Late(seconds(1)))];

@@ -24,6 +24,7 @@ fn reconfigure(world: &mut World, change: impl FnOnce(&mut BackendSettings)) {
     world.step(Event::Settings {
         backends: &[next],
         is_elsewhere: false,
+        was_pretended: false,
     });
 }
 

@@ -360,6 +360,7 @@ fn new_settings_interrupt_only_a_change_of_what_is_no_spare_any_more() {
     world.step(Event::Settings {
         backends: &[next],
         is_elsewhere: false,
+        was_pretended: false,
     });
     world.pass(seconds(1));
     assert!(world.is_up("web2"), "{:?}", world.changes());
@@ -378,6 +379,7 @@ fn new_settings_begin_quiet_anew_only_where_they_are_about_it() {
         world.step(Event::Settings {
             backends: &[next],
             is_elsewhere: false,
+            was_pretended: false,
         });
         world.pass(seconds(8));
         assert_eq!(world.is_up("web2"), is_in, "{ratio} {above_ms}");

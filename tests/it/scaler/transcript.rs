@@ -225,6 +225,7 @@ fn change_settings(world: &mut World, bits: u64) {
     world.step(Event::Settings {
         backends: &[next],
         is_elsewhere: false,
+        was_pretended: false,
     });
 }
 

@@ -77,6 +77,7 @@ fn of_two_that_ask_at_once_the_one_that_wants_more_wins() {
     world.step(haproxy_autoscale::scaler::event::Event::Settings {
         backends: &next,
         is_elsewhere: false,
+        was_pretended: false,
     });
     world.requests(45, 3000, GAP);
     assert_eq!(world.count(Change::WarmUp), 2, "{}", world.trace());

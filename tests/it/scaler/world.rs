@@ -376,7 +376,8 @@ impl World {
             .expect("a backend always has a next instant");
         assert!(
             deadline > self.now,
-            "the next instant {deadline:?} lies in the past"
+            "the next instant {deadline:?} lies in the past{}",
+            self.trace()
         );
     }
 

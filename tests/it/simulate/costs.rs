@@ -403,6 +403,8 @@ fn spares_whose_names_are_made_up_are_counted_and_not_named() {
     let (plan, text) = with(made_up, &["--servers", "4"]);
     assert_eq!(plan["best"]["tiers"]["last"], 1, "{plan}");
     assert_eq!(plan["recommended"]["spares"], Value::Null, "{plan}");
+    let counts = serde_json::json!({"1": 1});
+    assert_eq!(plan["recommended"]["spare_counts"], counts, "{plan}");
     assert!(!text.contains("spares = ["), "{text}");
     let counted = "\n  # with 1 spare of tier 1 and no others: name yours in `spares`\n";
     assert!(text.contains(counted), "{text}");

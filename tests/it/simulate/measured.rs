@@ -15,7 +15,7 @@ use haproxy_autoscale::state::name::{STATE, file_name};
 use haproxy_autoscale::state::{encode, peek};
 use haproxy_autoscale::words::time::Timestamp;
 
-use crate::support::program::{file, run};
+use crate::support::program::{file, finish, in_repository, program, run};
 
 /// What a daemon remembers of a machine that took so long to boot.
 fn remembered(boot: Duration) -> Memory {
@@ -121,6 +121,13 @@ fn a_simulation_takes_the_boot_times_of_machines_from_the_state_of_the_daemon() 
     ];
     let said = |more: &[&str]| run(&[&args[..], more].concat()).succeeded();
     let text = said(&[]);
+    let whence = run(&args).err;
+    assert!(whence.contains("the configuration is "), "{whence}");
+    let state = dir.join(file_name(&address, STATE)).display().to_string();
+    let measured = format!("measured boot times are those of {state}\n");
+    assert!(whence.contains(&measured), "{whence}");
+    let whence = run(&[&args[..], &["--boot", "9s"]].concat()).err;
+    assert!(!whence.contains("boot"), "{whence}");
     assert!(text.contains("a spare in 5s to 1m 35s"), "{text}");
     assert!(
         text.contains("the daemon has measured (web3 1m 35s)"),
@@ -139,6 +146,30 @@ fn a_simulation_takes_the_boot_times_of_machines_from_the_state_of_the_daemon() 
     let text = said(&["--boot", "9s"]);
     assert!(text.contains("a spare in 9s "), "{text}");
     assert!(!text.contains("measured"), "{text}");
+}
+
+#[test]
+fn simulate_and_tune_say_which_configuration_they_take() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = "[backend.web]\nalways_up = [\"web1\"]\nresponse_time = \"1s\"\n";
+    let config = file(folder.path(), "config.toml", config);
+    let log = in_repository("fixtures/rotation.log");
+    let simulate = ["simulate", "--shape", "steady", "--seconds", "9"];
+    let tune = ["tune", &log];
+    for command in [&simulate[..], &tune] {
+        let ran = run(command);
+        let built_in =
+            "no configuration is named, so the built-in defaults hold; name one with -c\n";
+        assert!(ran.err.contains(built_in), "{ran:?}");
+        let said = run(&[command, &["-c", &config]].concat()).err;
+        let expected = format!("haproxy-autoscale: the configuration is {config}\n");
+        assert!(said.contains(&expected), "{said}");
+        assert!(!said.contains("boot"), "{said}");
+        let mut command = program(command);
+        let said = finish(command.env("HAPROXY_AUTOSCALE_CONFIG", &config), b"").err;
+        let expected = format!("the configuration is {config} (HAPROXY_AUTOSCALE_CONFIG)\n");
+        assert!(said.contains(&expected), "{said}");
+    }
 }
 
 /// Three servers for ten seconds.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use haproxy_autoscale::doctor::Code;
 use haproxy_autoscale::log::line::Reject;
@@ -100,6 +100,41 @@ fn every_link_of_the_readme_and_the_docs_leads_somewhere() {
         }
     }
     none("a link leads to a file, and to a heading of it", &faults);
+}
+
+#[test]
+fn what_the_pages_in_a_package_link_to_is_in_the_package() {
+    let build = fs::read_to_string(root().join("packaging/build")).expect("packaging/build");
+    let lists = build
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("for page in "));
+    let list = lists
+        .map(|it| it.trim_end_matches("; do"))
+        .collect::<Vec<_>>()
+        .join(" ");
+    let packed: Vec<&str> = list.split_whitespace().collect();
+    assert!(packed.contains(&"docs/*.md"), "{list}");
+    // The changelog is in both packages under the name that each of them gives it.
+    let is_packed =
+        |page: &str| page == "CHANGELOG.md" || page.starts_with("docs/") || packed.contains(&page);
+    let others = ["PROMISES.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| {
+        let page = fs::read_to_string(root().join(name)).expect(name);
+        (PathBuf::from(name), page)
+    });
+    let mut faults = Vec::new();
+    for (path, page) in pages().into_iter().chain(others) {
+        for link in links(&page) {
+            let file = link.split('#').next().unwrap_or_default();
+            let file = match file.strip_prefix("../") {
+                Some(file) => file.to_owned(),
+                None => path.with_file_name(file).display().to_string(),
+            };
+            if Path::new(&file).extension().is_some_and(|it| it == "md") && !is_packed(&file) {
+                faults.push(format!("{}: {link}", path.display()));
+            }
+        }
+    }
+    none("a page of a package links to pages of it", &faults);
 }
 
 #[test]

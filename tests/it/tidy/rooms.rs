@@ -179,7 +179,7 @@ const MAY_USE: [(&str, &[&str]); 34] = [
     ("scaler", &["measure", "words"]),
     ("measure", &["words"]),
     ("runtime_api", &["words"]),
-    ("child", &[]),
+    ("child", &["words"]),
     ("clock", &["words"]),
     ("schedule", &["words"]),
     ("log", &["words"]),

@@ -6,8 +6,10 @@ use std::time::Duration;
 use super::super::journey::Step;
 use super::super::road::{Road, answers_next};
 use super::super::stall::stall_in_start;
-use super::{Machines, is_unused, slow_at};
-use crate::scaler::decision::{Change, Failure, MachineNews, MachineTrouble, Reason};
+use super::{Machines, NO_STOP_FOR, is_unused, slow_at};
+use crate::scaler::decision::{
+    Change, Failed, Failure, MachineNews, MachineTrouble, Reason, Wanted,
+};
 use crate::scaler::event::{Action, ActionId};
 use crate::scaler::machine::{Call, Machine, Outcome, ToStart};
 use crate::scaler::member::Stage;
@@ -15,6 +17,10 @@ use crate::scaler::outbox::Outbox;
 use crate::scaler::settings::MachineSettings;
 use crate::words::machine::{MachineAnswer, MachineCall, MachineFailure, MachineVerb, PowerState};
 use crate::words::time::Timestamp;
+
+/// The first time that a machine is late it is left on until its server is tried again: it may have come up by then.
+/// Later it is stopped, so that the next start is a new one.
+const LATE_MAY_COME_FOR: Duration = Duration::from_secs(70);
 
 /// Asks each machine for what is due, as things are. `may_stop`: the picture is fresh and nobody has
 /// paused anything.
@@ -24,8 +30,8 @@ pub(in crate::scaler::backend) fn tend(
     may_stop: bool,
     out: &mut Outbox,
 ) -> bool {
-    for name in std::mem::take(&mut road.machines.forgotten) {
-        told(now, &name, Change::Warning, MachineNews::Forgotten, out);
+    for (name, news) in std::mem::take(&mut road.machines.forgotten) {
+        told(now, &name, Change::Warning, news, out);
     }
     let names: Vec<String> = road.machines.each.keys().cloned().collect();
     let mut wants_another = false;
@@ -57,43 +63,117 @@ fn tend_one(
         late(road, now, name, out);
         wants_another = true;
     }
+    if wants_another {
+        return true;
+    }
     stall_if_slow(road, now, name, &settings, out);
+    start_if_seen_off(road, name);
     let step = road.journeys.of(name).map(|journey| journey.step);
-    let may_stop = may_stop && now >= road.machines.not_before;
-    let is_unused = is_unused(road.needs(), now, name);
-    let is_waited_for = step.is_some_and(Step::waits_for_its_machine);
+    let wait = NO_STOP_FOR.min(road.settings.idle_timeout);
+    let may_stop = may_stop && now >= road.machines.not_before && settings.may_stop;
+    let may_stop = may_stop && is_unused(road.needs(), now, name);
+    let has_picture = road.facts.has_picture();
     let member = road.facts.pool.member(name);
-    let is_homeless = member.is_none() && road.facts.has_picture();
-    let is_down = member.is_some_and(|it| it.stage == Stage::Ready && !it.read.is_up());
+    let is_homeless = member.is_none() && has_picture;
+    let is_ready = member.is_some_and(|it| it.stage == Stage::Ready);
+    let is_up = is_ready && member.is_some_and(|it| it.read.is_up());
+    let is_down = is_ready && !is_up;
     let Some(machine) = road.machines.of_mut(name) else {
-        return wants_another;
+        return false;
     };
-    if !is_waited_for && !wants_another {
-        machine.give_up(now);
+    if !step.is_some_and(Step::waits_for_its_machine) {
+        machine.call_off(now, wait);
     }
-    if machine.is_busy() || wants_another {
-        return wants_another;
+    if !may_stop {
+        machine.stops.is_not_wished();
     }
-    if is_down || is_homeless && !machine.is_told {
+    let is_shown_first = has_picture && machine.power.is_new();
+    if is_down || is_shown_first || is_homeless && !machine.is_told {
         machine.doubt(now);
     }
-    match step {
-        Some(Step::Starting) => match machine.to_start(now) {
+    tell_if_contradicted(machine, now, name, is_up, out);
+    ask_for_what_is_due(road, now, name, (&settings, may_stop), out);
+    false
+}
+
+/// Asks one for what is due; `may_stop`: nothing speaks against a stop.
+fn ask_for_what_is_due(
+    road: &mut Road<'_>,
+    now: Timestamp,
+    name: &str,
+    (settings, may_stop): (&MachineSettings, bool),
+    out: &mut Outbox,
+) {
+    let step = road.journeys.of(name).map(|journey| journey.step);
+    let is_starting = step == Some(Step::Starting);
+    let read_at = road.facts.last_read();
+    let Some(machine) = road.machines.of_mut(name) else {
+        return;
+    };
+    if machine.call.is_some() {
+        // Its server tells, too, whether it runs still.
+        if is_starting && machine.word_by().is_some_and(|by| by <= now) {
+            answers_next(road, now, name, out);
+        }
+        return;
+    }
+    let is_due_again = machine
+        .start
+        .as_ref()
+        .is_some_and(|it| it.is_due_again(now));
+    if is_starting {
+        match machine.to_start(now) {
             ToStart::GoOn => answers_next(road, now, name, out),
             ToStart::Ask if now < machine.wanted_at() => {}
-            ToStart::Ask => ask(road, now, name, &settings, out),
-            ToStart::Start => start(road, now, name, &settings, out),
-        },
-        _ if machine.power.state.is_none() && machine.is_due(now) => {
-            ask(road, now, name, &settings, out)
+            ToStart::Ask => ask(road, now, name, settings, out),
+            ToStart::Start => start(road, now, name, settings, out),
         }
-        _ if may_stop && is_unused && settings.may_stop && machine.may_be_stopped(now) => {
-            stop(road, now, name, &settings, out);
+    } else if is_due_again {
+        start_again(road, now, name, settings, out);
+    } else if machine.power.state.is_none() && machine.is_due(now) {
+        ask(road, now, name, settings, out);
+    } else if may_stop && machine.may_be_stopped(now) {
+        if machine.stops.is_confirmed(now, read_at) {
+            return stop(road, now, name, settings, out);
         }
-        _ if machine.is_due(now) => ask(road, now, name, &settings, out),
-        _ => {}
+        let is_due = machine.is_due(now);
+        road.facts.reading.want();
+        if is_due {
+            ask(road, now, name, settings, out);
+        }
+    } else if machine.is_due(now) {
+        ask(road, now, name, settings, out);
     }
-    wants_another
+}
+
+/// Its provider says off, and HAProxy has its server up: one of them errs, and that is told once.
+fn tell_if_contradicted(
+    machine: &mut Machine,
+    now: Timestamp,
+    name: &str,
+    is_up: bool,
+    out: &mut Outbox,
+) {
+    let contradicts = is_up && machine.power.is_down();
+    let was_told = std::mem::replace(&mut machine.troubles.contradicts, contradicts);
+    if contradicts && !was_told {
+        told(now, name, Change::Warning, MachineNews::Contradicts, out);
+    }
+}
+
+/// Its server was asked because it was believed to run, and it is off: it is started.
+fn start_if_seen_off(road: &mut Road<'_>, name: &str) {
+    let is_off = road
+        .machines
+        .of(name)
+        .is_some_and(|it| it.power.is_down() && it.start.is_none());
+    if let Some(journey) = road.journeys.of_mut(name)
+        && is_off
+        && journey.boot.is_none()
+        && matches!(journey.step, Step::WarmingUp { .. })
+    {
+        journey.step = Step::Starting;
+    }
 }
 
 /// A start that takes longer than the last boot lets one expect: the next spare sets out beside it.
@@ -174,7 +254,20 @@ fn settle(
         Outcome::StopFailed { trouble, again_in } => {
             tell_failed(now, name, MachineVerb::Stop, &trouble, Some(again_in), out);
         }
-        Outcome::RunsLate => told(now, name, Change::Note, MachineNews::RunsLate, out),
+        Outcome::RunsLate => {
+            told(now, name, Change::Note, MachineNews::RunsLate, out);
+            let wait = NO_STOP_FOR.min(road.settings.idle_timeout);
+            if let Some(machine) = road.machines.of_mut(name) {
+                machine.stops.wait(now.after(wait));
+            }
+            // It failed because it did not run: it may be wanted still.
+            if let Some(member) = road.facts.pool.member_mut(name)
+                && matches!(member.apart.failed, Failed::Coming(Failure::Machine(_)))
+            {
+                member.apart.quarantined_until = None;
+            }
+            return true;
+        }
         Outcome::WentOff => {
             let member = road.facts.pool.member(name);
             let is_up = member.is_some_and(|member| member.read.is_up());
@@ -248,14 +341,20 @@ pub(in crate::scaler::backend) fn late(
         return;
     };
     let limit = settings.start_timeout;
-    let hangs = road.machines.of(name).is_some_and(Machine::is_busy);
+    let call = road.machines.of(name).and_then(|machine| machine.call);
+    let hangs = call.is_some_and(|call| call.verb == MachineVerb::Start);
     let trouble = if hangs {
         MachineTrouble::Hangs(limit)
     } else {
         MachineTrouble::Late(limit)
     };
+    let member = road.facts.pool.member(name);
+    let is_first = member.is_some_and(|member| member.apart.failures == 0);
     if let Some(machine) = road.machines.of_mut(name) {
         machine.give_up(now);
+        if is_first {
+            machine.stops.wait(now.after(LATE_MAY_COME_FOR));
+        }
         machine
             .troubles
             .note(now, MachineVerb::Start, &trouble, None);
@@ -301,15 +400,39 @@ fn start(
         return;
     };
     machine.begin_start(now, id, settings);
+    say_start(machine, now, name, wanted, out);
+    road.machines.started(now);
+    call(road, name, out);
+}
+
+fn start_again(
+    road: &mut Road<'_>,
+    now: Timestamp,
+    name: &str,
+    settings: &MachineSettings,
+    out: &mut Outbox,
+) {
+    let wanted = road.journeys.of(name).and_then(|it| it.goal.wanted());
+    let Some(wanted) = wanted.cloned() else {
+        return;
+    };
+    let id = out.next_id();
+    let Some(machine) = road.machines.of_mut(name) else {
+        return;
+    };
+    machine.begin_again(now, id, settings);
+    say_start(machine, now, name, wanted, out);
+    call(road, name, out);
+}
+
+fn say_start(machine: &Machine, now: Timestamp, name: &str, wanted: Wanted, out: &mut Outbox) {
     let news = MachineNews::Start {
         key: machine.starts.key,
         attempt: machine.starts.attempt,
         usual: machine.starts.boot,
         wanted,
     };
-    road.machines.started(now);
     told(now, name, Change::MachineStart, news, out);
-    call(road, name, out);
 }
 
 fn stop(

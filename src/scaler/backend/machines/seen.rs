@@ -92,6 +92,8 @@ pub(in crate::scaler::backend) fn problems_of_machines(
         problems.extend(unused(sight, now, name, machine));
         let mute = machine.troubles.mute.clone();
         problems.extend(mute.map(|words| Problem::MachineMute(name.clone(), words)));
+        let contradicts = machine.troubles.contradicts;
+        problems.extend(contradicts.then(|| Problem::MachineContradicts(name.clone())));
     }
 }
 
@@ -109,7 +111,7 @@ fn failed(sight: &Sight<'_>, now: Timestamp, name: &str, machine: &Machine) -> O
         }
         MachineVerb::Start | MachineVerb::Status => {
             let is_new = now.since(failing.at) < FAILED_FOR;
-            let lasts = quarantine.is_some() || machine.is_starting() || is_new;
+            let lasts = quarantine.is_some() || machine.start.is_some() || is_new;
             (lasts, quarantine.map(|until| until.since(now)))
         }
     };

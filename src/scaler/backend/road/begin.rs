@@ -228,6 +228,19 @@ impl Road<'_> {
                 // Nobody has answered for as long as the machine may boot.
                 let is_late = |boot: Boot| now >= boot.until && !boot.has_answered;
                 let is_late = journey.boot.is_some_and(is_late);
+                let is_silent = matches!(
+                    failure,
+                    WarmUpFailure::Refused { .. } | WarmUpFailure::TimedOut { .. }
+                );
+                let machine = self.machines.of_mut(&name).filter(|_| is_silent);
+                if let Some(machine) = machine.filter(|it| !it.is_sure(now))
+                    && journey.boot.is_none()
+                {
+                    // It does not run, as was believed.
+                    machine.power.is_doubted(now);
+                    journey.step = Step::Starting;
+                    return false;
+                }
                 // A new configuration may name its machine no more.
                 if is_late && self.settings.machines.contains_key(&name) {
                     machines::late(self, now, &name, out);

@@ -24,8 +24,11 @@ pub(in crate::scaler::backend) fn answers_next(
         return;
     };
     machine.goes_on(now);
-    let until = machine.boots_until(settings);
-    let usual_until = machine.expected_by(settings);
+    let usual = machine.starts.boot;
+    let start = machine.start.as_ref();
+    let until = start.map(|start| start.until(settings));
+    let usual_until = start.map(|start| start.expected_by(usual, settings));
+    let is_sure = machine.is_sure(now);
     let deadline = road.settings.warm_up_deadline;
     let Some(journey) = road.journeys.of_mut(name) else {
         return;
@@ -40,7 +43,7 @@ pub(in crate::scaler::backend) fn answers_next(
         journey.since = now; // It ran before: nothing of it was waited for.
     }
     let boots_for = until.map_or(Duration::ZERO, |until| until.since(now));
-    let is_alone = road.needs().candidates_for_load(now).is_empty();
+    let is_alone = is_sure && road.needs().candidates_for_load(now).is_empty();
     let patience = if is_alone { deadline } else { REFUSALS_FOR };
     let limits = (deadline.saturating_add(boots_for), boots_for.max(patience));
     warm_up(road, now, name, limits, out);

@@ -35,6 +35,7 @@ fn leave(world: &mut World) {
     world.step(Event::Settings {
         backends: &[BackendSettings::for_backend("api", vec!["api1".to_owned()])],
         is_elsewhere: false,
+        was_pretended: false,
     });
 }
 
