@@ -118,7 +118,6 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
         .counters
         .look_after(published::counted(&daemon.config));
     daemon.curves.reconfigured();
-    daemon.tell(News::ConfigApplied(daemon.looks_after()));
     daemon.look_around();
     if is_elsewhere {
         daemon.want_diagnosis();
@@ -130,6 +129,8 @@ async fn apply(daemon: &mut Daemon, parts: &mut Parts, config: Config) -> Result
         was_pretended,
     };
     daemon.event(daemon.clock.now(), event);
+    let waits_for = daemon.scaler.settings_wait_for();
+    daemon.tell(News::ConfigApplied(daemon.looks_after(), waits_for));
     if is_elsewhere {
         // What an acting daemon before us kept of that HAProxy holds, its pauses first of all.
         daemon.recall();

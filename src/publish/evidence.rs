@@ -381,7 +381,7 @@ fn of_news(data: &mut Data, news: &News) {
             put(data, "version", *version);
             put(data, "observing", looks_after.is_observing);
         }
-        News::ConfigApplied(looks_after) => put(data, "observing", looks_after.is_observing),
+        News::ConfigApplied(looks_after, _) => put(data, "observing", looks_after.is_observing),
         News::UncleanEnd { last_id, .. } => put(data, "last_id", *last_id),
         News::Log { news, .. } => of_log(data, news),
         News::EventsLost { events, is_at_most } => {

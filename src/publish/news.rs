@@ -88,8 +88,9 @@ pub enum News {
     Paused(Box<Remembered>),
     /// … and is another one.
     Remembered(Box<Remembered>),
-    /// A new configuration is used.
-    ConfigApplied(LooksAfter),
+    /// A new configuration is used; by the backends of these servers as soon as their changes have been taken
+    /// back.
+    ConfigApplied(LooksAfter, Vec<ServerName>),
     /// The configuration was read again, and is what it was.
     ConfigUnchanged,
     /// A new configuration is not used; why, and what to do.

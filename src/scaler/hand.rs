@@ -83,6 +83,14 @@ impl Mark {
         }
     }
 
+    /// The same, until it is taken back.
+    pub(super) const fn without_end(self) -> Self {
+        Self {
+            until: None,
+            ..self
+        }
+    }
+
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
         self.until.is_some_and(|until| until.at <= now)
     }
@@ -116,8 +124,18 @@ pub struct Marks {
     pub pinned: Option<Mark>,
     /// `enable B/S` or `disable B/S`.
     pub kept: Option<(Kept, Mark)>,
-    /// `evacuate B/S`: until when its machine is there. Stands until the server is in again.
-    pub evacuated: Option<Mark>,
+    /// `evacuate B/S`. Stands until the server is in again, and keeps it out
+    /// unless an `enable` is newer.
+    pub evacuated: Option<Evacuated>,
+}
+
+/// What an `evacuate` sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evacuated {
+    /// Until when its machine is there.
+    pub mark: Mark,
+    /// It was in then, and nobody has come in its place: one is missing, also once it has left.
+    pub leaves_a_gap: bool,
 }
 
 impl Marks {
@@ -141,7 +159,14 @@ impl Marks {
 
     /// Where the operator wants it.
     pub(super) fn kept(&self) -> Option<Kept> {
-        self.kept.map(|(kept, _)| kept)
+        let evacuated = self.evacuated.map(|_| Kept::Out);
+        self.kept.map(|(kept, _)| kept).or(evacuated)
+    }
+
+    /// The order that keeps it there.
+    pub(super) fn order(&self) -> Option<Mark> {
+        let kept = self.kept.map(|(_, mark)| mark);
+        kept.or(self.evacuated.map(|it| it.mark))
     }
 
     /// The same as data for `status`.
@@ -149,16 +174,23 @@ impl Marks {
         Standings {
             pause: self.paused.map(|mark| mark.standing(now)),
             pin: self.pinned.map(|mark| mark.standing(now)),
-            order: self.kept.map(|(kept, mark)| Standing {
-                reason: Some(match kept {
-                    Kept::In => StandingReason::Enable,
-                    Kept::Out if self.evacuated.is_some() => StandingReason::Evacuate,
-                    Kept::Out => StandingReason::Disable,
-                }),
-                ..mark.standing(now)
-            }),
+            order: self.standing_order(now),
             ..Standings::default()
         }
+    }
+
+    /// An evacuation counts more than where it is wanted.
+    fn standing_order(&self, now: Timestamp) -> Option<Standing> {
+        let (reason, mark) = match (self.evacuated, self.kept) {
+            (Some(it), _) => (StandingReason::Evacuate, it.mark.without_end()),
+            (None, Some((Kept::In, mark))) => (StandingReason::Enable, mark),
+            (None, Some((Kept::Out, mark))) => (StandingReason::Disable, mark),
+            (None, None) => return None,
+        };
+        Some(Standing {
+            reason: Some(reason),
+            ..mark.standing(now)
+        })
     }
 
     fn each(&self) -> impl Iterator<Item = Mark> {
@@ -203,7 +235,8 @@ impl Hand {
     }
 
     /// An `enable` or a `disable` keeps a server in or out, for `hold` where the order does not say
-    /// for how long.
+    /// for how long. One that is evacuated is out until an operator wants it in: a `disable` makes that no
+    /// shorter.
     pub(super) fn keep(
         &mut self,
         now: Timestamp,
@@ -217,7 +250,11 @@ impl Hand {
             until: Some(Until::after(now, length)),
             ..Mark::of(order, now)
         };
-        self.change(server, |marks| marks.kept = Some((kept, mark)));
+        self.change(server, |marks| {
+            let evacuated = marks.evacuated.filter(|_| kept == Kept::Out);
+            let out = evacuated.map(|it| it.mark.without_end());
+            marks.kept = Some((kept, out.unwrap_or(mark)));
+        });
     }
 
     /// Another HAProxy, or another way to touch it: what was to come in there comes in nowhere else. Who is to stay
@@ -235,29 +272,47 @@ impl Hand {
 
     /// What was ordered is over: an operator changed it by hand, or it is where it was to be.
     pub(super) fn forget_order(&mut self, server: &str) {
-        self.change(server, |marks| (marks.kept, marks.evacuated) = (None, None));
+        self.end_evacuation(server);
+        self.change(server, |marks| marks.kept = None);
     }
 
-    /// An `evacuate` keeps a server out until an operator says otherwise.
+    /// It is evacuated no more; where an operator wants it stands.
+    pub(super) fn end_evacuation(&mut self, server: &str) {
+        self.change(server, |marks| marks.evacuated = None);
+    }
+
+    /// Nobody is missing because of it any more.
+    pub(super) fn close_gap(&mut self, server: &str) {
+        self.change(server, |marks| {
+            if let Some(evacuated) = &mut marks.evacuated {
+                evacuated.leaves_a_gap = false;
+            }
+        });
+    }
+
+    /// An `evacuate` keeps a server out until an operator says otherwise; `is_in`: one is missing then.
     pub(super) fn evacuate(
         &mut self,
         now: Timestamp,
         order: &Order,
         usual: Duration,
         server: &str,
+        is_in: bool,
     ) {
-        let out = Mark {
-            until: None,
-            ..Mark::of(order, now)
-        };
+        let out = Mark::of(order, now).without_end();
         let length = order.lasts.unwrap_or(usual);
         let until = Until::after(now, length);
+        let before = self.marks(server).evacuated;
         // Told again, it does not last longer.
-        let before = self.marks(server).evacuated.and_then(|mark| mark.until);
-        let until = Some(before.filter(|it| it.at < until.at).unwrap_or(until));
+        let earlier = before.and_then(|it| it.mark.until);
+        let until = Some(earlier.filter(|it| it.at < until.at).unwrap_or(until));
+        let evacuated = Evacuated {
+            mark: Mark { until, ..out },
+            leaves_a_gap: is_in || before.is_some_and(|it| it.leaves_a_gap),
+        };
         self.change(server, |marks| {
             marks.kept = Some((Kept::Out, out));
-            marks.evacuated = Some(Mark { until, ..out });
+            marks.evacuated = Some(evacuated);
         });
     }
 

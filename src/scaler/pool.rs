@@ -165,7 +165,7 @@ impl Pool {
     }
 
     /// Ready spares that HAProxy sends nothing, DOWN or without weight, but for those that stood in
-    /// themselves: the server that they stood in for still counts.
+    /// themselves: the server that they stood in for still counts. Those that are evacuated are missing anyway.
     pub(super) fn dead_spares(&self, now: Timestamp) -> Vec<(&str, Shown)> {
         self.members
             .iter()
@@ -175,6 +175,7 @@ impl Pool {
                     && member.read.admin_state() == AdminState::Ready
                     && is_dead(&member.read)
                     && !member.errand.stands_in
+                    && member.marks.evacuated.is_none()
                     && !member.apart.is_held(now)
                     && !member.read.is_tracked
             })

@@ -7,6 +7,7 @@ use super::backend::{Backend, machine_keys_from};
 use super::index::Index;
 use super::memory::BackendMemory;
 use super::settings::{BackendSettings, Spares};
+use crate::words::names::ServerName;
 use crate::words::time::Timestamp;
 
 /// How many servers a new configuration would treat differently.
@@ -26,6 +27,15 @@ impl Affected {
 }
 
 impl Scaler {
+    /// Servers whose change has to be taken back before their backends get their new settings.
+    pub fn settings_wait_for(&self) -> Vec<ServerName> {
+        let waits = self.backends.iter().flat_map(|backend| {
+            let servers = backend.sight().waits_for().into_iter();
+            servers.map(|server| ServerName::new(backend.name(), server))
+        });
+        waits.collect()
+    }
+
     /// How much of what HAProxy showed last a new configuration would treat differently.
     pub fn affected(&self, settings: &[BackendSettings]) -> Affected {
         let mut affected = Affected::default();

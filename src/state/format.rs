@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::measure::served::Goal;
 use crate::measure::settings::Signal;
-use crate::scaler::hand::{Kept, Mark, Marks, Since, Until};
+use crate::scaler::hand::{Evacuated, Kept, Mark, Marks, Since, Until};
 use crate::scaler::memory::{BackendMemory, CapacityMemory, MachineMemory, Memory, ServerMemory};
 use crate::words::by::{By, Inline};
 use crate::words::machine::MachineKey;
@@ -73,6 +73,8 @@ struct Server {
     /// Left out where there is none, so that older versions can read the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     evacuated: Option<Stands>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    leaves_a_gap: bool,
     expected: Option<String>,
     stands_in: bool,
     hold: Option<Ends>,
@@ -307,7 +309,8 @@ impl Clocks {
             pinned: pinned.map(|mark| self.mark(mark)),
             kept_in: kept_as(Kept::In),
             kept_out: kept_as(Kept::Out),
-            evacuated: evacuated.map(|mark| self.mark(mark)),
+            evacuated: evacuated.map(|it| self.mark(it.mark)),
+            leaves_a_gap: evacuated.is_some_and(|it| it.leaves_a_gap),
             expected: server.expected.map(|state| state.as_str().to_owned()),
             stands_in: server.stands_in,
             hold: server.hold.map(|until| self.ends(until)),
@@ -334,7 +337,10 @@ impl Clocks {
                 paused: mark(&server.paused),
                 pinned: mark(&server.pinned),
                 kept: kept_in.or(kept_out),
-                evacuated: mark(&server.evacuated),
+                evacuated: mark(&server.evacuated).map(|mark| Evacuated {
+                    mark,
+                    leaves_a_gap: server.leaves_a_gap,
+                }),
             },
             expected: server.expected.as_deref().and_then(state),
             stands_in: server.stands_in,

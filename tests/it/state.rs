@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use haproxy_autoscale::measure::served::Goal;
 use haproxy_autoscale::measure::settings::Signal;
-use haproxy_autoscale::scaler::hand::{Kept, Mark, Marks, Since, Until};
+use haproxy_autoscale::scaler::hand::{Evacuated, Kept, Mark, Marks, Since, Until};
 use haproxy_autoscale::scaler::memory::{
     BackendMemory, CapacityMemory, MachineMemory, Memory, ServerMemory,
 };
@@ -73,7 +73,10 @@ fn memory() -> Memory {
         marks: Marks {
             paused: Some(mark(Some(By::uid(0)), None)),
             pinned: Some(mark(None, Some(until(70_000, 60)))),
-            evacuated: Some(mark(None, Some(until(90_000, 120)))),
+            evacuated: Some(Evacuated {
+                mark: mark(None, Some(until(90_000, 120))),
+                leaves_a_gap: true,
+            }),
             kept: Some((
                 Kept::Out,
                 mark(Some(By::uid(1000)), Some(until(50_000, 3600))),

@@ -12,6 +12,7 @@ use crate::measure::account::Usage;
 use crate::publish::record::{LogNews, LooksAfter, News, Record, Untrusted, What, is_refused};
 use crate::scaler::decision::{Change, Decision, News as Window, Reason};
 use crate::words::moment::clock;
+use crate::words::names::ServerName;
 use crate::words::time::Span;
 
 in_words!(LooksAfter: looks_after, News: news, Record: record, Untrusted: untrusted);
@@ -98,8 +99,9 @@ fn news(news: &News) -> String {
             "from before the start: {order}; nothing is changed until `haproxy-autoscale resume`"
         ),
         News::Remembered(order) => format!("from before the start: {order}"),
-        News::ConfigApplied(looks_after) => format!(
-            "SIGHUP: configuration read again, new configuration applied: the daemon {looks_after}"
+        News::ConfigApplied(looks_after, waits_for) => format!(
+            "SIGHUP: configuration read again, new configuration applied: the daemon {looks_after}{}",
+            later(waits_for)
         ),
         News::ConfigUnchanged => UNCHANGED.to_owned(),
         News::HttpListening(listen) => format!("HTTP is served on {listen}"),
@@ -189,6 +191,15 @@ fn unclean_end(last_id: u64, at: SystemTime) -> String {
         at.hour(),
         at.minute()
     )
+}
+
+/// Where a new configuration has to wait, and for which servers.
+fn later(waits_for: &[ServerName]) -> String {
+    let each = waits_for.iter().map(|it| {
+        let (backend, server) = (&it.backend, &it.server);
+        format!("; to {backend} it will be applied when the change of {server} has been taken back")
+    });
+    each.collect()
 }
 
 fn looks_after(looks_after: &LooksAfter) -> String {

@@ -1,5 +1,7 @@
 //! What an operator is told of an order: what will happen, why not, and what still stands.
 
+use std::time::Duration;
+
 use super::capacity;
 use super::measured::{beyond, measured, signal_prefix, threshold};
 use super::servers::orders;
@@ -10,6 +12,9 @@ use crate::scaler::hand::Kept;
 use crate::words::by::By;
 use crate::words::order::{Place, Verb};
 use crate::words::time::Span;
+
+/// Of a server that is evacuated, whatever else is ordered.
+const OUT: &str = "it is evacuated and kept out until `enable` or `resume`";
 
 in_words!(Refusal: refusal, Remembered: remembered, Way: way);
 
@@ -57,11 +62,15 @@ fn promise(verb: Verb, promise: &Promise) -> String {
         Promise::Unpinned => "it comes and goes as usual".to_owned(),
         Promise::Released {
             leaving,
+            evacuated,
             stays,
             length,
             stops,
             load,
-        } => released(leaving, stays, Span(*length), *stops) + &against(verb, load.as_deref()),
+        } => {
+            released(leaving, evacuated, stays, Span(*length), *stops)
+                + &against(verb, load.as_deref())
+        }
         Promise::Evacuated {
             stand_in,
             is_off,
@@ -75,23 +84,40 @@ fn promise(verb: Verb, promise: &Promise) -> String {
             length,
             stops,
             load,
-        } => {
-            let stops = if *stops {
-                ", then its machine is stopped"
-            } else {
-                ""
-            };
-            let kept = match kept {
-                Kept::In => "in",
-                Kept::Out => "out",
-            };
-            let length = Span(*length);
-            format!(
-                "{way}{stops}; kept {kept} for {length}{}",
-                against(verb, load.as_deref())
-            )
-        }
+        } => kept_there(way, *stops, &kept_for(*kept, *length)) + &against(verb, load.as_deref()),
+        Promise::KeptOn {
+            kept,
+            way,
+            stops,
+            load,
+        } => kept_there(way, *stops, &kept_on(*kept)) + &against(verb, load.as_deref()),
     }
+}
+
+/// For so long; then it comes and goes as usual.
+fn kept_for(kept: Kept, length: Duration) -> String {
+    let kept = match kept {
+        Kept::In => "in",
+        Kept::Out => "out",
+    };
+    format!("; kept {kept} for {}", Span(length))
+}
+
+/// Until an operator says otherwise; an always-up server is in by itself.
+fn kept_on(kept: Kept) -> String {
+    match kept {
+        Kept::In => String::new(),
+        Kept::Out => format!("; {OUT}"),
+    }
+}
+
+fn kept_there(way: &Way, stops: bool, kept: &str) -> String {
+    let stops = if stops {
+        ", then its machine is stopped"
+    } else {
+        ""
+    };
+    format!("{way}{stops}{kept}")
 }
 
 /// `; mind the load: it is slow now (mean 612 ms > 500 ms), 31 requests/s ÷ 20/s each = 1.6 → 2 wanted;
@@ -117,27 +143,34 @@ fn against(verb: Verb, load: Option<&Load>) -> String {
     format!("; mind the load: {}", all.collect::<Vec<_>>().join(", "))
 }
 
-fn released(leaving: &[String], stays: &[(String, Refusal)], length: Span, stops: bool) -> String {
+fn released(
+    leaving: &[String],
+    evacuated: &[String],
+    stays: &[(String, Refusal)],
+    length: Span,
+    stops: bool,
+) -> String {
     let stops = if stops {
         ", machines then stopped,"
     } else {
         ""
     };
+    let leave = (!leaving.is_empty()).then(|| {
+        format!(
+            "{}: drained, then put into maint{stops} and kept out for {length} (`enable` or `resume` ends \
+             that sooner); `status` shows when",
+            leaving.join(", ")
+        )
+    });
+    let evacuated = evacuated.iter().map(|server| format!("{server}: {OUT}"));
     let stays = stays
         .iter()
         .map(|(server, why)| format!("{server} stays: {why}"));
-    let stays = stays.collect::<Vec<_>>().join("; ");
-    match (leaving, stays.as_str()) {
-        ([], "") => "no spare is in".to_owned(),
-        ([], stays) => stays.to_owned(),
-        (leaving, stays) => {
-            let rest = if stays.is_empty() { "" } else { "; " };
-            format!(
-                "{}: drained, then put into maint{stops} and kept out for {length} (`enable` or `resume` ends \
-                 that sooner); `status` shows when{rest}{stays}",
-                leaving.join(", ")
-            )
-        }
+    let all: Vec<String> = leave.into_iter().chain(evacuated).chain(stays).collect();
+    if all.is_empty() {
+        "no spare is in".to_owned()
+    } else {
+        all.join("; ")
     }
 }
 
@@ -170,6 +203,7 @@ fn way(way: &Way) -> String {
         }
         Way::Leaving => "it is drained and then put into maint".to_owned(),
         Way::Already(stage) => format!("it is {} already", stage.as_str()),
+        Way::Stays => "it is evacuated no more and stays".to_owned(),
         Way::Settling => "in a few seconds: the daemon was suspended".to_owned(),
         Way::Soon => "as soon as it may be changed".to_owned(),
     }

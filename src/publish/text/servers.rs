@@ -167,13 +167,10 @@ pub(super) fn orders(set: &Standings, is_in: bool) -> String {
     let kept = set.order.map(|order| match order.reason {
         Some(StandingReason::Enable) if is_in => ("kept in", order),
         Some(StandingReason::Enable) => ("wanted in", order),
-        Some(
-            StandingReason::Disable
-            | StandingReason::Evacuate
-            | StandingReason::Changed
-            | StandingReason::Failed,
-        )
-        | None => ("kept out", order),
+        Some(StandingReason::Evacuate) => ("evacuated", order),
+        Some(StandingReason::Disable | StandingReason::Changed | StandingReason::Failed) | None => {
+            ("kept out", order)
+        }
     });
     let pinned = set.pin.map(|pin| ("pinned", pin));
     let paused = set.pause.map(|pause| ("paused", pause));

@@ -7,7 +7,8 @@ use super::needs::Needs;
 use super::nobody::why_no_spare;
 use crate::scaler::decision::{Refusal, Wanted};
 use crate::scaler::hand::{Hand, Until};
-use crate::scaler::member::{Member, Stage, name_of};
+use crate::scaler::member::{Errand, Member, Role, Stage, name_of};
+use crate::scaler::pool::Pool;
 use crate::words::picture::AdminState;
 use crate::words::time::Timestamp;
 
@@ -19,7 +20,7 @@ const CUT_BEFORE: Duration = Duration::from_secs(2);
 impl Member {
     /// When its machine will be gone.
     fn goes_at(&self) -> Option<Until> {
-        self.marks.evacuated?.until
+        self.marks.evacuated?.mark.until
     }
 
     /// Its sessions are not waited for any longer.
@@ -34,11 +35,122 @@ impl Member {
             .is_none_or(|until| now.after(until.length / 2) >= until.at)
     }
 
-    /// Nobody counts on it: another one has to stand in for it.
+    /// Nobody counts on it, or it has left and is missed: another one has to stand in for it.
     fn wants_a_stand_in(&self) -> bool {
-        let is_in = self.errand.is_always_up || self.stage == Stage::Ready;
-        self.marks.evacuated.is_some() && is_in
+        let is_in = self.stage == Stage::Ready;
+        let is_missed = if self.errand.stands_in {
+            is_in && self.is_serving() // Otherwise what it stood in for is missing by itself.
+        } else {
+            is_in || self.leaves_a_gap()
+        };
+        self.marks.evacuated.is_some() && (self.errand.is_always_up || is_missed)
     }
+
+    fn leaves_a_gap(&self) -> bool {
+        self.marks.evacuated.is_some_and(|it| it.leaves_a_gap)
+    }
+
+    /// A spare that was evacuated and is out.
+    fn has_been_evacuated(&self) -> bool {
+        let is_spare = !self.errand.is_always_up;
+        self.marks.evacuated.is_some() && is_spare && self.stage == Stage::Maint
+    }
+}
+
+impl Wanted {
+    /// The server that it replaces.
+    fn replaces(&self) -> Option<&str> {
+        match self {
+            Self::DeadServer { server, .. }
+            | Self::DeadSpare { server, .. }
+            | Self::Evacuation { server } => Some(server),
+            Self::Slow(_)
+            | Self::Demand { .. }
+            | Self::Target { .. }
+            | Self::Crowded(_)
+            | Self::BelowMin { .. }
+            | Self::Reloaded
+            | Self::Waiting { .. }
+            | Self::Ordered(_) => None,
+        }
+    }
+}
+
+/// Of servers of which more are missing than stand in or come, the one to be told: the first that nobody
+/// replaces by name.
+pub(super) fn unreplaced(needs: Needs<'_>, missing: &[Wanted]) -> Option<Wanted> {
+    let is_replaced = |wanted: &Wanted| {
+        let is_it = |it: &Wanted| it.replaces() == wanted.replaces();
+        let mut members = needs.facts.pool.serving_members();
+        let serves =
+            members.any(|it| it.errand.stands_in && it.errand.came_for.as_ref().is_some_and(is_it));
+        let mut coming = needs.journeys.coming_before(None);
+        serves || coming.any(|it| it.goal.wanted().is_some_and(is_it))
+    };
+    let first = missing.iter().find(|it| !is_replaced(it));
+    first.or(missing.last()).cloned()
+}
+
+/// That server is in because of `wanted`: what it stands in for, if for anybody.
+pub(super) fn has_come(pool: &mut Pool, hand: &mut Hand, name: &str, wanted: &Wanted) {
+    let left = wanted.replaces().and_then(|server| pool.member(server));
+    let (came_for, stands_in) = match left.filter(|it| it.has_been_evacuated()) {
+        // It was waited for, and now nobody is missing.
+        Some(left) if left.leaves_a_gap() => (wanted.clone(), false),
+        // That one stood in itself: so does whoever comes in its place.
+        Some(left) => {
+            let before = left.errand.came_for.clone();
+            let before = before.filter(|before| is_missing(pool, before));
+            let stands_in = before.is_some();
+            (before.unwrap_or_else(|| wanted.clone()), stands_in)
+        }
+        None => (wanted.clone(), wanted.is_for_dead()),
+    };
+    if let Some(left) = left.map(name_of) {
+        let is_out = pool.member(&left).is_some_and(Member::has_been_evacuated);
+        if is_out {
+            hand.close_gap(&left);
+        }
+    }
+    if let Some(member) = pool.member_mut(name) {
+        member.errand.stands_in = stands_in;
+        member.errand.came_for = Some(came_for);
+    }
+    pool.show_marks(hand);
+}
+
+/// That server is out, which `was` in for that: whoever came in its place is what it was.
+pub(super) fn has_left(pool: &mut Pool, hand: &mut Hand, name: &str, was: &Errand) {
+    if was.is_always_up {
+        return; // It is missing until it is back.
+    }
+    let is_evacuated = hand.marks(name).evacuated.is_some();
+    let place = |is_heir: &dyn Fn(Option<&Wanted>) -> bool| {
+        let mut members = pool.members.iter();
+        members.position(|it| it.errand.stands_in && is_heir(it.errand.came_for.as_ref()))
+    };
+    let heir = place(&|came_for| came_for.is_some_and(|it| it.is_for_spare(name)));
+    // After a restart of the daemon nobody knows for whom one came.
+    let heir = heir.or_else(|| place(&|came_for| is_evacuated && came_for.is_none()));
+    let heir = heir.and_then(|at| pool.members.get_mut(at));
+    if was.stands_in || heir.is_some() {
+        hand.close_gap(name);
+    }
+    if let Some(heir) = heir {
+        heir.errand.stands_in = was.stands_in;
+        if was.stands_in {
+            heir.errand.came_for.clone_from(&was.came_for);
+        }
+    }
+    pool.show_marks(hand);
+}
+
+/// What one came for is missing still.
+fn is_missing(pool: &Pool, came_for: &Wanted) -> bool {
+    let missing = came_for.replaces().and_then(|server| pool.member(server));
+    missing.is_some_and(|it| {
+        it.wants_a_stand_in() || it.role == Role::AlwaysUp && !it.read.is_in_balance()
+    })
 }
 
 /// Servers of which an operator says that their machines will be gone.
@@ -50,8 +162,18 @@ pub(super) fn evacuated_ones(hand: &Hand) -> Vec<String> {
 
 /// Servers that are evacuated, for each of which another one is wanted.
 pub(super) fn evacuated(needs: Needs<'_>) -> impl Iterator<Item = Wanted> + '_ {
-    let members = needs.facts.pool.members.iter();
-    let evacuated = members.filter(|member| member.wants_a_stand_in());
+    let now = needs.facts.last_read();
+    let is_superfluous = needs.signals.is_quiet_for_long(now, needs.settings);
+    let comes = move |name: &str| {
+        let mut coming = needs.journeys.iter().filter(|it| it.is_inbound());
+        coming.any(|it| it.goal.wanted().is_some_and(|it| it.is_for_spare(name)))
+    };
+    let is_wanted = move |member: &&Member| {
+        // Nobody sets out for a spare that would have gone by now; whoever has is let in.
+        let has_gone = is_superfluous && member.has_been_evacuated();
+        member.wants_a_stand_in() && (!has_gone || comes(&member.read.name))
+    };
+    let evacuated = needs.facts.pool.members.iter().filter(is_wanted);
     evacuated.map(|member| Wanted::evacuation(&member.read.name))
 }
 

@@ -181,8 +181,8 @@ impl Route {
 pub(super) enum Step {
     /// Its machine is asked to run: `machines` does that.
     Starting,
-    /// Our own requests are under way.
-    WarmingUp { id: ActionId },
+    /// Our own requests are under way, and end then at the latest, whatever is configured meanwhile.
+    WarmingUp { id: ActionId, until: Timestamp },
     /// A fresh picture is awaited to decide on.
     Judging { after: ActionId },
     /// A command is under way.
@@ -270,7 +270,7 @@ impl Journey {
 
     /// Its server's warm-up is that one.
     pub(super) fn is_warming_up(&self, warm_up: ActionId) -> bool {
-        matches!(self.step, Step::WarmingUp { id } if id == warm_up)
+        matches!(self.step, Step::WarmingUp { id, .. } if id == warm_up)
     }
 
     /// A spare on its way out is given back for that reason.
@@ -284,12 +284,6 @@ impl Journey {
     pub(super) fn runs_since(&self) -> Timestamp {
         let over_at = self.boot.and_then(|boot| boot.over_at);
         over_at.unwrap_or(self.since)
-    }
-
-    /// When its warm-up ends at the latest.
-    pub(super) fn warm_up_ends(&self, settings: &BackendSettings) -> Timestamp {
-        let from = self.boot.map_or(self.since, |boot| boot.until);
-        from.after(settings.warm_up_deadline)
     }
 
     /// Its machine boots, and takes no longer than usual.

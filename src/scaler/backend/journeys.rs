@@ -191,6 +191,13 @@ impl Journeys {
         }
     }
 
+    /// Servers that are on their way, or to which a command is.
+    pub(super) fn busy(&self) -> Vec<String> {
+        let commanded = self.commands.iter().map(|it| it.server.clone());
+        let commanded = commanded.filter(|it| self.of(it).is_none());
+        self.servers().into_iter().chain(commanded).collect()
+    }
+
     pub(super) fn servers(&self) -> Vec<String> {
         self.under_way.iter().map(|it| it.server.clone()).collect()
     }

@@ -1,7 +1,7 @@
 //! What a backend needs and what forbids it: a view of facts, signals and settings that changes
 //! nothing. What is begun because of it is said in `work`.
 
-use super::evacuation::{evacuated, leaving_in_balance, may_leave};
+use super::evacuation::{evacuated, leaving_in_balance, may_leave, unreplaced};
 use super::facts::Facts;
 use super::journey::Journey;
 use super::journeys::Journeys;
@@ -218,11 +218,12 @@ impl<'a> Needs<'a> {
             shows,
         });
         let missing = always_up.chain(evacuated(self));
-        let mut missing = missing.chain(spares.filter(|_| !is_superfluous));
+        let missing = missing.chain(spares.filter(|_| !is_superfluous));
+        let missing: Vec<Wanted> = missing.collect();
         let coming = self.journeys.coming_before(before);
         let coming = coming.filter(|it| it.is_for_dead()).count();
-        if let Some(wanted) = missing.nth(self.facts.pool.stand_ins() + coming) {
-            return Some(wanted);
+        if missing.len() > self.facts.pool.stand_ins() + coming {
+            return unreplaced(self, &missing);
         }
         let until = self.facts.floor_until(self.settings);
         (up < min).then_some(Wanted::BelowMin { up, min, until })

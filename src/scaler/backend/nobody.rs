@@ -8,7 +8,9 @@ use crate::words::time::Timestamp;
 /// What became of the spares, of which none can be brought in because it is slow.
 pub(super) fn why_no_spare(needs: Needs<'_>, now: Timestamp) -> Nobody {
     let spares = needs.facts.pool.members.iter();
-    let spares: Vec<&Member> = spares.filter(|it| it.role == Role::Spare).collect();
+    // An always-up one that is evacuated comes back by an order only.
+    let is_spare = |it: &&Member| it.role == Role::Spare && !it.errand.is_always_up;
+    let spares: Vec<&Member> = spares.filter(is_spare).collect();
     let serves = |spare: &Member| spare.stage == Stage::Ready && !spare.is_worse();
     if spares.is_empty() {
         return Nobody::NoSpares;
@@ -22,7 +24,7 @@ pub(super) fn why_no_spare(needs: Needs<'_>, now: Timestamp) -> Nobody {
     };
     let failing = |spare: &Member| {
         let journey = needs.journeys.of(&spare.read.name)?;
-        journey.failing(now, needs.settings)
+        journey.failing(now)
     };
     let no_start = |spare: &Member| {
         let is_out = spare.stage == Stage::Maint;

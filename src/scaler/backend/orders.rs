@@ -3,7 +3,7 @@
 
 use super::Backend;
 use super::evacuation;
-use super::journey::Journey;
+use super::journey::{Journey, Step};
 use super::machines::Distance;
 use super::ramps::take_all_back;
 use super::view::Sight;
@@ -30,6 +30,9 @@ impl Backend {
         };
         let before = demand(&self.sight());
         let takes_away = takes_away(&self.sight(), order, server);
+        let is_evacuated =
+            |it: &Self| server.is_some_and(|server| it.hand.marks(server).evacuated.is_some());
+        let was_evacuated = is_evacuated(self);
         let mut released = None;
         let taken = match server {
             Some(_) if order.verb == Verb::Release => Err(Refusal::NeedsBackend),
@@ -52,15 +55,18 @@ impl Backend {
                         load: before.without(released.serving).filter(|_| goes),
                         stops: {
                             let sight = self.sight();
-                            released.leaving.iter().any(|it| stops_after(&sight, it))
+                            let mut leaving = released.leaving.iter();
+                            leaving.any(|it| stops_after(&sight, it))
                         },
                         leaving: released.leaving,
+                        evacuated: released.evacuated,
                         stays: released.stays,
                         length: order.lasts.unwrap_or(self.settings.hold),
                     }
                 } else {
                     let load = takes_away.and_then(|servers| before.without(servers));
-                    self.sight().promise(now, order, server, load)
+                    let stays = was_evacuated && !is_evacuated(self);
+                    self.sight().promise(now, order, server, load, stays)
                 }
             }),
         };
@@ -95,7 +101,8 @@ impl Backend {
                 self.hand.would = None;
                 let evacuated = evacuation::evacuated_ones(&self.hand);
                 for marks in self.hand.servers.values_mut() {
-                    (marks.paused, marks.kept) = (None, None);
+                    marks.paused = None;
+                    marks.kept.take_if(|_| marks.evacuated.is_none());
                 }
                 for name in evacuated {
                     end_evacuation(self, now, order, &name, out);
@@ -137,7 +144,8 @@ impl Backend {
                     return Err(Refusal::BackendPaused);
                 }
                 self.hand.change(server, |marks| {
-                    (marks.paused, marks.kept) = (None, None);
+                    marks.paused = None;
+                    marks.kept.take_if(|_| marks.evacuated.is_none());
                 });
                 if let Some(member) = self.facts.pool.member_mut(server) {
                     member.apart.end_hold();
@@ -152,6 +160,7 @@ impl Backend {
                 self.hand
                     .keep(now, order, self.settings.hold, server, Kept::In);
                 self.facts.pool.set_free(server);
+                end_evacuation(self, now, order, server, out);
             }
             Verb::Evacuate => evacuate(self, now, order, server)?,
             Verb::Disable => {
@@ -253,10 +262,18 @@ impl Sight<'_> {
         order: &Order,
         server: Option<&str>,
         load: Option<Box<Load>>,
+        stays: bool,
     ) -> Promise {
         match order.verb {
-            Verb::Enable => self.promise_kept(now, order, server, Kept::In, None),
-            Verb::Disable => self.promise_kept(now, order, server, Kept::Out, load),
+            Verb::Enable => {
+                let way = stays.then_some(Way::Stays);
+                let way = way.unwrap_or_else(|| self.way(now, server, Kept::In));
+                self.promise_kept(order, server, (Kept::In, way), None)
+            }
+            Verb::Disable => {
+                let way = self.way(now, server, Kept::Out);
+                self.promise_kept(order, server, (Kept::Out, way), load)
+            }
             Verb::Pause | Verb::Pin => {
                 let is_meant = |it: &str| server.is_none_or(|server| server == it);
                 let mut journeys = self.journeys.iter();
@@ -290,12 +307,38 @@ impl Sight<'_> {
 
     fn promise_kept(
         &self,
-        now: Timestamp,
         order: &Order,
         server: Option<&str>,
-        kept: Kept,
+        (kept, way): (Kept, Way),
         load: Option<Box<Load>>,
     ) -> Promise {
+        let server = server.unwrap_or_default();
+        let member = self.facts.pool.member(server);
+        let is_always_up = |it: &Member| it.errand.is_always_up || it.role == Role::AlwaysUp;
+        let has_no_end = match kept {
+            Kept::In => member.is_some_and(is_always_up),
+            Kept::Out => self.hand.marks(server).evacuated.is_some(),
+        };
+        let stops = kept == Kept::Out && stops_after(self, server);
+        if has_no_end {
+            return Promise::KeptOn {
+                kept,
+                way,
+                stops,
+                load,
+            };
+        }
+        Promise::Kept {
+            kept,
+            way,
+            length: order.lasts.unwrap_or(self.settings.hold),
+            stops,
+            load,
+        }
+    }
+
+    /// How that server gets there.
+    fn way(&self, now: Timestamp, server: Option<&str>, kept: Kept) -> Way {
         let server = server.unwrap_or_default();
         let (is_in, already) = match kept {
             Kept::In => (true, Stage::Ready),
@@ -303,7 +346,7 @@ impl Sight<'_> {
         };
         let is_off = starts_first(self, now, server);
         let is_there = self.facts.pool.member(server).map(|it| it.stage) == Some(already);
-        let way = match self.journeys.of(server) {
+        match self.journeys.of(server) {
             Some(journey) => match (is_in, journey.is_inbound()) {
                 (true, true) if journey.step.waits_for_its_machine() && is_off => Way::Starting,
                 (true, true) => Way::Coming,
@@ -314,13 +357,6 @@ impl Sight<'_> {
             None if self.timers.is_settling(now) => Way::Settling,
             None if is_in && is_off => Way::Starting,
             None => Way::Soon,
-        };
-        Promise::Kept {
-            kept,
-            way,
-            length: order.lasts.unwrap_or(self.settings.hold),
-            stops: !is_in && stops_after(self, server),
-            load,
         }
     }
 }
@@ -364,8 +400,8 @@ fn may_touch<'a>(sight: &'a Sight<'_>, server: &str) -> Result<&'a Member, Refus
     Ok(member)
 }
 
-/// An evacuated server is what it was before: it stays where it still serves, and an always-up one that has gone
-/// comes back by the warm path.
+/// An evacuated server is what it was before: it stays where it still serves. An always-up one that goes or has
+/// gone comes back, from maint by the warm path, and is evacuated until it is in.
 fn end_evacuation(
     backend: &mut Backend,
     now: Timestamp,
@@ -376,18 +412,24 @@ fn end_evacuation(
     if backend.hand.marks(server).evacuated.is_none() {
         return;
     }
+    let is_wanted_in = order.verb == Verb::Enable;
+    let journey = backend.journeys.of(server);
+    let is_going = journey.is_some_and(|it| !matches!(it.step, Step::Judging { .. }));
     let member = backend.facts.pool.member(server);
-    let is_away = member.is_some_and(|it| it.errand.is_always_up && it.read.is_maint());
-    backend.hand.change(server, |marks| {
-        if is_away {
-            marks.kept = Some((Kept::In, Mark::of(order, now)));
-        } else {
-            (marks.kept, marks.evacuated) = (None, None);
-        }
-    });
-    if is_away {
+    let is_always_up = member.is_some_and(|it| it.errand.is_always_up);
+    let is_in = member.is_some_and(|it| it.stage == Stage::Ready) && !is_going;
+    if is_always_up && !is_in {
+        let mark = Mark::of(order, now).without_end();
+        let kept = Some((Kept::In, mark));
+        backend.hand.change(server, |marks| marks.kept = kept);
         backend.facts.pool.set_free(server);
-    } else {
+    } else if is_always_up || !is_wanted_in {
+        backend.hand.forget_order(server);
+    } else if is_in {
+        backend.hand.end_evacuation(server);
+    }
+    let journey = backend.journeys.of(server);
+    if journey.is_some_and(Journey::may_turn_back) {
         backend.road().retreat(now, server, ordered_by(order), out);
     }
 }
@@ -413,7 +455,10 @@ fn evacuate(
 ) -> Result<(), Refusal> {
     may_evacuate(&backend.sight(), now, order, server)?;
     backend.sight().must_be_taken(order, server, Stage::Maint)?;
-    backend.hand.evacuate(now, order, evacuation::LASTS, server);
+    let member = backend.facts.pool.member(server);
+    let is_in = member.is_some_and(|it| it.stage == Stage::Ready);
+    let lasts = evacuation::LASTS;
+    backend.hand.evacuate(now, order, lasts, server, is_in);
     backend.facts.pool.set_free(server);
     backend.facts.pool.show_marks(&backend.hand);
     if let Some(member) = backend.facts.pool.member_mut(server)
@@ -428,6 +473,8 @@ fn evacuate(
 /// What became of an order that all spares go.
 struct Released {
     leaving: Vec<String>,
+    /// Those that leave anyway, for as long as their evacuation says.
+    evacuated: Vec<String>,
     /// Those of them that served.
     serving: u32,
     /// Who does not go, and why.
@@ -438,11 +485,12 @@ struct Released {
 fn release(backend: &mut Backend, now: Timestamp, order: &Order, out: &mut Outbox) -> Released {
     let members = backend.facts.pool.members.iter();
     let mut spares: Vec<(Option<Timestamp>, String, bool)> = members
-        .filter(|it| it.role == Role::Spare && it.stage != Stage::Maint)
+        .filter(|it| it.role == Role::Spare && !it.errand.is_always_up)
+        .filter(|it| it.stage != Stage::Maint)
         .map(|it| (it.ready_at, name_of(it), it.is_serving()))
         .collect();
     spares.sort();
-    let (mut leaving, mut serving) = (Vec::new(), 0);
+    let (mut leaving, mut evacuated, mut serving) = (Vec::new(), Vec::new(), 0);
     let homeless = backend.machines.homeless(now, &backend.facts);
     let mut stays: Vec<_> = homeless.map(|name| (name, Refusal::Homeless)).collect();
     for (_, name, is_serving) in spares.into_iter().rev() {
@@ -453,13 +501,18 @@ fn release(backend: &mut Backend, now: Timestamp, order: &Order, out: &mut Outbo
         match backend.order_server(now, &disable, &name, out) {
             Ok(()) => {
                 serving += u32::from(is_serving);
-                leaving.push(name);
+                if backend.hand.marks(&name).evacuated.is_some() {
+                    evacuated.push(name);
+                } else {
+                    leaving.push(name);
+                }
             }
             Err(refusal) => stays.push((name, refusal)),
         }
     }
     Released {
         leaving,
+        evacuated,
         serving,
         stays,
     }

@@ -30,7 +30,7 @@ pub(super) enum Next {
     /// It stays as it is.
     #[default]
     Same,
-    /// It gets new settings.
+    /// It gets new settings, once nothing is under way with a server that these treat differently.
     Settings(Box<BackendSettings>),
     /// It is not looked after any more.
     Gone,
@@ -49,34 +49,20 @@ impl Next {
 }
 
 impl Backend {
-    /// New settings. A change of a server that is no spare any more is taken back first.
+    /// New settings. A change of a server that is no spare any more is taken back first; all others go on.
     pub(in crate::scaler) fn reconfigure(
         &mut self,
         now: Timestamp,
         settings: BackendSettings,
         out: &mut Outbox,
     ) {
-        let no_spares = self.journeys.iter().map(|it| it.server.clone());
-        let no_spares: Vec<String> = no_spares
-            .filter(|name| {
-                let member = self.facts.pool.member(name);
-                let is_spare = |member: &Member| {
-                    member.errand.is_always_up || role_of(&member.read, &settings) == Role::Spare
-                };
-                let waits = self
-                    .journeys
-                    .of(name)
-                    .is_some_and(|it| it.step == Step::Starting);
-                let has_lost_it = waits && !settings.machines.contains_key(name);
-                member.is_some_and(|member| !is_spare(member)) || has_lost_it
-            })
-            .collect();
+        let lost = self.sight().lost_by(&settings);
         self.next = Next::Settings(Box::new(settings));
-        for name in &no_spares {
+        for name in &lost {
             let why = Ordered::NewConfiguration;
             self.road().retreat(now, name, why, out);
         }
-        if no_spares.is_empty() {
+        if lost.is_empty() {
             self.apply_settings(now);
         }
     }
@@ -89,10 +75,10 @@ impl Backend {
         self.road().retreat_all(now, why, out);
     }
 
-    /// Applies what had to wait for the change under way; which servers count is asked anew.
+    /// Applies what had to wait for changes under way; which servers count is asked anew.
     pub(in crate::scaler) fn after_event(&mut self, now: Timestamp) {
         self.signals.counted.clear();
-        if !self.next.is_same() && self.journeys.is_idle() {
+        if !self.next.is_same() && self.sight().waits_for().is_empty() {
             self.apply_settings(now);
         }
         self.wind_all();
@@ -196,6 +182,15 @@ impl Backend {
     }
 }
 
+/// What that server does may be finished with those settings: it is a spare, or evacuated.
+fn may_go_on(member: &Member, next: &BackendSettings) -> bool {
+    match role_of(&member.read, next) {
+        Role::Spare => true,
+        Role::AlwaysUp => member.marks.evacuated.is_some(),
+        Role::Other => member.errand.is_always_up,
+    }
+}
+
 impl Sight<'_> {
     /// It is in the configuration no more.
     pub(in crate::scaler) const fn is_leaving(&self) -> bool {
@@ -208,6 +203,28 @@ impl Sight<'_> {
         let are_own = members.all(|it| it.service.ramp.is_own());
         let is_known = !self.past.has_lent();
         self.is_leaving() && self.journeys.is_idle() && are_own && is_known
+    }
+
+    /// Servers that are on their way, or are told something, and that `next` names as spares no more, or whose
+    /// machine it names no more while that is waited for.
+    fn lost_by(&self, next: &BackendSettings) -> Vec<String> {
+        let is_lost = |name: &&String| {
+            let journey = self.journeys.of(name);
+            let waits = journey.is_some_and(|it| it.step == Step::Starting);
+            let has_lost_it = waits && !next.machines.contains_key(*name);
+            let member = self.facts.pool.member(name);
+            has_lost_it || member.is_some_and(|it| !may_go_on(it, next))
+        };
+        let busy = self.journeys.busy();
+        busy.iter().filter(is_lost).cloned().collect()
+    }
+
+    /// Servers for which new settings wait.
+    pub(in crate::scaler) fn waits_for(&self) -> Vec<String> {
+        match &self.next {
+            Next::Settings(next) => self.lost_by(next),
+            Next::Same | Next::Gone => Vec::new(),
+        }
     }
 
     /// Servers that are looked after, and those of them that `next` would treat differently.

@@ -15,7 +15,6 @@ use crate::scaler::event::ActionId;
 use crate::scaler::member::{Member, Stage};
 use crate::scaler::outbox::Outbox;
 use crate::scaler::seen::{Blocked, FailingWarmUp};
-use crate::scaler::settings::BackendSettings;
 use crate::words::picture::AdminState;
 use crate::words::proof::{WarmUpFailure, WarmUpTrouble};
 use crate::words::time::Timestamp;
@@ -83,13 +82,11 @@ const fn patience(why: &WarmUpFailure) -> Duration {
 
 impl Journey {
     /// Its warm-up has failed for so long that nobody counts on it: why, and how long that goes on.
-    pub(super) fn failing(
-        &self,
-        now: Timestamp,
-        settings: &BackendSettings,
-    ) -> Option<FailingWarmUp> {
+    pub(super) fn failing(&self, now: Timestamp) -> Option<FailingWarmUp> {
         let (_, trouble) = self.stall.trouble.as_ref()?;
-        let until = self.warm_up_ends(settings);
+        let Step::WarmingUp { until, .. } = self.step else {
+            return None;
+        };
         self.stall.has_stalled.then(|| FailingWarmUp {
             why: trouble.why.clone(),
             attempts: trouble.attempts,
@@ -100,7 +97,7 @@ impl Journey {
 
     fn warm_up(&self) -> Option<ActionId> {
         match self.step {
-            Step::WarmingUp { id } => Some(id),
+            Step::WarmingUp { id, .. } => Some(id),
             Step::Starting
             | Step::Judging { .. }
             | Step::Writing { .. }
@@ -304,7 +301,7 @@ pub(super) fn stall(road: &mut Road<'_>, now: Timestamp, out: &mut Outbox) {
             continue;
         }
         journey.stall.has_stalled = true;
-        if let Some(failing) = journey.failing(now, road.settings) {
+        if let Some(failing) = journey.failing(now) {
             let note = Note::WarmUpFails(Box::new(failing));
             out.tell(now, Some(&journey.server), Change::Warning, note);
         }
@@ -345,6 +342,11 @@ fn is_replaced(needs: Needs<'_>, wanted: &Wanted, name: &str) -> bool {
         Wanted::DeadServer { server, .. } | Wanted::DeadSpare { server, .. } => {
             pool.member(server).is_some_and(|it| !it.is_serving())
         }
+        // Its evacuation has not ended, so somebody else stands in.
+        Wanted::Evacuation { server } => {
+            let member = pool.member(server);
+            member.is_some_and(|it| it.marks.evacuated.is_some())
+        }
         Wanted::BelowMin { .. } => {
             let journey = needs.journeys.of(name);
             journey.is_some_and(|it| pool.joined_since(it.since) > 0)
@@ -352,7 +354,6 @@ fn is_replaced(needs: Needs<'_>, wanted: &Wanted, name: &str) -> bool {
         Wanted::Slow(_)
         | Wanted::Demand { .. }
         | Wanted::Target { .. }
-        | Wanted::Evacuation { .. }
         | Wanted::Crowded(_)
         | Wanted::Reloaded
         | Wanted::Waiting { .. }

@@ -304,7 +304,7 @@ impl Sight<'_> {
                 problems.push(Problem::NoSpare);
             }
             problems.extend(self.helpless(now, policy));
-            problems.extend(failing_warm_ups(now, &self.journeys, &self.settings));
+            problems.extend(failing_warm_ups(now, &self.journeys));
         }
         if let Some((signal, statistic, verdict)) = self.signals.not_helping(now) {
             problems.push(Problem::NotHelping(signal, statistic, verdict));

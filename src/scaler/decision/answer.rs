@@ -43,6 +43,13 @@ pub enum Promise {
         /// What the load would have instead.
         load: Option<Box<Load>>,
     },
+    /// The same of a server that is kept out as long as it is evacuated, or always in.
+    KeptOn {
+        kept: Kept,
+        way: Way,
+        stops: bool,
+        load: Option<Box<Load>>,
+    },
     /// `evacuate`.
     Evacuated {
         /// Who comes in its place.
@@ -57,6 +64,8 @@ pub enum Promise {
     /// `release`.
     Released {
         leaving: Vec<String>,
+        /// Those that are evacuated: kept out until an operator says otherwise.
+        evacuated: Vec<String>,
         /// Those that may not go, and why.
         stays: Vec<(String, Refusal)>,
         /// For how long those that leave are kept out.
@@ -87,6 +96,8 @@ pub enum Way {
     Starting,
     Leaving,
     Already(Stage),
+    /// Its evacuation has ended before it left.
+    Stays,
     Settling,
     Soon,
 }

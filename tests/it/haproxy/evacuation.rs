@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::machines::{SPARES, backend, daemon};
+use super::machines::{A_JOURNEY, SPARES, backend, daemon};
 use super::scene::{RATE, SOON, fast};
 use crate::support::load::exchange;
 use crate::support::{
-    HaproxyConfig, Load, MachineRoom, RealHaproxy, ReservedPort, StateWatch, TinyServer, Visitor,
-    for_each_version_at_once, wait_for,
+    HaproxyConfig, Hardware, Load, MachineRoom, RealHaproxy, ReservedPort, StateWatch, TinyServer,
+    Visitor, for_each_version_at_once, wait_for,
 };
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -119,5 +119,51 @@ fn an_always_up_server_without_a_replacement_is_evacuated_by_force_only() {
             load.failures(),
             daemon.text()
         );
+    });
+}
+
+#[test]
+fn a_spare_that_leaves_before_its_replacement_has_booted_is_replaced_all_the_same() {
+    for_each_version_at_once(|version| {
+        let room = MachineRoom::new(&SPARES);
+        let web1 = TinyServer::start("web1", fast());
+        let haproxy = RealHaproxy::start(version, HaproxyConfig::new(backend(&web1, &room)));
+        let daemon = daemon(&haproxy, &room, "start_timeout = \"60s\"").start();
+        let states = StateWatch::start(&haproxy);
+        let load = Load::open(haproxy.frontend(), RATE);
+        wait_for("the first look", SOON, || daemon.stage("web2") == "off");
+        daemon.ask(&["enable", "web/web2"]).succeeded();
+        wait_for("web2", A_JOURNEY, || states.now("web2") == "ready");
+        let hardware = Hardware {
+            boot_ms: 8000,
+            ..Hardware::default()
+        };
+        room.hardware("web3", hardware);
+        daemon
+            .ask(&["evacuate", "web/web2", "--for", "6s"])
+            .succeeded();
+        wait_for("maint", A_JOURNEY, || states.now("web2") == "maint");
+        assert_ne!(states.now("web3"), "ready", "it boots: {}", daemon.text());
+        // No other order makes that end sooner.
+        let text = daemon
+            .ask(&["disable", "web/web2", "--for", "1s"])
+            .succeeded();
+        assert!(text.contains("kept out until `enable`"), "{text}");
+        daemon.wait_for("enable", "web3", 2 * A_JOURNEY);
+        assert_eq!(states.now("web2"), "maint", "{}", daemon.text());
+        // web3 serves still: its evacuation ends at once.
+        daemon.ask(&["evacuate", "web/web3", "--for", "60s", "--force"]);
+        let text = daemon.ask(&["enable", "web/web3"]).succeeded();
+        assert!(text.contains("evacuated no more and stays"), "{text}");
+        daemon.ask(&["enable", "web/web2"]).succeeded();
+        wait_for("web2 again", A_JOURNEY, || states.now("web2") == "ready");
+        assert_eq!(states.now("web3"), "ready", "{}", daemon.text());
+        assert!(
+            load.failures().is_empty(),
+            "{:?}\n{}",
+            load.failures(),
+            daemon.text()
+        );
+        assert_eq!(room.faults(), [""; 0]);
     });
 }

@@ -21,11 +21,11 @@ fn scene() -> World {
 const TWO_MINUTES: Option<Duration> = Some(Duration::from_secs(120));
 
 impl World {
-    fn evacuate(&mut self, at: &str, lasts: Option<Duration>) -> String {
+    pub(super) fn evacuate(&mut self, at: &str, lasts: Option<Duration>) -> String {
         self.accepted(Verb::Evacuate, at, lasts)
     }
 
-    fn is_told(&mut self, name: &str, state: AdminState) -> bool {
+    pub(super) fn is_told(&mut self, name: &str, state: AdminState) -> bool {
         let told = &self.server(name).told;
         told.iter().any(|(_, it)| *it == state)
     }

@@ -10,7 +10,8 @@ use haproxy_autoscale::words::order::Verb;
 use haproxy_autoscale::words::picture::AdminState;
 
 use super::scenes::{GAP, seconds};
-use super::world::{World, policy, settings};
+use super::server::Server;
+use super::world::{Fault, World, policy, settings};
 
 fn idle() -> World {
     let mut world = World::new(settings());
@@ -250,4 +251,102 @@ fn a_server_found_missing_right_after_a_standstill_is_looked_at_twice() {
     assert_eq!(world.count(Change::WarmUp), 0, "checks may lag behind");
     world.pass(seconds(3));
     assert!(world.is_up("web2"));
+}
+
+/// web2 has a machine that boots for so long and is on its way; so is web3.
+fn two_on_their_way(boot_s: u64) -> World {
+    let mut world = World::new(settings());
+    world.servers.push(Server::new("web4", true, true));
+    world = world.with_machine("web2", boot_s);
+    world.pass(GAP);
+    world.order(Verb::Enable, "web/web2", None);
+    world.pass(seconds(2));
+    world.server("web3").read.check = world.server("web4").read.check;
+    world.server("web3").is_alive = false;
+    world.order(Verb::Enable, "web/web3", None);
+    world.pass(seconds(1));
+    world
+}
+
+#[test]
+fn what_one_server_has_to_finish_holds_up_no_machine_that_boots() {
+    let mut world = two_on_their_way(100);
+    let mut next = world.settings.clone();
+    next.spares = Spares::Named(["web2", "web4"].map(str::to_owned).to_vec());
+    next.hold = seconds(700);
+    // The command that takes web3 back takes its time.
+    let slowly = Fault::Late(seconds(1));
+    world.state_faults.push((AdminState::Maint, slowly));
+    world.reconfigure(&next);
+    world.pass(seconds(3));
+    let text = world.accepted(Verb::Enable, "web/web4", None);
+    assert!(text.contains("kept in for 11m 40s"), "{text}");
+    world.pass(seconds(5));
+    assert!(world.is_up("web4"), "{}", world.trace());
+    assert!(world.server("web3").read.is_maint());
+    // web2 goes on, under the one key; a server that dies meanwhile is replaced.
+    world.pass(seconds(110));
+    assert!(world.is_up("web2"), "{}", world.trace());
+    assert_eq!(world.starts("web2"), 1);
+}
+
+#[test]
+fn new_settings_wait_for_the_servers_that_they_take_away_and_say_so() {
+    let mut world = idle();
+    world.order(Verb::Enable, "web/web2", None);
+    for _ in 0..1000 {
+        if world.server("web2").read.is_drain() {
+            break;
+        }
+        world.pass(Duration::from_millis(1));
+    }
+    let mut next = settings();
+    next.spares = Spares::Named(vec!["web3".to_owned()]);
+    world.reconfigure(&next);
+    let waits = world.scaler.settings_wait_for();
+    let waits: Vec<String> = waits.iter().map(ToString::to_string).collect();
+    assert_eq!(waits, ["web/web2"]);
+    let refused = world.refused(Verb::Enable, "web/web3");
+    assert!(refused.contains("about to be applied"), "{refused}");
+    world.pass(seconds(2));
+    assert!(world.scaler.settings_wait_for().is_empty());
+    world.accepted(Verb::Enable, "web/web3", None);
+}
+
+#[test]
+fn a_machine_that_is_named_no_more_while_it_boots_fails_at_its_time() {
+    let mut world = World::new(settings()).with_machine("web2", 30);
+    world.machine("web2").boot = seconds(100_000);
+    world.pass(GAP);
+    world.order(Verb::Enable, "web/web2", None);
+    world.pass(seconds(5));
+    let mut next = world.settings.clone();
+    next.machines.clear();
+    world.reconfigure(&next);
+    world.pass(Duration::from_millis(197_500));
+    assert_eq!(world.count(Change::EnableFailed), 1, "{}", world.trace());
+    let failed = world
+        .decisions
+        .iter()
+        .find(|it| it.change == Change::EnableFailed);
+    let text = failed.map(|it| it.reason.to_string()).unwrap_or_default();
+    assert!(text.contains("connection refused"), "{text}");
+}
+
+#[test]
+fn a_warm_up_under_way_has_the_time_that_it_was_given() {
+    let mut world = idle();
+    world.server("web2").is_alive = false;
+    world.order(Verb::Enable, "web/web2", None);
+    world.pass(seconds(2));
+    let mut next = settings();
+    next.warm_up_deadline = seconds(5);
+    world.reconfigure(&next);
+    world.pass(seconds(10));
+    assert_eq!(world.count(Change::EnableFailed), 0, "{}", world.trace());
+    world.pass(seconds(9));
+    let mut failed = world.decisions.iter();
+    let failed = failed.find(|it| it.change == Change::EnableFailed);
+    let text = failed.map(|it| it.reason.to_string()).unwrap_or_default();
+    assert!(text.contains("connection refused"), "{text}");
 }

@@ -50,8 +50,7 @@ impl Road<'_> {
                 has_another,
             } => self.bring_in(now, &spare, wanted, has_another, out),
             Need::SendAway(name) => {
-                let mark = self.hand.marks(&name).kept.map(|(_, mark)| mark);
-                let by = mark.and_then(|mark| mark.by);
+                let by = self.hand.marks(&name).order().and_then(|mark| mark.by);
                 self.judge_first(now, name, Goal::SendAway { by }, out);
             }
             Need::Expel(name, fault) => {
@@ -228,6 +227,7 @@ impl Road<'_> {
                 let name = journey.server.clone();
                 // Nobody has answered for as long as the machine may boot.
                 let is_late = |boot: Boot| now >= boot.until && !boot.has_answered;
+                let is_late = journey.boot.is_some_and(is_late);
                 let is_silent = matches!(
                     failure,
                     WarmUpFailure::Refused { .. } | WarmUpFailure::TimedOut { .. }
@@ -241,7 +241,8 @@ impl Road<'_> {
                     journey.step = Step::Starting;
                     return false;
                 }
-                if journey.boot.is_some_and(is_late) {
+                // A new configuration may name its machine no more.
+                if is_late && self.settings.machines.contains_key(&name) {
                     machines::late(self, now, &name, out);
                 } else {
                     self.fail(now, &name, Failure::WarmUp(failure), out);
@@ -319,8 +320,8 @@ impl Road<'_> {
                     self.call_off(now, name, CalledOff::Blocked(doubt), out);
                 }
             }
-            Step::WarmingUp { .. } => {
-                let ends = journey.warm_up_ends(self.settings).after(OUTCOME_SLACK);
+            Step::WarmingUp { until, .. } => {
+                let ends = until.after(OUTCOME_SLACK);
                 if let Some(doubt) = self.needs().doubt_about(journey) {
                     self.call_off(now, name, CalledOff::Blocked(doubt), out);
                 } else if now >= ends {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::super::evacuation;
 use super::super::kicks::Queue;
 use super::super::machines;
 use super::super::plan::NoSpareSaid;
@@ -127,16 +128,21 @@ impl Road<'_> {
         };
         if let Some(member) = member {
             member.became_ready(now);
-            if member.marks.evacuated.is_some() && member.marks.kept() != Some(Kept::Out) {
-                self.hand.forget_order(name); // It is in again, and what it was before.
+            let kept = member.marks.kept.map(|(kept, _)| kept);
+            if member.marks.evacuated.is_some() && kept != Some(Kept::Out) {
+                // It is in again, and what it was before.
+                if member.errand.is_always_up {
+                    self.hand.forget_order(name);
+                } else {
+                    self.hand.end_evacuation(name);
+                }
             }
             // What it came for before HAProxy was reloaded it comes for again.
             let again = member.errand.came_for.take_if(|it| {
                 wanted == Wanted::Reloaded && matches!(it, Wanted::Evacuation { .. })
             });
             let came_for = again.unwrap_or_else(|| wanted.clone());
-            member.errand.stands_in = came_for.is_for_dead();
-            member.errand.came_for = Some(came_for);
+            evacuation::has_come(&mut self.facts.pool, self.hand, name, &came_for);
         }
         out.report(now, Some(name), Change::Enable, reason);
         changed(self, now, (name, true), wanted_for);
@@ -173,20 +179,11 @@ impl Road<'_> {
         let Some((journey, member, plan)) = self.end(name) else {
             return;
         };
+        let was = member.errand.clone();
         member.became_maint();
         plan.down_not_before = now.after(cooldown);
         machines::departed(self, now, name);
-        let is_spare = !self
-            .facts
-            .pool
-            .member(name)
-            .is_some_and(|it| it.errand.is_always_up);
-        for member in &mut self.facts.pool.members {
-            let came_for = member.errand.came_for.as_ref();
-            if is_spare && came_for.is_some_and(|it| it.is_for_spare(name)) {
-                member.errand.stands_in = false; // What it stood in for is missing no more.
-            }
-        }
+        evacuation::has_left(&mut self.facts.pool, self.hand, name, &was);
         self.signals.start_policies_over();
         let (took, sessions) = (now.since(journey.since), journey.sessions);
         let reason = Reason::Emptied { took, sessions };

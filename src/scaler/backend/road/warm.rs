@@ -71,7 +71,10 @@ pub(super) fn warm_up(
     }
     out.report(now, Some(name), Change::WarmUp, Reason::Wanted(wanted));
     let id = out.next_id();
-    journey.step = Step::WarmingUp { id };
+    journey.step = Step::WarmingUp {
+        id,
+        until: now.after(limits.0),
+    };
     out.actions.push(Action::WarmUp {
         id,
         server: out.server(name),

@@ -51,7 +51,7 @@ impl Sight<'_> {
             is_inbound: journey.is_inbound(),
             checks: check.map(|check| check.is_full()),
             sessions: member.map_or(0, |it| it.read.sessions),
-            failing: journey.failing(now, &self.settings),
+            failing: journey.failing(now),
             booting: self
                 .machines
                 .of(&journey.server)

@@ -6,7 +6,6 @@ use crate::measure::policy::PolicyView;
 use crate::scaler::backend::journeys::Journeys;
 use crate::scaler::member::{Member, Role, Stage};
 use crate::scaler::seen::Problem;
-use crate::scaler::settings::BackendSettings;
 use crate::words::time::Timestamp;
 
 /// Fewer failed requests than this are no problem …
@@ -64,14 +63,13 @@ impl Sight<'_> {
 pub(super) fn failing_warm_ups(
     now: Timestamp,
     journeys: &Journeys,
-    settings: &BackendSettings,
 ) -> impl Iterator<Item = Problem> {
     let coming = journeys.coming_before(None);
     let beside: Vec<String> = coming.map(|it| it.server.clone()).collect();
     journeys.iter().filter_map(move |it| {
         Some(Problem::WarmUpFails {
             server: it.server.clone(),
-            failing: it.failing(now, settings)?,
+            failing: it.failing(now)?,
             beside: beside.clone(),
         })
     })
