@@ -17,6 +17,7 @@ mod needs;
 mod nobody;
 mod orders;
 mod plan;
+mod promise;
 mod ramps;
 mod reading;
 mod reconfigure;

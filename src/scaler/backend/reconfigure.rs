@@ -56,7 +56,7 @@ impl Backend {
         settings: BackendSettings,
         out: &mut Outbox,
     ) {
-        let lost = self.sight().lost_by(&settings);
+        let lost = lost_by(&self.sight(), &settings);
         self.next = Next::Settings(Box::new(settings));
         for name in &lost {
             let why = Ordered::NewConfiguration;
@@ -191,6 +191,20 @@ fn may_go_on(member: &Member, next: &BackendSettings) -> bool {
     }
 }
 
+/// Servers that are on their way, or are told something, and that `next` names as spares no more, or whose
+/// machine it names no more while that is waited for.
+fn lost_by(sight: &Sight<'_>, next: &BackendSettings) -> Vec<String> {
+    let is_lost = |name: &&String| {
+        let journey = sight.journeys.of(name);
+        let waits = journey.is_some_and(|it| it.step == Step::Starting);
+        let has_lost_it = waits && !next.machines.contains_key(*name);
+        let member = sight.facts.pool.member(name);
+        has_lost_it || member.is_some_and(|it| !may_go_on(it, next))
+    };
+    let busy = sight.journeys.busy();
+    busy.iter().filter(is_lost).cloned().collect()
+}
+
 impl Sight<'_> {
     /// It is in the configuration no more.
     pub(in crate::scaler) const fn is_leaving(&self) -> bool {
@@ -205,24 +219,10 @@ impl Sight<'_> {
         self.is_leaving() && self.journeys.is_idle() && are_own && is_known
     }
 
-    /// Servers that are on their way, or are told something, and that `next` names as spares no more, or whose
-    /// machine it names no more while that is waited for.
-    fn lost_by(&self, next: &BackendSettings) -> Vec<String> {
-        let is_lost = |name: &&String| {
-            let journey = self.journeys.of(name);
-            let waits = journey.is_some_and(|it| it.step == Step::Starting);
-            let has_lost_it = waits && !next.machines.contains_key(*name);
-            let member = self.facts.pool.member(name);
-            has_lost_it || member.is_some_and(|it| !may_go_on(it, next))
-        };
-        let busy = self.journeys.busy();
-        busy.iter().filter(is_lost).cloned().collect()
-    }
-
     /// Servers for which new settings wait.
     pub(in crate::scaler) fn waits_for(&self) -> Vec<String> {
         match &self.next {
-            Next::Settings(next) => self.lost_by(next),
+            Next::Settings(next) => lost_by(self, next),
             Next::Same | Next::Gone => Vec::new(),
         }
     }
