@@ -51,6 +51,10 @@ pub(super) fn promise(
             let member = sight.facts.pool.member(server);
             let stand_in = evacuation::stand_in(sight.needs(), now, server);
             Promise::Evacuated {
+                boot: stand_in
+                    .as_deref()
+                    .and_then(|it| sight.machines.of(it)?.starts.boot),
+                is_last: sight.facts.pool.serving_without(server) == 0,
                 is_off: stand_in
                     .as_deref()
                     .is_some_and(|it| starts_first(sight, now, it)),

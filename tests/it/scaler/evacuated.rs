@@ -9,6 +9,7 @@ use haproxy_autoscale::words::machine::{MachineVerb, PowerState};
 use haproxy_autoscale::words::order::Verb;
 use haproxy_autoscale::words::picture::AdminState;
 
+use super::machines::{slow, texts};
 use super::scenes::{GAP, seconds};
 use super::server::Server;
 use super::world::{Fault, World, settings};
@@ -332,4 +333,38 @@ fn an_enable_that_expires_before_it_could_come_leaves_it_evacuated() {
     busy(&mut world, 10);
     assert!(world.is_up("web2"), "{}", world.trace());
     assert_eq!(world.count(Change::Hold), 0);
+}
+
+#[test]
+fn one_that_serves_still_when_its_time_is_over_is_told_once() {
+    let mut world = World::new(settings())
+        .without("other")
+        .without("web3")
+        .with_machine("web2", 400);
+    world.pass(GAP);
+    let told = world.accepted(Verb::Evacuate, "web/web1", Some(seconds(20)));
+    assert!(told.contains("as soon as its machine runs"), "{told}");
+    assert!(told.contains("if another one serves by then"), "{told}");
+    world.requests(60, 20, seconds(1));
+    assert!(world.is_up("web1"), "the last one: {}", world.trace());
+    let told = texts(&world, Change::Warning);
+    let overdue = told.iter().filter(|it| it.contains("its time is over"));
+    assert_eq!(overdue.count(), 1, "{told:?}");
+}
+
+#[test]
+fn whoever_is_on_its_way_for_the_load_may_be_what_serves_instead() {
+    let mut world = World::new(settings())
+        .without("web3")
+        .with_machine("web2", 20);
+    world.pass(GAP);
+    slow(&mut world, 5);
+    assert_eq!(world.starts("web2"), 1);
+    world.accepted(Verb::Evacuate, "web/web1", Some(seconds(120)));
+    slow(&mut world, 90);
+    assert!(
+        world.is_up("web2") && !world.is_up("web1"),
+        "{}",
+        world.trace()
+    );
 }
