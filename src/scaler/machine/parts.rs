@@ -260,6 +260,7 @@ impl Starts {
 
     /// One more is asked for; `is_again`: it is a repetition; `is_ours`: the machine was ours before.
     pub(super) fn ask(&mut self, is_again: bool, is_ours: bool) {
+        // What was asked for before may take effect all the same: `late_until` stays.
         self.before = (is_ours, self.late_until);
         self.is_over = false;
         if is_again {
@@ -268,8 +269,6 @@ impl Starts {
             self.key = self.next_key().max(self.keys_from);
             self.attempt = 1;
             self.count = self.count.saturating_add(1);
-            // What was asked for before a repetition may take effect all the same.
-            self.late_until = None;
         }
     }
 }
