@@ -60,6 +60,7 @@ use self::votes::Votes;
 use self::view::Sight;
 
 pub(super) use self::ramps::Ramps;
+pub(super) use self::reconfigure::waits_for;
 pub(super) use self::stall::troubled;
 pub use self::view::{BackendView, ServerView};
 

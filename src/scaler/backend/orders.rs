@@ -266,12 +266,15 @@ impl Sight<'_> {
     ) -> Promise {
         match order.verb {
             Verb::Enable => {
-                let way = stays.then_some(Way::Stays);
-                let way = way.unwrap_or_else(|| self.way(now, server, Kept::In));
+                let way = if stays {
+                    Way::Stays
+                } else {
+                    way(self, now, server, Kept::In)
+                };
                 self.promise_kept(order, server, (Kept::In, way), None)
             }
             Verb::Disable => {
-                let way = self.way(now, server, Kept::Out);
+                let way = way(self, now, server, Kept::Out);
                 self.promise_kept(order, server, (Kept::Out, way), load)
             }
             Verb::Pause | Verb::Pin => {
@@ -336,28 +339,28 @@ impl Sight<'_> {
             load,
         }
     }
+}
 
-    /// How that server gets there.
-    fn way(&self, now: Timestamp, server: Option<&str>, kept: Kept) -> Way {
-        let server = server.unwrap_or_default();
-        let (is_in, already) = match kept {
-            Kept::In => (true, Stage::Ready),
-            Kept::Out => (false, Stage::Maint),
-        };
-        let is_off = starts_first(self, now, server);
-        let is_there = self.facts.pool.member(server).map(|it| it.stage) == Some(already);
-        match self.journeys.of(server) {
-            Some(journey) => match (is_in, journey.is_inbound()) {
-                (true, true) if journey.step.waits_for_its_machine() && is_off => Way::Starting,
-                (true, true) => Way::Coming,
-                (false, false) => Way::Leaving,
-                (true, false) | (false, true) => Way::Soon,
-            },
-            None if is_there => Way::Already(already),
-            None if self.timers.is_settling(now) => Way::Settling,
-            None if is_in && is_off => Way::Starting,
-            None => Way::Soon,
-        }
+/// How that server gets there.
+fn way(sight: &Sight<'_>, now: Timestamp, server: Option<&str>, kept: Kept) -> Way {
+    let server = server.unwrap_or_default();
+    let (is_in, already) = match kept {
+        Kept::In => (true, Stage::Ready),
+        Kept::Out => (false, Stage::Maint),
+    };
+    let is_off = starts_first(sight, now, server);
+    let is_there = sight.facts.pool.member(server).map(|it| it.stage) == Some(already);
+    match sight.journeys.of(server) {
+        Some(journey) => match (is_in, journey.is_inbound()) {
+            (true, true) if journey.step.waits_for_its_machine() && is_off => Way::Starting,
+            (true, true) => Way::Coming,
+            (false, false) => Way::Leaving,
+            (true, false) | (false, true) => Way::Soon,
+        },
+        None if is_there => Way::Already(already),
+        None if sight.timers.is_settling(now) => Way::Settling,
+        None if is_in && is_off => Way::Starting,
+        None => Way::Soon,
     }
 }
 
