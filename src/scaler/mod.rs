@@ -177,12 +177,8 @@ impl Scaler {
             Event::Shifts { backend, shifts } => {
                 self.at(now, backend, |backend, _| backend.facts().rota.set(shifts));
             }
-            Event::Gap { lasted } => {
-                self.each(|backend, out| backend.gap(now, lasted, out));
-            }
-            Event::Stop => {
-                self.each(|backend, out| backend.stop(now, out));
-            }
+            Event::Gap { lasted } => self.each(|backend, out| backend.gap(now, lasted, out)),
+            Event::Stop => self.each(|backend, out| backend.stop(now, out)),
         }
         self.pass(now);
         self.let_go(now);

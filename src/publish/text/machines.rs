@@ -206,8 +206,7 @@ fn trouble(trouble: &MachineTrouble) -> String {
         MachineTrouble::Failed(words) if words.is_empty() => {
             "its provider gave no reason".to_owned()
         }
-        MachineTrouble::Failed(words) => words.clone(),
-        MachineTrouble::Refused(words) => words.clone(),
+        MachineTrouble::Failed(words) | MachineTrouble::Refused(words) => words.clone(),
         MachineTrouble::Unknown(words) if words.is_empty() => "no outcome in time".to_owned(),
         MachineTrouble::Unknown(words) => format!("the outcome is unknown: {words}"),
         MachineTrouble::Off => "it was asked to start and is off".to_owned(),

@@ -59,9 +59,7 @@ fn problem(problem: &Problem) -> String {
             lasted,
         } => format!("{server}: {}", machines::unused(*is_ours, *lasted)),
         Problem::MachineContradicts(server) => format!("{server}: {}", machines::CONTRADICTS),
-        Problem::MachineMute(server, words) => {
-            format!("{server}: {}", machines::mute(words))
-        }
+        Problem::MachineMute(server, words) => format!("{server}: {}", machines::mute(words)),
         Problem::Slow {
             signal,
             statistic,

@@ -25,6 +25,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// One machine of the model.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools)] // each a manner of its own, set by one test
 pub(crate) struct Machine {
     pub(crate) power: PowerState,
     pub(crate) boot: Duration,
@@ -42,6 +43,8 @@ pub(crate) struct Machine {
     pub(crate) is_slow_to_begin: bool,
     /// Its provider may not stop it.
     pub(crate) is_forbidden: bool,
+    /// It was woken, and not stopped since.
+    is_waking: bool,
     /// So many of those starts have no effect.
     pub(crate) lost_packets: u32,
     /// The provider takes this long for a start before it answers.
@@ -83,6 +86,7 @@ impl World {
                 is_mute: false,
                 is_slow_to_begin: false,
                 is_forbidden: false,
+                is_waking: false,
                 lost_packets: 0,
                 start_takes: ANSWERS,
                 calls: Vec::new(),
@@ -182,6 +186,7 @@ impl World {
             MachineVerb::Start if is_lost => {}
             MachineVerb::Start if is_done && machine.is_slow_to_begin => {
                 // Like a computer that is woken: nobody sees it before its server answers.
+                machine.is_waking = true;
                 let boot = machine.boot;
                 self.turns(&name, boot, Turn::Wakes);
             }
@@ -222,15 +227,16 @@ impl World {
             Turn::Ends if machine.hangs_in_stop => machine.power = PowerState::Stopping,
             Turn::Ends => {
                 machine.power = PowerState::Off;
-                machine.is_started = false;
+                (machine.is_started, machine.is_waking) = (false, false);
                 self.server(name).is_alive = false;
             }
-            Turn::Wakes => {
+            Turn::Wakes if machine.is_waking => {
+                machine.is_waking = false;
                 machine.power = PowerState::On;
                 machine.is_started = true;
                 self.server(name).is_alive = true;
             }
-            Turn::Starts | Turn::Boots => {}
+            Turn::Starts | Turn::Boots | Turn::Wakes => {}
         }
     }
 
