@@ -76,9 +76,16 @@ impl Wanted {
     }
 }
 
-/// Of servers of which more are missing than stand in or come, the one to be told: the first that nobody
-/// replaces by name.
-pub(super) fn unreplaced(needs: Needs<'_>, missing: &[Wanted]) -> Option<Wanted> {
+/// The server that is missing when so many of them are replaced. Where one is evacuated it is the first that
+/// nobody replaces by name: each may leave when its own stand-in serves.
+pub(super) fn unreplaced(needs: Needs<'_>, missing: &[Wanted], replaced: usize) -> Option<Wanted> {
+    let next = missing.get(replaced)?;
+    if !missing
+        .iter()
+        .any(|it| matches!(it, Wanted::Evacuation { .. }))
+    {
+        return Some(next.clone());
+    }
     let is_replaced = |wanted: &Wanted| {
         let is_it = |it: &Wanted| it.replaces() == wanted.replaces();
         let mut members = needs.facts.pool.serving_members();
@@ -88,7 +95,7 @@ pub(super) fn unreplaced(needs: Needs<'_>, missing: &[Wanted]) -> Option<Wanted>
         serves || coming.any(|it| it.goal.wanted().is_some_and(is_it))
     };
     let first = missing.iter().find(|it| !is_replaced(it));
-    first.or(missing.last()).cloned()
+    Some(first.unwrap_or(next).clone())
 }
 
 /// That server is in because of `wanted`: what it stands in for, if for anybody.
