@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use super::journeys::Journeys;
 use super::needs::Needs;
 use super::nobody::why_no_spare;
 use crate::scaler::decision::{Refusal, Wanted};
-use crate::scaler::hand::{Hand, Until};
+use crate::scaler::hand::{Hand, Kept, Until};
 use crate::scaler::member::{Errand, Member, Role, Stage, name_of};
 use crate::scaler::pool::Pool;
 use crate::words::picture::AdminState;
@@ -158,6 +159,29 @@ fn is_missing(pool: &Pool, came_for: &Wanted) -> bool {
     missing.is_some_and(|it| {
         it.wants_a_stand_in() || it.role == Role::AlwaysUp && !it.read.is_in_balance()
     })
+}
+
+/// Those that an operator wants back and that are in without our doing, as after a reload of HAProxy: they are what
+/// they were before.
+pub(super) fn end_of_those_in(pool: &mut Pool, hand: &mut Hand, journeys: &Journeys) {
+    let members = pool.members.iter().filter(|it| {
+        let is_wanted = matches!(it.marks.kept, Some((Kept::In, _)));
+        let is_in = it.stage == Stage::Ready && it.read.is_up();
+        it.marks.evacuated.is_some() && is_wanted && is_in && !journeys.is_busy(&it.read.name)
+    });
+    let back: Vec<_> = members
+        .map(|it| (name_of(it), it.errand.is_always_up))
+        .collect();
+    for (name, is_always_up) in &back {
+        if *is_always_up {
+            hand.forget_order(name);
+        } else {
+            hand.end_evacuation(name);
+        }
+    }
+    if !back.is_empty() {
+        pool.show_marks(hand);
+    }
 }
 
 /// Servers of which an operator says that their machines will be gone.
