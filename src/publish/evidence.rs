@@ -156,6 +156,7 @@ fn of_note(data: &mut Data, note: &Note) {
         | Note::StateRefused(_)
         | Note::Vanished(_)
         | Note::LateReady
+        | Note::Overdue
         | Note::CalledOff(_)
         | Note::Crowded(_)
         | Note::CrowdStuck { .. }

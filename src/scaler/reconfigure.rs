@@ -3,7 +3,7 @@
 
 use super::Scaler;
 use super::agenda::Agenda;
-use super::backend::{Backend, machine_keys_from, waits_for};
+use super::backend::{Backend, machine_keys_from};
 use super::index::Index;
 use super::memory::BackendMemory;
 use super::settings::{BackendSettings, Spares};
@@ -30,7 +30,7 @@ impl Scaler {
     /// Servers whose change has to be taken back before their backends get their new settings.
     pub fn settings_wait_for(&self) -> Vec<ServerName> {
         let waits = self.backends.iter().flat_map(|backend| {
-            let servers = waits_for(backend).into_iter();
+            let servers = backend.sight().waits_for().into_iter();
             servers.map(|server| ServerName::new(backend.name(), server))
         });
         waits.collect()

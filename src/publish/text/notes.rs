@@ -7,6 +7,9 @@ use crate::scaler::hand::Kept;
 use crate::words::picture::AdminState;
 use crate::words::time::{PerSecond, Span};
 
+const OVERDUE: &str = "it is evacuated, its time is over, and it serves still, as nobody else does: bring another one in, or \
+    `resume` it";
+
 in_words!(
     Advice: advice,
     CalledOff: called_off,
@@ -72,6 +75,7 @@ fn note(note: &Note) -> String {
         Note::NotDisabled(refusal) => format!("not disabled: {refusal}"),
         Note::StateRefused(refused) => refused.to_string(),
         Note::Vanished(server) => format!("HAProxy no longer has server {server}"),
+        Note::Overdue => OVERDUE.to_owned(),
         Note::LateReady => "HAProxy carried `ready` out after its answer was given up".to_owned(),
         Note::WarmUpFails(failing) => failing.to_string(),
         Note::CalledOff(why) => format!("not enabled: {why}"),

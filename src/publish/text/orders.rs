@@ -74,9 +74,16 @@ fn promise(verb: Verb, promise: &Promise) -> String {
         Promise::Evacuated {
             stand_in,
             is_off,
+            boot,
             is_out,
+            is_last,
             within,
-        } => evacuated(stand_in.as_deref(), *is_off, *is_out, Span(*within)),
+        } => evacuated(
+            stand_in.as_deref(),
+            (*is_off, *boot),
+            (*is_out, *is_last),
+            Span(*within),
+        ),
         Promise::Resumed => "automatic scaling resumed; pins remain".to_owned(),
         Promise::Kept {
             kept,
@@ -174,19 +181,30 @@ fn released(
     }
 }
 
-fn evacuated(stand_in: Option<&str>, is_off: bool, is_out: bool, within: Span) -> String {
+/// `web2 comes in first, as soon as its machine runs (its last boot took 20s); then it is drained, 10s from now at the
+/// latest, if another one serves by then`.
+fn evacuated(
+    stand_in: Option<&str>,
+    (is_off, boot): (bool, Option<Duration>),
+    (is_out, is_last): (bool, bool),
+    within: Span,
+) -> String {
+    let boot = boot.map(|boot| format!(" (its last boot took {})", Span(boot)));
+    let boots = if is_off {
+        format!(", as soon as its machine runs{}", boot.unwrap_or_default())
+    } else {
+        String::new()
+    };
+    let if_last = if is_last {
+        ", if another one serves by then"
+    } else {
+        ""
+    };
     let goes = match (is_out, stand_in) {
         (true, _) => "it serves nobody and goes at once".to_owned(),
-        (false, Some(stand_in)) => {
-            let is_off = if is_off {
-                " as soon as its machine runs"
-            } else {
-                ""
-            };
-            format!(
-                "{stand_in} comes in first{is_off}; then it is drained, {within} from now at the latest"
-            )
-        }
+        (false, Some(stand_in)) => format!(
+            "{stand_in} comes in first{boots}; then it is drained, {within} from now at the latest{if_last}"
+        ),
         (false, None) => format!(
             "no spare can stand in for it; it is drained {within} from now at the latest, as long as \
              another one serves"

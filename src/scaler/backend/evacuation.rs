@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
+use super::journey::Journey;
 use super::journeys::Journeys;
 use super::needs::Needs;
 use super::nobody::why_no_spare;
-use crate::scaler::decision::{Refusal, Wanted};
+use crate::scaler::decision::{Change, Note, Refusal, Wanted};
 use crate::scaler::hand::{Hand, Kept, Until};
 use crate::scaler::member::{Errand, Member, Role, Stage, name_of};
+use crate::scaler::outbox::Outbox;
 use crate::scaler::pool::Pool;
 use crate::words::picture::AdminState;
 use crate::words::time::Timestamp;
@@ -226,8 +228,22 @@ pub(super) fn no_stand_in(needs: Needs<'_>, now: Timestamp, server: &str) -> Opt
         return None;
     }
     let wanted = Wanted::evacuation(server);
-    let nobody = needs.candidates_for(now, &wanted).is_empty();
+    // Whoever is on its way for another reason serves as well.
+    let comes = |it: &Journey| it.server != server && it.is_inbound() && !it.stall.has_stalled();
+    let nobody = needs.candidates_for(now, &wanted).is_empty() && !needs.journeys.iter().any(comes);
     nobody.then(|| Refusal::NoStandIn(Box::new(why_no_spare(needs, now))))
+}
+
+/// Whose time is over, and who serve still because nobody else does: told once.
+pub(super) fn tell_overdue(pool: &mut Pool, now: Timestamp, out: &mut Outbox) {
+    for member in &mut pool.members {
+        let is_over = member.goes_at().is_some_and(|until| now >= until.at);
+        let is_overdue = is_over && member.is_serving();
+        let was_told = std::mem::replace(&mut member.errand.is_overdue, is_overdue);
+        if is_overdue && !was_told {
+            out.tell(now, Some(&member.read.name), Change::Warning, Note::Overdue);
+        }
+    }
 }
 
 /// Who comes in its place, as things are.

@@ -17,6 +17,7 @@ mod needs;
 mod nobody;
 mod orders;
 mod plan;
+mod promise;
 mod ramps;
 mod reading;
 mod reconfigure;
@@ -60,7 +61,6 @@ use self::votes::Votes;
 use self::view::Sight;
 
 pub(super) use self::ramps::Ramps;
-pub(super) use self::reconfigure::waits_for;
 pub(super) use self::stall::troubled;
 pub use self::view::{BackendView, ServerView};
 

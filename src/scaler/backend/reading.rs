@@ -2,7 +2,7 @@
 //! remembered only explains.
 
 use super::crowd::STUCK_FOR;
-use super::evacuation::end_of_those_in;
+use super::evacuation::{end_of_those_in, tell_overdue};
 use super::facts::{self, Facts};
 use super::journey::Journey;
 use super::journeys::Journeys;
@@ -52,6 +52,7 @@ impl Backend {
         self.take_picture(now, process, read, out);
         self.road().step_all(now, id, out);
         self.seek_work(now, out);
+        tell_overdue(&mut self.facts.pool, now, out);
         tend_machines(self, now, out);
         self.road().read_sooner(now);
     }

@@ -56,7 +56,7 @@ impl Backend {
         settings: BackendSettings,
         out: &mut Outbox,
     ) {
-        let lost = lost_by(self, &settings);
+        let lost = lost_by(&self.sight(), &settings);
         self.next = Next::Settings(Box::new(settings));
         for name in &lost {
             let why = Ordered::NewConfiguration;
@@ -78,7 +78,7 @@ impl Backend {
     /// Applies what had to wait for changes under way; which servers count is asked anew.
     pub(in crate::scaler) fn after_event(&mut self, now: Timestamp) {
         self.signals.counted.clear();
-        if !self.next.is_same() && waits_for(self).is_empty() {
+        if !self.next.is_same() && self.sight().waits_for().is_empty() {
             self.apply_settings(now);
         }
         self.wind_all();
@@ -182,28 +182,6 @@ impl Backend {
     }
 }
 
-/// Servers that are on their way, or are told something, and that `next` names as spares no more, or whose
-/// machine it names no more while that is waited for.
-fn lost_by(backend: &Backend, next: &BackendSettings) -> Vec<String> {
-    let is_lost = |name: &&String| {
-        let journey = backend.journeys.of(name);
-        let waits = journey.is_some_and(|it| it.step == Step::Starting);
-        let has_lost_it = waits && !next.machines.contains_key(*name);
-        let member = backend.facts.pool.member(name);
-        has_lost_it || member.is_some_and(|it| !may_go_on(it, next))
-    };
-    let busy = backend.journeys.busy();
-    busy.iter().filter(is_lost).cloned().collect()
-}
-
-/// Servers for which new settings wait.
-pub(in crate::scaler) fn waits_for(backend: &Backend) -> Vec<String> {
-    match &backend.next {
-        Next::Settings(next) => lost_by(backend, next),
-        Next::Same | Next::Gone => Vec::new(),
-    }
-}
-
 /// What that server does may be finished with those settings: it is a spare, or evacuated.
 fn may_go_on(member: &Member, next: &BackendSettings) -> bool {
     match role_of(&member.read, next) {
@@ -211,6 +189,20 @@ fn may_go_on(member: &Member, next: &BackendSettings) -> bool {
         Role::AlwaysUp => member.marks.evacuated.is_some(),
         Role::Other => member.errand.is_always_up,
     }
+}
+
+/// Servers that are on their way, or are told something, and that `next` names as spares no more, or whose
+/// machine it names no more while that is waited for.
+fn lost_by(sight: &Sight<'_>, next: &BackendSettings) -> Vec<String> {
+    let is_lost = |name: &&String| {
+        let journey = sight.journeys.of(name);
+        let waits = journey.is_some_and(|it| it.step == Step::Starting);
+        let has_lost_it = waits && !next.machines.contains_key(*name);
+        let member = sight.facts.pool.member(name);
+        has_lost_it || member.is_some_and(|it| !may_go_on(it, next))
+    };
+    let busy = sight.journeys.busy();
+    busy.iter().filter(is_lost).cloned().collect()
 }
 
 impl Sight<'_> {
@@ -225,6 +217,14 @@ impl Sight<'_> {
         let are_own = members.all(|it| it.service.ramp.is_own());
         let is_known = !self.past.has_lent();
         self.is_leaving() && self.journeys.is_idle() && are_own && is_known
+    }
+
+    /// Servers for which new settings wait.
+    pub(in crate::scaler) fn waits_for(&self) -> Vec<String> {
+        match &self.next {
+            Next::Settings(next) => lost_by(self, next),
+            Next::Same | Next::Gone => Vec::new(),
+        }
     }
 
     /// Servers that are looked after, and those of them that `next` would treat differently.

@@ -56,6 +56,10 @@ pub enum Promise {
         stand_in: Option<String>,
         /// Whose machine has to be started first.
         is_off: bool,
+        /// How long its last boot took.
+        boot: Option<Duration>,
+        /// Nobody else serves: it stays until somebody does.
+        is_last: bool,
         /// It serves nobody, or is out already.
         is_out: bool,
         /// It is drained after this long at the latest, unless it is the last one that serves.

@@ -46,6 +46,8 @@ pub enum Note {
     StateRefused(StateRefused),
     Vanished(String),
     LateReady,
+    /// The machine of an evacuated server may be gone by now, and it serves still.
+    Overdue,
     CalledOff(CalledOff),
     /// The warm-up of a spare has failed for so long that nobody counts on it any more.
     WarmUpFails(Box<FailingWarmUp>),

@@ -9,6 +9,7 @@ use haproxy_autoscale::words::machine::{MachineVerb, PowerState};
 use haproxy_autoscale::words::order::Verb;
 use haproxy_autoscale::words::picture::AdminState;
 
+use super::machines::{slow, texts};
 use super::scenes::{GAP, seconds};
 use super::server::Server;
 use super::world::{Fault, World, settings};
@@ -348,4 +349,38 @@ fn a_reload_that_brings_it_back_before_the_enable_does_ends_the_evacuation_too()
     assert_eq!(note(&mut world, "web1"), "");
     assert!(is_out(&mut world, "web2"), "{}", world.trace());
     assert!(is_out(&mut world, "web3"), "{}", world.trace());
+}
+
+#[test]
+fn one_that_serves_still_when_its_time_is_over_is_told_once() {
+    let mut world = World::new(settings())
+        .without("other")
+        .without("web3")
+        .with_machine("web2", 400);
+    world.pass(GAP);
+    let told = world.accepted(Verb::Evacuate, "web/web1", Some(seconds(20)));
+    assert!(told.contains("as soon as its machine runs"), "{told}");
+    assert!(told.contains("if another one serves by then"), "{told}");
+    world.requests(60, 20, seconds(1));
+    assert!(world.is_up("web1"), "the last one: {}", world.trace());
+    let told = texts(&world, Change::Warning);
+    let overdue = told.iter().filter(|it| it.contains("its time is over"));
+    assert_eq!(overdue.count(), 1, "{told:?}");
+}
+
+#[test]
+fn whoever_is_on_its_way_for_the_load_may_be_what_serves_instead() {
+    let mut world = World::new(settings())
+        .without("web3")
+        .with_machine("web2", 20);
+    world.pass(GAP);
+    slow(&mut world, 5);
+    assert_eq!(world.starts("web2"), 1);
+    world.accepted(Verb::Evacuate, "web/web1", Some(seconds(120)));
+    slow(&mut world, 90);
+    assert!(
+        world.is_up("web2") && !world.is_up("web1"),
+        "{}",
+        world.trace()
+    );
 }
