@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use super::journey::Journey;
+use super::journeys::Journeys;
 use super::needs::Needs;
 use super::nobody::why_no_spare;
 use crate::scaler::decision::{Change, Note, Refusal, Wanted};
-use crate::scaler::hand::{Hand, Until};
+use crate::scaler::hand::{Hand, Kept, Until};
 use crate::scaler::member::{Errand, Member, Role, Stage, name_of};
 use crate::scaler::outbox::Outbox;
 use crate::scaler::pool::Pool;
@@ -78,9 +79,16 @@ impl Wanted {
     }
 }
 
-/// Of servers of which more are missing than stand in or come, the one to be told: the first that nobody
-/// replaces by name.
-pub(super) fn unreplaced(needs: Needs<'_>, missing: &[Wanted]) -> Option<Wanted> {
+/// The server that is missing when so many of them are replaced. Where one is evacuated it is the first that
+/// nobody replaces by name: each may leave when its own stand-in serves.
+pub(super) fn unreplaced(needs: Needs<'_>, missing: &[Wanted], replaced: usize) -> Option<Wanted> {
+    let next = missing.get(replaced)?;
+    if !missing
+        .iter()
+        .any(|it| matches!(it, Wanted::Evacuation { .. }))
+    {
+        return Some(next.clone());
+    }
     let is_replaced = |wanted: &Wanted| {
         let is_it = |it: &Wanted| it.replaces() == wanted.replaces();
         let mut members = needs.facts.pool.serving_members();
@@ -90,7 +98,7 @@ pub(super) fn unreplaced(needs: Needs<'_>, missing: &[Wanted]) -> Option<Wanted>
         serves || coming.any(|it| it.goal.wanted().is_some_and(is_it))
     };
     let first = missing.iter().find(|it| !is_replaced(it));
-    first.or(missing.last()).cloned()
+    Some(first.unwrap_or(next).clone())
 }
 
 /// That server is in because of `wanted`: what it stands in for, if for anybody.
@@ -153,6 +161,29 @@ fn is_missing(pool: &Pool, came_for: &Wanted) -> bool {
     missing.is_some_and(|it| {
         it.wants_a_stand_in() || it.role == Role::AlwaysUp && !it.read.is_in_balance()
     })
+}
+
+/// Those that an operator wants back and that are in without our doing, as after a reload of HAProxy: they are what
+/// they were before.
+pub(super) fn end_of_those_in(pool: &mut Pool, hand: &mut Hand, journeys: &Journeys) {
+    let members = pool.members.iter().filter(|it| {
+        let is_wanted = matches!(it.marks.kept, Some((Kept::In, _)));
+        let is_in = it.stage == Stage::Ready && it.read.is_up();
+        it.marks.evacuated.is_some() && is_wanted && is_in && !journeys.is_busy(&it.read.name)
+    });
+    let back: Vec<_> = members
+        .map(|it| (name_of(it), it.errand.is_always_up))
+        .collect();
+    for (name, is_always_up) in &back {
+        if *is_always_up {
+            hand.forget_order(name);
+        } else {
+            hand.end_evacuation(name);
+        }
+    }
+    if !back.is_empty() {
+        pool.show_marks(hand);
+    }
 }
 
 /// Servers of which an operator says that their machines will be gone.

@@ -222,8 +222,9 @@ impl<'a> Needs<'a> {
         let missing: Vec<Wanted> = missing.collect();
         let coming = self.journeys.coming_before(before);
         let coming = coming.filter(|it| it.is_for_dead()).count();
-        if missing.len() > self.facts.pool.stand_ins() + coming {
-            return unreplaced(self, &missing);
+        let replaced = self.facts.pool.stand_ins() + coming;
+        if let Some(wanted) = unreplaced(self, &missing, replaced) {
+            return Some(wanted);
         }
         let until = self.facts.floor_until(self.settings);
         (up < min).then_some(Wanted::BelowMin { up, min, until })

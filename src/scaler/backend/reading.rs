@@ -2,7 +2,7 @@
 //! remembered only explains.
 
 use super::crowd::STUCK_FOR;
-use super::evacuation::tell_overdue;
+use super::evacuation::{end_of_those_in, tell_overdue};
 use super::facts::{self, Facts};
 use super::journey::Journey;
 use super::journeys::Journeys;
@@ -134,6 +134,7 @@ impl Backend {
         for name in &names {
             self.look_at(now, name, out);
         }
+        end_of_those_in(&mut self.facts.pool, &mut self.hand, &self.journeys);
         let timeout = self.settings.action_timeout;
         self.queue().watch_queue(now, timeout, out);
         self.road().watch_service(now, out);

@@ -336,6 +336,22 @@ fn an_enable_that_expires_before_it_could_come_leaves_it_evacuated() {
 }
 
 #[test]
+fn a_reload_that_brings_it_back_before_the_enable_does_ends_the_evacuation_too() {
+    let mut world = World::new(settings()).without("other");
+    world.pass(GAP);
+    world.evacuate("web/web1", TWO_MINUTES);
+    busy(&mut world, 10);
+    assert!(is_out(&mut world, "web1"));
+    world.accepted(Verb::Enable, "web/web1", None);
+    world.reload();
+    quiet(&mut world, 100);
+    assert!(world.is_up("web1"), "{}", world.trace());
+    assert_eq!(note(&mut world, "web1"), "");
+    assert!(is_out(&mut world, "web2"), "{}", world.trace());
+    assert!(is_out(&mut world, "web3"), "{}", world.trace());
+}
+
+#[test]
 fn one_that_serves_still_when_its_time_is_over_is_told_once() {
     let mut world = World::new(settings())
         .without("other")
