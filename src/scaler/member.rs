@@ -128,8 +128,6 @@ pub(super) struct Errand {
     pub(super) is_wanted_back: bool,
     /// It is evacuated: until it is in again it comes and goes as a spare does, though it is always-up.
     pub(super) is_always_up: bool,
-    /// It is evacuated, its time is over and it serves still; that was told.
-    pub(super) is_overdue: bool,
 }
 
 impl Member {

@@ -7,6 +7,7 @@ use crate::scaler::hand::Kept;
 use crate::words::picture::AdminState;
 use crate::words::time::{PerSecond, Span};
 
+const RELOADED: &str = "HAProxy was reloaded or restarted: every state is read anew";
 const OVERDUE: &str = "it is evacuated, its time is over, and it serves still, as nobody else does: bring another one in, or \
     `resume` it";
 
@@ -30,9 +31,7 @@ fn note(note: &Note) -> String {
         Note::Unread(failure) => failure.to_string(),
         Note::Answers => "HAProxy answers again".to_owned(),
         Note::HasBackend => "HAProxy has this backend now".to_owned(),
-        Note::Reloaded => {
-            "HAProxy was reloaded or restarted: every state is read anew".to_owned()
-        }
+        Note::Reloaded => RELOADED.to_owned(),
         Note::Doubted(doubt) => doubt.to_string(),
         Note::Agrees => "log and HAProxy's counters agree again".to_owned(),
         Note::HardlyDrops(share) => {

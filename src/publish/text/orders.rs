@@ -78,12 +78,10 @@ fn promise(verb: Verb, promise: &Promise) -> String {
             is_out,
             is_last,
             within,
-        } => evacuated(
-            stand_in.as_deref(),
-            (*is_off, *boot),
-            (*is_out, *is_last),
-            Span(*within),
-        ),
+        } => {
+            let (boots, is) = ((*is_off, *boot), (*is_out, *is_last));
+            evacuated(stand_in.as_deref(), boots, is, Span(*within))
+        }
         Promise::Resumed => "automatic scaling resumed; pins remain".to_owned(),
         Promise::Kept {
             kept,
@@ -195,7 +193,7 @@ fn evacuated(
     } else {
         String::new()
     };
-    let if_last = if is_last {
+    let condition = if is_last {
         ", if another one serves by then"
     } else {
         ""
@@ -203,7 +201,7 @@ fn evacuated(
     let goes = match (is_out, stand_in) {
         (true, _) => "it serves nobody and goes at once".to_owned(),
         (false, Some(stand_in)) => format!(
-            "{stand_in} comes in first{boots}; then it is drained, {within} from now at the latest{if_last}"
+            "{stand_in} comes in first{boots}; then it is drained, {within} from now at the latest{condition}"
         ),
         (false, None) => format!(
             "no spare can stand in for it; it is drained {within} from now at the latest, as long as \

@@ -234,14 +234,18 @@ pub(super) fn no_stand_in(needs: Needs<'_>, now: Timestamp, server: &str) -> Opt
     nobody.then(|| Refusal::NoStandIn(Box::new(why_no_spare(needs, now))))
 }
 
-/// Whose time is over, and who serve still because nobody else does: told once.
-pub(super) fn tell_overdue(pool: &mut Pool, now: Timestamp, out: &mut Outbox) {
-    for member in &mut pool.members {
-        let is_over = member.goes_at().is_some_and(|until| now >= until.at);
-        let is_overdue = is_over && member.is_serving();
-        let was_told = std::mem::replace(&mut member.errand.is_overdue, is_overdue);
-        if is_overdue && !was_told {
-            out.tell(now, Some(&member.read.name), Change::Warning, Note::Overdue);
+/// Whose time is over, and who serve still because nobody else does: told once, and kept in `said`.
+pub(super) fn tell_overdue(pool: &Pool, said: &mut Vec<String>, now: Timestamp, out: &mut Outbox) {
+    let is_overdue = |it: &Member| {
+        let is_over = it.goes_at().is_some_and(|until| now >= until.at);
+        is_over && it.is_serving()
+    };
+    said.retain(|name| pool.member(name).is_some_and(is_overdue));
+    for member in pool.members.iter().filter(|it| is_overdue(it)) {
+        let name = &member.read.name;
+        if !said.contains(name) {
+            said.push(name.clone());
+            out.tell(now, Some(name), Change::Warning, Note::Overdue);
         }
     }
 }

@@ -63,6 +63,8 @@ pub(super) struct Said {
     pub(super) no_spare: NoSpareSaid,
     /// What is in the way.
     pub(super) advice: Vec<Advice>,
+    /// Evacuated servers that serve still though their time is over.
+    pub(super) overdue: Vec<String>,
 }
 
 /// What an empty-handed search was for.

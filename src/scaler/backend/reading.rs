@@ -52,7 +52,7 @@ impl Backend {
         self.take_picture(now, process, read, out);
         self.road().step_all(now, id, out);
         self.seek_work(now, out);
-        tell_overdue(&mut self.facts.pool, now, out);
+        tell_overdue(&self.facts.pool, &mut self.plan.said.overdue, now, out);
         tend_machines(self, now, out);
         self.road().read_sooner(now);
     }
