@@ -14,6 +14,8 @@ use crate::words::time::Span;
 const HOMELESS: &str = "we started its machine and it still runs, but HAProxy has no such server any \
     more: stop it by hand, or add the server again";
 
+const FORGOTTEN: &str = "we started its machine, which runs or may start yet, and the configuration names another one or \
+    none: stop it by hand, or name it again";
 const LEFT_ON: &str = "we started its machine, and nobody stops it while this daemon observes or looks after another \
     HAProxy: stop it by hand when nobody needs it";
 /// Also said of a problem that lasts.
@@ -79,11 +81,7 @@ fn news(news: &MachineNews) -> String {
         }
         MachineNews::Homeless => HOMELESS.to_owned(),
         MachineNews::LeftOn => LEFT_ON.to_owned(),
-        MachineNews::Forgotten => {
-            "we started its machine and it still runs, but the configuration \
-                                   names it no more: stop it by hand, or name it again"
-                .to_owned()
-        }
+        MachineNews::Forgotten => FORGOTTEN.to_owned(),
     }
 }
 
