@@ -71,7 +71,7 @@ fn news(news: &MachineNews) -> String {
         }
         MachineNews::Stopped { ran } => format!("its machine is off; it ran for {}", Span(*ran)),
         MachineNews::Runs => {
-            "its machine runs though the server is in maint, and neither was our doing: it is left as \
+            "its machine runs though the server is in maint, and it is not ours to stop: it is left as \
              it is; stop it by hand if nobody needs it"
                 .to_owned()
         }
@@ -108,7 +108,7 @@ pub(super) fn unused(is_ours: bool, lasted: Duration) -> String {
         return HOMELESS.to_owned();
     }
     format!(
-        "its machine has run for {} though the server is in maint, and we did not start it: stop it by \
+        "its machine has run for {} though the server is in maint, and it is not ours to stop: stop it by \
          hand if nobody needs it",
         whole(lasted)
     )

@@ -346,7 +346,7 @@ impl Stops {
             (STOP_AGAIN_MIN * 2_u32.pow(doublings)).min(STOP_AGAIN_MAX)
         };
         self.by = None;
-        self.is_doubtful = !trouble.is_certain();
+        self.is_doubtful = matches!(trouble, MachineTrouble::Unknown(_));
         self.failures = self.failures.saturating_add(1);
         self.not_before = now.after(again_in);
         again_in

@@ -319,7 +319,8 @@ fn one_whose_stop_may_take_effect_yet_comes_last() {
     assert!(world.is_up("web2"));
     let before = world.starts("web3");
     world.machine("web2").faults = vec![(MachineVerb::Stop, Fault::Lost)];
-    quiet(&mut world, 220);
+    world.machine("web2").is_mute = true;
+    quiet(&mut world, 260);
     let failed = texts(&world, Change::MachineFailed);
     assert_eq!(failed.len(), 1, "{failed:?}");
     assert_eq!(world.power("web2"), PowerState::On, "{}", world.trace());

@@ -43,6 +43,8 @@ pub(crate) struct Machine {
     pub(crate) is_slow_to_begin: bool,
     /// Its provider may not stop it.
     pub(crate) is_forbidden: bool,
+    /// An operator has put its server into maint since it was asked to start last.
+    is_handed_over: bool,
     /// It was woken, and not stopped since.
     is_waking: bool,
     /// So many of those starts have no effect.
@@ -86,6 +88,7 @@ impl World {
                 is_mute: false,
                 is_slow_to_begin: false,
                 is_forbidden: false,
+                is_handed_over: false,
                 is_waking: false,
                 lost_packets: 0,
                 start_takes: ANSWERS,
@@ -108,7 +111,9 @@ impl World {
     /// An operator who puts a server into maint may work on its machine.
     pub(crate) fn hand_at(&mut self, name: &str, state: AdminState) {
         if let Some(machine) = self.plant.get_mut(name) {
+            // What was asked for before is an operator's, too.
             machine.is_started &= state != AdminState::Maint;
+            machine.is_handed_over |= state == AdminState::Maint;
         }
     }
 
@@ -159,6 +164,7 @@ impl World {
             .position(|(verb, _)| *verb == call.verb);
         let fault = planned.map_or(fault, |at| machine.faults.remove(at).1);
         if call.verb == MachineVerb::Start {
+            machine.is_handed_over = false;
             machine.keys.entry(call.key).or_insert(now);
         }
         let takes = match (fault, call.verb) {
@@ -216,7 +222,7 @@ impl World {
         match turn {
             Turn::Starts if machine.power != PowerState::On => {
                 machine.power = PowerState::Starting;
-                machine.is_started = true;
+                machine.is_started = !machine.is_handed_over;
                 let boot = machine.boot;
                 self.turns(name, boot, Turn::Boots);
             }
@@ -233,7 +239,7 @@ impl World {
             Turn::Wakes if machine.is_waking => {
                 machine.is_waking = false;
                 machine.power = PowerState::On;
-                machine.is_started = true;
+                machine.is_started = !machine.is_handed_over;
                 self.server(name).is_alive = true;
             }
             Turn::Starts | Turn::Boots | Turn::Wakes => {}
