@@ -284,6 +284,7 @@ impl Machine {
     ) {
         self.starts.key = memory.key;
         self.starts.attempt = memory.attempt;
+        self.starts.is_over = memory.is_over;
         self.is_ours = memory.is_ours;
         self.starts.boot = memory.boot;
         self.starts.count = memory.starts;
@@ -304,6 +305,7 @@ impl Machine {
             attempt: self.starts.attempt,
             is_ours: self.is_ours,
             may_start_late: self.start.is_some() || self.starts.may_be_late(now),
+            is_over: self.starts.is_over,
             is_stopping: self.stops.is_under_way(),
             boot: self.starts.boot,
             starts: self.starts.count,
@@ -339,16 +341,19 @@ impl Machine {
     ) -> Outcome {
         let (power, look_in) = match outcome {
             Ok(MachineAnswer::Done | MachineAnswer::Is(PowerState::On)) => {
+                Start::promise(&mut self.start, None);
                 (PowerState::On, BOOT_WATCH_EVERY)
             }
             Ok(MachineAnswer::NotYet { retry_after }) => {
-                if let Some(start) = &mut self.start {
-                    start.again_at = Some(now.after(AGAIN_EVERY));
-                    start.is_promised = true;
-                }
+                Start::promise(&mut self.start, Some(now.after(AGAIN_EVERY)));
                 (PowerState::Starting, retry_after.unwrap_or(WATCH_EVERY))
             }
             Ok(MachineAnswer::Is(PowerState::Starting)) => (PowerState::Starting, WATCH_EVERY),
+            // An earlier one was accepted, and may take effect: this one is asked for again.
+            Ok(_) | Err(_) if self.start.as_ref().is_some_and(|it| it.is_promised) => {
+                Start::promise(&mut self.start, Some(now.after(AGAIN_EVERY)));
+                (PowerState::Starting, WATCH_EVERY)
+            }
             Ok(MachineAnswer::Is(PowerState::Off | PowerState::Stopping | PowerState::Gone)) => {
                 return self.start_failed(now, MachineTrouble::Off);
             }
@@ -384,7 +389,7 @@ impl Machine {
         self.give_up(now);
         if trouble.is_certain() {
             // It was not done: what runs, runs for whom it ran before.
-            self.is_ours = self.starts.take_back();
+            self.is_ours = self.starts.take_back(self.is_ours);
             self.power.enter(now, None);
             self.ask_at = now;
         }
@@ -515,7 +520,8 @@ impl Machine {
             self.ask_at = now.after(WATCH_EVERY);
         }
         if let Some(start) = &mut self.start {
-            (start.offs, start.again_at, start.is_promised) = (0, None, false);
+            start.offs = 0;
+            Start::promise(&mut self.start, None);
             return self.accept();
         }
         let may_be_late = self.starts.may_be_late(now);

@@ -92,6 +92,7 @@ pub struct ServerMemory {
 }
 
 /// What is remembered of the machine that a server runs on.
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own, as it stands on disk
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MachineMemory {
     /// Which machine that was.
@@ -104,6 +105,8 @@ pub struct MachineMemory {
     pub is_ours: bool,
     /// A start was waited for, or may take effect yet.
     pub may_start_late: bool,
+    /// The last start has worked, or the machine was stopped since: another one is no repetition.
+    pub is_over: bool,
     /// A stop was asked for, and may take effect yet.
     pub is_stopping: bool,
     /// From the last start to the first proof of its server.

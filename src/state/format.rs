@@ -93,6 +93,7 @@ struct Server {
 }
 
 /// The machine that a server runs on.
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own, as it stands on disk
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Machine {
@@ -101,6 +102,8 @@ struct Machine {
     attempt: u32,
     is_ours: bool,
     may_start_late: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    is_over: bool,
     /// Left out where it is not, so that older versions can read the file.
     #[serde(default, skip_serializing_if = "is_false")]
     is_stopping: bool,
@@ -362,6 +365,7 @@ fn machine(memory: &MachineMemory) -> Machine {
         attempt: memory.attempt,
         is_ours: memory.is_ours,
         may_start_late: memory.may_start_late,
+        is_over: memory.is_over,
         is_stopping: memory.is_stopping,
         boot_ms: memory.boot.map(ms),
         starts: memory.starts,
@@ -375,6 +379,7 @@ fn read_machine(read: &Machine) -> MachineMemory {
         attempt: read.attempt,
         is_ours: read.is_ours,
         may_start_late: read.may_start_late,
+        is_over: read.is_over,
         is_stopping: read.is_stopping,
         boot: read
             .boot_ms

@@ -95,6 +95,7 @@ fn memory() -> Memory {
             attempt: 2,
             is_ours: true,
             may_start_late: true,
+            is_over: true,
             is_stopping: true,
             boot: Some(Duration::from_millis(41_300)),
             starts: 5,

@@ -294,6 +294,12 @@ impl Journey {
         self.step == Step::Starting || boots
     }
 
+    /// Its machine was believed to run, and its server does not answer: it is attended to from the beginning.
+    pub(super) fn starts_after_all(&mut self, now: Timestamp) {
+        (self.step, self.since) = (Step::Starting, now);
+        self.stall.make_void();
+    }
+
     /// When one gives up to wait for its machine; `None`: its server answers, or has no machine that boots.
     pub(super) fn is_late_at(&self, settings: &MachineSettings) -> Option<Timestamp> {
         match (self.step, self.boot) {

@@ -200,43 +200,6 @@ impl Machines {
         self.each.len() + self.starts.len() + self.former.len()
     }
 
-    /// Why that spare's machine cannot be started now.
-    pub(super) fn no_start(
-        &self,
-        now: Timestamp,
-        server: &str,
-        settings: &BackendSettings,
-    ) -> Option<NoStart> {
-        let machine = self.of(server)?;
-        if machine.is_stopping() {
-            return Some(NoStart::Stopping);
-        }
-        match machine.power.state {
-            Some(PowerState::On) => return None,
-            Some(PowerState::Gone) => return Some(NoStart::Gone),
-            Some(PowerState::Off | PowerState::Starting | PowerState::Stopping) | None => {}
-        }
-        if machine.runs_for_us() {
-            return None;
-        }
-        let running = self.each.values().filter(|it| it.runs_for_us()).count();
-        let running = u32::try_from(running).unwrap_or(u32::MAX);
-        if running >= settings.machines_at_once {
-            return Some(NoStart::AtOnce(running));
-        }
-        let mut recent = self.starts_ago(now);
-        let most = usize::try_from(settings.starts_per_hour).unwrap_or(usize::MAX);
-        if recent.len() < most {
-            return None;
-        }
-        let first_to_end = recent.split_off(recent.len() - most);
-        let ago = first_to_end.first().copied().unwrap_or_default();
-        Some(NoStart::StartsSpent {
-            starts: settings.starts_per_hour,
-            left: HOUR.saturating_sub(ago),
-        })
-    }
-
     /// When something is due with one of them, whatever else happens.
     pub(super) fn due(&self, journeys: &Journeys, settings: &BackendSettings) -> Option<Timestamp> {
         let each = self.each.iter().map(|(name, machine)| {
@@ -300,6 +263,61 @@ impl Machines {
             _ => {}
         }
     }
+}
+
+/// Why that spare's machine cannot be started now.
+pub(super) fn no_start(needs: Needs<'_>, now: Timestamp, server: &str) -> Option<NoStart> {
+    let (machines, settings) = (needs.machines, needs.settings);
+    let machine = machines.of(server)?;
+    if machine.is_stopping() {
+        return Some(NoStart::Stopping);
+    }
+    match machine.power.state {
+        Some(PowerState::On) => return None,
+        Some(PowerState::Gone) => return Some(NoStart::Gone),
+        Some(PowerState::Off | PowerState::Starting | PowerState::Stopping) | None => {}
+    }
+    if machine.runs_for_us() {
+        return None;
+    }
+    let each = machines.each.iter();
+    let running = each.filter(|(name, it)| it.runs_for_us() && !is_lost_sight_of(needs, name, it));
+    let about_to = about_to_start(needs);
+    let running = u32::try_from(running.count() + about_to).unwrap_or(u32::MAX);
+    if running >= settings.machines_at_once {
+        return Some(NoStart::AtOnce(running));
+    }
+    let recent = machines.starts_ago(now);
+    let most = usize::try_from(settings.starts_per_hour).unwrap_or(usize::MAX);
+    if recent.len() + about_to < most {
+        return None;
+    }
+    let first_to_end = recent.get(recent.len().saturating_sub(most));
+    Some(NoStart::StartsSpent {
+        starts: settings.starts_per_hour,
+        left: HOUR.saturating_sub(first_to_end.copied().unwrap_or_default()),
+    })
+}
+
+/// Machines that spares on their way are about to start.
+fn about_to_start(needs: Needs<'_>) -> usize {
+    let waiting = needs.journeys.iter().filter(|journey| {
+        let machine = needs.machines.of(&journey.server);
+        let is_to_start =
+            |it: &Machine| !it.runs_for_us() && it.power.state != Some(PowerState::On);
+        journey.step == Step::Starting && machine.is_some_and(is_to_start)
+    });
+    waiting.count()
+}
+
+/// It was started by us, nobody can tell whether it still runs, nobody can stop it, and its server rests: it may
+/// sleep by now, as a computer does.
+fn is_lost_sight_of(needs: Needs<'_>, name: &str, machine: &Machine) -> bool {
+    let settings = needs.settings.machines.get(name);
+    let member = needs.facts.pool.member(name);
+    let rests = member.is_some_and(|it| it.stage == Stage::Maint && it.read.is_maint());
+    let is_mute = machine.power.state.is_none() && machine.power.is_mute && machine.start.is_none();
+    rests && is_mute && settings.is_some_and(|it| !it.may_stop)
 }
 
 /// A spare that is ready, takes nothing, and whose machine is off: HAProxy will not bring it back.

@@ -6,7 +6,7 @@ use super::facts::Facts;
 use super::journey::Journey;
 use super::journeys::Journeys;
 use super::line_up::{BREACH_UNITS, sufficing_first};
-use super::machines::Machines;
+use super::machines::{Machines, no_start};
 use super::nobody::why_no_spare;
 use super::signals::Signals;
 use super::size::{self, Size};
@@ -147,7 +147,7 @@ impl<'a> Needs<'a> {
         }
         if first.is_none() && self.facts.pool.serving() == 0 && !wanted.rests_on_the_log() {
             let last = self.facts.pool.last_resort(now);
-            let may_start = |name: &str| self.machines.no_start(now, name, self.settings).is_none();
+            let may_start = |name: &str| no_start(self, now, name).is_none();
             first = last.filter(|member| {
                 let name = &member.read.name;
                 !self.journeys.is_busy(name) && may_start(name)
@@ -474,8 +474,7 @@ impl<'a> Needs<'a> {
         let mut candidates = self.facts.pool.candidates(now, self.settings);
         candidates.retain(|member| {
             let name = &member.read.name;
-            let no_start = self.machines.no_start(now, name, self.settings);
-            !self.journeys.is_busy(name) && no_start.is_none()
+            !self.journeys.is_busy(name) && no_start(self, now, name).is_none()
         });
         // Of those that cost the same whoever runs comes first.
         candidates.sort_by_key(|member| {

@@ -1,5 +1,6 @@
 //! Why no spare comes: what is the matter with each of them.
 
+use super::machines;
 use super::needs::Needs;
 use crate::scaler::member::{Member, Role, Stage, name_of};
 use crate::scaler::seen::{Nobody, WhyNot};
@@ -28,12 +29,7 @@ pub(super) fn why_no_spare(needs: Needs<'_>, now: Timestamp) -> Nobody {
     };
     let no_start = |spare: &Member| {
         let is_out = spare.stage == Stage::Maint;
-        let why = || {
-            needs
-                .machines
-                .no_start(now, &spare.read.name, needs.settings)
-        };
-        is_out.then(why)?
+        is_out.then(|| machines::no_start(needs, now, &spare.read.name))?
     };
     let why = |spare: &Member| match (spare.note(now), spent_for(spare)) {
         (Some(note), _) => WhyNot::Noted(Box::new(note)),

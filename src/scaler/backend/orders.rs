@@ -4,6 +4,7 @@
 use super::Backend;
 use super::evacuation;
 use super::journey::{Journey, Step};
+use super::machines::no_start;
 use super::promise::{promise, stops_after};
 use super::ramps::take_all_back;
 use super::view::Sight;
@@ -229,7 +230,7 @@ impl Sight<'_> {
             return Err(Refusal::Full(servers));
         }
         let now = self.facts.last_read();
-        let no_start = self.machines.no_start(now, server, &self.settings);
+        let no_start = no_start(self.needs(), now, server);
         if let Some(why) = no_start.filter(|why| *why != NoStart::Stopping)
             && !member.read.is_up()
             && !self.journeys.is_inbound(server)

@@ -196,8 +196,14 @@ fn may_go_on(member: &Member, next: &BackendSettings) -> bool {
 fn lost_by(sight: &Sight<'_>, next: &BackendSettings) -> Vec<String> {
     let is_lost = |name: &&String| {
         let journey = sight.journeys.of(name);
-        let waits = journey.is_some_and(|it| it.step == Step::Starting);
-        let has_lost_it = waits && !next.machines.contains_key(*name);
+        let is_starting = journey.is_some_and(|it| it.step == Step::Starting);
+        let boots = journey.is_some_and(|it| it.boot.is_some() && it.step.waits_for_its_machine());
+        let other = next.machines.get(*name);
+        let machine = sight.machines.of(name);
+        let is_same =
+            other.is_some_and(|next| machine.is_some_and(|it| it.identity == next.identity));
+        // One that is named no more and boots may come all the same; another one has to be started.
+        let has_lost_it = !is_same && (is_starting || boots && other.is_some());
         let member = sight.facts.pool.member(name);
         has_lost_it || member.is_some_and(|it| !may_go_on(it, next))
     };

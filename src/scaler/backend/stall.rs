@@ -34,6 +34,8 @@ pub(super) struct Stall {
     /// The last request passed.
     has_hope: bool,
     has_stalled: bool,
+    /// What it met was void once: its machine was believed to run.
+    was_void: bool,
     /// Those with the same one come for one place.
     place: Option<ActionId>,
     /// That one was first.
@@ -52,6 +54,17 @@ impl Stall {
         if self.place.is_none() {
             self.place = Some(place);
         }
+    }
+
+    /// What its warm-up met says nothing any more.
+    pub(super) fn make_void(&mut self) {
+        (self.trouble, self.has_hope, self.has_stalled) = (None, false, false);
+        self.was_void = true;
+    }
+
+    /// That was so once.
+    pub(super) const fn was_void(&self) -> bool {
+        self.was_void
     }
 
     /// The warm-up has passed: true when nobody counted on that any more.

@@ -31,7 +31,7 @@ pub(in crate::scaler) struct Power {
     /// The last thing known is that it runs, however long ago that was.
     pub(super) was_on: bool,
     /// Nobody knows what it does, and its provider was asked and did not say.
-    pub(super) is_mute: bool,
+    pub(in crate::scaler) is_mute: bool,
     /// When its provider, or its server, said so last.
     seen_at: Option<Timestamp>,
     /// When its provider was asked last.
@@ -58,8 +58,8 @@ pub(in crate::scaler) struct Starts {
     pub(in crate::scaler) late_until: Option<Timestamp>,
     /// The last one has worked, or its machine was stopped since: another one is no repetition.
     pub(super) is_over: bool,
-    /// What holds again if the last one was not done: whether the machine was ours, and `late_until`.
-    before: (bool, Option<Timestamp>),
+    /// What holds again if the last one, no repetition, was not done: whether the machine was ours, and `late_until`.
+    before: Option<(bool, Option<Timestamp>)>,
 }
 
 /// The stops that were asked for.
@@ -118,6 +118,14 @@ impl Start {
         }
     }
 
+    /// The one that is waited for takes effect later, and is asked for again at that time; `None`: it has begun.
+    pub(super) const fn promise(start: &mut Option<Self>, again_at: Option<Timestamp>) {
+        if let Some(start) = start {
+            start.is_promised = again_at.is_some();
+            start.again_at = again_at;
+        }
+    }
+
     /// Its server is to answer by then.
     pub(in crate::scaler) fn until(&self, settings: &MachineSettings) -> Timestamp {
         self.asked_at.after(settings.start_timeout)
@@ -167,11 +175,10 @@ impl Power {
         self.asked_at = Some(now);
     }
 
-    /// That it runs is believed no more, and asking its provider again would not help.
+    /// That it runs is believed no more.
     pub(in crate::scaler) fn is_doubted(&mut self, now: Timestamp) {
         if !self.is_down() {
             self.enter(now, None);
-            self.is_mute = true;
         }
         self.was_on = false;
     }
@@ -229,7 +236,7 @@ impl Starts {
             boot: None,
             late_until: None,
             is_over: false,
-            before: (false, None),
+            before: None,
         }
     }
 
@@ -252,16 +259,20 @@ impl Starts {
         !self.is_over && self.may_be_late(now)
     }
 
-    /// The last one was not done: whether the machine was ours before.
-    pub(super) const fn take_back(&mut self) -> bool {
-        self.late_until = self.before.1;
-        self.before.0
+    /// The last one was not done: whether the machine, which `is_ours`, was so before.
+    pub(super) fn take_back(&mut self, is_ours: bool) -> bool {
+        let Some((was_ours, late_until)) = self.before.take() else {
+            return is_ours;
+        };
+        self.late_until = late_until;
+        was_ours
     }
 
     /// One more is asked for; `is_again`: it is a repetition; `is_ours`: the machine was ours before.
     pub(super) fn ask(&mut self, is_again: bool, is_ours: bool) {
-        // What was asked for before may take effect all the same: `late_until` stays.
-        self.before = (is_ours, self.late_until);
+        // What was asked for before may take effect all the same: `late_until` stays, and a repetition that was not
+        // done changes nothing.
+        self.before = (!is_again).then_some((is_ours, self.late_until));
         self.is_over = false;
         if is_again {
             self.attempt = self.attempt.saturating_add(1);

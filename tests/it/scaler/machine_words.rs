@@ -241,3 +241,73 @@ fn a_stop_that_was_refused_is_asked_for_again_after_an_hour() {
     let failed = texts(&world, Change::MachineFailed);
     assert!(!failed[0].contains("not tried again"), "{failed:?}");
 }
+
+#[test]
+fn a_machine_of_somebody_else_whose_application_is_down_is_neither_started_nor_stopped() {
+    let mut world = one_machine();
+    world.set_power("web2", PowerState::On);
+    world.server("web2").is_alive = false;
+    world.pass(seconds(310)); // It is seen to run.
+    world.accepted(Verb::Enable, "web/web2", Some(seconds(3600)));
+    world.requests(400, 20, seconds(1));
+    assert_eq!(world.starts("web2"), 0, "{}", world.trace());
+    assert_eq!(world.asked("web2", MachineVerb::Stop), 0);
+    assert!(world.count(Change::EnableFailed) > 0, "{}", world.trace());
+}
+
+#[test]
+fn a_repetition_that_fails_changes_nothing_for_the_start_that_was_accepted() {
+    let mut world = one_that_is_woken(100);
+    slow(&mut world, 5);
+    world.machine("web2").faults = vec![(MachineVerb::Start, Fault::Refused)];
+    slow(&mut world, 110);
+    assert!(world.is_up("web2"), "{}", world.trace());
+    assert_eq!(world.starts("web2"), 1, "{}", world.trace());
+    assert_eq!(world.asked("web2", MachineVerb::Start), 2);
+    quiet(&mut world, 200);
+    assert_eq!(world.power("web2"), PowerState::Off, "{}", world.trace());
+}
+
+#[test]
+fn two_that_are_wanted_at_once_keep_to_what_may_run_at_once() {
+    let mut world = two_machines();
+    world.settings.machines_at_once = 1;
+    world.settings.min = 4;
+    world.begin_anew();
+    world.pass(seconds(20));
+    let started = world.starts("web2") + world.starts("web3");
+    assert_eq!(started, 1, "{}", world.trace());
+}
+
+#[test]
+fn computers_that_sleep_by_themselves_do_not_use_up_what_may_run_at_once() {
+    let mut world = two_machines();
+    world.settings.machines_at_once = 1;
+    for machine in world.settings.machines.values_mut() {
+        machine.may_stop = false;
+    }
+    world.begin_anew();
+    world.machine("web2").is_mute = true;
+    slow(&mut world, 50);
+    assert!(world.is_up("web2"), "{}", world.trace());
+    quiet(&mut world, 400);
+    assert_eq!(stage(&mut world, "web2"), Stage::Maint, "{}", world.trace());
+    world.set_power("web2", PowerState::Off);
+    world.accepted(Verb::Disable, "web/web2", Some(seconds(3600)));
+    slow(&mut world, 60);
+    assert!(world.is_up("web3"), "{}", world.trace());
+}
+
+#[test]
+fn a_machine_that_the_configuration_changes_while_it_boots_is_begun_anew() {
+    let mut world = one_machine();
+    slow(&mut world, 5);
+    assert_eq!(stage(&mut world, "web2"), Stage::Starting);
+    let machine = world.settings.machines.get_mut("web2").expect("it has one");
+    machine.identity = 8;
+    let settings = world.settings.clone();
+    world.reconfigure(&settings);
+    world.set_power("web2", PowerState::Off);
+    slow(&mut world, 60);
+    assert!(world.is_up("web2"), "{}", world.trace());
+}

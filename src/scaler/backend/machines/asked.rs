@@ -66,8 +66,10 @@ fn tend_one(
     if wants_another {
         return true;
     }
-    stall_if_slow(road, now, name, &settings, out);
-    start_if_seen_off(road, name);
+    if stall_if_slow(road, now, name, &settings, out) {
+        return true;
+    }
+    start_if_seen_off(road, now, name);
     let step = road.journeys.of(name).map(|journey| journey.step);
     let wait = NO_STOP_FOR.min(road.settings.idle_timeout);
     let may_stop = may_stop && now >= road.machines.not_before && settings.may_stop;
@@ -162,7 +164,7 @@ fn tell_if_contradicted(
 }
 
 /// Its server was asked because it was believed to run, and it is off: it is started.
-fn start_if_seen_off(road: &mut Road<'_>, name: &str) {
+fn start_if_seen_off(road: &mut Road<'_>, now: Timestamp, name: &str) {
     let is_off = road
         .machines
         .of(name)
@@ -172,23 +174,23 @@ fn start_if_seen_off(road: &mut Road<'_>, name: &str) {
         && journey.boot.is_none()
         && matches!(journey.step, Step::WarmingUp { .. })
     {
-        journey.step = Step::Starting;
+        journey.starts_after_all(now);
     }
 }
 
-/// A start that takes longer than the last boot lets one expect: the next spare sets out beside it.
+/// A start that takes longer than the last boot lets one expect: true when the next spare is to set out beside it.
 fn stall_if_slow(
     road: &mut Road<'_>,
     now: Timestamp,
     name: &str,
     settings: &MachineSettings,
     out: &mut Outbox,
-) {
+) -> bool {
     let (Some(journey), Some(machine)) = (road.journeys.of(name), road.machines.of(name)) else {
-        return;
+        return false;
     };
     if slow_at(journey, machine, settings).is_none_or(|at| now < at) {
-        return;
+        return false;
     }
     let booting = machine.booting(now);
     let usual = booting.and_then(|it| Some((it.lasted, it.usual?)));
@@ -202,6 +204,7 @@ fn stall_if_slow(
             out,
         );
     }
+    true
 }
 
 /// An outcome came in; true when another spare is to be looked for.

@@ -228,17 +228,15 @@ impl Road<'_> {
                 // Nobody has answered for as long as the machine may boot.
                 let is_late = |boot: Boot| now >= boot.until && !boot.has_answered;
                 let is_late = journey.boot.is_some_and(is_late);
-                let is_silent = matches!(
-                    failure,
-                    WarmUpFailure::Refused { .. } | WarmUpFailure::TimedOut { .. }
-                );
+                let is_silent = !matches!(failure, WarmUpFailure::Status { .. });
                 let machine = self.machines.of_mut(&name).filter(|_| is_silent);
                 if let Some(machine) = machine.filter(|it| !it.is_sure(now))
                     && journey.boot.is_none()
+                    && !journey.stall.was_void()
                 {
-                    // It does not run, as was believed.
+                    // It may not run, as was believed: its provider is asked once more.
                     machine.power.is_doubted(now);
-                    journey.step = Step::Starting;
+                    journey.starts_after_all(now);
                     return false;
                 }
                 // A new configuration may name its machine no more.
