@@ -137,6 +137,7 @@ impl World {
         let machine = self.machine(name);
         machine.power = power;
         machine.is_started &= power == PowerState::On;
+        machine.is_waking = false;
         self.server(name).is_alive = power == PowerState::On;
     }
 
@@ -192,7 +193,8 @@ impl World {
             MachineVerb::Start if is_lost => {}
             MachineVerb::Start if is_done && machine.is_slow_to_begin => {
                 // Like a computer that is woken: nobody sees it before its server answers.
-                machine.is_waking = true;
+                // A packet to one that runs does nothing.
+                machine.is_waking |= machine.power != PowerState::On;
                 let boot = machine.boot;
                 self.turns(&name, boot, Turn::Wakes);
             }
