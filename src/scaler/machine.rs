@@ -299,12 +299,14 @@ impl Machine {
 
     /// What should be known of it after a restart.
     pub(super) fn memory(&self, now: Timestamp) -> MachineMemory {
+        // A repetition may be under way though its server is proven.
+        let is_asked = self.call.is_some_and(|it| it.verb == MachineVerb::Start);
         MachineMemory {
             identity: self.identity,
             key: self.starts.key,
             attempt: self.starts.attempt,
             is_ours: self.is_ours,
-            may_start_late: self.start.is_some() || self.starts.may_be_late(now),
+            may_start_late: self.start.is_some() || is_asked || self.starts.may_be_late(now),
             is_over: self.starts.is_over,
             is_stopping: self.stops.is_under_way(),
             boot: self.starts.boot,
