@@ -184,8 +184,8 @@ impl Power {
     }
 
     /// Nobody has asked yet what it does.
-    pub(in crate::scaler) fn is_new(&self) -> bool {
-        self.asked_at.is_none() && self.state.is_none()
+    pub(in crate::scaler) const fn is_new(&self) -> bool {
+        self.asked_at.is_none()
     }
 
     /// Its provider was asked a moment ago.

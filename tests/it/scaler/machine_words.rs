@@ -311,3 +311,33 @@ fn a_machine_that_the_configuration_changes_while_it_boots_is_begun_anew() {
     slow(&mut world, 60);
     assert!(world.is_up("web2"), "{}", world.trace());
 }
+
+#[test]
+fn a_stop_that_an_earlier_daemon_asked_for_is_looked_at_with_the_first_picture() {
+    let mut world = one_machine();
+    slow(&mut world, 50);
+    quiet(&mut world, 90);
+    assert!(
+        world.asked("web2", MachineVerb::Stop) > 0,
+        "{}",
+        world.trace()
+    );
+    let mut memory = world.durable.clone();
+    for server in memory
+        .backends
+        .values_mut()
+        .flat_map(|it| it.servers.values_mut())
+    {
+        if let Some(machine) = &mut server.machine {
+            machine.is_stopping = true;
+        }
+    }
+    let before = world.asked("web2", MachineVerb::Status);
+    world.restart(Some(memory));
+    world.pass(seconds(5));
+    assert!(
+        world.asked("web2", MachineVerb::Status) > before,
+        "{}",
+        world.trace()
+    );
+}

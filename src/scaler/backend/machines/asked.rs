@@ -89,7 +89,7 @@ fn tend_one(
     if !may_stop {
         machine.stops.is_not_wished();
     }
-    let is_shown_first = has_picture && machine.power.is_new();
+    let is_shown_first = has_picture && machine.power.is_new() && machine.start.is_none();
     if is_down || is_shown_first || is_homeless && !machine.is_told {
         machine.doubt(now);
     }
