@@ -6,6 +6,8 @@
 use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::thread;
+use std::time::Duration;
 
 use super::DaemonError;
 use crate::config::{Config, Mode};
@@ -32,7 +34,7 @@ pub(super) fn take(config: &Config) -> Result<(Option<Lock>, Option<News>), Daem
         return Ok((None, None)); // It changes nothing and may stand beside an acting one.
     }
     let address = &config.haproxy.socket;
-    match lock(address) {
+    match lock_soon(address) {
         Ok(lock) => Ok((Some(lock), None)),
         Err(Unlocked::Taken { pid }) => Err(DaemonError::Locked {
             address: address.to_string(),
@@ -44,6 +46,12 @@ pub(super) fn take(config: &Config) -> Result<(Option<Lock>, Option<News>), Daem
         }
     }
 }
+
+/// A program that a killed daemon was about to run holds its lock until it is executed: so often the lock is tried
+/// again …
+const TRIES: u32 = 6;
+/// … after this time.
+const TRY_EVERY: Duration = Duration::from_millis(50);
 
 /// Why there is no lock.
 enum Unlocked {
@@ -57,6 +65,17 @@ impl From<io::Error> for Unlocked {
     fn from(error: io::Error) -> Self {
         Self::Unknown(error)
     }
+}
+
+/// Waits a moment for one that has just ended.
+fn lock_soon(address: &Address) -> Result<Lock, Unlocked> {
+    for _ in 0..TRIES {
+        match lock(address) {
+            Err(Unlocked::Taken { .. }) => thread::sleep(TRY_EVERY),
+            outcome => return outcome,
+        }
+    }
+    lock(address)
 }
 
 fn lock(address: &Address) -> Result<Lock, Unlocked> {
