@@ -410,12 +410,14 @@ impl Journey {
     /// checks the server, so that it goes through drain on its way in.
     pub(super) fn may_cause(&self, is_checked: bool) -> Vec<AdminState> {
         let route = self.goal.route();
+        let boots = self.boot.is_some_and(|boot| boot.over_at.is_none());
         let next = match &self.step {
-            Step::Starting | Step::WarmingUp { .. } | Step::Judging { .. } => {
-                Some(route.first(is_checked))
-            }
+            Step::WarmingUp { .. } if boots => None,
+            Step::WarmingUp { .. } | Step::Judging { .. } => Some(route.first(is_checked)),
             Step::Checking | Step::Emptying { .. } => Some(route.to),
-            Step::Writing { .. } | Step::Verifying { .. } => None,
+            // Nothing is told before its machine runs, and what is known is written once more before that: until
+            // then a change is an operator's.
+            Step::Starting | Step::Writing { .. } | Step::Verifying { .. } => None,
         };
         let mut states = Vec::new();
         for state in self.told.iter().copied().chain(next) {
