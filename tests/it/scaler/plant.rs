@@ -45,6 +45,8 @@ pub(crate) struct Machine {
     pub(crate) is_forbidden: bool,
     /// An operator has put its server into maint since it was asked to start last.
     is_handed_over: bool,
+    /// Its provider has said off since it was asked to start last, though it runs: nobody can know that.
+    pub(crate) has_denied: bool,
     /// It was woken, and not stopped since.
     is_waking: bool,
     /// So many of those starts have no effect.
@@ -89,6 +91,7 @@ impl World {
                 is_slow_to_begin: false,
                 is_forbidden: false,
                 is_handed_over: false,
+                has_denied: false,
                 is_waking: false,
                 lost_packets: 0,
                 start_takes: ANSWERS,
@@ -165,6 +168,7 @@ impl World {
             .position(|(verb, _)| *verb == call.verb);
         let fault = planned.map_or(fault, |at| machine.faults.remove(at).1);
         if call.verb == MachineVerb::Start {
+            machine.has_denied = false;
             machine.is_handed_over = false;
             machine.keys.entry(call.key).or_insert(now);
         }
@@ -261,6 +265,9 @@ impl World {
             PowerState::Off | PowerState::Gone => PowerState::On,
             PowerState::On | PowerState::Starting | PowerState::Stopping => PowerState::Off,
         };
+        if (fault, verb, lie) == (Fault::Ignored, MachineVerb::Status, PowerState::Off) {
+            self.machine(&name).has_denied = true;
+        }
         let outcome = match (fault, verb) {
             (Fault::AnswerLost | Fault::Lost, _) => Err(MachineFailure::Unknown(words())),
             (Fault::Refused, _) => Err(MachineFailure::Failed(words())),
