@@ -64,6 +64,8 @@ pub(in crate::scaler) struct Reading {
     pub(super) failure: Option<ReadFailure>,
     /// When this backend was read last.
     pub(super) read_at: Option<Timestamp>,
+    /// How often it was read.
+    pub(super) pictures: u64,
     /// When a line was a reason to read last.
     hinted_at: Option<Timestamp>,
 }

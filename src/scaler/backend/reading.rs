@@ -41,6 +41,7 @@ impl Backend {
             Err(failure) => return self.failed(now, &failure, out),
         };
         self.facts.reading.read_at = Some(now);
+        self.facts.reading.pictures = self.facts.reading.pictures.wrapping_add(1);
         match self.facts.reading.failure.take() {
             Some(ReadFailure::UnknownBackend) => {
                 out.tell(now, None, Change::Note, Note::HasBackend);

@@ -70,8 +70,8 @@ pub(in crate::scaler) struct Stops {
     /// An earlier daemon asked for it: whoever does it may still be at work.
     is_inherited: bool,
     failures: u32,
-    /// Since when one is wished for.
-    wished_at: Option<Timestamp>,
+    /// One is wished for since the picture with that number.
+    wished_at: Option<u64>,
     /// The last one that failed may take effect all the same.
     is_doubtful: bool,
     not_before: Timestamp,
@@ -321,9 +321,9 @@ impl Stops {
         self.not_before = self.not_before.max(until);
     }
 
-    /// One is wished for; true when HAProxy was read since, and nothing spoke against it.
-    pub(in crate::scaler) fn is_confirmed(&mut self, now: Timestamp, read_at: Timestamp) -> bool {
-        read_at > *self.wished_at.get_or_insert(now)
+    /// One is wished for, as HAProxy was read so often; true when it was read since, and nothing spoke against it.
+    pub(in crate::scaler) fn is_confirmed(&mut self, pictures: u64) -> bool {
+        pictures > *self.wished_at.get_or_insert(pictures)
     }
 
     /// None is wished for any more.

@@ -108,7 +108,7 @@ fn ask_for_what_is_due(
 ) {
     let step = road.journeys.of(name).map(|journey| journey.step);
     let is_starting = step == Some(Step::Starting);
-    let read_at = road.facts.last_read();
+    let pictures = road.facts.reading.pictures;
     let Some(machine) = road.machines.of_mut(name) else {
         return;
     };
@@ -135,7 +135,7 @@ fn ask_for_what_is_due(
     } else if machine.power.state.is_none() && machine.is_due(now) {
         ask(road, now, name, settings, out);
     } else if may_stop && machine.may_be_stopped(now) {
-        if machine.stops.is_confirmed(now, read_at) {
+        if machine.stops.is_confirmed(pictures) {
             return stop(road, now, name, settings, out);
         }
         let is_due = machine.is_due(now);
