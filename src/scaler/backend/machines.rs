@@ -86,11 +86,11 @@ impl Machines {
         self.let_go(now, &MachineNews::Forgotten, goes);
         self.meet(now, settings);
         for (name, settings) in &settings.machines {
-            let is_same = |it: &mut MachineMemory| it.identity == settings.identity;
-            let former = self.former.get_mut(name).is_some_and(is_same);
-            let former = former.then(|| self.former.remove(name)).flatten();
+            let former = self.former.get(name);
+            let former = former.filter(|it| it.identity == settings.identity);
             if let (Some(memory), Some(machine)) = (former, self.each.get_mut(name)) {
-                machine.restore(now, &memory, settings);
+                machine.restore(now, memory, settings);
+                self.former.remove(name);
             }
         }
     }

@@ -7,9 +7,7 @@ use super::super::journey::Step;
 use super::super::road::{Road, answers_next};
 use super::super::stall::stall_in_start;
 use super::{Machines, NO_STOP_FOR, is_unused, slow_at};
-use crate::scaler::decision::{
-    Change, Failed, Failure, MachineNews, MachineTrouble, Reason, Wanted,
-};
+use crate::scaler::decision::{Change, Failed, Failure, MachineNews, MachineTrouble, Reason};
 use crate::scaler::event::{Action, ActionId};
 use crate::scaler::machine::{Call, Machine, Outcome, ToStart};
 use crate::scaler::member::Stage;
@@ -128,10 +126,16 @@ fn ask_for_what_is_due(
             ToStart::GoOn => answers_next(road, now, name, out),
             ToStart::Ask if now < machine.wanted_at() => {}
             ToStart::Ask => ask(road, now, name, settings, out),
-            ToStart::Start => start(road, now, name, settings, out),
+            ToStart::Start => {
+                let begin = |it: &mut Machine, id| it.begin_start(now, id, settings);
+                if start(road, now, name, out, begin) {
+                    road.machines.started(now);
+                }
+            }
         }
     } else if is_due_again {
-        start_again(road, now, name, settings, out);
+        let begin = |it: &mut Machine, id| it.begin_again(now, id, settings);
+        start(road, now, name, out, begin); // A repetition counts towards no budget.
     } else if machine.power.state.is_none() && machine.is_due(now) {
         ask(road, now, name, settings, out);
     } else if may_stop && machine.may_be_stopped(now) {
@@ -387,48 +391,23 @@ pub(in crate::scaler::backend) fn departed(road: &mut Road<'_>, now: Timestamp, 
     }
 }
 
+/// It is asked to start, as `begin` says: for the first time, or once more; false if nobody waits for it.
 fn start(
     road: &mut Road<'_>,
     now: Timestamp,
     name: &str,
-    settings: &MachineSettings,
     out: &mut Outbox,
-) {
+    begin: impl FnOnce(&mut Machine, ActionId),
+) -> bool {
     let wanted = road.journeys.of(name).and_then(|it| it.goal.wanted());
     let Some(wanted) = wanted.cloned() else {
-        return;
+        return false;
     };
     let id = out.next_id();
     let Some(machine) = road.machines.of_mut(name) else {
-        return;
+        return false;
     };
-    machine.begin_start(now, id, settings);
-    say_start(machine, now, name, wanted, out);
-    road.machines.started(now);
-    call(road, name, out);
-}
-
-fn start_again(
-    road: &mut Road<'_>,
-    now: Timestamp,
-    name: &str,
-    settings: &MachineSettings,
-    out: &mut Outbox,
-) {
-    let wanted = road.journeys.of(name).and_then(|it| it.goal.wanted());
-    let Some(wanted) = wanted.cloned() else {
-        return;
-    };
-    let id = out.next_id();
-    let Some(machine) = road.machines.of_mut(name) else {
-        return;
-    };
-    machine.begin_again(now, id, settings);
-    say_start(machine, now, name, wanted, out);
-    call(road, name, out);
-}
-
-fn say_start(machine: &Machine, now: Timestamp, name: &str, wanted: Wanted, out: &mut Outbox) {
+    begin(machine, id);
     let news = MachineNews::Start {
         key: machine.starts.key,
         attempt: machine.starts.attempt,
@@ -436,6 +415,8 @@ fn say_start(machine: &Machine, now: Timestamp, name: &str, wanted: Wanted, out:
         wanted,
     };
     told(now, name, Change::MachineStart, news, out);
+    call(road, name, out);
+    true
 }
 
 fn stop(
